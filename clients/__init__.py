@@ -1,0 +1,1 @@
+"""How a control is proven: cluster access, probing, convergence and evidence. Knows nothing of pytest."""

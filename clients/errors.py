@@ -1,0 +1,44 @@
+"""Errors that a user sees: one line naming the object, the cause and the mend; never a traceback."""
+
+from __future__ import annotations
+
+
+class MeshproofError(Exception):
+    """Bad input or bad ground; the command line prints it as one line and exits with code 2.
+
+    Args:
+        message: the object and the cause, in one line.
+        mend: what the user can do about it, in one line; empty where nothing can be advised.
+    """
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.mend}" if self.mend else self.message
+
+
+class SettingsError(MeshproofError):
+    """An option, environment variable or settings file holds something that cannot be used."""
+
+
+class ClusterError(MeshproofError):
+    """The cluster cannot be reached, or refuses what the run needs."""
+
+
+class AccessError(ClusterError):
+    """The identity of the kubeconfig lacks a permission (HTTP 401 or 403 from the API server)."""
+
+
+class ManifestError(MeshproofError):
+    """A manifest is not valid: not YAML, an unknown field, a missing name."""
+
+
+class ConflictError(MeshproofError):
+    """An object exists already and is not this run's: it is refused, never adopted."""
+
+
+class InfrastructureError(MeshproofError):
+    """A probe or an observation did not run; it says nothing about the mesh. Never a denial, never a pass."""

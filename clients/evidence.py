@@ -1,0 +1,152 @@
+"""The one typed record of a case. Everything that any report says comes from here.
+
+`to_json` / `from_json` keep the record in plain JSON values, so that it travels between test processes and files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Verdict(StrEnum):
+    """What a case showed."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    SKIP = "skip"
+
+
+class Phase(StrEnum):
+    """Why an attempt was made: before the change, waiting for it, confirming it, or proving the path by the twin."""
+
+    BASELINE = "baseline"
+    CONVERGE = "converge"
+    CONFIRM = "confirm"
+    TWIN = "twin"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One probe of the case, as it is told: times in seconds since the case's change (negative: before it)."""
+
+    at_s: float
+    phase: Phase
+    matched: bool
+    summary: str
+    request_id: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A whole answer kept as proof: the first, each that differs from the one before, and the last. Redacted."""
+
+    at_s: float
+    summary: str
+    request_id: str
+    remote_address: str
+    total_s: float
+    headers: dict[str, list[str]]
+    body: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One object as it was sent to the cluster. `yaml` is redacted."""
+
+    manifest: str
+    kind: str
+    namespace: str
+    name: str
+    yaml: str
+
+
+@dataclass(frozen=True)
+class TwinProof:
+    """The allowed counterpart through the same path, in the same state."""
+
+    control: str
+    verdict: Verdict
+    expected: str
+    observed: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One case.
+
+    Attributes:
+        id: unique in a run: the control, and its variant in brackets.
+        command: the request as a curl command that a person could repeat, redacted.
+        proof: named findings beside the outcome, for instance `{"backend_log": "request id absent in 2 replicas"}`.
+        time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
+        time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
+        slow: more than 75 % of the budget was used.
+        variant_of_target: `hermetic` where a substitute proves a `live_only` control; empty otherwise.
+    """
+
+    control: str
+    id: str
+    title: str
+    polarity: str
+    verdict: Verdict
+    reason: str
+    expected: str
+    observed: str
+    suite: str = ""
+    stage: str = ""
+    source: str = ""
+    destination: str = ""
+    command: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    flaps: int = 0
+    confirmations: int = 0
+    time_to_first_s: float | None = None
+    time_to_stable_s: float | None = None
+    duration_s: float = 0.0
+    budget_s: float = 0.0
+    slow: bool = False
+    twin: TwinProof | None = None
+    proof: dict[str, str] = field(default_factory=dict)
+    applied: tuple[Applied, ...] = ()
+    diagnostics: str = ""
+    worker: str = ""
+    variant_of_target: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; tuples become lists."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The record that `to_json` wrote.
+
+        Raises:
+            TypeError, ValueError, KeyError: a field is unknown, missing or of another type.
+        """
+        twin = data.get("twin")
+        values = {
+            **data,
+            "verdict": Verdict(data["verdict"]),
+            "attempts": tuple(Attempt(**{**a, "phase": Phase(a["phase"])}) for a in data.get("attempts", ())),
+            "samples": tuple(Sample(**s) for s in data.get("samples", ())),
+            "applied": tuple(Applied(**a) for a in data.get("applied", ())),
+            "twin": TwinProof(**{**twin, "verdict": Verdict(twin["verdict"])}) if twin else None,
+        }
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

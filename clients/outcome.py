@@ -1,0 +1,75 @@
+"""What one probe saw. The kinds follow curl's exit codes (curl(1), section EXIT CODES)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class OutcomeKind(StrEnum):
+    """Named kinds of answer and of failure."""
+
+    STATUS = "status"
+    RESET = "reset"
+    REFUSED = "refused"
+    TLS_ERROR = "tls_error"
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    EMPTY_REPLY = "empty_reply"
+    OTHER = "other"
+    INFRASTRUCTURE = "infrastructure"
+
+
+KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
+    6: OutcomeKind.DNS,
+    7: OutcomeKind.REFUSED,
+    28: OutcomeKind.TIMEOUT,
+    35: OutcomeKind.TLS_ERROR,
+    52: OutcomeKind.EMPTY_REPLY,
+    56: OutcomeKind.RESET,
+    60: OutcomeKind.TLS_ERROR,
+}
+"""curl exit code → kind. An exit code that is not listed is `OTHER`, and no expectation matches it by accident."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One probe's answer.
+
+    Attributes:
+        kind: the named kind.
+        request_id: the `x-request-id` that the probe carried; its trace in every log.
+        status: HTTP status, or None when no response came (curl prints `000`).
+        exit_code: curl's exit code; None when curl did not run (`INFRASTRUCTURE`).
+        error: curl's error message, or why the probe did not run.
+        body: response body as text, at most 16 KiB.
+        headers: response headers, names in lower case, every value in order.
+        remote_address: `ip:port` that curl connected to; empty when it never connected.
+        total_s: seconds from start to end of the transfer, as curl measured them.
+    """
+
+    kind: OutcomeKind
+    request_id: str
+    status: int | None = None
+    exit_code: int | None = None
+    error: str = ""
+    body: str = ""
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    remote_address: str = ""
+    total_s: float = 0.0
+
+    @property
+    def summary(self) -> str:
+        """Short form for tables: `403`, `000 reset (56)`, `infrastructure: pod gone`."""
+        if self.kind is OutcomeKind.STATUS:
+            return str(self.status)
+        if self.kind is OutcomeKind.INFRASTRUCTURE:
+            return f"infrastructure: {self.error}"
+        # A transfer that broke after its status line shows both; `000` is kept for "no response came".
+        return f"{self.status or '000'} {self.kind} ({self.exit_code})"
+
+
+def infrastructure(request_id: str, why: str) -> Outcome:
+    """The outcome of a probe that did not run."""
+    return Outcome(OutcomeKind.INFRASTRUCTURE, request_id, error=why)

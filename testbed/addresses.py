@@ -1,0 +1,67 @@
+"""Addresses of the testbed: one small link to this machine for the API server, the rest inside the node only."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.errors import ClusterError
+
+Network = ipaddress.IPv4Network
+
+BENCHMARKING = ipaddress.ip_network("198.18.0.0/15")
+"""RFC 2544's range for tests between devices: never routed on the internet."""
+
+_REJECT = 0x0200
+"""RTF_REJECT of route flags: an unreachable route holds an address, it does not use it."""
+
+PODS = ipaddress.ip_network("10.244.0.0/16")
+SERVICES = ipaddress.ip_network("10.96.0.0/16")
+EXTERNAL = ipaddress.ip_network("198.51.100.0/24")
+"""Documentation range (RFC 5737) for simulated external hosts; it exists inside the node only."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """The /30 between this machine and the node."""
+
+    network: Network
+
+    @property
+    def host(self) -> str:
+        """This machine's end."""
+        return str(self.network[1])
+
+    @property
+    def node(self) -> str:
+        """The node's end, where the API server listens."""
+        return str(self.network[2])
+
+
+def routed(table: Path = Path("/proc/net/route")) -> list[Network]:
+    """Networks that this machine routes, without the default route."""
+    networks = []
+    for line in table.read_text().splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 7:
+            address, mask = (socket.inet_ntoa(struct.pack("<L", int(fields[i], 16))) for i in (1, 7))
+            if mask != "0.0.0.0" and not int(fields[3], 16) & _REJECT:
+                networks.append(ipaddress.ip_network(f"{address}/{mask}"))
+    return networks
+
+
+def choose_link(taken: Iterable[Network]) -> Link:
+    """The first /30 of the benchmarking range that this machine does not route already.
+
+    Raises:
+        ClusterError: all of the range is routed.
+    """
+    routes = list(taken)
+    for candidate in (Network(f"198.{18 + second}.{third}.0/30") for second in (0, 1) for third in range(0, 256, 8)):
+        if not any(candidate.overlaps(route) for route in routes):
+            return Link(candidate)
+    raise ClusterError(f"all of {BENCHMARKING} is routed on this machine already", "remove one of those routes (ip route)")

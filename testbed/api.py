@@ -1,0 +1,143 @@
+"""The testbed's public face: what the command line and the tests call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clients.errors import ClusterError
+from testbed import bundle, golden, preflight
+from testbed.lifecycle import Running, Testbed
+from testbed.parts import ImageNames, Parts
+from testbed.preflight import Check
+from testbed.progress import Say, to_stderr
+from testbed.versions import istio_release
+
+IMAGES = ("sleep", "httpbin")
+"""Logical image names that manifests may use."""
+
+
+@dataclass(frozen=True)
+class Up:
+    """A testbed that is up.
+
+    Attributes:
+        kubeconfig: file with an administrator's rights.
+        images: logical name in manifests → reference that the node has.
+    """
+
+    kubeconfig: Path
+    istio_version: str
+    kubernetes_version: str
+    images: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Status:
+    """`up`, `down` or `broken` (processes run, but it never came up whole)."""
+
+    state: str
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+def _as_up(running: Running) -> Up:
+    names = ImageNames(running.tag)
+    return Up(Path(running.kubeconfig), running.istio, running.kubernetes, {name: names.of(name) for name in IMAGES})
+
+
+def up(istio: str | None = None, progress: Say = to_stderr) -> Up:
+    """Starts the testbed, builds what is missing, and returns when pods would get a sidecar. Twice is a no-op.
+
+    Args:
+        istio: `1.29` or `1.29.1`; None takes the default, or whatever runs already.
+
+    Raises:
+        SettingsError: unknown version. ClusterError: bad ground, or it did not come up (nothing is left running then).
+    """
+    return _as_up(Testbed().up(istio_release(istio), progress, default=istio is None))
+
+
+def down(progress: Say = to_stderr) -> bool:
+    """Ends the testbed; True when one ran."""
+    return Testbed().down(progress)
+
+
+def status() -> Status:
+    """What runs now."""
+    testbed = Testbed()
+    running = testbed.running()
+    if running is not None:
+        versions = {"istio": running.istio, "kubernetes": running.kubernetes, "kubeconfig": running.kubeconfig}
+        return Status("up", {**versions, "node process": str(testbed.node.pid()), "logs": str(testbed.node.folder("log"))})
+    if testbed.node.cgroups.processes():
+        return Status("broken", {"mend": "./meshproof down, then ./meshproof up", "logs": str(testbed.node.folder("log"))})
+    return Status("down")
+
+
+def logs(component: str | None = None) -> Iterator[str]:
+    """Lines of one service's log, or of all with the service's name before each.
+
+    Raises:
+        ClusterError: there is no such log.
+    """
+    folder = Testbed().node.folder("log")
+    files = {path.stem: path for path in sorted(folder.glob("*.log"))}
+    if component is not None and component not in files:
+        raise ClusterError(f"no log of {component!r}", f"logs there are: {', '.join(files) or 'none; the testbed never ran'}")
+    for name, path in files.items():
+        if component in (None, name):
+            for line in path.read_text(errors="replace").splitlines():
+                yield line if component else f"{name}: {line}"
+
+
+def build(istio: str | None = None, progress: Say = to_stderr) -> None:
+    """Builds every part of a version without starting it."""
+    parts = Parts(istio_release(istio), progress)
+    installed = golden.part(parts)
+    preflight.require(built=parts.store.has(installed))
+    parts.get(installed)
+    golden.programs(parts)
+
+
+def built(istio: str | None = None) -> bool:
+    """True when a start would build nothing."""
+    parts = Parts(istio_release(istio), lambda _line: None)
+    return parts.store.has(golden.part(parts))
+
+
+def export(file: Path, progress: Say = to_stderr) -> None:
+    """Writes all built parts that a start needs into one file.
+
+    Raises:
+        ClusterError: nothing is built yet, or the file cannot be written.
+    """
+    bundle.export(file, progress)
+
+
+def import_(file: Path, progress: Say = to_stderr) -> None:
+    """Takes the parts out of a file that `export` wrote.
+
+    Raises:
+        ClusterError: the file is not such a bundle, or of other versions than this checkout's.
+    """
+    bundle.import_(file, progress)
+
+
+def checks(istio: str | None = None) -> list[Check]:
+    """What the machine lacks, for `doctor`."""
+    return preflight.checks(built=built(istio))
+
+
+def processes() -> set[int]:
+    """Ids of every process of the node, as this machine numbers them."""
+    return Testbed().node.cgroups.processes()
+
+
+def run_in_node(*command: str) -> str:
+    """Runs a command inside the node's namespaces; for diagnosis and for tests.
+
+    Raises:
+        ClusterError: the node does not run, or the command failed.
+    """
+    return Testbed().node.run(command)

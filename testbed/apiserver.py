@@ -1,0 +1,143 @@
+"""The few calls that bring a cluster up: readiness, apply, and what is still missing. Uses the cluster's own kubectl."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from clients.errors import ClusterError
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """The API server of a running node.
+
+    Attributes:
+        kubeconfig: the administrator's.
+        kubectl: program of the same version as the server.
+        work: private folder for certificates and kubectl's cache.
+        alive: why the node is gone, or None while it runs; asked while waiting.
+    """
+
+    kubeconfig: Path
+    kubectl: Path
+    work: Path
+    alive: Callable[[], str | None] = lambda: None
+
+    def session(self) -> tuple[requests.Session, str]:
+        """An HTTP session with the administrator's certificate, and the server's address."""
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.work.mkdir(parents=True, exist_ok=True)
+        files = {}
+        for name, data in (
+            ("ca", cluster["certificate-authority-data"]),
+            ("crt", user["client-certificate-data"]),
+            ("key", user["client-key-data"]),
+        ):
+            files[name] = self.work / f"administrator.{name}"
+            files[name].touch(mode=0o600)
+            files[name].write_bytes(base64.b64decode(data))
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(files["ca"])
+        session.cert = (str(files["crt"]), str(files["key"]))
+        return session, cluster["server"]
+
+    def wait(self, what: str, question: Callable[[requests.Session, str], str | None], timeout_s: float) -> None:
+        """Asks every 50 ms until `question` has nothing to complain about.
+
+        Raises:
+            ClusterError: it still has after `timeout_s`; the message holds the last complaint.
+        """
+        session, server = self.session()
+        deadline, complaint = time.monotonic() + timeout_s, "no answer yet"
+        while time.monotonic() < deadline:
+            if gone := self.alive():
+                raise ClusterError(f"{what}: the node ended: {gone}", "see './meshproof logs node'")
+            try:
+                answer = question(session, server)
+            except (requests.RequestException, ValueError, KeyError) as error:
+                answer = f"{type(error).__name__}: {error}"
+            if answer is None:
+                return
+            complaint = answer
+            time.sleep(0.05)
+        raise ClusterError(f"{what} took longer than {timeout_s:.0f} s: {complaint[-300:]}", "see './meshproof logs'")
+
+    def apply(self, text: str, *extra: str) -> None:
+        """Server-side apply of YAML documents.
+
+        Raises:
+            ClusterError: the server refused one.
+        """
+        command = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.work / "cache")]
+        command += ["apply", "--server-side", "--force-conflicts", "-f", "-", *extra]
+        result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
+        if result.returncode:
+            raise ClusterError(f"the testbed's API server refused a manifest: {result.stderr.strip()[-400:]}")
+
+
+def ready(session: requests.Session, server: str) -> str | None:
+    """The API server says it is ready."""
+    answer = session.get(f"{server}/readyz", timeout=2)
+    return None if answer.status_code == 200 else answer.text[:200]
+
+
+def node_ready(session: requests.Session, server: str) -> str | None:
+    """The one node is Ready."""
+    items = session.get(f"{server}/api/v1/nodes", timeout=5).json()["items"]
+    for node in items:
+        for condition in node["status"].get("conditions", []):
+            if condition["type"] == "Ready":
+                return None if condition["status"] == "True" else f"node: {condition.get('message', '')}"
+    return "no node has registered"
+
+
+def deployments_available(wanted: Sequence[tuple[str, str]]) -> Callable[[requests.Session, str], str | None]:
+    """All of (namespace, name) are Available."""
+
+    def question(session: requests.Session, server: str) -> str | None:
+        for namespace, name in wanted:
+            body = session.get(f"{server}/apis/apps/v1/namespaces/{namespace}/deployments/{name}", timeout=5).json()
+            status: dict[str, Any] = body.get("status", {})
+            if status.get("availableReplicas", 0) < 1:
+                return f"{namespace}/{name} has no available replica{_why(session, server, namespace, name)}"
+        return None
+
+    return question
+
+
+def _why(session: requests.Session, server: str, namespace: str, name: str) -> str:
+    pods = session.get(f"{server}/api/v1/namespaces/{namespace}/pods", timeout=5).json()["items"]
+    for pod in pods:
+        if pod["metadata"]["name"].startswith(name):
+            for container in pod["status"].get("containerStatuses", []):
+                if waiting := container["state"].get("waiting"):
+                    return f": {waiting.get('reason', '')} {waiting.get('message', '')}"
+            return f": pod is {pod['status'].get('phase')}"
+    return ": no pod yet"
+
+
+def injection_works(session: requests.Session, server: str) -> str | None:
+    """A pod that asks for a sidecar would get one (a dry run: nothing is made)."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "injection-probe", "labels": {"sidecar.istio.io/inject": "true"}},
+        "spec": {"containers": [{"name": "probe", "image": "registry.meshproof.test/none"}]},
+    }
+    answer = session.post(f"{server}/api/v1/namespaces/default/pods?dryRun=All", json=pod, timeout=5)
+    if answer.status_code >= 300:
+        return f"injection: {answer.json().get('message', answer.text)[:300]}"
+    spec = answer.json()["spec"]
+    names = [container["name"] for container in [*spec["containers"], *spec.get("initContainers", [])]]
+    return None if "istio-proxy" in names else "injection: a pod got no sidecar yet"

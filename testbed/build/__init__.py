@@ -1,0 +1,1 @@
+"""How the parts of the testbed are made: Go programs, wheels, Debian file systems, images."""

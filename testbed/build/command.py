@@ -1,0 +1,69 @@
+"""Running a build command: output to a log file, a sign of progress while it runs, the last lines of the real error when it fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from clients.errors import MeshproofError
+
+LAST_LINES = 15
+
+
+class BuildError(MeshproofError):
+    """A build command failed; the message holds the last lines of its output."""
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    what: str,
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> None:
+    """Runs `command` to its end.
+
+    Args:
+        what: for the error message.
+        log: receives everything the command prints.
+        env: added to the environment.
+        on_line: called with every line, for progress.
+
+    Raises:
+        BuildError: it could not be started or did not exit with 0.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    words = [str(word) for word in command]
+    tail: list[str] = []
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise BuildError(f"{what}: {words[0]} cannot be started: {error.strerror}", "install it and try again") from error
+    with process, log.open("w") as file:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                file.write(line)
+                file.flush()
+                tail = [*tail[-LAST_LINES + 1 :], line.rstrip()]
+                if on_line:
+                    on_line(line.rstrip())
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        shown = "\n    ".join(tail) or "(it printed nothing)"
+        raise BuildError(f"{what} failed with exit code {process.returncode}; its last lines:\n    {shown}\n  whole log: {log}")

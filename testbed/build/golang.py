@@ -1,0 +1,70 @@
+"""Go programs from pinned tool modules (`modules/*/go.mod`), built with the pinned toolchain."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from testbed.build.command import BuildError, run
+from testbed.store import cache_root
+
+
+def environment(toolchain: Path) -> dict[str, str]:
+    """Go's environment: our toolchain only, our own caches, no cgo, nothing that may change go.mod."""
+    go = cache_root() / "go"
+    return {
+        "PATH": f"{toolchain / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "GOROOT": str(toolchain),
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "-mod=readonly",
+        "GOMODCACHE": str(go / "mod"),
+        "GOCACHE": str(go / "build"),
+        "GOENV": "off",
+        "GOWORK": "off",
+        "GOBIN": "",
+        "CGO_ENABLED": "0",
+    }
+
+
+def build(module: Path, target: Path, *, toolchain: Path, linker: str, log: Path, note: Callable[[str], None]) -> None:
+    """Builds every tool of `module` into `target`.
+
+    The module's folder is copied first: the checkout stays untouched.
+
+    Raises:
+        BuildError: a download or the compiler failed.
+    """
+    work = target / ".module"
+    shutil.copytree(module, work)
+    env = environment(toolchain)
+    env |= {key: os.environ[key] for key in ("GOPROXY", "GOSUMDB", "GOFLAGS_EXTRA") if key in os.environ}
+    seen = 0
+
+    def on_line(line: str) -> None:
+        nonlocal seen
+        seen += 1
+        note(f"{seen} packages compiled, last {line.rsplit('/', 1)[-1][:40]}")
+
+    note("downloading modules")
+    run(["go", "mod", "download"], what=f"downloading Go modules of {module.name}", log=log, cwd=work, env=env)
+    note("compiling")
+    command = ["go", "build", "-v", "-trimpath", "-o", f"{target}/", "-ldflags", linker, "tool"]
+    run(command, what=f"building {module.name}", log=log, cwd=work, env=env, on_line=on_line)
+    shutil.rmtree(work)
+    if not any(target.iterdir()):
+        raise BuildError(f"building {module.name} made no program", f"see {log}")
+
+
+def source_of(module: Path, path: str, *, toolchain: Path, log: Path, work: Path) -> Path:
+    """Folder of a Go module's source in the module cache.
+
+    Raises:
+        BuildError: the module is not known to `module`.
+    """
+    shutil.copytree(module, work / "module")
+    command = ["go", "list", "-m", "-f", "{{.Dir}}", path]
+    run(command, what=f"finding the source of {path}", log=log, cwd=work / "module", env=environment(toolchain))
+    shutil.rmtree(work / "module")
+    return Path(log.read_text().strip().splitlines()[-1])

@@ -1,0 +1,77 @@
+"""Built parts in one file, to carry to a machine without network or to a CI cache."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from clients.errors import ClusterError
+from testbed import golden
+from testbed.parts import Parts
+from testbed.progress import Say, step
+from testbed.store import COMPLETE, Part, Store
+from testbed.versions import ISTIO_RELEASES
+
+
+def _needed(parts: Parts) -> list[Part]:
+    """What a start needs: the node's programs and the installed state. Everything else is inside the latter."""
+    return [parts.node_root(), parts.program("kubernetes"), parts.program("calico"), parts.etcd(), golden.part(parts), parts.program(parts.release.module)]
+
+
+def _known(say: Say) -> dict[str, Part]:
+    """Folder name → part, of the versions whose installed state this checkout describes."""
+    found: dict[str, Part] = {}
+    for release in ISTIO_RELEASES.values():
+        parts = Parts(release, say)
+        found |= {parts.store.path(part).name: part for part in _needed(parts)}
+    return found
+
+
+def export(file: Path, say: Say) -> None:
+    """Writes the parts of every version that is built."""
+    store = Store()
+    names: list[str] = []
+    for release in ISTIO_RELEASES.values():
+        parts = Parts(release, say)
+        if store.has(golden.part(parts)):
+            names += [store.path(part).name for part in _needed(parts)]
+    if not names:
+        raise ClusterError("nothing is built yet", "run './meshproof testbed build' first")
+    partial = file.with_name(file.name + ".partial")
+    try:
+        with step(say, f"writing {file.name}") as current, tarfile.open(partial, "w:gz", compresslevel=1) as archive:
+            for name in dict.fromkeys(names):
+                current.note(name)
+                archive.add(store.root / name, name)
+        partial.rename(file)
+    except OSError as error:
+        raise ClusterError(f"{file} cannot be written: {error.strerror}", "choose a folder with enough room") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def import_(file: Path, say: Say) -> None:
+    """Unpacks the parts that this checkout knows and does not have yet; others are refused before anything is written."""
+    store = Store()
+    known = _known(say)
+    try:
+        with tarfile.open(file, "r:*") as archive:
+            members = archive.getmembers()
+            tops = {member.name.split("/", 1)[0] for member in members}
+            if unknown := sorted(tops - known.keys()):
+                mend = "make it with 'testbed export' of this same version of meshproof"
+                raise ClusterError(f"{file.name} holds {unknown[0]}, which this checkout does not use", mend)
+            wanted = {top for top in tops if not store.has(known[top])}
+            _unpack(archive, members, wanted, store, say)
+    except (OSError, tarfile.TarError) as error:
+        raise ClusterError(f"{file} cannot be read as a bundle: {error}", "make it with './meshproof testbed export'") from error
+
+
+def _unpack(archive: tarfile.TarFile, members: list[tarfile.TarInfo], wanted: set[str], store: Store, say: Say) -> None:
+    store.root.mkdir(parents=True, exist_ok=True)
+    for top in sorted(wanted):
+        own = [member for member in members if member.name.split("/", 1)[0] == top]
+        with step(say, f"unpacking {top}"):
+            # the mark of a whole part comes last, so that an interrupted import leaves no part that looks whole
+            own.sort(key=lambda member: member.name.endswith(COMPLETE))
+            archive.extractall(store.root, members=own, filter="fully_trusted")

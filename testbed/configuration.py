@@ -1,0 +1,80 @@
+"""The node's configuration, written anew at every start: keys, kubeconfigs, settings of each service."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from testbed import pki
+from testbed.addresses import PODS, SERVICES, Link
+from testbed.parts import ImageNames
+from testbed.versions import HERE
+
+NODE_NAME = "meshproof"
+API_PORT = 6443
+DNS = str(SERVICES[10])
+_SOURCES = HERE / "node"
+_TEMPLATES = ("env", "containerd.toml", "kubelet.yaml", "10-calico.conflist")
+
+_CLIENTS = {
+    "controller-manager": ("system:kube-controller-manager", ""),
+    "scheduler": ("system:kube-scheduler", ""),
+    "kubelet": (f"system:node:{NODE_NAME}", "system:nodes"),
+    "kube-proxy": ("system:kube-proxy", ""),
+    "calico": ("meshproof:calico", ""),
+}
+"""kubeconfig inside the node → user and group of its certificate (Kubernetes, PKI certificates and requirements)."""
+
+
+def write(folder: Path, link: Link, images: ImageNames, services: Sequence[str]) -> str:
+    """Fills the node's `etc` folder; returns the administrator's kubeconfig.
+
+    Args:
+        folder: empty folder that becomes `/etc/meshproof` of the node.
+        services: which services the supervisor starts.
+    """
+    authority = pki.Authority()
+    secrets = folder / "pki"
+    server_names = [link.node, str(SERVICES[1]), "127.0.0.1", "localhost", "kubernetes", "kubernetes.default"]
+    server_names += ["kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    _write_pair(secrets / "ca", authority.pair)
+    _write_pair(secrets / "apiserver", authority.issue("kube-apiserver", names=server_names))
+    _write_pair(secrets / "apiserver-kubelet", authority.issue("kube-apiserver-kubelet-client", "system:masters"))
+    _write_pair(secrets / "kubelet", authority.issue(f"system:node:{NODE_NAME}", "system:nodes", [NODE_NAME, link.node]))
+    tokens = pki.service_account_key()
+    pki.write_secret(secrets / "service-account.pub", tokens.certificate)
+    pki.write_secret(secrets / "service-account.key", tokens.key)
+    root = authority.pair.certificate
+    for name, (user, group) in _CLIENTS.items():
+        server = f"https://127.0.0.1:{API_PORT}"
+        content = pki.kubeconfig(server, root, authority.issue(user, group), name=name)
+        pki.write_secret(folder / f"{name}.kubeconfig", content.encode())
+    _render(folder, link, images, services)
+    administrator = authority.issue("meshproof:administrator", "system:masters")
+    return pki.kubeconfig(f"https://{link.node}:{API_PORT}", root, administrator, name="meshproof")
+
+
+def _write_pair(stem: Path, pair: pki.Pair) -> None:
+    pki.write_secret(stem.with_suffix(".crt"), pair.certificate)
+    pki.write_secret(stem.with_suffix(".key"), pair.key)
+
+
+def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str]) -> None:
+    values = {
+        "node_name": NODE_NAME,
+        "node_ip": link.node,
+        "services": SERVICES,
+        "pods": PODS,
+        "api_port": API_PORT,
+        "dns": DNS,
+        "pause": images.of("pause"),
+        "enabled": " ".join(services),
+    }
+    templates = Environment(loader=FileSystemLoader(_SOURCES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    for name in _TEMPLATES:
+        (folder / name).write_text(templates.get_template(name).render(values))
+    shutil.copy(_SOURCES / "init.sh", folder / "init.sh")
+    shutil.copytree(_SOURCES / "sv", folder / "sv")

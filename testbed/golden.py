@@ -1,0 +1,142 @@
+"""The installed state: a cluster with Calico, CoreDNS and Istio in it and every image unpacked, kept as a part.
+
+It is made once by starting only the store, the API server and the container runtime: no pod ever ran in it, so
+every start begins from the same, clean state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from testbed import apiserver, configuration
+from testbed.addresses import choose_link, routed
+from testbed.apiserver import ApiServer
+from testbed.build import golang
+from testbed.build.command import run
+from testbed.node import Node, Programs
+from testbed.parts import REGISTRY, Parts
+from testbed.progress import step
+from testbed.store import Part, digest
+from testbed.versions import CALICO, HERE, MODULES
+
+_INSTALL = HERE / "install"
+_CALICO_MODULE = "github.com/projectcalico/calico"
+
+
+def programs(parts: Parts) -> Programs:
+    """Folders of everything that the node runs from, built when missing."""
+    return Programs(
+        root=parts.get(parts.node_root()) / "root",
+        kubernetes=parts.get(parts.program("kubernetes")),
+        calico=parts.get(parts.program("calico")),
+        etcd=parts.get(parts.etcd()),
+    )
+
+
+def part(parts: Parts) -> Part:
+    """The installed state of `parts.release`."""
+    made_of = [parts.images(), parts.node_root(), parts.program("kubernetes"), parts.program("calico"), parts.etcd()]
+    sources = sorted(_INSTALL.glob("*.yaml"))
+    key = digest([*(p.key for p in made_of), HERE / "golden.py", *sources])
+
+    def make(target: Path) -> dict[str, str]:
+        _make(parts, target)
+        return {"istio": parts.release.version}
+
+    return Part(f"installed-{parts.release.minor}", key, make)
+
+
+def _make(parts: Parts, target: Path) -> None:
+    running = programs(parts)
+    images = parts.get(parts.images()) / "images.tar"
+    (target / "manifests").mkdir()
+    rendered = _manifests(parts, target)
+    node = Node(target / "node")
+    with step(parts.say, "installing into an empty cluster, unpacking images") as current:
+        node.prepare()
+        try:
+            link = choose_link(routed())
+            administrator = configuration.write(node.folder("etc"), link, parts.image_names(), ("etcd", "kube-apiserver", "containerd"))
+            os.link(images, node.folder("kubelet") / "images.tar")
+            node.start(running, link)
+            kubeconfig = node.state / "kubeconfig"
+            kubeconfig.write_text(administrator)
+            api = ApiServer(kubeconfig, running.kubernetes / "kubectl", node.state / "work", node.gone)
+            current.note("waiting for the API server")
+            api.wait("the API server", apiserver.ready, 60)
+            for name, text in rendered.items():
+                current.note(f"applying {name}")
+                _apply_all(api, text)
+            current.note("unpacking images")
+            node.run(["ctr", "-n", "k8s.io", "images", "import", "/var/lib/kubelet/images.tar"], timeout_s=300)
+        finally:
+            node.stop()
+    for name in ("etcd", "containerd"):
+        node.folder(name).rename(target / name)
+    shutil.rmtree(node.state)
+
+
+def _apply_all(api: ApiServer, text: str) -> None:
+    """Definitions first: what they define can be applied only once the API server serves it."""
+    documents = [document for document in text.split("\n---") if document.strip()]
+    definitions = [document for document in documents if "kind: CustomResourceDefinition" in document]
+    others = [document for document in documents if document not in definitions]
+    if definitions:
+        api.apply("\n---".join(definitions))
+    if others:
+        api.wait("applying the mesh's objects", lambda _session, _server: _try(api, "\n---".join(others)), 60)
+
+
+def _try(api: ApiServer, text: str) -> str | None:
+    from clients.errors import ClusterError
+
+    try:
+        api.apply(text)
+    except ClusterError as error:
+        return error.message
+    return None
+
+
+def _manifests(parts: Parts, target: Path) -> dict[str, str]:
+    """Name → YAML, in the order of installation; kept beside the state so that it can be read."""
+    names = parts.image_names()
+    toolchain = parts.get(parts.toolchain()) / "go"
+    values = {"calico": CALICO, "dns": configuration.DNS, "coredns": names.of("coredns"), "hub": REGISTRY, "tag": names.tag}
+    templates = Environment(loader=FileSystemLoader(_INSTALL), undefined=StrictUndefined, autoescape=False)
+    log = parts.logs / "calico-source.log"
+    source = golang.source_of(MODULES / "calico", _CALICO_MODULE, toolchain=toolchain, log=log, work=target)
+    definitions = sorted((source / "libcalico-go/config/crd").glob("*.yaml"))
+    rendered = {
+        "calico-definitions": "\n---\n".join(path.read_text() for path in definitions),
+        "calico": templates.get_template("calico.yaml").render(values),
+        "coredns": templates.get_template("coredns.yaml").render(values),
+        "istio": _istio(parts, templates.get_template("istio.yaml").render(values), target),
+    }
+    for name, text in rendered.items():
+        (target / "manifests" / f"{name}.yaml").write_text(text)
+    return rendered
+
+
+def _istio(parts: Parts, operator: str, target: Path) -> str:
+    istioctl = parts.get(parts.program(parts.release.module)) / "istioctl"
+    settings = target / "manifests" / "istio-operator.yaml"
+    settings.write_text(operator)
+    output = subprocess.run(
+        [str(istioctl), "manifest", "generate", "-f", str(settings)],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(target), "KUBECONFIG": "/nonexistent"},
+        timeout=120,
+    )
+    if output.returncode:
+        log = parts.logs / "istioctl.log"
+        log.write_text(output.stderr)
+        run(["false"], what=f"istioctl manifest generate: {output.stderr.strip()[-300:]}", log=log)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+    return json.dumps(namespace) + "\n---\n" + output.stdout

@@ -1,0 +1,146 @@
+"""Up, down and status of the one testbed of this machine's user."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from clients.errors import ClusterError
+from testbed import apiserver, configuration, golden, preflight
+from testbed.addresses import choose_link, routed
+from testbed.apiserver import ApiServer
+from testbed.lock import held
+from testbed.node import SERVICES, Node, Programs
+from testbed.parts import Parts
+from testbed.progress import Say, step
+from testbed.store import cache_root
+from testbed.versions import KUBERNETES, IstioRelease
+
+CORE = (("istio-system", "istiod"), ("kube-system", "coredns"))
+_DATABASES = (
+    "io.containerd.snapshotter.v1.overlayfs/metadata.db",
+    "io.containerd.metadata.v1.bolt/meta.db",
+)
+"""The only files of containerd's store that change in place; everything else in it is written once."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A testbed that is up; also what `state.json` holds."""
+
+    istio: str
+    kubernetes: str
+    installed: str
+    tag: str
+    kubeconfig: str
+
+
+class Testbed:
+    """The testbed, by its place on disk."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or cache_root() / "testbed"
+        self.node = Node(self.root / "node")
+        self._lock = self.root / "lock"
+        self._state = self.node.state / "state.json"
+
+    def running(self) -> Running | None:
+        """What is up; None when nothing is, or when it never came up whole."""
+        if self.node.pid() is None or not self._state.exists():
+            return None
+        return Running(**json.loads(self._state.read_text()))
+
+    def up(self, release: IstioRelease, say: Say, *, default: bool = True) -> Running:
+        """Starts the testbed, building what is missing; does nothing when it is up already.
+
+        Args:
+            default: no version was asked for, so that whichever runs already will do.
+
+        Raises:
+            ClusterError: bad ground, another version is up, or a part did not come up; nothing is left running then.
+        """
+        with held(self._lock, "up", say):
+            if there := self._adoptable(release, default):
+                return there
+            parts = Parts(release, say)
+            installed = golden.part(parts)
+            preflight.require(built=parts.store.has(installed))
+            state = parts.get(installed)
+            programs = golden.programs(parts)
+            with step(say, f"starting Kubernetes and Istio {release.version}") as current:
+                try:
+                    return self._start(parts, state, programs, installed.key, current.note)
+                except BaseException:
+                    self._end()
+                    raise
+
+    def _adoptable(self, release: IstioRelease, default: bool) -> Running | None:
+        there = self.running()
+        if there is None or there.istio == release.version:
+            return there
+        if default:
+            return there
+        mend = "run './meshproof down' first"
+        raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", mend)
+
+    def _start(self, parts: Parts, state: Path, programs: Programs, key: str, note: Say) -> Running:
+        node = self.node
+        node.prepare()
+        _copy_state(state, node)
+        link = choose_link(routed())
+        names = parts.image_names()
+        kubeconfig = node.state / "kubeconfig"
+        kubeconfig.touch(mode=0o600)
+        kubeconfig.write_text(configuration.write(node.folder("etc"), link, names, SERVICES))
+        node.start(programs, link)
+        api = ApiServer(kubeconfig, programs.kubernetes / "kubectl", node.state / "work", node.gone)
+        note("API server")
+        api.wait("the API server", apiserver.ready, 60)
+        note("node")
+        api.wait("the node", apiserver.node_ready, 60)
+        note("istiod and CoreDNS")
+        api.wait("istiod and CoreDNS", apiserver.deployments_available(CORE), 120)
+        note("sidecar injection")
+        api.wait("sidecar injection", apiserver.injection_works, 60)
+        running = Running(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig))
+        self._state.write_text(json.dumps(asdict(running), indent=1))
+        return running
+
+    def down(self, say: Say) -> bool:
+        """Ends the testbed and removes its state; True when there was something to end."""
+        with held(self._lock, "down", say):
+            there = self.node.pid() is not None
+            self._end()
+            return there
+
+    def _end(self) -> None:
+        """Ends the node; only its logs stay, for whoever asks why."""
+        self.node.stop()
+        if self.node.state.exists():
+            for entry in self.node.state.iterdir():
+                if entry.name == "log":
+                    continue
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _copy_state(installed: Path, node: Node) -> None:
+    """The installed state as this node's own: unpacked images by hard links, databases as copies."""
+    for name in ("etcd", "containerd"):
+        node.folder(name).rmdir()
+    _copy("--sparse=always", installed / "etcd", node.folder("etcd"))
+    _copy("--link", installed / "containerd", node.folder("containerd"))
+    for name in _DATABASES:
+        own = node.folder("containerd") / name
+        own.unlink()
+        shutil.copy2(installed / "containerd" / name, own)
+
+
+def _copy(option: str, source: Path, target: Path) -> None:
+    result = subprocess.run(["cp", "--archive", option, str(source), str(target)], capture_output=True, text=True)
+    if result.returncode:
+        raise ClusterError(f"copying {source.name} failed: {result.stderr.strip()[-200:]}", "see './meshproof doctor'")

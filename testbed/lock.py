@@ -1,0 +1,49 @@
+"""One hand on the testbed at a time; whoever waits is told who holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clients.errors import ClusterError
+from testbed.progress import Say
+
+WAIT_S = 45 * 60.0
+
+
+@contextmanager
+def held(path: Path, purpose: str, say: Say, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Holds the lock; the kernel releases it when the holder ends, however it ends.
+
+    Raises:
+        ClusterError: another process still holds it after `wait_s`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        deadline, told = time.monotonic() + wait_s, False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                if time.monotonic() > deadline:
+                    raise ClusterError(f"the testbed is held by {holder}", "wait for it or end it") from None
+                if not told:
+                    say(f"waiting: the testbed is held by {holder}")
+                    told = True
+                time.sleep(0.1)
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} ({Path(sys.argv[0]).name} {purpose}, since {time.strftime('%H:%M:%S')})")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)

@@ -1,0 +1,134 @@
+"""The node: a set of private namespaces with its own root file system, network and processes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.errors import ClusterError
+from testbed import cgroups
+from testbed.addresses import Link
+from testbed.store import digest
+from testbed.versions import HERE
+
+SERVICES = ("etcd", "kube-apiserver", "containerd", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "calico-felix")
+_FOLDERS = ("root", "upper", "work", "etcd", "containerd", "kubelet", "etc", "log")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Folders of the built parts that the node runs from."""
+
+    root: Path
+    kubernetes: Path
+    calico: Path
+    etcd: Path
+
+
+class Node:
+    """One node, identified by its state folder. Nothing of it lives elsewhere, and it needs no bookkeeping to be found."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        name = digest([str(state.resolve())])
+        self.cgroups = cgroups.Cgroups(f"meshproof-{name}")
+        self.link_name = f"mp{name[:8]}"
+
+    @property
+    def _route_note(self) -> Path:
+        return self.state / "route"
+
+    def folder(self, name: str) -> Path:
+        """A folder of the node's state: `log`, `etc`, …"""
+        return self.state / name
+
+    def pid(self) -> int | None:
+        """The node's PID 1, or None when it does not run."""
+        return cgroups.first_in_namespace(self.cgroups.processes())
+
+    def prepare(self) -> None:
+        """Ends and removes whatever an earlier node left, and makes empty folders."""
+        self.stop()
+        for name in _FOLDERS:
+            if name != "log":
+                shutil.rmtree(self.folder(name), ignore_errors=True)
+        shutil.rmtree(self.folder("log"), ignore_errors=True)
+        for name in _FOLDERS:
+            self.folder(name).mkdir(parents=True)
+
+    def start(self, programs: Programs, link: Link) -> None:
+        """Starts the namespaces and every service that `etc/env` enables.
+
+        Raises:
+            ClusterError: the namespaces could not be made; the message holds the node's own words.
+        """
+        self.cgroups.create()
+        folders = ":".join(str(folder) for folder in self.cgroups.folders)
+        command = ["sh", str(HERE / "node" / "launch.sh"), folders, "sh", str(HERE / "node" / "enter.sh"), str(self.state)]
+        command += [str(path) for path in (programs.root, programs.kubernetes, programs.calico, programs.etcd)]
+        with (self.folder("log") / "node.log").open("w") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
+        deadline = time.monotonic() + 10
+        while (pid := self.pid()) is None:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ClusterError(f"the node's namespaces could not be made: {self.words()}", "see './meshproof doctor'")
+            time.sleep(0.005)
+        self._connect(programs.root, pid, link)
+
+    def _connect(self, root: Path, pid: int, link: Link) -> None:
+        """The one link between this machine and the node, for the API server only.
+
+        The route stands behind the link: when the node is gone, its address is unreachable instead of being looked for
+        on this machine's own network.
+        """
+        self._route_note.write_text(f"{root} {link.network}")
+        self._ip(root, "route", "replace", "unreachable", str(link.network), "metric", "4096")
+        self._ip(root, "link", "add", self.link_name, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+        self._ip(root, "address", "add", f"{link.host}/30", "dev", self.link_name)
+        self._ip(root, "link", "set", self.link_name, "up")
+
+    def _ip(self, root: Path, *words: str) -> None:
+        """iproute2 of the node's root file system, run in this machine's network: it need not be installed here."""
+        result = subprocess.run(["chroot", str(root), "/usr/sbin/ip", *words], capture_output=True, text=True)
+        if result.returncode:
+            raise ClusterError(f"ip {' '.join(words)}: {result.stderr.strip()}; the node says: {self.words()}", "see './meshproof doctor'")
+
+    def gone(self) -> str | None:
+        """The node's last words when it has ended; None while it runs."""
+        return None if self.pid() else self.words()
+
+    def words(self) -> str:
+        """The last lines that the node itself wrote."""
+        log = self.folder("log") / "node.log"
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        return " | ".join(lines[-5:]) or "nothing"
+
+    def run(self, command: Sequence[str], *, timeout_s: float = 120, data: str | None = None) -> str:
+        """Runs a command inside the node; returns what it printed.
+
+        Raises:
+            ClusterError: the node does not run, or the command failed.
+        """
+        pid = self.pid()
+        if pid is None:
+            raise ClusterError("the node does not run", "start it with './meshproof up'")
+        words = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--"]
+        result = subprocess.run([*words, *command], capture_output=True, text=True, timeout=timeout_s, input=data)
+        if result.returncode:
+            raise ClusterError(f"{command[0]} in the node failed: {(result.stderr or result.stdout).strip()[-400:]}")
+        return result.stdout
+
+    def stop(self) -> None:
+        """Ends every process of the node; mounts and interfaces go with them. Does nothing when it does not run."""
+        self.cgroups.end()
+        deadline = time.monotonic() + 5
+        while Path("/sys/class/net", self.link_name).exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if self._route_note.exists():
+            root, network = self._route_note.read_text().split()
+            subprocess.run(["chroot", root, "/usr/sbin/ip", "route", "delete", "unreachable", network, "metric", "4096"], capture_output=True)
+            self._route_note.unlink()

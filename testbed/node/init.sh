@@ -1,0 +1,61 @@
+#!/bin/sh
+# PID 1 of the node's namespaces, second half: the network, then the supervisor of all services.
+set -eu
+umount -l /.before
+. /etc/meshproof/env
+echo "$NODE_NAME" >/proc/sys/kernel/hostname
+
+# Machine-wide kernel settings are not ours to change; those of our own network namespace are.
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
+mount --bind /proc/sys/net /proc/sys/net
+mount -o remount,bind,rw /proc/sys/net
+# The kubelet insists on six of them. It is shown the values that it wants, and the machine keeps its own.
+wanted() {
+	[ -e "/proc/sys/$1" ] || return 0
+	echo "$2" >"/run/sysctl.$(basename "$1")"
+	mount --bind "/run/sysctl.$(basename "$1")" "/proc/sys/$1"
+}
+wanted vm/overcommit_memory 1
+wanted vm/panic_on_oom 0
+wanted kernel/panic 10
+wanted kernel/panic_on_oops 1
+wanted kernel/keys/root_maxkeys 1000000
+wanted kernel/keys/root_maxbytes 25000000
+: >/etc/resolv.conf
+printf '127.0.0.1 localhost\n%s %s\n' "$NODE_IP" "$NODE_NAME" >/etc/hosts
+
+ip link set lo up
+tries=0
+until ip link show eth0 >/dev/null 2>&1; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 500 ] || { echo "the link to the machine never came" >&2; exit 1; }
+	sleep 0.02
+done
+ip address add "$NODE_IP/30" dev eth0
+ip link set eth0 up
+# Service addresses and Calico's proxy-ARP gateway need a route to exist; an empty bridge holds them.
+ip link add cluster0 type bridge
+ip link set cluster0 up
+ip route add "$SERVICE_CIDR" dev cluster0
+ip route add 169.254.1.1 dev cluster0
+echo 1 >/proc/sys/net/ipv4/ip_forward
+# Hermetic: the only traffic towards the machine is the answer to what the machine asked.
+nft -f - <<RULES
+table inet meshproof_hermetic {
+	chain forward { type filter hook forward priority -300; policy accept; oifname "eth0" drop; iifname "eth0" drop; }
+	chain output { type filter hook output priority 0; policy accept; oifname "eth0" ct state established,related accept; oifname "eth0" drop; }
+}
+RULES
+
+mkdir -p /opt/cni/bin /etc/cni/net.d /run/service /var/lib/calico
+ln -sf /usr/lib/cni/loopback /usr/lib/cni/host-local /usr/lib/cni/portmap /opt/calico/calico /opt/cni/bin/
+cp /etc/meshproof/10-calico.conflist /etc/cni/net.d/
+echo "$NODE_NAME" >/var/lib/calico/nodename
+for service in $SERVICES; do
+	mkdir "/run/service/$service"
+	cp "/etc/meshproof/sv/$service/run" "/run/service/$service/run"
+	chmod 755 "/run/service/$service/run"
+done
+export PATH=/opt/kubernetes:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+exec runsvdir -P /run/service

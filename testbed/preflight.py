@@ -1,0 +1,127 @@
+"""What the testbed needs of the machine, told before any work starts, each with its mend."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.errors import ClusterError
+from testbed.addresses import BENCHMARKING, choose_link, routed
+from testbed.store import cache_root
+
+MEMORY_GIB = 4
+DISK_BUILD_GIB = 14
+DISK_RUN_GIB = 2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question about the machine and its answer."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str
+
+
+def checks(*, built: bool) -> list[Check]:
+    """All questions, in the order in which they matter.
+
+    Args:
+        built: every part exists already, so that nothing of the build's needs is asked for.
+    """
+    questions: list[Callable[[], Check]] = [_system, _root, _tools, _namespaces, _overlay, _memory, lambda: _disk(built), _addresses]
+    if not built:
+        questions.insert(3, _build_tools)
+    results = []
+    for question in questions:
+        results.append(question())
+        if not results[-1].ok and question in (_system, _root):
+            break  # the rest would only fail for the same reason
+    return results
+
+
+def require(*, built: bool) -> None:
+    """Raises ClusterError with the first check that fails."""
+    for check in checks(built=built):
+        if not check.ok:
+            raise ClusterError(f"the testbed cannot run here: {check.name}: {check.detail}", check.mend)
+
+
+def _system() -> Check:
+    where = f"{platform.system()} {platform.machine()}"
+    ok = sys.platform == "linux" and platform.machine() == "x86_64"
+    return Check("system", ok, where, "use Linux on x86_64, or another target: --context NAME")
+
+
+def _root() -> Check:
+    ok = os.geteuid() == 0
+    return Check("root", ok, "yes" if ok else f"user id {os.geteuid()}", "run as root (sudo), or use another target: --context NAME")
+
+
+def _tools() -> Check:
+    missing = [name for name in ("unshare", "nsenter", "chroot", "sh", "cp") if not shutil.which(name)]
+    detail = f"missing: {', '.join(missing)}" if missing else "unshare, nsenter, chroot, sh, cp"
+    return Check("tools", not missing, detail, "apt-get install util-linux coreutils")
+
+
+def _build_tools() -> Check:
+    missing = [name for name in ("apt-get", "dpkg-deb", "tar") if not shutil.which(name)]
+    detail = f"missing: {', '.join(missing)}" if missing else "apt-get, dpkg-deb, tar"
+    return Check("build tools", not missing, detail, "build on Debian 12, or bring the parts: ./meshproof testbed import FILE")
+
+
+def _namespaces() -> Check:
+    command = ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "true"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    detail = "net, mount, pid, uts, ipc, cgroup" if not result.returncode else result.stderr.strip()
+    return Check("namespaces", not result.returncode, detail, "use a kernel with these namespaces, and a container only if it is privileged")
+
+
+def _overlay() -> Check:
+    folder = cache_root() / "testbed"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            for name in ("lower", "upper", "work", "merged"):
+                Path(work, name).mkdir()
+            options = f"lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/work"
+            script = 'mount -t overlay -o "$1" probe "$2" && nft list tables >/dev/null 2>&1; mount | grep -q "^probe"'
+            command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", options, f"{work}/merged"]
+            result = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        return Check("overlay file system", False, f"{folder}: {error.strerror}", "set MESHPROOF_CACHE_DIR to a writable folder")
+    detail = f"works in {folder}" if not result.returncode else result.stderr.strip() or "mount refused"
+    mend = "set MESHPROOF_CACHE_DIR to a folder on ext4 or xfs (not on another overlay), and load the kernel module overlay"
+    return Check("overlay file system", not result.returncode, detail, mend)
+
+
+def _memory() -> Check:
+    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available = int(fields["MemAvailable"].split()[0]) / 2**20
+    return Check("memory", available >= MEMORY_GIB, f"{available:.1f} GiB available", f"free at least {MEMORY_GIB} GiB")
+
+
+def _disk(built: bool) -> Check:
+    folder = cache_root()
+    while not folder.exists():
+        folder = folder.parent
+    needed = DISK_RUN_GIB if built else DISK_BUILD_GIB
+    free = shutil.disk_usage(folder).free / 2**30
+    mend = f"free {needed} GiB there, or set MESHPROOF_CACHE_DIR to another disk"
+    return Check("disk", free >= needed, f"{free:.1f} GiB free in {folder}, {needed} GiB needed", mend)
+
+
+def _addresses() -> Check:
+    try:
+        link = choose_link(routed())
+    except ClusterError as error:
+        return Check("addresses", False, error.message, error.mend)
+    return Check("addresses", True, f"{link.network} of {BENCHMARKING} is free", "")

@@ -1,0 +1,89 @@
+"""Where built parts live: a cache of folders named after the content they were built from.
+
+A part is made in a private folder beside its place and renamed into it, so that a part either exists whole or not at all,
+also when two builds race or one is killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+COMPLETE = ".complete.json"
+
+
+def cache_root() -> Path:
+    """`$MESHPROOF_CACHE_DIR`, else `$XDG_CACHE_HOME/meshproof`, else `~/.cache/meshproof`."""
+    if own := os.environ.get("MESHPROOF_CACHE_DIR"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "meshproof"
+
+
+def digest(items: Iterable[str | Path]) -> str:
+    """Twelve hex digits over strings and file contents, in the order given."""
+    state = hashlib.sha256()
+    for item in items:
+        state.update(item.read_bytes() if isinstance(item, Path) else item.encode())
+        state.update(b"\0")
+    return state.hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One built thing.
+
+    Attributes:
+        name: `kubernetes`, `images-1.31`, …
+        key: digest of all that went into it.
+        make: fills an empty folder; may return facts to keep with the part.
+    """
+
+    name: str
+    key: str
+    make: Callable[[Path], dict[str, str] | None]
+
+
+class Store:
+    """The folder of parts."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or cache_root() / "testbed" / "parts"
+
+    def path(self, part: Part) -> Path:
+        """Where the part lives, whether it exists or not."""
+        return self.root / f"{part.name}-{part.key}"
+
+    def has(self, part: Part) -> bool:
+        """True when the part is there, whole."""
+        return (self.path(part) / COMPLETE).is_file()
+
+    def get(self, part: Part) -> Path:
+        """The part's folder; it is built when missing, and whatever a build leaves half-done is removed."""
+        place = self.path(part)
+        if self.has(part):
+            return place
+        self.root.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{part.name}-", dir=self.root))
+        try:
+            os.chmod(work, 0o755)
+            facts = part.make(work) or {}
+            (work / COMPLETE).write_text(json.dumps({"name": part.name, "key": part.key, **facts}, indent=1))
+            if place.exists():
+                shutil.rmtree(place)
+            work.rename(place)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+        return place
+
+    def facts(self, part: Part) -> dict[str, str]:
+        """What the build said about the part."""
+        data: dict[str, str] = json.loads((self.path(part) / COMPLETE).read_text())
+        return data
