@@ -15,6 +15,9 @@ import yaml
 
 from clients.errors import ClusterError
 
+CORE = (("istio-system", "istiod"), ("kube-system", "coredns"))
+"""(namespace, name) of the Deployments without which there is no mesh."""
+
 
 @dataclass(frozen=True)
 class ApiServer:
@@ -84,6 +87,20 @@ class ApiServer:
         result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
         if result.returncode:
             raise ClusterError(f"the testbed's API server refused a manifest: {result.stderr.strip()[-400:]}")
+
+
+def publish_authority(authority: bytes) -> Callable[[requests.Session, str], str | None]:
+    """Gives the first pods the cluster's authority at once; the controllers do the same for every namespace later."""
+
+    def question(session: requests.Session, server: str) -> str | None:
+        for namespace in dict.fromkeys(namespace for namespace, _ in CORE):
+            body = {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": authority.decode()}}
+            answer = session.post(f"{server}/api/v1/namespaces/{namespace}/configmaps", json=body, timeout=5)
+            if answer.status_code not in (201, 409):
+                return answer.text[:200]
+        return None
+
+    return question
 
 
 def ready(session: requests.Session, server: str) -> str | None:

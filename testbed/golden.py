@@ -1,7 +1,7 @@
 """The installed state: a cluster with Calico, CoreDNS and Istio in it and every image unpacked, kept as a part.
 
-It is made once by starting only the store, the API server and the container runtime: no pod ever ran in it, so
-every start begins from the same, clean state.
+It is made once by starting only the store, the API server, the controllers and the container runtime: its pods are
+bound to the node but never ran, so every start begins from the same, clean state and the kubelet finds its work at once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import requests
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from clients.errors import ClusterError
 from testbed import apiserver, configuration
 from testbed.addresses import choose_link, routed
-from testbed.apiserver import ApiServer
+from testbed.apiserver import CORE, ApiServer
 from testbed.build import golang
 from testbed.build.command import run
 from testbed.node import Node, Programs
@@ -26,6 +28,9 @@ from testbed.store import Part, digest
 from testbed.versions import CALICO, HERE, MODULES
 
 _INSTALL = HERE / "install"
+_SERVICES = ("etcd", "kube-apiserver", "containerd", "kube-controller-manager")
+_OF_THIS_CLUSTER_ONLY = (("istio-system", "kube-root-ca.crt"), ("kube-system", "kube-root-ca.crt"), ("kube-system", "extension-apiserver-authentication"))
+"""ConfigMaps (namespace, name) that hold the authority of the cluster in which the state was made."""
 _CALICO_MODULE = "github.com/projectcalico/calico"
 
 
@@ -62,7 +67,7 @@ def _make(parts: Parts, target: Path) -> None:
         node.prepare()
         try:
             link = choose_link(routed())
-            administrator = configuration.write(node.folder("etc"), link, parts.image_names(), ("etcd", "kube-apiserver", "containerd"))
+            administrator = configuration.write(node.folder("etc"), link, parts.image_names(), _SERVICES)
             os.link(images, node.folder("kubelet") / "images.tar")
             node.start(running, link)
             kubeconfig = node.state / "kubeconfig"
@@ -70,16 +75,39 @@ def _make(parts: Parts, target: Path) -> None:
             api = ApiServer(kubeconfig, running.kubernetes / "kubectl", node.state / "work", node.gone)
             current.note("waiting for the API server")
             api.wait("the API server", apiserver.ready, 60)
+            node.api_is_ready()
             for name, text in rendered.items():
                 current.note(f"applying {name}")
                 _apply_all(api, text)
             current.note("unpacking images")
             node.run(["ctr", "-n", "k8s.io", "images", "import", "/var/lib/kubelet/images.tar"], timeout_s=300)
+            current.note("binding the first pods")
+            api.wait("the first pods", _bind, 60)
+            node.run(["sv", "force-stop", "/run/service/kube-controller-manager"])
+            session, server = api.session()
+            for namespace, name in _OF_THIS_CLUSTER_ONLY:
+                session.delete(f"{server}/api/v1/namespaces/{namespace}/configmaps/{name}", timeout=10)
         finally:
             node.stop()
     for name in ("etcd", "containerd"):
         node.folder(name).rename(target / name)
     shutil.rmtree(node.state)
+
+
+def _bind(session: requests.Session, server: str) -> str | None:
+    """Binds the pods of istiod and CoreDNS to the node that is yet to come."""
+    for namespace, name in CORE:
+        base = f"{server}/api/v1/namespaces/{namespace}/pods"
+        pods = [pod for pod in session.get(base, timeout=5).json()["items"] if pod["metadata"]["name"].startswith(name)]
+        if not pods:
+            return f"no pod of {namespace}/{name} yet"
+        for pod in pods:
+            if not pod["spec"].get("nodeName"):
+                target = {"apiVersion": "v1", "kind": "Node", "name": configuration.NODE_NAME}
+                binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]}, "target": target}
+                answer = session.post(f"{base}/{pod['metadata']['name']}/binding", json=binding, timeout=5)
+                answer.raise_for_status()
+    return None
 
 
 def _apply_all(api: ApiServer, text: str) -> None:
@@ -94,8 +122,6 @@ def _apply_all(api: ApiServer, text: str) -> None:
 
 
 def _try(api: ApiServer, text: str) -> str | None:
-    from clients.errors import ClusterError
-
     try:
         api.apply(text)
     except ClusterError as error:

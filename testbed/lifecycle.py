@@ -11,7 +11,7 @@ from pathlib import Path
 from clients.errors import ClusterError
 from testbed import apiserver, configuration, golden, preflight
 from testbed.addresses import choose_link, routed
-from testbed.apiserver import ApiServer
+from testbed.apiserver import CORE, ApiServer
 from testbed.lock import held
 from testbed.node import SERVICES, Node, Programs
 from testbed.parts import Parts
@@ -19,7 +19,6 @@ from testbed.progress import Say, step
 from testbed.store import cache_root
 from testbed.versions import KUBERNETES, IstioRelease
 
-CORE = (("istio-system", "istiod"), ("kube-system", "coredns"))
 _DATABASES = (
     "io.containerd.snapshotter.v1.overlayfs/metadata.db",
     "io.containerd.metadata.v1.bolt/meta.db",
@@ -101,6 +100,8 @@ class Testbed:
         api = ApiServer(kubeconfig, programs.kubernetes / "kubectl", node.state / "work", node.gone)
         note("API server")
         api.wait("the API server", apiserver.ready, 60)
+        api.wait("the cluster's authority", apiserver.publish_authority((node.folder("etc") / "pki" / "ca.crt").read_bytes()), 30)
+        node.api_is_ready()
         note("node")
         api.wait("the node", apiserver.node_ready, 60)
         note("istiod and CoreDNS")

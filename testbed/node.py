@@ -39,8 +39,8 @@ class Node:
         self.link_name = f"mp{name[:8]}"
 
     @property
-    def _route_note(self) -> Path:
-        return self.state / "route"
+    def _link_note(self) -> Path:
+        return self.state / "link"
 
     def folder(self, name: str) -> Path:
         """A folder of the node's state: `log`, `etc`, …"""
@@ -85,7 +85,7 @@ class Node:
         The route stands behind the link: when the node is gone, its address is unreachable instead of being looked for
         on this machine's own network.
         """
-        self._route_note.write_text(f"{root} {link.network}")
+        self._link_note.write_text(f"{root} {link.network}")
         self._ip(root, "route", "replace", "unreachable", str(link.network), "metric", "4096")
         self._ip(root, "link", "add", self.link_name, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
         self._ip(root, "address", "add", f"{link.host}/30", "dev", self.link_name)
@@ -96,6 +96,10 @@ class Node:
         result = subprocess.run(["chroot", str(root), "/usr/sbin/ip", *words], capture_output=True, text=True)
         if result.returncode:
             raise ClusterError(f"ip {' '.join(words)}: {result.stderr.strip()}; the node says: {self.words()}", "see './meshproof doctor'")
+
+    def api_is_ready(self) -> None:
+        """Lets the services go on that wait for the API server; before, they would only fail and start over."""
+        (self.folder("etc") / "api-ready").touch()
 
     def gone(self) -> str | None:
         """The node's last words when it has ended; None while it runs."""
@@ -125,10 +129,9 @@ class Node:
     def stop(self) -> None:
         """Ends every process of the node; mounts and interfaces go with them. Does nothing when it does not run."""
         self.cgroups.end()
-        deadline = time.monotonic() + 5
-        while Path("/sys/class/net", self.link_name).exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        if self._route_note.exists():
-            root, network = self._route_note.read_text().split()
-            subprocess.run(["chroot", root, "/usr/sbin/ip", "route", "delete", "unreachable", network, "metric", "4096"], capture_output=True)
-            self._route_note.unlink()
+        if self._link_note.exists():
+            # the kernel takes a network namespace apart in its own time, seconds later: the link must not wait for it
+            root, network = self._link_note.read_text().split()
+            for words in (["link", "delete", self.link_name], ["route", "delete", "unreachable", network, "metric", "4096"]):
+                subprocess.run(["chroot", root, "/usr/sbin/ip", *words], capture_output=True)
+            self._link_note.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def environment(toolchain: Path) -> dict[str, str]:
         "GOWORK": "off",
         "GOBIN": "",
         "CGO_ENABLED": "0",
-    }
+    } | {key: os.environ[key] for key in ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE") if key in os.environ}
 
 
 def build(module: Path, target: Path, *, toolchain: Path, linker: str, log: Path, note: Callable[[str], None]) -> None:
@@ -39,7 +40,6 @@ def build(module: Path, target: Path, *, toolchain: Path, linker: str, log: Path
     work = target / ".module"
     shutil.copytree(module, work)
     env = environment(toolchain)
-    env |= {key: os.environ[key] for key in ("GOPROXY", "GOSUMDB", "GOFLAGS_EXTRA") if key in os.environ}
     seen = 0
 
     def on_line(line: str) -> None:
@@ -58,13 +58,14 @@ def build(module: Path, target: Path, *, toolchain: Path, linker: str, log: Path
 
 
 def source_of(module: Path, path: str, *, toolchain: Path, log: Path, work: Path) -> Path:
-    """Folder of a Go module's source in the module cache.
+    """Folder of a Go module's source in the module cache, fetched when it is not there.
 
     Raises:
-        BuildError: the module is not known to `module`.
+        BuildError: the module is not known to `module`, or cannot be fetched.
     """
     shutil.copytree(module, work / "module")
-    command = ["go", "list", "-m", "-f", "{{.Dir}}", path]
-    run(command, what=f"finding the source of {path}", log=log, cwd=work / "module", env=environment(toolchain))
+    command = ["go", "mod", "download", "-json", path]
+    run(command, what=f"fetching the source of {path}", log=log, cwd=work / "module", env=environment(toolchain))
     shutil.rmtree(work / "module")
-    return Path(log.read_text().strip().splitlines()[-1])
+    output = log.read_text()
+    return Path(json.loads(output[output.index("{") :])["Dir"])
