@@ -1,1 +1,1 @@
-"""The embedded cluster: a real Kubernetes, Calico, Istio and Envoy on one machine, built from package registries alone."""
+"""The embedded cluster: a real Kubernetes, Calico, Istio and Envoy on one machine, from package registries alone."""

@@ -16,6 +16,7 @@ Network = ipaddress.IPv4Network
 BENCHMARKING = ipaddress.ip_network("198.18.0.0/15")
 """RFC 2544's range for tests between devices: never routed on the internet."""
 
+_EVERYTHING = "0.0.0.0"  # noqa: S104 - the mask of the default route
 _REJECT = 0x0200
 """RTF_REJECT of route flags: an unreachable route holds an address, it does not use it."""
 
@@ -33,7 +34,7 @@ class Link:
 
     @property
     def host(self) -> str:
-        """This machine's end."""
+        """The address of this machine's end."""
         return str(self.network[1])
 
     @property
@@ -44,13 +45,13 @@ class Link:
 
 def routed(table: Path = Path("/proc/net/route")) -> list[Network]:
     """Networks that this machine routes, without the default route."""
-    networks = []
+    networks: list[Network] = []
     for line in table.read_text().splitlines()[1:]:
         fields = line.split()
         if len(fields) > 7:
             address, mask = (socket.inet_ntoa(struct.pack("<L", int(fields[i], 16))) for i in (1, 7))
-            if mask != "0.0.0.0" and not int(fields[3], 16) & _REJECT:
-                networks.append(ipaddress.ip_network(f"{address}/{mask}"))
+            if mask != _EVERYTHING and not int(fields[3], 16) & _REJECT:
+                networks.append(Network(f"{address}/{mask}"))
     return networks
 
 
@@ -64,4 +65,6 @@ def choose_link(taken: Iterable[Network]) -> Link:
     for candidate in (Network(f"198.{18 + second}.{third}.0/30") for second in (0, 1) for third in range(0, 256, 8)):
         if not any(candidate.overlaps(route) for route in routes):
             return Link(candidate)
-    raise ClusterError(f"all of {BENCHMARKING} is routed on this machine already", "remove one of those routes (ip route)")
+    raise ClusterError(
+        f"all of {BENCHMARKING} is routed on this machine already", "remove one of those routes (ip route)"
+    )

@@ -69,9 +69,13 @@ def status() -> Status:
     running = testbed.running()
     if running is not None:
         versions = {"istio": running.istio, "kubernetes": running.kubernetes, "kubeconfig": running.kubeconfig}
-        return Status("up", {**versions, "node process": str(testbed.node.pid()), "logs": str(testbed.node.folder("log"))})
+        return Status(
+            "up", {**versions, "node process": str(testbed.node.pid()), "logs": str(testbed.node.folder("log"))}
+        )
     if testbed.node.cgroups.processes():
-        return Status("broken", {"mend": "./meshproof down, then ./meshproof up", "logs": str(testbed.node.folder("log"))})
+        return Status(
+            "broken", {"mend": "./meshproof down, then ./meshproof up", "logs": str(testbed.node.folder("log"))}
+        )
     return Status("down")
 
 
@@ -84,7 +88,9 @@ def logs(component: str | None = None) -> Iterator[str]:
     folder = Testbed().node.folder("log")
     files = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if component is not None and component not in files:
-        raise ClusterError(f"no log of {component!r}", f"logs there are: {', '.join(files) or 'none; the testbed never ran'}")
+        raise ClusterError(
+            f"no log of {component!r}", f"logs there are: {', '.join(files) or 'none; the testbed never ran'}"
+        )
     for name, path in files.items():
         if component in (None, name):
             for line in path.read_text(errors="replace").splitlines():
@@ -93,11 +99,7 @@ def logs(component: str | None = None) -> Iterator[str]:
 
 def build(istio: str | None = None, progress: Say = to_stderr) -> None:
     """Builds every part of a version without starting it."""
-    parts = Parts(istio_release(istio), progress)
-    installed = golden.part(parts)
-    preflight.require(built=parts.store.has(installed))
-    parts.get(installed)
-    golden.programs(parts)
+    Testbed().build(istio_release(istio), progress)
 
 
 def built(istio: str | None = None) -> bool:

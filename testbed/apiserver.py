@@ -1,4 +1,4 @@
-"""The few calls that bring a cluster up: readiness, apply, and what is still missing. Uses the cluster's own kubectl."""
+"""The few calls that bring a cluster up: readiness, apply, what is still missing. Uses the cluster's own kubectl."""
 
 from __future__ import annotations
 

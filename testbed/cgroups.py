@@ -70,11 +70,15 @@ class Cgroups:
                 except ProcessLookupError:
                     continue
             if time.monotonic() > deadline:
-                raise MeshproofError(f"processes of the node do not end: {sorted(left)[:10]}", "look at them with ps and try again")
+                raise MeshproofError(
+                    f"processes of the node do not end: {sorted(left)[:10]}", "look at them with ps and try again"
+                )
             time.sleep(0.01)
         while not self._remove():
             if time.monotonic() > deadline:
-                raise MeshproofError(f"control group {self.name} cannot be removed", "a process moved into it: see its cgroup.procs")
+                raise MeshproofError(
+                    f"control group {self.name} cannot be removed", "a process moved into it: see its cgroup.procs"
+                )
             time.sleep(0.01)
 
     def _remove(self) -> bool:
@@ -82,7 +86,7 @@ class Cgroups:
         for folder in self.folders:
             for path, _, _ in os.walk(folder, topdown=False):
                 try:
-                    os.rmdir(path)
+                    Path(path).rmdir()
                 except FileNotFoundError:
                     continue
                 except OSError:

@@ -43,7 +43,9 @@ def write(folder: Path, link: Link, images: ImageNames, services: Sequence[str])
     _write_pair(secrets / "ca", authority.pair)
     _write_pair(secrets / "apiserver", authority.issue("kube-apiserver", names=server_names))
     _write_pair(secrets / "apiserver-kubelet", authority.issue("kube-apiserver-kubelet-client", "system:masters"))
-    _write_pair(secrets / "kubelet", authority.issue(f"system:node:{NODE_NAME}", "system:nodes", [NODE_NAME, link.node]))
+    _write_pair(
+        secrets / "kubelet", authority.issue(f"system:node:{NODE_NAME}", "system:nodes", [NODE_NAME, link.node])
+    )
     tokens = pki.service_account_key()
     pki.write_secret(secrets / "service-account.pub", tokens.certificate)
     pki.write_secret(secrets / "service-account.key", tokens.key)
@@ -73,7 +75,7 @@ def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str
         "pause": images.of("pause"),
         "enabled": " ".join(services),
     }
-    templates = Environment(loader=FileSystemLoader(_SOURCES), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    templates = Environment(loader=FileSystemLoader(_SOURCES), undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - settings files, not markup
     for name in _TEMPLATES:
         (folder / name).write_text(templates.get_template(name).render(values))
     shutil.copy(_SOURCES / "init.sh", folder / "init.sh")

@@ -1,7 +1,7 @@
 """The installed state: a cluster with Calico, CoreDNS and Istio in it and every image unpacked, kept as a part.
 
 It is made once by starting only the store, the API server, the controllers and the container runtime: its pods are
-bound to the node but never ran, so every start begins from the same, clean state and the kubelet finds its work at once.
+bound to the node but never ran, so every start begins from the same, clean state and the kubelet finds work waiting.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ from testbed.versions import CALICO, HERE, MODULES
 
 _INSTALL = HERE / "install"
 _SERVICES = ("etcd", "kube-apiserver", "containerd", "kube-controller-manager")
-_OF_THIS_CLUSTER_ONLY = (("istio-system", "kube-root-ca.crt"), ("kube-system", "kube-root-ca.crt"), ("kube-system", "extension-apiserver-authentication"))
+_OF_THIS_CLUSTER_ONLY = (
+    ("istio-system", "kube-root-ca.crt"),
+    ("kube-system", "kube-root-ca.crt"),
+    ("kube-system", "extension-apiserver-authentication"),
+)
 """ConfigMaps (namespace, name) that hold the authority of the cluster in which the state was made."""
 _CALICO_MODULE = "github.com/projectcalico/calico"
 
@@ -104,7 +108,12 @@ def _bind(session: requests.Session, server: str) -> str | None:
         for pod in pods:
             if not pod["spec"].get("nodeName"):
                 target = {"apiVersion": "v1", "kind": "Node", "name": configuration.NODE_NAME}
-                binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]}, "target": target}
+                binding = {
+                    "apiVersion": "v1",
+                    "kind": "Binding",
+                    "metadata": {"name": pod["metadata"]["name"]},
+                    "target": target,
+                }
                 answer = session.post(f"{base}/{pod['metadata']['name']}/binding", json=binding, timeout=5)
                 answer.raise_for_status()
     return None
@@ -133,8 +142,14 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
     """Name → YAML, in the order of installation; kept beside the state so that it can be read."""
     names = parts.image_names()
     toolchain = parts.get(parts.toolchain()) / "go"
-    values = {"calico": CALICO, "dns": configuration.DNS, "coredns": names.of("coredns"), "hub": REGISTRY, "tag": names.tag}
-    templates = Environment(loader=FileSystemLoader(_INSTALL), undefined=StrictUndefined, autoescape=False)
+    values = {
+        "calico": CALICO,
+        "dns": configuration.DNS,
+        "coredns": names.of("coredns"),
+        "hub": REGISTRY,
+        "tag": names.tag,
+    }
+    templates = Environment(loader=FileSystemLoader(_INSTALL), undefined=StrictUndefined)  # noqa: S701 - YAML
     log = parts.logs / "calico-source.log"
     source = golang.source_of(MODULES / "calico", _CALICO_MODULE, toolchain=toolchain, log=log, work=target)
     definitions = sorted((source / "libcalico-go/config/crd").glob("*.yaml"))

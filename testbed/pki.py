@@ -46,7 +46,9 @@ class Authority:
         subject = _name("meshproof-testbed")
         builder = self._builder(subject, self._key.public_key())
         constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self._certificate = builder.issuer_name(subject).add_extension(constraints, critical=True).sign(self._key, hashes.SHA256())
+        self._certificate = (
+            builder.issuer_name(subject).add_extension(constraints, critical=True).sign(self._key, hashes.SHA256())
+        )
 
     @staticmethod
     def _builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -72,7 +74,9 @@ class Authority:
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
+            )
         certificate = builder.sign(self._key, hashes.SHA256())
         return Pair(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
 
@@ -103,7 +107,13 @@ def kubeconfig(server: str, authority: bytes, client: Pair, *, name: str = "mesh
         "current-context": name,
         "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": encoded(authority)}}],
         "users": [
-            {"name": name, "user": {"client-certificate-data": encoded(client.certificate), "client-key-data": encoded(client.key)}}
+            {
+                "name": name,
+                "user": {
+                    "client-certificate-data": encoded(client.certificate),
+                    "client-key-data": encoded(client.key),
+                },
+            }
         ],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
     }

@@ -37,7 +37,16 @@ def checks(*, built: bool) -> list[Check]:
     Args:
         built: every part exists already, so that nothing of the build's needs is asked for.
     """
-    questions: list[Callable[[], Check]] = [_system, _root, _tools, _namespaces, _overlay, _memory, lambda: _disk(built), _addresses]
+    questions: list[Callable[[], Check]] = [
+        _system,
+        _root,
+        _tools,
+        _namespaces,
+        _overlay,
+        _memory,
+        lambda: _disk(built),
+        _addresses,
+    ]
     if not built:
         questions.insert(3, _build_tools)
     results = []
@@ -63,7 +72,12 @@ def _system() -> Check:
 
 def _root() -> Check:
     ok = os.geteuid() == 0
-    return Check("root", ok, "yes" if ok else f"user id {os.geteuid()}", "run as root (sudo), or use another target: --context NAME")
+    return Check(
+        "root",
+        ok,
+        "yes" if ok else f"user id {os.geteuid()}",
+        "run as root (sudo), or use another target: --context NAME",
+    )
 
 
 def _tools() -> Check:
@@ -75,14 +89,21 @@ def _tools() -> Check:
 def _build_tools() -> Check:
     missing = [name for name in ("apt-get", "dpkg-deb", "tar") if not shutil.which(name)]
     detail = f"missing: {', '.join(missing)}" if missing else "apt-get, dpkg-deb, tar"
-    return Check("build tools", not missing, detail, "build on Debian 12, or bring the parts: ./meshproof testbed import FILE")
+    return Check(
+        "build tools", not missing, detail, "build on Debian 12, or bring the parts: ./meshproof testbed import FILE"
+    )
 
 
 def _namespaces() -> Check:
     command = ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "true"]
     result = subprocess.run(command, capture_output=True, text=True)
     detail = "net, mount, pid, uts, ipc, cgroup" if not result.returncode else result.stderr.strip()
-    return Check("namespaces", not result.returncode, detail, "use a kernel with these namespaces, and a container only if it is privileged")
+    return Check(
+        "namespaces",
+        not result.returncode,
+        detail,
+        "use a kernel with these namespaces, and a container only if it is privileged",
+    )
 
 
 def _overlay() -> Check:
@@ -94,12 +115,25 @@ def _overlay() -> Check:
                 Path(work, name).mkdir()
             options = f"lowerdir={work}/lower,upperdir={work}/upper,workdir={work}/work"
             script = 'mount -t overlay -o "$1" probe "$2" && nft list tables >/dev/null 2>&1; mount | grep -q "^probe"'
-            command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", options, f"{work}/merged"]
+            command = [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                options,
+                f"{work}/merged",
+            ]
             result = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:
-        return Check("overlay file system", False, f"{folder}: {error.strerror}", "set MESHPROOF_CACHE_DIR to a writable folder")
+        return Check(
+            "overlay file system", False, f"{folder}: {error.strerror}", "set MESHPROOF_CACHE_DIR to a writable folder"
+        )
     detail = f"works in {folder}" if not result.returncode else result.stderr.strip() or "mount refused"
-    mend = "set MESHPROOF_CACHE_DIR to a folder on ext4 or xfs (not on another overlay), and load the kernel module overlay"
+    mend = "set MESHPROOF_CACHE_DIR to a folder on ext4 or xfs, not on another overlay; load the kernel module overlay"
     return Check("overlay file system", not result.returncode, detail, mend)
 
 

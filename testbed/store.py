@@ -1,7 +1,7 @@
 """Where built parts live: a cache of folders named after the content they were built from.
 
-A part is made in a private folder beside its place and renamed into it, so that a part either exists whole or not at all,
-also when two builds race or one is killed.
+A part is made in a private folder beside its place and renamed into it: it exists whole or not at all, also when two
+builds race or one is killed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 COMPLETE = ".complete.json"
+UNUSED_DAYS = 30
 
 
 def cache_root() -> Path:
@@ -68,11 +70,12 @@ class Store:
         """The part's folder; it is built when missing, and whatever a build leaves half-done is removed."""
         place = self.path(part)
         if self.has(part):
+            (place / COMPLETE).touch()  # when it was used last, for `sweep`
             return place
         self.root.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{part.name}-", dir=self.root))
         try:
-            os.chmod(work, 0o755)
+            work.chmod(0o755)  # mkdtemp is stricter than what root file systems need
             facts = part.make(work) or {}
             (work / COMPLETE).write_text(json.dumps({"name": part.name, "key": part.key, **facts}, indent=1))
             if place.exists():
@@ -82,6 +85,14 @@ class Store:
             shutil.rmtree(work, ignore_errors=True)
             raise
         return place
+
+    def sweep(self) -> None:
+        """Removes what killed builds left, and parts that nothing used for 30 days. Needs the lock."""
+        oldest = time.time() - UNUSED_DAYS * 86400
+        for entry in self.root.iterdir() if self.root.exists() else ():
+            mark = entry / COMPLETE
+            if entry.name.startswith(".") or (mark.exists() and mark.stat().st_mtime < oldest):
+                shutil.rmtree(entry, ignore_errors=True)
 
     def facts(self, part: Part) -> dict[str, str]:
         """What the build said about the part."""

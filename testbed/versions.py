@@ -43,7 +43,8 @@ class IstioRelease:
 
 
 ISTIO_RELEASES = {
-    release.minor: release for release in (IstioRelease("1.31", "1.31.1", "1.39.3"), IstioRelease("1.29", "1.29.1", "1.37.0"))
+    release.minor: release
+    for release in (IstioRelease("1.31", "1.31.1", "1.39.3"), IstioRelease("1.29", "1.29.1", "1.37.0"))
 }
 DEFAULT_ISTIO = "1.31"
 
@@ -63,7 +64,10 @@ def istio_release(name: str | None) -> IstioRelease:
 
 
 VERSION_PACKAGES = {
-    "kubernetes": ("k8s.io/component-base/version", {"gitVersion": f"v{KUBERNETES}", "gitMajor": "1", "gitMinor": "34"}),
+    "kubernetes": (
+        "k8s.io/component-base/version",
+        {"gitVersion": f"v{KUBERNETES}", "gitMajor": "1", "gitMinor": "34"},
+    ),
     "coredns": ("github.com/coredns/coredns/coremain", {"GitCommit": f"v{COREDNS}"}),
     "calico": ("github.com/projectcalico/calico/felix/buildinfo", {"GitVersion": f"v{CALICO}"}),
 }

@@ -1,4 +1,4 @@
-"""Running a build command: output to a log file, a sign of progress while it runs, the last lines of the real error when it fails."""
+"""Running a build command: its output to a log file, progress while it runs, the last lines of the real error."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def run(
             errors="replace",
         )
     except OSError as error:
-        raise BuildError(f"{what}: {words[0]} cannot be started: {error.strerror}", "install it and try again") from error
+        raise BuildError(
+            f"{what}: {words[0]} cannot be started: {error.strerror}", "install it and try again"
+        ) from error
     with process, log.open("w") as file:
         try:
             assert process.stdout is not None
@@ -66,4 +68,6 @@ def run(
             raise
     if process.returncode:
         shown = "\n    ".join(tail) or "(it printed nothing)"
-        raise BuildError(f"{what} failed with exit code {process.returncode}; its last lines:\n    {shown}\n  whole log: {log}")
+        raise BuildError(
+            f"{what} failed with exit code {process.returncode}; its last lines:\n    {shown}\n  whole log: {log}"
+        )

@@ -20,7 +20,18 @@ NODE_PACKAGES = (
 )
 """The node: container runtime, packet filters, a service supervisor."""
 
-IMAGE_PACKAGES = ("coreutils", "dash", "bash", "grep", "sed", "curl", "iptables", "iproute2", "ca-certificates", "libc-bin")
+IMAGE_PACKAGES = (
+    "coreutils",
+    "dash",
+    "bash",
+    "grep",
+    "sed",
+    "curl",
+    "iptables",
+    "iproute2",
+    "ca-certificates",
+    "libc-bin",
+)
 """The base layer of every image: a shell, curl, and what Istio's init container needs."""
 
 _OPTIONS = """\
@@ -36,7 +47,14 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 """
 
-_DROP = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian", "usr/share/bash-completion")
+_DROP = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "usr/share/lintian",
+    "usr/share/bash-completion",
+)
 
 
 def root_file_system(target: Path, packages: Sequence[str], work: Path, note: Callable[[str], None]) -> str:
@@ -101,7 +119,9 @@ def _finish(target: Path) -> None:
     bundle = target / "etc/ssl/certs/ca-certificates.crt"
     bundle.parent.mkdir(parents=True, exist_ok=True)
     bundle.write_bytes(b"".join(certificate.read_bytes() for certificate in certificates))
-    (target / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n")
+    (target / "etc/passwd").write_text(
+        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+    )
     (target / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
     (target / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
     # update-alternatives runs in a maintainer script: Debian's iptables is the nft one

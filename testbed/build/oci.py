@@ -65,7 +65,12 @@ def _manifest(image: Image, layers: Sequence[dict[str, Any]], blobs: Path) -> di
         "config": {"Entrypoint": list(image.entrypoint), "Env": list(image.env), "User": image.user, "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
     }
-    manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": _blob(config, _CONFIG, blobs), "layers": list(layers)}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": _blob(config, _CONFIG, blobs),
+        "layers": list(layers),
+    }
     return {
         **_blob(manifest, _MANIFEST, blobs),
         "platform": {"architecture": "amd64", "os": "linux"},

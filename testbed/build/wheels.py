@@ -15,7 +15,16 @@ def download(requirements: Path, folder: Path) -> Path:
     Raises:
         BuildError: pip failed, or the wheel is not what was pinned.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--disable-pip-version-check",
+    ]
     run(
         [*command, "--require-hashes", "-q", "-d", folder, "-r", requirements],
         what=f"downloading {requirements.stem} from PyPI",
