@@ -1,0 +1,136 @@
+"""Access logs of Envoy, and request ids in any application's log: whether a request reached the backend."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AccessLogEntry:
+    """One request (or TCP connection) as a proxy logged it. `-` in the log is an empty string here.
+
+    Attributes:
+        status: response code; 0 where none was sent (TCP, or reset before a response); None when not logged.
+        flags: Envoy's response flags (`UAEX`, `NR`, `DC`, …).
+        details: response code details, for instance `rbac_access_denied_matched_policy[none]`.
+        upstream_host: address that the request was sent on to; empty when it went nowhere.
+        upstream_cluster: `outbound|80|subset|host`, without a trailing `;`.
+        route: route name, for instance `block_all`.
+        sni: server name that the client asked for in its TLS hello.
+        raw: the line.
+    """
+
+    request_id: str
+    status: int | None
+    flags: str
+    details: str
+    upstream_host: str
+    upstream_cluster: str
+    path: str
+    method: str
+    authority: str
+    user_agent: str
+    raw: str
+    route: str = ""
+    sni: str = ""
+
+
+_TEXT = re.compile(
+    r'\[[^\]]*\] "(?P<request>.*?)" (?P<status>\d+) (?P<flags>\S+)(?P<details> \S.*?)?'
+    r' "(?P<failure>[^"]*)" (?P<numbers>\S+ \S+ \S+ \S+)'
+    r' "(?P<forwarded_for>[^"]*)" "(?P<user_agent>.*)" "(?P<request_id>[^"]*)" "(?P<authority>[^"]*)"'
+    r' "(?P<upstream_host>[^"]*)"(?P<tail>.*)'
+)
+"""Istio's default text format (istio.io, "Envoy Access Logs"); before 1.8 a quoted Mixer status stands where the
+details are, before 1.6 nothing does."""
+
+
+def parse(lines: Iterable[str]) -> list[AccessLogEntry]:
+    """Entries of Istio's default text format and JSON format, in order; lines that are neither are left out."""
+    return [entry for line in lines if (entry := _json_entry(line) or _text_entry(line)) is not None]
+
+
+def forwarded(entry: AccessLogEntry) -> bool:
+    """Whether the proxy sent the request on: it names an upstream host.
+
+    Ask the log of the server's own sidecar. The client's sidecar names one too when the server refused.
+    """
+    return entry.upstream_host not in ("", "-")
+
+
+def mentions(lines: Iterable[str], request_id: str) -> list[str]:
+    """Lines of any log that hold `request_id` whole (the user agent of every probe carries it).
+
+    Raises:
+        ValueError: `request_id` is empty, so that its absence would prove nothing.
+    """
+    if not request_id:
+        raise ValueError("no request id to look for")
+    whole = re.compile(rf"(?<![\w-]){re.escape(request_id)}(?![\w-])")
+    return [line for line in lines if whole.search(line)]
+
+
+def _text_entry(line: str) -> AccessLogEntry | None:
+    match = _TEXT.search(line)
+    if match is None:
+        return None
+    field = match.groupdict(default="")
+    method, _, rest = field["request"].partition(" ")
+    path = rest.rpartition(" ")[0]  # the last word is the protocol
+    # cluster, local address towards the server, the same towards the client, the client, server name, route name
+    tail = [*field["tail"].split(), *[""] * 6]
+    return AccessLogEntry(
+        request_id=_value(field["request_id"]),
+        status=int(field["status"]),
+        flags=_value(field["flags"]),
+        details=_value(field["details"].strip().split(" ")[0].strip('"')),
+        upstream_host=_value(field["upstream_host"]),
+        upstream_cluster=_cluster(tail[0]),
+        path=_value(path),
+        method=_value(method),
+        authority=_value(field["authority"]),
+        user_agent=_value(field["user_agent"]),
+        raw=line,
+        route=_value(tail[5]),
+        sni=_value(tail[4]),
+    )
+
+
+def _json_entry(line: str) -> AccessLogEntry | None:
+    start = line.find("{")
+    if start < 0 or '"response_code"' not in line:
+        return None
+    try:
+        data = json.loads(line[start:])
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or "response_code" not in data:
+        return None
+    text = {key: _value("" if value is None else str(value)) for key, value in data.items()}
+    status = text.get("response_code", "")
+    return AccessLogEntry(
+        request_id=text.get("request_id", ""),
+        status=int(status) if status.isdigit() else None,
+        flags=text.get("response_flags", ""),
+        details=text.get("response_code_details", ""),
+        upstream_host=text.get("upstream_host", ""),
+        upstream_cluster=_cluster(text.get("upstream_cluster", "")),
+        path=text.get("path", ""),
+        method=text.get("method", ""),
+        authority=text.get("authority", ""),
+        user_agent=text.get("user_agent", ""),
+        raw=line,
+        route=text.get("route_name", ""),
+        sni=text.get("requested_server_name", ""),
+    )
+
+
+def _cluster(name: str) -> str:
+    return _value(name.rstrip(";"))
+
+
+def _value(text: str) -> str:
+    return "" if text == "-" else text

@@ -1,0 +1,94 @@
+"""What mesh a cluster runs: version, revisions, and the capabilities that controls ask for. Reads only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clients.errors import ClusterError
+
+if TYPE_CHECKING:
+    from clients.cluster import Cluster
+
+ROOT_NAMESPACE = "istio-system"
+REVISION_LABEL = "istio.io/rev"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_SECURITY = "security.istio.io/v1"
+
+
+@dataclass(frozen=True)
+class MeshInfo:
+    """The mesh of a cluster.
+
+    Attributes:
+        name: `istio`; empty where none was found.
+        version: of istiod, from its image tag or its version label.
+        revisions: values of `istio.io/rev` that injection webhooks react to, sorted (`asm-1157-23`, `default`).
+        capabilities: names of the catalogue's `capabilities` that the cluster has.
+    """
+
+    name: str = ""
+    version: str = ""
+    revisions: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+
+
+def discover(cluster: Cluster) -> MeshInfo:
+    """Look at what is installed.
+
+    Raises:
+        AccessError: the identity may not read the root namespace or the webhooks.
+    """
+    istiods = cluster.objects("apps/v1", "Deployment", ROOT_NAMESPACE, labels="app=istiod")
+    webhooks = cluster.objects(_ADMISSION, "MutatingWebhookConfiguration", labels="app=sidecar-injector")
+    labels = [hook["metadata"].get("labels", {}) for hook in webhooks]
+    revisions = tuple(sorted({rev for found in labels if (rev := found.get(REVISION_LABEL))}))
+    capabilities = frozenset(_capabilities(cluster, bool(istiods and webhooks)))
+    return MeshInfo("istio" if istiods else "", _version(istiods), revisions, capabilities)
+
+
+def _version(istiods: list[dict[str, Any]]) -> str:
+    """From the image's tag (`1.29.1-distroless`, `1.15.7-asm.23`); some builds are labelled with the chart's 1.0.0."""
+    for deployment in istiods:
+        labels = deployment["spec"]["template"]["metadata"].get("labels", {})
+        image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].split("@", 1)[0]
+        tag = image.rsplit(":", 1)[1] if ":" in image.rsplit("/", 1)[-1] else ""
+        for said in (tag, str(labels.get("app.kubernetes.io/version") or "")):
+            if version := re.match(r"\d+\.\d+(\.\d+)?(-(asm|alpha|beta|rc|dev)[\w.]*)?", said):
+                return version.group()
+    return ""
+
+
+def _capabilities(cluster: Cluster, injects: bool) -> Iterable[str]:
+    yield "plaintext-client"
+    yield "browser"
+    if injects:
+        yield from ("sidecar-injection", "proxy-config", "metrics")
+    if cluster.has_kind(_SECURITY, "PeerAuthentication"):
+        yield "mesh-wide"
+    if cluster.has_kind(_SECURITY, "RequestAuthentication"):
+        yield "jwt"
+    if _logs_access(cluster):
+        yield "access-log"
+    if _enforces_network_policy(cluster):
+        yield "network-policy"
+
+
+def _logs_access(cluster: Cluster) -> bool:
+    """Whether a mesh configuration names an access log file: Istio's ConfigMap `istio`, one per revision."""
+    maps = cluster.objects("v1", "ConfigMap", ROOT_NAMESPACE)
+    mesh = [m.get("data", {}).get("mesh", "") for m in maps if m["metadata"]["name"].split("-")[0] == "istio"]
+    return any("accessLogFile: /dev/stdout" in text for text in mesh)
+
+
+def _enforces_network_policy(cluster: Cluster) -> bool:
+    """By what is installed: Calico's datastore, or the agent of Calico, Cilium, GKE Dataplane V2, Canal or Antrea."""
+    if cluster.has_kind("crd.projectcalico.org/v1", "ClusterInformation"):
+        return True
+    try:
+        agents = {item["metadata"]["name"] for item in cluster.objects("apps/v1", "DaemonSet", "kube-system")}
+    except ClusterError:
+        return False
+    return bool(agents & {"calico-node", "cilium", "anetd", "canal", "antrea-agent"})

@@ -1,0 +1,52 @@
+"""A pod, reduced to what probing needs to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+SIDECAR = "istio-proxy"
+"""Name of the sidecar's container, or of its init container where it is a native sidecar (Istio's injection)."""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod.
+
+    Attributes:
+        containers: names of its containers and of its init containers that keep running (native sidecars).
+        ready: the pod's Ready condition is True and it is not being deleted.
+        injected: it has a sidecar proxy.
+    """
+
+    namespace: str
+    name: str
+    ip: str = ""
+    phase: str = ""
+    ready: bool = False
+    containers: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def injected(self) -> bool:
+        """Whether a sidecar proxy runs in it."""
+        return SIDECAR in self.containers
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Self:
+        """The pod of an API object."""
+        meta, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+        conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
+        native = (c["name"] for c in spec.get("initContainers", ()) if c.get("restartPolicy") == "Always")
+        return cls(
+            namespace=meta["namespace"],
+            name=meta["name"],
+            ip=status.get("podIP", ""),
+            phase=status.get("phase", ""),
+            ready=conditions.get("Ready") == "True" and "deletionTimestamp" not in meta,
+            containers=(*(c["name"] for c in spec.get("containers", ())), *native),
+            labels=dict(meta.get("labels", {})),
+        )

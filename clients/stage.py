@@ -1,0 +1,257 @@
+"""A stage: the change that a suite module makes to the mesh, and the state in which its cases are proven."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from clients import readiness
+from clients.apply import Item
+from clients.case import Case, Probe
+from clients.converge import Convergence, converge
+from clients.errors import ClusterError, MeshproofError
+from clients.evidence import Applied, Attempt, Phase
+from clients.expect import Expectation
+from clients.world import World
+
+BASELINE_CONFIRMATIONS = 3
+"""Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
+BASELINE_BUDGET_S = 15.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A Deployment of the ground, by the document's names, that runs with another number of replicas in this stage."""
+
+    namespace: str
+    deployment: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Settle:
+    """What must have converged before the stage goes on."""
+
+    probe: Probe
+    expect: Expectation
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a suite module changes. Manifest paths are relative to `manifests/`: a file, or a folder.
+
+    Attributes:
+        ground: manifests that every stage of the topic stands on; applied once per process.
+        apply: manifests of the change itself, in order.
+        removed: those of `apply` that are deleted again once `settle` has converged: the cases see the state after it.
+        needs: names of capabilities; `mesh-wide` makes the stage exclusive.
+        scaled: Deployments of the ground that run with another number of replicas.
+        settle: must converge after `apply`, before `removed` is deleted and before any case.
+    """
+
+    name: str
+    ground: tuple[str, ...] = ()
+    apply: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    scaled: tuple[Scale, ...] = ()
+    settle: tuple[Settle, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen before the change, or while it settled.
+
+    Attributes:
+        at: monotonic time that the attempts count from.
+        problem: empty when it was as stated.
+        conclusive: as in `clients.converge.Convergence`.
+        first_s: the first match, in seconds since `at`.
+        stable_s: the last confirmation; None when it has not converged.
+    """
+
+    probe: Probe
+    expected: str
+    at: float
+    attempts: tuple[Attempt, ...] = ()
+    flaps: int = 0
+    first_s: float | None = None
+    stable_s: float | None = None
+    problem: str = ""
+    conclusive: bool = True
+
+    def before(self, changed_at: float) -> tuple[Attempt, ...]:
+        """Its attempts as those of a baseline: seconds since the change, negative."""
+        shift = self.at - changed_at
+        return tuple(replace(attempt, at_s=attempt.at_s + shift, phase=Phase.BASELINE) for attempt in self.attempts)
+
+
+class RunningStage:
+    """Context manager: enter = baseline, change; exit = put back, wait, see the baseline again.
+
+    Args:
+        cases: those that will be proven (the selected ones); their `before` is observed.
+
+    Attributes:
+        applied: every object that the change sent, and every Deployment that it scaled.
+        changed_at: monotonic time at which the cluster had accepted the change (the removal, where there is one).
+        baselines: by case id, for cases with a `before`.
+        settled: what `settle` saw, in its order.
+    """
+
+    def __init__(self, world: World, stage: Stage, cases: Sequence[Case]) -> None:
+        self.world = world
+        self.stage = stage
+        self.cases = tuple(cases)
+        self.applied: tuple[Applied, ...] = ()
+        self.changed_at = time.monotonic()
+        self.baselines: dict[str, Observation] = {}
+        self.settled: tuple[Observation, ...] = ()
+        self._undo: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Self:
+        """Make the change.
+
+        Raises:
+            MeshproofError: the ground or the change could not be made; what was made of the change has been put back.
+        """
+        self.world.ensure(self.stage.ground)
+        applier = self.world.applier
+        items = applier.load(self.stage.apply)
+        applier.check(items)
+        self._observe_baselines()
+        try:
+            self._change(items)
+        except BaseException:
+            self._put_back()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Put everything back.
+
+        Raises:
+            ClusterError: something could not be put back, or the state before did not come back.
+        """
+        problems = self._put_back()
+        if not problems and kind is None:
+            problems = self._not_restored()
+        if problems:
+            message = f"after stage {self.stage.name}: {'; '.join(problems)}"
+            raise ClusterError(message, "see the diagnostics of the run")
+
+    def since_s(self) -> int:
+        """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
+        starts = [seen.at for seen in self.baselines.values()]
+        return int(time.monotonic() - min([*starts, self.changed_at])) + 3
+
+    def _observe_baselines(self) -> None:
+        seen: dict[tuple[Probe, str], Observation] = {}
+        for case in self.cases:
+            if case.before is None:
+                continue
+            key = (case.probe, case.before.text)
+            if key not in seen:
+                seen[key] = self._observe(case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
+            self.baselines[case.id] = seen[key]
+
+    def _change(self, items: list[Item]) -> None:
+        applier = self.world.applier
+        scaled = self._scale()
+        if items:
+            self._undo.append(lambda: applier.delete(items))
+        self.applied = (*scaled, *applier.apply(items))
+        self.changed_at = time.monotonic()
+        applier.wait_ready(items)
+        self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
+        if self.stage.removed and not any(seen.problem for seen in self.settled):
+            applier.delete(applier.load(self.stage.removed))
+            self.changed_at = time.monotonic()
+
+    def _scale(self) -> list[Applied]:
+        """Scale the stage's Deployments, and register that they are put back."""
+        applied, before, after = [], [], []
+        for scale in self.stage.scaled:
+            namespace = self.world.overlay.namespace(scale.namespace)
+            found = self.world.cluster.get("apps/v1", "Deployment", scale.deployment, namespace)
+            if found is None:
+                raise ClusterError(
+                    f"Deployment {namespace}/{scale.deployment} does not exist", "see the stage's ground"
+                )
+            before.append((found, found["spec"].get("replicas", 1)))
+            after.append((found, scale.replicas))
+            text = f"spec:\n  replicas: {scale.replicas}\n"
+            applied.append(Applied("scaled by the stage", "Deployment", namespace, scale.deployment, text))
+        if after:
+            self._undo.append(lambda: self._set_replicas(before))
+            self._set_replicas(after)
+        return applied
+
+    def _set_replicas(self, deployments: list[tuple[dict[str, Any], int]]) -> None:
+        cluster, deadline = self.world.cluster, time.monotonic() + self.world.applier.timeout_s
+        for deployment, replicas in deployments:
+            meta, body = deployment["metadata"], {"spec": {"replicas": replicas}}
+            cluster.patch("apps/v1", "Deployment", meta["name"], meta["namespace"], body)
+        for deployment, _ in deployments:
+            readiness.wait(cluster, deployment, deadline)
+        self.world.forget()
+
+    def _settle(self, settle: Settle) -> Observation:
+        try:
+            needed = self.world.needed(settle.probe)
+        except MeshproofError as error:
+            text = settle.expect.text
+            return Observation(settle.probe, text, self.changed_at, problem=error.message, conclusive=False)
+        budget_s = self.world.patience.budget_s
+        return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
+
+    def _observe(
+        self,
+        probe: Probe,
+        expect: Expectation,
+        control: str,
+        needed: int,
+        budget_s: float = BASELINE_BUDGET_S,
+        since: float | None = None,
+    ) -> Observation:
+        at = time.monotonic() if since is None else since
+        patience = replace(self.world.patience, budget_s=min(budget_s, self.world.patience.budget_s), window_s=0.0)
+        seen: Convergence = converge(self.world.many(probe, control), expect, patience, needed=needed, since=at)
+        return Observation(
+            probe=probe,
+            expected=expect.text,
+            at=at,
+            attempts=seen.attempts,
+            flaps=seen.flaps,
+            first_s=seen.time_to_first_s,
+            stable_s=seen.time_to_stable_s,
+            problem=seen.problem,
+            conclusive=seen.conclusive,
+        )
+
+    def _put_back(self) -> list[str]:
+        """Undo in reverse order, all of it; the problems."""
+        problems = []
+        while self._undo:
+            try:
+                self._undo.pop()()
+            except MeshproofError as error:
+                problems.append(error.message)
+        return problems
+
+    def _not_restored(self) -> list[str]:
+        """Baselines that held before and do not come back."""
+        done: set[tuple[Probe, str]] = set()
+        problems = []
+        for case in self.cases:
+            if case.before is None or self.baselines[case.id].problem or (case.probe, case.before.text) in done:
+                continue
+            done.add((case.probe, case.before.text))
+            seen = self._observe(
+                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.patience.budget_s
+            )
+            if seen.problem:
+                problems.append(f"{case.id}: the state before did not come back: {seen.problem}")
+        return problems

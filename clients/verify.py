@@ -1,0 +1,153 @@
+"""A case, proven or not: from the running stage to its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from clients import denial
+from clients.case import Case
+from clients.converge import Convergence, converge
+from clients.denial import Finding, Proof, may_time_out
+from clients.errors import MeshproofError
+from clients.evidence import Evidence, Verdict
+from clients.stage import Observation, RunningStage
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the catalogue and the runner know of a case; goes into the evidence as it is.
+
+    Attributes:
+        polarity: `allow`, `deny` or `state`.
+        twin: control id of the twin.
+        variant_of_target: `hermetic` where a substitute proves the control.
+    """
+
+    title: str = ""
+    polarity: str = ""
+    twin: str = ""
+    suite: str = ""
+    worker: str = ""
+    variant_of_target: str = ""
+
+
+def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence:
+    """Converge on the case's outcome; a refusal is proven by four things besides (DESIGN, invariant 1).
+
+    Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
+    """
+    evidence = _described(running, case, facts)
+    for name, seen in _earlier(running, case):
+        if seen.problem:
+            verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
+            return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=_last(seen))
+    try:
+        needed = running.world.needed(case.probe)
+    except MeshproofError as error:
+        return replace(evidence, reason=error.message)
+    world = running.world
+    send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
+    result = converge(send, case.expect, world.patience, needed=needed, since=running.changed_at)
+    evidence = _converged(evidence, result, _seen_settling(running, case))
+    if not result.converged:
+        verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
+        return replace(evidence, verdict=verdict, reason=result.problem)
+    return _judged(evidence, denial.prove(running, case, result, facts.twin))
+
+
+def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence:
+    """Evidence of a case that could not be tried, for instance as its stage could not be made: `inconclusive`."""
+    return Evidence(
+        control=case.control,
+        id=case.id,
+        title=facts.title,
+        polarity=facts.polarity,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=why,
+        expected=case.expect.text,
+        observed="nothing: the case was not tried",
+        suite=facts.suite,
+        stage=stage,
+        source=f"{case.probe.source.namespace}/{case.probe.source.app}",
+        destination=case.probe.destination,
+        worker=facts.worker,
+        variant_of_target=facts.variant_of_target,
+    )
+
+
+def _described(running: RunningStage, case: Case, facts: Facts) -> Evidence:
+    baseline = running.baselines.get(case.id)
+    before = [baseline] if baseline else []
+    before += [seen for seen in running.settled if running.stage.removed and seen.probe == case.probe]
+    return replace(
+        unproven(case, facts, "", stage=running.stage.name),
+        command=running.world.command_for(case.probe, case.control),
+        attempts=tuple(attempt for seen in before for attempt in seen.before(running.changed_at)),
+        budget_s=running.world.patience.budget_s,
+        applied=running.applied,
+        proof={name: _told(seen) for name, seen in _earlier(running, case)},
+    )
+
+
+def _earlier(running: RunningStage, case: Case) -> list[tuple[str, Observation]]:
+    """What must have held before the case may be judged."""
+    baseline = running.baselines.get(case.id)
+    before = [("before the change", baseline)] if baseline else []
+    return before + [(f"settled {number}", seen) for number, seen in enumerate(running.settled, 1)]
+
+
+def _told(seen: Observation) -> str:
+    return seen.problem or f"{seen.expected}, {len(seen.attempts)} probe(s)"
+
+
+def _last(seen: Observation) -> str:
+    return seen.attempts[-1].summary if seen.attempts else "nothing"
+
+
+def _seen_settling(running: RunningStage, case: Case) -> Observation | None:
+    """The same request with the same expectation, seen while the stage settled: the case's first attempts."""
+    same = (seen for seen in running.settled if (seen.probe, seen.expected) == (case.probe, case.expect.text))
+    return None if running.stage.removed else next(same, None)
+
+
+def _converged(evidence: Evidence, seen: Convergence, settling: Observation | None) -> Evidence:
+    first_s, stable_s = seen.time_to_first_s, seen.time_to_stable_s
+    if settling is not None and seen.converged and not seen.flaps:
+        first_s, stable_s = settling.first_s, settling.stable_s
+    return replace(
+        evidence,
+        observed=seen.last.summary if seen.last else "nothing",
+        attempts=evidence.attempts + (settling.attempts if settling else ()) + seen.attempts,
+        samples=seen.samples,
+        flaps=seen.flaps + (settling.flaps if settling else 0),
+        confirmations=seen.confirmations,
+        time_to_first_s=first_s,
+        time_to_stable_s=stable_s,
+        duration_s=seen.duration_s,
+        slow=seen.slow,
+    )
+
+
+def _judged(evidence: Evidence, proof: Proof) -> Evidence:
+    """The verdict of a converged case: the worst of its findings."""
+    found = {finding.name: finding.text for finding in proof.findings}
+    verdict = Verdict.PASS
+    for wanted in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        worst = [finding for finding in proof.findings if finding.verdict is wanted]
+        if worst:
+            verdict = wanted
+            break
+    return replace(
+        evidence,
+        verdict=verdict,
+        reason=_reason(proof.findings, verdict),
+        attempts=evidence.attempts + proof.attempts,
+        twin=proof.twin,
+        proof=evidence.proof | found,
+    )
+
+
+def _reason(findings: tuple[Finding, ...], verdict: Verdict) -> str:
+    if verdict is Verdict.PASS:
+        return ""
+    return "; ".join(f"{finding.name}: {finding.text}" for finding in findings if finding.verdict is verdict)

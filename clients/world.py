@@ -1,0 +1,202 @@
+"""The ground a run stands on: cluster, overlay, tokens, and the running probe sessions of this process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from clients import curl, mesh
+from clients.apply import Applier, Item
+from clients.case import Probe, Workload
+from clients.cluster import Cluster
+from clients.confirm import confirmations
+from clients.converge import Patience, ProbeMany
+from clients.curl import Request
+from clients.errors import ClusterError, InfrastructureError
+from clients.evidence import Applied
+from clients.exec import ExecSession
+from clients.outcome import Outcome, infrastructure
+from clients.overlay import Overlay
+from clients.pods import Pod
+from clients.redact import redact
+from clients.session import SHELL, ProbeSession
+from clients.tokens import TokenIssuer
+
+
+class World:
+    """One per process. Not for several threads at once.
+
+    Args:
+        manifests: the folder that manifest paths are relative to.
+        patience: budget and confirmations of every convergence.
+        probe_timeout_s: curl's `--max-time`.
+        ready_s: for a ground or a change to be ready, and to be gone.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        overlay: Overlay,
+        tokens: TokenIssuer,
+        manifests: Path,
+        *,
+        patience: Patience | None = None,
+        probe_timeout_s: float = 5.0,
+        ready_s: float = 120.0,
+    ) -> None:
+        self.cluster = cluster
+        self.overlay = overlay
+        self.tokens = tokens
+        self.patience = patience or Patience()
+        self.probe_timeout_s = probe_timeout_s
+        self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
+        self._ground: list[Item] = []
+        self._grounds: dict[str, tuple[Applied, ...]] = {}
+        self._sessions: dict[tuple[str, str], ProbeSession] = {}
+        self._clients: dict[Workload, list[Pod]] = {}
+        self._threads: dict[Pod, int] = {}
+
+    def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
+        """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
+
+        Raises:
+            MeshproofError: it cannot be made; `close` takes away what was made of it.
+        """
+        for path in ground:
+            if path not in self._grounds:
+                items = self.applier.load([path])
+                self.applier.check(items)
+                self._ground += items  # before the first object is made: `close` must know of a half-made ground
+                self._grounds[path] = tuple(self.applier.apply(items))
+                self.applier.wait_ready(items)
+        return tuple(applied for path in ground for applied in self._grounds[path])
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that this process made, by their real names."""
+        return frozenset(item.name for item in self._ground if item.kind == "Namespace")
+
+    def pods(self, workload: Workload) -> list[Pod]:
+        """Ready pods of a workload, by name.
+
+        Raises:
+            InfrastructureError: there is none, or the cluster does not answer.
+        """
+        known = self._clients.get(workload)
+        if known is None:
+            namespace = self.overlay.namespace(workload.namespace)
+            try:
+                known = [pod for pod in self.cluster.pods(namespace, f"app={workload.app}") if pod.ready]
+            except ClusterError as error:
+                raise InfrastructureError(error.message, error.mend) from None
+            if not known:
+                raise InfrastructureError(f"no ready pod app={workload.app} in {namespace}")
+            self._clients[workload] = known
+        return known
+
+    def backends(self, probe: Probe) -> list[Pod]:
+        """Ready pods behind the probe's destination Service; empty when there is none or the host is no Service."""
+        name, _, rest = self.overlay.host(probe.destination).partition(".")
+        namespace = rest.partition(".")[0] or self.overlay.namespace(probe.source.namespace)
+        service = self.cluster.get("v1", "Service", name, namespace)
+        selector = ((service or {}).get("spec") or {}).get("selector") or {}
+        if not selector:
+            return []
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        return [pod for pod in self.cluster.pods(namespace, labels) if pod.ready]
+
+    def replicas(self, probe: Probe) -> int:
+        """How many ready pods answer for the probe's destination; at least 1."""
+        return max(1, len(self.backends(probe)))
+
+    def needed(self, probe: Probe, patience: Patience | None = None) -> int:
+        """Confirmations that this path needs: derived for one client pod, times the client pods that take turns.
+
+        Stale answers come from pools of the client's sidecar and from worker threads of the server's, whichever are
+        more (see `clients.confirm`).
+
+        Raises:
+            InfrastructureError: a sidecar does not tell how many threads it has.
+        """
+        patience = patience or self.patience
+        if patience.confirmations is not None:
+            return patience.confirmations
+        clients, servers = self.pods(probe.source), self.backends(probe)
+        threads = max(self._concurrency(pod) for pod in [*clients, *servers])
+        return confirmations(threads, max(1, len(servers)), patience.error_rate) * len(clients)
+
+    def request_for(self, probe: Probe, control: str) -> Request:
+        """The request that carries the probe, with a fresh request id.
+
+        The id is not a 36-character UUID: Envoy rewrites one digit of those to keep its sampling decision.
+        """
+        request_id = f"mp-{self.overlay.run}-{secrets.token_hex(6)}"
+        headers = probe.headers
+        if probe.token:
+            headers = (*headers, ("Authorization", f"Bearer {self.tokens.mint(probe.token)}"))
+        return Request(
+            method=probe.method,
+            url=self.overlay.url(probe.url),
+            headers=headers,
+            request_id=request_id,
+            user_agent=f"meshproof/{control} {request_id}",
+            timeout_s=self.probe_timeout_s,
+            connect_timeout_s=min(2.0, self.probe_timeout_s),
+        )
+
+    def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
+        """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""
+        return partial(self._send, probe, control, parallel)
+
+    def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
+        """Send it now, `count` times."""
+        return self._send(probe, control, False, count)
+
+    def command_for(self, probe: Probe, control: str = "") -> str:
+        """The request as a command that a person could repeat, redacted."""
+        return redact(curl.command(self.request_for(probe, control)))
+
+    def close(self, *, keep: bool = False) -> None:
+        """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        self.forget()
+        items, self._ground, self._grounds = self._ground, [], {}
+        if items and not keep:
+            self.applier.delete(items)
+
+    def forget(self) -> None:
+        """Close the sessions and look pods up again: after a change to the workloads themselves."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions, self._clients, self._threads = {}, {}, {}
+
+    def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
+        requests = [self.request_for(probe, control) for _ in range(count)]
+        try:
+            pods = self.pods(probe.source)
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        by_id: dict[str, Outcome] = {}
+        for turn, pod in enumerate(pods):
+            batch = requests[turn :: len(pods)]
+            outcomes = self._session(pod, probe.source.container).run(batch, parallel=parallel)
+            by_id |= {outcome.request_id: outcome for outcome in outcomes}
+        if any(outcome.exit_code is None for outcome in by_id.values()):
+            self._clients.pop(probe.source, None)  # the pod may have been replaced: look again before the next probe
+        return [by_id[request.request_id] for request in requests]
+
+    def _session(self, pod: Pod, container: str) -> ProbeSession:
+        key = (str(pod), container)
+        if key not in self._sessions:
+            self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
+        return self._sessions[key]
+
+    def _concurrency(self, pod: Pod) -> int:
+        if pod not in self._threads:
+            self._threads[pod] = mesh.concurrency(self.cluster, pod)
+        return self._threads[pod]

@@ -1,0 +1,202 @@
+"""Stand-ins for a cluster and a world, in memory: for the rules of our modules, never for a control's verdict."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from clients.api import CONFLICT, RequestError
+from clients.case import Probe, Workload
+from clients.converge import Patience
+from clients.discovery import MeshInfo
+from clients.evidence import Applied
+from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+from clients.pods import Pod
+
+Key = tuple[str, str, str]
+RUN = "run-1"
+QUICK = Patience(budget_s=0.3, poll_s=0.001, window_s=0.0, confirmations=3)
+
+
+def key_of(body: dict[str, Any]) -> Key:
+    meta = body["metadata"]
+    return body["kind"], meta.get("namespace", ""), meta["name"]
+
+
+def labelled(kind: str, name: str, namespace: str = "", run: str = RUN, **more: Any) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/managed-by": "meshproof", "meshproof.dev/run": run} if run else {}
+    meta = {"name": name, "labels": labels, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": "v1", "kind": kind, "metadata": meta, **more}
+
+
+@dataclass
+class FakeCluster:
+    """Objects in a dictionary. `log` tells what was asked to change, in order."""
+
+    store: dict[Key, dict[str, Any]] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    refuse: dict[str, Exception] = field(default_factory=dict)
+    sticky: set[str] = field(default_factory=set)
+    now: float = 1000.0
+    logs_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
+    _versions: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def api(self) -> Any:
+        return SimpleNamespace(time=lambda: self.now)
+
+    def put(self, *bodies: dict[str, Any]) -> None:
+        for body in bodies:
+            stored = copy.deepcopy(body)
+            version = str(next(self._versions))
+            stored["metadata"] |= {"uid": stored["metadata"].get("uid", f"uid-{version}"), "resourceVersion": version}
+            self.store[key_of(body)] = stored
+
+    def get(self, _: str, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        return copy.deepcopy(self.store.get((kind, namespace, name)))
+
+    def objects(self, _: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
+        return [
+            copy.deepcopy(body)
+            for (its_kind, its_namespace, _), body in self.store.items()
+            if its_kind == kind
+            and (not namespace or its_namespace == namespace)
+            and wanted.items() <= body["metadata"].get("labels", {}).items()
+        ]
+
+    def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool = False) -> dict[str, Any]:
+        name = body["metadata"]["name"]
+        self.log.append(
+            f"{'try' if dry_run else 'apply'} {body['kind']} {body['metadata'].get('namespace', '')}/{name}"
+        )
+        if body["kind"] in self.refuse:
+            raise self.refuse[body["kind"]]
+        if not dry_run:
+            self.put(body)
+        return body
+
+    def patch(self, _: str, kind: str, name: str, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.log.append(f"patch {kind} {namespace}/{name} {body}")
+        return body
+
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        if key_of(body) in self.store:
+            raise RequestError("create", CONFLICT, "exists")
+        self.put(body)
+        return copy.deepcopy(self.store[key_of(body)])
+
+    def replace(self, body: dict[str, Any]) -> dict[str, Any]:
+        current = self.store.get(key_of(body))
+        if not current or current["metadata"]["resourceVersion"] != body["metadata"].get("resourceVersion"):
+            raise RequestError("replace", CONFLICT, "changed")
+        self.put({**body, "metadata": {**current["metadata"], **body["metadata"]}})
+        return copy.deepcopy(self.store[key_of(body)])
+
+    def delete(self, _: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = "") -> bool:
+        self.log.append(f"delete {kind} {namespace}/{name}")
+        found = self.store.get((kind, namespace, name))
+        if found:
+            meta = found["metadata"]
+            if (uid and uid != meta["uid"]) or (version and version != meta["resourceVersion"]):
+                raise RequestError("delete", CONFLICT, "another uid or version")
+        if name not in self.sticky:
+            self.store.pop((kind, namespace, name), None)
+            if kind == "Namespace":
+                self.store = {key: body for key, body in self.store.items() if key[1] != name}
+        return found is not None
+
+    def logs(self, pod: Pod, container: str, *, since_s: int | None = None, tail: int | None = None) -> str:
+        return "\n".join(self.logs_of.get((pod.name, container), []))
+
+
+CLIENT = Workload("mtls-client", "sleep", "sleep")
+SERVER_POD = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True)
+CLIENT_POD = Pod("mtls-client", "sleep-1", containers=("sleep", "istio-proxy"), ready=True)
+
+Answer = Callable[[Probe, str], Outcome]
+"""What the mesh answers to a probe that carries this request id."""
+
+
+def answered(status: int, request_id: str, body: str = "") -> Outcome:
+    return Outcome(OutcomeKind.STATUS, request_id, status=status, exit_code=0, body=body)
+
+
+def broken(exit_code: int, request_id: str) -> Outcome:
+    return Outcome(KIND_OF_EXIT_CODE[exit_code], request_id, exit_code=exit_code)
+
+
+def lost(request_id: str) -> Outcome:
+    return infrastructure(request_id, "pod gone")
+
+
+@dataclass
+class FakeWorld:
+    """Probes are answered by `answer`; what passes is written to the server's logs, as a real one would."""
+
+    answer: Answer
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    patience: Patience = QUICK
+    servers: list[Pod] = field(default_factory=lambda: [SERVER_POD])
+    sent: list[Probe] = field(default_factory=list)
+    writes_logs: bool = True
+    problem: Exception | None = None
+    applier: Any = None
+    overlay: Any = field(default_factory=lambda: SimpleNamespace(namespace=lambda name: name, run=RUN))
+    _ids: Any = field(default_factory=lambda: itertools.count(1))
+
+    def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
+        self.cluster.log.append(f"ground {','.join(ground)}")
+        return ()
+
+    def needed(self, probe: Probe, patience: Patience | None = None) -> int:
+        if self.problem:
+            raise self.problem
+        return 3
+
+    def pods(self, workload: Workload) -> list[Pod]:
+        return [CLIENT_POD]
+
+    def backends(self, probe: Probe) -> list[Pod]:
+        return self.servers if "httpbin" in probe.url else []
+
+    def forget(self) -> None:
+        self.cluster.log.append("forget")
+
+    def command_for(self, probe: Probe, control: str = "") -> str:
+        return f"curl {probe.url}"
+
+    def many(self, probe: Probe, control: str, *, parallel: bool = False) -> Callable[[int], list[Outcome]]:
+        return lambda count: self.probe(probe, control, count)
+
+    def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
+        outcomes = [self.answer(probe, f"mp-{RUN}-{next(self._ids)}") for _ in range(count)]
+        self.sent += [probe] * count
+        for outcome in outcomes:
+            if self.writes_logs and outcome.status == 200:
+                self.arrive(outcome.request_id)
+        return outcomes
+
+    def arrive(self, request_id: str) -> None:
+        """The request came to the server: its application and its sidecar log it."""
+        app, sidecar = self.cluster.logs_of, self.cluster.logs_of
+        app.setdefault(("httpbin-1", "httpbin"), []).append(f'level=INFO user_agent="meshproof/X {request_id}"')
+        sidecar.setdefault(("httpbin-1", "istio-proxy"), []).append(entry(request_id, "200", "-", "10.0.0.9:8080"))
+
+    def refuse_in_log(self, request_id: str, details: str) -> None:
+        """The sidecar logs a refusal."""
+        lines = self.cluster.logs_of.setdefault(("httpbin-1", "istio-proxy"), [])
+        lines.append(entry(request_id, "403", details, "-"))
+
+
+def entry(request_id: str, status: str, details: str, upstream: str) -> str:
+    """A line in Istio's default text format."""
+    return (
+        f'[2026-11-22T16:00:00.000Z] "GET /ip HTTP/1.1" {status} - {details} - "-" 0 0 1 1 "-" '
+        f'"meshproof/X {request_id}" "{request_id}" "httpbin" "{upstream}" inbound|8080|| - - - - default'
+    )

@@ -1,0 +1,95 @@
+"""What is told of a mesh: version, revisions, capabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cluster_fakes import FakeCluster
+
+from clients.discovery import discover
+from clients.pods import Pod
+
+pytestmark = pytest.mark.unit
+
+
+class Meshed(FakeCluster):
+    kinds: tuple[str, ...] = ("PeerAuthentication", "RequestAuthentication")
+
+    def has_kind(self, _: str, kind: str) -> bool:
+        return kind in self.kinds
+
+
+def istiod(image: str, version: str = "") -> dict[str, Any]:
+    template = {
+        "metadata": {"labels": {"app.kubernetes.io/version": version}},
+        "spec": {"containers": [{"image": image}]},
+    }
+    meta = {"name": "istiod", "namespace": "istio-system", "labels": {"app": "istiod"}}
+    return {"kind": "Deployment", "metadata": meta, "spec": {"template": template}}
+
+
+def webhook(revision: str) -> dict[str, Any]:
+    labels = {"app": "sidecar-injector", "istio.io/rev": revision}
+    return {"kind": "MutatingWebhookConfiguration", "metadata": {"name": f"hook-{revision}", "labels": labels}}
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "version"),
+    [
+        ("docker.io/istio/pilot:1.31.1", "1.0.0", "1.31.1"),
+        ("registry:5000/pilot:1.29.1-distroless", "", "1.29.1"),
+        ("gcr.io/gke-release/asm/pilot:1.15.7-asm.23", "", "1.15.7-asm.23"),
+        ("registry:5000/pilot@sha256:0123", "1.30.2", "1.30.2"),
+        ("pilot:latest", "", ""),
+    ],
+)
+def test_the_version_is_that_of_the_image(image: str, label: str, version: str):
+    cluster = Meshed()
+    cluster.put(istiod(image, label))
+    assert discover(cluster).version == version
+
+
+def test_revisions_and_capabilities():
+    cluster = Meshed()
+    mesh = {"mesh": "accessLogFile: /dev/stdout\n"}
+    config = {"kind": "ConfigMap", "metadata": {"name": "istio-canary", "namespace": "istio-system"}, "data": mesh}
+    cluster.put(istiod("pilot:1.31.1"), webhook("default"), webhook("asm-1157-23"), config)
+    found = discover(cluster)
+    assert (found.name, found.revisions) == ("istio", ("asm-1157-23", "default"))
+    assert {"sidecar-injection", "mesh-wide", "jwt", "access-log", "plaintext-client"} <= found.capabilities
+    assert "network-policy" not in found.capabilities
+
+
+def test_a_cluster_without_a_mesh():
+    cluster = Meshed()
+    cluster.kinds = ()
+    found = discover(cluster)
+    assert (found.name, found.version, found.revisions) == ("", "", ())
+    assert not found.capabilities & {"sidecar-injection", "mesh-wide", "jwt", "access-log"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "injected"),
+    [
+        ({"containers": [{"name": "sleep"}]}, False),
+        ({"containers": [{"name": "sleep"}, {"name": "istio-proxy"}]}, True),
+        ({"containers": [{"name": "sleep"}], "initContainers": [{"name": "istio-init"}]}, False),
+        (
+            {
+                "containers": [{"name": "sleep"}],
+                "initContainers": [{"name": "istio-proxy", "restartPolicy": "Always"}],
+            },
+            True,
+        ),
+    ],
+)
+def test_a_sidecar_is_found_native_or_not(spec: dict[str, Any], injected: bool):
+    assert Pod.from_json({"metadata": {"namespace": "n", "name": "p"}, "spec": spec}).injected is injected
+
+
+def test_a_pod_that_is_going_is_not_ready():
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    meta = {"namespace": "n", "name": "p"}
+    assert Pod.from_json({"metadata": meta, "status": status}).ready
+    assert not Pod.from_json({"metadata": {**meta, "deletionTimestamp": "now"}, "status": status}).ready

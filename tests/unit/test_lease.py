@@ -1,0 +1,74 @@
+"""The lease: one run at a time, whoever holds it is named, and a dead one is taken over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cluster_fakes import FakeCluster
+
+from clients.errors import ConflictError
+from clients.lease import RunLease
+
+pytestmark = pytest.mark.unit
+
+KEY = ("Lease", "default", "meshproof")
+
+
+def lease(cluster: FakeCluster, holder: str = "ann@host", **more: Any) -> RunLease:
+    return RunLease(cluster, holder, run="run-1", **more)
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster()
+
+
+def test_it_is_there_while_held_and_gone_afterwards(cluster: FakeCluster):
+    with lease(cluster):
+        assert cluster.store[KEY]["spec"]["holderIdentity"] == "ann@host"
+        assert cluster.store[KEY]["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "meshproof"}
+    assert KEY not in cluster.store
+
+
+def test_a_second_run_is_told_who_holds_it(cluster: FakeCluster):
+    with lease(cluster), pytest.raises(ConflictError, match="in use by ann@host since 1970-01-01T00:16:40Z"):
+        lease(cluster, "bob@host").acquire()
+
+
+def test_an_expired_one_is_taken_over(cluster: FakeCluster):
+    dead = lease(cluster)
+    dead.acquire()
+    cluster.now += 59
+    with pytest.raises(ConflictError):
+        lease(cluster, "bob@host").acquire()
+    cluster.now += 2
+    with lease(cluster, "bob@host"):
+        assert cluster.store[KEY]["spec"]["holderIdentity"] == "bob@host"
+        dead.release()
+        assert KEY in cluster.store, "the dead one's release must not free another's lease"
+
+
+def test_a_renewed_one_is_not_expired(cluster: FakeCluster):
+    with lease(cluster) as held:
+        cluster.now += 50
+        held.renew()
+        cluster.now += 50
+        with pytest.raises(ConflictError):
+            lease(cluster, "bob@host").acquire()
+
+
+def test_it_is_renewed_by_itself_and_a_loss_is_known(cluster: FakeCluster):
+    held = lease(cluster, duration_s=0.03)
+    held.acquire()
+    del cluster.store[KEY]
+    held._thread.join(timeout=5)
+    assert held.lost
+    held.release()
+
+
+def test_two_at_the_same_moment_do_not_both_get_it(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch):
+    with lease(cluster):
+        monkeypatch.setattr(cluster, "get", lambda *_: None)  # the second looked before the first had made it
+        with pytest.raises(ConflictError, match="at the same moment"):
+            lease(cluster, "bob@host").acquire()

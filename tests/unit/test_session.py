@@ -1,0 +1,134 @@
+"""Probe sessions: framing, and output that is lost or torn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from clients.curl import Request
+from clients.errors import InfrastructureError
+from clients.outcome import OutcomeKind
+from clients.session import SLACK_S, ProbeSession
+
+pytestmark = pytest.mark.unit
+
+ANSWER = '{"exitcode":0,"http_code":200,"num_connects":1,"errormsg":null,"remote_ip":"10.0.0.1","remote_port":80}'
+
+
+class Shell:
+    """Answers a batch as curl would; `tear` changes the output, or raises."""
+
+    def __init__(self, tear: Callable[[str], str] = lambda text: text) -> None:
+        self.tear = tear
+        self.is_open = True
+        self.scripts: list[str] = []
+        self.limits: list[float] = []
+
+    def write(self, text: str) -> None:
+        self.scripts.append(text)
+
+    def read_until(self, complete: Callable[[str], bool], timeout_s: float) -> str:
+        self.limits.append(timeout_s)
+        script = self.scripts[-1]
+        sentinel = re.search(r"mp[0-9a-f]{32}", script).group()
+        numbers = re.findall(rf"{sentinel} (\d+) %", script)
+        frames = "".join(f"HTTP/1.1 200 OK\r\n\r\nbody {n}\n{sentinel} {n} {ANSWER}\n" for n in numbers)
+        text = self.tear(f"\n{sentinel} begin -\n{frames}\n{sentinel} end 0\n")
+        if not complete(text):
+            raise InfrastructureError("no complete answer")
+        return text
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+def requests(count: int) -> list[Request]:
+    return [
+        Request("GET", "http://httpbin/ip", (), f"id-{n}", f"meshproof/X id-{n}", timeout_s=2.0) for n in range(count)
+    ]
+
+
+def session_of(*shells: Shell) -> tuple[ProbeSession, list[Shell]]:
+    waiting = list(shells)
+    opened: list[Shell] = []
+
+    def open_shell() -> Shell:
+        opened.append(waiting.pop(0))
+        return opened[-1]
+
+    return ProbeSession(open_shell), opened
+
+
+def test_outcomes_come_in_the_order_of_the_requests():
+    session, _ = session_of(Shell())
+    outcomes = session.run(requests(3))
+    assert [(o.request_id, o.status, o.body) for o in outcomes] == [(f"id-{n}", 200, f"body {n}") for n in range(3)]
+
+
+def test_one_shell_serves_many_batches():
+    session, opened = session_of(Shell())
+    session.run(requests(1))
+    session.run(requests(1))
+    assert len(opened) == 1
+    assert len(opened[0].scripts) == 2
+
+
+def test_no_request_opens_no_shell():
+    session, opened = session_of()
+    assert session.run([]) == []
+    assert opened == []
+
+
+def test_lost_output_is_infrastructure_and_the_next_batch_has_a_new_shell():
+    session, opened = session_of(Shell(lambda _: ""), Shell())
+    assert [o.kind for o in session.run(requests(2))] == [OutcomeKind.INFRASTRUCTURE] * 2
+    assert not opened[0].is_open
+    assert [o.status for o in session.run(requests(2))] == [200, 200]
+    assert len(opened) == 2
+
+
+def test_a_torn_frame_costs_only_its_own_request():
+    session, _ = session_of(Shell(lambda text: re.sub(r"HTTP/1.1 200 OK\r\n\r\nbody 1\n\S+ 1 .*\n", "", text)))
+    assert [o.kind for o in session.run(requests(3))] == [
+        OutcomeKind.STATUS,
+        OutcomeKind.INFRASTRUCTURE,
+        OutcomeKind.STATUS,
+    ]
+
+
+def test_a_shell_that_cannot_be_opened_is_infrastructure():
+    def refuse() -> Shell:
+        raise InfrastructureError("exec forbidden")
+
+    [outcome] = ProbeSession(refuse).run(requests(1))
+    assert outcome.kind is OutcomeKind.INFRASTRUCTURE
+    assert outcome.exit_code is None
+    assert outcome.error == "exec forbidden"
+
+
+def test_a_shell_that_has_gone_is_replaced_before_the_batch():
+    session, opened = session_of(Shell(), Shell())
+    session.run(requests(1))
+    opened[0].is_open = False
+    assert session.run(requests(1))[0].status == 200
+    assert len(opened) == 2
+
+
+def test_an_interrupt_drops_the_shell_with_its_pending_output():
+    def interrupt(_: str) -> str:
+        raise KeyboardInterrupt
+
+    session, opened = session_of(Shell(interrupt), Shell())
+    with pytest.raises(KeyboardInterrupt):
+        session.run(requests(1))
+    assert not opened[0].is_open
+    assert session.run(requests(1))[0].status == 200
+
+
+def test_output_is_waited_for_as_long_as_the_transfers_may_take():
+    session, opened = session_of(Shell())
+    session.run(requests(4))
+    session.run(requests(4), parallel=True)
+    assert opened[0].limits == [SLACK_S + 8.0, SLACK_S + 2.0]

@@ -1,0 +1,149 @@
+"""Stages: baseline before the change, everything put back afterwards, also when the change breaks off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
+
+from clients.case import Case
+from clients.errors import ClusterError
+from clients.evidence import Applied, Phase
+from clients.expect import reset, status
+from clients.stage import RunningStage, Scale, Settle, Stage
+
+pytestmark = pytest.mark.unit
+
+PROBE = CLIENT.get("http://httpbin.mtls-service:8000/ip")
+CASE = Case("X-1", PROBE, reset(), before=status(200))
+
+
+class Applier:
+    """Keeps what is in force, and tells the world's log."""
+
+    timeout_s = 1.0
+
+    def __init__(self, world: FakeWorld) -> None:
+        self.world, self.in_force, self.break_at = world, [], ""
+
+    def load(self, paths: Any) -> list[str]:
+        return list(paths)
+
+    def check(self, items: list[str]) -> None:
+        self.say("check", items)
+
+    def apply(self, items: list[str]) -> list[Applied]:
+        self.say("apply", items)
+        self.in_force += items
+        if self.break_at == "apply":
+            raise ClusterError("broke off")
+        return [Applied(item, "PeerAuthentication", "istio-system", item, "") for item in items]
+
+    def wait_ready(self, items: list[str]) -> None:
+        if self.break_at == "wait":
+            raise KeyboardInterrupt
+
+    def delete(self, items: list[str]) -> None:
+        self.say("delete", items)
+        self.in_force = [item for item in self.in_force if item not in items]
+
+    def say(self, what: str, items: list[str]) -> None:
+        self.world.cluster.log.append(f"{what} {','.join(items)}")
+
+
+def make_world() -> FakeWorld:
+    """A mesh that resets connections while `strict` is in force."""
+    world = FakeWorld(lambda _, name: broken(56, name) if "strict" in world.applier.in_force else answered(200, name))
+    world.applier = Applier(world)
+    return world
+
+
+def test_enter_observes_then_changes_and_exit_puts_back():
+    world = make_world()
+    with RunningStage(world, Stage("s", ground=("g",), apply=("strict",)), [CASE]) as running:
+        assert world.cluster.log == ["ground g", "check strict", "apply strict"]
+        assert running.baselines["X-1"].problem == ""
+        assert [applied.manifest for applied in running.applied] == ["strict"]
+        before = running.baselines["X-1"].before(running.changed_at)
+        assert {attempt.phase for attempt in before} == {Phase.BASELINE}
+        assert all(attempt.at_s <= 0 for attempt in before)
+    assert world.applier.in_force == []
+
+
+def test_a_baseline_that_does_not_hold_is_known():
+    world = make_world()
+    wrong = Case("X-1", PROBE, reset(), before=status(404))
+    with RunningStage(world, Stage("s", apply=("strict",)), [wrong]) as running:
+        assert running.baselines["X-1"].problem.startswith("expected 404, saw 200")
+        assert running.baselines["X-1"].conclusive
+
+
+def test_a_baseline_that_could_not_be_seen_is_inconclusive():
+    world = make_world()
+    world.answer = lambda _, name: lost(name)
+    with RunningStage(world, Stage("s"), [CASE]) as running:
+        assert not running.baselines["X-1"].conclusive
+
+
+def test_a_removal_waits_until_the_change_has_settled():
+    world = make_world()
+    stage = Stage("s", apply=("strict", "other"), removed=("strict",), settle=(Settle(PROBE, reset()),))
+    with RunningStage(world, stage, [CASE]) as running:
+        assert [seen.problem for seen in running.settled] == [""]
+        assert world.applier.in_force == ["other"]
+        assert world.cluster.log[-1] == "delete strict"
+
+
+def test_what_never_settled_is_not_removed():
+    world = make_world()
+    stage = Stage("s", apply=("other",), removed=("other",), settle=(Settle(PROBE, reset()),))
+    with RunningStage(world, stage, []) as running:
+        assert running.settled[0].problem
+        assert world.applier.in_force == ["other"]
+    assert world.applier.in_force == []
+
+
+@pytest.mark.parametrize(("break_at", "error"), [("apply", ClusterError), ("wait", KeyboardInterrupt)])
+def test_a_change_that_breaks_off_is_put_back(break_at: str, error: type[BaseException]):
+    world = make_world()
+    world.applier.break_at = break_at
+    with pytest.raises(error):
+        RunningStage(world, Stage("s", apply=("strict",)), []).__enter__()
+    assert world.applier.in_force == []
+
+
+def test_a_state_that_does_not_come_back_is_an_error():
+    world = make_world()
+    running = RunningStage(world, Stage("s", apply=("strict",)), [CASE])
+    running.__enter__()
+    world.answer = lambda _, name: broken(56, name)
+    with pytest.raises(ClusterError, match="after stage s: X-1: the state before did not come back"):
+        running.__exit__(None, None, None)
+
+
+def test_deployments_are_scaled_and_scaled_back():
+    world = make_world()
+    meta = {"name": "httpbin", "namespace": "mtls-service", "generation": 1}
+    status_of = dict.fromkeys(("observedGeneration", "replicas", "updatedReplicas", "availableReplicas"), 2)
+    world.cluster.put(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"replicas": 2}, "status": status_of}
+    )
+    stage = Stage("s", scaled=(Scale("mtls-service", "httpbin", 0),))
+    world.cluster.log.clear()
+    real_patch = world.cluster.patch
+
+    def patch(*args: Any) -> Any:
+        count = args[-1]["spec"]["replicas"]
+        deployment = world.cluster.store["Deployment", "mtls-service", "httpbin"]
+        deployment["spec"]["replicas"] = count
+        deployment["status"] |= dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), count)
+        return real_patch(*args)
+
+    world.cluster.patch = patch
+    with RunningStage(world, stage, []) as running:
+        assert running.applied[0].yaml == "spec:\n  replicas: 0\n"
+    assert [line for line in world.cluster.log if line.startswith("patch")] == [
+        "patch Deployment mtls-service/httpbin {'spec': {'replicas': 0}}",
+        "patch Deployment mtls-service/httpbin {'spec': {'replicas': 2}}",
+    ]
