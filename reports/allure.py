@@ -1,0 +1,142 @@
+"""`allure-results/`: the same evidence for those who read Allure. An extra view, never the source.
+
+The results are written from the evidence and not by the pytest plug-in: they survive a crash of a worker, and cases
+with equal parameter values stay apart, since every id is made from the case's own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime
+from hashlib import md5
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+from allure_commons.logger import AllureFileLogger
+from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
+
+from clients.evidence import Evidence, Verdict
+from reports.argument import findings
+from reports.attempts import fold, one_line
+from reports.conformance import write_text
+from reports.model import Report
+
+FOLDER = "allure-results"
+_STATUS = {
+    Verdict.PASS: Status.PASSED,
+    Verdict.FAIL: Status.FAILED,
+    Verdict.INCONCLUSIVE: Status.BROKEN,
+    Verdict.SKIP: Status.SKIPPED,
+}
+_CATEGORIES = [
+    {"name": "The mesh does not enforce it", "matchedStatuses": [Status.FAILED]},
+    {"name": "Inconclusive: infrastructure", "matchedStatuses": [Status.BROKEN]},
+    {"name": "Skipped: capability missing", "matchedStatuses": [Status.SKIPPED]},
+]
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write the results of `report` into `folder`, which belongs to this report: what was there is removed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    logger = AllureFileLogger(folder)  # type: ignore[no-untyped-call]
+    for case in report.cases:
+        logger.report_result(_result(report, case, folder))  # type: ignore[no-untyped-call]
+    write_text(folder / "environment.properties", _environment(report))
+    write_text(folder / "categories.json", json.dumps(_CATEGORIES, indent=1) + "\n")
+    executor = {"name": "meshproof", "type": "meshproof", "buildName": report.run.id, "reportName": "meshproof"}
+    write_text(folder / "executor.json", json.dumps(executor, indent=1) + "\n")
+
+
+def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
+    stop = _milliseconds(report.recorded.get(case.id, "") or report.run.ended or report.run.started)
+    start = stop - round(case.duration_s * 1000)
+    identity = md5(case.id.encode(errors="replace"), usedforsecurity=False).hexdigest()
+    labels = {"parentSuite": case.suite, "suite": case.stage, "feature": case.control, "thread": case.worker}
+    return TestResult(
+        uuid=str(uuid5(NAMESPACE_URL, f"{report.run.id}/{case.id}")),
+        historyId=identity,
+        testCaseId=identity,
+        fullName=case.id,
+        name=f"{case.id} {case.title}",
+        status=_STATUS[case.verdict],
+        statusDetails=StatusDetails(message=case.reason or None, flaky=bool(case.flaps) or None),
+        stage="finished",
+        start=start,
+        stop=stop,
+        description=f"Expected: {case.expected}\n\nObserved: {case.observed}",
+        labels=[
+            *(Label(name, value) for name, value in labels.items() if value),
+            *(Label("tag", tag) for tag in (case.control, case.polarity, "slow" if case.slow else "") if tag),
+            Label("framework", "meshproof"),
+        ],
+        parameters=[
+            Parameter(name, value)
+            for name, value in (("from", case.source), ("to", case.destination), ("request", case.command))
+            if value
+        ],
+        steps=_steps(case, start, stop),
+        attachments=_attachments(report, case, folder),
+    )
+
+
+def _steps(case: Evidence, start: int, stop: int) -> list[TestStepResult]:
+    status = {True: Status.PASSED, False: Status.FAILED, None: Status.SKIPPED}
+    return [
+        TestStepResult(
+            name=one_line(f"{found.name} {found.twin}: {found.text}".replace(" :", ":")),
+            status=status[found.held],
+            stage="finished",
+            start=start,
+            stop=stop,
+        )
+        for found in findings(case)
+    ]
+
+
+def _attachments(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
+    attempts = "\n".join(f"{row.text}  {row.first.request_id}" for row in fold(case.attempts))
+    texts = [("attempts", attempts, "txt", "text/plain")] if attempts else []
+    texts += [(f"{item.kind} {item.name}", item.yaml, "yaml", "application/yaml") for item in case.applied]
+    attached = []
+    for index, (name, text, ending, kind) in enumerate(texts):
+        source = f"{uuid5(NAMESPACE_URL, f'{report.run.id}/{case.id}/{index}')}-attachment.{ending}"
+        write_text(folder / source, text + "\n")
+        attached.append(Attachment(name=name, source=source, type=kind))
+    return attached
+
+
+def _environment(report: Report) -> str:
+    mesh = report.target.mesh
+    facts = {
+        "Target": report.target.kind,
+        "Kubernetes": report.target.kubernetes,
+        "Mesh": f"{mesh.name} {mesh.version}".strip(),
+        "Mesh revision": mesh.revision,
+        **report.target.details,
+        **report.run.environment,
+        "Run": report.run.id,
+        "Command": report.run.command,
+    }
+    return "".join(f"{_property(key, True)}={_property(value, False)}\n" for key, value in facts.items() if value)
+
+
+def _property(text: str, key: bool) -> str:
+    """As java.util.Properties reads it: ASCII, the rest as hexadecimal escapes; blanks, `=` and `:` end a key."""
+    text = one_line(text).replace("\\", "\\\\")
+    if key:
+        text = "".join(f"\\{sign}" if sign in " =:#!" else sign for sign in text)
+    units = text.encode("utf-16-be", errors="replace")
+    codes = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(chr(code) if 32 <= code < 127 else f"\\u{code:04x}" for code in codes)
+
+
+def _milliseconds(text: str) -> int:
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        return 0

@@ -1,0 +1,162 @@
+"""`conformance.json`: the one source of every other report. Journal → report → file, and back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from clients.evidence import Evidence, Verdict
+from reports.journal import Contents
+from reports.model import SCHEMA, Report, ReportError, RunInfo, TargetInfo
+
+FILE = "conformance.json"
+
+_RUN = TypeAdapter(RunInfo)
+_TARGET = TypeAdapter(TargetInfo)
+_CASE = TypeAdapter(Evidence)
+T = TypeVar("T")
+_SEVERITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIP)
+
+
+def build(contents: Contents, run: RunInfo | None = None, target: TargetInfo | None = None) -> Report:
+    """The report of a journal; `run` and `target` override what the journal says of them.
+
+    A case that was recorded twice keeps its worst verdict: a later pass hides nothing.
+    """
+    run = run or contents.run or RunInfo(id="unknown", started="", command="")
+    kept: dict[str, tuple[str, Evidence]] = {}
+    for recorded, case in contents.cases:
+        known = kept.get(case.id)
+        if known is None or _SEVERITY.index(case.verdict) <= _SEVERITY.index(known[1].verdict):
+            kept[case.id] = (recorded, case)
+    return Report(
+        run=run,
+        target=target or contents.target or TargetInfo(kind="unknown"),
+        cases=tuple(kept[key][1] for key in _in_order(kept, run.planned)),
+        recorded={key: recorded for key, (recorded, _) in kept.items()},
+        not_run=tuple(key for key in dict.fromkeys(run.planned) if key not in kept),
+        damaged=contents.damaged,
+    )
+
+
+def _in_order(ids: Iterable[str], planned: tuple[str, ...]) -> list[str]:
+    """As planned; what was not planned comes last, by name with numbers as numbers."""
+    place = {key: index for index, key in enumerate(planned)}
+    return sorted(ids, key=lambda key: (place.get(key, len(place)), _natural(key)))
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Plain JSON values. In a case `attempts` is their number, and `timeline` lists them."""
+    return {
+        "schema": SCHEMA,
+        "run": asdict(report.run),
+        "target": asdict(report.target),
+        "totals": report.totals,
+        "not_run": list(report.not_run),
+        "damaged": report.damaged,
+        "cases": [_case_to_json(case, report.recorded.get(case.id, "")) for case in report.cases],
+    }
+
+
+def _case_to_json(case: Evidence, recorded: str) -> dict[str, Any]:
+    data = case.to_json()
+    timeline = data.pop("attempts")
+    return {**data, "recorded": recorded, "attempts": len(timeline), "timeline": timeline}
+
+
+def save(report: Report, path: Path) -> None:
+    """Write the file at once or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_text(path, json.dumps(to_json(report), indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file atomically; characters that UTF-8 cannot hold become `?`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(text.encode(errors="replace"))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Report:
+    """The report of a file, or of the run whose folder `path` is.
+
+    Raises:
+        ReportError: no such file, not JSON, another schema, or a field of the wrong kind; it names the field.
+    """
+    file = path / FILE if path.is_dir() else path
+    try:
+        data = json.loads(file.read_bytes())
+    except OSError as error:
+        raise ReportError(
+            f"cannot read {file}: {error.strerror}", "name a conformance.json or a run's folder"
+        ) from None
+    except ValueError as error:
+        raise ReportError(f"{file} is not JSON: {error}", "name the conformance.json of a run") from None
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else None
+        raise ReportError(f"{file} has schema {found!r}, not {SCHEMA!r}", "write it anew with `meshproof report`")
+    try:
+        return from_json(data)
+    except ReportError as error:
+        raise ReportError(f"{file}: {error.message}", "write it anew with `meshproof report`") from None
+
+
+def from_json(data: dict[str, Any]) -> Report:
+    """The report that `to_json` wrote; unknown fields are ignored, so that a newer writer can be read.
+
+    Raises:
+        ReportError: a field is missing or of the wrong kind; it names the field.
+    """
+    rows = data.get("cases")
+    if not isinstance(rows, list):
+        raise ReportError("cases is not a list")
+    cases = tuple(_case_from_json(row, index) for index, row in enumerate(rows))
+    ids = [case.id for case in cases]
+    if repeated := sorted({key for key in ids if ids.count(key) > 1}):
+        raise ReportError(f"case {repeated[0]} is there twice")
+    return Report(
+        run=_valid(_RUN, data.get("run"), "run"),
+        target=_valid(_TARGET, data.get("target"), "target"),
+        cases=cases,
+        recorded={case.id: str(row.get("recorded", "")) for case, row in zip(cases, rows, strict=True)},
+        not_run=_valid(TypeAdapter(tuple[str, ...]), data.get("not_run", ()), "not_run"),
+        damaged=_valid(TypeAdapter(int), data.get("damaged", 0), "damaged"),
+    )
+
+
+def _case_from_json(row: Any, index: int) -> Evidence:
+    if not isinstance(row, dict):
+        raise ReportError(f"cases[{index}] is not an object")
+    return _valid(_CASE, {**row, "attempts": row.get("timeline", ())}, f"cases[{index}]")
+
+
+def _valid(adapter: TypeAdapter[T], value: Any, name: str) -> T:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        loc = ("timeline" if part == "attempts" else part for part in first["loc"])
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+        raise ReportError(f"{name}{field}: {first['msg']}") from None

@@ -1,0 +1,113 @@
+"""Append-only NDJSON of what happened, written while a run goes on, so that reports survive `kill -9`.
+
+One object a line: `{"type": "run" | "target" | "case", "recorded": time, "data": {…}}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from clients.evidence import Evidence
+from reports.model import ReportError, RunInfo, TargetInfo
+
+_RUN = TypeAdapter(RunInfo)
+_TARGET = TypeAdapter(TargetInfo)
+_CASE = TypeAdapter(Evidence)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a journal says.
+
+    Attributes:
+        run: as last written; None when it never was.
+        target: as last written; None when it never was.
+        cases: every readable case with the time of its record, in the order of writing.
+        damaged: lines that could not be read.
+    """
+
+    run: RunInfo | None = None
+    target: TargetInfo | None = None
+    cases: tuple[tuple[str, Evidence], ...] = ()
+    damaged: int = 0
+
+
+class Journal:
+    """Writer. Each record is one `write` in append mode, so records of several processes do not mix.
+
+    Nothing is flushed to the disk by force: what was written survives the end of the process, if not of the machine.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, run: RunInfo) -> None:
+        """Record what is known of the run; may be called again when more is known."""
+        self._append("run", asdict(run))
+
+    def target(self, target: TargetInfo) -> None:
+        """Record what is known of the target; may be called again."""
+        self._append("target", asdict(target))
+
+    def case(self, evidence: Evidence) -> None:
+        """Record a case."""
+        self._append("case", evidence.to_json())
+
+    def _append(self, kind: str, data: Mapping[str, Any]) -> None:
+        line = json.dumps({"type": kind, "recorded": now(), "data": data}, ensure_ascii=False).encode(errors="replace")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, (b"\n" if _is_torn(descriptor) else b"") + line + b"\n")
+        finally:
+            os.close(descriptor)
+
+
+def _is_torn(descriptor: int) -> bool:
+    """Whether the last line has no end: the next record must not be glued to it."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def read(path: Path) -> Contents:
+    """Whatever is readable. A line that is torn or of an unknown shape is left out and counted.
+
+    Raises:
+        ReportError: there is no such file, or it cannot be opened.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ReportError(f"cannot read journal {path}: {error.strerror}", "name the folder of a run") from None
+    run: RunInfo | None = None
+    target: TargetInfo | None = None
+    cases: list[tuple[str, Evidence]] = []
+    damaged = 0
+    for line in filter(None, lines):
+        try:
+            record = json.loads(line)
+            match record["type"]:
+                case "run":
+                    run = _RUN.validate_python(record["data"])
+                case "target":
+                    target = _TARGET.validate_python(record["data"])
+                case "case":
+                    cases.append((str(record["recorded"]), _CASE.validate_python(record["data"])))
+                case _:
+                    damaged += 1
+        except (ValueError, KeyError, TypeError, ValidationError):
+            damaged += 1
+    return Contents(run, target, tuple(cases), damaged)
+
+
+def now() -> str:
+    """The present as reports write it: `2026-11-22T16:13:05.123Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,80 @@
+"""`junit.xml`: one suite for each stage, one test case for each case, for CI systems that read nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
+from clients.evidence import Evidence, Verdict
+from reports.attempts import fold, one_line
+from reports.matrix import Stage, stages
+from reports.model import Report
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold, not even escaped (section 2.2)."""
+
+
+def render(report: Report) -> str:
+    """The whole file. `inconclusive` and what was not run are errors, since neither says anything of the mesh."""
+    document = JUnitXml("meshproof")
+    for stage in stages(report.cases):
+        document.add_testsuite(_suite(report, stage))
+    if report.not_run:
+        suite = TestSuite("not run")
+        for key in report.not_run:
+            case = TestCase(_clean(key), "not run")
+            case.result = [Error("it was selected, and there is no record of it", "not run")]
+            suite.add_testcase(case)
+        document.add_testsuite(suite)
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    return str(document.tostring().decode())  # type: ignore[no-untyped-call]
+
+
+def _suite(report: Report, stage: Stage) -> TestSuite:
+    suite = TestSuite(_clean(" / ".join(filter(None, (stage.suite, stage.name))) or "cases"))
+    if report.run.started:
+        suite.timestamp = _clean(report.run.started)
+    mesh = report.target.mesh
+    facts = {
+        "run": report.run.id,
+        "target": report.target.kind,
+        "kubernetes": report.target.kubernetes,
+        "mesh": f"{mesh.name} {mesh.version}".strip(),
+        "mesh_revision": mesh.revision,
+    }
+    for name, value in facts.items():
+        if value:
+            suite.add_property(name, _clean(value))
+    for case in stage.cases:
+        suite.add_testcase(_case(case))
+    return suite
+
+
+def _case(case: Evidence) -> TestCase:
+    row = TestCase(_clean(f"{case.id} {case.title}"), _clean(".".join(filter(None, (case.suite, case.stage)))))
+    row.time = case.duration_s
+    match case.verdict:
+        case Verdict.FAIL:
+            row.result = [_problem(Failure(_clean(one_line(case.reason)), "fail"), case)]
+        case Verdict.INCONCLUSIVE:
+            row.result = [_problem(Error(_clean(one_line(case.reason)), "inconclusive"), case)]
+        case Verdict.SKIP:
+            row.result = [Skipped(_clean(one_line(case.reason)), "skip")]
+    row.system_out = _clean(_text(case))
+    return row
+
+
+def _problem(result: Failure | Error, case: Evidence) -> Failure | Error:
+    result.text = _clean(_text(case))
+    return result
+
+
+def _text(case: Evidence) -> str:
+    lines = [f"expected: {case.expected}", f"observed: {case.observed}", *(row.text for row in fold(case.attempts))]
+    lines += [f"{name}: {text}" for name, text in case.proof.items()]
+    return "\n".join(lines)
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,91 @@
+"""`summary.md`: for a job summary. GitHub refuses one above 1 MiB, so what is long is cut."""
+
+from __future__ import annotations
+
+import re
+
+from clients.evidence import Evidence, Verdict
+from reports.attempts import fold, one_line
+from reports.html import GLYPHS, duration, headline
+from reports.matrix import WORST_FIRST, stages
+from reports.model import Report
+
+LIMIT = 1024 * 1024 - 1024
+"""Bytes (GitHub Docs, "Step isolation and limits": 1 MiB a step), less a margin."""
+_LONGEST_CELL = 300
+_LONGEST_DETAIL, _SHORTEST_DETAIL = 12_000, 300
+
+
+def render(report: Report, limit: int = LIMIT) -> str:
+    """The summary, at most `limit` bytes in UTF-8: totals, what failed with details, then the table of all cases."""
+    parts = [_head(report)]
+    table = _table(report)
+    worst = [c for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for c in report.cases if c.verdict is verdict]
+    if worst:  # details give way to the table, in characters of at most four bytes
+        room = (limit - sum(len(part.encode(errors="replace")) for part in (*parts, *table))) // len(worst) // 4
+        parts += (_failure(case, max(_SHORTEST_DETAIL, min(room, _LONGEST_DETAIL))) for case in worst)
+    if report.not_run:
+        names = ", ".join(_cell(key) for key in report.not_run[:200])
+        parts.append(f"**Not run ({len(report.not_run)}):** {names}\n\n")
+    parts += table
+    text, used = [], 0
+    for index, part in enumerate(parts):
+        size = len(part.encode(errors="replace"))
+        note = f"\n_{len(parts) - index} more parts are left out here; see conformance.json and index.html._\n"
+        if used + size + len(note) > limit:
+            text.append(note if used + len(note) <= limit else "")
+            break
+        text.append(part)
+        used += size
+    return "".join(text)
+
+
+def _head(report: Report) -> str:
+    run, target, mesh, totals = report.run, report.target, report.target.mesh, report.totals
+    ground = [f"{mesh.name} {mesh.version}".strip(), f"Kubernetes {target.kubernetes}" if target.kubernetes else ""]
+    ground += [f"{target.kind} target", f"run {run.id}", duration(run.started, run.ended)]
+    names = ("pass", "fail", "inconclusive", "skip")
+    return (
+        f"## {headline(report)}\n\n{', '.join(_cell(fact) for fact in ground if fact)}\n\n"
+        + f"| {' | '.join(f'{GLYPHS[name]} {name}' for name in names)} | {GLYPHS['not-run']} not run |\n"
+        + "| ---: " * 5
+        + f"|\n| {' | '.join(str(totals[name]) for name in names)} | {len(report.not_run)} |\n\n"
+        + (f"The run was stopped by {_cell(run.interrupted)}.\n\n" if run.interrupted else "")
+        + (f"{report.damaged} records of the journal could not be read.\n\n" if report.damaged else "")
+    )
+
+
+def _failure(case: Evidence, longest: int) -> str:
+    rows = "\n".join(row.text for row in fold(case.attempts))
+    lines = [f"expected  {case.expected}", f"observed  {case.observed}", f"why       {case.reason}"]
+    lines += [f"request   {case.command}"] if case.command else []
+    lines += [f"{name}: {text}" for name, text in case.proof.items()]
+    lines += [f"diagnostics: {case.diagnostics}"] if case.diagnostics else []
+    body = _cut("\n".join([*lines, "", rows]), longest)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
+    title = f"{GLYPHS[case.verdict]} <b>{_cell(case.id)}</b> {_cell(case.title)}"
+    opened = " open" if case.verdict is Verdict.FAIL else ""
+    head = f"<details{opened}><summary>{title} ({case.verdict})</summary>"
+    return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n</details>\n\n"
+
+
+def _table(report: Report) -> list[str]:
+    heads = "| | Case | What must hold | Expected | Observed | Stable after |\n"
+    rows = [f"### All cases\n\n{heads}| --- | --- | --- | --- | --- | ---: |\n"]
+    groups = sorted(stages(report.cases), key=lambda stage: WORST_FIRST.index(stage.verdict))
+    for case in (case for stage in groups for case in stage.cases):
+        stable = "" if case.time_to_stable_s is None else f"{case.time_to_stable_s:.2f} s"
+        seen = case.observed or case.reason
+        cells = (f"{GLYPHS[case.verdict]} {case.verdict}", case.id, case.title, case.expected, seen, stable)
+        rows.append(f"| {' | '.join(map(_cell, cells))} |\n")
+    return rows
+
+
+def _cell(text: str) -> str:
+    """Text that stays within a table cell and is no markup."""
+    escaped = _cut(one_line(text), _LONGEST_CELL).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|~#!@])", lambda found: f"&#{ord(found[1])};", escaped)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

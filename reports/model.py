@@ -1,0 +1,97 @@
+"""What a report is about: the run, the target and the cases. Data only; times are ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from clients.errors import MeshproofError
+from clients.evidence import Evidence, Verdict
+
+SCHEMA = "meshproof/conformance/v1"
+"""Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
+
+
+class ReportError(MeshproofError):
+    """A report cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The run itself.
+
+    Attributes:
+        started: when it began, for instance `2026-11-22T16:13:05Z`.
+        ended: when it ended; empty while it runs, and for ever when it was killed.
+        command: as typed, without secrets.
+        exit: exit code of the run; None when it never came to one.
+        planned: ids of all selected cases in the order to show them; what has no record of these was not run.
+        interrupted: what stopped the run early (`SIGINT`); empty otherwise.
+        environment: name and version of what conducted the run (`python`, `meshproof`, …).
+    """
+
+    id: str
+    started: str
+    command: str
+    ended: str = ""
+    exit: int | None = None
+    planned: tuple[str, ...] = ()
+    interrupted: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MeshInfo:
+    """The service mesh that was found, for instance `istio`, `1.29.1`, revision `default`."""
+
+    name: str = ""
+    version: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """The cluster under test.
+
+    Attributes:
+        kind: `embedded`, `kind` or `live`.
+        kubernetes: version of the API server.
+        context: context of the kubeconfig; empty on the embedded target.
+        details: further facts worth showing (`nodes`, `proxy`, `cni`, …).
+    """
+
+    kind: str
+    kubernetes: str = ""
+    mesh: MeshInfo = field(default_factory=MeshInfo)
+    context: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that any report says.
+
+    Attributes:
+        cases: in the order to show them.
+        recorded: case id → when its record was written.
+        not_run: ids of planned cases without a record.
+        damaged: records of the journal that could not be read.
+    """
+
+    run: RunInfo
+    target: TargetInfo
+    cases: tuple[Evidence, ...] = ()
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    not_run: tuple[str, ...] = ()
+    damaged: int = 0
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """How many cases have each verdict; every verdict is present."""
+        return {verdict.value: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
+
+    @property
+    def ok(self) -> bool:
+        """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable."""
+        totals = self.totals
+        return bool(totals["pass"]) and not (totals["fail"] or totals["inconclusive"] or self.not_run or self.damaged)

@@ -1,0 +1,68 @@
+"""Journal → every report of a run, whatever happened to the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from reports import allure, conformance, html, journal, junit, markdown
+from reports.model import Report, ReportError, RunInfo, TargetInfo
+
+INDEX = "index.html"
+
+
+def write_all(journal_file: Path, out: Path, run: RunInfo | None = None, target: TargetInfo | None = None) -> Path:
+    """Write every report of the journal into `out` (the run's folder), and point `latest` beside it there.
+
+    Without `run` or `target`, what the journal says of them is used. A report that cannot be written keeps none of the
+    others from being written.
+
+    Returns:
+        the path of `index.html`.
+
+    Raises:
+        ReportError: the journal cannot be read, or reports could not be written; the message names them.
+    """
+    report = conformance.build(journal.read(journal_file), run, target)
+    return write_reports(report, out)
+
+
+def write_reports(report: Report, out: Path) -> Path:
+    """The same from a report that is built or loaded already.
+
+    Raises:
+        ReportError: reports could not be written; the message names them.
+    """
+    writers: dict[str, Callable[[], None]] = {
+        conformance.FILE: lambda: conformance.save(report, out / conformance.FILE),
+        INDEX: lambda: conformance.write_text(out / INDEX, html.render(report)),
+        "junit.xml": lambda: conformance.write_text(out / "junit.xml", junit.render(report)),
+        "summary.md": lambda: conformance.write_text(out / "summary.md", markdown.render(report)),
+        allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
+        "latest": lambda: _point_latest(out),
+    }
+    problems = []
+    for name, write in writers.items():
+        try:
+            write()
+        except Exception as error:  # one broken report must not cost the others
+            problems.append(f"{name} ({type(error).__name__}: {error})")
+    if problems:
+        raise ReportError(f"cannot write {', '.join(problems)} in {out}", "the other reports there are complete")
+    return out / INDEX
+
+
+def _point_latest(out: Path) -> None:
+    """Swap the link in one step, so that a reader never finds it missing.
+
+    Raises:
+        OSError: the link cannot be made; a real file or folder of that name is left alone.
+    """
+    link = out.parent / "latest"
+    if link.exists() and not link.is_symlink():
+        raise FileExistsError(f"{link} is no link, so it is left alone")
+    partial = out.parent / f".latest.{os.getpid()}"
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(out.name, target_is_directory=True)
+    partial.replace(link)
