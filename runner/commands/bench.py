@@ -1,0 +1,26 @@
+"""`meshproof bench NAME`: figures, each beside what a user would do instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.errors import SettingsError
+from runner import child, settings
+from runner.commands import common
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="A module of benchmarks/.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Passed on.")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
+) -> int:
+    """Measure, and print a table."""
+    known = sorted(p.stem for p in (settings.ROOT / "benchmarks").glob("*.py") if not p.stem.startswith("_"))
+    if name not in known:
+        raise SettingsError(f"there is no benchmark {name}", f"there are: {', '.join(known) or 'none'}")
+    words = ["--json", str(json.resolve())] if json else []
+    ended = child.python(str(settings.ROOT / "benchmarks" / f"{name}.py"), *words, *(arguments or ()))
+    return common.INTERRUPTED if ended.interrupted else ended.code

@@ -1,0 +1,45 @@
+"""`meshproof cleanup`: removes by label what killed runs left, on any target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.cleanup import cleanup as remove
+from clients.cleanup import find
+from clients.cluster import Cluster
+from runner import settings
+from runner.commands import common
+from runner.target import access
+
+
+def cleanup(
+    run: Annotated[str, typer.Option(metavar="ID", help="Only what this run left.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    target: common.Target = None,
+    context: common.Context = None,
+    kubeconfig: common.Kubeconfig = None,
+) -> int:
+    """Remove what carries the label of meshproof: namespaces, mesh-wide objects, bindings."""
+    wanted = settings.load({"target": target, "context": context, "kubeconfig": common.absolute(kubeconfig)})
+    if wanted.target is settings.TargetKind.EMBEDDED and not embedded_is_up():
+        print("the embedded cluster is down: nothing to remove")
+        return common.OK
+    file, name, _ = access(wanted.model_copy(update={"archives": ()}), print)
+    cluster = Cluster.connect(Path(file) if file else None, name or None)
+    if dry_run:
+        for leftover in (found := find(cluster, run)):
+            print(f"would remove {leftover}")
+    else:
+        found = remove(cluster, run, on_removed=lambda leftover: print(f"removed {leftover}", flush=True))
+    print(f"{len(found)} objects" if found else "nothing to remove")
+    return common.OK
+
+
+def embedded_is_up() -> bool:
+    """A cluster that is down holds nothing, and is not started just to be looked at."""
+    from testbed import api
+
+    return api.status().state == "up"

@@ -1,0 +1,112 @@
+"""`meshproof doctor`: what is missing, with the mend. On a cluster, also whether our own permissions suffice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from clients.cluster import Cluster
+from clients.errors import MeshproofError
+from runner import settings
+from runner.commands import common
+from runner.target import access, chosen_revision
+
+RIGHTS = (
+    ("create", "namespaces", ""),
+    ("delete", "namespaces", ""),
+    ("list", "pods", ""),
+    ("create", "deployments.apps", ""),
+    ("create", "services", ""),
+    ("create", "serviceaccounts", ""),
+    # Since Kubernetes 1.35 an exec over a websocket is checked as `create` too.
+    ("get", "pods/exec", ""),
+    ("create", "pods/exec", ""),
+    ("get", "pods/log", ""),
+    ("create", "peerauthentications.security.istio.io", ""),
+    ("create", "requestauthentications.security.istio.io", ""),
+    ("create", "authorizationpolicies.security.istio.io", ""),
+    ("create", "leases.coordination.k8s.io", "default"),
+)
+MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-system")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; `mend` says what to do when it is not in order."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    mend: str = ""
+
+
+def doctor(
+    target: common.Target = None,
+    context: common.Context = None,
+    kubeconfig: common.Kubeconfig = None,
+    revision: common.Revision = None,
+    allow_mesh_wide: common.AllowMeshWide = None,
+) -> int:
+    """Look at what a run needs, and say what is missing and how to mend it."""
+    given = {"target": target, "context": context, "kubeconfig": common.absolute(kubeconfig), "revision": revision}
+    wanted = settings.load({**given, "allow_mesh_wide": allow_mesh_wide})
+    embedded = wanted.target is settings.TargetKind.EMBEDDED
+    findings = machine() if embedded else cluster(wanted)
+    console = Console(soft_wrap=True)
+    for finding in findings:
+        sign = "[green]ok[/green]     " if finding.ok else "[red]missing[/red]"
+        mend = f"; {finding.mend}" if finding.mend and not finding.ok else ""
+        console.print(f"{sign}  {escape(finding.name)}: {escape(finding.detail + mend)}")
+    bad = sum(not finding.ok for finding in findings)
+    console.print(f"{bad} missing" if bad else "nothing is missing")
+    return common.FAILED if bad else common.OK
+
+
+def machine() -> list[Finding]:
+    """What the embedded testbed needs of this machine."""
+    from testbed import api
+
+    return [Finding(check.name, check.ok, check.detail, check.mend) for check in api.checks()]
+
+
+def cluster(wanted: settings.Settings) -> list[Finding]:
+    """What a run needs of a cluster that is there already."""
+    try:
+        kubeconfig, context, _ = access(wanted, print)
+        found = Cluster.connect(Path(kubeconfig) if kubeconfig else None, context or None)
+    except MeshproofError as error:
+        return [Finding("cluster", False, error.message, error.mend)]
+    findings = [Finding("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]
+    rights = (*RIGHTS, MESH_WIDE_RIGHT) if wanted.allow_mesh_wide else RIGHTS
+    return findings + [right(found, *asked) for asked in rights]
+
+
+def mesh(found: Cluster, revision: str) -> list[Finding]:
+    """Is there a mesh, and which revision would be used."""
+    try:
+        info = found.mesh
+        if not info.name:
+            return [Finding("mesh", False, "none was found", "install Istio, or use --target embedded")]
+        chosen = chosen_revision(revision, info.revisions) or "default injection label"
+    except MeshproofError as error:
+        return [Finding("mesh", False, error.message, error.mend)]
+    capabilities = ", ".join(sorted(info.capabilities))
+    return [
+        Finding("mesh", True, f"{info.name} {info.version}, revision: {chosen}"),
+        Finding("capabilities", True, capabilities or "none"),
+    ]
+
+
+def right(found: Cluster, verb: str, resource: str, namespace: str) -> Finding:
+    """Whether we may do this; `resource` reads `plural[.group]` or `plural/subresource`."""
+    name = f"may {verb} {resource}" + (f" in {namespace}" if namespace else "")
+    try:
+        kind, _, group = resource.partition(".")
+        kind, _, subresource = kind.partition("/")
+        allowed = found.can_i(verb, kind, namespace, group=group, subresource=subresource)
+    except MeshproofError as error:
+        return Finding(name, False, error.message, error.mend)
+    return Finding(name, allowed, "yes" if allowed else "no", "grant it to the kubeconfig's identity")

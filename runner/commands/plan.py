@@ -1,0 +1,81 @@
+"""`meshproof plan`: what would be applied and asserted. Touches nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from clients.errors import SettingsError
+from runner import catalogue, settings
+from runner.assemble import MANIFESTS
+from runner.commands import common
+from runner.selection import Planned
+
+
+def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:
+    """Tell what would be applied and asserted, touching nothing."""
+    settings.load()
+    catalogue.load().select(control or ())
+    show(collect([*common.options({"control": control, "k": keyword}), *common.suites(paths)]), Console(soft_wrap=True))
+    return common.OK
+
+
+def collect(words: Sequence[str]) -> list[Planned]:
+    """What pytest would run with these words.
+
+    Raises:
+        SettingsError: nothing, or the suites cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
+        target = Path(scratch) / "plan.json"
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
+        command += ["--meshproof-plan", str(target), *words]
+        done = subprocess.run(command, cwd=settings.ROOT, capture_output=True, text=True, check=False)
+        told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
+    if not told:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
+        raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
+    return told
+
+
+def show(entries: Sequence[Planned], console: Console) -> None:
+    """Print it: a heading for each suite with its stage's objects (once each), then a line for each case."""
+    listed: set[str] = set()
+    for suite, group in groupby(entries, key=lambda entry: entry.suite):
+        cases = list(group)
+        first = cases[0]
+        console.print(f"\n[bold]{escape(suite)}[/bold]  {escape(first.stage)}")
+        for label, manifests in (("ground", first.ground), ("apply", first.apply), ("then delete", first.removed)):
+            for manifest in manifests:
+                content = "" if manifest in listed else f": {', '.join(objects(MANIFESTS / manifest))}"
+                console.print(f"  {label:12}{escape(manifest + content)}")
+                listed.add(manifest)
+        if first.needs:
+            console.print(f"  {'needs':12}{', '.join(first.needs)}")
+        for entry in cases:
+            request = f"{entry.source} {entry.request} → {entry.expected}" if entry.request else entry.title
+            before = f" (before: {entry.before})" if entry.before else ""
+            console.print(f"  {escape(entry.id):24} {entry.polarity:6}{escape(request)}{escape(before)}")
+    total, suites = len(entries), len({entry.suite for entry in entries})
+    console.print(
+        f"\n{total} cases of {len({e.control for e in entries})} controls in {suites} suites; nothing was touched."
+    )
+
+
+def objects(path: Path) -> list[str]:
+    """`Kind name` of every object in a manifest, or in every manifest of a folder."""
+    files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+    try:
+        documents = [d for file in files for d in yaml.safe_load_all(file.read_text(encoding="utf-8")) if d]
+        return [f"{d['kind']} {d['metadata']['name']}" for d in documents]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        return [f"cannot be read ({type(error).__name__})"]

@@ -1,0 +1,65 @@
+"""`meshproof test`: the project's own tests. Quick checks first, pytest's closing line last."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from runner import child, settings
+from runner.commands import common
+
+CHECKS = (
+    ("style", ("ruff", "check", "--quiet", ".")),
+    ("format", ("ruff", "format", "--quiet", "--check", ".")),
+    ("types", ("mypy", "--no-error-summary")),
+)
+UNIT = Path("tests/unit")
+END_TO_END = Path("tests/e2e")
+
+
+def own_tests(
+    unit: Annotated[bool, typer.Option("--unit", help="Leave the end-to-end tests out.")] = False,
+    keyword: common.Keyword = None,
+    istio: common.Istio = None,
+) -> int:
+    """Run the project's own tests: style, types, unit tests, then end to end on the embedded testbed."""
+    for name, command in CHECKS:
+        code = _told(name, ("-m", *command))
+        if code:
+            return code
+    selection = ["-k", keyword] if keyword else []
+    code = _told("unit tests", ("-m", "pytest", str(UNIT), *selection))
+    if code or unit or not any((settings.ROOT / END_TO_END).glob("test_*.py")):
+        if not code:
+            _say("end-to-end tests: left out" + ("" if unit else ", there are none"), stream=sys.stderr)
+        return code
+    _bring_up(istio)
+    return _told("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", "e2e", *selection))
+
+
+def _bring_up(istio: str | None) -> None:
+    """Build what is missing and start the testbed now, where the progress of it can be seen."""
+    from testbed import api
+
+    _say("testbed")
+    api.up(istio, lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _told(name: str, command: tuple[str, ...]) -> int:
+    _say(name)
+    began = time.monotonic()
+    ended = child.python(*command)
+    if ended.interrupted:
+        return common.INTERRUPTED
+    if ended.code:
+        # On the other stream: pytest's closing line stays the last of standard output.
+        _say(f"{name}: failed after {time.monotonic() - began:.0f} s (exit {ended.code})", stream=sys.stderr)
+    return ended.code
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    print(f"== {text}", file=stream or sys.stdout, flush=True)

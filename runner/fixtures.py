@@ -1,0 +1,187 @@
+"""Fixtures of the suites, from the session down to the test: cluster → world → turn → stage → prove, observe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from clients import diagnostics, verify
+from clients.case import Case
+from clients.cluster import Cluster
+from clients.errors import MeshproofError
+from clients.evidence import Evidence, Verdict
+from clients.stage import RunningStage, Stage
+from clients.world import World
+from reports.terminal import explain
+from runner import assemble, folders, needs, record
+from runner import observe as observing
+from runner.conductor import Conductor
+from runner.handover import Handover
+from runner.locks import Turn
+from runner.selection import Planned, case_of
+from runner.target import connect
+
+CONDUCTOR = pytest.StashKey[Conductor]()
+MADE = pytest.StashKey[list[Evidence]]()
+"""Evidence that a test made, on its item."""
+
+Prove = Callable[[Case], Evidence]
+Observe = Callable[..., Evidence]
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Our own errors fail a test with their one line instead of a traceback."""
+    try:
+        yield
+    except MeshproofError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def conductor(pytestconfig: pytest.Config) -> Conductor:
+    """State of the run in this process."""
+    return pytestconfig.stash[CONDUCTOR]
+
+
+@pytest.fixture(scope="session")
+def handover(conductor: Conductor) -> Handover:
+    """The target as the controlling process found it."""
+    with plainly():
+        return conductor.handover()
+
+
+@pytest.fixture(scope="session")
+def cluster(handover: Handover) -> Cluster:
+    """The connection of this process to the target."""
+    with plainly():
+        return connect(handover)
+
+
+@pytest.fixture(scope="session")
+def world(cluster: Cluster, handover: Handover, conductor: Conductor) -> Iterator[World]:
+    """Cluster, overlay, tokens and probe sessions of this process; its grounds are deleted at the end."""
+    with plainly():
+        made = assemble.world(cluster, handover, conductor.settings, conductor.run, conductor.worker, conductor.touch)
+    yield made
+    with plainly():
+        made.close(keep=conductor.settings.keep and bool(conductor.failed))
+
+
+@pytest.fixture(scope="module")
+def turn(request: pytest.FixtureRequest, conductor: Conductor) -> Iterator[Turn]:
+    """Holds the module's turn: alone when anything in it changes the whole mesh, beside others otherwise."""
+    lock = conductor.turn()
+    with lock.exclusive() if any("mesh-wide" in e.needs for e in entries(request, conductor)) else lock.shared():
+        yield lock
+
+
+@pytest.fixture(scope="module")
+def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: Conductor) -> Iterator[RunningStage]:
+    """The module's `STAGE`, entered for its selected cases, left and put back after the last of them."""
+    definition = getattr(request.module, "STAGE", None)
+    if not isinstance(definition, Stage):
+        pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
+    wanted = {entry.nodeid for entry in entries(request, conductor) if not why_not(entry, conductor)}
+    cases = [case for item in request.session.items if item.nodeid in wanted and (case := case_of(item))]
+    conductor.stage = definition
+    running = RunningStage(world, definition, cases)
+    with plainly():
+        running.__enter__()
+    try:
+        request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)
+        yield running
+    finally:
+        if not (conductor.settings.keep and conductor.failed):
+            with plainly():
+                running.__exit__(None, None, None)
+        conductor.stage = None
+
+
+@pytest.fixture
+def prove(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conductor) -> Prove:
+    """`prove(case)`: converge, prove, keep the evidence; anything but a pass fails the test and says why."""
+
+    def proving(case: Case) -> Evidence:
+        entry = planned_here(request, conductor, case.control)
+        facts = verify.Facts(
+            title=entry.title,
+            polarity=entry.polarity,
+            twin=entry.twin,
+            suite=entry.suite,
+            worker=conductor.worker,
+            variant_of_target=variant(entry, conductor),
+        )
+        with plainly():
+            evidence = verify.prove(stage, case, facts)
+        return settle(request, conductor, evidence)
+
+    return proving
+
+
+@pytest.fixture
+def observe(request: pytest.FixtureRequest, turn: Turn, conductor: Conductor) -> Observe:
+    """`observe(control, expected, problem_of, budget_s=…)` for state controls; see `runner.observe`."""
+
+    def observing_(
+        control: str, expected: str, problem_of: observing.ProblemOf, *, budget_s: float | None = None
+    ) -> Evidence:
+        entry = planned_here(request, conductor, control)
+        blank = record.bare(replace(entry, expected=expected), Verdict.INCONCLUSIVE, "", conductor.worker)
+        blank = replace(blank, variant_of_target=variant(entry, conductor))
+        budget = budget_s or conductor.settings.budget_s
+        return settle(request, conductor, observing.observe(blank, problem_of, budget_s=budget))
+
+    return observing_
+
+
+def settle(request: pytest.FixtureRequest, conductor: Conductor, evidence: Evidence) -> Evidence:
+    """Keep the evidence on the test, with diagnostics when it is no pass; fail the test then."""
+    if evidence.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}:
+        evidence = replace(evidence, diagnostics=diagnose(request, conductor))
+    request.node.stash.setdefault(MADE, []).append(evidence)
+    if evidence.verdict is not Verdict.PASS:
+        conductor.failed += 1  # now, not at the report: fixtures are told before that
+        pytest.fail(explain(evidence), pytrace=False)
+    return evidence
+
+
+def diagnose(request: pytest.FixtureRequest, conductor: Conductor) -> str:
+    """Gather diagnostics before anything is put back, once a stage; returns where, relative to the run's folder."""
+    if conductor.stage is None:
+        return ""
+    name = f"{folders.DIAGNOSTICS}/{conductor.stage.name}-{conductor.worker}"
+    if not (conductor.folder / name).exists():
+        diagnostics.collect(request.getfixturevalue("world"), conductor.stage, conductor.folder / name)
+    return name
+
+
+def planned_here(request: pytest.FixtureRequest, conductor: Conductor, control: str) -> Planned:
+    """The plan's entry of the running test, which must be for this control."""
+    entry = conductor.plan.get(request.node.nodeid)
+    if entry is None or entry.control != control:
+        pytest.fail(
+            f"this test is not marked as proving {control}: parametrize `case`, or mark it `control`", pytrace=False
+        )
+    return entry
+
+
+def entries(request: pytest.FixtureRequest, conductor: Conductor) -> list[Planned]:
+    """The plan's entries of the running module."""
+    names = {item.nodeid for item in request.session.items if getattr(item, "module", None) is request.module}
+    return [entry for entry in conductor.plan.values() if entry.nodeid in names]
+
+
+def why_not(entry: Planned, conductor: Conductor) -> str:
+    """Why the target cannot prove this entry's control; empty when it can."""
+    control = conductor.catalogue.control(entry.control)
+    meaning = conductor.catalogue.capabilities
+    return needs.reason_to_skip(control, entry.needs, conductor.handover(), conductor.settings, meaning)
+
+
+def variant(entry: Planned, conductor: Conductor) -> str:
+    """`hermetic` where a substitute proves the control."""
+    return needs.variant(conductor.catalogue.control(entry.control), conductor.handover())

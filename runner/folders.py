@@ -1,0 +1,51 @@
+"""Names and folders of a run: one that is published with the reports, one that is private and goes away."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clients.errors import SettingsError
+
+JOURNAL = "journal.ndjson"
+TARGET = "target.json"
+DIAGNOSTICS = "diagnostics"
+
+
+def now() -> str:
+    """The time as reports write it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_run_id() -> str:
+    """For instance `20261122-161305-3fa9`: sorts by time, and is a valid label value and folder name."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def make_run_folder(out: Path) -> Path:
+    """The folder of a new run under `out`; its name is the run's id.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    folder = out / new_run_id()
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {folder} cannot be made: {error.strerror}", "choose another with --out"
+        ) from None
+    return folder
+
+
+def make_private_folder() -> Path:
+    """A folder that only this user can read (mode 0700), for keys and locks."""
+    return Path(tempfile.mkdtemp(prefix="meshproof-run-"))
+
+
+def remove(folder: Path) -> None:
+    """Remove it with its content."""
+    shutil.rmtree(folder, ignore_errors=True)

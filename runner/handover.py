@@ -1,0 +1,56 @@
+"""What the controlling process finds out once and every test process needs: plain values that travel as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from clients.errors import SettingsError
+from reports.model import MeshInfo, TargetInfo
+
+
+@dataclass(frozen=True)
+class Handover:
+    """The target as every process of a run sees it.
+
+    Attributes:
+        kubeconfig: file; empty for the client's usual search.
+        context: of the kubeconfig; empty for the current one.
+        revision: for the label `istio.io/rev`; empty keeps `istio-injection: enabled`.
+        images: logical name to image reference.
+        capabilities: what the target has, by the catalogue's names.
+        tokens: file with the run's token keys (mode 0600).
+    """
+
+    target: TargetInfo
+    kubeconfig: str = ""
+    context: str = ""
+    revision: str = ""
+    images: dict[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    tokens: str = ""
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote.
+
+        Raises:
+            SettingsError: it is something else.
+        """
+        try:
+            data: dict[str, Any] = json.loads(text)
+            told = data.pop("target")
+            target = TargetInfo(**{**told, "mesh": MeshInfo(**told["mesh"])})
+            return cls(**{**data, "target": target, "capabilities": tuple(data.get("capabilities", ()))})
+        except (ValueError, TypeError, KeyError) as error:
+            raise SettingsError(f"the record of the target is damaged: {error}") from None
+
+    def save(self, path: Path) -> None:
+        """Write it, for the command line that cleans up when the test process died. Holds no secret."""
+        path.write_text(self.to_json() + "\n", encoding="utf-8")

@@ -1,0 +1,22 @@
+"""How xdist hands out modules: whole ones, as `--dist loadfile` does, but a test that killed its process is done."""
+
+from __future__ import annotations
+
+from xdist.scheduler import LoadFileScheduling
+from xdist.workermanage import WorkerController
+
+
+class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """xdist's own (3.8) gives the killing test to the replacement process again, until it has run out of processes."""
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """A process died: its unfinished tests go to others, except for the one that was running."""
+        modules: list[dict[str, bool]] = list(self.assigned_work[node].values())
+        running = next(((module, name) for module in modules for name, done in module.items() if not done), None)
+        if running is None:
+            super().remove_node(node)
+            return None
+        module, nodeid = running
+        module[nodeid] = True
+        super().remove_node(node)
+        return nodeid

@@ -1,0 +1,126 @@
+"""Which tests prove which controls, and which of them are wanted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pytest
+
+from clients.case import Case
+from clients.errors import SettingsError
+from clients.stage import Stage
+from runner.catalogue import Catalogue, Control
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One test as it is going to run: the case it proves, under which stage. Plain values: it travels as JSON.
+
+    Attributes:
+        id: of the case, unique in a run.
+        apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
+    """
+
+    nodeid: str
+    id: str
+    control: str
+    title: str
+    polarity: str
+    suite: str
+    stage: str = ""
+    needs: tuple[str, ...] = ()
+    ground: tuple[str, ...] = ()
+    apply: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    source: str = ""
+    destination: str = ""
+    request: str = ""
+    expected: str = ""
+    before: str = ""
+    twin: str = ""
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a parametrised test proves."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec else None
+    return case if isinstance(case, Case) else None
+
+
+def control_name(item: pytest.Item) -> str:
+    """Id of the control that a test proves, by its case or its `control` mark; empty where it proves none."""
+    case = case_of(item)
+    if case:
+        return case.control
+    mark = item.get_closest_marker("control")
+    return str(mark.args[0]) if mark and mark.args else ""
+
+
+def stage_of(item: pytest.Item) -> Stage | None:
+    """The stage of the test's module."""
+    stage = getattr(getattr(item, "module", None), "STAGE", None)
+    return stage if isinstance(stage, Stage) else None
+
+
+def planned(item: pytest.Item, control: Control) -> Planned:
+    """What this test is going to do."""
+    case, stage = case_of(item), stage_of(item)
+    suffix = getattr(getattr(item, "callspec", None), "id", "")
+    needs = control.needs | (stage.needs if stage else frozenset())
+    common = Planned(
+        nodeid=item.nodeid,
+        id=case.id if case else f"{control.id}[{suffix}]" if suffix else control.id,
+        control=control.id,
+        title=control.title,
+        polarity=control.polarity,
+        suite=item.nodeid.split("::", 1)[0],
+        needs=tuple(sorted(needs)),
+        twin=control.twin,
+    )
+    facts: dict[str, Any] = {}
+    if stage:
+        facts |= {"stage": stage.name, "ground": stage.ground, "apply": stage.apply, "removed": stage.removed}
+    if case:
+        token = f" (token: {case.probe.token})" if case.probe.token else ""
+        facts |= {
+            "source": f"{case.probe.source.namespace}/{case.probe.source.app}",
+            "destination": case.probe.destination,
+            "request": f"{case.probe.method} {case.probe.url}{token}",
+            "expected": case.expect.text,
+            "before": case.before.text if case.before else "",
+        }
+    return Planned(**{**common.__dict__, **facts})
+
+
+def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planned]:
+    """By node id, the tests that prove a control.
+
+    Raises:
+        SettingsError: a control is not in the catalogue, or two tests claim one case id.
+    """
+    found: dict[str, Planned] = {}
+    claimed: dict[str, str] = {}
+    for item in items:
+        name = control_name(item)
+        if not name:
+            continue
+        entry = planned(item, catalogue.control(name))
+        if entry.id in claimed:
+            raise SettingsError(f"{entry.nodeid} and {claimed[entry.id]} both prove {entry.id}", "give one a variant")
+        claimed[entry.id] = entry.nodeid
+        found[item.nodeid] = entry
+    return found
+
+
+def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
+    """Modules in a random order, and the tests of each in a random order; the same for the same seed."""
+    chance = random.Random(seed)  # noqa: S311 - an order, not a secret
+    modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.nodeid.split("::", 1)[0])]
+    chance.shuffle(modules)
+    for tests in modules:
+        chance.shuffle(tests)
+    return [item for tests in modules for item in tests]

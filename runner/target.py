@@ -1,0 +1,136 @@
+"""Brings the target up and finds out, once a run, what every test process needs to know of it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from clients.cleanup import Leftover, cleanup, find
+from clients.cluster import Cluster
+from clients.errors import ClusterError, MeshproofError, SettingsError
+from clients.lease import RunLease
+from clients.overlay import WORKER_LABEL
+from clients.tokens import TokenIssuer
+from reports.model import MeshInfo, TargetInfo
+from runner import kind
+from runner.handover import Handover
+from runner.settings import Settings, TargetKind
+
+PUBLIC_IMAGES = {"sleep": "curlimages/curl:8.16.0", "httpbin": "mccutchen/go-httpbin:v2.15.0"}
+"""Images for a cluster that is not the embedded one: those of Istio's own samples."""
+DEFAULT_REVISION = "default"
+
+Say = Callable[[str], None]
+
+
+def access(settings: Settings, say: Say) -> tuple[str, str, dict[str, str]]:
+    """Kubeconfig file, context and images of the target; starts the embedded testbed if needed.
+
+    Raises:
+        MeshproofError: the target cannot be had.
+    """
+    given = {name: image for name, image in settings.images.model_dump().items() if image}
+    if settings.target is TargetKind.EMBEDDED:
+        from testbed import api  # loaded only here: other targets need nothing of it
+
+        testbed = api.up(settings.istio or None, say)
+        return str(testbed.kubeconfig), "", {**testbed.images, **given}
+    context = settings.context
+    if settings.target is TargetKind.KIND:
+        context = kind.context(settings.context)
+        kind.load_archives(context, settings.archives)
+    return str(settings.kubeconfig or ""), context, {**PUBLIC_IMAGES, **given}
+
+
+def connect(handover: Handover) -> Cluster:
+    """A connection of this process to the target."""
+    return Cluster.connect(Path(handover.kubeconfig) if handover.kubeconfig else None, handover.context or None)
+
+
+class Ground:
+    """The target, held by the controlling process for the length of a run.
+
+    Attributes:
+        handover: what the test processes are told.
+    """
+
+    def __init__(self, settings: Settings, run: str, private: Path, say: Say) -> None:
+        """Bring it up, look at it, and keep other runs out.
+
+        Raises:
+            MeshproofError: it cannot be had, has no mesh, or another run holds it.
+        """
+        kubeconfig, context, images = access(settings, say)
+        self._run = run
+        self._cluster = Cluster.connect(Path(kubeconfig) if kubeconfig else None, context or None)
+        mesh = self._cluster.mesh
+        if not mesh.name:
+            raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
+        revision = chosen_revision(settings.revision, mesh.revisions)
+        tokens = private / "tokens"
+        TokenIssuer().dump(tokens)
+        self.handover = Handover(
+            target=TargetInfo(
+                kind=settings.target.value,
+                kubernetes=self._cluster.server_version,
+                mesh=MeshInfo(mesh.name, mesh.version, revision or DEFAULT_REVISION),
+                context=context,
+            ),
+            kubeconfig=kubeconfig,
+            context=context,
+            revision=revision,
+            images=images,
+            capabilities=tuple(sorted(mesh.capabilities)),
+            tokens=str(tokens),
+        )
+        self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
+        self._lease.acquire()
+
+    def sweep(self) -> list[Leftover]:
+        """Delete whatever of this run is still there; returns what it was.
+
+        Raises:
+            ClusterError: something does not go away, or the cluster does not answer.
+        """
+        return cleanup(self._cluster, self._run)
+
+    def release(self) -> None:
+        """Let other runs in."""
+        with suppress(MeshproofError):
+            self._lease.release()
+
+
+def sweep_worker(handover: Handover, run: str, worker: str) -> None:
+    """Delete what one process of this run left, and only that: others are at work.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
+    cluster = connect(handover)
+    for left in find(cluster, run):
+        found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
+        if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
+            cluster.delete(left.api_version, left.kind, left.name, left.namespace)
+
+
+def chosen_revision(wanted: str, found: tuple[str, ...]) -> str:
+    """The revision for `istio.io/rev`; empty keeps the default injection label.
+
+    Raises:
+        SettingsError: the wanted one does not exist, or it is not clear which one is meant.
+    """
+    if wanted:
+        if wanted not in found:
+            raise SettingsError(f"the mesh has no revision {wanted}", f"it has: {', '.join(found) or 'none'}")
+        return wanted
+    if DEFAULT_REVISION in found or not found:
+        return ""
+    if len(found) > 1:
+        raise SettingsError(
+            "the mesh has several revisions and no default one", f"choose by --revision: {', '.join(found)}"
+        )
+    return found[0]

@@ -1,0 +1,110 @@
+"""A stand-in for everything behind the plugin: the last part of a probe's path says what happens to its case."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from clients.case import Case, Workload
+from clients.evidence import Evidence, Verdict
+from clients.expect import status
+from clients.stage import Stage
+from clients.verify import Facts
+from reports.model import MeshInfo, TargetInfo
+from runner import fixtures
+from runner.handover import Handover
+
+SLEEP = Workload("mtls-client", "sleep", "sleep")
+CAPABILITIES = ("jwt", "mesh-wide", "plaintext-client", "sidecar-injection")
+
+
+def case(control: str, what: str, variant: str = "") -> Case:
+    """A case that does `what`: pass, fail, inconclusive, crash, wait, error."""
+    return Case(control, SLEEP.get(f"http://httpbin.mtls-service:8000/{what}"), status(200), variant=variant)
+
+
+def told(text: str) -> None:
+    """Leave a trace that the test can read."""
+    with Path(os.environ["FAKE_TRACE"]).open("a") as trace:
+        trace.write(f"{time.monotonic():.4f} {os.getpid()} {text}\n")
+
+
+class Running:
+    """Stands in for `RunningStage`."""
+
+    def __init__(self, world: object, stage: Stage, cases: list[Case]) -> None:
+        self.world, self.stage, self.cases = world, stage, cases
+
+    def __enter__(self) -> Running:
+        told(f"enter {self.stage.name} {','.join(case.id for case in self.cases)}")
+        if self.stage.name == "broken":
+            from clients.errors import ClusterError
+
+            raise ClusterError("the stage cannot be made", "mend it")
+        time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        told(f"exit {self.stage.name}")
+        if self.stage.name == "sticky":
+            from clients.errors import ClusterError
+
+            raise ClusterError("still there")
+
+
+def prove(running: Running, case: Case, facts: Facts) -> Evidence:
+    """Stands in for `clients.verify.prove`."""
+    what = case.probe.url.rsplit("/", 1)[-1]
+    told(f"prove {case.id}")
+    if what == "crash":
+        os._exit(3)
+    if what == "wait":
+        Path(os.environ["FAKE_TRACE"] + ".waiting").touch()
+        time.sleep(30)
+    if what == "terminate":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    if what == "error":
+        raise RuntimeError("a fault of ours")
+    verdict = Verdict(what)
+    return Evidence(
+        case.control, case.id, facts.title, facts.polarity, verdict, f"because {what}", "200", what, worker=facts.worker
+    )
+
+
+class FakeTarget:
+    """Plugin of the inner pytest: no cluster, the rest of the way is the real one."""
+
+    def pytest_meshproof_ground(self, config: pytest.Config) -> Handover:
+        told("ground")
+        lacking = json.loads(os.environ.get("FAKE_LACKS", "[]"))
+        kind = os.environ.get("FAKE_KIND", "embedded")
+        mesh = MeshInfo("istio", "1.31.1", "default")
+        return Handover(
+            TargetInfo(kind, "1.34.4", mesh), capabilities=tuple(c for c in CAPABILITIES if c not in lacking)
+        )
+
+
+@pytest.fixture(scope="session")
+def world(handover: Handover) -> object:
+    """Stands in for the plugin's; the inner conftest takes it over."""
+    return object()
+
+
+STAND_INS = (
+    (fixtures, "RunningStage", Running),
+    (fixtures.verify, "prove", prove),
+    (fixtures.diagnostics, "collect", lambda world, stage, folder: folder.mkdir(parents=True)),
+)
+
+
+def install(config: pytest.Config) -> None:
+    """Put the stand-ins in; called by the inner conftest."""
+    for module, name, value in STAND_INS:
+        setattr(module, name, value)
+    config.pluginmanager.register(FakeTarget(), "fake-target")

@@ -1,0 +1,99 @@
+"""Settings: precedence, misspellings, and what a target implies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clients.errors import SettingsError
+from runner import settings
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+
+
+def test_command_line_beats_environment_beats_file_beats_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.load().budget_s == 30.0
+    (tmp_path / "meshproof.toml").write_text("budget_s = 11\nwindow_s = 1\n")
+    assert settings.load().budget_s == 11
+    monkeypatch.setenv("MESHPROOF_BUDGET_S", "12")
+    assert settings.load().budget_s == 12
+    assert settings.load({"budget_s": 13.0}).budget_s == 13
+    assert settings.load({"budget_s": None}).budget_s == 12, "None means: not given"
+    assert settings.load().window_s == 1
+    assert settings.load().patience.budget_s == 12
+
+
+def test_a_misspelt_variable_is_an_error_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_REVISON", "x")
+    with pytest.raises(SettingsError, match=r"MESHPROOF_REVISON is no setting; did you mean MESHPROOF_REVISION\?"):
+        settings.load()
+
+
+def test_a_misspelt_key_in_the_file_is_an_error_with_the_right_name(tmp_path: Path) -> None:
+    (tmp_path / "meshproof.toml").write_text("contxt = 'x'\n")
+    with pytest.raises(SettingsError, match=r"no setting contxt; did you mean context\?"):
+        settings.load()
+
+
+def test_a_misspelt_image_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "meshproof.toml").write_text("[images]\nhtpbin = 'x'\n")
+    with pytest.raises(SettingsError, match=r"images\.htpbin; did you mean httpbin\?"):
+        settings.load()
+
+
+def test_a_file_that_is_no_toml_is_an_error_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "meshproof.toml").write_text("budget_s = = 3\n")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        settings.load()
+
+
+def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_CONFIG", "nowhere.toml")
+    with pytest.raises(SettingsError, match=r"nowhere\.toml, which is no file"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ({}, "embedded"),
+        ({"context": "prod"}, "live"),
+        ({"kubeconfig": Path("x")}, "live"),
+        ({"context": "kind-a"}, "kind"),
+        ({"context": "kind-a", "target": "live"}, "live"),
+    ],
+)
+def test_a_context_implies_the_target(given: dict[str, object], target: str) -> None:
+    assert settings.load(given).target == target
+
+
+def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_CONTEXT", "prod")
+    assert settings.load().target == "live"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"target": "embedded", "context": "prod"},
+        {"target": "kind", "context": "prod"},
+        {"revision": "Not A Label"},
+        {"budget_s": 0},
+        {"error_rate": 1.0},
+        {"istio": "newest"},
+        {"workers": -1},
+    ],
+)
+def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings.load(given)
+    assert "\n" not in str(raised.value)
