@@ -1,0 +1,1 @@
+"""What is proven: a folder per topic, a module per stage."""

@@ -1,0 +1,24 @@
+"""STRICT for one namespace, deleted again: the namespace is open to plaintext as before."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import reset, status
+from clients.stage import Settle, Stage
+from suites.lab.places import GROUND, LEGACY_CLIENT, STRICT_SERVICE
+
+PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
+
+STAGE = Stage(
+    "namespace-removed",
+    ground=GROUND,
+    apply=("lab/namespace-strict/restricted-mtls.yaml",),
+    removed=("lab/namespace-strict/restricted-mtls.yaml",),
+    settle=(Settle(PLAIN_TO_STRICT, reset()),),
+)
+
+CASES = [Case("LAB-NSMTLS-05", PLAIN_TO_STRICT, status(200), before=status(200))]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,46 @@
+"""No server behind two of the services: what a missing server looks like, as opposed to a refused client."""
+
+from __future__ import annotations
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import no_reply, status
+from clients.outcome import OutcomeKind
+from clients.stage import Scale, Stage
+from suites.lab.places import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
+
+STAGE = Stage(
+    "no-server",
+    ground=GROUND,
+    scaled=(Scale("mtls-service", "httpbin", 0), Scale("legacy-service", "httpbin", 0)),
+)
+
+BY_SIDECAR = status(503)
+NOBODY_THERE = no_reply(OutcomeKind.REFUSED, OutcomeKind.TIMEOUT)
+NO_UPSTREAM = Logged(Proxy.CLIENT, flags=frozenset({"UH", "UF"}))
+
+CASES = [
+    Case(
+        "LAB-PERM-05",
+        MTLS_CLIENT.get(f"{server}/ip"),
+        BY_SIDECAR,
+        before=status(200),
+        twin=MTLS_CLIENT.get(f"{STRICT_SERVICE}/ip"),
+        logged=NO_UPSTREAM,
+        variant=f"mtls-client to {name}",
+    )
+    for name, server in (("mtls-service", MTLS_SERVICE), ("legacy-service", LEGACY_SERVICE))
+] + [
+    Case(
+        "LAB-PERM-05",
+        LEGACY_CLIENT.get(f"{server}/ip"),
+        NOBODY_THERE,
+        before=status(200),
+        twin=LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip"),
+        variant=f"legacy-client to {name}",
+    )
+    for name, server in (("mtls-service", MTLS_SERVICE), ("legacy-service", LEGACY_SERVICE))
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,59 @@
+"""No policy anywhere: everybody reaches everybody, and a header at the server shows which pair used mutual TLS."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import status
+from clients.stage import Stage
+from suites.lab.places import (
+    GROUND,
+    LEGACY_CLIENT,
+    LEGACY_SERVICE,
+    MTLS_CLIENT,
+    MTLS_SERVICE,
+    STRICT_SERVICE,
+    XFCC,
+    client_cert_of_sleep,
+    no_client_cert,
+)
+
+STAGE = Stage("permissive", ground=GROUND)
+
+WITH_CERTIFICATE = MTLS_CLIENT.get(f"{MTLS_SERVICE}/headers")
+SHOWS_CERTIFICATE = status(200, client_cert_of_sleep())
+SHOWS_NONE = status(200, no_client_cert())
+FORGED = ((XFCC, "By=spiffe://forged;URI=spiffe://forged"),)
+
+CASES = [
+    Case("LAB-PERM-01", MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip"), status(200)),
+    Case("LAB-PERM-02", MTLS_CLIENT.get(f"{LEGACY_SERVICE}/ip"), status(200)),
+    Case("LAB-PERM-03", LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip"), status(200)),
+    Case("LAB-PERM-04", LEGACY_CLIENT.get(f"{LEGACY_SERVICE}/ip"), status(200)),
+    Case("LAB-XFCC-01", WITH_CERTIFICATE, SHOWS_CERTIFICATE),
+    Case(
+        "LAB-XFCC-02",
+        MTLS_CLIENT.get(f"{LEGACY_SERVICE}/headers"),
+        SHOWS_NONE,
+        twin=WITH_CERTIFICATE,
+        twin_expect=SHOWS_CERTIFICATE,
+    ),
+    Case(
+        "LAB-XFCC-03",
+        LEGACY_CLIENT.get(f"{MTLS_SERVICE}/headers"),
+        SHOWS_NONE,
+        twin=WITH_CERTIFICATE,
+        twin_expect=SHOWS_CERTIFICATE,
+    ),
+    Case(
+        "LAB-XFCC-04",
+        LEGACY_CLIENT.get(f"{MTLS_SERVICE}/headers", headers=FORGED),
+        SHOWS_NONE,
+        twin=WITH_CERTIFICATE,
+        twin_expect=SHOWS_CERTIFICATE,
+    ),
+    Case("LAB-NSMTLS-01", LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip"), status(200)),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,73 @@
+"""RequestAuthentication alone: a bad token is refused, a good one passes, and so does none at all."""
+
+from __future__ import annotations
+
+import jwt
+import pytest
+
+from clients.case import Case
+from clients.expect import body_contains, status
+from clients.stage import Settle, Stage
+from suites.lab.places import GROUND, MTLS_CLIENT, MTLS_SERVICE
+
+URL = f"{MTLS_SERVICE}/headers"
+MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
+VALID = MTLS_CLIENT.get(URL, token="valid")
+NOT_A_TOKEN = status(401, body_contains("Jwt is not in the form of Header.Payload.Signature"))
+
+STAGE = Stage(
+    "request-authentication",
+    ground=GROUND,
+    apply=("lab/jwt/jwt-example.yaml",),
+    settle=(Settle(MALFORMED, NOT_A_TOKEN),),
+)
+
+REFUSED_FOR = {
+    "wrong-issuer": "Jwt issuer is not configured",
+    "foreign-key": "Jwt verification fails",
+    "expired": "Jwt is expired",
+}
+
+CASES = [
+    Case("LAB-JWT-01", MALFORMED, NOT_A_TOKEN, before=status(200), twin=VALID),
+    Case("LAB-JWT-02", MTLS_CLIENT.get(URL), status(200), before=status(200)),
+    Case("LAB-JWT-03", VALID, status(200), before=status(200), variant="RS256"),
+    Case("LAB-JWT-03", MTLS_CLIENT.get(URL, token="valid-es256"), status(200), before=status(200), variant="ES256"),
+    *(
+        Case(
+            "LAB-JWT-04",
+            MTLS_CLIENT.get(URL, token=kind),
+            status(401, body_contains(message)),
+            before=status(200),
+            twin=VALID,
+            variant=kind,
+        )
+        for kind, message in REFUSED_FOR.items()
+    ),
+]
+
+CLAIMS = {
+    "exp": 4685989700,
+    "foo": "bar",
+    "iat": 1532389700,
+    "iss": "testing@secure.istio.io",
+    "sub": "testing@secure.istio.io",
+}
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("LAB-JWT-05")
+def test_token_carries_what_the_policy_expects(observe, world):
+    def problem():
+        claims = jwt.decode(world.tokens.mint("valid"), options={"verify_signature": False})
+        if claims != CLAIMS:
+            return f"claims are {claims}"
+        [policy] = world.applier.load(["lab/jwt/require-jwt.yaml"])
+        expected = policy.body["spec"]["rules"][0]["from"][0]["source"]["requestPrincipals"]
+        principal = f"{claims['iss']}/{claims['sub']}"
+        return None if [principal] == expected else f"the token makes {principal}, require-jwt expects {expected}"
+
+    observe("LAB-JWT-05", f"claims {CLAIMS}; iss/sub is the request principal of require-jwt", problem)

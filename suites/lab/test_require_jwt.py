@@ -1,0 +1,38 @@
+"""An AuthorizationPolicy that demands a token of one issuer and subject."""
+
+from __future__ import annotations
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import rbac_denied, status
+from clients.stage import Settle, Stage
+from suites.lab.places import GROUND, MTLS_CLIENT, MTLS_SERVICE
+
+URL = f"{MTLS_SERVICE}/headers"
+NO_TOKEN = MTLS_CLIENT.get(URL)
+VALID = MTLS_CLIENT.get(URL, token="valid")
+MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
+BY_NO_RULE = Logged(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
+
+STAGE = Stage(
+    "require-jwt",
+    ground=GROUND,
+    apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt.yaml"),
+    settle=(Settle(MALFORMED, status(401)), Settle(NO_TOKEN, rbac_denied())),
+)
+
+CASES = [
+    Case("LAB-AUTHZ-01", VALID, status(200), before=status(200)),
+    Case("LAB-AUTHZ-02", NO_TOKEN, rbac_denied(), before=status(200), twin=VALID, logged=BY_NO_RULE),
+    Case("LAB-AUTHZ-03", MALFORMED, status(401), before=status(200), twin=VALID),
+    Case(
+        "LAB-AUTHZ-04",
+        MTLS_CLIENT.get(URL, token="other-subject"),
+        rbac_denied(),
+        before=status(200),
+        twin=VALID,
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,33 @@
+"""What the mesh tells about callers: the injected one by name and mutual TLS, the plain one unknown and plaintext.
+
+The lab reads this off a console. Here it comes from the statistics of the server's own sidecar: Istio's standard
+metrics where it keeps them, otherwise the counters of a policy in dry run that names the caller.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.stage import Stage
+from suites.lab.places import GROUND, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.telemetry import Growth, named_caller, unknown_caller
+
+STAGE = Stage("telemetry", ground=GROUND, apply=("lab/telemetry/caller-is-sleep.yaml",))
+
+
+@pytest.mark.control("LAB-DASH-01")
+def test_injected_caller_is_named_and_mutual_tls(observe, stage):
+    growth = Growth(
+        stage.world, MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip"), counted=named_caller, not_counted=unknown_caller
+    )
+    expected = "requests of mtls-client count as those of sleep in mtls-client by mutual TLS, and not as unknown"
+    observe("LAB-DASH-01", expected, lambda: growth.problem("LAB-DASH-01"))
+
+
+@pytest.mark.control("LAB-DASH-02")
+def test_plain_caller_is_unknown_and_plaintext(observe, stage):
+    growth = Growth(
+        stage.world, LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip"), counted=unknown_caller, not_counted=named_caller
+    )
+    expected = "requests of legacy-client count as those of an unknown caller by plaintext, and not as sleep's"
+    observe("LAB-DASH-02", expected, lambda: growth.problem("LAB-DASH-02"))
