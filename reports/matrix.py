@@ -70,7 +70,7 @@ def request_line(command: str) -> str:
         words = shlex.split(command)
     except ValueError:
         return ""
-    url = next((word for word in words if "://" in word), "")
+    url = next((word for word in reversed(words) if "://" in word), "")  # the last: header values hold some too
     if not url:
         return ""
     path = "/" + url.split("://", 1)[1].partition("/")[2]

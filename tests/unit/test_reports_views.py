@@ -107,6 +107,7 @@ def test_a_stage_without_flows_has_no_table_and_its_worst_verdict_counts() -> No
         ("curl -sS http://a.b:8000/ip", "GET /ip"),
         ("curl -X POST -H 'Authorization: Bearer [redacted]' http://a.b/x/y?z=1", "POST /x/y?z=1, with token"),
         ("curl --request PUT https://a.b", "PUT /"),
+        ("curl -H 'X-Forwarded-Client-Cert: URI=spiffe://forged' http://a.b/headers", "GET /headers"),
         ("kubectl get pods", ""),
         ("curl 'unbalanced http://a.b/", ""),
         ("", ""),
