@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +34,14 @@ class TouchedOverlay(Overlay):
 
 def overlay(handover: Handover, run: str, worker: str, touch: Touch, tokens: TokenIssuer) -> TouchedOverlay:
     """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`."""
+    jwks = tokens.jwks_json()
     return TouchedOverlay(
         prefix=f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-",
         run=run,
         worker=worker,
         images=handover.images,
         revision=handover.revision,
-        values={"jwks": tokens.jwks_json(), "issuer": tokens.issuer},
+        values={"jwks": jwks, "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(), "issuer": tokens.issuer},
         namespaces=namespaces_in(manifest_texts()),
         touch=touch,
     )

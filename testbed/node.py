@@ -87,12 +87,14 @@ class Node:
         ]
         command += [str(path) for path in (programs.root, programs.kubernetes, programs.calico, programs.etcd)]
         with (self.folder("log") / "node.log").open("w") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            # a session of its own and no parent: the node outlives the process and the shell that started it
+            subprocess.run(
+                ["setsid", "--fork", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", check=True
             )
         deadline = time.monotonic() + 10
         while (pid := self.pid()) is None:
-            if process.poll() is not None or time.monotonic() > deadline:
+            failed = self.words() != "nothing" and not self.cgroups.processes()
+            if failed or time.monotonic() > deadline:
                 raise ClusterError(
                     f"the node's namespaces could not be made: {self.words()}", "see './meshproof doctor'"
                 )

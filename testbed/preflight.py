@@ -81,8 +81,8 @@ def _root() -> Check:
 
 
 def _tools() -> Check:
-    missing = [name for name in ("unshare", "nsenter", "chroot", "sh", "cp") if not shutil.which(name)]
-    detail = f"missing: {', '.join(missing)}" if missing else "unshare, nsenter, chroot, sh, cp"
+    missing = [name for name in ("unshare", "nsenter", "setsid", "chroot", "sh", "cp") if not shutil.which(name)]
+    detail = f"missing: {', '.join(missing)}" if missing else "unshare, nsenter, setsid, chroot, sh, cp"
     return Check("tools", not missing, detail, "apt-get install util-linux coreutils")
 
 

@@ -1,0 +1,29 @@
+"""RequestAuthentication whose key set is served at a URL, as the lab has it, instead of written into the resource."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import body_contains, status
+from clients.stage import Settle, Stage
+from suites.lab.places import GROUND, MTLS_CLIENT, MTLS_SERVICE
+
+URL = f"{MTLS_SERVICE}/headers"
+VALID = MTLS_CLIENT.get(URL, token="valid")
+FOREIGN = MTLS_CLIENT.get(URL, token="foreign-key")
+BY_ITS_SIGNATURE = status(401, body_contains("Jwt verification fails"))
+
+STAGE = Stage(
+    "keys-by-url",
+    ground=GROUND,
+    apply=("lab/jwt/jwt-example-by-url.yaml",),
+    settle=(Settle(FOREIGN, BY_ITS_SIGNATURE),),
+)
+
+CASES = [
+    Case("X-JWKS-01", VALID, status(200), before=status(200)),
+    Case("X-JWKS-02", FOREIGN, BY_ITS_SIGNATURE, before=status(200), twin=VALID),
+]
+
+
+def test_case(case, prove):
+    prove(case)
