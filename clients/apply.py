@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -167,6 +168,10 @@ class Applier:
             return []
         uid = found["metadata"]["uid"]
         self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
+        if item.kind == "Namespace":
+            # The namespace controller comes to the pods late, and back to the namespace seconds after they have gone.
+            with suppress(ClusterError):
+                self._cluster.delete_pods(item.name)
         return [(item, uid)]
 
     def _gone(self, item: Item, uid: str) -> bool:

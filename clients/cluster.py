@@ -152,6 +152,10 @@ class Cluster:
             raise
         return True
 
+    def delete_pods(self, namespace: str) -> None:
+        """Ask for the deletion of all pods of a namespace."""
+        self.api.json("DELETE", self._path("v1", "Pod", namespace))
+
     def pods(self, namespace: str, labels: str = "") -> list[Pod]:
         """Pods of a namespace, by name, ready or not."""
         found = (Pod.from_json(item) for item in self.objects("v1", "Pod", namespace, labels))

@@ -56,17 +56,25 @@ def may_time_out(expect: Expectation) -> bool:
     return OutcomeKind.TIMEOUT in expect.kinds
 
 
-def prove(running: RunningStage, case: Case, seen: Convergence, twin_control: str) -> Proof:
-    """The proof beside the converged outcome. Never raises for what the mesh or the cluster does."""
+def prove(running: RunningStage, case: Case, seen: Convergence, twin_control: str, since: float) -> Proof:
+    """The proof beside the converged outcome. Never raises for what the mesh or the cluster does.
+
+    Args:
+        running: the stage in whose state the case is.
+        case: the case.
+        seen: how its outcome converged.
+        twin_control: control id of the twin, for the record.
+        since: monotonic time that the times of attempts count from.
+    """
     if case.twin is None:
         if not refuses(case.expect):
             return Proof()
         return Proof((Finding("twin", "the suite names no twin for this refusal", Verdict.INCONCLUSIVE),))
-    twin, passed = _twin(running, case, twin_control)
+    twin, passed = _twin(running, case, twin_control, since)
     findings = [_ran(seen, case), _twin_finding(twin)]
     if twin.verdict is not Verdict.PASS or not refuses(case.expect):
         return Proof(tuple(findings), twin, passed)
-    after = _after(running, case)
+    after = _after(running, case, since)
     findings += [finding for finding in (_still(after),) if finding]
     denied = {attempt.request_id for attempt in (*seen.attempts, *after) if attempt.matched}
     try:
@@ -84,7 +92,7 @@ def _ran(seen: Convergence, case: Case) -> Finding:
     return Finding("exec", f"curl ran {matched} times in {where}, last exit code {code}", Verdict.PASS)
 
 
-def _twin(running: RunningStage, case: Case, control: str) -> tuple[TwinProof, tuple[Attempt, ...]]:
+def _twin(running: RunningStage, case: Case, control: str, since: float) -> tuple[TwinProof, tuple[Attempt, ...]]:
     assert case.twin is not None
     world, expect = running.world, case.twin_expect or status(200)
     seen = converge(
@@ -92,7 +100,7 @@ def _twin(running: RunningStage, case: Case, control: str) -> tuple[TwinProof, t
         expect,
         world.patience,
         needed=BASELINE_CONFIRMATIONS,
-        since=running.changed_at,
+        since=since,
     )
     verdict = Verdict.PASS if seen.converged else Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
     observed = seen.last.summary if seen.last else "nothing"
@@ -106,9 +114,9 @@ def _twin_finding(twin: TwinProof) -> Finding:
     return Finding("twin", text, twin.verdict)
 
 
-def _after(running: RunningStage, case: Case) -> list[Attempt]:
+def _after(running: RunningStage, case: Case, since: float) -> list[Attempt]:
     outcomes = running.world.many(case.probe, case.control, parallel=may_time_out(case.expect))(_AFTER)
-    at_s = time.monotonic() - running.changed_at
+    at_s = time.monotonic() - since
     return [_attempt(outcome, case.expect, at_s) for outcome in outcomes]
 
 

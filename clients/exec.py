@@ -143,10 +143,9 @@ class ExecSession:
 
     def _exit_code(self) -> int:
         """Of the status object on the error channel; the library's own `returncode` fails on several of its forms."""
-        try:
-            status = json.loads(self._error.decode())
-        except ValueError:
-            raise InfrastructureError(f"{self.where}: ended without a status{self._said()}") from None
+        status = self._status()
+        if not status:
+            raise InfrastructureError(f"{self.where}: ended without a status{self._said()}")
         if status.get("status") == "Success":
             return 0
         causes = (status.get("details") or {}).get("causes") or []
@@ -155,8 +154,16 @@ class ExecSession:
                 return int(cause["message"])
         raise InfrastructureError(f"{self.where}: {status.get('message', 'failed without a reason')}")
 
+    def _status(self) -> dict[str, Any]:
+        """The status object of the error channel; empty while there is none."""
+        try:
+            status: dict[str, Any] = json.loads(self._error.decode("utf-8", "replace"))
+        except ValueError:
+            return {}
+        return status
+
     def _said(self) -> str:
-        said = " ".join((self.stderr + " " + self._error.decode("utf-8", "replace")).split())
+        said = " ".join(f"{self.stderr} {self._status().get('message', '')}".split())
         return f"; it said: {said[:300]}" if said else ""
 
     def _lost(self, error: BaseException) -> InfrastructureError:

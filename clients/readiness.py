@@ -47,7 +47,7 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float) -> None:
 
 def _namespace(cluster: Cluster, name: str) -> str:
     found = cluster.get("v1", "Namespace", name)
-    phase = found["status"].get("phase") if found else "missing"
+    phase = found.get("status", {}).get("phase", "not yet Active") if found else "missing"
     return "" if phase == "Active" else f"it is {phase}"
 
 

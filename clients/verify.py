@@ -48,12 +48,13 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence
         return replace(evidence, reason=error.message)
     world = running.world
     send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
-    result = converge(send, case.expect, world.patience, needed=needed, since=running.changed_at)
+    since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
+    result = converge(send, case.expect, world.patience, needed=needed, since=since)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
         return replace(evidence, verdict=verdict, reason=result.problem)
-    return _judged(evidence, denial.prove(running, case, result, facts.twin))
+    return _judged(evidence, denial.prove(running, case, result, facts.twin, since))
 
 
 def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence:

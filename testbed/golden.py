@@ -35,6 +35,12 @@ _OF_THIS_CLUSTER_ONLY = (
     ("kube-system", "extension-apiserver-authentication"),
 )
 """ConfigMaps (namespace, name) that hold the authority of the cluster in which the state was made."""
+_ADDRESSES_OF_THIS_SERVER = (
+    "/registry/masterleases/",
+    "/registry/services/endpoints/default/kubernetes",
+    "/registry/endpointslices/default/kubernetes",
+)
+"""Keys of the store that say where the API server is; a next one would stand beside it there for 15 seconds."""
 _CALICO_MODULE = "github.com/projectcalico/calico"
 
 
@@ -91,6 +97,9 @@ def _make(parts: Parts, target: Path) -> None:
             session, server = api.session()
             for namespace, name in _OF_THIS_CLUSTER_ONLY:
                 session.delete(f"{server}/api/v1/namespaces/{namespace}/configmaps/{name}", timeout=10)
+            node.run(["sv", "force-stop", "/run/service/kube-apiserver"])
+            for prefix in _ADDRESSES_OF_THIS_SERVER:
+                node.run(["/opt/etcd/etcdctl", "del", "--prefix", prefix])
         finally:
             node.stop()
     for name in ("etcd", "containerd"):

@@ -111,6 +111,9 @@ class FakeCluster:
                 self.store = {key: body for key, body in self.store.items() if key[1] != name}
         return found is not None
 
+    def delete_pods(self, namespace: str) -> None:
+        self.log.append(f"delete pods of {namespace}")
+
     def logs(self, pod: Pod, container: str, *, since_s: int | None = None, tail: int | None = None) -> str:
         return "\n".join(self.logs_of.get((pod.name, container), []))
 

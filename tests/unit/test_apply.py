@@ -113,7 +113,11 @@ def test_deletion_goes_backwards_and_leaves_the_content_of_a_namespace_to_it(app
     applier.apply(items)
     cluster.log.clear()
     applier.delete(items)
-    assert cluster.log == ["delete PeerAuthentication istio-system/strict", "delete Namespace /p-shop"]
+    assert cluster.log == [
+        "delete PeerAuthentication istio-system/strict",
+        "delete Namespace /p-shop",
+        "delete pods of p-shop",
+    ]
     assert cluster.store == {}
 
 

@@ -110,6 +110,7 @@ def test_the_exit_code_is_read_off_the_status(status: bytes, code: int):
         b"",
         b'{"status":"Failure","message":"container not found","details":{"causes":[]}}',
         b'{"status":"Failure","message":"oci error"}',
+        b'{"status":"Failure","details":{"causes":[{"reason":"Other","message":"0"}]}}',
     ],
 )
 def test_an_end_without_an_exit_code_is_an_infrastructure_error(status: bytes):

@@ -14,7 +14,7 @@ from clients import denial, logs, verify
 from clients.case import Case, Logged, Proxy
 from clients.discovery import MeshInfo
 from clients.errors import InfrastructureError
-from clients.evidence import Evidence, Phase, Verdict
+from clients.evidence import Applied, Evidence, Phase, Verdict
 from clients.expect import RBAC_DENIED, rbac_denied, reset, status
 from clients.stage import Observation, Stage
 
@@ -59,6 +59,16 @@ def prove(world: FakeWorld, case: Case, **stage: Any) -> Evidence:
     )
     running.__dict__.update(stage)
     return verify.prove(running, case, FACTS)
+
+
+def test_without_a_change_times_count_from_the_cases_own_start():
+    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60)
+    assert evidence.time_to_stable_s is not None
+    assert evidence.time_to_stable_s < 10
+    changed = (Applied("m", "k", "", "n", ""),)
+    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60, applied=changed)
+    assert evidence.time_to_stable_s is not None
+    assert evidence.time_to_stable_s > 50
 
 
 def test_an_allowed_request_passes():
@@ -139,6 +149,15 @@ def test_a_refused_request_that_reached_the_application_fails():
     evidence = prove(make_world(answer), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "5 of 5 refused requests reached the backend" in evidence.reason
+
+
+def test_an_arrival_that_only_the_application_logged_fails():
+    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+        if not probe.token:
+            world.cluster.logs_of.setdefault(("httpbin-1", "httpbin"), []).append(f"served {name}")
+        return require_jwt(world, probe, name)
+
+    assert prove(make_world(answer), DENIAL).verdict is Verdict.FAIL
 
 
 def test_without_the_twin_in_the_log_absence_proves_nothing():
