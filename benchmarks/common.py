@@ -1,0 +1,144 @@
+"""What the benchmarks share: their options, the machine, tables, JSON, and a World of their own on the testbed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from clients.cluster import Cluster
+from clients.converge import Patience
+from clients.errors import MeshproofError
+from clients.lease import RunLease
+from clients.overlay import Overlay, namespaces_in
+from clients.tokens import TokenIssuer
+from clients.world import World
+from reports.model import TargetInfo
+from runner import assemble
+from runner.handover import Handover
+from testbed import api, golden
+from testbed.api import Up
+from testbed.parts import Parts
+from testbed.versions import istio_release
+
+ROOT = Path(__file__).resolve().parent.parent
+MANIFESTS = ROOT / "benchmarks" / "manifests"
+BAD_INPUT, INTERRUPTED = 2, 130
+KIB_PER_GIB = 1024**2
+
+Measure = Callable[[argparse.Namespace], Mapping[str, Any]]
+"""Measures, prints its tables, and returns the keys of its JSON file."""
+
+console = Console(width=132, highlight=False)
+
+
+def options(name: str, about: str) -> argparse.ArgumentParser:
+    """The parser that every benchmark extends."""
+    parser = argparse.ArgumentParser(prog=f"meshproof bench {name} --", description=about)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    return parser
+
+
+def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
+    """Parse, measure, write; returns the exit code. A mistake of the user is one line."""
+    arguments = parser.parse_args()
+    here = machine()
+    say(f"machine: {here['cpus']} CPUs, {here['memory_gib']} GiB, Linux {here['kernel']}, load {here['load']} at start")
+    try:
+        figures = dict(measure(arguments))
+        here["load_at_end"] = round(os.getloadavg()[0], 2)
+        say(f"load at end: {here['load_at_end']}")
+        for name, value in figures.items():
+            say(f"{name}: {value}")
+        if arguments.json:
+            arguments.json.write_text(json.dumps({**figures, "machine": here}, indent=1) + "\n", encoding="utf-8")
+    except (MeshproofError, OSError) as error:
+        print(f"meshproof: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures come from; `load` is the average of the last minute, which tells of noise."""
+    return {
+        "cpus": len(os.sched_getaffinity(0)),
+        "memory_gib": round(meminfo_kib("MemTotal") / KIB_PER_GIB, 1),
+        "kernel": platform.release(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def meminfo_kib(name: str) -> int:
+    """One line of /proc/meminfo, in KiB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table: the first column to the left, the others to the right."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number else "left", no_wrap=not number)
+    for row in rows:
+        made.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
+    console.print(made)
+
+
+def say(text: str) -> None:
+    """A line of the result."""
+    console.print(text, markup=False)
+
+
+def progress(text: str) -> None:
+    """A line for whoever waits."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+def kubectl(up: Up) -> list[str]:
+    """The cluster's own kubectl, as the words that a command begins with."""
+    programs = golden.programs(Parts(istio_release(up.istio_version), progress))
+    return [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(up.kubeconfig)]
+
+
+def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssuer) -> Overlay:
+    """The names of one benchmark's objects; template values as in a run."""
+    handover = Handover(TargetInfo(kind="embedded"), images=up.images)
+    known = namespaces_in(assemble.manifest_texts(manifests))
+    made = assemble.overlay(handover, run, "bench", lambda _: None, tokens)
+    return replace(made, prefix=prefix, namespaces=known)
+
+
+@contextmanager
+def world(up: Up, manifests: Path = MANIFESTS, patience: Patience | None = None) -> Iterator[World]:
+    """A World on the testbed, under the lease that keeps runs out; its ground is deleted at the end."""
+    run = f"bench-{secrets.token_hex(3)}"
+    cluster = Cluster.connect(up.kubeconfig)
+    tokens = TokenIssuer()
+    names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
+    with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
+        made = World(cluster, names, tokens, manifests, patience=patience)
+        try:
+            yield made
+        finally:
+            made.close()
+            cluster.close()
+
+
+def testbed() -> Up:
+    """The testbed, started if needed."""
+    return api.up(progress=progress)

@@ -1,0 +1,310 @@
+"""Does "converged" hold? Flips policies on and off, and probes on after each flip was called converged.
+
+A flip applies or deletes one policy, converges by `clients.converge` with the confirmations that the World derives, and
+then sends further probes. Contrary is a further probe with the outcome of before the flip, or any other unexpected one.
+
+Extra wait of a flip: from the first match after the last contrary answer (from then on, as far as anyone saw, the mesh
+had settled) to the moment when `converge` called it converged.
+
+"Too early for K": whoever had been content with K matches in a row would have been contradicted by a later probe.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks import common
+from clients import mesh
+from clients.case import Probe, Workload
+from clients.confirm import stale_probability
+from clients.converge import Patience, ProbeMany, converge
+from clients.errors import ClusterError
+from clients.expect import Expectation, rbac_denied, reset, status
+from clients.outcome import Outcome, OutcomeKind
+from clients.pods import SIDECAR
+from clients.world import World
+
+THREADS, REPLICAS = 2, 2
+POOLED = ("AuthorizationPolicy", "RequestAuthentication")
+"""Probed through the client's sidecar, which keeps connections to the server; the other one has none to keep."""
+KS = (1, 2, 3, 5, 8, 10, 15, 20, 30)
+CONTROL = "BENCH"
+URL = "http://httpbin.bench-server:8000/ip"
+INSIDE = Workload("bench-client", "sleep", "sleep")
+OUTSIDE = Workload("bench-outside", "sleep", "sleep")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One kind of policy, and the request whose outcome it changes: 200 without it, `denied` with it."""
+
+    kind: str
+    manifest: str
+    probe: Probe
+    denied: Expectation
+
+
+POLICIES = (
+    Policy("AuthorizationPolicy", "authorization-policy.yaml", INSIDE.get(URL), rbac_denied()),
+    Policy("PeerAuthentication", "peer-authentication.yaml", OUTSIDE.get(URL), reset()),
+    Policy("RequestAuthentication", "request-authentication.yaml", INSIDE.get(URL, token="malformed"), status(401)),
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One probe's answer. `at_s` counts from the moment when the change was sent."""
+
+    at_s: float
+    matched: bool
+    lost: bool
+    outcome: Outcome
+
+
+@dataclass
+class Recorder:
+    """Passes probes on, and keeps what came of each.
+
+    The answers of a batch come together; each is given its share of the batch's time, as they were sent one by one.
+    """
+
+    send: ProbeMany
+    expect: Expectation
+    since: float
+    seen: list[Seen] = field(default_factory=list)
+
+    def __call__(self, count: int) -> Sequence[Outcome]:
+        """Send them."""
+        started = time.monotonic() - self.since
+        outcomes = self.send(count)
+        share = (time.monotonic() - self.since - started) / max(1, len(outcomes))
+        for number, outcome in enumerate(outcomes, 1):
+            lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
+            matched = self.expect.problem(outcome) is None
+            self.seen.append(Seen(started + share * number, matched, lost, outcome))
+        return outcomes
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One change of one policy.
+
+    Attributes:
+        before: probes until it was called converged; `after`: the further ones. Lost probes are in neither.
+        declared_s: when it was called converged; None when it never was.
+    """
+
+    kind: str
+    way: str
+    before: tuple[Seen, ...]
+    after: tuple[Seen, ...]
+    declared_s: float | None
+    needed: int
+
+    @property
+    def first_s(self) -> float:
+        """The first match."""
+        return next((seen.at_s for seen in self.before if seen.matched), float("nan"))
+
+    @property
+    def stale(self) -> list[Seen]:
+        """Contrary answers that came after the first match, before it was called converged."""
+        return [seen for seen in self.before if not seen.matched and seen.at_s > self.first_s]
+
+    @property
+    def settled_s(self) -> float:
+        """The first match after the last contrary answer."""
+        last = max((number for number, seen in enumerate(self.before) if not seen.matched), default=-1)
+        return self.before[last + 1].at_s
+
+    @property
+    def extra_s(self) -> float:
+        """The extra wait."""
+        assert self.declared_s is not None
+        return self.declared_s - self.settled_s
+
+    @property
+    def contrary(self) -> list[Seen]:
+        """Contrary answers after it was called converged."""
+        return [seen for seen in self.after if not seen.matched]
+
+    def too_early(self, matches: int) -> bool:
+        """Whether a contrary answer followed the first `matches` matches in a row."""
+        row = 0
+        for seen in (*self.before, *self.after):
+            if row >= matches and not seen.matched:
+                return True
+            if row < matches:
+                row = row + 1 if seen.matched else 0
+        return False
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The options."""
+    parser = common.options("stability", "Policy flips, and probes after each was called converged.")
+    parser.add_argument("--flips", type=int, default=200, help="default: 200, over three kinds of policy, both ways")
+    parser.add_argument("--after", type=int, default=50, help="further probes after each (default: 50)")
+    parser.add_argument("--confirmations", type=int, help="override the derived number, to see what it is good for")
+    return parser
+
+
+def measure(given: argparse.Namespace) -> dict[str, Any]:
+    """All flips, their tables, and the keys."""
+    up = common.testbed()
+    with common.world(up, patience=Patience(confirmations=given.confirmations)) as world:
+        world.ensure(["ground.yaml"])
+        check_ground(world)
+        flips = []
+        for number in range(given.flips):
+            policy = POLICIES[number // 2 % len(POLICIES)]
+            flip = flip_once(world, policy, applied=number % 2 == 0, after=given.after)
+            flips.append(flip)
+            tell(world, number, flip)
+    good = [flip for flip in flips if flip.declared_s is not None]
+    if not good:
+        raise ClusterError("no flip converged", "see `meshproof status`")
+    print_tables(good)
+    lost = len(flips) - len(good)
+    return {
+        "flips": len(good),
+        "contrary_after_converged": sum(len(flip.contrary) for flip in good),
+        "median_extra_wait_s": round(statistics.median(flip.extra_s for flip in good), 3),
+        "not_converged": lost,
+        "confirmations": sorted({flip.needed for flip in good}),
+        "compared": f"flips of {', '.join(policy.kind for policy in POLICIES)} in turn, applied and deleted; "
+        f"{REPLICAS} server replicas, {THREADS} Envoy worker threads in every sidecar; {given.after} further probes "
+        "after each. Extra wait: from the first match after the last contrary answer to the moment it was called "
+        "converged",
+    }
+
+
+def check_ground(world: World) -> None:
+    """The figures are for exactly so many threads and replicas.
+
+    Raises:
+        ClusterError: the testbed has others.
+    """
+    servers = world.backends(POLICIES[0].probe)
+    threads = {mesh.concurrency(world.cluster, pod) for pod in (*servers, *world.pods(INSIDE))}
+    if len(servers) != REPLICAS or threads != {THREADS}:
+        raise ClusterError(f"{len(servers)} replicas and {threads} worker threads instead of {REPLICAS} and {THREADS}")
+
+
+def flip_once(world: World, policy: Policy, *, applied: bool, after: int) -> Flip:
+    """Change the policy, converge, probe on."""
+    items = world.applier.load([policy.manifest])
+    expect = policy.denied if applied else status(200)
+    needed = world.needed(policy.probe)
+    recorder = Recorder(world.many(policy.probe, CONTROL), expect, time.monotonic())
+    if applied:
+        world.applier.apply(items)
+    else:
+        world.applier.delete(items)
+    result = converge(recorder, expect, world.patience, needed=needed, since=recorder.since)
+    declared_s = time.monotonic() - recorder.since if result.converged else None
+    before = len(recorder.seen)
+    recorder(after)
+    return Flip(
+        kind=policy.kind,
+        way="applied" if applied else "deleted",
+        before=tuple(seen for seen in recorder.seen[:before] if not seen.lost),
+        after=tuple(seen for seen in recorder.seen[before:] if not seen.lost),
+        declared_s=declared_s,
+        needed=needed,
+    )
+
+
+def tell(world: World, number: int, flip: Flip) -> None:
+    """Progress now and then; everything about a flip that did not hold."""
+    if number % 10 == 9:
+        common.progress(f"{number + 1} flips")
+    name = f"flip {number + 1}, {flip.kind} {flip.way}"
+    if flip.declared_s is None:
+        common.say(f"{name}: not converged; last {[seen.outcome.summary for seen in flip.before[-3:]]}")
+        return
+    for seen in flip.contrary:
+        late_s, number_after = seen.at_s - flip.declared_s, flip.after.index(seen) + 1
+        common.say(
+            f"{name}: contrary {seen.outcome.summary} {late_s:.3f} s after it was called converged (at "
+            f"{flip.declared_s:.3f} s), probe {number_after} of {len(flip.after)}, {where(world, seen)}"
+        )
+
+
+def where(world: World, seen: Seen) -> str:
+    """Which replica's sidecar logged the request; a plaintext connection that was reset leaves no such line."""
+    time.sleep(1.5)  # Envoy writes its access log once a second
+    for pod in world.backends(POLICIES[0].probe):
+        if any(seen.outcome.request_id in line for line in mesh.log_lines(world.cluster, pod, SIDECAR, since_s=30)):
+            return f"by {pod.name}"
+    return "in no replica's access log"
+
+
+def print_tables(flips: list[Flip]) -> None:
+    """One row per kind and way."""
+    groups: dict[str, list[Flip]] = {}
+    for flip in flips:
+        groups.setdefault(f"{flip.kind} {flip.way}", []).append(flip)
+    groups["all"] = flips
+    common.table(
+        "Convergence: medians in ms since the change was sent; stale: contrary after a match",
+        (
+            "policy",
+            "flips",
+            "K",
+            "first match",
+            "contrary until",
+            "with stale",
+            "stale at most",
+            "declared",
+            "extra wait",
+            "at most",
+            "contrary after",
+        ),
+        [convergence_row(name, group) for name, group in groups.items()],
+    )
+    rows = [[name, len(some), *(sum(f.too_early(k) for f in some) for k in KS)] for name, some in groups.items()]
+    pooled = sum(flip.kind in POOLED for flip in flips)
+    model = [round(pooled * model_too_early(THREADS * REPLICAS, k), 1) for k in KS]
+    bound = [round(pooled * stale_probability(THREADS * REPLICAS, k), 1) for k in KS]
+    common.table(
+        f"Declared too early, had K in a row been enough (n = {THREADS} threads x {REPLICAS} replicas)",
+        ("policy", "flips", *(f"K={k}" for k in KS)),
+        [*rows, ["model, through a sidecar", pooled, *model], ["bound n(1-1/n)^K of these", pooled, *bound]],
+    )
+
+
+def model_too_early(pools: int, matches: int) -> float:
+    """What the stale-pool model (`clients.confirm`) predicts: how often `matches` in a row come too early.
+
+    Every pool answers once by the old rules, and each probe hits one at random. While u pools are stale, K matches in a
+    row come with (1-u/n)^K before a stale answer makes u one less: 1 - (1-(1-1/n)^K) (1-(1-2/n)^K) ... in all.
+    """
+    return 1 - math.prod(1 - (1 - stale / pools) ** matches for stale in range(1, pools))
+
+
+def convergence_row(name: str, flips: list[Flip]) -> list[object]:
+    """A row of the first table."""
+    contrary = [seen.at_s for flip in flips for seen in flip.before if not seen.matched]
+    extra = [flip.extra_s for flip in flips]
+    return [
+        name,
+        len(flips),
+        "/".join(str(k) for k in sorted({flip.needed for flip in flips})),
+        *(round(1000 * t) for t in (statistics.median(f.first_s for f in flips), max(contrary, default=0.0))),
+        sum(bool(flip.stale) for flip in flips),
+        max(len(flip.stale) for flip in flips),
+        round(1000 * statistics.median(flip.declared_s or 0.0 for flip in flips)),
+        round(1000 * statistics.median(extra)),
+        round(1000 * max(extra)),
+        sum(len(flip.contrary) for flip in flips),
+    ]
+
+
+if __name__ == "__main__":
+    raise SystemExit(common.main(arguments(), measure))

@@ -1,0 +1,72 @@
+"""The testbed that all end-to-end tests share, and the demand that each leaves it as it was."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from clients.cleanup import cleanup, find
+from clients.cluster import Cluster
+from testbed import api
+
+KEPT = {
+    "v1": ("Namespace",),
+    "apps/v1": ("Deployment",),
+    "security.istio.io/v1": ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
+    "networking.istio.io/v1alpha3": ("EnvoyFilter", "Sidecar"),
+    "rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding"),
+    "coordination.k8s.io/v1": ("Lease",),
+}
+"""Kinds that a run makes or could make. A Deployment counts with its replicas."""
+
+
+@pytest.fixture(scope="session")
+def testbed() -> Iterator[api.Up]:
+    """The embedded cluster; it goes down again only if it was not there before."""
+    ran = api.status().state == "up"
+    yield api.up(None, lambda line: print(line, file=sys.stderr, flush=True))
+    if not ran:
+        api.down()
+
+
+@pytest.fixture(scope="session")
+def cluster(testbed: api.Up) -> Iterator[Cluster]:
+    """The tests' own connection, as its administrator."""
+    connection = Cluster.connect(testbed.kubeconfig)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The cluster is as before when a test ends; what was left is removed for the next one."""
+    if request.node.get_closest_marker("e2e") is None:
+        yield
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    before = inventory(cluster)
+    yield
+    left = [str(one) for one in find(cluster)]
+    if left:
+        cleanup(cluster)
+    assert not left
+    assert inventory(cluster) == before
+
+
+def inventory(cluster: Cluster) -> list[str]:
+    """What there is on the cluster, as far as a run could change it."""
+    kinds = [(version, kind) for version, names in KEPT.items() for kind in names]
+    return sorted(itertools.chain.from_iterable(_told(cluster, version, kind) for version, kind in kinds))
+
+
+def _told(cluster: Cluster, version: str, kind: str) -> Iterator[str]:
+    for body in cluster.objects(version, kind):
+        meta: dict[str, Any] = body["metadata"]
+        if meta.get("namespace") in {"kube-node-lease"}:
+            continue
+        replicas = f" x{body['spec'].get('replicas', 1)}" if kind == "Deployment" else ""
+        yield f"{kind} {meta.get('namespace', '')}/{meta['name']}{replicas}"

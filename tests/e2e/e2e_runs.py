@@ -1,0 +1,166 @@
+"""Runs of the product in processes of their own, as a user starts them, and what came of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CACHE = "MESHPROOF_CACHE_DIR"
+PATIENCE_S = 600.0
+PYTESTS_OWN = "pytest-of-"
+"""Where pytest keeps the folders of its last runs; with workers it always makes one."""
+SECRETS = {
+    "a token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}"),
+    "a private key": re.compile(rb"PRIVATE KEY"),
+}
+
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider")
+MESHPROOF = ("-m", "runner")
+
+
+@dataclass
+class Ran:
+    """A run that has ended.
+
+    Attributes:
+        folder: of its reports; None where it made none.
+        left: what it left in its folder for temporary files.
+    """
+
+    code: int
+    output: str
+    folder: Path | None
+    left: list[str]
+    took_s: float
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """What conformance.json says."""
+        assert self.folder is not None, self.output[-3000:]
+        told: dict[str, Any] = json.loads((self.folder / "conformance.json").read_text(encoding="utf-8"))
+        return told
+
+    @property
+    def cases(self) -> dict[str, dict[str, Any]]:
+        """By id."""
+        return {case["id"]: case for case in self.report["cases"]}
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """By id."""
+        return {name: str(case["verdict"]) for name, case in self.cases.items()}
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that it wrote."""
+        return [path for path in self.folder.rglob("*") if path.is_file()] if self.folder else []
+
+    def secrets(self) -> list[str]:
+        """Where something is that must not be told, in what it wrote or said."""
+        told = {str(path): path.read_bytes() for path in self.files} | {"terminal": self.output.encode()}
+        return [
+            f"{what} in {name}"
+            for name, content in told.items()
+            for what, pattern in SECRETS.items()
+            if pattern.search(content)
+        ]
+
+
+class Running:
+    """A run in a process group of its own. Its output goes to a file, so that nothing blocks."""
+
+    def __init__(self, scratch: Path, command: Iterable[str], environment: dict[str, str]) -> None:
+        self.out = scratch / "out"
+        self._scratch = scratch / "tmp"
+        self._log = scratch / "terminal.txt"
+        self._scratch.mkdir()
+        self._began = time.monotonic()
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=inherited() | {"TMPDIR": str(self._scratch)} | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def children(self) -> list[int]:
+        """Processes that it started itself."""
+        pid = self.process.pid
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def until(self, what: str, done: Callable[[], bool], patience_s: float = 180.0) -> None:
+        """Wait until it is so, while the run goes on."""
+        deadline = time.monotonic() + patience_s
+        while not done():
+            assert self.process.poll() is None, f"it ended before {what}:\n{self.output[-3000:]}"
+            assert time.monotonic() < deadline, f"no {what} within {patience_s:g} s:\n{self.output[-3000:]}"
+            time.sleep(0.05)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        os.kill(self.process.pid, number)
+
+    def end(self) -> Ran:
+        """Wait for its end."""
+        try:
+            code = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.abandon()
+            raise AssertionError(f"it did not end within {PATIENCE_S:g} s:\n{self.output[-3000:]}") from None
+        latest = self.out / "latest"
+        folder = latest.resolve() if latest.exists() else None
+        left = sorted(path.name for path in self._scratch.iterdir() if not path.name.startswith(PYTESTS_OWN))
+        return Ran(code, self.output, folder, left, time.monotonic() - self._began)
+
+    def abandon(self) -> None:
+        """Kill it with everything that it started."""
+        for pid in [*self.children, self.process.pid]:  # children first: each leads a group of its own
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL) if os.getpgid(pid) == pid else os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def inherited() -> dict[str, str]:
+    """Our environment without what would be a setting of the run."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == CACHE or not name.startswith(("MESHPROOF_", "PYTEST_", "KUBECONFIG"))
+    }
+
+
+def start(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Running:
+    """Start our own Python with these words; `{out}` in them stands for where folders of runs are made."""
+    command = [word.replace("{out}", str(scratch / "out")) for word in words]
+    return Running(scratch, command, environment or {})
+
+
+def conform(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Ran:
+    """The lab by bare pytest, to its end."""
+    return start(scratch, *PYTEST, "suites/lab", "--out", "{out}", *words, environment=environment).end()
+
+
+def controls(*names: str) -> list[str]:
+    """Options that select them."""
+    return [word for name in dict.fromkeys(names) for word in ("--control", name)]

@@ -1,0 +1,101 @@
+"""The whole lab on the embedded cluster: it conforms, however it is run, and its evidence is what it says it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from e2e_runs import Ran, conform, controls
+
+from runner import catalogue
+
+pytestmark = pytest.mark.e2e
+
+WAYS = {
+    "one process": ("-n", "0"),
+    "two workers": ("-n", "2"),
+    "four workers": ("-n", "4"),
+    "shuffled": ("-n", "0", "--shuffle", "7"),
+    "two workers, shuffled": ("-n", "2", "--shuffle", "11"),
+}
+PART = controls("LAB-MTLS-03", "LAB-MTLS-04", "LAB-NSMTLS-02", "LAB-NSMTLS-03", "LAB-AUTHZ-01", "LAB-AUTHZ-04")
+SPOILT = ("-p", "tests.mutants.plugin", "--mutant", "any-token", "--budget", "10")
+PART_VERDICTS = {
+    "LAB-MTLS-03": "pass",
+    "LAB-MTLS-04": "pass",
+    "LAB-NSMTLS-02": "pass",
+    "LAB-NSMTLS-03": "pass",
+    "LAB-AUTHZ-01": "pass",
+    "LAB-AUTHZ-04": "fail",
+}
+
+
+@pytest.fixture(scope="module")
+def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The whole lab by two workers."""
+    return conform(tmp_path_factory.mktemp("whole"), "-n", "2")
+
+
+def test_whole_lab_conforms(whole: Ran) -> None:
+    assert whole.code == 0, whole.output[-6000:]
+    assert set(whole.verdicts.values()) == {"pass"}
+    documented = {name for name in catalogue.load().controls if name.startswith("LAB-")}
+    assert {case["control"] for case in whole.report["cases"]} == documented
+    assert whole.report["not_run"] == []
+    assert set(whole.report["run"]["planned"]) == set(whole.verdicts)
+    assert {case["worker"] for case in whole.report["cases"]} == {"gw0", "gw1"}
+
+
+def test_every_denial_has_its_proofs(whole: Ran) -> None:
+    denials = [case for case in whole.report["cases"] if case["polarity"] == "deny"]
+    assert len(denials) > 15
+    for case in denials:
+        about = case["id"]
+        assert case["twin"]["verdict"] == "pass", about
+        assert case["twin"]["request_id"], about
+        assert case["proof"]["exec"].startswith("curl ran "), about
+        if "XFCC" not in about:  # these arrive, and lack a header
+            assert "absent, the twin's present" in case["proof"]["backend log"] or _no_server(case), about
+
+
+def test_every_attempt_has_a_request_of_its_own(whole: Ran) -> None:
+    for case in whole.report["cases"]:
+        if not case["source"]:  # read off the cluster, not probed
+            continue
+        inside = [attempt for attempt in case["timeline"] if attempt["phase"] in {"converge", "confirm"}]
+        ids = [attempt["request_id"] for attempt in inside]
+        assert all(ids), case["id"]
+        assert len(set(ids)) == len(ids), case["id"]
+        assert case["confirmations"] >= 3, case["id"]
+        assert not case["slow"], case["id"]
+
+
+def test_a_change_is_seen_against_the_state_before_it(whole: Ran) -> None:
+    changed = [case for case in whole.report["cases"] if "before the change" in case["proof"]]
+    assert len(changed) > 20
+    for case in changed:
+        before = [attempt for attempt in case["timeline"] if attempt["at_s"] < 0 and attempt["phase"] == "baseline"]
+        assert len(before) >= 3, case["id"]
+        assert case["applied"], case["id"]
+
+
+def test_nothing_that_is_secret_is_told(whole: Ran) -> None:
+    assert len(whole.files) > 5
+    assert whole.secrets() == []
+
+
+def test_nothing_is_left_on_this_machine(whole: Ran) -> None:
+    assert whole.left == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_same_verdicts_however_it_is_run(way: str, tmp_path: Path) -> None:
+    """A part of the lab, with exclusive and shared stages and one control that must fail."""
+    ran = conform(tmp_path, *SPOILT, *PART, *WAYS[way])
+    assert ran.verdicts == PART_VERDICTS, ran.output[-6000:]
+    assert ran.code == 1
+    assert ran.left == []
+
+
+def _no_server(case: dict[str, object]) -> bool:
+    return str(case["stage"]) == "no-server"

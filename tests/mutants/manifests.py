@@ -1,0 +1,146 @@
+"""Mutants that apply something else than the manifests say: the mesh is sound, its policies are not."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+from clients.tokens import TokenIssuer
+from tests.mutants.mutant import Object, document_namespace, of_kind
+
+_FOREIGN_JWKS = TokenIssuer().jwks_json()
+_FAKED_DENIAL = """
+function envoy_on_request(handle)
+  local anonymous = handle:headers():get("authorization") == nil
+  handle:streamInfo():dynamicMetadata():set("meshproof.mutant", "anonymous", anonymous)
+end
+function envoy_on_response(handle)
+  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
+  if known ~= nil and known["anonymous"] then
+    handle:headers():replace(":status", "403")
+    handle:body(true):setBytes("RBAC: access denied")
+  end
+end
+"""
+
+
+def not_injected(objects: list[Object]) -> None:
+    """The server's namespace asks for no sidecar."""
+    for body in of_kind(objects, "Namespace"):
+        if document_namespace(body) == "mtls-service":
+            body["metadata"]["labels"] |= {"istio-injection": "disabled"}
+            body["metadata"]["labels"].pop("istio.io/rev", None)
+
+
+def port_exempt(objects: list[Object]) -> None:
+    """STRICT, but not on the port that httpbin listens on."""
+    for body in of_kind(objects, "PeerAuthentication", "restricted-mtls"):
+        body["spec"]["selector"] = {"matchLabels": {"app": "httpbin"}}
+        body["spec"]["portLevelMtls"] = {"8080": {"mode": "PERMISSIVE"}}
+
+
+def matches_nothing(objects: list[Object]) -> None:
+    """A selector with a typo: the policy is accepted, and is for nobody."""
+    for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
+        body["spec"]["selector"]["matchLabels"]["app"] = "httpbim"
+
+
+def wrong_namespace(objects: list[Object]) -> None:
+    """The policy of one namespace lands in its neighbour."""
+    for body in of_kind(objects, "PeerAuthentication", "restricted-mtls"):
+        meta = body["metadata"]
+        meta["namespace"] = meta["namespace"].removesuffix("strict-mtls-service") + "mtls-service"
+
+
+def root_namespace(objects: list[Object]) -> None:
+    """The policy of one namespace lands in the root namespace, and so is everybody's."""
+    for body in of_kind(objects, "PeerAuthentication", "restricted-mtls"):
+        body["metadata"]["namespace"] = "istio-system"
+
+
+def wrong_key(objects: list[Object]) -> None:
+    """The mesh knows other keys than the issuer signs with."""
+    for body in of_kind(objects, "RequestAuthentication"):
+        body["spec"]["jwtRules"][0]["jwks"] = _FOREIGN_JWKS
+
+
+def any_token(objects: list[Object]) -> None:
+    """Any valid token will do, whoever it is for."""
+    for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
+        body["spec"]["rules"][0]["from"][0]["source"]["requestPrincipals"] = ["*"]
+
+
+def two_rules(objects: list[Object]) -> None:
+    """`to` in a rule of its own: token or path, where token and path was meant."""
+    for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
+        [rule] = body["spec"]["rules"]
+        if "to" in rule:
+            body["spec"]["rules"] = [{"from": rule["from"]}, {"to": rule["to"]}]
+
+
+def copy_stays(objects: list[Object]) -> None:
+    """A second policy of the same content survives the deletion of the first: it comes with another manifest."""
+    for body in list(of_kind(objects, "RequestAuthentication", "jwt-example")):
+        twin = copy.deepcopy(body)
+        twin["kind"], twin["metadata"]["name"] = "AuthorizationPolicy", "require-jwt-copy"
+        source = {"source": {"requestPrincipals": ["testing@secure.istio.io/testing@secure.istio.io"]}}
+        twin["spec"] = {"selector": body["spec"]["selector"], "action": "ALLOW", "rules": [{"from": [source]}]}
+        objects.append(twin)
+
+
+def faked_denial(objects: list[Object]) -> None:
+    """No policy, but a filter that lets the backend do its work and then says 403 to whoever sent no token."""
+    matches_nothing(objects)
+    for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
+        lua = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
+        lua["default_source_code"] = {"inline_string": _FAKED_DENIAL}  # type: ignore[assignment]
+        patch = {"operation": "INSERT_FIRST", "value": {"name": "meshproof.mutant", "typed_config": lua}}
+        where = {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": {"name": _HTTP}}}}
+        objects.append(
+            {
+                "apiVersion": "networking.istio.io/v1alpha3",
+                "kind": "EnvoyFilter",
+                "metadata": {**copy.deepcopy(body["metadata"]), "name": "faked-denial"},
+                "spec": {
+                    "workloadSelector": {"labels": {"app": "httpbin"}},
+                    "configPatches": [{"applyTo": "HTTP_FILTER", "match": where, "patch": patch}],
+                },
+            }
+        )
+
+
+def nobody_counted(objects: list[Object]) -> None:
+    """The dry run that counts callers names one that there is not."""
+    for body in of_kind(objects, "AuthorizationPolicy", "caller-is-sleep"):
+        told = json.dumps(body["spec"]).replace("/sa/sleep", "/sa/nobody")
+        body["spec"] = json.loads(told)
+
+
+def typo_in_policy(objects: list[Object]) -> None:
+    """A field that no API knows, in the stage's own manifest."""
+    for body in of_kind(objects, "PeerAuthentication"):
+        body["spec"]["mtsl"] = body["spec"].pop("mtls")
+
+
+def typo_in_ground(objects: list[Object]) -> None:
+    """A field that no API knows, in what every stage stands on."""
+    for body in of_kind(objects, "Deployment"):
+        body["spec"]["replica"] = body["spec"].pop("replicas")
+
+
+_HTTP = "envoy.filters.network.http_connection_manager"
+CHANGES = {
+    "not-injected": not_injected,
+    "port-exempt": port_exempt,
+    "matches-nothing": matches_nothing,
+    "wrong-namespace": wrong_namespace,
+    "root-namespace": root_namespace,
+    "wrong-key": wrong_key,
+    "any-token": any_token,
+    "two-rules": two_rules,
+    "copy-stays": copy_stays,
+    "faked-denial": faked_denial,
+    "nobody-counted": nobody_counted,
+    "typo-in-policy": typo_in_policy,
+    "typo-in-ground": typo_in_ground,
+}

@@ -1,0 +1,69 @@
+"""The mesh from outside of the run: the testbed's administrator, and the processes of the node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from clients import readiness
+from clients.api import RequestError
+from clients.cluster import Cluster
+from testbed import api
+
+PATIENCE_S = 60.0
+
+
+def administrator() -> Cluster:
+    """A connection with the rights of the testbed's own kubeconfig, whatever the run's identity may do."""
+    return Cluster.connect(Path(api.status().detail["kubeconfig"]))
+
+
+def wait(what: str, done: Callable[[], bool]) -> None:
+    """Until it is so; a mutant that cannot be made is an error, not a verdict."""
+    if not readiness.poll(done, time.monotonic() + PATIENCE_S):
+        raise TimeoutError(f"the mutant waited {PATIENCE_S:g} s in vain for: {what}")
+
+
+def set_replicas(cluster: Cluster, namespace: str, deployment: str, replicas: int) -> None:
+    """Scale, and wait until as many pods are there, ready, as were asked for, and none more."""
+    cluster.patch("apps/v1", "Deployment", deployment, namespace, {"spec": {"replicas": replicas}})
+    found = cluster.get("apps/v1", "Deployment", deployment, namespace)
+    assert found is not None
+    labels = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
+    if not replicas:
+        _hurry(cluster, namespace, labels)
+
+    def scaled() -> bool:
+        pods = cluster.pods(namespace, labels)
+        return len(pods) == replicas and all(pod.ready for pod in pods)
+
+    wait(f"{replicas} pods of {namespace}/{deployment}", scaled)
+
+
+def _hurry(cluster: Cluster, namespace: str, labels: str) -> None:
+    """Pods that are going get one second for it. (With none, they would be gone from the API before they are.)"""
+
+    def going() -> bool:
+        return all("deletionTimestamp" in pod["metadata"] for pod in cluster.objects("v1", "Pod", namespace, labels))
+
+    wait(f"the pods in {namespace} to go", going)
+    for pod in cluster.pods(namespace, labels):
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod.name}"
+        with suppress(RequestError):  # gone meanwhile
+            cluster.api.json("DELETE", path, body={"gracePeriodSeconds": 1})
+
+
+def pids(uid: str, name: str) -> list[int]:
+    """Processes of one name in the pod of this uid, as this machine numbers them."""
+    found = []
+    for pid in api.processes():
+        proc = Path(f"/proc/{pid}")
+        try:
+            groups, command = (proc / "cgroup").read_text(), (proc / "comm").read_text().strip()
+        except OSError:
+            continue
+        if command == name and (uid in groups or uid.replace("-", "_") in groups):
+            found.append(pid)
+    return found

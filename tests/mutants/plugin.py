@@ -1,0 +1,71 @@
+"""Pytest plugin that spoils the mesh under a run: `-p tests.mutants.plugin --mutant NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from clients.stage import Stage
+from clients.world import World
+from tests.mutants import identity, manifests, workloads
+from tests.mutants.mutant import Changed, Mutant, document_namespace
+
+MUTANTS: dict[str, Callable[[], Mutant]] = {
+    **{name: partial(Changed, change) for name, change in manifests.CHANGES.items()},
+    "backend-down": workloads.BackendDown,
+    "deny-all": workloads.DenyAll,
+    "istiod-stopped": workloads.IstiodStopped,
+    "replica-cut-off": workloads.ReplicaCutOff,
+    "exec-forbidden": identity.ExecForbidden,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the one option."""
+    parser.addoption("--mutant", choices=sorted(MUTANTS), help="how to spoil the mesh")
+    parser.addoption(
+        "--ground", default="", metavar="NAMES", help="make only these of the ground's namespaces; quicker"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the mutant in."""
+    if config.getoption("mutant") is None:
+        raise pytest.UsageError("say which mutant: --mutant NAME")
+    ground = frozenset(config.getoption("ground").split(",")) - {""}
+    config.pluginmanager.register(Sabotage(MUTANTS[config.getoption("mutant")](), ground), "meshproof-sabotage")
+
+
+class Sabotage:
+    """Calls the mutant when its time has come.
+
+    Args:
+        ground: namespaces of the document that the run's controls need; empty for all.
+    """
+
+    def __init__(self, mutant: Mutant, ground: frozenset[str]) -> None:
+        self._mutant = mutant
+        self._ground = ground
+
+    def pytest_meshproof_objects(self, objects: list[dict[str, Any]], stage: Stage | None) -> None:
+        """Leave out what no control needs, and pass the rest on."""
+        if self._ground and any(body["kind"] == "Namespace" for body in objects):
+            objects[:] = [body for body in objects if document_namespace(body) in self._ground]
+        self._mutant.objects(objects)
+
+    def pytest_meshproof_stage_entered(self, world: World, stage: Stage) -> None:
+        """Pass it on."""
+        self._mutant.entered(world)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Undo before the stage is left, so that it can find the mesh as it was."""
+        if nextitem is None or getattr(nextitem, "module", None) is not getattr(item, "module", None):
+            self._mutant.undo()
+
+    def pytest_unconfigure(self) -> None:
+        """Undo what an interrupted run has not."""
+        self._mutant.undo()

@@ -1,0 +1,125 @@
+"""Mutants of what runs: the backend, a replica, the control plane, a policy that comes from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from clients.world import World
+from tests.mutants import outside
+from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
+
+ROOT_NAMESPACE = "istio-system"
+_WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-validator-istio-system")
+
+
+class BackendDown(Mutant):
+    """httpbin of mtls-service has no pod while the cases are proven."""
+
+    def __init__(self) -> None:
+        self._down = ""
+
+    def entered(self, world: World) -> None:
+        self._down = world.overlay.namespace("mtls-service")
+        outside.set_replicas(outside.administrator(), self._down, "httpbin", 0)
+
+    def undo(self) -> None:
+        if self._down:
+            outside.set_replicas(outside.administrator(), self._down, "httpbin", 1)
+        self._down = ""
+
+
+class DenyAll(Mutant):
+    """Once the stage has settled, the server's sidecar says 403 to everybody."""
+
+    def __init__(self) -> None:
+        self._where: tuple[str, str, str, str] | None = None
+
+    def entered(self, world: World) -> None:
+        namespace = world.overlay.namespace("mtls-service")
+        self._where = ("security.istio.io/v1", "AuthorizationPolicy", "deny-all", namespace)
+        outside.administrator().create(
+            {
+                "apiVersion": "security.istio.io/v1",
+                "kind": "AuthorizationPolicy",
+                "metadata": {"name": "deny-all", "namespace": namespace},
+                "spec": {"action": "DENY", "rules": [{}]},
+            }
+        )
+
+    def undo(self) -> None:
+        if self._where:
+            outside.administrator().delete(*self._where)
+        self._where = None
+
+
+class IstiodStopped(Mutant):
+    """The change is accepted and reaches no sidecar: istiod is gone from when the stage reads its policies.
+
+    The state before is still seen, for sidecars keep what they have. istiod is also what validates policies; its
+    webhook is told to let them pass, or nothing could be applied at all. istiod mends the webhook when it comes back.
+    """
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    def objects(self, objects: list[Object]) -> None:
+        if self._stopped or not any(body["kind"] in POLICIES for body in objects):
+            return
+        self._stopped = True
+        cluster = outside.administrator()
+        outside.set_replicas(cluster, ROOT_NAMESPACE, "istiod", 0)
+        webhooks = cluster.get(*_WEBHOOKS)
+        assert webhooks is not None
+        for webhook in webhooks["webhooks"]:
+            webhook["failurePolicy"] = "Ignore"
+        cluster.replace(webhooks)
+
+    def undo(self) -> None:
+        if self._stopped:
+            mend_istiod()
+        self._stopped = False
+
+
+def mend_istiod() -> None:
+    """istiod as the testbed has it: one replica, which answers, and whose webhook refuses what it cannot judge."""
+    cluster = outside.administrator()
+    outside.set_replicas(cluster, ROOT_NAMESPACE, "istiod", 1)
+
+    def refuses() -> bool:
+        found = cluster.get(*_WEBHOOKS)
+        return found is not None and all(one["failurePolicy"] == "Fail" for one in found["webhooks"])
+
+    outside.wait("istiod's validation webhook", refuses)
+
+
+class ReplicaCutOff(Mutant):
+    """The strict server has two replicas; the agent of one is stopped before the change, so its sidecar keeps the old.
+
+    Its probes would fail by that too and take it out of the Service; they are told to be patient.
+    """
+
+    def __init__(self) -> None:
+        self._stopped: list[int] = []
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in of_kind(objects, "Deployment", "httpbin"):
+            if document_namespace(body) == "strict-mtls-service":
+                body["spec"]["replicas"] = 2
+                body["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["failureThreshold"] = 100
+        policies = [body for body in objects if body["kind"] in POLICIES]
+        if policies and not self._stopped:
+            self._stop(policies[0]["metadata"]["namespace"])
+
+    def _stop(self, namespace: str) -> None:
+        pods = outside.administrator().objects("v1", "Pod", namespace, "app=httpbin")
+        self._stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
+        if not self._stopped:
+            raise LookupError(f"no pilot-agent runs in {namespace}/{pods[0]['metadata']['name']}")
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGSTOP)
+
+    def undo(self) -> None:
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGCONT)
+        self._stopped = []
