@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import typer
 
 from clients.errors import MeshproofError
-from runner.commands import bench, cleanup, doctor, plan, report, run, test, testbed
 from runner.commands.common import BAD_INPUT, INTERRUPTED
 
-app = typer.Typer(
-    name="meshproof",
-    help="Proof, on the wire, that a service mesh enforces what its policies say.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-parts = typer.Typer(help="The built parts of the embedded cluster.", no_args_is_help=True)
+VERBS = {
+    "run": "run.run",
+    "test": "test.own_tests",
+    "plan": "plan.plan",
+    "doctor": "doctor.doctor",
+    "up": "testbed.up",
+    "down": "testbed.down",
+    "status": "testbed.status",
+    "logs": "testbed.logs",
+    "report": "report.report",
+    "diff": "report.diff",
+    "cleanup": "cleanup.cleanup",
+    "bench": "bench.bench",
+}
+"""Verb → module and function below `runner.commands`, in the order of the help."""
+TESTBED = "testbed"
+TESTBED_VERBS = {"build": "testbed.build", "export": "testbed.export", "import": "testbed.import_"}
 
-VERBS: tuple[Callable[..., int], ...] = (
-    run.run,
-    test.own_tests,
-    plan.plan,
-    doctor.doctor,
-    testbed.up,
-    testbed.down,
-    testbed.status,
-    testbed.logs,
-    report.report,
-    report.diff,
-    cleanup.cleanup,
-    bench.bench,
-)
-for verb in VERBS:
-    app.command("test" if verb is test.own_tests else verb.__name__)(verb)
-for verb, word in ((testbed.build, "build"), (testbed.export, "export"), (testbed.import_, "import")):
-    parts.command(word)(verb)
-app.add_typer(parts, name="testbed")
+
+def application(first: str = "") -> typer.Typer:
+    """The command line, of one verb where it is known which: the others' libraries take a second to load."""
+    app = typer.Typer(
+        name="meshproof",
+        help="Proof, on the wire, that a service mesh enforces what its policies say.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_nothing_before_the_verb)
+    known = first in VERBS or first == TESTBED
+    _register(app, {name: place for name, place in VERBS.items() if name == first or not known})
+    if first == TESTBED or not known:
+        parts = typer.Typer(help="The built parts of the embedded cluster.", no_args_is_help=True)
+        _register(parts, TESTBED_VERBS)
+        app.add_typer(parts, name=TESTBED)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=arguments, prog_name="meshproof", standalone_mode=False)
+        code = application(words[0] if words else "")(args=words, prog_name="meshproof", standalone_mode=False)
     except MeshproofError as error:
         return _bad(str(error))
     except typer.TyperException as error:
@@ -54,6 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("meshproof: interrupted", file=sys.stderr)
         return INTERRUPTED
     return int(code or 0)
+
+
+def _nothing_before_the_verb() -> None:
+    """Makes a command line of one verb still ask for the verb's name."""
+
+
+def _register(app: typer.Typer, verbs: dict[str, str]) -> None:
+    for name, place in verbs.items():
+        module, function = place.split(".")
+        app.command(name)(getattr(importlib.import_module(f"runner.commands.{module}"), function))
 
 
 def _bad(text: str) -> int:

@@ -11,6 +11,8 @@ from clients.errors import SettingsError
 from runner import child, settings
 from runner.commands import common
 
+NO_BENCHMARKS = {"__init__", "common"}
+
 
 def bench(
     name: Annotated[str, typer.Argument(help="A module of benchmarks/.")],
@@ -18,9 +20,9 @@ def bench(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
 ) -> int:
     """Measure, and print a table."""
-    known = sorted(p.stem for p in (settings.ROOT / "benchmarks").glob("*.py") if not p.stem.startswith("_"))
+    known = sorted(p.stem for p in (settings.ROOT / "benchmarks").glob("*.py") if p.stem not in NO_BENCHMARKS)
     if name not in known:
         raise SettingsError(f"there is no benchmark {name}", f"there are: {', '.join(known) or 'none'}")
     words = ["--json", str(json.resolve())] if json else []
-    ended = child.python(str(settings.ROOT / "benchmarks" / f"{name}.py"), *words, *(arguments or ()))
+    ended = child.python("-m", f"benchmarks.{name}", *words, *(arguments or ()))
     return common.INTERRUPTED if ended.interrupted else ended.code

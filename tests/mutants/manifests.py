@@ -109,6 +109,13 @@ def faked_denial(objects: list[Object]) -> None:
         )
 
 
+def deny_all(objects: list[Object]) -> None:
+    """Beside the policy one that refuses everybody, in force no later: applied first."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
+        meta = {**copy.deepcopy(body["metadata"]), "name": "deny-all"}
+        objects.insert(0, {**body, "metadata": meta, "spec": {"action": "DENY", "rules": [{}]}})
+
+
 def nobody_counted(objects: list[Object]) -> None:
     """The dry run that counts callers names one that there is not."""
     for body in of_kind(objects, "AuthorizationPolicy", "caller-is-sleep"):
@@ -139,6 +146,7 @@ CHANGES = {
     "any-token": any_token,
     "two-rules": two_rules,
     "copy-stays": copy_stays,
+    "deny-all": deny_all,
     "faked-denial": faked_denial,
     "nobody-counted": nobody_counted,
     "typo-in-policy": typo_in_policy,

@@ -16,7 +16,6 @@ from tests.mutants.mutant import Changed, Mutant, document_namespace
 MUTANTS: dict[str, Callable[[], Mutant]] = {
     **{name: partial(Changed, change) for name, change in manifests.CHANGES.items()},
     "backend-down": workloads.BackendDown,
-    "deny-all": workloads.DenyAll,
     "istiod-stopped": workloads.IstiodStopped,
     "replica-cut-off": workloads.ReplicaCutOff,
     "exec-forbidden": identity.ExecForbidden,

@@ -1,4 +1,4 @@
-"""Mutants of what runs: the backend, a replica, the control plane, a policy that comes from elsewhere."""
+"""Mutants of what runs: the backend, a replica, the control plane."""
 
 from __future__ import annotations
 
@@ -27,30 +27,6 @@ class BackendDown(Mutant):
         if self._down:
             outside.set_replicas(outside.administrator(), self._down, "httpbin", 1)
         self._down = ""
-
-
-class DenyAll(Mutant):
-    """Once the stage has settled, the server's sidecar says 403 to everybody."""
-
-    def __init__(self) -> None:
-        self._where: tuple[str, str, str, str] | None = None
-
-    def entered(self, world: World) -> None:
-        namespace = world.overlay.namespace("mtls-service")
-        self._where = ("security.istio.io/v1", "AuthorizationPolicy", "deny-all", namespace)
-        outside.administrator().create(
-            {
-                "apiVersion": "security.istio.io/v1",
-                "kind": "AuthorizationPolicy",
-                "metadata": {"name": "deny-all", "namespace": namespace},
-                "spec": {"action": "DENY", "rules": [{}]},
-            }
-        )
-
-    def undo(self) -> None:
-        if self._where:
-            outside.administrator().delete(*self._where)
-        self._where = None
 
 
 class IstiodStopped(Mutant):
