@@ -12,6 +12,7 @@ from clients.errors import ClusterError, ConflictError
 from clients.overlay import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 
 _API = "coordination.k8s.io/v1"
+NAMESPACE, NAME = "default", "meshproof"
 
 
 class RunLease:
@@ -34,8 +35,8 @@ class RunLease:
         holder: str,
         *,
         run: str,
-        namespace: str = "default",
-        name: str = "meshproof",
+        namespace: str = NAMESPACE,
+        name: str = NAME,
         duration_s: int = 60,
     ) -> None:
         self._cluster = cluster
@@ -57,7 +58,7 @@ class RunLease:
         """
         found = self._cluster.get(_API, "Lease", self._name, self._namespace)
         now = self._cluster.api.time()
-        if found is not None and not self._expired(found, now):
+        if found is not None and not _expired(found, now):
             raise self._taken(found)
         body = self._body(now, found)
         try:
@@ -113,13 +114,6 @@ class RunLease:
             except ClusterError:
                 continue  # no answer: the lease may well last until the next attempt
 
-    def _expired(self, lease: dict[str, Any], now: float) -> bool:
-        spec = lease.get("spec", {})
-        renewed = spec.get("renewTime")
-        if not spec.get("holderIdentity") or not renewed:
-            return True
-        return datetime.fromisoformat(renewed).timestamp() + float(spec.get("leaseDurationSeconds") or 0) < now
-
     def _taken(self, lease: dict[str, Any]) -> ConflictError:
         spec = lease["spec"]
         since = spec.get("acquireTime") or spec["renewTime"]
@@ -138,6 +132,38 @@ class RunLease:
             "renewTime": _micro_time(now),
         }
         return {"apiVersion": _API, "kind": "Lease", "metadata": meta, "spec": spec}
+
+
+def holder(cluster: Cluster) -> str:
+    """Who holds the cluster now, as a second run would be told; empty where nobody does.
+
+    Raises:
+        ClusterError: the API server does not answer, or does not let this identity.
+    """
+    found = cluster.get(_API, "Lease", NAME, NAMESPACE)
+    if found is None or _expired(found, cluster.api.time()):
+        return ""
+    return str(found["spec"]["holderIdentity"])
+
+
+def remove(cluster: Cluster, run: str) -> bool:
+    """Remove the lease of a run that died without giving it back; says whether there was one. Another run's stays.
+
+    Raises:
+        ClusterError: the API server does not answer, or does not let this identity.
+    """
+    found = cluster.get(_API, "Lease", NAME, NAMESPACE)
+    if found is None or found["metadata"].get("annotations", {}).get(RUN_LABEL) != run:
+        return False
+    return cluster.delete(_API, "Lease", NAME, NAMESPACE, uid=found["metadata"]["uid"])
+
+
+def _expired(lease: dict[str, Any], now: float) -> bool:
+    spec = lease.get("spec", {})
+    renewed = spec.get("renewTime")
+    if not spec.get("holderIdentity") or not renewed:
+        return True
+    return datetime.fromisoformat(renewed).timestamp() + float(spec.get("leaseDurationSeconds") or 0) < now
 
 
 def _micro_time(seconds: float) -> str:

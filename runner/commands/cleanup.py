@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,8 @@ import typer
 from clients.cleanup import cleanup as remove
 from clients.cleanup import find
 from clients.cluster import Cluster
+from clients.errors import ConflictError
+from clients.lease import holder
 from runner import settings
 from runner.commands import common
 from runner.target import access
@@ -17,6 +21,7 @@ from runner.target import access
 
 def cleanup(
     run: Annotated[str, typer.Option(metavar="ID", help="Only what this run left.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Also what a run that is still at work has made.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
     target: common.Target = None,
     context: common.Context = None,
@@ -33,9 +38,24 @@ def cleanup(
         for leftover in (found := find(cluster, run)):
             print(f"would remove {leftover}")
     else:
+        if not (run or force):
+            refuse_while_in_use(cluster)
         found = remove(cluster, run, on_removed=lambda leftover: print(f"removed {leftover}", flush=True))
     print(f"{len(found)} objects" if found else "nothing to remove")
     return common.OK
+
+
+def refuse_while_in_use(cluster: Cluster) -> None:
+    """A run at work loses nothing to a clean-up; one that died on this machine does not count as at work.
+
+    Raises:
+        ConflictError: another run holds the cluster.
+    """
+    busy = holder(cluster)
+    known = re.fullmatch(r".*@(?P<host>.+) pid (?P<pid>\d+)", busy)
+    dead_here = known and known["host"] == socket.gethostname() and not Path(f"/proc/{known['pid']}").exists()
+    if busy and not dead_here:
+        raise ConflictError(f"the cluster is in use by {busy}", "wait for it, name a run by --run, or use --force")
 
 
 def embedded_is_up() -> bool:

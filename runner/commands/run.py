@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from clients import lease
 from clients.cleanup import cleanup
 from clients.errors import MeshproofError, SettingsError
 from reports import conformance, terminal, write
@@ -127,9 +128,10 @@ def sweep_after_death(folder: Path) -> bool:
     if not record.exists():
         return True
     try:
-        handover = Handover.from_json(record.read_text(encoding="utf-8"))
-        for leftover in cleanup(connect(handover), folder.name):
+        cluster = connect(Handover.from_json(record.read_text(encoding="utf-8")))
+        for leftover in cleanup(cluster, folder.name):
             print(f"meshproof: removed {leftover}", file=sys.stderr)
+        lease.remove(cluster, folder.name)
     except (MeshproofError, OSError) as error:
         print(f"meshproof: the clean-up failed: {error}; run `meshproof cleanup`", file=sys.stderr)
         return False

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from cluster_fakes import FakeCluster
 
+from clients import lease as leases
 from clients.errors import ConflictError
 from clients.lease import RunLease
+from runner.commands.cleanup import refuse_while_in_use
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +54,15 @@ def test_an_expired_one_is_taken_over(cluster: FakeCluster):
         assert KEY in cluster.store, "the dead one's release must not free another's lease"
 
 
+def test_that_of_a_dead_run_is_removed_and_no_other(cluster: FakeCluster):
+    lease(cluster).acquire()
+    assert not leases.remove(cluster, "run-2")
+    assert KEY in cluster.store
+    assert leases.remove(cluster, "run-1")
+    assert KEY not in cluster.store
+    assert not leases.remove(cluster, "run-1")
+
+
 def test_a_renewed_one_is_not_expired(cluster: FakeCluster):
     with lease(cluster) as held:
         cluster.now += 50
@@ -72,3 +86,26 @@ def test_two_at_the_same_moment_do_not_both_get_it(cluster: FakeCluster, monkeyp
         monkeypatch.setattr(cluster, "get", lambda *_: None)  # the second looked before the first had made it
         with pytest.raises(ConflictError, match="at the same moment"):
             lease(cluster, "bob@host").acquire()
+
+
+def test_the_holder_is_told_until_the_lease_expires(cluster: FakeCluster):
+    assert leases.holder(cluster) == ""
+    lease(cluster).acquire()
+    assert leases.holder(cluster) == "ann@host"
+    cluster.now += 61
+    assert leases.holder(cluster) == ""
+
+
+@pytest.mark.parametrize(
+    ("holder", "refused"),
+    [
+        (f"ann@{socket.gethostname()} pid {os.getpid()}", True),
+        (f"ann@{socket.gethostname()} pid 4999999", False),
+        ("ann@elsewhere pid 4999999", True),
+    ],
+    ids=["at work here", "dead here", "on another machine"],
+)
+def test_a_clean_up_spares_a_run_that_is_still_at_work(cluster: FakeCluster, holder: str, refused: bool):
+    lease(cluster, holder).acquire()
+    with pytest.raises(ConflictError, match="in use by") if refused else nullcontext():
+        refuse_while_in_use(cluster)
