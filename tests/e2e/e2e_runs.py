@@ -128,6 +128,10 @@ class Running:
         except subprocess.TimeoutExpired:
             self.abandon()
             raise AssertionError(f"it did not end within {PATIENCE_S:g} s:\n{self.output[-3000:]}") from None
+        except KeyboardInterrupt:
+            self.tell(signal.SIGINT)  # a group of its own did not hear it: let it clean up, too
+            self.process.wait(PATIENCE_S)
+            raise
         latest = self.out / "latest"
         folder = latest.resolve() if latest.exists() else None
         left = sorted(path.name for path in self._scratch.iterdir() if not path.name.startswith(PYTESTS_OWN))

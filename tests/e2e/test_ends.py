@@ -62,13 +62,16 @@ def test_interrupted_run_cleans_up_and_reports(
     assert ran.left == []
 
 
-def test_second_run_is_told_who_holds_the_cluster(running: Start, cluster: Cluster) -> None:
+def test_second_run_and_cleanup_are_told_who_holds_the_cluster(running: Start, cluster: Cluster) -> None:
     first = running(*MESHPROOF, "run", "--out", "{out}", *MESH_WIDE)
     first.until("it holds the cluster", lambda: bool(cluster.objects("coordination.k8s.io/v1", "Lease", "default")))
     second = running(*MESHPROOF, "run", "--out", "{out}", *MESH_WIDE).end()
     assert second.code == 2
     assert "the cluster is in use by" in second.output
     assert "Traceback" not in second.output
+    swept = running(*MESHPROOF, "cleanup").end()
+    assert swept.code == 2, swept.output
+    assert "the cluster is in use by" in swept.output
     first.tell(signal.SIGINT)
     assert first.end().code == 130
 
