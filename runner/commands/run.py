@@ -14,14 +14,16 @@ from rich.console import Console
 
 from clients import lease
 from clients.cleanup import cleanup
-from clients.errors import MeshproofError, SettingsError
+from clients.cluster import Cluster
+from clients.errors import ConflictError, MeshproofError, SettingsError
+from clients.lease import holder
 from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import RunInfo, TargetInfo
 from runner import catalogue, child, folders, settings
 from runner.commands import common
 from runner.handover import Handover
-from runner.target import connect
+from runner.target import access, connect
 
 PYTEST_USAGE_ERROR = 4
 PYTEST_NOTHING_SELECTED = 5
@@ -71,11 +73,34 @@ def run(
     # A mistake is told before anything starts.
     wanted = settings.load({**given, "budget_s": budget, "workers": workers})
     catalogue.load().select(control or ())
+    if not plugin:  # a plugin may stand in for the target
+        look_first(wanted)
     folder = folders.make_run_folder(wanted.out)
     words = common.options({**given, "budget": budget, "control": control, "k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
     words += ["-v"] if verbose else []
     return conduct([*words, *common.suites(paths)], folder, kind=wanted.target.value, keep=wanted.keep)
+
+
+def look_first(wanted: settings.Settings) -> None:
+    """Tell in one line, before anything starts, what would end the run at its first case.
+
+    Raises:
+        MeshproofError: bad ground, an unreachable cluster, or one that another run holds.
+    """
+    if wanted.target is settings.TargetKind.EMBEDDED:
+        from testbed import api, preflight
+
+        if api.status().state != "up":
+            preflight.require(built=api.built(wanted.istio or None))
+            return
+    file, name, _ = access(wanted.model_copy(update={"archives": ()}), print)
+    cluster = Cluster.connect(Path(file) if file else None, name or None)
+    busy = holder(cluster)
+    cluster.close()
+    if busy:
+        mend = "wait for it; if it was killed, its lease expires 60 s after the last renewal"
+        raise ConflictError(f"the cluster is in use by {busy}", mend)
 
 
 def conduct(words: list[str], folder: Path, *, kind: str, keep: bool = False) -> int:
