@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from clients.errors import SettingsError
 JOURNAL = "journal.ndjson"
 TARGET = "target.json"
 DIAGNOSTICS = "diagnostics"
+PRIVATE = "meshproof-run-"
 
 
 def now() -> str:
@@ -42,8 +44,27 @@ def make_run_folder(out: Path) -> Path:
 
 
 def make_private_folder() -> Path:
-    """A folder that only this user can read (mode 0700), for keys and locks."""
-    return Path(tempfile.mkdtemp(prefix="meshproof-run-"))
+    """A folder that only this user can read (mode 0700), for keys and locks; its name holds this process's id."""
+    sweep_private_folders()
+    return Path(tempfile.mkdtemp(prefix=f"{PRIVATE}{os.getpid()}-"))
+
+
+def sweep_private_folders() -> None:
+    """Remove those of processes that were killed: keys do not outlive their run."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
+        pid = folder.name.removeprefix(PRIVATE).split("-", 1)[0]
+        if pid.isdigit() and not _alive(int(pid)) and folder.stat().st_uid == os.getuid():
+            remove(folder)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def remove(folder: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
+from clients import lease as leases
 from clients.cleanup import cleanup as remove
 from clients.cleanup import find
 from clients.cluster import Cluster
 from clients.errors import ConflictError
 from clients.lease import holder
-from runner import settings
+from runner import folders, settings
 from runner.commands import common
 from runner.target import access
 
@@ -40,6 +41,9 @@ def cleanup(
     else:
         if not (run or force):
             refuse_while_in_use(cluster)
+        if run and leases.remove(cluster, run):
+            print(f"removed the lease of run {run}", flush=True)
+        folders.sweep_private_folders()
         found = remove(cluster, run, on_removed=lambda leftover: print(f"removed {leftover}", flush=True))
     print(f"{len(found)} objects" if found else "nothing to remove")
     return common.OK

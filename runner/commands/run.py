@@ -111,6 +111,7 @@ def conduct(words: list[str], folder: Path, *, kind: str, keep: bool = False) ->
     """
     started = folders.now()
     ended = child.python("-m", "pytest", "-p", "no:cacheprovider", "--meshproof-run", str(folder), *words)
+    folders.sweep_private_folders()
     journal = folder / folders.JOURNAL
     if not journal.exists():
         # Nothing was selected, or a mistake was told by the child: there is nothing to report.
