@@ -11,6 +11,7 @@ from clients.cluster import Cluster
 from clients.errors import ClusterError, ConflictError
 from clients.overlay import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 
+_DURATION_S = 60
 _API = "coordination.k8s.io/v1"
 NAMESPACE, NAME = "default", "meshproof"
 
@@ -37,7 +38,7 @@ class RunLease:
         run: str,
         namespace: str = NAMESPACE,
         name: str = NAME,
-        duration_s: int = 60,
+        duration_s: int = _DURATION_S,
     ) -> None:
         self._cluster = cluster
         self._holder = holder
@@ -117,9 +118,7 @@ class RunLease:
     def _taken(self, lease: dict[str, Any]) -> ConflictError:
         spec = lease["spec"]
         since = spec.get("acquireTime") or spec["renewTime"]
-        duration = spec.get("leaseDurationSeconds")
-        mend = f"wait for it; if it was killed, its lease expires {duration} s after the last renewal"
-        return ConflictError(f"the cluster is in use by {spec['holderIdentity']} since {since[:19]}Z", mend)
+        return in_use(f"{spec['holderIdentity']} since {since[:19]}Z")
 
     def _body(self, now: float, old: dict[str, Any] | None) -> dict[str, Any]:
         meta: dict[str, Any] = {"name": self._name, "namespace": self._namespace, **self._marks}
@@ -132,6 +131,12 @@ class RunLease:
             "renewTime": _micro_time(now),
         }
         return {"apiVersion": _API, "kind": "Lease", "metadata": meta, "spec": spec}
+
+
+def in_use(who: str, mend: str = "") -> ConflictError:
+    """What everybody is told who comes while `who` holds the cluster."""
+    wait = f"wait for it; if it was killed, its lease expires {_DURATION_S} s after the last renewal"
+    return ConflictError(f"the cluster is in use by {who}", mend or wait)
 
 
 def holder(cluster: Cluster) -> str:

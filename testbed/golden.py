@@ -20,7 +20,7 @@ from testbed import apiserver, configuration
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer
 from testbed.build import golang
-from testbed.build.command import run
+from testbed.build.command import BuildError
 from testbed.node import Node, Programs
 from testbed.parts import REGISTRY, Parts
 from testbed.progress import step
@@ -185,8 +185,6 @@ def _istio(parts: Parts, operator: str, target: Path) -> str:
         timeout=120,
     )
     if output.returncode:
-        log = parts.logs / "istioctl.log"
-        log.write_text(output.stderr)
-        run(["false"], what=f"istioctl manifest generate: {output.stderr.strip()[-300:]}", log=log)
+        raise BuildError(f"istioctl manifest generate failed: {output.stderr.strip()[-300:]}", f"see {settings.name}")
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
     return json.dumps(namespace) + "\n---\n" + output.stdout

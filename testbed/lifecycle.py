@@ -16,7 +16,7 @@ from testbed.lock import held
 from testbed.node import SERVICES, Node, Programs
 from testbed.parts import Parts
 from testbed.progress import Say, step
-from testbed.store import cache_root
+from testbed.store import Part, cache_root
 from testbed.versions import KUBERNETES, IstioRelease
 
 _DATABASES = (
@@ -66,10 +66,7 @@ class Testbed:
         with held(self._lock, "up", say):
             if there := self._adoptable(release, default):
                 return there
-            parts = Parts(release, say)
-            parts.store.sweep()
-            installed = golden.part(parts)
-            preflight.require(built=parts.store.has(installed))
+            parts, installed = _parts(release, say)
             state = parts.get(installed)
             programs = golden.programs(parts)
             with step(say, f"starting Kubernetes and Istio {release.version}") as current:
@@ -86,10 +83,7 @@ class Testbed:
             ClusterError: bad ground. BuildError: a part could not be built.
         """
         with held(self._lock, "build", say):
-            parts = Parts(release, say)
-            parts.store.sweep()
-            installed = golden.part(parts)
-            preflight.require(built=parts.store.has(installed))
+            parts, installed = _parts(release, say)
             parts.get(installed)
             golden.programs(parts)
 
@@ -146,6 +140,15 @@ class Testbed:
                 if entry.name == "log":
                     continue
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _parts(release: IstioRelease, say: Say) -> tuple[Parts, Part]:
+    """The parts of a release and its installed state; refuses bad ground before anything is built."""
+    parts = Parts(release, say)
+    parts.store.sweep()
+    installed = golden.part(parts)
+    preflight.require(built=parts.store.has(installed))
+    return parts, installed
 
 
 def _copy_state(installed: Path, node: Node) -> None:

@@ -93,8 +93,3 @@ class Store:
             mark = entry / COMPLETE
             if entry.name.startswith(".") or (mark.exists() and mark.stat().st_mtime < oldest):
                 shutil.rmtree(entry, ignore_errors=True)
-
-    def facts(self, part: Part) -> dict[str, str]:
-        """What the build said about the part."""
-        data: dict[str, str] = json.loads((self.path(part) / COMPLETE).read_text())
-        return data

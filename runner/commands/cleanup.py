@@ -13,8 +13,7 @@ from clients import lease as leases
 from clients.cleanup import cleanup as remove
 from clients.cleanup import find
 from clients.cluster import Cluster
-from clients.errors import ConflictError
-from clients.lease import holder
+from clients.lease import holder, in_use
 from runner import folders, settings
 from runner.commands import common
 from runner.target import access
@@ -59,7 +58,7 @@ def refuse_while_in_use(cluster: Cluster) -> None:
     known = re.fullmatch(r".*@(?P<host>.+) pid (?P<pid>\d+)", busy)
     dead_here = known and known["host"] == socket.gethostname() and not Path(f"/proc/{known['pid']}").exists()
     if busy and not dead_here:
-        raise ConflictError(f"the cluster is in use by {busy}", "wait for it, name a run by --run, or use --force")
+        raise in_use(busy, "wait for it, name a run by --run, or use --force")
 
 
 def embedded_is_up() -> bool:

@@ -15,8 +15,8 @@ from rich.console import Console
 from clients import lease
 from clients.cleanup import cleanup
 from clients.cluster import Cluster
-from clients.errors import ConflictError, MeshproofError, SettingsError
-from clients.lease import holder
+from clients.errors import MeshproofError, SettingsError
+from clients.lease import holder, in_use
 from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import RunInfo, TargetInfo
@@ -99,8 +99,7 @@ def look_first(wanted: settings.Settings) -> None:
     busy = holder(cluster)
     cluster.close()
     if busy:
-        mend = "wait for it; if it was killed, its lease expires 60 s after the last renewal"
-        raise ConflictError(f"the cluster is in use by {busy}", mend)
+        raise in_use(busy)
 
 
 def conduct(words: list[str], folder: Path, *, kind: str, keep: bool = False) -> int:
