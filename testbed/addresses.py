@@ -22,6 +22,10 @@ _REJECT = 0x0200
 
 PODS = ipaddress.ip_network("10.244.0.0/16")
 SERVICES = ipaddress.ip_network("10.96.0.0/16")
+POD_POOL = ipaddress.ip_network("10.244.0.0/17")
+"""Addresses of pods."""
+GATEWAY_POOL = ipaddress.ip_network("10.244.240.0/20")
+"""Addresses of pods that ask for the pool `gateway`, and of no other: the packet filter lets only these out."""
 EXTERNAL = ipaddress.ip_network("198.51.100.0/24")
 """Documentation range (RFC 5737) for simulated external hosts; it exists inside the node only."""
 

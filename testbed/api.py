@@ -7,15 +7,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.errors import ClusterError
-from testbed import bundle, golden, preflight
-from testbed.lifecycle import Running, Testbed
+from testbed import bundle, golden, internet, preflight
+from testbed.addresses import GATEWAY_POOL
+from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed
 from testbed.parts import ImageNames, Parts
 from testbed.preflight import Check
 from testbed.progress import Say, to_stderr
 from testbed.versions import istio_release
 
+POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
+"""What a pod must carry to get an address that may reach the blocked external hosts."""
 IMAGES = ("sleep", "httpbin")
 """Logical image names that manifests may use."""
+
+
+@dataclass(frozen=True)
+class External:
+    """The hermetic internet of a testbed.
+
+    Attributes:
+        hosts: name → address, reachable from gateway pods only; DNS knows these names.
+        open_hosts: name → another address of it, reachable from every pod; DNS does not know these.
+        roots: PEM of the authority that signed the hosts' certificates.
+        log: a JSON object a line: each request, and each failed TLS handshake.
+        gateway_pool: addresses of pods with `POOL_ANNOTATION`.
+        google_apis, metadata_server: CIDRs that stand for Google's 199.36.153.8/30 and 169.254.169.254/32.
+    """
+
+    hosts: dict[str, str]
+    open_hosts: dict[str, str]
+    roots: Path
+    log: Path
+    gateway_pool: str = str(GATEWAY_POOL)
+    google_apis: str = str(internet.GOOGLE_APIS)
+    metadata_server: str = str(internet.METADATA_SERVER)
 
 
 @dataclass(frozen=True)
@@ -25,12 +50,16 @@ class Up:
     Attributes:
         kubeconfig: file with an administrator's rights.
         images: logical name in manifests → reference that the node has.
+        external: None when an older version of this program started the testbed.
+        istioctl: the program of the mesh's own version; None as above.
     """
 
     kubeconfig: Path
     istio_version: str
     kubernetes_version: str
     images: dict[str, str]
+    external: External | None = None
+    istioctl: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +72,19 @@ class Status:
 
 def _as_up(running: Running) -> Up:
     names = ImageNames(running.tag)
-    return Up(Path(running.kubeconfig), running.istio, running.kubernetes, {name: names.of(name) for name in IMAGES})
+    images = {name: names.of(name) for name in IMAGES}
+    istioctl = Path(running.istioctl) if running.istioctl else None
+    return Up(Path(running.kubeconfig), running.istio, running.kubernetes, images, _external(), istioctl)
+
+
+def _external() -> External | None:
+    node = Testbed().node
+    roots = node.folder("etc") / "external" / "roots.pem"
+    if not roots.exists():
+        return None
+    hosts = {host.name: host.addresses[0] for host in internet.HOSTS}
+    open_hosts = {host.name: host.open_addresses[0] for host in internet.HOSTS if host.open_addresses}
+    return External(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG)
 
 
 def up(istio: str | None = None, progress: Say = to_stderr) -> Up:
@@ -70,7 +111,13 @@ def status() -> Status:
     if running is not None:
         versions = {"istio": running.istio, "kubernetes": running.kubernetes, "kubeconfig": running.kubeconfig}
         return Status(
-            "up", {**versions, "node process": str(testbed.node.pid()), "logs": str(testbed.node.folder("log"))}
+            "up",
+            {
+                **versions,
+                "node process": str(testbed.node.pid()),
+                "logs": str(testbed.node.folder("log")),
+                "external hosts": ", ".join(f"{host.name} {host.addresses[0]}" for host in internet.HOSTS),
+            },
         )
     if testbed.node.cgroups.processes():
         return Status(

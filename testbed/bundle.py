@@ -20,6 +20,7 @@ def _needed(parts: Parts) -> list[Part]:
         parts.program("kubernetes"),
         parts.program("calico"),
         parts.etcd(),
+        parts.program("external"),
         golden.part(parts),
         parts.program(parts.release.module),
     ]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from testbed import pki
-from testbed.addresses import PODS, SERVICES, Link
+from testbed import internet, pki
+from testbed.addresses import EXTERNAL, GATEWAY_POOL, POD_POOL, PODS, SERVICES, Link
 from testbed.parts import ImageNames
 from testbed.versions import HERE
 
@@ -54,6 +54,7 @@ def write(folder: Path, link: Link, images: ImageNames, services: Sequence[str])
         server = f"https://127.0.0.1:{API_PORT}"
         content = pki.kubeconfig(server, root, authority.issue(user, group), name=name)
         pki.write_secret(folder / f"{name}.kubeconfig", content.encode())
+    internet.write(folder / "external")
     _render(folder, link, images, services)
     administrator = authority.issue("meshproof:administrator", "system:masters")
     return pki.kubeconfig(f"https://{link.node}:{API_PORT}", root, administrator, name="meshproof")
@@ -70,6 +71,12 @@ def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str
         "node_ip": link.node,
         "services": SERVICES,
         "pods": PODS,
+        "pod_pool": POD_POOL,
+        "gateway_pool": GATEWAY_POOL,
+        "external": EXTERNAL,
+        "external_node_end": internet.NODE_END,
+        "external_addresses": " ".join(internet.addresses()),
+        "external_blocked": internet.BLOCKED,
         "api_port": API_PORT,
         "dns": DNS,
         "pause": images.of("pause"),
@@ -78,5 +85,6 @@ def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str
     templates = Environment(loader=FileSystemLoader(_SOURCES), undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - settings files, not markup
     for name in _TEMPLATES:
         (folder / name).write_text(templates.get_template(name).render(values))
-    shutil.copy(_SOURCES / "init.sh", folder / "init.sh")
+    for script in ("init.sh", "ipam.sh"):
+        shutil.copy(_SOURCES / script, folder / script)
     shutil.copytree(_SOURCES / "sv", folder / "sv")

@@ -16,7 +16,7 @@ import requests
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from clients.errors import ClusterError
-from testbed import apiserver, configuration
+from testbed import apiserver, configuration, internet
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer
 from testbed.build import golang
@@ -51,6 +51,7 @@ def programs(parts: Parts) -> Programs:
         kubernetes=parts.get(parts.program("kubernetes")),
         calico=parts.get(parts.program("calico")),
         etcd=parts.get(parts.etcd()),
+        external=parts.get(parts.program("external")),
     )
 
 
@@ -58,7 +59,7 @@ def part(parts: Parts) -> Part:
     """The installed state of `parts.release`."""
     made_of = [parts.images(), parts.node_root(), parts.program("kubernetes"), parts.program("calico"), parts.etcd()]
     sources = sorted(_INSTALL.glob("*.yaml"))
-    key = digest([*(p.key for p in made_of), HERE / "golden.py", *sources])
+    key = digest([*(p.key for p in made_of), HERE / "golden.py", *sources, *internet.records()])
 
     def make(target: Path) -> dict[str, str]:
         _make(parts, target)
@@ -155,6 +156,8 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
         "calico": CALICO,
         "dns": configuration.DNS,
         "coredns": names.of("coredns"),
+        "external": internet.records(),
+        "zones": internet.zones(),
         "hub": REGISTRY,
         "tag": names.tag,
     }

@@ -19,6 +19,8 @@ from testbed.progress import Say, step
 from testbed.store import Part, cache_root
 from testbed.versions import KUBERNETES, IstioRelease
 
+EXTERNAL_LOG = "external.log"
+"""Who came to the external hosts: in the node's log folder, a JSON object a line."""
 _DATABASES = (
     "io.containerd.snapshotter.v1.overlayfs/metadata.db",
     "io.containerd.metadata.v1.bolt/meta.db",
@@ -35,6 +37,7 @@ class Running:
     installed: str
     tag: str
     kubeconfig: str
+    istioctl: str = ""
 
 
 class Testbed:
@@ -69,6 +72,7 @@ class Testbed:
             parts, installed = _parts(release, say)
             state = parts.get(installed)
             programs = golden.programs(parts)
+            parts.get(_mesh_programs(parts))
             with step(say, f"starting Kubernetes and Istio {release.version}") as current:
                 try:
                     return self._start(parts, state, programs, installed.key, current.note)
@@ -86,6 +90,7 @@ class Testbed:
             parts, installed = _parts(release, say)
             parts.get(installed)
             golden.programs(parts)
+            parts.get(_mesh_programs(parts))
 
     def _adoptable(self, release: IstioRelease, default: bool) -> Running | None:
         there = self.running()
@@ -117,11 +122,17 @@ class Testbed:
         node.api_is_ready()
         note("node")
         api.wait("the node", apiserver.node_ready, 60)
+        note("external hosts")
+        log = node.folder("log") / EXTERNAL_LOG
+        api.wait(
+            "the external hosts", lambda _session, _server: None if log.exists() else "see external-server.log", 30
+        )
         note("istiod and CoreDNS")
         api.wait("istiod and CoreDNS", apiserver.deployments_available(CORE), 120)
         note("sidecar injection")
         api.wait("sidecar injection", apiserver.injection_works, 60)
-        running = Running(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig))
+        istioctl = parts.store.path(_mesh_programs(parts)) / "istioctl"
+        running = Running(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl))
         self._state.write_text(json.dumps(asdict(running), indent=1))
         return running
 
@@ -149,6 +160,11 @@ def _parts(release: IstioRelease, say: Say) -> tuple[Parts, Part]:
     installed = golden.part(parts)
     preflight.require(built=parts.store.has(installed))
     return parts, installed
+
+
+def _mesh_programs(parts: Parts) -> Part:
+    """Istio's own programs; only istioctl is used outside images."""
+    return parts.program(parts.release.module)
 
 
 def _copy_state(installed: Path, node: Node) -> None:

@@ -24,6 +24,7 @@ SERVICES = (
     "kubelet",
     "kube-proxy",
     "calico-felix",
+    "external",
 )
 _FOLDERS = ("root", "upper", "work", "etcd", "containerd", "kubelet", "etc", "log")
 
@@ -36,6 +37,7 @@ class Programs:
     kubernetes: Path
     calico: Path
     etcd: Path
+    external: Path
 
 
 class Node:
@@ -85,7 +87,7 @@ class Node:
             str(HERE / "node" / "enter.sh"),
             str(self.state),
         ]
-        command += [str(path) for path in (programs.root, programs.kubernetes, programs.calico, programs.etcd)]
+        command += [str(path) for path in self._mounted(programs)]
         with (self.folder("log") / "node.log").open("w") as log:
             # a session of its own and no parent: the node outlives the process and the shell that started it
             subprocess.run(
@@ -100,6 +102,11 @@ class Node:
                 )
             time.sleep(0.005)
         self._connect(programs.root, pid, link)
+
+    @staticmethod
+    def _mounted(programs: Programs) -> tuple[Path, ...]:
+        """In the order of enter.sh."""
+        return programs.root, programs.kubernetes, programs.calico, programs.etcd, programs.external
 
     def _connect(self, root: Path, pid: int, link: Link) -> None:
         """The one link between this machine and the node, for the API server only.

@@ -39,11 +39,11 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 class Authority:
-    """The cluster's certificate authority."""
+    """A certificate authority: the cluster's, or one of external hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "meshproof-testbed") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name("meshproof-testbed")
+        subject = _name(name)
         builder = self._builder(subject, self._key.public_key())
         constraints = x509.BasicConstraints(ca=True, path_length=None)
         self._certificate = (
@@ -51,15 +51,20 @@ class Authority:
         )
 
     @staticmethod
-    def _builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _builder(
+        subject: x509.Name,
+        public: ec.EllipticCurvePublicKey,
+        validity: tuple[datetime.datetime, datetime.datetime] | None = None,
+    ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
+        start, end = validity or (now - datetime.timedelta(minutes=5), now + _LIFETIME)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(minutes=5))
-            .not_valid_after(now + _LIFETIME)
+            .not_valid_before(start)
+            .not_valid_after(end)
         )
 
     @property
@@ -67,10 +72,22 @@ class Authority:
         """The authority's own certificate and key."""
         return Pair(self._certificate.public_bytes(serialization.Encoding.PEM), _pem(self._key))
 
-    def issue(self, common: str, organisation: str = "", names: Sequence[str] = ()) -> Pair:
-        """A certificate for a client, and for a server where `names` (host names and addresses) are given."""
+    def issue(
+        self,
+        common: str,
+        organisation: str = "",
+        names: Sequence[str] = (),
+        *,
+        validity: tuple[datetime.datetime, datetime.datetime] | None = None,
+    ) -> Pair:
+        """A certificate for a client, and for a server where `names` (host names and addresses) are given.
+
+        Args:
+            validity: from when until when; None is from now on.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(_name(common, organisation), key.public_key()).issuer_name(self._certificate.subject)
+        builder = self._builder(_name(common, organisation), key.public_key(), validity)
+        builder = builder.issuer_name(self._certificate.subject)
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if names else [])]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if names:

@@ -40,6 +40,17 @@ ip link set cluster0 up
 ip route add "$SERVICE_CIDR" dev cluster0
 ip route add 169.254.1.1 dev cluster0
 echo 1 >/proc/sys/net/ipv4/ip_forward
+# The hermetic internet: every external address in a network namespace of its own, one link away.
+ip netns add internet
+ip link add internet0 type veth peer name eth0 netns internet
+ip address add "$EXTERNAL_NODE_END/${EXTERNAL_CIDR#*/}" dev internet0
+ip link set internet0 up
+{
+	echo "link set lo up"
+	echo "link set eth0 up"
+	for address in $EXTERNAL_ADDRESSES; do echo "address add $address/${EXTERNAL_CIDR#*/} dev eth0"; done
+	echo "route add $POD_CIDR via $EXTERNAL_NODE_END"
+} | ip -netns internet -batch -
 # A Service without endpoints is refused by an ICMP message; many probes a second would run into its rate limit.
 echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
 # Hermetic: the only traffic towards the machine is the answer to what the machine asked.
@@ -48,10 +59,21 @@ table inet meshproof_hermetic {
 	chain forward { type filter hook forward priority -300; policy accept; oifname "eth0" drop; iifname "eth0" drop; }
 	chain output { type filter hook output priority 0; policy accept; oifname "eth0" ct state established,related accept; oifname "eth0" drop; }
 }
+table ip meshproof_external {
+	chain refuse { meta l4proto tcp reject with tcp reset; reject with icmp type admin-prohibited; }
+	# after the policies of pods (priority 0): what these drop is dropped, and a refusal here is that of a firewall behind them
+	chain forward {
+		type filter hook forward priority 10; policy accept;
+		ip saddr $GATEWAY_POOL accept
+		ip saddr $POD_CIDR ip daddr $EXTERNAL_BLOCKED jump refuse
+	}
+}
 RULES
 
 mkdir -p /opt/cni/bin /etc/cni/net.d /run/service /var/lib/calico
 ln -sf /usr/lib/cni/loopback /usr/lib/cni/host-local /usr/lib/cni/portmap /opt/calico/calico /opt/cni/bin/
+ln -sf /etc/meshproof/ipam.sh /opt/cni/bin/meshproof-ipam
+chmod 755 /etc/meshproof/ipam.sh
 cp /etc/meshproof/10-calico.conflist /etc/cni/net.d/
 echo "$NODE_NAME" >/var/lib/calico/nodename
 for service in $SERVICES; do

@@ -1,0 +1,225 @@
+// The external hosts of the testbed: one server that answers for all of them on HTTP and HTTPS and writes down who came.
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mccutchen/go-httpbin/v2/httpbin"
+)
+
+const patience = 10 * time.Second
+
+// host is one name with the certificate that it shows, whether a client should accept that or not.
+type host struct {
+	Name        string   `json:"name"`
+	Addresses   []string `json:"addresses"`
+	Certificate string   `json:"certificate"`
+	Key         string   `json:"key"`
+}
+
+// entry is one line of the log: a request, or a TLS handshake that failed.
+type entry struct {
+	Time       string `json:"time"`
+	Event      string `json:"event"`
+	Peer       string `json:"peer"`
+	Local      string `json:"local"`
+	TLS        bool   `json:"tls"`
+	SNI        string `json:"sni"`
+	ClientCert bool   `json:"client_cert"`
+	ALPN       string `json:"alpn"`
+	Method     string `json:"method"`
+	Host       string `json:"host"`
+	Path       string `json:"path"`
+	Proto      string `json:"proto"`
+	Status     int    `json:"status"`
+	RequestID  string `json:"request_id"`
+	UserAgent  string `json:"user_agent"`
+	Error      string `json:"error"`
+}
+
+// journal writes whole lines at once: a reader never waits for a buffer and never sees half a line.
+type journal struct {
+	file *os.File
+	lock sync.Mutex
+}
+
+func (j *journal) write(e entry) {
+	e.Time = time.Now().UTC().Format(time.RFC3339Nano)
+	line, _ := json.Marshal(e)
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	if _, err := j.file.Write(append(line, '\n')); err != nil {
+		log.Fatal(err) // a server without a log would prove that nobody came
+	}
+}
+
+// recorder logs a request as soon as its status is known, before the client can have the answer.
+type recorder struct {
+	http.ResponseWriter
+	done  bool
+	write func(status int)
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if !r.done && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		r.done = true
+		r.write(status)
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(data []byte) (int, error) {
+	if !r.done {
+		r.WriteHeader(http.StatusOK)
+	}
+	return r.ResponseWriter.Write(data)
+}
+
+func (r *recorder) Flush() { r.ResponseWriter.(http.Flusher).Flush() }
+
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return r.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func logged(j *journal, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e := entry{Event: "request", Peer: r.RemoteAddr, Method: r.Method, Host: r.Host, Path: r.URL.RequestURI(), Proto: r.Proto}
+		e.RequestID, e.UserAgent = r.Header.Get("X-Request-Id"), r.UserAgent()
+		if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+			e.Local = local.String()
+		}
+		if r.TLS != nil {
+			e.TLS, e.SNI, e.ALPN = true, r.TLS.ServerName, r.TLS.NegotiatedProtocol
+			e.ClientCert = len(r.TLS.PeerCertificates) > 0
+		}
+		seen := &recorder{ResponseWriter: w, write: func(status int) { e.Status = status; j.write(e) }}
+		next.ServeHTTP(seen, r)
+		if !seen.done {
+			seen.WriteHeader(http.StatusOK)
+		}
+	})
+}
+
+// handshakes is a listener of finished TLS connections: it shakes hands itself, so that it knows the SNI of those that fail.
+type handshakes struct {
+	net.Listener
+	ready   chan net.Conn
+	journal *journal
+	hosts   []host
+	pairs   map[string]*tls.Certificate
+}
+
+func (h *handshakes) Accept() (net.Conn, error) {
+	connection, open := <-h.ready
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return connection, nil
+}
+
+func (h *handshakes) run() {
+	defer close(h.ready)
+	for {
+		raw, err := h.Listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		} else if err != nil {
+			log.Print(err)
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		go h.shake(raw)
+	}
+}
+
+func (h *handshakes) shake(raw net.Conn) {
+	e := entry{Event: "handshake", Peer: raw.RemoteAddr().String(), Local: raw.LocalAddr().String(), TLS: true}
+	config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, ClientAuth: tls.RequestClientCert}
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		e.SNI = hello.ServerName
+		return h.choose(hello.ServerName, raw.LocalAddr().(*net.TCPAddr).IP.String())
+	}
+	connection := tls.Server(raw, config)
+	_ = raw.SetDeadline(time.Now().Add(patience))
+	if err := connection.Handshake(); err != nil {
+		e.Error = err.Error()
+		h.journal.write(e)
+		var record tls.RecordHeaderError
+		if errors.As(err, &record) && record.Conn != nil { // plain HTTP is told so, as every real server does
+			_, _ = io.WriteString(record.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nplain HTTP was sent to an HTTPS port\n")
+		}
+		_ = raw.Close()
+		return
+	}
+	_ = raw.SetDeadline(time.Time{})
+	h.ready <- connection
+}
+
+// choose finds the certificate by SNI; a client without one, or with a name that is not ours, gets that of the address.
+func (h *handshakes) choose(name, address string) (*tls.Certificate, error) {
+	if pair, ok := h.pairs[strings.ToLower(name)]; ok {
+		return pair, nil
+	}
+	for _, candidate := range h.hosts {
+		for _, own := range candidate.Addresses {
+			if own == address {
+				return h.pairs[candidate.Name], nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("no certificate for %q at %s", name, address)
+}
+
+func main() {
+	table := flag.String("hosts", "", "JSON file: [{name, addresses, certificate, key}]")
+	output := flag.String("log", "", "file to which a line of JSON is added for each request")
+	flag.Parse()
+	var hosts []host
+	content, err := os.ReadFile(*table)
+	if err == nil {
+		err = json.Unmarshal(content, &hosts)
+	}
+	must(err)
+	pairs := map[string]*tls.Certificate{}
+	for _, one := range hosts {
+		pair, err := tls.LoadX509KeyPair(one.Certificate, one.Key)
+		must(err)
+		pairs[one.Name] = &pair
+	}
+	plain, err := net.Listen("tcp4", ":80")
+	must(err)
+	secure, err := net.Listen("tcp4", ":443")
+	must(err)
+	// that the log exists says that the server is there
+	file, err := os.OpenFile(*output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	must(err)
+	j := &journal{file: file}
+	handler := logged(j, google(httpbin.New(httpbin.WithHostname("external"))))
+	tlsListener := &handshakes{Listener: secure, ready: make(chan net.Conn), journal: j, hosts: hosts, pairs: pairs}
+	go tlsListener.run()
+	go func() { must((&http.Server{Handler: handler, ReadHeaderTimeout: patience}).Serve(plain)) }()
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience}
+	server.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // without it the server would not speak HTTP/2
+	must(server.Serve(tlsListener))
+}
+
+func must(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
