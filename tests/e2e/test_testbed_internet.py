@@ -79,8 +79,8 @@ def pods(testbed: api.Up, cluster: Cluster, tmp_path_factory: pytest.TempPathFac
     kubectl = parts.store.path(parts.program("kubernetes")) / "kubectl"
     server = ApiServer(testbed.kubeconfig, kubectl, tmp_path_factory.mktemp("kubectl"))
     text = OBJECTS % json.dumps(testbed.external.roots.read_text())
-    for name, annotations in (("client", {}), ("gateway", api.POOL_ANNOTATION)):
-        text += POD % (name, json.dumps(annotations), testbed.images["sleep"])
+    for name, wanted in (("client", {}), ("gateway", api.POOL_ANNOTATION)):
+        text += POD % (name, json.dumps(wanted), testbed.images["sleep"])
     server.apply(text)
     try:
         deadline = time.monotonic() + 60
