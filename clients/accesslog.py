@@ -20,6 +20,10 @@ class AccessLogEntry:
         upstream_cluster: `outbound|80|subset|host`, without a trailing `;`.
         route: route name, for instance `block_all`.
         sni: server name that the client asked for in its TLS hello.
+        failure: why the connection to the upstream failed (`…CERTIFICATE_VERIFY_FAILED…`).
+        protocol: `HTTP/1.1`; empty for TCP.
+        upstream_local, downstream_local, downstream_remote: this proxy's end of the connection to the upstream, its
+            end of the one from the client, and the client's end of that.
         raw: the line.
     """
 
@@ -36,6 +40,11 @@ class AccessLogEntry:
     raw: str
     route: str = ""
     sni: str = ""
+    failure: str = ""
+    protocol: str = ""
+    upstream_local: str = ""
+    downstream_local: str = ""
+    downstream_remote: str = ""
 
 
 _TEXT = re.compile(
@@ -79,14 +88,14 @@ def _text_entry(line: str) -> AccessLogEntry | None:
         return None
     field = match.groupdict(default="")
     method, _, rest = field["request"].partition(" ")
-    path = rest.rpartition(" ")[0]  # the last word is the protocol
+    path, _, protocol = rest.rpartition(" ")
     # cluster, local address towards the server, the same towards the client, the client, server name, route name
     tail = [*field["tail"].split(), *[""] * 6]
     return AccessLogEntry(
         request_id=_value(field["request_id"]),
         status=int(field["status"]),
         flags=_value(field["flags"]),
-        details=_value(field["details"].strip().split(" ")[0].strip('"')),
+        details=" ".join(filter(None, map(_value, field["details"].replace('"', "").split()))),
         upstream_host=_value(field["upstream_host"]),
         upstream_cluster=_cluster(tail[0]),
         path=_value(path),
@@ -96,6 +105,11 @@ def _text_entry(line: str) -> AccessLogEntry | None:
         raw=line,
         route=_value(tail[5]),
         sni=_value(tail[4]),
+        failure=_value(field["failure"]),
+        protocol=_value(protocol),
+        upstream_local=_value(tail[1]),
+        downstream_local=_value(tail[2]),
+        downstream_remote=_value(tail[3]),
     )
 
 
@@ -115,7 +129,7 @@ def _json_entry(line: str) -> AccessLogEntry | None:
         request_id=text.get("request_id", ""),
         status=int(status) if status.isdigit() else None,
         flags=text.get("response_flags", ""),
-        details=text.get("response_code_details", ""),
+        details=" ".join(filter(None, (text.get("response_code_details"), text.get("connection_termination_details")))),
         upstream_host=text.get("upstream_host", ""),
         upstream_cluster=_cluster(text.get("upstream_cluster", "")),
         path=text.get("path", ""),
@@ -125,6 +139,11 @@ def _json_entry(line: str) -> AccessLogEntry | None:
         raw=line,
         route=text.get("route_name", ""),
         sni=text.get("requested_server_name", ""),
+        failure=text.get("upstream_transport_failure_reason", ""),
+        protocol=text.get("protocol", ""),
+        upstream_local=text.get("upstream_local_address", ""),
+        downstream_local=text.get("downstream_local_address", ""),
+        downstream_remote=text.get("downstream_remote_address", ""),
     )
 
 

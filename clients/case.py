@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Literal
 
 from clients.expect import Expectation
 
@@ -22,9 +23,13 @@ class Workload:
     app: str
     container: str
 
-    def get(self, url: str, *, token: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Probe:
-        """A GET request from this workload."""
-        return Probe(self, url, token=token, headers=headers)
+    def get(self, url: str, *, token: str = "", headers: tuple[tuple[str, str], ...] = (), **how: Any) -> Probe:
+        """A GET request from this workload; `how` are further fields of `Probe`."""
+        return Probe(self, url, token=token, headers=headers, **how)
+
+    def head(self, url: str, **how: Any) -> Probe:
+        """A HEAD request from this workload."""
+        return Probe(self, url, method="HEAD", **how)
 
     def post(self, url: str, *, token: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Probe:
         """A POST request with an empty body from this workload."""
@@ -37,6 +42,9 @@ class Probe:
 
     Attributes:
         token: kind of bearer token to send (`valid`, `expired`, … see `clients.tokens`); empty for none.
+        resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello.
+        insecure: the server's certificate is not looked at.
+        timeout_s: seconds for the whole request; 0 for the run's usual limit.
     """
 
     source: Workload
@@ -44,6 +52,9 @@ class Probe:
     method: str = "GET"
     headers: tuple[tuple[str, str], ...] = ()
     token: str = ""
+    resolve: str = ""
+    insecure: bool = False
+    timeout_s: float = 0.0
 
     @property
     def destination(self) -> str:
@@ -52,24 +63,62 @@ class Probe:
 
 
 class Proxy(StrEnum):
-    """Whose sidecar a log expectation is about."""
+    """Whose log an expectation is about."""
 
     CLIENT = "client"
     SERVER = "server"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True)
 class Logged:
-    """What a sidecar must have logged about a refused request, whose entry is found by its request id.
+    r"""What a proxy must have logged about the case's requests.
+
+    An entry belongs to a request by its id; where there is none (TCP), by the addresses of its connection. The texts
+    are regular expressions over the whole field, by the documents' names; empty for anything, `-` for nothing.
+    `<gateway>` stands for the addresses of the gateway's pods, `<example.com>` for those of an external host.
 
     Attributes:
         flags: Envoy's response flags, one of which must be there; empty for any.
-        details: text that the response code details contain; empty for any.
+        details: text that the details of the response, of the connection's end or of its failure contain.
+        cluster: the upstream cluster, for instance `outbound\|80\|\|example.com`.
+        upstream: address that the request was sent on to.
+        status: of the response; 0 for a TCP connection.
+        protocol: `HTTP/1.1`, `HTTP/2`.
+        local: address at which the proxy took the connection.
+        tcp: the request is a connection to this proxy, whose content it does not see.
+        absent: no entry at all, in a log that shows a later request of the twin.
     """
 
     proxy: Proxy
     flags: frozenset[str] = frozenset()
     details: str = ""
+    cluster: str = ""
+    upstream: str = ""
+    sni: str = ""
+    route: str = ""
+    authority: str = ""
+    protocol: str = ""
+    local: str = ""
+    status: int | None = None
+    tcp: bool = False
+    absent: bool = False
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What an external server must have seen of the case's requests, by its own log.
+
+    Attributes:
+        peer: whose pod opened the connection to it: a workload's, or the gateway's.
+        tls: over TLS; `sni` is then the name in its hello.
+        client_cert: whether the client showed a certificate.
+    """
+
+    peer: Workload | Literal[Proxy.GATEWAY]
+    tls: bool = False
+    sni: str = ""
+    client_cert: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +132,9 @@ class Case:
         before: the outcome before the stage's change; None where the stage changes nothing for this request.
         twin: the probe of the opposite polarity, run in the same state through the same path; every denial has one.
         twin_expect: its outcome.
-        logged: what a sidecar must have logged beside; None for nothing in particular.
+        logged: what proxies must have logged beside.
+        arrival: what the external server must have seen; None where it is not asked.
+        repeat: least number of requests.
         variant: tells several cases of one control apart (`expired`); empty where there is one.
     """
 
@@ -93,7 +144,9 @@ class Case:
     before: Expectation | None = None
     twin: Probe | None = None
     twin_expect: Expectation | None = None
-    logged: Logged | None = None
+    logged: tuple[Logged, ...] = ()
+    arrival: Arrival | None = None
+    repeat: int = 0
     variant: str = ""
 
     @property

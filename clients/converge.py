@@ -260,6 +260,7 @@ class _Watch:
             summary=self.redact(outcome.summary),
             request_id=outcome.request_id,
             problem=self.redact(problem),
+            local=outcome.local_address,
         )
         self._keep(outcome, attempt)
         self.attempts.append(attempt)

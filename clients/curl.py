@@ -59,6 +59,8 @@ class Request:
         user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`.
         timeout_s: for the whole transfer (exit 28).
         connect_timeout_s: for name and connection (exit 28 as well).
+        connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
+        insecure: take any certificate.
     """
 
     method: str
@@ -68,6 +70,8 @@ class Request:
     user_agent: str
     timeout_s: float = 5.0
     connect_timeout_s: float = 2.0
+    connect_to: str = ""
+    insecure: bool = False
 
 
 def new_sentinel() -> str:
@@ -140,6 +144,8 @@ def command(request: Request) -> str:
     words = ["curl", "-i", *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
     if request.method in _WITH_BODY:
         words += ["-d", ""]
+    words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
+    words += ["-k"] if request.insecure else []
     for name, value in (*request.headers, ("x-request-id", request.request_id)):
         words += ["-H", _header(name, value)]
     return shlex.join([*words, request.url])
@@ -163,6 +169,10 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         *(f"header = {_quote(_header(name, value))}" for name, value in request.headers),
         f'write-out = "\\n{sentinel} {index} %{{json}}\\n"',
     ]
+    if request.connect_to:
+        lines.append(f"connect-to = {_quote('::' + request.connect_to)}")
+    if request.insecure:
+        lines.append("insecure")
     if request.method == "HEAD":
         lines.append("head")  # `request = "HEAD"` would wait for a body
     elif request.method != "GET":
@@ -203,6 +213,8 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         body="" if request.method == "HEAD" else _cut(body),
         headers=headers,
         remote_address=_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
+        local_address=_address(str(info.get("local_ip") or ""), info.get("local_port")),
+        certificates=str(info.get("certs") or ""),
         total_s=float(info.get("time_total") or 0.0),
     )
 

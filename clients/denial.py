@@ -11,30 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from clients import logs
-from clients.case import Case, Logged, Probe, Proxy
+from clients.case import Case
 from clients.converge import Convergence, converge
 from clients.errors import MeshproofError
-from clients.evidence import Attempt, Phase, TwinProof, Verdict
+from clients.evidence import Attempt, Finding, Phase, TwinProof, Verdict
 from clients.expect import Expectation, status
+from clients.external import External
 from clients.outcome import Outcome, OutcomeKind
-from clients.pods import Pod
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
-from clients.world import World
+from clients.trace import LOG_BUDGET_S
 
-LOG_BUDGET_S = 15.0
-"""Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
 _OK = 400
 _AFTER = 2
 """Refused probes sent again after the twin, so that the twin's answer lies between two refusals."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One part of a proof. `pass` supports the outcome, `fail` contradicts it, `inconclusive` is missing."""
-
-    name: str
-    text: str
-    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -46,9 +35,9 @@ class Proof:
     attempts: tuple[Attempt, ...] = ()
 
 
-def refuses(expect: Expectation) -> bool:
-    """Whether the outcome means that the request must not reach the backend."""
-    return expect.status is None or expect.status >= _OK
+def refuses(case: Case) -> bool:
+    """Whether the outcome means that the request must not reach the backend; a server may well answer 418 itself."""
+    return case.arrival is None and (case.expect.status is None or case.expect.status >= _OK)
 
 
 def may_time_out(expect: Expectation) -> bool:
@@ -67,18 +56,18 @@ def prove(running: RunningStage, case: Case, seen: Convergence, twin_control: st
         since: monotonic time that the times of attempts count from.
     """
     if case.twin is None:
-        if not refuses(case.expect):
+        if not refuses(case):
             return Proof()
         return Proof((Finding("twin", "the suite names no twin for this refusal", Verdict.INCONCLUSIVE),))
     twin, passed = _twin(running, case, twin_control, since)
     findings = [_ran(seen, case), _twin_finding(twin)]
-    if twin.verdict is not Verdict.PASS or not refuses(case.expect):
+    if twin.verdict is not Verdict.PASS or not refuses(case):
         return Proof(tuple(findings), twin, passed)
     after = _after(running, case, since)
     findings += [finding for finding in (_still(after),) if finding]
     denied = {attempt.request_id for attempt in (*seen.attempts, *after) if attempt.matched}
     try:
-        findings += _log_findings(running, case, denied)
+        findings.append(_absent(running, case, denied))
     except MeshproofError as error:
         findings.append(Finding("backend log", error.message, Verdict.INCONCLUSIVE))
     return Proof(tuple(findings), twin, (*passed, *after))
@@ -123,7 +112,9 @@ def _after(running: RunningStage, case: Case, since: float) -> list[Attempt]:
 def _attempt(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
     infrastructure = outcome.kind is OutcomeKind.INFRASTRUCTURE
     problem = outcome.summary if infrastructure else expect.problem(outcome) or ""
-    return Attempt(at_s, Phase.CONFIRM, not problem, outcome.summary, outcome.request_id, problem)
+    return Attempt(
+        at_s, Phase.CONFIRM, not problem, outcome.summary, outcome.request_id, problem, outcome.local_address
+    )
 
 
 def _still(after: list[Attempt]) -> Finding | None:
@@ -135,22 +126,18 @@ def _still(after: list[Attempt]) -> Finding | None:
     return Finding("after the twin", wrong[0].problem, verdict)
 
 
-def _log_findings(running: RunningStage, case: Case, denied: set[str]) -> list[Finding]:
-    findings = [_absent(running, case, denied)]
-    if case.logged is not None:
-        findings.append(_entry(running, case.probe, case.logged, denied))
-    return findings
-
-
 def _absent(running: RunningStage, case: Case, denied: set[str]) -> Finding:
     """No refused id reached a replica, each of whose logs already shows a later request of the twin's."""
     assert case.twin is not None
     world, twin = running.world, case.twin
-    backends = world.backends(case.probe)
     name = "backend log"
+    if world.external is not None and world.external.knows(world.dialled(case.probe)):
+        return _absent_outside(world.external, denied)
+    backends = world.backends(case.probe)
     if not backends:
         return Finding(name, "no ready pod stands behind the destination", Verdict.PASS)
-    if {pod.name for pod in world.backends(twin)} != {pod.name for pod in backends}:
+    passed = {pod.name for pod in (*world.backends(twin), *world.on_the_way(twin))}
+    if not passed >= {pod.name for pod in backends}:
         text = "the twin goes to another backend, so it is not known up to where this log is complete"
         return Finding(name, text, Verdict.INCONCLUSIVE)
 
@@ -170,30 +157,12 @@ def _absent(running: RunningStage, case: Case, denied: set[str]) -> Finding:
     return Finding(name, text, Verdict.PASS)
 
 
-def _entry(running: RunningStage, probe: Probe, logged: Logged, denied: set[str]) -> Finding:
-    """The sidecar logged a refused request as the case says."""
-    world = running.world
-    client = logged.proxy is Proxy.CLIENT
-    pods = world.pods(probe.source) if client else world.backends(probe)
-    name = f"{logged.proxy} sidecar log"
-    if not all(pod.injected for pod in pods) or not pods:
-        return Finding(name, f"no sidecar at the {logged.proxy}", Verdict.INCONCLUSIVE)
-    if "access-log" not in world.cluster.mesh.capabilities:
-        return Finding(name, "not looked at: the mesh writes no access log", Verdict.PASS)
-    return _entry_finding(world, pods, name, logged, denied, running)
-
-
-def _entry_finding(
-    world: World, pods: list[Pod], name: str, logged: Logged, denied: set[str], running: RunningStage
-) -> Finding:
-    entries = logs.entries_of(world.cluster, pods, denied, since_s=running.since_s, budget_s=LOG_BUDGET_S)
-    if not entries:
-        return Finding(name, f"no entry of a refused request within {LOG_BUDGET_S:g} s", Verdict.INCONCLUSIVE)
-    for entry in entries:
-        flags = set(entry.flags.split(","))
-        if (logged.flags and not flags & logged.flags) or logged.details not in entry.details:
-            text = f"an entry says flags {entry.flags or '-'}, details {entry.details or '-'}"
-            return Finding(name, text, Verdict.FAIL)
-    first = entries[0]
-    text = f"{len(entries)} entries: flags {first.flags or '-'}, details {first.details or '-'}"
-    return Finding(name, text, Verdict.PASS)
+def _absent_outside(external: External, denied: set[str]) -> Finding:
+    """No refused request reached the external server, which writes its log before it answers."""
+    name = "external server's log"
+    if external.log is None:
+        return Finding(name, "not looked at: it is not available on this target", Verdict.PASS)
+    if arrived := external.arrived(denied):
+        text = f"{len(arrived)} of {len(denied)} refused requests arrived, the first from {arrived[0].peer}"
+        return Finding(name, text, Verdict.FAIL)
+    return Finding(name, f"{len(denied)} refused request ids absent", Verdict.PASS)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROOT_NAMESPACE = "istio-system"
 REVISION_LABEL = "istio.io/rev"
+NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _SECURITY = "security.istio.io/v1"
 
@@ -27,12 +28,14 @@ class MeshInfo:
         version: of istiod, from its image tag or its version label.
         revisions: values of `istio.io/rev` that injection webhooks react to, sorted (`asm-1157-23`, `default`).
         capabilities: names of the catalogue's `capabilities` that the cluster has.
+        gateway_nodes: there are nodes of the pool `gateway`.
     """
 
     name: str = ""
     version: str = ""
     revisions: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
+    gateway_nodes: bool = False
 
 
 def discover(cluster: Cluster) -> MeshInfo:
@@ -45,8 +48,24 @@ def discover(cluster: Cluster) -> MeshInfo:
     webhooks = cluster.objects(_ADMISSION, "MutatingWebhookConfiguration", labels="app=sidecar-injector")
     labels = [hook["metadata"].get("labels", {}) for hook in webhooks]
     revisions = tuple(sorted({rev for found in labels if (rev := found.get(REVISION_LABEL))}))
-    capabilities = frozenset(_capabilities(cluster, bool(istiods and webhooks)))
-    return MeshInfo("istio" if istiods else "", _version(istiods), revisions, capabilities)
+    pool = _gateway_nodes(cluster)
+    capabilities = set(_capabilities(cluster, bool(istiods and webhooks)))
+    if any(_dedicated(node) for node in pool):
+        capabilities.add("node-pool")
+    return MeshInfo("istio" if istiods else "", _version(istiods), revisions, frozenset(capabilities), bool(pool))
+
+
+def _gateway_nodes(cluster: Cluster) -> list[dict[str, Any]]:
+    """Nodes of GKE's node pool `gateway`; none where this identity may not look."""
+    try:
+        return cluster.objects("v1", "Node", labels=f"{NODE_POOL_LABEL}=gateway")
+    except ClusterError:
+        return []
+
+
+def _dedicated(node: dict[str, Any]) -> bool:
+    taints = node.get("spec", {}).get("taints", ())
+    return any((t.get("key"), t.get("value"), t["effect"]) == ("dedicated", "gateway", "NoSchedule") for t in taints)
 
 
 def _version(istiods: list[dict[str, Any]]) -> str:

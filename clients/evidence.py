@@ -38,6 +38,17 @@ class Attempt:
     summary: str
     request_id: str
     problem: str = ""
+    local: str = ""
+    """The client's end of the connection, `ip:port`: what tells it in the log of a proxy that sees no request."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part of a proof. `pass` supports the outcome, `fail` contradicts it, `inconclusive` is missing."""
+
+    name: str
+    text: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from clients import accesslog, mesh
-from clients.accesslog import AccessLogEntry
 from clients.cluster import Cluster
 from clients.pods import SIDECAR, Pod
 
@@ -86,19 +85,6 @@ def read_up_to(
             deadline = min(deadline, time.monotonic() + SILENT_S) if shown else deadline
         if len(shown) == len(expected) or time.monotonic() >= deadline:
             return Reading(shown, tuple(map(str, missing)))
-        time.sleep(_POLL_S)
-
-
-def entries_of(
-    cluster: Cluster, pods: list[Pod], ids: set[str], *, since_s: Callable[[], int], budget_s: float
-) -> list[AccessLogEntry]:
-    """Access log entries of the pods' sidecars for these requests; waits until there is one."""
-    deadline = time.monotonic() + budget_s
-    while True:
-        lines = [line for pod in pods for line in mesh.log_lines(cluster, pod, SIDECAR, since_s=since_s())]
-        found = [entry for entry in accesslog.parse(lines) if entry.request_id in ids]
-        if found or time.monotonic() >= deadline:
-            return found
         time.sleep(_POLL_S)
 
 

@@ -46,6 +46,8 @@ class Outcome:
         body: response body as text, at most 16 KiB.
         headers: response headers, names in lower case, every value in order.
         remote_address: `ip:port` that curl connected to; empty when it never connected.
+        local_address: `ip:port` that it connected from.
+        certificates: the server's certificates as curl shows them, PEM among other text; empty without TLS.
         total_s: seconds from start to end of the transfer, as curl measured them.
     """
 
@@ -57,6 +59,8 @@ class Outcome:
     body: str = ""
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     remote_address: str = ""
+    local_address: str = ""
+    certificates: str = ""
     total_s: float = 0.0
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -44,6 +44,9 @@ _QUALIFIED_KEYS = frozenset({"hosts", "gateways", "serviceAccounts", "notService
 _CONDITION_KEYS = frozenset({"source.namespace", NAMESPACE_NAME_LABEL})
 """`key` of an AuthorizationPolicy condition or of a label expression whose `values` are namespaces."""
 
+_WORKLOADS = frozenset({"v1", "apps/v1"})
+"""API groups of what a workload consists of: Deployment, Service, ServiceAccount, ConfigMap."""
+
 _VALUES_KEYS = frozenset({"values", "notValues"})
 
 
@@ -59,6 +62,8 @@ class Overlay:
         revision: mesh revision for `istio.io/rev`; empty keeps `istio-injection: enabled`.
         values: template values, for instance `jwks` for `{{ jwks }}`.
         namespaces: the namespaces that the manifests define (see `namespaces_in`); only these are prefixed.
+        given: a namespace of the manifests to one of the user's that stands in its place: neither it nor workloads of
+            it are made, but configuration in it is.
 
     Raises:
         SettingsError: the prefix, run, worker or revision cannot be part of a name or label.
@@ -71,6 +76,7 @@ class Overlay:
     revision: str
     values: Mapping[str, str]
     namespaces: frozenset[str]
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = {"run id": self.run, "worker id": self.worker}
@@ -87,6 +93,8 @@ class Overlay:
 
     def namespace(self, name: str) -> str:
         """`mtls-client` to `<prefix>mtls-client`; a namespace that no manifest defines stays as it is."""
+        if name in self.given:
+            return self.given[name]
         return f"{self.prefix}{name}" if name in self.namespaces else name
 
     def host(self, host: str) -> str:
@@ -100,6 +108,17 @@ class Overlay:
         host = re.split(r"[/?#]", rest, maxsplit=1)[0]
         return f"{scheme}{separator}{self.host(host)}{rest[len(host) :]}"
 
+    def plain(self, text: str) -> str:
+        """The reverse of `host`, for any text that the mesh gives back: the run's names as the documents have them."""
+        for real, name in self._reals:
+            text = text.replace(real, name)
+        return text
+
+    @property
+    def _reals(self) -> list[tuple[str, str]]:
+        named = ((self.namespace(name), name) for name in self.namespaces)
+        return sorted(((real, name) for real, name in named if real != name), key=lambda pair: -len(pair[0]))
+
     def objects(self, text: str, source: str) -> list[dict[str, Any]]:
         """The objects of a multi-document YAML text, in its order, ready to apply.
 
@@ -111,7 +130,13 @@ class Overlay:
             ManifestError: not YAML, a key twice, an unknown template value, image or namespace; with `source` and line.
         """
         rendered = render(text, source, self.values)
-        return [self._object(obj, f"{source}:{line}") for obj, line in load(rendered, source)]
+        return [self._object(obj, f"{source}:{line}") for obj, line in load(rendered, source) if not self._stands(obj)]
+
+    def _stands(self, obj: dict[str, Any]) -> bool:
+        """Whether the user has it already: a given namespace, or a workload in it."""
+        meta = obj["metadata"]
+        home = meta["name"] if obj["kind"] == "Namespace" else meta.get("namespace", "")
+        return home in self.given and (obj["kind"] == "Namespace" or obj["apiVersion"] in _WORKLOADS)
 
     def _object(self, obj: dict[str, Any], place: str) -> dict[str, Any]:
         rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
@@ -170,9 +195,13 @@ class Overlay:
 
     def _in_text(self, text: str) -> str:
         """Prefixes the known namespaces in service hosts and workload identities anywhere in `text`."""
-        if not self.namespaces or not self.prefix:
+        if not self.namespaces:
             return text
-        return _references(self.namespaces).sub(lambda match: match.group() + self.prefix, text)
+        return _references(self.namespaces).sub(self._renamed, text)
+
+    def _renamed(self, match: re.Match[str]) -> str:
+        name = next(group for group in match.groups() if group)
+        return match.group().removesuffix(name) + self.namespace(name)
 
     def _image(self, name: str, place: str) -> str:
         if name not in self.images:
@@ -202,6 +231,6 @@ def _references(namespaces: frozenset[str]) -> re.Pattern[str]:
     label = r"(?:\*|[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)"
     end = r"(?![\w-]|\.[\w-])"  # no further label; a full stop may end the name or a sentence
     return re.compile(
-        rf"(?<![\w.*-])(?:(?:{label}\.)+(?=(?:{names})\.svc(?:\.cluster\.local)?{end})"
-        rf"|{label}\.(?=(?:{names}){end})|(?<![^\s/\"'])ns/(?=(?:{names})(?:/|$)))"
+        rf"(?<![\w.*-])(?:(?:{label}\.)+({names})(?=\.svc(?:\.cluster\.local)?{end})"
+        rf"|{label}\.({names}){end}|(?<![^\s/\"'])ns/({names})(?=/|$))"
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from clients import denial
+from clients import denial, trace
 from clients.case import Case
 from clients.converge import Convergence, converge
-from clients.denial import Finding, Proof, may_time_out
+from clients.denial import Proof, may_time_out
 from clients.errors import MeshproofError
-from clients.evidence import Evidence, Verdict
+from clients.evidence import Evidence, Finding, Phase, Verdict
 from clients.stage import Observation, RunningStage
 
 
@@ -49,12 +49,24 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence
     world = running.world
     send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
-    result = converge(send, case.expect, world.patience, needed=needed, since=since)
+    result = converge(send, case.expect, world.patience, needed=max(needed, case.repeat), since=since)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
         return replace(evidence, verdict=verdict, reason=result.problem)
-    return _judged(evidence, denial.prove(running, case, result, facts.twin, since))
+    proof = denial.prove(running, case, result, facts.twin, since)
+    return _judged(evidence, replace(proof, findings=(*proof.findings, *_way(running, case, result, proof))))
+
+
+def _way(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
+    """What proxies and the external server logged, where the case says what."""
+    if not case.logged and case.arrival is None:
+        return []
+    own = [attempt for attempt in proof.attempts if attempt.phase is not Phase.TWIN]
+    marks = tuple(attempt for attempt in proof.attempts if attempt.phase is Phase.TWIN and attempt.matched)
+    before = trace.sample(seen.attempts, case.repeat)  # sent before the twin, so that its entries come later
+    requests = before or trace.sample(own, case.repeat)
+    return trace.follow(running.world, case, trace.Sent(requests, marks, running.since_s))
 
 
 def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence:
@@ -132,7 +144,9 @@ def _converged(evidence: Evidence, seen: Convergence, settling: Observation | No
 
 def _judged(evidence: Evidence, proof: Proof) -> Evidence:
     """The verdict of a converged case: the worst of its findings."""
-    found = {finding.name: finding.text for finding in proof.findings}
+    found: dict[str, str] = {}
+    for finding in proof.findings:
+        found[f"{finding.name}, again" if finding.name in found else finding.name] = finding.text
     verdict = Verdict.PASS
     for wanted in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         worst = [finding for finding in proof.findings if finding.verdict is wanted]

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from clients import curl, mesh
+from clients.analyze import Analyzer
 from clients.apply import Applier, Item
 from clients.case import Probe, Workload
 from clients.cluster import Cluster
@@ -17,6 +18,8 @@ from clients.curl import Request
 from clients.errors import ClusterError, InfrastructureError
 from clients.evidence import Applied
 from clients.exec import ExecSession
+from clients.external import External
+from clients.gateway import EgressGateway
 from clients.outcome import Outcome, infrastructure
 from clients.overlay import Overlay
 from clients.pods import Pod
@@ -33,6 +36,9 @@ class World:
         patience: budget and confirmations of every convergence.
         probe_timeout_s: curl's `--max-time`.
         ready_s: for a ground or a change to be ready, and to be gone.
+        external: hosts outside the cluster; None where the target has none.
+        gateway: the egress gateway that suites route through.
+        analyzer: istioctl; None where there is none.
     """
 
     def __init__(
@@ -45,12 +51,18 @@ class World:
         patience: Patience | None = None,
         probe_timeout_s: float = 5.0,
         ready_s: float = 120.0,
+        external: External | None = None,
+        gateway: EgressGateway | None = None,
+        analyzer: Analyzer | None = None,
     ) -> None:
         self.cluster = cluster
         self.overlay = overlay
         self.tokens = tokens
         self.patience = patience or Patience()
         self.probe_timeout_s = probe_timeout_s
+        self.external = external
+        self.gateway = gateway or EgressGateway()
+        self.analyzer = analyzer
         self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
         self._ground: list[Item] = []
         self._grounds: dict[str, tuple[Applied, ...]] = {}
@@ -97,8 +109,8 @@ class World:
         return known
 
     def backends(self, probe: Probe) -> list[Pod]:
-        """Ready pods behind the probe's destination Service; empty when there is none or the host is no Service."""
-        name, _, rest = self.overlay.host(probe.destination).partition(".")
+        """Ready pods behind the Service that the probe dials; empty when there is none or the host is no Service."""
+        name, _, rest = self.overlay.host(self.dialled(probe)).partition(".")
         namespace = rest.partition(".")[0] or self.overlay.namespace(probe.source.namespace)
         service = self.cluster.get("v1", "Service", name, namespace)
         selector = ((service or {}).get("spec") or {}).get("selector") or {}
@@ -106,6 +118,20 @@ class World:
             return []
         labels = ",".join(f"{key}={value}" for key, value in selector.items())
         return [pod for pod in self.cluster.pods(namespace, labels) if pod.ready]
+
+    def dialled(self, probe: Probe) -> str:
+        """Host that the probe connects to, by the documents' names."""
+        return probe.resolve.rpartition(":")[0] or probe.destination
+
+    def gateway_pods(self) -> list[Pod]:
+        """Ready pods of the egress gateway; empty where none is deployed."""
+        namespace = self.overlay.namespace(self.gateway.namespace)
+        return [pod for pod in self.cluster.pods(namespace, self.gateway.label) if pod.ready]
+
+    def on_the_way(self, probe: Probe) -> list[Pod]:
+        """Pods of the gateway, for a probe towards an external host; empty for any other."""
+        outside = self.external is not None and self.external.knows(self.dialled(probe))
+        return self.gateway_pods() if outside else []
 
     def replicas(self, probe: Probe) -> int:
         """How many ready pods answer for the probe's destination; at least 1."""
@@ -123,7 +149,8 @@ class World:
         patience = patience or self.patience
         if patience.confirmations is not None:
             return patience.confirmations
-        clients, servers = self.pods(probe.source), self.backends(probe)
+        clients = self.pods(probe.source)
+        servers = self.on_the_way(probe) or self.backends(probe)
         threads = max(self._concurrency(pod) for pod in [*clients, *servers])
         return confirmations(threads, max(1, len(servers)), patience.error_rate) * len(clients)
 
@@ -142,9 +169,17 @@ class World:
             headers=headers,
             request_id=request_id,
             user_agent=f"meshproof/{control} {request_id}",
-            timeout_s=self.probe_timeout_s,
+            timeout_s=probe.timeout_s or self.probe_timeout_s,
             connect_timeout_s=min(2.0, self.probe_timeout_s),
+            connect_to=self._address(probe.resolve),
+            insecure=probe.insecure,
         )
+
+    def _address(self, dialled: str) -> str:
+        """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""
+        host, _, port = dialled.rpartition(":")
+        known = self.external.hosts.get(host, "") if self.external else ""
+        return f"{known}:{port}" if known else self.overlay.host(dialled)
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""

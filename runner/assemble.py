@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clients.analyze import Analyzer
 from clients.cluster import Cluster
+from clients.external import External
+from clients.gateway import EgressGateway
 from clients.overlay import Overlay, namespaces_in
 from clients.tokens import TokenIssuer
 from clients.world import World
@@ -16,6 +19,7 @@ from runner.handover import Handover
 from runner.settings import ROOT, Settings
 
 MANIFESTS = ROOT / "manifests"
+OURS = EgressGateway()
 Touch = Callable[[list[dict[str, Any]]], None]
 
 
@@ -32,7 +36,22 @@ class TouchedOverlay(Overlay):
         return objects
 
 
-def overlay(handover: Handover, run: str, worker: str, touch: Touch, tokens: TokenIssuer) -> TouchedOverlay:
+def egress_gateway(settings: Settings) -> EgressGateway:
+    """The user's gateway where the settings name one; else that of the manifests."""
+    said = settings.egress
+    if not said.namespace:
+        return EgressGateway()
+    return EgressGateway(OURS.namespace, said.service, said.label, said.http_port, said.tls_port, said.namespace)
+
+
+def overlay(
+    handover: Handover,
+    run: str,
+    worker: str,
+    touch: Touch,
+    tokens: TokenIssuer,
+    gateway: EgressGateway = OURS,
+) -> TouchedOverlay:
     """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`."""
     jwks = tokens.jwks_json()
     return TouchedOverlay(
@@ -41,10 +60,33 @@ def overlay(handover: Handover, run: str, worker: str, touch: Touch, tokens: Tok
         worker=worker,
         images=handover.images,
         revision=handover.revision,
-        values={"jwks": jwks, "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(), "issuer": tokens.issuer},
+        values={
+            "jwks": jwks,
+            "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
+            "issuer": tokens.issuer,
+            **egress_values(handover, gateway),
+        },
         namespaces=namespaces_in(manifest_texts()),
+        given={gateway.namespace: gateway.given} if gateway.given else {},
         touch=touch,
     )
+
+
+def egress_values(handover: Handover, gateway: EgressGateway) -> dict[str, str]:
+    """Template values of the manifests about external hosts."""
+    key, _, value = gateway.label.partition("=")
+    roots = handover.outside.roots
+    return {
+        "external_roots": Path(roots).read_text(encoding="utf-8") if roots else "",
+        "google_apis": handover.outside.google_apis,
+        "metadata_server": handover.outside.metadata_server,
+        "egress_service": gateway.service,
+        "egress_label_key": key,
+        "egress_label_value": value,
+        "egress_http_port": str(gateway.http_port),
+        "egress_tls_port": str(gateway.tls_port),
+        "gateway_pool_operator": "In" if handover.node_pool else "NotIn",
+    }
 
 
 def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
@@ -55,5 +97,25 @@ def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
 
 def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, worker: str, touch: Touch) -> World:
     """The world of this process."""
-    tokens = TokenIssuer.load(Path(handover.tokens))
-    return World(cluster, overlay(handover, run, worker, touch, tokens), tokens, MANIFESTS, patience=settings.patience)
+    tokens, gateway = TokenIssuer.load(Path(handover.tokens)), egress_gateway(settings)
+    file = Path(handover.kubeconfig) if handover.kubeconfig else None
+    analyzer = (
+        Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None
+    )
+    return World(
+        cluster,
+        overlay(handover, run, worker, touch, tokens, gateway),
+        tokens,
+        MANIFESTS,
+        patience=settings.patience,
+        external=external(handover),
+        gateway=gateway,
+        analyzer=analyzer,
+    )
+
+
+def external(handover: Handover) -> External | None:
+    """The external hosts; None where the target has none."""
+    outside = handover.outside
+    roots = Path(outside.roots).read_text(encoding="utf-8") if outside.roots else ""
+    return External(outside.hosts, roots, Path(outside.log) if outside.log else None) if outside.hosts else None

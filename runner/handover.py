@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from clients.errors import SettingsError
 from reports.model import MeshInfo, TargetInfo
+from runner.access import Outside
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Handover:
         images: logical name to image reference.
         capabilities: what the target has, by the catalogue's names.
         tokens: file with the run's token keys (mode 0600).
+        outside: hosts outside of the cluster.
+        istioctl: the program; empty where there is none.
+        node_pool: the cluster has nodes of the pool `gateway`, tainted or not.
     """
 
     target: TargetInfo
@@ -31,6 +35,9 @@ class Handover:
     images: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     tokens: str = ""
+    outside: Outside = field(default_factory=Outside)
+    istioctl: str = ""
+    node_pool: bool = False
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -47,7 +54,9 @@ class Handover:
             data: dict[str, Any] = json.loads(text)
             told = data.pop("target")
             target = TargetInfo(**{**told, "mesh": MeshInfo(**told["mesh"])})
-            return cls(**{**data, "target": target, "capabilities": tuple(data.get("capabilities", ()))})
+            outside = Outside(**data.pop("outside", {}))
+            capabilities = tuple(data.pop("capabilities", ()))
+            return cls(**data, target=target, outside=outside, capabilities=capabilities)
         except (ValueError, TypeError, KeyError) as error:
             raise SettingsError(f"the record of the target is damaged: {error}") from None
 

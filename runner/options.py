@@ -18,6 +18,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--kubeconfig", metavar="FILE", help="kubeconfig to use; means --target live")
     group.addoption("--revision", metavar="REV", help="label namespaces istio.io/rev=REV")
     group.addoption("--istio", metavar="VERSION", help="version line of the embedded mesh")
+    group.addoption("--hosts", choices=[kind.value for kind in settings.Hosts], help="external hosts to use")
+    group.addoption("--istioctl", metavar="FILE", help="istioctl, for its analysis")
     group.addoption("--budget", dest="budget_s", type=float, metavar="S", help="seconds for a case to converge")
     group.addoption("--confirmations", type=int, metavar="K", help="matches in a row, instead of the derived number")
     group.addoption("--shuffle", type=int, metavar="SEED", help="random order of modules and of cases in them")
@@ -39,5 +41,5 @@ _SWITCHES = {
 
 def given(config: pytest.Config) -> dict[str, Any]:
     """The settings that the command line names; None where it does not."""
-    names = [name for name in settings.Settings.model_fields if name not in {"workers", "images", "archives"}]
+    names = [name for name in settings.Settings.model_fields if name not in {"workers", "images", "egress", "archives"}]
     return {name: config.getoption(name, None) for name in names}

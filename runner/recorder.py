@@ -40,7 +40,8 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """A test whose evidence has a line of its own needs no letter."""
-        if any(name == record.PROPERTY for name, _ in report.user_properties) and report.when != "teardown":
+        kept = getattr(report, "user_properties", ())  # a report of a failed collection has none
+        if any(name == record.PROPERTY for name, _ in kept) and report.when != "teardown":
             return report.outcome if report.when == "call" or report.skipped else "error", "", ""
         return None
 

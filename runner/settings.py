@@ -44,6 +44,35 @@ class Images(BaseModel):
     httpbin: str = ""
 
 
+class Hosts(StrEnum):
+    """Which external hosts requests go to."""
+
+    HERMETIC = "hermetic"
+    INTERNET = "internet"
+
+
+class Egress(BaseModel):
+    """The egress gateway under test; without a namespace the suites deploy one of their own.
+
+    Attributes:
+        namespace: where the user's gateway runs; its policies and routes are made there, and removed.
+        service: name of its Service.
+        label: `key=value` by which Gateway objects select its pods.
+        http_port: its pods' port behind the Service's port 80.
+        tls_port: its pods' port behind 443.
+        blocked: the network lets only the gateway reach external hosts (firewall rules).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    namespace: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
+    service: str = "istio-egressgateway"
+    label: str = Field(default="istio=egressgateway", pattern=r"^[^=]+=[^=]+$")
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    tls_port: int = Field(default=8443, ge=1, le=65535)
+    blocked: bool = False
+
+
 class Settings(BaseSettings):
     """Everything that can be set.
 
@@ -57,6 +86,10 @@ class Settings(BaseSettings):
         keep: leave a stage's objects in place after a failure, for a look; `meshproof cleanup` removes them.
         shuffle: seed of a random order of modules and of cases in them; None keeps the order of the documents.
         confirmations: overrides the derived number of consecutive matches.
+        hosts: external hosts: the testbed's own (embedded target, its default), or those of the internet (other
+            targets, only when asked for); none of either skips what needs them.
+        egress: the egress gateway.
+        istioctl: the program, for `istioctl analyze`; empty for the testbed's own, or the one on the PATH.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
     """
 
@@ -79,6 +112,9 @@ class Settings(BaseSettings):
     confirmations: int | None = Field(default=None, ge=1)
     out: Path = ROOT / "reports" / "out"
     images: Images = Images()
+    hosts: Hosts | None = None
+    egress: Egress = Egress()
+    istioctl: Path | None = None
     archives: tuple[Path, ...] = ()
 
     @property
@@ -104,6 +140,12 @@ class Settings(BaseSettings):
     def _target_agrees(self) -> Self:
         if self.target is TargetKind.EMBEDDED and (self.context or self.kubeconfig):
             raise ValueError("a context or kubeconfig is for --target live or kind; the embedded target has its own")
+        if self.hosts is Hosts.INTERNET and self.target is TargetKind.EMBEDDED:
+            raise ValueError("the embedded target has no way to the internet; it has hosts of its own")
+        if self.hosts is Hosts.HERMETIC and self.target is not TargetKind.EMBEDDED:
+            raise ValueError("only the embedded target has hosts of its own; use --hosts internet")
+        if self.istioctl and not self.istioctl.is_file():
+            raise ValueError(f"istioctl names {self.istioctl}, which is no file")
         if self.target is TargetKind.KIND and self.context and not self.context.startswith("kind-"):
             raise ValueError(f"the context of a kind cluster is named kind-…, not {self.context}")
         return self
@@ -171,7 +213,8 @@ def _explain(error: ValidationError) -> tuple[str, str]:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        fields = Images.model_fields if "." in name else Settings.model_fields
+        nested: dict[str, type[BaseModel]] = {"images": Images, "egress": Egress}
+        fields = nested[name.split(".")[0]].model_fields if "." in name else Settings.model_fields
         return f"there is no setting {name}", _did_you_mean(name.rsplit(".", 1)[-1], set(fields))
     value = "" if name == "" else f" ({first['input']!r})"
     said = re.sub(r"^Value error, ", "", first["msg"])

@@ -16,34 +16,13 @@ from clients.lease import RunLease
 from clients.overlay import WORKER_LABEL
 from clients.tokens import TokenIssuer
 from reports.model import MeshInfo, TargetInfo
-from runner import kind
+from runner.access import Access, access
 from runner.handover import Handover
-from runner.settings import Settings, TargetKind
+from runner.settings import Settings
 
-PUBLIC_IMAGES = {"sleep": "curlimages/curl:8.16.0", "httpbin": "mccutchen/go-httpbin:v2.15.0"}
-"""Images for a cluster that is not the embedded one: those of Istio's own samples."""
 DEFAULT_REVISION = "default"
 
 Say = Callable[[str], None]
-
-
-def access(settings: Settings, say: Say) -> tuple[str, str, dict[str, str]]:
-    """Kubeconfig file, context and images of the target; starts the embedded testbed if needed.
-
-    Raises:
-        MeshproofError: the target cannot be had.
-    """
-    given = {name: image for name, image in settings.images.model_dump().items() if image}
-    if settings.target is TargetKind.EMBEDDED:
-        from testbed import api  # loaded only here: other targets need nothing of it
-
-        testbed = api.up(settings.istio or None, say)
-        return str(testbed.kubeconfig), "", {**testbed.images, **given}
-    context = settings.context
-    if settings.target is TargetKind.KIND:
-        context = kind.context(settings.context)
-        kind.load_archives(context, settings.archives)
-    return str(settings.kubeconfig or ""), context, {**PUBLIC_IMAGES, **given}
 
 
 def connect(handover: Handover) -> Cluster:
@@ -64,9 +43,9 @@ class Ground:
         Raises:
             MeshproofError: it cannot be had, has no mesh, or another run holds it.
         """
-        kubeconfig, context, images = access(settings, say)
+        there = access(settings, say)
         self._run = run
-        self._cluster = Cluster.connect(Path(kubeconfig) if kubeconfig else None, context or None)
+        self._cluster = Cluster.connect(there.file, there.context or None)
         mesh = self._cluster.mesh
         if not mesh.name:
             raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
@@ -78,14 +57,17 @@ class Ground:
                 kind=settings.target.value,
                 kubernetes=self._cluster.server_version,
                 mesh=MeshInfo(mesh.name, mesh.version, revision or DEFAULT_REVISION),
-                context=context,
+                context=there.context,
             ),
-            kubeconfig=kubeconfig,
-            context=context,
+            kubeconfig=there.kubeconfig,
+            context=there.context,
             revision=revision,
-            images=images,
-            capabilities=tuple(sorted(mesh.capabilities)),
+            images=there.images,
+            capabilities=tuple(sorted(mesh.capabilities | beside(settings, there))),
             tokens=str(tokens),
+            outside=there.outside,
+            istioctl=there.istioctl,
+            node_pool=mesh.gateway_nodes,
         )
         self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
         self._lease.acquire()
@@ -102,6 +84,14 @@ class Ground:
         """Let other runs in."""
         with suppress(MeshproofError):
             self._lease.release()
+
+
+def beside(settings: Settings, there: Access) -> set[str]:
+    """Capabilities of what stands beside the cluster."""
+    found = there.outside.capabilities | {"egress-gateway"}
+    if settings.egress.blocked:
+        found.add("external-block")
+    return found | ({"analyze"} if there.istioctl else set())
 
 
 def sweep_worker(handover: Handover, run: str, worker: str) -> None:

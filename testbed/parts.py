@@ -70,7 +70,8 @@ class Parts:
                 log = self.logs / f"{component}.log"
                 golang.build(module, target, toolchain=toolchain, linker=linker, log=log, note=current.note)
 
-        return Part(component, digest([RECIPE, go.key, linker, *golang.FLAGS, *sorted(p for p in module.iterdir() if p.is_file())]), make)
+        sources = sorted(path for path in module.iterdir() if path.is_file())
+        return Part(component, digest([RECIPE, go.key, linker, *golang.FLAGS, *sources]), make)
 
     def etcd(self) -> Part:
         """The store: etcd and etcdctl."""

@@ -15,8 +15,8 @@ from clients.cleanup import find
 from clients.cluster import Cluster
 from clients.lease import holder, in_use
 from runner import folders, settings
+from runner.access import access
 from runner.commands import common
-from runner.target import access
 
 
 def cleanup(
@@ -32,8 +32,8 @@ def cleanup(
     if wanted.target is settings.TargetKind.EMBEDDED and not embedded_is_up():
         print("the embedded cluster is down: nothing to remove")
         return common.OK
-    file, name, _ = access(wanted.model_copy(update={"archives": ()}), print)
-    cluster = Cluster.connect(Path(file) if file else None, name or None)
+    there = access(wanted.model_copy(update={"archives": ()}), print)
+    cluster = Cluster.connect(there.file, there.context or None)
     if dry_run:
         for leftover in (found := find(cluster, run)):
             print(f"would remove {leftover}")

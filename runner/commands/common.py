@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.settings import TargetKind
+from runner.settings import Hosts, TargetKind
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -26,6 +26,12 @@ Revision = Annotated[
 ]
 Istio = Annotated[
     str | None, typer.Option(metavar="VERSION", help="Version line of the embedded mesh.", rich_help_panel=TARGET)
+]
+ExternalHosts = Annotated[
+    Hosts | None, typer.Option(help="External hosts to use; on a live target only 'internet'.", rich_help_panel=TARGET)
+]
+Istioctl = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="istioctl, for its analysis.", rich_help_panel=TARGET)
 ]
 AllowMeshWide = Annotated[
     bool | None,

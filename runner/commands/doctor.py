@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,8 +10,9 @@ from rich.markup import escape
 from clients.cluster import Cluster
 from clients.errors import MeshproofError
 from runner import settings
+from runner.access import access
 from runner.commands import common
-from runner.target import access, chosen_revision
+from runner.target import chosen_revision
 
 RIGHTS = (
     ("create", "namespaces", ""),
@@ -75,8 +75,8 @@ def machine() -> list[Finding]:
 def cluster(wanted: settings.Settings) -> list[Finding]:
     """What a run needs of a cluster that is there already."""
     try:
-        kubeconfig, context, _ = access(wanted, print)
-        found = Cluster.connect(Path(kubeconfig) if kubeconfig else None, context or None)
+        there = access(wanted, print)
+        found = Cluster.connect(there.file, there.context or None)
     except MeshproofError as error:
         return [Finding("cluster", False, error.message, error.mend)]
     findings = [Finding("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]

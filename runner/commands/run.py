@@ -21,9 +21,10 @@ from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import RunInfo, TargetInfo
 from runner import catalogue, child, folders, settings
+from runner.access import access
 from runner.commands import common
 from runner.handover import Handover
-from runner.target import access, connect
+from runner.target import connect
 
 PYTEST_USAGE_ERROR = 4
 PYTEST_NOTHING_SELECTED = 5
@@ -42,6 +43,8 @@ def run(
     kubeconfig: common.Kubeconfig = None,
     revision: common.Revision = None,
     istio: common.Istio = None,
+    hosts: common.ExternalHosts = None,
+    istioctl: common.Istioctl = None,
     allow_mesh_wide: common.AllowMeshWide = None,
     budget: Annotated[float | None, typer.Option(metavar="S", help="Seconds for a case to converge.")] = None,
     confirmations: Annotated[
@@ -63,6 +66,8 @@ def run(
         "kubeconfig": common.absolute(kubeconfig),
         "revision": revision,
         "istio": istio,
+        "hosts": hosts and hosts.value,
+        "istioctl": common.absolute(istioctl),
         "confirmations": confirmations,
         "shuffle": shuffle,
         "allow_mesh_wide": allow_mesh_wide,
@@ -94,8 +99,8 @@ def look_first(wanted: settings.Settings) -> None:
         if api.status().state != "up":
             preflight.require(built=api.built(wanted.istio or None))
             return
-    file, name, _ = access(wanted.model_copy(update={"archives": ()}), print)
-    cluster = Cluster.connect(Path(file) if file else None, name or None)
+    there = access(wanted.model_copy(update={"archives": ()}), print)
+    cluster = Cluster.connect(there.file, there.context or None)
     busy = holder(cluster)
     cluster.close()
     if busy:

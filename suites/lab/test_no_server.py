@@ -25,7 +25,7 @@ CASES = [
         BY_SIDECAR,
         before=status(200),
         twin=MTLS_CLIENT.get(f"{STRICT_SERVICE}/ip"),
-        logged=NO_UPSTREAM,
+        logged=(NO_UPSTREAM,),
         variant=f"mtls-client to {name}",
     )
     for name, server in (("mtls-service", MTLS_SERVICE), ("legacy-service", LEGACY_SERVICE))

@@ -22,7 +22,7 @@ STAGE = Stage(
 
 CASES = [
     Case("LAB-AUTHZ-01", VALID, status(200), before=status(200)),
-    Case("LAB-AUTHZ-02", NO_TOKEN, rbac_denied(), before=status(200), twin=VALID, logged=BY_NO_RULE),
+    Case("LAB-AUTHZ-02", NO_TOKEN, rbac_denied(), before=status(200), twin=VALID, logged=(BY_NO_RULE,)),
     Case("LAB-AUTHZ-03", MALFORMED, status(401), before=status(200), twin=VALID),
     Case(
         "LAB-AUTHZ-04",

@@ -11,7 +11,6 @@ from pathlib import Path
 from testbed.build.command import BuildError, run
 from testbed.store import cache_root
 
-
 FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false", "-tags=disable_pgv")
 """Less to compile, the same programs: no debugger's tables, and none of the proto validators that no program calls."""
 

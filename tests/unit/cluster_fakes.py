@@ -14,6 +14,7 @@ from clients.case import Probe, Workload
 from clients.converge import Patience
 from clients.discovery import MeshInfo
 from clients.evidence import Applied
+from clients.external import External
 from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.pods import Pod
 
@@ -150,7 +151,11 @@ class FakeWorld:
     writes_logs: bool = True
     problem: Exception | None = None
     applier: Any = None
-    overlay: Any = field(default_factory=lambda: SimpleNamespace(namespace=lambda name: name, run=RUN))
+    external: External | None = None
+    gateways: list[Pod] = field(default_factory=list)
+    overlay: Any = field(
+        default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
+    )
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
@@ -167,6 +172,15 @@ class FakeWorld:
 
     def backends(self, probe: Probe) -> list[Pod]:
         return self.servers if "httpbin" in probe.url else []
+
+    def dialled(self, probe: Probe) -> str:
+        return probe.destination
+
+    def gateway_pods(self) -> list[Pod]:
+        return self.gateways
+
+    def on_the_way(self, probe: Probe) -> list[Pod]:
+        return []
 
     def forget(self) -> None:
         self.cluster.log.append("forget")

@@ -60,7 +60,7 @@ def parse_one(output: str, asked: Request | None = None) -> Outcome:
 def test_a_response_with_headers_and_body() -> None:
     outcome = parse_one(f"{BEGIN}{OK}{frame(0)}{END}")
     assert outcome == Outcome(
-        OutcomeKind.STATUS, "mp-r1-0", 200, 0, "", "hello\n", {"server": ("x",)}, "10.0.0.1:80", 0.01
+        OutcomeKind.STATUS, "mp-r1-0", 200, 0, "", "hello\n", {"server": ("x",)}, "10.0.0.1:80", total_s=0.01
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from clients.errors import ClusterError, InfrastructureError, SettingsError
 from clients.evidence import Evidence, Verdict
 from runner import kind, target
+from runner.access import access
 from runner.assemble import TouchedOverlay
 from runner.observe import observe
 from runner.settings import Settings
@@ -39,9 +40,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_only_kind_cluster_is_taken_and_images_are_loaded(log: Path, tmp_path: Path) -> None:
     archive = tmp_path / "images.tar"
     archive.touch()
-    kubeconfig, context, images = target.access(Settings(target="kind", archives=(archive,)), print)  # type: ignore[arg-type]
-    assert (kubeconfig, context) == ("", "kind-one")
-    assert set(images) == {"sleep", "httpbin"}
+    there = access(Settings(target="kind", archives=(archive,)), print)  # type: ignore[arg-type]
+    assert (there.kubeconfig, there.context) == ("", "kind-one")
+    assert {"sleep", "httpbin"} <= set(there.images)
+    assert there.outside.capabilities == set()
     assert log.read_text().splitlines() == ["get clusters", f"load image-archive {archive} --name one"]
 
 

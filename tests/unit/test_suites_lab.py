@@ -59,9 +59,9 @@ def test_a_case_agrees_with_the_catalogue(module: ModuleType, stated: Case, cont
         assert then["status"] == (stated.expect.status or "000")
     assert bool(stated.probe.token) == any("Authorization" in header for header in given["headers"])
     assert (control["polarity"] == "deny") == (stated.twin is not None)
-    if refuses(stated.expect):
+    if refuses(stated):
         assert stated.twin != stated.probe
-    if "body" in then and refuses(stated.expect):
+    if "body" in then and refuses(stated):
         assert stated.expect.checks
     needs_alone = "mesh-wide" in control["needs"]
     assert needs_alone == ("mesh-wide" in module.STAGE.needs)

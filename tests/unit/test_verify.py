@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
 
-from clients import denial, logs, verify
+from clients import denial, logs, trace, verify
 from clients.case import Case, Logged, Proxy
 from clients.discovery import MeshInfo
 from clients.errors import InfrastructureError
@@ -30,6 +30,7 @@ FACTS = verify.Facts(title="t", polarity="deny", twin="X-1")
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
+    monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
     monkeypatch.setattr(logs, "_POLL_S", 0.001)
 
@@ -77,7 +78,7 @@ def test_an_allowed_request_passes():
 
 
 def test_a_denial_passes_with_its_four_proofs():
-    evidence = prove(make_world(), replace(DENIAL, logged=Logged(Proxy.SERVER, details="matched_policy[none]")))
+    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, details="matched_policy[none]"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
@@ -185,7 +186,7 @@ def test_an_application_that_logs_nothing_leaves_the_sidecars_log_as_proof(monke
 def test_without_access_log_the_applications_log_is_the_proof():
     world = make_world()
     world.cluster.mesh = MeshInfo("istio")
-    evidence = prove(world, replace(DENIAL, logged=Logged(Proxy.SERVER, details="none")))
+    evidence = prove(world, replace(DENIAL, logged=(Logged(Proxy.SERVER, details="none"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert "(istio-proxy)" not in evidence.proof["backend log"]
     assert "no access log" in evidence.proof["server sidecar log"]
@@ -202,13 +203,13 @@ def test_a_log_that_cannot_be_read_proves_nothing(monkeypatch: pytest.MonkeyPatc
 
 
 def test_another_reason_in_the_sidecars_log_fails():
-    evidence = prove(make_world(), replace(DENIAL, logged=Logged(Proxy.SERVER, details="matched_policy[other]")))
+    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, details="matched_policy[other]"),)))
     assert evidence.verdict is Verdict.FAIL
     assert "rbac_access_denied_matched_policy[none]" in evidence.reason
 
 
 def test_other_flags_in_the_sidecars_log_fail():
-    evidence = prove(make_world(), replace(DENIAL, logged=Logged(Proxy.SERVER, flags=frozenset({"UH"}))))
+    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, flags=frozenset({"UH"})),)))
     assert evidence.verdict is Verdict.FAIL
 
 

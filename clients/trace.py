@@ -1,0 +1,220 @@
+"""What proxies and external servers logged about a case's requests: the way that they really took."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from clients import accesslog, mesh
+from clients.accesslog import AccessLogEntry
+from clients.case import Arrival, Case, Logged, Probe, Proxy
+from clients.errors import MeshproofError
+from clients.evidence import Attempt, Finding, Verdict
+from clients.pods import SIDECAR, Pod
+from clients.world import World
+
+LOG_BUDGET_S = 15.0
+"""Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
+SAMPLE = 4
+"""Requests of a case whose entries are looked for: the last ones."""
+_POLL_S = 0.1
+
+_FIELDS = {
+    "cluster": "upstream_cluster",
+    "upstream": "upstream_host",
+    "sni": "sni",
+    "route": "route",
+    "authority": "authority",
+    "protocol": "protocol",
+    "local": "downstream_local",
+}
+"""Attribute of `Logged` → attribute of an entry."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Requests whose way is followed.
+
+    Attributes:
+        requests: the case's own, which all saw the pinned outcome.
+        marks: the twin's, sent later: a log that shows one of them is complete up to it.
+        since_s: how far back logs matter, in seconds.
+    """
+
+    requests: tuple[Attempt, ...]
+    marks: tuple[Attempt, ...]
+    since_s: Callable[[], int]
+
+
+def sample(attempts: Sequence[Attempt], repeat: int = 0) -> tuple[Attempt, ...]:
+    """The last attempts in a row that saw what was expected."""
+    row: list[Attempt] = []
+    for attempt in reversed(attempts):
+        if not attempt.matched or len(row) >= max(SAMPLE, repeat):
+            break
+        row.insert(0, attempt)
+    return tuple(row)
+
+
+def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
+    """One finding for each thing that the case says was logged."""
+    findings = []
+    for logged in case.logged:
+        name = "egress gateway log" if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
+        try:
+            findings.append(Finding(name, *_logged(world, case.probe, case.twin, logged, sent)))
+        except MeshproofError as error:
+            findings.append(Finding(name, error.message, Verdict.INCONCLUSIVE))
+    if case.arrival is not None:
+        try:
+            findings.append(Finding("external server's log", *_arrived(world, case.arrival, sent)))
+        except MeshproofError as error:
+            verdict = Verdict.PASS if case.logged else Verdict.INCONCLUSIVE
+            findings.append(Finding("external server's log", f"not looked at: {error.message}", verdict))
+    return findings
+
+
+def _logged(world: World, probe: Probe, twin: Probe | None, logged: Logged, sent: Sent) -> tuple[str, Verdict]:
+    pods = proxies(world, probe, logged.proxy)
+    if not pods or not all(pod.injected for pod in pods):
+        return f"no proxy at the {logged.proxy}", Verdict.INCONCLUSIVE
+    if "access-log" not in world.cluster.mesh.capabilities:
+        return "not looked at: the mesh writes no access log", Verdict.PASS
+    reader = _Reader(world, sent.since_s)
+    if logged.absent:
+        return _absence(reader, pods, probe, twin, logged, sent)
+    wanted = len(sent.requests)
+    if not wanted:
+        return "no request saw the expected outcome", Verdict.INCONCLUSIVE
+    entries = reader.until(pods, probe, logged, sent.requests, wanted)
+    if not entries:
+        return f"no entry of the requests within {LOG_BUDGET_S:g} s", Verdict.INCONCLUSIVE
+    for entry in entries:
+        if wrong := difference(world, logged, entry):
+            return f"an entry {wrong}: {entry.raw[:400]}", Verdict.FAIL
+    if len(entries) < wanted:
+        return f"{len(entries)} of {wanted} requests have an entry", Verdict.INCONCLUSIVE
+    return f"{len(entries)} entries as stated, the last: {entries[-1].raw.strip()[:400]}", Verdict.PASS
+
+
+def _absence(
+    reader: _Reader, pods: list[Pod], probe: Probe, twin: Probe | None, logged: Logged, sent: Sent
+) -> tuple[str, Verdict]:
+    """No entry of the requests where a later one of the twin is seen."""
+    if twin is None or not sent.marks:
+        return "no later request of a twin shows how far the log goes", Verdict.INCONCLUSIVE
+    if not reader.until(pods, twin, logged, sent.marks[-1:], 1):
+        return f"the twin's last request did not appear within {LOG_BUDGET_S:g} s", Verdict.INCONCLUSIVE
+    if found := reader.read(pods, probe, logged, sent.requests):
+        return f"{len(found)} entries of requests that must not be there: {found[0].raw[:400]}", Verdict.FAIL
+    return f"no entry of {len(sent.requests)} requests, a later one of the twin is there", Verdict.PASS
+
+
+def proxies(world: World, probe: Probe, proxy: Proxy) -> list[Pod]:
+    """The pods whose proxy is meant."""
+    if proxy is Proxy.CLIENT:
+        return world.pods(probe.source)
+    return world.gateway_pods() if proxy is Proxy.GATEWAY else world.backends(probe)
+
+
+class _Reader:
+    """Finds the entries of requests: by id, or by the addresses of their connections."""
+
+    def __init__(self, world: World, since_s: Callable[[], int]) -> None:
+        self._world = world
+        self._since_s = since_s
+
+    def until(
+        self, pods: list[Pod], probe: Probe, logged: Logged, requests: Sequence[Attempt], count: int
+    ) -> list[AccessLogEntry]:
+        """What `read` finds, as soon as it is `count` entries or the time is over."""
+        deadline = time.monotonic() + LOG_BUDGET_S
+        while True:
+            found = self.read(pods, probe, logged, requests)
+            if len(found) >= count or time.monotonic() >= deadline:
+                return found
+            time.sleep(_POLL_S)
+
+    def read(self, pods: list[Pod], probe: Probe, logged: Logged, requests: Sequence[Attempt]) -> list[AccessLogEntry]:
+        """Entries of these requests in the logs as they are now."""
+        entries = self._entries(pods)
+        ids = {request.request_id for request in requests}
+        if not logged.tcp:
+            return [entry for entry in entries if entry.request_id in ids]
+        clients = {request.local for request in requests if request.local}
+        if logged.proxy is not Proxy.CLIENT:
+            clients = self._sent_on(probe, clients)
+        return [entry for entry in entries if entry.downstream_remote in clients]
+
+    def _sent_on(self, probe: Probe, clients: set[str]) -> set[str]:
+        """From where the requests come to the next proxy: the client's sidecar opens connections of its own."""
+        pods = self._world.pods(probe.source)
+        if not all(pod.injected for pod in pods):
+            return clients
+        entries = [entry for entry in self._entries(pods) if entry.downstream_remote in clients]
+        return {entry.upstream_local for entry in entries if entry.upstream_local}
+
+    def _entries(self, pods: list[Pod]) -> list[AccessLogEntry]:
+        since_s = self._since_s()
+        return [
+            entry
+            for pod in pods
+            for entry in accesslog.parse(mesh.log_lines(self._world.cluster, pod, SIDECAR, since_s=since_s))
+        ]
+
+
+def difference(world: World, logged: Logged, entry: AccessLogEntry) -> str:
+    """How an entry differs from what must be logged; empty when it does not."""
+    if logged.flags and not set(entry.flags.split(",")) & logged.flags:
+        return f"says flags {entry.flags or '-'}"
+    if logged.status is not None and entry.status != logged.status:
+        return f"says status {entry.status}"
+    if logged.details not in f"{entry.details} {entry.failure}":
+        return f"says details {entry.details or '-'} {entry.failure}".strip()
+    for name, attribute in _FIELDS.items():
+        pattern, seen = getattr(logged, name), world.overlay.plain(getattr(entry, attribute))
+        if pattern and not (not seen if pattern == "-" else re.fullmatch(_filled(world, pattern), seen)):
+            return f"says {name} {seen or '-'}, not {pattern}"
+    return ""
+
+
+def _filled(world: World, pattern: str) -> str:
+    """The pattern with `<gateway>` and `<host>` replaced by their addresses."""
+
+    def addresses(match: re.Match[str]) -> str:
+        if match[1] == "gateway":
+            known = [pod.ip for pod in world.gateway_pods()]
+        else:
+            address = world.external.hosts.get(match[1], "") if world.external else ""
+            known = [address] if address else []
+        return f"(?:{'|'.join(map(re.escape, known))})" if known else r"[0-9a-f.:\[\]]+"
+
+    return re.sub(r"<([\w.-]+)>", addresses, pattern)
+
+
+def _arrived(world: World, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
+    """What the external server logged of the requests."""
+    if world.external is None:
+        return "not looked at: the target has no external hosts of its own", Verdict.INCONCLUSIVE
+    ids = {request.request_id for request in sent.requests}
+    entries = world.external.arrived(ids)
+    missing = ids - {entry.request_id for entry in entries}
+    if missing or not ids:
+        return f"{len(missing)} of {len(ids)} requests did not arrive", Verdict.FAIL
+    gateway = arrival.peer is Proxy.GATEWAY
+    pods = world.gateway_pods() if arrival.peer is Proxy.GATEWAY else world.pods(arrival.peer)
+    peers = {pod.ip for pod in pods}
+    for entry in entries:
+        address = entry.peer.rpartition(":")[0]
+        if address not in peers:
+            who = "the gateway" if gateway else "the client"
+            return f"a request came from {address}, which is not {who} ({', '.join(sorted(peers))})", Verdict.FAIL
+        seen = (entry.tls, entry.sni if arrival.sni else "", entry.client_cert)
+        if seen != (arrival.tls, arrival.sni, arrival.client_cert):
+            told = f"TLS: {entry.tls}, name {entry.sni or '-'}, client certificate: {entry.client_cert}"
+            return f"a request came otherwise than stated ({told})", Verdict.FAIL
+    last = entries[-1]
+    how = f"over TLS for {last.sni}" if last.tls else "without TLS"
+    return f"{len(entries)} requests arrived {how} from {last.peer} at {last.local}", Verdict.PASS
