@@ -339,3 +339,40 @@ def test_the_longest_prefixed_name_is_allowed() -> None:
     longest = max(map(len, KNOWN))
     overlay = replace(OVERLAY, prefix="x" * (63 - longest))
     assert max(len(overlay.namespace(name)) for name in KNOWN) == 63
+
+
+def test_a_namespace_of_the_users_stands_in_for_one_of_the_manifests() -> None:
+    overlay = replace(OVERLAY, given={"team-x": "their-gateway"})
+    assert overlay.namespace("team-x") == "their-gateway"
+    assert overlay.host("gateway.team-x.svc.cluster.local:80") == "gateway.their-gateway.svc.cluster.local:80"
+    route = one(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: r, namespace: team-x}\n"
+        "spec: {gateways: [team-x/g], exportTo: [team-x], hosts: [g.team-x.svc.cluster.local]}\n",
+        overlay,
+    )
+    assert route["metadata"]["namespace"] == "their-gateway"
+    assert route["spec"] == {
+        "gateways": ["their-gateway/g"],
+        "exportTo": ["their-gateway"],
+        "hosts": ["g.their-gateway.svc.cluster.local"],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: team-x}\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: g, namespace: team-x}\n",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: g, namespace: team-x}\n",
+    ],
+)
+def test_workloads_of_the_users_are_not_made(text: str) -> None:
+    assert OVERLAY.objects(text, "x.yaml")
+    assert replace(OVERLAY, given={"team-x": "their-gateway"}).objects(text, "x.yaml") == []
+
+
+def test_names_of_the_run_read_as_the_documents_have_them() -> None:
+    real = OVERLAY.host("outbound|80||istio.team-x.svc.cluster.local")
+    assert real == "outbound|80||istio.w0-team-x.svc.cluster.local"
+    assert OVERLAY.plain(real) == "outbound|80||istio.team-x.svc.cluster.local"
+    assert OVERLAY.plain("example.com") == "example.com"

@@ -97,3 +97,27 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
     with pytest.raises(SettingsError) as raised:
         settings.load(given)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"hosts": "internet"}, "no way to the internet"),
+        ({"hosts": "hermetic", "context": "gke"}, "only the embedded target has hosts of its own"),
+        ({"istioctl": "/nowhere/istioctl"}, "which is no file"),
+        ({"egress": {"namspace": "x"}}, "did you mean namespace"),
+        ({"egress": {"label": "istio"}}, "egress.label"),
+        ({"egress": {"http_port": 0}}, "egress.http_port"),
+    ],
+)
+def test_settings_of_external_hosts_and_gateway_that_cannot_be(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings.load(given)
+    assert said in str(error.value)
+
+
+def test_the_users_own_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_EGRESS__NAMESPACE", "their-gateway")
+    monkeypatch.setenv("MESHPROOF_EGRESS__LABEL", "app=egress")
+    egress = settings.load({"context": "gke", "hosts": "internet"}).egress
+    assert (egress.namespace, egress.label, egress.http_port) == ("their-gateway", "app=egress", 8080)

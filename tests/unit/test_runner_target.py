@@ -98,7 +98,7 @@ def test_objects_can_be_touched_before_they_are_applied() -> None:
         objects[0]["spec"] = {"mtls": {"mode": "DISABLE"}}
 
     text = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a, namespace: b}\nspec: {}\n"
-    overlay = TouchedOverlay("p-", "run", "w0", {}, "", {}, frozenset({"b"}), exempt)
+    overlay = TouchedOverlay("p-", "run", "w0", {}, "", {}, frozenset({"b"}), touch=exempt)
     (changed,) = overlay.objects(text, "a.yaml")
     assert changed["spec"] == {"mtls": {"mode": "DISABLE"}}
     assert changed["metadata"]["namespace"] == "p-b"
