@@ -30,7 +30,7 @@ type host struct {
 	Key         string   `json:"key"`
 }
 
-// entry is one line of the log: a request, or a TLS handshake that failed.
+// entry is one line of the log: a request, or a TLS handshake that failed or was followed by no request.
 type entry struct {
 	Time       string `json:"time"`
 	Event      string `json:"event"`
@@ -52,8 +52,9 @@ type entry struct {
 
 // journal writes whole lines at once: a reader never waits for a buffer and never sees half a line.
 type journal struct {
-	file *os.File
-	lock sync.Mutex
+	file   *os.File
+	lock   sync.Mutex
+	silent map[string]entry // peer → its finished handshake, until its first request
 }
 
 func (j *journal) write(e entry) {
@@ -61,8 +62,29 @@ func (j *journal) write(e entry) {
 	line, _ := json.Marshal(e)
 	j.lock.Lock()
 	defer j.lock.Unlock()
+	delete(j.silent, e.Peer)
 	if _, err := j.file.Write(append(line, '\n')); err != nil {
 		log.Fatal(err) // a server without a log would prove that nobody came
+	}
+}
+
+func (j *journal) shaken(e entry) {
+	j.lock.Lock()
+	defer j.lock.Unlock()
+	j.silent[e.Peer] = e
+}
+
+// closed logs who went away after the handshake: some clients look at the certificate's name only then.
+func (j *journal) closed(connection net.Conn, state http.ConnState) {
+	if state != http.StateClosed {
+		return
+	}
+	j.lock.Lock()
+	e, found := j.silent[connection.RemoteAddr().String()]
+	j.lock.Unlock()
+	if found {
+		e.Error = "the client left after the handshake, without a request"
+		j.write(e)
 	}
 }
 
@@ -167,6 +189,9 @@ func (h *handshakes) shake(raw net.Conn) {
 		return
 	}
 	_ = raw.SetDeadline(time.Time{})
+	state := connection.ConnectionState()
+	e.ALPN, e.ClientCert = state.NegotiatedProtocol, len(state.PeerCertificates) > 0
+	h.journal.shaken(e)
 	h.ready <- connection
 }
 
@@ -208,12 +233,12 @@ func main() {
 	// that the log exists says that the server is there
 	file, err := os.OpenFile(*output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	must(err)
-	j := &journal{file: file}
+	j := &journal{file: file, silent: map[string]entry{}}
 	handler := logged(j, google(httpbin.New(httpbin.WithHostname("external"))))
 	tlsListener := &handshakes{Listener: secure, ready: make(chan net.Conn), journal: j, hosts: hosts, pairs: pairs}
 	go tlsListener.run()
 	go func() { must((&http.Server{Handler: handler, ReadHeaderTimeout: patience}).Serve(plain)) }()
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience, ConnState: j.closed}
 	server.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // without it the server would not speak HTTP/2
 	must(server.Serve(tlsListener))
 }
