@@ -69,7 +69,7 @@ def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
             findings.append(Finding(name, error.message, Verdict.INCONCLUSIVE))
     if case.arrival is not None:
         try:
-            findings.append(Finding("external server's log", *_arrived(world, case.arrival, sent)))
+            findings.append(Finding("external server's log", *_arrived(world, case, case.arrival, sent)))
         except MeshproofError as error:
             verdict = Verdict.PASS if case.traces else Verdict.INCONCLUSIVE
             findings.append(Finding("external server's log", f"not looked at: {error.message}", verdict))
@@ -194,7 +194,7 @@ def _filled(world: World, pattern: str) -> str:
     return re.sub(r"<([\w.-]+)>", addresses, pattern)
 
 
-def _arrived(world: World, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
+def _arrived(world: World, case: Case, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
     """What the external server logged of the requests."""
     if world.external is None:
         return "not looked at: the target has no external hosts of its own", Verdict.INCONCLUSIVE
@@ -211,6 +211,9 @@ def _arrived(world: World, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
         if address not in peers:
             who = "the gateway" if gateway else "the client"
             return f"a request came from {address}, which is not {who} ({', '.join(sorted(peers))})", Verdict.FAIL
+        if entry.local.rpartition(":")[0] not in (home := world.external.addresses(case.probe.destination)):
+            told = f"{entry.local}, which is not an address of {case.probe.destination} ({', '.join(home)})"
+            return f"a request came to {told}", Verdict.FAIL
         seen = (entry.tls, entry.sni if arrival.sni else "", entry.client_cert)
         if seen != (arrival.tls, arrival.sni, arrival.client_cert):
             told = f"TLS: {entry.tls}, name {entry.sni or '-'}, client certificate: {entry.client_cert}"
