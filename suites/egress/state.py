@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.analyze import Message, analyze
+
 from clients.stage import RunningStage
 from clients.world import World
 from runner.handover import Handover

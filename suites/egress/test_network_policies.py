@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from clients import mesh
-from clients.case import Arrival, Case, Logged, Proxy
+from clients.case import Arrival, Case, Proxy
 from clients.expect import status
 from clients.stage import Settle, Stage
 from suites.egress import rollout

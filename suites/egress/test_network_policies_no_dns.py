@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from clients.case import Case
-from clients.expect import no_reply, status
+from clients.expect import no_reply
 from clients.outcome import OutcomeKind
-from clients.stage import Settle, Stage
-from suites.egress.places import EXAMPLE, GATEWAY_NODE, GROUND, S9, TEST_X, TEST_Y, TO_DNS
+from clients.stage import Stage
+from suites.egress.places import EXAMPLE, GATEWAY_NODE, GROUND, S9, TEST_X, TO_DNS
 
 STAGE = Stage(
     "egress-s9-without-dns",

@@ -28,7 +28,6 @@ from suites.egress.places import (
     PROXY_USER_X,
     RAW_X,
     S8,
-    SHUT_ADDRESS,
     TEAPOT,
     TEST_X,
     TEST_Y,
