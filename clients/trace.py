@@ -181,9 +181,12 @@ def difference(world: World, logged: Logged, entry: AccessLogEntry) -> str:
 
 
 def _filled(world: World, pattern: str) -> str:
-    """The pattern with `<gateway>` and `<host>` replaced by their addresses."""
+    """The pattern with `<gateway>` and `<host>` replaced by their addresses, the gateway's ports by their numbers."""
 
     def addresses(match: re.Match[str]) -> str:
+        ports = {"http-port": world.gateway.http_port, "tls-port": world.gateway.tls_port}
+        if match[1] in ports:
+            return str(ports[match[1]])
         if match[1] == "gateway":
             known = [pod.ip for pod in world.gateway_pods()]
         else:

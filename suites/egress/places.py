@@ -34,7 +34,8 @@ SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all but gateways; for `Probe.resolve`."""
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only the mesh and its policies can refuse."""
-GATEWAY = "istio-egressgateway.istio-egress.svc.cluster.local"
+GATEWAY = "<gateway>"
+"""Service of the gateway; for `Probe.resolve`."""
 
 STRICT = ("egress/strict/namespaces.yaml",)
 S1 = STRICT
@@ -71,8 +72,8 @@ S10 = (
     "egress/google-apis/private-googleapis-com.yaml",
 )
 
-# Patterns for access logs. A namespace may carry the run's prefix.
-_GATEWAY = r"istio-egressgateway\.[a-z0-9-]*istio-egress\.svc\.cluster\.local"
+# Patterns for access logs.
+_GATEWAY = r"[a-z0-9-]+\.istio-egress\.svc\.cluster\.local"
 BY_MUTUAL_TLS = rf"outbound\|80\|target-egress-gateway-mTLS\|{_GATEWAY}"
 """Cluster of the first hop, by mutual TLS."""
 BY_PASS_THROUGH = rf"outbound\|443\|target-egress-gateway-TLS-passthrough\|{_GATEWAY}"

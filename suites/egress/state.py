@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from clients.analyze import Message, analyze
-
+from clients.analyze import Message
+from clients.errors import InfrastructureError
 from clients.stage import RunningStage
 from clients.world import World
-from runner.handover import Handover
+
+_NETWORKING = "networking.k8s.io/v1"
 
 
-def findings(stage: RunningStage, handover: Handover) -> list[Message]:
+def findings(stage: RunningStage) -> list[Message]:
     """What `istioctl analyze` finds in the egress namespace.
 
     Raises:
         InfrastructureError: it did not run.
     """
-    namespace = stage.world.overlay.namespace("istio-egress")
-    kubeconfig = Path(handover.kubeconfig) if handover.kubeconfig else None
-    return analyze(Path(handover.istioctl), kubeconfig, handover.context, namespace)
+    if stage.world.analyzer is None:
+        raise InfrastructureError("there is no istioctl", "name one by --istioctl")
+    return stage.world.analyzer.run(stage.world.overlay.namespace("istio-egress"))
 
 
-def analysis_problem(stage: RunningStage, handover: Handover) -> str | None:
+def analysis_problem(stage: RunningStage) -> str | None:
     """The findings in one line; None when there is none."""
-    return "; ".join(f"{found.code} {found.origin}: {found.text}" for found in findings(stage, handover)) or None
+    return "; ".join(str(found) for found in findings(stage)) or None
 
 
 def selectors_without_pods(world: World) -> list[str]:
     """Peers of the egress rules in team-x, by labels, that select no running pod."""
-    lost = []
-    for policy in world.cluster.objects(_NETWORKING, "NetworkPolicy", world.overlay.namespace("team-x")):
-        for peer in (peer for rule in policy["spec"].get("egress", ()) for peer in rule.get("to", ())):
-            if "namespaceSelector" in peer and not _running(world, peer):
-                lost.append(f"{policy['metadata']['name']}: {peer} selects no running pod")
-    return lost
-
-
-_NETWORKING = "networking.k8s.io/v1"
+    return [
+        f"{policy['metadata']['name']}: {peer} selects no running pod"
+        for policy in world.cluster.objects(_NETWORKING, "NetworkPolicy", world.overlay.namespace("team-x"))
+        for rule in policy["spec"].get("egress", ())
+        for peer in rule.get("to", ())
+        if "namespaceSelector" in peer and not _running(world, peer)
+    ]
 
 
 def _running(world: World, peer: dict[str, Any]) -> bool:
@@ -51,6 +49,6 @@ def _running(world: World, peer: dict[str, Any]) -> bool:
 def _selector(selector: dict[str, Any]) -> str:
     """A label selector in its text form."""
     parts = [f"{key}={value}" for key, value in selector.get("matchLabels", {}).items()]
-    for one in selector.get("matchExpressions", ()):
-        parts.append(f"{one['key']} {one['operator'].lower()} ({','.join(one['values'])})")
+    expressions = selector.get("matchExpressions", ())
+    parts += [f"{one['key']} {one['operator'].lower()} ({','.join(one['values'])})" for one in expressions]
     return ",".join(parts)

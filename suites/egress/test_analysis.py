@@ -12,9 +12,9 @@ STAGE = Stage("egress-s3-missing-subset", ground=GROUND, apply=(*S3, "egress/rou
 
 
 @pytest.mark.control("EGR-ANALYZE-04")
-def test_analysis_reports_a_missing_subset(observe, stage, handover):
+def test_analysis_reports_a_missing_subset(observe, stage):
     def problem():
-        found = findings(stage, handover)
+        found = findings(stage)
         right = [m for m in found if m.code == "IST0101" and "no-such-subset" in m.text]
         return None if right else f"found only {', '.join(f'{m.code} {m.text}' for m in found) or 'nothing'}"
 

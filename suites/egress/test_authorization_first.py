@@ -17,14 +17,14 @@ STAGE = Stage(
 CASES = [
     Case("EGR-AUTHZ-01", ALLOWED, status(200)),
     Case("EGR-AUTHZ-02", REFUSED, rbac_denied(), twin=ALLOWED),
-    Case("EGR-AUTHZ-03", TEST_Y.get(TEAPOT), rbac_denied(), twin=ALLOWED, logged=BY_GATEWAY),
-    Case("EGR-AUTHZ-06", REFUSED, rbac_denied(), twin=ALLOWED, logged=BY_GATEWAY),
+    Case("EGR-AUTHZ-03", TEST_Y.get(TEAPOT), rbac_denied(), twin=ALLOWED, logged=(BY_GATEWAY,)),
+    Case("EGR-AUTHZ-06", REFUSED, rbac_denied(), twin=ALLOWED, logged=(BY_GATEWAY,)),
     Case(
         "EGR-AUTHZ-07",
         TEST_X.get(EXAMPLE, headers=(("Host", "httpbin.org"),)),
         rbac_denied(),
         twin=ALLOWED,
-        logged=BY_GATEWAY,
+        logged=(BY_GATEWAY,),
     ),
 ]
 

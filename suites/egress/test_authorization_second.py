@@ -21,7 +21,7 @@ CASES = [
             rbac_denied(),
             twin=ALLOWED,
             twin_expect=TEAPOT_SAYS,
-            logged=BY_GATEWAY,
+            logged=(BY_GATEWAY,),
             variant=path,
         )
         for path in ("/", "/status/200")

@@ -21,7 +21,7 @@ CASES = [
         status(403),
         twin=TEST_Y.get(TEAPOT),
         twin_expect=status(418),
-        logged=refused_by_gateway("example.com"),
+        logged=(refused_by_gateway("example.com"),),
     ),
 ]
 

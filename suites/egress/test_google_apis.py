@@ -34,7 +34,7 @@ FROM_POD = Arrival(TEST_X, tls=True, sni="storage.googleapis.com")
 BY_SIDECAR = Logged(
     Proxy.CLIENT,
     tcp=True,
-    upstream=r".*:443",
+    upstream=r"[0-9.]+:443",
     cluster=r"outbound\|443\|\|storage\.googleapis\.com",
     sni=r"storage\.googleapis\.com",
 )
@@ -50,7 +50,7 @@ CASES = [
         logged=(BY_SIDECAR, Logged(Proxy.GATEWAY, tcp=True, absent=True)),
         arrival=FROM_POD,
     ),
-    Case("EGR-API-05", TEST_Y.get(STORAGE_TLS), cut(), twin=TEST_Y.get(f"{HTTPBIN_TLS}/get"), logged=BLACK_HOLE),
+    Case("EGR-API-05", TEST_Y.get(STORAGE_TLS), cut(), twin=TEST_Y.get(f"{HTTPBIN_TLS}/get"), logged=(BLACK_HOLE,)),
     Case(
         "EGR-API-06",
         TEST_X.get(f"{STORAGE_TLS}/hello", headers=(("Authorization", "Bearer token-of-another-account"),)),

@@ -78,7 +78,7 @@ CASES = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stream(turn, world):
+def stream(turn, world):  # noqa: ARG001 - in turn with other processes
     """A connection from team-x to team-y that stands before the policies come."""
     world.ensure(STAGE.ground)
     opened = Stream(world, RAW_X, TO_PLAIN_Y)

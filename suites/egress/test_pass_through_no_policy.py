@@ -17,7 +17,7 @@ CASES = [
         REFUSED,
         cut(),
         twin=PLAIN,
-        logged=Logged(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, upstream="-"),
+        logged=(Logged(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, upstream="-"),),
     ),
 ]
 

@@ -1,20 +1,69 @@
-"""Before anything is configured: the egress gateway, the teams' workloads, and how much a proxy knows by itself."""
+"""Before anything is configured: the gateway, the teams' workloads, how much a proxy knows, and who gets out.
+
+The mesh lets everything out by default. Where the network lets out only what comes from gateways, that decides.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from clients import mesh, proxyconfig
+from clients.case import Arrival, Case, Logged, Proxy
+from clients.expect import Check, body_contains, status
 from clients.stage import Stage
-from suites.egress.places import GROUND, S1, TEST_X
+from suites.egress.places import EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, RAW_X, S1, SHUT_ADDRESS, TEST_X, shut
 
 STAGE = Stage("egress-s1", ground=GROUND, apply=S1)
+
+BY_ENVOY = Check("server: envoy", lambda seen: None if seen.headers.get("server") == ("envoy",) else "not by Envoy")
+CONNECT_FAILED = Logged(Proxy.CLIENT, cluster="PassthroughCluster", flags=frozenset({"UF", "URX"}))
+FROM_GATEWAY_NODE = GATEWAY_NODE.get(EXAMPLE)
+BLOCK = frozenset({"external-block"})
+INSTEAD_OF_NODES = (("node-pool", "external-block"),)
+"""A pod at a gateway's address stands for one on a gateway's node."""
+
+CASES = [
+    Case(
+        "EGR-FW-01",
+        FROM_GATEWAY_NODE,
+        status(200),
+        arrival=Arrival(GATEWAY_NODE, tls=False),
+        instead=INSTEAD_OF_NODES,
+        variant="http",
+    ),
+    Case(
+        "EGR-FW-01",
+        GATEWAY_NODE.get(EXAMPLE_TLS),
+        status(200),
+        arrival=Arrival(GATEWAY_NODE, tls=True, sni="example.com"),
+        instead=INSTEAD_OF_NODES,
+        variant="https",
+    ),
+    Case(
+        "EGR-BASE-01",
+        TEST_X.get(EXAMPLE, timeout_s=15.0),
+        status(503, body_contains("upstream connect error"), BY_ENVOY),
+        twin=FROM_GATEWAY_NODE,
+        logged=(CONNECT_FAILED,),
+        needs=BLOCK,
+    ),
+    Case(
+        "X-EGR-FIREWALL",
+        RAW_X.get(EXAMPLE, resolve=f"{SHUT_ADDRESS}:80"),
+        shut(),
+        twin=FROM_GATEWAY_NODE,
+    ),
+]
 
 POOL = "cloud.google.com/gke-nodepool"
 TOLERATED = {"key": "dedicated", "operator": "Equal", "value": "gateway"}
 GATEWAY_PORTS = {80: 8080, 443: 8443}
 REVISION = "istio.io/rev"
 OTHER_NAMESPACES = ("kube-dns.kube-system.svc.cluster.local", "istiod.istio-system.svc.cluster.local")
+
+
+def test_case(case, prove):
+    prove(case)
 
 
 @pytest.mark.control("EGR-GW-01")

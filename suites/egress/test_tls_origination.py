@@ -40,12 +40,12 @@ AT_GATEWAY = Logged(
     status=200,
     protocol="HTTP/2",
     authority=r"example\.com",
-    upstream=r".*:443",
+    upstream="<example.com>:443",
     cluster=ORIGINATED,
     sni=HOP_SNI,
 )
-AT_SIDECAR = Logged(Proxy.CLIENT, status=200, upstream=r".*:8080", cluster=BY_MUTUAL_TLS)
-NOT_UPGRADED = Logged(Proxy.GATEWAY, status=418, upstream=r".*:80", cluster=r"outbound\|80\|\|httpbin\.org")
+AT_SIDECAR = Logged(Proxy.CLIENT, status=200, upstream="<gateway>:<http-port>", cluster=BY_MUTUAL_TLS)
+NOT_UPGRADED = Logged(Proxy.GATEWAY, status=418, upstream="<httpbin.org>:80", cluster=r"outbound\|80\|\|httpbin\.org")
 NOT_VERIFIED = Logged(Proxy.GATEWAY, status=503, flags=frozenset({"UF"}), details="CERTIFICATE_VERIFY_FAILED")
 
 CASES = [
@@ -56,7 +56,7 @@ CASES = [
         TEST_Y.get(TEAPOT),
         status(418, body_contains("teapot")),
         twin=ALLOWED,
-        logged=NOT_UPGRADED,
+        logged=(NOT_UPGRADED,),
         arrival=Arrival(Proxy.GATEWAY, tls=False),
     ),
     *(
@@ -65,7 +65,7 @@ CASES = [
             TEST_X.get(f"http://{kind}.example.com"),
             status(503),
             twin=ALLOWED,
-            logged=NOT_VERIFIED,
+            logged=(NOT_VERIFIED,),
             variant=kind,
         )
         for kind in BADLY_CERTIFIED
@@ -76,7 +76,7 @@ CASES = [
         TEST_Y.head(EXAMPLE),
         status(403),
         twin=ALLOWED,
-        logged=refused_by_gateway("example.com"),
+        logged=(refused_by_gateway("example.com"),),
         variant="HEAD",
     ),
     Case(
@@ -84,7 +84,7 @@ CASES = [
         TEST_Y.get(EXAMPLE),
         rbac_denied(),
         twin=ALLOWED,
-        logged=refused_by_gateway("example.com"),
+        logged=(refused_by_gateway("example.com"),),
         variant="GET",
     ),
 ]
