@@ -142,7 +142,7 @@ class _Reader:
         entries = self._entries(pods)
         ids = {request.request_id for request in requests}
         if not logged.tcp:
-            return [entry for entry in entries if entry.request_id in ids]
+            return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
         clients = {request.local for request in requests if request.local}
         if logged.proxy is not Proxy.CLIENT:
             clients = self._sent_on(probe, clients)

@@ -46,7 +46,8 @@ AT_GATEWAY = Logged(
     sni=HOP_SNI,
 )
 NO_ANSWER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
-NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
+# By TLS 1.3 the client has done its part before the server misses a certificate: it fails when it sends or reads.
+NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
 NOT_AT_GATEWAY = Logged(Proxy.GATEWAY, absent=True)
 
 CASES = [

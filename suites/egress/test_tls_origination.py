@@ -70,6 +70,12 @@ CASES = [
         )
         for kind in BADLY_CERTIFIED
     ),
+    Case(
+        "X-EGR-ORIG-NAME",
+        TEST_X.get("http://wrong-name.example.com/ip"),
+        status(200),
+        arrival=Arrival(Proxy.GATEWAY, tls=True, sni="wrong-name.example.com"),
+    ),
     Case("EGR-ORIG-05", TEST_X.get(EXAMPLE), status(200), arrival=OVER_TLS),
     Case(
         "EGR-ORIG-06",
