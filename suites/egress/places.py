@@ -78,7 +78,7 @@ BY_MUTUAL_TLS = rf"outbound\|80\|target-egress-gateway-mTLS\|{_GATEWAY}"
 """Cluster of the first hop, by mutual TLS."""
 BY_PASS_THROUGH = rf"outbound\|443\|target-egress-gateway-TLS-passthrough\|{_GATEWAY}"
 HOP_SNI = rf"(?i:outbound_\.80_\.target-egress-gateway-mTLS_)\.{_GATEWAY}"
-"""Server name of the first hop: shows at the gateway that it was mutual TLS, by that subset. Envoy may lower its case."""
+"""Server name of the first hop: shows at the gateway that it was mutual TLS, by that subset. Envoy lowers its case."""
 ORIGINATED = r"outbound\|443\|example-com-originate-TLS\|example\.com"
 
 NO_ROUTE = Logged(Proxy.CLIENT, status=502, route="block_all", details="direct_response", cluster="-")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from clients import readiness
 from clients.pods import SIDECAR, Pod
@@ -13,22 +12,27 @@ from clients.world import World
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 
 
-def restart(world: World, namespace: str, *names: str, wait: bool = True) -> None:
-    """New pods for Deployments, by the document's names; waits until they are ready and the old ones gone.
+def restart(world: World, namespace: str, name: str, *, wait: bool = True) -> str | None:
+    """New pods for a Deployment, by the document's name; waits until they are ready and the old ones gone.
+
+    Returns what stood in the place of the annotation, for `take_back`.
 
     Raises:
         ClusterError: they are not ready in time.
     """
-    _annotate(world, namespace, names, datetime.now(UTC).isoformat(), wait=wait)
+    found = world.cluster.get("apps/v1", "Deployment", name, world.overlay.namespace(namespace)) or {}
+    before = found["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
+    _annotate(world, namespace, name, datetime.now(UTC).isoformat(), wait=wait)
+    return before
 
 
-def take_back(world: World, namespace: str, *names: str) -> None:
-    """The Deployments as they were before `restart`.
+def take_back(world: World, namespace: str, name: str, before: str | None) -> None:
+    """The Deployment as it was before `restart`: pods of then that still run stay.
 
     Raises:
         ClusterError: they are not ready in time.
     """
-    _annotate(world, namespace, names, None, wait=True)
+    _annotate(world, namespace, name, before, wait=True)
 
 
 def pods(world: World, namespace: str, app: str) -> list[Pod]:
@@ -52,22 +56,9 @@ def proxy_started(world: World, pod: Pod) -> bool:
     return started(world, pod, SIDECAR)
 
 
-def seconds_to_ready(world: World, namespace: str, app: str) -> float:
-    """How long the newest pod took from its first container to readiness; in whole seconds, as Kubernetes keeps it."""
-    pod = pods(world, namespace, app)[-1]
-    found = world.cluster.get("v1", "Pod", pod.name, pod.namespace) or {}
-    times = {one["type"]: one["lastTransitionTime"] for one in found.get("status", {}).get("conditions", ())}
-    begun = found.get("status", {}).get("startTime")
-    if not begun or "Ready" not in times:
-        return 0.0
-    return (datetime.fromisoformat(times["Ready"]) - datetime.fromisoformat(begun)).total_seconds()
-
-
-def _annotate(world: World, namespace: str, names: tuple[str, ...], value: str | None, *, wait: bool) -> None:
-    home, cluster = world.overlay.namespace(namespace), world.cluster
+def _annotate(world: World, namespace: str, name: str, value: str | None, *, wait: bool) -> None:
     body = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: value}}}}}
-    changed: list[dict[str, Any]] = [cluster.patch("apps/v1", "Deployment", name, home, body) for name in names]
-    deadline = time.monotonic() + world.applier.timeout_s
-    for deployment in changed if wait else ():
-        readiness.wait(cluster, deployment, deadline)
+    changed = world.cluster.patch("apps/v1", "Deployment", name, world.overlay.namespace(namespace), body)
+    if wait:
+        readiness.wait(world.cluster, changed, time.monotonic() + world.applier.timeout_s)
     world.forget()

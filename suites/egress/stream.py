@@ -24,11 +24,12 @@ class Stream:
 
     def __init__(self, world: World, source: Workload, url: str, *, patience_s: float = 10.0) -> None:
         pod = world.pods(source)[0]
-        # `%{num_connects}` is 1 for the request that opened the connection and 0 for those that found it open
-        form = "%{urlnum} %{http_code} %{num_connects}\\n"
-        words = ["curl", "--disable", "--silent", "--rate", f"{RATE}/s", "--output", "/dev/null", "--write-out", form]
-        target = f"{world.overlay.url(url)}?[0-2400]"
-        self._session = ExecSession(world.cluster, pod, source.container, [*words, target], stdin=False)
+        # `%{num_connects}` is 1 for the request that opened the connection and 0 for those that found it open;
+        # only standard error is written at once
+        form = "%{stderr}%{urlnum} %{http_code} %{num_connects}\\n"
+        words = ["--disable", "--silent", "--rate", f"{RATE}/s", "--output", "/dev/null", "--write-out", form]
+        command = ["sh", "-c", 'exec curl "$@" 2>&1', "curl", *words, f"{world.overlay.url(url)}?[0-2400]"]
+        self._session = ExecSession(world.cluster, pod, source.container, command, stdin=False)
         self._opened = time.monotonic()
         self._text = ""
         self._answers(1, patience_s)

@@ -79,7 +79,7 @@ def test_hosts_are_registered_for_team_x_only(observe, stage):
     wanted = {f"outbound|{port}||{host}" for host in HOSTS for port in (80, 443)}
 
     def problem():
-        x, y = (proxyconfig.clusters(mesh.config_dump(world.cluster, world.pods(t)[0])) for t in (TEST_X, TEST_Y))
+        x, y = (proxyconfig.outbound(mesh.config_dump(world.cluster, world.pods(t)[0])) for t in (TEST_X, TEST_Y))
         if lacks := wanted - x:
             return f"team-x lacks {', '.join(sorted(lacks))}"
         return f"team-y has {', '.join(sorted(wanted & y))}" if wanted & y else None

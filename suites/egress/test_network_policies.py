@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh
+from clients import mesh, proxyconfig
 from clients.case import Arrival, Case, Proxy
 from clients.expect import status
 from clients.stage import Settle, Stage
@@ -90,7 +90,8 @@ def stream(turn, world):  # noqa: ARG001 - in turn with other processes
 def survived(stream, stage):
     """What became of the connection once new ones are refused; after that, the workloads are restarted."""
     problem = stream.problem()
-    rollout.restart(stage.world, "team-x", "test", "raw")
+    for name in ("raw", "test"):
+        rollout.restart(stage.world, "team-x", name)
     return problem
 
 
@@ -111,12 +112,11 @@ def test_restarted_workload_becomes_ready(observe, stage):
         for pod in rollout.pods(stage.world, "team-x", "test"):
             if not pod.ready:
                 return f"pod {pod} is not ready"
-            stats = mesh.stats(stage.world.cluster, pod, "control_plane.connected_state")
-            if not any(name.startswith("envoy_control_plane_connected_state") and v for name, v in stats.items()):
-                return f"the proxy of {pod} is not connected to the control plane"
+            if "outbound|443||example.com" not in proxyconfig.outbound(mesh.config_dump(stage.world.cluster, pod)):
+                return f"the proxy of {pod} lacks the configuration of this stage"
         return None
 
-    observe("EGR-NETPOL-02", "new pod ready, its proxy connected to the control plane", problem)
+    observe("EGR-NETPOL-02", "new pod ready, its proxy configured by the control plane", problem)
 
 
 @pytest.mark.control("EGR-NETPOL-14")

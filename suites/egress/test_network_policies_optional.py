@@ -9,7 +9,7 @@ from suites.egress.places import GROUND, OPTIONAL_POLICIES, PLAIN_SERVERS, RAW_X
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 WITHIN_X = RAW_X.get(TO_PLAIN_X)
-FROM_Y = RAW_Y.get(TO_PLAIN_X)
+FROM_Y = RAW_Y.get(TO_PLAIN_X, timeout_s=1.0)
 STAGE = Stage(
     "egress-s9-optional",
     ground=(*GROUND, *PLAIN_SERVERS),
