@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
 
@@ -68,6 +68,15 @@ def forwarded(entry: AccessLogEntry) -> bool:
     Ask the log of the server's own sidecar. The client's sidecar names one too when the server refused.
     """
     return entry.upstream_host not in ("", "-")
+
+
+def belongs(request_id: str, user_agent: str, ids: Set[str]) -> str:
+    """Which of our request ids a logged request has; empty for none.
+
+    A gateway gives every request an id of its own (Envoy does so at the edge of a mesh), but hands the user agent on,
+    which ends with ours.
+    """
+    return next((one for one in (request_id, user_agent.rpartition(" ")[2]) if one in ids), "")
 
 
 def mentions(lines: Iterable[str], request_id: str) -> list[str]:

@@ -42,7 +42,8 @@ class Probe:
 
     Attributes:
         token: kind of bearer token to send (`valid`, `expired`, … see `clients.tokens`); empty for none.
-        resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello.
+        resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello;
+            `<gateway>:443` is the egress gateway's Service.
         insecure: the server's certificate is not looked at.
         timeout_s: seconds for the whole request; 0 for the run's usual limit.
     """
@@ -76,7 +77,8 @@ class Logged:
 
     An entry belongs to a request by its id; where there is none (TCP), by the addresses of its connection. The texts
     are regular expressions over the whole field, by the documents' names; empty for anything, `-` for nothing.
-    `<gateway>` stands for the addresses of the gateway's pods, `<example.com>` for those of an external host.
+    `<gateway>` stands for the addresses of the gateway's pods, `<http-port>` and `<tls-port>` for their ports,
+    `<example.com>` for the address of an external host.
 
     Attributes:
         flags: Envoy's response flags, one of which must be there; empty for any.
@@ -135,6 +137,8 @@ class Case:
         logged: what proxies must have logged beside.
         arrival: what the external server must have seen; None where it is not asked.
         repeat: least number of requests.
+        needs: capabilities beside those of the control and of the stage.
+        instead: pairs of a capability that the catalogue names and another by which this case proves as much.
         variant: tells several cases of one control apart (`expired`); empty where there is one.
     """
 
@@ -147,6 +151,8 @@ class Case:
     logged: tuple[Logged, ...] | Logged = ()
     arrival: Arrival | None = None
     repeat: int = 0
+    needs: frozenset[str] = frozenset()
+    instead: tuple[tuple[str, str], ...] = ()
     variant: str = ""
 
     @property

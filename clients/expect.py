@@ -57,6 +57,7 @@ _EXIT_CODES = {
     OutcomeKind.TLS_ERROR: "35, 60",
     OutcomeKind.DNS: "6",
     OutcomeKind.EMPTY_REPLY: "52",
+    OutcomeKind.SEND_ERROR: "55",
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clients.accesslog import belongs
 from clients.errors import InfrastructureError
 
 
@@ -77,7 +78,10 @@ def _request(line: str, ids: set[str]) -> dict[str, Any] | None:
         data = json.loads(line)
     except ValueError:
         return None  # torn: it is being written
-    return data if isinstance(data, dict) and data.get("request_id") in ids else None
+    if not isinstance(data, dict):
+        return None
+    own = belongs(str(data.get("request_id")), str(data.get("user_agent")), ids)
+    return {**data, "request_id": own} if own else None
 
 
 def _entry(data: dict[str, Any]) -> ArrivalEntry:

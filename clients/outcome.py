@@ -17,6 +17,7 @@ class OutcomeKind(StrEnum):
     TIMEOUT = "timeout"
     DNS = "dns"
     EMPTY_REPLY = "empty_reply"
+    SEND_ERROR = "send_error"
     OTHER = "other"
     INFRASTRUCTURE = "infrastructure"
 
@@ -27,6 +28,7 @@ KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
     28: OutcomeKind.TIMEOUT,
     35: OutcomeKind.TLS_ERROR,
     52: OutcomeKind.EMPTY_REPLY,
+    55: OutcomeKind.SEND_ERROR,
     56: OutcomeKind.RESET,
     60: OutcomeKind.TLS_ERROR,
 }

@@ -160,7 +160,7 @@ class _Reader:
         entries = self._entries(pods)
         ids = {request.request_id for request in requests}
         if not logged.tcp:
-            return [entry for entry in entries if entry.request_id in ids]
+            return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
         clients = {request.local for request in requests if request.local}
         if logged.proxy is not Proxy.CLIENT:
             clients = self._sent_on(probe, clients)
@@ -199,9 +199,12 @@ def difference(world: World, logged: Logged, entry: AccessLogEntry) -> str:
 
 
 def _filled(world: World, pattern: str) -> str:
-    """The pattern with `<gateway>` and `<host>` replaced by their addresses."""
+    """The pattern with `<gateway>` and `<host>` replaced by their addresses, the gateway's ports by their numbers."""
 
     def addresses(match: re.Match[str]) -> str:
+        ports = {"http-port": world.gateway.http_port, "tls-port": world.gateway.tls_port}
+        if match[1] in ports:
+            return str(ports[match[1]])
         if match[1] == "gateway":
             known = [pod.ip for pod in world.gateway_pods()]
         else:

@@ -121,7 +121,7 @@ class World:
 
     def dialled(self, probe: Probe) -> str:
         """Host that the probe connects to, by the documents' names."""
-        return probe.resolve.rpartition(":")[0] or probe.destination
+        return self._named(probe.resolve).rpartition(":")[0] or probe.destination
 
     def gateway_pods(self) -> list[Pod]:
         """Ready pods of the egress gateway; empty where none is deployed."""
@@ -170,10 +170,14 @@ class World:
             request_id=request_id,
             user_agent=f"meshproof/{control} {request_id}",
             timeout_s=probe.timeout_s or self.probe_timeout_s,
-            connect_timeout_s=min(2.0, self.probe_timeout_s),
-            connect_to=self._address(probe.resolve),
+            connect_timeout_s=probe.timeout_s or min(2.0, self.probe_timeout_s),
+            connect_to=self._address(self._named(probe.resolve)),
             insecure=probe.insecure,
         )
+
+    def _named(self, dialled: str) -> str:
+        """`<gateway>:443` with the name of the gateway's Service."""
+        return dialled.replace("<gateway>", f"{self.gateway.service}.{self.gateway.namespace}.svc.cluster.local")
 
     def _address(self, dialled: str) -> str:
         """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""

@@ -16,7 +16,7 @@ from clients.errors import SettingsError
 from runner.settings import ROOT
 
 ID = re.compile(r"^[A-Z]+(-[A-Z0-9]+)+$")
-STAND_IN_CAPABILITIES = frozenset({"gke-only", "browser"})
+STAND_IN_CAPABILITIES = frozenset({"gke-only", "browser", "workload-identity"})
 """Capabilities that a hermetic substitute replaces, so it does not need them."""
 
 

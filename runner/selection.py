@@ -70,7 +70,8 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     """What this test is going to do."""
     case, stage = case_of(item), stage_of(item)
     suffix = getattr(getattr(item, "callspec", None), "id", "")
-    needs = control.needs | (stage.needs if stage else frozenset())
+    needs = control.needs | (stage.needs if stage else frozenset()) | (case.needs if case else frozenset())
+    instead = dict(case.instead) if case else {}
     common = Planned(
         nodeid=item.nodeid,
         id=case.id if case else f"{control.id}[{suffix}]" if suffix else control.id,
@@ -78,7 +79,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         title=control.title,
         polarity=control.polarity,
         suite=item.nodeid.split("::", 1)[0],
-        needs=tuple(sorted(needs)),
+        needs=tuple(sorted({instead.get(name, name) for name in needs})),
         twin=control.twin,
     )
     facts: dict[str, Any] = {}

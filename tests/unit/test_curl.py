@@ -80,7 +80,7 @@ def test_what_stands_before_the_batch_is_not_its_body() -> None:
         (60, OutcomeKind.TLS_ERROR),
         (1, OutcomeKind.OTHER),
         (18, OutcomeKind.OTHER),
-        (55, OutcomeKind.OTHER),
+        (55, OutcomeKind.SEND_ERROR),
         (92, OutcomeKind.OTHER),
     ],
 )

@@ -1,0 +1,57 @@
+"""A connection that stays: one curl that asks again and again on the same connection."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from clients.case import Workload
+from clients.errors import InfrastructureError
+from clients.exec import ExecSession
+from clients.world import World
+
+RATE = 4
+"""Requests a second; curl's `--rate` keeps to it."""
+_LINE = re.compile(r"^(\d+) (\d{3}) (\d+)$", re.MULTILINE)
+
+
+class Stream:
+    """Open until `close`. A request that is answered on a second connection ends it: it must be the first one.
+
+    Raises:
+        InfrastructureError: the exec did not start, or no answer came in `patience_s`.
+    """
+
+    def __init__(self, world: World, source: Workload, url: str, *, patience_s: float = 10.0) -> None:
+        pod = world.pods(source)[0]
+        # `%{num_connects}` is 1 for the request that opened the connection and 0 for those that found it open;
+        # only standard error is written at once
+        form = "%{stderr}%{urlnum} %{http_code} %{num_connects}\\n"
+        words = ["--disable", "--silent", "--rate", f"{RATE}/s", "--output", "/dev/null", "--write-out", form]
+        command = ["sh", "-c", 'exec curl "$@" 2>&1', "curl", *words, f"{world.overlay.url(url)}?[0-2400]"]
+        self._session = ExecSession(world.cluster, pod, source.container, command, stdin=False)
+        self._opened = time.monotonic()
+        self._text = ""
+        self._answers(1, patience_s)
+
+    def problem(self, patience_s: float = 3.0) -> str | None:
+        """None when a request of just now is answered on the connection of the first; else what came instead."""
+        sent_by_now = int((time.monotonic() - self._opened) * RATE) + 2
+        try:
+            answers = self._answers(sent_by_now, patience_s)
+        except InfrastructureError as error:
+            return f"no further answer on the connection: {error.message}"
+        opened = [number for number, _, connects in answers if connects != "0"]
+        wrong = [code for _, code, _ in answers if code != "200"]
+        if wrong or opened != ["0"]:
+            return f"answers {', '.join(wrong) or '200'}; requests that opened a connection: {', '.join(opened)}"
+        return None
+
+    def close(self) -> None:
+        """End it. Never raises."""
+        self._session.close()
+
+    def _answers(self, count: int, patience_s: float) -> list[tuple[str, str, str]]:
+        done = len(_LINE.findall(self._text))
+        self._text += self._session.read_until(lambda text: done + len(_LINE.findall(text)) >= count, patience_s)
+        return _LINE.findall(self._text)

@@ -1,0 +1,21 @@
+"""The analysis that finds nothing elsewhere does find a mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.stage import Stage
+from suites.egress.places import GROUND, S3
+from suites.egress.state import findings
+
+STAGE = Stage("egress-s3-missing-subset", ground=GROUND, apply=(*S3, "egress/routes/missing-subset.yaml"))
+
+
+@pytest.mark.control("EGR-ANALYZE-04")
+def test_analysis_reports_a_missing_subset(observe, stage):
+    def problem():
+        found = findings(stage)
+        right = [m for m in found if m.code == "IST0101" and "no-such-subset" in m.text]
+        return None if right else f"found only {', '.join(f'{m.code} {m.text}' for m in found) or 'nothing'}"
+
+    observe("EGR-ANALYZE-04", "IST0101 for the host and the subset that does not exist", problem)

@@ -1,0 +1,33 @@
+"""The first policy on the gateway: team-x may go to example.com, and nobody anywhere else."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import rbac_denied, status
+from clients.stage import Settle, Stage
+from suites.egress.places import EXAMPLE, GROUND, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+
+ALLOWED = TEST_X.head(EXAMPLE)
+REFUSED = TEST_X.get(HTTPBIN)
+BY_GATEWAY = refused_by_gateway("httpbin.org")
+STAGE = Stage(
+    "egress-s5", ground=GROUND, apply=S5, settle=(Settle(REFUSED, rbac_denied()), Settle(ALLOWED, status(200)))
+)
+
+CASES = [
+    Case("EGR-AUTHZ-01", ALLOWED, status(200)),
+    Case("EGR-AUTHZ-02", REFUSED, rbac_denied(), twin=ALLOWED),
+    Case("EGR-AUTHZ-03", TEST_Y.get(TEAPOT), rbac_denied(), twin=ALLOWED, logged=(BY_GATEWAY,)),
+    Case("EGR-AUTHZ-06", REFUSED, rbac_denied(), twin=ALLOWED, logged=(BY_GATEWAY,)),
+    Case(
+        "EGR-AUTHZ-07",
+        TEST_X.get(EXAMPLE, headers=(("Host", "httpbin.org"),)),
+        rbac_denied(),
+        twin=ALLOWED,
+        logged=(BY_GATEWAY,),
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,33 @@
+"""The second policy: team-y may go to one path of httpbin.org."""
+
+from __future__ import annotations
+
+from clients.case import Arrival, Case, Proxy
+from clients.expect import body_contains, rbac_denied, status
+from clients.stage import Settle, Stage
+from suites.egress.places import GROUND, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
+
+TEAPOT_SAYS = status(418, body_contains("teapot"))
+ALLOWED = TEST_Y.get(TEAPOT)
+BY_GATEWAY = refused_by_gateway("httpbin.org")
+STAGE = Stage("egress-s6", ground=GROUND, apply=S6, settle=(Settle(ALLOWED, TEAPOT_SAYS),))
+
+CASES = [
+    Case("EGR-AUTHZ-05", ALLOWED, TEAPOT_SAYS, arrival=Arrival(Proxy.GATEWAY, tls=False)),
+    *(
+        Case(
+            "EGR-AUTHZ-04",
+            TEST_Y.get(f"{HTTPBIN}{path}"),
+            rbac_denied(),
+            twin=ALLOWED,
+            twin_expect=TEAPOT_SAYS,
+            logged=(BY_GATEWAY,),
+            variant=path,
+        )
+        for path in ("/", "/status/200")
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

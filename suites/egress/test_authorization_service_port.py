@@ -1,0 +1,30 @@
+"""The same policy with the port of the Service instead of that of the gateway's pods: it allows nothing."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import status
+from clients.stage import Stage
+from suites.egress.places import EXAMPLE, GROUND, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+
+STAGE = Stage(
+    "egress-s5-service-port",
+    ground=GROUND,
+    # the policy of team-y names the right port: it shows that the way through the gateway is open
+    apply=(*S4, "egress/authorization/team-x-service-port.yaml", "egress/authorization/team-y-to-httpbin-teapot.yaml"),
+)
+
+CASES = [
+    Case(
+        "EGR-AUTHZ-08",
+        TEST_X.head(EXAMPLE),
+        status(403),
+        twin=TEST_Y.get(TEAPOT),
+        twin_expect=status(418),
+        logged=(refused_by_gateway("example.com"),),
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,87 @@
+"""Google's APIs: registered for team-x, reached directly, and so not judged by any policy of the gateway."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh, proxyconfig
+from clients.case import Arrival, Case, Logged, Proxy
+from clients.expect import body_contains, status
+from clients.stage import Settle, Stage
+from suites.egress.places import (
+    BLACK_HOLE,
+    EXAMPLE,
+    GROUND,
+    HTTPBIN_TLS,
+    METADATA,
+    S10,
+    STORAGE,
+    STORAGE_TLS,
+    TEST_X,
+    TEST_Y,
+    cut,
+)
+
+DIRECT = TEST_X.get(f"{STORAGE_TLS}/hello")
+BY_GATEWAY = TEST_X.get(EXAMPLE)
+STAGE = Stage("egress-s10", ground=GROUND, apply=S10, settle=(Settle(DIRECT, status(200)),))
+
+ACCOUNT = "sa-test-app-team-x@"
+FLAVOR = (("Metadata-Flavor", "Google"),)
+ACCOUNTS = f"{METADATA}/computeMetadata/v1/instance/service-accounts/"
+HOSTS = ("metadata.google.internal", "private.googleapis.com", "storage.googleapis.com")
+FROM_POD = Arrival(TEST_X, tls=True, sni="storage.googleapis.com")
+BY_SIDECAR = Logged(
+    Proxy.CLIENT,
+    tcp=True,
+    upstream=r"[0-9.]+:443",
+    cluster=r"outbound\|443\|\|storage\.googleapis\.com",
+    sni=r"storage\.googleapis\.com",
+)
+
+CASES = [
+    Case("EGR-API-01", TEST_X.get(ACCOUNTS, headers=FLAVOR), status(200, body_contains(ACCOUNT))),
+    Case("EGR-API-02", DIRECT, status(200, body_contains("Hello, World!")), arrival=FROM_POD),
+    Case(
+        "EGR-API-04",
+        DIRECT,
+        status(200),
+        twin=BY_GATEWAY,
+        logged=(BY_SIDECAR, Logged(Proxy.GATEWAY, tcp=True, absent=True)),
+        arrival=FROM_POD,
+    ),
+    Case("EGR-API-05", TEST_Y.get(STORAGE_TLS), cut(), twin=TEST_Y.get(f"{HTTPBIN_TLS}/get"), logged=(BLACK_HOLE,)),
+    Case(
+        "EGR-API-06",
+        TEST_X.get(f"{STORAGE_TLS}/hello", headers=(("Authorization", "Bearer token-of-another-account"),)),
+        status(403, body_contains("storage.objects.get")),
+        twin=DIRECT,
+        arrival=FROM_POD,
+    ),
+    Case("EGR-API-07", DIRECT, status(200), arrival=FROM_POD, variant="https"),
+    Case(
+        "EGR-API-07",
+        TEST_X.get(f"{STORAGE}/hello"),
+        status(200),
+        arrival=Arrival(TEST_X, tls=False),
+        variant="http",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("EGR-API-03")
+def test_hosts_are_registered_for_team_x_only(observe, stage):
+    world = stage.world
+    wanted = {f"outbound|{port}||{host}" for host in HOSTS for port in (80, 443)}
+
+    def problem():
+        x, y = (proxyconfig.outbound(mesh.config_dump(world.cluster, world.pods(t)[0])) for t in (TEST_X, TEST_Y))
+        if lacks := wanted - x:
+            return f"team-x lacks {', '.join(sorted(lacks))}"
+        return f"team-y has {', '.join(sorted(wanted & y))}" if wanted & y else None
+
+    observe("EGR-API-03", f"clusters of {', '.join(HOSTS)} on 80 and 443 in team-x, none in team-y", problem)

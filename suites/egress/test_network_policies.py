@@ -1,0 +1,127 @@
+"""Network policies for team-x: what its sidecars need stays open, and every way around them is shut.
+
+A connection that stands is opened before the policies; the workloads are restarted after they are in force.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh, proxyconfig
+from clients.case import Arrival, Case, Proxy
+from clients.expect import status
+from clients.stage import Settle, Stage
+from suites.egress import rollout
+from suites.egress.places import (
+    EXAMPLE,
+    EXAMPLE_TLS,
+    EXCLUDED_POD,
+    EXCLUDED_X,
+    GATEWAY,
+    GROUND,
+    METADATA,
+    OPEN_ADDRESS,
+    PLAIN_SERVERS,
+    PROXY_USER_X,
+    RAW_X,
+    RAW_Y,
+    S9,
+    STORAGE_TLS,
+    TEST_X,
+    shut,
+)
+from suites.egress.state import selectors_without_pods
+from suites.egress.stream import Stream
+
+TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
+BLOCKED = RAW_X.get(TO_PLAIN_Y)
+STAGE = Stage(
+    "egress-s9",
+    ground=(*GROUND, *PLAIN_SERVERS, *EXCLUDED_POD),
+    apply=S9,
+    needs=frozenset({"network-policy"}),
+    settle=(Settle(BLOCKED, shut()),),
+)
+
+DIRECT = f"{OPEN_ADDRESS}:80"
+OTHER_TEAM = RAW_Y.get(EXAMPLE, resolve=DIRECT)
+"""The policies are those of team-x: the other team shows that the address answers."""
+
+CASES = [
+    Case("EGR-NETPOL-01", TEST_X.head(EXAMPLE), status(200), arrival=Arrival(Proxy.GATEWAY, tls=True)),
+    *(
+        Case("EGR-NETPOL-03", source.get(EXAMPLE, resolve=DIRECT), shut(), twin=OTHER_TEAM, variant=way)
+        for way, source in {"no sidecar": RAW_X, "user of the proxy": PROXY_USER_X}.items()
+    ),
+    Case("X-EGR-RANGES-SHUT", EXCLUDED_X.get(EXAMPLE, resolve=DIRECT), shut(), twin=OTHER_TEAM),
+    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=Arrival(RAW_Y, tls=False)),
+    # What stays open: the policies let everybody in team-x to the gateway, where port 443 asks nobody who they are.
+    Case("X-EGR-GATEWAY-OPEN", RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443"), status(200)),
+    Case("EGR-NETPOL-08", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
+    Case("EGR-NETPOL-10", RAW_X.get(TO_PLAIN_X), shut(), twin=RAW_Y.get(TO_PLAIN_X)),
+    Case("EGR-NETPOL-12", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
+    Case(
+        "EGR-NETPOL-15",
+        RAW_X.get(f"{METADATA}/", headers=(("Metadata-Flavor", "Google"),)),
+        status(200),
+        arrival=Arrival(RAW_X, tls=False),
+        variant="metadata server",
+    ),
+    Case(
+        "EGR-NETPOL-15",
+        RAW_X.get(f"{STORAGE_TLS}/hello"),
+        status(200),
+        arrival=Arrival(RAW_X, tls=True, sni="storage.googleapis.com"),
+        variant="Google APIs",
+    ),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stream(turn, world):  # noqa: ARG001 - in turn with other processes
+    """A connection from team-x to team-y that stands before the policies come."""
+    world.ensure(STAGE.ground)
+    opened = Stream(world, RAW_X, TO_PLAIN_Y)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def survived(stream, stage):
+    """What became of the connection once new ones are refused; after that, the workloads are restarted."""
+    problem = stream.problem()
+    for name in ("raw", "test"):
+        rollout.restart(stage.world, "team-x", name)
+    return problem
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("EGR-NETPOL-07")
+def test_connection_opened_before_goes_on(observe, survived):
+    if survived:
+        pytest.skip(f"the network plug-in cuts connections that stand, as it may: {survived}")
+    observe("EGR-NETPOL-07", "requests are answered on the old connection while new ones are refused", lambda: None)
+
+
+@pytest.mark.control("EGR-NETPOL-02")
+def test_restarted_workload_becomes_ready(observe, stage):
+    def problem():
+        for pod in rollout.pods(stage.world, "team-x", "test"):
+            if not pod.ready:
+                return f"pod {pod} is not ready"
+            if "outbound|443||example.com" not in proxyconfig.outbound(mesh.config_dump(stage.world.cluster, pod)):
+                return f"the proxy of {pod} lacks the configuration of this stage"
+        return None
+
+    observe("EGR-NETPOL-02", "new pod ready, its proxy configured by the control plane", problem)
+
+
+@pytest.mark.control("EGR-NETPOL-14")
+def test_selectors_match_pods(observe, stage):
+    def problem():
+        return "; ".join(selectors_without_pods(stage.world)) or None
+
+    observe("EGR-NETPOL-14", "each selector of the policies finds a running pod", problem)

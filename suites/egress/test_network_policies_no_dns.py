@@ -1,0 +1,29 @@
+"""The network policies without the one for names: they do not resolve."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import no_reply
+from clients.outcome import OutcomeKind
+from clients.stage import Stage
+from suites.egress.places import EXAMPLE, GATEWAY_NODE, GROUND, S9, TEST_X, TO_DNS
+
+STAGE = Stage(
+    "egress-s9-without-dns",
+    ground=GROUND,
+    apply=tuple(path for path in S9 if path != TO_DNS),
+    needs=frozenset({"network-policy"}),
+)
+
+CASES = [
+    Case(
+        "EGR-NETPOL-05",
+        TEST_X.get(EXAMPLE, timeout_s=30.0),
+        no_reply(OutcomeKind.DNS),
+        twin=GATEWAY_NODE.get(EXAMPLE),
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,29 @@
+"""The optional policies: team-x within itself and to team-y. The first of them also shuts team-x to all others."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import status
+from clients.stage import Settle, Stage
+from suites.egress.places import GROUND, OPTIONAL_POLICIES, PLAIN_SERVERS, RAW_X, RAW_Y, S9, shut
+
+TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
+WITHIN_X = RAW_X.get(TO_PLAIN_X)
+FROM_Y = RAW_Y.get(TO_PLAIN_X, timeout_s=1.0)
+STAGE = Stage(
+    "egress-s9-optional",
+    ground=(*GROUND, *PLAIN_SERVERS),
+    apply=(*S9, *OPTIONAL_POLICIES),
+    needs=frozenset({"network-policy"}),
+    settle=(Settle(FROM_Y, shut()),),
+)
+
+CASES = [
+    Case("EGR-NETPOL-09", WITHIN_X, status(200), before=status(200)),
+    Case("EGR-NETPOL-11", RAW_X.get(TO_PLAIN_Y), status(200), before=status(200)),
+    Case("EGR-NETPOL-13", FROM_Y, shut(), before=status(200), twin=WITHIN_X),
+]
+
+
+def test_case(case, prove):
+    prove(case)

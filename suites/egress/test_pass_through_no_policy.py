@@ -1,0 +1,27 @@
+"""Pass-through without the policy for its port: the gateway's other policies speak of HTTP, and TLS is cut."""
+
+from __future__ import annotations
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import status
+from clients.stage import Settle, Stage
+from suites.egress.places import BY_NO_RULE, EXAMPLE, EXAMPLE_TLS, GROUND, S8_WITHOUT_443, TEST_X, cut
+
+PLAIN = TEST_X.head(EXAMPLE)
+REFUSED = TEST_X.get(EXAMPLE_TLS)
+STAGE = Stage("egress-s8-without-443", ground=GROUND, apply=S8_WITHOUT_443, settle=(Settle(PLAIN, status(200)),))
+
+CASES = [
+    Case(
+        "EGR-PASS-04",
+        REFUSED,
+        cut(),
+        twin=PLAIN,
+        # It names an upstream: Envoy connects as soon as the client does, and judges the first bytes, which stay here.
+        logged=(Logged(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, local="<gateway>:<tls-port>"),),
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

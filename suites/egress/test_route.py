@@ -1,0 +1,104 @@
+"""example.com by way of the egress gateway, for team-x: two hops, the first by mutual TLS, and no other way in."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh, proxyconfig
+from clients.case import Arrival, Case, Logged, Proxy
+from clients.expect import no_reply, status
+from clients.outcome import OutcomeKind
+from clients.stage import Settle, Stage
+from suites.egress.places import (
+    BY_MUTUAL_TLS,
+    EXAMPLE,
+    EXAMPLE_TLS,
+    GATEWAY,
+    GROUND,
+    HOP_SNI,
+    RAW_X,
+    S3,
+    TEST_X,
+)
+from suites.egress.state import analysis_problem
+
+ALLOWED = TEST_X.get(EXAMPLE)
+STAGE = Stage("egress-s3", ground=GROUND, apply=S3, settle=(Settle(ALLOWED, status(200)),))
+
+AT_SIDECAR = Logged(
+    Proxy.CLIENT,
+    status=200,
+    authority=r"example\.com",
+    protocol=r"HTTP/1\.1",
+    upstream="<gateway>:<http-port>",
+    cluster=BY_MUTUAL_TLS,
+    local="<example.com>:80",
+    sni="-",
+)
+AT_GATEWAY = Logged(
+    Proxy.GATEWAY,
+    status=200,
+    authority=r"example\.com",
+    protocol="HTTP/2",
+    upstream="<example.com>:80",
+    cluster=r"outbound\|80\|\|example\.com",
+    local="<gateway>:<http-port>",
+    sni=HOP_SNI,
+)
+NO_ANSWER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
+# By TLS 1.3 the client has done its part before the server misses a certificate: it fails when it sends or reads.
+NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
+NOT_AT_GATEWAY = Logged(Proxy.GATEWAY, absent=True)
+
+CASES = [
+    Case("EGR-ROUTE-01", ALLOWED, status(200), repeat=4),
+    Case("EGR-ROUTE-02", ALLOWED, status(200), logged=(AT_SIDECAR,), repeat=4),
+    Case("EGR-ROUTE-03", ALLOWED, status(200), logged=(AT_GATEWAY,), repeat=4),
+    Case("EGR-ROUTE-05", ALLOWED, status(200), arrival=Arrival(Proxy.GATEWAY, tls=False)),
+    Case(
+        "EGR-ROUTE-06",
+        RAW_X.get(EXAMPLE, resolve=f"{GATEWAY}:80"),
+        NO_ANSWER,
+        twin=ALLOWED,
+        logged=(NOT_AT_GATEWAY,),
+        variant="plain HTTP",
+    ),
+    Case(
+        "EGR-ROUTE-06",
+        RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:80", insecure=True),
+        NO_HANDSHAKE,
+        twin=ALLOWED,
+        logged=(NOT_AT_GATEWAY,),
+        variant="TLS without a client certificate",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("EGR-ANALYZE-01")
+def test_analysis_is_clean(observe, stage):
+    observe("EGR-ANALYZE-01", "no validation issues for istio-egress", lambda: analysis_problem(stage))
+
+
+@pytest.mark.control("EGR-ROUTE-04")
+def test_host_and_subset_are_configured_in_team_x(observe, stage):
+    world = stage.world
+    gateway = f"istio-egressgateway.{world.overlay.namespace('istio-egress')}.svc.cluster.local"
+    subset = f"outbound|80|target-egress-gateway-mTLS|{gateway}"
+    sni = f"outbound_.80_.target-egress-gateway-mTLS_.{gateway}"
+
+    def problem():
+        dump = mesh.config_dump(world.cluster, world.pods(TEST_X)[0])
+        wanted = {"outbound|80||example.com", "outbound|443||example.com", subset}
+        if lacks := wanted - (known := proxyconfig.clusters(dump)).keys():
+            return f"no cluster {', '.join(sorted(lacks))}"
+        if not known[subset].tls or known[subset].sni != sni:
+            return f"the subset's cluster has TLS: {known[subset].tls}, server name {known[subset].sni}"
+        routes = proxyconfig.routes(dump).get("example.com", set())
+        return None if routes == {subset} else f"the route for example.com goes to {', '.join(sorted(routes))}"
+
+    expected = f"clusters of example.com on 80 and 443, and {subset} by TLS, to which the route of example.com:80 leads"
+    observe("EGR-ROUTE-04", expected, problem)

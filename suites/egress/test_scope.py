@@ -1,0 +1,41 @@
+"""A Sidecar resource for team-x: its proxy shrinks to what is exported to it, and refuses every other host."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh, proxyconfig
+from clients.case import Case
+from clients.expect import status
+from clients.stage import Settle, Stage
+from suites.egress.places import BLACK_HOLE, EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, NO_ROUTE, S2, TEST_X, cut
+
+PLAIN = TEST_X.get(EXAMPLE)
+STAGE = Stage("egress-s2", ground=GROUND, apply=S2, settle=(Settle(PLAIN, status(502)),))
+
+CASES = [
+    Case("EGR-SIDECAR-03", PLAIN, status(502), twin=GATEWAY_NODE.get(EXAMPLE), logged=(NO_ROUTE,)),
+    Case("EGR-SIDECAR-04", TEST_X.get(EXAMPLE_TLS), cut(), twin=GATEWAY_NODE.get(EXAMPLE_TLS), logged=(BLACK_HOLE,)),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("EGR-SIDECAR-02")
+def test_only_the_gateway_and_own_services_remain(observe, stage):
+    world = stage.world
+    gateway = f"istio-egressgateway.{world.overlay.namespace('istio-egress')}.svc.cluster.local"
+    own = f".{world.overlay.namespace('team-x')}.svc.cluster.local"
+    wanted = {f"outbound|80||{gateway}", f"outbound|443||{gateway}", f"outbound|80||test{own}"}
+
+    def problem():
+        dump = mesh.config_dump(world.cluster, world.pods(TEST_X)[0])
+        known = proxyconfig.outbound(dump)
+        lacks, foreign = wanted - known, {name for name in known if not name.endswith((f"|{gateway}", own))}
+        if lacks:
+            return f"no cluster {', '.join(sorted(lacks))}"
+        return f"{len(foreign)} clusters of others: {', '.join(sorted(foreign)[:3])}" if foreign else None
+
+    observe("EGR-SIDECAR-02", "outbound clusters of the egress gateway and of team-x, and no other", problem)

@@ -1,0 +1,45 @@
+"""A second team with a host of its own: httpbin.org for both, example.com for team-x alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh, proxyconfig
+from clients.case import Case, Logged, Proxy
+from clients.expect import status
+from clients.stage import Settle, Stage
+from suites.egress.places import EXAMPLE, GROUND, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
+from suites.egress.state import analysis_problem
+
+ALLOWED_Y = TEST_Y.head(HTTPBIN)
+REFUSED_Y = TEST_Y.head(EXAMPLE)
+STAGE = Stage("egress-s4", ground=GROUND, apply=S4, settle=(Settle(ALLOWED_Y, status(200)),))
+
+CASES = [
+    Case("EGR-TENANT-01", ALLOWED_Y, status(200)),
+    Case("EGR-TENANT-02", TEST_X.head(HTTPBIN), status(200)),
+    Case("EGR-TENANT-03", REFUSED_Y, status(502), twin=ALLOWED_Y, logged=(NO_ROUTE,)),
+    Case("EGR-TENANT-04", REFUSED_Y, status(502), twin=ALLOWED_Y, logged=(Logged(Proxy.GATEWAY, absent=True),)),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("EGR-ANALYZE-02")
+def test_analysis_is_clean(observe, stage):
+    observe("EGR-ANALYZE-02", "no validation issues for istio-egress", lambda: analysis_problem(stage))
+
+
+@pytest.mark.control("EGR-TENANT-05")
+def test_the_other_teams_host_is_not_configured(observe, stage):
+    def problem():
+        dump = mesh.config_dump(stage.world.cluster, stage.world.pods(TEST_Y)[0])
+        known = proxyconfig.clusters(dump)
+        if "outbound|80||httpbin.org" not in known:
+            return "no cluster of httpbin.org"
+        seen = [name for name in (*known, *proxyconfig.routes(dump)) if "example.com" in name]
+        return f"example.com is configured: {', '.join(sorted(seen))}" if seen else None
+
+    observe("EGR-TENANT-05", "a cluster of httpbin.org; no cluster and no virtual host of example.com", problem)

@@ -1,0 +1,100 @@
+"""The gateway speaks TLS to example.com, and only to a server that proves to be example.com."""
+
+from __future__ import annotations
+
+from clients.case import Arrival, Case, Logged, Proxy
+from clients.expect import body_contains, rbac_denied, status
+from clients.stage import Settle, Stage
+from suites.egress.places import (
+    BY_MUTUAL_TLS,
+    EXAMPLE,
+    GROUND,
+    HOP_SNI,
+    ORIGINATED,
+    S7,
+    TEAPOT,
+    TEST_X,
+    TEST_Y,
+    refused_by_gateway,
+)
+
+ALLOWED = TEST_X.head(EXAMPLE)
+OVER_TLS = Arrival(Proxy.GATEWAY, tls=True, sni="example.com")
+BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
+
+STAGE = Stage(
+    "egress-s7",
+    ground=GROUND,
+    apply=(
+        *S7,
+        *(f"egress/origination/{kind}-example-com.yaml" for kind in BADLY_CERTIFIED),
+        "egress/authorization/team-x-to-badly-certified.yaml",
+    ),
+    # the route of this stage names no namespaces, so everybody's proxies get it
+    needs=frozenset({"mesh-wide"}),
+    settle=(Settle(ALLOWED, status(200)),),
+)
+
+AT_GATEWAY = Logged(
+    Proxy.GATEWAY,
+    status=200,
+    protocol="HTTP/2",
+    authority=r"example\.com",
+    upstream="<example.com>:443",
+    cluster=ORIGINATED,
+    sni=HOP_SNI,
+)
+AT_SIDECAR = Logged(Proxy.CLIENT, status=200, upstream="<gateway>:<http-port>", cluster=BY_MUTUAL_TLS)
+NOT_UPGRADED = Logged(Proxy.GATEWAY, status=418, upstream="<httpbin.org>:80", cluster=r"outbound\|80\|\|httpbin\.org")
+NOT_VERIFIED = Logged(Proxy.GATEWAY, status=503, flags=frozenset({"UF"}), details="CERTIFICATE_VERIFY_FAILED")
+
+CASES = [
+    Case("EGR-ORIG-01", ALLOWED, status(200), repeat=4),
+    Case("EGR-ORIG-02", ALLOWED, status(200), logged=(AT_GATEWAY, AT_SIDECAR), arrival=OVER_TLS, repeat=4),
+    Case(
+        "EGR-ORIG-03",
+        TEST_Y.get(TEAPOT),
+        status(418, body_contains("teapot")),
+        twin=ALLOWED,
+        logged=(NOT_UPGRADED,),
+        arrival=Arrival(Proxy.GATEWAY, tls=False),
+    ),
+    *(
+        Case(
+            "EGR-ORIG-04",
+            TEST_X.get(f"http://{kind}.example.com"),
+            status(503),
+            twin=ALLOWED,
+            logged=(NOT_VERIFIED,),
+            variant=kind,
+        )
+        for kind in BADLY_CERTIFIED
+    ),
+    Case(
+        "X-EGR-ORIG-NAME",
+        TEST_X.get("http://wrong-name.example.com/ip"),
+        status(200),
+        arrival=Arrival(Proxy.GATEWAY, tls=True, sni="wrong-name.example.com"),
+    ),
+    Case("EGR-ORIG-05", TEST_X.get(EXAMPLE), status(200), arrival=OVER_TLS),
+    Case(
+        "EGR-ORIG-06",
+        TEST_Y.head(EXAMPLE),
+        status(403),
+        twin=ALLOWED,
+        logged=(refused_by_gateway("example.com"),),
+        variant="HEAD",
+    ),
+    Case(
+        "EGR-ORIG-06",
+        TEST_Y.get(EXAMPLE),
+        rbac_denied(),
+        twin=ALLOWED,
+        logged=(refused_by_gateway("example.com"),),
+        variant="GET",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)
