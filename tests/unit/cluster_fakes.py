@@ -15,6 +15,7 @@ from clients.converge import Patience
 from clients.discovery import MeshInfo
 from clients.evidence import Applied
 from clients.external import External
+from clients.gateway import EgressGateway
 from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.pods import Pod
 
@@ -153,6 +154,7 @@ class FakeWorld:
     applier: Any = None
     external: External | None = None
     gateways: list[Pod] = field(default_factory=list)
+    gateway: EgressGateway = field(default_factory=EgressGateway)
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
     )
