@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clients import certificates
+from clients import certificates, outside
 from clients.analyze import Analyzer
-from clients.certificates import ServerCertificate
 from clients.cluster import Cluster
 from clients.external import External
 from clients.gateway import EgressGateway
@@ -54,13 +53,16 @@ def overlay(
     touch: Touch,
     tokens: TokenIssuer,
     gateway: EgressGateway = OURS,
-    *,
-    certificate: ServerCertificate,
+    front_door: Mapping[str, str] | None = None,
 ) -> TouchedOverlay:
-    """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`."""
+    """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`.
+
+    So does `scope`, for label values that select pods in every namespace: no process's gateway obeys another's.
+    """
     jwks = tokens.jwks_json()
+    prefix = f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-"
     return TouchedOverlay(
-        prefix=f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-",
+        prefix=prefix,
         run=run,
         worker=worker,
         images=handover.images,
@@ -70,8 +72,8 @@ def overlay(
             "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
             "issuer": tokens.issuer,
             **egress_values(handover, gateway),
-            **front.values(tokens),
-            **certificate.values,
+            "scope": prefix,
+            **(front_door or {}),
         },
         namespaces=namespaces_in(manifest_texts()),
         given={gateway.namespace: gateway.given} if gateway.given else {},
@@ -106,13 +108,14 @@ def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, wo
     """The world of this process."""
     tokens, gateway = TokenIssuer.load(Path(handover.tokens)), egress_gateway(settings)
     certificate = certificates.issue(front.HOSTS)
+    front_door = front.values(tokens, outside.own_address(cluster.server)) | certificate.values
     file = Path(handover.kubeconfig) if handover.kubeconfig else None
     analyzer = (
         Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None
     )
     return World(
         cluster,
-        overlay(handover, run, worker, touch, tokens, gateway, certificate=certificate),
+        overlay(handover, run, worker, touch, tokens, gateway, front_door),
         tokens,
         MANIFESTS,
         patience=settings.patience,
@@ -126,6 +129,6 @@ def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, wo
 
 def external(handover: Handover) -> External | None:
     """The external hosts; None where the target has none."""
-    outside = handover.outside
-    roots = Path(outside.roots).read_text(encoding="utf-8") if outside.roots else ""
-    return External(outside.hosts, roots, Path(outside.log) if outside.log else None) if outside.hosts else None
+    told = handover.outside
+    roots = Path(told.roots).read_text(encoding="utf-8") if told.roots else ""
+    return External(told.hosts, roots, Path(told.log) if told.log else None) if told.hosts else None
