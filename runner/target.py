@@ -90,7 +90,7 @@ def beside(settings: Settings, there: Access) -> set[str]:
     """Capabilities of what stands beside the cluster."""
     found = there.outside.capabilities | {"egress-gateway"}
     if settings.target is TargetKind.EMBEDDED:
-        found.add("load-balancer")
+        found |= {"load-balancer", "iap"}
     if settings.egress.blocked:
         found.add("external-block")
     return found | ({"analyze"} if there.istioctl else set())

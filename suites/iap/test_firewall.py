@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.case import Case
 from clients.expect import no_reply
 from clients.outcome import OutcomeKind
-from clients.stage import Settle, Stage
+from clients.stage import Stage
 from suites.iap.places import ELSEWHERE, GROUND, INSIDE_SITE, PAGE, PRODUCTPAGE, page
 
 NO_ANSWER = no_reply(OutcomeKind.TIMEOUT)
@@ -16,7 +16,6 @@ STAGE = Stage(
     ground=GROUND,
     apply=("iap/network/only-load-balancer.yaml",),
     needs=frozenset({"network-policy"}),
-    settle=(Settle(PAST, NO_ANSWER),),
 )
 
 CASES = [Case("IAP-LB-01", PAST, NO_ANSWER, before=PAGE, twin=page(), twin_expect=PAGE)]
