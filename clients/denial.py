@@ -18,8 +18,8 @@ from clients.evidence import Attempt, Finding, Phase, TwinProof, Verdict
 from clients.expect import Expectation, status
 from clients.external import External
 from clients.outcome import Outcome, OutcomeKind
-from clients.pods import Pod
 from clients.outside import Outside
+from clients.pods import Pod
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
 from clients.world import World

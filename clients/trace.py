@@ -161,8 +161,6 @@ class _Reader:
         ids = {request.request_id for request in requests}
         if not logged.tcp:
             return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
-            # a proxy at the edge may give a request another id; the user agent still has ours at its end
-            return [entry for entry in entries if ids & {entry.request_id, entry.user_agent.rpartition(" ")[2]}]
         clients = {request.local for request in requests if request.local}
         if logged.proxy is not Proxy.CLIENT:
             clients = self._sent_on(probe, clients)
