@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from clients import browser
 from clients.cleanup import Leftover, cleanup, find
 from clients.cluster import Cluster
 from clients.errors import ClusterError, MeshproofError, SettingsError
@@ -91,6 +92,8 @@ def beside(settings: Settings, there: Access) -> set[str]:
     found = there.outside.capabilities | {"egress-gateway"}
     if settings.target is TargetKind.EMBEDDED:
         found |= {"load-balancer", "iap"}
+    if browser.program():
+        found.add("chromium")
     if settings.egress.blocked:
         found.add("external-block")
     return found | ({"analyze"} if there.istioctl else set())
