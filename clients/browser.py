@@ -1,4 +1,4 @@
-"""A headless Chromium, the one that the distribution packages, driven by Playwright. It knows only hosts that it is told."""
+"""A headless Chromium, the one that the distribution packages, driven by Playwright. It knows only what it is told."""
 
 from __future__ import annotations
 

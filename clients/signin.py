@@ -15,12 +15,17 @@ from urllib.parse import parse_qs, urlsplit
 
 from jwkest.jwk import RSAKey, import_rsa_key
 from pyop.authz_state import AuthorizationState
-from pyop.exceptions import InvalidAuthenticationRequest
+from pyop.exceptions import (
+    InvalidAuthenticationRequest,
+    InvalidAuthorizationCode,
+    InvalidClientAuthentication,
+    InvalidTokenRequest,
+)
 from pyop.provider import Provider
 from pyop.subject_identifier import HashBasedSubjectIdentifierFactory
 from pyop.userinfo import Userinfo
 
-from clients.claims import FRONT_ISSUER, PROJECT
+from clients.claims import FRONT_ISSUER
 from clients.tokens import TokenIssuer
 
 HOST = "signin.example.com"
@@ -39,15 +44,15 @@ class SignIn:
     Args:
         tokens: whose RSA key signs.
         users: e-mail → password.
-        redirects: addresses that a user may be sent back to.
+        clients: by client id, what OpenID Connect's registration knows of it (see `page` and `server`).
 
     Attributes:
         port: on 127.0.0.1.
     """
 
-    def __init__(self, tokens: TokenIssuer, users: dict[str, str], redirects: list[str]) -> None:
+    def __init__(self, tokens: TokenIssuer, users: dict[str, str], clients: dict[str, dict[str, Any]]) -> None:
         self._users = users
-        self._provider = _provider(tokens, users, redirects)
+        self._provider = _provider(tokens, users, clients)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -84,7 +89,10 @@ class SignIn:
                 return self._page(200, _FORM.format(problem="", request=html.escape(parts.query)))
 
             def do_POST(self) -> None:
-                sent = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                if self.path == "/token":
+                    return self._token(body)
+                sent = parse_qs(body)
                 email, password, query = (sent.get(name, [""])[0] for name in ("email", "password", "request"))
                 known = outer._users.get(email, "")
                 if not known or not secrets.compare_digest(known, password):
@@ -93,13 +101,19 @@ class SignIn:
                 request = outer._provider.parse_authentication_request(query)
                 answer = outer._provider.authorize(request, email)
                 self.send_response(303)
-                self.send_header("Location", answer.request(request["redirect_uri"], fragment_enc=True))
+                self.send_header("Location", answer.request(request["redirect_uri"], "id_token" in answer))
                 self.end_headers()
                 return None
 
-            def _page(self, status: int, text: str) -> None:
+            def _token(self, body: str) -> None:
+                try:
+                    return self._page(200, outer._provider.handle_token_request(body).to_json(), "application/json")
+                except (InvalidTokenRequest, InvalidClientAuthentication, InvalidAuthorizationCode):
+                    return self._page(400, '{"error": "invalid_grant"}', "application/json")
+
+            def _page(self, status: int, text: str, kind: str = "text/html; charset=utf-8") -> None:
                 self.send_response(status)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Type", kind)
                 self.end_headers()
                 self.wfile.write(text.encode())
 
@@ -109,23 +123,33 @@ class SignIn:
         return Handler
 
 
-def _provider(tokens: TokenIssuer, users: dict[str, str], redirects: list[str]) -> Any:
+def page(*redirects: str) -> dict[str, Any]:
+    """A page without a secret of its own: gets a token straight away (implicit flow)."""
+    return {"redirect_uris": list(redirects), "response_types": ["id_token"], "id_token_signed_response_alg": "RS256"}
+
+
+def server(secret: str, *redirects: str) -> dict[str, Any]:
+    """A server: gets a code, for which it is given a token (authorization code flow)."""
+    return {
+        "redirect_uris": list(redirects),
+        "response_types": ["code"],
+        "id_token_signed_response_alg": "RS256",
+        "client_secret": secret,
+        "token_endpoint_auth_method": "client_secret_post",
+    }
+
+
+def _provider(tokens: TokenIssuer, users: dict[str, str], clients: dict[str, dict[str, Any]]) -> Any:
     key_id, key = tokens.signing_key("RS256")
-    client = {"redirect_uris": redirects, "response_types": ["id_token"], "id_token_signed_response_alg": "RS256"}
-    people = {email: {"email": email} for email in users}
     configuration = {
         "issuer": FRONT_ISSUER,
         "authorization_endpoint": f"http://{HOST}/authorize",
+        "token_endpoint": f"http://{HOST}/token",
         "jwks_uri": f"http://{HOST}/keys",
-        "response_types_supported": ["id_token"],
+        "response_types_supported": ["code", "id_token"],
         "scopes_supported": ["openid", "email"],
         "subject_types_supported": ["public"],
     }
     state = AuthorizationState(HashBasedSubjectIdentifierFactory(secrets.token_hex(16)))
-    return Provider(
-        RSAKey(key=import_rsa_key(key), kid=key_id, alg="RS256"),
-        configuration,
-        state,
-        {PROJECT: client},
-        Userinfo(people),
-    )
+    people = Userinfo({email: {"email": email} for email in users})
+    return Provider(RSAKey(key=import_rsa_key(key), kid=key_id, alg="RS256"), configuration, state, clients, people)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from clients import browser
-from clients.claims import USER
-from clients.signin import HOST, SignIn
+from clients.claims import PROJECT, USER
+from clients.signin import HOST, SignIn, page
 from clients.stage import Settle, Stage
 from suites.front.person import Person
 from suites.front.places import GROUND, HTTP, NO_TOKEN, OUTSIDE, POLICY, call
@@ -27,7 +27,7 @@ MESSAGE = "The secret message is: Hello World"
 
 @pytest.fixture(scope="module")
 def signin(stage):
-    with SignIn(stage.world.tokens, {USER: secrets.token_urlsafe(16)}, [f"{HTTP}/"]) as provider:
+    with SignIn(stage.world.tokens, {USER: secrets.token_urlsafe(16)}, {PROJECT: page(f"{HTTP}/")}) as provider:
         yield provider
 
 

@@ -15,7 +15,9 @@ OUTSIDE = through(GATEWAY)
 RATINGS = Workload("bookinfo", "ratings", "ratings")
 ELSEWHERE = Workload("elsewhere", "sleep", "sleep")
 
-SITE = "http://books.example.com"
+NAME = "books.example.com"
+SITES = {scheme: f"{scheme}://{NAME}" for scheme in ("http", "https")}
+SITE = SITES["http"]
 INSIDE_SITE = "http://istio-ingressgateway.iap-ingress"
 PRODUCTPAGE, ECHO = "productpage.bookinfo", "echo.bookinfo"
 
