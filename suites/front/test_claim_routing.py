@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clients.case import Case
+from clients.expect import status
 from clients.stage import Settle, Stage
 from suites.front.places import GROUND, NOT_FOUND, SHOWS_SECRET, bad_token, call
 
@@ -18,11 +19,11 @@ STAGE = Stage(
     settle=(Settle(call(base=BETA), NOT_FOUND), Settle(TESTER, SHOWS_SECRET)),
 )
 
+# No header may have such a name: the gateway refuses the request before it looks at routes.
 SPOOFED = replace(call(base=BETA), headers=(("@request.auth.claims.groups", "testers"),))
 ELSEWHERE = {
     "no token": call(base=BETA),
     "another group": call(token="other-group", base=BETA),
-    "a header that looks like the claim": SPOOFED,
 }
 
 CASES = [
@@ -38,6 +39,14 @@ CASES = [
             variant=variant,
         )
         for variant, probe in ELSEWHERE.items()
+    ),
+    Case(
+        "X-DOOR-CLAIM-02",
+        SPOOFED,
+        status(400),
+        twin=TESTER,
+        twin_expect=SHOWS_SECRET,
+        variant="a header that looks like the claim",
     ),
     Case(
         "X-DOOR-CLAIM-02",

@@ -32,11 +32,12 @@ def refused(probe, variant, before=SHOWS_SECRET):
 CASES = [
     refused(ADMIN, "host"),
     refused(call(base="http://ADMIN.example.com"), "host in upper case"),
-    refused(call(base="http://admin.example.com:80"), "host with its port"),
+    refused(call(base="http://safe.example.com:80"), "host with its port, where the rule names both"),
     refused(replace(call(), method="DELETE"), "method"),
     refused(call("/api/v1/secure.json"), "template of the path", NO_SUCH_PAGE),
     refused(FROM_A_POD, "address of the client"),
     Case("X-DOOR-AUTHZ-02", call(), SHOWS_SECRET, before=SHOWS_SECRET),
+    Case("X-DOOR-PORT", call(base="http://admin.example.com:80"), SHOWS_SECRET, before=SHOWS_SECRET),
 ]
 
 
