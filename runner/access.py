@@ -6,11 +6,15 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import certifi
 
 from runner import kind
 from runner.settings import Hosts, Settings, TargetKind
+
+if TYPE_CHECKING:
+    from testbed.api import Up
 
 PUBLIC_IMAGES = {"sleep": "curlimages/curl:8.16.0", "httpbin": "mccutchen/go-httpbin:v2.15.0"}
 """Images for a cluster that is not the embedded one: those of Istio's own samples."""
@@ -96,14 +100,20 @@ def access(settings: Settings, say: Say) -> Access:
     return Access(str(settings.kubeconfig or ""), context, {**PUBLIC_IMAGES, **given}, outside, istioctl)
 
 
+def of_testbed(testbed: Up) -> Outside:
+    """The hosts of a testbed; none where an older version of this program started it."""
+    external = testbed.external
+    if external is None:
+        return Outside()
+    hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
+    roots, log = str(external.roots), str(external.log)
+    return Outside(hosts, roots, log, external.google_apis, external.metadata_server)
+
+
 def _embedded(settings: Settings, given: dict[str, str], say: Say) -> Access:
     from testbed import api  # loaded only here: other targets need nothing of it
 
     testbed = api.up(settings.istio or None, say)
-    outside = Outside()
-    if external := testbed.external:
-        hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
-        roots, log = str(external.roots), str(external.log)
-        outside = Outside(hosts, roots, log, external.google_apis, external.metadata_server)
+    outside = of_testbed(testbed)
     istioctl = str(settings.istioctl or testbed.istioctl or "")
     return Access(str(testbed.kubeconfig), "", {**testbed.images, **given}, outside, istioctl)
