@@ -36,11 +36,20 @@ class TouchedOverlay(Overlay):
         return objects
 
 
-def egress_gateway(settings: Settings) -> EgressGateway:
-    """The user's gateway where the settings name one; else that of the manifests."""
+def prefix_of(run: str, worker: str) -> str:
+    """What the names of a process begin with: `mp-<the run's suffix>-<worker>-`."""
+    return f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-"
+
+
+def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
+    """The user's gateway where the settings name one; else that of the manifests.
+
+    Ours has a label value of its own: a Gateway object selects pods by label in all namespaces, so that it would
+    change gateways that others have, and those of other processes of the run.
+    """
     said = settings.egress
     if not said.namespace:
-        return EgressGateway()
+        return EgressGateway(label=f"istio={prefix}egressgateway")
     return EgressGateway(OURS.namespace, said.service, said.label, said.http_port, said.tls_port, said.namespace)
 
 
@@ -55,7 +64,7 @@ def overlay(
     """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`."""
     jwks = tokens.jwks_json()
     return TouchedOverlay(
-        prefix=f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-",
+        prefix=prefix_of(run, worker),
         run=run,
         worker=worker,
         images=handover.images,
@@ -97,7 +106,8 @@ def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
 
 def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, worker: str, touch: Touch) -> World:
     """The world of this process."""
-    tokens, gateway = TokenIssuer.load(Path(handover.tokens)), egress_gateway(settings)
+    tokens = TokenIssuer.load(Path(handover.tokens))
+    gateway = egress_gateway(settings, prefix_of(run, worker))
     file = Path(handover.kubeconfig) if handover.kubeconfig else None
     analyzer = (
         Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None

@@ -94,6 +94,10 @@ def refused_by_gateway(host: str) -> Logged:
     return Logged(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
 
 
+SHUT_AFTER_S = 0.75
+"""Patience with a connection that the network is to shut: one that is open stands within milliseconds."""
+
+
 def cut() -> Expectation:
     """TLS that comes to nothing: the connection ends in the handshake (35), or just after it (56)."""
     return no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
