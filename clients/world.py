@@ -183,7 +183,7 @@ class World:
         """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""
         host, _, port = dialled.rpartition(":")
         known = self.external.hosts.get(host, "") if self.external else ""
-        return f"{known}:{port}" if known else self.overlay.host(dialled)
+        return f"{known}:{port}" if known else self.overlay.host(dialled.removeprefix("open."))
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""

@@ -40,6 +40,7 @@ class Outside:
     Attributes:
         roots: file with the certificates by which they are verified.
         log: the hosts' own log; empty where it cannot be read.
+        more: further addresses of some hosts.
         google_apis, metadata_server: ranges that network policies name.
     """
 
@@ -48,13 +49,14 @@ class Outside:
     log: str = ""
     google_apis: str = GOOGLE_APIS
     metadata_server: str = METADATA_SERVER
+    more: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> set[str]:
         """By the catalogue's names, and ours."""
         found = {"external-hosts"} if self.hosts else set()
         if self.log:
-            found |= {"external-log", "external-block"}
+            found |= {"external-log", "external-block", "external-open"}
         return found
 
 
@@ -107,7 +109,7 @@ def of_testbed(testbed: Up) -> Outside:
         return Outside()
     hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
     roots, log = str(external.roots), str(external.log)
-    return Outside(hosts, roots, log, external.google_apis, external.metadata_server)
+    return Outside(hosts, roots, log, external.google_apis, external.metadata_server, external.more)
 
 
 def _embedded(settings: Settings, given: dict[str, str], say: Say) -> Access:

@@ -128,4 +128,5 @@ def external(handover: Handover) -> External | None:
     """The external hosts; None where the target has none."""
     outside = handover.outside
     roots = Path(outside.roots).read_text(encoding="utf-8") if outside.roots else ""
-    return External(outside.hosts, roots, Path(outside.log) if outside.log else None) if outside.hosts else None
+    log = Path(outside.log) if outside.log else None
+    return External(outside.hosts, roots, log, outside.more) if outside.hosts else None

@@ -91,6 +91,8 @@ def beside(settings: Settings, there: Access) -> set[str]:
     found = there.outside.capabilities | {"egress-gateway"}
     if settings.egress.blocked:
         found.add("external-block")
+    elif there.outside.hosts:
+        found.add("external-open")  # no firewall: only the mesh and its policies can refuse
     return found | ({"analyze"} if there.istioctl else set())
 
 

@@ -34,6 +34,8 @@ SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all but gateways; for `Probe.resolve`."""
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only the mesh and its policies can refuse."""
+OPEN = frozenset({"external-open"})
+"""For what needs that address: with a firewall in the way nothing else could be seen to refuse."""
 GATEWAY = "<gateway>"
 """Service of the gateway; for `Probe.resolve`."""
 

@@ -20,6 +20,7 @@ from suites.egress.places import (
     GATEWAY,
     GROUND,
     METADATA,
+    OPEN,
     OPEN_ADDRESS,
     PLAIN_SERVERS,
     PROXY_USER_X,
@@ -56,12 +57,19 @@ CASES = [
             source.get(EXAMPLE, resolve=DIRECT, timeout_s=SHUT_AFTER_S),
             shut(),
             twin=OTHER_TEAM,
+            needs=OPEN,
             variant=way,
         )
         for way, source in {"no sidecar": RAW_X, "user of the proxy": PROXY_USER_X}.items()
     ),
-    Case("X-EGR-RANGES-SHUT", EXCLUDED_X.get(EXAMPLE, resolve=DIRECT, timeout_s=SHUT_AFTER_S), shut(), twin=OTHER_TEAM),
-    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=Arrival(RAW_Y, tls=False)),
+    Case(
+        "X-EGR-RANGES-SHUT",
+        EXCLUDED_X.get(EXAMPLE, resolve=DIRECT, timeout_s=SHUT_AFTER_S),
+        shut(),
+        twin=OTHER_TEAM,
+        needs=OPEN,
+    ),
+    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=Arrival(RAW_Y, tls=False), needs=OPEN),
     # What stays open: the policies let everybody in team-x to the gateway, where port 443 asks nobody who they are.
     Case("X-EGR-GATEWAY-OPEN", RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443"), status(200)),
     Case("EGR-NETPOL-08", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
