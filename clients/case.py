@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from clients.expect import Expectation
 
+BEARER = "Authorization: Bearer {}"
+"""How a token is sent (RFC 6750, section 2.1)."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -45,6 +48,8 @@ class Probe:
         resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello.
         insecure: the server's certificate is not looked at.
         timeout_s: seconds for the whole request; 0 for the run's usual limit.
+        token_as: how it is sent, with `{}` for the token: `Header: value`, or `?name=value` for a query parameter.
+        behind: Service that stands behind the URL where its host is not a Service: what a gateway routes to.
     """
 
     source: Workload
@@ -55,10 +60,14 @@ class Probe:
     resolve: str = ""
     insecure: bool = False
     timeout_s: float = 0.0
+    token_as: str = BEARER
+    behind: str = ""
 
     @property
     def destination(self) -> str:
-        """Host part without the port, for the truth table: `httpbin.mtls-service`."""
+        """The Service behind it, or the host part without the port, for the truth table: `httpbin.mtls-service`."""
+        if self.behind:
+            return self.behind
         return self.url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
 
 
@@ -135,6 +144,7 @@ class Case:
         logged: what proxies must have logged beside.
         arrival: what the external server must have seen; None where it is not asked.
         repeat: least number of requests.
+        holds_s: the outcome must hold for at least this long, in seconds, where that is longer than the run's window.
         variant: tells several cases of one control apart (`expired`); empty where there is one.
     """
 
@@ -148,6 +158,7 @@ class Case:
     arrival: Arrival | None = None
     repeat: int = 0
     variant: str = ""
+    holds_s: float = 0.0
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from clients import denial, trace
 from clients.case import Case
-from clients.converge import Convergence, converge
+from clients.converge import Convergence, Patience, converge
 from clients.denial import Proof, may_time_out
 from clients.errors import MeshproofError
 from clients.evidence import Evidence, Finding, Phase, Verdict
@@ -49,7 +49,8 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence
     world = running.world
     send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
-    result = converge(send, case.expect, world.patience, needed=max(needed, case.repeat), since=since)
+    patience = _patience(world.patience, case.holds_s)
+    result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
@@ -67,6 +68,14 @@ def _way(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> 
     before = trace.sample(seen.attempts, case.repeat)  # sent before the twin, so that its entries come later
     requests = before or trace.sample(own, case.repeat)
     return trace.follow(running.world, case, trace.Sent(requests, marks, running.since_s))
+
+
+def _patience(patience: Patience, holds_s: float) -> Patience:
+    """The run's patience, longer for an outcome that must hold for a while; it is then looked at a hundred times."""
+    if holds_s <= patience.window_s:
+        return patience
+    poll_s = max(patience.poll_s, holds_s / 100)
+    return replace(patience, window_s=holds_s, budget_s=patience.budget_s + holds_s, poll_s=poll_s)
 
 
 def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence:

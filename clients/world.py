@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from clients import curl, mesh
+from clients import curl, mesh, outside
 from clients.analyze import Analyzer
 from clients.apply import Applier, Item
 from clients.case import Probe, Workload
@@ -21,6 +21,7 @@ from clients.exec import ExecSession
 from clients.external import External
 from clients.gateway import EgressGateway
 from clients.outcome import Outcome, infrastructure
+from clients.outside import Outside
 from clients.overlay import Overlay
 from clients.pods import Pod
 from clients.redact import redact
@@ -39,6 +40,8 @@ class World:
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
         analyzer: istioctl; None where there is none.
+        ingress_address: where gateways are reached from outside, instead of what their Service says.
+        ingress_roots: PEM of the authorities that clients outside trust.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class World:
         external: External | None = None,
         gateway: EgressGateway | None = None,
         analyzer: Analyzer | None = None,
+        ingress_address: str = "",
+        ingress_roots: str = "",
     ) -> None:
         self.cluster = cluster
         self.overlay = overlay
@@ -64,11 +69,14 @@ class World:
         self.gateway = gateway or EgressGateway()
         self.analyzer = analyzer
         self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
+        self.ingress_address = ingress_address
+        self.ingress_roots = ingress_roots
         self._ground: list[Item] = []
         self._grounds: dict[str, tuple[Applied, ...]] = {}
         self._sessions: dict[tuple[str, str], ProbeSession] = {}
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
+        self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
@@ -91,11 +99,12 @@ class World:
         return frozenset(item.name for item in self._ground if item.kind == "Namespace")
 
     def pods(self, workload: Workload) -> list[Pod]:
-        """Ready pods of a workload, by name.
+        """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
 
         Raises:
             InfrastructureError: there is none, or the cluster does not answer.
         """
+        workload = workload.gateway if isinstance(workload, Outside) else workload
         known = self._clients.get(workload)
         if known is None:
             namespace = self.overlay.namespace(workload.namespace)
@@ -152,6 +161,8 @@ class World:
         clients = self.pods(probe.source)
         servers = self.on_the_way(probe) or self.backends(probe)
         threads = max(self._concurrency(pod) for pod in [*clients, *servers])
+        if isinstance(probe.source, Outside):  # any thread of any replica of the gateway may answer, none takes turns
+            return confirmations(threads, max(1, len(servers)) * len(clients), patience.error_rate)
         return confirmations(threads, max(1, len(servers)), patience.error_rate) * len(clients)
 
     def request_for(self, probe: Probe, control: str) -> Request:
@@ -160,12 +171,14 @@ class World:
         The id is not a 36-character UUID: Envoy rewrites one digit of those to keep its sampling decision.
         """
         request_id = f"mp-{self.overlay.run}-{secrets.token_hex(6)}"
-        headers = probe.headers
+        headers, url = probe.headers, self.overlay.url(probe.url)
         if probe.token:
-            headers = (*headers, ("Authorization", f"Bearer {self.tokens.mint(probe.token)}"))
+            sent = probe.token_as.format(self.tokens.mint(probe.token))
+            name, _, value = sent.partition(": ")
+            url, headers = (url + sent, headers) if sent.startswith("?") else (url, (*headers, (name, value)))
         return Request(
             method=probe.method,
-            url=self.overlay.url(probe.url),
+            url=url,
             headers=headers,
             request_id=request_id,
             user_agent=f"meshproof/{control} {request_id}",
@@ -208,10 +221,12 @@ class World:
         """Close the sessions and look pods up again: after a change to the workloads themselves."""
         for session in self._sessions.values():
             session.close()
-        self._sessions, self._clients, self._threads = {}, {}, {}
+        self._sessions, self._clients, self._threads, self._addresses = {}, {}, {}, {}
 
     def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
         requests = [self.request_for(probe, control) for _ in range(count)]
+        if isinstance(probe.source, Outside):
+            return self._send_from_outside(probe.source, requests, parallel)
         try:
             pods = self.pods(probe.source)
         except InfrastructureError as error:
@@ -224,6 +239,26 @@ class World:
         if any(outcome.exit_code is None for outcome in by_id.values()):
             self._clients.pop(probe.source, None)  # the pod may have been replaced: look again before the next probe
         return [by_id[request.request_id] for request in requests]
+
+    def _send_from_outside(self, source: Outside, requests: list[Request], parallel: bool) -> list[Outcome]:
+        try:
+            to = self.address(source, outside.port_of(requests[0].url))
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)
+
+    def address(self, source: Outside, port: int) -> tuple[str, int]:
+        """Where a client outside the cluster reaches its gateway.
+
+        Raises:
+            InfrastructureError: the gateway's Service has no address.
+        """
+        service, namespace = source.gateway.app, self.overlay.namespace(source.gateway.namespace)
+        key = (namespace, service, port)
+        if key not in self._addresses:
+            given = self.ingress_address
+            self._addresses[key] = outside.address(self.cluster, service, namespace, port, given=given)
+        return self._addresses[key]
 
     def _session(self, pod: Pod, container: str) -> ProbeSession:
         key = (str(pod), container)

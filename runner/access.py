@@ -12,8 +12,12 @@ import certifi
 from runner import kind
 from runner.settings import Hosts, Settings, TargetKind
 
-PUBLIC_IMAGES = {"sleep": "curlimages/curl:8.16.0", "httpbin": "mccutchen/go-httpbin:v2.15.0"}
-"""Images for a cluster that is not the embedded one: those of Istio's own samples."""
+PUBLIC_IMAGES = {
+    "sleep": "curlimages/curl:8.16.0",
+    "httpbin": "mccutchen/go-httpbin:v2.15.0",
+    "envoy": "envoyproxy/envoy:v1.37.0",
+}
+"""Images for a cluster that is not the embedded one: those of Istio's own samples, and upstream Envoy."""
 
 INTERNET_HOSTS = (
     "example.com",

@@ -17,8 +17,8 @@ from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
 """What a pod must carry to get an address that may reach the blocked external hosts."""
-IMAGES = ("sleep", "httpbin")
-"""Logical image names that manifests may use."""
+IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2"}
+"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Status:
 
 def _as_up(running: Running) -> Up:
     names = ImageNames(running.tag)
-    images = {name: names.of(name) for name in IMAGES}
+    images = {name: names.of(image) for name, image in IMAGES.items()}
     istioctl = Path(running.istioctl) if running.istioctl else None
     return Up(Path(running.kubeconfig), running.istio, running.kubernetes, images, _external(), istioctl)
 
