@@ -17,7 +17,22 @@ from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
 """What a pod must carry to get an address that may reach the blocked external hosts."""
-IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2"}
+SHOP = (
+    "adservice",
+    "cartservice",
+    "checkoutservice",
+    "currencyservice",
+    "emailservice",
+    "frontend",
+    "loadgenerator",
+    "paymentservice",
+    "productcatalogservice",
+    "recommendationservice",
+    "shippingservice",
+    "porter",
+)
+"""Logical names that one image stands in for: each container's variable `SERVICE` says what it is."""
+IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys(SHOP, "boutique")}
 """Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it."""
 
 
