@@ -32,8 +32,10 @@ class Facts:
     variant_of_target: str = ""
 
 
-def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence:
+def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmations: int | None = None) -> Evidence:
     """Converge on the case's outcome; a refusal is proven by four things besides (DESIGN, invariant 1).
+
+    `confirmations` replaces the derived number where no change could have left stale answers.
 
     Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
     """
@@ -43,7 +45,7 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence
             verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
             return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=_last(seen))
     try:
-        needed = running.world.needed(case.probe)
+        needed = confirmations or running.world.needed(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     world = running.world

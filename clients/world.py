@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from clients.tokens import TokenIssuer
 
 
 class World:
-    """One per process. Not for several threads at once.
+    """One per process. Probes may be sent from several threads at once; all else is for one.
 
     Args:
         manifests: the folder that manifest paths are relative to.
@@ -77,6 +78,7 @@ class World:
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._lock = threading.RLock()  # of what is looked up once, and of the sessions
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
@@ -105,6 +107,10 @@ class World:
             InfrastructureError: there is none, or the cluster does not answer.
         """
         workload = workload.gateway if isinstance(workload, Outside) else workload
+        with self._lock:
+            return self._ready_pods(workload)
+
+    def _ready_pods(self, workload: Workload) -> list[Pod]:
         known = self._clients.get(workload)
         if known is None:
             namespace = self.overlay.namespace(workload.namespace)
@@ -262,11 +268,13 @@ class World:
 
     def _session(self, pod: Pod, container: str) -> ProbeSession:
         key = (str(pod), container)
-        if key not in self._sessions:
-            self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
-        return self._sessions[key]
+        with self._lock:
+            if key not in self._sessions:
+                self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
+            return self._sessions[key]
 
     def _concurrency(self, pod: Pod) -> int:
-        if pod not in self._threads:
-            self._threads[pod] = mesh.concurrency(self.cluster, pod)
-        return self._threads[pod]
+        with self._lock:
+            if pod not in self._threads:
+                self._threads[pod] = mesh.concurrency(self.cluster, pod)
+            return self._threads[pod]
