@@ -212,6 +212,23 @@ class World:
         """The request as a command that a person could repeat, redacted."""
         return redact(curl.command(self.request_for(probe, control)))
 
+    def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
+        """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
+        return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
+
+    def remove(self, ground: Sequence[str]) -> None:
+        """Delete a ground before the end, and wait until it is gone; `ensure` makes it anew.
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        self.forget()
+        paths = {item.manifest for item in self.applier.load(ground)}
+        items = [item for item in self._ground if item.manifest in paths]
+        self._ground = [item for item in self._ground if item.manifest not in paths]
+        self._grounds = {path: applied for path, applied in self._grounds.items() if path not in ground}
+        self.applier.delete(items)
+
     def close(self, *, keep: bool = False) -> None:
         """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
 
@@ -259,10 +276,10 @@ class World:
         Raises:
             InfrastructureError: the gateway's Service has no address.
         """
-        service, namespace = source.gateway.app, self.overlay.namespace(source.gateway.namespace)
+        service, namespace = source.service or source.gateway.app, self.overlay.namespace(source.gateway.namespace)
         key = (namespace, service, port)
         if key not in self._addresses:
-            given = self.ingress_address
+            given = "" if source.service else self.ingress_address
             self._addresses[key] = outside.address(self.cluster, service, namespace, port, given=given)
         return self._addresses[key]
 

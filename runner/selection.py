@@ -23,6 +23,7 @@ class Planned:
 
     Attributes:
         id: of the case, unique in a run.
+        cells: ids of a table's cells; empty for any other test.
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
     """
 
@@ -43,6 +44,12 @@ class Planned:
     expected: str = ""
     before: str = ""
     twin: str = ""
+    cells: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all cases that the test proves."""
+        return tuple(self.cells) or (self.id,)
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -113,6 +120,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     if table:
         outcomes = dict.fromkeys(case.expect.text for case in table.cases)
         facts |= {"request": f"a table of {len(table.cases)} cells", "expected": " or ".join(outcomes)}
+        facts |= {"cells": tuple(case.id for case in table.cases)}
     return Planned(**{**common.__dict__, **facts})
 
 

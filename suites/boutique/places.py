@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from clients.case import Case, Probe, Workload
 from clients.expect import Check, Expectation, status
 from clients.outcome import Outcome
+from clients.outside import through
 from clients.stage import Stage
 from clients.table import Table
 
@@ -34,7 +36,7 @@ TABLE_PORT = 7001
 """HTTP, beside each service's own port and behind the same sidecar."""
 
 OUTSIDE = Workload("outside", "client", "client")
-"""Not in the mesh: what comes from it reaches a sidecar as plaintext, as from a load balancer."""
+"""A pod without sidecar: not in the mesh, and plaintext only."""
 CATALOG = Workload("product-catalog", "productcatalogservice", "client")
 """Through the sidecar of productcatalogservice."""
 CATALOG_PLAIN = Workload("product-catalog", "productcatalogservice", "plain")
@@ -42,11 +44,13 @@ CATALOG_PLAIN = Workload("product-catalog", "productcatalogservice", "plain")
 
 FRONTEND = "http://frontend.frontend.svc.cluster.local:80/"
 ECHO = "http://echo.frontend.svc.cluster.local:7001/"
-DIRECT = OUTSIDE.get("http://frontend-external.frontend.svc.cluster.local/")
-"""The public address that knows nothing of the mesh."""
-THROUGH_GATEWAY = Probe(
-    OUTSIDE, f"http://{GATEWAY}.{GATEWAY_NAMESPACE}.svc.cluster.local/", behind="frontend.frontend"
-)
+VISITOR_AT_SHOP = replace(through(Workload("frontend", "frontend", "server")), service="frontend-external")
+"""Outside the cluster, at the public address that knows nothing of the mesh."""
+VISITOR_AT_GATEWAY = through(Workload(GATEWAY_NAMESPACE, GATEWAY, "istio-proxy"))
+"""Outside the cluster, at the ingress gateway."""
+
+DIRECT = Probe(VISITOR_AT_SHOP, "http://frontend-external.frontend/")
+THROUGH_GATEWAY = Probe(VISITOR_AT_GATEWAY, "http://shop.example/", behind="frontend.frontend")
 DIRECT_IN_MESH = CATALOG.get("http://frontend-external.frontend.svc.cluster.local/")
 """The direct service again, but asked through a sidecar: the same pods, by mutual TLS."""
 PLAIN = CATALOG_PLAIN.get(FRONTEND)

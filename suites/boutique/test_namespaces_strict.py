@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from clients.case import Case
 from clients.expect import no_reply, reset, status
 from clients.outcome import OutcomeKind
 from clients.stage import Settle
+from suites.boutique import inbound
+from suites.boutique.objects import policies_problem
 from suites.boutique.places import (
     DIRECT,
     DIRECT_IN_MESH,
     MUTUAL,
     PLAIN,
+    SERVICES,
     THROUGH_GATEWAY,
     everyone_to_everyone,
     outside_to_everyone,
@@ -44,3 +49,15 @@ def test_case(case, prove):
 
 def test_table(table, prove_table):
     prove_table(table)
+
+
+@pytest.mark.control("BTQ-NS-01")
+def test_eleven_policies_are_listed(observe, stage):
+    wanted = {(namespace, "namespace-policy"): "STRICT" for namespace in SERVICES}
+    observe("BTQ-NS-01", "eleven policies listed, STRICT", lambda: policies_problem(stage.world, wanted))
+
+
+@pytest.mark.control("BTQ-NS-08")
+def test_every_workload_is_strict(observe, stage):
+    expected = "each workload's inbound listener has TLS filter chains only"
+    observe("BTQ-NS-08", expected, lambda: inbound.problem(stage.world, inbound.everywhere("tls")))
