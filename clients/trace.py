@@ -61,7 +61,7 @@ def sample(attempts: Sequence[Attempt], repeat: int = 0) -> tuple[Attempt, ...]:
 def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
     """One finding for each thing that the case says was logged."""
     findings = []
-    for logged in case.logged:
+    for logged in case.traces:
         name = "egress gateway log" if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
         try:
             findings.append(Finding(name, *_logged(world, case.probe, case.twin, logged, sent)))
@@ -71,7 +71,7 @@ def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
         try:
             findings.append(Finding("external server's log", *_arrived(world, case.arrival, sent)))
         except MeshproofError as error:
-            verdict = Verdict.PASS if case.logged else Verdict.INCONCLUSIVE
+            verdict = Verdict.PASS if case.traces else Verdict.INCONCLUSIVE
             findings.append(Finding("external server's log", f"not looked at: {error.message}", verdict))
     return findings
 

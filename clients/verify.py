@@ -63,7 +63,7 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
 
 def _way(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
     """What proxies and the external server logged, where the case says what."""
-    if not case.logged and case.arrival is None:
+    if not case.traces and case.arrival is None:
         return []
     own = [attempt for attempt in proof.attempts if attempt.phase is not Phase.TWIN]
     marks = tuple(attempt for attempt in proof.attempts if attempt.phase is Phase.TWIN and attempt.matched)

@@ -199,3 +199,26 @@ def test_the_other_istio_starts_too(second):
         pytest.skip("Istio 1.29 is not built here; build it with: ./meshproof testbed build --istio 1.29")
     second.up(istio_release("1.29"), print, default=False)
     assert second.running().istio == "1.29.1"
+
+
+def test_built_parts_travel_in_one_file(testbed, tmp_path):
+    """Exported here, imported into an empty cache, started there without any way to fetch or to build."""
+    bundle, elsewhere = tmp_path / "parts.tar.gz", tmp_path / "cache"
+
+    def meshproof(*words: str, **environment: str) -> str:
+        command = [sys.executable, "-m", "runner", *words]
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=600
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr
+
+    meshproof("testbed", "export", str(bundle))
+    there = {"MESHPROOF_CACHE_DIR": str(elsewhere), "GOPROXY": "off", "PIP_NO_INDEX": "1", "PATH": "/usr/sbin:/usr/bin"}
+    try:
+        assert "building" not in meshproof("testbed", "import", str(bundle), **there)
+        said = meshproof("up", **there)
+        assert "is ready" in said
+        assert "building" not in said
+    finally:
+        meshproof("down", **there)

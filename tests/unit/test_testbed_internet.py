@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from testbed import internet
+from testbed import bundle, internet
 from testbed.addresses import EXTERNAL, GATEWAY_POOL, POD_POOL, PODS
-from testbed.versions import HERE
+from testbed.lifecycle import Running
+from testbed.parts import Parts
+from testbed.versions import HERE, istio_release
 
 pytestmark = pytest.mark.unit
 
@@ -137,3 +139,14 @@ def test_the_address_plugin_gives_the_gateway_range_to_whom_asks_for_it(tmp_path
     assert given["ipam"]["dataDir"] == f"/var/lib/cni/{pool}"
     assert given["ipam"]["ranges"] == [[{"subnet": str(GATEWAY_POOL if pool == "gateway" else POD_POOL)}]]
     assert given["runtimeConfig"] == json.loads(network(annotations))["runtimeConfig"]
+
+
+def test_a_bundle_carries_the_server_and_istioctl():
+    parts = Parts(istio_release(None), lambda _line: None)
+    carried = {part.name for part in bundle._needed(parts)}
+    assert {"external", parts.release.module} <= carried
+
+
+def test_a_testbed_that_an_older_version_started_is_still_understood():
+    old = {"istio": "1.31.1", "kubernetes": "1.34.4", "installed": "x", "tag": "y", "kubeconfig": "/k"}
+    assert Running(**old).istioctl == ""
