@@ -72,6 +72,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "unknown-key": {},
     "next-key": {},
     "unsigned": {},
+    "signature-of-none": {},
     "signed-with-public-key": {},
     "wrong-issuer": {"iss": OTHER},
     "expired": {"exp": EXPIRED},

@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from clients.case import Workload
 from clients.cluster import Cluster
@@ -94,7 +97,7 @@ def port_of(url: str) -> int:
 
 
 class _AsWritten(HTTPAdapter):
-    """Sends a request target as it was written: `requests` would tidy up slashes and dots that a control is about."""
+    """Sends a request target as it was written: `requests` and urllib3 would tidy up what a control is about."""
 
     def __init__(self, target: str, tls: dict[str, Any]) -> None:
         self._target = target
@@ -104,10 +107,20 @@ class _AsWritten(HTTPAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         """Connections whose certificate must be for the URL's host, although its gateway's address is dialled."""
         super().init_poolmanager(connections, maxsize, block, **kwargs, **self._tls)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _pool(HTTPConnectionPool, HTTPConnection, self._target),
+            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._target),
+        }
 
-    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:  # noqa: ARG002 - its signature
-        """The target, untouched."""
-        return self._target
+
+def _pool(pool: type[Any], connection: type[Any], target: str) -> type[Any]:
+    """The kind of pool whose connections send `target` in place of whatever they are given."""
+
+    def putrequest(self: Any, method: str, _url: str, **options: Any) -> None:
+        connection.putrequest(self, method, target, **options)
+
+    raw = type(f"Raw{connection.__name__}", (connection,), {"putrequest": putrequest})
+    return type(f"Raw{pool.__name__}", (pool,), {"ConnectionCls": raw})
 
 
 def _one(request: Request, to: tuple[str, int], roots: str) -> Outcome:
@@ -196,7 +209,7 @@ def _exit_code(error: Exception) -> int | None:
     if isinstance(error, requests.exceptions.Timeout):
         return 28
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if isinstance(cause, (ssl.SSLCertVerificationError, CertificateError)):
             return 60
         if isinstance(cause, ssl.SSLError):
             return 35

@@ -88,8 +88,9 @@ class TokenIssuer:
         return self._signed("valid", algorithm, dict(content))
 
     def _signed(self, kind: str, algorithm: str, content: dict[str, Any]) -> str:
-        if kind == "unsigned":
-            return jwt.encode(content, "", algorithm="none", headers={"kid": self._key_id(algorithm)})
+        if kind in {"unsigned", "signature-of-none"}:
+            token = jwt.encode(content, "", algorithm="none", headers={"kid": self._key_id(algorithm)})
+            return token if kind == "unsigned" else token + "c2lnbmF0dXJl"
         if kind == "signed-with-public-key":
             return self._by_public_key(content)
         keys = {"foreign-key": "foreign", "unknown-key": "foreign", "next-key": "next"}.get(kind, "trusted")

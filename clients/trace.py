@@ -142,7 +142,8 @@ class _Reader:
         entries = self._entries(pods)
         ids = {request.request_id for request in requests}
         if not logged.tcp:
-            return [entry for entry in entries if entry.request_id in ids]
+            # a proxy at the edge may give a request another id; the user agent still has ours at its end
+            return [entry for entry in entries if ids & {entry.request_id, entry.user_agent.rpartition(" ")[2]}]
         clients = {request.local for request in requests if request.local}
         if logged.proxy is not Proxy.CLIENT:
             clients = self._sent_on(probe, clients)

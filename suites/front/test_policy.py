@@ -45,7 +45,8 @@ REFUSED_FOR = {
 }
 ALSO_REFUSED_FOR = {
     "unknown-key": "Jwks doesn't have key to match kid or alg from Jwt",
-    "unsigned": "Jwt header [alg] is not supported",
+    "unsigned": MALFORMED,
+    "signature-of-none": "Jwt header [alg] is not supported",
     "signed-with-public-key": "Jwks doesn't have key to match kid or alg from Jwt",
     "not-yet-valid": "Jwt not yet valid",
 }
