@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from clients import logs
+from clients import accesslog, mesh
 from clients.case import Case
 from clients.expect import status
+from clients.pods import SIDECAR
 from clients.stage import Settle
 from suites.boutique.places import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
 
@@ -30,12 +31,16 @@ def test_case(case, prove):
 
 @pytest.mark.control("X-BTQ-INGRESS-02")
 def test_the_gateway_says_why(observe, stage):
+    world, asked = stage.world, set()
+
     def problem():
-        world, probe = stage.world, THROUGH_GATEWAY
-        asked = {outcome.request_id for outcome in world.probe(probe, "X-BTQ-INGRESS-02", 2)}
-        found = logs.entries_of(
-            world.cluster, world.pods(VISITOR_AT_GATEWAY), asked, since_s=stage.since_s, budget_s=logs.SILENT_S
-        )
+        asked.update(one.request_id for one in world.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))
+        lines = [
+            line
+            for pod in world.pods(VISITOR_AT_GATEWAY)
+            for line in mesh.log_lines(world.cluster, pod, SIDECAR, since_s=stage.since_s())
+        ]
+        found = [entry for entry in accesslog.parse(lines) if entry.request_id in asked]
         wrong = [entry.raw for entry in found if "UF" not in entry.flags.split(",")]
         if not found or wrong:
             return f"the gateway's log has {wrong or 'no entry of the requests'}"
