@@ -20,7 +20,7 @@ from clients.external import External
 from clients.outcome import Outcome, OutcomeKind
 from clients.outside import Outside
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
-from clients.trace import LOG_BUDGET_S
+from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
 
 _OK = 400
 _AFTER = 2
@@ -164,7 +164,7 @@ def _absent(running: RunningStage, case: Case, denied: set[str]) -> Finding:
 
 def _absent_outside(external: External, denied: set[str]) -> Finding:
     """No refused request reached the external server, which writes its log before it answers."""
-    name = "external server's log"
+    name = EXTERNAL_LOG
     if external.log is None:
         return Finding(name, "not looked at: it is not available on this target", Verdict.PASS)
     if arrived := external.arrived(denied):

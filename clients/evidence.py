@@ -99,6 +99,8 @@ class Evidence:
         time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
         slow: more than 75 % of the budget was used.
         variant_of_target: `hermetic` where a substitute proves a `live_only` control; empty otherwise.
+        way: where the logs saw requests to an external host, from the workload on (`team-x/test`, `egress gateway`,
+            `example.com`); the last is where they were answered or refused. Empty where no log was asked.
     """
 
     control: str
@@ -129,6 +131,7 @@ class Evidence:
     diagnostics: str = ""
     worker: str = ""
     variant_of_target: str = ""
+    way: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; tuples become lists."""
@@ -148,6 +151,7 @@ class Evidence:
             "attempts": tuple(Attempt(**{**a, "phase": Phase(a["phase"])}) for a in data.get("attempts", ())),
             "samples": tuple(Sample(**s) for s in data.get("samples", ())),
             "applied": tuple(Applied(**a) for a in data.get("applied", ())),
+            "way": tuple(data.get("way", ())),
             "twin": TwinProof(**{**twin, "verdict": Verdict(twin["verdict"])}) if twin else None,
         }
         return cls(**values)

@@ -52,6 +52,10 @@ class External:
         """Whether a name or an address is that of an external host."""
         return host in self.hosts or host in self.hosts.values()
 
+    def addresses(self, host: str) -> list[str]:
+        """Every address of a host that is known."""
+        return [address for name in (host, f"open.{host}") if (address := self.hosts.get(name, ""))]
+
     def arrived(self, ids: set[str]) -> list[ArrivalEntry]:
         """What the servers logged of these requests, in order.
 

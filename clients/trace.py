@@ -17,6 +17,9 @@ from clients.world import World
 
 LOG_BUDGET_S = 15.0
 """Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
+EGRESS_GATEWAY = "egress gateway"
+GATEWAY_LOG = f"{EGRESS_GATEWAY} log"
+EXTERNAL_LOG = "external server's log"
 SAMPLE = 4
 """Requests of a case whose entries are looked for: the last ones."""
 _POLL_S = 0.1
@@ -62,18 +65,33 @@ def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
     """One finding for each thing that the case says was logged."""
     findings = []
     for logged in case.traces:
-        name = "egress gateway log" if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
+        name = GATEWAY_LOG if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
         try:
             findings.append(Finding(name, *_logged(world, case.probe, case.twin, logged, sent)))
         except MeshproofError as error:
             findings.append(Finding(name, error.message, Verdict.INCONCLUSIVE))
     if case.arrival is not None:
         try:
-            findings.append(Finding("external server's log", *_arrived(world, case.arrival, sent)))
+            findings.append(Finding(EXTERNAL_LOG, *_arrived(world, case, case.arrival, sent)))
         except MeshproofError as error:
             verdict = Verdict.PASS if case.traces else Verdict.INCONCLUSIVE
-            findings.append(Finding("external server's log", f"not looked at: {error.message}", verdict))
+            findings.append(Finding(EXTERNAL_LOG, f"not looked at: {error.message}", verdict))
     return findings
+
+
+def way(world: World, case: Case, refused: bool, found: Sequence[Finding]) -> tuple[str, ...]:
+    """Where the logs saw the case's requests (`Evidence.way`), by the findings that its proof has."""
+    if world.external is None or not world.external.knows(case.probe.destination):
+        return ()
+    passed = {finding.name for finding in found if finding.verdict is Verdict.PASS}
+    asked = any(logged.proxy is Proxy.GATEWAY and not logged.absent for logged in case.traces)
+    by_gateway = asked and GATEWAY_LOG in passed
+    if case.arrival is not None and EXTERNAL_LOG in passed:
+        by_gateway = by_gateway or case.arrival.peer is Proxy.GATEWAY
+    elif not refused and not by_gateway:
+        return ()  # answered, but no log tells on what way
+    places = [f"{case.probe.source.namespace}/{case.probe.source.app}", *([EGRESS_GATEWAY] if by_gateway else [])]
+    return (*places, *([] if refused else [case.probe.destination]))
 
 
 def _logged(world: World, probe: Probe, twin: Probe | None, logged: Logged, sent: Sent) -> tuple[str, Verdict]:
@@ -195,7 +213,7 @@ def _filled(world: World, pattern: str) -> str:
     return re.sub(r"<([\w.-]+)>", addresses, pattern)
 
 
-def _arrived(world: World, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
+def _arrived(world: World, case: Case, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
     """What the external server logged of the requests."""
     if world.external is None:
         return "not looked at: the target has no external hosts of its own", Verdict.INCONCLUSIVE
@@ -212,6 +230,9 @@ def _arrived(world: World, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
         if address not in peers:
             who = "the gateway" if gateway else "the client"
             return f"a request came from {address}, which is not {who} ({', '.join(sorted(peers))})", Verdict.FAIL
+        if entry.local.rpartition(":")[0] not in (home := world.external.addresses(case.probe.destination)):
+            told = f"{entry.local}, which is not an address of {case.probe.destination} ({', '.join(home)})"
+            return f"a request came to {told}", Verdict.FAIL
         seen = (entry.tls, entry.sni if arrival.sni else "", entry.client_cert)
         if seen != (arrival.tls, arrival.sni, arrival.client_cert):
             told = f"TLS: {entry.tls}, name {entry.sni or '-'}, client certificate: {entry.client_cert}"

@@ -58,10 +58,12 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
         return replace(evidence, verdict=verdict, reason=result.problem)
     proof = denial.prove(running, case, result, facts.twin, since)
-    return _judged(evidence, replace(proof, findings=(*proof.findings, *_way(running, case, result, proof))))
+    proof = replace(proof, findings=(*proof.findings, *_traced(running, case, result, proof)))
+    way = trace.way(world, case, denial.refuses(case), proof.findings)
+    return _judged(replace(evidence, way=way), proof)
 
 
-def _way(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
+def _traced(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
     """What proxies and the external server logged, where the case says what."""
     if not case.traces and case.arrival is None:
         return []

@@ -24,6 +24,7 @@ from reports.argument import findings
 from reports.matrix import WORST_FIRST, matrix, request_line, stages
 from reports.model import Report
 from reports.timeline import LEGEND, timeline
+from reports.ways import picture
 
 TEMPLATES = Path(__file__).parent / "templates"
 GLYPHS = {"pass": "✓", "fail": "✕", "inconclusive": "?", "skip": "\N{EN DASH}", "not-run": "○"}
@@ -46,6 +47,7 @@ def render(report: Report) -> str:
         tone=tone(report),
         groups=groups,
         matrices=[table for table in map(matrix, groups) if table],
+        pictures=[drawn for drawn in map(picture, groups) if drawn],
         trouble=sorted(
             (case for case in report.cases if case.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)),
             key=lambda case: WORST_FIRST.index(case.verdict),

@@ -1,0 +1,220 @@
+"""Mutants of the way out: its gateway, what is exported to whom, the network behind it, the hosts themselves."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+from collections.abc import Callable
+
+from clients.world import World
+from testbed import api, internet
+from testbed.pki import Authority
+from tests.mutants import outside
+from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+
+GATEWAY = "istio-egressgateway"
+_FIREWALL = ("table", "ip", "meshproof_external")
+_FOREIGN = Authority()
+_PAIR = _FOREIGN.issue("example.com", names=["example.com"])
+
+
+def gateway_unguarded(objects: list[Object]) -> None:
+    """The first policy of the gateway is for nobody's pods."""
+    for body in of_kind(objects, "AuthorizationPolicy", "egress-team-x-to-example-com"):
+        body["spec"]["selector"] = {"matchLabels": {"app": "nobody"}}
+
+
+def not_verified(objects: list[Object]) -> None:
+    """The gateway speaks TLS to whoever answers."""
+    for body in of_kind(objects, "DestinationRule"):
+        for subset in body["spec"].get("subsets", ()):
+            for port in subset.get("trafficPolicy", {}).get("portLevelSettings", ()):
+                if port["tls"]["mode"] == "SIMPLE":
+                    port["tls"] = {"mode": "SIMPLE", "insecureSkipVerify": True, "sni": port["tls"]["sni"]}
+
+
+def exported_to_all(objects: list[Object]) -> None:
+    """example.com is everybody's."""
+    for kind in ("ServiceEntry", "VirtualService"):
+        for body in of_kind(objects, kind):
+            if body["metadata"]["name"].startswith("example-com-"):
+                body["spec"]["exportTo"] = ["*"]
+
+
+def anywhere(objects: list[Object]) -> None:
+    """Proxies let out what they do not know."""
+    for body in of_kind(objects, "Sidecar"):
+        body["spec"]["outboundTrafficPolicy"]["mode"] = "ALLOW_ANY"
+
+
+def terminated(objects: list[Object]) -> None:
+    """The gateway reads what it should pass on: it shows a certificate that clients trust, and speaks TLS itself."""
+    for body in of_kind(objects, "ConfigMap", "external-roots"):
+        body["data"]["roots.pem"] += _FOREIGN.pair.certificate.decode()
+    for body in of_kind(objects, "VirtualService", "example-com-through-egress-gateway"):
+        _read_at_gateway(body["spec"])
+    for body in list(of_kind(objects, "Gateway", "egress-gateway")):
+        for server in body["spec"]["servers"]:
+            if server["port"]["number"] == 443:
+                server["port"] = {"number": 443, "name": "https-443", "protocol": "HTTPS"}
+                server["tls"] = {"mode": "SIMPLE", "credentialName": "mutant"}
+        objects += _credential(body["metadata"])
+
+
+def _read_at_gateway(spec: Object) -> None:
+    passed = [route for route in spec.get("tls", ()) if route["match"][0]["gateways"] != ["mesh"]]
+    for route in passed:
+        spec["tls"].remove(route)
+        match = [{"gateways": route["match"][0]["gateways"], "port": 443}]
+        originating = spec["http"][1]["route"]
+        spec["http"].append({"match": match, "route": originating})
+
+
+def _credential(place: Object) -> list[Object]:
+    """The certificate, and the gateway's right to it."""
+    meta = {"name": "mutant", "namespace": place["namespace"], "labels": place["labels"]}
+    data = {"tls.crt": _PAIR.certificate, "tls.key": _PAIR.key}
+    group = "rbac.authorization.k8s.io"
+    account = {"kind": "ServiceAccount", "name": f"{GATEWAY}-service-account", "namespace": place["namespace"]}
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": meta,
+            "type": "kubernetes.io/tls",
+            "data": {name: base64.b64encode(text).decode() for name, text in data.items()},
+        },
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "mutant"},
+            "subjects": [account],
+        },
+    ]
+
+
+class Around(Mutant):
+    """The route leads to the host itself and not to the gateway, and the network has nothing against it."""
+
+    def __init__(self) -> None:
+        self._firewall = ""
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in of_kind(objects, "VirtualService", "example-com-through-egress-gateway"):
+            to_gateway, to_host = body["spec"]["http"]
+            to_gateway["route"] = to_host["route"]
+            if not self._firewall:
+                self._firewall = api.run_in_node("nft", "list", *_FIREWALL)
+                api.run_in_node("nft", "delete", *_FIREWALL)
+
+    def undo(self) -> None:
+        if self._firewall:
+            api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{self._firewall}\nRULES\n")
+        self._firewall = ""
+
+
+class ServiceStopped(Mutant):
+    """A service of the node does not run.
+
+    Args:
+        service: its name.
+        at: kind of object that is about to be applied when it stops; empty: when the stage has settled.
+    """
+
+    def __init__(self, service: str, at: str = "") -> None:
+        self._place, self._at, self._stopped = f"/run/service/{service}", at, False
+
+    def objects(self, objects: list[Object]) -> None:
+        if self._at and any(of_kind(objects, self._at)):
+            self._stop()
+
+    def entered(self, world: World) -> None:
+        if not self._at:
+            self._stop()
+
+    def undo(self) -> None:
+        if self._stopped:
+            api.run_in_node("sv", "up", self._place)
+        self._stopped = False
+
+    def _stop(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            api.run_in_node("sv", "force-stop", self._place)
+
+
+class NamesElsewhere(Mutant):
+    """The name server gives example.com the address of httpbin.org."""
+
+    def __init__(self) -> None:
+        self._was = ""
+
+    def objects(self, objects: list[Object]) -> None:
+        if self._was or not any(of_kind(objects, "VirtualService")):
+            return
+        addresses = {host.name: host.addresses[0] for host in internet.HOSTS}
+        right = f"{addresses['example.com']} example.com"
+        wrong = f"{addresses['httpbin.org']} example.com"
+        found = outside.administrator().get("v1", "ConfigMap", "coredns", "kube-system")
+        assert found is not None
+        self._was = found["data"]["Corefile"]
+        assert right in self._was
+        self._serve(self._was.replace(right, wrong))
+
+    def undo(self) -> None:
+        if self._was:
+            self._serve(self._was)
+        self._was = ""
+
+    def _serve(self, text: str) -> None:
+        """With new pods: the kubelet brings a changed file into old ones after a minute."""
+        cluster = outside.administrator()
+        cluster.patch("v1", "ConfigMap", "coredns", "kube-system", {"data": {"Corefile": text}})
+        for replicas in (0, 1):
+            outside.set_replicas(cluster, "kube-system", "coredns", replicas)
+
+
+class StaleGateway(Mutant):
+    """The gateway has two replicas; the agent of one is stopped before its policy comes, so that it keeps the old."""
+
+    def __init__(self) -> None:
+        self._stopped: list[int] = []
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in of_kind(objects, "Deployment", GATEWAY):
+            body["spec"]["replicas"] = 2
+        policies = list(of_kind(objects, "AuthorizationPolicy"))
+        if policies and not self._stopped:
+            assert document_namespace(policies[0]) == "istio-egress"
+            labels = f"app={GATEWAY}"
+            pods = outside.administrator().objects("v1", "Pod", policies[0]["metadata"]["namespace"], labels)
+            self._stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
+            if not self._stopped:
+                raise LookupError(f"no pilot-agent runs in {pods[0]['metadata']['name']}")
+            for pid in self._stopped:
+                os.kill(pid, signal.SIGSTOP)
+
+    def undo(self) -> None:
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGCONT)
+        self._stopped = []
+
+
+CHANGES: dict[str, Callable[[list[Object]], None]] = {
+    "gateway-unguarded": gateway_unguarded,
+    "certificate-not-verified": not_verified,
+    "exported-to-all": exported_to_all,
+    "out-anywhere": anywhere,
+    "pass-through-terminated": terminated,
+}
+MUTANTS: dict[str, Callable[[], Mutant]] = {
+    "around-the-gateway": Around,
+    "policy-engine-stopped": lambda: ServiceStopped("calico-felix", at="NetworkPolicy"),
+    "external-host-down": lambda: ServiceStopped("external"),
+    "names-lead-elsewhere": NamesElsewhere,
+    "stale-gateway": StaleGateway,
+}
