@@ -25,6 +25,8 @@ def problem(world: World, wanted: Mapping[str, set[str]]) -> str | None:
     """The first namespace whose service is open in other ways than wanted; None when there is none."""
     for namespace, ways in wanted.items():
         for pod in world.pods(client(namespace)):
+            if not pod.injected:
+                return f"{pod} has no sidecar"
             seen = accepts(mesh.config_dump(world.cluster, pod), TABLE_PORT)
             if seen != ways:
                 return f"{pod} accepts {' and '.join(sorted(seen)) or 'nothing'} on port {TABLE_PORT}"
