@@ -12,7 +12,7 @@ from clients.evidence import Evidence
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 
 THREADS = 16
-"""Cells at work at once. Those of one client pod take turns at its shell; the others' answers are waited for meanwhile."""
+"""Cells at work at once. Those of one client pod take turns at its shell, while others wait for their answers."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evid
     """
     queued = sorted(range(len(table.cases)), key=_turns(table.cases))
     with ThreadPoolExecutor(THREADS) as threads:
-        work = {n: threads.submit(verify.prove, running, table.cases[n], facts, _enough(table.cases[n])) for n in queued}
+        work = {
+            n: threads.submit(verify.prove, running, table.cases[n], facts, _enough(table.cases[n])) for n in queued
+        }
         return [work[number].result() for number in range(len(table.cases))]
 
 

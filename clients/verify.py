@@ -52,6 +52,8 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
     patience = _patience(world.patience, case.holds_s)
+    if confirmations is not None and not case.holds_s:
+        patience = replace(patience, window_s=0.0)  # nothing spreads, so there is nothing to wait out
     result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:

@@ -33,7 +33,7 @@ PUBLIC_IMAGES = {
     "porter": "registry.k8s.io/e2e-test-images/agnhost:2.53",
     **{name: f"us-central1-docker.pkg.dev/google-samples/microservices-demo/{name}:v0.10.3" for name in SHOP},
 }
-"""Images for a cluster that is not the embedded one: of Istio's samples, upstream Envoy, Kubernetes' tests, the shop."""
+"""Images for a cluster that is not the embedded one: of Istio's samples, Envoy, Kubernetes' tests, the shop."""
 
 INTERNET_HOSTS = (
     "example.com",

@@ -90,7 +90,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with an argument `case` runs once for every case of its module's `CASES`; with `table`, of its `TABLES`."""
+    """A test with an argument `case` runs once for every case of its module's `CASES`; by `table`, its `TABLES`."""
     cases: Sequence[Case] = getattr(metafunc.module, "CASES", ())
     by_hand = any("case" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
     if "case" in metafunc.fixturenames and cases and not by_hand:

@@ -1,4 +1,4 @@
-"""The destination rule with the host that is meant: sidecars call the frontend by mutual TLS, whatever it says itself."""
+"""The destination rule with the host that is meant: sidecars call the frontend by mutual TLS, whatever it says."""
 
 from __future__ import annotations
 

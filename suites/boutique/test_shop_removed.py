@@ -37,7 +37,8 @@ def test_namespaces_are_gone(observe, stage, removed):
 
 
 @pytest.mark.control("BTQ-CLEAN-02")
-def test_service_entries_are_gone(observe, stage, removed):
+@pytest.mark.usefixtures("removed")
+def test_service_entries_are_gone(observe, stage):
     def problem():
         left = entries(stage.world)
         return f"still there: {', '.join(left)}" if left else None
