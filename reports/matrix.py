@@ -94,7 +94,7 @@ def short_host(host: str) -> str:
 
 
 def seen(case: Evidence) -> str:
-    """What a dense cell shows: `200`, `000`, or the verdict where nothing was observed."""
+    """What a dense cell shows of a pass: `200`, `000`, or the verdict where there was no request."""
     word = case.observed.split(" ", 1)[0].rstrip(":,")
     return word if word.isdigit() else case.verdict.value
 
