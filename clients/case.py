@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from clients.expect import Expectation
 
+BEARER = "Authorization: Bearer {}"
+"""How a token is sent (RFC 6750, section 2.1)."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -46,6 +49,8 @@ class Probe:
             `<gateway>:443` is the egress gateway's Service.
         insecure: the server's certificate is not looked at.
         timeout_s: seconds for the whole request; 0 for the run's usual limit.
+        token_as: how it is sent, with `{}` for the token: `Header: value`, or `?name=value` for a query parameter.
+        behind: Service that stands behind the URL where its host is not a Service: what a gateway routes to.
     """
 
     source: Workload
@@ -56,10 +61,14 @@ class Probe:
     resolve: str = ""
     insecure: bool = False
     timeout_s: float = 0.0
+    token_as: str = BEARER
+    behind: str = ""
 
     @property
     def destination(self) -> str:
-        """Host part without the port, for the truth table: `httpbin.mtls-service`."""
+        """The Service behind it, or the host part without the port, for the truth table: `httpbin.mtls-service`."""
+        if self.behind:
+            return self.behind
         return self.url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
 
 
@@ -139,6 +148,7 @@ class Case:
         repeat: least number of requests.
         needs: capabilities beside those of the control and of the stage.
         instead: pairs of a capability that the catalogue names and another by which this case proves as much.
+        holds_s: the outcome must hold for at least this long, in seconds, where that is longer than the run's window.
         variant: tells several cases of one control apart (`expired`); empty where there is one.
     """
 
@@ -154,6 +164,7 @@ class Case:
     needs: frozenset[str] = frozenset()
     instead: tuple[tuple[str, str], ...] = ()
     variant: str = ""
+    holds_s: float = 0.0
 
     @property
     def traces(self) -> tuple[Logged, ...]:

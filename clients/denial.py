@@ -18,6 +18,7 @@ from clients.evidence import Attempt, Finding, Phase, TwinProof, Verdict
 from clients.expect import Expectation, status
 from clients.external import External
 from clients.outcome import Outcome, OutcomeKind
+from clients.outside import Outside
 from clients.pods import Pod
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
@@ -80,6 +81,10 @@ def _ran(seen: Convergence, case: Case) -> Finding:
     matched = sum(attempt.matched for attempt in seen.attempts)
     code = seen.last.exit_code if seen.last else None
     where = f"{case.probe.source.namespace}/{case.probe.source.app}"
+    if isinstance(case.probe.source, Outside):
+        return Finding(
+            "outside client", f"{matched} requests from outside the cluster, last exit code {code}", Verdict.PASS
+        )
     return Finding("exec", f"curl ran {matched} times in {where}, last exit code {code}", Verdict.PASS)
 
 

@@ -16,6 +16,7 @@ ROOT_NAMESPACE = "istio-system"
 REVISION_LABEL = "istio.io/rev"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
+_CLOUDS = ("gce://", "aws://", "azure://")
 _SECURITY = "security.istio.io/v1"
 
 
@@ -85,14 +86,28 @@ def _capabilities(cluster: Cluster, injects: bool) -> Iterable[str]:
     yield "browser"
     if injects:
         yield from ("sidecar-injection", "proxy-config", "metrics")
+    if injects and cluster.has_kind("networking.istio.io/v1", "Gateway"):
+        yield from ("ingress-gateway", "tls-listener")
     if cluster.has_kind(_SECURITY, "PeerAuthentication"):
         yield "mesh-wide"
     if cluster.has_kind(_SECURITY, "RequestAuthentication"):
         yield "jwt"
+    if _balances_load(cluster):
+        yield "load-balancer"
     if _logs_access(cluster):
         yield "access-log"
     if _enforces_network_policy(cluster):
         yield "network-policy"
+
+
+def _balances_load(cluster: Cluster) -> bool:
+    """Whether somebody gives addresses to Services: one has some, or the nodes are those of a cloud."""
+    try:
+        services, nodes = cluster.objects("v1", "Service"), cluster.objects("v1", "Node")
+    except ClusterError:
+        return False
+    given = any(service.get("status", {}).get("loadBalancer", {}).get("ingress") for service in services)
+    return given or any(node.get("spec", {}).get("providerID", "").startswith(_CLOUDS) for node in nodes)
 
 
 def _logs_access(cluster: Cluster) -> bool:

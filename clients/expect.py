@@ -97,6 +97,37 @@ def body_contains(text: str) -> Check:
     return Check(f"body contains {text!r}", problem)
 
 
+def body_lacks(text: str) -> Check:
+    """The response body does not have `text` in it."""
+
+    def problem(outcome: Outcome) -> str | None:
+        return f"body has {text!r}" if text in outcome.body else None
+
+    return Check(f"body lacks {text!r}", problem)
+
+
+def has_header(name: str, pattern: str) -> Check:
+    """The response has header `name`, and one whole value of it matches `pattern`."""
+
+    def problem(outcome: Outcome) -> str | None:
+        values = outcome.headers.get(name.lower(), ())
+        if any(re.fullmatch(pattern, value) for value in values):
+            return None
+        return f"header {name} is {', '.join(map(repr, values)) or 'absent'}, not {pattern!r}"
+
+    return Check(f"header {name} {pattern}", problem)
+
+
+def lacks_header(name: str) -> Check:
+    """The response has no header `name`."""
+
+    def problem(outcome: Outcome) -> str | None:
+        values = outcome.headers.get(name.lower())
+        return None if values is None else f"header {name} is {', '.join(values)!r}"
+
+    return Check(f"no header {name}", problem)
+
+
 def echoes_header(name: str, pattern: str) -> Check:
     """An httpbin `/headers` body echoes request header `name`, and the whole value matches `pattern`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import secrets
@@ -16,36 +17,22 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.utils import base64url_encode
 
+from clients import claims
+from clients.claims import ISSUER
 from clients.errors import SettingsError
-
-ISSUER = "testing@secure.istio.io"
-"""Issuer and subject of Istio's own sample token (catalogue LAB-JWT-05)."""
-
-OTHER = "other@secure.istio.io"
-"""The issuer of `wrong-issuer` and the subject of `other-subject`."""
 
 MALFORMED = "invalidToken"
 """What the security lab sends as a bad token: not a JWT at all."""
 
-ISSUED_AT, EXPIRES = 1532389700, 4685989700
-"""Claims `iat` and `exp` of the sample token, in seconds since 1970 (July 2018, June 2118)."""
+KINDS = ("valid", "foreign-key", "wrong-issuer", "expired", "other-subject", "malformed", "valid-es256")
+"""Kinds of the security lab; `clients.claims` has them all."""
 
-EXPIRED = ISSUED_AT + 3600
-
-_CLAIMS: Mapping[str, Mapping[str, Any]] = {
-    "valid": {},
-    "foreign-key": {},
-    "wrong-issuer": {"iss": OTHER},
-    "expired": {"exp": EXPIRED},
-    "other-subject": {"sub": OTHER},
-}
-"""Kind of token → claims that differ from the valid one's (catalogue, `conventions.tokens`)."""
-
-KINDS = (*_CLAIMS, "malformed", "valid-es256")
 ALGORITHMS = ("RS256", "ES256")
 
 _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -54,7 +41,8 @@ _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 class TokenIssuer:
     """The keys of a run and the tokens signed by them. `TokenIssuer()` makes new keys (RS256 and ES256).
 
-    Beside each trusted key there is a foreign one of the same algorithm, which is in no key set.
+    Beside each trusted key there are two of the same algorithm: the next one, which is in the key set once it has been
+    rotated, and a foreign one, which is in none.
     """
 
     issuer: str = ISSUER
@@ -63,37 +51,63 @@ class TokenIssuer:
     def __init__(self) -> None:
         self._trusted = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._foreign = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
+        self._next = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._set = secrets.token_hex(4)
 
-    def jwks(self) -> dict[str, Any]:
-        """The public keys as a JSON Web Key Set (RFC 7517)."""
-        return {"keys": [self._public_jwk(algorithm) for algorithm in ALGORITHMS]}
+    def jwks(self, *sets: str) -> dict[str, Any]:
+        """The public keys as a JSON Web Key Set (RFC 7517): the trusted ones, or of `sets` (`trusted`, `next`)."""
+        chosen = [(name, self._keys(name)[name_]) for name in sets or ("trusted",) for name_ in ALGORITHMS]
+        return {"keys": [_public_jwk(key, self._key_id(_algorithm(key), name)) for name, key in chosen]}
 
-    def jwks_json(self) -> str:
+    def jwks_json(self, *sets: str) -> str:
         """`jwks()` on one line, without a single quote: fits a quoted YAML scalar (`jwks: '{{ jwks }}'`)."""
-        return json.dumps(self.jwks(), separators=(",", ":"))
+        return json.dumps(self.jwks(*sets), separators=(",", ":"))
 
-    def mint(self, kind: str, algorithm: str = "RS256") -> str:
-        """A token of this kind (see `KINDS`); `valid-es256` is `valid` signed with ES256.
+    def mint(self, kind: str, algorithm: str = "") -> str:
+        """A token of this kind (see `clients.claims`); `valid-es256` is `valid` signed with ES256.
 
         A `foreign-key` token names the trusted key's id, so that the mesh verifies the signature instead of
-        refusing an unknown id: "Jwt verification fails".
+        refusing an unknown id: "Jwt verification fails". An `unknown-key` token names its own.
 
         Raises:
-            SettingsError: unknown kind or algorithm.
+            SettingsError: unknown kind, issuer or algorithm.
         """
+        kind, _, name = kind.partition("@")
         if kind == "malformed":
             return MALFORMED
         if kind == "valid-es256":
             kind, algorithm = "valid", "ES256"
-        if kind not in _CLAIMS:
-            raise SettingsError(f"unknown kind of token {kind!r}", f"use one of {', '.join(KINDS)}")
+        issuer = claims.profile(name)
+        algorithm = algorithm or issuer.algorithm
         if algorithm not in ALGORITHMS:
             raise SettingsError(f"unknown algorithm {algorithm!r}", f"use one of {', '.join(ALGORITHMS)}")
-        claims = {"exp": EXPIRES, "foo": "bar", "iat": ISSUED_AT, "iss": self.issuer, "sub": self.subject}
-        keys = self._foreign if kind == "foreign-key" else self._trusted
-        headers = {"kid": self._key_id(algorithm)}
-        return jwt.encode({**claims, **_CLAIMS[kind]}, keys[algorithm], algorithm=algorithm, headers=headers)
+        return self._signed(kind, algorithm, issuer.of(kind))
+
+    def sign(self, content: Mapping[str, Any], algorithm: str = "RS256") -> str:
+        """A token with these claims by the trusted key."""
+        return self._signed("valid", algorithm, dict(content))
+
+    def _signed(self, kind: str, algorithm: str, content: dict[str, Any]) -> str:
+        if kind in {"unsigned", "signature-of-none"}:
+            token = jwt.encode(content, "", algorithm="none", headers={"kid": self._key_id(algorithm)})
+            return token if kind == "unsigned" else token + "c2lnbmF0dXJl"
+        if kind == "signed-with-public-key":
+            return self._by_public_key(content)
+        keys = {"foreign-key": "foreign", "unknown-key": "foreign", "next-key": "next"}.get(kind, "trusted")
+        named = "trusted" if kind == "foreign-key" else keys
+        headers = {"kid": self._key_id(algorithm, named)}
+        return jwt.encode(content, self._keys(keys)[algorithm], algorithm=algorithm, headers=headers)
+
+    def _by_public_key(self, content: dict[str, Any]) -> str:
+        """HS256 with the RSA public key's text as the secret: what a confused verifier takes for good (RFC 8725, 2.1).
+
+        By hand, for PyJWT refuses to do it.
+        """
+        public = self._trusted["RS256"].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        header = {"alg": "HS256", "kid": self._key_id("RS256"), "typ": "JWT"}
+        parts = [base64url_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, content)]
+        signature = hmac.digest(public, b".".join(parts), "sha256")
+        return b".".join([*parts, base64url_encode(signature)]).decode("ascii")
 
     def dump(self, path: Path) -> None:
         """Write the private state, mode 0600, atomically; `load` in another process gives the same issuer.
@@ -105,6 +119,7 @@ class TokenIssuer:
             "set": self._set,
             "trusted": {name: _to_pem(key) for name, key in self._trusted.items()},
             "foreign": {name: _to_pem(key) for name, key in self._foreign.items()},
+            "next": {name: _to_pem(key) for name, key in self._next.items()},
         }
         # mkstemp makes the file 0600 from the start, so the keys are never readable by others.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -130,22 +145,31 @@ class TokenIssuer:
             issuer._set = str(state["set"])
             issuer._trusted = {name: _from_pem(state["trusted"][name]) for name in ALGORITHMS}
             issuer._foreign = {name: _from_pem(state["foreign"][name]) for name in ALGORITHMS}
+            issuer._next = {name: _from_pem(state["next"][name]) for name in ALGORITHMS}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not the state of a token issuer"
             raise SettingsError(f"token file {path}: {why}", "start the run anew") from None
         return issuer
 
-    def _key_id(self, algorithm: str) -> str:
-        return f"meshproof-{self._set}-{algorithm.lower()}"
+    def _keys(self, name: str) -> dict[str, _PrivateKey]:
+        return {"trusted": self._trusted, "foreign": self._foreign, "next": self._next}[name]
 
-    def _public_jwk(self, algorithm: str) -> dict[str, Any]:
-        key = self._trusted[algorithm]
-        if isinstance(key, rsa.RSAPrivateKey):
-            jwk = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        else:
-            jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        members: dict[str, Any] = {name: jwk[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in jwk}
-        return {**members, "kid": self._key_id(algorithm), "alg": algorithm, "use": "sig"}
+    def _key_id(self, algorithm: str, name: str = "trusted") -> str:
+        suffix = "" if name == "trusted" else f"-{name}"
+        return f"meshproof-{self._set}-{algorithm.lower()}{suffix}"
+
+
+def _algorithm(key: _PrivateKey) -> str:
+    return "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
+
+
+def _public_jwk(key: _PrivateKey, key_id: str) -> dict[str, Any]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        jwk = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    else:
+        jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    members: dict[str, Any] = {name: jwk[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in jwk}
+    return {**members, "kid": key_id, "alg": _algorithm(key), "use": "sig"}
 
 
 def _new_key(algorithm: str) -> _PrivateKey:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from clients import denial, trace
 from clients.case import Case
-from clients.converge import Convergence, converge
+from clients.converge import Convergence, Patience, converge
 from clients.denial import Proof, may_time_out
 from clients.errors import MeshproofError
 from clients.evidence import Evidence, Finding, Phase, Verdict
@@ -32,8 +32,10 @@ class Facts:
     variant_of_target: str = ""
 
 
-def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence:
+def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmations: int | None = None) -> Evidence:
     """Converge on the case's outcome; a refusal is proven by four things besides (DESIGN, invariant 1).
+
+    `confirmations` replaces the derived number where no change could have left stale answers.
 
     Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
     """
@@ -43,13 +45,16 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence
             verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
             return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=_last(seen))
     try:
-        needed = running.world.needed(case.probe)
+        needed = confirmations or running.world.needed(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     world = running.world
     send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
-    result = converge(send, case.expect, world.patience, needed=max(needed, case.repeat), since=since)
+    patience = _patience(world.patience, case.holds_s)
+    if confirmations is not None and not case.holds_s:
+        patience = replace(patience, window_s=0.0)  # nothing spreads, so there is nothing to wait out
+    result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
@@ -69,6 +74,14 @@ def _traced(running: RunningStage, case: Case, seen: Convergence, proof: Proof) 
     before = trace.sample(seen.attempts, case.repeat)  # sent before the twin, so that its entries come later
     requests = before or trace.sample(own, case.repeat)
     return trace.follow(running.world, case, trace.Sent(requests, marks, running.since_s))
+
+
+def _patience(patience: Patience, holds_s: float) -> Patience:
+    """The run's patience, longer for an outcome that must hold for a while; it is then looked at a hundred times."""
+    if holds_s <= patience.window_s:
+        return patience
+    poll_s = max(patience.poll_s, holds_s / 100)
+    return replace(patience, window_s=holds_s, budget_s=patience.budget_s + holds_s, poll_s=poll_s)
 
 
 def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence:

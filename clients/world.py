@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from clients import curl, mesh
+from clients import curl, mesh, outside
 from clients.analyze import Analyzer
 from clients.apply import Applier, Item
 from clients.case import Probe, Workload
@@ -21,6 +22,7 @@ from clients.exec import ExecSession
 from clients.external import External
 from clients.gateway import EgressGateway
 from clients.outcome import Outcome, infrastructure
+from clients.outside import Outside
 from clients.overlay import Overlay
 from clients.pods import Pod
 from clients.redact import redact
@@ -29,7 +31,7 @@ from clients.tokens import TokenIssuer
 
 
 class World:
-    """One per process. Not for several threads at once.
+    """One per process. Probes may be sent from several threads at once; all else is for one.
 
     Args:
         manifests: the folder that manifest paths are relative to.
@@ -39,6 +41,8 @@ class World:
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
         analyzer: istioctl; None where there is none.
+        ingress_address: where gateways are reached from outside, instead of what their Service says.
+        ingress_roots: PEM of the authorities that clients outside trust.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class World:
         external: External | None = None,
         gateway: EgressGateway | None = None,
         analyzer: Analyzer | None = None,
+        ingress_address: str = "",
+        ingress_roots: str = "",
     ) -> None:
         self.cluster = cluster
         self.overlay = overlay
@@ -64,11 +70,15 @@ class World:
         self.gateway = gateway or EgressGateway()
         self.analyzer = analyzer
         self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
+        self.ingress_address = ingress_address
+        self.ingress_roots = ingress_roots
         self._ground: list[Item] = []
         self._grounds: dict[str, tuple[Applied, ...]] = {}
         self._sessions: dict[tuple[str, str], ProbeSession] = {}
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
+        self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._lock = threading.RLock()  # of what is looked up once, and of the sessions
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
@@ -91,11 +101,16 @@ class World:
         return frozenset(item.name for item in self._ground if item.kind == "Namespace")
 
     def pods(self, workload: Workload) -> list[Pod]:
-        """Ready pods of a workload, by name.
+        """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
 
         Raises:
             InfrastructureError: there is none, or the cluster does not answer.
         """
+        workload = workload.gateway if isinstance(workload, Outside) else workload
+        with self._lock:
+            return self._ready_pods(workload)
+
+    def _ready_pods(self, workload: Workload) -> list[Pod]:
         known = self._clients.get(workload)
         if known is None:
             namespace = self.overlay.namespace(workload.namespace)
@@ -152,6 +167,8 @@ class World:
         clients = self.pods(probe.source)
         servers = self.on_the_way(probe) or self.backends(probe)
         threads = max(self._concurrency(pod) for pod in [*clients, *servers])
+        if isinstance(probe.source, Outside):  # any thread of any replica of the gateway may answer, none takes turns
+            return confirmations(threads, max(1, len(servers)) * len(clients), patience.error_rate)
         return confirmations(threads, max(1, len(servers)), patience.error_rate) * len(clients)
 
     def request_for(self, probe: Probe, control: str) -> Request:
@@ -160,12 +177,14 @@ class World:
         The id is not a 36-character UUID: Envoy rewrites one digit of those to keep its sampling decision.
         """
         request_id = f"mp-{self.overlay.run}-{secrets.token_hex(6)}"
-        headers = probe.headers
+        headers, url = probe.headers, self.overlay.url(probe.url)
         if probe.token:
-            headers = (*headers, ("Authorization", f"Bearer {self.tokens.mint(probe.token)}"))
+            sent = probe.token_as.format(self.tokens.mint(probe.token))
+            name, _, value = sent.partition(": ")
+            url, headers = (url + sent, headers) if sent.startswith("?") else (url, (*headers, (name, value)))
         return Request(
             method=probe.method,
-            url=self.overlay.url(probe.url),
+            url=url,
             headers=headers,
             request_id=request_id,
             user_agent=f"meshproof/{control} {request_id}",
@@ -197,6 +216,23 @@ class World:
         """The request as a command that a person could repeat, redacted."""
         return redact(curl.command(self.request_for(probe, control)))
 
+    def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
+        """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
+        return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
+
+    def remove(self, ground: Sequence[str]) -> None:
+        """Delete a ground before the end, and wait until it is gone; `ensure` makes it anew.
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        self.forget()
+        paths = {item.manifest for item in self.applier.load(ground)}
+        items = [item for item in self._ground if item.manifest in paths]
+        self._ground = [item for item in self._ground if item.manifest not in paths]
+        self._grounds = {path: applied for path, applied in self._grounds.items() if path not in ground}
+        self.applier.delete(items)
+
     def close(self, *, keep: bool = False) -> None:
         """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
 
@@ -212,10 +248,12 @@ class World:
         """Close the sessions and look pods up again: after a change to the workloads themselves."""
         for session in self._sessions.values():
             session.close()
-        self._sessions, self._clients, self._threads = {}, {}, {}
+        self._sessions, self._clients, self._threads, self._addresses = {}, {}, {}, {}
 
     def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
         requests = [self.request_for(probe, control) for _ in range(count)]
+        if isinstance(probe.source, Outside):
+            return self._send_from_outside(probe.source, requests, parallel)
         try:
             pods = self.pods(probe.source)
         except InfrastructureError as error:
@@ -229,13 +267,35 @@ class World:
             self._clients.pop(probe.source, None)  # the pod may have been replaced: look again before the next probe
         return [by_id[request.request_id] for request in requests]
 
+    def _send_from_outside(self, source: Outside, requests: list[Request], parallel: bool) -> list[Outcome]:
+        try:
+            to = self.address(source, outside.port_of(requests[0].url))
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)
+
+    def address(self, source: Outside, port: int) -> tuple[str, int]:
+        """Where a client outside the cluster reaches its gateway.
+
+        Raises:
+            InfrastructureError: the gateway's Service has no address.
+        """
+        service, namespace = source.service or source.gateway.app, self.overlay.namespace(source.gateway.namespace)
+        key = (namespace, service, port)
+        if key not in self._addresses:
+            given = "" if source.service else self.ingress_address
+            self._addresses[key] = outside.address(self.cluster, service, namespace, port, given=given)
+        return self._addresses[key]
+
     def _session(self, pod: Pod, container: str) -> ProbeSession:
         key = (str(pod), container)
-        if key not in self._sessions:
-            self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
-        return self._sessions[key]
+        with self._lock:
+            if key not in self._sessions:
+                self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
+            return self._sessions[key]
 
     def _concurrency(self, pod: Pod) -> int:
-        if pod not in self._threads:
-            self._threads[pod] = mesh.concurrency(self.cluster, pod)
-        return self._threads[pod]
+        with self._lock:
+            if pod not in self._threads:
+                self._threads[pod] = mesh.concurrency(self.cluster, pod)
+            return self._threads[pod]

@@ -16,8 +16,28 @@ from runner.settings import Hosts, Settings, TargetKind
 if TYPE_CHECKING:
     from testbed.api import Up
 
-PUBLIC_IMAGES = {"sleep": "curlimages/curl:8.16.0", "httpbin": "mccutchen/go-httpbin:v2.15.0"}
-"""Images for a cluster that is not the embedded one: those of Istio's own samples."""
+SHOP = (
+    "adservice",
+    "cartservice",
+    "checkoutservice",
+    "currencyservice",
+    "emailservice",
+    "frontend",
+    "loadgenerator",
+    "paymentservice",
+    "productcatalogservice",
+    "recommendationservice",
+    "shippingservice",
+)
+"""Services of Online Boutique; also the names of its images."""
+PUBLIC_IMAGES = {
+    "sleep": "curlimages/curl:8.16.0",
+    "httpbin": "mccutchen/go-httpbin:v2.15.0",
+    "envoy": "envoyproxy/envoy:v1.37.0",
+    "porter": "registry.k8s.io/e2e-test-images/agnhost:2.53",
+    **{name: f"us-central1-docker.pkg.dev/google-samples/microservices-demo/{name}:v0.10.3" for name in SHOP},
+}
+"""Images for a cluster that is not the embedded one: of Istio's samples, Envoy, Kubernetes' tests, the shop."""
 
 INTERNET_HOSTS = (
     "example.com",

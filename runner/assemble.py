@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clients import certificates
 from clients.analyze import Analyzer
+from clients.certificates import ServerCertificate
 from clients.cluster import Cluster
 from clients.external import External
 from clients.gateway import EgressGateway
 from clients.overlay import Overlay, namespaces_in
 from clients.tokens import TokenIssuer
 from clients.world import World
+from runner import front
 from runner.handover import Handover
 from runner.settings import ROOT, Settings
 
@@ -60,6 +63,8 @@ def overlay(
     touch: Touch,
     tokens: TokenIssuer,
     gateway: EgressGateway = OURS,
+    *,
+    certificate: ServerCertificate,
 ) -> TouchedOverlay:
     """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`."""
     jwks = tokens.jwks_json()
@@ -74,6 +79,8 @@ def overlay(
             "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
             "issuer": tokens.issuer,
             **egress_values(handover, gateway),
+            **front.values(tokens),
+            **certificate.values,
         },
         namespaces=namespaces_in(manifest_texts()),
         given={gateway.namespace: gateway.given} if gateway.given else {},
@@ -108,19 +115,22 @@ def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, wo
     """The world of this process."""
     tokens = TokenIssuer.load(Path(handover.tokens))
     gateway = egress_gateway(settings, prefix_of(run, worker))
+    certificate = certificates.issue(front.HOSTS)
     file = Path(handover.kubeconfig) if handover.kubeconfig else None
     analyzer = (
         Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None
     )
     return World(
         cluster,
-        overlay(handover, run, worker, touch, tokens, gateway),
+        overlay(handover, run, worker, touch, tokens, gateway, certificate=certificate),
         tokens,
         MANIFESTS,
         patience=settings.patience,
         external=external(handover),
         gateway=gateway,
         analyzer=analyzer,
+        ingress_address=settings.ingress_address,
+        ingress_roots=certificate.roots,
     )
 
 

@@ -42,6 +42,19 @@ class Images(BaseModel):
 
     sleep: str = ""
     httpbin: str = ""
+    envoy: str = ""
+    adservice: str = ""
+    cartservice: str = ""
+    checkoutservice: str = ""
+    currencyservice: str = ""
+    emailservice: str = ""
+    frontend: str = ""
+    loadgenerator: str = ""
+    paymentservice: str = ""
+    productcatalogservice: str = ""
+    recommendationservice: str = ""
+    shippingservice: str = ""
+    porter: str = ""
 
 
 class Hosts(StrEnum):
@@ -90,6 +103,7 @@ class Settings(BaseSettings):
             targets, only when asked for); none of either skips what needs them.
         egress: the egress gateway.
         istioctl: the program, for `istioctl analyze`; empty for the testbed's own, or the one on the PATH.
+        ingress_address: where the ingress gateway is reached from outside; empty asks its Service.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
     """
 
@@ -111,6 +125,7 @@ class Settings(BaseSettings):
     error_rate: float = Field(default=Patience.error_rate, gt=0, lt=1)
     confirmations: int | None = Field(default=None, ge=1)
     out: Path = ROOT / "reports" / "out"
+    ingress_address: str = ""
     images: Images = Images()
     hosts: Hosts | None = None
     egress: Egress = Egress()

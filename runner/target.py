@@ -18,7 +18,7 @@ from clients.tokens import TokenIssuer
 from reports.model import MeshInfo, TargetInfo
 from runner.access import Access, access
 from runner.handover import Handover
-from runner.settings import Settings
+from runner.settings import Settings, TargetKind
 
 DEFAULT_REVISION = "default"
 
@@ -89,6 +89,8 @@ class Ground:
 def beside(settings: Settings, there: Access) -> set[str]:
     """Capabilities of what stands beside the cluster."""
     found = there.outside.capabilities | {"egress-gateway"}
+    if settings.target is TargetKind.EMBEDDED:
+        found.add("load-balancer")
     if settings.egress.blocked:
         found.add("external-block")
     elif there.outside.hosts:

@@ -32,7 +32,7 @@ EXTERNAL = ipaddress.ip_network("198.51.100.0/24")
 
 @dataclass(frozen=True)
 class Link:
-    """The /30 between this machine and the node."""
+    """The network between this machine and the node: one address each, and the upper half for load balancers."""
 
     network: Network
 
@@ -45,6 +45,11 @@ class Link:
     def node(self) -> str:
         """The node's end, where the API server listens."""
         return str(self.network[2])
+
+    @property
+    def balancers(self) -> Network:
+        """Addresses that Services of type LoadBalancer get, one each; the node answers for all of them."""
+        return list(self.network.subnets())[1]
 
 
 def routed(table: Path = Path("/proc/net/route")) -> list[Network]:
@@ -60,13 +65,13 @@ def routed(table: Path = Path("/proc/net/route")) -> list[Network]:
 
 
 def choose_link(taken: Iterable[Network]) -> Link:
-    """The first /30 of the benchmarking range that this machine does not route already.
+    """The first /24 of the benchmarking range that this machine does not route already.
 
     Raises:
         ClusterError: all of the range is routed.
     """
     routes = list(taken)
-    for candidate in (Network(f"198.{18 + second}.{third}.0/30") for second in (0, 1) for third in range(0, 256, 8)):
+    for candidate in (Network(f"198.{18 + second}.{third}.0/24") for second in (0, 1) for third in range(0, 256, 8)):
         if not any(candidate.overlaps(route) for route in routes):
             return Link(candidate)
     raise ClusterError(

@@ -17,8 +17,23 @@ from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
 """What a pod must carry to get an address that may reach the blocked external hosts."""
-IMAGES = ("sleep", "httpbin")
-"""Logical image names that manifests may use."""
+SHOP = (
+    "adservice",
+    "cartservice",
+    "checkoutservice",
+    "currencyservice",
+    "emailservice",
+    "frontend",
+    "loadgenerator",
+    "paymentservice",
+    "productcatalogservice",
+    "recommendationservice",
+    "shippingservice",
+    "porter",
+)
+"""Logical names that one image stands in for: each container's variable `SERVICE` says what it is."""
+IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys(SHOP, "boutique")}
+"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ class Status:
 
 def _as_up(running: Running) -> Up:
     names = ImageNames(running.tag)
-    images = {name: names.of(name) for name in IMAGES}
+    images = {name: names.of(image) for name, image in IMAGES.items()}
     istioctl = Path(running.istioctl) if running.istioctl else None
     return Up(Path(running.kubeconfig), running.istio, running.kubernetes, images, _external(), istioctl)
 

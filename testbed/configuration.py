@@ -25,6 +25,7 @@ _CLIENTS = {
     "kubelet": (f"system:node:{NODE_NAME}", "system:nodes"),
     "kube-proxy": ("system:kube-proxy", ""),
     "calico": ("meshproof:calico", ""),
+    "load-balancer": ("system:serviceaccount:kube-system:service-controller", ""),
 }
 """kubeconfig inside the node → user and group of its certificate (Kubernetes, PKI certificates and requirements)."""
 
@@ -69,6 +70,8 @@ def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str
     values = {
         "node_name": NODE_NAME,
         "node_ip": link.node,
+        "link_bits": link.network.prefixlen,
+        "balancers": link.balancers,
         "services": SERVICES,
         "pods": PODS,
         "pod_pool": POD_POOL,

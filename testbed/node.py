@@ -25,6 +25,7 @@ SERVICES = (
     "kube-proxy",
     "calico-felix",
     "external",
+    "load-balancer",
 )
 _FOLDERS = ("root", "upper", "work", "etcd", "containerd", "kubelet", "etc", "log")
 
@@ -117,7 +118,7 @@ class Node:
         self._link_note.write_text(f"{root} {link.network}")
         self._ip(root, "route", "replace", "unreachable", str(link.network), "metric", "4096")
         self._ip(root, "link", "add", self.link_name, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-        self._ip(root, "address", "add", f"{link.host}/30", "dev", self.link_name)
+        self._ip(root, "address", "add", f"{link.host}/{link.network.prefixlen}", "dev", self.link_name)
         self._ip(root, "link", "set", self.link_name, "up")
 
     def _ip(self, root: Path, *words: str) -> None:

@@ -32,8 +32,10 @@ until ip link show eth0 >/dev/null 2>&1; do
 	[ "$tries" -lt 500 ] || { echo "the link to the machine never came" >&2; exit 1; }
 	sleep 0.02
 done
-ip address add "$NODE_IP/30" dev eth0
+ip address add "$NODE_IP/$LINK_BITS" dev eth0
 ip link set eth0 up
+# Load balancers' addresses are the node's own; one that no Service has refuses connections.
+ip route add local "$BALANCER_CIDR" dev eth0
 # Service addresses and Calico's proxy-ARP gateway need a route to exist; an empty bridge holds them.
 ip link add cluster0 type bridge
 ip link set cluster0 up
@@ -53,10 +55,11 @@ ip link set internet0 up
 } | ip -netns internet -batch -
 # A Service without endpoints is refused by an ICMP message; many probes a second would run into its rate limit.
 echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
-# Hermetic: the only traffic towards the machine is the answer to what the machine asked.
+# Hermetic: the only traffic towards the machine is the answer to what the machine asked, of the node or of a Service's
+# outer address (translated by kube-proxy); a pod's address cannot be asked from outside.
 nft -f - <<RULES
 table inet meshproof_hermetic {
-	chain forward { type filter hook forward priority -300; policy accept; oifname "eth0" drop; iifname "eth0" drop; }
+	chain forward { type filter hook forward priority -300; policy accept; oifname "eth0" ct direction reply accept; oifname "eth0" drop; iifname "eth0" ct status dnat accept; iifname "eth0" drop; }
 	chain output { type filter hook output priority 0; policy accept; oifname "eth0" ct state established,related accept; oifname "eth0" drop; }
 }
 table ip meshproof_external {

@@ -42,7 +42,7 @@ def test_the_only_kind_cluster_is_taken_and_images_are_loaded(log: Path, tmp_pat
     archive.touch()
     there = access(Settings(target="kind", archives=(archive,)), print)  # type: ignore[arg-type]
     assert (there.kubeconfig, there.context) == ("", "kind-one")
-    assert {"sleep", "httpbin"} <= set(there.images)
+    assert {"sleep", "httpbin", "envoy"} <= set(there.images)
     assert there.outside.capabilities == set()
     assert log.read_text().splitlines() == ["get clusters", f"load image-archive {archive} --name one"]
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import hmac
 import json
 import stat
 from pathlib import Path
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.utils import base64url_encode
 
 from clients.errors import SettingsError
 from clients.redact import redact
@@ -129,3 +132,63 @@ def test_two_runs_share_no_key() -> None:
     first, second = TokenIssuer(), TokenIssuer()
     with pytest.raises(KeyError):
         verified(first, second.mint("valid"))
+
+
+FRONT = "https://securetoken.google.com/meshproof-project"
+
+
+def claims_of(token: str) -> dict[str, object]:
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
+def test_another_issuers_token_is_right_for_that_issuer(issuer: TokenIssuer) -> None:
+    keys = jwt.PyJWKSet.from_dict(issuer.jwks())
+    token = issuer.mint("valid@front")
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["RS256"], issuer=FRONT, audience="meshproof-project")
+    assert claims["email"] == "user@example.com"
+    header = jwt.get_unverified_header(issuer.mint("valid@iap"))
+    assert header["alg"] == "ES256"
+
+
+@pytest.mark.parametrize(
+    ("kind", "claim"),
+    [
+        ("wrong-issuer", "iss"),
+        ("expired", "exp"),
+        ("not-yet-valid", "nbf"),
+        ("wrong-audience", "aud"),
+        ("no-audience", "aud"),
+    ],
+)
+def test_a_wrong_token_of_another_issuer_is_wrong_in_one_claim(issuer: TokenIssuer, kind: str, claim: str) -> None:
+    right, wrong = claims_of(issuer.mint("valid@front")), claims_of(issuer.mint(f"{kind}@front"))
+    assert {name for name in {*right, *wrong} if right.get(name) != wrong.get(name)} == {claim}
+
+
+def test_a_token_by_the_public_key_would_convince_a_confused_verifier(issuer: TokenIssuer) -> None:
+    token = issuer.mint("signed-with-public-key@front")
+    assert jwt.get_unverified_header(token)["alg"] == "HS256"
+    [key] = [one for one in jwt.PyJWKSet.from_dict(issuer.jwks()).keys if one.algorithm_name == "RS256"]
+    public = key.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head, _, signature = token.rpartition(".")
+    assert base64url_encode(hmac.digest(public, head.encode(), "sha256")).decode() == signature
+
+
+def test_an_unsigned_token_has_no_signature(issuer: TokenIssuer) -> None:
+    token = issuer.mint("unsigned@front")
+    assert jwt.get_unverified_header(token)["alg"] == "none"
+    assert token.endswith(".")
+    assert "eyJ" not in redact(token)
+
+
+def test_the_next_key_is_in_the_set_only_when_it_is_asked_for(issuer: TokenIssuer) -> None:
+    kid = jwt.get_unverified_header(issuer.mint("next-key"))["kid"]
+    assert kid not in {key["kid"] for key in issuer.jwks()["keys"]}
+    assert kid in {key["kid"] for key in issuer.jwks("next")["keys"]}
+    assert len(issuer.jwks("trusted", "next")["keys"]) == 2 * len(ALGORITHMS)
+
+
+def test_an_unknown_issuer_is_refused(issuer: TokenIssuer) -> None:
+    with pytest.raises(SettingsError, match="unknown issuer of tokens 'fron'"):
+        issuer.mint("valid@fron")

@@ -1,0 +1,26 @@
+"""The back end lets in the gateway alone: what goes past the gateway goes past its policy, and is refused."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import rbac_denied
+from clients.stage import Settle, Stage
+from suites.front.places import BACKEND, GROUND, INSIDE, SHOWS_SECRET, call
+
+PAST = INSIDE.get(f"http://{BACKEND}/api/secure.json")
+
+STAGE = Stage(
+    "front-behind-gateway",
+    ground=GROUND,
+    apply=("front/jwt/backend-behind-gateway.yaml",),
+    settle=(Settle(PAST, rbac_denied()),),
+)
+
+CASES = [
+    Case("X-FRONT-PAST-01", PAST, rbac_denied(), before=SHOWS_SECRET, twin=call(), twin_expect=SHOWS_SECRET),
+    Case("X-FRONT-PAST-02", call(), SHOWS_SECRET, before=SHOWS_SECRET),
+]
+
+
+def test_case(case, prove):
+    prove(case)

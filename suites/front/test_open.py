@@ -1,0 +1,44 @@
+"""Before any policy: the gateway has an address, and routes by path."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from clients.case import Case
+from clients.stage import Stage
+from suites.front.places import FRONTEND, GATEWAY, GROUND, NOT_FOUND, SHOWS_SECRET, SIGN_IN_PAGE, call
+
+STAGE = Stage("front-open", ground=GROUND)
+
+SECURE = call()
+
+CASES = [
+    Case("CRA-ROUTE-01", SECURE, SHOWS_SECRET),
+    Case("CRA-ROUTE-02", call("/", behind=FRONTEND), SIGN_IN_PAGE),
+    Case("CRA-ROUTE-03", call("/api"), NOT_FOUND, twin=SECURE, twin_expect=SHOWS_SECRET),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("CRA-GW-01")
+def test_the_gateway_gets_an_external_address(observe, stage):
+    world = stage.world
+    namespace = world.overlay.namespace(GATEWAY.namespace)
+
+    def problem():
+        service = world.cluster.get("v1", "Service", GATEWAY.app, namespace)
+        given = (service or {}).get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+        address = given[0].get("ip") or given[0].get("hostname") or ""
+        if not address:
+            return "EXTERNAL-IP is <pending>"
+        if given[0].get("ip") and ipaddress.ip_address(address) in ipaddress.ip_network("10.0.0.0/8"):
+            return f"{address} is not outside the cluster"
+        [outcome] = world.probe(SECURE, "CRA-GW-01")
+        return None if outcome.status else f"nobody answers at {address}: {outcome.summary}"
+
+    observe("CRA-GW-01", "the load balancer's address is set, and the gateway answers there", problem)

@@ -1,0 +1,15 @@
+"""The policy deleted again: the API answers everybody, as before."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Settle, Stage
+from suites.front.places import GROUND, NO_TOKEN, POLICY, SHOWS_SECRET, call
+
+STAGE = Stage("front-policy-removed", ground=GROUND, apply=POLICY, removed=POLICY, settle=(Settle(call(), NO_TOKEN),))
+
+CASES = [Case("CRA-CLEAN-02", call(), SHOWS_SECRET, before=SHOWS_SECRET)]
+
+
+def test_case(case, prove):
+    prove(case)
