@@ -6,6 +6,7 @@ It speaks by `requests`; its outcomes have the exit codes that curl would give, 
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Sequence
@@ -94,6 +95,14 @@ def port_of(url: str) -> int:
     """Port that the URL means."""
     parts = urlsplit(url)
     return parts.port or _PORTS[parts.scheme]
+
+
+def own_address(server: str) -> str:
+    """Address by which this machine reaches the API server at this URL; nothing is sent to find out."""
+    parts = urlsplit(server)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)))
+        return str(probe.getsockname()[0])
 
 
 class _AsWritten(HTTPAdapter):

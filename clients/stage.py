@@ -46,6 +46,7 @@ class Stage:
         ground: manifests that every stage of the topic stands on; applied once per process.
         apply: manifests of the change itself, in order.
         removed: those of `apply` that are deleted again once `settle` has converged: the cases see the state after it.
+        replaced: manifests that are applied over those of `apply`, once `settle` has converged, in place of a removal.
         needs: names of capabilities; `mesh-wide` makes the stage exclusive.
         scaled: Deployments of the ground that run with another number of replicas.
         settle: must converge after `apply`, before `removed` is deleted and before any case.
@@ -55,9 +56,15 @@ class Stage:
     ground: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     scaled: tuple[Scale, ...] = ()
     settle: tuple[Settle, ...] = ()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what has settled is changed once more before the cases are proven."""
+        return bool(self.removed or self.replaced)
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,8 @@ class RunningStage:
         applier = self.world.applier
         items = applier.load(self.stage.apply)
         applier.check(items)
+        if self.stage.replaced:
+            applier.check(applier.load(self.stage.replaced))
         self._observe_baselines()
         try:
             self._change(items)
@@ -166,9 +175,20 @@ class RunningStage:
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
-        if self.stage.removed and not any(seen.problem for seen in self.settled):
+        if self.stage.goes_on and not any(seen.problem for seen in self.settled):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The second half of the change: something is deleted, or something else applied."""
+        applier = self.world.applier
+        if self.stage.removed:
             applier.delete(applier.load(self.stage.removed))
-            self.changed_at = time.monotonic()
+        items = applier.load(self.stage.replaced)
+        if items:
+            self._undo.append(lambda: applier.delete(items))
+            self.applied = (*self.applied, *applier.apply(items))
+        self.changed_at = time.monotonic()
+        applier.wait_ready(items)
 
     def _scale(self) -> list[Applied]:
         """Scale the stage's Deployments, and register that they are put back."""

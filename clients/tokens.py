@@ -87,6 +87,10 @@ class TokenIssuer:
         """A token with these claims by the trusted key."""
         return self._signed("valid", algorithm, dict(content))
 
+    def signing_key(self, algorithm: str) -> tuple[str, str]:
+        """Id and private key (PEM), for a provider that signs by itself. Never to be written anywhere."""
+        return self._key_id(algorithm), _to_pem(self._trusted[algorithm])
+
     def _signed(self, kind: str, algorithm: str, content: dict[str, Any]) -> str:
         if kind in {"unsigned", "signature-of-none"}:
             token = jwt.encode(content, "", algorithm="none", headers={"kid": self._key_id(algorithm)})

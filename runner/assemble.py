@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clients import certificates
+from clients import certificates, outside
 from clients.analyze import Analyzer
-from clients.certificates import ServerCertificate
 from clients.cluster import Cluster
 from clients.external import External
 from clients.gateway import EgressGateway
@@ -63,13 +62,16 @@ def overlay(
     touch: Touch,
     tokens: TokenIssuer,
     gateway: EgressGateway = OURS,
-    *,
-    certificate: ServerCertificate,
+    front_door: Mapping[str, str] | None = None,
 ) -> TouchedOverlay:
-    """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`."""
+    """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`.
+
+    So does `scope`, for label values that select pods in every namespace: no process's gateway obeys another's.
+    """
     jwks = tokens.jwks_json()
+    prefix = prefix_of(run, worker)
     return TouchedOverlay(
-        prefix=prefix_of(run, worker),
+        prefix=prefix,
         run=run,
         worker=worker,
         images=handover.images,
@@ -79,8 +81,8 @@ def overlay(
             "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
             "issuer": tokens.issuer,
             **egress_values(handover, gateway),
-            **front.values(tokens),
-            **certificate.values,
+            "scope": prefix,
+            **(front_door or {}),
         },
         namespaces=namespaces_in(manifest_texts()),
         given={gateway.namespace: gateway.given} if gateway.given else {},
@@ -116,13 +118,14 @@ def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, wo
     tokens = TokenIssuer.load(Path(handover.tokens))
     gateway = egress_gateway(settings, prefix_of(run, worker))
     certificate = certificates.issue(front.HOSTS)
+    front_door = front.values(tokens, outside.own_address(cluster.server)) | certificate.values
     file = Path(handover.kubeconfig) if handover.kubeconfig else None
     analyzer = (
         Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None
     )
     return World(
         cluster,
-        overlay(handover, run, worker, touch, tokens, gateway, certificate=certificate),
+        overlay(handover, run, worker, touch, tokens, gateway, front_door),
         tokens,
         MANIFESTS,
         patience=settings.patience,
@@ -136,7 +139,7 @@ def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, wo
 
 def external(handover: Handover) -> External | None:
     """The external hosts; None where the target has none."""
-    outside = handover.outside
-    roots = Path(outside.roots).read_text(encoding="utf-8") if outside.roots else ""
-    log = Path(outside.log) if outside.log else None
-    return External(outside.hosts, roots, log, outside.more) if outside.hosts else None
+    told = handover.outside
+    roots = Path(told.roots).read_text(encoding="utf-8") if told.roots else ""
+    log = Path(told.log) if told.log else None
+    return External(told.hosts, roots, log, told.more) if told.hosts else None

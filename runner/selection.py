@@ -108,7 +108,12 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     )
     facts: dict[str, Any] = {}
     if stage:
-        facts |= {"stage": stage.name, "ground": stage.ground, "apply": stage.apply, "removed": stage.removed}
+        facts |= {
+            "stage": stage.name,
+            "ground": stage.ground,
+            "apply": stage.apply + stage.replaced,
+            "removed": stage.removed,
+        }
     if case:
         token = f" (token: {case.probe.token})" if case.probe.token else ""
         facts |= {

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from clients import browser
 from clients.cleanup import Leftover, cleanup, find
 from clients.cluster import Cluster
 from clients.errors import ClusterError, MeshproofError, SettingsError
@@ -90,7 +91,9 @@ def beside(settings: Settings, there: Access) -> set[str]:
     """Capabilities of what stands beside the cluster."""
     found = there.outside.capabilities | {"egress-gateway"}
     if settings.target is TargetKind.EMBEDDED:
-        found.add("load-balancer")
+        found |= {"load-balancer", "iap"}
+    if browser.program():
+        found.add("chromium")
     if settings.egress.blocked:
         found.add("external-block")
     elif there.outside.hosts:

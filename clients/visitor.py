@@ -1,0 +1,58 @@
+"""Somebody with cookies, who follows redirects: `requests`, told by name where each host is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+TIMEOUT_S = 10.0
+_PORTS = {"http": 80, "https": 443}
+
+
+class Visitor:
+    """A session of one person.
+
+    Args:
+        places: `host:port` → address and port; no other host can be reached.
+        user_agent: by which the requests are found in logs.
+        roots: file of the certificates to trust.
+    """
+
+    def __init__(self, places: Mapping[str, tuple[str, int]], user_agent: str, roots: str = "") -> None:
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = roots or True
+        self._session.headers["User-Agent"] = user_agent
+        for scheme in _PORTS:
+            self._session.mount(f"{scheme}://", _Elsewhere(places))
+
+    def get(self, url: str, *, follow: bool = True, **headers: str) -> requests.Response:
+        """Open an address, and those that it leads to."""
+        return self._session.get(url, allow_redirects=follow, timeout=TIMEOUT_S, headers=headers)
+
+    def post(self, url: str, form: Mapping[str, str]) -> requests.Response:
+        """Send a form, and go where that leads."""
+        return self._session.post(url, data=form, timeout=TIMEOUT_S)
+
+
+class _Elsewhere(HTTPAdapter):
+    """Connects to where a name's place is said to be; the name stays in the request and in the certificate's check."""
+
+    def __init__(self, places: Mapping[str, tuple[str, int]]) -> None:
+        self._places = places
+        super().__init__()
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:  # noqa: ARG002 - its signature
+        """A connection to the place."""
+        parts = urlsplit(request.url)
+        host = parts.hostname or ""
+        where = self._places.get(f"{host}:{parts.port or _PORTS[parts.scheme]}")
+        if where is None:
+            raise requests.exceptions.ConnectionError(f"nobody has said where {host} is")
+        tls = {"server_hostname": host, "assert_hostname": host} if parts.scheme == "https" else {}
+        _, settings = self.build_connection_pool_key_attributes(request, verify, cert)
+        return self.poolmanager.connection_from_host(*where, scheme=parts.scheme, pool_kwargs={**settings, **tls})

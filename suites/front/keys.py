@@ -1,0 +1,26 @@
+"""The issuer's keys: where they are served, and the requests that tell which keys the gateway knows."""
+
+from __future__ import annotations
+
+from clients.stage import Settle
+from suites.front.places import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
+
+KEYS_GROUND = (*GROUND, "front/issuer")
+REQUIRE = "front/keys/require-token.yaml"
+
+OLD, NEXT, FOREIGN = call(token="valid"), call(token="next-key"), call(token="foreign-key")
+"""Tokens by the key before the rotation, by the one after it, and by one that never was the issuer's."""
+
+UNKNOWN_KEY = bad_token("Jwks doesn't have key to match kid or alg from Jwt")
+WRONG_SIGNATURE = bad_token("Jwt verification fails")
+TOKEN_NEEDED = Settle(call(), NO_TOKEN)
+
+
+def by_url(name: str) -> str:
+    """The policy whose keys are fetched from the issuer: `old`, `both`, `next`, or from one that is `down`."""
+    return f"front/keys/by-url-{name}.yaml"
+
+
+def known(probe) -> Settle:
+    """The keys have been fetched: this token passes."""
+    return Settle(probe, SHOWS_SECRET)

@@ -1,0 +1,33 @@
+"""The gateway's keys come from an issuer by URL."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Stage
+from suites.front.keys import (
+    FOREIGN,
+    KEYS_GROUND,
+    NEXT,
+    OLD,
+    REQUIRE,
+    TOKEN_NEEDED,
+    UNKNOWN_KEY,
+    WRONG_SIGNATURE,
+    by_url,
+    known,
+)
+from suites.front.places import SHOWS_SECRET
+
+STAGE = Stage(
+    "front-keys-from-issuer", ground=KEYS_GROUND, apply=(by_url("old"), REQUIRE), settle=(TOKEN_NEEDED, known(OLD))
+)
+
+CASES = [
+    Case("X-KEYS-01", OLD, SHOWS_SECRET, before=SHOWS_SECRET),
+    Case("X-KEYS-02", FOREIGN, WRONG_SIGNATURE, before=SHOWS_SECRET, twin=OLD, variant="foreign"),
+    Case("X-KEYS-02", NEXT, UNKNOWN_KEY, before=SHOWS_SECRET, twin=OLD, variant="not yet published"),
+]
+
+
+def test_case(case, prove):
+    prove(case)

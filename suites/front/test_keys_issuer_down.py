@@ -1,0 +1,21 @@
+"""An issuer that does not answer, and whose keys nobody has yet: every token of it is refused, none is let through."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Stage
+from suites.front.keys import FOREIGN, KEYS_GROUND, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url
+from suites.front.places import HEALTHY, SHOWS_SECRET, call
+
+STAGE = Stage("front-keys-issuer-down", ground=KEYS_GROUND, apply=(by_url("down"), REQUIRE), settle=(TOKEN_NEEDED,))
+
+HEALTH = call("/api/healthz")
+
+CASES = [
+    Case("X-KEYS-05", probe, WRONG_SIGNATURE, before=SHOWS_SECRET, twin=HEALTH, twin_expect=HEALTHY, variant=variant)
+    for variant, probe in (("a good token", OLD), ("a foreign token", FOREIGN))
+] + [Case("X-KEYS-06", HEALTH, HEALTHY, before=HEALTHY)]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,26 @@
+"""In the midst of a rotation the issuer publishes both keys: tokens by either pass."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Stage
+from suites.front.keys import FOREIGN, KEYS_GROUND, NEXT, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url, known
+from suites.front.places import SHOWS_SECRET
+
+STAGE = Stage(
+    "front-keys-overlap",
+    ground=KEYS_GROUND,
+    apply=(by_url("old"), REQUIRE),
+    replaced=(by_url("both"),),
+    settle=(TOKEN_NEEDED, known(OLD)),
+)
+
+CASES = [
+    Case("X-KEYS-03", NEXT, SHOWS_SECRET, before=SHOWS_SECRET, variant="new key"),
+    Case("X-KEYS-03", OLD, SHOWS_SECRET, before=SHOWS_SECRET, variant="old key"),
+    Case("X-KEYS-02", FOREIGN, WRONG_SIGNATURE, before=SHOWS_SECRET, twin=NEXT, variant="foreign, during a rotation"),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,25 @@
+"""After the rotation the old key is gone: tokens by it are refused, although they have not expired."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Stage
+from suites.front.keys import KEYS_GROUND, NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, by_url, known
+from suites.front.places import SHOWS_SECRET
+
+STAGE = Stage(
+    "front-keys-rotated",
+    ground=KEYS_GROUND,
+    apply=(by_url("both"), REQUIRE),
+    replaced=(by_url("next"),),
+    settle=(TOKEN_NEEDED, known(OLD)),
+)
+
+CASES = [
+    Case("X-KEYS-04", OLD, UNKNOWN_KEY, before=SHOWS_SECRET, twin=NEXT),
+    Case("X-KEYS-03", NEXT, SHOWS_SECRET, before=SHOWS_SECRET, variant="new key, after the rotation"),
+]
+
+
+def test_case(case, prove):
+    prove(case)

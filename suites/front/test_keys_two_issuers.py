@@ -1,0 +1,40 @@
+"""Two issuers at one gateway: each may sign for itself, and neither for the other."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Stage
+from suites.front.keys import NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, known
+from suites.front.places import GROUND, HTTP, OUTSIDE, SHOWS_SECRET
+
+STAGE = Stage(
+    "front-keys-two-issuers",
+    ground=GROUND,
+    apply=("front/keys/two-issuers.yaml", REQUIRE),
+    settle=(TOKEN_NEEDED, known(OLD)),
+)
+
+
+def of_the_other(kind):
+    return OUTSIDE.get(f"{HTTP}/api/secure.json", token=f"{kind}@iap", behind="backend.api")
+
+
+CASES = [
+    Case("X-KEYS-07", OLD, SHOWS_SECRET, before=SHOWS_SECRET, variant="first issuer, its own key"),
+    Case(
+        "X-KEYS-07", of_the_other("next-key"), SHOWS_SECRET, before=SHOWS_SECRET, variant="second issuer, its own key"
+    ),
+    Case("X-KEYS-08", NEXT, UNKNOWN_KEY, before=SHOWS_SECRET, twin=OLD, variant="first issuer, key of the second"),
+    Case(
+        "X-KEYS-08",
+        of_the_other("valid"),
+        UNKNOWN_KEY,
+        before=SHOWS_SECRET,
+        twin=OLD,
+        variant="second issuer, key of the first",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,36 @@
+"""The stand-in of a module, and the people who visit it."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from clients import certificates
+from clients.claims import USER
+from clients.iap import CLIENT_ID, RETURN_PATH, Balancer, Settings
+from clients.signin import HOST, SignIn, server
+from clients.visitor import Visitor
+from suites.iap.places import NAME, OUTSIDE, SITES
+from suites.iap.visits import OTHER, StandIn
+
+
+@pytest.fixture(scope="module")
+def stand_in(stage, tmp_path_factory):
+    """Load balancer and sign-in service; IAP is on, and one of two users is on its list."""
+    made = certificates.issue([NAME])
+    folder = tmp_path_factory.mktemp("balancer")
+    pair, roots = folder / "server.pem", folder / "roots.pem"
+    pair.touch(mode=0o600)
+    pair.write_text(made.certificate + made.key)
+    roots.write_text(made.roots)
+    users = {email: secrets.token_urlsafe(16) for email in (USER, OTHER)}
+    settings = Settings(users={USER})
+    client = server(settings.client_secret, *(f"{site}{RETURN_PATH}" for site in SITES.values()))
+    world = stage.world
+    with SignIn(world.tokens, users, {CLIENT_ID: client}) as signin:
+        to = ("127.0.0.1", signin.port)
+        with Balancer(settings, world.tokens, lambda: world.address(OUTSIDE, 80), to, pair) as balancer:
+            pair.unlink()
+            places = {f"{NAME}:80": balancer.place("http"), f"{NAME}:443": balancer.place("https"), f"{HOST}:80": to}
+            yield StandIn(balancer, signin, lambda agent: Visitor(places, agent, str(roots)), world)

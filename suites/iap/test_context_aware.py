@@ -1,0 +1,52 @@
+"""Context-aware access: whom the gateway lets in by what the token says of user, group and device."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import echoes_header, status
+from clients.stage import Settle, Stage
+from suites.iap.places import GROUND, NO_TOKEN, PAGE, RCTOKEN, echo, page
+
+NO_LEVEL = page("no-level")
+
+STAGE = Stage(
+    "iap-context-aware",
+    ground=GROUND,
+    apply=(*RCTOKEN, "iap/rctoken/context-aware.yaml"),
+    settle=(Settle(page(), NO_TOKEN), Settle(NO_LEVEL, NO_TOKEN)),
+)
+
+VALID = page("valid")
+REFUSED = {
+    "other-group": "staff, but no administrator",
+    "no-group": "of no group",
+    "other-level": "an access level of others",
+    "no-level": "no access level",
+    "level-at-top": "the access level is not IAP's claim",
+    "other-device": "another device",
+}
+
+ECHOED = status(200, echoes_header("X-User-Email", ".+"))
+ANY_ECHO = status(200)
+
+CASES = [
+    Case("X-IAP-CLAIM-01", VALID, PAGE, before=PAGE, variant="group, access level and device"),
+    Case("X-IAP-CLAIM-01", echo("other-group"), ECHOED, before=ANY_ECHO, variant="one claim of a list"),
+    *(
+        Case("X-IAP-CLAIM-02", page(kind), NO_TOKEN, before=PAGE, twin=VALID, twin_expect=PAGE, variant=variant)
+        for kind, variant in REFUSED.items()
+    ),
+    Case(
+        "X-IAP-CLAIM-02",
+        echo("no-group"),
+        NO_TOKEN,
+        before=ANY_ECHO,
+        twin=echo("other-group"),
+        twin_expect=ECHOED,
+        variant="of no group, another path",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,25 @@
+"""Only the load balancer reaches the gateway: a client elsewhere gets no answer at all."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import no_reply
+from clients.outcome import OutcomeKind
+from clients.stage import Stage
+from suites.iap.places import ELSEWHERE, GROUND, INSIDE_SITE, PAGE, PRODUCTPAGE, page
+
+NO_ANSWER = no_reply(OutcomeKind.TIMEOUT)
+PAST = ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE, timeout_s=2.0)
+
+STAGE = Stage(
+    "iap-firewall",
+    ground=GROUND,
+    apply=("iap/network/only-load-balancer.yaml",),
+    needs=frozenset({"network-policy"}),
+)
+
+CASES = [Case("IAP-LB-01", PAST, NO_ANSWER, before=PAGE, twin=page(), twin_expect=PAGE)]
+
+
+def test_case(case, prove):
+    prove(case)

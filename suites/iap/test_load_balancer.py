@@ -1,0 +1,42 @@
+"""The load balancer is there, and IAP is not on yet: everybody sees the page, over http and https."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from clients.stage import Stage
+from suites.iap.places import GROUND, SITES
+from suites.iap.visits import page_problem
+
+STAGE = Stage("iap-load-balancer", ground=GROUND)
+
+
+@pytest.mark.control("IAP-LB-03")
+@pytest.mark.parametrize("scheme", list(SITES))
+def test_the_page_opens(observe, stand_in, scheme):
+    stand_in.balancer.settings.enabled = False
+
+    def problem():
+        return page_problem(stand_in.visit("IAP-LB-03").visitor.get(f"{SITES[scheme]}/productpage"))
+
+    observe("IAP-LB-03", f"200 and the product page over {scheme}", problem)
+
+
+@pytest.mark.control("IAP-CLEAN-01")
+def test_after_clean_up_nobody_answers(observe, stand_in):
+    """Last of the module: the load balancer is closed for good."""
+    place = stand_in.balancer.place("http")
+    with socket.create_connection(place, 2):
+        pass
+    stand_in.balancer.close()
+
+    def problem():
+        try:
+            socket.create_connection(place, 2).close()
+        except ConnectionRefusedError:
+            return None
+        return "somebody still answers at the load balancer's address"
+
+    observe("IAP-CLEAN-01", "the address, where somebody answered before, refuses connections", problem)

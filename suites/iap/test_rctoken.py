@@ -1,0 +1,105 @@
+"""The gateway demands IAP's token: for its audience, in its header, everywhere but on the readiness path."""
+
+from __future__ import annotations
+
+import re
+
+import jwt
+import pytest
+
+from clients.case import BEARER, Case, Logged, Proxy
+from clients.claims import RCTOKEN_AUDIENCE, USER
+from clients.expect import echoed_header, echoes_header, echoes_no_header, status
+from clients.stage import Settle, Stage
+from suites.iap.places import (
+    FROM_NOBODY,
+    GROUND,
+    NO_TOKEN,
+    OUTSIDE,
+    PAGE,
+    PRODUCTPAGE,
+    RCTOKEN,
+    SITE,
+    echo,
+    page,
+    refused,
+)
+
+STAGE = Stage("iap-rctoken", ground=GROUND, apply=RCTOKEN, settle=(Settle(page(), NO_TOKEN),))
+
+VALID = page("valid")
+BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied", upstream="-"),)
+REFUSED_FOR = {
+    "foreign-key": "Jwt verification fails",
+    "wrong-issuer": "Jwt issuer is not configured",
+    "expired": "Jwt is expired",
+}
+NO_SUCH_ROUTE = status(404, FROM_NOBODY)
+
+SPOOFED = "admin@example.com"
+USER_HEADER = "X-User-Email"
+GOOG_HEADER = "X-Goog-Authenticated-User-Email"
+
+
+def denied(control, probe, expect, *, variant="", before=PAGE, twin=VALID, twin_expect=PAGE, logged=()):
+    return Case(
+        control, probe, expect, before=before, twin=twin, twin_expect=twin_expect, variant=variant, logged=logged
+    )
+
+
+def at(path):
+    return OUTSIDE.get(f"{SITE}{path}", behind=PRODUCTPAGE)
+
+
+WITH_SPOOFED = echo("valid", headers=((USER_HEADER, SPOOFED),))
+WITH_GOOG = echo("valid", headers=((GOOG_HEADER, f"accounts.google.com:{SPOOFED}"),))
+
+CASES = [
+    Case("IAP-RCT-01", VALID, PAGE, before=PAGE),
+    denied(
+        "IAP-RCT-02",
+        page("wrong-audience"),
+        refused(403, "Audiences in Jwt are not allowed"),
+        logged=BY_JWT_FILTER,
+    ),
+    denied("IAP-RCT-03", page(), NO_TOKEN),
+    Case("IAP-LB-02", OUTSIDE.get(f"{SITE}:15021/healthz/ready"), status(200), before=status(200)),
+    denied("IAP-RCT-04", at("/healthz/ready"), NO_SUCH_ROUTE, before=NO_SUCH_ROUTE, variant="exempt"),
+    denied("IAP-RCT-04", at("/healthz/ready/x"), NO_TOKEN, before=NO_SUCH_ROUTE, variant="exactly"),
+    denied("IAP-RCT-05", page("valid", token_as=BEARER), NO_TOKEN),
+    *(
+        denied("IAP-RCT-06", page(kind), refused(401, text), variant=kind, logged=BY_JWT_FILTER)
+        for kind, text in REFUSED_FOR.items()
+    ),
+    Case(
+        "X-IAP-HEADER-01",
+        WITH_SPOOFED,
+        status(200, echoes_header(USER_HEADER, re.escape(USER))),
+        before=status(200, echoes_header(USER_HEADER, re.escape(SPOOFED))),
+        variant="overwritten by the token's claim",
+    ),
+    Case(
+        "X-IAP-HEADER-02",
+        WITH_GOOG,
+        status(200, echoes_no_header(GOOG_HEADER)),
+        twin=echo("valid", headers=(("X-Harmless", "1"),)),
+        twin_expect=status(200, echoes_header("X-Harmless", "1")),
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("IAP-RCT-07")
+def test_the_token_that_arrives_is_for_the_chosen_audience(observe, stage):
+    def problem():
+        [outcome] = stage.world.probe(echo("valid"), "IAP-RCT-07")
+        if outcome.status != 200:
+            return f"expected 200, saw {outcome.summary}"
+        sent = echoed_header(outcome.body, "Ingress-Authorization") or ""
+        claims = jwt.decode(sent.removeprefix("Istio "), options={"verify_signature": False})
+        return None if claims["aud"] == RCTOKEN_AUDIENCE else f"the audience is {claims['aud']!r}"
+
+    observe("IAP-RCT-07", f"the token that reaches a workload behind the gateway is for {RCTOKEN_AUDIENCE}", problem)

@@ -1,0 +1,71 @@
+"""What people do at the load balancer's address, and what of it the gateway sees."""
+
+from __future__ import annotations
+
+import html
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from clients import mesh
+from clients.iap import Balancer
+from clients.pods import SIDECAR
+from clients.signin import HOST, SignIn
+from clients.visitor import Visitor
+from clients.world import World
+from suites.iap.places import OUTSIDE
+
+OTHER = "stranger@example.com"
+PAGE = "<title>Simple Bookstore App</title>"
+
+
+@dataclass
+class StandIn:
+    """The running stand-in.
+
+    Attributes:
+        balancer: with the settings that an operator may change.
+    """
+
+    balancer: Balancer
+    signin: SignIn
+    visitor: Callable[[str], Visitor]
+    world: World
+
+    def visit(self, control: str) -> Visit:
+        """Somebody new, without a session."""
+        agent = f"meshproof/{control} {secrets.token_hex(6)}"
+        return Visit(self, self.visitor(agent), agent)
+
+
+@dataclass
+class Visit:
+    """One person."""
+
+    stand_in: StandIn
+    visitor: Visitor
+    agent: str
+
+    def signs_in(self, url: str, email: str) -> Any:
+        """Follow the page to the sign-in form, fill it in, and come back to the page."""
+        form = self.visitor.get(url)
+        request = re.search(r'name="request" value="([^"]*)"', form.text)
+        if request is None:
+            return form
+        sent = {"request": html.unescape(request[1]), "email": email, "password": self.stand_in.signin.password(email)}
+        return self.visitor.post(f"http://{HOST}/password", sent)
+
+    def at_the_gateway(self) -> list[str]:
+        """Lines of the gateway's log about this person."""
+        world = self.stand_in.world
+        lines = [one for pod in world.pods(OUTSIDE) for one in mesh.log_lines(world.cluster, pod, SIDECAR, since_s=300)]
+        return [line for line in lines if self.agent in line]
+
+
+def page_problem(reply: Any) -> str | None:
+    """Why this is not the product page; None when it is."""
+    if reply.status_code == 200 and PAGE in reply.text:
+        return None
+    return f"expected 200 and the product page, saw {reply.status_code}: {reply.text[:80]!r}"

@@ -1,0 +1,70 @@
+"""Each mutant of the front door costs the right controls their pass."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from e2e_runs import PYTEST, Ran, controls, start
+from test_mutants import BUDGET_S, FAIL, PASS, Kill, cases
+
+from suites.front.test_policy import TO_THE_FRONT_END, TO_THE_SECRET
+
+pytestmark = pytest.mark.e2e
+
+REFUSED_TOKENS = {f"CRA-AUTH-07[{kind}]": FAIL for kind in ("malformed", "expired", "foreign-key")}
+TOO_WIDE = tuple(f"{what} after the health path" for what in ("slash", "full stop", "escaped slash"))
+TRICKS = {f"CRA-AUTH-09[{name}]": FAIL if name in TOO_WIDE else PASS for name in TO_THE_SECRET | TO_THE_FRONT_END}
+
+KILLS = [
+    Kill("token-not-demanded", cases("CRA-AUTH-01 03", FAIL), {"CRA-AUTH-01": "settled 1"}),
+    Kill("exempt-too-wide", cases("CRA-AUTH-05", PASS) | TRICKS, {f"CRA-AUTH-09[{TOO_WIDE[0]}]": "saw 404"}),
+    Kill(
+        "one-port-only",
+        cases("CRA-AUTH-01", PASS) | cases("CRA-AUTH-10", FAIL),
+        {"CRA-AUTH-10": "saw 200"},
+    ),
+    Kill(
+        "any-audience",
+        {"CRA-AUTH-08[issuer]": PASS, "CRA-AUTH-08[audience]": FAIL},
+        {"CRA-AUTH-08[audience]": "saw 200"},
+    ),
+    Kill("keys-swapped", cases("CRA-AUTH-03", FAIL) | REFUSED_TOKENS, {"CRA-AUTH-07[expired]": "twin: CRA-AUTH-03"}),
+    Kill("gateway-policy-elsewhere", cases("CRA-AUTH-01", FAIL), {"CRA-AUTH-01": "settled 1"}),
+    Kill(
+        "refused-further-in", cases("CRA-AUTH-01", FAIL) | cases("CRA-AUTH-03", PASS), {"CRA-AUTH-01": "an entry says"}
+    ),
+    Kill("past-the-gateway", cases("X-FRONT-PAST-01 02", FAIL), {"X-FRONT-PAST-01": "settled 1"}),
+    Kill("route-too-wide", cases("CRA-ROUTE-01", PASS) | cases("CRA-ROUTE-03", FAIL), {"CRA-ROUTE-03": "x-served-by"}),
+    Kill(
+        "fails-open",
+        {f"X-KEYS-05[a {kind} token]": FAIL for kind in ("good", "foreign")},
+    ),
+    Kill("old-key-stays", cases("X-KEYS-04", FAIL), {"X-KEYS-04": "saw 200"}),
+    Kill(
+        "condition-inverted",
+        {"X-IAP-CLAIM-01[group, access level and device]": FAIL, "X-IAP-CLAIM-01[one claim of a list]": FAIL},
+    ),
+    Kill("header-not-stripped", cases("X-IAP-HEADER-02", FAIL), {"X-IAP-HEADER-02": "received header"}),
+    Kill("any-header", cases("IAP-RCT-03", PASS) | cases("IAP-RCT-05", FAIL), {"IAP-RCT-05": "saw 200"}),
+]
+
+
+@pytest.mark.parametrize("kill", KILLS, ids=[kill.mutant for kill in KILLS])
+def test_mutant_is_killed(kill: Kill, tmp_path: Path) -> None:
+    ran = spoilt(tmp_path, kill)
+    assert ran.verdicts == kill.verdicts, ran.output[-3000:]
+    for name, text in kill.because.items():
+        assert text in ran.cases[name]["reason"]
+    assert ran.code == 1
+    assert ran.secrets() == []
+    assert ran.left == []
+
+
+def spoilt(scratch: Path, kill: Kill) -> Ran:
+    """The run of the mutant, with the controls that it is measured by."""
+    names = [re.sub(r"\[.*", "", name) for name in kill.verdicts]
+    suite = "suites/iap" if "IAP-" in names[0] else "suites/front"
+    plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, "--budget", str(BUDGET_S))
+    return start(scratch, *PYTEST, suite, "--out", "{out}", *plugin, *controls(*names), *kill.words).end()

@@ -1,0 +1,124 @@
+"""Mutants of the front door: its policy, its keys, its routes, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clients.tokens import TokenIssuer
+from tests.mutants.mutant import Object, of_kind
+
+_FOREIGN_JWKS = TokenIssuer().jwks_json()
+POLICY = "api-origin-auth"
+
+
+def token_not_demanded(objects: list[Object]) -> None:
+    """RequestAuthentication alone: what has no token passes."""
+    for body in of_kind(objects, "AuthorizationPolicy", POLICY):
+        body["spec"]["rules"][0]["to"][0]["operation"] = {"paths": ["/nowhere"]}
+
+
+def exempt_too_wide(objects: list[Object]) -> None:
+    """The exempt path is a prefix."""
+    for body in of_kind(objects, "AuthorizationPolicy", POLICY):
+        body["spec"]["rules"][0]["to"][0]["operation"]["notPaths"] = ["/api/healthz*"]
+
+
+def one_port_only(objects: list[Object]) -> None:
+    """The policy is for port 80 of the two."""
+    for body in of_kind(objects, "AuthorizationPolicy", POLICY):
+        body["spec"]["rules"][0]["to"][0]["operation"]["ports"] = ["8080"]
+
+
+def any_audience(objects: list[Object]) -> None:
+    """Tokens for anybody will do, as long as the issuer is right."""
+    for body in of_kind(objects, "RequestAuthentication"):
+        body["spec"]["jwtRules"][0].pop("audiences", None)
+
+
+def keys_swapped(objects: list[Object]) -> None:
+    """The gateway knows other keys than the issuer signs with."""
+    for body in of_kind(objects, "RequestAuthentication", POLICY):
+        body["spec"]["jwtRules"][0]["jwks"] = _FOREIGN_JWKS
+
+
+def wrong_namespace(objects: list[Object]) -> None:
+    """The gateway's policy lands where the gateway is not."""
+    for kind in ("RequestAuthentication", "AuthorizationPolicy"):
+        for body in of_kind(objects, kind, POLICY):
+            meta = body["metadata"]
+            meta["namespace"] = meta["namespace"].removesuffix("gke-system") + "public"
+
+
+def refused_further_in(objects: list[Object]) -> None:
+    """The refusal is the back end's own: the same status and the same words, but the gateway lets everything in."""
+    for kind in ("RequestAuthentication", "AuthorizationPolicy"):
+        for body in of_kind(objects, kind, POLICY):
+            meta = body["metadata"]
+            meta["namespace"] = meta["namespace"].removesuffix("gke-system") + "api"
+            body["spec"]["selector"]["matchLabels"]["app"] = "backend"
+
+
+def past_the_gateway(objects: list[Object]) -> None:
+    """The back end lets in everybody of the mesh."""
+    for body in of_kind(objects, "AuthorizationPolicy", "backend-behind-gateway"):
+        body["spec"]["rules"][0]["from"][0]["source"]["principals"] = ["*"]
+
+
+def route_too_wide(objects: list[Object]) -> None:
+    """Routed to the back end is more than the policy protects."""
+    for body in of_kind(objects, "VirtualService", "cloud-run-gke-auth"):
+        body["spec"]["http"][0]["match"][0]["uri"]["prefix"] = "/api"
+
+
+def fails_open(objects: list[Object]) -> None:
+    """Without the issuer's keys its tokens are taken on trust: the gateway lets through what it cannot verify."""
+    for body in of_kind(objects, "RequestAuthentication", POLICY):
+        if "issuer-down" in body["spec"]["jwtRules"][0].get("jwksUri", ""):
+            body["spec"]["jwtRules"][0] = {"issuer": "nobody", "jwks": _FOREIGN_JWKS}
+            for policy in of_kind(objects, "AuthorizationPolicy", POLICY):
+                policy["spec"]["rules"][0]["to"][0]["operation"] = {"paths": ["/nowhere"]}
+
+
+def old_key_stays(objects: list[Object]) -> None:
+    """The rotation ends, and the old key is still in the set."""
+    for body in of_kind(objects, "RequestAuthentication", POLICY):
+        [rule] = body["spec"]["jwtRules"]
+        rule["jwksUri"] = rule.get("jwksUri", "").replace("/keys-next", "/keys-both")
+
+
+def condition_inverted(objects: list[Object]) -> None:
+    """The page is for every access level but the one that was meant."""
+    for body in of_kind(objects, "AuthorizationPolicy", "context-aware"):
+        for condition in body["spec"]["rules"][0]["when"]:
+            if "access_levels" in condition["key"]:
+                condition["notValues"] = condition.pop("values")
+
+
+def header_not_stripped(objects: list[Object]) -> None:
+    """What a client says of itself in IAP's name goes through to the workload."""
+    for body in of_kind(objects, "VirtualService", "bookinfo"):
+        body["spec"]["http"][0].pop("headers")
+
+
+def any_header(objects: list[Object]) -> None:
+    """The token is looked for where tokens usually are."""
+    for body in of_kind(objects, "RequestAuthentication", "ingressgateway"):
+        body["spec"]["jwtRules"][0]["fromHeaders"].append({"name": "Authorization", "prefix": "Bearer "})
+
+
+CHANGES: dict[str, Callable[[list[Object]], None]] = {
+    "token-not-demanded": token_not_demanded,
+    "exempt-too-wide": exempt_too_wide,
+    "one-port-only": one_port_only,
+    "any-audience": any_audience,
+    "keys-swapped": keys_swapped,
+    "gateway-policy-elsewhere": wrong_namespace,
+    "refused-further-in": refused_further_in,
+    "past-the-gateway": past_the_gateway,
+    "route-too-wide": route_too_wide,
+    "fails-open": fails_open,
+    "old-key-stays": old_key_stays,
+    "condition-inverted": condition_inverted,
+    "header-not-stripped": header_not_stripped,
+    "any-header": any_header,
+}
