@@ -20,6 +20,8 @@ RATE = 20
 LOCAL = "http://127.0.0.1:8080"
 SPREAD_S = 1.5
 """How long the load goes on after each change: all stale answers came within 0.6 s (docs/convergence.md)."""
+STEP_S = 0.3
+"""Between two namespaces, one at a time: the next change meets stale answers of the one before."""
 GAP_MS = 1000
 """Longest time without a good answer that is not yet an outage."""
 
@@ -71,23 +73,25 @@ class Load:
     def change(self, manifests: Sequence[str]) -> Tally:
         """Apply all, wait, delete all, wait; whatever happens, all of it is gone again."""
         items = self._world.applier.load(manifests)
-        return self._in_turn([items])
+        return self._in_turn([items], SPREAD_S)
 
     def one_by_one(self, manifests: Sequence[str]) -> Tally:
         """The same, but one manifest after the other is applied, and one after the other is deleted."""
-        return self._in_turn([self._world.applier.load([path]) for path in manifests])
+        return self._in_turn([self._world.applier.load([path]) for path in manifests], STEP_S)
 
-    def _in_turn(self, steps: list[list[Item]]) -> Tally:
+    def _in_turn(self, steps: list[list[Item]], pause_s: float) -> Tally:
         applier = self._world.applier
         applier.check([item for items in steps for item in items])
         try:
             for items in steps:
                 applier.apply(items)
-                time.sleep(SPREAD_S)
+                time.sleep(pause_s)
+            time.sleep(SPREAD_S - pause_s)
         finally:
             for items in steps:
                 applier.delete(items)
-                time.sleep(SPREAD_S)
+                time.sleep(pause_s)
+            time.sleep(SPREAD_S - pause_s)
         return self.tally()
 
     def _ask(self, *words: str) -> str:

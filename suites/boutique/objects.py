@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clients.overlay import RUN_LABEL
 from clients.world import World
 from suites.boutique.places import GATEWAY, GATEWAY_NAMESPACE, SERVICES
@@ -15,7 +17,7 @@ def policies(world: World) -> dict[tuple[str, str], str]:
     label = f"{RUN_LABEL}={world.overlay.run}"
     found = world.cluster.objects(SECURITY, "PeerAuthentication", labels=label)
     return {
-        (_document(world, item["metadata"]["namespace"]), item["metadata"]["name"]): item["spec"]["mtls"]["mode"]
+        (_document(world, item["metadata"]["namespace"]), item["metadata"]["name"]): _mode(item["spec"])
         for item in found
     }
 
@@ -67,6 +69,11 @@ def addresses_problem(world: World) -> str | None:
         if service["spec"]["type"] != kind or bool(outer) != (kind == "LoadBalancer"):
             return f"service {name} is of type {service['spec']['type']} with external address {outer or 'none'}"
     return None
+
+
+def _mode(spec: dict[str, Any]) -> str:
+    """UNSET where the policy leaves it to a wider one, or has modes of ports only."""
+    return str(spec.get("mtls", {}).get("mode", "UNSET"))
 
 
 def _document(world: World, namespace: str) -> str:

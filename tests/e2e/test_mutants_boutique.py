@@ -12,6 +12,8 @@ from suites.boutique.places import SERVICES
 
 pytestmark = pytest.mark.e2e
 
+BUDGET = ("--budget", "12")
+"""Eleven cells of a table take turns at one client."""
 TABLE = "X-BTQ-TABLE-04"
 """STRICT in eleven namespaces, and a pod without sidecar that must reach none of them."""
 
@@ -60,7 +62,7 @@ KILLS = [
 
 @pytest.mark.parametrize("kill", KILLS, ids=[kill.mutant for kill in KILLS])
 def test_mutant_is_killed(kill: Kill, tmp_path: Path) -> None:
-    ran = spoilt(tmp_path, replace(kill, suite="suites/boutique"))
+    ran = spoilt(tmp_path, replace(kill, suite="suites/boutique", words=BUDGET))
     assert ran.verdicts == kill.verdicts, ran.output[-3000:]
     for name, text in kill.because.items():
         assert text in ran.cases[name]["reason"]
