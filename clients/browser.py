@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,32 +54,50 @@ class Window:
         return [status for asked, status in self.answers if asked == path]
 
 
-@contextmanager
-def window(hosts: Mapping[str, str], user_agent: str) -> Iterator[Window]:
-    """A new, private window.
+class Browser:
+    """A running browser; a context manager. Not for several threads at once.
 
     Args:
         hosts: `name:port` → `address:port`; nothing else can be reached.
-        user_agent: what it calls itself, so that its requests are found in logs.
     """
-    rules = [f"MAP {name} {where}" for name, where in hosts.items()] + ["MAP * ~NOTFOUND"]
-    options: dict[str, Any] = {
-        "executable_path": program(),
-        "args": [*_QUIET, f"--host-resolver-rules={','.join(rules)}"],
-    }
-    from playwright.sync_api import sync_playwright  # takes a while, and only this needs it
 
-    with sync_playwright() as playwright:
-        # the sandbox needs what root in a container has not
-        browser = playwright.chromium.launch(**options, chromium_sandbox=False)
+    def __init__(self, hosts: Mapping[str, str]) -> None:
+        rules = [f"MAP {name} {where}" for name, where in hosts.items()] + ["MAP * ~NOTFOUND"]
+        self._arguments = [*_QUIET, f"--host-resolver-rules={','.join(rules)}"]
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        from playwright.sync_api import sync_playwright  # takes a while, and only this needs it
+
+        with ExitStack() as stack:
+            playwright = stack.enter_context(sync_playwright())
+            # the sandbox needs what root in a container has not
+            self._browser = playwright.chromium.launch(
+                executable_path=program(), args=self._arguments, chromium_sandbox=False
+            )
+            stack.callback(self._browser.close)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def window(self, user_agent: str) -> Iterator[Window]:
+        """A new, private window, with nothing kept of others.
+
+        Args:
+            user_agent: what it calls itself, so that its requests are found in logs.
+        """
+        context = self._browser.new_context(user_agent=user_agent)
         try:
-            page = browser.new_context(user_agent=user_agent).new_page()
+            page = context.new_page()
             page.set_default_timeout(TIMEOUT_MS)
             made = Window(page)
             page.on("response", lambda reply: made.answers.append((_path(reply.url), reply.status)))
             yield made
         finally:
-            browser.close()
+            context.close()
 
 
 def _path(url: str) -> str:

@@ -69,12 +69,15 @@ class Balancer:
     ) -> None:
         self.settings = settings
         self._tokens = tokens
-        self._upstream = upstream
+        self.upstream = upstream
         self._signin = signin
         self._sessions: dict[str, str] = {}
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        self._servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), self._handler(name)) for name in ("http", "https")}
+        self._servers = {
+            name: ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"outer": self, "scheme": name}))
+            for name in ("http", "https")
+        }
         self._places = {name: ("127.0.0.1", int(server.server_port)) for name, server in self._servers.items()}
         secure = self._servers["https"]
         secure.socket = context.wrap_socket(secure.socket, server_side=True)
@@ -129,63 +132,64 @@ class Balancer:
         pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
         return next((self._sessions.get(value, "") for name, _, value in pairs if name == COOKIE), "")
 
-    def _handler(self, scheme: str) -> type[BaseHTTPRequestHandler]:
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site = f"{scheme}://{self.headers['Host']}"
-                parts = urlsplit(self.path)
-                if not outer.settings.enabled:
-                    return self._pass_on("")
-                if parts.path == RETURN_PATH:
-                    return self._enter(site, parse_qs(parts.query))
-                user = outer.known(self.headers.get("Cookie", ""))
-                if not user:
-                    return self._to_sign_in(site)
-                if user not in outer.settings.users:
-                    return self._answer(403, REFUSAL)
-                return self._pass_on(user)
+class _Handler(BaseHTTPRequestHandler):
+    """What one request gets; `outer` and `scheme` are set by a subclass."""
 
-            def _to_sign_in(self, site: str) -> None:
-                query = {
-                    "client_id": outer.settings.client_id,
-                    "redirect_uri": f"{site}{RETURN_PATH}",
-                    "response_type": "code",
-                    "scope": "openid email",
-                    "state": self.path,
-                }
-                query |= {"nonce": secrets.token_hex(8), "claims": '{"id_token": {"email": null}}'}
-                return self._answer(302, "", Location=f"http://{HOST}/authorize?{urlencode(query)}")
+    outer: Balancer
+    scheme: str
 
-            def _enter(self, site: str, query: dict[str, list[str]]) -> None:
-                session = outer.entered(query.get("code", [""])[0], f"{site}{RETURN_PATH}")
-                if not session:
-                    return self._answer(401, "the sign-in service names nobody")
-                where = query.get("state", ["/"])[0]
-                cookie = f"{COOKIE}={session}; HttpOnly; Path=/"
-                return self._answer(302, "", Location=where, **{"Set-Cookie": cookie})
+    def do_GET(self) -> None:
+        site = f"{self.scheme}://{self.headers['Host']}"
+        parts = urlsplit(self.path)
+        if not self.outer.settings.enabled:
+            return self._pass_on("")
+        if parts.path == RETURN_PATH:
+            return self._enter(site, parse_qs(parts.query))
+        user = self.outer.known(self.headers.get("Cookie", ""))
+        if not user:
+            return self._to_sign_in(site)
+        if user not in self.outer.settings.users:
+            return self._answer(403, REFUSAL)
+        return self._pass_on(user)
 
-            def _pass_on(self, user: str) -> None:
-                headers = {k: v for k, v in self.headers.items() if not k.lower().startswith((*_OF_IAP, "cookie"))}
-                headers["Connection"] = "close"
-                if user:
-                    headers["ingress-authorization"] = f"Istio {outer.rctoken(user)}"
-                    headers["X-Goog-Authenticated-User-Email"] = f"accounts.google.com:{user}"
-                address, port = outer._upstream()
-                url = f"http://{address}:{port}{self.path}"
-                reply = requests.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
-                return self._answer(reply.status_code, reply.text)
+    def _to_sign_in(self, site: str) -> None:
+        query = {
+            "client_id": self.outer.settings.client_id,
+            "redirect_uri": f"{site}{RETURN_PATH}",
+            "response_type": "code",
+            "scope": "openid email",
+            "state": self.path,
+        }
+        query |= {"nonce": secrets.token_hex(8), "claims": '{"id_token": {"email": null}}'}
+        return self._answer(302, "", Location=f"http://{HOST}/authorize?{urlencode(query)}")
 
-            def _answer(self, status: int, text: str, **headers: str) -> None:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
+    def _enter(self, site: str, query: dict[str, list[str]]) -> None:
+        session = self.outer.entered(query.get("code", [""])[0], f"{site}{RETURN_PATH}")
+        if not session:
+            return self._answer(401, "the sign-in service names nobody")
+        where = query.get("state", ["/"])[0]
+        cookie = f"{COOKIE}={session}; HttpOnly; Path=/"
+        return self._answer(302, "", Location=where, **{"Set-Cookie": cookie})
 
-            def log_message(self, *_: Any) -> None:
-                """Nothing: paths may hold codes."""
+    def _pass_on(self, user: str) -> None:
+        headers = {k: v for k, v in self.headers.items() if not k.lower().startswith((*_OF_IAP, "cookie"))}
+        headers["Connection"] = "close"
+        if user:
+            headers["ingress-authorization"] = f"Istio {self.outer.rctoken(user)}"
+            headers["X-Goog-Authenticated-User-Email"] = f"accounts.google.com:{user}"
+        address, port = self.outer.upstream()
+        url = f"http://{address}:{port}{self.path}"
+        reply = requests.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
+        return self._answer(reply.status_code, reply.text)
 
-        return Handler
+    def _answer(self, status: int, text: str, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: paths may hold codes."""

@@ -47,13 +47,14 @@ class SignIn:
         clients: by client id, what OpenID Connect's registration knows of it (see `page` and `server`).
 
     Attributes:
+        provider: pyop's.
         port: on 127.0.0.1.
     """
 
     def __init__(self, tokens: TokenIssuer, users: dict[str, str], clients: dict[str, dict[str, Any]]) -> None:
-        self._users = users
-        self._provider = _provider(tokens, users, clients)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.users = users
+        self.provider = _provider(tokens, users, clients)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"outer": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -63,7 +64,7 @@ class SignIn:
 
     def password(self, email: str) -> str:
         """The password of a user."""
-        return self._users[email]
+        return self.users[email]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -74,53 +75,53 @@ class SignIn:
         self._thread.join()
         self._server.server_close()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                if parts.path != "/authorize":
-                    return self._page(404, "no such page")
-                try:
-                    outer._provider.parse_authentication_request(parts.query)
-                except InvalidAuthenticationRequest as error:
-                    return self._page(400, html.escape(str(error)))
-                return self._page(200, _FORM.format(problem="", request=html.escape(parts.query)))
+class _Handler(BaseHTTPRequestHandler):
+    """What one request gets; `outer` is set by a subclass."""
 
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                if self.path == "/token":
-                    return self._token(body)
-                sent = parse_qs(body)
-                email, password, query = (sent.get(name, [""])[0] for name in ("email", "password", "request"))
-                known = outer._users.get(email, "")
-                if not known or not secrets.compare_digest(known, password):
-                    problem = "The e-mail or the password is wrong."
-                    return self._page(403, _FORM.format(problem=problem, request=html.escape(query)))
-                request = outer._provider.parse_authentication_request(query)
-                answer = outer._provider.authorize(request, email)
-                self.send_response(303)
-                self.send_header("Location", answer.request(request["redirect_uri"], "id_token" in answer))
-                self.end_headers()
-                return None
+    outer: SignIn
 
-            def _token(self, body: str) -> None:
-                try:
-                    return self._page(200, outer._provider.handle_token_request(body).to_json(), "application/json")
-                except (InvalidTokenRequest, InvalidClientAuthentication, InvalidAuthorizationCode):
-                    return self._page(400, '{"error": "invalid_grant"}', "application/json")
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        if parts.path != "/authorize":
+            return self._page(404, "no such page")
+        try:
+            self.outer.provider.parse_authentication_request(parts.query)
+        except InvalidAuthenticationRequest as error:
+            return self._page(400, html.escape(str(error)))
+        return self._page(200, _FORM.format(problem="", request=html.escape(parts.query)))
 
-            def _page(self, status: int, text: str, kind: str = "text/html; charset=utf-8") -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.end_headers()
-                self.wfile.write(text.encode())
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        if self.path == "/token":
+            return self._token(body)
+        sent = parse_qs(body)
+        email, password, query = (sent.get(name, [""])[0] for name in ("email", "password", "request"))
+        known = self.outer.users.get(email, "")
+        if not known or not secrets.compare_digest(known, password):
+            problem = "The e-mail or the password is wrong."
+            return self._page(403, _FORM.format(problem=problem, request=html.escape(query)))
+        request = self.outer.provider.parse_authentication_request(query)
+        answer = self.outer.provider.authorize(request, email)
+        self.send_response(303)
+        self.send_header("Location", answer.request(request["redirect_uri"], "id_token" in answer))
+        self.end_headers()
+        return None
 
-            def log_message(self, *_: Any) -> None:
-                """Nothing: the requests hold passwords' forms and tokens' addresses."""
+    def _token(self, body: str) -> None:
+        try:
+            return self._page(200, self.outer.provider.handle_token_request(body).to_json(), "application/json")
+        except (InvalidTokenRequest, InvalidClientAuthentication, InvalidAuthorizationCode):
+            return self._page(400, '{"error": "invalid_grant"}', "application/json")
 
-        return Handler
+    def _page(self, status: int, text: str, kind: str = "text/html; charset=utf-8") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the requests hold passwords' forms and tokens' addresses."""
 
 
 def page(*redirects: str) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Stage:
         ground: manifests that every stage of the topic stands on; applied once per process.
         apply: manifests of the change itself, in order.
         removed: those of `apply` that are deleted again once `settle` has converged: the cases see the state after it.
+        taken: manifests of the ground that are not there in this stage.
         replaced: manifests that are applied over those of `apply`, once `settle` has converged, in place of a removal.
         needs: names of capabilities; `mesh-wide` makes the stage exclusive.
         scaled: Deployments of the ground that run with another number of replicas.
@@ -57,6 +58,7 @@ class Stage:
     apply: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     scaled: tuple[Scale, ...] = ()
     settle: tuple[Settle, ...] = ()
@@ -169,6 +171,7 @@ class RunningStage:
     def _change(self, items: list[Item]) -> None:
         applier = self.world.applier
         scaled = self._scale()
+        self._take()
         if items:
             self._undo.append(lambda: applier.delete(items))
         self.applied = (*scaled, *applier.apply(items))
@@ -208,6 +211,18 @@ class RunningStage:
             self._undo.append(lambda: self._set_replicas(before))
             self._set_replicas(after)
         return applied
+
+    def _take(self) -> None:
+        """Delete what the stage does without, and register that it comes back."""
+        applier = self.world.applier
+        items = applier.load(self.stage.taken) if self.stage.taken else []
+        if items:
+            self._undo.append(lambda: self._bring_back(items))
+            applier.delete(items)
+
+    def _bring_back(self, items: list[Item]) -> None:
+        self.world.applier.apply(items)
+        self.world.applier.wait_ready(items)
 
     def _set_replicas(self, deployments: list[tuple[dict[str, Any], int]]) -> None:
         cluster, deadline = self.world.cluster, time.monotonic() + self.world.applier.timeout_s

@@ -46,6 +46,10 @@ class _Elsewhere(HTTPAdapter):
         self._places = places
         super().__init__()
 
+    def add_headers(self, request: requests.PreparedRequest, **_: Any) -> None:
+        """The name in the URL; urllib3 would say where it connects to."""
+        request.headers["Host"] = urlsplit(request.url or "").netloc
+
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:  # noqa: ARG002 - its signature
         """A connection to the place."""
         parts = urlsplit(request.url)

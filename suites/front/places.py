@@ -44,7 +44,7 @@ def call(
     return Probe(OUTSIDE, f"{base}{path}", token=kind, token_as=token_as, behind=behind)
 
 
-def bad_token(message: str, *checks: Check) -> Expectation:
+def bad_token(message: str, *checks: Check, base: str = HTTP) -> Expectation:
     """401 by the gateway, which says what is wrong, and by which scheme to try again (RFC 6750, section 3)."""
-    challenge = has_header("www-authenticate", rf'Bearer realm="{re.escape(HTTP)}/.*", error="invalid_token"')
+    challenge = has_header("www-authenticate", rf'Bearer realm="{re.escape(base)}/.*", error="invalid_token"')
     return status(401, body_contains(message), challenge, FROM_NOBODY, *checks)

@@ -31,16 +31,20 @@ def signin(stage):
         yield provider
 
 
+@pytest.fixture(scope="module")
+def chromium(stage, signin):
+    to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
+    with browser.Browser({f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}) as running:
+        yield running
+
+
 @pytest.fixture
-def person(stage, signin, conductor, request):
+def person(chromium, signin, conductor, request):
     """Opens a window whose requests are found in logs by its user agent."""
 
     @contextmanager
     def opens(control):
-        to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
-        hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
-        agent = f"meshproof/{control} {secrets.token_hex(6)}"
-        with browser.window(hosts, agent) as window:
+        with chromium.window(f"meshproof/{control} {secrets.token_hex(6)}") as window:
             yield Person(window, HTTP, signin)
             browser.shot(window, conductor.folder / "screenshots" / f"{request.node.name}.png")
 

@@ -147,3 +147,27 @@ def test_deployments_are_scaled_and_scaled_back():
         "patch Deployment mtls-service/httpbin {'spec': {'replicas': 0}}",
         "patch Deployment mtls-service/httpbin {'spec': {'replicas': 2}}",
     ]
+
+
+def test_what_has_settled_is_replaced_and_both_are_put_back() -> None:
+    world = make_world()
+    stage = Stage("s", apply=("strict",), settle=(Settle(PROBE, reset()),), replaced=("other",))
+    with RunningStage(world, stage, [CASE]) as running:  # type: ignore[arg-type]
+        assert world.applier.in_force == ["strict", "other"]
+        assert [one.name for one in running.applied] == ["strict", "other"]
+    assert world.applier.in_force == []
+
+
+def test_nothing_is_replaced_when_the_first_half_has_not_settled() -> None:
+    world = make_world()
+    stage = Stage("s", apply=("loose",), settle=(Settle(PROBE, reset()),), replaced=("other",))
+    with RunningStage(world, stage, []):  # type: ignore[arg-type]
+        assert world.applier.in_force == ["loose"]
+
+
+def test_what_is_taken_from_the_ground_comes_back() -> None:
+    world = make_world()
+    world.applier.in_force = ["ground"]
+    with RunningStage(world, Stage("s", taken=("ground",)), []):  # type: ignore[arg-type]
+        assert world.applier.in_force == []
+    assert world.applier.in_force == ["ground"]

@@ -1,0 +1,55 @@
+"""Routing by a claim: only a verified token leads to the back end, whatever headers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clients.case import Case
+from clients.stage import Settle, Stage
+from suites.front.places import GROUND, NOT_FOUND, SHOWS_SECRET, bad_token, call
+
+BETA = "http://beta.example.com"
+TESTER = call(token="valid", base=BETA)
+
+STAGE = Stage(
+    "front-claim-routing",
+    ground=GROUND,
+    apply=("front/beyond/claim-routing.yaml",),
+    settle=(Settle(call(base=BETA), NOT_FOUND), Settle(TESTER, SHOWS_SECRET)),
+)
+
+SPOOFED = replace(call(base=BETA), headers=(("@request.auth.claims.groups", "testers"),))
+ELSEWHERE = {
+    "no token": call(base=BETA),
+    "another group": call(token="other-group", base=BETA),
+    "a header that looks like the claim": SPOOFED,
+}
+
+CASES = [
+    Case("X-DOOR-CLAIM-01", TESTER, SHOWS_SECRET, before=SHOWS_SECRET),
+    *(
+        Case(
+            "X-DOOR-CLAIM-02",
+            probe,
+            NOT_FOUND,
+            before=SHOWS_SECRET,
+            twin=TESTER,
+            twin_expect=SHOWS_SECRET,
+            variant=variant,
+        )
+        for variant, probe in ELSEWHERE.items()
+    ),
+    Case(
+        "X-DOOR-CLAIM-02",
+        call(token="foreign-key", base=BETA),
+        bad_token("Jwt verification fails", base=BETA),
+        before=SHOWS_SECRET,
+        twin=TESTER,
+        twin_expect=SHOWS_SECRET,
+        variant="a forged token",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

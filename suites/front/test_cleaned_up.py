@@ -1,0 +1,28 @@
+"""After the clean-up: the gateway knows no way to the API any more."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import status
+from clients.stage import Stage
+from suites.front.places import BACKEND, FROM_NOBODY, GROUND, INSIDE, SHOWS_SECRET, call
+
+STAGE = Stage("front-cleaned-up", ground=GROUND, taken=("front/routes/cloud-run-gke-auth.yaml",))
+
+STILL_THERE = INSIDE.get(f"http://{BACKEND}/api/secure.json")
+"""The back end itself, so that its log shows what has not come."""
+
+CASES = [
+    Case(
+        "CRA-CLEAN-01",
+        call(),
+        status(404, FROM_NOBODY),
+        before=SHOWS_SECRET,
+        twin=STILL_THERE,
+        twin_expect=SHOWS_SECRET,
+    )
+]
+
+
+def test_case(case, prove):
+    prove(case)

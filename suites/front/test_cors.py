@@ -1,0 +1,55 @@
+"""A page of another origin: its preflight is answered without a token, its request is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clients.case import Case
+from clients.expect import has_header, lacks_header, status
+from clients.stage import Settle, Stage
+from suites.front.places import FROM_NOBODY, GROUND, NO_TOKEN, SHOWS_SECRET, call
+
+SITE, ORIGIN = "http://cors.example.com", "https://app.example.com"
+ANONYMOUS = call(base=SITE)
+
+STAGE = Stage("front-cors", ground=GROUND, apply=("front/beyond/cors.yaml",), settle=(Settle(ANONYMOUS, NO_TOKEN),))
+
+
+def preflight(origin):
+    asked = (
+        ("Origin", origin),
+        ("Access-Control-Request-Method", "GET"),
+        ("Access-Control-Request-Headers", "authorization"),
+    )
+    return replace(ANONYMOUS, method="OPTIONS", headers=asked)
+
+
+ALLOWED = status(200, has_header("access-control-allow-origin", ORIGIN), FROM_NOBODY)
+WITH_TOKEN = replace(call(token="valid", base=SITE), headers=(("Origin", ORIGIN),))
+READABLE = status(200, *SHOWS_SECRET.checks, has_header("access-control-allow-origin", ORIGIN))
+
+CASES = [
+    Case("X-DOOR-CORS-01", preflight(ORIGIN), ALLOWED, variant="preflight"),
+    Case("X-DOOR-CORS-01", WITH_TOKEN, READABLE, variant="request with a token"),
+    Case(
+        "X-DOOR-CORS-02",
+        ANONYMOUS,
+        NO_TOKEN,
+        before=SHOWS_SECRET,
+        twin=WITH_TOKEN,
+        twin_expect=READABLE,
+        variant="request without a token",
+    ),
+    Case(
+        "X-DOOR-CORS-02",
+        preflight("https://evil.example.com"),
+        status(200, lacks_header("access-control-allow-origin")),
+        twin=preflight(ORIGIN),
+        twin_expect=ALLOWED,
+        variant="preflight of another origin",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

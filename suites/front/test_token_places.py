@@ -1,0 +1,57 @@
+"""A token in a header of its own, in the query, or in a cookie: there and nowhere else."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Settle, Stage
+from suites.front.keys import REQUIRE
+from suites.front.places import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
+
+STAGE = Stage(
+    "front-token-places",
+    ground=GROUND,
+    apply=("front/beyond/token-places.yaml", REQUIRE),
+    settle=(Settle(call(), NO_TOKEN),),
+)
+
+PLACES = {"header": "X-Token: {}", "query": "?token={}", "cookie": "Cookie: session={}"}
+IN_HEADER = call(token="valid", token_as=PLACES["header"])
+
+CASES = [
+    *(
+        Case("X-DOOR-TOKEN-01", call(token="valid", token_as=how), SHOWS_SECRET, before=SHOWS_SECRET, variant=place)
+        for place, how in PLACES.items()
+    ),
+    *(
+        Case(
+            "X-DOOR-TOKEN-02",
+            call(token="expired", token_as=how),
+            bad_token("Jwt is expired"),
+            before=SHOWS_SECRET,
+            twin=call(token="valid", token_as=how),
+            twin_expect=SHOWS_SECRET,
+            variant=f"expired, {place}",
+        )
+        for place, how in PLACES.items()
+    ),
+    *(
+        Case(
+            "X-DOOR-TOKEN-02",
+            call(token="valid", token_as=how),
+            NO_TOKEN,
+            before=SHOWS_SECRET,
+            twin=IN_HEADER,
+            twin_expect=SHOWS_SECRET,
+            variant=variant,
+        )
+        for variant, how in {
+            "where tokens usually are": "Authorization: Bearer {}",
+            "another parameter": "?other={}",
+            "another cookie": "Cookie: other={}",
+        }.items()
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

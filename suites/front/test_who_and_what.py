@@ -1,0 +1,44 @@
+"""Authorization at the gateway by host, method, template of the path, and address of the client."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clients.case import Case
+from clients.expect import status
+from clients.stage import Settle, Stage
+from suites.front.places import BACKEND, FROM_BACKEND, GROUND, INSIDE, NO_TOKEN, SHOWS_SECRET, call
+
+REFUSED = NO_TOKEN
+ADMIN = call(base="http://admin.example.com")
+
+STAGE = Stage(
+    "front-who-and-what",
+    ground=GROUND,
+    apply=("front/beyond/authorization.yaml",),
+    settle=(Settle(ADMIN, REFUSED),),
+)
+
+NO_SUCH_PAGE = status(404, FROM_BACKEND)
+FROM_A_POD = INSIDE.get("http://istio-ingress.gke-system/api/secure.json", behind=BACKEND)
+
+
+def refused(probe, variant, before=SHOWS_SECRET):
+    return Case(
+        "X-DOOR-AUTHZ-01", probe, REFUSED, before=before, twin=call(), twin_expect=SHOWS_SECRET, variant=variant
+    )
+
+
+CASES = [
+    refused(ADMIN, "host"),
+    refused(call(base="http://ADMIN.example.com"), "host in upper case"),
+    refused(call(base="http://admin.example.com:80"), "host with its port"),
+    refused(replace(call(), method="DELETE"), "method"),
+    refused(call("/api/v1/secure.json"), "template of the path", NO_SUCH_PAGE),
+    refused(FROM_A_POD, "address of the client"),
+    Case("X-DOOR-AUTHZ-02", call(), SHOWS_SECRET, before=SHOWS_SECRET),
+]
+
+
+def test_case(case, prove):
+    prove(case)
