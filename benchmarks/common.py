@@ -28,6 +28,7 @@ from clients.tokens import TokenIssuer
 from clients.world import World
 from reports.model import TargetInfo
 from runner import assemble
+from runner.access import of_testbed
 from runner.handover import Handover
 from testbed import api, golden
 from testbed.api import Up
@@ -115,11 +116,21 @@ def kubectl(up: Up) -> list[str]:
     return [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(up.kubeconfig)]
 
 
+def handover(up: Up) -> Handover:
+    """The testbed as a run would describe it."""
+    return Handover(TargetInfo(kind="embedded"), images=up.images, outside=of_testbed(up), node_pool=True)
+
+
+def bare_world(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> World:
+    """A World that holds nothing, to ask what requests look like."""
+    external = assemble.external(handover(up))
+    return World(Cluster.connect(up.kubeconfig), names, tokens, manifests, external=external)
+
+
 def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssuer) -> Overlay:
     """The names of one benchmark's objects; template values as in a run."""
-    handover = Handover(TargetInfo(kind="embedded"), images=up.images)
     known = namespaces_in(assemble.manifest_texts(manifests))
-    made = assemble.overlay(handover, run, "bench", lambda _: None, tokens)
+    made = assemble.overlay(handover(up), run, "bench", lambda _: None, tokens)
     return replace(made, prefix=prefix, namespaces=known)
 
 
@@ -131,7 +142,7 @@ def world(up: Up, manifests: Path = MANIFESTS, patience: Patience | None = None)
     tokens = TokenIssuer()
     names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
     with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
-        made = World(cluster, names, tokens, manifests, patience=patience)
+        made = World(cluster, names, tokens, manifests, patience=patience, external=assemble.external(handover(up)))
         try:
             yield made
         finally:

@@ -2,178 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import json
-import os
-import secrets
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-import yaml
+from benchmarks import common, serial
+from benchmarks.serial import Topic
 
-from benchmarks import common
-from clients.case import Case
-from clients.cleanup import cleanup
-from clients.cluster import Cluster
-from clients.errors import ClusterError, ConflictError
-from clients.lease import RunLease
-from clients.stage import RunningStage, Stage
-from clients.tokens import KINDS, TokenIssuer
-from runner import catalogue, settings
-from testbed.api import Up
-
-MANIFESTS = common.ROOT / "manifests"
-CONTROLS = "LAB-"
-SUITE = common.ROOT / "suites" / "lab"
-SCRIPT = common.ROOT / "benchmarks" / "lab.sh"
-
-COMPARED = (
-    "the LAB controls, both ways on a running testbed, from nothing applied to nothing left. Script: kubectl apply of "
-    "the same manifests, then for every probed case of the suite the tutorial's own `kubectl exec $(kubectl get pod …) "
-    "… curl` in a loop until the expected status was seen K times in a row, K being the suite's own for that case. The "
-    "suite does more: the state before each change, twins, denial proofs in the backends' logs, state controls, "
-    "reports; its time includes its start and its clean-up"
+LAB = Topic(
+    name="lab",
+    controls="LAB-",
+    title="The security lab",
+    compared="the LAB controls, both ways on a running testbed, from nothing applied to nothing left. Script: kubectl "
+    "apply of the same manifests, then for every probed case of the suite the tutorial's own `kubectl exec $(kubectl "
+    "get pod …) … curl` in a loop until the expected status was seen K times in a row, K being the suite's own for "
+    "that case. The suite does more: the state before each change, twins, denial proofs in the backends' logs, state "
+    "controls, reports; its time includes its start and its clean-up",
+    script=lambda _world, _folder: common.ROOT / "benchmarks" / "lab.sh",
 )
 
-
-def arguments() -> argparse.ArgumentParser:
-    """The options."""
-    parser = common.options("lab", __doc__)
-    parser.add_argument("--rounds", type=int, default=1, help="rounds, each with both ways (default: 1)")
-    parser.add_argument("-n", "--workers", type=int, default=2, help="test processes of the suite (default: 2)")
-    return parser
-
-
-def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """Both ways in turn on the running testbed."""
-    up = common.testbed()
-    needed = confirmations(up)
-    common.progress(f"{len(needed)} checks; confirmations: {sorted(set(needed.values()))}")
-    suites, scripts = [], []
-    for number in range(given.rounds):
-        common.progress(f"round {number + 1} of {given.rounds}: the suite")
-        suites.append(suite(given.workers))
-        common.progress(f"round {number + 1} of {given.rounds}: the script")
-        scripts.append(script(up, needed))
-    ratio = statistics.median(b[0] / a[0] for a, b in zip(suites, scripts, strict=True))
-    suite_s, script_s = (statistics.median(seconds for seconds, _, _ in seen) for seen in (suites, scripts))
-    rows = [
-        (f"meshproof run suites/lab -n {given.workers}", suite_s, suites[0][1], suites[0][2], 1),
-        ("lab.sh, serial", script_s, scripts[0][1], scripts[0][2], ratio),
-    ]
-    common.table(
-        f"The security lab, {given.rounds} round(s)", ("way", "wall, s", "controls' cases", "probes", "ratio"), rows
-    )
-    return {
-        "wall_s": round(suite_s, 1),
-        "ratio_to_serial_script": round(ratio, 2),
-        "script_s": round(script_s, 1),
-        "compared": COMPARED,
-    }
-
-
-def confirmations(up: Up) -> dict[str, int]:
-    """By id of a probed case of the lab, how many confirmations the suite demands, asked of a World. Not measured."""
-    needed: dict[str, int] = {}
-    with common.world(up, MANIFESTS, settings.load().patience) as world:
-        for file in sorted(SUITE.glob("test_*.py")):
-            module = importlib.import_module(f"suites.lab.{file.stem}")
-            stage: Stage = module.STAGE
-            cases: list[Case] = [case for case in getattr(module, "CASES", []) if case.control.startswith(CONTROLS)]
-            world.ensure(stage.ground)
-            if stage.scaled:
-                with RunningStage(world, Stage(stage.name, ground=stage.ground, scaled=stage.scaled), ()):
-                    needed |= {case.id: world.needed(case.probe) for case in cases}
-            else:
-                needed |= {case.id: world.needed(case.probe) for case in cases}
-    return needed
-
-
-def suite(workers: int) -> tuple[float, int, int]:
-    """Wall time in seconds, cases, probes.
-
-    Raises:
-        ClusterError: it did not pass.
-    """
-    with tempfile.TemporaryDirectory(prefix="meshproof-bench-") as folder:
-        command = [sys.executable, "-m", "runner", "run", "suites/lab", "-n", str(workers), "--out", folder]
-        for control in catalogue.load().controls:
-            command += ["--control", control] if control.startswith(CONTROLS) else []
-        started = time.monotonic()
-        ended = subprocess.run(command, cwd=common.ROOT, stdout=sys.stderr)
-        seconds = time.monotonic() - started
-        if ended.returncode:
-            raise ClusterError(f"the suite ended with {ended.returncode}", "a time is worth nothing then")
-        report = json.loads((Path(folder) / "latest" / "conformance.json").read_text(encoding="utf-8"))
-    return seconds, len(report["cases"]), sum(case["attempts"] for case in report["cases"])
-
-
-def script(up: Up, needed: dict[str, int]) -> tuple[float, int, int]:
-    """Wall time in seconds, cases, probes.
-
-    Raises:
-        ClusterError: a check gave up, or the checks are not the suite's.
-        ConflictError: a namespace of the lab exists already.
-    """
-    run = f"bench-{secrets.token_hex(3)}"
-    cluster = Cluster.connect(up.kubeconfig)
-    with RunLease(cluster, f"meshproof bench lab, pid {os.getpid()}", run=run), tempfile.TemporaryDirectory() as folder:
-        namespaces = prepare(up, Path(folder), run, needed)
-        for name in namespaces:
-            if cluster.get("v1", "Namespace", name):
-                raise ConflictError(f"namespace {name} exists already", "remove it, or run `meshproof cleanup`")
-        environment = {**os.environ, "KUBECTL": " ".join(common.kubectl(up)), "LAB": folder}
-        try:
-            started = time.monotonic()
-            probes = follow(["sh", str(SCRIPT)], environment, common.progress)
-            seconds = time.monotonic() - started
-        finally:
-            cleanup(cluster, run)
-    if probes.keys() != needed.keys():
-        raise ClusterError(f"the script and the suite differ in {sorted(probes.keys() ^ needed.keys())}")
-    return seconds, len(probes), sum(probes.values())
-
-
-def prepare(up: Up, folder: Path, run: str, needed: dict[str, int]) -> frozenset[str]:
-    """What the script reads: manifests with the tutorial's names, tokens, confirmations. Returns the namespaces."""
-    tokens = TokenIssuer()
-    names = common.overlay(up, MANIFESTS / "lab", run=run, prefix="", tokens=tokens)
-    for path in sorted((MANIFESTS / "lab").rglob("*.yaml")):
-        target = folder / "manifests" / path.relative_to(MANIFESTS)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        objects = names.objects(path.read_text(encoding="utf-8"), path.name)
-        target.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
-    (folder / "tokens").mkdir(mode=0o700)
-    for kind in KINDS:
-        (folder / "tokens" / kind).write_text(tokens.mint(kind), encoding="utf-8")
-    (folder / "confirmations").write_text("".join(f"{name}\t{k}\n" for name, k in needed.items()), encoding="utf-8")
-    return names.namespaces
-
-
-def follow(command: list[str], environment: dict[str, str], tell: Callable[[str], None]) -> dict[str, int]:
-    """Run the script to its end; returns its probes by case id.
-
-    Raises:
-        ClusterError: it failed.
-    """
-    probes: dict[str, int] = {}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
-        for line in child.stdout or ():
-            head, comma, tail = line.strip().rpartition(", ")
-            if comma and tail.endswith(" probes"):
-                probes[head.rsplit(" ", 1)[0]] = int(tail.split()[0])
-                tell(line.strip())
-    if child.returncode:
-        raise ClusterError(f"the script ended with {child.returncode}", "see what it printed above")
-    return probes
-
-
 if __name__ == "__main__":
-    raise SystemExit(common.main(arguments(), measure))
+    raise SystemExit(common.main(serial.arguments(LAB, __doc__), partial(serial.measure, LAB)))

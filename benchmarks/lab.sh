@@ -5,7 +5,7 @@
 # K times in a row. K is the suite's own number for that case. Unlike the suite it does not look at the state before a
 # change, at twins, at the backend's log, or at curl's exit code, and writes no report.
 #
-# Environment: KUBECTL (command words), LAB (folder of manifests, tokens/KIND and confirmations: lines "ID<tab>K").
+# Environment: KUBECTL (command words), FOLDER (folder of manifests, tokens/KIND and confirmations: lines "ID<tab>K").
 set -eu
 
 LIMIT=600 # attempts until a check gives up
@@ -26,7 +26,7 @@ sleep_curl() { # namespace, curl's words: the tutorial's command
 until_stable() { # id, expected, command…: until the command has printed the expected text K times in a row
     id=$1 expected=$2 row=0 tries=0
     shift 2
-    needed=$(awk -F "$TAB" -v id="$id" '$1 == id { print $2 }' "$LAB/confirmations")
+    needed=$(awk -F "$TAB" -v id="$id" '$1 == id { print $2 }' "$FOLDER/confirmations")
     while [ "$row" -lt "${needed:?no K for $id}" ]; do
         tries=$((tries + 1))
         seen=$("$@") || true
@@ -52,9 +52,9 @@ check_certificate() { # id, namespace, 1 or 0, url, more words for curl
     until_stable "$id" "$expected" certificates "$namespace" "$@"
 }
 
-apply() { k apply -f "$LAB/manifests/lab/$1"; }
-delete() { k delete -f "$LAB/manifests/lab/$1"; }
-bearer() { echo "Authorization: Bearer $(cat "$LAB/tokens/$1")"; }
+apply() { k apply -f "$FOLDER/manifests/lab/$1"; }
+delete() { k delete -f "$FOLDER/manifests/lab/$1"; }
+bearer() { echo "Authorization: Bearer $(cat "$FOLDER/tokens/$1")"; }
 
 available() { # namespace…
     for namespace in "$@"; do k wait --for=condition=Available deployment --all -n "$namespace" --timeout=180s; done

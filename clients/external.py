@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,13 @@ class External:
             example.com, one that the network lets everybody reach.
         roots: certificates (PEM) by which the hosts' own are to be verified.
         log: the servers' own log, one JSON object a line, written before the answer; None where it cannot be read.
+        more: further addresses of some hosts.
     """
 
     hosts: Mapping[str, str] = field(default_factory=dict)
     roots: str = ""
     log: Path | None = None
+    more: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def knows(self, host: str) -> bool:
         """Whether a name or an address is that of an external host."""
@@ -55,7 +57,8 @@ class External:
 
     def addresses(self, host: str) -> list[str]:
         """Every address of a host that is known."""
-        return [address for name in (host, f"open.{host}") if (address := self.hosts.get(name, ""))]
+        known = [address for name in (host, f"open.{host}") if (address := self.hosts.get(name, ""))]
+        return [*known, *self.more.get(host, ())]
 
     def arrived(self, ids: set[str]) -> list[ArrivalEntry]:
         """What the servers logged of these requests, in order.

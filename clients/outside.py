@@ -42,10 +42,12 @@ class Outside(Workload):
     """Whoever is not in the cluster. What it sends enters by a gateway, whatever host the URL names.
 
     Attributes:
-        gateway: workload of the gateway, whose Service has the name of its app.
+        gateway: workload of the gateway, or whatever else is exposed.
+        service: name of its Service; empty where that is the name of its app.
     """
 
     gateway: Workload = NOWHERE
+    service: str = ""
 
 
 def through(gateway: Workload) -> Outside:

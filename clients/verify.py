@@ -32,8 +32,10 @@ class Facts:
     variant_of_target: str = ""
 
 
-def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence:
+def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmations: int | None = None) -> Evidence:
     """Converge on the case's outcome; a refusal is proven by four things besides (DESIGN, invariant 1).
+
+    `confirmations` replaces the derived number where no change could have left stale answers.
 
     Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
     """
@@ -43,13 +45,15 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts()) -> Evidence
             verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
             return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=_last(seen))
     try:
-        needed = running.world.needed(case.probe)
+        needed = confirmations or running.world.needed(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     world = running.world
     send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
     patience = _patience(world.patience, case.holds_s)
+    if confirmations is not None and not case.holds_s:
+        patience = replace(patience, window_s=0.0)  # nothing spreads, so there is nothing to wait out
     result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:

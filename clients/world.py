@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from clients.tokens import TokenIssuer
 
 
 class World:
-    """One per process. Not for several threads at once.
+    """One per process. Probes may be sent from several threads at once; all else is for one.
 
     Args:
         manifests: the folder that manifest paths are relative to.
@@ -77,6 +78,7 @@ class World:
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._lock = threading.RLock()  # of what is looked up once, and of the sessions
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
@@ -105,6 +107,10 @@ class World:
             InfrastructureError: there is none, or the cluster does not answer.
         """
         workload = workload.gateway if isinstance(workload, Outside) else workload
+        with self._lock:
+            return self._ready_pods(workload)
+
+    def _ready_pods(self, workload: Workload) -> list[Pod]:
         known = self._clients.get(workload)
         if known is None:
             namespace = self.overlay.namespace(workload.namespace)
@@ -196,7 +202,7 @@ class World:
         """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""
         host, _, port = dialled.rpartition(":")
         known = self.external.hosts.get(host, "") if self.external else ""
-        return f"{known}:{port}" if known else self.overlay.host(dialled)
+        return f"{known}:{port}" if known else self.overlay.host(dialled.removeprefix("open."))
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""
@@ -209,6 +215,23 @@ class World:
     def command_for(self, probe: Probe, control: str = "") -> str:
         """The request as a command that a person could repeat, redacted."""
         return redact(curl.command(self.request_for(probe, control)))
+
+    def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
+        """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
+        return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
+
+    def remove(self, ground: Sequence[str]) -> None:
+        """Delete a ground before the end, and wait until it is gone; `ensure` makes it anew.
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        self.forget()
+        paths = {item.manifest for item in self.applier.load(ground)}
+        items = [item for item in self._ground if item.manifest in paths]
+        self._ground = [item for item in self._ground if item.manifest not in paths]
+        self._grounds = {path: applied for path, applied in self._grounds.items() if path not in ground}
+        self.applier.delete(items)
 
     def close(self, *, keep: bool = False) -> None:
         """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
@@ -257,20 +280,22 @@ class World:
         Raises:
             InfrastructureError: the gateway's Service has no address.
         """
-        service, namespace = source.gateway.app, self.overlay.namespace(source.gateway.namespace)
+        service, namespace = source.service or source.gateway.app, self.overlay.namespace(source.gateway.namespace)
         key = (namespace, service, port)
         if key not in self._addresses:
-            given = self.ingress_address
+            given = "" if source.service else self.ingress_address
             self._addresses[key] = outside.address(self.cluster, service, namespace, port, given=given)
         return self._addresses[key]
 
     def _session(self, pod: Pod, container: str) -> ProbeSession:
         key = (str(pod), container)
-        if key not in self._sessions:
-            self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
-        return self._sessions[key]
+        with self._lock:
+            if key not in self._sessions:
+                self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
+            return self._sessions[key]
 
     def _concurrency(self, pod: Pod) -> int:
-        if pod not in self._threads:
-            self._threads[pod] = mesh.concurrency(self.cluster, pod)
-        return self._threads[pod]
+        with self._lock:
+            if pod not in self._threads:
+                self._threads[pod] = mesh.concurrency(self.cluster, pod)
+            return self._threads[pod]

@@ -21,7 +21,7 @@ from markupsafe import Markup
 from clients.evidence import Evidence, Verdict
 from reports import attempts
 from reports.argument import findings
-from reports.matrix import WORST_FIRST, matrix, request_line, stages
+from reports.matrix import WORST_FIRST, matrix, request_line, seen, short_host, stages
 from reports.model import Report
 from reports.timeline import LEGEND, timeline
 from reports.ways import picture
@@ -178,6 +178,8 @@ def _environment() -> Environment:
         "fold": attempts.fold,
         "timeline": timeline,
         "request_line": request_line,
+        "seen": seen,
+        "short_host": short_host,
         "duration": duration,
     }
     environment.globals.update(helpers)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from clients.evidence import Evidence, Verdict
+
+DENSE_FROM = 7
+"""Destinations from which a table shows what was observed and nothing else: fifty columns must fit a screen."""
+BULK_FROM = 25
+"""Cells of one control that passed, from which they are told by a line each instead of a part of their own."""
 
 WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP, Verdict.PASS)
 
@@ -26,6 +32,19 @@ class Stage:
         return min((case.verdict for case in self.cases), key=WORST_FIRST.index)
 
     @property
+    def bulk(self) -> tuple[Evidence, ...]:
+        """Cells of large tables that passed and refuse nobody: there is no proof to tell beside the outcome."""
+        plain = [case for case in self.cases if case.verdict is Verdict.PASS and case.twin is None]
+        many = {control for control, number in Counter(case.control for case in plain).items() if number >= BULK_FROM}
+        return tuple(case for case in plain if case.control in many)
+
+    @property
+    def single(self) -> tuple[Evidence, ...]:
+        """All others, in order."""
+        bulk = {case.id for case in self.bulk}
+        return tuple(case for case in self.cases if case.id not in bulk)
+
+    @property
     def tally(self) -> str:
         """`3 pass, 1 fail`."""
         counts = {verdict: sum(case.verdict is verdict for case in self.cases) for verdict in WORST_FIRST}
@@ -40,6 +59,11 @@ class Matrix:
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
     cells: tuple[tuple[tuple[Evidence, ...], ...], ...]
+
+    @property
+    def dense(self) -> bool:
+        """Whether it has too many columns to say more than the outcome."""
+        return len(self.destinations) >= DENSE_FROM
 
 
 def stages(cases: Sequence[Evidence]) -> tuple[Stage, ...]:
@@ -62,6 +86,17 @@ def matrix(stage: Stage) -> Matrix | None:
         for source in sources
     )
     return Matrix(stage, sources, destinations, cells)
+
+
+def short_host(host: str) -> str:
+    """`adservice.ad` for `adservice.ad.svc.cluster.local`: for a column's head."""
+    return host.removesuffix(".cluster.local").removesuffix(".svc")
+
+
+def seen(case: Evidence) -> str:
+    """What a dense cell shows of a pass: `200`, `000`, or the verdict where there was no request."""
+    word = case.observed.split(" ", 1)[0].rstrip(":,")
+    return word if word.isdigit() else case.verdict.value
 
 
 def request_line(command: str) -> str:

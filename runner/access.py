@@ -6,18 +6,38 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import certifi
 
 from runner import kind
 from runner.settings import Hosts, Settings, TargetKind
 
+if TYPE_CHECKING:
+    from testbed.api import Up
+
+SHOP = (
+    "adservice",
+    "cartservice",
+    "checkoutservice",
+    "currencyservice",
+    "emailservice",
+    "frontend",
+    "loadgenerator",
+    "paymentservice",
+    "productcatalogservice",
+    "recommendationservice",
+    "shippingservice",
+)
+"""Services of Online Boutique; also the names of its images."""
 PUBLIC_IMAGES = {
     "sleep": "curlimages/curl:8.16.0",
     "httpbin": "mccutchen/go-httpbin:v2.15.0",
     "envoy": "envoyproxy/envoy:v1.37.0",
+    "porter": "registry.k8s.io/e2e-test-images/agnhost:2.53",
+    **{name: f"us-central1-docker.pkg.dev/google-samples/microservices-demo/{name}:v0.10.3" for name in SHOP},
 }
-"""Images for a cluster that is not the embedded one: those of Istio's own samples, and upstream Envoy."""
+"""Images for a cluster that is not the embedded one: of Istio's samples, Envoy, Kubernetes' tests, the shop."""
 
 INTERNET_HOSTS = (
     "example.com",
@@ -40,6 +60,7 @@ class Outside:
     Attributes:
         roots: file with the certificates by which they are verified.
         log: the hosts' own log; empty where it cannot be read.
+        more: further addresses of some hosts.
         google_apis, metadata_server: ranges that network policies name.
     """
 
@@ -48,13 +69,14 @@ class Outside:
     log: str = ""
     google_apis: str = GOOGLE_APIS
     metadata_server: str = METADATA_SERVER
+    more: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> set[str]:
         """By the catalogue's names, and ours."""
         found = {"external-hosts"} if self.hosts else set()
         if self.log:
-            found |= {"external-log", "external-block"}
+            found |= {"external-log", "external-block", "external-open"}
         return found
 
 
@@ -100,14 +122,20 @@ def access(settings: Settings, say: Say) -> Access:
     return Access(str(settings.kubeconfig or ""), context, {**PUBLIC_IMAGES, **given}, outside, istioctl)
 
 
+def of_testbed(testbed: Up) -> Outside:
+    """The hosts of a testbed; none where an older version of this program started it."""
+    external = testbed.external
+    if external is None:
+        return Outside()
+    hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
+    roots, log = str(external.roots), str(external.log)
+    return Outside(hosts, roots, log, external.google_apis, external.metadata_server, external.more)
+
+
 def _embedded(settings: Settings, given: dict[str, str], say: Say) -> Access:
     from testbed import api  # loaded only here: other targets need nothing of it
 
     testbed = api.up(settings.istio or None, say)
-    outside = Outside()
-    if external := testbed.external:
-        hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
-        roots, log = str(external.roots), str(external.log)
-        outside = Outside(hosts, roots, log, external.google_apis, external.metadata_server)
+    outside = of_testbed(testbed)
     istioctl = str(settings.istioctl or testbed.istioctl or "")
     return Access(str(testbed.kubeconfig), "", {**testbed.images, **given}, outside, istioctl)

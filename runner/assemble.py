@@ -38,11 +38,20 @@ class TouchedOverlay(Overlay):
         return objects
 
 
-def egress_gateway(settings: Settings) -> EgressGateway:
-    """The user's gateway where the settings name one; else that of the manifests."""
+def prefix_of(run: str, worker: str) -> str:
+    """What the names of a process begin with: `mp-<the run's suffix>-<worker>-`."""
+    return f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-"
+
+
+def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
+    """The user's gateway where the settings name one; else that of the manifests.
+
+    Ours has a label value of its own: a Gateway object selects pods by label in all namespaces, so that it would
+    change gateways that others have, and those of other processes of the run.
+    """
     said = settings.egress
     if not said.namespace:
-        return EgressGateway()
+        return EgressGateway(label=f"istio={prefix}egressgateway")
     return EgressGateway(OURS.namespace, said.service, said.label, said.http_port, said.tls_port, said.namespace)
 
 
@@ -60,7 +69,7 @@ def overlay(
     So does `scope`, for label values that select pods in every namespace: no process's gateway obeys another's.
     """
     jwks = tokens.jwks_json()
-    prefix = f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-"
+    prefix = prefix_of(run, worker)
     return TouchedOverlay(
         prefix=prefix,
         run=run,
@@ -106,7 +115,8 @@ def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
 
 def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, worker: str, touch: Touch) -> World:
     """The world of this process."""
-    tokens, gateway = TokenIssuer.load(Path(handover.tokens)), egress_gateway(settings)
+    tokens = TokenIssuer.load(Path(handover.tokens))
+    gateway = egress_gateway(settings, prefix_of(run, worker))
     certificate = certificates.issue(front.HOSTS)
     front_door = front.values(tokens, outside.own_address(cluster.server)) | certificate.values
     file = Path(handover.kubeconfig) if handover.kubeconfig else None
@@ -131,4 +141,5 @@ def external(handover: Handover) -> External | None:
     """The external hosts; None where the target has none."""
     told = handover.outside
     roots = Path(told.roots).read_text(encoding="utf-8") if told.roots else ""
-    return External(told.hosts, roots, Path(told.log) if told.log else None) if told.hosts else None
+    log = Path(told.log) if told.log else None
+    return External(told.hosts, roots, log, told.more) if told.hosts else None

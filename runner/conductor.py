@@ -158,7 +158,7 @@ class Conductor:
             id=self.run,
             started=self._began,
             command=shlex.join(["pytest", *self.config.invocation_params.args]),
-            planned=tuple(entry.id for entry in cases) + tuple(sorted(self.unproven())),
+            planned=tuple(name for entry in cases for name in entry.ids) + tuple(sorted(self.unproven())),
             interrupted=self.interrupted,
             environment={"python": platform.python_version(), "system": sys.platform, **versions},
         )

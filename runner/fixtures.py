@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from clients import diagnostics, verify
+from clients import diagnostics, table, verify
 from clients.case import Case
 from clients.cluster import Cluster
 from clients.errors import MeshproofError
@@ -21,7 +21,7 @@ from runner import observe as observing
 from runner.conductor import Conductor
 from runner.handover import Handover
 from runner.locks import Turn
-from runner.selection import Planned, case_of
+from runner.selection import Planned, cases_of
 from runner.target import connect
 
 CONDUCTOR = pytest.StashKey[Conductor]()
@@ -29,6 +29,7 @@ MADE = pytest.StashKey[list[Evidence]]()
 """Evidence that a test made, on its item."""
 
 Prove = Callable[[Case], Evidence]
+ProveTable = Callable[[table.Table], list[Evidence]]
 Observe = Callable[..., Evidence]
 
 
@@ -86,7 +87,7 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
     if not isinstance(definition, Stage):
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
     wanted = {entry.nodeid for entry in entries(request, conductor) if not why_not(entry, conductor)}
-    cases = [case for item in request.session.items if item.nodeid in wanted and (case := case_of(item))]
+    cases = [case for item in request.session.items if item.nodeid in wanted for case in cases_of(item)]
     conductor.stage = definition
     running = RunningStage(world, definition, cases)
     with plainly():
@@ -106,20 +107,37 @@ def prove(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conduc
     """`prove(case)`: converge, prove, keep the evidence; anything but a pass fails the test and says why."""
 
     def proving(case: Case) -> Evidence:
-        entry = planned_here(request, conductor, case.control)
-        facts = verify.Facts(
-            title=entry.title,
-            polarity=entry.polarity,
-            twin=entry.twin,
-            suite=entry.suite,
-            worker=conductor.worker,
-            variant_of_target=variant(entry, conductor),
-        )
+        facts = facts_of(planned_here(request, conductor, case.control), conductor)
         with plainly():
             evidence = verify.prove(stage, case, facts)
         return settle(request, conductor, evidence)
 
     return proving
+
+
+@pytest.fixture
+def prove_table(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conductor) -> ProveTable:
+    """`prove_table(table)`: every cell, side by side; evidence of each, and one failure for all that did not pass."""
+
+    def proving(cells: table.Table) -> list[Evidence]:
+        facts = facts_of(planned_here(request, conductor, cells.control), conductor)
+        with plainly():
+            evidence = table.prove(stage, cells, facts)
+        return settle_all(request, conductor, evidence)
+
+    return proving
+
+
+def facts_of(entry: Planned, conductor: Conductor) -> verify.Facts:
+    """What the catalogue and this process know of a test's cases."""
+    return verify.Facts(
+        title=entry.title,
+        polarity=entry.polarity,
+        twin=entry.twin,
+        suite=entry.suite,
+        worker=conductor.worker,
+        variant_of_target=variant(entry, conductor),
+    )
 
 
 @pytest.fixture
@@ -140,13 +158,18 @@ def observe(request: pytest.FixtureRequest, turn: Turn, conductor: Conductor) ->
 
 def settle(request: pytest.FixtureRequest, conductor: Conductor, evidence: Evidence) -> Evidence:
     """Keep the evidence on the test, with diagnostics when it is no pass; fail the test then."""
-    if evidence.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE}:
-        evidence = replace(evidence, diagnostics=diagnose(request, conductor))
-    request.node.stash.setdefault(MADE, []).append(evidence)
-    if evidence.verdict is not Verdict.PASS:
+    return settle_all(request, conductor, [evidence])[0]
+
+
+def settle_all(request: pytest.FixtureRequest, conductor: Conductor, made: list[Evidence]) -> list[Evidence]:
+    """The same for all that one test made."""
+    where = diagnose(request, conductor) if any(one.verdict in record.BAD for one in made) else ""
+    made = [replace(one, diagnostics=where) if one.verdict in record.BAD else one for one in made]
+    request.node.stash.setdefault(MADE, []).extend(made)
+    if wrong := [one for one in made if one.verdict is not Verdict.PASS]:
         conductor.failed += 1  # now, not at the report: fixtures are told before that
-        pytest.fail(explain(evidence), pytrace=False)
-    return evidence
+        pytest.fail("\n".join(map(explain, wrong)), pytrace=False)
+    return made
 
 
 def diagnose(request: pytest.FixtureRequest, conductor: Conductor) -> str:

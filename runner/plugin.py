@@ -15,6 +15,7 @@ import pytest
 
 from clients.case import Case
 from clients.errors import MeshproofError
+from clients.table import Table
 from runner import catalogue, hooks, options, record, selection, settings
 from runner.conductor import HANDED, Conductor
 from runner.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
@@ -25,6 +26,7 @@ from runner.fixtures import (  # noqa: F401 - fixtures are found by their names 
     handover,
     observe,
     prove,
+    prove_table,
     stage,
     turn,
     why_not,
@@ -88,11 +90,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with an argument `case` runs once for every case of its module's `CASES`."""
+    """A test with an argument `case` runs once for every case of its module's `CASES`; by `table`, its `TABLES`."""
     cases: Sequence[Case] = getattr(metafunc.module, "CASES", ())
     by_hand = any("case" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
     if "case" in metafunc.fixturenames and cases and not by_hand:
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+    tables: Sequence[Table] = getattr(metafunc.module, "TABLES", ())
+    if "table" in metafunc.fixturenames and tables:
+        metafunc.parametrize("table", tables, ids=[table.control for table in tables])
 
 
 @pytest.hookimpl(trylast=True)

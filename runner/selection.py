@@ -13,6 +13,7 @@ import pytest
 from clients.case import Case
 from clients.errors import SettingsError
 from clients.stage import Stage
+from clients.table import Table
 from runner.catalogue import Catalogue, Control
 
 
@@ -22,6 +23,7 @@ class Planned:
 
     Attributes:
         id: of the case, unique in a run.
+        cells: ids of a table's cells; empty for any other test.
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
     """
 
@@ -42,6 +44,12 @@ class Planned:
     expected: str = ""
     before: str = ""
     twin: str = ""
+    cells: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all cases that the test proves."""
+        return tuple(self.cells) or (self.id,)
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -51,11 +59,26 @@ def case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
+def table_of(item: pytest.Item) -> Table | None:
+    """The table that a parametrised test proves."""
+    callspec = getattr(item, "callspec", None)
+    table = callspec.params.get("table") if callspec else None
+    return table if isinstance(table, Table) else None
+
+
+def cases_of(item: pytest.Item) -> tuple[Case, ...]:
+    """All cases that a test proves."""
+    case, table = case_of(item), table_of(item)
+    return (case,) if case else table.cases if table else ()
+
+
 def control_name(item: pytest.Item) -> str:
     """Id of the control that a test proves, by its case or its `control` mark; empty where it proves none."""
     case = case_of(item)
     if case:
         return case.control
+    if table := table_of(item):
+        return table.control
     mark = item.get_closest_marker("control")
     return str(mark.args[0]) if mark and mark.args else ""
 
@@ -72,9 +95,10 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     suffix = getattr(getattr(item, "callspec", None), "id", "")
     needs = control.needs | (stage.needs if stage else frozenset()) | (case.needs if case else frozenset())
     instead = dict(case.instead) if case else {}
+    table = table_of(item)
     common = Planned(
         nodeid=item.nodeid,
-        id=case.id if case else f"{control.id}[{suffix}]" if suffix else control.id,
+        id=case.id if case else f"{control.id}[{suffix}]" if suffix and not table else control.id,
         control=control.id,
         title=control.title,
         polarity=control.polarity,
@@ -99,6 +123,10 @@ def planned(item: pytest.Item, control: Control) -> Planned:
             "expected": case.expect.text,
             "before": case.before.text if case.before else "",
         }
+    if table:
+        outcomes = dict.fromkeys(case.expect.text for case in table.cases)
+        facts |= {"request": f"a table of {len(table.cases)} cells", "expected": " or ".join(outcomes)}
+        facts |= {"cells": tuple(case.id for case in table.cases)}
     return Planned(**{**common.__dict__, **facts})
 
 

@@ -43,6 +43,18 @@ class Images(BaseModel):
     sleep: str = ""
     httpbin: str = ""
     envoy: str = ""
+    adservice: str = ""
+    cartservice: str = ""
+    checkoutservice: str = ""
+    currencyservice: str = ""
+    emailservice: str = ""
+    frontend: str = ""
+    loadgenerator: str = ""
+    paymentservice: str = ""
+    productcatalogservice: str = ""
+    recommendationservice: str = ""
+    shippingservice: str = ""
+    porter: str = ""
 
 
 class Hosts(StrEnum):

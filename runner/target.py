@@ -17,7 +17,7 @@ from clients.lease import RunLease
 from clients.overlay import WORKER_LABEL
 from clients.tokens import TokenIssuer
 from reports.model import MeshInfo, TargetInfo
-from runner.access import Access, access
+from runner.access import PUBLIC_IMAGES, Access, access
 from runner.handover import Handover
 from runner.settings import Settings, TargetKind
 
@@ -90,12 +90,16 @@ class Ground:
 def beside(settings: Settings, there: Access) -> set[str]:
     """Capabilities of what stands beside the cluster."""
     found = there.outside.capabilities | {"egress-gateway"}
+    if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
+        found.add("load-count")
     if settings.target is TargetKind.EMBEDDED:
         found |= {"load-balancer", "iap"}
     if browser.program():
         found.add("chromium")
     if settings.egress.blocked:
         found.add("external-block")
+    elif there.outside.hosts:
+        found.add("external-open")  # no firewall: only the mesh and its policies can refuse
     return found | ({"analyze"} if there.istioctl else set())
 
 

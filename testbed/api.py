@@ -17,7 +17,22 @@ from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
 """What a pod must carry to get an address that may reach the blocked external hosts."""
-IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2"}
+SHOP = (
+    "adservice",
+    "cartservice",
+    "checkoutservice",
+    "currencyservice",
+    "emailservice",
+    "frontend",
+    "loadgenerator",
+    "paymentservice",
+    "productcatalogservice",
+    "recommendationservice",
+    "shippingservice",
+    "porter",
+)
+"""Logical names that one image stands in for: each container's variable `SERVICE` says what it is."""
+IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys(SHOP, "boutique")}
 """Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it."""
 
 
@@ -31,6 +46,7 @@ class External:
         roots: PEM of the authority that signed the hosts' certificates.
         log: a JSON object a line: each request, and each failed TLS handshake.
         gateway_pool: addresses of pods with `POOL_ANNOTATION`.
+        more: name → its further addresses that DNS knows.
         google_apis, metadata_server: CIDRs that stand for Google's 199.36.153.8/30 and 169.254.169.254/32.
     """
 
@@ -41,6 +57,7 @@ class External:
     gateway_pool: str = str(GATEWAY_POOL)
     google_apis: str = str(internet.GOOGLE_APIS)
     metadata_server: str = str(internet.METADATA_SERVER)
+    more: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +101,8 @@ def _external() -> External | None:
         return None
     hosts = {host.name: host.addresses[0] for host in internet.HOSTS}
     open_hosts = {host.name: host.open_addresses[0] for host in internet.HOSTS if host.open_addresses}
-    return External(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG)
+    more = {host.name: list(host.addresses[1:]) for host in internet.HOSTS if host.addresses[1:]}
+    return External(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG, more=more)
 
 
 def up(istio: str | None = None, progress: Say = to_stderr) -> Up:

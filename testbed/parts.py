@@ -111,7 +111,7 @@ class Parts:
 
     def images(self) -> Part:
         """All images of the testbed in one OCI archive."""
-        programs = [self.program(name) for name in (self.release.module, "coredns", "httpbin")]
+        programs = [self.program(name) for name in (self.release.module, "coredns", "httpbin", "boutique")]
         base, envoy = self.image_root(), self.envoy()
         key = digest(
             [RECIPE, *(part.key for part in (*programs, base, envoy)), HERE / "parts.py", HERE / "build" / "oci.py"]
@@ -119,7 +119,7 @@ class Parts:
         names = ImageNames(f"{self.release.version}-{key}")
 
         def make(target: Path) -> dict[str, str]:
-            istio, coredns, httpbin = (self.get(part) for part in programs)
+            istio, coredns, httpbin, boutique = (self.get(part) for part in programs)
             bootstrap = self._bootstrap_template(target)
             proxy, root = self.get(envoy), self.get(base) / "root"
             images = [
@@ -129,6 +129,12 @@ class Parts:
                     names.of("httpbin"),
                     ("/usr/local/bin/go-httpbin",),
                     {"/usr/local/bin/go-httpbin": httpbin / "go-httpbin"},
+                    user="1000:1000",
+                ),
+                oci.Image(
+                    names.of("boutique"),
+                    ("/usr/local/bin/boutique",),
+                    {"/usr/local/bin/boutique": boutique / "boutique"},
                     user="1000:1000",
                 ),
                 oci.Image(
@@ -151,7 +157,7 @@ class Parts:
                     folders=(("/etc/istio/proxy", 0o777),),
                 ),
             ]
-            with step(self.say, f"images of Istio {self.release.version}, CoreDNS {COREDNS}, httpbin"):
+            with step(self.say, f"images of Istio {self.release.version}, CoreDNS {COREDNS}, httpbin, the shop"):
                 oci.write_archive(target / "images.tar", root, images)
             bootstrap.unlink()
             return {"tag": names.tag}

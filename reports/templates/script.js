@@ -37,7 +37,7 @@
         item.dataset.hidden = item.classList.contains("unmatched") || hidden.has(item.dataset.verdict) ? "yes" : "";
         visible += item.dataset.hidden ? 0 : 1;
       }
-      for (const group of all(".group")) group.classList.toggle("empty", !all(".case", group).some((item) => !item.dataset.hidden));
+      for (const group of all(".group")) group.classList.toggle("empty", !all(".case", group).some((item) => !item.dataset.hidden) && !all(".bulk", group).length);
       count.textContent = visible === cases.length ? "" : `${visible} of ${cases.length} cases shown`;
     };
     search.addEventListener("input", filter);
@@ -52,7 +52,7 @@
 
     const follow = () => {
       const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-      const item = target && (target.closest(".case") || target.nextElementSibling?.closest(".case"));
+      const item = target && (target.closest(".case, .bulk") || target.nextElementSibling?.closest(".case"));
       if (!item) return;
       if (item.dataset.hidden) {
         search.value = "";

@@ -11,7 +11,7 @@ from clients.errors import SettingsError
 from runner import child, settings
 from runner.commands import common
 
-NO_BENCHMARKS = {"__init__", "common"}
+NO_BENCHMARKS = {"__init__", "common", "serial"}
 
 
 def bench(

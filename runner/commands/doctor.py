@@ -29,6 +29,12 @@ RIGHTS = (
     ("create", "requestauthentications.security.istio.io", ""),
     ("create", "authorizationpolicies.security.istio.io", ""),
     ("create", "leases.coordination.k8s.io", "default"),
+    ("create", "configmaps", ""),
+    *(
+        ("create", f"{kind}.networking.istio.io", "")
+        for kind in ("gateways", "virtualservices", "destinationrules", "serviceentries", "sidecars")
+    ),
+    ("create", "networkpolicies.networking.k8s.io", ""),
 )
 MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-system")
 

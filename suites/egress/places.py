@@ -34,6 +34,8 @@ SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all but gateways; for `Probe.resolve`."""
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only the mesh and its policies can refuse."""
+OPEN = frozenset({"external-open"})
+"""For what needs that address: with a firewall in the way nothing else could be seen to refuse."""
 GATEWAY = "<gateway>"
 """Service of the gateway; for `Probe.resolve`."""
 
@@ -92,6 +94,10 @@ def refused_by_gateway(host: str) -> Logged:
     """The gateway itself answered 403, and asked nobody."""
     pattern = host.replace(".", r"\.")
     return Logged(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
+
+
+SHUT_AFTER_S = 0.75
+"""Patience with a connection that the network is to shut: one that is open stands within milliseconds."""
 
 
 def cut() -> Expectation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from clients.analyze import Message
@@ -9,18 +10,24 @@ from clients.errors import InfrastructureError
 from clients.stage import RunningStage
 from clients.world import World
 
+_PREFIX = re.compile(r"\bmp-[0-9a-z]+-[0-9a-z]+-")
+"""What names of a run's process begin with."""
 _NETWORKING = "networking.k8s.io/v1"
 
 
 def findings(stage: RunningStage) -> list[Message]:
-    """What `istioctl analyze` finds in the egress namespace.
+    """What `istioctl analyze` finds in the egress namespace, of this process alone.
+
+    It holds routes of the same name in other namespaces against ours (IST0140), as other processes of the run have.
 
     Raises:
         InfrastructureError: it did not run.
     """
     if stage.world.analyzer is None:
         raise InfrastructureError("there is no istioctl", "name one by --istioctl")
-    return stage.world.analyzer.run(stage.world.overlay.namespace("istio-egress"))
+    found = stage.world.analyzer.run(stage.world.overlay.namespace("istio-egress"))
+    prefix = stage.world.overlay.prefix
+    return [one for one in found if all(name == prefix for name in _PREFIX.findall(f"{one.origin} {one.text}"))]
 
 
 def analysis_problem(stage: RunningStage) -> str | None:

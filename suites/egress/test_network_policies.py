@@ -20,12 +20,14 @@ from suites.egress.places import (
     GATEWAY,
     GROUND,
     METADATA,
+    OPEN,
     OPEN_ADDRESS,
     PLAIN_SERVERS,
     PROXY_USER_X,
     RAW_X,
     RAW_Y,
     S9,
+    SHUT_AFTER_S,
     STORAGE_TLS,
     TEST_X,
     shut,
@@ -34,7 +36,7 @@ from suites.egress.state import selectors_without_pods
 from suites.egress.stream import Stream
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
-BLOCKED = RAW_X.get(TO_PLAIN_Y)
+BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",
     ground=(*GROUND, *PLAIN_SERVERS, *EXCLUDED_POD),
@@ -50,15 +52,28 @@ OTHER_TEAM = RAW_Y.get(EXAMPLE, resolve=DIRECT)
 CASES = [
     Case("EGR-NETPOL-01", TEST_X.head(EXAMPLE), status(200), arrival=Arrival(Proxy.GATEWAY, tls=True)),
     *(
-        Case("EGR-NETPOL-03", source.get(EXAMPLE, resolve=DIRECT), shut(), twin=OTHER_TEAM, variant=way)
+        Case(
+            "EGR-NETPOL-03",
+            source.get(EXAMPLE, resolve=DIRECT, timeout_s=SHUT_AFTER_S),
+            shut(),
+            twin=OTHER_TEAM,
+            needs=OPEN,
+            variant=way,
+        )
         for way, source in {"no sidecar": RAW_X, "user of the proxy": PROXY_USER_X}.items()
     ),
-    Case("X-EGR-RANGES-SHUT", EXCLUDED_X.get(EXAMPLE, resolve=DIRECT), shut(), twin=OTHER_TEAM),
-    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=Arrival(RAW_Y, tls=False)),
+    Case(
+        "X-EGR-RANGES-SHUT",
+        EXCLUDED_X.get(EXAMPLE, resolve=DIRECT, timeout_s=SHUT_AFTER_S),
+        shut(),
+        twin=OTHER_TEAM,
+        needs=OPEN,
+    ),
+    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=Arrival(RAW_Y, tls=False), needs=OPEN),
     # What stays open: the policies let everybody in team-x to the gateway, where port 443 asks nobody who they are.
     Case("X-EGR-GATEWAY-OPEN", RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443"), status(200)),
     Case("EGR-NETPOL-08", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
-    Case("EGR-NETPOL-10", RAW_X.get(TO_PLAIN_X), shut(), twin=RAW_Y.get(TO_PLAIN_X)),
+    Case("EGR-NETPOL-10", RAW_X.get(TO_PLAIN_X, timeout_s=SHUT_AFTER_S), shut(), twin=RAW_Y.get(TO_PLAIN_X)),
     Case("EGR-NETPOL-12", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
     Case(
         "EGR-NETPOL-15",

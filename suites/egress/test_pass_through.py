@@ -27,6 +27,7 @@ from suites.egress.places import (
     HTTPBIN,
     HTTPBIN_TLS,
     NO_ROUTE,
+    OPEN,
     OPEN_ADDRESS,
     PROXY_USER_X,
     RAW_X,
@@ -107,6 +108,7 @@ CASES += [
             source.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80"),
             status(200),
             arrival=Arrival(source, tls=False),
+            needs=OPEN,
             variant=way,
         )
         for way, source in WAYS_OPEN.items()
@@ -116,6 +118,7 @@ CASES += [
         EXCLUDED_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80"),
         status(200),
         arrival=Arrival(EXCLUDED_X, tls=False),
+        needs=OPEN,
     ),
     Case(
         "X-EGR-ADDRESS",

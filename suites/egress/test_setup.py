@@ -135,7 +135,7 @@ def test_gateway_nodes_are_tainted(observe, stage):
 @pytest.mark.control("EGR-NODE-02")
 def test_gateway_runs_on_a_gateway_node(observe, stage):
     def problem():
-        for pod in pod_objects(stage, "istio-egress", "istio=egressgateway"):
+        for pod in pod_objects(stage, "istio-egress", stage.world.gateway.label):
             name, spec = pod["metadata"]["name"], pod["spec"]
             node = stage.world.cluster.get("v1", "Node", spec["nodeName"])
             if node["metadata"]["labels"].get(POOL) != "gateway":

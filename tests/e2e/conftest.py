@@ -17,7 +17,9 @@ KEPT = {
     "v1": ("Namespace",),
     "apps/v1": ("Deployment",),
     "security.istio.io/v1": ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
-    "networking.istio.io/v1alpha3": ("EnvoyFilter", "Sidecar"),
+    "networking.istio.io/v1": ("Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "Sidecar"),
+    "networking.istio.io/v1alpha3": ("EnvoyFilter",),
+    "networking.k8s.io/v1": ("NetworkPolicy",),
     "rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding"),
     "coordination.k8s.io/v1": ("Lease",),
 }

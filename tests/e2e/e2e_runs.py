@@ -160,9 +160,9 @@ def start(scratch: Path, *words: str, environment: dict[str, str] | None = None)
     return Running(scratch, command, environment or {})
 
 
-def conform(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Ran:
-    """The lab by bare pytest, to its end."""
-    return start(scratch, *PYTEST, "suites/lab", "--out", "{out}", *words, environment=environment).end()
+def conform(scratch: Path, *words: str, environment: dict[str, str] | None = None, suite: str = "suites/lab") -> Ran:
+    """The lab, or another folder of suites, by bare pytest, to its end."""
+    return start(scratch, *PYTEST, suite, "--out", "{out}", *words, environment=environment).end()
 
 
 def controls(*names: str) -> list[str]:

@@ -39,12 +39,14 @@ class Kill:
         verdicts: of every case of the run, by id; they select the controls too.
         because: text that the reason of a case must contain.
         words: further options of the run.
+        suite: the folder of the controls.
     """
 
     mutant: str
     verdicts: dict[str, str]
     because: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    suite: str = "suites/lab"
 
 
 def cases(names: str, verdict: str) -> dict[str, str]:
@@ -145,7 +147,7 @@ def spoilt(scratch: Path, kill: Kill, words: tuple[str, ...] = (), environment: 
     ground = {place for name in names for family, places in NEEDED.items() if family in name for place in places}
     options = ("--budget", str(BUDGET_S), "--ground", ",".join(sorted(ground)))
     plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, *options)
-    return conform(scratch, *plugin, *controls(*names), *kill.words, *words, environment=environment)
+    return conform(scratch, *plugin, *controls(*names), *kill.words, *words, environment=environment, suite=kill.suite)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from clients.stage import Stage
 from clients.world import World
-from tests.mutants import egress, front, identity, manifests, workloads
+from tests.mutants import boutique, egress, front, identity, manifests, workloads
 from tests.mutants.mutant import Changed, Mutant, document_namespace
 
-_CHANGES = manifests.CHANGES | egress.CHANGES | front.CHANGES
+_CHANGES = manifests.CHANGES | egress.CHANGES | boutique.CHANGES | front.CHANGES
 MUTANTS: dict[str, Callable[[], Mutant]] = {
     **{name: partial(Changed, change) for name, change in _CHANGES.items()},
     **egress.MUTANTS,

@@ -106,6 +106,21 @@ def test_an_entry_that_says_something_else_fails(line: str) -> None:
     assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.FAIL
 
 
+def test_a_request_is_known_by_its_user_agent_where_the_gateway_gave_it_another_id() -> None:
+    made = world()
+    log(made, http("a").replace('"a"', '"978a35da-0a70"'), http("other").replace("X other", "X another"))
+    finding = follow(made, sent("a"), AS_SENT_ON)
+    assert finding.verdict is Verdict.PASS
+    assert "1 entries" in finding.text
+
+
+def test_ports_of_the_gateway_are_those_of_its_settings() -> None:
+    made = world()
+    log(made, http("a"))
+    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<http-port>")).verdict is Verdict.PASS
+    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<tls-port>")).verdict is Verdict.FAIL
+
+
 def test_a_missing_entry_proves_nothing() -> None:
     made = world()
     assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE

@@ -1,0 +1,114 @@
+"""The egress tutorial: our suite in two processes beside its commands in a serial shell script, written from the suite.
+
+The script goes through the same states of the mesh in the same order, by `kubectl apply` and `kubectl delete` of the
+same manifests; its checks are the tutorial's own `kubectl exec "$(kubectl get pod …)" -- curl …`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks import common, serial
+from benchmarks.serial import MANIFESTS, Topic
+from clients.case import Case
+from clients.stage import Stage
+from clients.world import World
+
+HEAD = r"""#!/bin/sh
+set -eu
+TAB=$(printf '\t')
+k() { $KUBECTL "$@"; }
+probe() { # namespace, app, container, words for curl
+    namespace=$1 app=$2 container=$3
+    shift 3
+    k exec "$(k get pod -n "$namespace" -l "app=$app" -o 'jsonpath={.items[0].metadata.name}')" -c "$container" \\
+        -n "$namespace" -- curl -s -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
+}
+check() { # id, expected, then as for probe: until it has come K times in a row
+    id=$1 expected=$2 row=0 tries=0
+    shift 2
+    needed=$(awk -F "$TAB" -v id="$id" '$1 == id { print $2 }' "$FOLDER/confirmations")
+    while [ "$row" -lt "${needed:?no K for $id}" ]; do
+        tries=$((tries + 1))
+        seen=$(probe "$@") || true
+        if [ "$seen" = "$expected" ]; then row=$((row + 1)); else row=0; fi
+        if [ "$tries" -gt 600 ]; then echo "$id: expected $expected, saw $seen" >&2; exit 1; fi
+    done
+    echo "$id $expected, $tries probes"
+}
+"""
+
+
+def script(world: World, folder: Path) -> Path:
+    """Writes it."""
+    stages = sorted(((m.STAGE, EGRESS.cases(m)) for m in EGRESS.modules), key=lambda pair: _order(pair[0]))
+    lines = [HEAD]
+    ground = list(dict.fromkeys(path for stage, _ in stages for path in stage.ground))
+    lines += [f'k apply -f "$FOLDER/manifests/{path}"' for path in ground]
+    namespaces = " ".join(sorted(world.overlay.namespaces))
+    for name in namespaces.split():
+        lines.append(f"k wait --for=condition=Available deployment --all -n {name} --timeout=180s")
+    applied: list[str] = []
+    for stage, cases in stages:
+        lines += [f"# {stage.name}", *_change(world, applied, list(stage.apply))]
+        applied = list(stage.apply)
+        lines += [_check(world, case) for case in cases]
+    lines += _change(world, applied, [])
+    lines += [f"k delete namespace {name} --wait=false" for name in namespaces.split()]
+    lines += [f"k wait --for=delete namespace/{name} --timeout=180s" for name in namespaces.split()]
+    path = folder / "egress.sh"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _order(stage: Stage) -> tuple[int, str]:
+    number = re.search(r"-s(\d+)", stage.name)
+    return (int(number[1]) if number else 0, stage.name)
+
+
+def _change(world: World, old: list[str], new: list[str]) -> Iterator[str]:
+    """From one state to the next: what is new or revised is applied, then what is in none of it any more is deleted."""
+    kept = {key for path in new for key in _objects(world, path)}
+    yield from (f'k apply -f "$FOLDER/manifests/{path}"' for path in new if path not in old)
+    for path in old:
+        for kind, namespace, name in _objects(world, path):
+            if path not in new and (kind, namespace, name) not in kept:
+                yield f"k delete {kind} {name} -n {namespace}"
+
+
+def _objects(world: World, path: str) -> list[tuple[str, str, str]]:
+    text = (MANIFESTS / path).read_text(encoding="utf-8")
+    found = world.overlay.objects(text, path)
+    return [(body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in found]
+
+
+def _check(world: World, case: Case) -> str:
+    request, source = world.request_for(case.probe, case.control), case.probe.source
+    words = [source.namespace, source.app, source.container, "--max-time", f"{request.timeout_s:g}"]
+    words += ["--connect-timeout", f"{request.connect_timeout_s:g}"]
+    words += {"GET": [], "HEAD": ["-I"]}.get(request.method, ["-X", request.method])
+    words += [word for name, value in request.headers for word in ("-H", f"{name}: {value}")]
+    words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
+    words += ["-k"] if request.insecure else []
+    expected = "000" if case.expect.status is None else str(case.expect.status)
+    return shlex.join(["check", case.id, expected, *words, request.url])
+
+
+EGRESS = Topic(
+    name="egress",
+    controls="EGR-",
+    title="The egress tutorial",
+    compared="the EGR controls, both ways on a running testbed, from nothing applied to nothing left. Script: the same "
+    "states in the same order by kubectl apply and delete, then for every probed case `kubectl exec … curl` in a loop "
+    "until the expected status was seen K times in a row, K being the suite's own for that case. The suite does more: "
+    "twins, logs of both proxies and of the external hosts, state controls, restarts, reports; its time includes its "
+    "start and its clean-up",
+    script=script,
+)
+
+if __name__ == "__main__":
+    raise SystemExit(common.main(serial.arguments(EGRESS, __doc__), partial(serial.measure, EGRESS)))

@@ -1,0 +1,57 @@
+"""A truth table as one piece of work: every cell a case of its own, all of them proven side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from clients import verify
+from clients.case import Case
+from clients.evidence import Evidence
+from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
+
+THREADS = 16
+"""Cells at work at once. Those of one client pod take turns at its shell, while others wait for their answers."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of one control in one state of the mesh: source by destination, or setting by setting.
+
+    Attributes:
+        control: of every cell, and of the table as a whole.
+        cases: the cells; the variant of each says which one it is.
+    """
+
+    control: str
+    cases: tuple[Case, ...]
+
+
+def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evidence]:
+    """Evidence of every cell, in the table's order.
+
+    A cell whose outcome the stage does not change has no stale answers to wait out: it needs as many confirmations as a
+    baseline. Cells of different sources take turns, so that every client pod is at work from the beginning.
+    """
+    queued = sorted(range(len(table.cases)), key=_turns(table.cases))
+    with ThreadPoolExecutor(THREADS) as threads:
+        work = {
+            n: threads.submit(verify.prove, running, table.cases[n], facts, _enough(table.cases[n])) for n in queued
+        }
+        return [work[number].result() for number in range(len(table.cases))]
+
+
+def _enough(case: Case) -> int | None:
+    changed = case.before is not None and case.before.text != case.expect.text
+    return None if changed else BASELINE_CONFIRMATIONS
+
+
+def _turns(cases: tuple[Case, ...]) -> Callable[[int], int]:
+    """For sorting: a case's place among those of its own source."""
+    seen: dict[object, int] = {}
+    places = []
+    for case in cases:
+        places.append(seen.get(case.probe.source, 0))
+        seen[case.probe.source] = places[-1] + 1
+    return places.__getitem__

@@ -1,0 +1,38 @@
+"""How a sidecar calls the frontend, by its own configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clients.world import World
+
+FRONTEND_CLUSTER = "outbound|80||frontend.frontend.svc.cluster.local"
+Cluster = dict[str, Any]
+
+
+def frontend_cluster(world: World, dump: dict[str, Any]) -> Cluster | None:
+    """The sidecar's cluster of the frontend's Service; None where it knows none."""
+    name = world.overlay.host(FRONTEND_CLUSTER.rsplit("|", 1)[1])
+    for config in dump.get("configs", ()):
+        for entry in config.get("dynamic_active_clusters", ()):
+            if entry["cluster"]["name"] == f"{FRONTEND_CLUSTER.rsplit('|', 1)[0]}|{name}":
+                found: Cluster = entry["cluster"]
+                return found
+    return None
+
+
+def rule_of(cluster: Cluster) -> str:
+    """Path of the destination rule that istiod configured it by; empty where none was."""
+    return str(cluster.get("metadata", {}).get("filter_metadata", {}).get("istio", {}).get("config", ""))
+
+
+def mutual_tls_problem(cluster: Cluster) -> str | None:
+    """Why it does not speak mutual TLS to every endpoint, by the mesh's own certificates; None when it does."""
+    if cluster.get("transport_socket_matches"):
+        return "it chooses by endpoint (auto mTLS)"
+    context = cluster.get("transport_socket", {}).get("typed_config", {})
+    names = [
+        secret.get("name")
+        for secret in context.get("common_tls_context", {}).get("tls_certificate_sds_secret_configs", ())
+    ]
+    return None if names else "it has no TLS transport socket with a certificate of the mesh"

@@ -1,0 +1,25 @@
+"""The mesh-wide policy in a namespace that is not the root: in force there, and nowhere else."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import reset, status
+from clients.stage import Settle, Stage
+from suites.boutique.places import CATALOG, CATALOG_PLAIN, GROUND, PLAIN, url
+
+PLAIN_TO_AD = CATALOG_PLAIN.get(url("ad"))
+STAGE = Stage(
+    "shop-mesh-wide-elsewhere",
+    ground=GROUND,
+    apply=("boutique/not-mesh-wide/mesh-wide.yaml",),
+    settle=(Settle(PLAIN_TO_AD, reset()),),
+)
+
+CASES = [
+    Case("BTQ-MESH-04", PLAIN, status(200), before=status(200)),
+    Case("X-BTQ-MESH-01", PLAIN_TO_AD, reset(), before=status(200), twin=CATALOG.get(url("ad"))),
+]
+
+
+def test_case(case, prove):
+    prove(case)

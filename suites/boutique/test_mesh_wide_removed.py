@@ -1,0 +1,24 @@
+"""STRICT for the whole mesh, deleted again."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import reset, status
+from clients.stage import Settle, Stage
+from suites.boutique.places import GROUND, PLAIN
+
+CHANGE = ("boutique/mesh-wide-strict/mesh-wide.yaml",)
+STAGE = Stage(
+    "shop-mesh-wide-removed",
+    ground=GROUND,
+    apply=CHANGE,
+    removed=CHANGE,
+    needs=frozenset({"mesh-wide"}),
+    settle=(Settle(PLAIN, reset()),),
+)
+
+CASES = [Case("BTQ-MESH-05", PLAIN, status(200), before=status(200))]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,44 @@
+"""STRICT for the whole mesh: the direct way into the shop is closed, the gateway's is open."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.expect import no_reply, reset, status
+from clients.outcome import OutcomeKind
+from clients.stage import Settle, Stage
+from suites.boutique.places import (
+    DIRECT,
+    DIRECT_IN_MESH,
+    GROUND,
+    MUTUAL,
+    PLAIN,
+    THROUGH_GATEWAY,
+    outside_to_everyone,
+    shop,
+)
+
+STAGE = Stage(
+    "shop-mesh-wide-strict",
+    ground=GROUND,
+    apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
+    needs=frozenset({"mesh-wide"}),
+    settle=(Settle(PLAIN, reset()),),
+)
+
+NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
+
+CASES = [
+    Case("BTQ-MESH-01", DIRECT, NOT_REACHED, before=shop(), twin=DIRECT_IN_MESH),
+    Case("BTQ-MESH-02", PLAIN, reset(), before=status(200), twin=MUTUAL),
+    Case("BTQ-MESH-03", THROUGH_GATEWAY, shop(), before=shop()),
+]
+
+TABLES = [outside_to_everyone("X-BTQ-TABLE-06", reset(), before=status(200))]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+def test_table(table, prove_table):
+    prove_table(table)

@@ -1,0 +1,31 @@
+"""The workload's policy and its destination rule deleted again: plaintext is accepted as before."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.case import Case
+from clients.expect import reset, status
+from clients.stage import Settle, Stage
+from suites.boutique.objects import NETWORKING, policies_problem
+from suites.boutique.places import GROUND, PLAIN
+
+CHANGE = ("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml")
+STAGE = Stage("one-workload-removed", ground=GROUND, apply=CHANGE, removed=CHANGE, settle=(Settle(PLAIN, reset()),))
+
+CASES = [Case("BTQ-WL-08", PLAIN, status(200), before=status(200))]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("X-BTQ-WL-01")
+def test_neither_object_is_left(observe, stage):
+    world = stage.world
+
+    def problem():
+        rules = world.cluster.objects(NETWORKING, "DestinationRule", world.overlay.namespace("frontend"))
+        return policies_problem(world, {}) or ("a destination rule is left" if rules else None)
+
+    observe("X-BTQ-WL-01", "neither policy nor destination rule in the frontend's namespace", problem)

@@ -1,0 +1,37 @@
+"""The destination rule with the host that is meant: sidecars call the frontend by mutual TLS, whatever it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh
+from clients.expect import reset
+from clients.stage import Settle, Stage
+from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, mutual_tls_problem, rule_of
+from suites.boutique.places import CATALOG, GROUND, MUTUAL, PLAIN
+
+STAGE = Stage(
+    "one-workload-rule-corrected",
+    ground=GROUND,
+    apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-rule-corrected/rule.yaml"),
+    settle=(Settle(PLAIN, reset()),),
+)
+
+
+@pytest.mark.control("BTQ-WL-07")
+def test_sidecars_speak_mutual_tls(observe, stage):
+    world = stage.world
+
+    def problem():
+        [outcome] = world.probe(MUTUAL, "BTQ-WL-07")
+        if outcome.status != 200:
+            return f"the call through the sidecar saw {outcome.summary}"
+        for pod in world.pods(CATALOG):
+            found = frontend_cluster(world, mesh.config_dump(world.cluster, pod))
+            if found is None or not rule_of(found):
+                return f"{pod} has no cluster {FRONTEND_CLUSTER} of the rule"
+            if wrong := mutual_tls_problem(found):
+                return f"{pod}: {wrong}"
+        return None
+
+    observe("BTQ-WL-07", "200, and the cluster has one TLS transport socket with the mesh's certificate", problem)

@@ -1,0 +1,76 @@
+"""STRICT for the frontend's pods alone, with the document's destination rule, which is for no service there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh
+from clients.case import Case
+from clients.expect import no_reply, reset, status
+from clients.outcome import OutcomeKind
+from clients.stage import Settle, Stage
+from suites.boutique import inbound
+from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, rule_of
+from suites.boutique.places import (
+    CATALOG,
+    CATALOG_PLAIN,
+    DIRECT,
+    DIRECT_IN_MESH,
+    ECHO,
+    GROUND,
+    MUTUAL,
+    PLAIN,
+    THROUGH_GATEWAY,
+    shop,
+    url,
+)
+
+STAGE = Stage(
+    "one-workload-strict",
+    ground=GROUND,
+    apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml"),
+    settle=(Settle(PLAIN, reset()),),
+)
+
+NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
+NO_SUCH_HOST = "IST0174"
+"""Code of istioctl's message that a destination rule's host matches no service."""
+
+CASES = [
+    Case("BTQ-WL-01", DIRECT, NOT_REACHED, before=shop(), twin=DIRECT_IN_MESH),
+    Case("BTQ-WL-02", PLAIN, reset(), before=status(200), twin=MUTUAL),
+    Case("BTQ-WL-03", CATALOG_PLAIN.get(ECHO), status(200), before=status(200), variant="neighbour"),
+    Case("BTQ-WL-03", CATALOG_PLAIN.get(url("ad")), status(200), before=status(200), variant="another namespace"),
+    Case("BTQ-WL-04", THROUGH_GATEWAY, shop(), before=shop()),
+]
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("BTQ-WL-05")
+def test_only_the_frontend_is_strict(observe, stage):
+    wanted = inbound.everywhere("tls", "plaintext", but=("frontend",))
+    expected = "the frontend's inbound listener has TLS filter chains only, every other's a plaintext one as well"
+    observe("BTQ-WL-05", expected, lambda: inbound.problem(stage.world, wanted))
+
+
+@pytest.mark.control("BTQ-WL-06")
+def test_the_rule_matches_no_service(observe, stage):
+    world = stage.world
+
+    def problem():
+        for pod in world.pods(CATALOG):
+            found = frontend_cluster(world, mesh.config_dump(world.cluster, pod))
+            if found is None:
+                return f"{pod} knows no cluster {FRONTEND_CLUSTER}"
+            if rule := rule_of(found):
+                return f"the cluster is configured by {rule}"
+        said = world.analyzer.run(world.overlay.namespace("frontend"))
+        about = [message for message in said if "DestinationRule" in message.origin and "/frontend" in message.origin]
+        codes = {message.code for message in about}
+        return None if NO_SUCH_HOST in codes else f"istioctl analyze says {sorted(map(str, about)) or 'nothing'} of it"
+
+    expected = f"no destination rule at the frontend's cluster, and istioctl analyze says {NO_SUCH_HOST} of it"
+    observe("BTQ-WL-06", expected, problem)

@@ -1,0 +1,39 @@
+"""Nothing set for the mesh: a port's mode counts before its workload's, that before its namespace's."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients import mesh
+from clients.expect import reset
+from clients.stage import Settle, Stage
+from suites.boutique import inbound, precedence
+from suites.boutique.places import GROUND, OUTSIDE, client, url
+
+STAGE = Stage(
+    "precedence",
+    ground=GROUND,
+    apply=precedence.MANIFESTS,
+    settle=(Settle(OUTSIDE.get(url("shipping")), reset()),),
+)
+
+TABLES = [precedence.table("X-BTQ-LEVEL-01", precedence.UNSET)]
+DISABLED = "recommendation"
+
+
+def test_table(table, prove_table):
+    prove_table(table)
+
+
+@pytest.mark.control("X-BTQ-DISABLE-01")
+def test_disable_opens_to_plaintext_and_closes_to_mutual_tls(observe, stage):
+    world = stage.world
+
+    def problem():
+        for pod in world.pods(client(DISABLED)):
+            ways = inbound.accepts(mesh.config_dump(world.cluster, pod), 7001)
+            if ways != {"plaintext"}:
+                return f"{pod} accepts {' and '.join(sorted(ways)) or 'nothing'}"
+        return None
+
+    observe("X-BTQ-DISABLE-01", f"the workload of {DISABLED} has a plaintext filter chain only", problem)

@@ -1,0 +1,46 @@
+"""The shop deleted, as the document cleans up: namespaces and service entries are gone, and nobody answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.stage import Stage
+from suites.boutique.objects import entries, namespaces_left
+from suites.boutique.places import DIRECT, GROUND, THROUGH_GATEWAY
+
+STAGE = Stage("shop-removed", ground=GROUND)
+
+
+@pytest.fixture(scope="module")
+def removed(stage):
+    """The addresses that the shop had, and the shop gone; a later stage makes it anew."""
+    world = stage.world
+    had = {probe: world.address(probe.source, 80) for probe in (DIRECT, THROUGH_GATEWAY)}
+    world.remove(GROUND)
+    return had
+
+
+@pytest.mark.control("BTQ-CLEAN-01")
+def test_namespaces_are_gone(observe, stage, removed):
+    world = stage.world
+
+    def problem():
+        if left := namespaces_left(world):
+            return left
+        for probe, address in removed.items():
+            [outcome] = world.probe_at(probe, address, "BTQ-CLEAN-01")
+            if outcome.status is not None:
+                return f"{probe.destination} still answers {outcome.summary}"
+        return None
+
+    observe("BTQ-CLEAN-01", "none of the eleven namespaces, and neither public address answers", problem)
+
+
+@pytest.mark.control("BTQ-CLEAN-02")
+@pytest.mark.usefixtures("removed")
+def test_service_entries_are_gone(observe, stage):
+    def problem():
+        left = entries(stage.world)
+        return f"still there: {', '.join(left)}" if left else None
+
+    observe("BTQ-CLEAN-02", "neither service entry is listed", problem)

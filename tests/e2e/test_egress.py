@@ -1,0 +1,52 @@
+"""The egress tutorial on the embedded cluster: it conforms by two workers, and its evidence shows every way."""
+
+from __future__ import annotations
+
+import pytest
+from e2e_runs import Ran, conform
+
+from runner import catalogue
+
+pytestmark = pytest.mark.e2e
+
+NOT_HERE = {"needs Google Cloud (gke-only)", "the target lacks node-pool"}
+"""How the reasons begin for which a control may be skipped on the testbed."""
+
+
+@pytest.fixture(scope="module")
+def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The whole tutorial by two workers."""
+    return conform(tmp_path_factory.mktemp("egress"), "-n", "2", suite="suites/egress")
+
+
+def test_whole_tutorial_conforms(whole: Ran) -> None:
+    assert whole.code == 0, whole.output[-6000:]
+    skipped = [case for case in whole.report["cases"] if case["verdict"] == "skip"]
+    assert set(whole.verdicts.values()) <= {"pass", "skip"}
+    for case in skipped:
+        assert any(case["reason"].startswith(reason) for reason in NOT_HERE), case["reason"]
+    documented = {name for name in catalogue.load().controls if name.startswith("EGR-")}
+    assert {case["control"] for case in whole.report["cases"]} >= documented
+    assert len(skipped) < 10
+    assert whole.report["not_run"] == []
+
+
+def test_the_ways_are_those_that_the_document_wants(whole: Ran) -> None:
+    ways = {case["id"]: case["way"] for case in whole.report["cases"] if case["way"]}
+    assert ways["EGR-ROUTE-03"] == ["team-x/test", "egress gateway", "example.com"]
+    assert ways["EGR-AUTHZ-06"] == ["team-x/test", "egress gateway"]
+    assert ways["EGR-TENANT-03"] == ["team-y/test"]
+    assert ways["EGR-API-04"] == ["team-x/test", "storage.googleapis.com"]
+
+
+def test_every_denial_of_an_external_host_is_absent_there(whole: Ran) -> None:
+    asked = [case for case in whole.report["cases"] if "external server's log" in case["proof"] and case["twin"]]
+    assert len(asked) > 15
+    for case in asked:
+        said = case["proof"]["external server's log"]
+        assert "refused request ids absent" in said or "requests arrived" in said, case["id"]
+
+
+def test_nothing_that_is_secret_is_told_and_nothing_is_left(whole: Ran) -> None:
+    assert whole.secrets() == []
+    assert whole.left == []

@@ -1,0 +1,44 @@
+"""Tables: all cells proven, in their order, with as many confirmations as each needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clients import table, verify
+from clients.case import Case, Workload
+from clients.evidence import Evidence
+from clients.expect import reset, status
+from clients.stage import BASELINE_CONFIRMATIONS
+from clients.table import Table
+from clients.verify import Facts
+
+pytestmark = pytest.mark.unit
+
+A, B = Workload("a", "a", "client"), Workload("b", "b", "client")
+
+
+def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: dict[str, int | None] = {}
+
+    def proven(_running: Any, case: Case, facts: Facts, confirmations: int | None) -> Evidence:
+        asked[case.variant] = confirmations
+        return verify.unproven(case, facts, "")
+
+    monkeypatch.setattr(verify, "prove", proven)
+    cells = (
+        Case("X-T-01", A.get("http://x.a/"), status(200), variant="unchanged"),
+        Case("X-T-01", A.get("http://x.b/"), status(200), before=status(200), variant="same"),
+        Case("X-T-01", B.get("http://x.a/"), reset(), before=status(200), variant="changed"),
+    )
+    made = table.prove(None, Table("X-T-01", cells), Facts())  # type: ignore[arg-type]
+    assert [one.id for one in made] == [case.id for case in cells]
+    assert asked == {"unchanged": BASELINE_CONFIRMATIONS, "same": BASELINE_CONFIRMATIONS, "changed": None}
+
+
+def test_sources_take_turns() -> None:
+    cells = tuple(Case("X-T-01", who.get(f"http://x.{n}/"), status(200)) for who in (A, B) for n in ("a", "b"))
+    assert sorted(range(4), key=table._turns(cells)) == [0, 2, 1, 3]
