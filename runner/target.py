@@ -90,6 +90,7 @@ class Ground:
 def beside(settings: Settings, there: Access) -> set[str]:
     """Capabilities of what stands beside the cluster."""
     found = there.outside.capabilities | {"egress-gateway"}
+    found.add("psp")  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
     if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
         found.add("load-count")
     if settings.target is TargetKind.EMBEDDED:

@@ -1,0 +1,38 @@
+"""Pod security: outside the mesh's own namespace no pod takes host paths or privileges. Tried by dry run only."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.api import RequestError
+from clients.errors import AccessError
+from clients.overlay import MANAGER
+from clients.stage import Stage
+
+STAGE = Stage("iap-pod-security", ground=("iap/pod-security",), needs=frozenset({"mesh-wide"}))
+
+
+def refusal(world, item):
+    """Why the API server would not admit it; empty when it would."""
+    try:
+        world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
+    except (AccessError, RequestError) as error:  # 403 is how pod security refuses
+        return error.message
+    return ""
+
+
+@pytest.mark.control("IAP-PSP-02")
+def test_a_pod_outside_the_mesh_namespace_takes_nothing_of_the_node(observe, stage):
+    world = stage.world
+    greedy, same, modest = (
+        world.applier.load([f"iap/pods/{name}.yaml"]) for name in ("in-guarded", "in-istio-system", "modest")
+    )
+
+    def problem():
+        for item in greedy:
+            if "violates PodSecurity" not in (why := refusal(world, item)):
+                return f"{item}: {why or 'admitted'}"
+        return next((f"{item}: {why}" for item in (*same, *modest) if (why := refusal(world, item))), None)
+
+    expected = "host path and privileges refused; the same pods admitted in istio-system, and a modest one here"
+    observe("IAP-PSP-02", expected, problem)
