@@ -233,6 +233,16 @@ class World:
         self._grounds = {path: applied for path, applied in self._grounds.items() if path not in ground}
         self.applier.delete(items)
 
+    def settle_on(self, ground: Sequence[str]) -> None:
+        """Delete the grounds of other topics (first folder below `manifests/`): idle pods cost a small machine time.
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        topics = {path.split("/")[0] for path in ground}
+        if topics and (others := [path for path in self._grounds if path.split("/")[0] not in topics]):
+            self.remove(others)
+
     def close(self, *, keep: bool = False) -> None:
         """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
 

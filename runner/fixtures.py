@@ -91,6 +91,7 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
     conductor.stage = definition
     running = RunningStage(world, definition, cases)
     with plainly():
+        world.settle_on(definition.ground)
         running.__enter__()
     try:
         request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)

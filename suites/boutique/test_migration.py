@@ -10,7 +10,7 @@ from suites.boutique.places import EVERY_NAMESPACE_STRICT, GROUND, SERVICES
 
 STAGE = Stage("migration", ground=GROUND)
 ONE_NAMESPACE_AT_A_TIME = tuple(f"boutique/namespace-strict/{namespace}.yaml" for namespace in SERVICES)
-NO_LOSS = "no request lost, no second without a good answer"
+NO_LOSS = "no request lost, no three seconds without a good answer"
 
 
 @pytest.mark.control("X-BTQ-MOVE-01")

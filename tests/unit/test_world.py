@@ -191,6 +191,17 @@ def test_the_ground_is_made_once_and_taken_away(made: World, cluster: Cluster):
     assert ("Namespace", "", "p-other") in cluster.store
 
 
+def test_the_ground_of_another_topic_goes(made: World, cluster: Cluster):
+    with pytest.raises(ClusterError, match="not ready in time"):
+        made.ensure(["ground.yaml"])  # made, if not ready: the namespace never becomes Active
+    made._grounds["ground.yaml"] = ()
+    made.settle_on([])
+    made.settle_on(["ground.yaml"])
+    assert ("Namespace", "", "p-mtls-client") in cluster.store
+    made.settle_on(["other/ground"])
+    assert ("Namespace", "", "p-mtls-client") not in cluster.store
+
+
 def test_half_a_ground_is_taken_away_too(made: World, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
         made.ensure(["ground.yaml"])  # the namespace never becomes Active
