@@ -144,7 +144,8 @@ def test_mutant_is_killed(kill: Kill, tmp_path: Path, request: pytest.FixtureReq
 def spoilt(scratch: Path, kill: Kill, words: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> Ran:
     """The run of the mutant, with the controls that it is measured by."""
     names = [re.sub(r"\[.*", "", name) for name in kill.verdicts]
-    ground = {place for name in names for family, places in NEEDED.items() if family in name for place in places}
+    lab = [name for name in names if kill.suite == Kill.suite]
+    ground = {place for name in lab for family, places in NEEDED.items() if family in name for place in places}
     options = ("--budget", str(BUDGET_S), "--ground", ",".join(sorted(ground)))
     plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, *options)
     return conform(scratch, *plugin, *controls(*names), *kill.words, *words, environment=environment, suite=kill.suite)

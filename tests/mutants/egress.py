@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import os
 import signal
+import time
 from collections.abc import Callable
 
 from clients.world import World
 from testbed import api, internet
 from testbed.pki import Authority
 from tests.mutants import outside
-from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+from tests.mutants.mutant import Mutant, Object, of_kind
 
 GATEWAY = "istio-egressgateway"
+_POLICY = ("security.istio.io/v1", "AuthorizationPolicy", "egress-team-x-to-example-com")
+_SPREAD_S = 3.0
+"""All stale answers come within a second of a change (docs/convergence.md)."""
 _FIREWALL = ("table", "ip", "meshproof_external")
 _FOREIGN = Authority()
 _PAIR = _FOREIGN.issue("example.com", names=["example.com"])
@@ -179,7 +183,11 @@ class NamesElsewhere(Mutant):
 
 
 class StaleGateway(Mutant):
-    """The gateway has two replicas; the agent of one is stopped before its policy comes, so that it keeps the old."""
+    """The gateway has two replicas, and the agent of one does not hear of its policy: that one lets everything out.
+
+    Routes and policy come in one change, and a replica without routes would let nobody out. So the policy is taken
+    back once the stage has settled, the agent is stopped, and the policy is made again.
+    """
 
     def __init__(self) -> None:
         self._stopped: list[int] = []
@@ -187,16 +195,22 @@ class StaleGateway(Mutant):
     def objects(self, objects: list[Object]) -> None:
         for body in of_kind(objects, "Deployment", GATEWAY):
             body["spec"]["replicas"] = 2
-        policies = list(of_kind(objects, "AuthorizationPolicy"))
-        if policies and not self._stopped:
-            assert document_namespace(policies[0]) == "istio-egress"
-            labels = f"app={GATEWAY}"
-            pods = outside.administrator().objects("v1", "Pod", policies[0]["metadata"]["namespace"], labels)
-            self._stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
-            if not self._stopped:
-                raise LookupError(f"no pilot-agent runs in {pods[0]['metadata']['name']}")
-            for pid in self._stopped:
-                os.kill(pid, signal.SIGSTOP)
+
+    def entered(self, world: World) -> None:
+        cluster, namespace = outside.administrator(), world.overlay.namespace("istio-egress")
+        policy = cluster.get(*_POLICY, namespace)
+        assert policy is not None
+        cluster.delete(*_POLICY, namespace, uid=policy["metadata"]["uid"])
+        time.sleep(_SPREAD_S)
+        pods = cluster.objects("v1", "Pod", namespace, f"app={GATEWAY}")
+        self._stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
+        if not self._stopped:
+            raise LookupError(f"no pilot-agent runs in {pods[0]['metadata']['name']}")
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGSTOP)
+        kept = {name: policy["metadata"][name] for name in ("name", "namespace", "labels")}
+        body = {"apiVersion": _POLICY[0], "kind": _POLICY[1], "metadata": kept, "spec": policy["spec"]}
+        cluster.create(body)
 
     def undo(self) -> None:
         for pid in self._stopped:
