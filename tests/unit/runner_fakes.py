@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -93,7 +94,7 @@ class FakeTarget:
 @pytest.fixture(scope="session")
 def world(handover: Handover) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
-    return object()
+    return SimpleNamespace(settle_on=lambda ground: None)
 
 
 STAND_INS = (

@@ -113,7 +113,7 @@ def test_refusals_of_the_outsider_have_a_twin_by_mutual_tls() -> None:
     [
         (Tally(100, 0, 200, ""), None),
         (Tally(100, 1, 200, "boom"), "1 of 100 requests failed, the last: boom"),
-        (Tally(100, 0, 1001, ""), "no good answer for 1001 ms"),
+        (Tally(100, 0, 3001, ""), "no good answer for 3001 ms"),
         (Tally(3, 0, 10, ""), "only 3 requests were sent"),
     ],
 )
