@@ -98,11 +98,17 @@ def port_of(url: str) -> int:
 
 
 def own_address(server: str) -> str:
-    """Address by which this machine reaches the API server at this URL; nothing is sent to find out."""
+    """Address by which this machine reaches the API server at this URL; nothing is sent to find out.
+
+    Empty where it cannot be told (a server behind a proxy, by IPv6 only): few manifests ask for it.
+    """
     parts = urlsplit(server)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)))
-        return str(probe.getsockname()[0])
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return ""
 
 
 class _AsWritten(HTTPAdapter):

@@ -195,7 +195,16 @@ class Conductor:
 
     def _bring_up(self) -> Handover:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        self._ground = Ground(self.settings, self.run, self.private, reporter.write_line if reporter else print)
+
+        def say(line: str) -> None:
+            """At once, also where standard output is a file: a first start takes a quarter of an hour."""
+            if reporter:
+                reporter.write_line(line)
+                reporter.flush()
+            else:
+                print(line, flush=True)
+
+        self._ground = Ground(self.settings, self.run, self.private, say)
         self._ground.handover.save(self.folder / folders.TARGET)
         return self._ground.handover
 

@@ -178,3 +178,12 @@ def test_the_address_of_a_gateway(service, given, where) -> None:
 def test_a_gateway_without_an_address_is_no_denial(service) -> None:
     with pytest.raises(InfrastructureError):
         outside.address(Services(service), "istio-ingress", "gke-system", 80)  # type: ignore[arg-type]
+
+
+def test_an_address_of_our_own_that_cannot_be_told_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    assert outside.own_address("https://127.0.0.1:6443") == "127.0.0.1"
+    monkeypatch.setattr(socket.socket, "connect", unknown)
+    assert outside.own_address("https://behind-a-proxy.example:6443") == ""
