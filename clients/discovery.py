@@ -49,19 +49,22 @@ def discover(cluster: Cluster) -> MeshInfo:
     webhooks = cluster.objects(_ADMISSION, "MutatingWebhookConfiguration", labels="app=sidecar-injector")
     labels = [hook["metadata"].get("labels", {}) for hook in webhooks]
     revisions = tuple(sorted({rev for found in labels if (rev := found.get(REVISION_LABEL))}))
-    pool = _gateway_nodes(cluster)
+    nodes = _nodes(cluster)
+    pool = [node for node in nodes or () if node["metadata"].get("labels", {}).get(NODE_POOL_LABEL) == "gateway"]
     capabilities = set(_capabilities(cluster, bool(istiods and webhooks)))
+    if nodes is not None and _balances_load(cluster, nodes):
+        capabilities.add("load-balancer")
     if any(_dedicated(node) for node in pool):
         capabilities.add("node-pool")
     return MeshInfo("istio" if istiods else "", _version(istiods), revisions, frozenset(capabilities), bool(pool))
 
 
-def _gateway_nodes(cluster: Cluster) -> list[dict[str, Any]]:
-    """Nodes of GKE's node pool `gateway`; none where this identity may not look."""
+def _nodes(cluster: Cluster) -> list[dict[str, Any]] | None:
+    """The nodes; None where this identity may not look."""
     try:
-        return cluster.objects("v1", "Node", labels=f"{NODE_POOL_LABEL}=gateway")
+        return cluster.objects("v1", "Node")
     except ClusterError:
-        return []
+        return None
 
 
 def _dedicated(node: dict[str, Any]) -> bool:
@@ -92,22 +95,21 @@ def _capabilities(cluster: Cluster, injects: bool) -> Iterable[str]:
         yield "mesh-wide"
     if cluster.has_kind(_SECURITY, "RequestAuthentication"):
         yield "jwt"
-    if _balances_load(cluster):
-        yield "load-balancer"
     if _logs_access(cluster):
         yield "access-log"
     if _enforces_network_policy(cluster):
         yield "network-policy"
 
 
-def _balances_load(cluster: Cluster) -> bool:
-    """Whether somebody gives addresses to Services: one has some, or the nodes are those of a cloud."""
+def _balances_load(cluster: Cluster, nodes: list[dict[str, Any]]) -> bool:
+    """Whether somebody gives addresses to Services: the nodes are those of a cloud, or a Service has one."""
+    if any(node.get("spec", {}).get("providerID", "").startswith(_CLOUDS) for node in nodes):
+        return True
     try:
-        services, nodes = cluster.objects("v1", "Service"), cluster.objects("v1", "Node")
+        services = cluster.objects("v1", "Service")
     except ClusterError:
         return False
-    given = any(service.get("status", {}).get("loadBalancer", {}).get("ingress") for service in services)
-    return given or any(node.get("spec", {}).get("providerID", "").startswith(_CLOUDS) for node in nodes)
+    return any(service.get("status", {}).get("loadBalancer", {}).get("ingress") for service in services)
 
 
 def _logs_access(cluster: Cluster) -> bool:
