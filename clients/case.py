@@ -158,18 +158,13 @@ class Case:
     before: Expectation | None = None
     twin: Probe | None = None
     twin_expect: Expectation | None = None
-    logged: tuple[Logged, ...] | Logged = ()
+    logged: tuple[Logged, ...] = ()
     arrival: Arrival | None = None
     repeat: int = 0
     needs: frozenset[str] = frozenset()
     instead: tuple[tuple[str, str], ...] = ()
     variant: str = ""
     holds_s: float = 0.0
-
-    @property
-    def traces(self) -> tuple[Logged, ...]:
-        """What proxies must have logged, as a row."""
-        return (self.logged,) if isinstance(self.logged, Logged) else self.logged
 
     @property
     def id(self) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from clients import accesslog, mesh
 from clients.accesslog import AccessLogEntry
@@ -64,7 +65,7 @@ def sample(attempts: Sequence[Attempt], repeat: int = 0) -> tuple[Attempt, ...]:
 def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
     """One finding for each thing that the case says was logged."""
     findings = []
-    for logged in case.traces:
+    for logged in case.logged:
         name = GATEWAY_LOG if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
         try:
             findings.append(Finding(name, *_logged(world, case.probe, case.twin, logged, sent)))
@@ -74,14 +75,14 @@ def follow(world: World, case: Case, sent: Sent) -> list[Finding]:
         try:
             findings.append(Finding(EXTERNAL_LOG, *_arrived(world, case, case.arrival, sent)))
         except MeshproofError as error:
-            verdict = Verdict.PASS if case.traces else Verdict.INCONCLUSIVE
+            verdict = Verdict.PASS if case.logged else Verdict.INCONCLUSIVE
             findings.append(Finding(EXTERNAL_LOG, f"not looked at: {error.message}", verdict))
     return findings
 
 
 def _before_gateway(world: World, case: Case) -> bool:
     """Whether a refusal that the gateway's log does not show is known to have come before the gateway."""
-    if any(logged.proxy is Proxy.CLIENT or logged.absent for logged in case.traces):
+    if any(logged.proxy is Proxy.CLIENT or logged.absent for logged in case.logged):
         return True
     return not any(pod.injected for pod in world.pods(case.probe.source))  # nothing leads it to the gateway
 
@@ -91,7 +92,7 @@ def way(world: World, case: Case, refused: bool, found: Sequence[Finding]) -> tu
     if world.external is None or not world.external.knows(case.probe.destination):
         return ()
     passed = {finding.name for finding in found if finding.verdict is Verdict.PASS}
-    asked = any(logged.proxy is Proxy.GATEWAY and not logged.absent for logged in case.traces)
+    asked = any(logged.proxy is Proxy.GATEWAY and not logged.absent for logged in case.logged)
     by_gateway = asked and GATEWAY_LOG in passed
     if case.arrival is not None and EXTERNAL_LOG in passed:
         by_gateway = by_gateway or case.arrival.peer is Proxy.GATEWAY
@@ -119,8 +120,9 @@ def _logged(world: World, probe: Probe, twin: Probe | None, logged: Logged, sent
     entries = reader.until(pods, probe, logged, sent.requests, wanted)
     if not entries:
         return f"no entry of the requests within {LOG_BUDGET_S:g} s", Verdict.INCONCLUSIVE
+    stated = filled(world, logged)
     for entry in entries:
-        if wrong := difference(world, logged, entry):
+        if wrong := difference(world, stated, entry):
             return f"an entry {wrong}: {entry.raw[:400]}", Verdict.FAIL
     if len(entries) < wanted:
         return f"{len(entries)} of {wanted} requests have an entry", Verdict.INCONCLUSIVE
@@ -193,36 +195,34 @@ class _Reader:
         ]
 
 
-def difference(world: World, logged: Logged, entry: AccessLogEntry) -> str:
-    """How an entry differs from what must be logged; empty when it does not."""
-    if logged.flags and not set(entry.flags.split(",")) & logged.flags:
+def difference(world: World, stated: Logged, entry: AccessLogEntry) -> str:
+    """How an entry differs from what must be logged (see `filled`); empty when it does not."""
+    if stated.flags and not set(entry.flags.split(",")) & stated.flags:
         return f"says flags {entry.flags or '-'}"
-    if logged.status is not None and entry.status != logged.status:
+    if stated.status is not None and entry.status != stated.status:
         return f"says status {entry.status}"
-    if logged.details not in f"{entry.details} {entry.failure}":
+    if stated.details not in f"{entry.details} {entry.failure}":
         return f"says details {entry.details or '-'} {entry.failure}".strip()
     for name, attribute in _FIELDS.items():
-        pattern, seen = getattr(logged, name), world.overlay.plain(getattr(entry, attribute))
-        if pattern and not (not seen if pattern == "-" else re.fullmatch(_filled(world, pattern), seen)):
+        pattern, seen = getattr(stated, name), world.overlay.plain(getattr(entry, attribute))
+        if pattern and not (not seen if pattern == "-" else re.fullmatch(pattern, seen)):
             return f"says {name} {seen or '-'}, not {pattern}"
     return ""
 
 
-def _filled(world: World, pattern: str) -> str:
-    """The pattern with `<gateway>` and `<host>` replaced by their addresses, the gateway's ports by their numbers."""
+def filled(world: World, logged: Logged) -> Logged:
+    """With `<gateway>` and `<host>` in its patterns replaced by their addresses, and the gateway's ports by theirs."""
+    known = {"http-port": [str(world.gateway.http_port)], "tls-port": [str(world.gateway.tls_port)]}
+    if any("<gateway>" in getattr(logged, name) for name in _FIELDS):
+        known["gateway"] = [pod.ip for pod in world.gateway_pods()]
 
-    def addresses(match: re.Match[str]) -> str:
-        ports = {"http-port": world.gateway.http_port, "tls-port": world.gateway.tls_port}
-        if match[1] in ports:
-            return str(ports[match[1]])
-        if match[1] == "gateway":
-            known = [pod.ip for pod in world.gateway_pods()]
-        else:
-            address = world.external.hosts.get(match[1], "") if world.external else ""
-            known = [address] if address else []
-        return f"(?:{'|'.join(map(re.escape, known))})" if known else r"[0-9a-f.:\[\]]+"
+    def values(match: re.Match[str]) -> str:
+        address = world.external.hosts.get(match[1], "") if world.external else ""
+        found = known.get(match[1], [address] if address else [])
+        return f"(?:{'|'.join(map(re.escape, found))})" if found else r"[0-9a-f.:\[\]]+"
 
-    return re.sub(r"<([\w.-]+)>", addresses, pattern)
+    texts: dict[str, Any] = {name: re.sub(r"<([\w.-]+)>", values, getattr(logged, name)) for name in _FIELDS}
+    return replace(logged, **texts)
 
 
 def _arrived(world: World, case: Case, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:

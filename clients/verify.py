@@ -67,12 +67,10 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
 
 def _traced(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
     """What proxies and the external server logged, where the case says what."""
-    if not case.traces and case.arrival is None:
+    if not case.logged and case.arrival is None:
         return []
-    own = [attempt for attempt in proof.attempts if attempt.phase is not Phase.TWIN]
     marks = tuple(attempt for attempt in proof.attempts if attempt.phase is Phase.TWIN and attempt.matched)
-    before = trace.sample(seen.attempts, case.repeat)  # sent before the twin, so that its entries come later
-    requests = before or trace.sample(own, case.repeat)
+    requests = trace.sample(seen.attempts, case.repeat)  # sent before the twin, so that its entries come later
     return trace.follow(running.world, case, trace.Sent(requests, marks, running.since_s))
 
 

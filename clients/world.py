@@ -145,8 +145,8 @@ class World:
 
     def on_the_way(self, probe: Probe) -> list[Pod]:
         """Pods of the gateway, for a probe towards an external host; empty for any other."""
-        outside = self.external is not None and self.external.knows(self.dialled(probe))
-        return self.gateway_pods() if outside else []
+        external = self.external is not None and self.external.knows(self.dialled(probe))
+        return self.gateway_pods() if external else []
 
     def replicas(self, probe: Probe) -> int:
         """How many ready pods answer for the probe's destination; at least 1."""

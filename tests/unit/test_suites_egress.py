@@ -49,7 +49,7 @@ def test_a_refusal_has_its_twin(module: ModuleType, stated: Case) -> None:
     if refuses(stated):
         assert stated.twin is not None
         assert stated.twin != stated.probe
-    for logged in stated.traces:
+    for logged in stated.logged:
         assert not logged.absent or stated.twin is not None
 
 
@@ -63,7 +63,7 @@ def test_a_case_agrees_with_the_catalogue(stated: Case) -> None:
     if wanted.isdigit():
         assert wanted == str(stated.expect.status or "000")
     if "access_log" in then and CONTROLS[stated.control]["polarity"] != "state":
-        assert stated.traces or stated.arrival
+        assert stated.logged or stated.arrival
 
 
 @pytest.mark.parametrize("module", MODULES, ids=[module.__name__ for module in MODULES])
