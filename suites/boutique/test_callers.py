@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clients.stage import Stage
-from suites.boutique.callers import Counted
+from suites.boutique.callers import is_unknown, proves_itself
 from suites.boutique.places import GROUND, MUTUAL, PLAIN, THROUGH_GATEWAY
 
 STAGE = Stage("shop-callers", ground=GROUND, apply=("boutique/callers/callers.yaml",))
@@ -13,13 +13,13 @@ STAGE = Stage("shop-callers", ground=GROUND, apply=("boutique/callers/callers.ya
 
 @pytest.mark.control("BTQ-ACCESS-05")
 def test_plain_from_the_proxys_user_mutual_from_the_application(observe, stage):
-    plain, mutual = Counted(stage.world, PLAIN, known=False), Counted(stage.world, MUTUAL, known=True)
+    plain, mutual = is_unknown(stage.world, PLAIN), proves_itself(stage.world, MUTUAL)
     expected = "200 twice; the first counted without peer identity, the second with that of productcatalogservice"
     observe("BTQ-ACCESS-05", expected, lambda: plain.problem("BTQ-ACCESS-05") or mutual.problem("BTQ-ACCESS-05"))
 
 
 @pytest.mark.control("X-BTQ-INGRESS-01")
 def test_the_gateway_is_known(observe, stage):
-    counted = Counted(stage.world, THROUGH_GATEWAY, known=True)
+    counted = proves_itself(stage.world, THROUGH_GATEWAY)
     expected = "requests through the ingress gateway are counted with the gateway's own identity"
     observe("X-BTQ-INGRESS-01", expected, lambda: counted.problem("X-BTQ-INGRESS-01"))

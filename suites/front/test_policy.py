@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from clients.case import Case, Logged, Proxy
 from clients.expect import body_contains, status
 from clients.stage import Settle, Stage
@@ -28,12 +30,7 @@ VALID = call(token="valid")
 HEALTH = call("/api/healthz")
 
 
-def denied(control, probe, expect, *, variant="", before=SHOWS_SECRET, twin=VALID, twin_expect=SHOWS_SECRET, logged=()):
-    return Case(
-        control, probe, expect, before=before, twin=twin, twin_expect=twin_expect, variant=variant, logged=logged
-    )
-
-
+denied = partial(Case, before=SHOWS_SECRET, twin=VALID, twin_expect=SHOWS_SECRET)
 BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied"),)
 BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import jwt
 import pytest
@@ -41,10 +42,7 @@ USER_HEADER = "X-User-Email"
 GOOG_HEADER = "X-Goog-Authenticated-User-Email"
 
 
-def denied(control, probe, expect, *, variant="", before=PAGE, twin=VALID, twin_expect=PAGE, logged=()):
-    return Case(
-        control, probe, expect, before=before, twin=twin, twin_expect=twin_expect, variant=variant, logged=logged
-    )
+denied = partial(Case, before=PAGE, twin=VALID, twin_expect=PAGE)
 
 
 def at(path):
