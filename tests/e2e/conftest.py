@@ -13,6 +13,8 @@ from clients.cleanup import cleanup, find
 from clients.cluster import Cluster
 from testbed import api
 
+pytest.register_assert_rewrite("kills")
+
 KEPT = {
     "v1": ("Namespace",),
     "apps/v1": ("Deployment",),

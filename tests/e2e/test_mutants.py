@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from e2e_runs import Ran, conform, controls
+from kills import FAIL, LOST, PASS, Kill, cases, is_killed, spoilt
 
 from clients.cluster import Cluster
 from testbed import api
 from tests.mutants import identity, workloads
 
 pytestmark = pytest.mark.e2e
-
-TWO = ("mtls-client", "mtls-service")
-NEEDED = {
-    "-NSMTLS-": ("mtls-client", "legacy-client", "mtls-service", "strict-mtls-service"),
-    "-MTLS-": ("mtls-client", "legacy-client", "mtls-service", "legacy-service"),
-    "-PERM-": ("mtls-client", "legacy-client", "mtls-service", "legacy-service"),
-    "-XFCC-": ("mtls-client", "legacy-client", "mtls-service", "legacy-service"),
-    "-SETUP-": ("mtls-client", "legacy-client", "mtls-service", "legacy-service"),
-    "-DASH-": ("mtls-client", "legacy-client", "mtls-service"),
-    **dict.fromkeys(("-JWT-", "-AUTHZ-", "-PATH-", "-CLEAN-"), TWO),
-}
-"""What of the ground the controls of a family touch: pods that no case needs cost seconds."""
-PASS, FAIL, LOST = "pass", "fail", "inconclusive"
-BUDGET_S = 4
-
-
-@dataclass(frozen=True)
-class Kill:
-    """What a mutant must come to.
-
-    Attributes:
-        verdicts: of every case of the run, by id; they select the controls too.
-        because: text that the reason of a case must contain.
-        words: further options of the run.
-        suite: the folder of the controls.
-    """
-
-    mutant: str
-    verdicts: dict[str, str]
-    because: dict[str, str] = field(default_factory=dict)
-    words: tuple[str, ...] = ()
-    suite: str = "suites/lab"
-
-
-def cases(names: str, verdict: str) -> dict[str, str]:
-    """`LAB-MTLS-01 02` as ids, each with the verdict."""
-    first, *others = names.split()
-    return {first[:-2] + number: verdict for number in (first[-2:], *others)}
-
 
 # Where a stage's change does not come (`settled`), nothing is proven in it, and its allowed cases fail with the others.
 KILLS = [
@@ -132,23 +91,8 @@ KILLS = [
 def test_mutant_is_killed(kill: Kill, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     how = request.getfixturevalue("restricted_identity") if kill.mutant == "exec-forbidden" else ((), {})
     ran = spoilt(tmp_path, kill, *how)
-    assert ran.verdicts == kill.verdicts, ran.output[-3000:]
-    for name, text in kill.because.items():
-        assert text in ran.cases[name]["reason"]
-    assert ran.code == 1
-    assert ran.secrets() == []
-    assert ran.left == []
+    is_killed(ran, kill)
     assert any(path.is_relative_to(ran.folder / "diagnostics") for path in ran.files)  # type: ignore[operator]
-
-
-def spoilt(scratch: Path, kill: Kill, words: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> Ran:
-    """The run of the mutant, with the controls that it is measured by."""
-    names = [re.sub(r"\[.*", "", name) for name in kill.verdicts]
-    lab = [name for name in names if kill.suite == Kill.suite]
-    ground = {place for name in lab for family, places in NEEDED.items() if family in name for place in places}
-    options = ("--budget", str(BUDGET_S), "--ground", ",".join(sorted(ground)))
-    plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, *options)
-    return conform(scratch, *plugin, *controls(*names), *kill.words, *words, environment=environment, suite=kill.suite)
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from e2e_runs import PYTEST, Ran, controls, start
-from test_mutants import BUDGET_S, FAIL, PASS, Kill, cases
+from kills import FAIL, PASS, Kill, cases, is_killed, spoilt
 
 from suites.front.test_policy import TO_THE_FRONT_END, TO_THE_SECRET
 
@@ -53,18 +52,6 @@ KILLS = [
 
 @pytest.mark.parametrize("kill", KILLS, ids=[kill.mutant for kill in KILLS])
 def test_mutant_is_killed(kill: Kill, tmp_path: Path) -> None:
-    ran = spoilt(tmp_path, kill)
-    assert ran.verdicts == kill.verdicts, ran.output[-3000:]
-    for name, text in kill.because.items():
-        assert text in ran.cases[name]["reason"]
-    assert ran.code == 1
-    assert ran.secrets() == []
-    assert ran.left == []
-
-
-def spoilt(scratch: Path, kill: Kill) -> Ran:
-    """The run of the mutant, with the controls that it is measured by."""
-    names = [re.sub(r"\[.*", "", name) for name in kill.verdicts]
-    suite = "suites/iap" if "IAP-" in names[0] else "suites/front"
-    plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, "--budget", str(BUDGET_S))
-    return start(scratch, *PYTEST, suite, "--out", "{out}", *plugin, *controls(*names), *kill.words).end()
+    suite = "suites/iap" if "IAP-" in next(iter(kill.verdicts)) else "suites/front"
+    ran = spoilt(tmp_path, replace(kill, suite=suite))
+    is_killed(ran, kill)
