@@ -10,26 +10,13 @@ from typing import TYPE_CHECKING
 
 import certifi
 
+from clients.images import SHOP
 from runner import kind
 from runner.settings import Hosts, Settings, TargetKind
 
 if TYPE_CHECKING:
     from testbed.api import Up
 
-SHOP = (
-    "adservice",
-    "cartservice",
-    "checkoutservice",
-    "currencyservice",
-    "emailservice",
-    "frontend",
-    "loadgenerator",
-    "paymentservice",
-    "productcatalogservice",
-    "recommendationservice",
-    "shippingservice",
-)
-"""Services of Online Boutique; also the names of its images."""
 PUBLIC_IMAGES = {
     "sleep": "curlimages/curl:8.16.0",
     "httpbin": "mccutchen/go-httpbin:v2.15.0",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.errors import ClusterError
+from clients.images import SHOP
 from testbed import bundle, golden, internet, preflight
 from testbed.addresses import GATEWAY_POOL
 from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed
@@ -17,23 +18,11 @@ from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
 """What a pod must carry to get an address that may reach the blocked external hosts."""
-SHOP = (
-    "adservice",
-    "cartservice",
-    "checkoutservice",
-    "currencyservice",
-    "emailservice",
-    "frontend",
-    "loadgenerator",
-    "paymentservice",
-    "productcatalogservice",
-    "recommendationservice",
-    "shippingservice",
-    "porter",
-)
-"""Logical names that one image stands in for: each container's variable `SERVICE` says what it is."""
-IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys(SHOP, "boutique")}
-"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it."""
+IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys((*SHOP, "porter"), "boutique")}
+"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it.
+
+One image stands in for the whole shop: each container's variable `SERVICE` says what it is.
+"""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from clients.expect import status
-from runner.access import PUBLIC_IMAGES, SHOP
+from clients.images import SHOP
+from runner.access import PUBLIC_IMAGES
 from runner.schedule import scope
 from runner.settings import Images
 from suites.boutique import inbound, places, precedence
