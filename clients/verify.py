@@ -40,10 +40,8 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
     """
     evidence = _described(running, case, facts)
-    for name, seen in _earlier(running, case):
-        if seen.problem:
-            verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
-            return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=_last(seen))
+    if spoilt := _otherwise(evidence, _earlier(running, case)):
+        return spoilt
     try:
         needed = confirmations or running.world.needed(case.probe)
     except MeshproofError as error:
@@ -116,11 +114,29 @@ def _described(running: RunningStage, case: Case, facts: Facts) -> Evidence:
     )
 
 
+def unsettled(running: RunningStage, evidence: Evidence) -> Evidence | None:
+    """The evidence of whatever was to be seen in a stage whose change has not come as stated; None where it has."""
+    return _otherwise(evidence, _settled(running))
+
+
 def _earlier(running: RunningStage, case: Case) -> list[tuple[str, Observation]]:
     """What must have held before the case may be judged."""
     baseline = running.baselines.get(case.id)
     before = [("before the change", baseline)] if baseline else []
-    return before + [(f"settled {number}", seen) for number, seen in enumerate(running.settled, 1)]
+    return before + _settled(running)
+
+
+def _settled(running: RunningStage) -> list[tuple[str, Observation]]:
+    return [(f"settled {number}", seen) for number, seen in enumerate(running.settled, 1)]
+
+
+def _otherwise(evidence: Evidence, earlier: list[tuple[str, Observation]]) -> Evidence | None:
+    """Fails by the first of the observations that was not as stated."""
+    for name, seen in earlier:
+        if seen.problem:
+            verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
+            return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=_last(seen))
+    return None
 
 
 def _told(seen: Observation) -> str:

@@ -15,7 +15,7 @@ import pytest
 
 from clients.errors import ClusterError, MeshproofError
 from clients.evidence import Evidence
-from clients.stage import Stage
+from clients.stage import RunningStage
 from reports.journal import Journal
 from reports.model import RunInfo
 from runner import catalogue, folders
@@ -37,7 +37,7 @@ class Conductor:
     Attributes:
         plan: by node id, the selected tests that prove controls; filled after collection (in the controlling process
             of a distributed run, when a worker has written it).
-        stage: the stage being entered, proven or left.
+        running: the stage being entered, proven or left.
         failed: how many phases of tests failed in this process.
     """
 
@@ -47,7 +47,7 @@ class Conductor:
         self.selected = selected
         self.catalogue = catalogue.load()
         self.plan: dict[str, Planned] = {}
-        self.stage: Stage | None = None
+        self.running: RunningStage | None = None
         self.interrupted = ""
         self.failed = 0
         handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
@@ -110,7 +110,8 @@ class Conductor:
 
     def touch(self, objects: list[dict[str, Any]]) -> None:
         """Let other plugins see and change objects before they are applied."""
-        self.config.hook.pytest_meshproof_objects(objects=objects, stage=self.stage)
+        stage = self.running.stage if self.running else None
+        self.config.hook.pytest_meshproof_objects(objects=objects, stage=stage)
 
     # -- the controlling process
 

@@ -88,8 +88,7 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
     wanted = {entry.nodeid for entry in entries(request, conductor) if not why_not(entry, conductor)}
     cases = [case for item in request.session.items if item.nodeid in wanted for case in cases_of(item)]
-    conductor.stage = definition
-    running = RunningStage(world, definition, cases)
+    conductor.running = running = RunningStage(world, definition, cases)
     with plainly():
         world.settle_on(definition.ground)
         running.__enter__()
@@ -100,7 +99,7 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
         if not (conductor.settings.keep and conductor.failed):
             with plainly():
                 running.__exit__(None, None, None)
-        conductor.stage = None
+        conductor.running = None
 
 
 @pytest.fixture
@@ -151,6 +150,9 @@ def observe(request: pytest.FixtureRequest, turn: Turn, conductor: Conductor) ->
         entry = planned_here(request, conductor, control)
         blank = record.bare(replace(entry, expected=expected), Verdict.INCONCLUSIVE, "", conductor.worker)
         blank = replace(blank, variant_of_target=variant(entry, conductor))
+        running = conductor.running
+        if running and (evidence := verify.unsettled(running, blank)):
+            return settle(request, conductor, evidence)
         budget = budget_s or conductor.settings.budget_s
         return settle(request, conductor, observing.observe(blank, problem_of, budget_s=budget))
 
@@ -175,11 +177,11 @@ def settle_all(request: pytest.FixtureRequest, conductor: Conductor, made: list[
 
 def diagnose(request: pytest.FixtureRequest, conductor: Conductor) -> str:
     """Gather diagnostics before anything is put back, once a stage; returns where, relative to the run's folder."""
-    if conductor.stage is None:
+    if conductor.running is None:
         return ""
-    name = f"{folders.DIAGNOSTICS}/{conductor.stage.name}-{conductor.worker}"
+    name = f"{folders.DIAGNOSTICS}/{conductor.running.stage.name}-{conductor.worker}"
     if not (conductor.folder / name).exists():
-        diagnostics.collect(request.getfixturevalue("world"), conductor.stage, conductor.folder / name)
+        diagnostics.collect(request.getfixturevalue("world"), conductor.running.stage, conductor.folder / name)
     return name
 
 

@@ -31,7 +31,11 @@ KILLS = [
         cases("EGR-TENANT-01 02", PASS) | cases("EGR-TENANT-03 04 05", FAIL),
         {"EGR-TENANT-03": "expected 502", "EGR-TENANT-05": "example.com is configured"},
     ),
-    Kill("out-anywhere", cases("EGR-SIDECAR-03 04", FAIL), {"EGR-SIDECAR-03": "settled 1"}),
+    Kill(
+        "out-anywhere",
+        cases("EGR-SIDECAR-02 03 04", FAIL),
+        {"EGR-SIDECAR-02": "settled 1", "EGR-SIDECAR-03": "settled 1"},
+    ),
     Kill(
         "pass-through-terminated",
         cases("EGR-PASS-01 02", PASS)

@@ -303,6 +303,14 @@ def test_observations_are_evidence_and_only_of_the_marked_control(inner: Inner) 
     assert ran.cases["LAB-SETUP-02"].expected == "no sidecar"
 
 
+def test_a_state_that_never_came_about_is_not_observed(inner: Inner) -> None:
+    text = suite("unsettled", "case('LAB-PERM-01', 'pass')") + OBSERVING.replace("(observe)", "(observe, stage)")
+    inner.write(state=text)
+    ran = inner.run()
+    assert ran.verdicts["LAB-SETUP-01"] == "fail", ran.output
+    assert ran.cases["LAB-SETUP-01"].reason == "settled 1: expected 403, saw 200"
+
+
 def test_mesh_wide_needs_an_option_on_a_live_target(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-MTLS-01', 'pass')", "case('LAB-PERM-01', 'pass')"))
     live = {"FAKE_KIND": "live", "MESHPROOF_TARGET": "live"}
