@@ -7,6 +7,7 @@ import json
 import platform
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,10 @@ class Conductor:
             else:
                 print(line, flush=True)
 
-        self._ground = Ground(self.settings, self.run, self.private, say)
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        # in a test's set-up pytest keeps what is written for itself
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            self._ground = Ground(self.settings, self.run, self.private, say)
         self._ground.handover.save(self.folder / folders.TARGET)
         return self._ground.handover
 
