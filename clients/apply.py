@@ -52,6 +52,11 @@ class Item:
         """Name of the object."""
         return str(self.body["metadata"]["name"])
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from every other object."""
+        return self.api_version, self.kind, self.namespace, self.name
+
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 

@@ -14,8 +14,11 @@ from clients.converge import Convergence, converge
 from clients.errors import ClusterError, MeshproofError
 from clients.evidence import Applied, Attempt, Phase
 from clients.expect import Expectation
+from clients.overlay import MESH_NAMESPACE
 from clients.world import World
 
+MESH_WIDE = "mesh-wide"
+"""The capability of changing the whole mesh."""
 BASELINE_CONFIRMATIONS = 3
 """Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
 BASELINE_BUDGET_S = 15.0
@@ -100,6 +103,8 @@ class Observation:
 class RunningStage:
     """Context manager: enter = baseline, change; exit = put back, wait, see the baseline again.
 
+    A stage of which nobody sees the state before goes straight from what the last one left, and leaves its own.
+
     Args:
         cases: those that will be proven (the selected ones); their `before` is observed.
 
@@ -127,9 +132,11 @@ class RunningStage:
             MeshproofError: the ground or the change could not be made; what was made of the change has been put back.
         """
         self.world.ensure(self.stage.ground)
-        applier = self.world.applier
+        applier, standing = self.world.applier, self.world.standing
         items = applier.load(self.stage.apply)
-        applier.check(items)
+        if self._sees_before:
+            standing.clear()
+        standing.check(items)
         if self.stage.replaced:
             applier.check(applier.load(self.stage.replaced))
         self._observe_baselines()
@@ -141,17 +148,32 @@ class RunningStage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Put everything back.
+        """Put everything back, or leave it to the next stage of this process where nobody else can see it.
 
         Raises:
             ClusterError: something could not be put back, or the state before did not come back.
         """
+        if kind is None and self._may_leave:
+            return
         problems = self._put_back()
         if not problems and kind is None:
             problems = self._not_restored()
         if problems:
             message = f"after stage {self.stage.name}: {'; '.join(problems)}"
             raise ClusterError(message, "see the diagnostics of the run")
+
+    @property
+    def _sees_before(self) -> bool:
+        """Whether the state before the change is part of a proof."""
+        return any(case.before for case in self.cases)
+
+    @property
+    def _may_leave(self) -> bool:
+        """Whether what it applied may go on standing (see `clients.standing`) in its own namespaces."""
+        stage = self.stage
+        needs = stage.needs.union(*(case.needs for case in self.cases))
+        reaches_far = MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
+        return not (reaches_far or self._sees_before or stage.goes_on or stage.taken or stage.scaled)
 
     def since_s(self) -> int:
         """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
@@ -172,9 +194,8 @@ class RunningStage:
         applier = self.world.applier
         scaled = self._scale()
         self._take()
-        if items:
-            self._undo.append(lambda: applier.delete(items))
-        self.applied = (*scaled, *applier.apply(items))
+        self._undo.append(self.world.standing.clear)
+        self.applied = (*scaled, *self.world.standing.move_to(items))
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
@@ -184,8 +205,7 @@ class RunningStage:
     def _go_on(self) -> None:
         """The second half of the change: something is deleted, or something else applied."""
         applier = self.world.applier
-        if self.stage.removed:
-            applier.delete(applier.load(self.stage.removed))
+        self.world.standing.drop(applier.load(self.stage.removed))
         items = applier.load(self.stage.replaced)
         if items:
             self._undo.append(lambda: applier.delete(items))

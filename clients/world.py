@@ -27,6 +27,7 @@ from clients.overlay import Overlay
 from clients.pods import Pod
 from clients.redact import redact
 from clients.session import SHELL, ProbeSession
+from clients.standing import Standing
 from clients.tokens import TokenIssuer
 
 
@@ -70,6 +71,7 @@ class World:
         self.gateway = gateway or EgressGateway()
         self.analyzer = analyzer
         self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
+        self.standing = Standing(self.applier)
         self.ingress_address = ingress_address
         self.ingress_roots = ingress_roots
         self._ground: list[Item] = []
@@ -232,6 +234,7 @@ class World:
         self._ground = [item for item in self._ground if item.manifest not in paths]
         self._grounds = {path: applied for path, applied in self._grounds.items() if path not in ground}
         self.applier.delete(items)
+        self.standing.lost({item.name for item in items if item.kind == "Namespace"})
 
     def settle_on(self, ground: Sequence[str]) -> None:
         """Delete the grounds of other topics (first folder below `manifests/`): idle pods cost a small machine time.
@@ -241,6 +244,7 @@ class World:
         """
         topics = {path.split("/")[0] for path in ground}
         if topics and (others := [path for path in self._grounds if path.split("/")[0] not in topics]):
+            self.standing.clear()
             self.remove(others)
 
     def close(self, *, keep: bool = False) -> None:
@@ -251,7 +255,11 @@ class World:
         """
         self.forget()
         items, self._ground, self._grounds = self._ground, [], {}
-        if items and not keep:
+        if keep:
+            return
+        try:
+            self.standing.clear()
+        finally:
             self.applier.delete(items)
 
     def forget(self) -> None:

@@ -96,7 +96,9 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
         request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)
         yield running
     finally:
-        if not (conductor.settings.keep and conductor.failed):
+        if conductor.settings.keep and conductor.failed:
+            world.standing.leave()
+        else:
             with plainly():
                 running.__exit__(None, None, None)
         conductor.running = None

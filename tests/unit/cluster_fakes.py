@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from clients.external import External
 from clients.gateway import EgressGateway
 from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.pods import Pod
+from clients.standing import Standing
 
 Key = tuple[str, str, str]
 RUN = "run-1"
@@ -159,6 +161,10 @@ class FakeWorld:
         default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
     )
     _ids: Any = field(default_factory=lambda: itertools.count(1))
+
+    @cached_property
+    def standing(self) -> Standing:
+        return Standing(self.applier)
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         self.cluster.log.append(f"ground {','.join(ground)}")

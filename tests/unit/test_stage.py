@@ -19,6 +19,21 @@ PROBE = CLIENT.get("http://httpbin.mtls-service:8000/ip")
 CASE = Case("X-1", PROBE, reset(), before=status(200))
 
 
+class Name(str):
+    """An object that is told by nothing but its name."""
+
+    __slots__ = ()
+    namespace = "mtls-service"
+
+    @property
+    def key(self) -> str:
+        return str(self)
+
+    @property
+    def body(self) -> str:
+        return str(self)
+
+
 class Applier:
     """Keeps what is in force, and tells the world's log."""
 
@@ -27,18 +42,18 @@ class Applier:
     def __init__(self, world: FakeWorld) -> None:
         self.world, self.in_force, self.break_at = world, [], ""
 
-    def load(self, paths: Any) -> list[str]:
-        return list(paths)
+    def load(self, paths: Any) -> list[Name]:
+        return [Name(path) for path in paths]
 
     def check(self, items: list[str]) -> None:
         self.say("check", items)
 
     def apply(self, items: list[str]) -> list[Applied]:
         self.say("apply", items)
-        self.in_force += items
+        self.in_force += [item for item in items if item not in self.in_force]
         if self.break_at == "apply":
             raise ClusterError("broke off")
-        return [Applied(item, "PeerAuthentication", "istio-system", item, "") for item in items]
+        return [Applied(item, "PeerAuthentication", item.namespace, item, "") for item in items]
 
     def wait_ready(self, items: list[str]) -> None:
         if self.break_at == "wait":
@@ -49,7 +64,8 @@ class Applier:
         self.in_force = [item for item in self.in_force if item not in items]
 
     def say(self, what: str, items: list[str]) -> None:
-        self.world.cluster.log.append(f"{what} {','.join(items)}")
+        if items:
+            self.world.cluster.log.append(f"{what} {','.join(items)}")
 
 
 def make_world() -> FakeWorld:
@@ -171,3 +187,64 @@ def test_what_is_taken_from_the_ground_comes_back() -> None:
     with RunningStage(world, Stage("s", taken=("ground",)), []):  # type: ignore[arg-type]
         assert world.applier.in_force == []
     assert world.applier.in_force == ["ground"]
+
+
+def changes_of(world: FakeWorld) -> list[str]:
+    return [line for line in world.cluster.log if not line.startswith("ground")]
+
+
+def test_the_next_stage_begins_with_what_the_last_one_left() -> None:
+    world = make_world()
+    with RunningStage(world, Stage("one", apply=("a", "b")), []):  # type: ignore[arg-type]
+        pass
+    assert world.applier.in_force == ["a", "b"]
+    world.cluster.log.clear()
+    with RunningStage(world, Stage("two", apply=("b", "c")), []) as running:  # type: ignore[arg-type]
+        assert sorted(world.applier.in_force) == ["b", "c"]
+        assert [one.name for one in running.applied] == ["b", "c"]
+    assert changes_of(world) == ["check c", "apply b,c", "delete a"]
+    world.standing.clear()
+    assert world.applier.in_force == []
+
+
+def test_who_sees_the_state_before_gets_it_without_what_was_left() -> None:
+    world = make_world()
+    with RunningStage(world, Stage("one", apply=("strict",)), []):  # type: ignore[arg-type]
+        pass
+    with RunningStage(world, Stage("two", apply=("strict",)), [CASE]) as running:  # type: ignore[arg-type]
+        assert running.baselines["X-1"].problem == ""
+    assert world.applier.in_force == []
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage("far", apply=("a",), needs=frozenset({"mesh-wide"})),
+        Stage("goes on", apply=("a", "b"), removed=("b",)),
+        Stage("takes", apply=("a",), taken=("ground",)),
+    ],
+    ids=lambda stage: stage.name,
+)
+def test_what_others_can_see_or_what_goes_on_is_put_back(stage: Stage) -> None:
+    world = make_world()
+    with RunningStage(world, stage, []):  # type: ignore[arg-type]
+        assert "a" in world.applier.in_force
+    assert "a" not in world.applier.in_force
+
+
+def test_a_stage_in_the_root_namespace_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world()
+    monkeypatch.setattr(Name, "namespace", "istio-system")
+    with RunningStage(world, Stage("far", apply=("a",)), []):  # type: ignore[arg-type]
+        pass
+    assert world.applier.in_force == []
+
+
+def test_a_change_that_breaks_off_takes_what_was_left_with_it() -> None:
+    world = make_world()
+    with RunningStage(world, Stage("one", apply=("a",)), []):  # type: ignore[arg-type]
+        pass
+    world.applier.break_at = "apply"
+    with pytest.raises(ClusterError):
+        RunningStage(world, Stage("two", apply=("b",)), []).__enter__()  # type: ignore[arg-type]
+    assert world.applier.in_force == []
