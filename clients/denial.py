@@ -43,11 +43,6 @@ def refuses(case: Case) -> bool:
     return case.arrival is None and (case.expect.status is None or case.expect.status >= _OK)
 
 
-def may_time_out(expect: Expectation) -> bool:
-    """Whether the probes had better be sent side by side, as each may take its whole time."""
-    return bool(expect.kinds & {OutcomeKind.TIMEOUT, OutcomeKind.DNS})
-
-
 def prove(running: RunningStage, case: Case, seen: Convergence, twin_control: str, since: float) -> Proof:
     """The proof beside the converged outcome. Never raises for what the mesh or the cluster does.
 
@@ -111,7 +106,7 @@ def _twin_finding(twin: TwinProof) -> Finding:
 
 
 def _after(running: RunningStage, case: Case, since: float) -> list[Attempt]:
-    outcomes = running.world.many(case.probe, case.control, parallel=may_time_out(case.expect))(_AFTER)
+    outcomes = running.world.many(case.probe, case.control, parallel=case.expect.may_time_out)(_AFTER)
     at_s = time.monotonic() - since
     return [_attempt(outcome, case.expect, at_s) for outcome in outcomes]
 

@@ -42,3 +42,7 @@ class ConflictError(MeshproofError):
 
 class InfrastructureError(MeshproofError):
     """A probe or an observation did not run; it says nothing about the mesh. Never a denial, never a pass."""
+
+
+class AbandonedError(Exception):
+    """Work that nobody will ask for any more was ended. No user sees it."""

@@ -43,6 +43,11 @@ class Expectation:
         head = str(self.status) if self.status is not None else " or ".join(sorted(map(_no_reply, self.kinds)))
         return ", ".join([head, *(check.text for check in self.checks)])
 
+    @property
+    def may_time_out(self) -> bool:
+        """Whether probes had better be sent side by side, as each may take its whole time."""
+        return bool(self.kinds & {OutcomeKind.TIMEOUT, OutcomeKind.DNS})
+
     def problem(self, outcome: Outcome) -> str | None:
         """Why `outcome` is not the expected one; None when it is. Infrastructure never matches."""
         if outcome.kind not in self.kinds or outcome.status != self.status:

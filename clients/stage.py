@@ -273,7 +273,8 @@ class RunningStage:
     ) -> Observation:
         at = time.monotonic() if since is None else since
         patience = replace(self.world.patience, budget_s=min(budget_s, self.world.patience.budget_s), window_s=0.0)
-        seen: Convergence = converge(self.world.many(probe, control), expect, patience, needed=needed, since=at)
+        send = self.world.many(probe, control, parallel=expect.may_time_out)
+        seen: Convergence = converge(send, expect, patience, needed=needed, since=at)
         return Observation(
             probe=probe,
             expected=expect.text,

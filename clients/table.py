@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from clients import verify
 from clients.case import Case
+from clients.crew import Crew, Job
 from clients.evidence import Evidence
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 
@@ -34,12 +34,9 @@ def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evid
     A cell whose outcome the stage does not change has no stale answers to wait out: it needs as many confirmations as a
     baseline. Cells of different sources take turns, so that every client pod is at work from the beginning.
     """
-    queued = sorted(range(len(table.cases)), key=_turns(table.cases))
-    with ThreadPoolExecutor(THREADS) as threads:
-        work = {
-            n: threads.submit(verify.prove, running, table.cases[n], facts, _enough(table.cases[n])) for n in queued
-        }
-        return [work[number].result() for number in range(len(table.cases))]
+    jobs = [Job(case, facts, _enough(case)) for case in table.cases]
+    with Crew(running, [jobs[n] for n in sorted(range(len(jobs)), key=_turns(table.cases))], THREADS) as crew:
+        return [crew.evidence(job) for job in jobs]
 
 
 def _enough(case: Case) -> int | None:

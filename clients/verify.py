@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from clients import denial, trace
 from clients.case import Case
 from clients.converge import Convergence, Patience, converge
-from clients.denial import Proof, may_time_out
+from clients.denial import Proof
 from clients.errors import MeshproofError
 from clients.evidence import Evidence, Finding, Phase, Verdict
 from clients.stage import Observation, RunningStage
@@ -47,7 +47,7 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     world = running.world
-    send = world.many(case.probe, case.control, parallel=may_time_out(case.expect))
+    send = world.many(case.probe, case.control, parallel=case.expect.may_time_out)
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
     patience = _patience(world.patience, case.holds_s)
     if confirmations is not None and not case.holds_s:

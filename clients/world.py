@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from clients.cluster import Cluster
 from clients.confirm import confirmations
 from clients.converge import Patience, ProbeMany
 from clients.curl import Request
-from clients.errors import ClusterError, InfrastructureError
+from clients.errors import AbandonedError, ClusterError, InfrastructureError
 from clients.evidence import Applied
 from clients.exec import ExecSession
 from clients.external import External
@@ -30,9 +31,28 @@ from clients.session import SHELL, ProbeSession
 from clients.standing import Standing
 from clients.tokens import TokenIssuer
 
+LANES = 4
+"""Shells at work at once in a client container that has no proxy."""
+
+
+class Lanes(threading.local):
+    """Gives each thread one of the lanes, in turn."""
+
+    _next = itertools.count()
+
+    def __init__(self) -> None:
+        self.mine = next(Lanes._next) % LANES
+
 
 class World:
     """One per process. Probes may be sent from several threads at once; all else is for one.
+
+    Probes from one client pod with a sidecar, or from outside through one gateway, follow one another whichever thread
+    sends them: more at once would make the proxy keep more connections, each of which may give one stale answer more
+    than `clients.confirm` reckons with. A client without a proxy keeps none, and has `LANES` shells.
+
+    Attributes:
+        abandoned: while it is set, no probe is sent and whoever wants to gets AbandonedError.
 
     Args:
         manifests: the folder that manifest paths are relative to.
@@ -76,11 +96,14 @@ class World:
         self.ingress_roots = ingress_roots
         self._ground: list[Item] = []
         self._grounds: dict[str, tuple[Applied, ...]] = {}
-        self._sessions: dict[tuple[str, str], ProbeSession] = {}
+        self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self.abandoned = threading.Event()
         self._lock = threading.RLock()  # of what is looked up once, and of the sessions
+        self._turns: dict[Workload, threading.Lock] = {}
+        self._lanes = Lanes()
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
@@ -269,9 +292,14 @@ class World:
         self._sessions, self._clients, self._threads, self._addresses = {}, {}, {}, {}
 
     def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
+        if self.abandoned.is_set():
+            raise AbandonedError
         requests = [self.request_for(probe, control) for _ in range(count)]
         if isinstance(probe.source, Outside):
-            return self._send_from_outside(probe.source, requests, parallel)
+            with self._lock:
+                one_by_one = self._turns.setdefault(probe.source.gateway, threading.Lock())
+            with one_by_one:
+                return self._send_from_outside(probe.source, requests, parallel)
         try:
             pods = self.pods(probe.source)
         except InfrastructureError as error:
@@ -306,7 +334,7 @@ class World:
         return self._addresses[key]
 
     def _session(self, pod: Pod, container: str) -> ProbeSession:
-        key = (str(pod), container)
+        key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
         with self._lock:
             if key not in self._sessions:
                 self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from clients.crew import Crew
 from clients.errors import ClusterError, MeshproofError
 from clients.evidence import Evidence
 from clients.stage import RunningStage
@@ -39,6 +40,7 @@ class Conductor:
         plan: by node id, the selected tests that prove controls; filled after collection (in the controlling process
             of a distributed run, when a worker has written it).
         running: the stage being entered, proven or left.
+        crew: who is proving its cases, from the first of them on.
         failed: how many phases of tests failed in this process.
     """
 
@@ -49,6 +51,7 @@ class Conductor:
         self.catalogue = catalogue.load()
         self.plan: dict[str, Planned] = {}
         self.running: RunningStage | None = None
+        self.crew: Crew | None = None
         self.interrupted = ""
         self.failed = 0
         handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
@@ -108,6 +111,14 @@ class Conductor:
     def turn(self) -> Turn:
         """The lock between the processes of this run."""
         return Turn(self.private, self.worker, self._sweep_worker)
+
+    def enters_first(self, module: str) -> bool:
+        """Whether no process of the run has begun with this module before."""
+        try:
+            (self.private / f"entered-{module}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     def touch(self, objects: list[dict[str, Any]]) -> None:
         """Let other plugins see and change objects before they are applied."""

@@ -11,6 +11,7 @@ import pytest
 from clients import diagnostics, table, verify
 from clients.case import Case
 from clients.cluster import Cluster
+from clients.crew import Crew, Job
 from clients.errors import MeshproofError
 from clients.evidence import Evidence, Verdict
 from clients.stage import RunningStage, Stage
@@ -21,7 +22,7 @@ from runner import observe as observing
 from runner.conductor import Conductor
 from runner.handover import Handover
 from runner.locks import Turn
-from runner.selection import Planned, cases_of
+from runner.selection import Planned, case_of, cases_of
 from runner.target import connect
 
 CONDUCTOR = pytest.StashKey[Conductor]()
@@ -104,14 +105,36 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
         conductor.running = None
 
 
+@pytest.fixture(scope="module")
+def crew(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conductor) -> Iterator[Crew]:
+    """Proves the module's cases side by side, those that take longest from the beginning.
+
+    One by one, as they are asked for, where a process died on them: which of them killed it is known then.
+    """
+    jobs: list[Job] = []
+    if not conductor.enters_first(request.module.__name__):
+        with Crew(stage, jobs) as made:
+            yield made
+        return
+    for item in request.session.items:
+        entry, case = conductor.plan.get(item.nodeid), case_of(item)
+        here = getattr(item, "module", None) is request.module
+        if entry and case and here and not why_not(entry, conductor):
+            jobs.append(Job(case, facts_of(entry, conductor)))
+    with Crew(stage, sorted(jobs, key=lambda job: -job.case.holds_s)) as made:
+        conductor.crew = made
+        yield made
+        conductor.crew = None
+
+
 @pytest.fixture
-def prove(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conductor) -> Prove:
+def prove(request: pytest.FixtureRequest, crew: Crew, conductor: Conductor) -> Prove:
     """`prove(case)`: converge, prove, keep the evidence; anything but a pass fails the test and says why."""
 
     def proving(case: Case) -> Evidence:
         facts = facts_of(planned_here(request, conductor, case.control), conductor)
         with plainly():
-            evidence = verify.prove(stage, case, facts)
+            evidence = crew.evidence(Job(case, facts))
         return settle(request, conductor, evidence)
 
     return proving

@@ -23,6 +23,7 @@ from runner.fixtures import (  # noqa: F401 - fixtures are found by their names 
     MADE,
     cluster,
     conductor,
+    crew,
     handover,
     observe,
     prove,
@@ -147,6 +148,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         raise record.EnforcedError(why)
     if why:
         pytest.skip(why)
+    if leader.crew and not selection.case_of(item):
+        leader.crew.wait()  # this test's fixtures may change what the cases before it are still proven in
 
 
 @pytest.hookimpl(wrapper=True)

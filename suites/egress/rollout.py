@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from clients import readiness
@@ -12,27 +13,29 @@ from clients.world import World
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 
 
-def restart(world: World, namespace: str, name: str, *, wait: bool = True) -> str | None:
-    """New pods for a Deployment, by the document's name; waits until they are ready and the old ones gone.
+def restart(world: World, namespace: str, *names: str, wait: bool = True) -> dict[str, str | None]:
+    """New pods for Deployments, by the document's names; waits until they are ready and the old ones gone.
 
-    Returns what stood in the place of the annotation, for `take_back`.
+    Returns what stood in the place of the annotation of each, for `take_back`.
 
     Raises:
         ClusterError: they are not ready in time.
     """
-    found = world.cluster.get("apps/v1", "Deployment", name, world.overlay.namespace(namespace)) or {}
-    before = found["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
-    _annotate(world, namespace, name, datetime.now(UTC).isoformat(), wait=wait)
+    before = {}
+    for name in names:
+        found = world.cluster.get("apps/v1", "Deployment", name, world.overlay.namespace(namespace)) or {}
+        before[name] = found["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION)
+    _annotate(world, namespace, dict.fromkeys(names, datetime.now(UTC).isoformat()), wait=wait)
     return before
 
 
-def take_back(world: World, namespace: str, name: str, before: str | None) -> None:
-    """The Deployment as it was before `restart`: pods of then that still run stay.
+def take_back(world: World, namespace: str, before: dict[str, str | None]) -> None:
+    """The Deployments as they were before `restart`: pods of then that still run stay.
 
     Raises:
         ClusterError: they are not ready in time.
     """
-    _annotate(world, namespace, name, before, wait=True)
+    _annotate(world, namespace, before, wait=True)
 
 
 def pods(world: World, namespace: str, app: str) -> list[Pod]:
@@ -56,9 +59,12 @@ def proxy_started(world: World, pod: Pod) -> bool:
     return started(world, pod, SIDECAR)
 
 
-def _annotate(world: World, namespace: str, name: str, value: str | None, *, wait: bool) -> None:
-    body = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: value}}}}}
-    changed = world.cluster.patch("apps/v1", "Deployment", name, world.overlay.namespace(namespace), body)
-    if wait:
-        readiness.wait(world.cluster, changed, time.monotonic() + world.applier.timeout_s)
+def _annotate(world: World, namespace: str, values: Mapping[str, str | None], *, wait: bool) -> None:
+    home, changed = world.overlay.namespace(namespace), []
+    for name, value in values.items():
+        body = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: value}}}}}
+        changed.append(world.cluster.patch("apps/v1", "Deployment", name, home, body))
+    deadline = time.monotonic() + world.applier.timeout_s
+    for one in changed if wait else ():
+        readiness.wait(world.cluster, one, deadline)
     world.forget()

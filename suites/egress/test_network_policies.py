@@ -105,8 +105,7 @@ def stream(turn, world):  # noqa: ARG001 - in turn with other processes
 def survived(stream, stage):
     """What became of the connection once new ones are refused; after that, the workloads are restarted."""
     problem = stream.problem()
-    for name in ("raw", "test"):
-        rollout.restart(stage.world, "team-x", name)
+    rollout.restart(stage.world, "team-x", "raw", "test")
     return problem
 
 

@@ -39,7 +39,7 @@ def restarted(stage):
     """A new pod of test, which will not be ready; taken back before the policies are."""
     before = rollout.restart(stage.world, "team-x", "test", wait=False)
     yield
-    rollout.take_back(stage.world, "team-x", "test", before)
+    rollout.take_back(stage.world, "team-x", before)
 
 
 @pytest.mark.control("EGR-NETPOL-06")

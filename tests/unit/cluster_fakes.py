@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -160,6 +161,7 @@ class FakeWorld:
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
     )
+    abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
     @cached_property

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from clients.case import Case, Workload
+from clients.errors import AbandonedError
 from clients.evidence import Evidence, Verdict
 from clients.expect import status
 from clients.stage import Observation, Stage
@@ -38,7 +41,7 @@ def told(text: str) -> None:
 class Running:
     """Stands in for `RunningStage`."""
 
-    def __init__(self, world: object, stage: Stage, cases: list[Case]) -> None:
+    def __init__(self, world: Any, stage: Stage, cases: list[Case]) -> None:
         self.world, self.stage, self.cases = world, stage, cases
         never = Observation(
             SLEEP.get("http://httpbin.mtls-service:8000/ip"), "403", 0.0, problem="expected 403, saw 200"
@@ -62,18 +65,28 @@ class Running:
             raise ClusterError("still there")
 
 
-def prove(running: Running, case: Case, facts: Facts) -> Evidence:
+def wait_for_ever(running: Running) -> None:
+    """Until nobody wants to know any more."""
+    for _ in range(600):
+        if running.world.abandoned.is_set():
+            raise AbandonedError
+        time.sleep(0.05)
+
+
+def prove(running: Running, case: Case, facts: Facts, _confirmations: int | None = None) -> Evidence:
     """Stands in for `clients.verify.prove`."""
     what = case.probe.url.rsplit("/", 1)[-1]
     told(f"prove {case.id}")
     if what == "crash":
+        time.sleep(0.5)  # what is proven beside it has been told by then
         os._exit(3)
     if what == "wait":
+        time.sleep(1.0)  # what is proven beside it has been told by then
         Path(os.environ["FAKE_TRACE"] + ".waiting").touch()
-        time.sleep(30)
+        wait_for_ever(running)
     if what == "terminate":
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(30)
+        wait_for_ever(running)
     if what == "error":
         raise RuntimeError("a fault of ours")
     verdict = Verdict(what)
@@ -98,7 +111,7 @@ class FakeTarget:
 @pytest.fixture(scope="session")
 def world(handover: Handover) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
-    return SimpleNamespace(settle_on=lambda ground: None)
+    return SimpleNamespace(settle_on=lambda ground: None, abandoned=threading.Event())
 
 
 STAND_INS = (

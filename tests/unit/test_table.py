@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cluster_fakes import FakeWorld, answered
 
 from clients import table, verify
 from clients.case import Case, Workload
@@ -34,7 +36,8 @@ def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answ
         Case("X-T-01", A.get("http://x.b/"), status(200), before=status(200), variant="same"),
         Case("X-T-01", B.get("http://x.a/"), reset(), before=status(200), variant="changed"),
     )
-    made = table.prove(None, Table("X-T-01", cells), Facts())  # type: ignore[arg-type]
+    running: Any = SimpleNamespace(world=FakeWorld(lambda _, name: answered(200, name)))
+    made = table.prove(running, Table("X-T-01", cells), Facts())  # type: ignore[arg-type]
     assert [one.id for one in made] == [case.id for case in cells]
     assert asked == {"unchanged": BASELINE_CONFIRMATIONS, "same": BASELINE_CONFIRMATIONS, "changed": None}
 
