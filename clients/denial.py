@@ -97,6 +97,7 @@ def _twin(running: RunningStage, case: Case, control: str, since: float) -> tupl
         replace(world.patience, window_s=0.0),  # the twin shows that the path is open, not that a change has spread
         needed=BASELINE_CONFIRMATIONS,
         since=since,
+        unchanged=True,
     )
     verdict = Verdict.PASS if seen.converged else Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
     observed = seen.last.summary if seen.last else "nothing"
