@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ SLACK_S = 10.0
 SHELL = ("sh",)
 SHARED = 32
 """Requests of several threads that one curl process carries: to start one costs more than a request does."""
+
+GATHER_S = 0.01
+"""Pause before a batch that follows a shared one: whoever was in that has the next requests ready in a moment."""
 
 
 class Transport(Protocol):
@@ -60,6 +64,7 @@ class ProbeSession:
         self._open_shell = open_shell
         self._shell: Transport | None = None
         self._turn = threading.Lock()
+        self._shared = False
         self._waiting: deque[_Waiting] = deque()
 
     def run(self, requests: Sequence[Request], *, parallel: bool = False) -> list[Outcome]:
@@ -80,7 +85,11 @@ class ProbeSession:
         self._waiting.append(mine)
         with self._turn:
             while mine.outcomes is None:
-                self._serve(self._next())
+                if self._shared:
+                    time.sleep(GATHER_S)
+                taken = self._next()
+                self._shared = len(taken) > 1
+                self._serve(taken)
         return mine.outcomes
 
     def close(self) -> None:
