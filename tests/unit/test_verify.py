@@ -33,6 +33,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
+    monkeypatch.setattr(logs, "PRINTED_S", 0.05)
     monkeypatch.setattr(logs, "_POLL_S", 0.001)
 
 
