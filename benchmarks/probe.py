@@ -7,12 +7,14 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks import common
 from clients.case import Workload
 from clients.converge import MAX_BATCH
 from clients.errors import InfrastructureError
+from clients.pods import Pod
 from clients.world import World
 
 CLIENT = Workload("bench-client", "sleep", "sleep")
@@ -79,14 +81,15 @@ def rate(send: Callable[[int], int], count: int) -> float:
 def kubectl_loop(world: World, kubectl: list[str]) -> Callable[[int], int]:
     """Sends n probes by a shell loop; returns how many answered 200."""
     [pod] = world.pods(CLIENT)
-    curl = ["curl", "-s", "-o", "/dev/null", "-w", r"%{http_code}\n", world.overlay.url(PROBE.url)]
-    command = [*kubectl, "exec", "-n", pod.namespace, pod.name, "-c", CLIENT.container, "--", *curl]
+    return partial(run_loop, kubectl, pod, CLIENT.container, world.overlay.url(PROBE.url))
 
-    def send(count: int) -> int:
-        ended = subprocess.run(["sh", "-c", LOOP, "sh", str(count), *command], capture_output=True, text=True)
-        return ended.stdout.split().count("200")
 
-    return send
+def run_loop(kubectl: list[str], pod: Pod, container: str, url: str, count: int) -> int:
+    """Ask so many times by a shell loop of `kubectl exec`; how many answered 200."""
+    curl = ["curl", "-s", "-o", "/dev/null", "-w", r"%{http_code}\n", url]
+    command = [*kubectl, "exec", "-n", pod.namespace, pod.name, "-c", container, "--", *curl]
+    ended = subprocess.run(["sh", "-c", LOOP, "sh", str(count), *command], capture_output=True, text=True)
+    return ended.stdout.split().count("200")
 
 
 def batches(world: World, size: int) -> Callable[[int], int]:

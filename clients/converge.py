@@ -102,6 +102,7 @@ def converge(
     *,
     needed: int,
     since: float,
+    unchanged: bool = False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     redact: Callable[[str], str] = redact_text,
@@ -121,6 +122,7 @@ def converge(
         patience: budget, pauses and window.
         needed: matches in a row to demand (`clients.confirm.confirmations`), at least 1.
         since: time of the change on `clock`; the times of attempts count from it.
+        unchanged: the outcome should be there already, so the first batch holds every confirmation.
         clock: seconds that never go back; not the time of day.
         sleep: waits so many seconds of `clock`.
         redact: applied to every text that is kept.
@@ -131,7 +133,7 @@ def converge(
     if needed < 1:
         raise ValueError(f"needed must be at least 1, not {needed}")
     start = clock()
-    watch = _Watch(probe, expect, patience, needed, since, start + patience.budget_s, clock, redact)
+    watch = _Watch(probe, expect, patience, needed, since, start + patience.budget_s, unchanged, clock, redact)
     converged = Retrying(
         retry=retry_if_result(lambda done: not done),
         stop=lambda _: clock() >= watch.deadline,
@@ -175,6 +177,7 @@ class _Watch:
     needed: int
     since: float
     deadline: float
+    unchanged: bool
     clock: Callable[[], float]
     redact: Callable[[str], str]
     attempts: list[Attempt] = field(default_factory=list)
@@ -228,7 +231,8 @@ class _Watch:
     def _batch(self) -> int:
         """How many probes fit: one while waiting, then what is missing, as far as the time left allows."""
         missing = self.needed - self.row
-        if not self.row or missing <= 0:
+        waiting = not self.row and (bool(self.attempts) or not self.unchanged)
+        if waiting or missing <= 0:
             return 1
         fit = int((self.deadline - self.clock()) / self.probe_s) if self.probe_s > 0 else MAX_BATCH
         return max(1, min(missing, fit, MAX_BATCH))

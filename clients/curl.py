@@ -79,6 +79,17 @@ def new_sentinel() -> str:
     return f"mp{secrets.token_hex(16)}"
 
 
+def check(requests: Sequence[Request]) -> None:
+    """Refuse what no batch can hold.
+
+    Raises:
+        ValueError: a control character in a request, which would end the option that holds it.
+    """
+    for request in requests:
+        sent = (request.method, request.url, request.user_agent, request.request_id, request.connect_to)
+        _quote("".join((*sent, *(text for header in request.headers for text in header))))
+
+
 def config(requests: Sequence[Request], sentinel: str) -> str:
     """Text for `curl --disable --config -` on stdin: every request, in order, each on a fresh connection.
 

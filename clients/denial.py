@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from clients import logs
-from clients.case import Case
+from clients.case import Case, Probe
 from clients.converge import Convergence, converge
 from clients.errors import MeshproofError
 from clients.evidence import Attempt, Finding, Phase, TwinProof, Verdict
@@ -20,6 +20,7 @@ from clients.external import External
 from clients.outcome import Outcome, OutcomeKind
 from clients.outside import Outside
 from clients.pods import Pod
+from clients.redact import redact
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
 from clients.world import World
@@ -92,12 +93,23 @@ def _twin(running: RunningStage, case: Case, control: str, since: float) -> tupl
         replace(world.patience, window_s=0.0),  # the twin shows that the path is open, not that a change has spread
         needed=BASELINE_CONFIRMATIONS,
         since=since,
+        unchanged=True,
     )
     verdict = Verdict.PASS if seen.converged else Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
     observed = seen.last.summary if seen.last else "nothing"
     attempts = tuple(replace(attempt, phase=Phase.TWIN) for attempt in seen.attempts)
     last_id = attempts[-1].request_id if attempts else ""
-    return TwinProof(control, verdict, expect.text, observed, last_id), attempts
+    return TwinProof(control, verdict, expect.text, observed, last_id, sent(case.twin)), attempts
+
+
+def sent(probe: Probe) -> str:
+    """A request in words: `GET http://shop.example/ from outside/client by istio-ingressgateway, x-route: external`."""
+    words = f"{probe.method} {probe.url} from {probe.source.namespace}/{probe.source.app}"
+    if isinstance(probe.source, Outside):
+        words += f" by {probe.source.service or probe.source.gateway.app}"
+    more = [f"{name}: {value}" for name, value in probe.headers]
+    more += [f"token {probe.token}"] if probe.token else []
+    return redact(", ".join([words, *more]))
 
 
 def _twin_finding(twin: TwinProof) -> Finding:

@@ -78,13 +78,19 @@ class Applied:
 
 @dataclass(frozen=True)
 class TwinProof:
-    """The allowed counterpart through the same path, in the same state."""
+    """The allowed counterpart through the same path, in the same state.
+
+    Attributes:
+        control: the control that proves it in its own right.
+        sent: what was sent here, and by whom; not always to the letter what that control sends.
+    """
 
     control: str
     verdict: Verdict
     expected: str
     observed: str
     request_id: str
+    sent: str = ""
 
 
 @dataclass(frozen=True)

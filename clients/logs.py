@@ -11,7 +11,9 @@ from clients.cluster import Cluster
 from clients.pods import SIDECAR, Pod
 
 SILENT_S = 4.0
-"""How long to wait for a log once another of the same pod shows the request: Envoy flushes its own every second."""
+"""How long to wait for a sidecar's log once the application's shows the request: Envoy flushes its own every second."""
+PRINTED_S = 1.0
+"""The same the other way round: an application prints as it answers, before its sidecar does."""
 _POLL_S = 0.1
 
 
@@ -64,7 +66,8 @@ def read_up_to(
     """Read the application's and the sidecar's log of each pod until it shows a request that was sent just now.
 
     A log that shows a request shows every earlier one: each is written in order. One that shows none (an application
-    that logs nothing, a mesh without access log) is left out after a while, as long as the pod has another that does.
+    that logs nothing, a mesh without access log) is left out after a while, as long as the pod has another that does;
+    at once where an application of the pod and its sidecar do: the request went to no other container.
 
     Args:
         passing: sends requests that reach the pods, and gives their ids; asked again while a pod has seen none.
@@ -74,18 +77,29 @@ def read_up_to(
     """
     known = set(passing())
     deadline = time.monotonic() + budget_s
-    expected = [Source(pod, name) for pod in pods for name in _expected(cluster, pod)]
+    waiting = [Source(pod, name) for pod in pods for name in _expected(cluster, pod)]
+    shown: dict[Source, list[str]] = {}
     while True:
-        lines = {one: mesh.log_lines(cluster, one.pod, one.container, since_s=since_s()) for one in expected}
-        shown = {source: text for source, text in lines.items() if any(accesslog.mentions(text, one) for one in known)}
+        for one in waiting:
+            lines = mesh.log_lines(cluster, one.pod, one.container, since_s=since_s())
+            if any(accesslog.mentions(lines, request_id) for request_id in known):
+                shown[one] = lines
+        waiting = [one for one in waiting if one not in shown and not _enough(one, shown)]
         missing = [pod for pod in pods if all(source.pod != pod for source in shown)]
         if missing:
             known |= set(passing())
-        else:
-            deadline = min(deadline, time.monotonic() + SILENT_S) if shown else deadline
-        if len(shown) == len(expected) or time.monotonic() >= deadline:
+        elif waiting:
+            sidecars = any(one.container == SIDECAR for one in waiting)
+            deadline = min(deadline, time.monotonic() + (SILENT_S if sidecars else PRINTED_S))
+        if not waiting or time.monotonic() >= deadline:
             return Reading(shown, tuple(map(str, missing)))
         time.sleep(_POLL_S)
+
+
+def _enough(waiting: Source, shown: dict[Source, list[str]]) -> bool:
+    """Whether the sidecar and an application of the same pod show the request, so that no other container had it."""
+    there = {source.container for source in shown if source.pod == waiting.pod}
+    return SIDECAR in there and len(there) > 1
 
 
 def _expected(cluster: Cluster, pod: Pod) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ from clients.crew import Crew, Job
 from clients.evidence import Evidence
 from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 
-THREADS = 16
-"""Cells at work at once. Those of one client pod take turns at its shell, while others wait for their answers."""
+CLIENTS, THREADS = 4, 48
+"""Sources at work at once, and cells. The cells of one source share its shell, a batch of them after the other: many of
+few sources make larger batches, and a few sources keep a small machine busy."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evid
     """Evidence of every cell, in the table's order.
 
     A cell whose outcome the stage does not change has no stale answers to wait out: it needs as many confirmations as a
-    baseline. Cells of different sources take turns, so that every client pod is at work from the beginning.
+    baseline.
     """
     jobs = [Job(case, facts, _enough(case)) for case in table.cases]
     with Crew(running, [jobs[n] for n in sorted(range(len(jobs)), key=_turns(table.cases))], THREADS) as crew:
@@ -44,11 +46,13 @@ def _enough(case: Case) -> int | None:
     return None if changed else BASELINE_CONFIRMATIONS
 
 
-def _turns(cases: tuple[Case, ...]) -> Callable[[int], int]:
-    """For sorting: a case's place among those of its own source."""
-    seen: dict[object, int] = {}
+def _turns(cases: tuple[Case, ...]) -> Callable[[int], tuple[int, int]]:
+    """For sorting: `CLIENTS` sources after `CLIENTS` others; within such a group the sources take turns."""
+    groups: dict[object, int] = {}
+    seen: Counter[object] = Counter()
     places = []
     for case in cases:
-        places.append(seen.get(case.probe.source, 0))
-        seen[case.probe.source] = places[-1] + 1
+        source = case.probe.source
+        places.append((groups.setdefault(source, len(groups) // CLIENTS), seen[source]))
+        seen[source] += 1
     return places.__getitem__

@@ -52,7 +52,9 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     patience = _patience(world.patience, case.holds_s)
     if confirmations is not None and not case.holds_s:
         patience = replace(patience, window_s=0.0)  # nothing spreads, so there is nothing to wait out
-    result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since)
+    result = converge(
+        send, case.expect, patience, needed=max(needed, case.repeat), since=since, unchanged=confirmations is not None
+    )
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE

@@ -64,7 +64,8 @@ def _stability(case: Evidence) -> Iterator[Finding]:
 def _twin(case: Evidence) -> Iterator[Finding]:
     if case.twin:
         twin = case.twin
-        text = f"expected {twin.expected}, saw {twin.observed}"
+        text = f"{twin.sent}: " if twin.sent else ""
+        text += f"expected {twin.expected}, saw {twin.observed}"
         text += f"; request {twin.request_id}" if twin.request_id else ""
         yield Finding("Twin", twin.verdict is Verdict.PASS, text, twin.control)
     elif case.polarity == "deny":

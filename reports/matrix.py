@@ -81,10 +81,10 @@ def matrix(stage: Stage) -> Matrix | None:
         return None
     sources = tuple(dict.fromkeys(case.source for case in flows))
     destinations = tuple(dict.fromkeys(case.destination for case in flows))
-    cells = tuple(
-        tuple(tuple(c for c in flows if (c.source, c.destination) == (source, there)) for there in destinations)
-        for source in sources
-    )
+    between: dict[tuple[str, str], list[Evidence]] = {}
+    for case in flows:
+        between.setdefault((case.source, case.destination), []).append(case)
+    cells = tuple(tuple(tuple(between.get((source, there), ())) for there in destinations) for source in sources)
     return Matrix(stage, sources, destinations, cells)
 
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 from clients.case import Case, Probe, Workload
-from clients.expect import Check, Expectation, status
-from clients.outcome import Outcome
+from clients.expect import Check, Expectation, no_reply, status
+from clients.outcome import Outcome, OutcomeKind
 from clients.outside import through
 from clients.stage import Stage
 from clients.table import Table
@@ -42,8 +42,9 @@ CATALOG = Workload("product-catalog", "productcatalogservice", "client")
 CATALOG_PLAIN = Workload("product-catalog", "productcatalogservice", "plain")
 """From the same pod, under the sidecar's user id: not redirected, so plaintext."""
 
+ECHO = "echo"
+"""A second workload in the namespaces of ad, frontend, payment, recommendation and shipping: ports only, no shop."""
 FRONTEND = "http://frontend.frontend.svc.cluster.local:80/"
-ECHO = "http://echo.frontend.svc.cluster.local:7001/"
 VISITOR_AT_SHOP = replace(through(Workload("frontend", "frontend", "server")), service="frontend-external")
 """Outside the cluster, at the public address that knows nothing of the mesh."""
 VISITOR_AT_GATEWAY = through(Workload(GATEWAY_NAMESPACE, GATEWAY, "istio-proxy"))
@@ -53,6 +54,8 @@ DIRECT = Probe(VISITOR_AT_SHOP, "http://frontend-external.frontend/")
 THROUGH_GATEWAY = Probe(VISITOR_AT_GATEWAY, "http://shop.example/", behind="frontend.frontend")
 DIRECT_IN_MESH = CATALOG.get("http://frontend-external.frontend.svc.cluster.local/")
 """The direct service again, but asked through a sidecar: the same pods, by mutual TLS."""
+NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
+"""What a visitor sees of a pod that takes mutual TLS only, behind a load balancer: curl's exit code 52 or 56."""
 PLAIN = CATALOG_PLAIN.get(FRONTEND)
 MUTUAL = CATALOG.get(FRONTEND)
 
@@ -62,9 +65,9 @@ def client(namespace: str) -> Workload:
     return Workload(namespace, SERVICES[namespace], "client")
 
 
-def url(namespace: str, port: int = TABLE_PORT) -> str:
-    """A port of a namespace's service that speaks HTTP."""
-    return f"http://{SERVICES[namespace]}.{namespace}.svc.cluster.local:{port}/"
+def url(namespace: str, port: int = TABLE_PORT, app: str = "") -> str:
+    """A port that speaks HTTP: of a namespace's service, or of another workload of it."""
+    return f"http://{app or SERVICES[namespace]}.{namespace}.svc.cluster.local:{port}/"
 
 
 def home_page() -> Check:
@@ -83,6 +86,17 @@ def home_page() -> Check:
 def shop() -> Expectation:
     """200 with the whole page."""
     return status(200, home_page())
+
+
+def direct_refused(control: str, state: str) -> list[Case]:
+    """A visitor at the direct service is refused, the ingress gateway's visitor and a workload of the mesh are not.
+
+    The gateway is the twin: it is another way to the same pods, whose log shows its requests, too.
+    """
+    return [
+        Case(control, DIRECT, NOT_REACHED, before=shop(), twin=THROUGH_GATEWAY, twin_expect=shop()),
+        Case("X-BTQ-DIRECT-01", DIRECT_IN_MESH, shop(), before=shop(), variant=state),
+    ]
 
 
 def everyone_to_everyone(control: str) -> Table:

@@ -8,7 +8,7 @@ from itertools import product
 from clients.case import Case
 from clients.expect import reset, status
 from clients.table import Table
-from suites.boutique.places import CATALOG, OUTSIDE, SERVICES, url
+from suites.boutique.places import CATALOG, ECHO, OUTSIDE, SERVICES, url
 
 
 class Mode(StrEnum):
@@ -25,20 +25,25 @@ PORTS = {7001: UNSET, 7002: STRICT, 7003: PERMISSIVE, 7004: DISABLE}
 """Every workload has four ports, one for each mode at the level of ports."""
 
 LEVELS = {
-    # namespace of the shop: (mode of the namespace, mode of the workload)
-    "ad": (UNSET, UNSET),
-    "cart": (UNSET, STRICT),
-    "checkout": (UNSET, PERMISSIVE),
-    "currency": (STRICT, UNSET),
-    "email": (STRICT, STRICT),
-    "frontend": (STRICT, PERMISSIVE),
-    "loadgenerator": (PERMISSIVE, UNSET),
-    "payment": (PERMISSIVE, STRICT),
-    "product-catalog": (PERMISSIVE, PERMISSIVE),
-    "recommendation": (STRICT, DISABLE),
-    "shipping": (DISABLE, STRICT),
+    # workload of the shop, by namespace and app: (mode of the namespace, mode of the workload)
+    ("ad", SERVICES["ad"]): (UNSET, UNSET),
+    ("ad", ECHO): (UNSET, DISABLE),
+    ("cart", SERVICES["cart"]): (UNSET, STRICT),
+    ("checkout", SERVICES["checkout"]): (UNSET, PERMISSIVE),
+    ("currency", SERVICES["currency"]): (STRICT, UNSET),
+    ("email", SERVICES["email"]): (STRICT, STRICT),
+    ("frontend", SERVICES["frontend"]): (STRICT, PERMISSIVE),
+    ("frontend", ECHO): (STRICT, DISABLE),
+    ("loadgenerator", SERVICES["loadgenerator"]): (PERMISSIVE, UNSET),
+    ("payment", SERVICES["payment"]): (PERMISSIVE, STRICT),
+    ("payment", ECHO): (PERMISSIVE, DISABLE),
+    ("product-catalog", SERVICES["product-catalog"]): (PERMISSIVE, PERMISSIVE),
+    ("recommendation", SERVICES["recommendation"]): (DISABLE, UNSET),
+    ("recommendation", ECHO): (DISABLE, DISABLE),
+    ("shipping", SERVICES["shipping"]): (DISABLE, STRICT),
+    ("shipping", ECHO): (DISABLE, PERMISSIVE),
 }
-"""As the manifests of `boutique/precedence` have it: all pairs of the first three modes, and DISABLE against STRICT."""
+"""As the manifests of `boutique/precedence` have it: all sixteen pairs, one workload each."""
 
 MANIFESTS = ("boutique/precedence",)
 
@@ -51,10 +56,10 @@ def effective(mesh: Mode, namespace: Mode, workload: Mode, port: Mode) -> Mode:
 def table(control: str, mesh: Mode) -> Table:
     """Plaintext to every port of every workload: refused by STRICT only. Through a sidecar each of them is reached."""
     cells = []
-    for name, port in product(SERVICES, PORTS):
-        namespace, workload = LEVELS[name]
+    for (name, app), port in product(LEVELS, PORTS):
+        namespace, workload = LEVELS[name, app]
         mode = effective(mesh, namespace, workload, PORTS[port])
-        target, mutual = OUTSIDE.get(url(name, port)), CATALOG.get(url(name, port))
+        target, mutual = OUTSIDE.get(url(name, port, app)), CATALOG.get(url(name, port, app))
         levels = f"{mesh}, {namespace}, {workload}, {PORTS[port]}"
         if mode is STRICT:
             cells.append(Case(control, target, reset(), before=status(200), twin=mutual, variant=f"plain: {levels}"))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from clients.case import Case
-from clients.expect import no_reply, reset, status
-from clients.outcome import OutcomeKind
+from clients.expect import reset, status
 from clients.stage import Settle, Stage
 from suites.boutique.places import (
-    DIRECT,
-    DIRECT_IN_MESH,
     GROUND,
     MUTUAL,
     PLAIN,
     THROUGH_GATEWAY,
+    direct_refused,
     outside_to_everyone,
     shop,
 )
@@ -25,10 +23,8 @@ STAGE = Stage(
     settle=(Settle(PLAIN, reset()),),
 )
 
-NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
-
 CASES = [
-    Case("BTQ-MESH-01", DIRECT, NOT_REACHED, before=shop(), twin=DIRECT_IN_MESH),
+    *direct_refused("BTQ-MESH-01", "whole mesh"),
     Case("BTQ-MESH-02", PLAIN, reset(), before=status(200), twin=MUTUAL),
     Case("BTQ-MESH-03", THROUGH_GATEWAY, shop(), before=shop()),
 ]

@@ -7,18 +7,16 @@ from dataclasses import replace
 import pytest
 
 from clients.case import Case
-from clients.expect import no_reply, reset, status
-from clients.outcome import OutcomeKind
+from clients.expect import reset, status
 from clients.stage import Settle
 from suites.boutique import inbound
 from suites.boutique.objects import policies_problem
 from suites.boutique.places import (
-    DIRECT,
-    DIRECT_IN_MESH,
     MUTUAL,
     PLAIN,
     SERVICES,
     THROUGH_GATEWAY,
+    direct_refused,
     everyone_to_everyone,
     outside_to_everyone,
     shop,
@@ -27,10 +25,8 @@ from suites.boutique.places import (
 
 STAGE = replace(strict_stage("namespaces-strict"), settle=(Settle(PLAIN, reset()),))
 
-NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
-
 CASES = [
-    Case("BTQ-NS-02", DIRECT, NOT_REACHED, before=shop(), twin=DIRECT_IN_MESH),
+    *direct_refused("BTQ-NS-02", "every namespace"),
     Case("BTQ-NS-03", THROUGH_GATEWAY, shop(), before=shop()),
     Case("BTQ-NS-04", PLAIN, reset(), before=status(200), twin=MUTUAL),
     Case("BTQ-NS-05", MUTUAL, status(200), before=status(200)),

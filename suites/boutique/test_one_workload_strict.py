@@ -6,21 +6,19 @@ import pytest
 
 from clients import mesh
 from clients.case import Case
-from clients.expect import no_reply, reset, status
-from clients.outcome import OutcomeKind
+from clients.expect import reset, status
 from clients.stage import Settle, Stage
 from suites.boutique import inbound
 from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, rule_of
 from suites.boutique.places import (
     CATALOG,
     CATALOG_PLAIN,
-    DIRECT,
-    DIRECT_IN_MESH,
     ECHO,
     GROUND,
     MUTUAL,
     PLAIN,
     THROUGH_GATEWAY,
+    direct_refused,
     shop,
     url,
 )
@@ -32,14 +30,14 @@ STAGE = Stage(
     settle=(Settle(PLAIN, reset()),),
 )
 
-NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
+PLAIN_TO_ECHO = CATALOG_PLAIN.get(url("frontend", app=ECHO))
 NO_SUCH_HOST = "IST0174"
 """Code of istioctl's message that a destination rule's host matches no service."""
 
 CASES = [
-    Case("BTQ-WL-01", DIRECT, NOT_REACHED, before=shop(), twin=DIRECT_IN_MESH),
+    *direct_refused("BTQ-WL-01", "one workload"),
     Case("BTQ-WL-02", PLAIN, reset(), before=status(200), twin=MUTUAL),
-    Case("BTQ-WL-03", CATALOG_PLAIN.get(ECHO), status(200), before=status(200), variant="neighbour"),
+    Case("BTQ-WL-03", PLAIN_TO_ECHO, status(200), before=status(200), variant="neighbour"),
     Case("BTQ-WL-03", CATALOG_PLAIN.get(url("ad")), status(200), before=status(200), variant="another namespace"),
     Case("BTQ-WL-04", THROUGH_GATEWAY, shop(), before=shop()),
 ]

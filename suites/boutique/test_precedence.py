@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from clients import mesh
+from clients.case import Workload
 from clients.expect import reset
 from clients.stage import Settle, Stage
 from suites.boutique import inbound, precedence
-from suites.boutique.places import GROUND, OUTSIDE, client, url
+from suites.boutique.places import ECHO, GROUND, OUTSIDE, url
 
 STAGE = Stage(
     "precedence",
@@ -18,7 +19,7 @@ STAGE = Stage(
 )
 
 TABLES = [precedence.table("X-BTQ-LEVEL-01", precedence.UNSET)]
-DISABLED = "recommendation"
+DISABLED = Workload("frontend", ECHO, "porter")
 
 
 def test_table(table, prove_table):
@@ -30,10 +31,14 @@ def test_disable_opens_to_plaintext_and_closes_to_mutual_tls(observe, stage):
     world = stage.world
 
     def problem():
-        for pod in world.pods(client(DISABLED)):
+        for pod in world.pods(DISABLED):
             ways = inbound.accepts(mesh.config_dump(world.cluster, pod), 7001)
             if ways != {"plaintext"}:
                 return f"{pod} accepts {' and '.join(sorted(ways)) or 'nothing'}"
         return None
 
-    observe("X-BTQ-DISABLE-01", f"the workload of {DISABLED} has a plaintext filter chain only", problem)
+    observe(
+        "X-BTQ-DISABLE-01",
+        f"the workload {DISABLED.app} of {DISABLED.namespace} has a plaintext filter chain only",
+        problem,
+    )

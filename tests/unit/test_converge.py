@@ -42,6 +42,7 @@ def run(
     needed: int = 5,
     batches: list[int] | None = None,
     since: float = 1000.0,
+    unchanged: bool = False,
 ) -> Convergence:
     time = time or Time()
 
@@ -54,7 +55,16 @@ def run(
             outcomes.append(answer())
         return outcomes
 
-    return converge(probe, rbac_denied(), patience, needed=needed, since=since, clock=time.clock, sleep=time.sleep)
+    return converge(
+        probe,
+        rbac_denied(),
+        patience,
+        needed=needed,
+        since=since,
+        unchanged=unchanged,
+        clock=time.clock,
+        sleep=time.sleep,
+    )
 
 
 def then(*parts: Iterable[Outcome], rest: Outcome) -> Callable[[], Outcome]:
@@ -87,6 +97,19 @@ def test_confirmations_are_sent_in_one_batch() -> None:
     batches: list[int] = []
     assert run(then([NO], rest=YES), needed=20, batches=batches).converged
     assert batches == [1, 1, 19]
+
+
+def test_where_nothing_has_changed_the_first_batch_holds_every_confirmation() -> None:
+    batches: list[int] = []
+    result = run(then(rest=YES), needed=3, batches=batches, unchanged=True)
+    assert (result.converged, batches) == (True, [3])
+    assert [attempt.matched for attempt in result.attempts] == [True] * 3
+
+
+def test_where_it_has_changed_after_all_it_is_polled_for_one_by_one() -> None:
+    batches: list[int] = []
+    result = run(then([YES, NO, NO, NO], rest=YES), needed=3, batches=batches, unchanged=True)
+    assert (result.converged, result.flaps, batches) == (True, 1, [3, 1, 1, 2])
 
 
 def test_a_batch_has_a_limit() -> None:

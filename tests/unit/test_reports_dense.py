@@ -73,3 +73,17 @@ def test_words_of_a_dense_cell() -> None:
     assert seen(cell(1, 1, Verdict.SKIP, "")) == "skip"
     assert short_host("web.n1.svc.cluster.local") == "web.n1"
     assert short_host("httpbin.org") == "httpbin.org"
+
+
+def test_a_table_of_2500_cells_scrolls_below_its_heads_in_a_file_of_a_few_megabytes() -> None:
+    text = page([cell(s, t) for s in range(50) for t in range(50)])
+    assert '<div class="grid wide"' in text
+    assert text.count('<a class="pass" href="#X-T-01.') == 2500
+    assert len(text) < 3_000_000
+
+
+def test_cells_hold_every_case_between_their_two_ends_in_order() -> None:
+    again = replace(cell(1, 2), id="X-T-01[again]")
+    made = matrix(stages([cell(1, 2), cell(1, 3), again])[0])
+    assert made is not None
+    assert made.cells == (((cell(1, 2), again), (cell(1, 3),)),)

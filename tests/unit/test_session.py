@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from clients.curl import Request
 from clients.errors import InfrastructureError
-from clients.outcome import OutcomeKind
-from clients.session import SLACK_S, ProbeSession
+from clients.outcome import Outcome, OutcomeKind
+from clients.session import SHARED, SLACK_S, ProbeSession
 
 pytestmark = pytest.mark.unit
 
@@ -132,3 +135,93 @@ def test_output_is_waited_for_as_long_as_the_transfers_may_take():
     session.run(requests(4))
     session.run(requests(4), parallel=True)
     assert opened[0].limits == [SLACK_S + 8.0, SLACK_S + 2.0]
+
+
+class BusyShell(Shell):
+    """Its first batch takes until `free` is set; `busy` tells that it has begun."""
+
+    def __init__(self, tear: Callable[[str], str] = lambda text: text) -> None:
+        super().__init__(tear)
+        self.busy, self.free = threading.Event(), threading.Event()
+
+    def read_until(self, complete: Callable[[str], bool], timeout_s: float) -> str:
+        self.busy.set()
+        assert self.free.wait(10)
+        return super().read_until(complete, timeout_s)
+
+
+def while_busy(shell: BusyShell, *waiting: tuple[int, bool]) -> tuple[ProbeSession, list[Future[list[Outcome]]]]:
+    """One request that keeps the shell busy, then further threads that wait: each (number of requests, parallel)."""
+    session, _ = session_of(shell, Shell())
+    with ThreadPoolExecutor(len(waiting) + 1) as threads:
+        futures = [threads.submit(session.run, requests(1))]
+        assert shell.busy.wait(10)
+        for number, (count, parallel) in enumerate(waiting, 1):
+            futures.append(threads.submit(session.run, named(f"t{number}", count), parallel=parallel))
+            while len(session._waiting) < number:
+                time.sleep(0.001)
+        shell.free.set()
+    return session, futures
+
+
+def named(name: str, count: int) -> list[Request]:
+    return [Request("GET", "http://httpbin/ip", (), f"{name}-{n}", f"meshproof/X {name}-{n}") for n in range(count)]
+
+
+def sent(script: str) -> int:
+    return script.count("url = ")
+
+
+def test_who_waits_for_the_shell_is_taken_along_by_whoever_is_next():
+    shell = BusyShell()
+    _, futures = while_busy(shell, (3, False), (1, False), (2, False))
+    assert [sent(script) for script in shell.scripts] == [1, 6]
+    for number, count in ((1, 3), (2, 1), (3, 2)):
+        assert [o.request_id for o in futures[number].result()] == [f"t{number}-{n}" for n in range(count)]
+        assert {o.status for o in futures[number].result()} == {200}
+
+
+def test_what_is_taken_along_has_a_limit():
+    shell = BusyShell()
+    while_busy(shell, (SHARED - 2, False), (2, False), (1, False))
+    assert [sent(script) for script in shell.scripts] == [1, SHARED, 1]
+
+
+def test_a_batch_of_ones_own_may_be_larger():
+    session, opened = session_of(Shell())
+    assert len(session.run(named("t", SHARED + 1))) == SHARED + 1
+    assert [sent(script) for script in opened[0].scripts] == [SHARED + 1]
+
+
+def test_side_by_side_goes_nobody_elses_request():
+    shell = BusyShell()
+    while_busy(shell, (1, False), (2, True), (1, False))
+    assert [sent(script) for script in shell.scripts] == [1, 1, 2, 1]
+
+
+def test_a_lost_batch_costs_everybody_in_it_and_nobody_after_it():
+    shell = BusyShell(lambda text: "" if " 1 " in text else text)
+    session, futures = while_busy(shell, (1, False), (1, False))
+    assert [f.result()[0].kind for f in futures] == [OutcomeKind.STATUS, *[OutcomeKind.INFRASTRUCTURE] * 2]
+    assert session.run(requests(1))[0].status == 200
+
+
+def test_an_interrupted_batch_leaves_nobody_waiting():
+    def interrupt(text: str) -> str:
+        if " 1 " in text:
+            raise KeyboardInterrupt
+        return text
+
+    shell = BusyShell(interrupt)
+    _, futures = while_busy(shell, (1, False), (1, False))
+    ended = [future.exception() for future in futures]
+    assert sum(isinstance(one, KeyboardInterrupt) for one in ended) == 1
+    [left] = [future.result()[0] for future, error in zip(futures[1:], ended[1:], strict=True) if error is None]
+    assert left.kind is OutcomeKind.INFRASTRUCTURE
+
+
+def test_a_request_that_no_batch_can_hold_is_refused_to_its_own_thread():
+    session, opened = session_of(Shell())
+    with pytest.raises(ValueError, match="control character"):
+        session.run([Request("GET", "http://h/", (("x", "a\nb"),), "id-0", "x")])
+    assert opened == []

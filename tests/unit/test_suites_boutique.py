@@ -67,19 +67,43 @@ def test_the_manifests_of_precedence_are_the_table() -> None:
         (body["metadata"]["namespace"], body["metadata"]["name"]): body["spec"]
         for body in objects("precedence", "PeerAuthentication")
     }
-    for name, (namespace, workload) in precedence.LEVELS.items():
+    for (name, app), (namespace, workload) in precedence.LEVELS.items():
         told = modes.get((name, "namespace"), {}).get("mtls", {}).get("mode", "UNSET")
-        spec = modes[(name, "workload")]
+        spec = modes[(name, places.ECHO if app == places.ECHO else "workload")]
         assert told == namespace
         assert spec.get("mtls", {}).get("mode", "UNSET") == workload
-        assert spec["selector"]["matchLabels"] == {"app": places.SERVICES[name]}
+        assert spec["selector"]["matchLabels"] == {"app": app}
         ports = {int(port): mode["mode"] for port, mode in spec["portLevelMtls"].items()}
         assert {**dict.fromkeys(PORTS, "UNSET"), **ports} == PORTS
 
 
-def test_precedence_holds_every_pair_of_the_first_three_modes() -> None:
-    assert set(product((UNSET, STRICT, PERMISSIVE), repeat=2)) <= set(precedence.LEVELS.values())
-    assert set(precedence.LEVELS) == set(places.SERVICES)
+def test_precedence_holds_every_pair_of_modes_for_workloads_that_exist() -> None:
+    assert sorted(precedence.LEVELS.values()) == sorted(product((UNSET, STRICT, PERMISSIVE, DISABLE), repeat=2))
+    pods = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "Deployment")}
+    assert set(precedence.LEVELS) <= pods
+    assert {name for name, _ in precedence.LEVELS} == set(places.SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("folders", "mesh"),
+    [(("precedence",), UNSET), (("precedence", "mesh-wide-disable"), DISABLE)],
+)
+def test_where_a_wider_level_disables_a_rule_makes_sidecars_call_strict_ports_by_mutual_tls(
+    folders: tuple[str, ...], mesh: precedence.Mode
+) -> None:
+    ruled = {
+        (body["metadata"]["namespace"], body["metadata"]["name"], setting["port"]["number"])
+        for folder in folders
+        for body in objects(folder, "DestinationRule")
+        for setting in body["spec"]["trafficPolicy"]["portLevelSettings"]
+    }
+    misled = {
+        (name, app, port)
+        for ((name, app), (namespace, workload)), (port, own) in product(precedence.LEVELS.items(), PORTS.items())
+        if effective(mesh, namespace, UNSET, UNSET) is DISABLE and effective(mesh, namespace, workload, own) is STRICT
+    }
+    assert misled
+    assert {one for one in ruled if one[2] in PORTS} == misled
 
 
 @pytest.mark.parametrize(
@@ -98,7 +122,7 @@ def test_the_narrowest_level_counts(levels: tuple[precedence.Mode, ...], mode: p
 
 def test_a_table_of_precedence_has_every_port_of_every_workload_both_ways() -> None:
     cells = precedence.table("X-BTQ-LEVEL-01", UNSET).cases
-    assert len({case.id for case in cells}) == len(cells) == 11 * 4 * 2
+    assert len({case.id for case in cells}) == len(cells) == 16 * 4 * 2
     assert all(case.twin for case in cells if case.expect.status is None)
 
 

@@ -42,6 +42,13 @@ def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answ
     assert asked == {"unchanged": BASELINE_CONFIRMATIONS, "same": BASELINE_CONFIRMATIONS, "changed": None}
 
 
+def test_few_sources_are_at_work_at_once() -> None:
+    sources = [Workload(f"n{n}", "web", "client") for n in range(table.CLIENTS + 1)]
+    cells = tuple(Case("X-T-01", who.get(f"http://x.{n}/"), status(200)) for who in sources for n in ("a", "b"))
+    order = sorted(range(len(cells)), key=table._turns(cells))
+    assert [cells[n].probe.source for n in order] == [*sources[:-1], *sources[:-1], sources[-1], sources[-1]]
+
+
 def test_sources_take_turns() -> None:
     cells = tuple(Case("X-T-01", who.get(f"http://x.{n}/"), status(200)) for who in (A, B) for n in ("a", "b"))
     assert sorted(range(4), key=table._turns(cells)) == [0, 2, 1, 3]

@@ -11,11 +11,12 @@ import pytest
 from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
 
 from clients import denial, logs, trace, verify
-from clients.case import Case, Logged, Proxy
+from clients.case import Case, Logged, Probe, Proxy, Workload
 from clients.discovery import MeshInfo
 from clients.errors import InfrastructureError
 from clients.evidence import Applied, Evidence, Phase, Verdict
 from clients.expect import RBAC_DENIED, rbac_denied, reset, status
+from clients.outside import through
 from clients.stage import Observation, Stage
 
 pytestmark = pytest.mark.unit
@@ -32,6 +33,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
+    monkeypatch.setattr(logs, "PRINTED_S", 0.05)
     monkeypatch.setattr(logs, "_POLL_S", 0.001)
 
 
@@ -110,6 +112,19 @@ def test_a_client_that_is_not_there_proves_nothing():
     world.problem = InfrastructureError("no ready pod")
     evidence = prove(world, DENIAL)
     assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "no ready pod")
+
+
+def test_a_twin_is_told_as_it_was_sent():
+    with_header = replace(ALLOWED, headers=(("x-route", "external"),))
+    evidence = prove(make_world(), replace(DENIAL, twin=with_header))
+    assert evidence.twin is not None
+    expected = f"GET {ALLOWED.url} from {CLIENT.namespace}/{CLIENT.app}, x-route: external, token {ALLOWED.token}"
+    assert evidence.twin.sent == expected
+
+
+def test_a_twin_from_outside_names_the_way_in():
+    visitor = through(Workload("ingress", "gateway", "proxy"))
+    assert denial.sent(Probe(visitor, "http://shop/")) == "GET http://shop/ from outside/client by gateway"
 
 
 def test_a_refusal_without_a_twin_proves_nothing():
