@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ from clients.evidence import Evidence, Verdict
 from clients.stage import RunningStage, Stage
 from clients.world import World
 from reports.terminal import explain
-from runner import assemble, folders, needs, record
+from runner import assemble, folders, needs, pictures, record
 from runner import observe as observing
 from runner.conductor import Conductor
 from runner.handover import Handover
@@ -157,6 +158,15 @@ def observe(request: pytest.FixtureRequest, turn: Turn, conductor: Conductor) ->
         return settle(request, conductor, observing.observe(blank, problem_of, budget_s=budget))
 
     return observing_
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest, conductor: Conductor) -> pictures.Keep:
+    """`picture(shot, title)`: what a person sees becomes part of the test's evidence; see `runner.pictures`."""
+    entry = conductor.plan.get(request.node.nodeid)
+    if entry is None:
+        pytest.fail("a picture is evidence of a control, and this test proves none", pytrace=False)
+    return partial(pictures.keep, request.node, conductor.folder, entry.id)
 
 
 def settle(request: pytest.FixtureRequest, conductor: Conductor, evidence: Evidence) -> Evidence:

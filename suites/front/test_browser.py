@@ -32,21 +32,28 @@ def signin(stage):
 
 
 @pytest.fixture(scope="module")
-def chromium(stage, signin):
+def chromium(stage, signin, handover):
     to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
-    with browser.Browser({f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}) as running:
+    hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
+    with browser.Browser(handover.browser, hosts) as running:
         yield running
 
 
 @pytest.fixture
-def person(chromium, signin, conductor, request):
-    """Opens a window whose requests are found in logs by its user agent."""
+def person(chromium, signin, picture):
+    """Opens a window whose requests are found in logs by its user agent; what it shows at the end is kept."""
 
     @contextmanager
     def opens(control):
         with chromium.window(f"meshproof/{control} {secrets.token_hex(6)}") as window:
-            yield Person(window, HTTP, signin)
-            browser.shot(window, conductor.folder / "screenshots" / f"{request.node.name}.png")
+
+            def keep(title):
+                picture(browser.shot(window), title)
+
+            try:
+                yield Person(window, HTTP, signin, keep)
+            finally:
+                keep("at the end")
 
     return opens
 

@@ -380,3 +380,32 @@ def test_bare_pytest_writes_the_reports_itself(inner: Inner, tmp_path: Path) -> 
     written = json.loads((tmp_path / "reports" / "latest" / "conformance.json").read_text())
     assert written["totals"] == {"pass": 1, "fail": 1, "inconclusive": 0, "skip": 0}
     assert "index.html" in ran.output
+
+
+PICTURED = """
+import pytest
+from clients.browser import Shot
+PNG = b"picture"
+
+@pytest.mark.control("X-JWKS-01")
+@pytest.mark.parametrize("ends", ["well", "badly", "by a fault"])
+def test_what_is_seen(observe, picture, ends):
+    picture(Shot(PNG, f"it ends {ends}", 1, 1), "at the end")
+    if ends == "by a fault":
+        raise RuntimeError("a fault of ours")
+    observe("X-JWKS-01", "well", lambda: None if ends == "well" else "wrong", budget_s=0.01)
+"""
+
+
+def test_pictures_are_evidence_however_a_test_ends(inner: Inner) -> None:
+    inner.write(pictured=PICTURED)
+    ran = inner.run()
+    assert ran.verdicts == {
+        "X-JWKS-01[well]": "pass",
+        "X-JWKS-01[badly]": "fail",
+        "X-JWKS-01[by a fault]": "inconclusive",
+    }
+    for evidence in ran.cases.values():
+        [seen] = evidence.pictures
+        assert f"[{seen.text.removeprefix('it ends ')}]" in evidence.id
+        assert (ran.folder / seen.file).read_bytes() == b"picture"
