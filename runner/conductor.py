@@ -9,6 +9,7 @@ import shlex
 import sys
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import pytest
 
 from clients.errors import ClusterError, MeshproofError
 from clients.evidence import Evidence
+from clients.realissuer import RealIssuer
 from clients.stage import RunningStage
 from reports.journal import Journal
 from reports.model import RunInfo
-from runner import catalogue, folders, foresee
+from runner import catalogue, folders, foresee, identity
 from runner.handover import Handover
 from runner.locks import Turn
 from runner.selection import Planned
@@ -104,6 +106,11 @@ class Conductor:
             self._handover = self._stand_in() or self._bring_up()
             self.journal.target(self._handover.target)
         return self._handover
+
+    @cached_property
+    def real(self) -> dict[str, RealIssuer]:
+        """Real issuers of tokens, by profile; each process fetches its own tokens."""
+        return identity.real_issuers(self.settings)
 
     def turn(self) -> Turn:
         """The lock between the processes of this run."""

@@ -17,7 +17,7 @@ from clients.evidence import Evidence, Verdict
 from clients.stage import RunningStage, Stage
 from clients.world import World
 from reports.terminal import explain
-from runner import assemble, folders, needs, pictures, record
+from runner import assemble, folders, identity, needs, pictures, record
 from runner import observe as observing
 from runner.conductor import Conductor
 from runner.handover import Handover
@@ -67,7 +67,8 @@ def cluster(handover: Handover) -> Cluster:
 def world(cluster: Cluster, handover: Handover, conductor: Conductor) -> Iterator[World]:
     """Cluster, overlay, tokens and probe sessions of this process; its grounds are deleted at the end."""
     with plainly():
-        made = assemble.world(cluster, handover, conductor.settings, conductor.run, conductor.worker, conductor.touch)
+        run, worker, touch = conductor.run, conductor.worker, conductor.touch
+        made = assemble.world(cluster, handover, conductor.settings, run, worker, touch, conductor.real)
     yield made
     with plainly():
         made.close(keep=conductor.settings.keep and bool(conductor.failed))
@@ -215,7 +216,8 @@ def why_not(entry: Planned, conductor: Conductor) -> str:
     """Why the target cannot prove this entry's control; empty when it can."""
     control = conductor.catalogue.control(entry.control)
     meaning = conductor.catalogue.capabilities
-    return needs.reason_to_skip(control, entry.needs, conductor.handover(), conductor.settings, meaning)
+    lacking = needs.reason_to_skip(control, entry.needs, conductor.handover(), conductor.settings, meaning)
+    return lacking or identity.why_not(entry.tokens, conductor.real)
 
 
 def variant(entry: Planned, conductor: Conductor) -> str:

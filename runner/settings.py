@@ -14,15 +14,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from clients.converge import Patience
 from clients.errors import SettingsError
+from clients.tokensource import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "MESHPROOF_"
 FILE_VARIABLE = "MESHPROOF_CONFIG"
+_UNTOLD = frozenset({"identity", "iap"})
+"""Settings whose values are not repeated in errors: somebody may have put a token there."""
 NOT_SETTINGS = frozenset({FILE_VARIABLE, "MESHPROOF_CACHE_DIR"})
 FILE_NAME = "meshproof.toml"
 
@@ -86,6 +89,58 @@ class Egress(BaseModel):
     blocked: bool = False
 
 
+class Identity(BaseModel):
+    """A real issuer of end users' tokens; without `token` the run is its own issuer.
+
+    A source of tokens reads `command:PROGRAM ARGUMENT…`, `file:/PATH`, `env:VARIABLE` or `metadata` (Google's metadata
+    server); `{audience}` in a command stands for the audience that is asked for.
+
+    Attributes:
+        issuer: claim `iss`.
+        audience: claim `aud`; without `token`, of the run's own tokens.
+        jwks_uri: address of the public keys; without it, and without `jwks`, the mesh asks the issuer where they are.
+        jwks: file with the public keys, for an issuer that the mesh cannot reach.
+        token: source of good tokens.
+        expired_token: source of one that has expired.
+        other_audience_token: source of one for another audience; a source that takes any audience needs none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    issuer: str = ""
+    audience: str = ""
+    jwks_uri: str = Field(default="", pattern=r"^(https?://.+)?$")
+    jwks: Path | None = None
+    token: str = ""
+    expired_token: str = ""
+    other_audience_token: str = ""
+
+    @field_validator("token", "expired_token", "other_audience_token")
+    @classmethod
+    def _source(cls, text: str) -> str:
+        if text:
+            Source.parse(text)
+        return text
+
+    @field_validator("jwks")
+    @classmethod
+    def _absolute(cls, file: Path | None) -> Path | None:
+        if file and not file.is_absolute():
+            raise ValueError("a file of keys is named by its absolute path")
+        return file
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.token and not (self.issuer and self.audience):
+            raise ValueError("a source of tokens needs the issuer and the audience that they must have")
+        alone = [name for name in type(self).model_fields if name not in {"token", "audience"} and getattr(self, name)]
+        if alone and not self.token:
+            raise ValueError(f"{alone[0]} is of a real issuer, so it needs a source of tokens (token)")
+        if self.jwks_uri and self.jwks:
+            raise ValueError("the keys are either at jwks_uri or in jwks")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that can be set.
 
@@ -104,6 +159,8 @@ class Settings(BaseSettings):
         egress: the egress gateway.
         istioctl: the program, for `istioctl analyze`; empty for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateway is reached from outside; empty asks its Service.
+        identity: issuer of the front door's tokens (suite `front`).
+        iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
     """
 
@@ -130,6 +187,8 @@ class Settings(BaseSettings):
     hosts: Hosts | None = None
     egress: Egress = Egress()
     istioctl: Path | None = None
+    identity: Identity = Identity()
+    iap: Identity = Identity()
     archives: tuple[Path, ...] = ()
 
     @property
@@ -228,10 +287,15 @@ def _explain(error: ValidationError) -> tuple[str, str]:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        nested: dict[str, type[BaseModel]] = {"images": Images, "egress": Egress}
+        nested: dict[str, type[BaseModel]] = {
+            "images": Images,
+            "egress": Egress,
+            "identity": Identity,
+            "iap": Identity,
+        }
         fields = nested[name.split(".")[0]].model_fields if "." in name else Settings.model_fields
         return f"there is no setting {name}", _did_you_mean(name.rsplit(".", 1)[-1], set(fields))
-    value = "" if name == "" else f" ({first['input']!r})"
+    value = "" if name == "" or first["loc"][0] in _UNTOLD else f" ({first['input']!r})"
     said = re.sub(r"^Value error, ", "", first["msg"])
     return (f"the setting {name}{value} cannot be used: {said}" if name else said), ""
 

@@ -16,7 +16,7 @@ from clients.lease import RunLease
 from clients.overlay import WORKER_LABEL
 from clients.tokens import TokenIssuer
 from reports.model import MeshInfo, TargetInfo
-from runner import browsers
+from runner import browsers, identity
 from runner.access import PUBLIC_IMAGES, Access, access
 from runner.handover import Handover
 from runner.settings import Settings, TargetKind
@@ -51,6 +51,7 @@ class Ground:
         Raises:
             MeshproofError: it cannot be had, has no mesh, or another run holds it.
         """
+        identity.check(settings)
         there = access(settings, say)
         self._run = run
         self._cluster = Cluster.connect(there.file, there.context or None)
@@ -99,7 +100,7 @@ class Ground:
 
 def beside(settings: Settings, there: Access, browser: browsers.Found) -> set[str]:
     """Capabilities of what stands beside the cluster."""
-    found = there.outside.capabilities | {"egress-gateway"}
+    found = there.outside.capabilities | {"egress-gateway"} | identity.capabilities(settings)
     found.add("psp")  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
     if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
         found.add("load-count")

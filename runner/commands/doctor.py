@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from clients.cluster import Cluster
 from clients.errors import MeshproofError
-from runner import browsers, settings
+from runner import browsers, identity, settings
 from runner.access import access
 from runner.commands import common
 from runner.target import chosen_revision
@@ -72,7 +72,7 @@ def doctor(
     given = {"target": target, "context": context, "kubeconfig": common.absolute(kubeconfig), "revision": revision}
     wanted = settings.load({**given, "allow_mesh_wide": allow_mesh_wide})
     embedded = wanted.target is settings.TargetKind.EMBEDDED
-    findings = [*(machine() if embedded else cluster(wanted)), browser()]
+    findings = [*(machine() if embedded else cluster(wanted)), browser(), *tokens(wanted)]
     console = Console(soft_wrap=True)
     for finding in findings:
         mend = f"; {finding.mend}" if finding.mend and not finding.ok else ""
@@ -94,6 +94,18 @@ def browser() -> Finding:
     found, detail = browsers.told()
     mend = f"{browsers.MEND}; without one the controls that need it are skipped"
     return Finding("browser", found, detail, mend, optional=True)
+
+
+def tokens(wanted: settings.Settings) -> list[Finding]:
+    """Whether the sources of real tokens give what they should."""
+    found = []
+    for issuer in identity.real_issuers(wanted).values():
+        try:
+            issuer.check()
+            found.append(Finding(issuer.setting, True, f"tokens of {issuer.issuer} for {issuer.audience}"))
+        except MeshproofError as error:
+            found.append(Finding(issuer.setting, False, error.message, error.mend))
+    return found
 
 
 def cluster(wanted: settings.Settings) -> list[Finding]:

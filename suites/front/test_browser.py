@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from clients import browser
-from clients.claims import PROJECT, USER
+from clients.claims import USER
 from clients.signin import HOST, SignIn, page
 from clients.stage import Settle, Stage
 from suites.front.person import Person
@@ -22,12 +22,16 @@ STAGE = Stage(
     settle=(Settle(call(), NO_TOKEN),),
 )
 
+SIGN_IN = frozenset({"front-key"})
+"""The sign-in service signs by itself."""
 MESSAGE = "The secret message is: Hello World"
 
 
 @pytest.fixture(scope="module")
 def signin(stage):
-    with SignIn(stage.world.tokens, {USER: secrets.token_urlsafe(16)}, {PROJECT: page(f"{HTTP}/")}) as provider:
+    tokens = stage.world.tokens
+    client = {tokens.audience_of("front"): page(f"{HTTP}/")}
+    with SignIn(tokens, {USER: secrets.token_urlsafe(16)}, client) as provider:
         yield provider
 
 
@@ -68,7 +72,7 @@ def test_the_front_page_shows_a_sign_in_form(observe, person):
     observe("CRA-UI-01", "a sign-in form; no e-mail, no message", problem)
 
 
-@pytest.mark.control("CRA-UI-02")
+@pytest.mark.control("CRA-UI-02", needs=SIGN_IN)
 def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     def problem():
         with person("CRA-UI-02") as someone:
@@ -79,7 +83,7 @@ def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     observe("CRA-UI-02", f"the user's e-mail, and: {MESSAGE}", problem)
 
 
-@pytest.mark.control("CRA-UI-03")
+@pytest.mark.control("CRA-UI-03", needs=SIGN_IN)
 @pytest.mark.parametrize("how", ["wrong password", "signed out", "tampered token"])
 def test_no_message_without_a_good_sign_in(observe, person, how):
     def problem():
