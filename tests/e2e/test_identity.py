@@ -139,18 +139,26 @@ def test_the_mesh_was_told_the_real_issuer_and_the_address_of_its_keys(ran: Ran,
     assert "jwks" not in rule
 
 
+def given(environment: dict[str, str]) -> list[str]:
+    """Every token that the command has given so far, and the old one."""
+    folder = Path(environment["MESHPROOF_IDENTITY__EXPIRED_TOKEN"].removeprefix("file:")).parent
+    return [*(folder / "given").read_text().splitlines(), (folder / "old").read_text()]
+
+
 def test_tokens_were_asked_for_again_before_they_expired(ran: Ran, environment: dict[str, str]) -> None:
     """At least: one and one for another audience to begin with, the same for the tests, and a new one later."""
-    program = environment["MESHPROOF_IDENTITY__TOKEN"].split(":", 1)[1].split(" ", 1)[0]
-    calls = (Path(program).parent / "calls").read_text().splitlines()
     assert ran.took_s > LIFE_S
-    assert 5 <= len(calls) <= 4 + 2 * ran.took_s / (LIFE_S / 2)
+    assert 6 <= len(given(environment)) <= 5 + 2 * ran.took_s / (LIFE_S / 2)
 
 
-def test_no_token_is_written_anywhere(ran: Ran, issuer: Issuer) -> None:
+def test_no_token_and_no_part_of_one_is_written_anywhere(ran: Ran, environment: dict[str, str]) -> None:
     assert len(ran.files) > 20
     assert ran.secrets() == []
     assert ran.left == []
+    written = b"".join(file.read_bytes() for file in ran.files) + ran.output.encode()
+    parts = [part for token in given(environment) for part in (token, *token.split(".")[1:])]
+    assert len(parts) > 15
+    assert not [part for part in parts if part.encode() in written]
 
 
 def test_a_gateway_that_checks_no_audience_is_caught(environment: dict[str, str], tmp_path: Path) -> None:
@@ -160,3 +168,5 @@ def test_a_gateway_that_checks_no_audience_is_caught(environment: dict[str, str]
     ran = conform(tmp_path, *spoilt, *wanted, environment=environment, suite="suites/front/test_policy.py")
     assert ran.verdicts == {"CRA-AUTH-03": "pass", "CRA-AUTH-08[issuer]": "pass", "CRA-AUTH-08[audience]": "fail"}
     assert "saw 200" in ran.cases["CRA-AUTH-08[audience]"]["reason"]
+    assert any("diagnostics" in file.parts for file in ran.files)
+    assert ran.secrets() == []

@@ -33,19 +33,20 @@ class Issuer:
         return self._keys.sign({name: value for name, value in told.items() if value is not None}, self._algorithm)
 
     def command(self, folder: Path, life_s: float) -> tuple[str, Path]:
-        """A setting that gives tokens by a program, and the file in which it notes each call.
+        """A setting that gives tokens by a program, and the file in which it notes each token.
 
         The program has the key; `{audience}` makes it sign for whatever audience is asked for.
         """
         key_id, key = self._keys.signing_key(self._algorithm)
-        log, program = folder / "calls", folder / "give-token"
+        log, program = folder / "given", folder / "give-token"
         said = {"iss": NAME, "sub": "someone"}
         program.touch(mode=0o700)
         program.write_text(
             f"#!{sys.executable}\nimport jwt, sys, time\nnow = int(time.time())\n"
-            f"open({str(log)!r}, 'a').write('called\\n')\n"
             f"told = {said!r} | dict(aud=sys.argv[1], iat=now, exp=now + {life_s})\n"
-            f"print(jwt.encode(told, {key!r}, {self._algorithm!r}, headers=dict(kid={key_id!r})))\n"
+            f"token = jwt.encode(told, {key!r}, {self._algorithm!r}, headers=dict(kid={key_id!r}))\n"
+            f"open({str(log)!r}, 'a').write(token + '\\n')\n"
+            "print(token)\n"
         )
         return f"command:{program} {{audience}}", log
 
