@@ -45,32 +45,39 @@ class KeySet:
         return {"jwksUri": self.uri} if self.uri else {}
 
     def why_not(self, key_id: str) -> str:
-        """Why a public key of this id is not to be had; empty where it is."""
+        """Why no token can be made of a public key's text that is refused for its algorithm; empty where one can."""
         try:
-            self.public_pem(key_id)
+            key = self._key(key_id)
         except MeshproofError as error:
             return f"it takes the issuer's public key: {error.message}"
-        return ""
+        return "" if key.get("alg") else f"the key {key_id!r} of {self.issuer} is for any algorithm: it names none"
 
     def public_pem(self, key_id: str) -> bytes:
-        """A key as PEM; the only one, where tokens name none.
+        """A key as PEM; the one without an id, where tokens name none.
 
         Raises:
-            SettingsError: the keys cannot be had, or there is none of this id.
+            SettingsError: the keys cannot be had, or there is none of this id that can be used.
         """
-        found = [key for key in self._keys if key.key_id == key_id or not (key_id or self._keys[1:])]
-        if not found:
-            raise SettingsError(f"the key set of {self.issuer} has no key {key_id!r}")
-        raw: bytes = found[0].key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        try:
+            made = jwt.PyJWK(self._key(key_id)).key
+        except jwt.PyJWTError:
+            raise SettingsError(f"the key {key_id!r} of {self.issuer} cannot be used") from None
+        raw: bytes = made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return raw
 
+    def _key(self, key_id: str) -> dict[str, Any]:
+        found = [key for key in self._keys if key.get("kid", "") == key_id]
+        if not found:
+            raise SettingsError(f"the key set of {self.issuer} has no key {key_id!r}")
+        return found[0]
+
     @cached_property
-    def _keys(self) -> list[jwt.PyJWK]:
+    def _keys(self) -> list[dict[str, Any]]:
         told = self._of_file(self.file) if self.file else _json(self.uri or self._discovered())
-        try:
-            return list(jwt.PyJWKSet.from_dict(told).keys)
-        except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
-            raise SettingsError(f"what {self.file or self.uri or self.issuer} gives is no key set") from None
+        keys = told.get("keys")
+        if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+            raise SettingsError(f"what {self.uri or self.file or self.issuer} gives is no key set")
+        return keys
 
     def _discovered(self) -> str:
         address = self.issuer.rstrip("/") + DISCOVERY

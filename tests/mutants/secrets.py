@@ -7,7 +7,8 @@ import re
 from clients import redact
 from tests.mutants.mutant import Mutant, Object, of_kind
 
-_NOTHING = re.compile(r"(?!)")
+_NOTHING = re.compile(r"(?!)()()()")
+"""Matches nowhere; the groups are those that replacements name."""
 _PATTERNS = ("_JWT", "_AUTHORIZATION", "_BEARER", "_FIELD")
 _SHOWN = 'at("email").textContent = '
 

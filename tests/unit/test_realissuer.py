@@ -267,3 +267,18 @@ def test_keys_that_cannot_be_had_cost_one_kind_of_token(
 def test_a_key_that_is_not_in_the_set(tmp_path: Path) -> None:
     keys = KeySet(NAME, file=ISSUER.save(tmp_path / "keys.json"))
     assert keys.why_not("another") == f"it takes the issuer's public key: the key set of {NAME} has no key 'another'"
+
+
+def test_a_key_for_any_algorithm_is_not_confused_by_another(tmp_path: Path) -> None:
+    """Without `alg` the mesh tries the key, and refuses with other words than are pinned."""
+    keys = [{name: value for name, value in key.items() if name != "alg"} for key in ISSUER.jwks["keys"]]
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": keys}))
+    why = KeySet(NAME, file=tmp_path / "keys.json").why_not(keys[0]["kid"])
+    assert "is for any algorithm" in why
+
+
+@pytest.mark.parametrize("keys", ['{"keys": [{"kid": "a", "kty": "RSA", "alg": "RS256"}]}', '{"keys": ["x"]}'])
+def test_keys_that_are_none(tmp_path: Path, keys: str) -> None:
+    (tmp_path / "keys.json").write_text(keys)
+    with pytest.raises(SettingsError, match=r"cannot be used|is no key set"):
+        KeySet(NAME, file=tmp_path / "keys.json").public_pem("a")
