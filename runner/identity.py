@@ -9,7 +9,8 @@ from clients.keyset import KeySet
 from clients.realissuer import RealIssuer
 from clients.tokens import TokenIssuer
 from clients.tokensource import Source, TokenSource, Wanted
-from runner.settings import Identity, Settings
+from runner.identity_settings import Identity
+from runner.settings import Settings
 
 _ANOTHER = "https://another-audience.example.com"
 """Asked of a source that gives tokens for any audience."""

@@ -22,7 +22,8 @@ from clients.realissuer import RealIssuer
 from clients.tokens import TokenIssuer
 from runner import front, identity
 from runner.commands import doctor
-from runner.settings import Identity, Settings
+from runner.identity_settings import Identity
+from runner.settings import Settings
 from tests.standins.issuer import AUDIENCE, NAME, Issuer, Metadata, metadata_server
 
 pytestmark = pytest.mark.unit
