@@ -1,4 +1,4 @@
-"""A headless Chromium, the one that the distribution packages, driven by Playwright. It knows only what it is told."""
+"""A headless Chromium, as the distribution packages it, driven by Playwright. It knows only what it is told."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from clients.errors import InfrastructureError
+from clients.redact import redact
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 TIMEOUT_MS = 15_000
+SIZE = (800, 360)
+"""Of a window, in pixels; a picture is as high as its page, and no lower than this."""
 _QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -23,8 +27,8 @@ _QUIET = (
 )
 
 
-def program() -> str:
-    """The browser on this machine; empty where there is none."""
+def installed() -> str:
+    """The browser on this machine's PATH; empty where there is none."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), "")
 
 
@@ -58,10 +62,12 @@ class Browser:
     """A running browser; a context manager. Not for several threads at once.
 
     Args:
+        program: to start it.
         hosts: `name:port` → `address:port`; nothing else can be reached.
     """
 
-    def __init__(self, hosts: Mapping[str, str]) -> None:
+    def __init__(self, program: str, hosts: Mapping[str, str]) -> None:
+        self._program = program
         rules = [f"MAP {name} {where}" for name, where in hosts.items()] + ["MAP * ~NOTFOUND"]
         self._arguments = [*_QUIET, f"--host-resolver-rules={','.join(rules)}"]
         self._stack = ExitStack()
@@ -73,7 +79,7 @@ class Browser:
             playwright = stack.enter_context(sync_playwright())
             # the sandbox needs what root in a container has not
             self._browser = playwright.chromium.launch(
-                executable_path=program(), args=self._arguments, chromium_sandbox=False
+                executable_path=self._program, args=self._arguments, chromium_sandbox=False
             )
             stack.callback(self._browser.close)
             self._stack = stack.pop_all()
@@ -89,7 +95,7 @@ class Browser:
         Args:
             user_agent: what it calls itself, so that its requests are found in logs.
         """
-        context = self._browser.new_context(user_agent=user_agent)
+        context = self._browser.new_context(user_agent=user_agent, viewport={"width": SIZE[0], "height": SIZE[1]})
         try:
             page = context.new_page()
             page.set_default_timeout(TIMEOUT_MS)
@@ -100,11 +106,42 @@ class Browser:
             context.close()
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A picture of a whole page.
+
+    Attributes:
+        png: the file.
+        text: what the page shows, and what stands in its fields.
+    """
+
+    png: bytes
+    text: str
+    width: int
+    height: int
+
+
+_SEEN = """() => {
+    const fields = [...document.querySelectorAll("input:not([type=hidden]):not([type=password]), textarea")]
+    return [document.body.innerText, ...fields.map(field => field.value)].filter(Boolean).join("\\n")
+}"""
+_PNG_SIZE = slice(16, 24)
+"""Width and height in the header chunk, four bytes each (PNG, section 11.2.1)."""
+
+
 def _path(url: str) -> str:
     return "/" + url.split("://", 1)[-1].partition("/")[2].split("?", 1)[0].split("#", 1)[0]
 
 
-def shot(made: Window, file: Path) -> None:
-    """Keep a picture of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    made.page.screenshot(path=str(file), full_page=True)
+def shot(made: Window) -> Shot:
+    """A picture of it as it is now.
+
+    Raises:
+        InfrastructureError: it shows a token or a key. There is no picture of that, for pictures cannot be redacted.
+    """
+    text = str(made.page.evaluate(_SEEN))
+    if redact(text) != text:
+        raise InfrastructureError("the window shows a token or a key, so that no picture of it may be kept")
+    png = made.page.screenshot(full_page=True)
+    size = png[_PNG_SIZE]
+    return Shot(png, text, int.from_bytes(size[:4]), int.from_bytes(size[4:]))

@@ -6,7 +6,7 @@ A kind is named `expired`, or `expired@front` for another issuer than that of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clients.errors import SettingsError
@@ -74,6 +74,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "unsigned": {},
     "signature-of-none": {},
     "signed-with-public-key": {},
+    "tampered": {},
+    "other-signature": {},
     "wrong-issuer": {"iss": OTHER},
     "expired": {"exp": EXPIRED},
     "not-yet-valid": {"nbf": NOT_BEFORE},
@@ -121,12 +123,27 @@ PROFILES: Mapping[str, Profile] = {
 """Name after the `@` of a kind → what it means; the security lab's has none."""
 
 
-def profile(name: str) -> Profile:
+def profile(name: str, audience: str = "") -> Profile:
     """The profile of this name.
+
+    Args:
+        audience: that its tokens are for, in place of its own.
 
     Raises:
         SettingsError: there is none.
     """
     if name not in PROFILES:
         raise SettingsError(f"unknown issuer of tokens {name!r}", f"use one of {', '.join(filter(None, PROFILES))}")
-    return PROFILES[name]
+    own = PROFILES[name]
+    if not audience or "aud" not in own.claims:
+        return own
+    kinds = {kind: _for(audience, own.claims["aud"], changes) for kind, changes in own.kinds.items()}
+    return replace(own, claims={**own.claims, "aud": audience}, kinds=kinds)
+
+
+def _for(audience: str, own: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Changed claims with another audience than the profile's own, in lists of audiences, too."""
+    told = changes.get("aud")
+    if not isinstance(told, list):
+        return changes
+    return {**changes, "aud": [audience if one == own else one for one in told]}

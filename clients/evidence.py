@@ -77,6 +77,26 @@ class Applied:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """What a person saw. The picture itself is a file of the run.
+
+    Attributes:
+        file: path relative to the run's folder, with `/`.
+        sha256: of the file's bytes, in hex digits.
+        title: when it was taken, or of what.
+        text: what it shows, in words.
+        width, height: in pixels.
+    """
+
+    file: str
+    sha256: str
+    title: str
+    text: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class TwinProof:
     """The allowed counterpart through the same path, in the same state.
 
@@ -107,6 +127,7 @@ class Evidence:
         variant_of_target: `hermetic` where a substitute proves a `live_only` control; empty otherwise.
         way: where the logs saw requests to an external host, from the workload on (`team-x/test`, `egress gateway`,
             `example.com`); the last is where they were answered or refused. Empty where no log was asked.
+        pictures: what a person saw, where one stands at a browser.
     """
 
     control: str
@@ -138,6 +159,7 @@ class Evidence:
     worker: str = ""
     variant_of_target: str = ""
     way: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; tuples become lists."""
@@ -158,6 +180,7 @@ class Evidence:
             "samples": tuple(Sample(**s) for s in data.get("samples", ())),
             "applied": tuple(Applied(**a) for a in data.get("applied", ())),
             "way": tuple(data.get("way", ())),
+            "pictures": tuple(Picture(**p) for p in data.get("pictures", ())),
             "twin": TwinProof(**{**twin, "verdict": Verdict(twin["verdict"])}) if twin else None,
         }
         return cls(**values)

@@ -47,6 +47,9 @@ _CONDITION_KEYS = frozenset({"source.namespace", NAMESPACE_NAME_LABEL})
 _WORKLOADS = frozenset({"v1", "apps/v1"})
 """API groups of what a workload consists of: Deployment, Service, ServiceAccount, ConfigMap."""
 
+_KEY_FIELDS = frozenset({"jwks", "jwksUri"})
+"""Fields of a RequestAuthentication's rule that hold an issuer's keys, or their address."""
+
 _VALUES_KEYS = frozenset({"values", "notValues"})
 
 
@@ -64,6 +67,8 @@ class Overlay:
         namespaces: the namespaces that the manifests define (see `namespaces_in`); only these are prefixed.
         given: a namespace of the manifests to one of the user's that stands in its place: neither it nor workloads of
             it are made, but configuration in it is.
+        keys: a real issuer to the fields of a RequestAuthentication's rule that say where its keys are (`jwksUri` or
+            `jwks`; none: the mesh asks the issuer), in place of the run's own keys.
 
     Raises:
         SettingsError: the prefix, run, worker or revision cannot be part of a name or label.
@@ -77,6 +82,7 @@ class Overlay:
     values: Mapping[str, str]
     namespaces: frozenset[str]
     given: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = {"run id": self.run, "worker id": self.worker}
@@ -141,7 +147,18 @@ class Overlay:
     def _object(self, obj: dict[str, Any], place: str) -> dict[str, Any]:
         rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
         head = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": self._metadata(obj, place)}
-        return {**head, **{key: self._translate(value, key, place) for key, value in rest.items()}}
+        made = {**head, **{key: self._translate(value, key, place) for key, value in rest.items()}}
+        if obj["kind"] == "RequestAuthentication" and self.keys:
+            self._trust(obj["spec"].get("jwtRules", ()), made["spec"].get("jwtRules", ()))
+        return made
+
+    def _trust(self, stated: Iterable[dict[str, Any]], made: Iterable[dict[str, Any]]) -> None:
+        """Rules of a real issuer get its own name, which is no name of ours, and its own keys."""
+        for rule, real in zip(stated, made, strict=True):
+            if rule.get("issuer") in self.keys:
+                for name in _KEY_FIELDS:
+                    real.pop(name, None)
+                real |= {"issuer": rule["issuer"], **self.keys[rule["issuer"]]}
 
     def _metadata(self, obj: dict[str, Any], place: str) -> dict[str, Any]:
         metadata: dict[str, Any] = dict(obj["metadata"])

@@ -51,6 +51,19 @@ _PRIVATE_JWK = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 """Private members of a JSON Web Key (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1)."""
 
 
+_known: set[str] = set()
+_LEAST_KNOWN = 8
+"""Anything shorter would be found all over the place."""
+
+
+def remember(secret: str) -> None:
+    """From now on `redact` knows this secret, whatever it looks like and wherever it stands, in this process.
+
+    So are the parts of a token that a line might hold alone: its content and its signature.
+    """
+    _known.update(part for part in (secret, *secret.split(".")[1:]) if len(part) >= _LEAST_KNOWN)
+
+
 def redact(text: str) -> str:
     """`text` without tokens, private keys, kubeconfig credentials and cookie values.
 
@@ -61,6 +74,8 @@ def redact(text: str) -> str:
     text = _PEM.sub(REDACTED, text)
     text = _BASE64_PEM.sub(_base64_pem, text)
     text = _JWT.sub(_jwt, text)
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
     text = _AUTHORIZATION.sub(rf"\1{REDACTED}", text)
     text = _BEARER.sub(rf"\1{REDACTED}", text)
     text = _FIELD.sub(_field, text)

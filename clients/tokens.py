@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import secrets
@@ -21,14 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
-from jwt.utils import base64url_encode
 
-from clients import claims
-from clients.claims import ISSUER
+from clients import claims, forgery
+from clients.claims import ISSUER, Profile
 from clients.errors import SettingsError
-
-MALFORMED = "invalidToken"
-"""What the security lab sends as a bad token: not a JWT at all."""
+from clients.forgery import MALFORMED
+from clients.realissuer import RealIssuer
 
 KINDS = ("valid", "foreign-key", "wrong-issuer", "expired", "other-subject", "malformed", "valid-es256")
 """Kinds of the security lab; `clients.claims` has them all."""
@@ -43,6 +40,10 @@ class TokenIssuer:
 
     Beside each trusted key there are two of the same algorithm: the next one, which is in the key set once it has been
     rotated, and a foreign one, which is in none.
+
+    Attributes:
+        real: name of a profile (`front`) → the real issuer that stands in the place of our own.
+        audiences: name of a profile → the audience of its tokens, in place of the profile's.
     """
 
     issuer: str = ISSUER
@@ -53,6 +54,24 @@ class TokenIssuer:
         self._foreign = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._next = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._set = secrets.token_hex(4)
+        self.real: Mapping[str, RealIssuer] = {}
+        self.audiences: Mapping[str, str] = {}
+
+    def profile(self, name: str) -> Profile:
+        """What the tokens of an issuer of our own claim.
+
+        Raises:
+            SettingsError: there is no such profile.
+        """
+        return claims.profile(name, self.audiences.get(name, ""))
+
+    def issuer_of(self, name: str) -> str:
+        """Who signs the tokens of a profile."""
+        return self.real[name].issuer if name in self.real else str(self.profile(name).claims["iss"])
+
+    def audience_of(self, name: str) -> str:
+        """Whom they are for."""
+        return self.real[name].audience if name in self.real else str(self.profile(name).claims["aud"])
 
     def jwks(self, *sets: str) -> dict[str, Any]:
         """The public keys as a JSON Web Key Set (RFC 7517): the trusted ones, or of `sets` (`trusted`, `next`)."""
@@ -71,13 +90,16 @@ class TokenIssuer:
 
         Raises:
             SettingsError: unknown kind, issuer or algorithm.
+            InfrastructureError: a real issuer's token is not to be had.
         """
         kind, _, name = kind.partition("@")
+        if name in self.real:
+            return self.real[name].mint(kind, self.forged)
         if kind == "malformed":
             return MALFORMED
         if kind == "valid-es256":
             kind, algorithm = "valid", "ES256"
-        issuer = claims.profile(name)
+        issuer = self.profile(name)
         algorithm = algorithm or issuer.algorithm
         if algorithm not in ALGORITHMS:
             raise SettingsError(f"unknown algorithm {algorithm!r}", f"use one of {', '.join(ALGORITHMS)}")
@@ -87,31 +109,27 @@ class TokenIssuer:
         """A token with these claims by the trusted key."""
         return self._signed("valid", algorithm, dict(content))
 
+    def forged(self, content: Mapping[str, Any], algorithm: str, key_id: str = "") -> str:
+        """A token by a key that no issuer has, under the name of another (`key_id`), or under its own."""
+        headers = {"kid": key_id or self._key_id(algorithm, "foreign")}
+        return jwt.encode(dict(content), self._foreign[algorithm], algorithm=algorithm, headers=headers)
+
     def signing_key(self, algorithm: str) -> tuple[str, str]:
         """Id and private key (PEM), for a provider that signs by itself. Never to be written anywhere."""
         return self._key_id(algorithm), _to_pem(self._trusted[algorithm])
 
     def _signed(self, kind: str, algorithm: str, content: dict[str, Any]) -> str:
-        if kind in {"unsigned", "signature-of-none"}:
-            token = jwt.encode(content, "", algorithm="none", headers={"kid": self._key_id(algorithm)})
-            return token if kind == "unsigned" else token + "c2lnbmF0dXJl"
+        if kind in {"foreign-key", "unknown-key"}:
+            return self.forged(content, algorithm, self._key_id(algorithm) if kind == "foreign-key" else "")
         if kind == "signed-with-public-key":
-            return self._by_public_key(content)
-        keys = {"foreign-key": "foreign", "unknown-key": "foreign", "next-key": "next"}.get(kind, "trusted")
-        named = "trusted" if kind == "foreign-key" else keys
-        headers = {"kid": self._key_id(algorithm, named)}
-        return jwt.encode(content, self._keys(keys)[algorithm], algorithm=algorithm, headers=headers)
-
-    def _by_public_key(self, content: dict[str, Any]) -> str:
-        """HS256 with the RSA public key's text as the secret: what a confused verifier takes for good (RFC 8725, 2.1).
-
-        By hand, for PyJWT refuses to do it.
-        """
-        public = self._trusted["RS256"].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        header = {"alg": "HS256", "kid": self._key_id("RS256"), "typ": "JWT"}
-        parts = [base64url_encode(json.dumps(part, separators=(",", ":")).encode()) for part in (header, content)]
-        signature = hmac.digest(public, b".".join(parts), "sha256")
-        return b".".join([*parts, base64url_encode(signature)]).decode("ascii")
+            public = self._trusted["RS256"].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            return forgery.by_public_key(content, public, self._key_id("RS256"))
+        if kind in forgery.WITHOUT_SIGNATURE:
+            return forgery.WITHOUT_SIGNATURE[kind](content, self._key_id(algorithm))
+        name = "next" if kind == "next-key" else "trusted"
+        headers = {"kid": self._key_id(algorithm, name)}
+        token = jwt.encode(content, self._keys(name)[algorithm], algorithm=algorithm, headers=headers)
+        return forgery.SPOILT[kind](token) if kind in forgery.SPOILT else token
 
     def dump(self, path: Path) -> None:
         """Write the private state, mode 0600, atomically; `load` in another process gives the same issuer.
@@ -147,6 +165,7 @@ class TokenIssuer:
             state = json.loads(path.read_text(encoding="utf-8"))
             issuer = cls.__new__(cls)  # not __init__: making keys takes a while
             issuer._set = str(state["set"])
+            issuer.real, issuer.audiences = {}, {}
             issuer._trusted = {name: _from_pem(state["trusted"][name]) for name in ALGORITHMS}
             issuer._foreign = {name: _from_pem(state["foreign"][name]) for name in ALGORITHMS}
             issuer._next = {name: _from_pem(state["next"][name]) for name in ALGORITHMS}

@@ -21,6 +21,7 @@ from reports.argument import findings
 from reports.attempts import fold, one_line
 from reports.conformance import write_text
 from reports.model import Report
+from reports.pictures import content
 
 FOLDER = "allure-results"
 _STATUS = {
@@ -38,6 +39,8 @@ _CATEGORIES = [
 
 def write(report: Report, folder: Path) -> None:
     """Write the results of `report` into `folder`, which belongs to this report: what was there is removed.
+
+    Pictures are taken from the folder around it, which is the run's.
 
     Raises:
         OSError: it cannot be written.
@@ -107,6 +110,16 @@ def _attachments(report: Report, case: Evidence, folder: Path) -> list[Attachmen
         source = f"{uuid5(NAMESPACE_URL, f'{report.run.id}/{case.id}/{index}')}-attachment.{ending}"
         write_text(folder / source, text + "\n")
         attached.append(Attachment(name=name, source=source, type=kind))
+    return attached + _pictures(report, case, folder)
+
+
+def _pictures(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
+    attached = []
+    for picture in case.pictures:
+        if data := content(folder.parent, picture):
+            source = f"{uuid5(NAMESPACE_URL, f'{report.run.id}/{case.id}/{picture.file}')}-attachment.png"
+            (folder / source).write_bytes(data)
+            attached.append(Attachment(name=f"what the person saw {picture.title}", source=source, type="image/png"))
     return attached
 
 

@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from reports import attempts
 from reports.argument import findings
 from reports.matrix import WORST_FIRST, matrix, request_line, seen, short_host, stages
 from reports.model import Report
+from reports.pictures import embedded
 from reports.timeline import LEGEND, timeline
 from reports.ways import picture
 
@@ -31,8 +32,12 @@ GLYPHS = {"pass": "✓", "fail": "✕", "inconclusive": "?", "skip": "\N{EN DASH
 """Verdicts are told by word and sign, never by colour alone."""
 
 
-def render(report: Report) -> str:
-    """The whole page. The same report gives the same bytes."""
+def render(report: Report, folder: Path | None = None) -> str:
+    """The whole page. The same report and pictures give the same bytes.
+
+    Args:
+        folder: of the run, for its pictures; without one the page only names them.
+    """
     environment = _environment()
     style = Markup(environment.get_template("style.css.j2").render())  # noqa: S704  (our own file, no evidence in it)
     script = Markup((TEMPLATES / "script.js").read_text())  # noqa: S704  (the same)
@@ -57,6 +62,7 @@ def render(report: Report) -> str:
         first_of_control=_first_of_control(report.cases, anchors),
         twins=_by_control(report.cases, anchors),
         facts=_facts(report),
+        embedded=partial(embedded, folder),
         style=style,
         script=script,
         policy=_policy(style, script),

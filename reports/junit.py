@@ -73,6 +73,7 @@ def _problem(result: Failure | Error, case: Evidence) -> Failure | Error:
 def _text(case: Evidence) -> str:
     lines = [f"expected: {case.expected}", f"observed: {case.observed}", *(row.text for row in fold(case.attempts))]
     lines += [f"{name}: {text}" for name, text in case.proof.items()]
+    lines += [f"picture {picture.title}: {picture.file} (sha256 {picture.sha256})" for picture in case.pictures]
     return "\n".join(lines)
 
 

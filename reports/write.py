@@ -36,7 +36,7 @@ def write_reports(report: Report, out: Path) -> Path:
     """
     writers: dict[str, Callable[[], None]] = {
         conformance.FILE: lambda: conformance.save(report, out / conformance.FILE),
-        INDEX: lambda: conformance.write_text(out / INDEX, html.render(report)),
+        INDEX: lambda: conformance.write_text(out / INDEX, html.render(report, out)),
         "junit.xml": lambda: conformance.write_text(out / "junit.xml", junit.render(report)),
         "summary.md": lambda: conformance.write_text(out / "summary.md", markdown.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),

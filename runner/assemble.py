@@ -14,9 +14,10 @@ from clients.cluster import Cluster
 from clients.external import External
 from clients.gateway import EgressGateway
 from clients.overlay import Overlay, namespaces_in
+from clients.realissuer import RealIssuer
 from clients.tokens import TokenIssuer
 from clients.world import World
-from runner import front
+from runner import front, identity
 from runner.handover import Handover
 from runner.settings import ROOT, Settings
 
@@ -86,6 +87,7 @@ def overlay(
         },
         namespaces=namespaces_in(manifest_texts()),
         given={gateway.namespace: gateway.given} if gateway.given else {},
+        keys={issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()},
         touch=touch,
     )
 
@@ -113,9 +115,21 @@ def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
     return [(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
 
 
-def world(cluster: Cluster, handover: Handover, settings: Settings, run: str, worker: str, touch: Touch) -> World:
-    """The world of this process."""
-    tokens = TokenIssuer.load(Path(handover.tokens))
+def world(
+    cluster: Cluster,
+    handover: Handover,
+    settings: Settings,
+    run: str,
+    worker: str,
+    touch: Touch,
+    real: Mapping[str, RealIssuer],
+) -> World:
+    """The world of this process.
+
+    Args:
+        real: issuers that stand in the place of the run's own.
+    """
+    tokens = identity.take_over(TokenIssuer.load(Path(handover.tokens)), real, settings)
     gateway = egress_gateway(settings, prefix_of(run, worker))
     certificate = certificates.issue(front.HOSTS)
     front_door = front.values(tokens, outside.own_address(cluster.server)) | certificate.values

@@ -7,8 +7,9 @@ import json
 import platform
 import shlex
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,16 @@ import pytest
 from clients.crew import Crew
 from clients.errors import ClusterError, MeshproofError
 from clients.evidence import Evidence
+from clients.realissuer import RealIssuer
 from clients.stage import RunningStage
 from reports.journal import Journal
 from reports.model import RunInfo
-from runner import catalogue, folders
+from runner import catalogue, folders, foresee, identity
 from runner.handover import Handover
 from runner.locks import Turn
 from runner.selection import Planned
 from runner.settings import Settings
-from runner.target import Ground, sweep_worker
+from runner.target import CHROMIUM, Ground, sweep_worker
 
 HANDED = "meshproof"
 """Key of `workerinput` under which a worker finds what the controlling process handed over."""
@@ -107,6 +109,11 @@ class Conductor:
             self._handover = self._stand_in() or self._bring_up()
             self.journal.target(self._handover.target)
         return self._handover
+
+    @cached_property
+    def real(self) -> dict[str, RealIssuer]:
+        """Real issuers of tokens, by profile; each process fetches its own tokens."""
+        return identity.real_issuers(self.settings)
 
     def turn(self) -> Turn:
         """The lock between the processes of this run."""
@@ -220,9 +227,18 @@ class Conductor:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         # in a test's set-up pytest keeps what is written for itself
         with capture.global_and_fixture_disabled() if capture else nullcontext():
-            self._ground = Ground(self.settings, self.run, self.private, say)
+            self._ground = Ground(self.settings, self.run, self.private, say, browsed=self._browsed)
         self._ground.handover.save(self.folder / folders.TARGET)
         return self._ground.handover
+
+    def _browsed(self) -> bool:
+        """Whether anything selected needs a browser. Before workers have collected, nobody knows: look ahead."""
+        plan = list(self.plan.values())
+        if not plan:
+            asked = self.config.invocation_params
+            with suppress(MeshproofError):  # the run itself tells what is wrong with its selection
+                plan = foresee.collect([str(word) for word in asked.args], asked.dir)
+        return any(CHROMIUM in entry.needs for entry in plan)
 
     def _sweep_worker(self, worker: str) -> None:
         """Another process died while it had the mesh to itself: what it changed is put back before we go on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -17,7 +18,7 @@ from clients.evidence import Evidence, Verdict
 from clients.stage import RunningStage, Stage
 from clients.world import World
 from reports.terminal import explain
-from runner import assemble, folders, needs, record
+from runner import assemble, folders, identity, needs, pictures, record
 from runner import observe as observing
 from runner.conductor import Conductor
 from runner.handover import Handover
@@ -67,7 +68,8 @@ def cluster(handover: Handover) -> Cluster:
 def world(cluster: Cluster, handover: Handover, conductor: Conductor) -> Iterator[World]:
     """Cluster, overlay, tokens and probe sessions of this process; its grounds are deleted at the end."""
     with plainly():
-        made = assemble.world(cluster, handover, conductor.settings, conductor.run, conductor.worker, conductor.touch)
+        run, worker, touch = conductor.run, conductor.worker, conductor.touch
+        made = assemble.world(cluster, handover, conductor.settings, run, worker, touch, conductor.real)
     yield made
     with plainly():
         made.close(keep=conductor.settings.keep and bool(conductor.failed))
@@ -184,6 +186,15 @@ def observe(request: pytest.FixtureRequest, turn: Turn, conductor: Conductor) ->
     return observing_
 
 
+@pytest.fixture
+def picture(request: pytest.FixtureRequest, conductor: Conductor) -> pictures.Keep:
+    """`picture(shot, title)`: what a person sees becomes part of the test's evidence; see `runner.pictures`."""
+    entry = conductor.plan.get(request.node.nodeid)
+    if entry is None:
+        pytest.fail("a picture is evidence of a control, and this test proves none", pytrace=False)
+    return partial(pictures.keep, request.node, conductor.folder, entry.id)
+
+
 def settle(request: pytest.FixtureRequest, conductor: Conductor, evidence: Evidence) -> Evidence:
     """Keep the evidence on the test, with diagnostics when it is no pass; fail the test then."""
     return settle_all(request, conductor, [evidence])[0]
@@ -230,7 +241,8 @@ def why_not(entry: Planned, conductor: Conductor) -> str:
     """Why the target cannot prove this entry's control; empty when it can."""
     control = conductor.catalogue.control(entry.control)
     meaning = conductor.catalogue.capabilities
-    return needs.reason_to_skip(control, entry.needs, conductor.handover(), conductor.settings, meaning)
+    lacking = needs.reason_to_skip(control, entry.needs, conductor.handover(), conductor.settings, meaning)
+    return lacking or identity.why_not(entry.tokens, conductor.real)
 
 
 def variant(entry: Planned, conductor: Conductor) -> str:

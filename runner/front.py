@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.claims import ACCESS_LEVEL, FRONT_ISSUER, IAP_ISSUER, PROJECT, RCTOKEN_AUDIENCE
+from clients.claims import ACCESS_LEVEL
 from clients.tokens import TokenIssuer
 
 HOSTS = ("shop.example.com", "*.example.com", "example.com")
@@ -16,10 +16,10 @@ def values(tokens: TokenIssuer, own_address: str) -> dict[str, str]:
         own_address: of this machine, as the cluster sees it.
     """
     return {
-        "front_issuer": FRONT_ISSUER,
-        "front_audience": PROJECT,
-        "iap_issuer": IAP_ISSUER,
-        "rctoken_aud": RCTOKEN_AUDIENCE,
+        "front_issuer": tokens.issuer_of("front"),
+        "front_audience": tokens.audience_of("front"),
+        "iap_issuer": tokens.issuer_of("iap"),
+        "rctoken_aud": tokens.audience_of("iap"),
         "access_level": ACCESS_LEVEL,
         "jwks_both": tokens.jwks_json("trusted", "next"),
         "jwks_next": tokens.jwks_json("next"),

@@ -26,6 +26,8 @@ class Handover:
         outside: hosts outside of the cluster.
         istioctl: the program; empty where there is none.
         node_pool: the cluster has nodes of the pool `gateway`, tainted or not.
+        browser: the program; empty where there is none.
+        lacks: capability → why it is not to be had here, where more can be told than what it stands for.
     """
 
     target: TargetInfo
@@ -38,6 +40,8 @@ class Handover:
     outside: Outside = field(default_factory=Outside)
     istioctl: str = ""
     node_pool: bool = False
+    browser: str = ""
+    lacks: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """One line of JSON."""

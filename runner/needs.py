@@ -35,4 +35,5 @@ def reason_to_skip(
     missing = sorted(wanted - set(handover.capabilities) - {"mesh-wide"})
     if not missing:
         return ""
-    return "the target lacks " + "; ".join(f"{name} ({meaning.get(name, 'not described')})" for name in missing)
+    known = {**meaning, **handover.lacks}
+    return "the target lacks " + "; ".join(f"{name} ({known.get(name, 'not described')})" for name in missing)

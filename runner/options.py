@@ -41,5 +41,6 @@ _SWITCHES = {
 
 def given(config: pytest.Config) -> dict[str, Any]:
     """The settings that the command line names; None where it does not."""
-    names = [name for name in settings.Settings.model_fields if name not in {"workers", "images", "egress", "archives"}]
+    elsewhere = {"workers", "images", "egress", "identity", "iap", "archives"}
+    names = [name for name in settings.Settings.model_fields if name not in elsewhere]
     return {name: config.getoption(name, None) for name in names}

@@ -16,7 +16,7 @@ import pytest
 from clients.case import Case
 from clients.errors import MeshproofError
 from clients.table import Table
-from runner import catalogue, hooks, options, record, selection, settings
+from runner import catalogue, hooks, options, pictures, record, selection, settings
 from runner.conductor import HANDED, Conductor
 from runner.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
     CONDUCTOR,
@@ -26,6 +26,7 @@ from runner.fixtures import (  # noqa: F401 - fixtures are found by their names 
     crew,
     handover,
     observe,
+    picture,
     prove,
     prove_table,
     stage,
@@ -164,6 +165,8 @@ def pytest_runtest_makereport(
         error = call.excinfo.value if call.excinfo else None
         made = item.stash.get(MADE, [])
         evidence = record.of_phase(entry, report, error, made, leader.worker)
+        if report.when == "call":
+            evidence = pictures.added(item, evidence)
         report.user_properties = [*report.user_properties, *((record.PROPERTY, e.to_json()) for e in evidence)]
         if report.passed and any(e.verdict in record.BAD for e in evidence):
             report.outcome = "failed"

@@ -25,6 +25,7 @@ class Planned:
         id: of the case, unique in a run.
         cells: ids of a table's cells; empty for any other test.
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
+        tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
     """
 
     nodeid: str
@@ -45,6 +46,7 @@ class Planned:
     before: str = ""
     twin: str = ""
     cells: tuple[str, ...] = ()
+    tokens: tuple[tuple[str, bool], ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -93,7 +95,9 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     """What this test is going to do."""
     case, stage = case_of(item), stage_of(item)
     suffix = getattr(getattr(item, "callspec", None), "id", "")
+    mark = item.get_closest_marker("control")
     needs = control.needs | (stage.needs if stage else frozenset()) | (case.needs if case else frozenset())
+    needs |= frozenset(mark.kwargs.get("needs", ())) if mark else frozenset()
     instead = dict(case.instead) if case else {}
     table = table_of(item)
     common = Planned(
@@ -105,6 +109,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         suite=item.nodeid.split("::", 1)[0],
         needs=tuple(sorted({instead.get(name, name) for name in needs})),
         twin=control.twin,
+        tokens=_tokens(item),
     )
     facts: dict[str, Any] = {}
     if stage:
@@ -128,6 +133,13 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         facts |= {"request": f"a table of {len(table.cases)} cells", "expected": " or ".join(outcomes)}
         facts |= {"cells": tuple(case.id for case in table.cases)}
     return Planned(**{**common.__dict__, **facts})
+
+
+def _tokens(item: pytest.Item) -> tuple[tuple[str, bool], ...]:
+    stage = stage_of(item)
+    probes = [settle.probe for settle in stage.settle] if stage else []
+    probes += [probe for case in cases_of(item) for probe in (case.probe, case.twin) if probe]
+    return tuple(dict.fromkeys((probe.token, probe.token_as.startswith("?")) for probe in probes if probe.token))
 
 
 def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planned]:

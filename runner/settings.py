@@ -19,10 +19,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from clients.converge import Patience
 from clients.errors import SettingsError
+from runner.identity_settings import Identity
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "MESHPROOF_"
 FILE_VARIABLE = "MESHPROOF_CONFIG"
+_UNTOLD = frozenset({"identity", "iap"})
+"""Settings whose values are not repeated in errors: somebody may have put a token there."""
 NOT_SETTINGS = frozenset({FILE_VARIABLE, "MESHPROOF_CACHE_DIR"})
 FILE_NAME = "meshproof.toml"
 
@@ -104,6 +107,8 @@ class Settings(BaseSettings):
         egress: the egress gateway.
         istioctl: the program, for `istioctl analyze`; empty for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateway is reached from outside; empty asks its Service.
+        identity: issuer of the front door's tokens (suite `front`).
+        iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
     """
 
@@ -130,6 +135,8 @@ class Settings(BaseSettings):
     hosts: Hosts | None = None
     egress: Egress = Egress()
     istioctl: Path | None = None
+    identity: Identity = Identity()
+    iap: Identity = Identity()
     archives: tuple[Path, ...] = ()
 
     @property
@@ -228,10 +235,15 @@ def _explain(error: ValidationError) -> tuple[str, str]:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        nested: dict[str, type[BaseModel]] = {"images": Images, "egress": Egress}
+        nested: dict[str, type[BaseModel]] = {
+            "images": Images,
+            "egress": Egress,
+            "identity": Identity,
+            "iap": Identity,
+        }
         fields = nested[name.split(".")[0]].model_fields if "." in name else Settings.model_fields
         return f"there is no setting {name}", _did_you_mean(name.rsplit(".", 1)[-1], set(fields))
-    value = "" if name == "" else f" ({first['input']!r})"
+    value = "" if name == "" or first["loc"][0] in _UNTOLD else f" ({first['input']!r})"
     said = re.sub(r"^Value error, ", "", first["msg"])
     return (f"the setting {name}{value} cannot be used: {said}" if name else said), ""
 

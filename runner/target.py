@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from clients import browser
 from clients.cleanup import Leftover, cleanup, find
 from clients.cluster import Cluster
 from clients.errors import ClusterError, MeshproofError, SettingsError
@@ -17,11 +16,14 @@ from clients.lease import RunLease
 from clients.overlay import WORKER_LABEL
 from clients.tokens import TokenIssuer
 from reports.model import MeshInfo, TargetInfo
+from runner import browsers, identity
 from runner.access import PUBLIC_IMAGES, Access, access
 from runner.handover import Handover
 from runner.settings import Settings, TargetKind
 
 DEFAULT_REVISION = "default"
+CHROMIUM = "chromium"
+"""The capability of whoever has a browser."""
 
 Say = Callable[[str], None]
 
@@ -38,12 +40,18 @@ class Ground:
         handover: what the test processes are told.
     """
 
-    def __init__(self, settings: Settings, run: str, private: Path, say: Say) -> None:
+    def __init__(
+        self, settings: Settings, run: str, private: Path, say: Say, *, browsed: Callable[[], bool] = lambda: False
+    ) -> None:
         """Bring it up, look at it, and keep other runs out.
+
+        Args:
+            browsed: whether anything selected needs a browser.
 
         Raises:
             MeshproofError: it cannot be had, has no mesh, or another run holds it.
         """
+        identity.check(settings)
         there = access(settings, say)
         self._run = run
         self._cluster = Cluster.connect(there.file, there.context or None)
@@ -51,6 +59,7 @@ class Ground:
         if not mesh.name:
             raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
         revision = chosen_revision(settings.revision, mesh.revisions)
+        browser = browsers.had(browsed, say)
         tokens = private / "tokens"
         TokenIssuer().dump(tokens)
         self.handover = Handover(
@@ -64,11 +73,13 @@ class Ground:
             context=there.context,
             revision=revision,
             images=there.images,
-            capabilities=tuple(sorted(mesh.capabilities | beside(settings, there))),
+            capabilities=tuple(sorted(mesh.capabilities | beside(settings, there, browser))),
+            lacks={} if browser.program else {CHROMIUM: browser.why_not},
             tokens=str(tokens),
             outside=there.outside,
             istioctl=there.istioctl,
             node_pool=mesh.gateway_nodes,
+            browser=browser.program,
         )
         self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
         self._lease.acquire()
@@ -87,16 +98,16 @@ class Ground:
             self._lease.release()
 
 
-def beside(settings: Settings, there: Access) -> set[str]:
+def beside(settings: Settings, there: Access, browser: browsers.Found) -> set[str]:
     """Capabilities of what stands beside the cluster."""
-    found = there.outside.capabilities | {"egress-gateway"}
+    found = there.outside.capabilities | {"egress-gateway"} | identity.capabilities(settings)
     found.add("psp")  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
     if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
         found.add("load-count")
     if settings.target is TargetKind.EMBEDDED:
         found |= {"load-balancer", "iap"}
-    if browser.program():
-        found.add("chromium")
+    if browser.program:
+        found.add(CHROMIUM)
     if settings.egress.blocked:
         found.add("external-block")
     elif there.outside.hosts:

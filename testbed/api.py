@@ -8,12 +8,13 @@ from pathlib import Path
 
 from clients.errors import ClusterError
 from clients.images import SHOP
-from testbed import bundle, golden, internet, preflight
+from testbed import browser, bundle, golden, internet, preflight
 from testbed.addresses import GATEWAY_POOL
 from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed
 from testbed.parts import ImageNames, Parts
 from testbed.preflight import Check
 from testbed.progress import Say, to_stderr
+from testbed.store import Store
 from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
@@ -152,7 +153,7 @@ def logs(component: str | None = None) -> Iterator[str]:
 
 
 def build(istio: str | None = None, progress: Say = to_stderr) -> None:
-    """Builds every part of a version without starting it."""
+    """Builds every part of a version without starting it, and the browser."""
     Testbed().build(istio_release(istio), progress)
 
 
@@ -162,8 +163,27 @@ def built(istio: str | None = None) -> bool:
     return parts.store.has(golden.part(parts))
 
 
+def make_browser(progress: Say = to_stderr) -> Path:
+    """The program of a headless Chromium that is installed nowhere; made when missing. Needs no cluster.
+
+    Raises:
+        BuildError: Debian's packages of it cannot be had. ClusterError: the store cannot be written.
+    """
+    return Testbed().browser(progress)
+
+
+def browser_built() -> bool:
+    """True when `make_browser` would make nothing."""
+    return browser.built(Store())
+
+
+def browser_problem() -> str:
+    """Why `make_browser` cannot do on this machine; empty when it can."""
+    return browser.problem(Store())
+
+
 def export(file: Path, progress: Say = to_stderr) -> None:
-    """Writes all built parts that a start needs into one file.
+    """Writes all built parts that a start needs, and the browser where it is built, into one file.
 
     Raises:
         ClusterError: nothing is built yet, or the file cannot be written.

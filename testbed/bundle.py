@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 from clients.errors import ClusterError
-from testbed import golden
+from testbed import browser, golden
 from testbed.parts import Parts
 from testbed.progress import Say, step
 from testbed.store import COMPLETE, Part, Store
@@ -27,16 +27,16 @@ def _needed(parts: Parts) -> list[Part]:
 
 
 def _known(say: Say) -> dict[str, Part]:
-    """Folder name → part, of the versions whose installed state this checkout describes."""
+    """Folder name → part: the browser, and those of the versions whose installed state this checkout describes."""
     found: dict[str, Part] = {}
     for release in ISTIO_RELEASES.values():
         parts = Parts(release, say)
-        found |= {parts.store.path(part).name: part for part in _needed(parts)}
+        found |= {parts.store.path(part).name: part for part in (*_needed(parts), browser.part(say))}
     return found
 
 
 def export(file: Path, say: Say) -> None:
-    """Writes the parts of every version that is built."""
+    """Writes the parts of every version that is built, and the browser where it is there."""
     store = Store()
     names: list[str] = []
     for release in ISTIO_RELEASES.values():
@@ -45,6 +45,8 @@ def export(file: Path, say: Say) -> None:
             names += [store.path(part).name for part in _needed(parts)]
     if not names:
         raise ClusterError("nothing is built yet", "run './meshproof testbed build' first")
+    if browser.built(store):
+        names.append(store.path(browser.part(say)).name)
     partial = file.with_name(file.name + ".partial")
     try:
         with step(say, f"writing {file.name}") as current, tarfile.open(partial, "w:gz", compresslevel=1) as archive:

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clients.errors import ClusterError
-from testbed import apiserver, configuration, golden, preflight
+from testbed import apiserver, browser, configuration, golden, preflight
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer
 from testbed.lock import held
 from testbed.node import SERVICES, Node, Programs
 from testbed.parts import Parts
 from testbed.progress import Say, step
-from testbed.store import Part, cache_root
+from testbed.store import Part, Store, cache_root
 from testbed.versions import KUBERNETES, IstioRelease
 
 EXTERNAL_LOG = "external.log"
@@ -81,7 +81,7 @@ class Testbed:
                     raise
 
     def build(self, release: IstioRelease, say: Say) -> None:
-        """Builds every part that a start needs.
+        """Builds every part that a start needs, and the browser.
 
         Raises:
             ClusterError: bad ground. BuildError: a part could not be built.
@@ -91,6 +91,17 @@ class Testbed:
             parts.get(installed)
             golden.programs(parts)
             parts.get(_mesh_programs(parts))
+            parts.get(browser.part(say))
+
+    def browser(self, say: Say) -> Path:
+        """The browser's program, made when missing. It needs nothing of the cluster.
+
+        Raises:
+            BuildError: it could not be made.
+        """
+        store = Store(self.root / "parts")
+        with held(self._lock, "browser", say):
+            return store.get(browser.part(say)) / browser.PROGRAM
 
     def _adoptable(self, release: IstioRelease, default: bool) -> Running | None:
         there = self.running()

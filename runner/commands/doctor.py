@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from clients.cluster import Cluster
 from clients.errors import MeshproofError
-from runner import settings
+from runner import browsers, identity, settings
 from runner.access import access
 from runner.commands import common
 from runner.target import chosen_revision
@@ -41,12 +41,24 @@ MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-sys
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; `mend` says what to do when it is not in order."""
+    """One thing looked at; `mend` says what to do when it is not in order.
+
+    Attributes:
+        optional: a run does without: it skips what needs it, and says so.
+    """
 
     name: str
     ok: bool
     detail: str = ""
     mend: str = ""
+    optional: bool = False
+
+    @property
+    def sign(self) -> str:
+        """How it stands in the list."""
+        if self.ok:
+            return "[green]ok[/green]     "
+        return "[yellow]without[/yellow]" if self.optional else "[red]missing[/red]"
 
 
 def doctor(
@@ -60,13 +72,12 @@ def doctor(
     given = {"target": target, "context": context, "kubeconfig": common.absolute(kubeconfig), "revision": revision}
     wanted = settings.load({**given, "allow_mesh_wide": allow_mesh_wide})
     embedded = wanted.target is settings.TargetKind.EMBEDDED
-    findings = machine() if embedded else cluster(wanted)
+    findings = [*(machine() if embedded else cluster(wanted)), browser(), *tokens(wanted)]
     console = Console(soft_wrap=True)
     for finding in findings:
-        sign = "[green]ok[/green]     " if finding.ok else "[red]missing[/red]"
         mend = f"; {finding.mend}" if finding.mend and not finding.ok else ""
-        console.print(f"{sign}  {escape(finding.name)}: {escape(finding.detail + mend)}")
-    bad = sum(not finding.ok for finding in findings)
+        console.print(f"{finding.sign}  {escape(finding.name)}: {escape(finding.detail + mend)}")
+    bad = sum(not (finding.ok or finding.optional) for finding in findings)
     console.print(f"{bad} missing" if bad else "nothing is missing")
     return common.FAILED if bad else common.OK
 
@@ -76,6 +87,25 @@ def machine() -> list[Finding]:
     from testbed import api
 
     return [Finding(check.name, check.ok, check.detail, check.mend) for check in api.checks()]
+
+
+def browser() -> Finding:
+    """Whether controls with a person at a browser can be proven from this machine."""
+    found, detail = browsers.told()
+    mend = f"{browsers.MEND}; without one the controls that need it are skipped"
+    return Finding("browser", found, detail, mend, optional=True)
+
+
+def tokens(wanted: settings.Settings) -> list[Finding]:
+    """Whether the sources of real tokens give what they should."""
+    found = []
+    for issuer in identity.real_issuers(wanted).values():
+        try:
+            issuer.check()
+            found.append(Finding(issuer.setting, True, f"tokens of {issuer.issuer} for {issuer.audience}"))
+        except MeshproofError as error:
+            found.append(Finding(issuer.setting, False, error.message, error.mend))
+    return found
 
 
 def cluster(wanted: settings.Settings) -> list[Finding]:

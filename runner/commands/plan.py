@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,10 +10,10 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from clients.errors import SettingsError
 from runner import catalogue, settings
 from runner.assemble import MANIFESTS
 from runner.commands import common
+from runner.foresee import collect
 from runner.selection import Planned
 
 
@@ -27,24 +23,6 @@ def plan(paths: common.Paths = None, control: common.Controls = None, keyword: c
     catalogue.load().select(control or ())
     show(collect([*common.options({"control": control, "k": keyword}), *common.suites(paths)]), Console(soft_wrap=True))
     return common.OK
-
-
-def collect(words: Sequence[str]) -> list[Planned]:
-    """What pytest would run with these words.
-
-    Raises:
-        SettingsError: nothing, or the suites cannot be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
-        target = Path(scratch) / "plan.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
-        command += ["--meshproof-plan", str(target), *words]
-        done = subprocess.run(command, cwd=settings.ROOT, capture_output=True, text=True, check=False)
-        told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
-    if not told:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
-        raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
-    return told
 
 
 def show(entries: Sequence[Planned], console: Console) -> None:

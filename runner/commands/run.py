@@ -20,7 +20,7 @@ from clients.lease import holder, in_use
 from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import RunInfo, TargetInfo
-from runner import catalogue, child, folders, settings
+from runner import catalogue, child, folders, identity, settings
 from runner.access import access
 from runner.commands import common
 from runner.handover import Handover
@@ -93,6 +93,7 @@ def look_first(wanted: settings.Settings) -> None:
     Raises:
         MeshproofError: bad ground, an unreachable cluster, or one that another run holds.
     """
+    identity.check(wanted)
     if wanted.target is settings.TargetKind.EMBEDDED:
         from testbed import api, preflight
 

@@ -9,7 +9,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from runner import child, settings
+from runner import browsers, child, settings
 from runner.commands import common
 
 CHECKS = (
@@ -45,8 +45,12 @@ def _bring_up(istio: str | None) -> None:
     """Build what is missing and start the testbed now, where the progress of it can be seen."""
     from testbed import api
 
+    def progress(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
     _say("testbed")
-    api.up(istio, lambda line: print(line, file=sys.stderr, flush=True))
+    api.up(istio, progress)
+    browsers.had(lambda: True, progress)
 
 
 def _told(name: str, command: tuple[str, ...]) -> int:

@@ -13,10 +13,12 @@ class Person:
     Args:
         base: the site's address.
         signin: the sign-in service, which knows the user's password.
+        picture: keeps what the window shows, under a title.
     """
 
-    def __init__(self, window, base, signin):
+    def __init__(self, window, base, signin, picture):
         self.window = window
+        self.picture = picture
         self._page = window.page
         self._base = base
         self._signin = signin
@@ -57,6 +59,7 @@ class Person:
 
     def sees(self, email, message):
         self.window.shows("message")
+        self.picture("signed in")
         seen = (self.window.text("email"), self.window.text("message"))
         return None if seen == (email, message) else f"the page shows {seen}"
 
@@ -69,6 +72,7 @@ class Person:
         self.signs_in(password)
         if "wrong" not in self.window.shows("problem"):
             return "the sign-in service says nothing of a wrong password"
+        self.picture("after the wrong password")
         self.comes()
         return self.is_signed_out()
 

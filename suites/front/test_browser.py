@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from clients import browser
-from clients.claims import PROJECT, USER
+from clients.claims import USER
 from clients.signin import HOST, SignIn, page
 from clients.stage import Settle, Stage
 from suites.front.person import Person
@@ -22,31 +22,42 @@ STAGE = Stage(
     settle=(Settle(call(), NO_TOKEN),),
 )
 
+SIGN_IN = frozenset({"front-key"})
+"""The sign-in service signs by itself."""
 MESSAGE = "The secret message is: Hello World"
 
 
 @pytest.fixture(scope="module")
 def signin(stage):
-    with SignIn(stage.world.tokens, {USER: secrets.token_urlsafe(16)}, {PROJECT: page(f"{HTTP}/")}) as provider:
+    tokens = stage.world.tokens
+    client = {tokens.audience_of("front"): page(f"{HTTP}/")}
+    with SignIn(tokens, {USER: secrets.token_urlsafe(16)}, client) as provider:
         yield provider
 
 
 @pytest.fixture(scope="module")
-def chromium(stage, signin):
+def chromium(stage, signin, handover):
     to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
-    with browser.Browser({f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}) as running:
+    hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
+    with browser.Browser(handover.browser, hosts) as running:
         yield running
 
 
 @pytest.fixture
-def person(chromium, signin, conductor, request):
-    """Opens a window whose requests are found in logs by its user agent."""
+def person(chromium, signin, picture):
+    """Opens a window whose requests are found in logs by its user agent; what it shows at the end is kept."""
 
     @contextmanager
     def opens(control):
         with chromium.window(f"meshproof/{control} {secrets.token_hex(6)}") as window:
-            yield Person(window, HTTP, signin)
-            browser.shot(window, conductor.folder / "screenshots" / f"{request.node.name}.png")
+
+            def keep(title):
+                picture(browser.shot(window), title)
+
+            try:
+                yield Person(window, HTTP, signin, keep)
+            finally:
+                keep("at the end")
 
     return opens
 
@@ -61,7 +72,7 @@ def test_the_front_page_shows_a_sign_in_form(observe, person):
     observe("CRA-UI-01", "a sign-in form; no e-mail, no message", problem)
 
 
-@pytest.mark.control("CRA-UI-02")
+@pytest.mark.control("CRA-UI-02", needs=SIGN_IN)
 def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     def problem():
         with person("CRA-UI-02") as someone:
@@ -72,7 +83,7 @@ def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     observe("CRA-UI-02", f"the user's e-mail, and: {MESSAGE}", problem)
 
 
-@pytest.mark.control("CRA-UI-03")
+@pytest.mark.control("CRA-UI-03", needs=SIGN_IN)
 @pytest.mark.parametrize("how", ["wrong password", "signed out", "tampered token"])
 def test_no_message_without_a_good_sign_in(observe, person, how):
     def problem():

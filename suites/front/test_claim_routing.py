@@ -14,6 +14,7 @@ TESTER = call(token="valid", base=BETA)
 
 STAGE = Stage(
     "front-claim-routing",
+    needs=frozenset({"front-key"}),
     ground=GROUND,
     apply=("front/beyond/claim-routing.yaml",),
     settle=(Settle(call(base=BETA), NOT_FOUND), Settle(TESTER, SHOWS_SECRET)),

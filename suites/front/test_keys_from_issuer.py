@@ -19,7 +19,11 @@ from suites.front.keys import (
 from suites.front.places import SHOWS_SECRET
 
 STAGE = Stage(
-    "front-keys-from-issuer", ground=KEYS_GROUND, apply=(by_url("old"), REQUIRE), settle=(TOKEN_NEEDED, known(OLD))
+    "front-keys-from-issuer",
+    needs=frozenset({"front-key"}),
+    ground=KEYS_GROUND,
+    apply=(by_url("old"), REQUIRE),
+    settle=(TOKEN_NEEDED, known(OLD)),
 )
 
 CASES = [

@@ -7,7 +7,13 @@ from clients.stage import Stage
 from suites.front.keys import FOREIGN, KEYS_GROUND, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url
 from suites.front.places import HEALTHY, SHOWS_SECRET, call
 
-STAGE = Stage("front-keys-issuer-down", ground=KEYS_GROUND, apply=(by_url("down"), REQUIRE), settle=(TOKEN_NEEDED,))
+STAGE = Stage(
+    "front-keys-issuer-down",
+    needs=frozenset({"front-key"}),
+    ground=KEYS_GROUND,
+    apply=(by_url("down"), REQUIRE),
+    settle=(TOKEN_NEEDED,),
+)
 
 HEALTH = call("/api/healthz")
 

@@ -9,6 +9,7 @@ from suites.front.places import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-overlap",
+    needs=frozenset({"front-key"}),
     ground=KEYS_GROUND,
     apply=(by_url("old"), REQUIRE),
     replaced=(by_url("both"),),

@@ -9,6 +9,7 @@ from suites.front.places import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-rotated",
+    needs=frozenset({"front-key"}),
     ground=KEYS_GROUND,
     apply=(by_url("both"), REQUIRE),
     replaced=(by_url("next"),),

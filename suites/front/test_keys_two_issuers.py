@@ -9,6 +9,7 @@ from suites.front.places import GROUND, HTTP, OUTSIDE, SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-two-issuers",
+    needs=frozenset({"front-key", "iap-key"}),
     ground=GROUND,
     apply=("front/keys/two-issuers.yaml", REQUIRE),
     settle=(TOKEN_NEEDED, known(OLD)),

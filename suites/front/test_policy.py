@@ -46,6 +46,8 @@ ALSO_REFUSED_FOR = {
     "signature-of-none": "Jwt header [alg] is not supported",
     "signed-with-public-key": "Jwks doesn't have key to match kid or alg from Jwt",
     "not-yet-valid": "Jwt not yet valid",
+    "tampered": "Jwt verification fails",
+    "other-signature": "Jwt verification fails",
 }
 WRONG_AUDIENCE = status(403, body_contains("Audiences in Jwt are not allowed"), FROM_NOBODY)
 

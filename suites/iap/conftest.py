@@ -25,7 +25,7 @@ def stand_in(stage, tmp_path_factory):
     pair.write_text(made.certificate + made.key)
     roots.write_text(made.roots)
     users = {email: secrets.token_urlsafe(16) for email in (USER, OTHER)}
-    settings = Settings(users={USER})
+    settings = Settings(stage.world.tokens.audience_of("iap"), {USER})
     client = server(settings.client_secret, *(f"{site}{RETURN_PATH}" for site in SITES.values()))
     world = stage.world
     with SignIn(world.tokens, users, {CLIENT_ID: client}) as signin:

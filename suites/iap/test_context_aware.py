@@ -11,6 +11,7 @@ NO_LEVEL = page("no-level")
 
 STAGE = Stage(
     "iap-context-aware",
+    needs=frozenset({"iap-key"}),
     ground=GROUND,
     apply=(*RCTOKEN, "iap/rctoken/context-aware.yaml"),
     settle=(Settle(page(), NO_TOKEN), Settle(NO_LEVEL, NO_TOKEN)),

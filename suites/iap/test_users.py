@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from clients.claims import RCTOKEN_AUDIENCE, USER
+from clients.claims import USER
 from clients.iap import CLIENT_ID, REFUSAL
 from clients.signin import HOST
 from clients.stage import Settle, Stage
 from suites.iap.places import GROUND, NO_TOKEN, RCTOKEN, SITES, page
 from suites.iap.visits import OTHER, page_problem
 
-STAGE = Stage("iap-users", ground=GROUND, apply=RCTOKEN, settle=(Settle(page(), NO_TOKEN),))
+STAGE = Stage(
+    "iap-users", needs=frozenset({"iap-key"}), ground=GROUND, apply=RCTOKEN, settle=(Settle(page(), NO_TOKEN),)
+)
 
 URL = f"{SITES['https']}/productpage"
 OTHER_AUDIENCE = "some-other-arbitrary-string"
@@ -89,6 +91,7 @@ def test_with_matching_audience_the_page_works(observe, stand_in, by):
 @pytest.mark.parametrize("by", ["through the stand-in"])
 def test_when_only_the_audience_is_changed_the_page_fails(observe, stand_in, by):
     settings = stand_in.balancer.settings
+    audience = settings.audience
 
     def problem():
         visit = stand_in.visit("IAP-RCT-02")
@@ -98,7 +101,7 @@ def test_when_only_the_audience_is_changed_the_page_fails(observe, stand_in, by)
         try:
             reply = visit.visitor.get(URL)
         finally:
-            settings.audience = RCTOKEN_AUDIENCE
+            settings.audience = audience
         if (reply.status_code, reply.text) != (403, "Audiences in Jwt are not allowed"):
             return f"expected 403 for the audience, saw {reply.status_code}: {reply.text[:80]!r}"
         return page_problem(visit.visitor.get(URL))

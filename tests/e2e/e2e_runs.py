@@ -23,6 +23,9 @@ PYTESTS_OWN = "pytest-of-"
 """Where pytest keeps the folders of its last runs; with workers it always makes one."""
 SECRETS = {
     "a token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}"),
+    "a token in base64": re.compile(
+        rb"ZXlK(?:aGJHY2lP|MGVYQWlP|cmFXUWlP)"
+    ),  # a header that begins with alg, typ or kid
     "a private key": re.compile(rb"PRIVATE KEY"),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from clients.stage import Stage
 from clients.world import World
-from tests.mutants import boutique, egress, front, identity, manifests, workloads
+from tests.mutants import boutique, egress, front, identity, manifests, secrets, workloads
 from tests.mutants.mutant import Changed, Mutant, document_namespace
 
 _CHANGES = manifests.CHANGES | egress.CHANGES | boutique.CHANGES | front.CHANGES
@@ -21,6 +21,8 @@ MUTANTS: dict[str, Callable[[], Mutant]] = {
     "istiod-stopped": workloads.IstiodStopped,
     "replica-cut-off": workloads.ReplicaCutOff,
     "exec-forbidden": identity.ExecForbidden,
+    "page-shows-token": partial(Changed, secrets.page_shows_token),
+    "redaction-blind": secrets.RedactionBlind,
 }
 
 

@@ -184,7 +184,7 @@ def test_latest_moves_on_and_reports_can_be_written_again(journal: Path) -> None
 
 
 def test_a_broken_report_does_not_cost_the_others(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: Report) -> str:
+    def broken(_: Report, __: Path) -> str:
         raise KeyError("x")
 
     monkeypatch.setattr(html, "render", broken)

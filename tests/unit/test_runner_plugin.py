@@ -380,3 +380,81 @@ def test_bare_pytest_writes_the_reports_itself(inner: Inner, tmp_path: Path) -> 
     written = json.loads((tmp_path / "reports" / "latest" / "conformance.json").read_text())
     assert written["totals"] == {"pass": 1, "fail": 1, "inconclusive": 0, "skip": 0}
     assert "index.html" in ran.output
+
+
+PICTURED = """
+import pytest
+from clients.browser import Shot
+PNG = b"picture"
+
+@pytest.mark.control("X-JWKS-01")
+@pytest.mark.parametrize("ends", ["well", "badly", "by a fault"])
+def test_what_is_seen(observe, picture, ends):
+    picture(Shot(PNG, f"it ends {ends}", 1, 1), "at the end")
+    if ends == "by a fault":
+        raise RuntimeError("a fault of ours")
+    observe("X-JWKS-01", "well", lambda: None if ends == "well" else "wrong", budget_s=0.01)
+"""
+
+
+def test_pictures_are_evidence_however_a_test_ends(inner: Inner) -> None:
+    inner.write(pictured=PICTURED)
+    ran = inner.run()
+    assert ran.verdicts == {
+        "X-JWKS-01[well]": "pass",
+        "X-JWKS-01[badly]": "fail",
+        "X-JWKS-01[by a fault]": "inconclusive",
+    }
+    for evidence in ran.cases.values():
+        [seen] = evidence.pictures
+        assert f"[{seen.text.removeprefix('it ends ')}]" in evidence.id
+        assert (ran.folder / seen.file).read_bytes() == b"picture"
+
+
+REAL = """
+from dataclasses import replace
+from clients.stage import Settle, Stage
+from clients.expect import status
+from runner_fakes import case
+STAGE = Stage("real", apply=("x.yaml",))
+def sent(variant, token, token_as="Authorization: Bearer {}", twin=""):
+    plain = case("LAB-PERM-01", "pass", variant)
+    probe = replace(plain.probe, token=token, token_as=token_as)
+    return replace(plain, probe=probe, twin=replace(plain.probe, token=twin) if twin else None)
+CASES = (
+    sent("none", ""), sent("good", "valid@front"), sent("old", "expired@front"), sent("ours", "expired@iap"),
+    sent("logged", "valid@front", "?token={}"), sent("by its twin", "", twin="not-yet-valid@front"),
+)
+"""
+SIGNED = """
+import pytest
+@pytest.mark.control("X-JWKS-01", needs={"front-key"})
+def test_signed(observe):
+    observe("X-JWKS-01", "well", lambda: None)
+"""
+
+
+def test_a_case_is_skipped_whose_token_only_a_real_issuer_could_make(inner: Inner, tmp_path: Path) -> None:
+    """Its sources are not asked for that: nothing is fetched here."""
+    inner.write(real=REAL + TEST, signed=SIGNED)
+    real = {"ISSUER": "https://a.example", "AUDIENCE": "door", "TOKEN": f"file:{tmp_path}/absent"}
+    ran = inner.run(env={f"MESHPROOF_IDENTITY__{name}": value for name, value in real.items()})
+    skipped = {name: case.reason for name, case in ran.cases.items() if case.verdict == "skip"}
+    assert ran.verdicts == {
+        "LAB-PERM-01[none]": "pass",
+        "LAB-PERM-01[good]": "pass",
+        "LAB-PERM-01[old]": "skip",
+        "LAB-PERM-01[ours]": "pass",
+        "LAB-PERM-01[logged]": "skip",
+        "LAB-PERM-01[by its twin]": "skip",
+        "X-JWKS-01": "skip",
+    }
+    assert "identity.expired_token can name a source" in skipped["LAB-PERM-01[old]"]
+    assert "access logs" in skipped["LAB-PERM-01[logged]"]
+    assert "not-yet-valid takes the private key of https://a.example" in skipped["LAB-PERM-01[by its twin]"]
+    assert "lacks front-key" in skipped["X-JWKS-01"]
+
+
+def test_without_a_real_issuer_every_token_is_our_own(inner: Inner) -> None:
+    inner.write(real=REAL + TEST)
+    assert set(inner.run().verdicts.values()) == {"pass"}

@@ -157,3 +157,23 @@ def test_a_child_that_does_not_stop_is_killed_at_the_third_signal(tmp_path: Path
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 7
     assert "code=-9, interrupted='SIGINT'" in output
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("vault:x", "the setting identity.token cannot be used: unknown source of tokens"),
+        ("command:false", "identity.token: the command failed with exit code 1; run it by hand to see why"),
+        ("env:NOT_EXPORTED", "identity.token: the environment has no variable NOT_EXPORTED; export it"),
+        ("file:/dev/null", "identity.token: the source gives nothing"),
+    ],
+)
+def test_a_source_of_tokens_that_gives_none_ends_it_before_anything_starts(
+    token: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"ISSUER": "https://a.example", "AUDIENCE": "door", "TOKEN": token}.items():
+        monkeypatch.setenv(f"MESHPROOF_IDENTITY__{name}", value)
+    assert cli.main(["run", "--control", "CRA-AUTH-03"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"meshproof: {said}")
+    assert told.count("\n") == 1

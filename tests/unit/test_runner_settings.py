@@ -121,3 +121,46 @@ def test_the_users_own_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHPROOF_EGRESS__LABEL", "app=egress")
     egress = settings.load({"context": "gke", "hosts": "internet"}).egress
     assert (egress.namespace, egress.label, egress.http_port) == ("their-gateway", "app=egress", 8080)
+
+
+REAL = {"issuer": "https://accounts.example.com", "audience": "door", "token": "env:TOKEN"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"token": "vault:x"}, "identity.token cannot be used: unknown source of tokens; use command:"),
+        ({"issuer": "https://a.example"}, "issuer is of a real issuer, so it needs a source of tokens (token)"),
+        ({"expired_token": "env:X"}, "expired_token is of a real issuer"),
+        ({"token": "env:X"}, "needs the issuer and the audience"),
+        ({**REAL, "jwks_uri": "accounts.example.com/keys"}, "identity.jwks_uri cannot be used"),
+        ({**REAL, "jwks": "keys.json"}, "named by its absolute path"),
+        ({**REAL, "jwks": "/keys.json", "jwks_uri": "https://a.example/keys"}, "either at jwks_uri or in jwks"),
+        ({**REAL, "tokn": "x"}, "no setting identity.tokn; did you mean token?"),
+    ],
+)
+def test_a_real_issuer_that_cannot_be(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings.load({"identity": given})
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_token_in_the_place_of_its_source_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
+    monkeypatch.setenv("MESHPROOF_IDENTITY__TOKEN", secret)
+    with pytest.raises(SettingsError, match="unknown source") as error:
+        settings.load({"identity": {"issuer": "https://a.example", "audience": "door"}})
+    assert secret not in str(error.value)
+
+
+def test_rctoken_audience_alone_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_IAP__AUDIENCE", "my-rctoken-aud")
+    assert settings.load().iap.audience == "my-rctoken-aud"
+
+
+def test_a_real_issuer_from_the_file(tmp_path: Path) -> None:
+    lines = [f'{name} = "{value}"' for name, value in REAL.items()]
+    (tmp_path / "meshproof.toml").write_text("\n".join(["[identity]", *lines, 'jwks_uri = "https://a.example/keys"']))
+    said = settings.load({"context": "gke"}).identity
+    assert (said.issuer, said.token, said.jwks_uri) == (REAL["issuer"], "env:TOKEN", "https://a.example/keys")
