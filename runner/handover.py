@@ -26,6 +26,7 @@ class Handover:
         outside: hosts outside of the cluster.
         istioctl: the program; empty where there is none.
         node_pool: the cluster has nodes of the pool `gateway`, tainted or not.
+        unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
     """
 
     target: TargetInfo
@@ -38,6 +39,7 @@ class Handover:
     outside: Outside = field(default_factory=Outside)
     istioctl: str = ""
     node_pool: bool = False
+    unprivileged: str = ""
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -69,6 +69,7 @@ class Ground:
             outside=there.outside,
             istioctl=there.istioctl,
             node_pool=mesh.gateway_nodes,
+            unprivileged=mesh.unprivileged,
         )
         self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
         self._lease.acquire()
@@ -94,7 +95,7 @@ def beside(settings: Settings, there: Access) -> set[str]:
     if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
         found.add("load-count")
     if settings.target is TargetKind.EMBEDDED:
-        found |= {"load-balancer", "iap"}
+        found |= {"load-balancer", "iap", "istiod-restart"}
     if browser.program():
         found.add("chromium")
     if settings.egress.blocked:
