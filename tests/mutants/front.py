@@ -131,7 +131,7 @@ def any_header(objects: list[Object]) -> None:
 
 
 class SidecarBypassed(Mutant):
-    """Istio's CNI plug-in leaves a namespace out, and nothing notices: pods run, and traffic goes around their sidecars."""
+    """Istio's CNI plug-in leaves a namespace out, and nothing notices: traffic goes around the sidecars there."""
 
     _CHAIN = "/etc/cni/istio.d/10-istio.conflist"
     _OWN = "/etc/meshproof/10-istio.conflist"
