@@ -148,6 +148,7 @@ class Case:
         repeat: least number of requests.
         needs: capabilities beside those of the control and of the stage.
         instead: pairs of a capability that the catalogue names and another by which this case proves as much.
+        step: of the stage, in which the case is proven; empty before the first.
         holds_s: the outcome must hold for at least this long, in seconds, where that is longer than the run's window.
         variant: tells several cases of one control apart (`expired`); empty where there is one.
     """
@@ -165,6 +166,7 @@ class Case:
     instead: tuple[tuple[str, str], ...] = ()
     variant: str = ""
     holds_s: float = 0.0
+    step: str = ""
 
     @property
     def id(self) -> str:

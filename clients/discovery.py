@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ ROOT_NAMESPACE = "istio-system"
 REVISION_LABEL = "istio.io/rev"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
+CNI_TEMPLATE = "cni"
+"""Injection template of the testbed by which pods do without NET_ADMIN."""
+_REFRESH = "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL"
+_REFRESH_LIMIT_S = 5.0
+"""The longest interval that a case can wait for, with the spread of the change, within its budget."""
 _CLOUDS = ("gce://", "aws://", "azure://")
 _SECURITY = "security.istio.io/v1"
 
@@ -30,6 +36,7 @@ class MeshInfo:
         revisions: values of `istio.io/rev` that injection webhooks react to, sorted (`asm-1157-23`, `default`).
         capabilities: names of the catalogue's `capabilities` that the cluster has.
         gateway_nodes: there are nodes of the pool `gateway`.
+        unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
     """
 
     name: str = ""
@@ -37,6 +44,7 @@ class MeshInfo:
     revisions: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     gateway_nodes: bool = False
+    unprivileged: str = ""
 
 
 def discover(cluster: Cluster) -> MeshInfo:
@@ -56,7 +64,13 @@ def discover(cluster: Cluster) -> MeshInfo:
         capabilities.add("load-balancer")
     if any(_dedicated(node) for node in pool):
         capabilities.add("node-pool")
-    return MeshInfo("istio" if istiods else "", _version(istiods), revisions, frozenset(capabilities), bool(pool))
+    if unprivileged := _unprivileged(cluster):
+        capabilities.add("istio-cni")
+    if any(_refreshes_keys(istiod) for istiod in istiods):
+        capabilities.add("key-refresh")
+    return MeshInfo(
+        "istio" if istiods else "", _version(istiods), revisions, frozenset(capabilities), bool(pool), unprivileged
+    )
 
 
 def _nodes(cluster: Cluster) -> list[dict[str, Any]] | None:
@@ -99,6 +113,29 @@ def _capabilities(cluster: Cluster, injects: bool) -> Iterable[str]:
         yield "access-log"
     if _enforces_network_policy(cluster):
         yield "network-policy"
+
+
+def _unprivileged(cluster: Cluster) -> str:
+    """The template of the testbed, else Istio's own where the whole mesh is injected for the CNI plug-in."""
+    maps = cluster.objects("v1", "ConfigMap", ROOT_NAMESPACE)
+    injectors = [m.get("data", {}) for m in maps if m["metadata"]["name"].startswith("istio-sidecar-injector")]
+    if any(f"\n  {CNI_TEMPLATE}: |" in data.get("config", "") for data in injectors):
+        return CNI_TEMPLATE
+    values = [json.loads(data.get("values") or "{}") for data in injectors]
+    return "sidecar" if values and all(_cni_enabled(one) for one in values) else ""
+
+
+def _cni_enabled(values: dict[str, Any]) -> bool:
+    """Istio's value `pilot.cni.enabled`; up to 1.23 `istio_cni.enabled`."""
+    return bool(values.get("pilot", {}).get("cni", {}).get("enabled") or values.get("istio_cni", {}).get("enabled"))
+
+
+def _refreshes_keys(istiod: dict[str, Any]) -> bool:
+    """Whether it asks issuers again within a case's patience. Go writes durations as `1s`, `500ms`, `20m0s`."""
+    variables = [one for c in istiod["spec"]["template"]["spec"]["containers"] for one in c.get("env", ())]
+    said = next((str(one.get("value", "")) for one in variables if one["name"] == _REFRESH), "")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", said)
+    return found is not None and float(found[1]) / (1000 if found[2] == "ms" else 1) <= _REFRESH_LIMIT_S
 
 
 def _balances_load(cluster: Cluster, nodes: list[dict[str, Any]]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from clients import readiness
+from clients import istiod, readiness
 from clients.apply import Item
 from clients.case import Case, Probe
 from clients.converge import Convergence, converge
@@ -42,6 +42,22 @@ class Settle:
 
 
 @dataclass(frozen=True)
+class Step:
+    """How a stage goes on once its change has been made: cases say by `step` in which state they are proven.
+
+    Attributes:
+        apply: manifests, over whatever is there by now.
+        restarts: istiod is started anew first, and has forgotten what it knew: its keys of issuers, above all.
+        settle: must converge before the next step is taken and before any case of this one.
+    """
+
+    name: str
+    apply: tuple[str, ...] = ()
+    restarts: bool = False
+    settle: tuple[Settle, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stage:
     """What a suite module changes. Manifest paths are relative to `manifests/`: a file, or a folder.
 
@@ -54,6 +70,7 @@ class Stage:
         needs: names of capabilities; `mesh-wide` makes the stage exclusive.
         scaled: Deployments of the ground that run with another number of replicas.
         settle: must converge after `apply`, before `removed` is deleted and before any case.
+        steps: taken one after the other, never back; the module's tests keep their order.
     """
 
     name: str
@@ -65,6 +82,7 @@ class Stage:
     needs: frozenset[str] = frozenset()
     scaled: tuple[Scale, ...] = ()
     settle: tuple[Settle, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def goes_on(self) -> bool:
@@ -112,7 +130,7 @@ class RunningStage:
         applied: every object that the change sent, and every Deployment that it scaled.
         changed_at: monotonic time at which the cluster had accepted the change (the removal, where there is one).
         baselines: by case id, for cases with a `before`.
-        settled: what `settle` saw, in its order.
+        settled: what `settle` saw, in its order, then that of the steps taken so far.
     """
 
     def __init__(self, world: World, stage: Stage, cases: Sequence[Case]) -> None:
@@ -124,6 +142,7 @@ class RunningStage:
         self.baselines: dict[str, Observation] = {}
         self.settled: tuple[Observation, ...] = ()
         self._undo: list[Callable[[], None]] = []
+        self._steps_taken = 0
 
     def __enter__(self) -> Self:
         """Make the change.
@@ -137,8 +156,9 @@ class RunningStage:
         if self._sees_before:
             standing.clear()
         standing.check(items)
-        if self.stage.replaced:
-            applier.check(applier.load(self.stage.replaced))
+        later = [*self.stage.replaced, *(path for step in self.stage.steps for path in step.apply)]
+        if later:
+            applier.check(applier.load(later))
         self._observe_baselines()
         try:
             self._change(items)
@@ -173,7 +193,21 @@ class RunningStage:
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
         reaches_far = MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
-        return not (reaches_far or self._sees_before or stage.goes_on or stage.taken or stage.scaled)
+        return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.taken or stage.scaled)
+
+    def reach(self, name: str) -> None:
+        """Take the stage's steps up to the one of this name; none for an empty name, or when one has not settled.
+
+        Raises:
+            ClusterError: the step is behind already, or it could not be taken.
+        """
+        names = ["", *(step.name for step in self.stage.steps)]
+        wanted = names.index(name)
+        if wanted < self._steps_taken:
+            raise ClusterError(f"stage {self.stage.name} is past its step {name or 'zero'}", "keep the tests' order")
+        while self._steps_taken < wanted and not any(seen.problem for seen in self.settled):
+            self._take_step(self.stage.steps[self._steps_taken])
+            self._steps_taken += 1
 
     def since_s(self) -> int:
         """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
@@ -212,6 +246,18 @@ class RunningStage:
             self.applied = (*self.applied, *applier.apply(items))
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
+
+    def _take_step(self, step: Step) -> None:
+        applier = self.world.applier
+        items = applier.load(step.apply)
+        if step.restarts:
+            istiod.restart(self.world.cluster, applier.timeout_s)
+        if items:
+            self._undo.append(lambda: applier.delete(items))
+            self.applied = (*self.applied, *applier.apply(items))
+        self.changed_at = time.monotonic()
+        applier.wait_ready(items)
+        self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
 
     def _scale(self) -> list[Applied]:
         """Scale the stage's Deployments, and register that they are put back."""

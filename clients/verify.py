@@ -39,6 +39,10 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
 
     Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
     """
+    try:
+        running.reach(case.step)
+    except MeshproofError as error:
+        return unproven(case, facts, error.message, stage=running.stage.name)
     evidence = _described(running, case, facts)
     if spoilt := _otherwise(evidence, _earlier(running, case)):
         return spoilt
@@ -105,7 +109,7 @@ def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence
 def _described(running: RunningStage, case: Case, facts: Facts) -> Evidence:
     baseline = running.baselines.get(case.id)
     before = [baseline] if baseline else []
-    before += [seen for seen in running.settled if running.stage.goes_on and seen.probe == case.probe]
+    before += [seen for seen in running.settled if seen.at < running.changed_at and seen.probe == case.probe]
     return replace(
         unproven(case, facts, "", stage=running.stage.name),
         command=running.world.command_for(case.probe, case.control),
@@ -151,8 +155,9 @@ def _last(seen: Observation) -> str:
 
 def _seen_settling(running: RunningStage, case: Case) -> Observation | None:
     """The same request with the same expectation, seen while the stage settled: the case's first attempts."""
-    same = (seen for seen in running.settled if (seen.probe, seen.expected) == (case.probe, case.expect.text))
-    return None if running.stage.goes_on else next(same, None)
+    settling = (seen for seen in running.settled if seen.at == running.changed_at)
+    same = (seen for seen in settling if (seen.probe, seen.expected) == (case.probe, case.expect.text))
+    return next(same, None)
 
 
 def _converged(evidence: Evidence, seen: Convergence, settling: Observation | None) -> Evidence:

@@ -83,6 +83,7 @@ def overlay(
             "issuer": tokens.issuer,
             **egress_values(handover, gateway),
             "scope": prefix,
+            "unprivileged": handover.unprivileged or "sidecar",
             **(front_door or {}),
         },
         namespaces=namespaces_in(manifest_texts()),

@@ -111,10 +111,11 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
 def crew(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conductor) -> Iterator[Crew]:
     """Proves the module's cases side by side, those that take longest from the beginning.
 
-    One by one, as they are asked for, where a process died on them: which of them killed it is known then.
+    One by one, as they are asked for, where the stage goes on by steps between them, and where a process died on them:
+    which of them killed it is known then.
     """
     jobs: list[Job] = []
-    if not conductor.enters_first(request.module.__name__):
+    if stage.stage.steps or not conductor.enters_first(request.module.__name__):
         with Crew(stage, jobs) as made:
             yield made
         return

@@ -28,6 +28,7 @@ class Handover:
         node_pool: the cluster has nodes of the pool `gateway`, tainted or not.
         browser: the program; empty where there is none.
         lacks: capability → why it is not to be had here, where more can be told than what it stands for.
+        unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
     """
 
     target: TargetInfo
@@ -42,6 +43,7 @@ class Handover:
     node_pool: bool = False
     browser: str = ""
     lacks: dict[str, str] = field(default_factory=dict)
+    unprivileged: str = ""
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -30,10 +30,10 @@ def reason_to_skip(
         if not control.hermetic:
             return "needs Google Cloud (gke-only), and there is no substitute"
         wanted -= STAND_IN_CAPABILITIES
+    missing = sorted(wanted - set(handover.capabilities) - {"mesh-wide"})
+    if missing:
+        known = {**meaning, **handover.lacks}
+        return "the target lacks " + "; ".join(f"{name} ({known.get(name, 'not described')})" for name in missing)
     if "mesh-wide" in wanted and handover.target.kind != TargetKind.EMBEDDED and not settings.allow_mesh_wide:
         return "changes the whole mesh (mesh-wide); on this target only with --allow-mesh-wide"
-    missing = sorted(wanted - set(handover.capabilities) - {"mesh-wide"})
-    if not missing:
-        return ""
-    known = {**meaning, **handover.lacks}
-    return "the target lacks " + "; ".join(f"{name} ({known.get(name, 'not described')})" for name in missing)
+    return ""

@@ -116,7 +116,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         facts |= {
             "stage": stage.name,
             "ground": stage.ground,
-            "apply": stage.apply + stage.replaced,
+            "apply": stage.apply + stage.replaced + tuple(path for step in stage.steps for path in step.apply),
             "removed": stage.removed,
         }
     if case:
@@ -163,10 +163,14 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
 
 
 def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
-    """Modules in a random order, and the tests of each in a random order; the same for the same seed."""
+    """Modules in a random order, and the tests of each in a random order, but for those of a stage that goes by steps.
+
+    The same for the same seed.
+    """
     chance = random.Random(seed)  # noqa: S311 - an order, not a secret
     modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.nodeid.split("::", 1)[0])]
     chance.shuffle(modules)
     for tests in modules:
-        chance.shuffle(tests)
+        if not (found := stage_of(tests[0])) or not found.steps:
+            chance.shuffle(tests)
     return [item for tests in modules for item in tests]

@@ -80,6 +80,7 @@ class Ground:
             istioctl=there.istioctl,
             node_pool=mesh.gateway_nodes,
             browser=browser.program,
+            unprivileged=mesh.unprivileged,
         )
         self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
         self._lease.acquire()
@@ -105,7 +106,7 @@ def beside(settings: Settings, there: Access, browser: browsers.Found) -> set[st
     if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
         found.add("load-count")
     if settings.target is TargetKind.EMBEDDED:
-        found |= {"load-balancer", "iap"}
+        found |= {"load-balancer", "iap", "istiod-restart"}
     if browser.program:
         found.add(CHROMIUM)
     if settings.egress.blocked:

@@ -16,7 +16,7 @@ import requests
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from clients.errors import ClusterError
-from testbed import apiserver, configuration, internet
+from testbed import apiserver, configuration, injection, internet
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer
 from testbed.build import golang
@@ -52,6 +52,7 @@ def programs(parts: Parts) -> Programs:
         calico=parts.get(parts.program("calico")),
         etcd=parts.get(parts.etcd()),
         external=parts.get(parts.program("external")),
+        istio=parts.get(parts.program(parts.release.module)),
     )
 
 
@@ -59,7 +60,7 @@ def part(parts: Parts) -> Part:
     """The installed state of `parts.release`."""
     made_of = [parts.images(), parts.node_root(), parts.program("kubernetes"), parts.program("calico"), parts.etcd()]
     sources = sorted(_INSTALL.glob("*.yaml"))
-    key = digest([*(p.key for p in made_of), HERE / "golden.py", *sources, *internet.records()])
+    key = digest([*(p.key for p in made_of), HERE / "golden.py", HERE / "injection.py", *sources, *internet.records()])
 
     def make(target: Path) -> dict[str, str]:
         _make(parts, target)
@@ -170,6 +171,7 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
         "calico": templates.get_template("calico.yaml").render(values),
         "coredns": templates.get_template("coredns.yaml").render(values),
         "istio": _istio(parts, templates.get_template("istio.yaml").render(values), target),
+        "istio-cni": templates.get_template("istio-cni.yaml").render(values),
     }
     for name, text in rendered.items():
         (target / "manifests" / f"{name}.yaml").write_text(text)
@@ -190,4 +192,4 @@ def _istio(parts: Parts, operator: str, target: Path) -> str:
     if output.returncode:
         raise BuildError(f"istioctl manifest generate failed: {output.stderr.strip()[-300:]}", f"see {settings.name}")
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
-    return json.dumps(namespace) + "\n---\n" + output.stdout
+    return json.dumps(namespace) + "\n---\n" + injection.with_cni_template(output.stdout)

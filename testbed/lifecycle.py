@@ -72,7 +72,6 @@ class Testbed:
             parts, installed = _parts(release, say)
             state = parts.get(installed)
             programs = golden.programs(parts)
-            parts.get(_mesh_programs(parts))
             with step(say, f"starting Kubernetes and Istio {release.version}") as current:
                 try:
                     return self._start(parts, state, programs, installed.key, current.note)
@@ -90,7 +89,6 @@ class Testbed:
             parts, installed = _parts(release, say)
             parts.get(installed)
             golden.programs(parts)
-            parts.get(_mesh_programs(parts))
             parts.get(browser.part(say))
 
     def browser(self, say: Say) -> Path:
@@ -174,7 +172,7 @@ def _parts(release: IstioRelease, say: Say) -> tuple[Parts, Part]:
 
 
 def _mesh_programs(parts: Parts) -> Part:
-    """Istio's own programs; only istioctl is used outside images."""
+    """Istio's own programs; istioctl and the CNI plug-in are used outside images."""
     return parts.program(parts.release.module)
 
 

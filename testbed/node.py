@@ -39,6 +39,7 @@ class Programs:
     calico: Path
     etcd: Path
     external: Path
+    istio: Path
 
 
 class Node:
@@ -107,7 +108,7 @@ class Node:
     @staticmethod
     def _mounted(programs: Programs) -> tuple[Path, ...]:
         """In the order of enter.sh."""
-        return programs.root, programs.kubernetes, programs.calico, programs.etcd, programs.external
+        return programs.root, programs.kubernetes, programs.calico, programs.etcd, programs.external, programs.istio
 
     def _connect(self, root: Path, pid: int, link: Link) -> None:
         """The one link between this machine and the node, for the API server only.

@@ -17,8 +17,13 @@ TOKEN_NEEDED = Settle(call(), NO_TOKEN)
 
 
 def by_url(name: str) -> str:
-    """The policy whose keys are fetched from the issuer: `old`, `both`, `next`, or from one that is `down`."""
+    """The policy whose keys are fetched: `old`, `both`, `next`, or of an issuer that is `down` or `rotating`."""
     return f"front/keys/by-url-{name}.yaml"
+
+
+def publishes(name: str) -> str:
+    """What the `rotating` issuer publishes at its one URL: the `old` key, `both`, the `next` one, or `nothing`."""
+    return f"front/keys/publishes-{name}.yaml"
 
 
 def known(probe) -> Settle:

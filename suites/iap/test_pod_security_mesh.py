@@ -1,16 +1,98 @@
-"""The injected application under pod security: takes Istio's CNI plug-in, so that no pod needs NET_ADMIN."""
+"""The injected application under pod security: Istio's CNI plug-in takes its traffic, and no pod needs NET_ADMIN.
+
+Both namespaces of the page take mutual TLS only, so that it comes whole through sidecars or not at all.
+"""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from clients import readiness
+from clients.api import RequestError
+from clients.case import Case
+from clients.errors import AccessError, ClusterError
+from clients.expect import body_contains, body_lacks, has_header, reset, status
+from clients.overlay import MANAGER
 from clients.stage import Stage
-from suites.iap.places import GROUND
+from suites.iap.places import ELSEWHERE, GROUND, OUTSIDE, RATINGS, TITLE
 
-STAGE = Stage("iap-pod-security-mesh", ground=GROUND, needs=frozenset({"istio-cni"}))
+HOME = "bookinfo-restricted"
+LABEL = "app=productpage"
+INSIDE = f"http://productpage.{HOME}:9080/productpage"
+
+STAGE = Stage(
+    "iap-pod-security-mesh",
+    ground=(*GROUND, "iap/restricted"),
+    apply=("iap/restricted-strict",),
+    needs=frozenset({"istio-cni"}),
+)
+
+WHOLE = status(
+    200, TITLE, has_header("x-served-by", "productpage"), body_contains("Shakespeare"), body_lacks("is not available")
+)
+"""The page with what it has asked of `details` and `reviews`, which are in another namespace."""
+
+CASES = [
+    Case(
+        "IAP-PSP-01",
+        OUTSIDE.get("http://restricted.example.com/productpage", behind=f"productpage.{HOME}"),
+        WHOLE,
+        # the level is enforced in one namespace, which is our own
+        instead=(("mesh-wide", "istio-cni"),),
+    ),
+    Case("X-IAP-PSP-02", ELSEWHERE.get(INSIDE), reset(), before=WHOLE, twin=RATINGS.get(INSIDE), twin_expect=WHOLE),
+]
 
 
-@pytest.mark.control("IAP-PSP-01")
-def test_mesh_and_application_run_under_pod_security(observe):
-    """No target has the capability so far: this is where the skip and its reason come from."""
-    observe("IAP-PSP-01", "the application restarts and answers under the level `baseline`", lambda: "not tried")
+@pytest.fixture(scope="module")
+def restarted(stage):
+    """The pod of the page, after the one before it was deleted: admitted by the namespace as any new pod is."""
+    world = stage.world
+    namespace = world.overlay.namespace(HOME)
+    [old] = world.cluster.pods(namespace, LABEL)
+    world.cluster.delete("v1", "Pod", old.name, namespace)
+
+    def there():
+        pods = world.cluster.pods(namespace, LABEL)
+        return [pod.name for pod in pods if pod.ready] == [pod.name for pod in pods if pod.name != old.name] != []
+
+    if not readiness.poll(there, time.monotonic() + world.applier.timeout_s):
+        raise ClusterError(f"no new pod of the page is ready in {namespace}", "see the events there")
+    [new] = [pod for pod in world.cluster.pods(namespace, LABEL) if pod.name != old.name]
+    return new
+
+
+@pytest.mark.control("X-IAP-PSP-01")
+def test_a_restarted_pod_has_its_sidecar_and_nothing_of_the_node(observe, stage, restarted):
+    world = stage.world
+    [greedy, modest] = world.applier.load(["iap/pods/in-restricted.yaml"])
+
+    def problem():
+        body = world.cluster.get("v1", "Pod", restarted.name, restarted.namespace)
+        containers = [*body["spec"].get("initContainers", ()), *body["spec"]["containers"]]
+        if not restarted.injected or len(restarted.containers) != 2:
+            return f"{restarted} is not 2/2: {', '.join(restarted.containers)}"
+        if asking := [one["name"] for one in containers if one["securityContext"]["capabilities"].get("add")]:
+            return f"containers with capabilities: {', '.join(asking)}"
+        if "violates PodSecurity" not in (why := refusal(world, greedy)):
+            return f"{greedy}, which asks for NET_ADMIN: {why or 'admitted'}"
+        return f"{modest}: {why}" if (why := refusal(world, modest)) else None
+
+    expected = "2/2 without any capability, in a namespace that refuses a pod with NET_ADMIN and admits one without"
+    observe("X-IAP-PSP-01", expected, problem)
+
+
+def refusal(world, item):
+    """Why the API server would not admit it; empty when it would."""
+    try:
+        world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
+    except (AccessError, RequestError) as error:  # 403 is how pod security refuses
+        return error.message
+    return ""
+
+
+@pytest.mark.usefixtures("restarted")
+def test_case(case, prove):
+    prove(case)

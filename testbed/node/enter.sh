@@ -1,9 +1,9 @@
 #!/bin/sh
 # PID 1 of the node's namespaces, first half: lays out the node's root file system and moves into it.
 # Everything is mounted in this private mount namespace, so the end of this process is the end of every mount.
-# Usage: enter.sh STATE_FOLDER ROOT_FILE_SYSTEM KUBERNETES_BIN CALICO_BIN ETCD_BIN EXTERNAL_BIN
+# Usage: enter.sh STATE_FOLDER ROOT_FILE_SYSTEM KUBERNETES_BIN CALICO_BIN ETCD_BIN EXTERNAL_BIN ISTIO_BIN
 set -eu
-state=$1 lower=$2 kubernetes=$3 calico=$4 etcd=$5 external=$6
+state=$1 lower=$2 kubernetes=$3 calico=$4 etcd=$5 external=$6 istio=$7
 root=$state/root
 
 mount --make-rprivate /
@@ -14,6 +14,7 @@ bind "$kubernetes" /opt/kubernetes
 bind "$calico" /opt/calico
 bind "$etcd" /opt/etcd
 bind "$external" /opt/external
+bind "$istio" /opt/istio
 bind "$state/etc" /etc/meshproof
 bind "$state/log" /var/log/meshproof
 # containerd's snapshots are overlays themselves, and an overlay cannot be the upper layer of another

@@ -73,11 +73,14 @@ table ip meshproof_external {
 }
 RULES
 
-mkdir -p /opt/cni/bin /etc/cni/net.d /run/service /var/lib/calico
-ln -sf /usr/lib/cni/loopback /usr/lib/cni/host-local /usr/lib/cni/portmap /opt/calico/calico /opt/cni/bin/
+mkdir -p /opt/cni/bin /etc/cni/net.d /etc/cni/istio.d /run/istio-cni /run/service /var/lib/calico
+ln -sf /usr/lib/cni/loopback /usr/lib/cni/host-local /usr/lib/cni/portmap /opt/calico/calico /opt/istio/istio-cni /opt/cni/bin/
 ln -sf /etc/meshproof/ipam.sh /opt/cni/bin/meshproof-ipam
 chmod 755 /etc/meshproof/ipam.sh
 cp /etc/meshproof/10-calico.conflist /etc/cni/net.d/
+cp /etc/meshproof/10-istio.conflist /etc/cni/istio.d/
+ln -s /etc/meshproof/istio-cni.kubeconfig /run/istio-cni/istio-cni-kubeconfig
+ln -s /var/log/meshproof/istio-cni.log /run/istio-cni/istio-cni.log
 echo "$NODE_NAME" >/var/lib/calico/nodename
 for service in $SERVICES; do
 	mkdir "/run/service/$service"

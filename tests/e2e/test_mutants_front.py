@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from kills import FAIL, PASS, Kill, cases, is_killed, spoilt
 
+from suites.front import test_keys_rotation
 from suites.front.test_policy import TO_THE_FRONT_END, TO_THE_SECRET
 
 pytestmark = pytest.mark.e2e
@@ -15,6 +16,10 @@ pytestmark = pytest.mark.e2e
 REFUSED_TOKENS = {f"CRA-AUTH-07[{kind}]": FAIL for kind in ("malformed", "expired", "foreign-key")}
 TOO_WIDE = tuple(f"{what} after the health path" for what in ("slash", "full stop", "escaped slash"))
 TRICKS = {f"CRA-AUTH-09[{name}]": FAIL if name in TOO_WIDE else PASS for name in TO_THE_SECRET | TO_THE_FRONT_END}
+
+ROTATION = tuple(case.id for case in test_keys_rotation.CASES if case.control in ("X-KEYS-09", "X-KEYS-10"))
+PATIENTLY = ("--budget", "8")
+"""istiod asks for keys every second, and its proxies have to find it again first."""
 
 KILLS = [
     Kill("token-not-demanded", cases("CRA-AUTH-01 03", FAIL), {"CRA-AUTH-01": "settled 1"}),
@@ -42,10 +47,27 @@ KILLS = [
     ),
     Kill("old-key-stays", cases("X-KEYS-04", FAIL), {"X-KEYS-04": "saw 200"}),
     Kill(
+        "old-key-published",
+        dict.fromkeys(ROTATION, PASS) | {"X-KEYS-10[old key, too late]": FAIL, "X-KEYS-10[old key, issuer down]": FAIL},
+        {"X-KEYS-10[old key, too late]": "saw 200"},
+        PATIENTLY,
+    ),
+    Kill(
+        "keys-inline",
+        dict.fromkeys(ROTATION, FAIL) | dict.fromkeys(ROTATION[:2], PASS),
+        {"X-KEYS-09[next key, with the old one]": "settled 3"},
+        PATIENTLY,
+    ),
+    Kill(
         "condition-inverted",
         {"X-IAP-CLAIM-01[group, access level and device]": FAIL, "X-IAP-CLAIM-01[one claim of a list]": FAIL},
     ),
     Kill("header-not-stripped", cases("X-IAP-HEADER-02", FAIL), {"X-IAP-HEADER-02": "received header"}),
+    Kill(
+        "sidecar-bypassed",
+        {"X-IAP-PSP-01": PASS, "X-IAP-PSP-02": FAIL, "IAP-PSP-01": FAIL},
+        {"X-IAP-PSP-02": "saw 200"},
+    ),
     Kill("any-header", cases("IAP-RCT-03", PASS) | cases("IAP-RCT-05", FAIL), {"IAP-RCT-05": "saw 200"}),
 ]
 

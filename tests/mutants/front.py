@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from clients.tokens import TokenIssuer
-from tests.mutants.mutant import Object, of_kind
+from testbed import api
+from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()
 POLICY = "api-origin-auth"
@@ -86,6 +88,28 @@ def old_key_stays(objects: list[Object]) -> None:
         rule["jwksUri"] = rule.get("jwksUri", "").replace("/keys-next", "/keys-both")
 
 
+def old_key_published(objects: list[Object]) -> None:
+    """The issuer goes on publishing the old key, at the one URL that it has."""
+    for body in of_kind(objects, "Service", "rotating"):
+        for port in body["spec"]["ports"]:
+            port["targetPort"] = port["targetPort"].replace("next", "both")
+
+
+class KeysInline(Mutant):
+    """The policy has the old key written into it: nobody asks the issuer that rotates."""
+
+    def __init__(self) -> None:
+        self._old = ""
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in of_kind(objects, "ConfigMap", "issuer"):
+            [self._old] = re.findall(r"path: /keys}\n.*inline_string: '(.*)'", body["data"]["envoy.yaml"])
+        for body in of_kind(objects, "RequestAuthentication", POLICY):
+            [rule] = body["spec"]["jwtRules"]
+            if rule.pop("jwksUri", ""):
+                rule["jwks"] = self._old
+
+
 def condition_inverted(objects: list[Object]) -> None:
     """The page is for every access level but the one that was meant."""
     for body in of_kind(objects, "AuthorizationPolicy", "context-aware"):
@@ -106,6 +130,35 @@ def any_header(objects: list[Object]) -> None:
         body["spec"]["jwtRules"][0]["fromHeaders"].append({"name": "Authorization", "prefix": "Bearer "})
 
 
+class SidecarBypassed(Mutant):
+    """Istio's CNI plug-in leaves a namespace out, and nothing notices: traffic goes around the sidecars there."""
+
+    _CHAIN = "/etc/cni/istio.d/10-istio.conflist"
+    _OWN = "/etc/meshproof/10-istio.conflist"
+
+    def __init__(self) -> None:
+        self._spoilt = False
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in of_kind(objects, "Deployment", "productpage"):
+            if document_namespace(body) == "bookinfo-restricted":
+                spec = body["spec"]["template"]["spec"]
+                image = spec["containers"][0]["image"]
+                spec["initContainers"] = [{"name": "istio-validation", "image": image, "command": ["/bin/true"]}]
+                self._leave_out(body["metadata"]["namespace"])
+
+    def _leave_out(self, namespace: str) -> None:
+        if not self._spoilt:
+            self._spoilt = True
+            left_out = f's/"istio-system"/"istio-system", "{namespace}"/'
+            api.run_in_node("sh", "-c", f"sed '{left_out}' {self._OWN} >/run/spoilt && cp /run/spoilt {self._CHAIN}")
+
+    def undo(self) -> None:
+        if self._spoilt:
+            api.run_in_node("cp", self._OWN, self._CHAIN)
+        self._spoilt = False
+
+
 CHANGES: dict[str, Callable[[list[Object]], None]] = {
     "token-not-demanded": token_not_demanded,
     "exempt-too-wide": exempt_too_wide,
@@ -118,7 +171,12 @@ CHANGES: dict[str, Callable[[list[Object]], None]] = {
     "route-too-wide": route_too_wide,
     "fails-open": fails_open,
     "old-key-stays": old_key_stays,
+    "old-key-published": old_key_published,
     "condition-inverted": condition_inverted,
     "header-not-stripped": header_not_stripped,
     "any-header": any_header,
+}
+MUTANTS: dict[str, Callable[[], Mutant]] = {
+    "keys-inline": KeysInline,
+    "sidecar-bypassed": SidecarBypassed,
 }

@@ -11,7 +11,7 @@ from clients.case import Case
 from clients.errors import ClusterError
 from clients.evidence import Applied, Phase
 from clients.expect import reset, status
-from clients.stage import RunningStage, Scale, Settle, Stage
+from clients.stage import RunningStage, Scale, Settle, Stage, Step
 
 pytestmark = pytest.mark.unit
 
@@ -118,6 +118,49 @@ def test_what_never_settled_is_not_removed():
         assert running.settled[0].problem
         assert world.applier.in_force == ["other"]
     assert world.applier.in_force == []
+
+
+def stepped(*, settle: tuple[Settle, ...] = (), restarts: bool = False) -> Stage:
+    return Stage("s", steps=(Step("one", apply=("other",), settle=settle), Step("two", ("strict",), restarts=restarts)))
+
+
+def test_steps_are_taken_in_order_and_put_back():
+    world = make_world()
+    with RunningStage(world, stepped(settle=(Settle(PROBE, status(200)),)), []) as running:
+        running.reach("")
+        assert world.applier.in_force == []
+        running.reach("two")
+        assert world.applier.in_force == ["other", "strict"]
+        assert [applied.manifest for applied in running.applied] == ["other", "strict"]
+        assert [seen.problem for seen in running.settled] == [""]
+        assert running.settled[0].at < running.changed_at
+    assert world.applier.in_force == []
+
+
+def test_a_step_is_not_taken_twice_nor_back():
+    world = make_world()
+    with RunningStage(world, stepped(), []) as running:
+        running.reach("two")
+        running.reach("two")
+        assert world.applier.in_force == ["other", "strict"]
+        with pytest.raises(ClusterError, match="past its step one"):
+            running.reach("one")
+
+
+def test_no_step_is_taken_from_a_state_that_never_came():
+    world = make_world()
+    with RunningStage(world, stepped(settle=(Settle(PROBE, reset()),)), []) as running:
+        running.reach("two")
+        assert running.settled[0].problem
+        assert world.applier.in_force == ["other"]
+
+
+def test_a_step_starts_istiod_anew_before_it_applies(monkeypatch: pytest.MonkeyPatch):
+    world = make_world()
+    monkeypatch.setattr("clients.istiod.restart", lambda cluster, _: cluster.log.append("restart"))
+    with RunningStage(world, stepped(restarts=True), []) as running:
+        running.reach("two")
+    assert world.cluster.log[-4:-1] == ["restart", "apply strict", "delete strict"]
 
 
 @pytest.mark.parametrize(("break_at", "error"), [("apply", ClusterError), ("wait", KeyboardInterrupt)])

@@ -75,7 +75,7 @@ def manifests() -> list[Path]:
 @pytest.mark.parametrize("path", manifests(), ids=[str(path.relative_to(MANIFESTS)) for path in manifests()])
 def test_a_manifest_reaches_no_other_process(path: Path) -> None:
     """Everything is in a prefixed namespace, and what selects pods of all namespaces selects by a prefixed label."""
-    values = VALUES | {"jwks": "{}", "scope": "w0-"}
+    values = VALUES | {"jwks": "{}", "scope": "w0-", "unprivileged": "cni"}
     images = {"envoy": "envoy:1", "sleep": "sleep:1", "httpbin": "httpbin:1"}
     overlay = Overlay("w0-", "r1", "gw0", images, "", values, NAMESPACES)
     for body in overlay.objects(path.read_text(), path.name):

@@ -58,6 +58,7 @@ def prove(world: FakeWorld, case: Case, **stage: Any) -> Evidence:
         changed_at=time.monotonic(),
         baselines={},
         settled=(),
+        reach=lambda step: None,
         since_s=lambda: 60,
     )
     running.__dict__.update(stage)
@@ -261,7 +262,7 @@ def test_a_change_that_never_arrived_decides():
 
 def test_what_was_seen_settling_is_the_cases_own_first_sight():
     settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expected=DENIAL.expect.text)
-    evidence = prove(make_world(), DENIAL, settled=(settled,))
+    evidence = prove(make_world(), DENIAL, settled=(settled,), changed_at=settled.at)
     assert (evidence.time_to_first_s, evidence.time_to_stable_s, evidence.flaps) == (0.2, 0.7, 1)
 
 
