@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clients.errors import ClusterError
-from testbed import apiserver, browser, configuration, golden, preflight
+from testbed import apiserver, browser, configuration, golden, lanes, preflight
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer
 from testbed.lock import held
@@ -167,7 +167,10 @@ def _parts(release: IstioRelease, say: Say) -> tuple[Parts, Part]:
     parts = Parts(release, say)
     parts.store.sweep()
     installed = golden.part(parts)
-    preflight.require(built=parts.store.has(installed))
+    built = parts.store.has(installed)
+    preflight.require(built=built)
+    if not built:
+        lanes.build_programs(parts)
     return parts, installed
 
 

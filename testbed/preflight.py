@@ -137,9 +137,14 @@ def _overlay() -> Check:
     return Check("overlay file system", not result.returncode, detail, mend)
 
 
-def _memory() -> Check:
+def available_gib() -> float:
+    """Memory that programs may still take, in GiB (proc(5), MemAvailable)."""
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    available = int(fields["MemAvailable"].split()[0]) / 2**20
+    return int(fields["MemAvailable"].split()[0]) / 2**20
+
+
+def _memory() -> Check:
+    available = available_gib()
     return Check("memory", available >= MEMORY_GIB, f"{available:.1f} GiB available", f"free at least {MEMORY_GIB} GiB")
 
 

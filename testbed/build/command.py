@@ -10,6 +10,8 @@ from pathlib import Path
 from clients.errors import MeshproofError
 
 LAST_LINES = 15
+_running: set[subprocess.Popen[str]] = set()
+"""Of every thread that builds something."""
 
 
 class BuildError(MeshproofError):
@@ -55,6 +57,7 @@ def run(
             f"{what}: {words[0]} cannot be started: {error.strerror}", "install it and try again"
         ) from error
     with process, log.open("w") as file:
+        _running.add(process)
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -66,8 +69,16 @@ def run(
         except BaseException:
             process.kill()
             raise
+        finally:
+            _running.discard(process)
     if process.returncode:
         shown = "\n    ".join(tail) or "(it printed nothing)"
         raise BuildError(
             f"{what} failed with exit code {process.returncode}; its last lines:\n    {shown}\n  whole log: {log}"
         )
+
+
+def end_all() -> None:
+    """End the commands of all threads: whoever wanted them wants them no more."""
+    for process in list(_running):
+        process.kill()
