@@ -26,6 +26,8 @@ class Handover:
         outside: hosts outside of the cluster.
         istioctl: the program; empty where there is none.
         node_pool: the cluster has nodes of the pool `gateway`, tainted or not.
+        ext_authz: provider of external authorization in the mesh's configuration; empty where there is none.
+        gateway_class: class of Kubernetes' Gateway API; empty where there is none.
     """
 
     target: TargetInfo
@@ -38,6 +40,8 @@ class Handover:
     outside: Outside = field(default_factory=Outside)
     istioctl: str = ""
     node_pool: bool = False
+    ext_authz: str = ""
+    gateway_class: str = ""
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -69,6 +69,8 @@ class Ground:
             outside=there.outside,
             istioctl=there.istioctl,
             node_pool=mesh.gateway_nodes,
+            ext_authz=mesh.ext_authz,
+            gateway_class=mesh.gateway_class,
         )
         self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
         self._lease.acquire()
