@@ -24,7 +24,6 @@ from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
 from clients.world import World
 
-_OK = 400
 _AFTER = 2
 """Refused probes sent again after the twin, so that the twin's answer lies between two refusals."""
 
@@ -40,7 +39,7 @@ class Proof:
 
 def refuses(case: Case) -> bool:
     """Whether the outcome means that the request must not reach the backend; a server may well answer 418 itself."""
-    return case.arrival is None and (case.expect.status is None or case.expect.status >= _OK)
+    return case.arrival is None and case.expect.refuses
 
 
 def may_time_out(expect: Expectation) -> bool:
@@ -154,7 +153,14 @@ def _absent(running: RunningStage, case: Case, denied: set[str]) -> Finding:
         """Requests of the twin, as many as may come to every replica."""
         return [outcome.request_id for outcome in world.probe(twin, case.control, len(backends))]
 
-    read = logs.read_up_to(world.cluster, backends, passing, since_s=running.since_s, budget_s=LOG_BUDGET_S)
+    read = logs.read_up_to(
+        world.cluster,
+        backends,
+        passing,
+        since_s=running.since_s,
+        budget_s=LOG_BUDGET_S,
+        silent=world.silent(case.probe),
+    )
     if read.missing:
         where = ", ".join(read.missing)
         return Finding(name, f"the twin's requests did not appear in {where}", Verdict.INCONCLUSIVE)

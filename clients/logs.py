@@ -60,6 +60,7 @@ def read_up_to(
     *,
     since_s: Callable[[], int],
     budget_s: float,
+    silent: set[Source] | None = None,
 ) -> Reading:
     """Read the application's and the sidecar's log of each pod until it shows a request that was sent just now.
 
@@ -68,13 +69,17 @@ def read_up_to(
 
     Args:
         passing: sends requests that reach the pods, and gives their ids; asked again while a pod has seen none.
+        silent: logs that told nothing of such requests before: not waited for again. What is found so is added.
 
     Raises:
         InfrastructureError: a log cannot be read.
     """
     known = set(passing())
     deadline = time.monotonic() + budget_s
-    expected = [Source(pod, name) for pod in pods for name in _expected(cluster, pod)]
+    silent = set() if silent is None else silent
+    expected = [
+        source for pod in pods for name in _expected(cluster, pod) if (source := Source(pod, name)) not in silent
+    ]
     while True:
         lines = {one: mesh.log_lines(cluster, one.pod, one.container, since_s=since_s()) for one in expected}
         shown = {source: text for source, text in lines.items() if any(accesslog.mentions(text, one) for one in known)}
@@ -84,6 +89,9 @@ def read_up_to(
         else:
             deadline = min(deadline, time.monotonic() + SILENT_S) if shown else deadline
         if len(shown) == len(expected) or time.monotonic() >= deadline:
+            silent |= {
+                source for source in expected if source not in shown and str(source.pod) not in map(str, missing)
+            }
             return Reading(shown, tuple(map(str, missing)))
         time.sleep(_POLL_S)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from clients import curl, mesh, outside
+from clients import mesh, outside
 from clients.analyze import Analyzer
 from clients.apply import Applier, Item
 from clients.case import Probe, Workload
@@ -21,6 +21,7 @@ from clients.evidence import Applied
 from clients.exec import ExecSession
 from clients.external import External
 from clients.gateway import EgressGateway
+from clients.logs import Source
 from clients.outcome import Outcome, infrastructure
 from clients.outside import Outside
 from clients.overlay import Overlay
@@ -77,6 +78,7 @@ class World:
         self._sessions: dict[tuple[str, str], ProbeSession] = {}
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
+        self._silent: dict[str, set[Source]] = {}
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._lock = threading.RLock()  # of what is looked up once, and of the sessions
 
@@ -148,6 +150,10 @@ class World:
         external = self.external is not None and self.external.knows(self.dialled(probe))
         return self.gateway_pods() if external else []
 
+    def silent(self, probe: Probe) -> set[Source]:
+        """Logs behind the probe's destination that have told nothing of its requests so far; for `clients.logs`."""
+        return self._silent.setdefault(probe.destination, set())
+
     def replicas(self, probe: Probe) -> int:
         """How many ready pods answer for the probe's destination; at least 1."""
         return max(1, len(self.backends(probe)))
@@ -214,7 +220,7 @@ class World:
 
     def command_for(self, probe: Probe, control: str = "") -> str:
         """The request as a command that a person could repeat, redacted."""
-        return redact(curl.command(self.request_for(probe, control)))
+        return redact(outside.command(self.request_for(probe, control)))
 
     def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
         """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
@@ -258,7 +264,7 @@ class World:
         """Close the sessions and look pods up again: after a change to the workloads themselves."""
         for session in self._sessions.values():
             session.close()
-        self._sessions, self._clients, self._threads, self._addresses = {}, {}, {}, {}
+        self._sessions, self._clients, self._threads, self._addresses, self._silent = {}, {}, {}, {}, {}
 
     def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
         requests = [self.request_for(probe, control) for _ in range(count)]

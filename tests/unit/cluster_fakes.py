@@ -16,6 +16,7 @@ from clients.discovery import MeshInfo
 from clients.evidence import Applied
 from clients.external import External
 from clients.gateway import EgressGateway
+from clients.logs import Source
 from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.pods import Pod
 
@@ -158,6 +159,7 @@ class FakeWorld:
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
     )
+    told_nothing: set[Source] = field(default_factory=set)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
@@ -177,6 +179,9 @@ class FakeWorld:
 
     def dialled(self, probe: Probe) -> str:
         return probe.destination
+
+    def silent(self, probe: Probe) -> set[Source]:
+        return self.told_nothing
 
     def gateway_pods(self) -> list[Pod]:
         return self.gateways
