@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kills import FAIL, PASS, Kill, cases, is_killed, spoilt
 
-from suites.front.test_policy import TO_THE_FRONT_END, TO_THE_SECRET
+from suites.front.matrix import TO_THE_FRONT_END, TO_THE_SECRET
 
 pytestmark = pytest.mark.e2e
 
