@@ -150,9 +150,9 @@ def parse(output: str, requests: Sequence[Request], sentinel: str) -> list[Outco
     return [found.get(index) or infrastructure(request.request_id, lost) for index, request in enumerate(requests)]
 
 
-def command(request: Request) -> str:
-    """The request as a curl command that a person could repeat. Not redacted."""
-    words = ["curl", "-i", *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
+def command(request: Request, *options: str) -> str:
+    """The request as a curl command, with further options, that a person could repeat. Not redacted."""
+    words = ["curl", "-i", *options, *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
     if request.method in _WITH_BODY:
         words += ["-d", ""]
     words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []

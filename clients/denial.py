@@ -25,7 +25,6 @@ from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
 from clients.world import World
 
-_OK = 400
 _AFTER = 2
 """Refused probes sent again after the twin, so that the twin's answer lies between two refusals."""
 
@@ -41,7 +40,7 @@ class Proof:
 
 def refuses(case: Case) -> bool:
     """Whether the outcome means that the request must not reach the backend; a server may well answer 418 itself."""
-    return case.arrival is None and (case.expect.status is None or case.expect.status >= _OK)
+    return case.arrival is None and case.expect.refuses
 
 
 def prove(running: RunningStage, case: Case, seen: Convergence, twin_control: str, since: float) -> Proof:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clients import meshconfig
 from clients.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ _REFRESH_LIMIT_S = 5.0
 """The longest interval that a case can wait for, with the spread of the change, within its budget."""
 _CLOUDS = ("gce://", "aws://", "azure://")
 _SECURITY = "security.istio.io/v1"
+_GATEWAY_API = "gateway.networking.k8s.io/v1"
+_GATEWAY_CONTROLLER = "istio.io/gateway-controller"
+"""Controller of the classes of which istiod deploys gateways (Istio, Kubernetes Gateway API)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class MeshInfo:
         capabilities: names of the catalogue's `capabilities` that the cluster has.
         gateway_nodes: there are nodes of the pool `gateway`.
         unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
+        ext_authz: name of the provider of external authorization whose server the suites deploy; empty for none.
+        gateway_class: class of Kubernetes' Gateway API that this mesh's gateways have; empty for none.
     """
 
     name: str = ""
@@ -45,6 +51,8 @@ class MeshInfo:
     capabilities: frozenset[str] = frozenset()
     gateway_nodes: bool = False
     unprivileged: str = ""
+    ext_authz: str = ""
+    gateway_class: str = ""
 
 
 def discover(cluster: Cluster) -> MeshInfo:
@@ -59,7 +67,12 @@ def discover(cluster: Cluster) -> MeshInfo:
     revisions = tuple(sorted({rev for found in labels if (rev := found.get(REVISION_LABEL))}))
     nodes = _nodes(cluster)
     pool = [node for node in nodes or () if node["metadata"].get("labels", {}).get(NODE_POOL_LABEL) == "gateway"]
+    meshes = meshconfig.read(cluster, ROOT_NAMESPACE)
+    provider, gateway_class = meshconfig.ext_authz_provider(meshes), _gateway_class(cluster)
     capabilities = set(_capabilities(cluster, bool(istiods and webhooks)))
+    capabilities |= {"access-log"} if meshconfig.logs_access(meshes) else set()
+    capabilities |= {"ext-authz"} if provider else set()
+    capabilities |= {"gateway-api"} if gateway_class else set()
     if nodes is not None and _balances_load(cluster, nodes):
         capabilities.add("load-balancer")
     if any(_dedicated(node) for node in pool):
@@ -69,7 +82,14 @@ def discover(cluster: Cluster) -> MeshInfo:
     if any(_refreshes_keys(istiod) for istiod in istiods):
         capabilities.add("key-refresh")
     return MeshInfo(
-        "istio" if istiods else "", _version(istiods), revisions, frozenset(capabilities), bool(pool), unprivileged
+        "istio" if istiods else "",
+        _version(istiods),
+        revisions,
+        frozenset(capabilities),
+        bool(pool),
+        unprivileged,
+        provider,
+        gateway_class,
     )
 
 
@@ -109,8 +129,6 @@ def _capabilities(cluster: Cluster, injects: bool) -> Iterable[str]:
         yield "mesh-wide"
     if cluster.has_kind(_SECURITY, "RequestAuthentication"):
         yield "jwt"
-    if _logs_access(cluster):
-        yield "access-log"
     if _enforces_network_policy(cluster):
         yield "network-policy"
 
@@ -149,11 +167,16 @@ def _balances_load(cluster: Cluster, nodes: list[dict[str, Any]]) -> bool:
     return any(service.get("status", {}).get("loadBalancer", {}).get("ingress") for service in services)
 
 
-def _logs_access(cluster: Cluster) -> bool:
-    """Whether a mesh configuration names an access log file: Istio's ConfigMap `istio`, one per revision."""
-    maps = cluster.objects("v1", "ConfigMap", ROOT_NAMESPACE)
-    mesh = [m.get("data", {}).get("mesh", "") for m in maps if m["metadata"]["name"].split("-")[0] == "istio"]
-    return any("accessLogFile: /dev/stdout" in text for text in mesh)
+def _gateway_class(cluster: Cluster) -> str:
+    """Class of Kubernetes' Gateway API whose gateways the mesh deploys; its standard one, `istio`, before any other."""
+    if not cluster.has_kind(_GATEWAY_API, "HTTPRoute"):
+        return ""
+    try:
+        classes = cluster.objects(_GATEWAY_API, "GatewayClass")
+    except ClusterError:
+        return ""
+    ours = {one["metadata"]["name"] for one in classes if one["spec"].get("controllerName") == _GATEWAY_CONTROLLER}
+    return min(ours, key=lambda name: (name != "istio", name), default="")
 
 
 def _enforces_network_policy(cluster: Cluster) -> bool:

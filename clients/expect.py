@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clients.outcome import Outcome, OutcomeKind
+from clients.outcome import Outcome, OutcomeKind, answered
 
 RBAC_DENIED = "RBAC: access denied"
 """Body that Envoy's RBAC filter sends with its 403 (Envoy, HTTP RBAC filter)."""
+
+_BAD_REQUEST = 400
+"""From here on HTTP's status codes are errors (RFC 9110, section 15)."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,27 @@ class Check:
 
 @dataclass(frozen=True)
 class Expectation:
-    """A pinned outcome: one of `kinds`, the exact status where there is one, and every check."""
+    """A pinned outcome: one of `kinds`, the exact status where there is one, and every check.
+
+    Attributes:
+        grpc_status: status of the gRPC call; None for what is no such call, which then must have none.
+    """
 
     kinds: frozenset[OutcomeKind]
     status: int | None = None
     checks: tuple[Check, ...] = ()
+    grpc_status: int | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it means that the request was not served: no answer, an error's status, or that of a gRPC call."""
+        return self.status is None or self.status >= _BAD_REQUEST or bool(self.grpc_status)
 
     @property
     def text(self) -> str:
         """For people: `403, body contains 'RBAC: access denied'` or `000 reset (56)`."""
-        head = str(self.status) if self.status is not None else " or ".join(sorted(map(_no_reply, self.kinds)))
+        told = self.status is not None
+        head = answered(self.status, self.grpc_status) if told else " or ".join(sorted(map(_no_reply, self.kinds)))
         return ", ".join([head, *(check.text for check in self.checks)])
 
     @property
@@ -50,7 +64,8 @@ class Expectation:
 
     def problem(self, outcome: Outcome) -> str | None:
         """Why `outcome` is not the expected one; None when it is. Infrastructure never matches."""
-        if outcome.kind not in self.kinds or outcome.status != self.status:
+        seen, stated = (outcome.status, outcome.grpc_status), (self.status, self.grpc_status)
+        if outcome.kind not in self.kinds or seen != stated:
             return f"expected {self.text}, saw {outcome.summary}"
         return next((why for check in self.checks if (why := check.problem(outcome))), None)
 
@@ -73,6 +88,11 @@ def _no_reply(kind: OutcomeKind) -> str:
 def status(code: int, *checks: Check) -> Expectation:
     """An HTTP response with exactly this status."""
     return Expectation(frozenset({OutcomeKind.STATUS}), code, checks)
+
+
+def grpc(code: int, *checks: Check) -> Expectation:
+    """A gRPC call that ends with exactly this status; HTTP's is 200 whatever it is (gRPC over HTTP/2, Responses)."""
+    return Expectation(frozenset({OutcomeKind.STATUS}), 200, checks, code)
 
 
 def no_reply(*kinds: OutcomeKind) -> Expectation:

@@ -34,6 +34,15 @@ KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
 }
 """curl exit code → kind. An exit code that is not listed is `OTHER`, and no expectation matches it by accident."""
 
+GRPC_STATUS: Mapping[int, str] = {
+    0: "OK",
+    7: "PERMISSION_DENIED",
+    12: "UNIMPLEMENTED",
+    14: "UNAVAILABLE",
+    16: "UNAUTHENTICATED",
+}
+"""Status codes of gRPC that gateways and servers give here (gRPC, Status codes and their use)."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -66,14 +75,27 @@ class Outcome:
     total_s: float = 0.0
 
     @property
+    def grpc_status(self) -> int | None:
+        """Status of a gRPC call, from the trailers, or from the headers of an answer without a message; else None."""
+        told = self.headers.get("grpc-status", ())
+        return int(told[-1]) if told and told[-1].isdigit() else None
+
+    @property
     def summary(self) -> str:
-        """Short form for tables: `403`, `000 reset (56)`, `infrastructure: pod gone`."""
+        """Short form for tables: `403`, `200 PERMISSION_DENIED (7)`, `000 reset (56)`, `infrastructure: pod gone`."""
         if self.kind is OutcomeKind.STATUS:
-            return str(self.status)
+            return answered(self.status, self.grpc_status)
         if self.kind is OutcomeKind.INFRASTRUCTURE:
             return f"infrastructure: {self.error}"
         # A transfer that broke after its status line shows both; `000` is kept for "no response came".
         return f"{self.status or '000'} {self.kind} ({self.exit_code})"
+
+
+def answered(status: int | None, grpc_status: int | None) -> str:
+    """An answer in short: its HTTP status, and that of the gRPC call where it is one."""
+    if grpc_status is None:
+        return str(status)
+    return f"{status} {GRPC_STATUS.get(grpc_status, 'gRPC')} ({grpc_status})"
 
 
 def infrastructure(request_id: str, why: str) -> Outcome:

@@ -1,15 +1,14 @@
 """The client outside the cluster: this machine, which reaches a gateway at the address of its Service.
 
-It speaks by `requests`; its outcomes have the exit codes that curl would give, as if it had sent them.
+It speaks by `requests`; its outcomes have the exit codes that curl would give, as if it had sent them. URLs of other
+schemes are for other speakers with the same outcomes: `grpc(s)` is a gRPC call, `ws(s)` a WebSocket.
 """
 
 from __future__ import annotations
 
-import errno
 import socket
-import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import NamedTemporaryFile
@@ -20,18 +19,18 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NameResolutionError, NewConnectionError
-from urllib3.util.ssl_match_hostname import CertificateError
 
+from clients import curl, grpc, websocket
 from clients.case import Workload
 from clients.cluster import Cluster
 from clients.curl import MAX_BODY_BYTES, Request
 from clients.errors import ClusterError, InfrastructureError
-from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+from clients.failures import failed
+from clients.outcome import Outcome, OutcomeKind
 
 SIDE_BY_SIDE = 16
 """Requests that are under way at once, where they may take their whole time."""
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443, "ws": 80, "wss": 443}
 
 
 NOWHERE = Workload("", "", "")
@@ -43,16 +42,16 @@ class Outside(Workload):
 
     Attributes:
         gateway: workload of the gateway, or whatever else is exposed.
-        service: name of its Service; empty where that is the name of its app.
+        service: name of its Service; empty where that is the name of its app, or the user's settings say where it is.
     """
 
     gateway: Workload = NOWHERE
     service: str = ""
 
 
-def through(gateway: Workload) -> Outside:
-    """The client outside the cluster that enters by this gateway."""
-    return Outside("outside", "client", "requests", gateway)
+def through(gateway: Workload, service: str = "") -> Outside:
+    """The client outside the cluster that enters by this gateway; a `service` is asked for its address in any case."""
+    return Outside("outside", "client", "requests", gateway, service)
 
 
 def address(cluster: Cluster, service: str, namespace: str, port: int, *, given: str = "") -> tuple[str, int]:
@@ -85,10 +84,33 @@ def send(
     requests_: Sequence[Request], to: tuple[str, int], *, roots: str = "", parallel: bool = False
 ) -> list[Outcome]:
     """One outcome per request, in order, each on a fresh connection to `to`. Certificates must be of `roots` (PEM)."""
+
+    def one(request: Request) -> Outcome:
+        return _SPEAKERS.get(_scheme(request), _one)(request, to, roots)
+
     if not parallel:
-        return [_one(request, to, roots) for request in requests_]
+        return [one(request) for request in requests_]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return list(pool.map(lambda request: _one(request, to, roots), requests_))
+        return list(pool.map(one, requests_))
+
+
+def command(request: Request) -> str:
+    """The request as a command that a person could repeat. Not redacted."""
+    return _COMMANDS.get(_scheme(request), curl.command)(request)
+
+
+def _scheme(request: Request) -> str:
+    return request.url.partition("://")[0]
+
+
+_SPEAKERS: Mapping[str, Callable[[Request, tuple[str, int], str], Outcome]] = {
+    **dict.fromkeys(("grpc", "grpcs"), grpc.send),
+    **dict.fromkeys(("ws", "wss"), websocket.send),
+}
+_COMMANDS: Mapping[str, Callable[[Request], str]] = {
+    **dict.fromkeys(("grpc", "grpcs"), grpc.command),
+    **dict.fromkeys(("ws", "wss"), websocket.command),
+}
 
 
 def port_of(url: str) -> int:
@@ -181,7 +203,7 @@ def _one(request: Request, to: tuple[str, int], roots: str) -> Outcome:
                     total_s=time.monotonic() - began,
                 )
         except Exception as error:
-            return _failed(request, error, f"{to[0]}:{to[1]}", time.monotonic() - began)
+            return failed(request, error, f"{to[0]}:{to[1]}", time.monotonic() - began)
 
 
 class _Roots:
@@ -201,54 +223,6 @@ class _Roots:
     def __exit__(self, *_: object) -> None:
         if self._pem:
             self._file.close()
-
-
-def _failed(request: Request, error: Exception, where: str, took_s: float) -> Outcome:
-    """The failure by curl's exit code; one that is of no known kind did not come from the network."""
-    code = _exit_code(error)
-    if code is None:
-        return infrastructure(request.request_id, f"the request could not be sent: {error}")
-    return Outcome(
-        kind=KIND_OF_EXIT_CODE.get(code, OutcomeKind.OTHER),
-        request_id=request.request_id,
-        exit_code=code,
-        error=str(error)[:300],
-        remote_address=where,
-        total_s=took_s,
-    )
-
-
-def _exit_code(error: Exception) -> int | None:
-    """What curl(1) would have ended with."""
-    causes = list(_causes(error))
-    if isinstance(error, requests.exceptions.Timeout):
-        return 28
-    for cause in causes:
-        if isinstance(cause, (ssl.SSLCertVerificationError, CertificateError)):
-            return 60
-        if isinstance(cause, ssl.SSLError):
-            return 35
-        if isinstance(cause, NameResolutionError):
-            return 6
-        if type(cause).__name__ == "RemoteDisconnected":
-            return 52
-        if isinstance(cause, OSError) and cause.errno in {errno.ECONNRESET, errno.EPIPE}:
-            return 56
-    if any(isinstance(cause, NewConnectionError) for cause in causes):
-        return 7
-    return 56 if isinstance(error, requests.exceptions.ConnectionError) else None
-
-
-def _causes(error: BaseException | None) -> Iterable[BaseException]:
-    """An error and what it came from: by cause, context, or as its argument (urllib3 wraps so)."""
-    seen: list[BaseException] = []
-    waiting = [error]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, BaseException) and one not in seen:
-            seen.append(one)
-            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return seen
 
 
 def _node_address(nodes: Sequence[dict[str, Any]]) -> str:

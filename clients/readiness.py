@@ -19,6 +19,11 @@ _HOPELESS = frozenset(
 """Waiting reasons of a container that mend themselves rarely: told at once instead of at the time limit (kubelet)."""
 
 
+_GATEWAY_API = "gateway.networking.k8s.io/"
+_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+"""Label of what a controller has deployed for a Gateway (Gateway API, GEP-1762)."""
+
+
 def poll(done: Callable[[], bool], deadline: float) -> bool:
     """Ask until the answer is yes or the monotonic `deadline` has passed; at least once."""
     while not done():
@@ -39,6 +44,8 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float) -> None:
         problem = partial(_namespace, cluster, meta["name"])
     elif kind == "Deployment":
         problem = partial(_deployment, cluster, meta["namespace"], meta["name"])
+    elif kind == "Gateway" and body["apiVersion"].startswith(_GATEWAY_API):
+        problem = partial(_gateway, cluster, body["apiVersion"], meta["namespace"], meta["name"])
     else:
         return
     if not poll(lambda: not problem(), deadline) and (why := problem()):
@@ -63,6 +70,20 @@ def _deployment(cluster: Cluster, namespace: str, name: str) -> str:
     if all(count == wanted for count in counts.values()):
         return ""
     return f"{counts['availableReplicas']} of {wanted} replicas available{_reasons(cluster, namespace, name, found)}"
+
+
+def _gateway(cluster: Cluster, api_version: str, namespace: str, name: str) -> str:
+    """Empty when its controller has programmed the newest generation, and what it deployed for it is available."""
+    found = cluster.get(api_version, "Gateway", name, namespace)
+    if found is None:
+        return "it is missing"
+    conditions = {one["type"]: one for one in found.get("status", {}).get("conditions", ())}
+    programmed = conditions.get("Programmed", {})
+    if programmed.get("status") != "True" or programmed.get("observedGeneration", 0) < found["metadata"]["generation"]:
+        return f"it is not programmed{': ' if 'message' in programmed else ''}{programmed.get('message', '')[:300]}"
+    deployed = cluster.objects("apps/v1", "Deployment", namespace, labels=f"{_GATEWAY_NAME}={name}")
+    problems = (_deployment(cluster, namespace, one["metadata"]["name"]) for one in deployed)
+    return next((problem for problem in problems if problem), "")
 
 
 def _reasons(cluster: Cluster, namespace: str, name: str, deployment: dict[str, Any]) -> str:

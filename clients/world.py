@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from clients import curl, mesh, outside
+from clients import mesh, outside
 from clients.analyze import Analyzer
 from clients.apply import Applier, Item
 from clients.case import Probe, Workload
@@ -239,7 +239,7 @@ class World:
 
     def command_for(self, probe: Probe, control: str = "") -> str:
         """The request as a command that a person could repeat, redacted."""
-        return redact(curl.command(self.request_for(probe, control)))
+        return redact(outside.command(self.request_for(probe, control)))
 
     def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
         """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""

@@ -133,7 +133,8 @@ def world(
     tokens = identity.take_over(TokenIssuer.load(Path(handover.tokens)), real, settings)
     gateway = egress_gateway(settings, prefix_of(run, worker))
     certificate = certificates.issue(front.HOSTS)
-    front_door = front.values(tokens, outside.own_address(cluster.server)) | certificate.values
+    own_address = outside.own_address(cluster.server)
+    front_door = front.values(tokens, own_address, handover.ext_authz, handover.gateway_class) | certificate.values
     file = Path(handover.kubeconfig) if handover.kubeconfig else None
     analyzer = (
         Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None

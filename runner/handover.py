@@ -29,6 +29,8 @@ class Handover:
         browser: the program; empty where there is none.
         lacks: capability → why it is not to be had here, where more can be told than what it stands for.
         unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
+        ext_authz: provider of external authorization in the mesh's configuration; empty where there is none.
+        gateway_class: class of Kubernetes' Gateway API; empty where there is none.
     """
 
     target: TargetInfo
@@ -44,6 +46,8 @@ class Handover:
     browser: str = ""
     lacks: dict[str, str] = field(default_factory=dict)
     unprivileged: str = ""
+    ext_authz: str = ""
+    gateway_class: str = ""
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -81,6 +81,8 @@ class Ground:
             node_pool=mesh.gateway_nodes,
             browser=browser.program,
             unprivileged=mesh.unprivileged,
+            ext_authz=mesh.ext_authz,
+            gateway_class=mesh.gateway_class,
         )
         self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
         self._lease.acquire()

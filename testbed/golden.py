@@ -42,6 +42,7 @@ _ADDRESSES_OF_THIS_SERVER = (
 )
 """Keys of the store that say where the API server is; a next one would stand beside it there for 15 seconds."""
 _CALICO_MODULE = "github.com/projectcalico/calico"
+_GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
 
 
 def programs(parts: Parts) -> Programs:
@@ -152,7 +153,6 @@ def _try(api: ApiServer, text: str) -> str | None:
 def _manifests(parts: Parts, target: Path) -> dict[str, str]:
     """Name → YAML, in the order of installation; kept beside the state so that it can be read."""
     names = parts.image_names()
-    toolchain = parts.get(parts.toolchain()) / "go"
     values = {
         "calico": CALICO,
         "dns": configuration.DNS,
@@ -163,11 +163,12 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
         "tag": names.tag,
     }
     templates = Environment(loader=FileSystemLoader(_INSTALL), undefined=StrictUndefined)  # noqa: S701 - YAML
-    log = parts.logs / "calico-source.log"
-    source = golang.source_of(MODULES / "calico", _CALICO_MODULE, toolchain=toolchain, log=log, work=target)
-    definitions = sorted((source / "libcalico-go/config/crd").glob("*.yaml"))
     rendered = {
-        "calico-definitions": "\n---\n".join(path.read_text() for path in definitions),
+        "calico-definitions": _definitions(parts, target, "calico", _CALICO_MODULE, "libcalico-go/config/crd"),
+        # of the version that the mesh was built with
+        "gateway-api-definitions": _definitions(
+            parts, target, parts.release.module, _GATEWAY_API_MODULE, "config/crd/standard"
+        ),
         "calico": templates.get_template("calico.yaml").render(values),
         "coredns": templates.get_template("coredns.yaml").render(values),
         "istio": _istio(parts, templates.get_template("istio.yaml").render(values), target),
@@ -176,6 +177,15 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
     for name, text in rendered.items():
         (target / "manifests" / f"{name}.yaml").write_text(text)
     return rendered
+
+
+def _definitions(parts: Parts, target: Path, component: str, module: str, folder: str) -> str:
+    """The definitions of kinds that a Go module, of the version that `modules/<component>` names, has in its source."""
+    toolchain = parts.get(parts.toolchain()) / "go"
+    log = parts.logs / f"{module.rpartition('/')[2]}-source.log"
+    source = golang.source_of(MODULES / component, module, toolchain=toolchain, log=log, work=target)
+    texts = [path.read_text() for path in sorted((source / folder).glob("*.yaml"))]
+    return "\n---\n".join(text for text in texts if "kind: CustomResourceDefinition" in text)
 
 
 def _istio(parts: Parts, operator: str, target: Path) -> str:

@@ -37,11 +37,17 @@ NO_TOKEN = rbac_denied()
 
 
 def call(
-    path: str = "/api/secure.json", token: str = "", *, base: str = HTTP, behind: str = BACKEND, token_as: str = BEARER
+    path: str = "/api/secure.json",
+    token: str = "",
+    *,
+    base: str = HTTP,
+    behind: str = BACKEND,
+    token_as: str = BEARER,
+    source: Workload = OUTSIDE,
 ) -> Probe:
-    """A GET request from outside; `token` is a kind of the document's issuer."""
+    """A GET request from outside; `token` is a kind of the document's issuer, `source` says by which gateway."""
     kind = f"{token}@front" if token else ""
-    return Probe(OUTSIDE, f"{base}{path}", token=kind, token_as=token_as, behind=behind)
+    return Probe(source, f"{base}{path}", token=kind, token_as=token_as, behind=behind)
 
 
 def bad_token(message: str, *checks: Check, base: str = HTTP) -> Expectation:

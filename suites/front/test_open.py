@@ -8,15 +8,16 @@ import pytest
 
 from clients.case import Case
 from clients.stage import Stage
-from suites.front.places import FRONTEND, GATEWAY, GROUND, NOT_FOUND, SHOWS_SECRET, SIGN_IN_PAGE, call
+from suites.front.door import ISTIO
+from suites.front.matrix import open_cases
+from suites.front.places import GATEWAY, GROUND, NOT_FOUND, SHOWS_SECRET, call
 
 STAGE = Stage("front-open", ground=GROUND)
 
 SECURE = call()
 
 CASES = [
-    Case("CRA-ROUTE-01", SECURE, SHOWS_SECRET),
-    Case("CRA-ROUTE-02", call("/", behind=FRONTEND), SIGN_IN_PAGE),
+    *open_cases(ISTIO),
     Case("CRA-ROUTE-03", call("/api"), NOT_FOUND, twin=SECURE, twin_expect=SHOWS_SECRET),
 ]
 

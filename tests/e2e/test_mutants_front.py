@@ -9,7 +9,7 @@ import pytest
 from kills import FAIL, PASS, Kill, cases, is_killed, spoilt
 
 from suites.front import test_keys_rotation
-from suites.front.test_policy import TO_THE_FRONT_END, TO_THE_SECRET
+from suites.front.matrix import TO_THE_FRONT_END, TO_THE_SECRET
 
 pytestmark = pytest.mark.e2e
 

@@ -61,6 +61,65 @@ def test_revisions_and_capabilities():
     assert "network-policy" not in found.capabilities
 
 
+def mesh_config(revision: str, text: str) -> dict[str, Any]:
+    name = f"istio-{revision}" if revision else "istio"
+    return {"kind": "ConfigMap", "metadata": {"name": name, "namespace": "istio-system"}, "data": {"mesh": text}}
+
+
+PROVIDERS = """
+extensionProviders:
+- name: tracing
+  zipkin: {service: zipkin.example, port: 9411}
+- name: by-grpc
+  envoyExtAuthzGrpc: {service: ext-authz.meshproof.test, port: 9000}
+- name: ours
+  envoyExtAuthzHttp: {service: ext-authz.meshproof.test, port: 8000}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        (PROVIDERS, "ours"),
+        (PROVIDERS.replace("service: ext-authz", "service: authz/ext-authz"), "ours"),
+        (PROVIDERS.replace("ext-authz.meshproof.test", "oauth2-proxy.example"), ""),
+        ("extensionProviders:", ""),
+        ("extensionProviders: [", ""),
+        ("accessLogFile: /dev/stdout", ""),
+    ],
+)
+def test_the_provider_of_external_authorization_is_found_by_its_server(text: str, provider: str):
+    cluster = Meshed()
+    cluster.put(mesh_config("canary", "accessLogFile: ''"), mesh_config("", text))
+    found = discover(cluster)
+    assert found.ext_authz == provider
+    assert ("ext-authz" in found.capabilities) is bool(provider)
+
+
+def gateway_class(name: str, controller: str = "istio.io/gateway-controller") -> dict[str, Any]:
+    return {"kind": "GatewayClass", "metadata": {"name": name}, "spec": {"controllerName": controller}}
+
+
+@pytest.mark.parametrize(
+    ("classes", "chosen"),
+    [
+        ([gateway_class("asm"), gateway_class("istio"), gateway_class("other", "example.com/other")], "istio"),
+        ([gateway_class("asm-managed"), gateway_class("istio-remote", "istio.io/unmanaged-gateway")], "asm-managed"),
+        ([gateway_class("gke", "networking.gke.io/gateway")], ""),
+        ([], ""),
+    ],
+)
+def test_the_gateway_class_is_one_of_the_mesh(classes: list[dict[str, Any]], chosen: str):
+    cluster = Meshed()
+    cluster.kinds = ("HTTPRoute",)
+    cluster.put(*classes)
+    found = discover(cluster)
+    assert found.gateway_class == chosen
+    assert ("gateway-api" in found.capabilities) is bool(chosen)
+    cluster.kinds = ()
+    assert discover(cluster).gateway_class == ""
+
+
 def test_a_cluster_without_a_mesh():
     cluster = Meshed()
     cluster.kinds = ()

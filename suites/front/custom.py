@@ -1,0 +1,31 @@
+"""External authorization: the server behind the gateway's decision, and the requests that it tells apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from clients.expect import has_header, lacks_header, status
+from suites.front.places import GROUND, SHOWS_SECRET, call
+
+CUSTOM_GROUND = (*GROUND, "front/ext-authz")
+CUSTOM_POLICY = ("front/custom/ext-authz.yaml",)
+CUSTOM_NEEDS = frozenset({"ext-authz"})
+
+USER = "ann@example.com"
+"""Who the server says it is."""
+
+
+def with_headers(probe, **headers):
+    """The probe with these headers; `_` in a name stands for a hyphen."""
+    return replace(probe, headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()))
+
+
+ANONYMOUS = call()
+ALLOWED = with_headers(call(), x_ext_authz="allow")
+
+
+def received(user=""):
+    """The back end answers, and received this user in the header that is the server's to fill; empty for none."""
+    header = has_header("x-received-user", re.escape(user)) if user else lacks_header("x-received-user")
+    return status(200, *SHOWS_SECRET.checks, header)

@@ -1,0 +1,139 @@
+"""What must hold at a gateway, by whichever API it is configured: its routes, and which tokens pass for which paths."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import body_contains, status
+from suites.front.places import (
+    FROM_NOBODY,
+    FRONTEND,
+    HEALTHY,
+    HTTPS,
+    NO_TOKEN,
+    NOT_FOUND,
+    SHOWS_SECRET,
+    SIGN_IN_PAGE,
+    bad_token,
+)
+
+BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied"),)
+BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
+
+MALFORMED = "Jwt is not in the form of Header.Payload.Signature"
+REFUSED_FOR = {
+    "malformed": MALFORMED,
+    "expired": "Jwt is expired",
+    "foreign-key": "Jwt verification fails",
+}
+ALSO_REFUSED_FOR = {
+    "unknown-key": "Jwks doesn't have key to match kid or alg from Jwt",
+    "unsigned": MALFORMED,
+    "signature-of-none": "Jwt header [alg] is not supported",
+    "signed-with-public-key": "Jwks doesn't have key to match kid or alg from Jwt",
+    "not-yet-valid": "Jwt not yet valid",
+    "tampered": "Jwt verification fails",
+    "other-signature": "Jwt verification fails",
+}
+WRONG_AUDIENCE = status(403, body_contains("Audiences in Jwt are not allowed"), FROM_NOBODY)
+
+# The gateway tidies a path up (RFC 3986) before it judges it and routes it; what still differs is another path.
+TO_THE_SECRET = {
+    "query": "/api/secure.json?x=1",
+    "dots": "/api/healthz/../secure.json",
+    "dots, escaped": "/api/healthz/%2e%2e/secure.json",
+    "dots, from the front end": "/x/../api/secure.json",
+    "dot": "/api/./secure.json",
+    "back slash": "/api\\secure.json",
+    "two slashes below": "/api//secure.json",
+    "escaped letter": "/api/secur%65.json",
+    "slash after the health path": "/api/healthz/",
+    "full stop after the health path": "/api/healthz.",
+    "escaped slash after the health path": "/api/healthz%2F..%2Fsecure.json",
+    "parameter after the health path": "/api/healthz;/../secure.json",
+    "health path in upper case": "/api/HEALTHZ",
+}
+TO_THE_FRONT_END = {
+    "two slashes": "//api/secure.json",
+    "escaped slash": "/api%2Fsecure.json",
+    "upper case": "/API/secure.json",
+    "parameter": "/api;/secure.json",
+}
+
+
+def open_cases(door):
+    """Before any policy."""
+    return [
+        Case(door.control("CRA-ROUTE-01"), door.call(), SHOWS_SECRET),
+        Case(door.control("CRA-ROUTE-02"), door.call("/", behind=FRONTEND), SIGN_IN_PAGE),
+    ]
+
+
+def token_cases(door):
+    """A token is demanded below /api/: who has a good one, and who has not."""
+    call, denied = door.call, _denied(door)
+    return [
+        denied("CRA-AUTH-01", call(), NO_TOKEN, logged=BY_POLICY),
+        Case(door.control("CRA-AUTH-03"), call(token="valid"), SHOWS_SECRET, before=SHOWS_SECRET),
+        *(
+            denied("CRA-AUTH-07", call(token=kind), bad_token(text), variant=kind, logged=BY_JWT_FILTER)
+            for kind, text in REFUSED_FOR.items()
+        ),
+        denied("CRA-AUTH-08", call(token="wrong-issuer"), bad_token("Jwt issuer is not configured"), variant="issuer"),
+        denied("CRA-AUTH-08", call(token="wrong-audience"), WRONG_AUDIENCE, variant="audience", logged=BY_JWT_FILTER),
+        denied("CRA-AUTH-10", call(base=HTTPS), NO_TOKEN, twin=call(token="valid", base=HTTPS)),
+        *(
+            denied("X-FRONT-TOKEN-01", call(token=kind), bad_token(text), variant=kind, logged=BY_JWT_FILTER)
+            for kind, text in ALSO_REFUSED_FOR.items()
+        ),
+        denied("X-FRONT-TOKEN-01", call(token="no-audience"), WRONG_AUDIENCE, variant="no-audience"),
+        *(
+            denied("X-FRONT-TOKEN-01", call(token="valid", token_as=how), NO_TOKEN, variant=variant)
+            for variant, how in {"other scheme": "Authorization: Basic {}", "other header": "X-Token: {}"}.items()
+        ),
+        *(
+            Case(door.control("X-FRONT-TOKEN-02"), call(token=kind), SHOWS_SECRET, before=SHOWS_SECRET, variant=kind)
+            for kind in ("valid-es256", "two-audiences")
+        ),
+        Case(
+            door.control("X-FRONT-TOKEN-02"),
+            call(token="valid", token_as="?access_token={}"),
+            SHOWS_SECRET,
+            before=SHOWS_SECRET,
+            variant="in the query",
+        ),
+    ]
+
+
+def path_cases(door):
+    """Which paths a token is demanded for: not the health path, not the front end, and no way around."""
+    call, denied = door.call, _denied(door)
+    health = call("/api/healthz")
+    return [
+        Case(door.control("CRA-AUTH-05"), health, HEALTHY, before=HEALTHY),
+        Case(door.control("CRA-AUTH-06"), call("/", behind=FRONTEND), SIGN_IN_PAGE, before=SIGN_IN_PAGE),
+        *(
+            denied("CRA-AUTH-09", call(path), NO_TOKEN, variant=name, before=None)
+            for name, path in TO_THE_SECRET.items()
+        ),
+        *(
+            denied("CRA-AUTH-09", call(path), NOT_FOUND, variant=name, before=NOT_FOUND)
+            for name, path in TO_THE_FRONT_END.items()
+        ),
+        denied(
+            "X-FRONT-EXEMPT-01",
+            call("/api/healthz", "expired"),
+            bad_token("Jwt is expired"),
+            before=HEALTHY,
+            twin=health,
+            twin_expect=HEALTHY,
+        ),
+        Case(door.control("X-FRONT-EXEMPT-02"), call("/api/healthz?x=1"), HEALTHY, before=HEALTHY),
+    ]
+
+
+def _denied(door):
+    """A refusal whose twin is the request with a valid token."""
+    stated = partial(Case, before=SHOWS_SECRET, twin=door.call(token="valid"), twin_expect=SHOWS_SECRET)
+    return lambda control, *case, **more: stated(door.control(control), *case, **more)

@@ -1,0 +1,45 @@
+"""The external authorization server is down: what it would decide is refused, and nothing else."""
+
+from __future__ import annotations
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import status
+from clients.stage import Scale, Settle, Stage
+from suites.front.custom import ALLOWED, ANONYMOUS, CUSTOM_GROUND, CUSTOM_NEEDS, CUSTOM_POLICY
+from suites.front.places import FROM_NOBODY, HEALTHY, SHOWS_SECRET, call
+
+REFUSED = status(403, FROM_NOBODY)
+"""Istio's `statusOnError` where the provider says nothing else."""
+UNDECIDED = (Logged(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_error"),)
+
+STAGE = Stage(
+    "front-custom-down",
+    ground=CUSTOM_GROUND,
+    apply=CUSTOM_POLICY,
+    needs=CUSTOM_NEEDS,
+    scaled=(Scale("authz", "ext-authz", 0),),
+    settle=(Settle(ALLOWED, REFUSED),),
+)
+
+HEALTH = call("/api/healthz")
+
+CASES = [
+    *(
+        Case(
+            "X-CUSTOM-05",
+            probe,
+            REFUSED,
+            before=SHOWS_SECRET,
+            twin=HEALTH,
+            twin_expect=HEALTHY,
+            variant=variant,
+            logged=UNDECIDED,
+        )
+        for variant, probe in (("what it would allow", ALLOWED), ("what it would refuse", ANONYMOUS))
+    ),
+    Case("X-CUSTOM-04", HEALTH, HEALTHY, before=HEALTHY, variant="exempt path, server down"),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,45 @@
+"""As test_open, at a gateway of Kubernetes' Gateway API, which the mesh deploys by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.stage import Stage
+from suites.front.door import FRONT_DOOR, GATEWAY_API
+from suites.front.matrix import open_cases
+
+STAGE = Stage("front-gateway-api-open", ground=GATEWAY_API.ground, needs=GATEWAY_API.needs)
+
+CASES = open_cases(GATEWAY_API)
+ROUTES = {"backend": "api", "frontend": "public"}
+API = "gateway.networking.k8s.io/v1"
+
+
+def test_case(case, prove):
+    prove(case)
+
+
+@pytest.mark.control("X-GWAPI-GW-01")
+def test_the_mesh_takes_gateway_and_routes(observe, stage):
+    world = stage.world
+
+    def problem():
+        gateway = world.cluster.get(API, "Gateway", FRONT_DOOR.app, world.overlay.namespace(FRONT_DOOR.namespace))
+        status = (gateway or {}).get("status", {})
+        if not _true(status.get("conditions", ()), "Programmed"):
+            return f"Gateway {FRONT_DOOR.app} is not Programmed: {status.get('conditions')}"
+        if not status.get("addresses"):
+            return f"Gateway {FRONT_DOOR.app} has no address"
+        for name, namespace in ROUTES.items():
+            route = world.cluster.get(API, "HTTPRoute", name, world.overlay.namespace(namespace))
+            parents = (route or {}).get("status", {}).get("parents", ())
+            for condition in ("Accepted", "ResolvedRefs"):
+                if not parents or not all(_true(parent["conditions"], condition) for parent in parents):
+                    return f"HTTPRoute {name} is not {condition}: {parents}"
+        return None
+
+    observe("X-GWAPI-GW-01", "the Gateway is Programmed and has an address, its routes are Accepted", problem)
+
+
+def _true(conditions, name):
+    return any(one["type"] == name and one["status"] == "True" for one in conditions)

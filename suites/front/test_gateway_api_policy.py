@@ -1,0 +1,39 @@
+"""As test_policy, at a gateway of Kubernetes' Gateway API; and the policy is that of one Gateway alone."""
+
+from __future__ import annotations
+
+from clients.case import Case
+from clients.stage import Settle, Stage
+from suites.front.door import GATEWAY_API
+from suites.front.matrix import path_cases, token_cases
+from suites.front.places import NO_TOKEN, SHOWS_SECRET, call
+
+NO_TOKEN_SENT = GATEWAY_API.call()
+
+STAGE = Stage(
+    "front-gateway-api-policy",
+    ground=GATEWAY_API.ground,
+    apply=GATEWAY_API.policy,
+    needs=GATEWAY_API.needs,
+    settle=(Settle(NO_TOKEN_SENT, NO_TOKEN),),
+)
+
+WITHOUT_SLASH = Case(
+    "X-GWAPI-AUTH-09",
+    GATEWAY_API.call("/api"),
+    NO_TOKEN,
+    twin=GATEWAY_API.call(token="valid"),
+    twin_expect=SHOWS_SECRET,
+    variant="no slash, which the route leads to the back end",
+)
+
+CASES = [
+    *token_cases(GATEWAY_API),
+    *path_cases(GATEWAY_API),
+    WITHOUT_SLASH,
+    Case("X-GWAPI-SCOPE-01", call(), SHOWS_SECRET, before=SHOWS_SECRET),
+]
+
+
+def test_case(case, prove):
+    prove(case)

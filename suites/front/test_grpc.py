@@ -1,0 +1,45 @@
+"""gRPC through the gateway: a call with a valid token is answered, any other ends with a status of gRPC."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import RBAC_DENIED
+from clients.stage import Settle
+from suites.front.channels import ANSWERED, PERMISSION_DENIED, UNAUTHENTICATED, call_refused, cart, stage
+
+NO_TOKEN = call_refused(PERMISSION_DENIED, RBAC_DENIED)
+VALID = cart(token="valid")
+BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy", protocol="HTTP/2"),)
+BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied", protocol="HTTP/2"),)
+
+STAGE = stage("front-grpc", (Settle(cart(), NO_TOKEN),))
+
+denied = partial(Case, before=ANSWERED, twin=VALID, twin_expect=ANSWERED)
+BAD_TOKENS = {
+    "expired": (UNAUTHENTICATED, "Jwt is expired"),
+    "foreign-key": (UNAUTHENTICATED, "Jwt verification fails"),
+    "wrong-issuer": (UNAUTHENTICATED, "Jwt issuer is not configured"),
+    "wrong-audience": (PERMISSION_DENIED, "Audiences in Jwt are not allowed"),
+}
+
+CASES = [
+    Case("X-GRPC-01", VALID, ANSWERED, before=ANSWERED),
+    Case("X-GRPC-01", cart("AddItem", "valid"), ANSWERED, before=ANSWERED, variant="another method"),
+    Case("X-GRPC-01", cart(token="valid", scheme="grpcs"), ANSWERED, before=ANSWERED, variant="over TLS"),
+    denied("X-GRPC-02", cart(), NO_TOKEN, logged=BY_POLICY),
+    denied("X-GRPC-02", cart(scheme="grpcs"), NO_TOKEN, variant="over TLS"),
+    denied("X-GRPC-02", replace(VALID, token_as="X-Token: {}"), NO_TOKEN, variant="in other metadata"),
+    *(
+        denied("X-GRPC-03", cart(token=kind), call_refused(*pinned), variant=kind, logged=BY_JWT_FILTER)
+        for kind, pinned in BAD_TOKENS.items()
+    ),
+    denied("X-GRPC-04", cart("EmptyCart", "valid"), NO_TOKEN, logged=BY_POLICY),
+    denied("X-GRPC-04", cart("x/../EmptyCart", "valid"), NO_TOKEN, before=None, variant="dots in the path"),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,37 @@
+"""WebSockets through the gateway: with a valid token one is opened and carries messages, any other is not opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from clients.case import Case, Logged, Proxy
+from clients.expect import RBAC_DENIED
+from clients.stage import Settle
+from suites.front.channels import ECHOED, echo, stage, upgrade_refused
+
+NO_TOKEN = upgrade_refused(403, RBAC_DENIED)
+VALID = echo(token="valid")
+BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
+BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied"),)
+
+STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),))
+
+denied = partial(Case, before=ECHOED, twin=VALID, twin_expect=ECHOED)
+BAD_TOKENS = {"expired": "Jwt is expired", "foreign-key": "Jwt verification fails"}
+
+CASES = [
+    Case("X-WS-01", VALID, ECHOED, before=ECHOED),
+    Case("X-WS-01", echo(token="valid", scheme="wss"), ECHOED, before=ECHOED, variant="over TLS"),
+    Case("X-WS-01", replace(VALID, token_as="?access_token={}"), ECHOED, before=ECHOED, variant="in the query"),
+    denied("X-WS-02", echo(), NO_TOKEN, logged=BY_POLICY),
+    denied("X-WS-02", echo(scheme="wss"), NO_TOKEN, variant="over TLS"),
+    *(
+        denied("X-WS-03", echo(token=kind), upgrade_refused(401, text), variant=kind, logged=BY_JWT_FILTER)
+        for kind, text in BAD_TOKENS.items()
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)
