@@ -114,9 +114,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             by_kubectl = kubectl_s(world, common.kubectl(up), size, given.pairs)
             found.append(Measured(size, deployed_s, tables_s, probes, by_kubectl, *memory))
             common.progress(f"{size}: {found[-1].table_s:.1f} s, {found[-1].rate:.0f} probes/s")
-    if given.html:
-        given.html.write_text(page(up, cells), encoding="utf-8")
-    show(found)
+        show(found)  # before fifty namespaces are deleted, which takes a while
+        if given.html:
+            given.html.write_text(page(up, cells), encoding="utf-8")
     return figures(found)
 
 

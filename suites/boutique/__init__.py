@@ -1,4 +1,4 @@
 """Online Boutique (`BTQ-…`): mutual TLS by namespace, by workload and for the whole mesh, on eleven services."""
 
 ONE_PROCESS = True
-"""All modules stand on one ground of fourteen pods: cheaper kept by one process than made by each."""
+"""All modules stand on one ground of eighteen pods: cheaper kept by one process than made by each."""
