@@ -90,13 +90,13 @@ def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str
     templates = Environment(loader=FileSystemLoader(_SOURCES), undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - settings files, not markup
     for name in _TEMPLATES:
         (folder / name).write_text(templates.get_template(name).render(values))
-    _chain_istio(folder)
+    chain_istio(folder)
     for script in ("init.sh", "ipam.sh"):
         shutil.copy(_SOURCES / script, folder / script)
     shutil.copytree(_SOURCES / "sv", folder / "sv")
 
 
-def _chain_istio(folder: Path) -> None:
+def chain_istio(folder: Path) -> None:
     """The same network with Istio's plug-in behind it, for the runtime class `istio-cni` only.
 
     A cluster has it in the chain of every pod. Here each pod would pay for two more starts of a large program, which

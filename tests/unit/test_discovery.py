@@ -120,6 +120,36 @@ def test_the_gateway_class_is_one_of_the_mesh(classes: list[dict[str, Any]], cho
     assert discover(cluster).gateway_class == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "soon"), [("1s", True), ("500ms", True), ("5s", True), ("6s", False), ("20m0s", False), ("", False)]
+)
+def test_whether_istiod_asks_issuers_again_soon(said: str, soon: bool):
+    cluster, deployment = Meshed(), istiod("pilot:1.31.1")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL", "value": said}] if said else []
+    cluster.put(deployment)
+    assert ("key-refresh" in discover(cluster).capabilities) is soon
+
+
+@pytest.mark.parametrize(
+    ("data", "template"),
+    [
+        ({"config": "templates:\n  cni: |\n    spec:\n  sidecar: |\n", "values": "{}"}, "cni"),
+        ({"config": "templates:\n  sidecar: |\n", "values": '{"pilot": {"cni": {"enabled": true}}}'}, "sidecar"),
+        ({"config": "templates:\n  sidecar: |\n", "values": '{"istio_cni": {"enabled": true}}'}, "sidecar"),
+        ({"config": "templates:\n  sidecar: |\n", "values": '{"pilot": {"cni": {"enabled": false}}}'}, ""),
+        ({}, ""),
+    ],
+)
+def test_by_which_template_pods_do_without_net_admin(data: dict[str, str], template: str):
+    cluster = Meshed()
+    meta = {"name": "istio-sidecar-injector-canary", "namespace": "istio-system"}
+    cluster.put(istiod("pilot:1.31.1"), {"kind": "ConfigMap", "metadata": meta, "data": data})
+    found = discover(cluster)
+    assert found.unprivileged == template
+    assert ("istio-cni" in found.capabilities) is bool(template)
+
+
 def test_a_cluster_without_a_mesh():
     cluster = Meshed()
     cluster.kinds = ()

@@ -102,6 +102,13 @@ def test_mesh_wide_is_free_on_the_embedded_target_only() -> None:
     assert why("LAB-MTLS-01", embedded) == ""
 
 
+def test_what_no_option_can_give_is_told_first() -> None:
+    bare = Handover(TargetInfo("live"), capabilities=("ingress-gateway", "jwt", "key-refresh"))
+    assert why("X-KEYS-10", bare, target="live").startswith(
+        "the target lacks istiod-restart (needs a mesh whose istiod"
+    )
+
+
 def test_a_handover_survives_its_journey() -> None:
     assert Handover.from_json(LIVE.to_json()) == LIVE
     with pytest.raises(SettingsError, match="damaged"):
