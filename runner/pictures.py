@@ -20,19 +20,22 @@ Keep = Callable[[Shot, str], None]
 
 
 def keep(item: pytest.Item, folder: Path, case: str, shot: Shot, title: str) -> None:
-    """Write it into the run's folder, as evidence of the case that the test proves.
+    """Write it into the run's folder, as evidence of the case that the test proves, unless it shows nothing new.
 
     Args:
         title: when it was taken; tells several pictures of one case apart.
     """
+    digest = hashlib.sha256(shot.png).hexdigest()
+    kept = item.stash.setdefault(KEPT, {})
+    kept.pop(title, None)  # of an earlier look
+    if any(other.sha256 == digest for other in kept.values()):
+        return
     name = re.sub(r"[^A-Za-z0-9_]+", "-", f"{case} {title}").strip("-")
     file = f"{FOLDER}/{name}.png"
     place = folder / file
     place.parent.mkdir(exist_ok=True)
     place.write_bytes(shot.png)
-    digest = hashlib.sha256(shot.png).hexdigest()
-    picture = Picture(file, digest, title, shot.text, shot.width, shot.height)
-    item.stash.setdefault(KEPT, {})[title] = picture
+    kept[title] = Picture(file, digest, title, shot.text, shot.width, shot.height)
 
 
 def added(item: pytest.Item, evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -46,6 +46,11 @@ def taken(text: str) -> Shot:
     return shot(Window(cast("Any", FakePage(text))))
 
 
+def other(text: str) -> Shot:
+    """A picture of its own."""
+    return replace(taken(text), png=PNG + text.encode())
+
+
 @pytest.fixture
 def item() -> pytest.Item:
     return cast("pytest.Item", SimpleNamespace(stash=pytest.Stash()))
@@ -84,11 +89,19 @@ def test_it_is_kept_in_the_runs_folder_under_the_cases_name(kept: Evidence, tmp_
 
 def test_a_second_look_replaces_the_first(item: pytest.Item, tmp_path: Path) -> None:
     for text in ("too early", "there"):
-        pictures.keep(item, tmp_path, "A-1", taken(text), "at the end")
-    pictures.keep(item, tmp_path, "A-1", taken("before"), "before")
-    first, other = pictures.added(item, [a_case(), a_case()])
-    assert [picture.text for picture in first.pictures] == ["there", "before"]
-    assert other.pictures == ()
+        pictures.keep(item, tmp_path, "A-1", other(text), "signed in")
+    pictures.keep(item, tmp_path, "A-1", other("refused"), "at the end")
+    first, second = pictures.added(item, [a_case(), a_case()])
+    seen = [(picture.title, picture.text) for picture in first.pictures]
+    assert seen == [("signed in", "there"), ("at the end", "refused")]
+    assert second.pictures == ()
+
+
+def test_what_has_not_changed_is_kept_once(item: pytest.Item, tmp_path: Path) -> None:
+    for title in ("signed in", "at the end"):
+        pictures.keep(item, tmp_path, "A-1", taken("there"), title)
+    assert [picture.title for picture in pictures.added(item, [a_case()])[0].pictures] == ["signed in"]
+    assert len(list((tmp_path / "screenshots").iterdir())) == 1
 
 
 def test_the_page_holds_it_and_needs_no_other_file(kept: Evidence, tmp_path: Path) -> None:
