@@ -17,6 +17,7 @@ _CHANGES = manifests.CHANGES | egress.CHANGES | boutique.CHANGES | front.CHANGES
 MUTANTS: dict[str, Callable[[], Mutant]] = {
     **{name: partial(Changed, change) for name, change in _CHANGES.items()},
     **egress.MUTANTS,
+    **front.MUTANTS,
     "backend-down": workloads.BackendDown,
     "istiod-stopped": workloads.IstiodStopped,
     "replica-cut-off": workloads.ReplicaCutOff,
