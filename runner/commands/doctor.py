@@ -35,7 +35,11 @@ RIGHTS = (
         for kind in ("gateways", "virtualservices", "destinationrules", "serviceentries", "sidecars")
     ),
     ("create", "networkpolicies.networking.k8s.io", ""),
+    ("create", "secrets", ""),
+    ("create", "roles.rbac.authorization.k8s.io", ""),
+    ("create", "rolebindings.rbac.authorization.k8s.io", ""),
 )
+GATEWAY_API_RIGHTS = tuple(("create", f"{kind}.gateway.networking.k8s.io", "") for kind in ("gateways", "httproutes"))
 MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-system")
 
 
@@ -117,7 +121,7 @@ def cluster(wanted: settings.Settings) -> list[Finding]:
         return [Finding("cluster", False, error.message, error.mend)]
     findings = [Finding("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]
     rights = (*RIGHTS, MESH_WIDE_RIGHT) if wanted.allow_mesh_wide else RIGHTS
-    return findings + [right(found, *asked) for asked in rights]
+    return findings + [right(found, *asked) for asked in (*rights, *beside(found))]
 
 
 def mesh(found: Cluster, revision: str) -> list[Finding]:
@@ -134,6 +138,14 @@ def mesh(found: Cluster, revision: str) -> list[Finding]:
         Finding("mesh", True, f"{info.name} {info.version}, revision: {chosen}"),
         Finding("capabilities", True, capabilities or "none"),
     ]
+
+
+def beside(found: Cluster) -> tuple[tuple[str, str, str], ...]:
+    """Rights that are asked for only where the cluster has what they are about."""
+    try:
+        return GATEWAY_API_RIGHTS if "gateway-api" in found.mesh.capabilities else ()
+    except MeshproofError:  # told already
+        return ()
 
 
 def right(found: Cluster, verb: str, resource: str, namespace: str) -> Finding:

@@ -5,32 +5,48 @@ While the policy spreads the two answers may alternate, and then only the refusa
 
 from __future__ import annotations
 
+import pytest
+
 from clients.case import Case
 from clients.stage import Settle, Stage
 from suites.front.door import ISTIO
-from suites.front.matrix import path_cases, token_cases
+from suites.front.matrix import path_cases, singles, tables, token_cases
 from suites.front.places import BACKEND, GROUND, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
 STAGE = Stage("front-policy", ground=GROUND, apply=POLICY, settle=(Settle(call(), NO_TOKEN),))
+
+STATED = [*token_cases(ISTIO), *path_cases(ISTIO)]
 
 QUIET_S = 30.0
 """How long no answer of before the policy may be seen (catalogue)."""
 
 CASES = [
-    *token_cases(ISTIO),
-    *path_cases(ISTIO),
+    *singles(STATED),
     Case("CRA-AUTH-11", INSIDE.get(f"http://{BACKEND}/api/secure.json"), SHOWS_SECRET, before=SHOWS_SECRET),
-    Case(
-        "CRA-AUTH-02",
-        call(),
-        NO_TOKEN,
-        before=SHOWS_SECRET,
-        twin=call(token="valid"),
-        twin_expect=SHOWS_SECRET,
-        holds_s=QUIET_S,
-    ),
 ]
+
+SETTLES = Case(
+    "CRA-AUTH-02",
+    call(),
+    NO_TOKEN,
+    before=SHOWS_SECRET,
+    twin=call(token="valid"),
+    twin_expect=SHOWS_SECRET,
+    holds_s=QUIET_S,
+)
+
+TABLES = tables(STATED)
 
 
 def test_case(case, prove):
+    prove(case)
+
+
+def test_table(table, prove_table):
+    prove_table(table)
+
+
+@pytest.mark.parametrize("case", [SETTLES], ids=lambda case: case.id)
+def test_only_the_refusal_is_seen_from_then_on(case, prove):
+    """Last, for it takes half a minute: it is under way from the first case on."""
     prove(case)

@@ -20,6 +20,8 @@ TRICKS = {f"CRA-AUTH-09[{name}]": FAIL if name in TOO_WIDE else PASS for name in
 ROTATION = tuple(case.id for case in test_keys_rotation.CASES if case.control in ("X-KEYS-09", "X-KEYS-10"))
 PATIENTLY = ("--budget", "8")
 """istiod asks for keys every second, and its proxies have to find it again first."""
+NOT_SHOWN = ("no header", "another value", "dots in the path")
+CALLS = ("X-GRPC-02", "X-GRPC-02[over TLS]", "X-GRPC-02[in other metadata]")
 
 KILLS = [
     Kill("token-not-demanded", cases("CRA-AUTH-01 03", FAIL), {"CRA-AUTH-01": "settled 1"}),
@@ -68,6 +70,28 @@ KILLS = [
         {"X-IAP-PSP-01": PASS, "X-IAP-PSP-02": FAIL, "IAP-PSP-01": FAIL},
         {"X-IAP-PSP-02": "saw 200"},
     ),
+    Kill(
+        "ext-authz-not-asked",
+        cases("X-CUSTOM-06", FAIL) | {f"X-CUSTOM-02[{variant}]": FAIL for variant in NOT_SHOWN},
+        {"X-CUSTOM-02[no header]": "settled 1"},
+    ),
+    Kill(
+        "ext-authz-fails-open",
+        {f"X-CUSTOM-05[what it would {verb}]": FAIL for verb in ("allow", "refuse")},
+        {"X-CUSTOM-05[what it would refuse]": "saw 200"},
+    ),
+    Kill("grpc-not-guarded", dict.fromkeys(CALLS, FAIL), {"X-GRPC-02": "settled 1"}),
+    Kill(
+        "grpc-method-misspelt",
+        dict.fromkeys(CALLS, PASS) | {"X-GRPC-04": FAIL, "X-GRPC-04[dots in the path]": FAIL},
+        {"X-GRPC-04": "saw 200 OK (0)"},
+    ),
+    Kill(
+        "websocket-not-guarded",
+        {"X-WS-02": FAIL, "X-WS-02[over TLS]": FAIL},
+        {"X-WS-02": "settled 1"},
+    ),
+    Kill("attached-elsewhere", cases("X-GWAPI-AUTH-01 03", FAIL), {"X-GWAPI-AUTH-01": "settled 1"}),
     Kill("any-header", cases("IAP-RCT-03", PASS) | cases("IAP-RCT-05", FAIL), {"IAP-RCT-05": "saw 200"}),
 ]
 

@@ -1,12 +1,17 @@
-"""Mutants of the front door: its policy, its keys, its routes, and what stands behind it."""
+"""Mutants of the front door: its policies, its keys, its routes, and what stands behind it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
+import yaml
+
 from clients.tokens import TokenIssuer
+from clients.world import World
+from suites.front.custom import ALLOWED
 from testbed import api
+from tests.mutants import outside
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()
@@ -159,6 +164,76 @@ class SidecarBypassed(Mutant):
         self._spoilt = False
 
 
+def server_not_asked(objects: list[Object]) -> None:
+    """The external authorization server is there, and the gateway asks it about other paths."""
+    for body in of_kind(objects, "AuthorizationPolicy", "ext-authz"):
+        body["spec"]["rules"][0]["to"][0]["operation"] = {"paths": ["/nowhere"]}
+
+
+def call_not_guarded(objects: list[Object]) -> None:
+    """A token is demanded at one host, of two."""
+    for body in of_kind(objects, "AuthorizationPolicy", "channels"):
+        operation = body["spec"]["rules"][0]["to"][0]["operation"]
+        operation["hosts"] = [host for host in operation["hosts"] if not host.startswith("cart.")]
+
+
+def upgrade_not_guarded(objects: list[Object]) -> None:
+    """The same, of the other host."""
+    for body in of_kind(objects, "AuthorizationPolicy", "channels"):
+        operation = body["spec"]["rules"][0]["to"][0]["operation"]
+        operation["hosts"] = [host for host in operation["hosts"] if not host.startswith("echo.")]
+
+
+def method_misspelt(objects: list[Object]) -> None:
+    """The rule names a gRPC method as nobody calls it: names of services and methods are case-sensitive."""
+    for body in of_kind(objects, "AuthorizationPolicy", "channels"):
+        body["spec"]["rules"][1]["to"][0]["operation"]["paths"] = ["/hipstershop.cartservice/emptycart"]
+
+
+def attached_elsewhere(objects: list[Object]) -> None:
+    """The policies are attached to a Gateway of another name."""
+    for kind in ("RequestAuthentication", "AuthorizationPolicy"):
+        for body in of_kind(objects, kind, "front-door"):
+            body["spec"]["targetRefs"][0]["name"] = "back-door"
+
+
+class FailsOpen(Mutant):
+    """The mesh's configuration says that requests pass while the external authorization server is down."""
+
+    _SURELY = 30
+    """Answers in a row by which every thread of every replica of the gateway has been told."""
+
+    def __init__(self) -> None:
+        self._before = ""
+
+    def entered(self, world: World) -> None:
+        self._before = self._mesh()["data"]["mesh"]
+        mesh = yaml.safe_load(self._before)
+        for provider in mesh["extensionProviders"]:
+            provider["envoyExtAuthzHttp"]["failOpen"] = True
+        self._say(yaml.safe_dump(mesh))
+
+        def open_wide() -> bool:
+            return all(outcome.status == 200 for outcome in world.probe(ALLOWED, "mutant", self._SURELY))
+
+        outside.wait("the gateway to let everything pass", open_wide)
+
+    def undo(self) -> None:
+        if self._before:
+            self._say(self._before)
+        self._before = ""
+
+    @staticmethod
+    def _mesh() -> Object:
+        found = outside.administrator().get("v1", "ConfigMap", "istio", "istio-system")
+        assert found is not None
+        return found
+
+    @staticmethod
+    def _say(mesh: str) -> None:
+        outside.administrator().patch("v1", "ConfigMap", "istio", "istio-system", {"data": {"mesh": mesh}})
+
+
 CHANGES: dict[str, Callable[[list[Object]], None]] = {
     "token-not-demanded": token_not_demanded,
     "exempt-too-wide": exempt_too_wide,
@@ -175,8 +250,15 @@ CHANGES: dict[str, Callable[[list[Object]], None]] = {
     "condition-inverted": condition_inverted,
     "header-not-stripped": header_not_stripped,
     "any-header": any_header,
+    "ext-authz-not-asked": server_not_asked,
+    "grpc-not-guarded": call_not_guarded,
+    "websocket-not-guarded": upgrade_not_guarded,
+    "grpc-method-misspelt": method_misspelt,
+    "attached-elsewhere": attached_elsewhere,
 }
+
 MUTANTS: dict[str, Callable[[], Mutant]] = {
     "keys-inline": KeysInline,
     "sidecar-bypassed": SidecarBypassed,
+    "ext-authz-fails-open": FailsOpen,
 }

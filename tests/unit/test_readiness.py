@@ -84,3 +84,33 @@ def test_a_namespace_is_ready_when_active():
 
 def test_kinds_without_a_state_are_ready():
     readiness.wait(FakeCluster(), {"kind": "Service", "metadata": {"name": "web"}}, time.monotonic())
+
+
+def gateway(*conditions: dict[str, Any], api: str = "gateway.networking.k8s.io/v1") -> dict[str, Any]:
+    meta = {"name": "door", "namespace": "shop", "generation": 2}
+    return {"apiVersion": api, "kind": "Gateway", "metadata": meta, "status": {"conditions": list(conditions)}}
+
+
+def programmed(status: str, generation: int = 2) -> dict[str, Any]:
+    return {"type": "Programmed", "status": status, "observedGeneration": generation, "message": "no address yet"}
+
+
+def deployed(status: dict[str, Any]) -> dict[str, Any]:
+    body = deployment(status)
+    return {**body, "metadata": {**body["metadata"], "labels": {"gateway.networking.k8s.io/gateway-name": "door"}}}
+
+
+def test_a_gateway_is_ready_when_it_is_programmed_and_what_serves_it_is_available():
+    wait(gateway(programmed("True")), deployed(full(2)))
+    with pytest.raises(ClusterError, match="1 of 2 replicas available"):
+        wait(gateway(programmed("True")), deployed(full(2) | {"availableReplicas": 1}))
+
+
+@pytest.mark.parametrize("conditions", [(), (programmed("False"),), (programmed("True", generation=1),)])
+def test_a_gateway_that_is_not_programmed_says_why(conditions: tuple[dict[str, Any], ...]):
+    with pytest.raises(ClusterError, match="not programmed: no address yet" if conditions else "not programmed"):
+        wait(gateway(*conditions), deployed(full(2)))
+
+
+def test_a_gateway_of_the_other_api_has_no_state_of_its_own():
+    wait(gateway(api="networking.istio.io/v1"))

@@ -28,6 +28,7 @@ MODULES = [
     for path in sorted((ROOT / "suites" / suite).glob("test_*.py"))
 ]
 CASES = [case for module in MODULES for case in getattr(module, "CASES", ())]
+CASES += [case for module in MODULES for table in getattr(module, "TABLES", ()) for case in table.cases]
 VALUES = front.values(TokenIssuer(), "198.18.0.1") | certificates.issue(["a.example"]).values
 TEXTS = [(str(one), one.read_text()) for one in MANIFESTS.rglob("*.yaml")]
 NAMESPACES = namespaces_in(TEXTS)
