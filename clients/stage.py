@@ -317,10 +317,12 @@ class RunningStage:
         budget_s: float = BASELINE_BUDGET_S,
         since: float | None = None,
     ) -> Observation:
+        """See it; at once every confirmation where nothing has changed (no `since`) or each may take its whole time."""
         at = time.monotonic() if since is None else since
+        at_once = since is None or expect.may_time_out
         patience = replace(self.world.patience, budget_s=min(budget_s, self.world.patience.budget_s), window_s=0.0)
         send = self.world.many(probe, control, parallel=expect.may_time_out)
-        seen: Convergence = converge(send, expect, patience, needed=needed, since=at)
+        seen: Convergence = converge(send, expect, patience, needed=needed, since=at, unchanged=at_once)
         return Observation(
             probe=probe,
             expected=expect.text,

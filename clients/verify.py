@@ -56,9 +56,8 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     patience = _patience(world.patience, case.holds_s)
     if confirmations is not None and not case.holds_s:
         patience = replace(patience, window_s=0.0)  # nothing spreads, so there is nothing to wait out
-    result = converge(
-        send, case.expect, patience, needed=max(needed, case.repeat), since=since, unchanged=confirmations is not None
-    )
+    at_once = confirmations is not None or case.expect.may_time_out
+    result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since, unchanged=at_once)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE

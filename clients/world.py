@@ -111,13 +111,14 @@ class World:
         Raises:
             MeshproofError: it cannot be made; `close` takes away what was made of it.
         """
-        for path in ground:
-            if path not in self._grounds:
-                items = self.applier.load([path])
-                self.applier.check(items)
-                self._ground += items  # before the first object is made: `close` must know of a half-made ground
-                self._grounds[path] = tuple(self.applier.apply(items))
-                self.applier.wait_ready(items)
+        missing = [path for path in ground if path not in self._grounds]
+        items = {path: self.applier.load([path]) for path in missing}
+        everything = [item for path in missing for item in items[path]]
+        if everything:
+            self.applier.check(everything)
+        self._ground += everything  # before the first is made: `close` must know of a half-made ground
+        self._grounds |= {path: tuple(self.applier.apply(items[path])) for path in missing}
+        self.applier.wait_ready(everything)
         return tuple(applied for path in ground for applied in self._grounds[path])
 
     @property

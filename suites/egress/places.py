@@ -7,9 +7,6 @@ from clients.expect import Expectation, no_reply
 from clients.outcome import OutcomeKind
 
 GROUND = ("egress/ground",)
-ECHO = ("egress/echo.yaml",)
-PLAIN_SERVERS = ("egress/plain.yaml",)
-EXCLUDED_POD = ("egress/excluded.yaml",)
 
 TEST_X = Workload("team-x", "test", "test")
 TEST_Y = Workload("team-y", "test", "test")

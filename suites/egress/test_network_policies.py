@@ -15,14 +15,12 @@ from suites.egress import rollout
 from suites.egress.places import (
     EXAMPLE,
     EXAMPLE_TLS,
-    EXCLUDED_POD,
     EXCLUDED_X,
     GATEWAY,
     GROUND,
     METADATA,
     OPEN,
     OPEN_ADDRESS,
-    PLAIN_SERVERS,
     PROXY_USER_X,
     RAW_X,
     RAW_Y,
@@ -39,7 +37,7 @@ TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",
-    ground=(*GROUND, *PLAIN_SERVERS, *EXCLUDED_POD),
+    ground=GROUND,
     apply=S9,
     needs=frozenset({"network-policy"}),
     settle=(Settle(BLOCKED, shut()),),

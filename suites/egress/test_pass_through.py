@@ -19,7 +19,6 @@ from suites.egress.places import (
     BY_PASS_THROUGH,
     EXAMPLE,
     EXAMPLE_TLS,
-    EXCLUDED_POD,
     EXCLUDED_X,
     GATEWAY,
     GATEWAY_NODE,
@@ -43,7 +42,7 @@ PASSED = TEST_X.get(EXAMPLE_TLS)
 PLAIN = TEST_X.head(EXAMPLE)
 STAGE = Stage(
     "egress-s8",
-    ground=(*GROUND, *EXCLUDED_POD),
+    ground=GROUND,
     apply=S8,
     settle=(Settle(PASSED, status(200)), Settle(TEST_Y.get(EXAMPLE), status(502)), Settle(PLAIN, status(200))),
 )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from clients.case import Case
 from clients.expect import reset, status
 from clients.stage import Settle, Stage
-from suites.egress.places import ECHO, GROUND, RAW_Y, TEST_X
+from suites.egress.places import GROUND, RAW_Y, TEST_X
 
 PLAINTEXT = RAW_Y.get("http://echo.team-x/ip")
 STAGE = Stage(
     "egress-strict-mesh-wide",
-    ground=(*GROUND, *ECHO),
+    ground=GROUND,
     apply=("egress/strict/mesh-wide.yaml",),
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(PLAINTEXT, reset()),),

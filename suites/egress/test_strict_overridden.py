@@ -5,11 +5,11 @@ from __future__ import annotations
 from clients.case import Case
 from clients.expect import reset, status
 from clients.stage import Settle, Stage
-from suites.egress.places import ECHO, GROUND, RAW_X, RAW_Y
+from suites.egress.places import GROUND, RAW_X, RAW_Y
 
 STAGE = Stage(
     "egress-strict-overridden",
-    ground=(*GROUND, *ECHO),
+    ground=GROUND,
     apply=("egress/strict/mesh-wide.yaml", "egress/strict/team-x-permissive.yaml"),
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(RAW_X.get("http://test.team-y/"), reset()),),  # elsewhere STRICT is in force
