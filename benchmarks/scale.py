@@ -23,7 +23,8 @@ from clients.case import Case, Workload
 from clients.errors import ClusterError
 from clients.evidence import Evidence, Verdict
 from clients.expect import status
-from clients.stage import BASELINE_CONFIRMATIONS, RunningStage, Stage
+from clients.running import BASELINE_CONFIRMATIONS, RunningStage
+from clients.stage import Stage
 from clients.table import Table
 from clients.verify import Facts
 from clients.world import World

@@ -26,7 +26,8 @@ from clients.cleanup import cleanup
 from clients.cluster import Cluster
 from clients.errors import ClusterError, ConflictError
 from clients.lease import RunLease
-from clients.stage import RunningStage, Stage
+from clients.running import RunningStage
+from clients.stage import Stage
 from clients.tokens import KINDS, TokenIssuer
 from clients.world import World
 from runner import catalogue, settings

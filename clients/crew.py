@@ -14,7 +14,7 @@ from typing import Self
 from clients import verify
 from clients.case import Case
 from clients.evidence import Evidence
-from clients.stage import RunningStage
+from clients.running import RunningStage
 
 THREADS = 8
 """Cases at work at once."""

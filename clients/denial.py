@@ -21,7 +21,7 @@ from clients.outcome import Outcome, OutcomeKind
 from clients.outside import Outside
 from clients.pods import Pod
 from clients.redact import redact
-from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
+from clients.running import BASELINE_CONFIRMATIONS, RunningStage
 from clients.trace import EXTERNAL_LOG, LOG_BUDGET_S
 from clients.world import World
 

@@ -10,7 +10,7 @@ from clients import verify
 from clients.case import Case
 from clients.crew import Crew, Job
 from clients.evidence import Evidence
-from clients.stage import BASELINE_CONFIRMATIONS, RunningStage
+from clients.running import BASELINE_CONFIRMATIONS, RunningStage
 
 CLIENTS, THREADS = 4, 48
 """Sources at work at once, and cells. The cells of one source share its shell, a batch of them after the other: many of

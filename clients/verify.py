@@ -11,7 +11,8 @@ from clients.converge import Convergence, Patience, converge
 from clients.denial import Proof
 from clients.errors import MeshproofError
 from clients.evidence import Evidence, Finding, Phase, Verdict
-from clients.stage import Observation, RunningStage
+from clients.running import RunningStage
+from clients.stage import Observation
 
 
 @dataclass(frozen=True)

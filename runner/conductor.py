@@ -19,7 +19,7 @@ from clients.crew import Crew
 from clients.errors import ClusterError, MeshproofError
 from clients.evidence import Evidence
 from clients.realissuer import RealIssuer
-from clients.stage import RunningStage
+from clients.running import RunningStage
 from reports.journal import Journal
 from reports.model import RunInfo
 from runner import catalogue, folders, foresee, identity

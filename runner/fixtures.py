@@ -15,7 +15,8 @@ from clients.cluster import Cluster
 from clients.crew import Crew, Job
 from clients.errors import MeshproofError
 from clients.evidence import Evidence, Verdict
-from clients.stage import RunningStage, Stage
+from clients.running import RunningStage
+from clients.stage import Stage
 from clients.world import World
 from reports.terminal import explain
 from runner import assemble, folders, identity, needs, pictures, record

@@ -7,7 +7,7 @@ from typing import Any
 
 from clients.analyze import Message
 from clients.errors import InfrastructureError
-from clients.stage import RunningStage
+from clients.running import RunningStage
 from clients.world import World
 
 _PREFIX = re.compile(r"\bmp-[0-9a-z]+-[0-9a-z]+-")

@@ -11,7 +11,8 @@ from clients.case import Case
 from clients.errors import ClusterError
 from clients.evidence import Applied, Phase
 from clients.expect import reset, status
-from clients.stage import RunningStage, Scale, Settle, Stage, Step
+from clients.running import RunningStage
+from clients.stage import Scale, Settle, Stage, Step
 
 pytestmark = pytest.mark.unit
 

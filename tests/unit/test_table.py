@@ -12,7 +12,7 @@ from clients import table, verify
 from clients.case import Case, Workload
 from clients.evidence import Evidence
 from clients.expect import reset, status
-from clients.stage import BASELINE_CONFIRMATIONS
+from clients.running import BASELINE_CONFIRMATIONS
 from clients.table import Table
 from clients.verify import Facts
 
