@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from clients.api import RequestError
-from clients.errors import AccessError
-from clients.overlay import MANAGER
 from clients.stage import Stage
+from suites.iap.admission import refusal
 
 STAGE = Stage("iap-pod-security", ground=("iap/pod-security",), needs=frozenset({"mesh-wide"}))
-
-
-def refusal(world, item):
-    """Why the API server would not admit it; empty when it would."""
-    try:
-        world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
-    except (AccessError, RequestError) as error:  # 403 is how pod security refuses
-        return error.message
-    return ""
 
 
 @pytest.mark.control("IAP-PSP-02")

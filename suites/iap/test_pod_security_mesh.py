@@ -10,12 +10,11 @@ import time
 import pytest
 
 from clients import readiness
-from clients.api import RequestError
 from clients.case import Case
-from clients.errors import AccessError, ClusterError
+from clients.errors import ClusterError
 from clients.expect import body_contains, body_lacks, has_header, reset, status
-from clients.overlay import MANAGER
 from clients.stage import Stage
+from suites.iap.admission import refusal
 from suites.iap.places import ELSEWHERE, GROUND, OUTSIDE, RATINGS, TITLE
 
 HOME = "bookinfo-restricted"
@@ -82,15 +81,6 @@ def test_a_restarted_pod_has_its_sidecar_and_nothing_of_the_node(observe, stage,
 
     expected = "2/2 without any capability, in a namespace that refuses a pod with NET_ADMIN and admits one without"
     observe("X-IAP-PSP-01", expected, problem)
-
-
-def refusal(world, item):
-    """Why the API server would not admit it; empty when it would."""
-    try:
-        world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
-    except (AccessError, RequestError) as error:  # 403 is how pod security refuses
-        return error.message
-    return ""
 
 
 @pytest.mark.usefixtures("restarted")
