@@ -39,10 +39,16 @@ def _baseline(case: Evidence) -> Iterator[Finding]:
         )
 
 
+def _looked(case: Evidence) -> bool:
+    """Whether it was looked at, and not probed: what it takes is in the expectation then, a twin included."""
+    return bool(case.attempts) and not any(attempt.request_id for attempt in case.attempts)
+
+
 def _change(case: Evidence) -> Iterator[Finding]:
     probes = of_case(case)
     if case.time_to_first_s is not None:
-        text = f"{case.expected}; first seen {case.time_to_first_s:.2f} s after the change"
+        since = "after the first look" if _looked(case) else "after the change"
+        text = f"{case.expected}; first seen {case.time_to_first_s:.2f} s {since}"
         yield Finding("Pinned outcome", True, text)
     elif probes:
         answers = ", ".join(dict.fromkeys(one_line(a.summary) for a in probes))
@@ -50,7 +56,7 @@ def _change(case: Evidence) -> Iterator[Finding]:
 
 
 def _stability(case: Evidence) -> Iterator[Finding]:
-    if case.time_to_first_s is None:
+    if case.time_to_first_s is None or _looked(case):
         return
     flaps = f"{case.flaps} flap{'' if case.flaps == 1 else 's'}"
     if case.time_to_stable_s is None:
@@ -68,7 +74,7 @@ def _twin(case: Evidence) -> Iterator[Finding]:
         text += f"expected {twin.expected}, saw {twin.observed}"
         text += f"; request {twin.request_id}" if twin.request_id else ""
         yield Finding("Twin", twin.verdict is Verdict.PASS, text, twin.control)
-    elif case.polarity == "deny":
+    elif case.polarity == "deny" and not _looked(case):
         yield Finding("Twin", None, "not proven: nothing here shows that the path itself works")
 
 

@@ -182,3 +182,23 @@ def test_one_attempt_is_no_timeline() -> None:
 def test_the_course_in_words() -> None:
     assert describe(_case("LAB-NSMTLS-03")) == "75 probes after the change, the expected answer never came, 0 flaps"
     assert ", never stable, 39 flaps" in describe(_case("LAB-AUTHZ-02"))
+
+
+def test_what_was_looked_at_is_not_told_as_if_it_had_been_probed() -> None:
+    looked = Attempt(0.4, Phase.CONVERGE, True, "as expected", "")
+    case = Evidence(
+        "CRA-UI-03",
+        "CRA-UI-03",
+        "t",
+        "deny",
+        Verdict.PASS,
+        "",
+        "the page shows the refusal",
+        "as expected",
+        attempts=(looked,),
+        time_to_first_s=0.4,
+        time_to_stable_s=0.4,
+    )
+    assert [(one.name, one.text) for one in findings(case)] == [
+        ("Pinned outcome", "the page shows the refusal; first seen 0.40 s after the first look")
+    ]
