@@ -6,7 +6,6 @@ from functools import partial
 
 from clients.case import Case, Logged, Proxy
 from clients.expect import body_contains, status
-from clients.table import Table
 from suites.front.places import (
     FROM_NOBODY,
     FRONTEND,
@@ -132,20 +131,6 @@ def path_cases(door):
         ),
         Case(door.control("X-FRONT-EXEMPT-02"), call("/api/healthz?x=1"), HEALTHY, before=HEALTHY),
     ]
-
-
-def singles(cases):
-    """Those that stand alone under their control."""
-    return [case for case in cases if not case.variant]
-
-
-def tables(cases):
-    """The others, a table for each control: its cells are proven side by side."""
-    found: dict[str, list[Case]] = {}
-    for case in cases:
-        if case.variant:
-            found.setdefault(case.control, []).append(case)
-    return [Table(control, tuple(cells)) for control, cells in found.items()]
 
 
 def _denied(door):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.case import Case
 from clients.stage import Settle, Stage
 from suites.front.door import GATEWAY_API
-from suites.front.matrix import path_cases, singles, tables, token_cases
+from suites.front.matrix import path_cases, token_cases
 from suites.front.places import NO_TOKEN, SHOWS_SECRET, call
 
 NO_TOKEN_SENT = GATEWAY_API.call()
@@ -27,16 +27,13 @@ WITHOUT_SLASH = Case(
     variant="no slash, which the route leads to the back end",
 )
 
-STATED = [*token_cases(GATEWAY_API), *path_cases(GATEWAY_API), WITHOUT_SLASH]
-
-CASES = [*singles(STATED), Case("X-GWAPI-SCOPE-01", call(), SHOWS_SECRET, before=SHOWS_SECRET)]
-
-TABLES = tables(STATED)
+CASES = [
+    *token_cases(GATEWAY_API),
+    *path_cases(GATEWAY_API),
+    WITHOUT_SLASH,
+    Case("X-GWAPI-SCOPE-01", call(), SHOWS_SECRET, before=SHOWS_SECRET),
+]
 
 
 def test_case(case, prove):
     prove(case)
-
-
-def test_table(table, prove_table):
-    prove_table(table)

@@ -10,18 +10,17 @@ import pytest
 from clients.case import Case
 from clients.stage import Settle, Stage
 from suites.front.door import ISTIO
-from suites.front.matrix import path_cases, singles, tables, token_cases
+from suites.front.matrix import path_cases, token_cases
 from suites.front.places import BACKEND, GROUND, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
 STAGE = Stage("front-policy", ground=GROUND, apply=POLICY, settle=(Settle(call(), NO_TOKEN),))
-
-STATED = [*token_cases(ISTIO), *path_cases(ISTIO)]
 
 QUIET_S = 30.0
 """How long no answer of before the policy may be seen (catalogue)."""
 
 PRESENT = [
-    *singles(STATED),
+    *token_cases(ISTIO),
+    *path_cases(ISTIO),
     Case("CRA-AUTH-11", INSIDE.get(f"http://{BACKEND}/api/secure.json"), SHOWS_SECRET, before=SHOWS_SECRET),
 ]
 
@@ -36,16 +35,11 @@ SETTLES = Case(
 )
 
 CASES = [*PRESENT, SETTLES]
-TABLES = tables(STATED)
 
 
 @pytest.mark.parametrize("case", PRESENT, ids=lambda case: case.id)
 def test_case(case, prove):
     prove(case)
-
-
-def test_table(table, prove_table):
-    prove_table(table)
 
 
 @pytest.mark.parametrize("case", [SETTLES], ids=lambda case: case.id)
