@@ -145,9 +145,13 @@ class RunningStage:
 
     def _go_on(self) -> None:
         """The second half of the change: something is deleted, or something else applied."""
+        self.world.standing.drop(self.world.applier.load(self.stage.removed))
+        self._apply_over(self.stage.replaced)
+
+    def _apply_over(self, paths: Sequence[str]) -> None:
+        """Apply manifests over whatever is there by now, and register their deletion; the change counts from then."""
         applier = self.world.applier
-        self.world.standing.drop(applier.load(self.stage.removed))
-        items = applier.load(self.stage.replaced)
+        items = applier.load(paths)
         if items:
             self._undo.append(lambda: applier.delete(items))
             self.applied = (*self.applied, *applier.apply(items))
@@ -155,15 +159,9 @@ class RunningStage:
         applier.wait_ready(items)
 
     def _take_step(self, step: Step) -> None:
-        applier = self.world.applier
-        items = applier.load(step.apply)
         if step.restarts:
-            istiod.restart(self.world.cluster, applier.timeout_s)
-        if items:
-            self._undo.append(lambda: applier.delete(items))
-            self.applied = (*self.applied, *applier.apply(items))
-        self.changed_at = time.monotonic()
-        applier.wait_ready(items)
+            istiod.restart(self.world.cluster, self.world.applier.timeout_s)
+        self._apply_over(step.apply)
         self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
 
     def _scale(self) -> list[Applied]:
