@@ -58,9 +58,11 @@ class Topic:
 
     @property
     def modules(self) -> Iterator[ModuleType]:
-        """The suite's modules, by name."""
+        """The suite's modules that have a stage, by name."""
         for file in sorted((common.ROOT / "suites" / self.name).glob("test_*.py")):
-            yield importlib.import_module(f"suites.{self.name}.{file.stem}")
+            module = importlib.import_module(f"suites.{self.name}.{file.stem}")
+            if hasattr(module, "STAGE"):
+                yield module
 
     def cases(self, module: ModuleType) -> list[Case]:
         """Probed cases of a module."""
