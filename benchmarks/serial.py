@@ -18,8 +18,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
-
 from benchmarks import common
 from clients.case import Case
 from clients.cleanup import cleanup
@@ -175,7 +173,8 @@ def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]
         target = folder / "manifests" / path.relative_to(MANIFESTS)
         target.parent.mkdir(parents=True, exist_ok=True)
         objects = names.objects(path.read_text(encoding="utf-8"), path.name)
-        target.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+        # JSON, as kubectl takes a bare y of YAML for a boolean
+        target.write_text("\n---\n".join(map(json.dumps, objects)), encoding="utf-8")
     (folder / "tokens").mkdir(mode=0o700)
     for kind in KINDS:
         (folder / "tokens" / kind).write_text(tokens.mint(kind), encoding="utf-8")

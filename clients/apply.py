@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from clients import readiness
 from clients.api import RequestError
@@ -20,9 +19,12 @@ from clients.errors import AccessError, ClusterError, ConflictError, ManifestErr
 from clients.evidence import Applied
 from clients.overlay import MANAGER, RUN_LABEL, Overlay
 from clients.redact import redact
+from clients.yaml_text import dump
 
 DRY_RUN_NAMESPACE = "default"
 """Where an object is tried whose own namespace does not exist yet."""
+CHECKS = 8
+"""Objects tried at once before a change: each takes two answers of the API server."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,8 @@ class Applier:
         """
         coming = {item.name for item in items if item.kind == "Namespace"}
         missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
-        for item in items:
-            if item.namespace not in missing:
-                self._refuse_foreign(item)
-            self._try(item, elsewhere=item.namespace in missing)
+        with ThreadPoolExecutor(CHECKS) as threads:
+            list(threads.map(partial(self._check, missing), items))  # the first problem in their order is raised
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
         """Apply in order. Call `check` first; register the deletion before."""
@@ -142,8 +142,13 @@ class Applier:
 
     def _apply(self, item: Item) -> Applied:
         self._cluster.apply(item.body, manager=MANAGER)
-        text = redact(yaml.safe_dump(item.body, sort_keys=False))
+        text = redact(dump([item.body]))
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
+
+    def _check(self, missing: set[str], item: Item) -> None:
+        if item.namespace not in missing:
+            self._refuse_foreign(item)
+        self._try(item, elsewhere=item.namespace in missing)
 
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from clients import mesh
 from clients.cluster import Cluster
 from clients.discovery import ROOT_NAMESPACE
@@ -16,6 +14,7 @@ from clients.pods import Pod
 from clients.redact import redact, redact_mapping
 from clients.stage import Stage
 from clients.world import World
+from clients.yaml_text import dump
 
 MAX_BYTES = 1024 * 1024
 """Size limit of one file; of longer text the end is kept."""
@@ -92,7 +91,7 @@ def _policies(cluster: Cluster, namespaces: list[str]) -> str:
 
 def _dump(cluster: Cluster, api_version: str, kind: str, namespaces: list[str]) -> str:
     found = [_bare(body) for namespace in namespaces for body in cluster.objects(api_version, kind, namespace)]
-    return yaml.safe_dump_all(redact_mapping(found), sort_keys=False, explicit_start=True) if found else ""
+    return dump(redact_mapping(found), explicit_start=True) if found else ""
 
 
 def _bare(body: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""Reads manifests as strictly as the API server would: template values all known, keys unique, every object named."""
+"""Manifests as text: read as strictly as the API server would (template values known, keys unique, every object named).
+
+Written so that kubectl takes them back as they were.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -62,6 +65,11 @@ def load(text: str, source: str) -> Iterator[Located]:
         raise ManifestError(f"{source}:{line}: {error.reason}") from None
 
 
+def dump(objects: Iterable[Any], *, explicit_start: bool = False) -> str:
+    """The objects as a multi-document YAML text that PyYAML and kubectl read alike."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, explicit_start=explicit_start)
+
+
 def _documents(text: str) -> Iterator[tuple[Any, int]]:
     loader = _Loader(text)
     while loader.check_node():
@@ -86,6 +94,13 @@ class _Loader(yaml.SafeLoader):
                     raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} twice", key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Safe dumper that quotes a text of the one letter y or n, which kubectl would take for a boolean (YAML 1.1)."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 def _members(document: Any) -> list[Any]:
