@@ -156,6 +156,7 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
+// The versions of ../kubernetes wherever Calico compiles with them: what both use is compiled once.
 replace (
 	github.com/davecgh/go-spew => github.com/davecgh/go-spew v1.1.1
 	github.com/pmezard/go-difflib => github.com/pmezard/go-difflib v1.0.0

@@ -4,6 +4,7 @@ go 1.26.0
 
 tool meshproof.testbed/coredns
 
+// The other versions are those of ../istio-1.31 wherever they are higher: what both use is compiled once.
 require github.com/coredns/coredns v1.14.7
 
 require (
