@@ -25,7 +25,7 @@ k() { $KUBECTL "$@"; }
 probe() { # namespace, app, container, words for curl
     namespace=$1 app=$2 container=$3
     shift 3
-    k exec "$(k get pod -n "$namespace" -l "app=$app" -o 'jsonpath={.items[0].metadata.name}')" -c "$container" \\
+    k exec "$(k get pod -n "$namespace" -l "app=$app" -o 'jsonpath={.items[0].metadata.name}')" -c "$container" \
         -n "$namespace" -- curl -s -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
 }
 check() { # id, expected, then as for probe: until it has come K times in a row
