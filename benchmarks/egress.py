@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks import common, serial
 from benchmarks.serial import MANIFESTS, Topic
@@ -83,7 +84,13 @@ def _change(world: World, old: list[str], new: list[str]) -> Iterator[str]:
 def _objects(world: World, path: str) -> list[tuple[str, str, str]]:
     text = (MANIFESTS / path).read_text(encoding="utf-8")
     found = world.overlay.objects(text, path)
-    return [(body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in found]
+    return [(_kind(body), body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in found]
+
+
+def _kind(body: dict[str, Any]) -> str:
+    """With its group: there are two kinds of Gateway."""
+    group, slash, _ = body["apiVersion"].partition("/")
+    return f"{body['kind']}.{group}" if slash else str(body["kind"])
 
 
 def _check(world: World, case: Case) -> str:
