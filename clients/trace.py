@@ -175,15 +175,15 @@ class _Reader:
             return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
         clients = {request.local for request in requests if request.local}
         if logged.proxy is not Proxy.CLIENT:
-            clients = self._sent_on(probe, clients)
-        return [entry for entry in entries if entry.downstream_remote in clients]
+            clients = self._sent_on(probe, clients, ids)
+        return _from_clients(entries, clients, ids)
 
-    def _sent_on(self, probe: Probe, clients: set[str]) -> set[str]:
+    def _sent_on(self, probe: Probe, clients: set[str], ids: set[str]) -> set[str]:
         """From where the requests come to the next proxy: the client's sidecar opens connections of its own."""
         pods = self._world.pods(probe.source)
         if not all(pod.injected for pod in pods):
             return clients
-        entries = [entry for entry in self._entries(pods) if entry.downstream_remote in clients]
+        entries = _from_clients(self._entries(pods), clients, ids)
         return {entry.upstream_local for entry in entries if entry.upstream_local}
 
     def _entries(self, pods: list[Pod]) -> list[AccessLogEntry]:
@@ -193,6 +193,16 @@ class _Reader:
             for pod in pods
             for entry in accesslog.parse(mesh.log_lines(self._world.cluster, pod, SIDECAR, since_s=since_s))
         ]
+
+
+def _from_clients(entries: Sequence[AccessLogEntry], clients: set[str], ids: set[str]) -> list[AccessLogEntry]:
+    """Entries of connections from these addresses. A port may have been another request's before: it says its id."""
+    return [
+        entry
+        for entry in entries
+        if entry.downstream_remote in clients
+        and (not entry.request_id or accesslog.belongs(entry.request_id, entry.user_agent, ids))
+    ]
 
 
 def difference(world: World, stated: Logged, entry: AccessLogEntry) -> str:

@@ -151,6 +151,14 @@ def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
     assert follow(made, sent("a"), replace(wanted, upstream="-")).verdict is Verdict.FAIL
 
 
+def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
+    made = world()
+    log(made, tcp("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
+    log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
+    wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
+    assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
+
+
 def test_absence_needs_a_later_request_of_the_twin() -> None:
     absent = Logged(Proxy.GATEWAY, absent=True)
     made = world()
