@@ -28,6 +28,7 @@ from clients.running import RunningStage
 from clients.stage import Stage
 from clients.tokens import KINDS, TokenIssuer
 from clients.world import World
+from clients.yaml_text import dump
 from runner import catalogue, settings
 from testbed.api import Up
 
@@ -173,8 +174,7 @@ def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]
         target = folder / "manifests" / path.relative_to(MANIFESTS)
         target.parent.mkdir(parents=True, exist_ok=True)
         objects = names.objects(path.read_text(encoding="utf-8"), path.name)
-        # JSON, as kubectl takes a bare y of YAML for a boolean
-        target.write_text("\n---\n".join(map(json.dumps, objects)), encoding="utf-8")
+        target.write_text(dump(objects), encoding="utf-8")
     (folder / "tokens").mkdir(mode=0o700)
     for kind in KINDS:
         (folder / "tokens" / kind).write_text(tokens.mint(kind), encoding="utf-8")
