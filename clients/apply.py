@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +22,6 @@ from clients.yaml_text import dump
 
 DRY_RUN_NAMESPACE = "default"
 """Where an object is tried whose own namespace does not exist yet."""
-AT_ONCE = 8
-"""Objects tried or deleted at once: each takes two answers of the API server."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,10 @@ class Applier:
         """
         coming = {item.name for item in items if item.kind == "Namespace"}
         missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            list(threads.map(partial(self._check, missing), items))  # the first problem in their order is raised
+        for item in items:
+            if item.namespace not in missing:
+                self._refuse_foreign(item)
+            self._try(item, elsewhere=item.namespace in missing)
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
         """Apply in order. Call `check` first; register the deletion before."""
@@ -117,7 +116,7 @@ class Applier:
             readiness.wait(self._cluster, item.body, deadline)
 
     def delete(self, items: Sequence[Item]) -> None:
-        """Delete, the last first and some at once, and wait until all is gone; what is in a namespace goes with it.
+        """Delete in reverse order and wait until everything is gone; what lies in a deleted namespace goes with it.
 
         Only objects with this run's label are touched. Every deletion is tried before an error is raised.
 
@@ -125,13 +124,17 @@ class Applier:
             ClusterError: an object could not be deleted, or is still there after the time limit.
         """
         namespaces = {item.name for item in items if item.kind == "Namespace"}
-        wanted = [item for item in reversed(items) if item.namespace not in namespaces]
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            asked = list(threads.map(self._try_to_delete, wanted))
-        problems = [problem for _, _, problem in asked if problem]
+        going: list[tuple[Item, str]] = []
+        problems: list[str] = []
+        for item in reversed(items):
+            if item.namespace not in namespaces:
+                try:
+                    going += self._delete(item)
+                except ClusterError as error:
+                    problems.append(f"{item} could not be deleted: {error.message}")
         deadline = time.monotonic() + self.timeout_s
-        for item, uid, _ in asked:
-            if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
+        for item, uid in going:
+            if not readiness.poll(partial(self._gone, item, uid), deadline):
                 problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion")
         if problems:
             raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
@@ -140,11 +143,6 @@ class Applier:
         self._cluster.apply(item.body, manager=MANAGER)
         text = redact(dump([item.body]))
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
-
-    def _check(self, missing: set[str], item: Item) -> None:
-        if item.namespace not in missing:
-            self._refuse_foreign(item)
-        self._try(item, elsewhere=item.namespace in missing)
 
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
@@ -167,25 +165,18 @@ class Applier:
         except ClusterError as error:
             raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.mend) from None
 
-    def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
-        """The object, its uid when it is going, and what went wrong."""
-        try:
-            return item, self._delete(item), ""
-        except ClusterError as error:
-            return item, "", f"{item} could not be deleted: {error.message}"
-
-    def _delete(self, item: Item) -> str:
-        """Ask for its deletion, if it is this run's; gives its uid then."""
+    def _delete(self, item: Item) -> list[tuple[Item, str]]:
+        """Ask for its deletion, if it is this run's; gives it back with its uid then."""
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         if found is None or found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
-            return ""
-        uid = str(found["metadata"]["uid"])
+            return []
+        uid = found["metadata"]["uid"]
         self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
         if item.kind == "Namespace":
             # The namespace controller comes to the pods late, and back to the namespace seconds after they have gone.
             with suppress(ClusterError):
                 self._cluster.delete_pods(item.name)
-        return uid
+        return [(item, uid)]
 
     def _gone(self, item: Item, uid: str) -> bool:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
