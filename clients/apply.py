@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clients import readiness
 from clients.api import RequestError
@@ -22,6 +23,11 @@ from clients.yaml_text import dump
 
 DRY_RUN_NAMESPACE = "default"
 """Where an object is tried whose own namespace does not exist yet."""
+AT_ONCE = 8
+"""Objects at work at once: each waits for two or three answers of the API server."""
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
@@ -66,13 +72,18 @@ class Applier:
     Args:
         manifests: the folder that manifest paths are relative to.
         timeout_s: for everything of one `apply` to be ready, and of one `delete` to be gone.
+        at_once: objects that are tried, made or deleted side by side; with 1, one goes after the other in the order
+            that each method states.
     """
 
-    def __init__(self, cluster: Cluster, overlay: Overlay, manifests: Path, *, timeout_s: float = 120.0) -> None:
+    def __init__(
+        self, cluster: Cluster, overlay: Overlay, manifests: Path, *, timeout_s: float = 120.0, at_once: int = AT_ONCE
+    ) -> None:
         self._cluster = cluster
         self._overlay = overlay
         self._manifests = manifests
         self.timeout_s = timeout_s
+        self._at_once = at_once
 
     def load(self, paths: Sequence[str]) -> list[Item]:
         """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
@@ -96,14 +107,20 @@ class Applier:
         """
         coming = {item.name for item in items if item.kind == "Namespace"}
         missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
-        for item in items:
-            if item.namespace not in missing:
-                self._refuse_foreign(item)
-            self._try(item, elsewhere=item.namespace in missing)
+        self._side_by_side(partial(self._check, missing), items)
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
-        """Apply in order. Call `check` first; register the deletion before."""
-        return [self._apply(item) for item in items]
+        """Apply what belongs to the whole cluster, then the rest: in order within a namespace, namespaces side by side.
+
+        Call `check` first; register the deletion before. The answer is in the order of the items.
+        """
+        lanes: dict[str, list[Item]] = {}
+        for item in items:
+            lanes.setdefault(item.namespace, []).append(item)
+        applied = {item.key: self._apply(item) for item in lanes.pop("", ())}
+        for done in self._side_by_side(lambda lane: [(item.key, self._apply(item)) for item in lane], lanes.values()):
+            applied.update(done)
+        return [applied[item.key] for item in items]
 
     def wait_ready(self, items: Sequence[Item]) -> None:
         """Wait until each object itself says that it is ready.
@@ -116,7 +133,7 @@ class Applier:
             readiness.wait(self._cluster, item.body, deadline)
 
     def delete(self, items: Sequence[Item]) -> None:
-        """Delete in reverse order and wait until everything is gone; what lies in a deleted namespace goes with it.
+        """Delete, the last first, and wait until everything is gone; what lies in a deleted namespace goes with it.
 
         Only objects with this run's label are touched. Every deletion is tried before an error is raised.
 
@@ -124,17 +141,12 @@ class Applier:
             ClusterError: an object could not be deleted, or is still there after the time limit.
         """
         namespaces = {item.name for item in items if item.kind == "Namespace"}
-        going: list[tuple[Item, str]] = []
-        problems: list[str] = []
-        for item in reversed(items):
-            if item.namespace not in namespaces:
-                try:
-                    going += self._delete(item)
-                except ClusterError as error:
-                    problems.append(f"{item} could not be deleted: {error.message}")
+        wanted = [item for item in reversed(items) if item.namespace not in namespaces]
+        asked = self._side_by_side(self._try_to_delete, wanted)
+        problems = [problem for _, _, problem in asked if problem]
         deadline = time.monotonic() + self.timeout_s
-        for item, uid in going:
-            if not readiness.poll(partial(self._gone, item, uid), deadline):
+        for item, uid, _ in asked:
+            if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
                 problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion")
         if problems:
             raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
@@ -143,6 +155,16 @@ class Applier:
         self._cluster.apply(item.body, manager=MANAGER)
         text = redact(dump([item.body]))
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
+
+    def _side_by_side(self, do: Callable[[In], Out], them: Iterable[In]) -> list[Out]:
+        """What it gives for each, in their order. The first error in that order is raised once all have ended."""
+        with ThreadPoolExecutor(self._at_once) as threads:
+            return list(threads.map(do, them))
+
+    def _check(self, missing: set[str], item: Item) -> None:
+        if item.namespace not in missing:
+            self._refuse_foreign(item)
+        self._try(item, elsewhere=item.namespace in missing)
 
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
@@ -165,18 +187,25 @@ class Applier:
         except ClusterError as error:
             raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.mend) from None
 
-    def _delete(self, item: Item) -> list[tuple[Item, str]]:
-        """Ask for its deletion, if it is this run's; gives it back with its uid then."""
+    def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
+        """The object, its uid when it is going, and what went wrong."""
+        try:
+            return item, self._delete(item), ""
+        except ClusterError as error:
+            return item, "", f"{item} could not be deleted: {error.message}"
+
+    def _delete(self, item: Item) -> str:
+        """Ask for its deletion, if it is this run's; gives its uid then."""
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         if found is None or found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
-            return []
-        uid = found["metadata"]["uid"]
+            return ""
+        uid = str(found["metadata"]["uid"])
         self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
         if item.kind == "Namespace":
-            # The namespace controller comes to the pods late, and back to the namespace seconds after they have gone.
+            # The namespace controller comes after five seconds, and back seconds later if pods are still there.
             with suppress(ClusterError):
                 self._cluster.delete_pods(item.name)
-        return [(item, uid)]
+        return uid
 
     def _gone(self, item: Item, uid: str) -> bool:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)

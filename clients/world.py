@@ -117,9 +117,10 @@ class World:
         if everything:
             self.applier.check(everything)
         self._ground += everything  # before the first is made: `close` must know of a half-made ground
-        self._grounds |= {path: tuple(self.applier.apply(items[path])) for path in missing}
+        applied = iter(self.applier.apply(everything))
+        self._grounds |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
         self.applier.wait_ready(everything)
-        return tuple(applied for path in ground for applied in self._grounds[path])
+        return tuple(one for path in ground for one in self._grounds[path])
 
     @property
     def namespaces(self) -> frozenset[str]:

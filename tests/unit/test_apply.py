@@ -41,7 +41,7 @@ def applier(cluster: FakeCluster, tmp_path: Path) -> Applier:
     (tmp_path / "ground" / "shop.yaml").write_text(GROUND)
     (tmp_path / "policy.yaml").write_text(POLICY)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
-    return Applier(cluster, overlay, tmp_path, timeout_s=0.2)
+    return Applier(cluster, overlay, tmp_path, timeout_s=0.2, at_once=1)
 
 
 def test_a_folder_is_all_its_manifests(applier: Applier):
@@ -133,3 +133,45 @@ def test_what_does_not_go_away_is_an_error(applier: Applier, cluster: FakeCluste
     cluster.sticky.add("strict")
     with pytest.raises(ClusterError, match="strict is still there"):
         applier.delete(items)
+
+
+def test_a_namespace_of_somebody_else_keeps_its_pods(applier: Applier, cluster: FakeCluster):
+    cluster.put(labelled("Namespace", "p-shop", run="another-run"), labelled("Pod", "web-1", "p-shop", run=""))
+    applier.delete(applier.load(["ground"]))
+    assert cluster.log == []
+    assert len(cluster.store) == 2
+
+
+ORDERED = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: a, namespace: {namespace}}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: b, namespace: {namespace}}}
+"""
+
+
+def test_side_by_side_namespaces_come_first_and_each_keeps_its_order(cluster: FakeCluster, tmp_path: Path):
+    spaces = ("shop", "bank", "farm")
+    texts = [ORDERED.format(namespace=name) for name in spaces]
+    texts += [f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}" for name in spaces]
+    (tmp_path / "all.yaml").write_text("\n---\n".join(texts))
+    applier = Applier(cluster, Overlay("p-", RUN, "w0", {}, "", {}, frozenset(spaces)), tmp_path, timeout_s=0.2)
+    items = applier.load(["all.yaml"])
+    applied = applier.apply(items)
+    assert [(one.namespace, one.name) for one in applied] == [(item.namespace, item.name) for item in items]
+    assert {line.split()[1] for line in cluster.log[:3]} == {"Namespace"}
+    for name in spaces:
+        assert [line[-1] for line in cluster.log if f" p-{name}/" in line] == ["a", "b"]
+    applier.delete(items)
+    assert cluster.store == {}
+
+
+def test_of_several_problems_the_first_in_order_is_told(cluster: FakeCluster, tmp_path: Path):
+    (tmp_path / "all.yaml").write_text(POLICY + "---" + POLICY.replace("strict", "second"))
+    applier = Applier(cluster, Overlay("p-", RUN, "w0", {}, "", {}, frozenset()), tmp_path)
+    cluster.refuse["PeerAuthentication"] = RequestError("PATCH x", 422, "no")
+    with pytest.raises(ManifestError, match="istio-system/strict is not accepted"):
+        applier.check(applier.load(["all.yaml"]))
