@@ -15,7 +15,7 @@ from testbed.build.command import BuildError, run
 
 NODE_PACKAGES = (
     *("coreutils", "dash", "bash", "findutils", "grep", "sed", "util-linux", "mount", "procps", "kmod"),
-    *("containerd", "runc", "containernetworking-plugins", "iptables", "nftables", "ipset", "conntrack", "iproute2"),
+    *("containerd", "crun", "containernetworking-plugins", "iptables", "nftables", "ipset", "conntrack", "iproute2"),
     *("runit", "ca-certificates"),
 )
 """The node: container runtime, packet filters, a service supervisor."""
