@@ -19,6 +19,9 @@ from testbed.store import cache_root
 MEMORY_GIB = 4
 DISK_BUILD_GIB = 14
 DISK_RUN_GIB = 2
+INOTIFY_INSTANCES = 96
+"""Watches of files that one user may have (inotify(7)): three for each sidecar, and all sidecars have one user id."""
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ def checks(*, built: bool) -> list[Check]:
         _namespaces,
         _overlay,
         _memory,
+        _inotify,
         lambda: _disk(built),
         _addresses,
     ]
@@ -146,6 +150,13 @@ def available_gib() -> float:
 def _memory() -> Check:
     available = available_gib()
     return Check("memory", available >= MEMORY_GIB, f"{available:.1f} GiB available", f"free at least {MEMORY_GIB} GiB")
+
+
+def _inotify() -> Check:
+    limit = int(INOTIFY_LIMIT.read_text())
+    mend = "sysctl fs.inotify.max_user_instances=512"
+    detail = f"{limit} instances for each user, {INOTIFY_INSTANCES} needed"
+    return Check("file watches", limit >= INOTIFY_INSTANCES, detail, mend)
 
 
 def _disk(built: bool) -> Check:

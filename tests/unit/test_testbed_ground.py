@@ -76,6 +76,16 @@ def test_who_is_not_root_is_told_so_first(monkeypatch):
         preflight.require(built=False)
 
 
+def test_too_few_file_watches_are_told_with_the_setting(monkeypatch, tmp_path):
+    limit = tmp_path / "max_user_instances"
+    monkeypatch.setattr(preflight, "INOTIFY_LIMIT", limit)
+    limit.write_text("64\n")
+    with pytest.raises(ClusterError, match=r"file watches: 64 .*96 needed; sysctl fs\.inotify\.max_user_instances=512"):
+        preflight.require(built=True)
+    limit.write_text("128\n")
+    assert all(check.ok for check in preflight.checks(built=True) if check.name == "file watches")
+
+
 def test_a_missing_tool_is_named_with_its_package(monkeypatch):
     monkeypatch.setattr(preflight.shutil, "which", lambda name: None if name == "unshare" else f"/bin/{name}")
     [tools] = [check for check in preflight.checks(built=True) if check.name == "tools"]
