@@ -22,7 +22,7 @@ def scope(nodeid: str) -> str:
 
 
 def lasts_s(work: str, tests: int) -> float:
-    """Seconds that the work of a scope will take, roughly: as its folder says by `LASTS_S`, or by its number of tests."""
+    """Seconds that the work of a scope will take, roughly: as its folder says by `LASTS_S`, or by how many tests."""
     path = PurePosixPath(work)
     said: Mapping[str, float] = _of_suite(path.parent, "LASTS_S", {})
     return said.get(path.name, A_TEST_S * tests)
