@@ -180,6 +180,7 @@ class NamesElsewhere(Mutant):
         cluster.patch("v1", "ConfigMap", "coredns", "kube-system", {"data": {"Corefile": text}})
         for replicas in (0, 1):
             outside.set_replicas(cluster, "kube-system", "coredns", replicas)
+        time.sleep(_SPREAD_S)  # kube-proxy needs a moment, too, and Envoy asks again a minute after it asked in vain
 
 
 class StaleGateway(Mutant):
