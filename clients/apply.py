@@ -157,7 +157,7 @@ class Applier:
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
 
     def _side_by_side(self, do: Callable[[In], Out], them: Iterable[In]) -> list[Out]:
-        """What it gives for each, in their order. The first error in that order is raised once all have ended."""
+        """What it gives for each, in order. Raises the first error in that order, when what has begun has ended."""
         with ThreadPoolExecutor(self._at_once) as threads:
             return list(threads.map(do, them))
 
