@@ -88,7 +88,8 @@ def mentions(lines: Iterable[str], request_id: str) -> list[str]:
     if not request_id:
         raise ValueError("no request id to look for")
     whole = re.compile(rf"(?<![\w-]){re.escape(request_id)}(?![\w-])")
-    return [line for line in lines if whole.search(line)]
+    # the plain search first: it is a hundred times as fast, and nearly every line is of another request
+    return [line for line in lines if request_id in line and whole.search(line)]
 
 
 def _text_entry(line: str) -> AccessLogEntry | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from clients import verify
 from clients.case import Case
+from clients.errors import MeshproofError
 from clients.evidence import Evidence
 from clients.running import RunningStage
 
@@ -32,6 +34,8 @@ class Job:
 class Crew:
     """Begins to prove the jobs, in their order, when it is made. Leaving it as a context dismisses it.
 
+    Where the stage goes on by steps, those of each step are begun as soon as one of them is asked for.
+
     Args:
         running: the stage in whose state they are proven.
     """
@@ -39,10 +43,9 @@ class Crew:
     def __init__(self, running: RunningStage, jobs: Sequence[Job], threads: int = THREADS) -> None:
         self._running = running
         self._threads = ThreadPoolExecutor(threads)
-        self._work: dict[str, Future[Evidence]] = {
-            job.case.id: self._threads.submit(verify.prove, running, job.case, job.facts, job.confirmations)
-            for job in jobs
-        }
+        self._jobs = list(jobs)
+        self._work: dict[str, Future[Evidence]] = {}
+        self._begin("")
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +55,23 @@ class Crew:
 
     def evidence(self, job: Job) -> Evidence:
         """Of one of the jobs, as soon as it is there; of another one, which is begun only now."""
+        if any(waiting.case.id == job.case.id for waiting in self._jobs):
+            self._take_step(job.case.step)
         begun = self._work.get(job.case.id)
         return begun.result() if begun else verify.prove(self._running, job.case, job.facts, job.confirmations)
+
+    def _take_step(self, step: str) -> None:
+        """All of the step before it are proven first: they are about the state that it ends."""
+        self.wait()
+        with suppress(MeshproofError):  # each of its cases tells
+            self._running.reach(step)
+            self._begin(step)
+
+    def _begin(self, step: str) -> None:
+        for job in [job for job in self._jobs if job.case.step == step]:
+            self._jobs.remove(job)
+            done = self._threads.submit(verify.prove, self._running, job.case, job.facts, job.confirmations)
+            self._work[job.case.id] = done
 
     def wait(self) -> None:
         """Until all are proven: what comes next may change the state that they are proven in."""

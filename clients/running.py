@@ -50,6 +50,7 @@ class RunningStage:
         self.settled: tuple[Observation, ...] = ()
         self._undo: list[Callable[[], None]] = []
         self._steps_taken = 0
+        self._checked: set[str] = set()
 
     def __enter__(self) -> Self:
         """Make the change.
@@ -63,9 +64,10 @@ class RunningStage:
         if self._sees_before:
             standing.clear()
         standing.check(items)
-        later = [*self.stage.replaced, *(path for step in self.stage.steps for path in step.apply)]
-        if later:
-            applier.check(applier.load(later))
+        if self.stage.replaced:
+            applier.check(applier.load(self.stage.replaced))
+        for step in self.stage.steps[: max(map(self._place, self.cases), default=0)]:
+            self._check(step)
         self._observe_baselines()
         try:
             self._change(items)
@@ -108,13 +110,25 @@ class RunningStage:
         Raises:
             ClusterError: the step is behind already, or it could not be taken.
         """
-        names = ["", *(step.name for step in self.stage.steps)]
-        wanted = names.index(name)
+        wanted = self._place_of(name)
         if wanted < self._steps_taken:
             raise ClusterError(f"stage {self.stage.name} is past its step {name or 'zero'}", "keep the tests' order")
         while self._steps_taken < wanted and not any(seen.problem for seen in self.settled):
             self._take_step(self.stage.steps[self._steps_taken])
             self._steps_taken += 1
+
+    def _place(self, case: Case) -> int:
+        """How many steps are taken before the case is proven."""
+        return self._place_of(case.step)
+
+    def _place_of(self, name: str) -> int:
+        return ["", *(step.name for step in self.stage.steps)].index(name)
+
+    def _check(self, step: Step) -> None:
+        """Once: before the stage is entered, where the step is known to be wanted."""
+        if step.name not in self._checked:
+            self.world.applier.check(self.world.applier.load(step.apply))
+            self._checked.add(step.name)
 
     def since_s(self) -> int:
         """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
@@ -159,6 +173,7 @@ class RunningStage:
         applier.wait_ready(items)
 
     def _take_step(self, step: Step) -> None:
+        self._check(step)
         if step.restarts:
             istiod.restart(self.world.cluster, self.world.applier.timeout_s)
         self._apply_over(step.apply)

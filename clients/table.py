@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from clients import verify
 from clients.case import Case
 from clients.crew import Crew, Job
+from clients.errors import MeshproofError
 from clients.evidence import Evidence
 from clients.running import BASELINE_CONFIRMATIONS, RunningStage
 
@@ -23,7 +24,7 @@ class Table:
 
     Attributes:
         control: of every cell, and of the table as a whole.
-        cases: the cells; the variant of each says which one it is.
+        cases: the cells, all of one step; the variant of each says which one it is.
     """
 
     control: str
@@ -34,8 +35,14 @@ def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evid
     """Evidence of every cell, in the table's order.
 
     A cell whose outcome the stage does not change has no stale answers to wait out: it needs as many confirmations as a
-    baseline.
+    baseline. A step is taken before the first cell; where it cannot be, none is tried.
     """
+    # cells are begun at once, so all of them are of the step that is taken now
+    [step] = {case.step for case in table.cases}
+    try:
+        running.reach(step)
+    except MeshproofError as error:
+        return [verify.unproven(case, facts, error.message, stage=running.stage.name) for case in table.cases]
     jobs = [Job(case, facts, _enough(case)) for case in table.cases]
     with Crew(running, [jobs[n] for n in sorted(range(len(jobs)), key=_turns(table.cases))], THREADS) as crew:
         return [crew.evidence(job) for job in jobs]

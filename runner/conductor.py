@@ -161,6 +161,11 @@ class Conductor:
             told = json.loads(path.read_text(encoding="utf-8"))
             self.plan = {nodeid: Planned(**entry) for nodeid, entry in told.items()}
 
+    def planned(self) -> dict[str, Planned]:
+        """The plan as far as it is known by now."""
+        self.read_plan()
+        return self.plan
+
     def note(self, nodeid: str, evidence: Evidence) -> bool:
         """Write evidence to the journal, once for each test and case. Says whether it was new."""
         if (nodeid, evidence.id) in self._seen:

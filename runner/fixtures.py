@@ -110,13 +110,12 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
 
 @pytest.fixture(scope="module")
 def crew(request: pytest.FixtureRequest, stage: RunningStage, conductor: Conductor) -> Iterator[Crew]:
-    """Proves the module's cases side by side, those that take longest from the beginning.
+    """Proves the module's cases side by side, step by step, those that take longest from the beginning.
 
-    One by one, as they are asked for, where the stage goes on by steps between them, and where a process died on them:
-    which of them killed it is known then.
+    One by one, as they are asked for, where a process died on them: which of them killed it is known then.
     """
     jobs: list[Job] = []
-    if stage.stage.steps or not conductor.enters_first(request.module.__name__):
+    if not conductor.enters_first(request.module.__name__):
         with Crew(stage, jobs) as made:
             yield made
         return
@@ -149,6 +148,8 @@ def prove_table(request: pytest.FixtureRequest, stage: RunningStage, conductor: 
     """`prove_table(table)`: every cell, side by side; evidence of each, and one failure for all that did not pass."""
 
     def proving(cells: table.Table) -> list[Evidence]:
+        if conductor.crew:
+            conductor.crew.wait()  # the table may be of another step
         facts = facts_of(planned_here(request, conductor, cells.control), conductor)
         with plainly():
             evidence = table.prove(stage, cells, facts)

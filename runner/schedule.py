@@ -1,8 +1,9 @@
-"""How xdist hands out modules: whole ones, as `--dist loadfile` does, the longest first; a test that killed is done."""
+"""How xdist hands out modules: whole ones, a process staying on its ground; a test that killed is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,40 +11,175 @@ from typing import Any
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
+from runner.selection import Planned
+
 A_TEST_S = 0.4
 """What one test takes, where nothing else is said of its module."""
+ALMOST_DONE = 2
+"""Tests that a process has left when xdist (3.8) hands it more."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one process gets at once.
+
+    Attributes:
+        scope: the module, or its folder where that says so by `ONE_PROCESS`.
+        lasts_s: seconds that it will take, roughly.
+        own: the part of the ground (see `clients.stage.Stage`) that not all modules of its topic stand on.
+        alone: nothing else runs beside it.
+    """
+
+    scope: str
+    lasts_s: float = 0.0
+    own: frozenset[str] = frozenset()
+    alone: bool = False
+
+    @property
+    def topic(self) -> str:
+        """The folder of suites."""
+        folder = PurePosixPath(self.scope)
+        return str(folder.parent if folder.suffix else folder)
+
+
+@dataclass(frozen=True)
+class Process:
+    """Where a test process is.
+
+    Attributes:
+        topic: folder of what it has done last; empty at the beginning.
+        standing: the parts of grounds that it has put up there, beside what all modules stand on.
+        alone: what it has done last ran alone.
+    """
+
+    topic: str = ""
+    standing: frozenset[str] = frozenset()
+    alone: bool = False
+
+    def after(self, work: Work) -> Process:
+        """Where it is once it has done this. A ground goes when its process goes to another topic."""
+        stays = self.standing if work.topic == self.topic else frozenset()
+        return Process(work.topic, stays | work.own, work.alone)
 
 
 def scope(nodeid: str) -> str:
-    """What one process gets whole: the module, or its folder where that says so by `ONE_PROCESS`."""
+    """What one process gets whole."""
     module = nodeid.split("::", 1)[0]
     folder = PurePosixPath(module).parent
-    return str(folder) if _of_suite(folder, "ONE_PROCESS", False) else module
+    return str(folder) if _of_suite(str(folder), "ONE_PROCESS", False) else module
 
 
-def lasts_s(work: str, tests: int) -> float:
-    """Seconds that the work of a scope will take, roughly: as its folder says by `LASTS_S`, or by how many tests."""
-    path = PurePosixPath(work)
-    said: Mapping[str, float] = _of_suite(path.parent, "LASTS_S", {})
+def lasts_s(scope: str, tests: int) -> float:
+    """As its folder says by `LASTS_S`, or by how many tests it has."""
+    path = PurePosixPath(scope)
+    said: Mapping[str, float] = _of_suite(str(path.parent), "LASTS_S", {})
     return said.get(path.name, A_TEST_S * tests)
 
 
-def _of_suite(folder: PurePosixPath, name: str, otherwise: Any) -> Any:
+def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> list[Work]:
+    """What is left, by scope, with its tests; the plan knows where they stand."""
+    grounds: dict[str, list[frozenset[str]]] = {}
+    for entry in plan.values():
+        grounds.setdefault(str(PurePosixPath(entry.suite).parent), []).append(frozenset(entry.ground))
+    made = []
+    for name, tests in queue.items():
+        entries = [plan[test] for test in tests if test in plan]
+        work = Work(name, lasts_s(name, len(tests)))
+        common = frozenset[str]().union(*grounds.get(work.topic, ())).intersection(*grounds.get(work.topic, ()))
+        own = frozenset[str]().union(*(entry.ground for entry in entries)) - common
+        alone = name.endswith(".py") and any("mesh-wide" in entry.needs for entry in entries)
+        made.append(replace(work, own=own, alone=alone))
+    return made
+
+
+def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> Work | None:
+    """What a process does next; None where others do the rest.
+
+    It stays on its ground, then takes another one of its topic; then it goes where nobody is, then helps where the most
+    is left, if that pays: nothing is chosen where less is left of a topic than twice `GROUND_S`. A ground of a few
+    modules is put up by one process only: it may be something that the mesh knows once. What runs alone comes last in
+    its topic, when others may be at their end, and all of it by one process.
+
+    Args:
+        queue: what nobody has begun.
+    """
+    elsewhere = frozenset[str]().union(*(other.standing for other in others))
+    topics = {other.topic for other in others}
+    in_turn = {other.topic for other in others if other.alone}
+    free = [
+        work
+        for work in queue
+        if not (work.own - mine.standing) & elsewhere and not (work.alone and work.topic in in_turn)
+    ]
+    preferences: tuple[Callable[[Work], bool], ...] = (
+        lambda work: work.topic == mine.topic and not work.alone and work.own <= mine.standing,
+        lambda work: work.topic == mine.topic and not work.alone,
+        lambda work: work.topic == mine.topic,
+        lambda work: work.topic not in topics and not work.alone,
+        lambda work: work.topic not in topics,
+        lambda work: not work.alone and _left_s(free, work.topic) >= 2 * _ground_s(work.topic),
+    )
+    for preferred in preferences:
+        if found := [work for work in free if preferred(work)]:
+            return max(
+                found, key=lambda work: (_left_s(found, work.topic), _left_s(found, work.topic, work.own), work.lasts_s)
+            )
+    return None
+
+
+def _left_s(queue: Sequence[Work], topic: str, own: frozenset[str] | None = None) -> float:
+    """Seconds of work of a topic, or of one ground in it."""
+    return sum(work.lasts_s for work in queue if work.topic == topic and own in (None, work.own))
+
+
+def _ground_s(topic: str) -> float:
+    """Seconds that one more process takes to put up the ground of a topic and to remove it, as its folder says."""
+    seconds: float = _of_suite(topic, "GROUND_S", 0.0)
+    return seconds
+
+
+def _of_suite(folder: str, name: str, otherwise: Any) -> Any:
     """A constant of a folder of suites."""
-    in_suites = folder.parts[:1] == ("suites",) and len(folder.parts) > 1
-    return getattr(import_module(".".join(folder.parts)), name, otherwise) if in_suites else otherwise
+    parts = PurePosixPath(folder).parts
+    in_suites = parts[:1] == ("suites",) and len(parts) > 1
+    return getattr(import_module(".".join(parts)), name, otherwise) if in_suites else otherwise
 
 
 class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
-    """xdist's own (3.8) gives the killing test to the replacement process again, until it has run out of processes."""
+    """xdist's own (3.8) gives modules out in their order, and the killing test to the replacement process again.
+
+    Args:
+        plan: gives the plan by node id, once the processes have collected.
+    """
+
+    def __init__(self, config: Any, log: Any, plan: Callable[[], Mapping[str, Planned]]) -> None:
+        super().__init__(config, log)
+        self._plan = plan
+        self._where: dict[WorkerController, Process] = {}
 
     def _split_scope(self, nodeid: str) -> str:
         return scope(nodeid)
 
+    def _next(self, node: WorkerController) -> Work | None:
+        others = [where for other, where in self._where.items() if other is not node and other in self.assigned_work]
+        queue = works(self.workqueue, self._plan())
+        return choose(queue, self._where.get(node, Process()), others)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """As xdist's own; a process for which nothing is chosen ends, and removes what it stands on meanwhile."""
+        if node.shutting_down:
+            return
+        if self.workqueue and self._pending_of(self.assigned_work[node]) <= ALMOST_DONE and not self._next(node):
+            node.shutdown()
+            return
+        super()._reschedule(node)
+
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """The longest first: whoever begins with one at the end keeps the others waiting."""
-        longest = max(self.workqueue, key=lambda work: lasts_s(work, len(self.workqueue[work])))
-        self.workqueue.move_to_end(longest, last=False)
+        chosen = self._next(node)
+        if chosen is None:
+            return
+        self.workqueue.move_to_end(chosen.scope, last=False)
+        self._where[node] = self._where.get(node, Process()).after(chosen)
         super()._assign_work_unit(node)
 
     def remove_node(self, node: WorkerController) -> str | None:

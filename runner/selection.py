@@ -96,7 +96,8 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     case, stage = case_of(item), stage_of(item)
     suffix = getattr(getattr(item, "callspec", None), "id", "")
     mark = item.get_closest_marker("control")
-    needs = control.needs | (stage.needs if stage else frozenset()) | (case.needs if case else frozenset())
+    needs = control.needs | (stage.needs if stage else frozenset())
+    needs = needs.union(*(one.needs for one in cases_of(item)))
     needs |= frozenset(mark.kwargs.get("needs", ())) if mark else frozenset()
     instead = dict(case.instead) if case else {}
     table = table_of(item)

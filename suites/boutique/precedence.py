@@ -1,12 +1,14 @@
-"""Which of four levels decides: port before workload before namespace before mesh. The whole table, and its cells."""
+"""Which of four levels decides: port before workload before namespace before mesh. The whole table, and its steps."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from itertools import product
 
 from clients.case import Case
 from clients.expect import reset, status
+from clients.stage import Settle, Step
 from clients.table import Table
 from suites.boutique.places import CATALOG, ECHO, OUTSIDE, SERVICES, url
 
@@ -47,6 +49,19 @@ LEVELS = {
 
 MANIFESTS = ("boutique/precedence",)
 
+BARE = OUTSIDE.get(url("ad"))
+"""Plaintext to the one port at which nothing narrower than the mesh is set: what it sees is the mesh's mode."""
+_CLOSED, _OPEN = (Settle(BARE, reset()),), (Settle(BARE, status(200)),)
+STEPS = (
+    Step("STRICT", apply=("boutique/mesh-wide-strict/mesh-wide.yaml",), settle=_CLOSED),
+    Step("PERMISSIVE", apply=("boutique/mesh-wide-permissive/mesh-wide.yaml",), settle=_OPEN),
+    # closed again between the two that are open: that the second has come would not be seen
+    Step("STRICT again", apply=("boutique/mesh-wide-strict/mesh-wide.yaml",), settle=_CLOSED),
+    Step("DISABLE", apply=("boutique/mesh-wide-disable",), settle=_OPEN),
+)
+"""Modes of the mesh, one after the other; before the first it has none."""
+MESH_WIDE = frozenset({"mesh-wide"})
+
 
 def effective(mesh: Mode, namespace: Mode, workload: Mode, port: Mode) -> Mode:
     """The narrowest level that is set; PERMISSIVE where none is (Istio, PeerAuthentication)."""
@@ -55,6 +70,7 @@ def effective(mesh: Mode, namespace: Mode, workload: Mode, port: Mode) -> Mode:
 
 def table(control: str, mesh: Mode) -> Table:
     """Plaintext to every port of every workload: refused by STRICT only. Through a sidecar each of them is reached."""
+    of_mesh = partial(Case, step="" if mesh is UNSET else mesh, needs=frozenset() if mesh is UNSET else MESH_WIDE)
     cells = []
     for (name, app), port in product(LEVELS, PORTS):
         namespace, workload = LEVELS[name, app]
@@ -62,8 +78,8 @@ def table(control: str, mesh: Mode) -> Table:
         target, mutual = OUTSIDE.get(url(name, port, app)), CATALOG.get(url(name, port, app))
         levels = f"{mesh}, {namespace}, {workload}, {PORTS[port]}"
         if mode is STRICT:
-            cells.append(Case(control, target, reset(), before=status(200), twin=mutual, variant=f"plain: {levels}"))
+            cells.append(of_mesh(control, target, reset(), before=status(200), twin=mutual, variant=f"plain: {levels}"))
         else:
-            cells.append(Case(control, target, status(200), variant=f"plain: {levels}"))
-        cells.append(Case(control, mutual, status(200), variant=f"sidecar: {levels}"))
+            cells.append(of_mesh(control, target, status(200), variant=f"plain: {levels}"))
+        cells.append(of_mesh(control, mutual, status(200), variant=f"sidecar: {levels}"))
     return Table(control, tuple(cells))

@@ -1,4 +1,4 @@
-"""Nothing set for the mesh: a port's mode counts before its workload's, that before its namespace's."""
+"""A port's mode counts before its workload's, that before its namespace's, that before the mesh's: none, then each."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ STAGE = Stage(
     ground=GROUND,
     apply=precedence.MANIFESTS,
     settle=(Settle(OUTSIDE.get(url("shipping")), reset()),),
+    steps=precedence.STEPS,
 )
 
-TABLES = [precedence.table("X-BTQ-LEVEL-01", precedence.UNSET)]
+TABLES = [
+    precedence.table("X-BTQ-LEVEL-01", precedence.UNSET),
+    precedence.table("X-BTQ-LEVEL-02", precedence.STRICT),
+    precedence.table("X-BTQ-LEVEL-03", precedence.PERMISSIVE),
+    precedence.table("X-BTQ-LEVEL-04", precedence.DISABLE),
+]
 DISABLED = Workload("frontend", ECHO, "porter")
-
-
-def test_table(table, prove_table):
-    prove_table(table)
 
 
 @pytest.mark.control("X-BTQ-DISABLE-01")
@@ -42,3 +44,7 @@ def test_disable_opens_to_plaintext_and_closes_to_mutual_tls(observe, stage):
         f"the workload {DISABLED.app} of {DISABLED.namespace} has a plaintext filter chain only",
         problem,
     )
+
+
+def test_table(table, prove_table):
+    prove_table(table)

@@ -94,6 +94,7 @@ CASES = [
 def stream(turn, world):  # noqa: ARG001 - in turn with other processes
     """A connection from team-x to team-y that stands before the policies come."""
     world.ensure(STAGE.ground)
+    world.standing.clear()  # the stage before may have left policies
     opened = Stream(world, RAW_X, TO_PLAIN_Y)
     yield opened
     opened.close()

@@ -1,4 +1,12 @@
 """The front door (`CRA-…`): an ingress gateway that routes to two applications and demands a token below /api/."""
 
-ONE_PROCESS = True
-"""All modules stand on one ground: cheaper kept by one process than made by each."""
+GROUND_S = 10.0
+"""One more process makes a gateway and two applications of its own (see `runner.schedule`)."""
+
+LASTS_S = {
+    "test_policy.py": 32.0,
+    "test_keys_rotation.py": 17.0,
+    "test_grpc.py": 15.0,
+    "test_gateway_api_policy.py": 14.0,
+}
+"""Modules that take longer than they have tests, with the seconds that they were seen to take."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from e2e_runs import Ran, conform
 
@@ -29,6 +31,13 @@ def test_whole_tutorial_conforms(whole: Ran) -> None:
     assert {case["control"] for case in whole.report["cases"]} >= documented
     assert len(skipped) < 10
     assert whole.report["not_run"] == []
+
+
+def test_network_policies_follow_a_stage_that_has_them_too(testbed: object, tmp_path: Path) -> None:
+    before = "suites/egress/test_google_apis.py"
+    ran = conform(tmp_path, "suites/egress/test_network_policies.py", suite=before)
+    assert ran.code == 0, ran.output[-6000:]
+    assert "EGR-NETPOL-07" in ran.verdicts
 
 
 def test_the_ways_are_those_that_the_document_wants(whole: Ran) -> None:

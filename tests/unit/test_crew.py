@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,26 @@ def test_what_was_not_begun_is_proven_when_it_is_asked_for(monkeypatch: pytest.M
     with Crew(running(), []) as crew:
         assert crew.evidence(Job(case("a"), Facts())).id == "X-1[a]"
     assert asked == [threading.current_thread().name]
+
+
+def test_cases_of_a_step_are_begun_together_when_one_is_asked_for_and_all_of_the_step_before_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    there = running()
+    there.reach = lambda step: told.append(f"step {step}")
+    all_there = threading.Barrier(2, timeout=5)
+
+    def proven(_: Any, one: Case, facts: Facts, confirmations: int | None) -> Evidence:
+        all_there.wait()
+        told.append(one.step or "first")
+        return verify.unproven(one, facts, "")
+
+    monkeypatch.setattr(verify, "prove", proven)
+    cases = [case("a"), case("b"), replace(case("c"), step="two"), replace(case("d"), step="two")]
+    with Crew(there, [Job(one, Facts()) for one in cases]) as crew:
+        assert [crew.evidence(Job(one, Facts())).id for one in cases] == ["X-1[a]", "X-1[b]", "X-1[c]", "X-1[d]"]
+    assert told == ["first", "first", "step two", "two", "two"]
 
 
 def test_waiting_ends_when_all_are_proven(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,52 +4,157 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from runner.schedule import A_TEST_S, StageScheduling, lasts_s
-from suites.egress import LASTS_S
+from runner import schedule
+from runner.schedule import A_TEST_S, Process, StageScheduling, Work, choose, lasts_s, works
+from suites import egress, front
 
 pytestmark = pytest.mark.unit
 
-EGRESS = Path(__file__).parents[2] / "suites" / "egress"
+SUITES = Path(__file__).parents[2] / "suites"
+MORE = frozenset({"a/more"})
+A1, A2 = Work("suites/a/test_1.py", 1), Work("suites/a/test_2.py", 2)
+A3, A4 = Work("suites/a/test_3.py", 3, MORE), Work("suites/a/test_4.py", 4, MORE)
+A5 = Work("suites/a/test_5.py", 5, alone=True)
+A6 = Work("suites/a/test_6.py", 6, alone=True)
+B9 = Work("suites/b/test_9.py", 9)
+
+
+def done(*works: Work) -> Process:
+    """A process that has done these."""
+    where = Process()
+    for work in works:
+        where = where.after(work)
+    return where
 
 
 class Node:
     """A process that only notes what it is given."""
 
+    gateway = SimpleNamespace(id="gw")
+
     def __init__(self) -> None:
         self.given: list[int] = []
+        self.shutting_down = False
 
     def send_runtest_some(self, numbers: list[int]) -> None:
         self.given += numbers
 
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+@pytest.fixture
+def ground_s(monkeypatch):
+    """Sets what a process more costs, in every topic."""
+
+    def costs(seconds):
+        monkeypatch.setattr(schedule, "_ground_s", lambda _: seconds)
+
+    costs(0.0)
+    return costs
+
 
 def test_a_module_lasts_as_its_folder_says_or_by_its_tests():
-    assert lasts_s("suites/egress/test_clean_up.py", 1) == LASTS_S["test_clean_up.py"]
+    assert lasts_s("suites/egress/test_clean_up.py", 1) == egress.LASTS_S["test_clean_up.py"]
     assert lasts_s("suites/egress/test_route.py", 8) == pytest.approx(8 * A_TEST_S)
-    assert lasts_s("suites/front", 100) == pytest.approx(100 * A_TEST_S)
+    assert lasts_s("suites/boutique", 100) == pytest.approx(100 * A_TEST_S)
     assert lasts_s("tests/unit/test_schedule.py", 2) == pytest.approx(2 * A_TEST_S)
 
 
-def test_every_module_that_is_said_to_last_is_there():
-    assert [name for name in LASTS_S if not (EGRESS / name).exists()] == []
+@pytest.mark.parametrize("suite", [egress, front])
+def test_every_module_that_is_said_to_last_is_there(suite):
+    folder = Path(suite.__file__).parent
+    assert [name for name in suite.LASTS_S if not (folder / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("queue", "mine", "others", "chosen"),
+    [
+        pytest.param([A1, A2, A3, B9], [], [], B9, id="at the beginning: the topic with the most work"),
+        pytest.param([A1, A2, A3, A4, B9], [], [[B9]], A4, id="where nobody is, on the ground with the most work"),
+        pytest.param([A1, A2, A4, B9], [A3], [], A4, id="on what stands, the longest"),
+        pytest.param([A2, A3, A4], [A1], [], A2, id="on what stands before another ground"),
+        pytest.param([A1, A2, A5, B9], [A4], [[A3]], A2, id="its own topic before another one, what runs alone last"),
+        pytest.param([A5, A6, B9], [A4], [], A6, id="what runs alone before another topic"),
+        pytest.param([A5], [A6], [[A1]], A5, id="what runs alone after what ran alone"),
+        pytest.param([A5], [A1], [[A6]], None, id="what runs alone is for who has begun with it"),
+        pytest.param([A5], [B9], [[A1]], None, id="nobody comes to help with what runs alone"),
+        pytest.param([A5], [B9], [], A5, id="what runs alone, when nobody else is there"),
+        pytest.param([A3, A4], [A1], [[A3]], None, id="a ground of few is put up once"),
+        pytest.param([A3, A2], [B9], [[A4]], A2, id="it helps on the ground of all"),
+        pytest.param([A1, A2], [B9], [[A3]], A2, id="it helps where the most is left"),
+        pytest.param([A3], [B9], [[A4, B9]], A3, id="who has left has taken the ground away"),
+        pytest.param([], [A3], [], None, id="nothing is left"),
+    ],
+)
+def test_what_a_process_does_next(ground_s, queue, mine, others, chosen):
+    assert choose(queue, done(*mine), [done(*other) for other in others]) == chosen
+
+
+def test_a_process_more_on_a_ground_must_pay(ground_s):
+    ground_s(1.5)
+    assert choose([A1, A2], done(B9), [done(A3)]) == A2
+    ground_s(1.6)
+    assert choose([A1, A2], done(B9), [done(A3)]) is None
+    assert choose([A1, A2], done(A1), [done(A3)]) == A2
+
+
+def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
+    plan = {
+        f"some/a/test_{name}.py::test": SimpleNamespace(ground=ground, needs=needs, suite=f"some/a/test_{name}.py")
+        for name, ground, needs in (("1", ["a/ground"], ()), ("2", ["a/ground", "a/more"], ("mesh-wide",)))
+    }
+    queue = {test.partition("::")[0]: [test, "some/a/test_1.py::not planned"] for test in plan}
+    assert works(queue, plan) == [
+        Work("some/a/test_1.py", 2 * A_TEST_S),
+        Work("some/a/test_2.py", 2 * A_TEST_S, MORE, alone=True),
+    ]
+
+
+def scheduling(tests: list[str], nodes: int) -> Any:
+    """One that has just collected these tests."""
+    config: Any = SimpleNamespace(getvalue=lambda _: ["popen"] * nodes, option=SimpleNamespace(loadscopereorder=False))
+    made: Any = StageScheduling.__new__(StageScheduling)
+    made.config, made.numnodes, made.collection, made.log = config, nodes, None, lambda *_: None
+    made.workqueue, made.assigned_work, made._plan, made._where = OrderedDict(), {}, dict, {}
+    made.registered_collections = {}
+    for _ in range(nodes):
+        node = Node()
+        made.add_node(node)
+        made.registered_collections[node] = tests
+    return made
+
+
+def given(node: Any, tests: list[str]) -> list[str]:
+    """The modules it was given, in order."""
+    return list(dict.fromkeys(tests[n].split("/")[-1].split("::")[0] for n in node.given))
 
 
 def test_the_longest_module_is_handed_out_first():
-    scheduling: Any = StageScheduling.__new__(StageScheduling)
     modules = {"test_route.py": 2, "test_clean_up.py": 1, "test_scope.py": 3}
     tests = [f"suites/egress/{name}::test_{n}" for name, count in modules.items() for n in range(count)]
-    node: Any = Node()
-    scheduling.registered_collections, scheduling.assigned_work = {node: tests}, {}
-    scheduling.workqueue = OrderedDict()
-    for nodeid in tests:
-        scheduling.workqueue.setdefault(scheduling._split_scope(nodeid), {})[nodeid] = False
-    for _ in modules:
-        scheduling._assign_work_unit(node)
-    assert [tests[n].split("/")[-1].split("::")[0] for n in node.given] == [
-        "test_clean_up.py",
-        *["test_scope.py"] * 3,
-        *["test_route.py"] * 2,
-    ]
+    made = scheduling(tests, 1)
+    made.schedule()
+    [node] = made.nodes
+    for number in range(len(tests)):
+        made.mark_test_complete(node, node.given[number])
+    assert given(node, tests) == ["test_clean_up.py", "test_scope.py", "test_route.py"]
+    assert node.shutting_down
+
+
+def test_a_process_whose_help_does_not_pay_ends(ground_s):
+    ground_s(100.0)
+    tests = [f"suites/egress/test_{name}.py::test_{n}" for name in ("route", "scope") for n in range(4)]
+    made = scheduling(tests, 2)
+    made.schedule()
+    [first, second] = made.nodes
+    assert (len(first.given), second.given, second.shutting_down) == (4, [], True)
+    made.remove_node(second)
+    for number in range(len(tests)):
+        made.mark_test_complete(first, first.given[number])
+    assert given(first, tests) == ["test_route.py", "test_scope.py"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,6 +155,15 @@ def test_no_step_is_taken_from_a_state_that_never_came():
         running.reach("two")
         assert running.settled[0].problem
         assert world.applier.in_force == ["other"]
+
+
+def test_steps_are_looked_at_before_the_stage_is_entered_where_a_case_wants_them_and_once():
+    world = make_world()
+    wanted = replace(CASE, before=None, step="one")
+    with RunningStage(world, stepped(), [wanted]) as running:
+        assert [line for line in world.cluster.log if line.startswith("check")] == ["check other"]
+        running.reach("two")
+        assert [line for line in world.cluster.log if line.startswith("check")] == ["check other", "check strict"]
 
 
 def test_a_step_starts_istiod_anew_before_it_applies(monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,8 @@ from cluster_fakes import FakeWorld, answered
 
 from clients import table, verify
 from clients.case import Case, Workload
-from clients.evidence import Evidence
+from clients.errors import ClusterError
+from clients.evidence import Evidence, Verdict
 from clients.expect import reset, status
 from clients.running import BASELINE_CONFIRMATIONS
 from clients.table import Table
@@ -36,10 +37,24 @@ def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answ
         Case("X-T-01", A.get("http://x.b/"), status(200), before=status(200), variant="same"),
         Case("X-T-01", B.get("http://x.a/"), reset(), before=status(200), variant="changed"),
     )
-    running: Any = SimpleNamespace(world=FakeWorld(lambda _, name: answered(200, name)))
+    running: Any = SimpleNamespace(world=FakeWorld(lambda _, name: answered(200, name)), reach=lambda _: None)
     made = table.prove(running, Table("X-T-01", cells), Facts())  # type: ignore[arg-type]
     assert [one.id for one in made] == [case.id for case in cells]
     assert asked == {"unchanged": BASELINE_CONFIRMATIONS, "same": BASELINE_CONFIRMATIONS, "changed": None}
+
+
+def test_no_cell_is_tried_when_its_step_cannot_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(step: str) -> None:
+        raise ClusterError(f"no step {step}")
+
+    monkeypatch.setattr(verify, "prove", lambda *_: pytest.fail("a cell was tried"))
+    cells = tuple(Case("X-T-01", A.get(f"http://x.{n}/"), status(200), step="two", variant=n) for n in "ab")
+    running: Any = SimpleNamespace(reach=refused, stage=SimpleNamespace(name="s"))
+    made = table.prove(running, Table("X-T-01", cells), Facts())
+    assert [(one.id, one.verdict, one.reason) for one in made] == [
+        ("X-T-01[a]", Verdict.INCONCLUSIVE, "no step two"),
+        ("X-T-01[b]", Verdict.INCONCLUSIVE, "no step two"),
+    ]
 
 
 def test_few_sources_are_at_work_at_once() -> None:
