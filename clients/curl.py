@@ -40,8 +40,9 @@ _ALWAYS = (
     'header = "Connection: close"',  # one connection per probe; `_reused` finds a server that ignores it
 )
 
-_NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 48})
-"""Exit codes by which curl says that it could not even try: bad option, bad URL, no memory, cannot write (curl(1))."""
+_NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48})
+"""Exit codes by which curl says that it could not even try: bad option, bad URL, no memory, cannot write, local port
+taken (curl(1))."""
 
 _AFTER_CONNECT = frozenset({18, 52, 55, 56})
 """Exit codes of a transfer that had a connection."""
@@ -61,6 +62,7 @@ class Request:
         connect_timeout_s: for name and connection (exit 28 as well).
         connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
         insecure: take any certificate.
+        local_port: of the client's end; 0 for whichever the system takes.
     """
 
     method: str
@@ -72,6 +74,7 @@ class Request:
     connect_timeout_s: float = 2.0
     connect_to: str = ""
     insecure: bool = False
+    local_port: int = 0
 
 
 def new_sentinel() -> str:
@@ -184,6 +187,8 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         lines.append(f"connect-to = {_quote('::' + request.connect_to)}")
     if request.insecure:
         lines.append("insecure")
+    if request.local_port:
+        lines.append(f"local-port = {request.local_port}")
     if request.method == "HEAD":
         lines.append("head")  # `request = "HEAD"` would wait for a body
     elif request.method != "GET":

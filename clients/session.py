@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Protocol
 
 from clients import curl
@@ -58,10 +59,12 @@ class ProbeSession:
 
     Args:
         open_shell: starts a POSIX shell that reads commands from its stdin; InfrastructureError when it cannot.
+        ports: one for each request, at the client's end; 0 for whichever the system takes.
     """
 
-    def __init__(self, open_shell: Callable[[], Transport]) -> None:
+    def __init__(self, open_shell: Callable[[], Transport], ports: Iterable[int] = repeat(0)) -> None:
         self._open_shell = open_shell
+        self._ports = iter(ports)
         self._shell: Transport | None = None
         self._turn = threading.Lock()
         self._shared = False
@@ -126,6 +129,7 @@ class ProbeSession:
 
     def _batch(self, requests: Sequence[Request], parallel: bool) -> list[Outcome]:
         sentinel = curl.new_sentinel()
+        requests = [replace(request, local_port=next(self._ports)) for request in requests]
         if self._shell is None or not self._shell.is_open:
             self._drop()
             self._shell = self._open_shell()

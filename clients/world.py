@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from clients.session import SHELL, ProbeSession
 from clients.standing import Standing
 from clients.tokens import TokenIssuer
 
+PORTS = range(20_000, 32_768)
+"""Client ports of a pod with a sidecar, one for each request: proxies tell connections by them, where they see no more,
+and the system gives one out for two servers at once. Above what listens in a pod, below what the system gives out."""
 LANES = 4
 """Shells at work at once in a client container that has no proxy."""
 
@@ -99,6 +102,7 @@ class World:
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
+        self._ports: dict[str, Iterator[int]] = {}  # never begun anew: those of a moment ago are still remembered
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
         self.abandoned = threading.Event()
         self._lock = threading.RLock()  # of what is looked up once, and of the sessions
@@ -339,7 +343,8 @@ class World:
         key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
         with self._lock:
             if key not in self._sessions:
-                self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL))
+                ports = self._ports.setdefault(str(pod), itertools.cycle(PORTS if pod.injected else (0,)))
+                self._sessions[key] = ProbeSession(lambda: ExecSession(self.cluster, pod, container, SHELL), ports)
             return self._sessions[key]
 
     def _concurrency(self, pod: Pod) -> int:

@@ -79,7 +79,7 @@ def lasts_s(scope: str, tests: int) -> float:
 def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> list[Work]:
     """What is left, by scope, with its tests; the plan knows where they stand."""
     grounds: dict[str, list[frozenset[str]]] = {}
-    for entry in plan.values():
+    for entry in (entry for entry in plan.values() if entry.ground):
         grounds.setdefault(str(PurePosixPath(entry.suite).parent), []).append(frozenset(entry.ground))
     made = []
     for name, tests in queue.items():

@@ -107,12 +107,17 @@ def test_a_process_more_on_a_ground_must_pay(ground_s):
 def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     plan = {
         f"some/a/test_{name}.py::test": SimpleNamespace(ground=ground, needs=needs, suite=f"some/a/test_{name}.py")
-        for name, ground, needs in (("1", ["a/ground"], ()), ("2", ["a/ground", "a/more"], ("mesh-wide",)))
+        for name, ground, needs in (
+            ("1", ["a/ground"], ()),
+            ("2", ["a/ground", "a/more"], ("mesh-wide",)),
+            ("without", [], ()),
+        )
     }
     queue = {test.partition("::")[0]: [test, "some/a/test_1.py::not planned"] for test in plan}
     assert works(queue, plan) == [
         Work("some/a/test_1.py", 2 * A_TEST_S),
         Work("some/a/test_2.py", 2 * A_TEST_S, MORE, alone=True),
+        Work("some/a/test_without.py", 2 * A_TEST_S),
     ]
 
 

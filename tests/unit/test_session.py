@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -76,6 +77,21 @@ def test_one_shell_serves_many_batches():
     session.run(requests(1))
     assert len(opened) == 1
     assert len(opened[0].scripts) == 2
+
+
+def test_each_request_has_the_next_port():
+    shell = Shell()
+    session = ProbeSession(lambda: shell, itertools.count(20_000))
+    session.run(requests(2))
+    session.run(requests(1))
+    ports = [re.findall(r"^local-port = (\d+)$", script, re.MULTILINE) for script in shell.scripts]
+    assert ports == [["20000", "20001"], ["20002"]]
+
+
+def test_without_ports_the_system_chooses():
+    session, [] = session_of(shell := Shell())
+    session.run(requests(1))
+    assert "local-port" not in shell.scripts[0]
 
 
 def test_no_request_opens_no_shell():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -82,12 +84,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
     batches: list[tuple[str, list[Request]]] = []
 
     class Session:
-        def __init__(self, open_shell: Any) -> None:
+        def __init__(self, open_shell: Any, ports: Iterator[int]) -> None:
             self.pod = open_shell.__closure__
+            self.ports = ports
 
         def run(self, requests: list[Request], *, parallel: bool = False) -> list[Outcome]:
             names = [cell.cell_contents for cell in self.pod if isinstance(cell.cell_contents, Pod)]
-            batches.append((names[0].name, requests))
+            batches.append((names[0].name, [replace(request, local_port=next(self.ports)) for request in requests]))
             reply = (lambda _, name: lost(name)) if names[0].name == "sleep-gone" else answered
             return [reply(200, request.request_id) for request in requests]
 
@@ -124,6 +127,15 @@ def test_probes_take_turns_over_the_clients_and_come_back_in_order(made: World, 
     ids = [request.request_id for _, batch in sent for request in batch]
     assert sorted(ids) == sorted(outcome.request_id for outcome in outcomes)
     assert outcomes[1].request_id == sent[1][1][0].request_id
+
+
+def test_the_ports_of_a_client_do_not_begin_anew(made: World, cluster: Cluster, sent: list[Any]):
+    cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1")]
+    made.probe(PROBE, "X", 2)
+    made.forget()
+    made.probe(PROBE, "X", 1)
+    first = world.PORTS[0]
+    assert [request.local_port for _, batch in sent for request in batch] == [first, first + 1, first + 2]
 
 
 def test_no_client_is_infrastructure(made: World, cluster: Cluster):
