@@ -140,16 +140,24 @@ class Applier:
         Raises:
             ClusterError: an object could not be deleted, or is still there after the time limit.
         """
+        self.ask_to_delete(items)()
+
+    def ask_to_delete(self, items: Sequence[Item]) -> Callable[[], None]:
+        """As `delete`, without waiting. What it gives waits, and raises what `delete` does; the time runs from now."""
         namespaces = {item.name for item in items if item.kind == "Namespace"}
         wanted = [item for item in reversed(items) if item.namespace not in namespaces]
         asked = self._side_by_side(self._try_to_delete, wanted)
         problems = [problem for _, _, problem in asked if problem]
         deadline = time.monotonic() + self.timeout_s
-        for item, uid, _ in asked:
-            if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
-                problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion")
-        if problems:
-            raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
+
+        def wait() -> None:
+            for item, uid, _ in asked:
+                if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
+                    problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion")
+            if problems:
+                raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
+
+        return wait
 
     def _apply(self, item: Item) -> Applied:
         self._cluster.apply(item.body, manager=MANAGER)

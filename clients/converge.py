@@ -109,9 +109,10 @@ def converge(
 ) -> Convergence:
     """Poll until `expect` matches, then demand `needed` matches in a row that span at least the window.
 
-    The first match of the row counts as one of them. A mismatch after a match is a flap and starts the row again; an
-    infrastructure outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches,
-    and a batch's answers carry the time at which they were all there. What is known only at the deadline is too late.
+    The first match of the row counts as one of them; one that timed out spans the time that it took. A mismatch after a
+    match is a flap and starts the row again; an infrastructure outcome starts it again too, and is neither match nor
+    mismatch. Confirmations are sent in batches, and a batch's answers carry the time at which they were all there. What
+    is known only at the deadline is too late.
 
     Conclusive is a run that converged, or whose last mismatch was followed by no infrastructure outcome. A run that
     saw no mismatch at all and was only too slow to confirm enough is not.
@@ -200,7 +201,7 @@ class _Watch:
         now = self.clock()
         self.probe_s = (now - started) / count
         for outcome in outcomes:
-            self._judge(outcome, now)
+            self._judge(outcome, started, now)
         in_time = now < self.deadline
         return in_time and self.row >= self.needed and now - self.row_start >= self.patience.window_s
 
@@ -245,7 +246,7 @@ class _Watch:
             return [infrastructure("", str(error))] * count
         return outcomes + [infrastructure("", "the probe gave no outcome")] * (count - len(outcomes))
 
-    def _judge(self, outcome: Outcome, now: float) -> None:
+    def _judge(self, outcome: Outcome, sent: float, now: float) -> None:
         phase = Phase.CONFIRM if self.row else Phase.CONVERGE
         if outcome.kind is OutcomeKind.INFRASTRUCTURE:
             problem = self.lost = outcome.summary
@@ -254,7 +255,8 @@ class _Watch:
             self.flaps += self.held
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
         else:
-            self.row_start = self.row_start if self.row else now
+            begins = sent if outcome.kind is OutcomeKind.TIMEOUT else now  # shut for as long as it waited in vain
+            self.row_start = self.row_start if self.row else begins
             self.row, self.held = self.row + 1, True
             self.first_s = now - self.since if self.first_s is None else self.first_s
         attempt = Attempt(

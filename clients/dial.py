@@ -31,6 +31,7 @@ def connection(
     """
     parts = urlsplit(request.url)
     with socket.create_connection(to, timeout=request.connect_timeout_s) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else a request waits 40 ms behind the handshake
         if parts.scheme not in _ENCRYPTED:
             yield plain
             return

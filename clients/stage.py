@@ -52,10 +52,11 @@ class Stage:
         removed: those of `apply` that are deleted again once `settle` has converged: the cases see the state after it.
         taken: manifests of the ground that are not there in this stage.
         replaced: manifests that are applied over those of `apply`, once `settle` has converged, in place of a removal.
-        needs: names of capabilities; `mesh-wide` makes the stage exclusive.
+        needs: names of capabilities; `mesh-wide` makes the stage exclusive, but for one that is `unseen`.
         scaled: Deployments of the ground that run with another number of replicas.
         settle: must converge after `apply`, before `removed` is deleted and before any case.
         steps: taken one after the other, never back; the module's tests keep their order.
+        unseen: it asks for the whole mesh, but nobody beside it can tell.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Stage:
     scaled: tuple[Scale, ...] = ()
     settle: tuple[Settle, ...] = ()
     steps: tuple[Step, ...] = ()
+    unseen: bool = False
 
     @property
     def goes_on(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clients import mesh, outside
 from clients.analyze import Analyzer
-from clients.apply import Applier, Item
+from clients.apply import Applier
 from clients.case import Probe, Workload
 from clients.cluster import Cluster
 from clients.confirm import confirmations
@@ -22,6 +22,7 @@ from clients.evidence import Applied
 from clients.exec import ExecSession
 from clients.external import External
 from clients.gateway import EgressGateway
+from clients.grounds import Grounds
 from clients.outcome import Outcome, infrastructure
 from clients.outside import Outside
 from clients.overlay import Overlay
@@ -95,10 +96,9 @@ class World:
         self.analyzer = analyzer
         self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
         self.standing = Standing(self.applier)
+        self.grounds = Grounds(self.applier, self.standing)
         self.ingress_address = ingress_address
         self.ingress_roots = ingress_roots
-        self._ground: list[Item] = []
-        self._grounds: dict[str, tuple[Applied, ...]] = {}
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
@@ -110,26 +110,13 @@ class World:
         self._lanes = Lanes()
 
     def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
-        """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
-
-        Raises:
-            MeshproofError: it cannot be made; `close` takes away what was made of it.
-        """
-        missing = [path for path in ground if path not in self._grounds]
-        items = {path: self.applier.load([path]) for path in missing}
-        everything = [item for path in missing for item in items[path]]
-        if everything:
-            self.applier.check(everything)
-        self._ground += everything  # before the first is made: `close` must know of a half-made ground
-        applied = iter(self.applier.apply(everything))
-        self._grounds |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
-        self.applier.wait_ready(everything)
-        return tuple(one for path in ground for one in self._grounds[path])
+        """Have this ground stand. Raises as `Grounds.ensure` does."""
+        return self.grounds.ensure(ground)
 
     @property
     def namespaces(self) -> frozenset[str]:
         """The namespaces that this process made, by their real names."""
-        return frozenset(item.name for item in self._ground if item.kind == "Namespace")
+        return self.grounds.namespaces
 
     def pods(self, workload: Workload) -> list[Pod]:
         """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
@@ -258,23 +245,18 @@ class World:
             ClusterError: something could not be deleted.
         """
         self.forget()
-        paths = {item.manifest for item in self.applier.load(ground)}
-        items = [item for item in self._ground if item.manifest in paths]
-        self._ground = [item for item in self._ground if item.manifest not in paths]
-        self._grounds = {path: applied for path, applied in self._grounds.items() if path not in ground}
-        self.applier.delete(items)
-        self.standing.lost({item.name for item in items if item.kind == "Namespace"})
+        self.grounds.remove(ground)
 
     def settle_on(self, ground: Sequence[str]) -> None:
-        """Delete the grounds of other topics (first folder below `manifests/`): idle pods cost a small machine time.
+        """Delete the grounds of other topics: idle pods cost a small machine time. They go while this one is made.
 
         Raises:
             ClusterError: something could not be deleted.
         """
-        topics = {path.split("/")[0] for path in ground}
-        if topics and (others := [path for path in self._grounds if path.split("/")[0] not in topics]):
+        if others := self.grounds.others(ground):
+            self.forget()
             self.standing.clear()
-            self.remove(others)
+            self.grounds.leave(others)
 
     def close(self, *, keep: bool = False) -> None:
         """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
@@ -283,13 +265,7 @@ class World:
             ClusterError: something could not be deleted.
         """
         self.forget()
-        items, self._ground, self._grounds = self._ground, [], {}
-        if keep:
-            return
-        try:
-            self.standing.clear()
-        finally:
-            self.applier.delete(items)
+        self.grounds.close(keep=keep)
 
     def forget(self) -> None:
         """Close the sessions and look pods up again: after a change to the workloads themselves."""

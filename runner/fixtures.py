@@ -80,7 +80,7 @@ def world(cluster: Cluster, handover: Handover, conductor: Conductor) -> Iterato
 def turn(request: pytest.FixtureRequest, conductor: Conductor) -> Iterator[Turn]:
     """Holds the module's turn: alone when anything in it changes the whole mesh, beside others otherwise."""
     lock = conductor.turn()
-    with lock.exclusive() if any("mesh-wide" in e.needs for e in entries(request, conductor)) else lock.shared():
+    with lock.exclusive() if any(entry.alone for entry in entries(request, conductor)) else lock.shared():
         yield lock
 
 

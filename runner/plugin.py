@@ -149,7 +149,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         raise record.EnforcedError(why)
     if why:
         pytest.skip(why)
-    if leader.crew and not selection.cases_of(item):
+    if leader.crew and not selection.cases_of(item) and not selection.is_beside(item):
         leader.crew.wait()  # this test's fixtures may change what the cases before it are still proven in
 
 

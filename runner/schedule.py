@@ -87,7 +87,7 @@ def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> 
         work = Work(name, lasts_s(name, len(tests)))
         common = frozenset[str]().union(*grounds.get(work.topic, ())).intersection(*grounds.get(work.topic, ()))
         own = frozenset[str]().union(*(entry.ground for entry in entries)) - common
-        alone = name.endswith(".py") and any("mesh-wide" in entry.needs for entry in entries)
+        alone = name.endswith(".py") and any(entry.alone for entry in entries)
         made.append(replace(work, own=own, alone=alone))
     return made
 

@@ -25,6 +25,7 @@ class Planned:
         id: of the case, unique in a run.
         cells: ids of a table's cells; empty for any other test.
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
+        alone: nothing else may run beside it.
         tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
     """
 
@@ -46,6 +47,7 @@ class Planned:
     before: str = ""
     twin: str = ""
     cells: tuple[str, ...] = ()
+    alone: bool = False
     tokens: tuple[tuple[str, bool], ...] = ()
 
     @property
@@ -85,6 +87,12 @@ def control_name(item: pytest.Item) -> str:
     return str(mark.args[0]) if mark and mark.args else ""
 
 
+def is_beside(item: pytest.Item) -> bool:
+    """Whether a test without a case leaves alone what its module's cases are proven in."""
+    mark = item.get_closest_marker("control")
+    return bool(mark and mark.kwargs.get("beside"))
+
+
 def stage_of(item: pytest.Item) -> Stage | None:
     """The stage of the test's module."""
     stage = getattr(getattr(item, "module", None), "STAGE", None)
@@ -120,6 +128,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
             "apply": stage.apply + stage.replaced + tuple(path for step in stage.steps for path in step.apply),
             "removed": stage.removed,
         }
+    facts["alone"] = "mesh-wide" in common.needs and not (stage and stage.unseen)
     if case:
         token = f" (token: {case.probe.token})" if case.probe.token else ""
         facts |= {

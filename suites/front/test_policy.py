@@ -1,6 +1,7 @@
 """A token is demanded below /api/, except for the health path, on both ports of the gateway, and nowhere else.
 
-While the policy spreads the two answers may alternate, and then only the refusal is seen.
+While the policy spreads the two answers may alternate, and then only the refusal is seen. A person at a browser finds
+the page with its sign-in form, the message once they have signed in, and the refusals.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from clients.case import Case
+from clients.claims import USER
 from clients.stage import Settle, Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import path_cases, token_cases
@@ -36,13 +38,73 @@ SETTLES = Case(
 
 CASES = [*PRESENT, SETTLES]
 
+BROWSER = frozenset({"chromium"})
+SIGN_IN = BROWSER | {"front-key"}
+"""The sign-in service signs by itself."""
+MESSAGE = "The secret message is: Hello World"
+
 
 @pytest.mark.parametrize("case", PRESENT, ids=lambda case: case.id)
 def test_case(case, prove):
     prove(case)
 
 
+@pytest.mark.control("CRA-UI-01", needs=BROWSER, beside=True)
+def test_the_front_page_shows_a_sign_in_form(observe, person):
+    def problem():
+        with person("CRA-UI-01") as someone:
+            someone.comes()
+            return someone.is_signed_out()
+
+    observe("CRA-UI-01", "a sign-in form; no e-mail, no message", problem)
+
+
+@pytest.mark.control("CRA-UI-02", needs=SIGN_IN, beside=True)
+def test_after_sign_in_the_page_shows_email_and_message(observe, person):
+    def problem():
+        with person("CRA-UI-02") as someone:
+            someone.comes()
+            someone.signs_in()
+            return someone.sees(USER, MESSAGE)
+
+    observe("CRA-UI-02", f"the user's e-mail, and: {MESSAGE}", problem)
+
+
+@pytest.mark.control("CRA-UI-03", needs=SIGN_IN, beside=True)
+@pytest.mark.parametrize("how", ["wrong password", "signed out", "tampered token"])
+def test_no_message_without_a_good_sign_in(observe, person, how):
+    def problem():
+        with person("CRA-UI-03") as someone:
+            someone.comes()
+            if how == "wrong password":
+                return someone.is_turned_away_with("not the password")
+            someone.signs_in()
+            if wrong := someone.sees(USER, MESSAGE):
+                return f"the twin, a good sign-in: {wrong}"
+            before = someone.successes
+            if how == "signed out":
+                someone.signs_out()
+                return someone.is_signed_out(successes=before)
+            someone.tampers()
+            return someone.is_refused("401", "Jwt verification fails", successes=before)
+
+    observe("CRA-UI-03", f"{how}: no e-mail, no message, no successful request to /api/secure.json", problem)
+
+
+@pytest.mark.control("CRA-AUTH-04", needs=BROWSER, beside=True)
+def test_a_browser_without_a_token_sees_the_refusal(observe, person):
+    def problem():
+        with person("CRA-AUTH-04") as someone:
+            someone.opens("/api/secure.json")
+            if someone.window.statuses("/api/secure.json") != [403]:
+                return f"answers: {someone.window.answers}"
+            text = someone.window.page.inner_text("body")
+            return None if text == "RBAC: access denied" else f"the window shows {text!r}"
+
+    observe("CRA-AUTH-04", "403, and the window shows: RBAC: access denied", problem)
+
+
 @pytest.mark.parametrize("case", [SETTLES], ids=lambda case: case.id)
 def test_only_the_refusal_is_seen_from_then_on(case, prove):
-    """Last, for it takes half a minute: it is under way from the first case on."""
+    """Last, for it takes half a minute: it is under way from the first case on, and while the browser is at work."""
     prove(case)

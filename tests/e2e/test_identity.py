@@ -23,7 +23,7 @@ SITE = Path(__file__).parent / "manifests" / "issuer.yaml"
 HOME = "e2e-issuer"
 LIFE_S = 40.0
 """Of a token: shorter than the run, so that it has to ask for new ones."""
-MODULES = ("suites/front/test_token_places.py", "suites/front/test_browser.py", "suites/front/test_keys_rotated.py")
+MODULES = ("suites/front/test_token_places.py", "suites/front/test_policy.py", "suites/front/test_keys_rotated.py")
 
 PROVEN = {
     "CRA-AUTH-01",

@@ -458,3 +458,46 @@ def test_a_case_is_skipped_whose_token_only_a_real_issuer_could_make(inner: Inne
 def test_without_a_real_issuer_every_token_is_our_own(inner: Inner) -> None:
     inner.write(real=REAL + TEST)
     assert set(inner.run().verdicts.values()) == {"pass"}
+
+
+def test_the_plan_says_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
+    wide = suite("wide", "case('LAB-MTLS-01', 'pass')", needs="mesh-wide")
+    unseen = wide.replace("LAB-MTLS-01", "LAB-MTLS-02").replace("Stage('wide'", "Stage('dry', unseen=True")
+    inner.write(wide=wide, dry=unseen)
+    told = tmp_path / "plan.json"
+    inner.run("--collect-only", "--meshproof-plan", str(told))
+    assert {entry["control"]: entry["alone"] for entry in json.loads(told.read_text())} == {
+        "LAB-MTLS-01": True,
+        "LAB-MTLS-02": False,
+    }
+
+
+BETWEEN = """
+import pytest
+STAGE = Stage("s", apply=("x.yaml",))
+CASES = [case("LAB-PERM-01", "pass"), case("LAB-PERM-02", "slow")]
+
+@pytest.mark.parametrize("case", CASES[:1], ids=lambda case: case.id)
+def test_first(case, prove):
+    prove(case)
+
+@pytest.mark.control("LAB-SETUP-01"{beside})
+def test_state(observe, stage, pytestconfig):
+    from runner.fixtures import CONDUCTOR
+    cases = pytestconfig.stash[CONDUCTOR].crew._work.values()
+    under_way = not all(one.done() for one in cases)
+    observe("LAB-SETUP-01", "cases are done", lambda: "they are under way" if under_way else None, budget_s=0.1)
+
+@pytest.mark.parametrize("case", CASES[1:], ids=lambda case: case.id)
+def test_last(case, prove):
+    prove(case)
+"""
+
+
+@pytest.mark.parametrize(("beside", "verdict"), [("", "pass"), (", beside=True", "fail")])
+def test_a_test_of_state_waits_for_the_cases_unless_it_leaves_them_alone(
+    inner: Inner, beside: str, verdict: str
+) -> None:
+    inner.write(state=HEAD + BETWEEN.replace("{beside}", beside))
+    ran = inner.run()
+    assert ran.verdicts == {"LAB-PERM-01": "pass", "LAB-PERM-02": "pass", "LAB-SETUP-01": verdict}, ran.output

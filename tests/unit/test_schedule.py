@@ -106,11 +106,11 @@ def test_a_process_more_on_a_ground_must_pay(ground_s):
 
 def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     plan = {
-        f"some/a/test_{name}.py::test": SimpleNamespace(ground=ground, needs=needs, suite=f"some/a/test_{name}.py")
-        for name, ground, needs in (
-            ("1", ["a/ground"], ()),
-            ("2", ["a/ground", "a/more"], ("mesh-wide",)),
-            ("without", [], ()),
+        f"some/a/test_{name}.py::test": SimpleNamespace(ground=ground, alone=alone, suite=f"some/a/test_{name}.py")
+        for name, ground, alone in (
+            ("1", ["a/ground"], False),
+            ("2", ["a/ground", "a/more"], True),
+            ("without", [], False),
         )
     }
     queue = {test.partition("::")[0]: [test, "some/a/test_1.py::not planned"] for test in plan}

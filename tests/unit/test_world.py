@@ -206,12 +206,28 @@ def test_the_ground_is_made_once_and_taken_away(made: World, cluster: Cluster):
 def test_the_ground_of_another_topic_goes(made: World, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
         made.ensure(["ground.yaml"])  # made, if not ready: the namespace never becomes Active
-    made._grounds["ground.yaml"] = ()
+    made.grounds._applied["ground.yaml"] = ()
     made.settle_on([])
     made.settle_on(["ground.yaml"])
     assert ("Namespace", "", "p-mtls-client") in cluster.store
     made.settle_on(["other/ground"])
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
+    assert made.namespaces == set()
+
+
+def test_a_ground_that_is_going_is_waited_for_before_it_is_made_anew(
+    made: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    waits: list[str] = []
+    monkeypatch.setattr(made.applier, "ask_to_delete", lambda items: lambda: waits.append(items[0].name))
+    monkeypatch.setattr(made.applier, "wait_ready", lambda items: None)
+    (made.applier._manifests / "other.yaml").write_text(MANIFEST.replace("mtls-client", "mtls-service"))
+    made.ensure(["ground.yaml"])
+    made.settle_on(["other.yaml"])
+    made.ensure(["other.yaml"])
+    assert waits == [], "another ground need not wait"
+    made.ensure(["ground.yaml"])
+    assert waits == ["p-mtls-client"]
 
 
 def test_half_a_ground_is_taken_away_too(made: World, cluster: Cluster):

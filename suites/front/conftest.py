@@ -1,0 +1,49 @@
+"""A person at a browser in front of the gateway, with a sign-in service of their own."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+
+import pytest
+
+from clients import browser
+from clients.claims import USER
+from clients.signin import HOST, SignIn, page
+from suites.front.person import Person
+from suites.front.places import HTTP, OUTSIDE
+
+
+@pytest.fixture(scope="module")
+def signin(stage):
+    tokens = stage.world.tokens
+    client = {tokens.audience_of("front"): page(f"{HTTP}/")}
+    with SignIn(tokens, {USER: secrets.token_urlsafe(16)}, client) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def chromium(stage, signin, handover):
+    to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
+    hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
+    with browser.Browser(handover.browser, hosts) as running:
+        yield running
+
+
+@pytest.fixture
+def person(chromium, signin, picture):
+    """Opens a window whose requests are found in logs by its user agent; what it shows at the end is kept."""
+
+    @contextmanager
+    def opens(control):
+        with chromium.window(f"meshproof/{control} {secrets.token_hex(6)}") as window:
+
+            def keep(title):
+                picture(browser.shot(window), title)
+
+            try:
+                yield Person(window, HTTP, signin, keep)
+            finally:
+                keep("at the end")
+
+    return opens
