@@ -22,6 +22,10 @@ ProbeMany = Callable[[int], Sequence[Outcome]]
 SLOW_SHARE = 0.75
 """A case that used more of its budget than this is slow (DESIGN.md, invariant 2)."""
 
+AGAIN_S = 1.0
+"""After this time a client that has had no answer asks again: by TCP (RFC 6298, section 2) as for names."""
+_ASKS_AGAIN = frozenset({OutcomeKind.TIMEOUT, OutcomeKind.DNS})
+
 MAX_BATCH = 32
 """Probes sent at once: as many as a client pod can run side by side."""
 
@@ -109,10 +113,10 @@ def converge(
 ) -> Convergence:
     """Poll until `expect` matches, then demand `needed` matches in a row that span at least the window.
 
-    The first match of the row counts as one of them; one that timed out spans the time that it took. A mismatch after a
-    match is a flap and starts the row again; an infrastructure outcome starts it again too, and is neither match nor
-    mismatch. Confirmations are sent in batches, and a batch's answers carry the time at which they were all there. What
-    is known only at the deadline is too late.
+    The first match of the row counts as one of them; one that waited in vain for more than a second spans the time that
+    it took, as it asked again meanwhile. A mismatch after a match is a flap and starts the row again; an infrastructure
+    outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches, and a batch's
+    answers carry the time at which they were all there. What is known only at the deadline is too late.
 
     Conclusive is a run that converged, or whose last mismatch was followed by no infrastructure outcome. A run that
     saw no mismatch at all and was only too slow to confirm enough is not.
@@ -255,7 +259,7 @@ class _Watch:
             self.flaps += self.held
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
         else:
-            begins = sent if outcome.kind is OutcomeKind.TIMEOUT else now  # shut for as long as it waited in vain
+            begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
             self.row_start = self.row_start if self.row else begins
             self.row, self.held = self.row + 1, True
             self.first_s = now - self.since if self.first_s is None else self.first_s

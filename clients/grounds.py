@@ -70,7 +70,6 @@ class Grounds:
         self._items = [item for item in self._items if item.manifest not in paths]
         self._applied = {path: applied for path, applied in self._applied.items() if path not in ground}
         self._begin(items)
-        self._standing.lost({item.name for item in items if item.kind == "Namespace"})
 
     def remove(self, ground: Sequence[str]) -> None:
         """Delete these manifests, and wait until they are gone.
@@ -90,14 +89,15 @@ class Grounds:
         items, self._items, self._applied = self._items, [], {}
         if keep:
             return
+        self._begin(items)
         try:
             self._standing.clear()
         finally:
-            self._begin(items)
             self._wait()
 
     def _begin(self, items: Sequence[Item]) -> None:
         wait = self._applier.ask_to_delete(items)
+        self._standing.lost({item.name for item in items if item.kind == "Namespace"})
         self._leaving.append(Leaving(frozenset(item.key for item in items), wait))
 
     def _wait(self) -> None:

@@ -1,10 +1,10 @@
 """The egress tutorial (`EGR-…`): what leaves the mesh leaves by one gateway, and the ways around it."""
 
 LASTS_S = {
-    "test_network_policies.py": 13.0,
-    "test_network_policies_no_control_plane.py": 12.0,
-    "test_network_policies_no_dns.py": 7.0,
-    "test_clean_up.py": 7.0,
+    "test_network_policies.py": 10.0,
+    "test_network_policies_no_control_plane.py": 8.0,
+    "test_clean_up.py": 6.0,
     "test_network_policies_optional.py": 5.0,
+    "test_network_policies_no_dns.py": 4.0,
 }
 """Modules that wait more than they ask, with the seconds that they were seen to take (see `runner.schedule`)."""

@@ -9,7 +9,7 @@ from clients.confirm import confirmations
 from clients.converge import MAX_BATCH, MAX_SAMPLES, Convergence, Patience, converge
 from clients.errors import InfrastructureError, SettingsError
 from clients.evidence import Phase
-from clients.expect import rbac_denied, reset, status
+from clients.expect import no_reply, rbac_denied, reset, status
 from clients.outcome import Outcome, OutcomeKind, infrastructure
 
 pytestmark = pytest.mark.unit
@@ -263,6 +263,36 @@ def test_the_window_is_probed_until_its_end() -> None:
     assert result.time_to_stable_s - result.time_to_first_s >= 1.0
     assert len(result.attempts) > 3 + 5
     assert result.duration_s < 1.3
+
+
+@pytest.mark.parametrize(
+    ("kind", "took_s", "batches"),
+    [
+        pytest.param(OutcomeKind.TIMEOUT, 1.5, 1, id="asked again meanwhile"),
+        pytest.param(OutcomeKind.DNS, 3.0, 1, id="asked for the name again"),
+        pytest.param(OutcomeKind.TIMEOUT, 0.75, 2, id="asked once"),
+        pytest.param(OutcomeKind.RESET, 1.5, 2, id="answered"),
+    ],
+)
+def test_who_waits_in_vain_and_asks_again_spans_the_window(kind: OutcomeKind, took_s: float, batches: int) -> None:
+    now, sent = [1000.0], [0]
+
+    def probe(count: int) -> Sequence[Outcome]:
+        now[0] += took_s
+        sent[0] += 1
+        return [Outcome(kind, "shut", exit_code=1, total_s=took_s)] * count
+
+    seen = converge(
+        probe,
+        no_reply(kind),
+        Patience(budget_s=30, window_s=0.25),
+        needed=5,
+        since=1000.0,
+        unchanged=True,
+        clock=lambda: now[0],
+        sleep=lambda seconds: now.__setitem__(0, now[0] + seconds),
+    )
+    assert (seen.converged, sent[0]) == (True, batches)
 
 
 def test_a_mismatch_in_the_window_starts_again() -> None:

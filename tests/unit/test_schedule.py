@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from runner import schedule
-from runner.schedule import A_TEST_S, Process, StageScheduling, Work, choose, lasts_s, works
-from suites import egress, front
+from runner.schedule import A_MODULE_S, A_TEST_S, Process, StageScheduling, Work, choose, lasts_s, works
+from suites import boutique, egress, front
 
 pytestmark = pytest.mark.unit
 
 SUITES = Path(__file__).parents[2] / "suites"
+TWO_S = A_MODULE_S + 2 * A_TEST_S
 MORE = frozenset({"a/more"})
 A1, A2 = Work("suites/a/test_1.py", 1), Work("suites/a/test_2.py", 2)
 A3, A4 = Work("suites/a/test_3.py", 3, MORE), Work("suites/a/test_4.py", 4, MORE)
@@ -61,12 +62,13 @@ def ground_s(monkeypatch):
 
 def test_a_module_lasts_as_its_folder_says_or_by_its_tests():
     assert lasts_s("suites/egress/test_clean_up.py", 1) == egress.LASTS_S["test_clean_up.py"]
-    assert lasts_s("suites/egress/test_route.py", 8) == pytest.approx(8 * A_TEST_S)
-    assert lasts_s("suites/boutique", 100) == pytest.approx(100 * A_TEST_S)
-    assert lasts_s("tests/unit/test_schedule.py", 2) == pytest.approx(2 * A_TEST_S)
+    assert lasts_s("suites/egress/test_route.py", 8) == pytest.approx(A_MODULE_S + 8 * A_TEST_S)
+    assert lasts_s("suites/boutique", 100) == boutique.LASTS_S["."]
+    assert lasts_s("suites/iap", 100) == pytest.approx(A_MODULE_S + 100 * A_TEST_S)
+    assert lasts_s("tests/unit/test_schedule.py", 2) == pytest.approx(A_MODULE_S + 2 * A_TEST_S)
 
 
-@pytest.mark.parametrize("suite", [egress, front])
+@pytest.mark.parametrize("suite", [boutique, egress, front])
 def test_every_module_that_is_said_to_last_is_there(suite):
     folder = Path(suite.__file__).parent
     assert [name for name in suite.LASTS_S if not (folder / name).exists()] == []
@@ -115,9 +117,9 @@ def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     }
     queue = {test.partition("::")[0]: [test, "some/a/test_1.py::not planned"] for test in plan}
     assert works(queue, plan) == [
-        Work("some/a/test_1.py", 2 * A_TEST_S),
-        Work("some/a/test_2.py", 2 * A_TEST_S, MORE, alone=True),
-        Work("some/a/test_without.py", 2 * A_TEST_S),
+        Work("some/a/test_1.py", TWO_S),
+        Work("some/a/test_2.py", TWO_S, MORE, alone=True),
+        Work("some/a/test_without.py", TWO_S),
     ]
 
 
