@@ -12,7 +12,7 @@ import pytest
 
 from clients.case import Case
 from clients.errors import SettingsError
-from clients.stage import Stage
+from clients.stage import Stage, Step
 from clients.table import Table
 from runner.catalogue import Catalogue, Control
 
@@ -125,7 +125,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         facts |= {
             "stage": stage.name,
             "ground": stage.ground,
-            "apply": stage.apply + stage.replaced + tuple(path for step in stage.steps for path in step.apply),
+            "apply": stage.apply + stage.replaced + tuple(path for step in _taken(stage, item) for path in step.apply),
             "removed": stage.removed,
         }
     facts["alone"] = "mesh-wide" in common.needs and not (stage and stage.unseen)
@@ -143,6 +143,12 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         facts |= {"request": f"a table of {len(table.cases)} cells", "expected": " or ".join(outcomes)}
         facts |= {"cells": tuple(case.id for case in table.cases)}
     return Planned(**{**common.__dict__, **facts})
+
+
+def _taken(stage: Stage, item: pytest.Item) -> tuple[Step, ...]:
+    """Steps that are behind when the test is done; a test without a case may take any."""
+    names = ["", *(step.name for step in stage.steps)]
+    return stage.steps[: max((names.index(case.step) for case in cases_of(item)), default=len(stage.steps))]
 
 
 def _tokens(item: pytest.Item) -> tuple[tuple[str, bool], ...]:

@@ -472,6 +472,24 @@ def test_the_plan_says_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
     }
 
 
+STEPPED = """
+from dataclasses import replace
+from clients.stage import Step
+STAGE = Stage("s", apply=("x.yaml",), steps=(Step("one", apply=("one.yaml",)), Step("two", apply=("two.yaml",))))
+CASES = [case("LAB-PERM-01", "pass"), replace(case("LAB-PERM-02", "pass"), step="one")]
+"""
+
+
+def test_the_plan_names_what_has_been_applied_by_the_step_of_a_case(inner: Inner, tmp_path: Path) -> None:
+    inner.write(stepped=HEAD + STEPPED + TEST)
+    told = tmp_path / "plan.json"
+    inner.run("--collect-only", "--meshproof-plan", str(told))
+    assert {entry["control"]: entry["apply"] for entry in json.loads(told.read_text())} == {
+        "LAB-PERM-01": ["x.yaml"],
+        "LAB-PERM-02": ["x.yaml", "one.yaml"],
+    }
+
+
 BETWEEN = """
 import pytest
 STAGE = Stage("s", apply=("x.yaml",))
