@@ -56,9 +56,17 @@ def refuse_while_in_use(cluster: Cluster) -> None:
     """
     busy = holder(cluster)
     known = re.fullmatch(r".*@(?P<host>.+) pid (?P<pid>\d+)", busy)
-    dead_here = known and known["host"] == socket.gethostname() and not Path(f"/proc/{known['pid']}").exists()
+    dead_here = known and known["host"] == socket.gethostname() and not _at_work(known["pid"])
     if busy and not dead_here:
         raise in_use(busy, "wait for it, name a run by --run, or use --force")
+
+
+def _at_work(pid: str) -> bool:
+    """Whether the process runs. One that has ended stays in the table until its parent looks (proc(5), state Z)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
 
 
 def embedded_is_up() -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import nullcontext
 from typing import Any
 
@@ -109,3 +111,13 @@ def test_a_clean_up_spares_a_run_that_is_still_at_work(cluster: FakeCluster, hol
     lease(cluster, holder).acquire()
     with pytest.raises(ConflictError, match="in use by") if refused else nullcontext():
         refuse_while_in_use(cluster)
+
+
+def test_a_run_that_died_and_that_nobody_has_noticed_is_not_at_work(cluster: FakeCluster):
+    died = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, died.pid, os.WEXITED | os.WNOWAIT)  # ended, and still in the table of processes
+    lease(cluster, f"ann@{socket.gethostname()} pid {died.pid}").acquire()
+    try:
+        refuse_while_in_use(cluster)
+    finally:
+        died.wait()
