@@ -28,14 +28,12 @@ class Work:
         lasts_s: seconds that it will take, roughly.
         own: the part of the ground (see `clients.stage.Stage`) that not all modules of its topic stand on.
         alone: nothing else runs beside it.
-        bare: it stands on nothing.
     """
 
     scope: str
     lasts_s: float = 0.0
     own: frozenset[str] = frozenset()
     alone: bool = False
-    bare: bool = False
 
     @property
     def topic(self) -> str:
@@ -91,19 +89,17 @@ def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> 
         common = frozenset[str]().union(*grounds.get(work.topic, ())).intersection(*grounds.get(work.topic, ()))
         own = frozenset[str]().union(*(entry.ground for entry in entries)) - common
         alone = name.endswith(".py") and any(entry.alone for entry in entries)
-        bare = bool(entries) and not any(entry.ground for entry in entries)
-        made.append(replace(work, own=own, alone=alone, bare=bare))
+        made.append(replace(work, own=own, alone=alone))
     return made
 
 
 def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> Work | None:
     """What a process does next; None where others do the rest.
 
-    Who begins while another does takes what stands on nothing: two grounds at once are more than a small machine can
-    put up. Else it stays on its ground, then takes another one of its topic; then it goes where nobody is, then helps
-    where the most is left, if that pays: nothing is chosen where less is left of a topic than twice `GROUND_S`. A
-    ground of a few modules is put up by one process only: it may be something that the mesh knows once. What runs alone
-    comes last in its topic, when others may be at their end, and all of it by one process.
+    It stays on its ground, then takes another one of its topic; then it goes where nobody is, then helps where the most
+    is left, if that pays: nothing is chosen where less is left of a topic than twice `GROUND_S`. A ground of a few
+    modules is put up by one process only: it may be something that the mesh knows once. What runs alone comes last in
+    its topic, when others may be at their end, and all of it by one process.
 
     Args:
         queue: what nobody has begun.
@@ -117,7 +113,6 @@ def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> W
         if not (work.own - mine.standing) & elsewhere and not (work.alone and work.topic in in_turn)
     ]
     preferences: tuple[Callable[[Work], bool], ...] = (
-        lambda work: work.bare and not work.alone and not mine.topic and bool(others),
         lambda work: work.topic == mine.topic and not work.alone and work.own <= mine.standing,
         lambda work: work.topic == mine.topic and not work.alone,
         lambda work: work.topic == mine.topic,

@@ -22,7 +22,6 @@ A1, A2 = Work("suites/a/test_1.py", 1), Work("suites/a/test_2.py", 2)
 A3, A4 = Work("suites/a/test_3.py", 3, MORE), Work("suites/a/test_4.py", 4, MORE)
 A5 = Work("suites/a/test_5.py", 5, alone=True)
 A6 = Work("suites/a/test_6.py", 6, alone=True)
-A7 = Work("suites/a/test_7.py", 7, bare=True)
 B9 = Work("suites/b/test_9.py", 9)
 
 
@@ -79,8 +78,6 @@ def test_every_module_that_is_said_to_last_is_there(suite):
     ("queue", "mine", "others", "chosen"),
     [
         pytest.param([A1, A2, A3, B9], [], [], B9, id="at the beginning: the topic with the most work"),
-        pytest.param([A1, A7, B9], [], [[A3]], A7, id="while another begins: what stands on nothing"),
-        pytest.param([A1, A7, B9], [], [], B9, id="nobody else begins"),
         pytest.param([A1, A2, A3, A4, B9], [], [[B9]], A4, id="where nobody is, on the ground with the most work"),
         pytest.param([A1, A2, A4, B9], [A3], [], A4, id="on what stands, the longest"),
         pytest.param([A2, A3, A4], [A1], [], A2, id="on what stands before another ground"),
@@ -122,7 +119,7 @@ def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     assert works(queue, plan) == [
         Work("some/a/test_1.py", TWO_S),
         Work("some/a/test_2.py", TWO_S, MORE, alone=True),
-        Work("some/a/test_without.py", TWO_S, bare=True),
+        Work("some/a/test_without.py", TWO_S),
     ]
 
 
