@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,7 +42,9 @@ class Crew:
     def __init__(self, running: RunningStage, jobs: Sequence[Job], threads: int = THREADS) -> None:
         self._running = running
         self._threads = ThreadPoolExecutor(threads)
-        self._jobs = list(jobs)
+        self._waiting: dict[str, list[Job]] = {}
+        for job in jobs:
+            self._waiting.setdefault(job.case.step, []).append(job)
         self._work: dict[str, Future[Evidence]] = {}
         self._begin("")
 
@@ -55,7 +56,7 @@ class Crew:
 
     def evidence(self, job: Job) -> Evidence:
         """Of one of the jobs, as soon as it is there; of another one, which is begun only now."""
-        if any(waiting.case.id == job.case.id for waiting in self._jobs):
+        if job.case.step in self._waiting:
             self._take_step(job.case.step)
         begun = self._work.get(job.case.id)
         return begun.result() if begun else verify.prove(self._running, job.case, job.facts, job.confirmations)
@@ -63,13 +64,15 @@ class Crew:
     def _take_step(self, step: str) -> None:
         """All of the step before it are proven first: they are about the state that it ends."""
         self.wait()
-        with suppress(MeshproofError):  # each of its cases tells
+        try:
             self._running.reach(step)
+        except MeshproofError:
+            del self._waiting[step]  # each of its cases tells, one by one
+        else:
             self._begin(step)
 
     def _begin(self, step: str) -> None:
-        for job in [job for job in self._jobs if job.case.step == step]:
-            self._jobs.remove(job)
+        for job in self._waiting.pop(step, ()):
             done = self._threads.submit(verify.prove, self._running, job.case, job.facts, job.confirmations)
             self._work[job.case.id] = done
 

@@ -66,7 +66,7 @@ class RunningStage:
         standing.check(items)
         if self.stage.replaced:
             applier.check(applier.load(self.stage.replaced))
-        for step in self.stage.steps[: max(map(self._place, self.cases), default=0)]:
+        for step in max((self.stage.steps_to(case.step) for case in self.cases), key=len, default=()):
             self._check(step)
         self._observe_baselines()
         try:
@@ -110,19 +110,12 @@ class RunningStage:
         Raises:
             ClusterError: the step is behind already, or it could not be taken.
         """
-        wanted = self._place_of(name)
+        wanted = len(self.stage.steps_to(name))
         if wanted < self._steps_taken:
             raise ClusterError(f"stage {self.stage.name} is past its step {name or 'zero'}", "keep the tests' order")
         while self._steps_taken < wanted and not any(seen.problem for seen in self.settled):
             self._take_step(self.stage.steps[self._steps_taken])
             self._steps_taken += 1
-
-    def _place(self, case: Case) -> int:
-        """How many steps are taken before the case is proven."""
-        return self._place_of(case.step)
-
-    def _place_of(self, name: str) -> int:
-        return ["", *(step.name for step in self.stage.steps)].index(name)
 
     def _check(self, step: Step) -> None:
         """Once: before the stage is entered, where the step is known to be wanted."""

@@ -71,6 +71,11 @@ class Stage:
     steps: tuple[Step, ...] = ()
     unseen: bool = False
 
+    def steps_to(self, name: str) -> tuple[Step, ...]:
+        """Steps that have been taken in the step of this name; none for an empty name."""
+        names = ["", *(step.name for step in self.steps)]
+        return self.steps[: names.index(name)]
+
     @property
     def goes_on(self) -> bool:
         """Whether what has settled is changed once more before the cases are proven."""

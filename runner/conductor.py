@@ -154,16 +154,12 @@ class Conductor:
         draft.write_text(json.dumps({nodeid: asdict(entry) for nodeid, entry in self.plan.items()}), encoding="utf-8")
         draft.replace(path)
 
-    def read_plan(self) -> None:
-        """Take over the plan that the workers wrote, if there is one yet."""
+    def read_plan(self) -> dict[str, Planned]:
+        """The plan as far as it is known by now: that which the workers wrote is taken over, if there is one yet."""
         path = self.private / PLAN
         if not self.plan and path.exists():
             told = json.loads(path.read_text(encoding="utf-8"))
             self.plan = {nodeid: Planned(**entry) for nodeid, entry in told.items()}
-
-    def planned(self) -> dict[str, Planned]:
-        """The plan as far as it is known by now."""
-        self.read_plan()
         return self.plan
 
     def note(self, nodeid: str, evidence: Evidence) -> bool:

@@ -53,18 +53,23 @@ def sweep_private_folders() -> None:
     """Remove those of processes that were killed: keys do not outlive their run."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
         pid = folder.name.removeprefix(PRIVATE).split("-", 1)[0]
-        if pid.isdigit() and not _alive(int(pid)) and folder.stat().st_uid == os.getuid():
+        if pid.isdigit() and not alive(int(pid)) and folder.stat().st_uid == os.getuid():
             remove(folder)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether the process runs. One that has ended stays in the table until its parent looks (proc(5), state Z)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass  # somebody else's
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True  # a system without /proc
+    return state not in {"Z", "X"}
 
 
 def remove(folder: Path) -> None:

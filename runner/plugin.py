@@ -88,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from runner.schedule import StageScheduling
 
-    return StageScheduling(config, log, config.stash[CONDUCTOR].planned)
+    return StageScheduling(config, log, config.stash[CONDUCTOR].read_plan)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,8 +15,6 @@ from runner.selection import Planned
 
 A_MODULE_S, A_TEST_S = 0.6, 0.1
 """What a module takes beside its tests, and each of them, where nothing else is said of it."""
-ALMOST_DONE = 2
-"""Tests that a process has left when xdist (3.8) hands it more."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +77,16 @@ def lasts_s(scope: str, tests: int) -> float:
 
 def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> list[Work]:
     """What is left, by scope, with its tests; the plan knows where they stand."""
-    grounds: dict[str, list[frozenset[str]]] = {}
+    common: dict[str, frozenset[str]] = {}
     for entry in (entry for entry in plan.values() if entry.ground):
-        grounds.setdefault(str(PurePosixPath(entry.suite).parent), []).append(frozenset(entry.ground))
+        topic = Work(entry.suite).topic
+        common[topic] = common.get(topic, frozenset(entry.ground)) & frozenset(entry.ground)
     made = []
     for name, tests in queue.items():
         entries = [plan[test] for test in tests if test in plan]
-        work = Work(name, lasts_s(name, len(tests)))
-        common = frozenset[str]().union(*grounds.get(work.topic, ())).intersection(*grounds.get(work.topic, ()))
-        own = frozenset[str]().union(*(entry.ground for entry in entries)) - common
+        ground = frozenset[str]().union(*(entry.ground for entry in entries))
         alone = name.endswith(".py") and any(entry.alone for entry in entries)
-        made.append(replace(work, own=own, alone=alone))
+        made.append(Work(name, lasts_s(name, len(tests)), ground - common.get(Work(name).topic, frozenset()), alone))
     return made
 
 
@@ -166,18 +163,11 @@ class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
         queue = works(self.workqueue, self._plan())
         return choose(queue, self._where.get(node, Process()), others)
 
-    def _reschedule(self, node: WorkerController) -> None:
-        """As xdist's own; a process for which nothing is chosen ends, and removes what it stands on meanwhile."""
-        if node.shutting_down:
-            return
-        if self.workqueue and self._pending_of(self.assigned_work[node]) <= ALMOST_DONE and not self._next(node):
-            node.shutdown()
-            return
-        super()._reschedule(node)
-
     def _assign_work_unit(self, node: WorkerController) -> None:
+        """The chosen one; a process for which nothing is chosen ends, and removes what it stands on meanwhile."""
         chosen = self._next(node)
         if chosen is None:
+            node.shutdown()
             return
         self.workqueue.move_to_end(chosen.scope, last=False)
         self._where[node] = self._where.get(node, Process()).after(chosen)

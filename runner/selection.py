@@ -147,8 +147,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
 
 def _taken(stage: Stage, item: pytest.Item) -> tuple[Step, ...]:
     """Steps that are behind when the test is done; a test without a case may take any."""
-    names = ["", *(step.name for step in stage.steps)]
-    return stage.steps[: max((names.index(case.step) for case in cases_of(item)), default=len(stage.steps))]
+    return max((stage.steps_to(case.step) for case in cases_of(item)), key=len, default=stage.steps)
 
 
 def _tokens(item: pytest.Item) -> tuple[tuple[str, bool], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,17 +55,9 @@ def refuse_while_in_use(cluster: Cluster) -> None:
     """
     busy = holder(cluster)
     known = re.fullmatch(r".*@(?P<host>.+) pid (?P<pid>\d+)", busy)
-    dead_here = known and known["host"] == socket.gethostname() and not _at_work(known["pid"])
+    dead_here = known and known["host"] == socket.gethostname() and not folders.alive(int(known["pid"]))
     if busy and not dead_here:
         raise in_use(busy, "wait for it, name a run by --run, or use --force")
-
-
-def _at_work(pid: str) -> bool:
-    """Whether the process runs. One that has ended stays in the table until its parent looks (proc(5), state Z)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except OSError:
-        return False
 
 
 def embedded_is_up() -> bool:
