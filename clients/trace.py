@@ -174,17 +174,11 @@ class _Reader:
         if not logged.tcp:
             return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
         clients = {request.local for request in requests if request.local}
-        if logged.proxy is not Proxy.CLIENT:
-            clients = self._sent_on(probe, clients, ids)
-        return _from_clients(entries, clients, ids)
-
-    def _sent_on(self, probe: Probe, clients: set[str], ids: set[str]) -> set[str]:
-        """From where the requests come to the next proxy: the client's sidecar opens connections of its own."""
-        pods = self._world.pods(probe.source)
-        if not all(pod.injected for pod in pods):
-            return clients
-        entries = _from_clients(self._entries(pods), clients, ids)
-        return {entry.upstream_local for entry in entries if entry.upstream_local}
+        sources = self._world.pods(probe.source)
+        if logged.proxy is Proxy.CLIENT or not all(pod.injected for pod in sources):
+            return _from_clients(entries, clients, ids)
+        before = _from_clients(self._entries(sources), clients, ids)
+        return _sent_on(before, entries, ids)
 
     def _entries(self, pods: list[Pod]) -> list[AccessLogEntry]:
         since_s = self._since_s()
@@ -202,6 +196,20 @@ def _from_clients(entries: Sequence[AccessLogEntry], clients: set[str], ids: set
         for entry in entries
         if entry.downstream_remote in clients
         and (not entry.request_id or accesslog.belongs(entry.request_id, entry.user_agent, ids))
+    ]
+
+
+def _sent_on(before: Sequence[AccessLogEntry], entries: Sequence[AccessLogEntry], ids: set[str]) -> list[AccessLogEntry]:
+    """Entries of the connections that the proxy before opened for its own: from its address and port to this proxy's.
+
+    Both ends count, as the system gives a port out once more for another server. Proxies dial pods, not Services.
+    """
+    ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}
+    clients = {client for client, _ in ends}
+    return [
+        entry
+        for entry in _from_clients(entries, clients, ids)
+        if (entry.downstream_remote, entry.downstream_local) in ends
     ]
 
 

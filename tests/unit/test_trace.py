@@ -71,6 +71,11 @@ def tcp(remote: str, upstream_local: str, *, upstream: str = "198.51.100.10:443"
     )
 
 
+def hop(remote: str, upstream_local: str, *, to: str = "10.0.9.9:8443") -> str:
+    """The sidecar's entry of a connection that it sent on, to the gateway above all."""
+    return tcp(remote, upstream_local, upstream=to)
+
+
 def log(made: FakeWorld, *lines: str, pod: str = "gateway-1") -> None:
     made.cluster.logs_of.setdefault((pod, SIDECAR), []).extend(lines)
 
@@ -144,7 +149,7 @@ def test_nothing_in_a_field_is_asked_by_a_dash() -> None:
 
 def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
     made = world()
-    log(made, tcp("10.0.0.5:40000", "10.0.0.5:41000"), tcp("10.0.0.5:1", "10.0.0.5:2"), pod="sleep-1")
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:1", "10.0.0.5:2"), pod="sleep-1")
     log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:2", "10.0.9.9:50001", upstream="-"))
     wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
     assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
@@ -153,10 +158,24 @@ def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
 
 def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
     made = world()
-    log(made, tcp("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
     log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
     wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
     assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
+
+
+def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere_now() -> None:
+    """The system gives a port out for two servers: the gateway saw it for an earlier connection, not for this one."""
+    absent = Logged(Proxy.GATEWAY, tcp=True, absent=True)
+    made = world()
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000", to="198.51.100.40:443"), pod="sleep-1")
+    log(made, hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
+    log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:42000", "10.0.9.9:50001"))
+    twins = (attempt("t", "10.0.0.5:40001"),)
+    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is Verdict.PASS
+    made.cluster.logs_of.pop(("sleep-1", SIDECAR))
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
+    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is Verdict.FAIL
 
 
 def test_absence_needs_a_later_request_of_the_twin() -> None:
