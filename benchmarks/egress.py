@@ -1,7 +1,8 @@
 """The egress tutorial: our suite in two processes beside its commands in a serial shell script, written from the suite.
 
 The script goes through the same states of the mesh in the same order, by `kubectl apply` and `kubectl delete` of the
-same manifests; its checks are the tutorial's own `kubectl exec "$(kubectl get pod …)" -- curl …`.
+same manifests; its checks are the tutorial's own `kubectl exec "$(kubectl get pod …)" -- curl …`. Beside them it has
+what the tutorial asks otherwise (`ASKED`): the sidecar's clusters, the analysis, the proxies' logs, the restart.
 """
 
 from __future__ import annotations
@@ -41,7 +42,41 @@ check() { # id, expected, then as for probe: until it has come K times in a row
     done
     echo "$id $expected, $tries probes"
 }
+clusters() { # namespace, app
+    $ISTIOCTL proxy-config cluster "$(k get pod -n "$1" -l "app=$2" -o 'jsonpath={.items[0].metadata.name}').$1" \
+        --direction outbound
+}
+analyze() { # namespace
+    $ISTIOCTL analyze -n "$1"
+}
+logged() { # namespace, label, text: until the proxy has logged it
+    tries=0
+    until k logs "$(k get pod -n "$1" -l "$2" -o 'jsonpath={.items[0].metadata.name}')" -c istio-proxy -n "$1" \
+        --since=15s | grep -F "$3"; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 100 ]; then echo "$1: no $3 in the log" >&2; exit 1; fi
+    done
+}
+restart() { # namespace, deployments: until the new pods are ready and the old ones gone
+    namespace=$1
+    shift
+    k rollout restart deployment -n "$namespace" "$@"
+    for name; do k rollout status deployment "$name" -n "$namespace" --timeout=180s; done
+}
 """
+
+GATEWAY = "istio-egress istio=egressgateway"
+ASKED = {
+    "egress-s1": ("clusters team-x test",),
+    "egress-s2": ("clusters team-x test",),
+    "egress-s3": ("analyze istio-egress", "logged team-x app=test example.com", f"logged {GATEWAY} example.com"),
+    "egress-s4": ("analyze istio-egress",),
+    "egress-s7": (f"logged {GATEWAY} '|example-com-originate-TLS|example.com'",),
+    "egress-s8": ("analyze istio-egress", f"logged {GATEWAY} '|443||example.com'"),
+}
+"""By stage, what the tutorial asks beside its requests, once they have been answered."""
+RESTARTED = {"egress-s9": ("restart team-x raw test",)}
+"""By stage, what it restarts before them."""
 
 
 def script(world: World, folder: Path) -> Path:
@@ -57,7 +92,9 @@ def script(world: World, folder: Path) -> Path:
     for stage, cases in stages:
         lines += [f"# {stage.name}", *_change(world, applied, list(stage.apply))]
         applied = list(stage.apply)
+        lines += RESTARTED.get(stage.name, ())
         lines += [_check(world, case) for case in cases]
+        lines += ASKED.get(stage.name, ())
     lines += _change(world, applied, [])
     lines += [f"k delete namespace {name} --wait=false" for name in namespaces.split()]
     lines += [f"k wait --for=delete namespace/{name} --timeout=180s" for name in namespaces.split()]
@@ -111,8 +148,9 @@ EGRESS = Topic(
     title="The egress tutorial",
     compared="the EGR controls, both ways on a running testbed, from nothing applied to nothing left. Script: the same "
     "states in the same order by kubectl apply and delete, then for every probed case `kubectl exec … curl` in a loop "
-    "until the expected status was seen K times in a row, K being the suite's own for that case. The suite does more: "
-    "twins, logs of both proxies and of the external hosts, state controls, restarts, reports; its time includes its "
+    "until the expected status was seen K times in a row, K being the suite's own for that case; beside it the tutorial's "
+    "own istioctl proxy-config and analyze, kubectl logs and rollout restart. The suite does more: twins, logs of both "
+    "proxies and of the external hosts for each case, state controls, a second restart, reports; its time includes its "
     "start and its clean-up",
     script=script,
 )

@@ -154,7 +154,8 @@ def script(topic: Topic, up: Up, needed: dict[str, int]) -> tuple[float, int, in
         for name in world.overlay.namespaces:
             if cluster.get("v1", "Namespace", name):
                 raise ConflictError(f"namespace {name} exists already", "remove it, or run `meshproof cleanup`")
-        environment = {**os.environ, "KUBECTL": " ".join(common.kubectl(up)), "FOLDER": folder}
+        programs = {"KUBECTL": " ".join(common.kubectl(up)), "ISTIOCTL": f"{up.istioctl} --kubeconfig {up.kubeconfig}"}
+        environment = {**os.environ, **programs, "FOLDER": folder}
         try:
             started = time.monotonic()
             probes = follow(["sh", str(topic.script(world, Path(folder)))], environment, common.progress)

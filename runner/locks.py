@@ -34,13 +34,22 @@ class Turn:
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Beside other shared turns."""
-        with self._gate:  # waits while a writer waits
-            self._lock.acquire_read()
+        self._acquire_shared()
         try:
             self._mend()
             yield
         finally:
             self._lock.release()
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Gives a shared turn to the others meanwhile: for a wait that nothing in the mesh has a say in."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._acquire_shared()
+            self._mend()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -54,6 +63,10 @@ class Turn:
             self._marker.unlink(missing_ok=True)
         finally:
             self._lock.release()
+
+    def _acquire_shared(self) -> None:
+        with self._gate:  # waits while a writer waits
+            self._lock.acquire_read()
 
     def _mend(self) -> None:
         with self._mending:

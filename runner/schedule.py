@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
@@ -26,12 +26,14 @@ class Work:
         lasts_s: seconds that it will take, roughly.
         own: the part of the ground (see `clients.stage.Stage`) that not all modules of its topic stand on.
         alone: nothing else runs beside it.
+        lends: it waits most of the time, and lends its turn to what runs alone meanwhile.
     """
 
     scope: str
     lasts_s: float = 0.0
     own: frozenset[str] = frozenset()
     alone: bool = False
+    lends: bool = False
 
     @property
     def topic(self) -> str:
@@ -48,16 +50,18 @@ class Process:
         topic: folder of what it has done last; empty at the beginning.
         standing: the parts of grounds that it has put up there, beside what all modules stand on.
         alone: what it has done last ran alone.
+        lends: what it has done last lent its turn.
     """
 
     topic: str = ""
     standing: frozenset[str] = frozenset()
     alone: bool = False
+    lends: bool = False
 
     def after(self, work: Work) -> Process:
         """Where it is once it has done this. A ground goes when its process goes to another topic."""
         stays = self.standing if work.topic == self.topic else frozenset()
-        return Process(work.topic, stays | work.own, work.alone)
+        return Process(work.topic, stays | work.own, work.alone, work.lends)
 
 
 def scope(nodeid: str) -> str:
@@ -86,7 +90,9 @@ def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> 
         entries = [plan[test] for test in tests if test in plan]
         ground = frozenset[str]().union(*(entry.ground for entry in entries))
         alone = name.endswith(".py") and any(entry.alone for entry in entries)
-        made.append(Work(name, lasts_s(name, len(tests)), ground - common.get(Work(name).topic, frozenset()), alone))
+        topic, path = Work(name).topic, PurePosixPath(name)
+        lends = path.name in _of_suite(topic, "LENDS", ())
+        made.append(Work(name, lasts_s(name, len(tests)), ground - common.get(topic, frozenset()), alone, lends))
     return made
 
 
@@ -96,21 +102,23 @@ def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> W
     It stays on its ground, then takes another one of its topic; then it goes where nobody is, then helps where the most
     is left, if that pays: nothing is chosen where less is left of a topic than twice `GROUND_S`. A ground of a few
     modules is put up by one process only: it may be something that the mesh knows once. What runs alone comes last in
-    its topic, when others may be at their end, and all of it by one process.
+    its topic, when others may be at their end, and all of it by one process: by another one than that which has lent
+    it the turn.
 
     Args:
         queue: what nobody has begun.
     """
     elsewhere = frozenset[str]().union(*(other.standing for other in others))
     topics = {other.topic for other in others}
-    in_turn = {other.topic for other in others if other.alone}
+    in_turn = {other.topic for other in others if other.alone or (mine.lends and other.topic == mine.topic)}
     free = [
         work
         for work in queue
         if not (work.own - mine.standing) & elsewhere and not (work.alone and work.topic in in_turn)
     ]
     preferences: tuple[Callable[[Work], bool], ...] = (
-        lambda work: work.topic == mine.topic and not work.alone and work.own <= mine.standing,
+        lambda work: work.topic == mine.topic and not work.alone and not work.lends and work.own <= mine.standing,
+        lambda work: work.topic == mine.topic and not work.alone and not work.lends,
         lambda work: work.topic == mine.topic and not work.alone,
         lambda work: work.topic == mine.topic,
         lambda work: work.topic not in topics and not work.alone,
@@ -159,9 +167,11 @@ class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
         return scope(nodeid)
 
     def _next(self, node: WorkerController) -> Work | None:
-        others = [where for other, where in self._where.items() if other is not node and other in self.assigned_work]
-        queue = works(self.workqueue, self._plan())
-        return choose(queue, self._where.get(node, Process()), others)
+        working = [other for other in self.assigned_work if other is not node and other in self._where]
+        mine = self._where.get(node, Process())
+        if all(other.shutting_down for other in working):
+            mine = replace(mine, lends=False)  # nobody else will come for what runs alone
+        return choose(works(self.workqueue, self._plan()), mine, [self._where[other] for other in working])
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """The chosen one; a process for which nothing is chosen ends, and removes what it stands on meanwhile."""

@@ -15,7 +15,7 @@ NAMESPACES = "egress/ground/1-namespaces.yaml"
 
 
 @pytest.fixture
-def deleted(turn, world):  # noqa: ARG001 - in turn with other processes
+def deleted(turn, world):
     """What the names of the objects began with that were made and deleted again."""
     overlay = replace(world.overlay, prefix=f"{world.overlay.prefix}end-")
     applier = Applier(world.cluster, overlay, MANIFESTS)
@@ -24,7 +24,9 @@ def deleted(turn, world):  # noqa: ARG001 - in turn with other processes
     try:
         applier.apply(items)
     finally:
-        applier.delete(items)
+        gone = applier.ask_to_delete(items)
+        with turn.lent():  # Kubernetes alone is at work now, and takes its time
+            gone()
     return overlay.prefix
 
 
