@@ -148,10 +148,10 @@ EGRESS = Topic(
     title="The egress tutorial",
     compared="the EGR controls, both ways on a running testbed, from nothing applied to nothing left. Script: the same "
     "states in the same order by kubectl apply and delete, then for every probed case `kubectl exec … curl` in a loop "
-    "until the expected status was seen K times in a row, K being the suite's own for that case; beside it the tutorial's "
-    "own istioctl proxy-config and analyze, kubectl logs and rollout restart. The suite does more: twins, logs of both "
-    "proxies and of the external hosts for each case, state controls, a second restart, reports; its time includes its "
-    "start and its clean-up",
+    "until the expected status was seen K times in a row, K being the suite's own for that case; beside it the "
+    "tutorial's istioctl proxy-config and analyze, kubectl logs and rollout restart. The suite does more: twins, logs "
+    "of both proxies and of the external hosts for each case, state controls, a second restart, reports; its time "
+    "includes its start and its clean-up",
     script=script,
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,11 +17,16 @@ import urllib3
 from kubernetes import client, config
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from clients.api import NOT_FOUND, Api, Json, RequestError, one_line
 from clients.discovery import MeshInfo, discover
 from clients.errors import ClusterError
 from clients.pods import Pod
+
+WEBHOOK_S = 15.0
+"""For a webhook's program to be there again (`Cluster.apply`)."""
+_WEBHOOK_POLL_S = 0.2
 
 
 class Cluster:
@@ -111,12 +116,24 @@ class Cluster:
         return found
 
     def apply(self, body: Json, *, manager: str, dry_run: bool = False) -> Json:
-        """Server-side apply of one object, forced, with strict field validation."""
+        """Server-side apply of one object, forced, with strict field validation.
+
+        Asked again for `WEBHOOK_S` while a webhook that has a say does not answer the API server: its program is
+        being replaced then, as istiod is by an upgrade.
+        """
         meta = body["metadata"]
         query = [("fieldManager", manager), ("force", "true"), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        return self.api.json("PATCH", path, body=body, query=query, content_type="application/apply-patch+yaml")
+        send = partial(self.api.json, content_type="application/apply-patch+yaml")
+        asked_again: Any = Retrying(
+            retry=retry_if_exception(_webhook_is_away),
+            stop=stop_after_delay(WEBHOOK_S),
+            wait=wait_fixed(_WEBHOOK_POLL_S),
+            reraise=True,
+        )
+        answer: Json = asked_again(send, "PATCH", path, body=body, query=query)
+        return answer
 
     def patch(self, api_version: str, kind: str, name: str, namespace: str, body: Json) -> Json:
         """JSON merge patch of one object."""
@@ -199,3 +216,8 @@ class Cluster:
         except Exception as error:
             raise self.api.unreachable(error) from None
         return str(resource.path(name=name or None, namespace=namespace or None))
+
+
+def _webhook_is_away(error: BaseException) -> bool:
+    """Whether the API server could not ask a webhook (in its own words); the refusal of one reads otherwise."""
+    return isinstance(error, RequestError) and error.status == 500 and "failed calling webhook" in error.detail

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from clients.apply import Applier, Item
+from clients.errors import MeshproofError
 from clients.evidence import Applied
 from clients.standing import Standing
 
@@ -32,6 +34,8 @@ class Grounds:
         self._standing = standing
         self._items: list[Item] = []
         self._applied: dict[str, tuple[Applied, ...]] = {}
+        self._ahead = threading.Thread()
+        self._failed: dict[str, MeshproofError] = {}
         self._leaving: list[Leaving] = []
 
     @property
@@ -45,6 +49,29 @@ class Grounds:
         Raises:
             MeshproofError: it cannot be made; `close` takes away what was made of it.
         """
+        self._join()
+        if problem := next((self._failed.pop(path) for path in ground if path in self._failed), None):
+            raise problem
+        return self._ensure(ground)
+
+    def begin(self, ground: Sequence[str]) -> None:
+        """Have this ground stand by and by, beside whatever else is done. What goes wrong is raised by its `ensure`."""
+        self._join()
+        if missing := [path for path in ground if path not in self._applied]:
+            self._ahead = threading.Thread(target=self._try, args=(missing,), name="ground ahead")
+            self._ahead.start()
+
+    def _try(self, ground: Sequence[str]) -> None:
+        try:
+            self._ensure(ground)
+        except MeshproofError as error:
+            self._failed |= dict.fromkeys(ground, error)
+
+    def _join(self) -> None:
+        if self._ahead.ident is not None:
+            self._ahead.join()
+
+    def _ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
         missing = [path for path in ground if path not in self._applied]
         items = {path: self._applier.load([path]) for path in missing}
         everything = [item for path in missing for item in items[path]]
@@ -65,6 +92,7 @@ class Grounds:
 
     def leave(self, ground: Sequence[str]) -> None:
         """Begin to delete these manifests. Whoever makes an object of theirs anew waits until it has gone."""
+        self._join()
         paths = {item.manifest for item in self._applier.load(ground)}
         items = [item for item in self._items if item.manifest in paths]
         self._items = [item for item in self._items if item.manifest not in paths]
@@ -86,6 +114,7 @@ class Grounds:
         Raises:
             ClusterError: something could not be deleted.
         """
+        self._join()
         items, self._items, self._applied = self._items, [], {}
         if keep:
             return

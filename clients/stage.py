@@ -48,6 +48,7 @@ class Stage:
 
     Attributes:
         ground: manifests that every stage of the topic stands on; applied once per process.
+        ahead: manifests of later stages' grounds that may be put up while the cases of this one wait.
         apply: manifests of the change itself, in order.
         removed: those of `apply` that are deleted again once `settle` has converged: the cases see the state after it.
         taken: manifests of the ground that are not there in this stage.
@@ -61,6 +62,7 @@ class Stage:
 
     name: str
     ground: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()

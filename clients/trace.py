@@ -199,7 +199,9 @@ def _from_clients(entries: Sequence[AccessLogEntry], clients: set[str], ids: set
     ]
 
 
-def _sent_on(before: Sequence[AccessLogEntry], entries: Sequence[AccessLogEntry], ids: set[str]) -> list[AccessLogEntry]:
+def _sent_on(
+    before: Sequence[AccessLogEntry], entries: Sequence[AccessLogEntry], ids: set[str]
+) -> list[AccessLogEntry]:
     """Entries of the connections that the proxy before opened for its own: from its address and port to this proxy's.
 
     Both ends count, as the system gives a port out once more for another server. Proxies dial pods, not Services.

@@ -113,6 +113,10 @@ class World:
         """Have this ground stand. Raises as `Grounds.ensure` does."""
         return self.grounds.ensure(ground)
 
+    def begin(self, ground: Sequence[str]) -> None:
+        """Have this ground stand by and by (`Grounds.begin`)."""
+        self.grounds.begin(ground)
+
     @property
     def namespaces(self) -> frozenset[str]:
         """The namespaces that this process made, by their real names."""

@@ -96,6 +96,7 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
     with plainly():
         world.settle_on(definition.ground)
         running.__enter__()
+        world.begin(wanted_of(definition.ahead, conductor))
     try:
         request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)
         yield running
@@ -238,6 +239,12 @@ def entries(request: pytest.FixtureRequest, conductor: Conductor) -> list[Planne
     """The plan's entries of the running module."""
     names = {item.nodeid for item in request.session.items if getattr(item, "module", None) is request.module}
     return [entry for entry in conductor.plan.values() if entry.nodeid in names]
+
+
+def wanted_of(ground: tuple[str, ...], conductor: Conductor) -> list[str]:
+    """Those manifests of a ground that something stands on that is going to run."""
+    wanted = {path for entry in conductor.plan.values() if not why_not(entry, conductor) for path in entry.ground}
+    return [path for path in ground if path in wanted]
 
 
 def why_not(entry: Planned, conductor: Conductor) -> str:

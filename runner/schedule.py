@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
@@ -82,6 +83,7 @@ def lasts_s(scope: str, tests: int) -> float:
 def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> list[Work]:
     """What is left, by scope, with its tests; the plan knows where they stand."""
     common: dict[str, frozenset[str]] = {}
+    wanted = frozenset[str]().union(*(entry.ground for entry in plan.values()))
     for entry in (entry for entry in plan.values() if entry.ground):
         topic = Work(entry.suite).topic
         common[topic] = common.get(topic, frozenset(entry.ground)) & frozenset(entry.ground)
@@ -89,6 +91,7 @@ def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> 
     for name, tests in queue.items():
         entries = [plan[test] for test in tests if test in plan]
         ground = frozenset[str]().union(*(entry.ground for entry in entries))
+        ground |= frozenset[str]().union(*(entry.ahead for entry in entries)) & wanted
         alone = name.endswith(".py") and any(entry.alone for entry in entries)
         topic, path = Work(name).topic, PurePosixPath(name)
         lends = path.name in _of_suite(topic, "LENDS", ())
@@ -99,11 +102,11 @@ def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> 
 def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> Work | None:
     """What a process does next; None where others do the rest.
 
-    It stays on its ground, then takes another one of its topic; then it goes where nobody is, then helps where the most
-    is left, if that pays: nothing is chosen where less is left of a topic than twice `GROUND_S`. A ground of a few
-    modules is put up by one process only: it may be something that the mesh knows once. What runs alone comes last in
-    its topic, when others may be at their end, and all of it by one process: by another one than that which has lent
-    it the turn.
+    It stays on its ground, and does first what nobody else can do there; then it takes another one of its topic; then
+    it goes where nobody is, then helps where the most is left, if that pays: nothing is chosen where less is left of a
+    topic than twice `GROUND_S`. A ground of a few modules is put up by one process only: it may be something that the
+    mesh knows once. What runs alone comes last in its topic, when others may be at their end, and all of it by one
+    process: by another one than that which has lent it the turn.
 
     Args:
         queue: what nobody has begun.
@@ -117,8 +120,8 @@ def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> W
         if not (work.own - mine.standing) & elsewhere and not (work.alone and work.topic in in_turn)
     ]
     preferences: tuple[Callable[[Work], bool], ...] = (
-        lambda work: work.topic == mine.topic and not work.alone and not work.lends and work.own <= mine.standing,
-        lambda work: work.topic == mine.topic and not work.alone and not work.lends,
+        lambda work: bool(work.own) and work.own <= mine.standing and not work.alone,
+        lambda work: work.topic == mine.topic and not work.alone and work.own <= mine.standing,
         lambda work: work.topic == mine.topic and not work.alone,
         lambda work: work.topic == mine.topic,
         lambda work: work.topic not in topics and not work.alone,
@@ -127,15 +130,19 @@ def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> W
     )
     for preferred in preferences:
         if found := [work for work in free if preferred(work)]:
-            return max(
-                found, key=lambda work: (_left_s(found, work.topic), _left_s(found, work.topic, work.own), work.lasts_s)
-            )
+            return max(found, key=partial(_weight, found))
     return None
 
 
+def _weight(found: Sequence[Work], work: Work) -> tuple[float, bool, float, float]:
+    """Of several that may come next, the heaviest does: where the most is left, the longest; lending comes late."""
+    left_s = partial(_left_s, found, work.topic)
+    return left_s(), not work.lends, left_s(work.own), work.lasts_s
+
+
 def _left_s(queue: Sequence[Work], topic: str, own: frozenset[str] | None = None) -> float:
-    """Seconds of work of a topic, or of one ground in it."""
-    return sum(work.lasts_s for work in queue if work.topic == topic and own in (None, work.own))
+    """Seconds of work of a topic, or of what can be done in it once one more ground is there."""
+    return sum(work.lasts_s for work in queue if work.topic == topic and (own is None or work.own <= own))
 
 
 def _ground_s(topic: str) -> float:

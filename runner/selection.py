@@ -24,6 +24,7 @@ class Planned:
     Attributes:
         id: of the case, unique in a run.
         cells: ids of a table's cells; empty for any other test.
+        ahead: manifests of later tests' grounds that its process puts up meanwhile.
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
         alone: nothing else may run beside it.
         tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
@@ -38,6 +39,7 @@ class Planned:
     stage: str = ""
     needs: tuple[str, ...] = ()
     ground: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     source: str = ""
@@ -125,6 +127,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         facts |= {
             "stage": stage.name,
             "ground": stage.ground,
+            "ahead": stage.ahead,
             "apply": stage.apply + stage.replaced + tuple(path for step in _taken(stage, item) for path in step.apply),
             "removed": stage.removed,
         }

@@ -41,6 +41,7 @@ STAGE = Stage(
         Step("down", apply=(publishes("nothing"),)),
         Step("forgotten", restarts=True),
     ),
+    unseen=True,  # the next istiod stands before the last one goes
 )
 
 HEALTH = call("/api/healthz")

@@ -15,7 +15,13 @@ from suites.front.door import ISTIO
 from suites.front.matrix import path_cases, token_cases
 from suites.front.places import BACKEND, GROUND, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
-STAGE = Stage("front-policy", ground=GROUND, apply=POLICY, settle=(Settle(call(), NO_TOKEN),))
+STAGE = Stage(
+    "front-policy",
+    ground=GROUND,
+    ahead=("front/channels", "front/gateway-api", "front/ext-authz"),
+    apply=POLICY,
+    settle=(Settle(call(), NO_TOKEN),),
+)
 
 QUIET_S = 30.0
 """How long no answer of before the policy may be seen (catalogue)."""

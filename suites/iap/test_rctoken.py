@@ -26,7 +26,13 @@ from suites.iap.places import (
     refused,
 )
 
-STAGE = Stage("iap-rctoken", ground=GROUND, apply=RCTOKEN, settle=(Settle(page(), NO_TOKEN),))
+STAGE = Stage(
+    "iap-rctoken",
+    ground=GROUND,
+    ahead=("iap/restricted", "iap/pod-security"),
+    apply=RCTOKEN,
+    settle=(Settle(page(), NO_TOKEN),),
+)
 
 VALID = page("valid")
 BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied", upstream="-"),)

@@ -114,7 +114,7 @@ class FakeTarget:
 @pytest.fixture(scope="session")
 def world(handover: Handover) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
-    return SimpleNamespace(settle_on=lambda ground: None, abandoned=threading.Event())
+    return SimpleNamespace(settle_on=lambda ground: None, begin=lambda ground: None, abandoned=threading.Event())
 
 
 STAND_INS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.egress import HEAD
+from benchmarks.egress import ASKED, EGRESS, HEAD, RESTARTED
 
 pytestmark = pytest.mark.unit
 
@@ -16,19 +16,48 @@ KUBECTL = """#!/bin/sh
 case $1 in
 get) printf web-1 ;;
 exec) echo "$*" >>"$FOLDER/asked"; printf 200 ;;
+logs) echo "$*" >>"$FOLDER/asked"; test "$(wc -l <"$FOLDER/asked")" -lt 3 || echo 'GET / example.com' ;;
+*) echo "$*" >>"$FOLDER/asked" ;;
 esac
 """
 
 
-def test_a_check_asks_from_the_pod_until_enough_answers_came_in_a_row(tmp_path: Path):
-    kubectl = tmp_path / "kubectl"
+def run(folder: Path, lines: str) -> subprocess.CompletedProcess[str]:
+    """These lines of the script, after its head."""
+    kubectl = folder / "kubectl"
     kubectl.write_text(KUBECTL)
     kubectl.chmod(0o700)
-    (tmp_path / "confirmations").write_text("X-1\t3\n")
-    (tmp_path / "script.sh").write_text(f"{HEAD}check X-1 200 team-x web curl --max-time 5 http://a.example/\n")
-    environment = {**os.environ, "KUBECTL": str(kubectl), "FOLDER": str(tmp_path)}
-    ended = subprocess.run(["sh", tmp_path / "script.sh"], env=environment, capture_output=True, text=True)
+    (folder / "confirmations").write_text("X-1\t3\n")
+    (folder / "script.sh").write_text(f"{HEAD}{lines}\n")
+    environment = {**os.environ, "KUBECTL": str(kubectl), "ISTIOCTL": f"{kubectl} istioctl", "FOLDER": str(folder)}
+    return subprocess.run(["sh", folder / "script.sh"], env=environment, capture_output=True, text=True)
+
+
+def test_a_check_asks_from_the_pod_until_enough_answers_came_in_a_row(tmp_path: Path):
+    ended = run(tmp_path, "check X-1 200 team-x web curl --max-time 5 http://a.example/")
     assert ended.stdout == "X-1 200, 3 probes\n", ended.stderr
     assert (tmp_path / "asked").read_text().splitlines() == [
         "exec web-1 -c curl -n team-x -- curl -s -o /dev/null -w %{http_code} --max-time 5 http://a.example/"
     ] * 3
+
+
+def test_a_log_is_read_until_it_shows_the_request(tmp_path: Path):
+    ended = run(tmp_path, "logged team-x app=web example.com")
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "asked").read_text().splitlines() == ["logs web-1 -c istio-proxy -n team-x --since=15s"] * 3
+
+
+def test_what_the_tutorial_asks_otherwise(tmp_path: Path):
+    assert run(tmp_path, "clusters team-x web\nanalyze istio-egress\nrestart team-x raw web").returncode == 0
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "istioctl proxy-config cluster web-1.team-x --direction outbound",
+        "istioctl analyze -n istio-egress",
+        "rollout restart deployment -n team-x raw web",
+        "rollout status deployment raw -n team-x --timeout=180s",
+        "rollout status deployment web -n team-x --timeout=180s",
+    ]
+
+
+def test_every_stage_at_which_it_asks_is_there():
+    stages = {module.STAGE.name for module in EGRESS.modules}
+    assert {*ASKED, *RESTARTED} <= stages

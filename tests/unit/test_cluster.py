@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from clients import cluster as module
 from clients.api import RequestError
 from clients.cluster import Cluster
 from clients.errors import AccessError, ClusterError
@@ -41,18 +42,26 @@ REFUSALS = {
 }
 
 
+AWAY = 'Internal error occurred: failed calling webhook "validation.istio.io": failed to call webhook: EOF'
+SAYS_NO = 'admission webhook "validation.istio.io" denied the request: no such mode'
+
+
 class Handler(BaseHTTPRequestHandler):
-    """Answers from the tables above, and keeps what was asked."""
+    """Answers from the tables above, and keeps what was asked.
+
+    `first` are the errors that are answered before, one a request.
+    """
 
     asked: ClassVar[list[tuple[str, str, Any]]] = []
+    first: ClassVar[list[tuple[int, str]]] = []
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.asked.append((self.command, self.path, json.loads(body) if body else None))
         path = self.path.split("?")[0]
         status, answer = 200, ANSWERS.get(path)
-        if path in REFUSALS or answer is None:
-            status, message = REFUSALS.get(path, (404, "not found"))
+        if self.first or path in REFUSALS or answer is None:
+            status, message = self.first.pop(0) if self.first else REFUSALS.get(path, (404, "not found"))
             answer = {"message": message}
         self.send_response(status)
         self.end_headers()
@@ -112,6 +121,29 @@ def test_apply_is_server_side_and_strict(cluster: Cluster):
     method, path, sent = Handler.asked[-1]
     assert (method, sent) == ("PATCH", body)
     assert path.split("?")[1] == "fieldManager=meshproof&force=true&fieldValidation=Strict&dryRun=All"
+
+
+def test_an_object_is_tried_again_while_its_webhook_is_away(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    """As istiod's is for a moment, when istiod is replaced."""
+    monkeypatch.setattr(module, "_WEBHOOK_POLL_S", 0.0)
+    body = {"apiVersion": "v1", "kind": "Pod", **POD}
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(Handler, "first", [(500, AWAY), (500, AWAY)])
+    assert cluster.apply(body, manager="meshproof") == POD
+    monkeypatch.setattr(module, "WEBHOOK_S", 0.05)
+    monkeypatch.setattr(Handler, "first", [(500, AWAY)] * 10_000)
+    with pytest.raises(RequestError, match="failed calling webhook"):
+        cluster.apply(body, manager="meshproof")
+
+
+@pytest.mark.parametrize(("status", "detail"), [(400, SAYS_NO), (500, "etcd is down")])
+def test_what_a_webhook_or_the_server_refuses_is_not_tried_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, status: int, detail: str
+):
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(Handler, "first", [(status, detail)])
+    with pytest.raises(RequestError, match=detail.split()[0]):
+        cluster.apply({"apiVersion": "v1", "kind": "Pod", **POD}, manager="meshproof")
 
 
 def test_deletion_names_the_very_object(cluster: Cluster):

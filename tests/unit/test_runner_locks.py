@@ -96,3 +96,28 @@ def test_an_exception_in_a_turn_gives_it_back(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Turn(tmp_path, "us").exclusive():
         _ = 1 / 0
     assert Child(tmp_path, "exclusive").leave() == 0
+
+
+def test_a_turn_that_is_lent_is_had_by_who_waits_for_it_alone(tmp_path: Path) -> None:
+    ours = Turn(tmp_path, "us")
+    later: list[Child] = []
+    thread = threading.Thread(target=lambda: later.append(Child(tmp_path, "exclusive")))
+    with ours.shared():
+        with ours.lent():
+            assert Child(tmp_path, "exclusive").leave() == 0
+        for name in ("in", "go", "out"):
+            (tmp_path / name).unlink()
+        thread.start()
+        thread.join(0.6)
+        assert later == [], "it is ours again"
+    thread.join(20)
+    assert later[0].leave() == 0
+
+
+def test_what_who_died_in_a_lent_turn_left_is_swept(tmp_path: Path) -> None:
+    swept: list[str] = []
+    ours = Turn(tmp_path, "us", swept.append)
+    with ours.shared(), ours.lent():
+        assert Child(tmp_path, "exclusive", end="die").leave() == 9
+        assert swept == []
+    assert swept == ["child"]

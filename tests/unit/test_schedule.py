@@ -22,6 +22,7 @@ A1, A2 = Work("suites/a/test_1.py", 1), Work("suites/a/test_2.py", 2)
 A3, A4 = Work("suites/a/test_3.py", 3, MORE), Work("suites/a/test_4.py", 4, MORE)
 A5 = Work("suites/a/test_5.py", 5, alone=True)
 A6 = Work("suites/a/test_6.py", 6, alone=True)
+A7 = Work("suites/a/test_7.py", 7, lends=True)
 B9 = Work("suites/b/test_9.py", 9)
 
 
@@ -69,9 +70,10 @@ def test_a_module_lasts_as_its_folder_says_or_by_its_tests():
 
 
 @pytest.mark.parametrize("suite", [boutique, egress, front])
-def test_every_module_that_is_said_to_last_is_there(suite):
+def test_every_module_that_is_said_to_last_or_to_lend_its_turn_is_there(suite):
     folder = Path(suite.__file__).parent
-    assert [name for name in suite.LASTS_S if not (folder / name).exists()] == []
+    names = {*suite.LASTS_S, *getattr(suite, "LENDS", ())}
+    assert [name for name in names if not (folder / name).exists()] == []
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,12 @@ def test_every_module_that_is_said_to_last_is_there(suite):
         pytest.param([A3, A2], [B9], [[A4]], A2, id="it helps on the ground of all"),
         pytest.param([A1, A2], [B9], [[A3]], A2, id="it helps where the most is left"),
         pytest.param([A3], [B9], [[A4, B9]], A3, id="who has left has taken the ground away"),
+        pytest.param([A1, A4], [A3], [[A2]], A4, id="first what nobody else can do"),
+        pytest.param([A1, A7], [A2], [], A1, id="what lends its turn comes late"),
+        pytest.param([A5, A7], [A2], [], A7, id="what lends its turn before what runs alone"),
+        pytest.param([A5], [A7], [[A2]], None, id="who lends its turn leaves the rest to others"),
+        pytest.param([A5], [A7], [[B9]], A5, id="where others are, who lends its turn goes on"),
+        pytest.param([A7], [A1], [[A5]], A7, id="it lends its turn to who runs alone"),
         pytest.param([], [A3], [], None, id="nothing is left"),
     ],
 )
@@ -108,17 +116,21 @@ def test_a_process_more_on_a_ground_must_pay(ground_s):
 
 def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     plan = {
-        f"some/a/test_{name}.py::test": SimpleNamespace(ground=ground, alone=alone, suite=f"some/a/test_{name}.py")
-        for name, ground, alone in (
-            ("1", ["a/ground"], False),
-            ("2", ["a/ground", "a/more"], True),
-            ("without", [], False),
+        f"some/a/test_{name}.py::test": SimpleNamespace(
+            ground=ground, ahead=ahead, alone=alone, suite=f"some/a/test_{name}.py"
+        )
+        for name, ground, ahead, alone in (
+            ("1", ["a/ground"], [], False),
+            ("2", ["a/ground", "a/more"], [], True),
+            ("ahead", ["a/ground"], ["a/more", "a/not selected"], False),
+            ("without", [], [], False),
         )
     }
     queue = {test.partition("::")[0]: [test, "some/a/test_1.py::not planned"] for test in plan}
     assert works(queue, plan) == [
         Work("some/a/test_1.py", TWO_S),
         Work("some/a/test_2.py", TWO_S, MORE, alone=True),
+        Work("some/a/test_ahead.py", TWO_S, MORE),
         Work("some/a/test_without.py", TWO_S),
     ]
 
@@ -143,15 +155,30 @@ def given(node: Any, tests: list[str]) -> list[str]:
 
 
 def test_the_longest_module_is_handed_out_first():
-    modules = {"test_route.py": 2, "test_clean_up.py": 1, "test_scope.py": 3}
+    modules = {"test_route.py": 2, "test_clean_up.py": 1, "test_tls_origination.py": 3}
     tests = [f"suites/egress/{name}::test_{n}" for name, count in modules.items() for n in range(count)]
     made = scheduling(tests, 1)
     made.schedule()
     [node] = made.nodes
     for number in range(len(tests)):
         made.mark_test_complete(node, node.given[number])
-    assert given(node, tests) == ["test_clean_up.py", "test_scope.py", "test_route.py"]
+    assert given(node, tests) == ["test_tls_origination.py", "test_route.py", "test_clean_up.py"]
     assert node.shutting_down
+
+
+def test_what_runs_alone_is_left_to_a_process_that_comes_for_it():
+    """The turn is lent to another process; where every other one is at its end, nobody would come."""
+    modules = {"clean_up": Process("suites/egress", lends=True), "strict_mesh_wide": Process("suites/egress")}
+    tests = ["suites/egress/test_strict_mesh_wide.py::test_case"]
+    plan = {tests[0]: SimpleNamespace(ground=[], ahead=[], alone=True, suite=tests[0].partition("::")[0])}
+    made = scheduling(tests, 2)
+    made._plan, made.workqueue = lambda: plan, OrderedDict({plan[tests[0]].suite: {tests[0]: False}})
+    [lender, other] = made.nodes
+    made._where = dict(zip(made.nodes, modules.values(), strict=True))
+    assert made._next(lender) is None
+    assert made._next(other) is not None
+    other.shutdown()
+    assert made._next(lender) is not None
 
 
 def test_a_process_whose_help_does_not_pay_ends(ground_s):

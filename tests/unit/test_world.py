@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +229,28 @@ def test_a_ground_that_is_going_is_waited_for_before_it_is_made_anew(
     assert waits == [], "another ground need not wait"
     made.ensure(["ground.yaml"])
     assert waits == ["p-mtls-client"]
+
+
+def test_a_ground_is_put_up_ahead_beside_other_work(made: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    let, waited = threading.Event(), []
+    monkeypatch.setattr(made.applier, "wait_ready", lambda items: waited.append(items and let.wait(20)))
+    made.begin(["ground.yaml"])
+    assert waited == [], "nobody waits for it yet"
+    let.set()
+    [namespace, _] = made.ensure(["ground.yaml"])
+    assert (waited, namespace.name) == ([True, []], "p-mtls-client"), "made once"
+    made.begin(["ground.yaml"])
+    made.close()
+    assert ("Namespace", "", "p-mtls-client") not in cluster.store
+
+
+def test_what_went_wrong_ahead_is_told_to_who_needs_it(made: World, cluster: Cluster):
+    made.begin(["ground.yaml"])
+    made.ensure([])
+    with pytest.raises(ClusterError, match="not ready in time"):
+        made.ensure(["ground.yaml"])  # the namespace never becomes Active
+    made.close()
+    assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
 def test_half_a_ground_is_taken_away_too(made: World, cluster: Cluster):
