@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from clients import readiness
 from clients.claims import USER
 from clients.iap import CLIENT_ID, REFUSAL
+from clients.logs import SILENT_S
 from clients.signin import HOST
 from clients.stage import Settle, Stage
 from suites.iap.places import GROUND, NO_TOKEN, RCTOKEN, SITES, page
@@ -24,7 +28,8 @@ def known_to_the_gateway(stand_in, control):
     twin = stand_in.visit(control)
     if wrong := page_problem(twin.signs_in(URL, USER)):
         return f"the twin: {wrong}"
-    return None if twin.at_the_gateway() else "the twin's request is not in the gateway's log yet"
+    shown = readiness.poll(lambda: bool(twin.at_the_gateway()), time.monotonic() + SILENT_S)
+    return None if shown else "the twin's request is not in the gateway's log yet"
 
 
 @pytest.mark.control("IAP-USER-01")
