@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 
 import jwt
@@ -52,6 +53,7 @@ PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicK
         ("curl -H 'Cookie: a=1' http://h/?q=1", "curl -H 'Cookie: a=[redacted]' http://h/?q=1"),
         ('{"set-cookie":["a=1; Path=/","b=2"]}', '{"set-cookie":["a=[redacted]; Path=[redacted]","b=[redacted]"]}'),
     ],
+    ids=itertools.count(),  # tokens and keys are others in each process, and names of tests may not be
 )
 def test_secrets_go_and_the_rest_stays(text: str, expected: str) -> None:
     assert redact(text) == expected
@@ -73,6 +75,7 @@ def test_secrets_go_and_the_rest_stays(text: str, expected: str) -> None:
         "2026-11-22T16:16:30.123456Z e1234567890.abcdefghij.abcdefghij",
         PUBLIC,
     ],
+    ids=itertools.count(),  # tokens and keys are others in each process, and names of tests may not be
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
@@ -89,7 +92,7 @@ def test_a_token_cut_short_is_redacted_too() -> None:
         assert TOKEN[:length] not in redact(f"body: {TOKEN[:length]!r}")
 
 
-@pytest.mark.parametrize("pem", [PEM, RSA_PEM])
+@pytest.mark.parametrize("pem", [PEM, RSA_PEM], ids=["elliptic curve", "RSA"])
 def test_private_keys(pem: str) -> None:
     body = pem.splitlines()[1]
     assert redact(f"a\n{pem}b") == "a\n[redacted]\nb"
