@@ -96,7 +96,8 @@ def stage(request: pytest.FixtureRequest, turn: Turn, world: World, conductor: C
     with plainly():
         world.settle_on(definition.ground)
         running.__enter__()
-        world.begin(wanted_of(definition.ahead, conductor))
+        if definition.ahead:
+            world.begin(wanted_of(definition.ahead, conductor))
     try:
         request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)
         yield running
