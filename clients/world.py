@@ -35,7 +35,7 @@ from clients.tokens import TokenIssuer
 PORTS = range(20_000, 32_768)
 """Client ports of a pod with a sidecar, one for each request: proxies tell connections by them, where they see no more,
 and the system gives one out for two servers at once. Above what listens in a pod, below what the system gives out."""
-LANES = 4
+LANES = 8
 """Shells at work at once in a client container that has no proxy."""
 
 

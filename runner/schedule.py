@@ -186,6 +186,8 @@ class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
         if chosen is None:
             node.shutdown()
             return
+        if (chosen.lends or chosen.alone) and self._pending_of(self.assigned_work[node]) > 1:
+            return  # xdist asks early, with two tests to go: by then another process may be the first to have time
         self.workqueue.move_to_end(chosen.scope, last=False)
         self._where[node] = self._where.get(node, Process()).after(chosen)
         super()._assign_work_unit(node)

@@ -31,8 +31,8 @@ STAGE = Stage(
 )
 
 WATCH_S = 3.0
-"""How long the proxy is seen not to become ready; with the policy it takes about two seconds. Meanwhile it is asked what
-it reaches, which tells a slow proxy from one that is shut off."""
+"""How long the proxy is seen not to become ready; with the policy it takes about two seconds. What it reaches is asked
+meanwhile, which tells a slow proxy from one that is shut off."""
 
 
 @pytest.fixture(scope="module")

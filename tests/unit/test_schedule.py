@@ -181,6 +181,19 @@ def test_what_runs_alone_is_left_to_a_process_that_comes_for_it():
     assert made._next(lender) is not None
 
 
+def test_what_lends_its_turn_is_not_handed_out_before_its_time():
+    """xdist hands out the next module with two tests to go; by then another process may be the first to have time."""
+    modules = {"test_route.py": 2, "test_scope.py": 1, "test_clean_up.py": 1}
+    tests = [f"suites/egress/{name}::test_{n}" for name, count in modules.items() for n in range(count)]
+    made = scheduling(tests, 1)
+    made.schedule()
+    [node] = made.nodes
+    made.mark_test_complete(node, node.given[0])
+    assert given(node, tests) == ["test_route.py", "test_scope.py"], "two tests to go"
+    made.mark_test_complete(node, node.given[1])
+    assert given(node, tests) == ["test_route.py", "test_scope.py", "test_clean_up.py"], "one, which needs a next"
+
+
 def test_a_process_whose_help_does_not_pay_ends(ground_s):
     ground_s(100.0)
     tests = [f"suites/egress/test_{name}.py::test_{n}" for name in ("route", "scope") for n in range(4)]
