@@ -24,11 +24,14 @@ HEAD = r"""#!/bin/sh
 set -eu
 TAB=$(printf '\t')
 k() { $KUBECTL "$@"; }
+pod() { # namespace, label: the name of one
+    k get pod -n "$1" -l "$2" -o 'jsonpath={.items[0].metadata.name}'
+}
 probe() { # namespace, app, container, words for curl
     namespace=$1 app=$2 container=$3
     shift 3
-    k exec "$(k get pod -n "$namespace" -l "app=$app" -o 'jsonpath={.items[0].metadata.name}')" -c "$container" \
-        -n "$namespace" -- curl -s -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
+    k exec "$(pod "$namespace" "app=$app")" -c "$container" -n "$namespace" -- \
+        curl -s -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
 }
 check() { # id, expected, then as for probe: until it has come K times in a row
     id=$1 expected=$2 row=0 tries=0
@@ -43,16 +46,14 @@ check() { # id, expected, then as for probe: until it has come K times in a row
     echo "$id $expected, $tries probes"
 }
 clusters() { # namespace, app
-    $ISTIOCTL proxy-config cluster "$(k get pod -n "$1" -l "app=$2" -o 'jsonpath={.items[0].metadata.name}').$1" \
-        --direction outbound
+    $ISTIOCTL proxy-config cluster "$(pod "$1" "app=$2").$1" --direction outbound
 }
 analyze() { # namespace
     $ISTIOCTL analyze -n "$1"
 }
 logged() { # namespace, label, text: until the proxy has logged it
     tries=0
-    until k logs "$(k get pod -n "$1" -l "$2" -o 'jsonpath={.items[0].metadata.name}')" -c istio-proxy -n "$1" \
-        --since=15s | grep -F "$3"; do
+    until k logs "$(pod "$1" "$2")" -c istio-proxy -n "$1" --since=15s | grep -F "$3"; do
         tries=$((tries + 1))
         if [ "$tries" -gt 100 ]; then echo "$1: no $3 in the log" >&2; exit 1; fi
     done

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -125,14 +125,14 @@ class Cluster:
         query = [("fieldManager", manager), ("force", "true"), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        send = partial(self.api.json, content_type="application/apply-patch+yaml")
         asked_again: Any = Retrying(
             retry=retry_if_exception(_webhook_is_away),
             stop=stop_after_delay(WEBHOOK_S),
             wait=wait_fixed(_WEBHOOK_POLL_S),
             reraise=True,
         )
-        answer: Json = asked_again(send, "PATCH", path, body=body, query=query)
+        content_type = "application/apply-patch+yaml"
+        answer: Json = asked_again(self.api.json, "PATCH", path, body=body, query=query, content_type=content_type)
         return answer
 
     def patch(self, api_version: str, kind: str, name: str, namespace: str, body: Json) -> Json:

@@ -87,6 +87,7 @@ class Grounds:
 
     def others(self, ground: Sequence[str]) -> list[str]:
         """Manifests of other topics (first folder below `manifests/`) that stand."""
+        self._join()
         topics = {path.split("/")[0] for path in ground}
         return [path for path in self._applied if path.split("/")[0] not in topics] if topics else []
 

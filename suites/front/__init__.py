@@ -6,7 +6,6 @@ GROUND_S = 10.0
 LASTS_S = {
     "test_policy.py": 32.0,
     "test_keys_rotation.py": 12.0,
-    "test_gateway_api_policy.py": 5.0,
     "test_grpc.py": 4.0,
 }
 """Modules that take longer than they have tests, with the seconds that they were seen to take."""

@@ -154,12 +154,17 @@ def given(node: Any, tests: list[str]) -> list[str]:
     return list(dict.fromkeys(tests[n].split("/")[-1].split("::")[0] for n in node.given))
 
 
-def test_the_longest_module_is_handed_out_first():
-    modules = {"test_route.py": 2, "test_clean_up.py": 1, "test_tls_origination.py": 3}
+def begun(modules: dict[str, int]) -> tuple[Any, Any, list[str]]:
+    """What hands these modules of egress out (with how many tests), its one process, and the tests."""
     tests = [f"suites/egress/{name}::test_{n}" for name, count in modules.items() for n in range(count)]
     made = scheduling(tests, 1)
     made.schedule()
     [node] = made.nodes
+    return made, node, tests
+
+
+def test_the_longest_module_is_handed_out_first():
+    made, node, tests = begun({"test_route.py": 2, "test_clean_up.py": 1, "test_tls_origination.py": 3})
     for number in range(len(tests)):
         made.mark_test_complete(node, node.given[number])
     assert given(node, tests) == ["test_tls_origination.py", "test_route.py", "test_clean_up.py"]
@@ -183,11 +188,7 @@ def test_what_runs_alone_is_left_to_a_process_that_comes_for_it():
 
 def test_what_lends_its_turn_is_not_handed_out_before_its_time():
     """xdist hands out the next module with two tests to go; by then another process may be the first to have time."""
-    modules = {"test_route.py": 2, "test_scope.py": 1, "test_clean_up.py": 1}
-    tests = [f"suites/egress/{name}::test_{n}" for name, count in modules.items() for n in range(count)]
-    made = scheduling(tests, 1)
-    made.schedule()
-    [node] = made.nodes
+    made, node, tests = begun({"test_route.py": 2, "test_scope.py": 1, "test_clean_up.py": 1})
     made.mark_test_complete(node, node.given[0])
     assert given(node, tests) == ["test_route.py", "test_scope.py"], "two tests to go"
     made.mark_test_complete(node, node.given[1])

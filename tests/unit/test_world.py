@@ -244,6 +244,23 @@ def test_a_ground_is_put_up_ahead_beside_other_work(made: World, cluster: Cluste
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
+def test_grounds_of_other_topics_are_told_once_what_was_begun_ahead_is_there(
+    made: World, monkeypatch: pytest.MonkeyPatch
+):
+    let = threading.Event()
+    monkeypatch.setattr(made.applier, "wait_ready", lambda _: let.wait(20))
+    made.begin(["ground.yaml"])
+    told: list[list[str]] = []
+    asks = threading.Thread(target=lambda: told.append(made.grounds.others(["other/ground"])))
+    asks.start()
+    asks.join(0.2)
+    assert told == []
+    let.set()
+    asks.join(20)
+    assert told == [["ground.yaml"]]
+    made.close()
+
+
 def test_what_went_wrong_ahead_is_told_to_who_needs_it(made: World, cluster: Cluster):
     made.begin(["ground.yaml"])
     made.ensure([])
