@@ -19,17 +19,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from clients.cluster import Cluster
-from clients.converge import Patience
-from clients.errors import MeshproofError
-from clients.lease import RunLease
-from clients.overlay import Overlay, namespaces_in
-from clients.tokens import TokenIssuer
-from clients.world import World
+from clients.apply.overlay import Overlay, namespaces_in
+from clients.identity.tokens import TokenIssuer
+from clients.kube.cluster import Cluster
+from clients.kube.lease import RunLease
+from clients.model.errors import MeshproofError
+from clients.probe.converge import Patience
+from clients.proof.world import World
 from reports.model import TargetInfo
-from runner import assemble
-from runner.access import of_testbed
-from runner.handover import Handover
+from runner.target import assemble
+from runner.target.access import of_testbed
+from runner.target.descriptor import Handover
 from testbed import api, golden
 from testbed.api import Up
 from testbed.parts import Parts

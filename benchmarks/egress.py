@@ -16,9 +16,9 @@ from typing import Any
 
 from benchmarks import common, serial
 from benchmarks.serial import MANIFESTS, Topic
-from clients.case import Case
-from clients.stage import Stage
-from clients.world import World
+from clients.model.case import Case
+from clients.model.stage import Stage
+from clients.proof.world import World
 
 HEAD = r"""#!/bin/sh
 set -eu

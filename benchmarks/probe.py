@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 from benchmarks import common
-from clients.case import Workload
-from clients.converge import MAX_BATCH
-from clients.errors import InfrastructureError
-from clients.pods import Pod
-from clients.world import World
+from clients.kube.pods import Pod
+from clients.model.case import Workload
+from clients.model.errors import InfrastructureError
+from clients.probe.converge import MAX_BATCH
+from clients.proof.world import World
 
 CLIENT = Workload("bench-client", "sleep", "sleep")
 PROBE = CLIENT.get("http://httpbin.bench-server:8000/ip")

@@ -18,16 +18,16 @@ from typing import Any
 from benchmarks import common
 from benchmarks.probe import run_loop
 from benchmarks.testbed import pss_kib
-from clients import table
-from clients.case import Case, Workload
-from clients.errors import ClusterError
-from clients.evidence import Evidence, Verdict
-from clients.expect import status
-from clients.running import BASELINE_CONFIRMATIONS, RunningStage
-from clients.stage import Stage
-from clients.table import Table
-from clients.verify import Facts
-from clients.world import World
+from clients.model.case import Case, Workload
+from clients.model.errors import ClusterError
+from clients.model.evidence import Evidence, Verdict
+from clients.model.expect import status
+from clients.model.stage import Stage
+from clients.proof import table
+from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
+from clients.proof.table import Table
+from clients.proof.verify import Facts
+from clients.proof.world import World
 from reports import html
 from reports.model import MeshInfo, Report, RunInfo, TargetInfo
 from testbed import api

@@ -19,17 +19,17 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks import common
-from clients.case import Case
-from clients.cleanup import cleanup
-from clients.cluster import Cluster
-from clients.errors import ClusterError, ConflictError
-from clients.lease import RunLease
-from clients.running import RunningStage
-from clients.stage import Stage
-from clients.tokens import KINDS, TokenIssuer
-from clients.world import World
-from clients.yaml_text import dump
-from runner import catalogue, settings
+from clients.apply.yaml_text import dump
+from clients.identity.tokens import KINDS, TokenIssuer
+from clients.kube.cleanup import cleanup
+from clients.kube.cluster import Cluster
+from clients.kube.lease import RunLease
+from clients.model.case import Case
+from clients.model.errors import ClusterError, ConflictError
+from clients.model.stage import Stage
+from clients.proof.running_stage import RunningStage
+from clients.proof.world import World
+from runner.config import catalogue, settings
 from testbed.api import Up
 
 MANIFESTS = common.ROOT / "manifests"

@@ -1,7 +1,8 @@
 """Does "converged" hold? Flips policies on and off, and probes on after each flip was called converged.
 
-A flip applies or deletes one policy, converges by `clients.converge` with the confirmations that the World derives, and
-then sends further probes. Contrary is a further probe with the outcome of before the flip, or any other unexpected one.
+A flip applies or deletes one policy, converges by `clients.probe.converge` with the confirmations that the World
+derives, and then sends further probes. Contrary is a further probe with the outcome of before the flip, or any other
+unexpected one.
 
 Extra wait of a flip: from the first match after the last contrary answer (from then on, as far as anyone saw, the mesh
 had settled) to the moment when `converge` called it converged.
@@ -20,15 +21,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import common
-from clients import mesh
-from clients.case import Probe, Workload
-from clients.confirm import stale_probability
-from clients.converge import Patience, ProbeMany, converge
-from clients.errors import ClusterError
-from clients.expect import Expectation, rbac_denied, reset, status
-from clients.outcome import Outcome, OutcomeKind
-from clients.pods import SIDECAR
-from clients.world import World
+from clients.kube.pods import SIDECAR
+from clients.mesh import sidecar
+from clients.model.case import Probe, Workload
+from clients.model.errors import ClusterError
+from clients.model.expect import Expectation, rbac_denied, reset, status
+from clients.model.outcome import Outcome, OutcomeKind
+from clients.probe.confirm import stale_probability
+from clients.probe.converge import Patience, ProbeMany, converge
+from clients.proof.world import World
 
 THREADS, REPLICAS = 2, 2
 POOLED = ("AuthorizationPolicy", "RequestAuthentication")
@@ -191,7 +192,7 @@ def check_ground(world: World) -> None:
         ClusterError: the testbed has others.
     """
     servers = world.backends(POLICIES[0].probe)
-    threads = {mesh.concurrency(world.cluster, pod) for pod in (*servers, *world.pods(INSIDE))}
+    threads = {sidecar.concurrency(world.cluster, pod) for pod in (*servers, *world.pods(INSIDE))}
     if len(servers) != REPLICAS or threads != {THREADS}:
         raise ClusterError(f"{len(servers)} replicas and {threads} worker threads instead of {REPLICAS} and {THREADS}")
 
@@ -240,7 +241,7 @@ def where(world: World, seen: Seen) -> str:
     """Which replica's sidecar logged the request; a plaintext connection that was reset leaves no such line."""
     time.sleep(1.5)  # Envoy writes its access log once a second
     for pod in world.backends(POLICIES[0].probe):
-        if any(seen.outcome.request_id in line for line in mesh.log_lines(world.cluster, pod, SIDECAR, since_s=30)):
+        if any(seen.outcome.request_id in line for line in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=30)):
             return f"by {pod.name}"
     return "in no replica's access log"
 
@@ -280,7 +281,7 @@ def print_tables(flips: list[Flip]) -> None:
 
 
 def model_too_early(pools: int, matches: int) -> float:
-    """What the stale-pool model (`clients.confirm`) predicts: how often `matches` in a row come too early.
+    """What the stale-pool model (`clients.probe.confirm`) predicts: how often `matches` in a row come too early.
 
     Every pool answers once by the old rules, and each probe hits one at random. While u pools are stale, K matches in a
     row come with (1-u/n)^K before a stale answer makes u one less: 1 - (1-(1-1/n)^K) (1-(1-2/n)^K) ... in all.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed import api
 
 

@@ -16,7 +16,7 @@ from uuid import NAMESPACE_URL, uuid5
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports.argument import findings
 from reports.attempts import fold, one_line
 from reports.conformance import write_text

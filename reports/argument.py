@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clients.evidence import Evidence, Phase, Verdict
+from clients.model.evidence import Evidence, Phase, Verdict
 from reports.attempts import of_case, one_line, ran
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from clients.evidence import Attempt, Evidence, Phase
+from clients.model.evidence import Attempt, Evidence, Phase
 
 PHASES = {
     Phase.BASELINE: "before the change",
@@ -16,7 +16,7 @@ PHASES = {
 }
 TIMES = "\N{MULTIPLICATION SIGN}"
 INFRASTRUCTURE = "infrastructure"
-"""How the summary of a probe begins that did not run (`clients.outcome.Outcome.summary`)."""
+"""How the summary of a probe begins that did not run (`clients.model.outcome.Outcome.summary`)."""
 
 
 @dataclass(frozen=True)

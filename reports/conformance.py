@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports.journal import Contents
 from reports.model import SCHEMA, Report, ReportError, RunInfo, TargetInfo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports.model import Report
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)

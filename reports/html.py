@@ -18,14 +18,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports import attempts
 from reports.argument import findings
+from reports.egress_diagram import picture
 from reports.matrix import WORST_FIRST, matrix, request_line, seen, short_host, stages
 from reports.model import Report
 from reports.pictures import embedded
 from reports.timeline import LEGEND, timeline
-from reports.ways import picture
 
 TEMPLATES = Path(__file__).parent / "templates"
 GLYPHS = {"pass": "✓", "fail": "✕", "inconclusive": "?", "skip": "\N{EN DASH}", "not-run": "○"}

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from clients.evidence import Evidence
+from clients.model.evidence import Evidence
 from reports.model import ReportError, RunInfo, TargetInfo
 
 _RUN = TypeAdapter(RunInfo)

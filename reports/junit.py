@@ -6,7 +6,7 @@ import re
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
 from reports.matrix import Stage, stages
 from reports.model import Report

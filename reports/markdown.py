@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
 from reports.html import GLYPHS, duration, headline
 from reports.matrix import WORST_FIRST, stages

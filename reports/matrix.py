@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 
 DENSE_FROM = 7
 """Destinations from which a table shows what was observed and nothing else: fifty columns must fit a screen."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from clients.errors import MeshproofError
-from clients.evidence import Evidence, Verdict
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Evidence, Verdict
 
 SCHEMA = "meshproof/conformance/v1"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""

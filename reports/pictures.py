@@ -6,7 +6,7 @@ import hashlib
 from base64 import b64encode
 from pathlib import Path
 
-from clients.evidence import Picture
+from clients.model.evidence import Picture
 
 LIMIT_BYTES = 512 * 1024
 """A larger picture is named in the page, not put into it: one file of the size of a page is the point of it."""

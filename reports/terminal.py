@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clients.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Verdict
 from reports.argument import findings
 from reports.attempts import fold, one_line
 from reports.html import GLYPHS, duration, headline

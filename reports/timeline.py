@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clients.evidence import Attempt, Evidence, Phase, Verdict
+from clients.model.evidence import Attempt, Evidence, Phase, Verdict
 from reports.attempts import of_case, one_line, ran
 
 LANE_HEIGHT = 36

@@ -1,5 +1,5 @@
 """`python -m runner`: the command line."""
 
-from runner.cli import main
+from runner.commands.cli import main
 
 raise SystemExit(main())

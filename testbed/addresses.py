@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 
 Network = ipaddress.IPv4Network
 

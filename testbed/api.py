@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clients.errors import ClusterError
-from clients.images import SHOP
+from clients.model.errors import ClusterError
+from clients.model.images import SHOP
 from testbed import browser, bundle, golden, internet, preflight
 from testbed.addresses import GATEWAY_POOL
 from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed

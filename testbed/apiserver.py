@@ -13,7 +13,7 @@ from typing import Any
 import requests
 import yaml
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 
 CORE = (("istio-system", "istiod"), ("kube-system", "coredns"))
 """(namespace, name) of the Deployments without which there is no mesh."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed import browser, golden
 from testbed.parts import Parts
 from testbed.progress import Say, step

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.errors import MeshproofError
+from clients.model.errors import MeshproofError
 
 
 def _hierarchies() -> Iterator[Path]:

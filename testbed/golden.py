@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed import apiserver, configuration, injection, internet
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed import apiserver, browser, configuration, golden, lanes, preflight
 from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer

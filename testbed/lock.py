@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed.progress import Say
 
 WAIT_S = 45 * 60.0

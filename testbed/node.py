@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed import cgroups
 from testbed.addresses import Link
 from testbed.store import digest

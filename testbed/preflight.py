@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.errors import ClusterError
+from clients.model.errors import ClusterError
 from testbed.addresses import BENCHMARKING, choose_link, routed
 from testbed.store import cache_root
 

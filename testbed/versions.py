@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.errors import SettingsError
+from clients.model.errors import SettingsError
 
 HERE = Path(__file__).parent
 MODULES = HERE / "modules"

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from clients.errors import SettingsError
-from runner import child, settings
-from runner.commands import common
+from clients.model.errors import SettingsError
+from runner.commands import child, common
+from runner.config import settings
 
 NO_BENCHMARKS = {"__init__", "common", "serial"}
 

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from clients import lease as leases
-from clients.cleanup import cleanup as remove
-from clients.cleanup import find
-from clients.cluster import Cluster
-from clients.lease import holder, in_use
-from runner import folders, settings
-from runner.access import access
+from clients.kube import lease as leases
+from clients.kube.cleanup import cleanup as remove
+from clients.kube.cleanup import find
+from clients.kube.cluster import Cluster
+from clients.kube.lease import holder, in_use
 from runner.commands import common
+from runner.config import folders, settings
+from runner.target.access import access
 
 
 def cleanup(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from runner.settings import Hosts, TargetKind
+from runner.config.settings import Hosts, TargetKind
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

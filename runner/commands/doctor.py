@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.markup import escape
 
-from clients.cluster import Cluster
-from clients.errors import MeshproofError
-from runner import browsers, identity, settings
-from runner.access import access
+from clients.kube.cluster import Cluster
+from clients.model.errors import MeshproofError
 from runner.commands import common
-from runner.target import chosen_revision
+from runner.config import settings
+from runner.target import browsers, identity
+from runner.target.access import access
+from runner.target.held_target import chosen_revision
 
 RIGHTS = (
     ("create", "namespaces", ""),

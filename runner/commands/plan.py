@@ -10,11 +10,11 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from runner import catalogue, settings
-from runner.assemble import MANIFESTS
 from runner.commands import common
-from runner.foresee import collect
-from runner.selection import Planned
+from runner.config import catalogue, settings
+from runner.session.collect_plan import collect
+from runner.session.selection import Planned
+from runner.target.assemble import MANIFESTS
 
 
 def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from clients.errors import SettingsError
+from clients.model.errors import SettingsError
 from reports import conformance, write
 from reports.diff import compare
-from runner import folders, settings
 from runner.commands import common
+from runner.config import folders, settings
 
 Folder = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run; default: the latest.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a run, or its conformance.json.")]

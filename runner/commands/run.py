@@ -12,19 +12,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from clients import lease
-from clients.cleanup import cleanup
-from clients.cluster import Cluster
-from clients.errors import MeshproofError, SettingsError
-from clients.lease import holder, in_use
+from clients.kube import lease
+from clients.kube.cleanup import cleanup
+from clients.kube.cluster import Cluster
+from clients.kube.lease import holder, in_use
+from clients.model.errors import MeshproofError, SettingsError
 from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import RunInfo, TargetInfo
-from runner import catalogue, child, folders, identity, settings
-from runner.access import access
-from runner.commands import common
-from runner.handover import Handover
-from runner.target import connect
+from runner.commands import child, common
+from runner.config import catalogue, folders, settings
+from runner.target import identity
+from runner.target.access import access
+from runner.target.descriptor import Handover
+from runner.target.held_target import connect
 
 PYTEST_USAGE_ERROR = 4
 PYTEST_NOTHING_SELECTED = 5

@@ -9,8 +9,9 @@ from typing import Annotated, TextIO
 
 import typer
 
-from runner import browsers, child, settings
-from runner.commands import common
+from runner.commands import child, common
+from runner.config import settings
+from runner.target import browsers
 
 CHECKS = (
     ("style", ("ruff", "check", "--quiet", ".")),

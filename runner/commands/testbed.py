@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from runner import settings
 from runner.commands import common
+from runner.config import settings
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 Component = Annotated[str | None, typer.Argument(help="For instance kubelet, istiod; default: all.")]

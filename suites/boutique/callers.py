@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from clients.world import World
-from suites.growth import Growth, Stats, dry_run
+from clients.proof.world import World
+from suites.counters import Growth, Stats, dry_run
 
 
 def _known(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape of a count

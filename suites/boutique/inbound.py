@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clients import mesh
-from clients.world import World
-from suites.boutique.places import SERVICES, TABLE_PORT, client
+from clients.mesh import sidecar
+from clients.proof.world import World
+from suites.boutique.workloads import SERVICES, TABLE_PORT, client
 
 LISTENER = "virtualInbound"
 
@@ -27,7 +27,7 @@ def problem(world: World, wanted: Mapping[str, set[str]]) -> str | None:
         for pod in world.pods(client(namespace)):
             if not pod.injected:
                 return f"{pod} has no sidecar"
-            seen = accepts(mesh.config_dump(world.cluster, pod), TABLE_PORT)
+            seen = accepts(sidecar.config_dump(world.cluster, pod), TABLE_PORT)
             if seen != ways:
                 return f"{pod} accepts {' and '.join(sorted(seen)) or 'nothing'} on port {TABLE_PORT}"
     return None

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clients.apply import Item
-from clients.case import Workload
-from clients.errors import InfrastructureError
-from clients.exec import exec_once
-from clients.world import World
+from clients.apply.applier import Item
+from clients.kube.exec import exec_once
+from clients.model.case import Workload
+from clients.model.errors import InfrastructureError
+from clients.proof.world import World
 
 LOAD = Workload("loadgenerator", "loadgenerator", "client")
 RATE = 20

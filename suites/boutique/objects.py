@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.overlay import RUN_LABEL
-from clients.world import World
-from suites.boutique.places import GATEWAY, GATEWAY_NAMESPACE, SERVICES
+from clients.apply.overlay import RUN_LABEL
+from clients.proof.world import World
+from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, SERVICES
 
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 SERVICE_ENTRIES = ("allow-egress-googleapis", "allow-egress-google-metadata")

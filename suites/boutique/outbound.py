@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.world import World
+from clients.proof.world import World
 
 FRONTEND_CLUSTER = "outbound|80||frontend.frontend.svc.cluster.local"
 Cluster = dict[str, Any]

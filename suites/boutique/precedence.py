@@ -6,11 +6,11 @@ from enum import StrEnum
 from functools import partial
 from itertools import product
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Step
-from clients.table import Table
-from suites.boutique.places import CATALOG, ECHO, OUTSIDE, SERVICES, url
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Step
+from clients.proof.table import Table
+from suites.boutique.workloads import CATALOG, ECHO, OUTSIDE, SERVICES, url
 
 
 class Mode(StrEnum):

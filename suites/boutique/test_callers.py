@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
+from clients.model.stage import Stage
 from suites.boutique.callers import is_unknown, proves_itself
-from suites.boutique.places import GROUND, MUTUAL, PLAIN, THROUGH_GATEWAY
+from suites.boutique.workloads import GROUND, MUTUAL, PLAIN, THROUGH_GATEWAY
 
 STAGE = Stage("shop-callers", ground=GROUND, apply=("boutique/callers/callers.yaml",))
 

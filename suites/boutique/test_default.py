@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Stage
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Stage
 from suites.boutique.objects import SERVICE_ENTRIES, addresses_problem, entries, namespaces_problem
-from suites.boutique.places import (
+from suites.boutique.workloads import (
     DIRECT,
     GROUND,
     PLAIN,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Stage
-from suites.boutique.places import CATALOG, CATALOG_PLAIN, GROUND, PLAIN, url
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Stage
+from suites.boutique.workloads import CATALOG, CATALOG_PLAIN, GROUND, PLAIN, url
 
 PLAIN_TO_AD = CATALOG_PLAIN.get(url("ad"))
 STAGE = Stage(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
+from clients.model.stage import Stage
 from suites.boutique.migration import Load
-from suites.boutique.places import EVERY_NAMESPACE_STRICT, GROUND, SERVICES
+from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, GROUND, SERVICES
 
 STAGE = Stage("migration", ground=GROUND)
 ONE_NAMESPACE_AT_A_TIME = tuple(f"boutique/namespace-strict/{namespace}.yaml" for namespace in SERVICES)

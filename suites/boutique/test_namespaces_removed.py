@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle
 from suites.boutique import inbound
 from suites.boutique.objects import policies_problem
-from suites.boutique.places import DIRECT, PLAIN, outside_to_everyone, shop, strict_stage
+from suites.boutique.workloads import DIRECT, PLAIN, outside_to_everyone, shop, strict_stage
 
 STAGE = replace(strict_stage("namespaces-removed", removed=True), settle=(Settle(PLAIN, reset()),))
 

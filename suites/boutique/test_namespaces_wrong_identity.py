@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from clients import accesslog, mesh
-from clients.case import Case
-from clients.expect import status
-from clients.pods import SIDECAR
-from clients.stage import Settle
-from suites.boutique.places import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
+from clients.kube.pods import SIDECAR
+from clients.mesh import accesslog, sidecar
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Settle
+from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
 
 STAGE = replace(
     strict_stage("wrong-identity"),
@@ -38,7 +38,7 @@ def test_the_gateway_says_why(observe, stage):
         lines = [
             line
             for pod in world.pods(VISITOR_AT_GATEWAY)
-            for line in mesh.log_lines(world.cluster, pod, SIDECAR, since_s=stage.since_s())
+            for line in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=stage.since_s())
         ]
         # by the user agent: a gateway at the edge gives a request from outside an id of its own
         found = accesslog.parse(line for line in lines if any(one in line for one in asked))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Stage
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Stage
 from suites.boutique.objects import NETWORKING, policies_problem
-from suites.boutique.places import GROUND, PLAIN
+from suites.boutique.workloads import GROUND, PLAIN
 
 CHANGE = ("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml")
 STAGE = Stage("one-workload-removed", ground=GROUND, apply=CHANGE, removed=CHANGE, settle=(Settle(PLAIN, reset()),))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh
-from clients.expect import reset
-from clients.stage import Settle, Stage
+from clients.mesh import sidecar
+from clients.model.expect import reset
+from clients.model.stage import Settle, Stage
 from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, mutual_tls_problem, rule_of
-from suites.boutique.places import CATALOG, GROUND, MUTUAL, PLAIN
+from suites.boutique.workloads import CATALOG, GROUND, MUTUAL, PLAIN
 
 STAGE = Stage(
     "one-workload-rule-corrected",
@@ -27,7 +27,7 @@ def test_sidecars_speak_mutual_tls(observe, stage):
         if outcome.status != 200:
             return f"the call through the sidecar saw {outcome.summary}"
         for pod in world.pods(CATALOG):
-            found = frontend_cluster(world, mesh.config_dump(world.cluster, pod))
+            found = frontend_cluster(world, sidecar.config_dump(world.cluster, pod))
             if found is None or not rule_of(found):
                 return f"{pod} has no cluster {FRONTEND_CLUSTER} of the rule"
             if wrong := mutual_tls_problem(found):

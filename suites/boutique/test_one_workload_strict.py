@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Stage
+from clients.mesh import sidecar
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Stage
 from suites.boutique import inbound
 from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, rule_of
-from suites.boutique.places import (
+from suites.boutique.workloads import (
     CATALOG,
     CATALOG_PLAIN,
     ECHO,
@@ -60,7 +60,7 @@ def test_the_rule_matches_no_service(observe, stage):
 
     def problem():
         for pod in world.pods(CATALOG):
-            found = frontend_cluster(world, mesh.config_dump(world.cluster, pod))
+            found = frontend_cluster(world, sidecar.config_dump(world.cluster, pod))
             if found is None:
                 return f"{pod} knows no cluster {FRONTEND_CLUSTER}"
             if rule := rule_of(found):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh
-from clients.case import Workload
-from clients.expect import reset
-from clients.stage import Settle, Stage
+from clients.mesh import sidecar
+from clients.model.case import Workload
+from clients.model.expect import reset
+from clients.model.stage import Settle, Stage
 from suites.boutique import inbound, precedence
-from suites.boutique.places import ECHO, GROUND, OUTSIDE, url
+from suites.boutique.workloads import ECHO, GROUND, OUTSIDE, url
 
 STAGE = Stage(
     "precedence",
@@ -34,7 +34,7 @@ def test_disable_opens_to_plaintext_and_closes_to_mutual_tls(observe, stage):
 
     def problem():
         for pod in world.pods(DISABLED):
-            ways = inbound.accepts(mesh.config_dump(world.cluster, pod), 7001)
+            ways = inbound.accepts(sidecar.config_dump(world.cluster, pod), 7001)
             if ways != {"plaintext"}:
                 return f"{pod} accepts {' and '.join(sorted(ways)) or 'nothing'}"
         return None

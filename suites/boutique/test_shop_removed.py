@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
+from clients.model.stage import Stage
 from suites.boutique.objects import entries, namespaces_left
-from suites.boutique.places import DIRECT, GROUND, THROUGH_GATEWAY
+from suites.boutique.workloads import DIRECT, GROUND, THROUGH_GATEWAY
 
 STAGE = Stage("shop-removed", ground=GROUND)
 

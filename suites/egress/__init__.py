@@ -7,7 +7,7 @@ LASTS_S = {
     "test_network_policies_optional.py": 5.0,
     "test_network_policies_no_dns.py": 4.5,
 }
-"""Modules that wait more than they ask, with the seconds that they were seen to take (see `runner.schedule`)."""
+"""Modules that wait more than they ask, with the seconds seen to be taken (see `runner.session.schedule`)."""
 
 LENDS = frozenset({"test_clean_up.py"})
 """Modules that lend their turn while they wait, to what runs alone."""

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from clients import readiness
-from clients.pods import SIDECAR, Pod
-from clients.world import World
+from clients.kube import readiness
+from clients.kube.pods import SIDECAR, Pod
+from clients.proof.world import World
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from clients.analyze import Message
-from clients.errors import InfrastructureError
-from clients.running import RunningStage
-from clients.world import World
+from clients.mesh.istioctl import Message
+from clients.model.errors import InfrastructureError
+from clients.proof.running_stage import RunningStage
+from clients.proof.world import World
 
 _PREFIX = re.compile(r"\bmp-[0-9a-z]+-[0-9a-z]+-")
 """What names of a run's process begin with."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import time
 
-from clients.case import Workload
-from clients.errors import InfrastructureError
-from clients.exec import ExecSession
-from clients.world import World
+from clients.kube.exec import ExecSession
+from clients.model.case import Workload
+from clients.model.errors import InfrastructureError
+from clients.proof.world import World
 
 RATE = 4
 """Requests a second; curl's `--rate` keeps to it."""

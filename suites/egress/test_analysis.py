@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
-from suites.egress.places import GROUND, S3
+from clients.model.stage import Stage
 from suites.egress.state import findings
+from suites.egress.workloads import GROUND, S3
 
 STAGE = Stage("egress-s3-missing-subset", ground=GROUND, apply=(*S3, "egress/routes/missing-subset.yaml"))
 

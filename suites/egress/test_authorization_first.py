@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import rbac_denied, status
-from clients.stage import Settle, Stage
-from suites.egress.places import EXAMPLE, GROUND, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from clients.model.case import Case
+from clients.model.expect import rbac_denied, status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import EXAMPLE, GROUND, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
 
 ALLOWED = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(HTTPBIN)

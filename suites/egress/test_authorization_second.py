@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Arrival, Case, Proxy
-from clients.expect import body_contains, rbac_denied, status
-from clients.stage import Settle, Stage
-from suites.egress.places import GROUND, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
+from clients.model.case import Arrival, Case, Proxy
+from clients.model.expect import body_contains, rbac_denied, status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import GROUND, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
 
 TEAPOT_SAYS = status(418, body_contains("teapot"))
 ALLOWED = TEST_Y.get(TEAPOT)

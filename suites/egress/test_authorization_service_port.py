@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Stage
-from suites.egress.places import EXAMPLE, GROUND, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Stage
+from suites.egress.workloads import EXAMPLE, GROUND, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
 
 STAGE = Stage(
     "egress-s5-service-port",

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from clients.apply import Applier
-from clients.cleanup import find
-from runner.assemble import MANIFESTS
-from suites.egress.places import S10
+from clients.apply.applier import Applier
+from clients.kube.cleanup import find
+from runner.target.assemble import MANIFESTS
+from suites.egress.workloads import S10
 
 NAMESPACES = "egress/ground/1-namespaces.yaml"
 

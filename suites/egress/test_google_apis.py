@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh, proxyconfig
-from clients.case import Arrival, Case, Logged, Proxy
-from clients.expect import body_contains, status
-from clients.stage import Settle, Stage
-from suites.egress.places import (
+from clients.mesh import proxyconfig, sidecar
+from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.expect import body_contains, status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import (
     BLACK_HOLE,
     EXAMPLE,
     GROUND,
@@ -79,7 +79,7 @@ def test_hosts_are_registered_for_team_x_only(observe, stage):
     wanted = {f"outbound|{port}||{host}" for host in HOSTS for port in (80, 443)}
 
     def problem():
-        x, y = (proxyconfig.outbound(mesh.config_dump(world.cluster, world.pods(t)[0])) for t in (TEST_X, TEST_Y))
+        x, y = (proxyconfig.outbound(sidecar.config_dump(world.cluster, world.pods(t)[0])) for t in (TEST_X, TEST_Y))
         if lacks := wanted - x:
             return f"team-x lacks {', '.join(sorted(lacks))}"
         return f"team-y has {', '.join(sorted(wanted & y))}" if wanted & y else None

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh, proxyconfig
-from clients.case import Arrival, Case, Proxy
-from clients.expect import status
-from clients.stage import Settle, Stage
+from clients.mesh import proxyconfig, sidecar
+from clients.model.case import Arrival, Case, Proxy
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
 from suites.egress import rollout
-from suites.egress.places import (
+from suites.egress.state import selectors_without_pods
+from suites.egress.stream import Stream
+from suites.egress.workloads import (
     EXAMPLE,
     EXAMPLE_TLS,
     EXCLUDED_X,
@@ -30,8 +32,6 @@ from suites.egress.places import (
     TEST_X,
     shut,
 )
-from suites.egress.state import selectors_without_pods
-from suites.egress.stream import Stream
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
@@ -125,7 +125,7 @@ def test_restarted_workload_becomes_ready(observe, stage):
         for pod in rollout.pods(stage.world, "team-x", "test"):
             if not pod.ready:
                 return f"pod {pod} is not ready"
-            if "outbound|443||example.com" not in proxyconfig.outbound(mesh.config_dump(stage.world.cluster, pod)):
+            if "outbound|443||example.com" not in proxyconfig.outbound(sidecar.config_dump(stage.world.cluster, pod)):
                 return f"the proxy of {pod} lacks the configuration of this stage"
         return None
 

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from clients.discovery import ROOT_NAMESPACE
-from clients.exec import exec_once
-from clients.pods import SIDECAR
-from clients.stage import Settle, Stage
+from clients.kube.exec import exec_once
+from clients.kube.pods import SIDECAR
+from clients.mesh.discovery import ROOT_NAMESPACE
+from clients.model.stage import Settle, Stage
 from suites.egress import rollout
-from suites.egress.places import (
+from suites.egress.workloads import (
     EXAMPLE,
     GROUND,
     OPEN_ADDRESS,

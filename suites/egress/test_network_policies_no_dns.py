@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import no_reply
-from clients.outcome import OutcomeKind
-from clients.stage import Stage
-from suites.egress.places import EXAMPLE, GATEWAY_NODE, GROUND, S9, TEST_X, TO_DNS
+from clients.model.case import Case
+from clients.model.expect import no_reply
+from clients.model.outcome import OutcomeKind
+from clients.model.stage import Stage
+from suites.egress.workloads import EXAMPLE, GATEWAY_NODE, GROUND, S9, TEST_X, TO_DNS
 
 STAGE = Stage(
     "egress-s9-without-dns",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Settle, Stage
-from suites.egress.places import GROUND, OPTIONAL_POLICIES, RAW_X, RAW_Y, S9, SHUT_AFTER_S, shut
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import GROUND, OPTIONAL_POLICIES, RAW_X, RAW_Y, S9, SHUT_AFTER_S, shut
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 WITHIN_X = RAW_X.get(TO_PLAIN_X)

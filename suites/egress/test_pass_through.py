@@ -11,10 +11,11 @@ import ssl
 
 import pytest
 
-from clients.case import Arrival, Case, Logged, Proxy
-from clients.expect import rbac_denied, status
-from clients.stage import Settle, Stage
-from suites.egress.places import (
+from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.expect import rbac_denied, status
+from clients.model.stage import Settle, Stage
+from suites.egress.state import analysis_problem
+from suites.egress.workloads import (
     BLACK_HOLE,
     BY_PASS_THROUGH,
     EXAMPLE,
@@ -36,7 +37,6 @@ from suites.egress.places import (
     TEST_Y,
     cut,
 )
-from suites.egress.state import analysis_problem
 
 PASSED = TEST_X.get(EXAMPLE_TLS)
 PLAIN = TEST_X.head(EXAMPLE)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case, Logged, Proxy
-from clients.expect import status
-from clients.stage import Settle, Stage
-from suites.egress.places import BY_NO_RULE, EXAMPLE, EXAMPLE_TLS, GROUND, S8_WITHOUT_443, TEST_X, cut
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import BY_NO_RULE, EXAMPLE, EXAMPLE_TLS, GROUND, S8_WITHOUT_443, TEST_X, cut
 
 PLAIN = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(EXAMPLE_TLS)

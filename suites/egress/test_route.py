@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh, proxyconfig
-from clients.case import Arrival, Case, Logged, Proxy
-from clients.expect import no_reply, status
-from clients.outcome import OutcomeKind
-from clients.stage import Settle, Stage
-from suites.egress.places import (
+from clients.mesh import proxyconfig, sidecar
+from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.expect import no_reply, status
+from clients.model.outcome import OutcomeKind
+from clients.model.stage import Settle, Stage
+from suites.egress.state import analysis_problem
+from suites.egress.workloads import (
     BY_MUTUAL_TLS,
     EXAMPLE,
     EXAMPLE_TLS,
@@ -20,7 +21,6 @@ from suites.egress.places import (
     S3,
     TEST_X,
 )
-from suites.egress.state import analysis_problem
 
 ALLOWED = TEST_X.get(EXAMPLE)
 STAGE = Stage("egress-s3", ground=GROUND, apply=S3, settle=(Settle(ALLOWED, status(200)),))
@@ -91,7 +91,7 @@ def test_host_and_subset_are_configured_in_team_x(observe, stage):
     sni = f"outbound_.80_.target-egress-gateway-mTLS_.{gateway}"
 
     def problem():
-        dump = mesh.config_dump(world.cluster, world.pods(TEST_X)[0])
+        dump = sidecar.config_dump(world.cluster, world.pods(TEST_X)[0])
         wanted = {"outbound|80||example.com", "outbound|443||example.com", subset}
         if lacks := wanted - (known := proxyconfig.clusters(dump)).keys():
             return f"no cluster {', '.join(sorted(lacks))}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh, proxyconfig
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Settle, Stage
-from suites.egress.places import BLACK_HOLE, EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, NO_ROUTE, S2, TEST_X, cut
+from clients.mesh import proxyconfig, sidecar
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import BLACK_HOLE, EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, NO_ROUTE, S2, TEST_X, cut
 
 PLAIN = TEST_X.get(EXAMPLE)
 STAGE = Stage("egress-s2", ground=GROUND, apply=S2, settle=(Settle(PLAIN, status(502)),))
@@ -31,7 +31,7 @@ def test_only_the_gateway_and_own_services_remain(observe, stage):
     wanted = {f"outbound|80||{gateway}", f"outbound|443||{gateway}", f"outbound|80||test{own}"}
 
     def problem():
-        dump = mesh.config_dump(world.cluster, world.pods(TEST_X)[0])
+        dump = sidecar.config_dump(world.cluster, world.pods(TEST_X)[0])
         known = proxyconfig.outbound(dump)
         lacks, foreign = wanted - known, {name for name in known if not name.endswith((f"|{gateway}", own))}
         if lacks:

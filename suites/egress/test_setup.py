@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh, proxyconfig
-from clients.case import Arrival, Case, Logged, Proxy
-from clients.expect import Check, body_contains, status
-from clients.stage import Stage
-from suites.egress.places import EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, RAW_X, S1, SHUT_ADDRESS, TEST_X, shut
+from clients.mesh import proxyconfig, sidecar
+from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.expect import Check, body_contains, status
+from clients.model.stage import Stage
+from suites.egress.workloads import EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, RAW_X, S1, SHUT_ADDRESS, TEST_X, shut
 
 STAGE = Stage("egress-s1", ground=GROUND, apply=S1)
 
@@ -112,7 +112,7 @@ def test_pod_that_opts_out_has_no_sidecar(observe, stage):
 @pytest.mark.control("EGR-SIDECAR-01")
 def test_without_a_scope_the_proxy_knows_the_whole_mesh(observe, stage):
     def problem():
-        known = proxyconfig.clusters(mesh.config_dump(stage.world.cluster, stage.world.pods(TEST_X)[0]))
+        known = proxyconfig.clusters(sidecar.config_dump(stage.world.cluster, stage.world.pods(TEST_X)[0]))
         gateway = f"istio-egressgateway.{stage.world.overlay.namespace('istio-egress')}.svc.cluster.local"
         lacks = [host for host in (*OTHER_NAMESPACES, gateway) if not any(name.endswith(f"|{host}") for name in known)]
         return f"no cluster of {', '.join(lacks)}" if lacks else None

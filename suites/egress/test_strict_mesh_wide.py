@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Stage
-from suites.egress.places import GROUND, RAW_Y, TEST_X
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import GROUND, RAW_Y, TEST_X
 
 PLAINTEXT = RAW_Y.get("http://echo.team-x/ip")
 STAGE = Stage(

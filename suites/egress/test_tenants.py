@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from clients import mesh, proxyconfig
-from clients.case import Case, Logged, Proxy
-from clients.expect import status
-from clients.stage import Settle, Stage
-from suites.egress.places import EXAMPLE, GROUND, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
+from clients.mesh import proxyconfig, sidecar
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
+from suites.egress.workloads import EXAMPLE, GROUND, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
 
 ALLOWED_Y = TEST_Y.head(HTTPBIN)
 REFUSED_Y = TEST_Y.head(EXAMPLE)
@@ -35,7 +35,7 @@ def test_analysis_is_clean(observe, stage):
 @pytest.mark.control("EGR-TENANT-05")
 def test_the_other_teams_host_is_not_configured(observe, stage):
     def problem():
-        dump = mesh.config_dump(stage.world.cluster, stage.world.pods(TEST_Y)[0])
+        dump = sidecar.config_dump(stage.world.cluster, stage.world.pods(TEST_Y)[0])
         known = proxyconfig.clusters(dump)
         if "outbound|80||httpbin.org" not in known:
             return "no cluster of httpbin.org"

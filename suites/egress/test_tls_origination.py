@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Arrival, Case, Logged, Proxy
-from clients.expect import body_contains, rbac_denied, status
-from clients.stage import Settle, Stage
-from suites.egress.places import (
+from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.expect import body_contains, rbac_denied, status
+from clients.model.stage import Settle, Stage
+from suites.egress.workloads import (
     BY_MUTUAL_TLS,
     EXAMPLE,
     GROUND,

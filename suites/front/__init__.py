@@ -1,7 +1,7 @@
 """The front door (`CRA-…`): an ingress gateway that routes to two applications and demands a token below /api/."""
 
 GROUND_S = 10.0
-"""One more process makes a gateway and two applications of its own (see `runner.schedule`)."""
+"""One more process makes a gateway and two applications of its own (see `runner.session.schedule`)."""
 
 LASTS_S = {
     "test_policy.py": 32.0,

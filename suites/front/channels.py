@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from clients.case import Probe
-from clients.expect import body_contains, grpc, has_header, status
-from clients.stage import Stage
-from clients.websocket import MESSAGE
-from suites.front.places import FROM_NOBODY, GROUND, OUTSIDE
+from clients.model.case import Probe
+from clients.model.expect import body_contains, grpc, has_header, status
+from clients.model.stage import Stage
+from clients.probe.websocket import MESSAGE
+from suites.front.workloads import FROM_NOBODY, GROUND, OUTSIDE
 
 CHANNELS_GROUND = (*GROUND, "front/channels")
 CHANNELS_POLICY = ("front/channels-policy/token.yaml",)

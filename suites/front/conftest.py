@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from clients import browser
-from clients.claims import USER
-from clients.signin import HOST, SignIn, page
+from clients.identity.claims import USER
+from clients.identity.signin import HOST, SignIn, page
+from clients.probe import browser
 from suites.front.person import Person
-from suites.front.places import HTTP, OUTSIDE
+from suites.front.workloads import HTTP, OUTSIDE
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from clients.expect import has_header, lacks_header, status
-from suites.front.places import GROUND, SHOWS_SECRET, call
+from clients.model.expect import has_header, lacks_header, status
+from suites.front.workloads import GROUND, SHOWS_SECRET, call
 
 CUSTOM_GROUND = (*GROUND, "front/ext-authz")
 CUSTOM_POLICY = ("front/custom/ext-authz.yaml",)

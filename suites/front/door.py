@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from clients.case import Workload
-from clients.outside import Outside, through
-from suites.front.places import GATEWAY, GROUND, OUTSIDE, POLICY, call
+from clients.model.case import Workload
+from clients.probe.outside import Outside, through
+from suites.front.workloads import GATEWAY, GROUND, OUTSIDE, POLICY, call
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Door:
 
     @property
     def call(self):
-        """`suites.front.places.call`, by this gateway."""
+        """`suites.front.workloads.call`, by this gateway."""
         return partial(call, source=self.outside)
 
     def control(self, name):

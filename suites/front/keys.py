@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clients.stage import Settle
-from suites.front.places import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
+from clients.model.stage import Settle
+from suites.front.workloads import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
 
 KEYS_GROUND = (*GROUND, "front/issuer")
 REQUIRE = "front/keys/require-token.yaml"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from clients.case import Case, Logged, Proxy
-from clients.expect import body_contains, status
-from suites.front.places import (
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import body_contains, status
+from suites.front.workloads import (
     FROM_NOBODY,
     FRONTEND,
     HEALTHY,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.claims import USER
+from clients.identity.claims import USER
 
 API = "/api/secure.json"
 

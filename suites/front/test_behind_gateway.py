@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import rbac_denied
-from clients.stage import Settle, Stage
-from suites.front.places import BACKEND, GROUND, INSIDE, SHOWS_SECRET, call
+from clients.model.case import Case
+from clients.model.expect import rbac_denied
+from clients.model.stage import Settle, Stage
+from suites.front.workloads import BACKEND, GROUND, INSIDE, SHOWS_SECRET, call
 
 PAST = INSIDE.get(f"http://{BACKEND}/api/secure.json")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Settle, Stage
-from suites.front.places import GROUND, NOT_FOUND, SHOWS_SECRET, bad_token, call
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
+from suites.front.workloads import GROUND, NOT_FOUND, SHOWS_SECRET, bad_token, call
 
 BETA = "http://beta.example.com"
 TESTER = call(token="valid", base=BETA)

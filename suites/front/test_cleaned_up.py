@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Stage
-from suites.front.places import BACKEND, FROM_NOBODY, GROUND, INSIDE, SHOWS_SECRET, call
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Stage
+from suites.front.workloads import BACKEND, FROM_NOBODY, GROUND, INSIDE, SHOWS_SECRET, call
 
 STAGE = Stage("front-cleaned-up", ground=GROUND, taken=("front/routes/cloud-run-gke-auth.yaml",))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.case import Case
-from clients.expect import has_header, lacks_header, status
-from clients.stage import Settle, Stage
-from suites.front.places import FROM_NOBODY, GROUND, NO_TOKEN, SHOWS_SECRET, call
+from clients.model.case import Case
+from clients.model.expect import has_header, lacks_header, status
+from clients.model.stage import Settle, Stage
+from suites.front.workloads import FROM_NOBODY, GROUND, NO_TOKEN, SHOWS_SECRET, call
 
 SITE, ORIGIN = "http://cors.example.com", "https://app.example.com"
 ANONYMOUS = call(base=SITE)

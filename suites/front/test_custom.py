@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.case import Case, Logged, Proxy
-from clients.expect import body_contains, has_header, status
-from clients.stage import Settle, Stage
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import body_contains, has_header, status
+from clients.model.stage import Settle, Stage
 from suites.front.custom import (
     ALLOWED,
     ANONYMOUS,
@@ -17,7 +17,7 @@ from suites.front.custom import (
     received,
     with_headers,
 )
-from suites.front.places import FRONTEND, HEALTHY, NO_TOKEN, SHOWS_SECRET, SIGN_IN_PAGE, call
+from suites.front.workloads import FRONTEND, HEALTHY, NO_TOKEN, SHOWS_SECRET, SIGN_IN_PAGE, call
 
 SERVER_SAYS_NO = status(403, body_contains("ext-authz: show the right header"), has_header("x-served-by", "ext-authz"))
 BY_EXT_AUTHZ = (Logged(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_denied"),)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients.case import Case, Logged, Proxy
-from clients.expect import status
-from clients.stage import Scale, Settle, Stage
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import status
+from clients.model.stage import Scale, Settle, Stage
 from suites.front.custom import ALLOWED, ANONYMOUS, CUSTOM_GROUND, CUSTOM_NEEDS, CUSTOM_POLICY
-from suites.front.places import FROM_NOBODY, HEALTHY, SHOWS_SECRET, call
+from suites.front.workloads import FROM_NOBODY, HEALTHY, SHOWS_SECRET, call
 
 REFUSED = status(403, FROM_NOBODY)
 """Istio's `statusOnError` where the provider says nothing else."""

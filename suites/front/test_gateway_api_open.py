@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
+from clients.model.stage import Stage
 from suites.front.door import FRONT_DOOR, GATEWAY_API
 from suites.front.matrix import open_cases
 

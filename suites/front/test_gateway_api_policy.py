@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.stage import Settle, Stage
+from clients.model.case import Case
+from clients.model.stage import Settle, Stage
 from suites.front.door import GATEWAY_API
 from suites.front.matrix import path_cases, token_cases
-from suites.front.places import NO_TOKEN, SHOWS_SECRET, call
+from suites.front.workloads import NO_TOKEN, SHOWS_SECRET, call
 
 NO_TOKEN_SENT = GATEWAY_API.call()
 

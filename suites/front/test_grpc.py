@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from clients.case import Case, Logged, Proxy
-from clients.expect import RBAC_DENIED
-from clients.stage import Settle
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import RBAC_DENIED
+from clients.model.stage import Settle
 from suites.front.channels import ANSWERED, PERMISSION_DENIED, UNAUTHENTICATED, call_refused, cart, stage
 
 NO_TOKEN = call_refused(PERMISSION_DENIED, RBAC_DENIED)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.stage import Stage
+from clients.model.case import Case
+from clients.model.stage import Stage
 from suites.front.keys import (
     FOREIGN,
     KEYS_GROUND,
@@ -16,7 +16,7 @@ from suites.front.keys import (
     by_url,
     known,
 )
-from suites.front.places import SHOWS_SECRET
+from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-from-issuer",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.stage import Stage
+from clients.model.case import Case
+from clients.model.stage import Stage
 from suites.front.keys import FOREIGN, KEYS_GROUND, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url
-from suites.front.places import HEALTHY, SHOWS_SECRET, call
+from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-issuer-down",

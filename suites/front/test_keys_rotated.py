@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.stage import Stage
+from clients.model.case import Case
+from clients.model.stage import Stage
 from suites.front.keys import KEYS_GROUND, NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, by_url, known
-from suites.front.places import SHOWS_SECRET
+from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-rotated",

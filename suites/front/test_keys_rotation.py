@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients import istiod
-from clients.case import Case
-from clients.stage import Stage, Step
+from clients.mesh import istiod
+from clients.model.case import Case
+from clients.model.stage import Stage, Step
 from suites.front.keys import (
     KEYS_GROUND,
     NEXT,
@@ -23,7 +23,7 @@ from suites.front.keys import (
     known,
     publishes,
 )
-from suites.front.places import HEALTHY, SHOWS_SECRET, call
+from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-rotation",

@@ -6,11 +6,11 @@ import ipaddress
 
 import pytest
 
-from clients.case import Case
-from clients.stage import Stage
+from clients.model.case import Case
+from clients.model.stage import Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import open_cases
-from suites.front.places import GATEWAY, GROUND, NOT_FOUND, SHOWS_SECRET, call
+from suites.front.workloads import GATEWAY, GROUND, NOT_FOUND, SHOWS_SECRET, call
 
 STAGE = Stage("front-open", ground=GROUND)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from clients.case import Case
-from clients.claims import USER
-from clients.stage import Settle, Stage
+from clients.identity.claims import USER
+from clients.model.case import Case
+from clients.model.stage import Settle, Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import path_cases, token_cases
-from suites.front.places import BACKEND, GROUND, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, GROUND, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-policy",

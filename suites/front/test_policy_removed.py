@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.stage import Settle, Stage
-from suites.front.places import GROUND, NO_TOKEN, POLICY, SHOWS_SECRET, call
+from clients.model.case import Case
+from clients.model.stage import Settle, Stage
+from suites.front.workloads import GROUND, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
 STAGE = Stage("front-policy-removed", ground=GROUND, apply=POLICY, removed=POLICY, settle=(Settle(call(), NO_TOKEN),))
 

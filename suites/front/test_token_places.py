@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.stage import Settle, Stage
+from clients.model.case import Case
+from clients.model.stage import Settle, Stage
 from suites.front.keys import REQUIRE
-from suites.front.places import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
+from suites.front.workloads import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
 
 STAGE = Stage(
     "front-token-places",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Settle, Stage
-from suites.front.places import BACKEND, FROM_BACKEND, GROUND, INSIDE, NO_TOKEN, SHOWS_SECRET, call
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage
+from suites.front.workloads import BACKEND, FROM_BACKEND, GROUND, INSIDE, NO_TOKEN, SHOWS_SECRET, call
 
 REFUSED = NO_TOKEN
 ADMIN = call(base="http://admin.example.com")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from clients.api import RequestError
-from clients.errors import AccessError
-from clients.overlay import MANAGER
+from clients.apply.overlay import MANAGER
+from clients.kube.api import RequestError
+from clients.model.errors import AccessError
 
 
 def refusal(world, item):

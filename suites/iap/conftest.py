@@ -6,13 +6,13 @@ import secrets
 
 import pytest
 
-from clients import certificates
-from clients.claims import USER
-from clients.iap import CLIENT_ID, RETURN_PATH, Balancer, Settings
-from clients.signin import HOST, SignIn, server
-from clients.visitor import Visitor
-from suites.iap.places import NAME, OUTSIDE, SITES
+from clients.identity import certificates
+from clients.identity.claims import USER
+from clients.identity.iap import CLIENT_ID, RETURN_PATH, Balancer, Settings
+from clients.identity.signin import HOST, SignIn, server
+from clients.probe.visitor import Visitor
 from suites.iap.visits import OTHER, StandIn
+from suites.iap.workloads import NAME, OUTSIDE, SITES
 
 
 @pytest.fixture(scope="module")

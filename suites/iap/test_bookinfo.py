@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from clients.case import Case
-from clients.discovery import ROOT_NAMESPACE
-from clients.expect import status
-from clients.stage import Stage
-from suites.iap.places import (
+from clients.mesh.discovery import ROOT_NAMESPACE
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Stage
+from suites.iap.workloads import (
     ELSEWHERE,
     FROM_NOBODY,
     GATEWAY,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import echoes_header, status
-from clients.stage import Settle, Stage
-from suites.iap.places import GROUND, NO_TOKEN, PAGE, RCTOKEN, echo, page
+from clients.model.case import Case
+from clients.model.expect import echoes_header, status
+from clients.model.stage import Settle, Stage
+from suites.iap.workloads import GROUND, NO_TOKEN, PAGE, RCTOKEN, echo, page
 
 NO_LEVEL = page("no-level")
 

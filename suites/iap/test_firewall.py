@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import no_reply
-from clients.outcome import OutcomeKind
-from clients.stage import Stage
-from suites.iap.places import ELSEWHERE, GROUND, INSIDE_SITE, PAGE, PRODUCTPAGE, page
+from clients.model.case import Case
+from clients.model.expect import no_reply
+from clients.model.outcome import OutcomeKind
+from clients.model.stage import Stage
+from suites.iap.workloads import ELSEWHERE, GROUND, INSIDE_SITE, PAGE, PRODUCTPAGE, page
 
 NO_ANSWER = no_reply(OutcomeKind.TIMEOUT)
 SHUT_AFTER_S = 1.1

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from clients.stage import Stage
-from suites.iap.places import GROUND, SITES
+from clients.model.stage import Stage
 from suites.iap.visits import page_problem
+from suites.iap.workloads import GROUND, SITES
 
 STAGE = Stage("iap-load-balancer", ground=GROUND)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
+from clients.model.stage import Stage
 from suites.iap.admission import refusal
 
 # what it tries in the mesh's own namespace is a dry run

@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from clients import readiness
-from clients.case import Case
-from clients.errors import ClusterError
-from clients.expect import body_contains, body_lacks, has_header, reset, status
-from clients.stage import Stage
+from clients.kube import readiness
+from clients.model.case import Case
+from clients.model.errors import ClusterError
+from clients.model.expect import body_contains, body_lacks, has_header, reset, status
+from clients.model.stage import Stage
 from suites.iap.admission import refusal
-from suites.iap.places import ELSEWHERE, GROUND, OUTSIDE, RATINGS, TITLE
+from suites.iap.workloads import ELSEWHERE, GROUND, OUTSIDE, RATINGS, TITLE
 
 HOME = "bookinfo-restricted"
 LABEL = "app=productpage"

@@ -8,11 +8,11 @@ from functools import partial
 import jwt
 import pytest
 
-from clients.case import BEARER, Case, Logged, Proxy
-from clients.claims import USER
-from clients.expect import echoed_header, echoes_header, echoes_no_header, status
-from clients.stage import Settle, Stage
-from suites.iap.places import (
+from clients.identity.claims import USER
+from clients.model.case import BEARER, Case, Logged, Proxy
+from clients.model.expect import echoed_header, echoes_header, echoes_no_header, status
+from clients.model.stage import Settle, Stage
+from suites.iap.workloads import (
     FROM_NOBODY,
     GROUND,
     NO_TOKEN,

@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from clients import readiness
-from clients.claims import USER
-from clients.iap import CLIENT_ID, REFUSAL
-from clients.logs import SILENT_S
-from clients.signin import HOST
-from clients.stage import Settle, Stage
-from suites.iap.places import GROUND, NO_TOKEN, RCTOKEN, SITES, page
+from clients.identity.claims import USER
+from clients.identity.iap import CLIENT_ID, REFUSAL
+from clients.identity.signin import HOST
+from clients.kube import readiness
+from clients.mesh.logs import SILENT_S
+from clients.model.stage import Settle, Stage
 from suites.iap.visits import OTHER, page_problem
+from suites.iap.workloads import GROUND, NO_TOKEN, RCTOKEN, SITES, page
 
 STAGE = Stage(
     "iap-users", needs=frozenset({"iap-key"}), ground=GROUND, apply=RCTOKEN, settle=(Settle(page(), NO_TOKEN),)

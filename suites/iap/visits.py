@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from clients import mesh
-from clients.iap import Balancer
-from clients.pods import SIDECAR
-from clients.signin import HOST, SignIn
-from clients.visitor import Visitor
-from clients.world import World
-from suites.iap.places import OUTSIDE
+from clients.identity.iap import Balancer
+from clients.identity.signin import HOST, SignIn
+from clients.kube.pods import SIDECAR
+from clients.mesh import sidecar
+from clients.probe.visitor import Visitor
+from clients.proof.world import World
+from suites.iap.workloads import OUTSIDE
 
 OTHER = "stranger@example.com"
 PAGE = "<title>Simple Bookstore App</title>"
@@ -60,7 +60,9 @@ class Visit:
     def at_the_gateway(self) -> list[str]:
         """Lines of the gateway's log about this person."""
         world = self.stand_in.world
-        lines = [one for pod in world.pods(OUTSIDE) for one in mesh.log_lines(world.cluster, pod, SIDECAR, since_s=300)]
+        lines = [
+            one for pod in world.pods(OUTSIDE) for one in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=300)
+        ]
         return [line for line in lines if self.agent in line]
 
 

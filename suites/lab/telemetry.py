@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clients.world import World
-from suites.growth import Stats, dry_run, total
+from clients.proof.world import World
+from suites.counters import Stats, dry_run, total
 
 
 def named_caller(stats: Stats, world: World) -> float:

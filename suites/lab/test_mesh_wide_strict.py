@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Stage
-from suites.lab.places import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Stage
+from suites.lab.workloads import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE
 
 PLAIN_TO_INJECTED = LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip")
 INJECTED_TO_INJECTED = MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import reset, status
-from clients.stage import Settle, Stage
-from suites.lab.places import GROUND, LEGACY_CLIENT, STRICT_SERVICE
+from clients.model.case import Case
+from clients.model.expect import reset, status
+from clients.model.stage import Settle, Stage
+from suites.lab.workloads import GROUND, LEGACY_CLIENT, STRICT_SERVICE
 
 PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
 

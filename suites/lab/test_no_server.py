@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients.case import Case, Logged, Proxy
-from clients.expect import no_reply, status
-from clients.outcome import OutcomeKind
-from clients.stage import Scale, Stage
-from suites.lab.places import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
+from clients.model.case import Case, Logged, Proxy
+from clients.model.expect import no_reply, status
+from clients.model.outcome import OutcomeKind
+from clients.model.stage import Scale, Stage
+from suites.lab.workloads import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
 
 STAGE = Stage(
     "no-server",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import status
-from clients.stage import Stage
-from suites.lab.places import (
+from clients.model.case import Case
+from clients.model.expect import status
+from clients.model.stage import Stage
+from suites.lab.workloads import (
     GROUND,
     LEGACY_CLIENT,
     LEGACY_SERVICE,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import rbac_denied, status
-from clients.stage import Settle, Stage
-from suites.lab.places import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from clients.model.case import Case
+from clients.model.expect import rbac_denied, status
+from clients.model.stage import Settle, Stage
+from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
 
 IP, HEADERS = f"{MTLS_SERVICE}/ip", f"{MTLS_SERVICE}/headers"
 GET_IP = MTLS_CLIENT.get(IP, token="valid")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.case import Case
-from clients.expect import rbac_denied, status
-from clients.stage import Settle, Stage
-from suites.lab.places import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from clients.model.case import Case
+from clients.model.expect import rbac_denied, status
+from clients.model.stage import Settle, Stage
+from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 NO_TOKEN = MTLS_CLIENT.get(URL)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.discovery import ROOT_NAMESPACE
-from clients.stage import Stage
-from suites.lab.places import GROUND
+from clients.mesh.discovery import ROOT_NAMESPACE
+from clients.model.stage import Stage
+from suites.lab.workloads import GROUND
 
 STAGE = Stage("setup", ground=GROUND)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from clients.stage import Stage
-from suites.growth import Growth
-from suites.lab.places import GROUND, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
+from clients.model.stage import Stage
+from suites.counters import Growth
 from suites.lab.telemetry import named_caller, unknown_caller
+from suites.lab.workloads import GROUND, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
 STAGE = Stage("telemetry", ground=GROUND, apply=("lab/telemetry/caller-is-sleep.yaml",))
 

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from clients.errors import MeshproofError
+from clients.model.errors import MeshproofError
 
 LAST_LINES = 15
 _running: set[subprocess.Popen[str]] = set()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from clients.cleanup import cleanup, find
-from clients.cluster import Cluster
+from clients.kube.cleanup import cleanup, find
+from clients.kube.cluster import Cluster
 from testbed import api
 
 pytest.register_assert_rewrite("kills")

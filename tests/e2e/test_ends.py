@@ -12,8 +12,8 @@ import pytest
 import yaml
 from e2e_runs import CACHE, MESHPROOF, PYTEST, Running, conform, controls, start
 
-from clients.cleanup import cleanup, find
-from clients.cluster import Cluster
+from clients.kube.cleanup import cleanup, find
+from clients.kube.cluster import Cluster
 from reports.journal import read
 
 pytestmark = pytest.mark.e2e
@@ -155,7 +155,7 @@ def run_until_gone(cluster: Cluster, name: str) -> None:
     """Wait for the end of a namespace."""
     import time
 
-    from clients import readiness
+    from clients.kube import readiness
 
     assert readiness.poll(lambda: cluster.get("v1", "Namespace", name) is None, time.monotonic() + 60)
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from e2e_runs import Ran, conform
 
-from clients import outside, readiness
-from clients.cluster import Cluster
+from clients.kube import readiness
+from clients.kube.cluster import Cluster
+from clients.probe import outside
 from testbed import api
 from tests.standins.issuer import AUDIENCE, NAME, Issuer
 

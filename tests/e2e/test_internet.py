@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from clients.cluster import Cluster
-from clients.exec import exec_once
-from clients.pods import Pod
+from clients.kube.cluster import Cluster
+from clients.kube.exec import exec_once
+from clients.kube.pods import Pod
 from testbed import api
 from testbed.apiserver import ApiServer
 from testbed.parts import Parts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from e2e_runs import Ran, conform, controls
 
-from runner import catalogue
+from runner.config import catalogue
 
 pytestmark = pytest.mark.e2e
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kills import FAIL, LOST, PASS, Kill, cases, is_killed, spoilt
 
-from clients.cluster import Cluster
+from clients.kube.cluster import Cluster
 from testbed import api
 from tests.mutants import identity, workloads
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kills import FAIL, PASS, Kill, cases, is_killed, spoilt
 
-from suites.boutique.places import SERVICES
+from suites.boutique.workloads import SERVICES
 
 pytestmark = pytest.mark.e2e
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.cluster import Cluster
-from clients.exec import exec_once
+from clients.kube.cluster import Cluster
+from clients.kube.exec import exec_once
 from testbed import api
 from testbed.apiserver import ApiServer
 from testbed.lifecycle import Testbed

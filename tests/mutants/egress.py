@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from clients.world import World
+from clients.proof.world import World
 from testbed import api, internet
 from testbed.pki import Authority
 from tests.mutants import outside

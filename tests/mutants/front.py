@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import yaml
 
-from clients.tokens import TokenIssuer
-from clients.world import World
+from clients.identity.tokens import TokenIssuer
+from clients.proof.world import World
 from suites.front.custom import ALLOWED
 from testbed import api
 from tests.mutants import outside

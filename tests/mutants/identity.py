@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from clients.cluster import Cluster
-from clients.world import World
+from clients.kube.cluster import Cluster
+from clients.proof.world import World
 from tests.mutants import outside
 from tests.mutants.mutant import Mutant, Object
 

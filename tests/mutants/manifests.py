@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
-from clients.tokens import TokenIssuer
+from clients.identity.tokens import TokenIssuer
 from tests.mutants.mutant import Object, document_namespace, of_kind
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()

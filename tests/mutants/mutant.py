@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from clients.world import World
+from clients.proof.world import World
 
 Object = dict[str, Any]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from clients import readiness
-from clients.api import RequestError
-from clients.cluster import Cluster
+from clients.kube import readiness
+from clients.kube.api import RequestError
+from clients.kube.cluster import Cluster
 from testbed import api
 
 PATIENCE_S = 60.0

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from clients.stage import Stage
-from clients.world import World
+from clients.model.stage import Stage
+from clients.proof.world import World
 from tests.mutants import boutique, egress, front, identity, manifests, secrets, workloads
 from tests.mutants.mutant import Changed, Mutant, document_namespace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from clients import redact
+from clients.model import redact
 from tests.mutants.mutant import Mutant, Object, of_kind
 
 _NOTHING = re.compile(r"(?!)()()()")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from clients.world import World
+from clients.proof.world import World
 from tests.mutants import outside
 from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
 

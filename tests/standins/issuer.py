@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from clients.tokens import TokenIssuer
+from clients.identity.tokens import TokenIssuer
 
 NAME = "https://accounts.example.com"
 AUDIENCE = "the-front-door"

@@ -11,16 +11,16 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
-from clients.api import CONFLICT, RequestError
-from clients.case import Probe, Workload
-from clients.converge import Patience
-from clients.discovery import MeshInfo
-from clients.evidence import Applied
-from clients.external import External
-from clients.gateway import EgressGateway
-from clients.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
-from clients.pods import Pod
-from clients.standing import Standing
+from clients.apply.stage_objects import Standing
+from clients.kube.api import CONFLICT, RequestError
+from clients.kube.pods import Pod
+from clients.mesh.discovery import MeshInfo
+from clients.mesh.egress_gateway import EgressGateway
+from clients.mesh.external_hosts import External
+from clients.model.case import Probe, Workload
+from clients.model.evidence import Applied
+from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+from clients.probe.converge import Patience
 
 Key = tuple[str, str, str]
 RUN = "run-1"

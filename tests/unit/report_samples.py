@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
-from clients.evidence import Applied, Attempt, Evidence, Phase, Sample, TwinProof, Verdict
+from clients.model.evidence import Applied, Attempt, Evidence, Phase, Sample, TwinProof, Verdict
 from reports.journal import Contents
 from reports.model import MeshInfo, Report, RunInfo, TargetInfo
 

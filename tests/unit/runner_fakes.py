@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from clients.case import Case, Workload
-from clients.errors import AbandonedError
-from clients.evidence import Evidence, Verdict
-from clients.expect import status
-from clients.stage import Observation, Stage
-from clients.verify import Facts
+from clients.model.case import Case, Workload
+from clients.model.errors import AbandonedError
+from clients.model.evidence import Evidence, Verdict
+from clients.model.expect import status
+from clients.model.stage import Observation, Stage
+from clients.proof.verify import Facts
 from reports.model import MeshInfo, TargetInfo
-from runner import fixtures
-from runner.handover import Handover
+from runner.session import fixtures
+from runner.target.descriptor import Handover
 
 SLEEP = Workload("mtls-client", "sleep", "sleep")
 CAPABILITIES = ("jwt", "mesh-wide", "plaintext-client", "sidecar-injection")
@@ -51,7 +51,7 @@ class Running:
     def __enter__(self) -> Running:
         told(f"enter {self.stage.name} {','.join(case.id for case in self.cases)}")
         if self.stage.name == "broken":
-            from clients.errors import ClusterError
+            from clients.model.errors import ClusterError
 
             raise ClusterError("the stage cannot be made", "mend it")
         time.sleep(0.1)
@@ -60,7 +60,7 @@ class Running:
     def __exit__(self, *_: object) -> None:
         told(f"exit {self.stage.name}")
         if self.stage.name == "sticky":
-            from clients.errors import ClusterError
+            from clients.model.errors import ClusterError
 
             raise ClusterError("still there")
 
@@ -74,7 +74,7 @@ def wait_for_ever(running: Running) -> None:
 
 
 def prove(running: Running, case: Case, facts: Facts, _confirmations: int | None = None) -> Evidence:
-    """Stands in for `clients.verify.prove`."""
+    """Stands in for `clients.proof.verify.prove`."""
     what = case.probe.url.rsplit("/", 1)[-1]
     told(f"prove {case.id}")
     if what == "crash":

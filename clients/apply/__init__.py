@@ -1,0 +1,1 @@
+"""Manifests to cluster: reading, adapting, server-side apply, environments."""

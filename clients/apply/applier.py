@@ -1,0 +1,228 @@
+"""From manifests to objects in the cluster, and back: server-side apply, readiness, deletion."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from clients.apply.overlay import MANAGER, RUN_LABEL, Overlay
+from clients.apply.yaml_text import dump
+from clients.kube import readiness
+from clients.kube.api import RequestError
+from clients.kube.cluster import Cluster
+from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
+from clients.model.evidence import Applied
+from clients.model.redact import redact
+
+DRY_RUN_NAMESPACE = "default"
+"""Where an object is tried whose own namespace does not exist yet."""
+AT_ONCE = 8
+"""Objects at work at once: each waits for two or three answers of the API server."""
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object of a manifest, as it goes to the cluster. `body` is not to be changed."""
+
+    manifest: str
+    body: dict[str, Any]
+
+    @property
+    def api_version(self) -> str:
+        """For instance `apps/v1`."""
+        return str(self.body["apiVersion"])
+
+    @property
+    def kind(self) -> str:
+        """For instance `Deployment`."""
+        return str(self.body["kind"])
+
+    @property
+    def namespace(self) -> str:
+        """Empty for an object of the whole cluster."""
+        return str(self.body["metadata"].get("namespace") or "")
+
+    @property
+    def name(self) -> str:
+        """Name of the object."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from every other object."""
+        return self.api_version, self.kind, self.namespace, self.name
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Applier:
+    """Applies manifests and takes them away again.
+
+    Args:
+        manifests: the folder that manifest paths are relative to.
+        timeout_s: for everything of one `apply` to be ready, and of one `delete` to be gone.
+        at_once: objects that are tried, made or deleted side by side; with 1, one goes after the other in the order
+            that each method states.
+    """
+
+    def __init__(
+        self, cluster: Cluster, overlay: Overlay, manifests: Path, *, timeout_s: float = 120.0, at_once: int = AT_ONCE
+    ) -> None:
+        self._cluster = cluster
+        self._overlay = overlay
+        self._manifests = manifests
+        self.timeout_s = timeout_s
+        self._at_once = at_once
+
+    def load(self, paths: Sequence[str]) -> list[Item]:
+        """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
+
+        Raises:
+            ManifestError: a path does not exist, or its text is not valid.
+        """
+        return [
+            Item(file.relative_to(self._manifests).as_posix(), body)
+            for path in paths
+            for file in _files(self._manifests, path)
+            for body in self._overlay.objects(file.read_text(), file.relative_to(self._manifests).as_posix())
+        ]
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Everything that can be known before the first change: nothing is taken, every object would be accepted.
+
+        Raises:
+            ConflictError: an object exists already and is not this run's.
+            ManifestError: the API server would not accept an object (unknown field, wrong value).
+        """
+        coming = {item.name for item in items if item.kind == "Namespace"}
+        missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
+        self._side_by_side(partial(self._check, missing), items)
+
+    def apply(self, items: Sequence[Item]) -> list[Applied]:
+        """Apply what belongs to the whole cluster, then the rest: in order within a namespace, namespaces side by side.
+
+        Call `check` first; register the deletion before. The answer is in the order of the items.
+        """
+        lanes: dict[str, list[Item]] = {}
+        for item in items:
+            lanes.setdefault(item.namespace, []).append(item)
+        applied = {item.key: self._apply(item) for item in lanes.pop("", ())}
+        for done in self._side_by_side(lambda lane: [(item.key, self._apply(item)) for item in lane], lanes.values()):
+            applied.update(done)
+        return [applied[item.key] for item in items]
+
+    def wait_ready(self, items: Sequence[Item]) -> None:
+        """Wait until each object itself says that it is ready.
+
+        Raises:
+            ClusterError: one is not ready in time, or cannot become ready; names the reason.
+        """
+        deadline = time.monotonic() + self.timeout_s
+        for item in items:
+            readiness.wait(self._cluster, item.body, deadline)
+
+    def delete(self, items: Sequence[Item]) -> None:
+        """Delete, the last first, and wait until everything is gone; what lies in a deleted namespace goes with it.
+
+        Only objects with this run's label are touched. Every deletion is tried before an error is raised.
+
+        Raises:
+            ClusterError: an object could not be deleted, or is still there after the time limit.
+        """
+        self.ask_to_delete(items)()
+
+    def ask_to_delete(self, items: Sequence[Item]) -> Callable[[], None]:
+        """As `delete`, without waiting. What it gives waits, and raises what `delete` does; the time runs from now."""
+        namespaces = {item.name for item in items if item.kind == "Namespace"}
+        wanted = [item for item in reversed(items) if item.namespace not in namespaces]
+        asked = self._side_by_side(self._try_to_delete, wanted)
+        problems = [problem for _, _, problem in asked if problem]
+        deadline = time.monotonic() + self.timeout_s
+
+        def wait() -> None:
+            for item, uid, _ in asked:
+                if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
+                    problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion")
+            if problems:
+                raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
+
+        return wait
+
+    def _apply(self, item: Item) -> Applied:
+        self._cluster.apply(item.body, manager=MANAGER)
+        text = redact(dump([item.body]))
+        return Applied(item.manifest, item.kind, item.namespace, item.name, text)
+
+    def _side_by_side(self, do: Callable[[In], Out], them: Iterable[In]) -> list[Out]:
+        """What it gives for each, in order. Raises the first error in that order, when what has begun has ended."""
+        with ThreadPoolExecutor(self._at_once) as threads:
+            return list(threads.map(do, them))
+
+    def _check(self, missing: set[str], item: Item) -> None:
+        if item.namespace not in missing:
+            self._refuse_foreign(item)
+        self._try(item, elsewhere=item.namespace in missing)
+
+    def _refuse_foreign(self, item: Item) -> None:
+        found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
+        if found is not None and found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
+            mend = "remove or rename it, or run `meshproof cleanup` if a killed run left it"
+            raise ConflictError(f"{item} exists already and is not this run's", mend)
+
+    def _try(self, item: Item, *, elsewhere: bool) -> None:
+        """Server-side dry run; of a namespace that does not exist yet, under a random name in another one."""
+        body = item.body
+        if elsewhere:
+            meta = {**body["metadata"], "namespace": DRY_RUN_NAMESPACE, "name": f"dry-run-{secrets.token_hex(4)}"}
+            body = {**body, "metadata": meta}
+        try:
+            self._cluster.apply(body, manager=MANAGER, dry_run=True)
+        except AccessError:
+            raise
+        except RequestError as error:
+            raise ManifestError(f"{item.manifest}: {item} is not accepted: {error.detail}") from None
+        except ClusterError as error:
+            raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.mend) from None
+
+    def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
+        """The object, its uid when it is going, and what went wrong."""
+        try:
+            return item, self._delete(item), ""
+        except ClusterError as error:
+            return item, "", f"{item} could not be deleted: {error.message}"
+
+    def _delete(self, item: Item) -> str:
+        """Ask for its deletion, if it is this run's; gives its uid then."""
+        found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
+        if found is None or found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
+            return ""
+        uid = str(found["metadata"]["uid"])
+        self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
+        if item.kind == "Namespace":
+            # The namespace controller comes after five seconds, and back seconds later if pods are still there.
+            with suppress(ClusterError):
+                self._cluster.delete_pods(item.name)
+        return uid
+
+    def _gone(self, item: Item, uid: str) -> bool:
+        found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
+        return found is None or found["metadata"]["uid"] != uid
+
+
+def _files(root: Path, path: str) -> list[Path]:
+    place = root / path
+    files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
+    if not files or not all(file.is_file() for file in files):
+        raise ManifestError(f"no manifest {path}", f"it should be a file or a folder of *.yaml below {root.name}/")
+    return files

@@ -1,0 +1,253 @@
+"""What a manifest becomes for one run: prefixed namespaces, run labels, images, revision and template values.
+
+Pure. A manifest uses the documents' names and is valid for kubectl as it stands; this is the only place that
+knows how those names look on the cluster.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from clients.apply.yaml_text import load, render
+from clients.model.errors import ManifestError, SettingsError
+
+MESH_NAMESPACE = "istio-system"
+"""Root namespace of the mesh; objects in it are mesh-wide and keep their namespace."""
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+RUN_LABEL = "meshproof.dev/run"
+WORKER_LABEL = "meshproof.dev/worker"
+MANAGER = "meshproof"
+
+IMAGE_PREFIX = "meshproof/"
+INJECTION_LABEL = "istio-injection"
+REVISION_LABEL = "istio.io/rev"
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+
+_MAX_NAME = 63
+"""Longest namespace name and label value (RFC 1123 label)."""
+
+_LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_PREFIX = re.compile(r"([a-z0-9][a-z0-9-]*)?")
+
+_NAMESPACE_KEYS = frozenset({"namespace", "namespaces", "notNamespaces", "exportTo", NAMESPACE_NAME_LABEL})
+"""Fields whose strings are namespaces: subjects, authorization sources, exportTo, selectors by name."""
+
+_QUALIFIED_KEYS = frozenset({"hosts", "gateways", "serviceAccounts", "notServiceAccounts"})
+"""Fields whose strings may be `namespace/name`: Sidecar and Gateway hosts, VirtualService gateways, accounts."""
+
+_CONDITION_KEYS = frozenset({"source.namespace", NAMESPACE_NAME_LABEL})
+"""`key` of an AuthorizationPolicy condition or of a label expression whose `values` are namespaces."""
+
+_WORKLOADS = frozenset({"v1", "apps/v1"})
+"""API groups of what a workload consists of: Deployment, Service, ServiceAccount, ConfigMap."""
+
+_KEY_FIELDS = frozenset({"jwks", "jwksUri"})
+"""Fields of a RequestAuthentication's rule that hold an issuer's keys, or their address."""
+
+_VALUES_KEYS = frozenset({"values", "notValues"})
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Translates names of the documents (`mtls-client`) into names of one worker of one run (`w0-mtls-client`).
+
+    Attributes:
+        prefix: put before the name of every known namespace, for instance `w0-`; may be empty.
+        run: id of the run, a valid label value.
+        worker: id of the worker, a valid label value.
+        images: logical name (`sleep`) to image reference; manifests say `image: meshproof/sleep`.
+        revision: mesh revision for `istio.io/rev`; empty keeps `istio-injection: enabled`.
+        values: template values, for instance `jwks` for `{{ jwks }}`.
+        namespaces: the namespaces that the manifests define (see `namespaces_in`); only these are prefixed.
+        given: a namespace of the manifests to one of the user's that stands in its place: neither it nor workloads of
+            it are made, but configuration in it is.
+        keys: a real issuer to the fields of a RequestAuthentication's rule that say where its keys are (`jwksUri` or
+            `jwks`; none: the mesh asks the issuer), in place of the run's own keys.
+
+    Raises:
+        SettingsError: the prefix, run, worker or revision cannot be part of a name or label.
+    """
+
+    prefix: str
+    run: str
+    worker: str
+    images: Mapping[str, str]
+    revision: str
+    values: Mapping[str, str]
+    namespaces: frozenset[str]
+    given: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = {"run id": self.run, "worker id": self.worker}
+        for name, value in (labels | {"revision": self.revision} if self.revision else labels).items():
+            if not _LABEL_VALUE.fullmatch(value):
+                raise SettingsError(f"{name} {value!r} is not a label value", "use letters, digits, '-', '_' and '.'")
+        longest = max(map(len, self.namespaces), default=0)
+        if not _PREFIX.fullmatch(self.prefix) or len(self.prefix) + longest > _MAX_NAME:
+            limit = _MAX_NAME - longest
+            raise SettingsError(
+                f"prefix {self.prefix!r} cannot begin a namespace",
+                f"use at most {limit} small letters, digits and '-', beginning with a letter or digit",
+            )
+
+    def namespace(self, name: str) -> str:
+        """`mtls-client` to `<prefix>mtls-client`; a namespace that no manifest defines stays as it is."""
+        if name in self.given:
+            return self.given[name]
+        return f"{self.prefix}{name}" if name in self.namespaces else name
+
+    def host(self, host: str) -> str:
+        """`httpbin.mtls-service[.svc[.cluster.local]][:port]` with the namespace prefixed; other hosts unchanged."""
+        return self._in_text(host)
+
+    def url(self, url: str) -> str:
+        """`url` (with a scheme) with its host translated by `host`; path and query stay."""
+        # By hand, for `urlsplit` and back would tidy up a path that a control sends untidy on purpose.
+        scheme, separator, rest = url.partition("://")
+        host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        return f"{scheme}{separator}{self.host(host)}{rest[len(host) :]}"
+
+    def plain(self, text: str) -> str:
+        """The reverse of `host`, for any text that the mesh gives back: the run's names as the documents have them."""
+        for real, name in self._reals:
+            text = text.replace(real, name)
+        return text
+
+    @property
+    def _reals(self) -> list[tuple[str, str]]:
+        named = ((self.namespace(name), name) for name in self.namespaces)
+        return sorted(((real, name) for real, name in named if real != name), key=lambda pair: -len(pair[0]))
+
+    def objects(self, text: str, source: str) -> list[dict[str, Any]]:
+        """The objects of a multi-document YAML text, in its order, ready to apply.
+
+        Args:
+            text: the manifest.
+            source: where the text is from, for errors (`lab/strict.yaml`).
+
+        Raises:
+            ManifestError: not YAML, a key twice, an unknown template value, image or namespace; with `source` and line.
+        """
+        rendered = render(text, source, self.values)
+        return [self._object(obj, f"{source}:{line}") for obj, line in load(rendered, source) if not self._stands(obj)]
+
+    def _stands(self, obj: dict[str, Any]) -> bool:
+        """Whether the user has it already: a given namespace, or a workload in it."""
+        meta = obj["metadata"]
+        home = meta["name"] if obj["kind"] == "Namespace" else meta.get("namespace", "")
+        return home in self.given and (obj["kind"] == "Namespace" or obj["apiVersion"] in _WORKLOADS)
+
+    def _object(self, obj: dict[str, Any], place: str) -> dict[str, Any]:
+        rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
+        head = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": self._metadata(obj, place)}
+        made = {**head, **{key: self._translate(value, key, place) for key, value in rest.items()}}
+        if obj["kind"] == "RequestAuthentication" and self.keys:
+            self._trust(obj["spec"].get("jwtRules", ()), made["spec"].get("jwtRules", ()))
+        return made
+
+    def _trust(self, stated: Iterable[dict[str, Any]], made: Iterable[dict[str, Any]]) -> None:
+        """Rules of a real issuer get its own name, which is no name of ours, and its own keys."""
+        for rule, real in zip(stated, made, strict=True):
+            if rule.get("issuer") in self.keys:
+                for name in _KEY_FIELDS:
+                    real.pop(name, None)
+                real |= {"issuer": rule["issuer"], **self.keys[rule["issuer"]]}
+
+    def _metadata(self, obj: dict[str, Any], place: str) -> dict[str, Any]:
+        metadata: dict[str, Any] = dict(obj["metadata"])
+        labels: dict[str, Any] = dict(metadata.get("labels") or {})
+        if obj["kind"] == "Namespace":
+            metadata["name"] = self.namespace(metadata["name"])
+            if self.revision and labels.get(INJECTION_LABEL) == "enabled":
+                del labels[INJECTION_LABEL]
+                labels[REVISION_LABEL] = self.revision
+        elif "namespace" in metadata:
+            metadata["namespace"] = self._home(metadata["namespace"], obj, place)
+        labels |= {MANAGED_BY_LABEL: MANAGER, RUN_LABEL: self.run, WORKER_LABEL: self.worker}
+        return {**metadata, "labels": labels}
+
+    def _home(self, name: str, obj: dict[str, Any], place: str) -> str:
+        if name == MESH_NAMESPACE or name in self.namespaces:
+            return self.namespace(name)
+        close = difflib.get_close_matches(str(name), [*self.namespaces, MESH_NAMESPACE], 1)
+        raise ManifestError(
+            f"{place}: {obj['kind']} {obj['metadata']['name']} is in namespace {name!r}, which no manifest defines",
+            f"did you mean {close[0]!r}?" if close else "add its Namespace to the ground",
+        )
+
+    def _translate(self, value: Any, key: str, place: str) -> Any:
+        if isinstance(value, dict):
+            condition = value.get("key") if isinstance(value.get("key"), str) else None
+            by_condition = _VALUES_KEYS if condition in _CONDITION_KEYS else frozenset()
+            return {
+                name: self._translate(item, "namespaces" if name in by_condition else str(name), place)
+                for name, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._translate(item, key, place) for item in value]
+        return self._string(value, key, place) if isinstance(value, str) else value
+
+    def _string(self, text: str, key: str, place: str) -> str:
+        if key == "image" and text.startswith(IMAGE_PREFIX):
+            return self._image(text.removeprefix(IMAGE_PREFIX), place)
+        if key in _NAMESPACE_KEYS:
+            return self._pattern(text)
+        head, slash, tail = text.partition("/")
+        if key in _QUALIFIED_KEYS and slash and head in self.namespaces:
+            return f"{self.namespace(head)}/{self._in_text(tail)}"
+        return self._in_text(text)
+
+    def _pattern(self, text: str) -> str:
+        """A namespace, or the beginning of one (`team-*`) when a known namespace begins so."""
+        stem = text.removesuffix("*")
+        known = text.endswith("*") and stem and any(name.startswith(stem) for name in self.namespaces)
+        return f"{self.prefix}{text}" if known else self.namespace(text)
+
+    def _in_text(self, text: str) -> str:
+        """Prefixes the known namespaces in service hosts and workload identities anywhere in `text`."""
+        if not self.namespaces:
+            return text
+        return _references(self.namespaces).sub(self._renamed, text)
+
+    def _renamed(self, match: re.Match[str]) -> str:
+        name = next(group for group in match.groups() if group)
+        return match.group().removesuffix(name) + self.namespace(name)
+
+    def _image(self, name: str, place: str) -> str:
+        if name not in self.images:
+            known = ", ".join(sorted(self.images)) or "none"
+            raise ManifestError(f"{place}: no image for {IMAGE_PREFIX}{name}", f"known images: {known}")
+        return self.images[name]
+
+
+def namespaces_in(manifests: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Names of the Namespace objects in (source, text) pairs, for `Overlay.namespaces`. Templates are not rendered.
+
+    Raises:
+        ManifestError: a text is not a valid manifest.
+    """
+    objects = (obj for source, text in manifests for obj, _ in load(text, source))
+    return frozenset(str(obj["metadata"]["name"]) for obj in objects if obj["kind"] == "Namespace")
+
+
+@lru_cache(maxsize=8)
+def _references(namespaces: frozenset[str]) -> re.Pattern[str]:
+    """Matches what stands before a known namespace where a string refers to one.
+
+    Hosts: `name.NS`, and `any.thing.NS.svc[.cluster.local]`, also with `*`. Identities: `ns/NS/sa/…`, with or
+    without trust domain and `spiffe://` (Istio, AuthorizationPolicy principals).
+    """
+    names = "|".join(map(re.escape, sorted(namespaces)))
+    label = r"(?:\*|[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)"
+    end = r"(?![\w-]|\.[\w-])"  # no further label; a full stop may end the name or a sentence
+    return re.compile(
+        rf"(?<![\w.*-])(?:(?:{label}\.)+({names})(?=\.svc(?:\.cluster\.local)?{end})"
+        rf"|{label}\.({names}){end}|(?<![^\s/\"'])ns/({names})(?=/|$))"
+    )

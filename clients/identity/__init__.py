@@ -1,0 +1,1 @@
+"""Tokens, keys, issuers, certificates, sign-in."""

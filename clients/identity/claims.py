@@ -1,0 +1,149 @@
+"""What tokens claim: by issuer (a profile), and by the one way in which a kind of token is wrong.
+
+A kind is named `expired`, or `expired@front` for another issuer than that of the security lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from clients.model.errors import SettingsError
+
+ISSUER = "testing@secure.istio.io"
+"""Issuer and subject of Istio's own sample token (catalogue LAB-JWT-05)."""
+
+OTHER = "other@secure.istio.io"
+"""The issuer of `wrong-issuer` and the subject of `other-subject`."""
+
+ISSUED_AT, EXPIRES = 1532389700, 4685989700
+"""Claims `iat` and `exp` of the sample token, in seconds since 1970 (July 2018, June 2118)."""
+
+EXPIRED = ISSUED_AT + 3600
+NOT_BEFORE = EXPIRES - 3600
+
+PROJECT = "meshproof-project"
+"""Stands for the Google Cloud project of the documents: audience and last part of the issuer's address."""
+
+FRONT_ISSUER = f"https://securetoken.google.com/{PROJECT}"
+"""Identity Platform's issuer (catalogue, CRA)."""
+
+IAP_ISSUER = "https://cloud.google.com/iap"
+RCTOKEN_AUDIENCE = "your-rctoken-aud"
+"""`RCTOKEN_AUD` as the document sets it; any string will do."""
+
+USER = "user@example.com"
+ACCESS_LEVEL = "accessPolicies/1234567890/accessLevels/trusted_device"
+"""An access level of context-aware access, as IAP names it in claim `google.access_levels`."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An issuer's tokens.
+
+    Attributes:
+        claims: of a valid token, beside `iat` and `exp`.
+        algorithm: that it signs with where nothing else is asked for.
+        kinds: kind → claims that differ from the valid one's; None takes the claim away. Before those of every issuer.
+    """
+
+    claims: Mapping[str, Any]
+    algorithm: str = "RS256"
+    kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def of(self, kind: str) -> dict[str, Any]:
+        """The claims of a kind of token.
+
+        Raises:
+            SettingsError: there is no such kind.
+        """
+        changes = self.kinds.get(kind, KINDS.get(kind))
+        if changes is None:
+            known = ", ".join(sorted({*self.kinds, *KINDS}))
+            raise SettingsError(f"unknown kind of token {kind!r}", f"use one of {known}")
+        claims = {"exp": EXPIRES, "iat": ISSUED_AT, **self.claims, **changes}
+        return {name: value for name, value in claims.items() if value is not None}
+
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "valid": {},
+    "foreign-key": {},
+    "unknown-key": {},
+    "next-key": {},
+    "unsigned": {},
+    "signature-of-none": {},
+    "signed-with-public-key": {},
+    "tampered": {},
+    "other-signature": {},
+    "wrong-issuer": {"iss": OTHER},
+    "expired": {"exp": EXPIRED},
+    "not-yet-valid": {"nbf": NOT_BEFORE},
+    "other-subject": {"sub": OTHER},
+    "wrong-audience": {"aud": "some-other-arbitrary-string"},
+}
+"""Kinds that every issuer has (catalogue, `conventions.tokens`); keys and signatures: `clients.identity.tokens`."""
+
+_OTHER_PROJECT = "another-project"
+_IAP_USER = {"sub": "accounts.google.com:1234567890", "email": USER, "hd": "example.com"}
+
+PROFILES: Mapping[str, Profile] = {
+    "": Profile({"foo": "bar", "iss": ISSUER, "sub": ISSUER}),
+    "front": Profile(
+        {"iss": FRONT_ISSUER, "aud": PROJECT, "sub": "tester", "email": USER, "groups": ["testers"]},
+        kinds={
+            "wrong-issuer": {"iss": f"https://securetoken.google.com/{_OTHER_PROJECT}"},
+            "wrong-audience": {"aud": _OTHER_PROJECT},
+            "two-audiences": {"aud": [_OTHER_PROJECT, PROJECT]},
+            "no-audience": {"aud": None},
+            "other-group": {"groups": ["visitors"]},
+        },
+    ),
+    "iap": Profile(
+        {
+            "iss": IAP_ISSUER,
+            "aud": RCTOKEN_AUDIENCE,
+            **_IAP_USER,
+            "groups": ["admins@example.com", "staff@example.com"],
+            "google": {"access_levels": [ACCESS_LEVEL], "device_id": "device-1"},
+        },
+        algorithm="ES256",
+        kinds={
+            "wrong-issuer": {"iss": "https://cloud.google.com/other"},
+            "other-user": {"sub": "accounts.google.com:2", "email": "other@example.com"},
+            "other-group": {"groups": ["staff@example.com"]},
+            "no-group": {"groups": None},
+            "other-device": {"google": {"access_levels": [ACCESS_LEVEL], "device_id": "device-2"}},
+            "other-level": {"google": {"access_levels": [f"{ACCESS_LEVEL}_of_others"], "device_id": "device-1"}},
+            "no-level": {"google": {"device_id": "device-1"}},
+            "level-at-top": {"google": None, "access_levels": [ACCESS_LEVEL]},
+        },
+    ),
+}
+"""Name after the `@` of a kind → what it means; the security lab's has none."""
+
+
+def profile(name: str, audience: str = "") -> Profile:
+    """The profile of this name.
+
+    Args:
+        audience: that its tokens are for, in place of its own.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    if name not in PROFILES:
+        raise SettingsError(f"unknown issuer of tokens {name!r}", f"use one of {', '.join(filter(None, PROFILES))}")
+    own = PROFILES[name]
+    if not audience or "aud" not in own.claims:
+        return own
+    kinds = {kind: _for(audience, own.claims["aud"], changes) for kind, changes in own.kinds.items()}
+    return replace(own, claims={**own.claims, "aud": audience}, kinds=kinds)
+
+
+def _for(audience: str, own: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Changed claims with another audience than the profile's own, in lists of audiences, too."""
+    told = changes.get("aud")
+    if not isinstance(told, list):
+        return changes
+    return {**changes, "aud": [audience if one == own else one for one in told]}

@@ -1,0 +1,1 @@
+"""The Kubernetes API: connection, objects, exec, pods, leases, clean-up."""

@@ -1,0 +1,147 @@
+"""Plain JSON requests to an API server, with errors that a user can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any
+
+import urllib3
+from kubernetes import client
+from kubernetes.stream import ws_client
+
+from clients.model.errors import AccessError, ClusterError
+
+Json = dict[str, Any]
+TIMEOUTS_S = (5.0, 30.0)
+"""Connect and read timeout of one request."""
+NOT_FOUND = 404
+CONFLICT = 409
+_REFUSED = (401, 403)
+
+
+class RequestError(ClusterError):
+    """The API server answered a request with an error.
+
+    Args:
+        status: the HTTP status.
+        detail: the server's own message.
+    """
+
+    def __init__(self, what: str, status: int, detail: str) -> None:
+        super().__init__(f"{what}: {detail}")
+        self.status = status
+        self.detail = detail
+
+
+class Api:
+    """One API server. Safe to share between threads.
+
+    Args:
+        configuration: a `kubernetes.client.Configuration`.
+    """
+
+    def __init__(self, configuration: Any) -> None:
+        self.configuration = configuration
+
+    @property
+    def server(self) -> str:
+        """Its address."""
+        return str(self.configuration.host)
+
+    @cached_property
+    def client(self) -> Any:
+        """The library's own client of this server."""
+        return client.ApiClient(self.configuration)
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: Iterable[tuple[str, str]] = (),
+        content_type: str = "application/json",
+    ) -> Json:
+        """One request with a JSON answer.
+
+        Raises:
+            AccessError: 401 or 403.
+            RequestError: another error status.
+            ClusterError: no answer.
+        """
+        sent = self._send(method, path, body, query, content_type)
+        answer: Json = json.loads(sent.data or b"{}")
+        return answer
+
+    def text(self, path: str, query: Iterable[tuple[str, str]] = ()) -> str:
+        """A GET request with a text answer. Raises as `json` does."""
+        return self._send("GET", path, None, query, "application/json").data.decode("utf-8", "replace")
+
+    def websocket(self, path: str, query: Iterable[tuple[str, str]]) -> Any:
+        """An open `WSClient` with binary channels, for an exec.
+
+        Not by `kubernetes.stream.stream`: that swaps `call_api` on its client, which breaks other threads' requests
+        (kubernetes-client/python issue 928), and needs the typed API, which takes seconds to import.
+
+        Raises:
+            ApiException: it could not be opened; `reason` says why.
+        """
+        request = self.client.param_serialize("GET", path, query_params=list(query), auth_settings=["BearerToken"])
+        method, url, headers = request[:3]
+        call: Any = ws_client.websocket_call
+        return call(
+            self.configuration, method, url, headers=headers, _preload_content=False, capture_all=False, binary=True
+        )
+
+    def time(self) -> float:
+        """The server's clock, in seconds since 1970 (its `Date` header, whole seconds)."""
+        return parsedate_to_datetime(self._send("GET", "/version", None, (), "").headers["Date"]).timestamp()
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.client.rest_client.pool_manager.clear()
+
+    def unreachable(self, error: BaseException) -> ClusterError:
+        """What a user is told when no answer came, or when the library raised for one."""
+        status = getattr(error, "status", None)
+        if isinstance(error, ClusterError):
+            return error
+        if isinstance(status, int) and status:
+            return _refusal("GET", self.server, status, getattr(error, "body", b"") or b"")
+        mend = "see that it runs and that the kubeconfig is its own"
+        return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", mend)
+
+    def _send(
+        self, method: str, path: str, body: Json | None, query: Iterable[tuple[str, str]], content_type: str
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
+        request = self.client.param_serialize(
+            method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        try:
+            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=TIMEOUTS_S).response
+        except Exception as error:
+            raise self.unreachable(error) from None
+        if not 200 <= response.status <= 299:
+            raise _refusal(method, path, response.status, response.data)
+        return response
+
+
+def one_line(error: object) -> str:
+    """The text of an error on one line, of at most 400 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 400 else text[:397] + "..."
+
+
+def _refusal(method: str, path: str, status: int, data: bytes | str) -> ClusterError:
+    try:
+        detail = str(json.loads(data)["message"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"HTTP {status}"
+    if status in _REFUSED:
+        mend = "use an identity with this permission"
+        return AccessError(f"the cluster refuses {method} {path}: {one_line(detail)}", mend)
+    return RequestError(f"{method} {path}", status, one_line(detail))

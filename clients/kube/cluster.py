@@ -1,0 +1,223 @@
+"""The connection to a cluster: plain JSON objects in and out, clear errors, one discovery cache per process.
+
+Objects are dictionaries throughout: the typed models of the official client reject fields that they do not know, and
+a cluster is often newer than the client.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+from clients.kube.api import NOT_FOUND, Api, Json, RequestError, one_line
+from clients.kube.pods import Pod
+from clients.mesh.discovery import MeshInfo, discover
+from clients.model.errors import ClusterError
+
+WEBHOOK_S = 15.0
+"""For a webhook's program to be there again (`Cluster.apply`)."""
+_WEBHOOK_POLL_S = 0.2
+
+
+class Cluster:
+    """A cluster that answered once. Its methods may be used from several threads.
+
+    Args:
+        api: where the API server is, and who asks.
+        context: name to show for it.
+    """
+
+    def __init__(self, api: Api, context: str = "") -> None:
+        self.api = api
+        self.context = context
+        self._scratch = tempfile.mkdtemp(prefix="meshproof-discovery-")
+        self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+
+    @classmethod
+    def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
+        """Connect by a kubeconfig file (default: as kubectl finds it) and a context (default: the current one).
+
+        Raises:
+            ClusterError: the file or the context cannot be used, or the API server does not answer.
+            AccessError: the API server does not accept the identity.
+        """
+        configuration: Any = client.Configuration()
+        file = str(kubeconfig) if kubeconfig else None
+        load: Any = config.load_kube_config
+        try:
+            load(file, context, client_configuration=configuration, persist_config=False)
+        except (config.ConfigException, OSError, ValueError, TypeError) as error:
+            mend = "name a file by --kubeconfig and a context by --context"
+            raise ClusterError(f"{file or 'the kubeconfig'} cannot be used: {one_line(error)}", mend) from None
+        configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
+        cluster = cls(Api(configuration), context or "")
+        _ = cluster.server_version
+        return cluster
+
+    @property
+    def server(self) -> str:
+        """Address of the API server."""
+        return self.api.server
+
+    @cached_property
+    def server_version(self) -> str:
+        """Version of Kubernetes (`1.34.4`)."""
+        return str(self.api.json("GET", "/version")["gitVersion"]).removeprefix("v")
+
+    @cached_property
+    def mesh(self) -> MeshInfo:
+        """The mesh that it runs, as found at first use."""
+        return discover(self)
+
+    @cached_property
+    def dynamic(self) -> Any:
+        """The dynamic client. Its discovery cache is a file of this process alone, as it is not written atomically."""
+        make: Any = DynamicClient
+        try:
+            return make(self.api.client, cache_file=str(Path(self._scratch) / "resources.json"))
+        except Exception as error:
+            raise self.api.unreachable(error) from None
+
+    def has_kind(self, api_version: str, kind: str) -> bool:
+        """Whether the cluster knows the kind."""
+        try:
+            self.dynamic.resources.get(api_version=api_version, kind=kind)
+        except ResourceNotFoundError:
+            return False
+        except Exception as error:
+            raise self.api.unreachable(error) from None
+        return True
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Json | None:
+        """One object, or None when it does not exist."""
+        try:
+            return self.api.json("GET", self._path(api_version, kind, namespace, name))
+        except RequestError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Json]:
+        """Objects of a kind, of one namespace or of all (empty), that a label selector matches."""
+        query = [("labelSelector", labels)] if labels else []
+        found: list[Json] = (
+            self.api.json("GET", self._path(api_version, kind, namespace), query=query).get("items") or []
+        )
+        return found
+
+    def apply(self, body: Json, *, manager: str, dry_run: bool = False) -> Json:
+        """Server-side apply of one object, forced, with strict field validation.
+
+        Asked again for `WEBHOOK_S` while a webhook that has a say does not answer the API server: its program is
+        being replaced then, as istiod is by an upgrade.
+        """
+        meta = body["metadata"]
+        query = [("fieldManager", manager), ("force", "true"), ("fieldValidation", "Strict")]
+        query += [("dryRun", "All")] if dry_run else []
+        path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
+        asked_again: Any = Retrying(
+            retry=retry_if_exception(_webhook_is_away),
+            stop=stop_after_delay(WEBHOOK_S),
+            wait=wait_fixed(_WEBHOOK_POLL_S),
+            reraise=True,
+        )
+        content_type = "application/apply-patch+yaml"
+        answer: Json = asked_again(self.api.json, "PATCH", path, body=body, query=query, content_type=content_type)
+        return answer
+
+    def patch(self, api_version: str, kind: str, name: str, namespace: str, body: Json) -> Json:
+        """JSON merge patch of one object."""
+        path = self._path(api_version, kind, namespace, name)
+        return self.api.json("PATCH", path, body=body, content_type="application/merge-patch+json")
+
+    def create(self, body: Json) -> Json:
+        """Create one object; RequestError with status 409 when it exists."""
+        path = self._path(body["apiVersion"], body["kind"], body["metadata"].get("namespace", ""))
+        return self.api.json("POST", path, body=body)
+
+    def replace(self, body: Json) -> Json:
+        """Replace one object; RequestError with status 409 unless its `resourceVersion` is the current one."""
+        meta = body["metadata"]
+        path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
+        return self.api.json("PUT", path, body=body)
+
+    def delete(
+        self, api_version: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = ""
+    ) -> bool:
+        """Ask for the deletion of one object, and of what it owns, in the background. False when it does not exist.
+
+        With a `uid`, only the object of that uid is deleted, never a later one of the same name; with a `version`, only
+        in that `resourceVersion`. Otherwise RequestError with status 409.
+        """
+        wanted = {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}
+        body: Json = {"propagationPolicy": "Background", **({"preconditions": wanted} if wanted else {})}
+        try:
+            self.api.json("DELETE", self._path(api_version, kind, namespace, name), body=body)
+        except RequestError as error:
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def delete_pods(self, namespace: str) -> None:
+        """Ask for the deletion of all pods of a namespace."""
+        self.api.json("DELETE", self._path("v1", "Pod", namespace))
+
+    def pods(self, namespace: str, labels: str = "") -> list[Pod]:
+        """Pods of a namespace, by name, ready or not."""
+        found = (Pod.from_json(item) for item in self.objects("v1", "Pod", namespace, labels))
+        return sorted(found, key=lambda pod: pod.name)
+
+    def logs(self, pod: Pod, container: str, *, since_s: int | None = None, tail: int | None = None) -> str:
+        """Log of one container: all of it, the last `since_s` seconds by the node's clock, or the last `tail` lines."""
+        query = [("container", container)]
+        query += [("sinceSeconds", str(max(1, since_s)))] if since_s is not None else []
+        query += [("tailLines", str(tail))] if tail is not None else []
+        return self.api.text(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log", query)
+
+    def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str = "", subresource: str = "") -> bool:
+        """Whether the API server would let this identity do it (SelfSubjectAccessReview)."""
+        asked = {
+            "verb": verb,
+            "resource": resource,
+            "namespace": namespace,
+            "group": group,
+            "subresource": subresource,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {key: value for key, value in asked.items() if value}},
+        }
+        answer = self.api.json("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=review)
+        return bool(answer.get("status", {}).get("allowed"))
+
+    def close(self) -> None:
+        """Remove the discovery cache, and close idle connections."""
+        self._remove_scratch()
+        self.api.close()
+
+    def _path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
+        """URL path of an object, or of all of its kind."""
+        try:
+            resource: Any = self.dynamic.resources.get(api_version=api_version, kind=kind)
+        except ResourceNotFoundError:
+            raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it") from None
+        except Exception as error:
+            raise self.api.unreachable(error) from None
+        return str(resource.path(name=name or None, namespace=namespace or None))
+
+
+def _webhook_is_away(error: BaseException) -> bool:
+    """Whether the API server could not ask a webhook (in its own words); the refusal of one reads otherwise."""
+    return isinstance(error, RequestError) and error.status == 500 and "failed calling webhook" in error.detail

@@ -1,0 +1,195 @@
+"""The one transport into a container: a command run once, or a running one with its stdin and stdout.
+
+Whatever goes wrong here is an `InfrastructureError`: it says nothing about the mesh.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.kube.pods import Pod
+from clients.model.errors import InfrastructureError
+
+CONNECT_TIMEOUT_S = 10.0
+_CHUNK_BYTES = 16 * 1024
+_STDOUT, _STDERR, _ERROR = 1, 2, 3
+"""Channels of the remote command protocol (v4.channel.k8s.io, v5.channel.k8s.io)."""
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    """What a command left. `exit_code` is the one that the kubelet reports."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class ExecSession:
+    """A command running in a container. Not for several threads at once.
+
+    Args:
+        command: never holds a secret: it is visible in the pod's process list.
+
+    Raises:
+        InfrastructureError: the exec could not be started.
+    """
+
+    def __init__(
+        self, cluster: Cluster, pod: Pod, container: str, command: Sequence[str], *, stdin: bool = True
+    ) -> None:
+        self.where = f"exec in {pod} ({container})"
+        self._stdout = bytearray()
+        self._stderr = bytearray()
+        self._error = bytearray()
+        self._socket = self._connect(cluster, _path(pod), _query(container, command, stdin))
+        self._socket.sock.settimeout(CONNECT_TIMEOUT_S)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands, as far as is known."""
+        return bool(self._socket.is_open())
+
+    @property
+    def stderr(self) -> str:
+        """What the command wrote to stderr so far."""
+        return self._stderr.decode("utf-8", "replace")
+
+    def write(self, text: str) -> None:
+        """Send text to the command's stdin.
+
+        Raises:
+            InfrastructureError: the connection is lost.
+        """
+        data = text.encode()
+        try:
+            for start in range(0, len(data), _CHUNK_BYTES):
+                self._socket.write_stdin(data[start : start + _CHUNK_BYTES])
+        except Exception as error:
+            raise self._lost(error) from None
+
+    def read_until(self, complete: Callable[[str], bool], timeout_s: float) -> str:
+        """Everything written to stdout since the last call, as soon as `complete` says yes of it.
+
+        Raises:
+            InfrastructureError: the command ended, the connection is lost, or `timeout_s` passed before that.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not complete(text := self._stdout.decode("utf-8", "replace")):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise InfrastructureError(f"{self.where}: no complete answer within {timeout_s:g} s{self._said()}")
+            if not self.is_open:
+                raise InfrastructureError(f"{self.where}: ended before its answer was complete{self._said()}")
+            self._update(left)
+        self._stdout.clear()
+        return text
+
+    def wait(self, timeout_s: float) -> ExecResult:
+        """Wait for the command's end.
+
+        Raises:
+            InfrastructureError: it did not end in time, or ended without a status.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self.is_open and (left := deadline - time.monotonic()) > 0:
+            self._update(left)
+        if self.is_open:
+            raise InfrastructureError(f"{self.where}: still running after {timeout_s:g} s")
+        return ExecResult(self._exit_code(), self._stdout.decode("utf-8", "replace"), self.stderr)
+
+    def close(self) -> None:
+        """Drop the connection; the command sees the end of its stdin. Never raises."""
+        try:
+            self._socket.close(timeout=0)
+            # When the other side closed first, `close` leaves the socket itself open.
+            self._socket.sock.shutdown()
+        except Exception:
+            return
+
+    def _connect(self, cluster: Cluster, path: str, query: list[tuple[str, str]]) -> Any:
+        """Open the websocket within a time limit: the client library sets none on connecting."""
+        outcome: list[Any] = []
+
+        def connect() -> None:
+            try:
+                outcome.append(cluster.api.websocket(path, query))
+            except BaseException as error:
+                outcome.append(error)
+
+        thread = threading.Thread(target=connect, name="exec-connect", daemon=True)
+        thread.start()
+        thread.join(CONNECT_TIMEOUT_S)
+        if not outcome:
+            raise InfrastructureError(f"{self.where}: no connection within {CONNECT_TIMEOUT_S:g} s")
+        if isinstance(outcome[0], BaseException):
+            raise self._lost(outcome[0])
+        return outcome[0]
+
+    def _update(self, timeout_s: float) -> None:
+        try:
+            self._socket.update(timeout=timeout_s)
+            for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
+                kept += self._socket._channels.pop(channel, b"")
+        except Exception as error:
+            self.close()
+            raise self._lost(error) from None
+
+    def _exit_code(self) -> int:
+        """Of the status object on the error channel; the library's own `returncode` fails on several of its forms."""
+        status = self._status()
+        if not status:
+            raise InfrastructureError(f"{self.where}: ended without a status{self._said()}")
+        if status.get("status") == "Success":
+            return 0
+        causes = (status.get("details") or {}).get("causes") or []
+        for cause in causes:
+            if cause.get("reason") == "ExitCode":
+                return int(cause["message"])
+        raise InfrastructureError(f"{self.where}: {status.get('message', 'failed without a reason')}")
+
+    def _status(self) -> dict[str, Any]:
+        """The status object of the error channel; empty while there is none."""
+        try:
+            status: dict[str, Any] = json.loads(self._error.decode("utf-8", "replace"))
+        except ValueError:
+            return {}
+        return status
+
+    def _said(self) -> str:
+        said = " ".join(f"{self.stderr} {self._status().get('message', '')}".split())
+        return f"; it said: {said[:300]}" if said else ""
+
+    def _lost(self, error: BaseException) -> InfrastructureError:
+        reason = " ".join(str(getattr(error, "reason", "") or error).split()) or type(error).__name__
+        return InfrastructureError(f"{self.where}: {reason[:300]}")
+
+
+def _path(pod: Pod) -> str:
+    return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/exec"
+
+
+def _query(container: str, command: Sequence[str], stdin: bool) -> list[tuple[str, str]]:
+    streams = [("stdin", str(stdin).lower()), ("stdout", "true"), ("stderr", "true")]
+    return [("container", container), *streams, *(("command", word) for word in command)]
+
+
+def exec_once(
+    cluster: Cluster, pod: Pod, container: str, command: Sequence[str], *, timeout_s: float = 30.0
+) -> ExecResult:
+    """Run a command to its end, without stdin.
+
+    Raises:
+        InfrastructureError: it did not run, or not to its end.
+    """
+    session = ExecSession(cluster, pod, container, command, stdin=False)
+    try:
+        return session.wait(timeout_s)
+    finally:
+        session.close()

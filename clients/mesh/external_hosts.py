@@ -1,0 +1,101 @@
+"""Hosts outside the mesh and the cluster, and what their own log says of who arrived."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clients.mesh.accesslog import belongs
+from clients.model.errors import InfrastructureError
+
+
+@dataclass(frozen=True)
+class ArrivalEntry:
+    """One request as the external server saw it. Addresses are `ip:port`.
+
+    Attributes:
+        peer: the other end of its connection, as no proxy may claim it.
+        local: its own end.
+        sni: server name in the TLS hello; empty without TLS.
+        client_cert: the client showed a certificate.
+    """
+
+    request_id: str
+    peer: str
+    local: str
+    tls: bool
+    sni: str
+    client_cert: bool
+    host: str
+    method: str
+    path: str
+
+
+@dataclass(frozen=True)
+class External:
+    """The external hosts of the target.
+
+    Attributes:
+        hosts: name to address; an empty address where it is not ours to know. `open.example.com` is another address of
+            example.com, one that the network lets everybody reach.
+        roots: certificates (PEM) by which the hosts' own are to be verified.
+        log: the servers' own log, one JSON object a line, written before the answer; None where it cannot be read.
+        more: further addresses of some hosts.
+    """
+
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    roots: str = ""
+    log: Path | None = None
+    more: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def knows(self, host: str) -> bool:
+        """Whether a name or an address is that of an external host."""
+        return host in self.hosts or host in self.hosts.values()
+
+    def addresses(self, host: str) -> list[str]:
+        """Every address of a host that is known."""
+        known = [address for name in (host, f"open.{host}") if (address := self.hosts.get(name, ""))]
+        return [*known, *self.more.get(host, ())]
+
+    def arrived(self, ids: set[str]) -> list[ArrivalEntry]:
+        """What the servers logged of these requests, in order.
+
+        Raises:
+            InfrastructureError: there is no log, or it cannot be read.
+        """
+        if self.log is None:
+            raise InfrastructureError("the log of the external hosts is not available")
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            raise InfrastructureError(f"the log of the external hosts cannot be read: {error.strerror}") from None
+        # most lines are of other requests: the id is looked for before the line is parsed
+        return [_entry(data) for line in lines if any(one in line for one in ids) and (data := _request(line, ids))]
+
+
+def _request(line: str, ids: set[str]) -> dict[str, Any] | None:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return None  # torn: it is being written
+    if not isinstance(data, dict):
+        return None
+    own = belongs(str(data.get("request_id")), str(data.get("user_agent")), ids)
+    return {**data, "request_id": own} if own else None
+
+
+def _entry(data: dict[str, Any]) -> ArrivalEntry:
+    return ArrivalEntry(
+        request_id=data["request_id"],
+        peer=str(data.get("peer", "")),
+        local=str(data.get("local", "")),
+        tls=bool(data.get("tls")),
+        sni=str(data.get("sni") or ""),
+        client_cert=bool(data.get("client_cert")),
+        host=str(data.get("host", "")),
+        method=str(data.get("method", "")),
+        path=str(data.get("path", "")),
+    )

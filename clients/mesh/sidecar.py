@@ -1,0 +1,81 @@
+"""What a sidecar says about itself, and what it logged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.kube.exec import exec_once
+from clients.kube.pods import SIDECAR, Pod
+from clients.model.errors import InfrastructureError
+
+
+def admin(cluster: Cluster, pod: Pod, path: str, *, timeout_s: float = 20.0) -> str:
+    """Answer of the sidecar's own admin interface, for instance to `config_dump`.
+
+    Raises:
+        InfrastructureError: the pod has no sidecar, or it did not answer.
+    """
+    if not pod.injected:
+        raise InfrastructureError(f"{pod} has no sidecar")
+    result = exec_once(cluster, pod, SIDECAR, ["pilot-agent", "request", "GET", path], timeout_s=timeout_s)
+    if result.exit_code:
+        raise InfrastructureError(f"sidecar of {pod} did not answer {path}: {result.stderr.strip()[:200]}")
+    return result.stdout
+
+
+def concurrency(cluster: Cluster, pod: Pod) -> int:
+    """Worker threads of the sidecar; 1 where there is none.
+
+    Envoy reports the value it was started with (`server_info`, `command_line_options.concurrency`).
+
+    Raises:
+        InfrastructureError: the sidecar did not answer, or not in that form.
+    """
+    if not pod.injected:
+        return 1
+    try:
+        return max(1, int(json.loads(admin(cluster, pod, "server_info"))["command_line_options"]["concurrency"]))
+    except (ValueError, KeyError, TypeError):
+        raise InfrastructureError(f"sidecar of {pod} does not tell its concurrency") from None
+
+
+def config_dump(cluster: Cluster, pod: Pod) -> dict[str, Any]:
+    """The sidecar's whole configuration. Holds no private keys: Envoy leaves them out."""
+    try:
+        dump: dict[str, Any] = json.loads(admin(cluster, pod, "config_dump"))
+    except ValueError:
+        raise InfrastructureError(f"sidecar of {pod} sent an unreadable configuration") from None
+    return dump
+
+
+def stats(cluster: Cluster, pod: Pod, pattern: str = "") -> dict[str, float]:
+    """Counters and gauges of the sidecar in Prometheus form: `name{labels}` to value.
+
+    Envoy filters by its own stat names, not by those of Prometheus; an empty pattern (a regular expression) gives all.
+    """
+    path = "stats/prometheus" + (f"?filter={pattern}" if pattern else "")
+    found = {}
+    for line in admin(cluster, pod, path).splitlines():
+        name, _, value = line.rpartition(" ")
+        if name and not line.startswith("#"):
+            found[name] = float(value)
+    return found
+
+
+def containers_that_log(pod: Pod) -> list[str]:
+    """The application's containers, then the sidecar."""
+    return sorted(pod.containers, key=lambda name: name == SIDECAR)
+
+
+def log_lines(cluster: Cluster, pod: Pod, container: str, *, since_s: int | None = None) -> list[str]:
+    """Lines of a container's log.
+
+    Raises:
+        InfrastructureError: it cannot be read.
+    """
+    try:
+        return cluster.logs(pod, container, since_s=since_s).splitlines()
+    except Exception as error:
+        raise InfrastructureError(f"log of {pod} ({container}) cannot be read: {error}") from None

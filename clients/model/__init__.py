@@ -1,0 +1,1 @@
+"""What flows: cases, stages, expectations, outcomes, evidence, errors. Imports no other room."""

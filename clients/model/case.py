@@ -1,0 +1,174 @@
+"""What a suite states: which workload sends which request, and what must come of it. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from clients.model.expect import Expectation
+
+BEARER = "Authorization: Bearer {}"
+"""How a token is sent (RFC 6750, section 2.1)."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload by the names of the document; the run's prefix is added when it is looked up.
+
+    Attributes:
+        namespace: as the document names it (`mtls-client`).
+        app: value of the `app` label.
+        container: the container that runs the command.
+    """
+
+    namespace: str
+    app: str
+    container: str
+
+    def get(self, url: str, *, token: str = "", headers: tuple[tuple[str, str], ...] = (), **how: Any) -> Probe:
+        """A GET request from this workload; `how` are further fields of `Probe`."""
+        return Probe(self, url, token=token, headers=headers, **how)
+
+    def head(self, url: str, **how: Any) -> Probe:
+        """A HEAD request from this workload."""
+        return Probe(self, url, method="HEAD", **how)
+
+    def post(self, url: str, *, token: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Probe:
+        """A POST request with an empty body from this workload."""
+        return Probe(self, url, method="POST", token=token, headers=headers)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request. `url` uses the document's host names (`http://httpbin.mtls-service:8000/ip`).
+
+    Attributes:
+        token: kind of bearer token to send (`valid`, `expired`, … see `clients.identity.tokens`); empty for none.
+        resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello;
+            `<gateway>:443` is the egress gateway's Service.
+        insecure: the server's certificate is not looked at.
+        timeout_s: seconds for the whole request; 0 for the run's usual limit.
+        token_as: how it is sent, with `{}` for the token: `Header: value`, or `?name=value` for a query parameter.
+        behind: Service that stands behind the URL where its host is not a Service: what a gateway routes to.
+    """
+
+    source: Workload
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    token: str = ""
+    resolve: str = ""
+    insecure: bool = False
+    timeout_s: float = 0.0
+    token_as: str = BEARER
+    behind: str = ""
+
+    @property
+    def destination(self) -> str:
+        """The Service behind it, or the host part without the port, for the truth table: `httpbin.mtls-service`."""
+        if self.behind:
+            return self.behind
+        return self.url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
+
+
+class Proxy(StrEnum):
+    """Whose log an expectation is about."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True)
+class Logged:
+    r"""What a proxy must have logged about the case's requests.
+
+    An entry belongs to a request by its id; where there is none (TCP), by the addresses of its connection. The texts
+    are regular expressions over the whole field, by the documents' names; empty for anything, `-` for nothing.
+    `<gateway>` stands for the addresses of the gateway's pods, `<http-port>` and `<tls-port>` for their ports,
+    `<example.com>` for the address of an external host.
+
+    Attributes:
+        flags: Envoy's response flags, one of which must be there; empty for any.
+        details: text that the details of the response, of the connection's end or of its failure contain.
+        cluster: the upstream cluster, for instance `outbound\|80\|\|example.com`.
+        upstream: address that the request was sent on to.
+        status: of the response; 0 for a TCP connection.
+        protocol: `HTTP/1.1`, `HTTP/2`.
+        local: address at which the proxy took the connection.
+        tcp: the request is a connection to this proxy, whose content it does not see.
+        absent: no entry at all, in a log that shows a later request of the twin.
+    """
+
+    proxy: Proxy
+    flags: frozenset[str] = frozenset()
+    details: str = ""
+    cluster: str = ""
+    upstream: str = ""
+    sni: str = ""
+    route: str = ""
+    authority: str = ""
+    protocol: str = ""
+    local: str = ""
+    status: int | None = None
+    tcp: bool = False
+    absent: bool = False
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What an external server must have seen of the case's requests, by its own log.
+
+    Attributes:
+        peer: whose pod opened the connection to it: a workload's, or the gateway's.
+        tls: over TLS; `sni` is then the name in its hello.
+        client_cert: whether the client showed a certificate.
+    """
+
+    peer: Workload | Literal[Proxy.GATEWAY]
+    tls: bool = False
+    sni: str = ""
+    client_cert: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """One parametrised execution of a control.
+
+    Attributes:
+        control: id from the catalogue (`LAB-MTLS-03`); title, polarity and twin come from there.
+        probe: the request.
+        expect: the pinned outcome in the stage's state.
+        before: the outcome before the stage's change; None where the stage changes nothing for this request.
+        twin: the probe of the opposite polarity, run in the same state through the same path; every denial has one.
+        twin_expect: its outcome.
+        logged: what proxies must have logged beside.
+        arrival: what the external server must have seen; None where it is not asked.
+        repeat: least number of requests.
+        needs: capabilities beside those of the control and of the stage.
+        instead: pairs of a capability that the catalogue names and another by which this case proves as much.
+        step: of the stage, in which the case is proven; empty before the first.
+        holds_s: the outcome must hold for at least this long, in seconds, where that is longer than the run's window.
+        variant: tells several cases of one control apart (`expired`); empty where there is one.
+    """
+
+    control: str
+    probe: Probe
+    expect: Expectation
+    before: Expectation | None = None
+    twin: Probe | None = None
+    twin_expect: Expectation | None = None
+    logged: tuple[Logged, ...] = ()
+    arrival: Arrival | None = None
+    repeat: int = 0
+    needs: frozenset[str] = frozenset()
+    instead: tuple[tuple[str, str], ...] = ()
+    variant: str = ""
+    holds_s: float = 0.0
+    step: str = ""
+
+    @property
+    def id(self) -> str:
+        """`LAB-JWT-04[expired]`: unique in a run."""
+        return f"{self.control}[{self.variant}]" if self.variant else self.control

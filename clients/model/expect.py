@@ -1,0 +1,196 @@
+"""What a case expects of an outcome: a pinned kind, and checks that must hold beside it.
+
+`Expectation.problem(outcome)` is the one question asked; None means that the outcome matches.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clients.model.outcome import Outcome, OutcomeKind, answered
+
+RBAC_DENIED = "RBAC: access denied"
+"""Body that Envoy's RBAC filter sends with its 403 (Envoy, HTTP RBAC filter)."""
+
+_BAD_REQUEST = 400
+"""From here on HTTP's status codes are errors (RFC 9110, section 15)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property of an outcome beside its kind.
+
+    Attributes:
+        text: how it reads in a report, for instance `body contains 'RBAC: access denied'`.
+        problem: says why an outcome does not have the property, or None when it has.
+    """
+
+    text: str
+    problem: Callable[[Outcome], str | None]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A pinned outcome: one of `kinds`, the exact status where there is one, and every check.
+
+    Attributes:
+        grpc_status: status of the gRPC call; None for what is no such call, which then must have none.
+    """
+
+    kinds: frozenset[OutcomeKind]
+    status: int | None = None
+    checks: tuple[Check, ...] = ()
+    grpc_status: int | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it means that the request was not served: no answer, an error's status, or that of a gRPC call."""
+        return self.status is None or self.status >= _BAD_REQUEST or bool(self.grpc_status)
+
+    @property
+    def text(self) -> str:
+        """For people: `403, body contains 'RBAC: access denied'` or `000 reset (56)`."""
+        told = self.status is not None
+        head = answered(self.status, self.grpc_status) if told else " or ".join(sorted(map(_no_reply, self.kinds)))
+        return ", ".join([head, *(check.text for check in self.checks)])
+
+    @property
+    def may_time_out(self) -> bool:
+        """Whether probes had better be sent side by side, as each may take its whole time."""
+        return bool(self.kinds & {OutcomeKind.TIMEOUT, OutcomeKind.DNS})
+
+    def problem(self, outcome: Outcome) -> str | None:
+        """Why `outcome` is not the expected one; None when it is. Infrastructure never matches."""
+        seen, stated = (outcome.status, outcome.grpc_status), (self.status, self.grpc_status)
+        if outcome.kind not in self.kinds or seen != stated:
+            return f"expected {self.text}, saw {outcome.summary}"
+        return next((why for check in self.checks if (why := check.problem(outcome))), None)
+
+
+_EXIT_CODES = {
+    OutcomeKind.RESET: "56",
+    OutcomeKind.REFUSED: "7",
+    OutcomeKind.TIMEOUT: "28",
+    OutcomeKind.TLS_ERROR: "35, 60",
+    OutcomeKind.DNS: "6",
+    OutcomeKind.EMPTY_REPLY: "52",
+    OutcomeKind.SEND_ERROR: "55",
+}
+
+
+def _no_reply(kind: OutcomeKind) -> str:
+    return f"000 {kind} ({_EXIT_CODES[kind]})"
+
+
+def status(code: int, *checks: Check) -> Expectation:
+    """An HTTP response with exactly this status."""
+    return Expectation(frozenset({OutcomeKind.STATUS}), code, checks)
+
+
+def grpc(code: int, *checks: Check) -> Expectation:
+    """A gRPC call that ends with exactly this status; HTTP's is 200 whatever it is (gRPC over HTTP/2, Responses)."""
+    return Expectation(frozenset({OutcomeKind.STATUS}), 200, checks, code)
+
+
+def no_reply(*kinds: OutcomeKind) -> Expectation:
+    """No HTTP response (`000`), for one of the named reasons."""
+    wrong = [kind for kind in kinds if kind not in _EXIT_CODES]
+    if wrong or not kinds:
+        raise ValueError(f"not a kind of missing reply: {wrong or 'none given'}")
+    return Expectation(frozenset(kinds))
+
+
+def reset() -> Expectation:
+    """`000` with curl exit 56: how a plaintext call to a STRICT server ends."""
+    return no_reply(OutcomeKind.RESET)
+
+
+def rbac_denied() -> Expectation:
+    """403 by Envoy's RBAC filter, told from an application's own 403 by its body."""
+    return status(403, body_contains(RBAC_DENIED))
+
+
+def body_contains(text: str) -> Check:
+    """The response body has `text` in it."""
+
+    def problem(outcome: Outcome) -> str | None:
+        return None if text in outcome.body else f"body lacks {text!r}: {outcome.body[:120]!r}"
+
+    return Check(f"body contains {text!r}", problem)
+
+
+def body_lacks(text: str) -> Check:
+    """The response body does not have `text` in it."""
+
+    def problem(outcome: Outcome) -> str | None:
+        return f"body has {text!r}" if text in outcome.body else None
+
+    return Check(f"body lacks {text!r}", problem)
+
+
+def has_header(name: str, pattern: str) -> Check:
+    """The response has header `name`, and one whole value of it matches `pattern`."""
+
+    def problem(outcome: Outcome) -> str | None:
+        values = outcome.headers.get(name.lower(), ())
+        if any(re.fullmatch(pattern, value) for value in values):
+            return None
+        return f"header {name} is {', '.join(map(repr, values)) or 'absent'}, not {pattern!r}"
+
+    return Check(f"header {name} {pattern}", problem)
+
+
+def lacks_header(name: str) -> Check:
+    """The response has no header `name`."""
+
+    def problem(outcome: Outcome) -> str | None:
+        values = outcome.headers.get(name.lower())
+        return None if values is None else f"header {name} is {', '.join(values)!r}"
+
+    return Check(f"no header {name}", problem)
+
+
+def echoes_header(name: str, pattern: str) -> Check:
+    """An httpbin `/headers` body echoes request header `name`, and the whole value matches `pattern`."""
+
+    def problem(outcome: Outcome) -> str | None:
+        try:
+            value = echoed_header(outcome.body, name)
+        except ValueError as error:
+            return str(error)
+        if value is None:
+            return f"the server did not receive header {name}"
+        return None if re.fullmatch(pattern, value) else f"header {name} is {value!r}, not {pattern!r}"
+
+    return Check(f"server received {name}", problem)
+
+
+def echoes_no_header(name: str) -> Check:
+    """An httpbin `/headers` body shows that the server did not receive `name`. A body without a header list fails."""
+
+    def problem(outcome: Outcome) -> str | None:
+        try:
+            value = echoed_header(outcome.body, name)
+        except ValueError as error:
+            return str(error)
+        return None if value is None else f"the server received header {name}: {value!r}"
+
+    return Check(f"server received no {name}", problem)
+
+
+def echoed_header(body: str, name: str) -> str | None:
+    """Value of `name` in an httpbin `/headers` body; lists (go-httpbin) are joined by a comma; None when absent.
+
+    Raises:
+        ValueError: the body is no such list, so absence proves nothing.
+    """
+    try:
+        headers = json.loads(body)["headers"]
+        pairs = {str(key).lower(): value for key, value in headers.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"the body is not a list of request headers: {body[:120]!r}") from None
+    value = pairs.get(name.lower())
+    return ",".join(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Request to outcome: curl in a pod and outside, sessions, browsers, convergence."""

@@ -1,0 +1,43 @@
+"""How many confirmations in a row a change needs before it may be called converged: derived, not guessed."""
+
+from __future__ import annotations
+
+import math
+
+from clients.model.errors import SettingsError
+
+MINIMUM = 3
+"""Fewer matches than this are never enough, however small the target is."""
+
+
+def confirmations(threads: int, replicas: int, error_rate: float) -> int:
+    """Smallest number of matches in a row after which a stale answer is rarer than `error_rate`.
+
+    The model (DESIGN.md, invariant 2): each worker thread of the client's sidecar keeps one pooled connection to
+    each replica of the server, so there are n = threads x replicas pools. After a change each pool may answer once
+    more by the old rules before it is drained. A probe on a fresh connection lands on one of the n pools at random,
+    so one given pool was missed by K probes with probability (1 - 1/n)^K, and any of them with at most
+    n (1 - 1/n)^K. The result is the smallest K that brings this bound to `error_rate`, and at least `MINIMUM`.
+
+    Args:
+        threads: worker threads of the client's sidecar (Envoy's `concurrency`); 1 where there is no sidecar.
+        replicas: ready replicas of the server.
+        error_rate: accepted probability that a stale pool is left, between 0 and 1 (both excluded).
+
+    Raises:
+        SettingsError: an argument is out of range.
+    """
+    if threads < 1 or replicas < 1:
+        raise SettingsError(f"threads ({threads}) and replicas ({replicas}) must be at least 1")
+    if not 0 < error_rate < 1:
+        raise SettingsError(f"error rate {error_rate} is not between 0 and 1", "use for instance 1e-4")
+    pools = threads * replicas
+    if pools == 1:
+        return MINIMUM
+    needed = math.ceil(math.log(error_rate / pools) / math.log1p(-1 / pools))
+    return max(MINIMUM, needed)
+
+
+def stale_probability(pools: int, matches: int) -> float:
+    """The bound n (1 - 1/n)^K for `pools` n and `matches` K in a row, at most 1."""
+    return min(1.0, pools * (1 - 1 / pools) ** matches)

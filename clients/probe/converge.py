@@ -1,0 +1,299 @@
+"""Waiting out eventual consistency: poll until the expected outcome, then demand that it stays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tenacity import Retrying, retry_if_result
+
+from clients.model.errors import InfrastructureError, SettingsError
+from clients.model.evidence import Attempt, Phase, Sample
+from clients.model.expect import Expectation
+from clients.model.outcome import Outcome, OutcomeKind, infrastructure
+from clients.model.redact import redact as redact_text
+from clients.model.redact import redact_mapping
+
+ProbeMany = Callable[[int], Sequence[Outcome]]
+"""Sends n probes, each on a fresh connection and with its own request id, and returns their n outcomes in order."""
+
+
+SLOW_SHARE = 0.75
+"""A case that used more of its budget than this is slow (DESIGN.md, invariant 2)."""
+
+AGAIN_S = 1.0
+"""After this time a client that has had no answer asks again: by TCP (RFC 6298, section 2) as for names."""
+_ASKS_AGAIN = frozenset({OutcomeKind.TIMEOUT, OutcomeKind.DNS})
+
+MAX_BATCH = 32
+"""Probes sent at once: as many as a client pod can run side by side."""
+
+MAX_SAMPLES = 40
+"""Whole answers kept of one case, however often it flaps."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how sure to be. All times in seconds.
+
+    Attributes:
+        budget_s: time that one case may take to converge, from the start of `converge`.
+        poll_s: pause between two probes while the expected outcome has not come.
+        window_s: the matches in a row must span at least this time.
+        error_rate: accepted probability of calling a change converged too early (see `clients.probe.confirm`).
+        confirmations: overrides the derived number of matches in a row.
+
+    Raises:
+        SettingsError: a value is out of range.
+    """
+
+    budget_s: float = 30.0
+    poll_s: float = 0.05
+    window_s: float = 0.25
+    error_rate: float = 1e-4
+    confirmations: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, ok in (
+            ("budget", self.budget_s, self.budget_s > 0),
+            ("poll interval", self.poll_s, self.poll_s > 0),
+            ("window", self.window_s, 0 <= self.window_s < self.budget_s),
+            ("error rate", self.error_rate, 0 < self.error_rate < 1),
+            ("number of confirmations", self.confirmations, self.confirmations is None or self.confirmations >= 1),
+        ):
+            if not ok:
+                raise SettingsError(f"{name} {value} is out of range", "see the settings' description")
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """What `converge` saw. Times in seconds since the change, durations in seconds.
+
+    Attributes:
+        converged: the expected outcome came and stayed.
+        conclusive: False when infrastructure errors prevented a judgement; always True when converged.
+        attempts: every probe, in order.
+        samples: the first outcome, each that differs from the one before, and the last; redacted.
+        flaps: how often a match was followed by a mismatch (with or without infrastructure outcomes between them).
+        confirmations: length of the last run of matches.
+        time_to_first_s: the first match; None when none came.
+        time_to_stable_s: the last confirmation; None when not converged.
+        duration_s: from the start to the end of `converge`.
+        slow: more than 75 % of the budget was used.
+        last: the last outcome; None when no probe was made.
+        problem: why it is not converged, in one line; empty when it is.
+    """
+
+    converged: bool
+    conclusive: bool
+    attempts: tuple[Attempt, ...]
+    samples: tuple[Sample, ...]
+    flaps: int
+    confirmations: int
+    time_to_first_s: float | None
+    time_to_stable_s: float | None
+    duration_s: float
+    slow: bool
+    last: Outcome | None
+    problem: str
+
+
+def converge(
+    probe: ProbeMany,
+    expect: Expectation,
+    patience: Patience,
+    *,
+    needed: int,
+    since: float,
+    unchanged: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    redact: Callable[[str], str] = redact_text,
+) -> Convergence:
+    """Poll until `expect` matches, then demand `needed` matches in a row that span at least the window.
+
+    The first match of the row counts as one of them; one that waited in vain for more than a second spans the time that
+    it took, as it asked again meanwhile. A mismatch after a match is a flap and starts the row again; an infrastructure
+    outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches, and a batch's
+    answers carry the time at which they were all there. What is known only at the deadline is too late.
+
+    Conclusive is a run that converged, or whose last mismatch was followed by no infrastructure outcome. A run that
+    saw no mismatch at all and was only too slow to confirm enough is not.
+
+    Args:
+        probe: sends the probes.
+        expect: the pinned outcome.
+        patience: budget, pauses and window.
+        needed: matches in a row to demand (`clients.probe.confirm.confirmations`), at least 1.
+        since: time of the change on `clock`; the times of attempts count from it.
+        unchanged: the outcome should be there already, so the first batch holds every confirmation.
+        clock: seconds that never go back; not the time of day.
+        sleep: waits so many seconds of `clock`.
+        redact: applied to every text that is kept.
+
+    Raises:
+        ValueError: `needed` is below 1.
+    """
+    if needed < 1:
+        raise ValueError(f"needed must be at least 1, not {needed}")
+    start = clock()
+    watch = _Watch(probe, expect, patience, needed, since, start + patience.budget_s, unchanged, clock, redact)
+    converged = Retrying(
+        retry=retry_if_result(lambda done: not done),
+        stop=lambda _: clock() >= watch.deadline,
+        wait=lambda _: watch.pause(),
+        sleep=sleep,
+        retry_error_callback=lambda _: False,
+        reraise=True,
+    )(watch.step)
+    duration = clock() - start
+    return Convergence(
+        converged=converged,
+        conclusive=converged or watch.conclusive,
+        attempts=tuple(watch.attempts),
+        samples=tuple(watch.samples),
+        flaps=watch.flaps,
+        confirmations=watch.row,
+        time_to_first_s=watch.first_s,
+        time_to_stable_s=watch.attempts[-1].at_s if converged else None,
+        duration_s=duration,
+        slow=duration > SLOW_SHARE * patience.budget_s,
+        last=watch.last,
+        problem="" if converged else watch.problem,
+    )
+
+
+@dataclass
+class _Watch:
+    """State of one `converge`: the row of matches, and what is told about it.
+
+    Attributes:
+        row: matches in a row; `row_start` is the time of the first.
+        held: the last outcome that was not infrastructure matched.
+        mismatch: what the last mismatch was.
+        lost: the last infrastructure outcome since the last mismatch.
+        probe_s: what one probe of the last batch took.
+    """
+
+    probe: ProbeMany
+    expect: Expectation
+    patience: Patience
+    needed: int
+    since: float
+    deadline: float
+    unchanged: bool
+    clock: Callable[[], float]
+    redact: Callable[[str], str]
+    attempts: list[Attempt] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    flaps: int = 0
+    row: int = 0
+    row_start: float = 0.0
+    first_s: float | None = None
+    last: Outcome | None = None
+    held: bool = False
+    mismatch: str = ""
+    lost: str = ""
+    probe_s: float = 0.0
+
+    def step(self) -> bool:
+        """One batch of probes; True when the expected outcome has stayed and the deadline has not passed."""
+        count = self._batch()
+        started = self.clock()
+        outcomes = self._send(count)
+        now = self.clock()
+        self.probe_s = (now - started) / count
+        for outcome in outcomes:
+            self._judge(outcome, started, now)
+        in_time = now < self.deadline
+        return in_time and self.row >= self.needed and now - self.row_start >= self.patience.window_s
+
+    def pause(self) -> float:
+        """Seconds until the next batch: none while confirmations are missing, never past the deadline."""
+        wait = self.patience.poll_s
+        if self.row:
+            window_left = self.row_start + self.patience.window_s - self.clock()
+            wait = 0.0 if self.row < self.needed else min(wait, max(0.0, window_left))
+        return max(0.0, min(wait, self.deadline - self.clock()))
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the mesh, and not the harness, is why it did not converge."""
+        return bool(self.mismatch) and not self.lost
+
+    @property
+    def problem(self) -> str:
+        """Why it has not converged, in one line."""
+        budget = f"in {self.patience.budget_s:g} s"
+        if self.lost:
+            return self.redact(f"not judged {budget}: {self.lost}")
+        if self.row:
+            late = f", {self.flaps} flap(s), last: {self.mismatch}" if self.mismatch else ", none contrary"
+            return self.redact(f"not stable {budget}: {self.row} of {self.needed} confirmations{late}")
+        return self.redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
+
+    def _batch(self) -> int:
+        """How many probes fit: one while waiting, then what is missing, as far as the time left allows."""
+        missing = self.needed - self.row
+        waiting = not self.row and (bool(self.attempts) or not self.unchanged)
+        if waiting or missing <= 0:
+            return 1
+        fit = int((self.deadline - self.clock()) / self.probe_s) if self.probe_s > 0 else MAX_BATCH
+        return max(1, min(missing, fit, MAX_BATCH))
+
+    def _send(self, count: int) -> list[Outcome]:
+        """Exactly `count` outcomes; those that are missing are infrastructure."""
+        try:
+            outcomes = list(self.probe(count))[:count]
+        except InfrastructureError as error:
+            return [infrastructure("", str(error))] * count
+        return outcomes + [infrastructure("", "the probe gave no outcome")] * (count - len(outcomes))
+
+    def _judge(self, outcome: Outcome, sent: float, now: float) -> None:
+        phase = Phase.CONFIRM if self.row else Phase.CONVERGE
+        if outcome.kind is OutcomeKind.INFRASTRUCTURE:
+            problem = self.lost = outcome.summary
+            self.row = 0
+        elif problem := self.expect.problem(outcome) or "":
+            self.flaps += self.held
+            self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
+        else:
+            begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
+            self.row_start = self.row_start if self.row else begins
+            self.row, self.held = self.row + 1, True
+            self.first_s = now - self.since if self.first_s is None else self.first_s
+        attempt = Attempt(
+            at_s=now - self.since,
+            phase=phase,
+            matched=not problem,
+            summary=self.redact(outcome.summary),
+            request_id=outcome.request_id,
+            problem=self.redact(problem),
+            local=outcome.local_address,
+        )
+        self._keep(outcome, attempt)
+        self.attempts.append(attempt)
+        self.last = outcome
+
+    def _keep(self, outcome: Outcome, attempt: Attempt) -> None:
+        """The newest sample is always the last outcome; the one before it goes unless it began something new."""
+        before = [(a.summary, a.matched) for a in self.attempts[-2:]]
+        repeated = len(before) == 2 and before[0] == before[1]
+        if len(self.samples) > 1 and (repeated or len(self.samples) >= MAX_SAMPLES):
+            self.samples.pop()
+        self.samples.append(
+            Sample(
+                at_s=attempt.at_s,
+                summary=attempt.summary,
+                request_id=outcome.request_id,
+                remote_address=outcome.remote_address,
+                total_s=outcome.total_s,
+                headers={
+                    name: [self.redact(value) for value in values]
+                    for name, values in redact_mapping(outcome.headers).items()
+                },
+                body=self.redact(outcome.body),
+                error=self.redact(outcome.error),
+            )
+        )

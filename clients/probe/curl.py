@@ -1,0 +1,271 @@
+"""curl as the probe: the config of a batch of requests, and what its output says about each. Pure; no I/O.
+
+Needs curl 7.75 or newer (`exitcode` and `errormsg` in `%{json}`). Response headers come from `include`, not from
+`%{header_json}`: curl 7.83 to 8.0 write broken JSON for repeated or non-ASCII headers (curl issue 10704), and Debian 12
+has 7.88.1. The output of a batch is a row of frames; what a transfer received stands before its frame:
+
+    SENTINEL begin -
+    <headers and body> SENTINEL 0 {json of request 0}
+    <headers and body> SENTINEL 1 {json of request 1}
+    SENTINEL end <exit code of curl>
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+
+MAX_BODY_BYTES = 16 * 1024
+"""As much of a response body as an outcome keeps."""
+
+MAX_TRANSFER_BYTES = 1024 * 1024
+"""curl gives up a longer body when its length is announced (exit 63); the status is known by then."""
+
+_ALWAYS = (
+    "silent",  # the error text is in the JSON; standard error is left to real trouble
+    "include",
+    "http1.1",  # HTTP/2 has no `Connection: close`
+    "globoff",
+    "path-as-is",  # a path with `/../` must reach the policy as it was written
+    'noproxy = "*"',
+    'proto = "=http,https"',
+    f"max-filesize = {MAX_TRANSFER_BYTES}",
+    'header = "Connection: close"',  # one connection per probe; `_reused` finds a server that ignores it
+)
+
+_NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48})
+"""Exit codes by which curl says that it could not even try: bad option, bad URL, no memory, cannot write, local port
+taken (curl(1))."""
+
+_AFTER_CONNECT = frozenset({18, 52, 55, 56})
+"""Exit codes of a transfer that had a connection."""
+
+_FILE_SIZE_EXCEEDED = 63
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request on the wire; names are the run's own by now. Times in seconds.
+
+    Attributes:
+        headers: (name, value) pairs beside `x-request-id` and the user agent; tokens belong here.
+        request_id: sent as `x-request-id`; unique in the batch.
+        user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`.
+        timeout_s: for the whole transfer (exit 28).
+        connect_timeout_s: for name and connection (exit 28 as well).
+        connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
+        insecure: take any certificate.
+        local_port: of the client's end; 0 for whichever the system takes.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    request_id: str
+    user_agent: str
+    timeout_s: float = 5.0
+    connect_timeout_s: float = 2.0
+    connect_to: str = ""
+    insecure: bool = False
+    local_port: int = 0
+
+
+def new_sentinel() -> str:
+    """A random word that no server can guess; one per batch."""
+    return f"mp{secrets.token_hex(16)}"
+
+
+def check(requests: Sequence[Request]) -> None:
+    """Refuse what no batch can hold.
+
+    Raises:
+        ValueError: a control character in a request, which would end the option that holds it.
+    """
+    for request in requests:
+        sent = (request.method, request.url, request.user_agent, request.request_id, request.connect_to)
+        _quote("".join((*sent, *(text for header in request.headers for text in header))))
+
+
+def config(requests: Sequence[Request], sentinel: str) -> str:
+    """Text for `curl --disable --config -` on stdin: every request, in order, each on a fresh connection.
+
+    Secrets are in this text only, never in an argument.
+
+    Raises:
+        ValueError: a control character in a request, which would end the option that holds it.
+    """
+    return "next\n".join(_block(request, index, sentinel) for index, request in enumerate(requests))
+
+
+def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False) -> str:
+    """POSIX shell text for a running `sh`: runs the batch; the output ends as `finished` tells.
+
+    Args:
+        requests: the batch.
+        sentinel: from `new_sentinel`, for this batch only.
+        parallel: one curl process per request, all at once, for probes that may time out. Needs `cat`; each answer
+            waits in a pipe for its turn, so outputs never mix.
+
+    Raises:
+        ValueError: a control character in a request.
+    """
+    begin, end = f"printf '\\n%s begin -\\n' {sentinel}\n", f"printf '\\n%s end %s\\n' {sentinel} \"$?\"\n"
+    if not parallel or len(requests) < 2:
+        return begin + _curl(config(requests, sentinel), sentinel) + end
+    functions, pipeline = "", ""
+    for index in reversed(range(len(requests))):
+        name = f"{sentinel}_{index}"
+        # A lost answer ends at its own `done` frame instead of running into the next one.
+        done = f"printf '\\n%s done %s\\n' {sentinel} \"$?\"\n"
+        functions += f"{name}() {{\n{_curl(_block(requests[index], index, sentinel), sentinel)}{done}}}\n"
+        pipeline = f"{name} | {{ {pipeline}; cat; }}" if pipeline else name
+    return f"{functions}{begin}{pipeline}\n{end}"
+
+
+def finished(output: str, sentinel: str) -> bool:
+    """Whether `output` holds the end of the batch, so that nothing more will come."""
+    return re.search(rf"\n{sentinel} end \d+\n", output) is not None
+
+
+def parse(output: str, requests: Sequence[Request], sentinel: str) -> list[Outcome]:
+    """One outcome per request, in the order of `requests`, from what the batch wrote to stdout.
+
+    A request whose frame is missing or unreadable, that curl could not try, or that used an old connection, is an
+    infrastructure outcome. A transfer that broke after its status line keeps both: kind by the exit code, and status.
+    """
+    found: dict[int, Outcome] = {}
+    start, ended = 0, None
+    for frame in re.finditer(rf"\n{sentinel} (\d+|begin|done|end) (.*)\n", output):
+        received, start = output[start : frame.start()], frame.end()
+        word, data = frame.groups()
+        if word.isdigit() and int(word) < len(requests):
+            found[int(word)] = _outcome(requests[int(word)], received, data)
+        elif word == "end":
+            ended = data
+    lost = f"curl ended with exit code {ended} and no result" if ended else "the output of the probe was lost"
+    return [found.get(index) or infrastructure(request.request_id, lost) for index, request in enumerate(requests)]
+
+
+def command(request: Request, *options: str) -> str:
+    """The request as a curl command, with further options, that a person could repeat. Not redacted."""
+    words = ["curl", "-i", *options, *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
+    if request.method in _WITH_BODY:
+        words += ["-d", ""]
+    words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
+    words += ["-k"] if request.insecure else []
+    for name, value in (*request.headers, ("x-request-id", request.request_id)):
+        words += ["-H", _header(name, value)]
+    return shlex.join([*words, request.url])
+
+
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def _curl(text: str, sentinel: str) -> str:
+    return f"curl --disable --config - <<'{sentinel}_EOF'\n{text}{sentinel}_EOF\n"
+
+
+def _block(request: Request, index: int, sentinel: str) -> str:
+    lines = [
+        *_ALWAYS,
+        f"url = {_quote(request.url)}",
+        f"max-time = {request.timeout_s:.3f}",
+        f"connect-timeout = {request.connect_timeout_s:.3f}",
+        f"user-agent = {_quote(request.user_agent)}",
+        f"header = {_quote(_header('x-request-id', request.request_id))}",
+        *(f"header = {_quote(_header(name, value))}" for name, value in request.headers),
+        f'write-out = "\\n{sentinel} {index} %{{json}}\\n"',
+    ]
+    if request.connect_to:
+        lines.append(f"connect-to = {_quote('::' + request.connect_to)}")
+    if request.insecure:
+        lines.append("insecure")
+    if request.local_port:
+        lines.append(f"local-port = {request.local_port}")
+    if request.method == "HEAD":
+        lines.append("head")  # `request = "HEAD"` would wait for a body
+    elif request.method != "GET":
+        lines.append(f"request = {_quote(request.method)}")
+    if request.method in _WITH_BODY:
+        lines.append('data = ""')  # sends Content-Length: 0
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _header(name: str, value: str) -> str:
+    return f"{name}: {value}" if value else f"{name};"  # `Name:` would remove the header
+
+
+def _quote(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError(f"control character in {text[:60]!r}")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _outcome(request: Request, received: str, data: str) -> Outcome:
+    try:
+        info: dict[str, Any] = json.loads(data, strict=False)
+        exit_code, code, connects = int(info["exitcode"]), int(info["http_code"]), int(info["num_connects"])
+    except (ValueError, KeyError, TypeError):
+        return infrastructure(request.request_id, "curl's JSON was unreadable (curl older than 7.75, or output lost)")
+    error = str(info.get("errormsg") or "")
+    if exit_code in _NOT_RUN:
+        return infrastructure(request.request_id, f"curl could not try: {error} (exit code {exit_code})")
+    if _reused(exit_code, code, connects):
+        return infrastructure(request.request_id, "the probe was sent on an old connection")
+    headers, body = _split(received) if code else ({}, "")
+    return Outcome(
+        kind=_kind(exit_code, code),
+        request_id=request.request_id,
+        status=code or None,
+        exit_code=exit_code,
+        error=error,
+        body="" if request.method == "HEAD" else _cut(body),
+        headers=headers,
+        remote_address=_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
+        local_address=_address(str(info.get("local_ip") or ""), info.get("local_port")),
+        certificates=str(info.get("certs") or ""),
+        total_s=float(info.get("time_total") or 0.0),
+    )
+
+
+def _kind(exit_code: int, code: int) -> OutcomeKind:
+    if code and exit_code in (0, _FILE_SIZE_EXCEEDED):
+        return OutcomeKind.STATUS
+    return KIND_OF_EXIT_CODE.get(exit_code, OutcomeKind.OTHER)
+
+
+def _reused(exit_code: int, code: int, connects: int) -> bool:
+    return connects < 1 and (code > 0 or exit_code in _AFTER_CONNECT)
+
+
+def _split(received: str) -> tuple[dict[str, tuple[str, ...]], str]:
+    """Headers of the final response and its body; interim responses (1xx) before it are dropped."""
+    while True:
+        head, _, rest = received.partition("\r\n\r\n")
+        status_line, *lines = head.split("\r\n")
+        if not re.match(r"HTTP/\S+ 1\d\d\b", status_line):
+            break
+        received = rest
+    headers: dict[str, tuple[str, ...]] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        key = name.strip().lower()
+        headers[key] = (*headers.get(key, ()), value.strip())
+    return headers, rest
+
+
+def _cut(body: str) -> str:
+    return body.encode()[:MAX_BODY_BYTES].decode(errors="ignore") if len(body) > MAX_BODY_BYTES // 4 else body
+
+
+def _address(host: str, port: object) -> str:
+    if not host:
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,1 @@
+"""A case proven: the run of a stage, the proofs, tables, diagnostics."""

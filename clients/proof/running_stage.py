@@ -1,0 +1,275 @@
+"""A stage that is being entered, proven and left: its change is made, waited out, and put back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from clients.apply.applier import Item
+from clients.apply.overlay import MESH_NAMESPACE
+from clients.kube import readiness
+from clients.mesh import istiod
+from clients.model.case import Case, Probe
+from clients.model.errors import ClusterError, MeshproofError
+from clients.model.evidence import Applied
+from clients.model.expect import Expectation
+from clients.model.stage import Observation, Settle, Stage, Step
+from clients.probe.converge import Convergence, converge
+from clients.proof.world import World
+
+MESH_WIDE = "mesh-wide"
+"""The capability of changing the whole mesh."""
+BASELINE_CONFIRMATIONS = 3
+"""Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
+BASELINE_BUDGET_S = 15.0
+
+
+class RunningStage:
+    """Context manager: enter = baseline, change; exit = put back, wait, see the baseline again.
+
+    A stage of which nobody sees the state before goes straight from what the last one left, and leaves its own.
+
+    Args:
+        cases: those that will be proven (the selected ones); their `before` is observed.
+
+    Attributes:
+        applied: every object that the change sent, and every Deployment that it scaled.
+        changed_at: monotonic time at which the cluster had accepted the change (the removal, where there is one).
+        baselines: by case id, for cases with a `before`.
+        settled: what `settle` saw, in its order, then that of the steps taken so far.
+    """
+
+    def __init__(self, world: World, stage: Stage, cases: Sequence[Case]) -> None:
+        self.world = world
+        self.stage = stage
+        self.cases = tuple(cases)
+        self.applied: tuple[Applied, ...] = ()
+        self.changed_at = time.monotonic()
+        self.baselines: dict[str, Observation] = {}
+        self.settled: tuple[Observation, ...] = ()
+        self._undo: list[Callable[[], None]] = []
+        self._steps_taken = 0
+        self._checked: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Make the change.
+
+        Raises:
+            MeshproofError: the ground or the change could not be made; what was made of the change has been put back.
+        """
+        self.world.ensure(self.stage.ground)
+        applier, standing = self.world.applier, self.world.standing
+        items = applier.load(self.stage.apply)
+        if self._sees_before:
+            standing.clear()
+        standing.check(items)
+        if self.stage.replaced:
+            applier.check(applier.load(self.stage.replaced))
+        for step in max((self.stage.steps_to(case.step) for case in self.cases), key=len, default=()):
+            self._check(step)
+        self._observe_baselines()
+        try:
+            self._change(items)
+        except BaseException:
+            self._put_back()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Put everything back, or leave it to the next stage of this process where nobody else can see it.
+
+        Raises:
+            ClusterError: something could not be put back, or the state before did not come back.
+        """
+        if kind is None and self._may_leave:
+            return
+        problems = self._put_back()
+        if not problems and kind is None:
+            problems = self._not_restored()
+        if problems:
+            message = f"after stage {self.stage.name}: {'; '.join(problems)}"
+            raise ClusterError(message, "see the diagnostics of the run")
+
+    @property
+    def _sees_before(self) -> bool:
+        """Whether the state before the change is part of a proof."""
+        return any(case.before for case in self.cases)
+
+    @property
+    def _may_leave(self) -> bool:
+        """Whether what it applied may go on standing (see `clients.apply.stage_objects`) in its own namespaces."""
+        stage = self.stage
+        needs = stage.needs.union(*(case.needs for case in self.cases))
+        reaches_far = MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
+        return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.taken or stage.scaled)
+
+    def reach(self, name: str) -> None:
+        """Take the stage's steps up to the one of this name; none for an empty name, or when one has not settled.
+
+        Raises:
+            ClusterError: the step is behind already, or it could not be taken.
+        """
+        wanted = len(self.stage.steps_to(name))
+        if wanted < self._steps_taken:
+            raise ClusterError(f"stage {self.stage.name} is past its step {name or 'zero'}", "keep the tests' order")
+        while self._steps_taken < wanted and not any(seen.problem for seen in self.settled):
+            self._take_step(self.stage.steps[self._steps_taken])
+            self._steps_taken += 1
+
+    def _check(self, step: Step) -> None:
+        """Once: before the stage is entered, where the step is known to be wanted."""
+        if step.name not in self._checked:
+            self.world.applier.check(self.world.applier.load(step.apply))
+            self._checked.add(step.name)
+
+    def since_s(self) -> int:
+        """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
+        starts = [seen.at for seen in self.baselines.values()]
+        return int(time.monotonic() - min([*starts, self.changed_at])) + 3
+
+    def _observe_baselines(self) -> None:
+        seen: dict[tuple[Probe, str], Observation] = {}
+        for case in self.cases:
+            if case.before is None:
+                continue
+            key = (case.probe, case.before.text)
+            if key not in seen:
+                seen[key] = self._observe(case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
+            self.baselines[case.id] = seen[key]
+
+    def _change(self, items: list[Item]) -> None:
+        applier = self.world.applier
+        scaled = self._scale()
+        self._take()
+        self._undo.append(self.world.standing.clear)
+        self.applied = (*scaled, *self.world.standing.move_to(items))
+        self.changed_at = time.monotonic()
+        applier.wait_ready(items)
+        self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
+        if self.stage.goes_on and not any(seen.problem for seen in self.settled):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The second half of the change: something is deleted, or something else applied."""
+        self.world.standing.drop(self.world.applier.load(self.stage.removed))
+        self._apply_over(self.stage.replaced)
+
+    def _apply_over(self, paths: Sequence[str]) -> None:
+        """Apply manifests over whatever is there by now, and register their deletion; the change counts from then."""
+        applier = self.world.applier
+        items = applier.load(paths)
+        if items:
+            self._undo.append(lambda: applier.delete(items))
+            self.applied = (*self.applied, *applier.apply(items))
+        self.changed_at = time.monotonic()
+        applier.wait_ready(items)
+
+    def _take_step(self, step: Step) -> None:
+        self._check(step)
+        if step.restarts:
+            istiod.restart(self.world.cluster, self.world.applier.timeout_s)
+        self._apply_over(step.apply)
+        self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
+
+    def _scale(self) -> list[Applied]:
+        """Scale the stage's Deployments, and register that they are put back."""
+        applied, before, after = [], [], []
+        for scale in self.stage.scaled:
+            namespace = self.world.overlay.namespace(scale.namespace)
+            found = self.world.cluster.get("apps/v1", "Deployment", scale.deployment, namespace)
+            if found is None:
+                raise ClusterError(
+                    f"Deployment {namespace}/{scale.deployment} does not exist", "see the stage's ground"
+                )
+            before.append((found, found["spec"].get("replicas", 1)))
+            after.append((found, scale.replicas))
+            text = f"spec:\n  replicas: {scale.replicas}\n"
+            applied.append(Applied("scaled by the stage", "Deployment", namespace, scale.deployment, text))
+        if after:
+            self._undo.append(lambda: self._set_replicas(before))
+            self._set_replicas(after)
+        return applied
+
+    def _take(self) -> None:
+        """Delete what the stage does without, and register that it comes back."""
+        applier = self.world.applier
+        items = applier.load(self.stage.taken) if self.stage.taken else []
+        if items:
+            self._undo.append(lambda: self._bring_back(items))
+            applier.delete(items)
+
+    def _bring_back(self, items: list[Item]) -> None:
+        self.world.applier.apply(items)
+        self.world.applier.wait_ready(items)
+
+    def _set_replicas(self, deployments: list[tuple[dict[str, Any], int]]) -> None:
+        cluster, deadline = self.world.cluster, time.monotonic() + self.world.applier.timeout_s
+        for deployment, replicas in deployments:
+            meta, body = deployment["metadata"], {"spec": {"replicas": replicas}}
+            cluster.patch("apps/v1", "Deployment", meta["name"], meta["namespace"], body)
+        for deployment, _ in deployments:
+            readiness.wait(cluster, deployment, deadline)
+        self.world.forget()
+
+    def _settle(self, settle: Settle) -> Observation:
+        try:
+            needed = self.world.needed(settle.probe)
+        except MeshproofError as error:
+            text = settle.expect.text
+            return Observation(settle.probe, text, self.changed_at, problem=error.message, conclusive=False)
+        budget_s = self.world.patience.budget_s
+        return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
+
+    def _observe(
+        self,
+        probe: Probe,
+        expect: Expectation,
+        control: str,
+        needed: int,
+        budget_s: float = BASELINE_BUDGET_S,
+        since: float | None = None,
+    ) -> Observation:
+        """See it; at once every confirmation where nothing has changed (no `since`) or each may take its whole time."""
+        at = time.monotonic() if since is None else since
+        at_once = since is None or expect.may_time_out
+        patience = replace(self.world.patience, budget_s=min(budget_s, self.world.patience.budget_s), window_s=0.0)
+        send = self.world.many(probe, control, parallel=expect.may_time_out)
+        seen: Convergence = converge(send, expect, patience, needed=needed, since=at, unchanged=at_once)
+        return Observation(
+            probe=probe,
+            expected=expect.text,
+            at=at,
+            attempts=seen.attempts,
+            flaps=seen.flaps,
+            first_s=seen.time_to_first_s,
+            stable_s=seen.time_to_stable_s,
+            problem=seen.problem,
+            conclusive=seen.conclusive,
+        )
+
+    def _put_back(self) -> list[str]:
+        """Undo in reverse order, all of it; the problems."""
+        problems = []
+        while self._undo:
+            try:
+                self._undo.pop()()
+            except MeshproofError as error:
+                problems.append(error.message)
+        return problems
+
+    def _not_restored(self) -> list[str]:
+        """Baselines that held before and do not come back."""
+        done: set[tuple[Probe, str]] = set()
+        problems = []
+        for case in self.cases:
+            if case.before is None or self.baselines[case.id].problem or (case.probe, case.before.text) in done:
+                continue
+            done.add((case.probe, case.before.text))
+            seen = self._observe(
+                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.patience.budget_s
+            )
+            if seen.problem:
+                problems.append(f"{case.id}: the state before did not come back: {seen.problem}")
+        return problems

@@ -1,0 +1,116 @@
+"""The way out, drawn from evidence: workloads, the egress gateway, external hosts, and who got how far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clients.model.evidence import Evidence, Verdict
+from reports.matrix import Stage
+
+WIDTH, ROW, TOP = 720, 44, 34
+_BOX = 200
+_LEFT, _RIGHT = _BOX, WIDTH - _BOX
+_MIDDLE = WIDTH // 2
+_GATEWAY_HALF = 62
+
+
+@dataclass(frozen=True)
+class Line:
+    """One way that requests took. Coordinates in units of the picture.
+
+    Attributes:
+        kind: `through` (they were answered), `stopped` (refused, as they must be), `odd` (not what is stated).
+        path: of the curve, as SVG writes it.
+        end: where it ends short of a host; None where it does not.
+        ids: the cases.
+        text: the way in words.
+    """
+
+    kind: str
+    path: str
+    end: tuple[float, float] | None
+    ids: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A stage's ways. `sources` and `hosts` are names with the y of their middle."""
+
+    stage: Stage
+    height: int
+    sources: tuple[tuple[str, float], ...]
+    hosts: tuple[tuple[str, float], ...]
+    gateway: float | None
+    lines: tuple[Line, ...]
+
+
+def picture(stage: Stage) -> Picture | None:
+    """The stage's picture; None when no case of it was followed by logs."""
+    followed = [case for case in stage.cases if case.way]
+    if not followed:
+        return None
+    sources = dict.fromkeys(case.way[0] for case in followed)
+    hosts = dict.fromkeys(case.destination for case in followed)
+    rows = max(len(sources), len(hosts))
+    left, right = _spread(list(sources), rows), _spread(list(hosts), rows)
+    through_gateway = any(len(case.way) > 1 and case.way[1] != case.destination for case in followed)
+    gateway = TOP + rows * ROW / 2 if through_gateway else None
+    grouped: dict[tuple[tuple[str, ...], str, str], list[Evidence]] = {}
+    for case in followed:
+        grouped.setdefault((case.way, case.destination, _kind(case)), []).append(case)
+    lanes: dict[str, int] = {}
+    lines = []
+    for (way, host, kind), cases in grouped.items():
+        lane = lanes[way[0]] = lanes.get(way[0], -1) + 1
+        lines.append(_line(way, host, kind, cases, left, right, gateway, lane))
+    named = tuple(left.items()), tuple(right.items())
+    return Picture(stage, TOP + rows * ROW + 10, *named, gateway, tuple(lines))
+
+
+def _kind(case: Evidence) -> str:
+    if case.verdict is not Verdict.PASS:
+        return "odd"
+    return "through" if case.way[-1] == case.destination else "stopped"
+
+
+def _spread(names: Sequence[str], rows: int) -> dict[str, float]:
+    """Middles of the names, evenly over the height of `rows` rows."""
+    step = rows * ROW / max(1, len(names))
+    return {name: TOP + step * (index + 0.5) for index, name in enumerate(names)}
+
+
+def _line(
+    way: tuple[str, ...],
+    host: str,
+    kind: str,
+    cases: list[Evidence],
+    left: dict[str, float],
+    right: dict[str, float],
+    gateway: float | None,
+    lane: int,
+) -> Line:
+    shift = ((lane + 1) // 2) * 6 * (1 if lane % 2 else -1)  # lines of one workload leave it side by side
+    start, target = left[way[0]] + shift, right[host] + shift
+    reached, by_gateway = way[-1] == host, len(way) > 1 and way[1] != host
+    end: tuple[float, float] | None = None
+    if by_gateway and gateway is not None:
+        path = _curve(_LEFT, start, _MIDDLE - _GATEWAY_HALF, gateway + shift)
+        if reached:
+            path += " " + _curve(_MIDDLE + _GATEWAY_HALF, gateway + shift, _RIGHT, target)
+        else:
+            end = (_MIDDLE - _GATEWAY_HALF, gateway + shift)
+    elif reached:
+        path = _curve(_LEFT, start, _RIGHT, target)
+    else:
+        end = (_LEFT + 34, start)
+        path = f"M{_LEFT} {start:g} L{end[0]:g} {end[1]:g}"
+    ids = tuple(case.id for case in cases)
+    stopped = "" if reached else f", refused before {host}"
+    return Line(kind, path, end, ids, " → ".join(way) + stopped)
+
+
+def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    bend = (x1 + x2) / 2
+    return f"M{x1:g} {y1:g} C{bend:g} {y1:g} {bend:g} {y2:g} {x2:g} {y2:g}"

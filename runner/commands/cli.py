@@ -1,0 +1,81 @@
+"""The command line. A mistake of the user is one line and exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from clients.model.errors import MeshproofError
+from runner.commands.common import BAD_INPUT, INTERRUPTED
+
+VERBS = {
+    "run": "run.run",
+    "test": "test.own_tests",
+    "plan": "plan.plan",
+    "doctor": "doctor.doctor",
+    "up": "testbed.up",
+    "down": "testbed.down",
+    "status": "testbed.status",
+    "logs": "testbed.logs",
+    "report": "report.report",
+    "diff": "report.diff",
+    "cleanup": "cleanup.cleanup",
+    "bench": "bench.bench",
+}
+"""Verb → module and function below `runner.commands`, in the order of the help."""
+TESTBED = "testbed"
+TESTBED_VERBS = {"build": "testbed.build", "export": "testbed.export", "import": "testbed.import_"}
+
+
+def application(first: str = "") -> typer.Typer:
+    """The command line, of one verb where it is known which: the others' libraries take a second to load."""
+    app = typer.Typer(
+        name="meshproof",
+        help="Proof, on the wire, that a service mesh enforces what its policies say.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_nothing_before_the_verb)
+    known = first in VERBS or first == TESTBED
+    _register(app, {name: place for name, place in VERBS.items() if name == first or not known})
+    if first == TESTBED or not known:
+        parts = typer.Typer(help="The built parts of the embedded cluster.", no_args_is_help=True)
+        _register(parts, TESTBED_VERBS)
+        app.add_typer(parts, name=TESTBED)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = application(words[0] if words else "")(args=words, prog_name="meshproof", standalone_mode=False)
+    except MeshproofError as error:
+        return _bad(str(error))
+    except typer.TyperException as error:
+        return _bad(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("meshproof: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return int(code or 0)
+
+
+def _nothing_before_the_verb() -> None:
+    """Makes a command line of one verb still ask for the verb's name."""
+
+
+def _register(app: typer.Typer, verbs: dict[str, str]) -> None:
+    for name, place in verbs.items():
+        module, function = place.split(".")
+        app.command(name)(getattr(importlib.import_module(f"runner.commands.{module}"), function))
+
+
+def _bad(text: str) -> int:
+    if text:  # empty where typer has printed its help already
+        print(f"meshproof: {text}", file=sys.stderr)
+    return BAD_INPUT

@@ -1,0 +1,1 @@
+"""Settings, the catalogue of controls, folders of a run."""

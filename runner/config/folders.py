@@ -1,0 +1,77 @@
+"""Names and folders of a run: one that is published with the reports, one that is private and goes away."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clients.model.errors import SettingsError
+
+JOURNAL = "journal.ndjson"
+TARGET = "target.json"
+DIAGNOSTICS = "diagnostics"
+PRIVATE = "meshproof-run-"
+
+
+def now() -> str:
+    """The time as reports write it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_run_id() -> str:
+    """For instance `20261122-161305-3fa9`: sorts by time, and is a valid label value and folder name."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def make_run_folder(out: Path) -> Path:
+    """The folder of a new run under `out`; its name is the run's id.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    folder = out / new_run_id()
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {folder} cannot be made: {error.strerror}", "choose another with --out"
+        ) from None
+    return folder
+
+
+def make_private_folder() -> Path:
+    """A folder that only this user can read (mode 0700), for keys and locks; its name holds this process's id."""
+    sweep_private_folders()
+    return Path(tempfile.mkdtemp(prefix=f"{PRIVATE}{os.getpid()}-"))
+
+
+def sweep_private_folders() -> None:
+    """Remove those of processes that were killed: keys do not outlive their run."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
+        pid = folder.name.removeprefix(PRIVATE).split("-", 1)[0]
+        if pid.isdigit() and not alive(int(pid)) and folder.stat().st_uid == os.getuid():
+            remove(folder)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs. One that has ended stays in the table until its parent looks (proc(5), state Z)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True  # a system without /proc
+    return state not in {"Z", "X"}
+
+
+def remove(folder: Path) -> None:
+    """Remove it with its content."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,62 @@
+"""The settings of a real issuer: `[identity]` and `[iap]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from clients.identity.token_source import Source
+
+
+class Identity(BaseModel):
+    """A real issuer of end users' tokens; without `token` the run is its own issuer.
+
+    A source of tokens reads `command:PROGRAM ARGUMENT…`, `file:/PATH`, `env:VARIABLE` or `metadata` (Google's metadata
+    server); `{audience}` in a command stands for the audience that is asked for.
+
+    Attributes:
+        issuer: claim `iss`.
+        audience: claim `aud`; without `token`, of the run's own tokens.
+        jwks_uri: address of the public keys; without it, and without `jwks`, the mesh asks the issuer where they are.
+        jwks: file with the public keys, for an issuer that the mesh cannot reach.
+        token: source of good tokens.
+        expired_token: source of one that has expired.
+        other_audience_token: source of one for another audience; a source that takes any audience needs none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    issuer: str = ""
+    audience: str = ""
+    jwks_uri: str = Field(default="", pattern=r"^(https?://.+)?$")
+    jwks: Path | None = None
+    token: str = ""
+    expired_token: str = ""
+    other_audience_token: str = ""
+
+    @field_validator("token", "expired_token", "other_audience_token")
+    @classmethod
+    def _source(cls, text: str) -> str:
+        if text:
+            Source.parse(text)
+        return text
+
+    @field_validator("jwks")
+    @classmethod
+    def _absolute(cls, file: Path | None) -> Path | None:
+        if file and not file.is_absolute():
+            raise ValueError("a file of keys is named by its absolute path")
+        return file
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.token and not (self.issuer and self.audience):
+            raise ValueError("a source of tokens needs the issuer and the audience that they must have")
+        alone = [name for name in type(self).model_fields if name not in {"token", "audience"} and getattr(self, name)]
+        if alone and not self.token:
+            raise ValueError(f"{alone[0]} is of a real issuer, so it needs a source of tokens (token)")
+        if self.jwks_uri and self.jwks:
+            raise ValueError("the keys are either at jwks_uri or in jwks")
+        return self

@@ -1,0 +1,35 @@
+"""What a run is going to do, found out by a pytest of its own that only collects."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from clients.model.errors import SettingsError
+from runner.config import settings
+from runner.session.selection import Planned
+
+
+def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
+    """What pytest would run with these words.
+
+    Args:
+        folder: to run in; default: the root of the checkout.
+
+    Raises:
+        SettingsError: nothing, or the suites cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
+        target = Path(scratch) / "plan.json"
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
+        command += ["--meshproof-plan", str(target), *words]
+        done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
+        told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
+    if not told:
+        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
+        raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
+    return told

@@ -1,0 +1,207 @@
+"""The pytest plugin: options, selection, the hand-over to xdist's workers, and evidence on its way to the journal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from clients.model.case import Case
+from clients.model.errors import MeshproofError
+from clients.proof.table import Table
+from runner.config import catalogue, settings
+from runner.session import hooks, options, pictures, record, selection
+from runner.session.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
+    CONDUCTOR,
+    MADE,
+    cluster,
+    conductor,
+    crew,
+    handover,
+    observe,
+    picture,
+    prove,
+    prove_table,
+    stage,
+    turn,
+    why_not,
+    world,
+)
+from runner.session.run_context import HANDED, Conductor
+
+BAD_INPUT = 2
+SUITES = "suites"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the options."""
+    options.add(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register our own hooks."""
+    pluginmanager.add_hookspecs(hooks)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settle what is wanted before anything else; a mistake ends here, with exit code 2."""
+    try:
+        wanted = settings.load(options.given(config))
+        selected = catalogue.load().select(config.getoption("control"))
+        config.stash[CONDUCTOR] = Conductor(config, wanted, selected)
+    except MeshproofError as error:
+        pytest.exit(str(error), returncode=BAD_INPUT)
+    if wanted.keep:
+        config.option.maxfail = 1
+    told = [str(argument) for argument in config.invocation_params.args]
+    if getattr(config.option, "dist", "no") == "load" and not any(argument.startswith("--dist") for argument in told):
+        config.option.dist = "loadfile"  # a module is a stage: made once, by one process
+    _terminate_like_interrupt(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what is private."""
+    if CONDUCTOR in config.stash:
+        config.stash[CONDUCTOR].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the run over to an xdist worker; the target is brought up before the first, where suites are to run."""
+    leader: Conductor = node.config.stash[CONDUCTOR]
+    try:
+        node.workerinput[HANDED] = leader.hand_over(with_target=_wants_suites(node.config))
+    except MeshproofError as error:
+        pytest.exit(str(error), returncode=BAD_INPUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whole modules to each process, and no second try for a test that killed one."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from runner.session.schedule import StageScheduling
+
+    return StageScheduling(config, log, config.stash[CONDUCTOR].read_plan)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument `case` runs once for every case of its module's `CASES`; by `table`, its `TABLES`."""
+    cases: Sequence[Case] = getattr(metafunc.module, "CASES", ())
+    by_hand = any("case" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    if "case" in metafunc.fixturenames and cases and not by_hand:
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+    tables: Sequence[Table] = getattr(metafunc.module, "TABLES", ())
+    if "table" in metafunc.fixturenames and tables:
+        metafunc.parametrize("table", tables, ids=[table.control for table in tables])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select by control, shuffle, and settle the plan."""
+    leader = config.stash[CONDUCTOR]
+    if leader.settings.shuffle is not None:
+        items[:] = selection.shuffled(items, leader.settings.shuffle)
+    if leader.selected:
+        kept = [item for item in items if selection.control_name(item) in leader.selected]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+    try:
+        leader.plan = selection.plan(items, leader.catalogue)
+    except MeshproofError as error:
+        pytest.exit(str(error), returncode=BAD_INPUT)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the plan: to the controlling process, to the journal, or to the file that was asked for."""
+    leader = session.config.stash[CONDUCTOR]
+    target = session.config.getoption("meshproof_plan")
+    if target:
+        told = [asdict(entry) for entry in leader.plan.values()]
+        Path(target).write_text(json.dumps(told), encoding="utf-8")
+    if session.config.option.collectonly or not leader.plan:
+        return
+    if leader.is_worker:
+        leader.write_plan()
+    else:
+        leader.journal.run(leader.run_info())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, before its stage is made, what the target cannot prove; with --enforce that is a failure."""
+    leader = item.config.stash[CONDUCTOR]
+    entry = leader.plan.get(item.nodeid)
+    if entry is None:
+        return
+    try:
+        why = why_not(entry, leader)
+    except MeshproofError as error:
+        # No target, no case: the whole run ends here, instead of one error for each test.
+        pytest.exit(str(error), returncode=BAD_INPUT)
+    if why and leader.settings.enforce:
+        raise record.EnforcedError(why)
+    if why:
+        pytest.skip(why)
+    if leader.crew and not selection.cases_of(item) and not selection.is_beside(item):
+        leader.crew.wait()  # this test's fixtures may change what the cases before it are still proven in
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the evidence of each phase on its report, which travels from the test process to the controlling one."""
+    report = yield
+    leader = item.config.stash[CONDUCTOR]
+    entry = leader.plan.get(item.nodeid)
+    if entry is not None:
+        error = call.excinfo.value if call.excinfo else None
+        made = item.stash.get(MADE, [])
+        evidence = record.of_phase(entry, report, error, made, leader.worker)
+        if report.when == "call":
+            evidence = pictures.added(item, evidence)
+        report.user_properties = [*report.user_properties, *((record.PROPERTY, e.to_json()) for e in evidence)]
+        if report.passed and any(e.verdict in record.BAD for e in evidence):
+            report.outcome = "failed"
+            report.longrepr = evidence[0].reason
+        leader.failed += bool(report.failed)
+    return report
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The controlling process takes reports in."""
+    if not session.config.stash[CONDUCTOR].is_worker:
+        from runner.session.recorder import Recorder  # it loads all that writes reports, which no worker needs
+
+        session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
+
+
+def _wants_suites(config: pytest.Config) -> bool:
+    """Whether the arguments lead into `suites/`; a worker cannot bring the target up later."""
+    root = config.rootpath / SUITES
+    paths = [(config.invocation_params.dir / str(argument).split("::", 1)[0]).resolve() for argument in config.args]
+    return any(path.is_relative_to(root) or root.is_relative_to(path) for path in paths)
+
+
+def _terminate_like_interrupt(config: pytest.Config) -> None:
+    """SIGTERM ends a run as Ctrl-C does: fixtures clean up, reports are written."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    config.add_cleanup(lambda: _restore(before))
+
+
+def _restore(before: Any) -> None:
+    signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)

@@ -1,0 +1,248 @@
+"""One per pytest process: the run's folders, the target, and in the controlling process the journal and the reports."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import shlex
+import sys
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.identity.external_issuer import RealIssuer
+from clients.model.errors import ClusterError, MeshproofError
+from clients.model.evidence import Evidence
+from clients.proof.case_runner import Crew
+from clients.proof.running_stage import RunningStage
+from reports.journal import Journal
+from reports.model import RunInfo
+from runner.config import catalogue, folders
+from runner.config.settings import Settings
+from runner.session import collect_plan
+from runner.session.mesh_lock import Turn
+from runner.session.selection import Planned
+from runner.target import identity
+from runner.target.descriptor import Handover
+from runner.target.held_target import CHROMIUM, Ground, sweep_worker
+
+HANDED = "meshproof"
+"""Key of `workerinput` under which a worker finds what the controlling process handed over."""
+PLAN = "plan.json"
+SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
+
+
+class Conductor:
+    """State of a run in this process.
+
+    Attributes:
+        plan: by node id, the selected tests that prove controls; filled after collection (in the controlling process
+            of a distributed run, when a worker has written it).
+        running: the stage being entered, proven or left.
+        crew: who is proving its cases, from the first of them on.
+        failed: how many phases of tests failed in this process.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings, selected: frozenset[str]) -> None:
+        self.config = config
+        self.settings = settings
+        self.selected = selected
+        self.catalogue = catalogue.load()
+        self.plan: dict[str, Planned] = {}
+        self.running: RunningStage | None = None
+        self.crew: Crew | None = None
+        self.interrupted = ""
+        self.failed = 0
+        handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
+        self.is_worker = hasattr(config, "workerinput")
+        self.worker = str(config.workerinput["workerid"]) if hasattr(config, "workerinput") else "main"
+        self._folder = Path(handed["folder"]) if handed else None
+        self._private = Path(handed["private"]) if handed else None
+        self._handover = Handover.from_json(handed["handover"]) if handed.get("handover") else None
+        self._ground: Ground | None = None
+        self._journal: Journal | None = None
+        self._seen: set[tuple[str, str]] = set()
+        self._began = folders.now()
+        option = config.getoption("meshproof_run")
+        if option and not handed:
+            self._folder = Path(option)
+        self.reports_by_caller = bool(option)
+
+    # -- what every process knows
+
+    @property
+    def folder(self) -> Path:
+        """The published folder of the run; made at first use."""
+        if self._folder is None:
+            self._folder = folders.make_run_folder(self.settings.out)
+        return self._folder
+
+    @property
+    def run(self) -> str:
+        """Id of the run."""
+        return self.folder.name
+
+    @property
+    def private(self) -> Path:
+        """The private folder of the run; made at first use."""
+        if self._private is None:
+            self._private = folders.make_private_folder()
+        return self._private
+
+    @property
+    def started(self) -> bool:
+        """Whether this process has anything of a run at all (a session of unit tests has not)."""
+        return self._journal is not None or self._ground is not None
+
+    def handover(self) -> Handover:
+        """The target; the controlling process brings it up at first use.
+
+        Raises:
+            MeshproofError: it cannot be had, or a worker needs one that nobody foresaw.
+        """
+        if self._handover is None:
+            if self.is_worker:
+                raise ClusterError("this test process was given no target", "tests that need one belong under suites/")
+            self._handover = self._stand_in() or self._bring_up()
+            self.journal.target(self._handover.target)
+        return self._handover
+
+    @cached_property
+    def real(self) -> dict[str, RealIssuer]:
+        """Real issuers of tokens, by profile; each process fetches its own tokens."""
+        return identity.real_issuers(self.settings)
+
+    def turn(self) -> Turn:
+        """The lock between the processes of this run."""
+        return Turn(self.private, self.worker, self._sweep_worker)
+
+    def enters_first(self, module: str) -> bool:
+        """Whether no process of the run has begun with this module before."""
+        try:
+            (self.private / f"entered-{module}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def touch(self, objects: list[dict[str, Any]]) -> None:
+        """Let other plugins see and change objects before they are applied."""
+        stage = self.running.stage if self.running else None
+        self.config.hook.pytest_meshproof_objects(objects=objects, stage=stage)
+
+    # -- the controlling process
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of the run; its first record is the run itself."""
+        if self._journal is None:
+            self._journal = Journal(self.folder / folders.JOURNAL)
+            self._journal.run(self.run_info())
+        return self._journal
+
+    def hand_over(self, *, with_target: bool) -> str:
+        """What a worker is told."""
+        told = self.handover().to_json() if with_target else ""
+        return json.dumps({"folder": str(self.folder), "private": str(self.private), "handover": told})
+
+    def write_plan(self) -> None:
+        """A worker tells the controlling process, which does not collect, what is going to run. All write the same."""
+        path = self.private / PLAN
+        draft = path.with_name(f"{PLAN}.{self.worker}")
+        draft.write_text(json.dumps({nodeid: asdict(entry) for nodeid, entry in self.plan.items()}), encoding="utf-8")
+        draft.replace(path)
+
+    def read_plan(self) -> dict[str, Planned]:
+        """The plan as far as it is known by now: that which the workers wrote is taken over, if there is one yet."""
+        path = self.private / PLAN
+        if not self.plan and path.exists():
+            told = json.loads(path.read_text(encoding="utf-8"))
+            self.plan = {nodeid: Planned(**entry) for nodeid, entry in told.items()}
+        return self.plan
+
+    def note(self, nodeid: str, evidence: Evidence) -> bool:
+        """Write evidence to the journal, once for each test and case. Says whether it was new."""
+        if (nodeid, evidence.id) in self._seen:
+            return False
+        self._seen.add((nodeid, evidence.id))
+        self.journal.case(evidence)
+        return True
+
+    def run_info(self) -> RunInfo:
+        """What is known of the run so far. Cases are planned in the order of the catalogue."""
+        order = {name: place for place, name in enumerate(self.catalogue.controls)}
+        cases = sorted(self.plan.values(), key=lambda entry: (order.get(entry.control, len(order)), entry.id))
+        versions = {name: importlib.metadata.version(name) for name in SHOWN_PACKAGES}
+        return RunInfo(
+            id=self.run,
+            started=self._began,
+            command=shlex.join(["pytest", *self.config.invocation_params.args]),
+            planned=tuple(name for entry in cases for name in entry.ids) + tuple(sorted(self.unproven())),
+            interrupted=self.interrupted,
+            environment={"python": platform.python_version(), "system": sys.platform, **versions},
+        )
+
+    def unproven(self) -> frozenset[str]:
+        """Controls that were asked for by name, but that no test proves."""
+        return self.selected - {entry.control for entry in self.plan.values()} if self.plan else frozenset()
+
+    def finish(self, exit_code: int) -> str:
+        """Put away everything that is left, and close the journal; says what went wrong with that, if anything."""
+        problem = ""
+        if self._ground:
+            try:
+                left = [] if self.settings.keep else self._ground.sweep()
+                problem = f"left behind, and removed at the end: {', '.join(map(str, left))}" if left else ""
+            except MeshproofError as error:
+                problem = f"the clean-up failed: {error}; run `meshproof cleanup`"
+            self._ground.release()
+        self.read_plan()
+        ended = replace(self.run_info(), ended=folders.now(), exit=exit_code)
+        self.journal.run(ended)
+        return problem
+
+    def close(self) -> None:
+        """Remove the private folder. Only its owner does."""
+        if self._private and not self.is_worker:
+            folders.remove(self._private)
+
+    # -- how
+
+    def _stand_in(self) -> Handover | None:
+        given = self.config.hook.pytest_meshproof_ground(config=self.config)
+        return given if isinstance(given, Handover) else None
+
+    def _bring_up(self) -> Handover:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+
+        def say(line: str) -> None:
+            """At once, also where standard output is a file: a first start takes a quarter of an hour."""
+            if reporter:
+                reporter.write_line(line)
+                reporter.flush()
+            else:
+                print(line, flush=True)
+
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        # in a test's set-up pytest keeps what is written for itself
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            self._ground = Ground(self.settings, self.run, self.private, say, browsed=self._browsed)
+        self._ground.handover.save(self.folder / folders.TARGET)
+        return self._ground.handover
+
+    def _browsed(self) -> bool:
+        """Whether anything selected needs a browser. Before workers have collected, nobody knows: look ahead."""
+        plan = list(self.plan.values())
+        if not plan:
+            asked = self.config.invocation_params
+            with suppress(MeshproofError):  # the run itself tells what is wrong with its selection
+                plan = collect_plan.collect([str(word) for word in asked.args], asked.dir)
+        return any(CHROMIUM in entry.needs for entry in plan)
+
+    def _sweep_worker(self, worker: str) -> None:
+        """Another process died while it had the mesh to itself: what it changed is put back before we go on."""
+        sweep_worker(self.handover(), self.run, worker)

@@ -1,0 +1,1 @@
+"""The cluster under test: how it is reached, held and described."""

@@ -1,0 +1,162 @@
+"""Puts a process's world together from what the controlling process handed over."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.apply.overlay import Overlay, namespaces_in
+from clients.identity import certificates
+from clients.identity.external_issuer import RealIssuer
+from clients.identity.tokens import TokenIssuer
+from clients.kube.cluster import Cluster
+from clients.mesh.egress_gateway import EgressGateway
+from clients.mesh.external_hosts import External
+from clients.mesh.istioctl import Analyzer
+from clients.probe import outside
+from clients.proof.world import World
+from runner.config.settings import ROOT, Settings
+from runner.target import front, identity
+from runner.target.descriptor import Handover
+
+MANIFESTS = ROOT / "manifests"
+OURS = EgressGateway()
+Touch = Callable[[list[dict[str, Any]]], None]
+
+
+@dataclass(frozen=True)
+class TouchedOverlay(Overlay):
+    """An overlay that shows every list of objects to `touch`, which may change it, before anyone uses it."""
+
+    touch: Touch = lambda _: None
+
+    def objects(self, text: str, source: str) -> list[dict[str, Any]]:
+        """The objects of a manifest, touched."""
+        objects = super().objects(text, source)
+        self.touch(objects)
+        return objects
+
+
+def prefix_of(run: str, worker: str) -> str:
+    """What the names of a process begin with: `mp-<the run's suffix>-<worker>-`."""
+    return f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-"
+
+
+def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
+    """The user's gateway where the settings name one; else that of the manifests.
+
+    Ours has a label value of its own: a Gateway object selects pods by label in all namespaces, so that it would
+    change gateways that others have, and those of other processes of the run.
+    """
+    said = settings.egress
+    if not said.namespace:
+        return EgressGateway(label=f"istio={prefix}egressgateway")
+    return EgressGateway(OURS.namespace, said.service, said.label, said.http_port, said.tls_port, said.namespace)
+
+
+def overlay(
+    handover: Handover,
+    run: str,
+    worker: str,
+    touch: Touch,
+    tokens: TokenIssuer,
+    gateway: EgressGateway = OURS,
+    front_door: Mapping[str, str] | None = None,
+) -> TouchedOverlay:
+    """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`.
+
+    So does `scope`, for label values that select pods in every namespace: no process's gateway obeys another's.
+    """
+    jwks = tokens.jwks_json()
+    prefix = prefix_of(run, worker)
+    return TouchedOverlay(
+        prefix=prefix,
+        run=run,
+        worker=worker,
+        images=handover.images,
+        revision=handover.revision,
+        values={
+            "jwks": jwks,
+            "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
+            "issuer": tokens.issuer,
+            **egress_values(handover, gateway),
+            "scope": prefix,
+            "unprivileged": handover.unprivileged or "sidecar",
+            **(front_door or {}),
+        },
+        namespaces=namespaces_in(manifest_texts()),
+        given={gateway.namespace: gateway.given} if gateway.given else {},
+        keys={issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()},
+        touch=touch,
+    )
+
+
+def egress_values(handover: Handover, gateway: EgressGateway) -> dict[str, str]:
+    """Template values of the manifests about external hosts."""
+    key, _, value = gateway.label.partition("=")
+    roots = handover.outside.roots
+    return {
+        "external_roots": Path(roots).read_text(encoding="utf-8") if roots else "",
+        "google_apis": handover.outside.google_apis,
+        "metadata_server": handover.outside.metadata_server,
+        "egress_service": gateway.service,
+        "egress_label_key": key,
+        "egress_label_value": value,
+        "egress_http_port": str(gateway.http_port),
+        "egress_tls_port": str(gateway.tls_port),
+        "gateway_pool_operator": "In" if handover.node_pool else "NotIn",
+    }
+
+
+def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
+    """(path relative to the folder, text) of every manifest."""
+    paths = sorted(folder.rglob("*.yaml"))
+    return [(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
+
+
+def world(
+    cluster: Cluster,
+    handover: Handover,
+    settings: Settings,
+    run: str,
+    worker: str,
+    touch: Touch,
+    real: Mapping[str, RealIssuer],
+) -> World:
+    """The world of this process.
+
+    Args:
+        real: issuers that stand in the place of the run's own.
+    """
+    tokens = identity.take_over(TokenIssuer.load(Path(handover.tokens)), real, settings)
+    gateway = egress_gateway(settings, prefix_of(run, worker))
+    certificate = certificates.issue(front.HOSTS)
+    own_address = outside.own_address(cluster.server)
+    front_door = front.values(tokens, own_address, handover.ext_authz, handover.gateway_class) | certificate.values
+    file = Path(handover.kubeconfig) if handover.kubeconfig else None
+    analyzer = (
+        Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None
+    )
+    return World(
+        cluster,
+        overlay(handover, run, worker, touch, tokens, gateway, front_door),
+        tokens,
+        MANIFESTS,
+        patience=settings.patience,
+        external=external(handover),
+        gateway=gateway,
+        analyzer=analyzer,
+        ingress_address=settings.ingress_address,
+        ingress_roots=certificate.roots,
+    )
+
+
+def external(handover: Handover) -> External | None:
+    """The external hosts; None where the target has none."""
+    told = handover.outside
+    roots = Path(told.roots).read_text(encoding="utf-8") if told.roots else ""
+    log = Path(told.log) if told.log else None
+    return External(told.hosts, roots, log, told.more) if told.hosts else None

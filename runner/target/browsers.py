@@ -1,0 +1,60 @@
+"""Which browser a run uses: the one on the PATH, or else one of the testbed's store, made when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clients.model.errors import MeshproofError
+from clients.probe import browser
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A browser, or why there is none.
+
+    Attributes:
+        program: to start it; empty where there is none.
+        why_not: in one line, with the mend.
+    """
+
+    program: str = ""
+    why_not: str = ""
+
+
+MEND = "apt-get install chromium"
+UNWANTED = "no selected control was thought to need a browser"
+
+
+def had(wanted: Callable[[], bool], say: Say) -> Found:
+    """The browser, made if it must be.
+
+    Args:
+        wanted: whether anything selected needs one; asked only where that costs something to know.
+    """
+    if installed := browser.installed():
+        return Found(installed)
+    from testbed import api  # loaded only here: with a browser on the PATH nothing of it is needed
+
+    if problem := api.browser_problem():
+        return Found(why_not=f"none is on the PATH, and {problem}; {MEND}")
+    if not api.browser_built() and not wanted():
+        return Found(why_not=UNWANTED)
+    try:
+        return Found(str(api.make_browser(say)))
+    except MeshproofError as error:
+        say(f"no browser: {error.message}")
+        return Found(why_not=f"none is on the PATH, and none could be made: {error.message.splitlines()[0]}; {MEND}")
+
+
+def told() -> tuple[bool, str]:
+    """Whether a run has a browser, or gets one by itself; and which, or why not."""
+    if installed := browser.installed():
+        return True, installed
+    from testbed import api
+
+    if problem := api.browser_problem():
+        return False, f"none is on the PATH, and {problem}"
+    return True, "the testbed's own" + ("" if api.browser_built() else ", made when it is first needed (about 100 MB)")

@@ -1,0 +1,70 @@
+"""Counters of a server's sidecars that grow by requests which a suite sends: by whose they are counted."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from clients.mesh import sidecar
+from clients.model.case import Probe
+from clients.proof.world import World
+
+REQUESTS = 5
+LAG_S = 3.0
+"""How long counters are waited for before requests are sent anew: the first may have come before the policy."""
+Stats = dict[str, float]
+Count = Callable[[Stats, World], float]
+
+_FILTER = "istio_requests_total|rbac"
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+@dataclass
+class Growth:
+    """Sends requests, and looks which counters of the server's sidecars grew by them.
+
+    Attributes:
+        counted: must grow by at least the number of requests sent.
+        not_counted: must not grow.
+    """
+
+    world: World
+    probe: Probe
+    counted: Count
+    not_counted: Count
+    _start: tuple[float, float] = field(default=(0.0, 0.0), init=False)
+    _sent_at: float | None = field(default=None, init=False)
+
+    def problem(self, control: str) -> str | None:
+        """What is wrong, or None. Called again it looks again, and after a while sends again."""
+        if self._sent_at is None or time.monotonic() - self._sent_at > LAG_S:
+            self._start, self._sent_at = self._now(), None
+            outcomes = self.world.probe(self.probe, control, REQUESTS)
+            if wrong := next((outcome.summary for outcome in outcomes if outcome.status != 200), ""):
+                return f"the traffic did not pass: {wrong}"
+            self._sent_at = time.monotonic()
+        grown, other = (now - start for now, start in zip(self._now(), self._start, strict=True))
+        if other:
+            return f"{other:g} of {REQUESTS} requests were counted as the other caller's"
+        return None if grown >= REQUESTS else f"{grown:g} of {REQUESTS} requests were counted"
+
+    def _now(self) -> tuple[float, float]:
+        pods = self.world.backends(self.probe)
+        found = [sidecar.stats(self.world.cluster, pod, _FILTER) for pod in pods]
+        return (
+            sum(self.counted(stats, self.world) for stats in found),
+            sum(self.not_counted(stats, self.world) for stats in found),
+        )
+
+
+def dry_run(stats: Stats, action: str, result: str) -> float:
+    """Requests that a policy in dry run would have allowed or denied (tags of Istio's proxy bootstrap)."""
+    policy = {name: value for name, value in stats.items() if name.startswith("envoy_http_rbac")}
+    return total(policy, {"authz_dry_run_action": action, "authz_dry_run_result": result})
+
+
+def total(stats: Stats, labels: dict[str, str]) -> float:
+    """Sum of the counters that carry these labels."""
+    return sum(value for name, value in stats.items() if labels.items() <= dict(_LABEL.findall(name)).items())

@@ -1,0 +1,107 @@
+"""Names of the egress tutorial: its workloads, its external hosts, and the stages that build on one another."""
+
+from __future__ import annotations
+
+from clients.model.case import Logged, Proxy, Workload
+from clients.model.expect import Expectation, no_reply
+from clients.model.outcome import OutcomeKind
+
+GROUND = ("egress/ground",)
+
+TEST_X = Workload("team-x", "test", "test")
+TEST_Y = Workload("team-y", "test", "test")
+"""With a sidecar."""
+RAW_X = Workload("team-x", "raw", "curl")
+RAW_Y = Workload("team-y", "raw", "curl")
+"""Without one."""
+PROXY_USER_X = Workload("team-x", "test", "istio-proxy")
+"""Beside the sidecar, with its user id 1337, whose traffic is not redirected."""
+EXCLUDED_X = Workload("team-x", "excluded", "curl")
+"""With a sidecar, and an annotation that leads its traffic around it."""
+GATEWAY_NODE = Workload("istio-egress", "gateway-node", "curl")
+"""Without a sidecar, where the network lets traffic out."""
+
+EXAMPLE, EXAMPLE_TLS = "http://example.com", "https://example.com"
+HTTPBIN, HTTPBIN_TLS = "http://httpbin.org", "https://httpbin.org"
+TEAPOT = f"{HTTPBIN}/status/418"
+STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
+METADATA = "http://metadata.google.internal"
+
+SHUT_ADDRESS = "example.com"
+"""Address of example.com that the network shuts to all but gateways; for `Probe.resolve`."""
+OPEN_ADDRESS = "open.example.com"
+"""Another address of example.com, which the network leaves open: only the mesh and its policies can refuse."""
+OPEN = frozenset({"external-open"})
+"""For what needs that address: with a firewall in the way nothing else could be seen to refuse."""
+GATEWAY = "<gateway>"
+"""Service of the gateway; for `Probe.resolve`."""
+
+STRICT = ("egress/strict/namespaces.yaml",)
+S1 = STRICT
+S2 = (*S1, "egress/scopes/team-x.yaml")
+S3 = (*S2, "egress/gateway/mutual-tls.yaml", "egress/hosts/example-com.yaml", "egress/routes/example-com.yaml")
+S4 = (*S3, "egress/scopes/team-y.yaml", "egress/hosts/httpbin-org.yaml", "egress/routes/httpbin-org.yaml")
+S5 = (*S4, "egress/authorization/team-x-to-example-com.yaml")
+S6 = (*S5, "egress/authorization/team-y-to-httpbin-teapot.yaml")
+
+ORIGINATE = "egress/origination/example-com.yaml"
+_ORIGINATION = {"egress/routes/example-com.yaml": "egress/routes/example-com-originate-tls.yaml"}
+S7 = (*(_ORIGINATION.get(path, path) for path in S6), ORIGINATE)
+ALL_443 = "egress/authorization/all-443.yaml"
+_PASS_THROUGH = {
+    "egress/gateway/mutual-tls.yaml": "egress/gateway/mutual-tls-and-pass-through.yaml",
+    "egress/routes/example-com-originate-tls.yaml": "egress/routes/example-com-pass-through.yaml",
+    "egress/routes/httpbin-org.yaml": "egress/routes/httpbin-org-pass-through.yaml",
+}
+S8_WITHOUT_443 = tuple(_PASS_THROUGH.get(path, path) for path in S7)
+S8 = (*S8_WITHOUT_443, ALL_443)
+TO_CONTROL_PLANE = "egress/network-policies/control-plane.yaml"
+TO_DNS = "egress/network-policies/dns.yaml"
+NETWORK_POLICIES = (
+    TO_CONTROL_PLANE,
+    TO_DNS,
+    "egress/network-policies/google-apis.yaml",
+    "egress/network-policies/metadata-server.yaml",
+)
+OPTIONAL_POLICIES = ("egress/network-policies/same-namespace.yaml", "egress/network-policies/team-y.yaml")
+S9 = (*S8, *NETWORK_POLICIES)
+S10 = (
+    *S9,
+    "egress/google-apis/metadata-google-internal.yaml",
+    "egress/google-apis/private-googleapis-com.yaml",
+)
+
+# Patterns for access logs.
+_GATEWAY = r"[a-z0-9-]+\.istio-egress\.svc\.cluster\.local"
+BY_MUTUAL_TLS = rf"outbound\|80\|target-egress-gateway-mTLS\|{_GATEWAY}"
+"""Cluster of the first hop, by mutual TLS."""
+BY_PASS_THROUGH = rf"outbound\|443\|target-egress-gateway-TLS-passthrough\|{_GATEWAY}"
+HOP_SNI = rf"(?i:outbound_\.80_\.target-egress-gateway-mTLS_)\.{_GATEWAY}"
+"""Server name of the first hop: shows at the gateway that it was mutual TLS, by that subset. Envoy lowers its case."""
+ORIGINATED = r"outbound\|443\|example-com-originate-TLS\|example\.com"
+
+NO_ROUTE = Logged(Proxy.CLIENT, status=502, route="block_all", details="direct_response", cluster="-")
+"""The sidecar's own answer for a host that is not registered."""
+BLACK_HOLE = Logged(Proxy.CLIENT, cluster="BlackHoleCluster", flags=frozenset({"UH"}), tcp=True)
+"""The sidecar cuts TLS to a server name that is not registered."""
+BY_NO_RULE = "rbac_access_denied_matched_policy[none]"
+
+
+def refused_by_gateway(host: str) -> Logged:
+    """The gateway itself answered 403, and asked nobody."""
+    pattern = host.replace(".", r"\.")
+    return Logged(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
+
+
+SHUT_AFTER_S = 0.75
+"""Patience with a connection that the network is to shut: one that is open stands within milliseconds."""
+
+
+def cut() -> Expectation:
+    """TLS that comes to nothing: the connection ends in the handshake (35), or just after it (56)."""
+    return no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
+
+
+def shut() -> Expectation:
+    """A connection that the network does not let through: dropped (28) or rejected (7)."""
+    return no_reply(OutcomeKind.TIMEOUT, OutcomeKind.REFUSED)

@@ -1,0 +1,65 @@
+"""Names of the front door: the client outside, the gateway, the applications behind it, and what they answer."""
+
+from __future__ import annotations
+
+import re
+
+from clients.model.case import BEARER, Probe, Workload
+from clients.model.expect import (
+    Check,
+    Expectation,
+    body_contains,
+    body_lacks,
+    has_header,
+    lacks_header,
+    rbac_denied,
+    status,
+)
+from clients.probe.outside import through
+
+GROUND = ("front/ground", "front/routes")
+POLICY = ("front/jwt/api-origin-auth.yaml",)
+
+GATEWAY = Workload("gke-system", "istio-ingress", "istio-proxy")
+OUTSIDE = through(GATEWAY)
+"""A client outside the cluster; it knows no host but the gateway's."""
+
+INSIDE = Workload("inside", "sleep", "sleep")
+"""A pod in the same mesh, which need not go by the gateway."""
+
+HTTP, HTTPS = "http://shop.example.com", "https://shop.example.com"
+BACKEND, FRONTEND = "backend.api", "frontend.public"
+
+SECRET = "Hello World"
+"""The message that the back end keeps for those who are signed in."""
+
+FROM_BACKEND = has_header("x-served-by", "backend")
+FROM_FRONTEND = has_header("x-served-by", "frontend")
+FROM_NOBODY = lacks_header("x-served-by")
+"""The gateway answered by itself."""
+
+SHOWS_SECRET = status(200, body_contains(f'{{"message": "{SECRET}"}}'), FROM_BACKEND)
+SIGN_IN_PAGE = status(200, body_contains("<title>Sign in</title>"), FROM_FRONTEND)
+HEALTHY = status(200, body_contains("ok"), FROM_BACKEND)
+NOT_FOUND = status(404, FROM_FRONTEND, body_lacks(SECRET))
+NO_TOKEN = rbac_denied()
+
+
+def call(
+    path: str = "/api/secure.json",
+    token: str = "",
+    *,
+    base: str = HTTP,
+    behind: str = BACKEND,
+    token_as: str = BEARER,
+    source: Workload = OUTSIDE,
+) -> Probe:
+    """A GET request from outside; `token` is a kind of the document's issuer, `source` says by which gateway."""
+    kind = f"{token}@front" if token else ""
+    return Probe(source, f"{base}{path}", token=kind, token_as=token_as, behind=behind)
+
+
+def bad_token(message: str, *checks: Check, base: str = HTTP) -> Expectation:
+    """401 by the gateway, which says what is wrong, and by which scheme to try again (RFC 6750, section 3)."""
+    challenge = has_header("www-authenticate", rf'Bearer realm="{re.escape(base)}/.*", error="invalid_token"')
+    return status(401, body_contains(message), challenge, FROM_NOBODY, *checks)

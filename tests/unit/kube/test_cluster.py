@@ -1,0 +1,194 @@
+"""Requests to an API server, here a small one on loopback: paths, errors that a user can read, and exact deletions."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from clients.kube import cluster as module
+from clients.kube.api import RequestError
+from clients.kube.cluster import Cluster
+from clients.model.errors import AccessError, ClusterError
+
+pytestmark = pytest.mark.unit
+
+V1 = {
+    "kind": "APIResourceList",
+    "groupVersion": "v1",
+    "resources": [
+        {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["get"]},
+        {"name": "pods/log", "kind": "Pod", "namespaced": True, "verbs": ["get"]},
+        {"name": "namespaces", "kind": "Namespace", "namespaced": False, "verbs": ["get"]},
+    ],
+}
+POD = {"metadata": {"name": "sleep-1", "namespace": "shop"}, "brandNewField": {"of": "a newer server"}}
+ANSWERS: dict[str, Any] = {
+    "/version": {"kind": "Info", "gitVersion": "v1.34.4"},
+    "/apis": {"kind": "APIGroupList", "groups": []},
+    "/api/v1": V1,
+    "/api/v1/namespaces/shop/pods/sleep-1": POD,
+    "/api/v1/namespaces/shop/pods": {"items": [POD]},
+    "/api/v1/namespaces/shop/pods/sleep-1/log": "line\n",
+}
+REFUSALS = {
+    "/api/v1/namespaces/closed": (403, 'namespaces "closed" is forbidden'),
+    "/api/v1/namespaces/broken": (500, "etcd is down"),
+}
+
+
+AWAY = 'Internal error occurred: failed calling webhook "validation.istio.io": failed to call webhook: EOF'
+SAYS_NO = 'admission webhook "validation.istio.io" denied the request: no such mode'
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers from the tables above, and keeps what was asked.
+
+    `first` are the errors that are answered before, one a request.
+    """
+
+    asked: ClassVar[list[tuple[str, str, Any]]] = []
+    first: ClassVar[list[tuple[int, str]]] = []
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.asked.append((self.command, self.path, json.loads(body) if body else None))
+        path = self.path.split("?")[0]
+        status, answer = 200, ANSWERS.get(path)
+        if self.first or path in REFUSALS or answer is None:
+            status, message = self.first.pop(0) if self.first else REFUSALS.get(path, (404, "not found"))
+            answer = {"message": message}
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write((answer if isinstance(answer, str) else json.dumps(answer)).encode())
+
+    do_GET = do_PATCH = do_DELETE = do_POST = answer  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[HTTPServer]:
+    Handler.asked.clear()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def kubeconfig(folder: Path, address: str) -> Path:
+    path = folder / "config"
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    clusters = [{"name": "c", "cluster": {"server": address}}]
+    config = {"current-context": "c", "contexts": [context], "clusters": clusters, "users": [{"name": "u", "user": {}}]}
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
+    return path
+
+
+@pytest.fixture
+def cluster(server: HTTPServer, tmp_path: Path) -> Iterator[Cluster]:
+    connected = Cluster.connect(kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}"))
+    yield connected
+    connected.close()
+
+
+def test_objects_come_as_they_are(cluster: Cluster):
+    assert cluster.server_version == "1.34.4"
+    assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
+    assert cluster.get("v1", "Pod", "other", "shop") is None
+    assert [pod.name for pod in cluster.pods("shop", "app=sleep")] == ["sleep-1"]
+    assert Handler.asked[-1][1] == "/api/v1/namespaces/shop/pods?labelSelector=app%3Dsleep"
+
+
+def test_logs_of_the_last_seconds(cluster: Cluster):
+    [pod] = cluster.pods("shop")
+    assert cluster.logs(pod, "sleep", since_s=5) == "line\n"
+    assert Handler.asked[-1][1].endswith("/sleep-1/log?container=sleep&sinceSeconds=5")
+
+
+def test_apply_is_server_side_and_strict(cluster: Cluster):
+    body = {"apiVersion": "v1", "kind": "Pod", **POD}
+    cluster.apply(body, manager="meshproof", dry_run=True)
+    method, path, sent = Handler.asked[-1]
+    assert (method, sent) == ("PATCH", body)
+    assert path.split("?")[1] == "fieldManager=meshproof&force=true&fieldValidation=Strict&dryRun=All"
+
+
+def test_an_object_is_tried_again_while_its_webhook_is_away(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    """As istiod's is for a moment, when istiod is replaced."""
+    monkeypatch.setattr(module, "_WEBHOOK_POLL_S", 0.0)
+    body = {"apiVersion": "v1", "kind": "Pod", **POD}
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(Handler, "first", [(500, AWAY), (500, AWAY)])
+    assert cluster.apply(body, manager="meshproof") == POD
+    monkeypatch.setattr(module, "WEBHOOK_S", 0.05)
+    monkeypatch.setattr(Handler, "first", [(500, AWAY)] * 10_000)
+    with pytest.raises(RequestError, match="failed calling webhook"):
+        cluster.apply(body, manager="meshproof")
+
+
+@pytest.mark.parametrize(("status", "detail"), [(400, SAYS_NO), (500, "etcd is down")])
+def test_what_a_webhook_or_the_server_refuses_is_not_tried_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, status: int, detail: str
+):
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(Handler, "first", [(status, detail)])
+    with pytest.raises(RequestError, match=detail.split()[0]):
+        cluster.apply({"apiVersion": "v1", "kind": "Pod", **POD}, manager="meshproof")
+
+
+def test_deletion_names_the_very_object(cluster: Cluster):
+    assert cluster.delete("v1", "Pod", "sleep-1", "shop", uid="u-1", version="7")
+    assert Handler.asked[-1][2]["preconditions"] == {"uid": "u-1", "resourceVersion": "7"}
+    assert not cluster.delete("v1", "Pod", "other", "shop")
+
+
+def test_refusals_are_told_in_one_line(cluster: Cluster):
+    with pytest.raises(AccessError, match='namespaces "closed" is forbidden; use an identity'):
+        cluster.get("v1", "Namespace", "closed")
+    with pytest.raises(RequestError, match="etcd is down") as caught:
+        cluster.get("v1", "Namespace", "broken")
+    assert caught.value.status == 500
+
+
+def test_a_kind_that_is_not_installed_is_named(cluster: Cluster):
+    with pytest.raises(ClusterError, match="knows no Gateway of v1"):
+        cluster.objects("v1", "Gateway")
+    assert not cluster.has_kind("v1", "Gateway")
+    assert cluster.has_kind("v1", "Pod")
+
+
+def test_the_servers_clock_is_asked(cluster: Cluster):
+    assert cluster.api.time() > 1_700_000_000
+
+
+def test_the_discovery_cache_is_private_and_goes(cluster: Cluster):
+    cluster.has_kind("v1", "Pod")
+    scratch = Path(cluster._scratch)
+    assert scratch.exists()
+    cluster.close()
+    assert not scratch.exists()
+
+
+def test_nobody_there_is_told_with_its_address(tmp_path: Path):
+    with pytest.raises(ClusterError, match=r"cluster http://127.0.0.1:9 does not answer"):
+        Cluster.connect(kubeconfig(tmp_path, "http://127.0.0.1:9"))
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path):
+    with pytest.raises(ClusterError, match="missing cannot be used"):
+        Cluster.connect(tmp_path / "missing")
+    with pytest.raises(ClusterError, match="nowhere"):
+        Cluster.connect(kubeconfig(tmp_path, "http://127.0.0.1:9"), "nowhere")
+    (tmp_path / "list").write_text("[1]")
+    with pytest.raises(ClusterError, match="cannot be used"):
+        Cluster.connect(tmp_path / "list")

@@ -1,0 +1,116 @@
+"""Readiness as the object itself says, and the reason where it is not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from cluster_fakes import FakeCluster
+
+from clients.kube import readiness
+from clients.model.errors import ClusterError
+
+pytestmark = pytest.mark.unit
+
+
+def deployment(status: dict[str, Any], *, replicas: int = 2, generation: int = 3) -> dict[str, Any]:
+    meta = {"name": "web", "namespace": "shop", "generation": generation}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec, "status": status}
+
+
+def full(count: int, generation: int = 3) -> dict[str, Any]:
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), count)
+    return {"observedGeneration": generation, **counts}
+
+
+def wait(body: dict[str, Any], *more: dict[str, Any]) -> None:
+    cluster = FakeCluster()
+    cluster.put(body, *more)
+    readiness.wait(cluster, body, time.monotonic())
+
+
+def test_a_deployment_with_all_its_replicas_is_ready():
+    wait(deployment(full(2)))
+
+
+def test_a_deployment_scaled_to_zero_is_ready_when_nothing_is_left():
+    wait(deployment({"observedGeneration": 3}, replicas=0))
+    with pytest.raises(ClusterError, match="of 0 replicas"):
+        wait(deployment({"observedGeneration": 3, "replicas": 1}, replicas=0))
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (full(2, generation=2), "has not seen it yet"),
+        (full(2) | {"availableReplicas": 1}, "1 of 2 replicas available"),
+        (full(2) | {"replicas": 3}, "2 of 2 replicas available"),
+        (full(2) | {"updatedReplicas": 1}, "2 of 2 replicas available"),
+        (
+            {
+                "observedGeneration": 3,
+                "conditions": [{"type": "ReplicaFailure", "status": "True", "message": "quota exceeded"}],
+            },
+            "quota exceeded",
+        ),
+    ],
+)
+def test_a_deployment_that_is_not_ready_says_why(status: dict[str, Any], why: str):
+    with pytest.raises(ClusterError, match=why):
+        wait(deployment(status))
+
+
+def test_a_container_that_cannot_start_is_told_at_once():
+    state = {"name": "web", "state": {"waiting": {"reason": "ErrImageNeverPull", "message": "no such image"}}}
+    meta = {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"containerStatuses": [state]}}
+    cluster = FakeCluster()
+    body = deployment({"observedGeneration": 3})
+    cluster.put(body, pod)
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match="web of shop/web-1 is in ErrImageNeverPull: no such image"):
+        readiness.wait(cluster, body, began + 60)
+    assert time.monotonic() - began < 5
+
+
+def test_a_namespace_is_ready_when_active():
+    active = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}, "status": {"phase": "Active"}}
+    wait(active)
+    with pytest.raises(ClusterError, match="it is Terminating"):
+        wait({**active, "status": {"phase": "Terminating"}})
+
+
+def test_kinds_without_a_state_are_ready():
+    readiness.wait(FakeCluster(), {"kind": "Service", "metadata": {"name": "web"}}, time.monotonic())
+
+
+def gateway(*conditions: dict[str, Any], api: str = "gateway.networking.k8s.io/v1") -> dict[str, Any]:
+    meta = {"name": "door", "namespace": "shop", "generation": 2}
+    return {"apiVersion": api, "kind": "Gateway", "metadata": meta, "status": {"conditions": list(conditions)}}
+
+
+def programmed(status: str, generation: int = 2) -> dict[str, Any]:
+    return {"type": "Programmed", "status": status, "observedGeneration": generation, "message": "no address yet"}
+
+
+def deployed(status: dict[str, Any]) -> dict[str, Any]:
+    body = deployment(status)
+    return {**body, "metadata": {**body["metadata"], "labels": {"gateway.networking.k8s.io/gateway-name": "door"}}}
+
+
+def test_a_gateway_is_ready_when_it_is_programmed_and_what_serves_it_is_available():
+    wait(gateway(programmed("True")), deployed(full(2)))
+    with pytest.raises(ClusterError, match="1 of 2 replicas available"):
+        wait(gateway(programmed("True")), deployed(full(2) | {"availableReplicas": 1}))
+
+
+@pytest.mark.parametrize("conditions", [(), (programmed("False"),), (programmed("True", generation=1),)])
+def test_a_gateway_that_is_not_programmed_says_why(conditions: tuple[dict[str, Any], ...]):
+    with pytest.raises(ClusterError, match="not programmed: no address yet" if conditions else "not programmed"):
+        wait(gateway(*conditions), deployed(full(2)))
+
+
+def test_a_gateway_of_the_other_api_has_no_state_of_its_own():
+    wait(gateway(api="networking.istio.io/v1"))

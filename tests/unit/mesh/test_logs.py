@@ -1,0 +1,83 @@
+"""Logs that are read until they show a request: how long each is waited for, and which are left out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cluster_fakes import FakeCluster, entry
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import logs
+from clients.mesh.logs import Reading, Source
+
+pytestmark = pytest.mark.unit
+
+POD = Pod("shop", "cart-1", containers=("server", "porter", SIDECAR), ready=True)
+PORTER, PROXY = Source(POD, "porter"), Source(POD, SIDECAR)
+PRINTED = {"porter": "served mp-1", SIDECAR: entry("mp-1", "200", "-", "10.0.0.9:7001")}
+
+
+class Reader(FakeCluster):
+    """Counts the readings of each container, whose log comes at its so-manieth."""
+
+    def __init__(self, comes_at: dict[str, int]) -> None:
+        super().__init__()
+        self.comes_at = comes_at
+        self.read: dict[str, int] = {}
+
+    def logs(self, pod: Pod, container: str, **_: Any) -> str:
+        self.read[container] = number = self.read.get(container, 0) + 1
+        return PRINTED[container] if container in self.comes_at and number >= self.comes_at[container] else ""
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_POLL_S", 0.001)
+    monkeypatch.setattr(logs, "SILENT_S", 0.4)
+    monkeypatch.setattr(logs, "PRINTED_S", 0.1)
+
+
+def read(cluster: Reader, passing: Callable[[], list[str]] = lambda: ["mp-1"]) -> tuple[Reading, float]:
+    began = time.monotonic()
+    made = logs.read_up_to(cluster, [POD], passing, since_s=lambda: 60, budget_s=5.0)  # type: ignore[arg-type]
+    return made, time.monotonic() - began
+
+
+def test_an_application_and_the_sidecar_are_enough_and_no_other_container_is_waited_for() -> None:
+    cluster = Reader({"porter": 1, SIDECAR: 3})
+    made, _ = read(cluster)
+    assert set(made.lines) == {PORTER, PROXY}
+    assert cluster.read == {"server": 3, "porter": 1, SIDECAR: 3}  # what shows the request is not read again
+
+
+def test_an_application_that_prints_nothing_is_waited_for_a_moment() -> None:
+    made, took_s = read(Reader({SIDECAR: 1}))
+    assert set(made.lines) == {PROXY}
+    assert 0.1 <= took_s < 0.4
+
+
+def test_a_sidecar_that_logs_nothing_is_waited_for_longer() -> None:
+    made, took_s = read(Reader({"porter": 1}))
+    assert set(made.lines) == {PORTER}
+    assert took_s >= 0.4
+
+
+def test_a_log_that_comes_late_is_among_them() -> None:
+    made, _ = read(Reader({"porter": 5, SIDECAR: 1}))
+    assert set(made.lines) == {PORTER, PROXY}
+
+
+def test_a_pod_that_shows_nothing_is_missing_and_asked_again() -> None:
+    asked: list[int] = []
+
+    def passing() -> list[str]:
+        asked.append(1)
+        return ["mp-1"]
+
+    cluster = Reader({})
+    made = logs.read_up_to(cluster, [POD], passing, since_s=lambda: 60, budget_s=0.05)  # type: ignore[arg-type]
+    assert made.missing == ("shop/cart-1",)
+    assert len(asked) > 2

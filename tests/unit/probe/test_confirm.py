@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from clients.model.errors import SettingsError
+from clients.probe.confirm import MINIMUM, confirmations, stale_probability
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_figures_of_the_design() -> None:
+    assert confirmations(2, 2, 1e-3) == 29
+    assert stale_probability(4, 29) == pytest.approx(9.5e-4, rel=0.01)
+
+
+@pytest.mark.parametrize(("threads", "replicas"), [(1, 2), (2, 1), (2, 2), (4, 3), (16, 5)])
+@pytest.mark.parametrize("rate", [0.1, 1e-3, 1e-4, 1e-9])
+def test_it_is_the_smallest_number_that_keeps_the_bound(threads: int, replicas: int, rate: float) -> None:
+    needed = confirmations(threads, replicas, rate)
+    pools = threads * replicas
+    assert stale_probability(pools, needed) <= rate
+    assert needed == MINIMUM or stale_probability(pools, needed - 1) > rate
+
+
+@pytest.mark.parametrize("rate", [0.5, 1e-3, 1e-12])
+def test_one_pool_still_needs_the_minimum(rate: float) -> None:
+    assert confirmations(1, 1, rate) == MINIMUM
+
+
+@pytest.mark.parametrize(("threads", "replicas", "rate"), [(0, 1, 0.1), (1, 0, 0.1), (1, 1, 0), (1, 1, 1), (1, 1, -1)])
+def test_what_is_out_of_range_is_refused(threads: int, replicas: int, rate: float) -> None:
+    with pytest.raises(SettingsError):
+        confirmations(threads, replicas, rate)
+
+
+def declared_too_early(pools: int, needed: int, rng: random.Random) -> bool:
+    """One change: every pool answers once more by the old rules; probes hit pools at random until `needed` match."""
+    stale = set(range(pools))
+    row = 0
+    while row < needed:
+        pool = rng.randrange(pools)
+        row = 0 if pool in stale else row + 1
+        stale.discard(pool)
+    return bool(stale)
+
+
+def test_the_predicted_error_rate_holds_in_the_model() -> None:
+    rng, runs = random.Random(20), 12_000
+    early = sum(declared_too_early(4, confirmations(2, 2, 1e-3), rng) for _ in range(runs))
+    # Expected at most 12 of 12,000; 25 would be more than three standard deviations above.
+    assert early < 25
+
+
+def test_three_in_a_row_would_not_do_in_the_model() -> None:
+    rng, runs = random.Random(21), 1_000
+    assert sum(declared_too_early(4, 3, rng) for _ in range(runs)) > runs * 0.3

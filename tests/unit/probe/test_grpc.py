@@ -1,0 +1,143 @@
+"""The gRPC call from outside, against servers of h2 on loopback: what is on the wire, and how it fails."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived, StreamEnded
+
+from clients.model import expect
+from clients.model.outcome import OutcomeKind
+from clients.probe import outside
+from clients.probe.curl import Request
+
+pytestmark = pytest.mark.unit
+
+PATH = "/hipstershop.CartService/GetCart"
+Answer = Callable[[H2Connection, int], None]
+
+
+def call(timeout_s: float = 2.0, scheme: str = "grpc") -> Request:
+    url, agent = f"{scheme}://shop.example.com{PATH}", "meshproof/X mp-r1-1"
+    return Request("POST", url, (("Authorization", "Bearer a.b.c"),), "mp-r1-1", agent, timeout_s, 1.0)
+
+
+class Server:
+    """Takes one call, keeps what it was, and answers it."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.headers: dict[str, str] = {}
+        self.body = b""
+
+    def serve(self, listening: socket.socket) -> None:
+        peer, _ = listening.accept()
+        with peer:
+            http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+            http.initiate_connection()
+            peer.sendall(http.data_to_send())
+            while data := peer.recv(65536):
+                for event in http.receive_data(data):
+                    if isinstance(event, RequestReceived):
+                        self.headers = {str(name): str(value) for name, value in event.headers or ()}
+                    self.body += getattr(event, "data", None) or b""
+                    if isinstance(event, StreamEnded):
+                        self._answer(http, event.stream_id or 0)
+                peer.sendall(http.data_to_send())
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[tuple[Server, tuple[str, int]]]:
+    server = Server(answer)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.serve, args=(listening,))
+        thread.start()
+        yield server, ("127.0.0.1", listening.getsockname()[1])
+        thread.join()
+
+
+def answers(http: H2Connection, stream: int) -> None:
+    http.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc"), ("x-twice", "a")])
+    http.send_data(stream, b"\0\0\0\0\5hello")
+    http.send_headers(stream, [("grpc-status", "0"), ("x-twice", "b")], end_stream=True)
+
+
+def refuses(http: H2Connection, stream: int) -> None:
+    """As Envoy refuses a call: headers alone."""
+    told = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "7"), ("grpc-message", "no")]
+    http.send_headers(stream, told, end_stream=True)
+
+
+def test_a_call_carries_the_request_and_an_empty_message():
+    with serving(answers) as (server, where):
+        [outcome] = outside.send([call()], where)
+    assert server.body == bytes(5)
+    assert {":method": "POST", ":path": PATH, ":authority": "shop.example.com", "te": "trailers"}.items() <= (
+        server.headers.items()
+    )
+    assert server.headers["content-type"] == "application/grpc"
+    assert server.headers["authorization"] == "Bearer a.b.c"
+    assert (server.headers["x-request-id"], server.headers["user-agent"]) == ("mp-r1-1", "meshproof/X mp-r1-1")
+    assert (outcome.kind, outcome.status, outcome.grpc_status, outcome.body) == (OutcomeKind.STATUS, 200, 0, "hello")
+    assert outcome.headers["x-twice"] == ("a", "b")
+    assert outcome.local_address.startswith("127.0.0.1:")
+
+
+def test_a_refusal_is_told_by_the_status_of_the_call():
+    with serving(refuses) as (_, where):
+        [outcome] = outside.send([call()], where)
+    assert (outcome.summary, outcome.exit_code) == ("200 PERMISSION_DENIED (7)", 0)
+    denied = expect.grpc(7, expect.has_header("grpc-message", "no"))
+    assert denied.problem(outcome) is None
+    assert denied.refuses
+    assert denied.text == "200 PERMISSION_DENIED (7), header grpc-message no"
+    for other in (expect.status(200), expect.grpc(0), expect.grpc(16)):
+        assert other.problem(outcome)
+
+
+def test_an_answer_of_http_alone_is_no_answer_of_grpc():
+    def forbids(http: H2Connection, stream: int) -> None:
+        http.send_headers(stream, [(":status", "403")], end_stream=True)
+
+    with serving(forbids) as (_, where):
+        [outcome] = outside.send([call()], where)
+    assert (outcome.summary, outcome.grpc_status) == ("403", None)
+    assert expect.grpc(7).problem(outcome)
+
+
+def test_failures_have_the_exit_codes_of_curl():
+    def breaks_off(http: H2Connection, stream: int) -> None:
+        http.reset_stream(stream, error_code=2)
+
+    def says_nothing(_: H2Connection, __: int) -> None: ...
+
+    with serving(breaks_off) as (_, where):
+        [broken] = outside.send([call()], where)
+    with serving(says_nothing) as (_, where):
+        [late] = outside.send([call(timeout_s=0.2)], where)
+    [refused] = outside.send([call()], where)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=lambda: listening.accept()[0].close())
+        thread.start()
+        [closed] = outside.send([call()], ("127.0.0.1", listening.getsockname()[1]))
+        thread.join()
+    assert [(one.kind, one.exit_code) for one in (broken, late, refused)] == [
+        (OutcomeKind.RESET, 56),
+        (OutcomeKind.TIMEOUT, 28),
+        (OutcomeKind.REFUSED, 7),
+    ]
+    assert closed.exit_code in (52, 56)  # by whether our bytes came before its end did
+
+
+def test_the_command_can_be_repeated():
+    told = outside.command(call())
+    assert told.startswith(r"printf '\0\0\0\0\0' | curl -i -X POST --http2-prior-knowledge --data-binary @- ")
+    assert told.endswith(f" http://shop.example.com{PATH}")
+    assert "te: trailers" in told
+    assert outside.command(call(scheme="grpcs")).endswith(f" https://shop.example.com{PATH}")

@@ -1,0 +1,239 @@
+"""The way of a request, by the logs: as stated it passes, otherwise it fails, and what is not there proves nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cluster_fakes import CLIENT, FakeWorld
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh.discovery import MeshInfo
+from clients.mesh.external_hosts import External
+from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.evidence import Attempt, Finding, Phase, Verdict
+from clients.model.expect import status
+from clients.proof import trace
+from clients.proof.trace import Sent
+
+pytestmark = pytest.mark.unit
+
+GATEWAY_POD = Pod("istio-egress", "gateway-1", "10.0.9.9", "Running", True, (SIDECAR,))
+OUT = CLIENT.get("http://example.com/")
+TWIN = CLIENT.get("http://httpbin.org/")
+CASE = Case("X-1", OUT, status(200), twin=TWIN)
+AS_SENT_ON = Logged(
+    Proxy.GATEWAY,
+    status=200,
+    cluster=r"outbound\|80\|\|example\.com",
+    upstream="<example.com>:80",
+    local="<gateway>:8080",
+    sni=r"outbound_\.80_.*",
+    protocol="HTTP/2",
+)
+HOSTS = {"example.com": "198.51.100.10"}
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.05)
+    monkeypatch.setattr(trace, "_POLL_S", 0.001)
+
+
+def world() -> FakeWorld:
+    made = FakeWorld(lambda _, __: None, gateways=[GATEWAY_POD], external=External(HOSTS))  # type: ignore[arg-type,return-value]
+    made.cluster.mesh = MeshInfo("istio", "1.31.1", (), frozenset({"access-log"}))
+    return made
+
+
+def attempt(name: str, local: str = "10.0.0.5:40000") -> Attempt:
+    return Attempt(0.1, Phase.CONVERGE, True, "200", name, local=local)
+
+
+def sent(*names: str, marks: tuple[str, ...] = ()) -> Sent:
+    return Sent(tuple(map(attempt, names)), tuple(map(attempt, marks)), lambda: 60)
+
+
+def http(name: str, *, upstream: str = "198.51.100.10:80", code: int = 200, cluster: str = "example.com") -> str:
+    return (
+        f'[2026-11-22T16:00:00.000Z] "GET / HTTP/2" {code} - via_upstream - "-" 0 0 1 1 "10.0.0.5" "X {name}" '
+        f'"{name}" "example.com" "{upstream}" outbound|80||{cluster}; 10.0.9.9:50000 10.0.9.9:8080 10.0.0.5:41000 '
+        f"outbound_.80_.mTLS_.gateway.istio-egress.svc.cluster.local -"
+    )
+
+
+def tcp(remote: str, upstream_local: str, *, upstream: str = "198.51.100.10:443") -> str:
+    return (
+        f'[2026-11-22T16:00:00.000Z] "- - -" 0 - - - "-" 100 100 5 - "-" "-" "-" "-" "{upstream}" '
+        f"outbound|443||example.com {upstream_local} 10.0.9.9:8443 {remote} example.com -"
+    )
+
+
+def hop(remote: str, upstream_local: str, *, to: str = "10.0.9.9:8443") -> str:
+    """The sidecar's entry of a connection that it sent on, to the gateway above all."""
+    return tcp(remote, upstream_local, upstream=to)
+
+
+def log(made: FakeWorld, *lines: str, pod: str = "gateway-1") -> None:
+    made.cluster.logs_of.setdefault((pod, SIDECAR), []).extend(lines)
+
+
+def follow(made: FakeWorld, requests: Sent, *logged: Logged, arrival: Arrival | None = None) -> Finding:
+    (finding,) = trace.follow(made, replace(CASE, logged=logged, arrival=arrival), requests)  # type: ignore[arg-type]
+    return finding
+
+
+def test_entries_as_stated_pass() -> None:
+    made = world()
+    log(made, http("a"), http("b"))
+    finding = follow(made, sent("a", "b"), AS_SENT_ON)
+    assert (finding.verdict, finding.name) == (Verdict.PASS, "egress gateway log")
+    assert "2 entries" in finding.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        http("a", upstream="198.51.100.20:80"),
+        http("a", upstream="198.51.100.10:443"),
+        http("a", code=503),
+        http("a", cluster="httpbin.org"),
+        http("a").replace("HTTP/2", "HTTP/1.1"),
+        http("a").replace("10.0.9.9:8080", "10.0.9.8:8080"),
+        http("a").replace("outbound_.80_", "other_"),
+    ],
+)
+def test_an_entry_that_says_something_else_fails(line: str) -> None:
+    made = world()
+    log(made, line)
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.FAIL
+
+
+def test_a_request_is_known_by_its_user_agent_where_the_gateway_gave_it_another_id() -> None:
+    made = world()
+    log(made, http("a").replace('"a"', '"978a35da-0a70"'), http("other").replace("X other", "X another"))
+    finding = follow(made, sent("a"), AS_SENT_ON)
+    assert finding.verdict is Verdict.PASS
+    assert "1 entries" in finding.text
+
+
+def test_ports_of_the_gateway_are_those_of_its_settings() -> None:
+    made = world()
+    log(made, http("a"))
+    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<http-port>")).verdict is Verdict.PASS
+    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<tls-port>")).verdict is Verdict.FAIL
+
+
+def test_a_missing_entry_proves_nothing() -> None:
+    made = world()
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE
+    log(made, http("a"))
+    assert follow(made, sent("a", "b"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE
+
+
+def test_details_are_found_in_the_failure_too() -> None:
+    made = world()
+    log(made, http("a").replace('via_upstream - "-"', 'x - "TLS_error:CERTIFICATE_VERIFY_FAILED"'))
+    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, details="VERIFY_FAILED")).verdict is Verdict.PASS
+    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, details="OTHER")).verdict is Verdict.FAIL
+
+
+def test_nothing_in_a_field_is_asked_by_a_dash() -> None:
+    made = world()
+    log(made, http("a", upstream="-"))
+    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, upstream="-")).verdict is Verdict.PASS
+    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, cluster="-")).verdict is Verdict.FAIL
+
+
+def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
+    made = world()
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:1", "10.0.0.5:2"), pod="sleep-1")
+    log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:2", "10.0.9.9:50001", upstream="-"))
+    wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
+    assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
+    assert follow(made, sent("a"), replace(wanted, upstream="-")).verdict is Verdict.FAIL
+
+
+def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
+    made = world()
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
+    log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
+    wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
+    assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
+
+
+def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere_now() -> None:
+    """The system gives a port out for two servers: the gateway saw it for an earlier connection, not for this one."""
+    absent = Logged(Proxy.GATEWAY, tcp=True, absent=True)
+    made = world()
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000", to="198.51.100.40:443"), pod="sleep-1")
+    log(made, hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
+    log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:42000", "10.0.9.9:50001"))
+    twins = (attempt("t", "10.0.0.5:40001"),)
+    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is Verdict.PASS
+    made.cluster.logs_of.pop(("sleep-1", SIDECAR))
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
+    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is Verdict.FAIL
+
+
+def test_absence_needs_a_later_request_of_the_twin() -> None:
+    absent = Logged(Proxy.GATEWAY, absent=True)
+    made = world()
+    assert follow(made, sent("a"), absent).verdict is Verdict.INCONCLUSIVE
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.INCONCLUSIVE
+    log(made, http("t"))
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.PASS
+    log(made, http("a"))
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.FAIL
+
+
+def test_a_mesh_without_access_log_is_told_and_not_judged() -> None:
+    made = world()
+    made.cluster.mesh = MeshInfo("istio", "1.31.1", (), frozenset())
+    finding = follow(made, sent("a"), AS_SENT_ON)
+    assert (finding.verdict, finding.text) == (Verdict.PASS, "not looked at: the mesh writes no access log")
+
+
+def test_no_gateway_proves_nothing() -> None:
+    made = world()
+    made.gateways = []
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE
+
+
+def arrived(name: str, peer: str, **more: object) -> str:
+    entry = {"event": "request", "request_id": name, "peer": peer, "local": "198.51.100.10:443", "tls": True}
+    return json.dumps({**entry, "sni": "example.com", "client_cert": False, "host": "example.com", **more})
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (arrived("a", "10.0.9.9:50000"), Verdict.PASS),
+        (arrived("a", "10.0.0.5:50000"), Verdict.FAIL),
+        (arrived("a", "10.0.9.9:50000", tls=False), Verdict.FAIL),
+        (arrived("a", "10.0.9.9:50000", sni="httpbin.org"), Verdict.FAIL),
+        (arrived("a", "10.0.9.9:50000", client_cert=True), Verdict.FAIL),
+        (arrived("b", "10.0.9.9:50000"), Verdict.FAIL),
+        ("{torn", Verdict.FAIL),
+    ],
+)
+def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: Verdict) -> None:
+    made = world()
+    (tmp_path / "log").write_text(line + "\n")
+    made.external = External(HOSTS, log=tmp_path / "log")
+    arrival = Arrival(Proxy.GATEWAY, tls=True, sni="example.com")
+    assert follow(made, sent("a"), arrival=arrival).verdict is verdict
+
+
+def test_an_arrival_that_cannot_be_looked_up_proves_nothing_by_itself() -> None:
+    assert follow(world(), sent("a"), arrival=Arrival(Proxy.GATEWAY)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_sample_is_the_last_row_of_matches() -> None:
+    missed = replace(attempt("m"), matched=False)
+    row = [attempt("a"), missed, *(attempt(str(n)) for n in range(9))]
+    assert [one.request_id for one in trace.sample(row)] == ["5", "6", "7", "8"]
+    assert len(trace.sample(row, 7)) == 7
+    assert [one.request_id for one in trace.sample([attempt("a"), missed, attempt("b")])] == ["b"]

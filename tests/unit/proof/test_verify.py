@@ -1,0 +1,273 @@
+"""Verdicts: what passes, what fails, what proves nothing; above all that no denial passes for a wrong reason."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
+
+from clients.mesh import logs
+from clients.mesh.discovery import MeshInfo
+from clients.model.case import Case, Logged, Probe, Proxy, Workload
+from clients.model.errors import InfrastructureError
+from clients.model.evidence import Applied, Evidence, Phase, Verdict
+from clients.model.expect import RBAC_DENIED, rbac_denied, reset, status
+from clients.model.stage import Observation, Stage
+from clients.probe.outside import through
+from clients.proof import denial, trace, verify
+
+pytestmark = pytest.mark.unit
+
+IP = "http://httpbin.mtls-service:8000/ip"
+ALLOWED = CLIENT.get(IP, token="valid")
+REFUSED = CLIENT.get(IP)
+DENIAL = Case("X-2", REFUSED, rbac_denied(), twin=ALLOWED)
+FACTS = verify.Facts(title="t", polarity="deny", twin="X-1")
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
+    monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
+    monkeypatch.setattr(logs, "SILENT_S", 0.05)
+    monkeypatch.setattr(logs, "PRINTED_S", 0.05)
+    monkeypatch.setattr(logs, "_POLL_S", 0.001)
+
+
+def require_jwt(world: FakeWorld, probe: Any, request_id: str) -> Any:
+    """A mesh that lets tokens through and refuses the rest, and logs both."""
+    if probe.token:
+        return answered(200, request_id)
+    world.refuse_in_log(request_id, "rbac_access_denied_matched_policy[none]")
+    return answered(403, request_id, RBAC_DENIED)
+
+
+def make_world(answer: Any = require_jwt) -> FakeWorld:
+    world = FakeWorld(lambda probe, request_id: answer(world, probe, request_id))
+    return world
+
+
+def prove(world: FakeWorld, case: Case, **stage: Any) -> Evidence:
+    running = SimpleNamespace(
+        world=world,
+        stage=Stage("s"),
+        applied=(),
+        changed_at=time.monotonic(),
+        baselines={},
+        settled=(),
+        reach=lambda step: None,
+        since_s=lambda: 60,
+    )
+    running.__dict__.update(stage)
+    return verify.prove(running, case, FACTS)
+
+
+def test_without_a_change_times_count_from_the_cases_own_start():
+    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60)
+    assert evidence.time_to_stable_s is not None
+    assert evidence.time_to_stable_s < 10
+    changed = (Applied("m", "k", "", "n", ""),)
+    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60, applied=changed)
+    assert evidence.time_to_stable_s is not None
+    assert evidence.time_to_stable_s > 50
+
+
+def test_an_allowed_request_passes():
+    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)))
+    assert (evidence.verdict, evidence.observed, evidence.twin) == (Verdict.PASS, "200", None)
+
+
+def test_a_denial_passes_with_its_four_proofs():
+    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, details="matched_policy[none]"),)))
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert evidence.twin is not None
+    assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
+    assert list(evidence.proof) == ["exec", "twin", "backend log", "server sidecar log"]
+    assert "5 refused request ids absent" in evidence.proof["backend log"]
+    assert "(httpbin)" in evidence.proof["backend log"]
+    assert "(istio-proxy)" in evidence.proof["backend log"]
+    assert {attempt.phase for attempt in evidence.attempts} == {Phase.CONVERGE, Phase.CONFIRM, Phase.TWIN}
+
+
+def test_evidence_survives_json():
+    evidence = prove(make_world(), DENIAL)
+    assert Evidence.from_json(evidence.to_json()) == evidence
+
+
+def test_another_outcome_fails():
+    evidence = prove(make_world(lambda _, __, name: answered(200, name)), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "expected 403" in evidence.reason
+
+
+def test_a_probe_that_never_ran_proves_nothing():
+    evidence = prove(make_world(lambda _, __, name: lost(name)), DENIAL)
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_client_that_is_not_there_proves_nothing():
+    world = make_world()
+    world.problem = InfrastructureError("no ready pod")
+    evidence = prove(world, DENIAL)
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "no ready pod")
+
+
+def test_a_twin_is_told_as_it_was_sent():
+    with_header = replace(ALLOWED, headers=(("x-route", "external"),))
+    evidence = prove(make_world(), replace(DENIAL, twin=with_header))
+    assert evidence.twin is not None
+    expected = f"GET {ALLOWED.url} from {CLIENT.namespace}/{CLIENT.app}, x-route: external, token {ALLOWED.token}"
+    assert evidence.twin.sent == expected
+
+
+def test_a_twin_from_outside_names_the_way_in():
+    visitor = through(Workload("ingress", "gateway", "proxy"))
+    assert denial.sent(Probe(visitor, "http://shop/")) == "GET http://shop/ from outside/client by gateway"
+
+
+def test_a_refusal_without_a_twin_proves_nothing():
+    evidence = prove(make_world(), replace(DENIAL, twin=None))
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "names no twin" in evidence.reason
+
+
+def test_a_mesh_that_refuses_everybody_fails():
+    evidence = prove(make_world(lambda _, __, name: answered(403, name, RBAC_DENIED)), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "twin: X-1 expected 200, saw 403" in evidence.reason
+
+
+def test_a_twin_that_did_not_run_proves_nothing():
+    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+        return lost(name) if probe.token else answered(403, name, RBAC_DENIED)
+
+    assert prove(make_world(answer), DENIAL).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_refusal_that_ends_with_the_twin_fails():
+    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+        twin_came = any(sent.token for sent in world.sent)
+        return answered(200, name) if probe.token or twin_came else answered(403, name, RBAC_DENIED)
+
+    evidence = prove(make_world(answer), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "after the twin" in evidence.reason
+
+
+def test_a_refused_request_that_reached_the_application_fails():
+    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+        if not probe.token:
+            world.arrive(name)  # the answer says 403, but the backend served it
+        return require_jwt(world, probe, name)
+
+    evidence = prove(make_world(answer), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "5 of 5 refused requests reached the backend" in evidence.reason
+
+
+def test_an_arrival_that_only_the_application_logged_fails():
+    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+        if not probe.token:
+            world.cluster.logs_of.setdefault(("httpbin-1", "httpbin"), []).append(f"served {name}")
+        return require_jwt(world, probe, name)
+
+    assert prove(make_world(answer), DENIAL).verdict is Verdict.FAIL
+
+
+def test_without_the_twin_in_the_log_absence_proves_nothing():
+    world = make_world()
+    world.writes_logs = False
+    evidence = prove(world, DENIAL)
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "did not appear in mtls-service/httpbin-1" in evidence.reason
+
+
+def test_an_application_that_logs_nothing_leaves_the_sidecars_log_as_proof(monkeypatch: pytest.MonkeyPatch):
+    world = make_world()
+    arrive = world.arrive
+
+    def only_sidecar(request_id: str) -> None:
+        arrive(request_id)
+        world.cluster.logs_of.pop(("httpbin-1", "httpbin"))
+
+    monkeypatch.setattr(world, "arrive", only_sidecar)
+    evidence = prove(world, DENIAL)
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert "(httpbin)" not in evidence.proof["backend log"]
+
+
+def test_without_access_log_the_applications_log_is_the_proof():
+    world = make_world()
+    world.cluster.mesh = MeshInfo("istio")
+    evidence = prove(world, replace(DENIAL, logged=(Logged(Proxy.SERVER, details="none"),)))
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert "(istio-proxy)" not in evidence.proof["backend log"]
+    assert "no access log" in evidence.proof["server sidecar log"]
+
+
+def test_a_log_that_cannot_be_read_proves_nothing(monkeypatch: pytest.MonkeyPatch):
+    world = make_world()
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise InfrastructureError("logs are forbidden")
+
+    monkeypatch.setattr(world.cluster, "logs", refuse)
+    assert prove(world, DENIAL).verdict is Verdict.INCONCLUSIVE
+
+
+def test_another_reason_in_the_sidecars_log_fails():
+    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, details="matched_policy[other]"),)))
+    assert evidence.verdict is Verdict.FAIL
+    assert "rbac_access_denied_matched_policy[none]" in evidence.reason
+
+
+def test_other_flags_in_the_sidecars_log_fail():
+    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, flags=frozenset({"UH"})),)))
+    assert evidence.verdict is Verdict.FAIL
+
+
+def test_a_twin_through_another_backend_proves_nothing():
+    elsewhere = replace(DENIAL, twin=CLIENT.get("http://elsewhere:80/ip", token="valid"))
+    assert prove(make_world(), elsewhere).verdict is Verdict.INCONCLUSIVE
+
+
+def test_where_no_server_stands_nothing_can_arrive():
+    world = make_world(lambda _, probe, name: answered(200, name) if probe.token else broken(56, name))
+    world.servers = []
+    evidence = prove(world, Case("X-2", REFUSED, reset(), twin=ALLOWED))
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert evidence.proof["backend log"] == "no ready pod stands behind the destination"
+
+
+def observation(**more: Any) -> Observation:
+    return Observation(REFUSED, "200", time.monotonic(), **more)
+
+
+@pytest.mark.parametrize(("conclusive", "verdict"), [(True, Verdict.FAIL), (False, Verdict.INCONCLUSIVE)])
+def test_a_wrong_state_before_the_change_decides(conclusive: bool, verdict: Verdict):
+    world = make_world()
+    before = observation(problem="expected 200, saw 503", conclusive=conclusive)
+    evidence = prove(world, DENIAL, baselines={"X-2": before})
+    assert (evidence.verdict, evidence.reason) == (verdict, "before the change: expected 200, saw 503")
+    assert world.sent == []
+
+
+def test_a_change_that_never_arrived_decides():
+    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), settled=(observation(problem="saw 200"),))
+    assert (evidence.verdict, evidence.reason) == (Verdict.FAIL, "settled 1: saw 200")
+
+
+def test_what_was_seen_settling_is_the_cases_own_first_sight():
+    settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expected=DENIAL.expect.text)
+    evidence = prove(make_world(), DENIAL, settled=(settled,), changed_at=settled.at)
+    assert (evidence.time_to_first_s, evidence.time_to_stable_s, evidence.flaps) == (0.2, 0.7, 1)
+
+
+def test_a_case_that_was_not_tried_says_so():
+    evidence = verify.unproven(DENIAL, FACTS, "the ground could not be made", stage="s")
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "the ground could not be made")
+    assert (evidence.source, evidence.destination) == ("mtls-client/sleep", "httpbin.mtls-service")

@@ -1,0 +1,80 @@
+"""Two runs compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report_samples import a_case, sample_report, sample_run, sample_target
+
+from clients.model.evidence import Verdict
+from reports.diff import Difference, compare
+from reports.model import MeshInfo, Report
+
+pytestmark = pytest.mark.unit
+
+HEADINGS = ("regressed", "removed", "newly_skipped", "still_failing", "fixed", "added", "changed")
+
+
+def _report(**verdicts: str) -> Report:
+    cases = tuple(a_case(id=key, verdict=Verdict(value), reason=f"why {key}") for key, value in verdicts.items())
+    return Report(sample_run(), sample_target(), cases)
+
+
+def _headings(difference: Difference) -> dict[str, list[str]]:
+    found = {name: [change.id for change in getattr(difference, name)] for name in HEADINGS}
+    return {name: ids for name, ids in found.items() if ids}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "heading", "code"),
+    [
+        ("pass", "pass", None, 0),
+        ("pass", "fail", "regressed", 1),
+        ("pass", "inconclusive", "regressed", 1),
+        ("pass", "skip", "newly_skipped", 1),
+        ("pass", None, "removed", 1),
+        ("fail", "pass", "fixed", 0),
+        ("fail", "fail", "still_failing", 0),
+        ("fail", "inconclusive", "still_failing", 0),
+        ("fail", "skip", "newly_skipped", 1),
+        ("inconclusive", "pass", "fixed", 0),
+        ("skip", "skip", None, 0),
+        ("skip", "pass", "fixed", 0),
+        ("skip", "fail", "regressed", 1),
+        (None, "pass", "added", 0),
+        (None, "fail", "added", 1),
+    ],
+)
+def test_every_change_has_one_heading(before: str | None, after: str | None, heading: str | None, code: int) -> None:
+    was, now = (_report(**({"A": verdict} if verdict else {})) for verdict in (before, after))
+    difference = compare(was, now)
+    assert _headings(difference) == ({heading: ["A"]} if heading else {})
+    assert difference.exit_code == code
+
+
+def test_the_same_run_differs_in_nothing() -> None:
+    difference = compare(sample_report(), sample_report())
+    assert _headings(difference) == {"still_failing": ["LAB-NSMTLS-03", "LAB-AUTHZ-02", "LAB-PATH-04"]}
+    assert difference.exit_code == 0
+    assert compare(_report(A="pass"), _report(A="pass")).text() == "no case differs\n"
+
+
+def test_another_expectation_is_told_even_where_both_pass() -> None:
+    before = _report(A="pass")
+    after = replace(before, cases=(replace(before.cases[0], expected="403", observed="403"),))
+    difference = compare(before, after)
+    assert _headings(difference) == {"changed": ["A"]}
+    assert "expected 000 reset (56), saw 000 reset (56); now expected 403, saw 403" in difference.text()
+
+
+def test_the_text_names_the_ground_and_the_worst_first() -> None:
+    before, after = _report(A="pass", B="fail", C="pass"), _report(A="fail", B="pass")
+    mesh = MeshInfo("istio", "1.31.1", "default")
+    after = replace(after, target=replace(after.target, mesh=mesh), not_run=("C",))
+    assert compare(before, after).text() == (
+        "mesh: istio 1.29.1 → istio 1.31.1\n\n"
+        "regressed (1)\n  A: pass → fail (why A)\n\n"
+        "removed (1)\n  C: pass → absent (selected but not run)\n\n"
+        "fixed (1)\n  B: fail → pass (why B)\n"
+    )

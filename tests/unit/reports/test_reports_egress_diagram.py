@@ -1,0 +1,55 @@
+"""The picture of the way out: what it draws, and that it draws nothing without evidence."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.model.evidence import Evidence, Verdict
+from reports.egress_diagram import picture
+from reports.matrix import Stage
+
+pytestmark = pytest.mark.unit
+
+
+def case(name: str, *way: str, to: str = "example.com", verdict: Verdict = Verdict.PASS) -> Evidence:
+    return Evidence(name, name, "t", "allow", verdict, "", "200", "200", destination=to, way=way)
+
+
+def drawn(*cases: Evidence) -> dict[str, str]:
+    made = picture(Stage("suite", "stage", cases))
+    assert made is not None
+    return {line.text: line.kind for line in made.lines}
+
+
+def test_no_evidence_no_picture() -> None:
+    assert picture(Stage("suite", "stage", (case("A"),))) is None
+
+
+def test_ways_are_drawn_as_far_as_requests_came() -> None:
+    assert drawn(
+        case("A", "team-x/test", "egress gateway", "example.com"),
+        case("B", "team-y/test"),
+        case("C", "team-x/test", "egress gateway", to="httpbin.org"),
+        case("D", "team-x/raw", "storage.googleapis.com", to="storage.googleapis.com"),
+        case("E", "team-x/test", "egress gateway", "example.com", verdict=Verdict.FAIL),
+    ) == {
+        "team-x/test → egress gateway → example.com": "odd",
+        "team-y/test, refused before example.com": "stopped",
+        "team-x/test → egress gateway, refused before httpbin.org": "stopped",
+        "team-x/raw → storage.googleapis.com": "through",
+    }
+
+
+def test_cases_of_one_way_share_a_line() -> None:
+    way = ("team-x/test", "egress gateway", "example.com")
+    made = picture(Stage("suite", "stage", (case("A", *way), case("B", *way))))
+    assert made is not None
+    assert [line.ids for line in made.lines] == [("A", "B")]
+    assert made.gateway is not None
+
+
+def test_without_the_gateway_none_is_drawn() -> None:
+    made = picture(Stage("suite", "stage", (case("A", "team-x/raw", "example.com"),)))
+    assert made is not None
+    assert made.gateway is None
+    assert made.lines[0].end is None

@@ -1,0 +1,213 @@
+"""JUnit, Markdown, Allure, the terminal, and writing them all."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from report_samples import a_case, sample_contents, sample_report
+from rich.console import Console
+
+from clients.model.evidence import Verdict
+from reports import allure, conformance, html, junit, markdown, terminal
+from reports.journal import Journal
+from reports.model import Report, ReportError
+from reports.write import write_all
+
+pytestmark = pytest.mark.unit
+
+HOSTILE = "a|b `c` <img> **d** @user #1\nsecond \x00\x1b[31m\ud83d \uffff ]]> &"
+
+
+def _with(**changes: object) -> Report:
+    return replace(sample_report(), cases=(a_case(**changes),), not_run=())
+
+
+def test_junit_counts_what_the_report_counts() -> None:
+    root = ElementTree.fromstring(junit.render(sample_report()))
+    assert [root.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["41", "2", "3", "3"]
+    case = next(row for row in root.iter("testcase") if str(row.get("name")).startswith("LAB-NSMTLS-03 "))
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.get("message") == "expected 000 reset (56), saw 200 on all of 75 attempts in 30 s"
+    assert "75 × 200" in str(failure.text)  # noqa: RUF001
+    suite = next(row for row in root.iter("testsuite") if row.get("name") == "security-lab / namespace STRICT")
+    properties = {row.get("name"): row.get("value") for row in suite.iter("property")}
+    assert properties["mesh"] == "istio 1.29.1"
+
+
+def test_junit_is_xml_whatever_the_evidence_holds() -> None:
+    report = _with(reason=HOSTILE, title=HOSTILE, observed=HOSTILE, verdict=Verdict.FAIL, stage=HOSTILE)
+    root = ElementTree.fromstring(junit.render(report).encode())
+    assert "second \ufffd\ufffd[31m\ufffd \ufffd ]]> &" in str(next(root.iter("failure")).text)
+
+
+def test_markdown_shows_failures_before_the_table() -> None:
+    text = markdown.render(sample_report())
+    assert text.startswith("## Does not conform: 2 cases failed, 33 of 41 cases proven\n")
+    assert "| 33 | 2 | 1 | 3 | 2 |" in text
+    places = [
+        text.index(part) for part in ("<b>LAB-NSMTLS-03</b>", "<b>LAB-PATH-04</b>", "Not run (2)", "### All cases")
+    ]
+    assert places == sorted(places)
+    assert text.index("| ✕ fail | LAB-NSMTLS-03") < text.index("| ✓ pass | LAB-PERM-01")
+
+
+def test_markdown_keeps_hostile_text_in_its_cell() -> None:
+    text = markdown.render(_with(title=HOSTILE, observed=HOSTILE, reason="```\n</details>", verdict=Verdict.FAIL))
+    table = text[text.index("### All cases") :].splitlines()
+    assert len(table) == 5
+    assert table[4].count("|") == 7
+    assert "<img" not in text.split("````text")[0] + table[4]
+    assert "````text" in text
+
+
+@pytest.mark.parametrize("limit", [600, 5_000, markdown.LIMIT])
+def test_markdown_stays_below_the_limit_of_github(limit: int) -> None:
+    report = sample_report()
+    failed = tuple(a_case(id=f"C-{n}", verdict=Verdict.FAIL, reason="é" * 9000) for n in range(300))
+    text = markdown.render(replace(report, cases=(*failed, *report.cases)), limit)
+    assert len(text.encode()) <= limit
+    assert "302 cases failed" in text
+    assert ("left out here" in text) == (limit < markdown.LIMIT)
+    assert ("| ✓ pass | LAB-PERM-01" in text) == (limit == markdown.LIMIT)
+
+
+def test_allure_tells_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) -> None:
+    stale = tmp_path / "allure-results" / "old-result.json"
+    stale.parent.mkdir()
+    stale.write_text("{}")
+    allure.write(sample_report(), stale.parent)
+    results = [json.loads(path.read_text()) for path in stale.parent.glob("*-result.json")]
+    assert Counter(row["status"] for row in results) == {"passed": 33, "failed": 2, "broken": 1, "skipped": 3}
+    assert len({row["historyId"] for row in results}) == len({row["uuid"] for row in results}) == 39
+    row = next(row for row in results if row["fullName"] == "LAB-AUTHZ-02")
+    assert row["statusDetails"]["flaky"]
+    assert row["stop"] - row["start"] == 30_400
+    for item in row["attachments"]:
+        assert (stale.parent / item["source"]).read_text()
+    assert "Mesh\\ revision=default\n" in (stale.parent / "environment.properties").read_text()
+    assert json.loads((stale.parent / "executor.json").read_text())["buildName"] == "20261122-161305-7c1e"
+    assert len(json.loads((stale.parent / "categories.json").read_text())) == 3
+
+
+def test_allure_properties_are_escaped(tmp_path: Path) -> None:
+    report = sample_report()
+    target = replace(report.target, details={"a = b:c": "C:\\x\nü\N{GRINNING FACE}"})
+    allure.write(replace(report, target=target), tmp_path)
+    lines = (tmp_path / "environment.properties").read_text().splitlines()
+    assert "a\\ \\=\\ b\\:c=C:\\\\x \\u00fc\\ud83d\\ude00" in lines
+
+
+def _printed(width: int, tty: bool) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=tty, color_system=None)
+    report = sample_report()
+    for case in report.cases:
+        terminal.print_case(console, case)
+    terminal.print_summary(console, report, Path("reports/out/r1/index.html"))
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_the_terminal_has_one_line_a_case() -> None:
+    text = _printed(80, tty=True)
+    lines = text.splitlines()[: len(sample_report().cases)]
+    assert all(len(line) <= 80 for line in lines)
+    assert [re.split(r"\s+", line)[2] for line in lines] == [case.id for case in sample_report().cases]
+
+
+def test_a_log_file_gets_whole_lines_and_the_path_of_the_report() -> None:
+    text = _printed(80, tty=False)
+    assert "needs capability metrics: the proxies of this target have no standard metrics filter\n" in text
+    assert "Does not conform: 2 cases failed, 33 of 41 cases proven in 42 s" in text
+    assert text.endswith("report: reports/out/r1/index.html\n")
+
+
+def test_markup_in_evidence_is_printed_as_it_is() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    terminal.print_case(console, a_case(id="C[bold]", title="[red]x[/nope]"))
+    assert "[red]x[/nope]" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_explanation_says_what_was_expected_seen_and_where_to_look() -> None:
+    case = next(case for case in sample_report().cases if case.id == "LAB-AUTHZ-02")
+    text = terminal.explain(case)
+    for part in (
+        "expected  403, body contains 'RBAC: access denied'",
+        "observed  200",
+        "path      mtls-client/sleep → httpbin.mtls-service",
+        "more changes of the answer",
+        "✕ It stayed: 29 matches in a row were not reached in 30.4 s; 39 flaps",
+        "AuthorizationPolicy mp7c1e-mtls-service/require-jwt (lab/require-jwt.yaml)",
+        "look at   diagnostics/LAB-AUTHZ-02",
+    ):
+        assert part in text
+    assert len(text.splitlines()) < 50
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    contents = sample_contents()
+    writer = Journal(tmp_path / "out" / "r1" / "journal.ndjson")
+    assert contents.run is not None
+    assert contents.target is not None
+    writer.run(contents.run)
+    writer.target(contents.target)
+    for _, case in contents.cases:
+        writer.case(case)
+    return writer.path
+
+
+def test_all_reports_come_from_the_journal_alone(journal: Path) -> None:
+    out = journal.parent
+    assert write_all(journal, out) == out / "index.html"
+    names = {path.name for path in out.iterdir()}
+    assert names == {"journal.ndjson", "conformance.json", "index.html", "junit.xml", "summary.md", "allure-results"}
+    assert (out.parent / "latest").readlink() == Path("r1")
+    assert conformance.load(out.parent / "latest").totals["pass"] == 33
+
+
+def test_latest_moves_on_and_reports_can_be_written_again(journal: Path) -> None:
+    out = journal.parent
+    write_all(journal, out)
+    other = out.parent / "r2"
+    write_all(journal, other, run=replace(sample_report().run, id="r2"))
+    assert (out.parent / "latest").readlink() == Path("r2")
+    assert conformance.load(other).run.id == "r2"
+    write_all(journal, out)
+    assert (out.parent / "latest").readlink() == Path("r1")
+
+
+def test_a_broken_report_does_not_cost_the_others(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Report, __: Path) -> str:
+        raise KeyError("x")
+
+    monkeypatch.setattr(html, "render", broken)
+    with pytest.raises(ReportError, match=r"cannot write index\.html \(KeyError: 'x'\)"):
+        write_all(journal, journal.parent)
+    names = {path.name for path in journal.parent.iterdir()}
+    assert {"conformance.json", "junit.xml", "summary.md", "allure-results"} <= names
+    assert (journal.parent.parent / "latest").is_symlink()
+
+
+def test_a_real_folder_called_latest_is_left_alone(journal: Path) -> None:
+    kept = journal.parent.parent / "latest" / "kept"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    with pytest.raises(ReportError, match="latest is no link"):
+        write_all(journal, journal.parent)
+    assert kept.read_text() == "mine"
+    assert (journal.parent / "index.html").exists()
+
+
+def test_a_journal_without_a_run_still_gives_reports(tmp_path: Path) -> None:
+    journal = tmp_path / "out" / "r" / "journal.ndjson"
+    Journal(journal).case(a_case())
+    index = write_all(journal, journal.parent)
+    assert "LAB-MTLS-03" in index.read_text()
+    assert conformance.load(journal.parent).target.kind == "unknown"

@@ -1,0 +1,190 @@
+"""The page: complete, linked, safe against hostile evidence, readable in both themes, and without any network."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from report_samples import NOT_RUN, a_case, sample_report, sample_run, sample_target
+
+from clients.model.evidence import Applied, Sample, Verdict
+from reports.html import duration, headline, render
+from reports.model import Report
+
+pytestmark = pytest.mark.unit
+
+HOSTILE = '</script></style></pre><script>alert(1)</script><img src=x onerror="alert(2)">\'"&#x27;{{ 7*7 }}'
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.raw: dict[str, str] = {}
+        self._within = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        self._within = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._within in ("script", "style"):
+            self.raw[self._within] = self.raw.get(self._within, "") + data
+        else:
+            self.text += data
+
+    def values(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes in self.tags if name in attributes]
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(render(sample_report()))
+
+
+def test_every_case_is_there_with_its_evidence(page: Page) -> None:
+    report = sample_report()
+    for case in report.cases:
+        assert case.id in page.text
+        assert case.title in page.text
+        assert case.reason in page.text
+        assert case.expected in page.text
+        for item in case.applied:
+            assert item.yaml in page.text
+        for finding in case.proof.values():
+            assert finding in page.text
+    for key in NOT_RUN:
+        assert key in page.text
+    for fact in ("1.29.1", "v1.34.4", "./meshproof run -n 2 --istio 1.29", "Calico 3.28.5", "2026-11-22 16:13:05 UTC"):
+        assert fact in page.text
+
+
+def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(page: Page) -> None:
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    links = [link[1:] for link in page.values("href") if link.startswith("#")]
+    assert len(links) > 80
+    assert set(links) <= set(ids)
+    assert {"LAB-MTLS-03", "LAB-JWT-04", "LAB-JWT-04.expired"} <= set(ids)
+
+
+def test_ids_that_look_alike_stay_apart() -> None:
+    cases = tuple(a_case(id=key, control="C-1") for key in ("C-1[a b]", "C-1[a/b]", "C-1[a.b]", "[]"))
+    ids = Page(render(replace(sample_report(), cases=cases))).values("id")
+    assert len(ids) == len(set(ids))
+    assert {"C-1", "C-1.a.b", "C-1.a.b.2", "C-1.a.b.3"} <= set(ids)
+
+
+def test_the_page_loads_nothing(page: Page) -> None:
+    loaded = [value for name in ("src", "action", "data", "poster", "srcset") for value in page.values(name)]
+    assert loaded == []
+    assert all(link.startswith(("#", "conformance.json", "diagnostics/", "data:,")) for link in page.values("href"))
+    assert "url(" not in page.raw["style"]
+    assert "@import" not in page.raw["style"]
+
+
+def test_only_the_page_s_own_script_and_style_are_allowed(page: Page) -> None:
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    for name in ("script", "style"):
+        digest = b64encode(hashlib.sha256(page.raw[name].encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert page.values("style") == []
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+
+
+def test_hostile_evidence_stays_text() -> None:
+    case = a_case(
+        id=f"X-1[{HOSTILE}]", title=HOSTILE, reason=HOSTILE, expected=HOSTILE, observed=HOSTILE, stage=HOSTILE,
+        source=HOSTILE, destination=HOSTILE, command=HOSTILE, proof={HOSTILE: HOSTILE}, verdict=Verdict.FAIL,
+        suite=HOSTILE, worker=HOSTILE, diagnostics=f"javascript:{HOSTILE}", variant_of_target=HOSTILE, control=HOSTILE,
+        attempts=tuple(replace(a, summary=HOSTILE, problem=HOSTILE, request_id=HOSTILE) for a in a_case().attempts),
+        samples=(Sample(0.0, HOSTILE, HOSTILE, HOSTILE, 0.1, {HOSTILE: [HOSTILE]}, HOSTILE, HOSTILE),),
+        applied=(Applied(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+    )  # fmt: skip
+    run = replace(sample_run(), id=HOSTILE, command=HOSTILE, started=HOSTILE, environment={HOSTILE: HOSTILE})
+    target = replace(sample_target(), kind=HOSTILE, details={HOSTILE: HOSTILE})
+    page = Page(render(Report(run, target, (case,), not_run=(HOSTILE,))))
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert "img" not in [tag for tag, _ in page.tags]
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert "49" not in page.text.replace("0.49", "")
+    assert not any(link.startswith("javascript:") for link in page.values("href"))
+    assert page.text.count(HOSTILE) > 20
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report(replace(sample_run(), ended="", exit=None, started="", command=""), replace(sample_target(), kind="")),
+        Report(replace(sample_run(), interrupted="SIGINT"), sample_target(), (a_case(),), damaged=2),
+        Report(sample_run(), sample_target(), (a_case(source="", destination="", suite="", stage="", attempts=()),)),
+    ],
+    ids=["nothing", "interrupted", "bare"],
+)
+def test_a_poor_report_still_renders(report: Report) -> None:
+    text = Page(render(report)).text
+    assert "conformance report" in text
+    assert ("stopped by SIGINT" in text) == bool(report.run.interrupted)
+    assert ("2 records of the journal" in text) == bool(report.damaged)
+    assert ("no recorded end" in text) == (not report.run.ended)
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    assert render(sample_report()) == render(sample_report())
+
+
+def test_the_headline_claims_no_more_than_was_proven() -> None:
+    report = sample_report()
+    assert headline(report) == "Does not conform: 2 cases failed, 33 of 41 cases proven"
+    good = replace(report, not_run=(), cases=tuple(c for c in report.cases if c.verdict in ("pass", "skip")))
+    assert headline(good) == "Conforms: 33 of 36 cases proven, 3 skipped"
+    assert headline(replace(good, not_run=("x",))) == "Not proven: 33 of 37 cases proven"
+    assert headline(replace(good, damaged=1)).startswith("Not proven")
+    assert headline(replace(good, cases=())) == "Not proven: 0 of 0 cases proven"
+
+
+def test_a_verdict_is_told_by_word_and_not_by_colour_alone(page: Page) -> None:
+    labels = page.values("aria-label")
+    cells = [attributes for tag, attributes in page.tags if tag == "a" and "cell" in attributes.get("class", "")]
+    assert cells
+    assert sum(label in ("pass", "fail", "inconclusive", "skip") for label in labels) == len(cells)
+    assert any(label.startswith("Timeline: 75 probes after the change, the expected") for label in labels)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_contrast_is_aa_in_both_themes(page: Page, theme: str) -> None:
+    block = re.search(rf'\[data-theme="{theme}"\] {{(.*?)}}', page.raw["style"], re.DOTALL)
+    assert block is not None
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block[1]))
+    grounds = ("paper", "surface", "pass-tint", "fail-tint", "inconclusive-tint", "skip-tint")
+    for ink in ("ink", "muted", "link", "pass", "fail", "inconclusive", "skip"):
+        for ground in grounds:
+            high, low = sorted((_luminance(colours[ink]), _luminance(colours[ground])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, ground)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [("2026-11-22T16:13:05Z", "2026-11-22T16:13:47Z", "42 s"), ("2026-11-22T16:13:05Z", "", ""), ("x", "y", ""),
+     ("2026-11-22T16:13:05Z", "2026-11-22T16:16:17.4Z", "3 min 12 s"), ("2026-11-22T16:13:05", "2026-11-22Z", "")],
+)  # fmt: skip
+def test_how_long_a_run_took(start: str, end: str, text: str) -> None:
+    assert duration(start, end) == text

@@ -1,0 +1,204 @@
+"""What all reports draw from: folded attempts, findings, truth tables and timelines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report_samples import a_case, sample_report
+
+from clients.model.evidence import Attempt, Evidence, Phase, TwinProof, Verdict
+from reports.argument import findings
+from reports.attempts import fold
+from reports.matrix import matrix, request_line, stages
+from reports.timeline import describe, timeline
+
+pytestmark = pytest.mark.unit
+
+
+def _case(key: str) -> Evidence:
+    return next(case for case in sample_report().cases if case.id == key)
+
+
+def _attempt(at: float, summary: str, matched: bool, phase: Phase = Phase.CONVERGE) -> Attempt:
+    return Attempt(at, phase, matched, summary, f"mp-{at}", "" if matched else f"saw {summary}")
+
+
+def _marks(case: Evidence) -> dict[str, list[str]]:
+    line = timeline(case)
+    assert line is not None
+    return {lane.label: [mark.kind for mark in lane.marks] for lane in line.lanes}
+
+
+def test_equal_neighbours_fold_and_all_attempts_are_kept() -> None:
+    case = _case("LAB-MTLS-03")
+    rows = fold(case.attempts)
+    assert [row.phase for row in rows] == [
+        "before the change",
+        "waiting for it",
+        "waiting for it",
+        "confirming",
+        "twin",
+    ]
+    assert sum((row.attempts for row in rows), ()) == case.attempts
+    assert "29 × 000 reset (56) (confirming): as expected" in rows[3].text  # noqa: RUF001
+    assert rows[0].when == "-1.90 … -1.84 s"
+
+
+def test_a_denial_shows_the_whole_chain() -> None:
+    found = {item.name: item for item in findings(_case("LAB-MTLS-03"))}
+    assert [*found] == ["Before the change", "Pinned outcome", "It stayed", "Twin", "Backend log", "Access log", "Exec"]
+    assert all(item.held for item in found.values())
+    assert found["Before the change"].text == "200; 3 of 3 probes as expected"
+    assert found["It stayed"].text.startswith("29 in a row")
+    assert found["Twin"].twin == "LAB-MTLS-01"
+
+
+def test_what_does_not_hold_is_not_shown_as_held() -> None:
+    never = {item.name: item.held for item in findings(_case("LAB-NSMTLS-03"))}
+    assert never["Pinned outcome"] is False
+    assert "It stayed" not in never
+    assert never["Exec"] is None
+    flapping = {item.name: item.held for item in findings(_case("LAB-AUTHZ-02"))}
+    assert flapping["It stayed"] is False
+    assert flapping["Backend log"] is None
+    lost = {item.name: item for item in findings(_case("LAB-PATH-04"))}
+    assert lost["Twin"].held is None
+    assert lost["Probes"].held is False
+    assert lost["Probes"].text.startswith("9 of ")
+
+
+def test_a_twin_that_failed_and_a_baseline_that_was_wrong_are_told() -> None:
+    case = a_case(
+        twin=TwinProof("T-1", Verdict.FAIL, "200", "503", ""),
+        attempts=(replace(a_case().attempts[0], matched=False), *a_case().attempts[1:]),
+    )
+    held = {item.name: item.held for item in findings(case)}
+    assert held["Twin"] is False
+    assert held["Before the change"] is False
+
+
+def test_a_skipped_case_claims_nothing() -> None:
+    assert findings(_case("LAB-DASH-01")) == ()
+
+
+def test_the_truth_table_holds_every_case_once() -> None:
+    report = sample_report()
+    groups = stages(report.cases)
+    assert sum(len(group.cases) for group in groups) == len(report.cases)
+    table = matrix(next(group for group in groups if group.name == "mesh-wide STRICT"))
+    assert table is not None
+    assert table.sources == ("mtls-client/sleep", "legacy-client/sleep")
+    assert table.destinations == ("httpbin.mtls-service", "httpbin.legacy-service")
+    ids = [[[case.id for case in cell] for cell in row] for row in table.cells]
+    assert ids == [[["LAB-MTLS-01"], ["LAB-MTLS-02"]], [["LAB-MTLS-03"], ["LAB-MTLS-04"]]]
+
+
+def test_a_stage_without_flows_has_no_table_and_its_worst_verdict_counts() -> None:
+    groups = {group.name: group for group in stages(sample_report().cases)}
+    assert matrix(groups["setup"]) is None
+    assert groups["require-jwt"].verdict is Verdict.FAIL
+    assert groups["require-jwt"].tally == "1 fail, 3 pass"
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("curl -sS http://a.b:8000/ip", "GET /ip"),
+        ("curl -X POST -H 'Authorization: Bearer [redacted]' http://a.b/x/y?z=1", "POST /x/y?z=1, with token"),
+        ("curl --request PUT https://a.b", "PUT /"),
+        ("curl -H 'X-Forwarded-Client-Cert: URI=spiffe://forged' http://a.b/headers", "GET /headers"),
+        ("kubectl get pods", ""),
+        ("curl 'unbalanced http://a.b/", ""),
+        ("", ""),
+    ],
+)
+def test_the_request_in_short(command: str, line: str) -> None:
+    assert request_line(command) == line
+
+
+def test_a_timeline_has_a_lane_for_each_answer() -> None:
+    line = timeline(_case("LAB-MTLS-03"))
+    assert line is not None
+    assert [(lane.label, lane.expected) for lane in line.lanes] == [("000 reset (56)", True), ("200", False)]
+    assert line.first is not None
+    assert line.stable is not None
+    assert 0 < line.split < line.zero < line.first < line.stable <= 100
+    assert all(0 <= mark.x <= 100 for lane in line.lanes for mark in lane.marks)
+    assert line.lanes[-1].y < line.floor < line.height
+    before = [mark.x for mark in line.lanes[1].marks if mark.kind == "before"]
+    assert before
+    assert max(before) < line.split
+
+
+def test_waiting_is_no_fault_but_a_flap_is() -> None:
+    attempts = (
+        _attempt(0.1, "200", False),
+        _attempt(0.5, "403", True),
+        _attempt(1.0, "200", False, Phase.CONFIRM),
+        _attempt(1.5, "403", True),
+        _attempt(2.0, "200", True, Phase.TWIN),
+    )
+    case = a_case(attempts=attempts, time_to_first_s=0.5, time_to_stable_s=1.5)
+    assert _marks(case) == {"403": ["hit", "hit"], "200": ["wait", "contrary", "twin"]}
+    never = a_case(attempts=attempts[:1] * 2, time_to_first_s=None, time_to_stable_s=None, verdict=Verdict.FAIL)
+    assert _marks(never) == {"200": ["contrary"]}
+
+
+def test_a_lost_probe_looks_like_neither() -> None:
+    marks = _marks(_case("LAB-PATH-04"))
+    lost = next(kinds for label, kinds in marks.items() if label.startswith("infrastructure"))
+    assert set(lost) == {"lost"}
+
+
+def test_the_same_status_with_failed_checks_is_another_lane() -> None:
+    case = a_case(attempts=(_attempt(0.1, "200", False), _attempt(2, "200", True)), time_to_first_s=2.0)
+    assert _marks(case) == {"200": ["hit"], "200, checks failed": ["wait"]}
+
+
+def test_many_answers_share_the_last_lane_and_dense_marks_are_thinned() -> None:
+    many = tuple(_attempt(index / 10, f"5{index:02d}", False) for index in range(20))
+    marks = _marks(a_case(attempts=many, time_to_first_s=None, time_to_stable_s=None))
+    assert [*marks][-1] == "15 other answers"
+    assert len(marks["15 other answers"]) == 15
+    dense = tuple(_attempt(index / 1000, "403", True) for index in range(5000))
+    assert len(_marks(a_case(attempts=dense))["403"]) < 250
+
+
+@pytest.mark.parametrize("end", [0.0, 0.004, 0.37, 1, 4, 29.9, 86_400])
+def test_the_axis_has_a_few_round_ticks(end: float) -> None:
+    line = timeline(a_case(attempts=(_attempt(0, "403", True), _attempt(end, "403", True)), time_to_stable_s=end))
+    assert line is not None
+    assert 3 <= len(line.ticks) <= 6
+    assert [x for x, _ in line.ticks] == sorted({x for x, _ in line.ticks})
+    assert len({label for _, label in line.ticks}) == len(line.ticks)
+
+
+def test_one_attempt_is_no_timeline() -> None:
+    assert timeline(_case("LAB-SETUP-01")) is None
+    assert timeline(_case("LAB-DASH-01")) is None
+
+
+def test_the_course_in_words() -> None:
+    assert describe(_case("LAB-NSMTLS-03")) == "75 probes after the change, the expected answer never came, 0 flaps"
+    assert ", never stable, 39 flaps" in describe(_case("LAB-AUTHZ-02"))
+
+
+def test_what_was_looked_at_is_not_told_as_if_it_had_been_probed() -> None:
+    looked = Attempt(0.4, Phase.CONVERGE, True, "as expected", "")
+    case = Evidence(
+        "CRA-UI-03",
+        "CRA-UI-03",
+        "t",
+        "deny",
+        Verdict.PASS,
+        "",
+        "the page shows the refusal",
+        "as expected",
+        attempts=(looked,),
+        time_to_first_s=0.4,
+        time_to_stable_s=0.4,
+    )
+    assert [(one.name, one.text) for one in findings(case)] == [
+        ("Pinned outcome", "the page shows the refusal; first seen 0.40 s after the first look")
+    ]

@@ -1,0 +1,116 @@
+"""The catalogue, and what a target can prove of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clients.model.errors import SettingsError
+from reports.model import TargetInfo
+from runner.config import catalogue, settings
+from runner.target import needs
+from runner.target.descriptor import Handover
+
+pytestmark = pytest.mark.unit
+ENTRY = "- {{id: {id}, title: t, polarity: {polarity}, twin: {twin}, needs: [], live_only: false}}\n"
+
+
+def folder(tmp_path: Path, *entries: str) -> Path:
+    (tmp_path / "catalogue.yaml").write_text("cases:\n" + "".join(entries))
+    return tmp_path
+
+
+def entry(name: str, polarity: str = "allow", twin: str = "''") -> str:
+    return ENTRY.format(id=name, polarity=polarity, twin=twin)
+
+
+def test_the_catalogue_holds_the_lab_and_our_own() -> None:
+    loaded = catalogue.load()
+    strict = loaded.control("LAB-MTLS-03")
+    assert strict.polarity == "deny"
+    assert strict.twin == "LAB-MTLS-01"
+    assert strict.mesh_wide
+    assert "X-CLEAN-UP" in loaded.controls
+    assert "mesh-wide" in loaded.capabilities
+
+
+def test_allow_and_deny_are_never_twins_of_their_own_kind() -> None:
+    controls = catalogue.load().controls
+    for control in controls.values():
+        if control.polarity != "state" and control.twin and controls[control.twin].polarity != "state":
+            assert controls[control.twin].polarity != control.polarity, control.id
+
+
+def test_an_unknown_control_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"unknown control lab-mtls-3; did you mean LAB-MTLS-0\d\?"):
+        catalogue.load().select(["LAB-MTLS-01", "lab-mtls-3"])
+
+
+def test_several_controls_in_one_word() -> None:
+    assert catalogue.load().select(["LAB-MTLS-01, LAB-MTLS-03", "LAB-PERM-01"]) == {
+        "LAB-MTLS-01",
+        "LAB-MTLS-03",
+        "LAB-PERM-01",
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ((entry("A-1"), entry("A-1")), "defined twice"),
+        ((entry("A-1", twin="A-2"),), "twin of A-1"),
+        ((entry("a-1"),), "malformed"),
+        ((entry("A-1", polarity="maybe"),), "malformed"),
+        (("- {id: A-1, title: t}\n",), "lacks 'polarity'"),
+        (("- : :\n  x",), "cannot be read"),
+    ],
+)
+def test_a_catalogue_that_is_wrong(tmp_path: Path, entries: tuple[str, ...], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        catalogue.load(folder(tmp_path, *entries))
+
+
+EMBEDDED = Handover(TargetInfo("embedded"), capabilities=("mesh-wide", "metrics", "plaintext-client"))
+LIVE = Handover(TargetInfo("live"), capabilities=("metrics", "plaintext-client", "gke-only", "browser"))
+
+
+def why(name: str, handover: Handover, **given: object) -> str:
+    control, loaded = catalogue.load().control(name), settings.Settings(**given)  # type: ignore[arg-type]
+    return needs.reason_to_skip(control, control.needs, handover, loaded, catalogue.load().capabilities)
+
+
+def test_a_substitute_proves_what_needs_google_cloud() -> None:
+    control = catalogue.load().control("LAB-DASH-01")
+    assert needs.variant(control, EMBEDDED) == "hermetic"
+    assert why("LAB-DASH-01", EMBEDDED) == ""
+    assert needs.variant(control, LIVE) == ""
+
+
+def test_without_a_substitute_it_is_skipped() -> None:
+    assert "no substitute" in why("IAP-PRE-01", EMBEDDED)
+
+
+def test_a_missing_capability_is_named_with_its_meaning() -> None:
+    assert why("LAB-JWT-01", EMBEDDED).startswith("the target lacks jwt (needs a JWKS and a token issuer")
+
+
+def test_mesh_wide_is_free_on_the_embedded_target_only() -> None:
+    bare = Handover(TargetInfo("live"), capabilities=("sidecar-injection",))
+    assert "--allow-mesh-wide" in why("LAB-MTLS-01", bare, target="live")
+    assert why("LAB-MTLS-01", bare, target="live", allow_mesh_wide=True) == ""
+    embedded = Handover(TargetInfo("embedded"), capabilities=("sidecar-injection",))
+    assert why("LAB-MTLS-01", embedded) == ""
+
+
+def test_what_no_option_can_give_is_told_first() -> None:
+    bare = Handover(TargetInfo("live"), capabilities=("ingress-gateway", "jwt", "key-refresh"))
+    assert why("X-KEYS-10", bare, target="live").startswith(
+        "the target lacks istiod-restart (needs a mesh whose istiod"
+    )
+
+
+def test_a_handover_survives_its_journey() -> None:
+    assert Handover.from_json(LIVE.to_json()) == LIVE
+    with pytest.raises(SettingsError, match="damaged"):
+        Handover.from_json("{}")

@@ -1,0 +1,178 @@
+"""`meshproof run` around its test process: reports and exit codes, whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_runner_plugin import Inner, inner, suite  # noqa: F401 - the fixture
+
+from clients.model.errors import SettingsError
+from runner.commands import child, cli, common, run
+
+pytestmark = pytest.mark.unit
+CONDUCT = "import sys; from pathlib import Path; from runner.commands.run import conduct; "
+CONDUCT += "sys.exit(conduct(sys.argv[2:], Path(sys.argv[1]), kind='embedded'))"
+
+
+def conduct(inner: Inner, *words: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join(map(str, (Path(__file__).parents[3], Path(__file__).parents[1])))
+    environment = {**os.environ, "PYTHONPATH": path, "FAKE_TRACE": str(inner.trace)}
+    place = ["--rootdir", str(inner.root), "-c", str(inner.root / "pytest.ini"), str(inner.root / "suites")]
+    command = [sys.executable, "-c", CONDUCT, str(inner.folder), *words, *place]
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def told(inner: Inner) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((inner.folder / "conformance.json").read_text())
+    return data
+
+
+def test_a_run_that_passes(inner: Inner) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')"))
+    process = conduct(inner)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert told(inner)["run"]["exit"] == 0
+    assert told(inner)["totals"]["pass"] == 1
+    assert (inner.folder / "index.html").exists()
+    assert (inner.folder.parent / "latest").resolve() == inner.folder
+
+
+def test_the_death_of_the_test_process_still_leaves_reports(inner: Inner) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'crash')"))
+    process = conduct(inner)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    assert told(inner)["totals"]["pass"] == 1
+    assert "died" in told(inner)["run"]["interrupted"]
+    assert "LAB-PERM-02" in (inner.folder / "index.html").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_command_line_cleans_up_and_writes_reports(inner: Inner, number: signal.Signals) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'wait')"))
+    process = conduct(inner)
+    inner.wait_until_a_case_waits()
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert told(inner)["run"]["interrupted"] == number.name
+    assert told(inner)["run"]["exit"] == 130
+    assert "exit one" in inner.trace.read_text()
+
+
+def test_nothing_selected_is_bad_input_and_leaves_no_folder(
+    inner: Inner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run.child, "python", lambda *words: child.Ended(5))
+    with pytest.raises(SettingsError, match="nothing was selected"):
+        run.conduct([], inner.folder, kind="embedded")
+    assert not inner.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("ended", "ok", "code"),
+    [
+        (child.Ended(0), True, 0),
+        (child.Ended(0), False, 1),
+        (child.Ended(1), True, 1),
+        (child.Ended(3), True, 1),
+        (child.Ended(-9), True, 1),
+        (child.Ended(2), False, 2),
+        (child.Ended(4), False, 2),
+        (child.Ended(130), False, 130),
+        (child.Ended(1, "SIGTERM"), False, 130),
+    ],
+)
+def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
+    assert run.exit_code(ended, ok) == code
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "--control", "LAB-MTLS-99"], "unknown control LAB-MTLS-99"),
+        (["run", "--target", "nowhere"], "nowhere"),
+        (["run", "--target", "embedded", "--context", "prod"], "embedded target has its own"),
+        (["runn"], "No such command 'runn'"),
+        (["run", "--budget", "-1"], "budget_s"),
+        (["bench", "nothing"], "there is no benchmark nothing"),
+        (["report", "/nowhere"], "holds no journal"),
+        (["diff", "/nowhere", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 2
+    said = capsys.readouterr()
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert not said.out
+
+
+def test_options_become_words() -> None:
+    given = {"k": "a or b", "allow_mesh_wide": True, "keep": False, "out": None, "control": ["A", "B"], "shuffle": 0}
+    assert common.options(given) == [
+        "-k",
+        "a or b",
+        "--allow-mesh-wide",
+        "--control",
+        "A",
+        "--control",
+        "B",
+        "--shuffle",
+        "0",
+    ]
+
+
+def test_suites_are_named_from_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert common.suites(None) == ["suites"]
+    assert common.suites(["mine::test_a", "suites/lab"]) == [f"{tmp_path}/mine::test_a", "suites/lab"]
+
+
+def test_a_child_that_does_not_stop_is_killed_at_the_third_signal(tmp_path: Path) -> None:
+    stubborn = "import signal,time,pathlib; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    stubborn += f"pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)"
+    code = f"import sys; from runner.commands import child; e = child.python('-c', {stubborn!r}); print(e); sys.exit(7)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "up").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 7
+    assert "code=-9, interrupted='SIGINT'" in output
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("vault:x", "the setting identity.token cannot be used: unknown source of tokens"),
+        ("command:false", "identity.token: the command failed with exit code 1; run it by hand to see why"),
+        ("env:NOT_EXPORTED", "identity.token: the environment has no variable NOT_EXPORTED; export it"),
+        ("file:/dev/null", "identity.token: the source gives nothing"),
+    ],
+)
+def test_a_source_of_tokens_that_gives_none_ends_it_before_anything_starts(
+    token: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"ISSUER": "https://a.example", "AUDIENCE": "door", "TOKEN": token}.items():
+        monkeypatch.setenv(f"MESHPROOF_IDENTITY__{name}", value)
+    assert cli.main(["run", "--control", "CRA-AUTH-03"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"meshproof: {said}")
+    assert told.count("\n") == 1

@@ -1,0 +1,166 @@
+"""Settings: precedence, misspellings, and what a target implies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clients.model.errors import SettingsError
+from runner.config import settings
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+
+
+def test_command_line_beats_environment_beats_file_beats_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.load().budget_s == 30.0
+    (tmp_path / "meshproof.toml").write_text("budget_s = 11\nwindow_s = 1\n")
+    assert settings.load().budget_s == 11
+    monkeypatch.setenv("MESHPROOF_BUDGET_S", "12")
+    assert settings.load().budget_s == 12
+    assert settings.load({"budget_s": 13.0}).budget_s == 13
+    assert settings.load({"budget_s": None}).budget_s == 12, "None means: not given"
+    assert settings.load().window_s == 1
+    assert settings.load().patience.budget_s == 12
+
+
+def test_a_misspelt_variable_is_an_error_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_REVISON", "x")
+    with pytest.raises(SettingsError, match=r"MESHPROOF_REVISON is no setting; did you mean MESHPROOF_REVISION\?"):
+        settings.load()
+
+
+def test_a_misspelt_key_in_the_file_is_an_error_with_the_right_name(tmp_path: Path) -> None:
+    (tmp_path / "meshproof.toml").write_text("contxt = 'x'\n")
+    with pytest.raises(SettingsError, match=r"no setting contxt; did you mean context\?"):
+        settings.load()
+
+
+def test_a_misspelt_image_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "meshproof.toml").write_text("[images]\nhtpbin = 'x'\n")
+    with pytest.raises(SettingsError, match=r"images\.htpbin; did you mean httpbin\?"):
+        settings.load()
+
+
+def test_a_file_that_is_no_toml_is_an_error_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "meshproof.toml").write_text("budget_s = = 3\n")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        settings.load()
+
+
+def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_CONFIG", "nowhere.toml")
+    with pytest.raises(SettingsError, match=r"nowhere\.toml, which is no file"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ({}, "embedded"),
+        ({"context": "prod"}, "live"),
+        ({"kubeconfig": Path("x")}, "live"),
+        ({"context": "kind-a"}, "kind"),
+        ({"context": "kind-a", "target": "live"}, "live"),
+    ],
+)
+def test_a_context_implies_the_target(given: dict[str, object], target: str) -> None:
+    assert settings.load(given).target == target
+
+
+def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_CONTEXT", "prod")
+    assert settings.load().target == "live"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"target": "embedded", "context": "prod"},
+        {"target": "kind", "context": "prod"},
+        {"revision": "Not A Label"},
+        {"budget_s": 0},
+        {"error_rate": 1.0},
+        {"istio": "newest"},
+        {"workers": -1},
+    ],
+)
+def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        settings.load(given)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"hosts": "internet"}, "no way to the internet"),
+        ({"hosts": "hermetic", "context": "gke"}, "only the embedded target has hosts of its own"),
+        ({"istioctl": "/nowhere/istioctl"}, "which is no file"),
+        ({"egress": {"namspace": "x"}}, "did you mean namespace"),
+        ({"egress": {"label": "istio"}}, "egress.label"),
+        ({"egress": {"http_port": 0}}, "egress.http_port"),
+    ],
+)
+def test_settings_of_external_hosts_and_gateway_that_cannot_be(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings.load(given)
+    assert said in str(error.value)
+
+
+def test_the_users_own_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_EGRESS__NAMESPACE", "their-gateway")
+    monkeypatch.setenv("MESHPROOF_EGRESS__LABEL", "app=egress")
+    egress = settings.load({"context": "gke", "hosts": "internet"}).egress
+    assert (egress.namespace, egress.label, egress.http_port) == ("their-gateway", "app=egress", 8080)
+
+
+REAL = {"issuer": "https://accounts.example.com", "audience": "door", "token": "env:TOKEN"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"token": "vault:x"}, "identity.token cannot be used: unknown source of tokens; use command:"),
+        ({"issuer": "https://a.example"}, "issuer is of a real issuer, so it needs a source of tokens (token)"),
+        ({"expired_token": "env:X"}, "expired_token is of a real issuer"),
+        ({"token": "env:X"}, "needs the issuer and the audience"),
+        ({**REAL, "jwks_uri": "accounts.example.com/keys"}, "identity.jwks_uri cannot be used"),
+        ({**REAL, "jwks": "keys.json"}, "named by its absolute path"),
+        ({**REAL, "jwks": "/keys.json", "jwks_uri": "https://a.example/keys"}, "either at jwks_uri or in jwks"),
+        ({**REAL, "tokn": "x"}, "no setting identity.tokn; did you mean token?"),
+    ],
+)
+def test_a_real_issuer_that_cannot_be(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings.load({"identity": given})
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_token_in_the_place_of_its_source_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
+    monkeypatch.setenv("MESHPROOF_IDENTITY__TOKEN", secret)
+    with pytest.raises(SettingsError, match="unknown source") as error:
+        settings.load({"identity": {"issuer": "https://a.example", "audience": "door"}})
+    assert secret not in str(error.value)
+
+
+def test_rctoken_audience_alone_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_IAP__AUDIENCE", "my-rctoken-aud")
+    assert settings.load().iap.audience == "my-rctoken-aud"
+
+
+def test_a_real_issuer_from_the_file(tmp_path: Path) -> None:
+    lines = [f'{name} = "{value}"' for name, value in REAL.items()]
+    (tmp_path / "meshproof.toml").write_text("\n".join(["[identity]", *lines, 'jwks_uri = "https://a.example/keys"']))
+    said = settings.load({"context": "gke"}).identity
+    assert (said.issuer, said.token, said.jwks_uri) == (REAL["issuer"], "env:TOKEN", "https://a.example/keys")

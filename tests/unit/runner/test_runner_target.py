@@ -1,0 +1,128 @@
+"""Targets: kind by a stand-in for its program, revisions, and the overlay that other plugins may touch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clients.model.errors import ClusterError, InfrastructureError, SettingsError
+from clients.model.evidence import Evidence, Verdict
+from clients.proof.observe import observe
+from runner.config.settings import Settings
+from runner.target import held_target, kind
+from runner.target.access import access
+from runner.target.assemble import TouchedOverlay
+
+pytestmark = pytest.mark.unit
+STAND_IN = """#!/bin/sh
+echo "$@" >> "$KIND_LOG"
+case "$1" in
+  get) printf '%s' "$KIND_CLUSTERS";;
+  load) [ -z "$KIND_FAILS" ] || { echo "ERROR: no nodes found" >&2; exit 1; };;
+esac
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stand-in for `kind` on PATH, and what it was asked."""
+    program = tmp_path / "kind"
+    program.write_text(STAND_IN)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("KIND_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("KIND_CLUSTERS", "one\n")
+    return tmp_path / "log"
+
+
+def test_the_only_kind_cluster_is_taken_and_images_are_loaded(log: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "images.tar"
+    archive.touch()
+    there = access(Settings(target="kind", archives=(archive,)), print)  # type: ignore[arg-type]
+    assert (there.kubeconfig, there.context) == ("", "kind-one")
+    assert {"sleep", "httpbin", "envoy"} <= set(there.images)
+    assert there.outside.capabilities == set()
+    assert log.read_text().splitlines() == ["get clusters", f"load image-archive {archive} --name one"]
+
+
+def test_several_kind_clusters_need_a_name(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIND_CLUSTERS", "one\ntwo\n")
+    with pytest.raises(
+        SettingsError, match="2 kind clusters were found, not one; name one with --context: kind-one, kind"
+    ):
+        kind.context("")
+    assert kind.context("kind-two") == "kind-two"
+    with pytest.raises(SettingsError, match="no kind cluster for context kind-three"):
+        kind.context("kind-three")
+
+
+def test_a_failing_kind_is_told_by_its_last_line(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIND_FAILS", "1")
+    (tmp_path / "a.tar").touch()
+    with pytest.raises(ClusterError, match="kind load image-archive failed: ERROR: no nodes found"):
+        kind.load_archives("kind-one", [tmp_path / "a.tar"])
+    with pytest.raises(SettingsError, match="does not exist"):
+        kind.load_archives("kind-one", [tmp_path / "b.tar"])
+
+
+def test_without_kind_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match="not on PATH; install kind"):
+        kind.context("")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "chosen"),
+    [
+        ("", ("default",), ""),
+        ("", ("asm-1157-23",), "asm-1157-23"),
+        ("b", ("a", "b"), "b"),
+        ("", (), ""),
+        ("", ("a", "default"), ""),
+    ],
+)
+def test_the_revision_is_found_out_where_it_is_clear(wanted: str, found: tuple[str, ...], chosen: str) -> None:
+    assert held_target.chosen_revision(wanted, found) == chosen
+
+
+@pytest.mark.parametrize(("wanted", "found"), [("c", ("a", "b")), ("", ("a", "b")), ("a", ())])
+def test_a_revision_that_is_not_there_or_not_clear(wanted: str, found: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match="revision"):
+        held_target.chosen_revision(wanted, found)
+
+
+def test_objects_can_be_touched_before_they_are_applied() -> None:
+    def exempt(objects: list[dict[str, object]]) -> None:
+        objects[0]["spec"] = {"mtls": {"mode": "DISABLE"}}
+
+    text = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a, namespace: b}\nspec: {}\n"
+    overlay = TouchedOverlay("p-", "run", "w0", {}, "", {}, frozenset({"b"}), touch=exempt)
+    (changed,) = overlay.objects(text, "a.yaml")
+    assert changed["spec"] == {"mtls": {"mode": "DISABLE"}}
+    assert changed["metadata"]["namespace"] == "p-b"
+
+
+BLANK = Evidence("X-A", "X-A", "t", "state", Verdict.INCONCLUSIVE, "", "well", "")
+
+
+def test_an_observation_is_polled_until_nothing_is_wrong() -> None:
+    problems = iter(["not yet", None])
+    seen = observe(BLANK, lambda: next(problems), budget_s=5)
+    assert seen.verdict is Verdict.PASS
+    assert [attempt.matched for attempt in seen.attempts] == [False, True]
+    assert seen.attempts[0].summary == "not yet"
+
+
+def test_an_observation_that_stays_wrong_fails_with_what_was_seen_last() -> None:
+    seen = observe(BLANK, lambda: "wrong", budget_s=0.01)
+    assert (seen.verdict, seen.reason) == (Verdict.FAIL, "wrong")
+
+
+def test_an_observation_that_cannot_be_taken_is_inconclusive() -> None:
+    def lost() -> str | None:
+        raise InfrastructureError("pod gone")
+
+    seen = observe(BLANK, lost, budget_s=0.01)
+    assert (seen.verdict, seen.reason) == (Verdict.INCONCLUSIVE, "infrastructure: pod gone")

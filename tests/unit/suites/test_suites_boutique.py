@@ -1,0 +1,164 @@
+"""What the suites of the shop say agrees with their manifests; no cluster."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clients.model.expect import status
+from clients.model.images import SHOP
+from runner.config.settings import Images
+from runner.session.schedule import scope
+from runner.target.access import PUBLIC_IMAGES
+from suites.boutique import inbound, precedence, workloads
+from suites.boutique.migration import Tally
+from suites.boutique.precedence import DISABLE, PERMISSIVE, PORTS, STRICT, UNSET, effective
+from testbed import api
+
+pytestmark = pytest.mark.unit
+
+MANIFESTS = Path(__file__).parents[3] / "manifests" / "boutique"
+
+
+def objects(folder: str, kind: str) -> list[dict[str, Any]]:
+    paths = sorted((MANIFESTS / folder).glob("*.yaml"))
+    found = [body for path in paths for body in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    return [body for body in found if body["kind"] == kind]
+
+
+def test_the_shop_has_eleven_namespaces_each_with_its_service_and_account() -> None:
+    named = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "Service")}
+    accounts = {
+        (body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "ServiceAccount")
+    }
+    assert len(workloads.SERVICES) == 11
+    assert named >= set(workloads.SERVICES.items())
+    assert accounts >= set(workloads.SERVICES.items())
+
+
+def test_every_pod_of_the_shop_runs_under_its_own_account() -> None:
+    for body in objects("ground", "Deployment"):
+        assert body["spec"]["template"]["spec"]["serviceAccountName"] == body["metadata"]["name"]
+
+
+def test_each_of_the_eleven_namespaces_has_its_strict_policy() -> None:
+    policies = objects("namespace-strict", "PeerAuthentication")
+    assert {body["metadata"]["namespace"] for body in policies} == set(workloads.SERVICES)
+    assert {body["metadata"]["name"] for body in policies} == {"namespace-policy"}
+    assert all(body["spec"] == {"mtls": {"mode": "STRICT"}} for body in policies)
+
+
+def test_every_image_is_known_to_every_kind_of_target() -> None:
+    used = {
+        container["image"].removeprefix("meshproof/")
+        for body in objects("ground", "Deployment")
+        for container in body["spec"]["template"]["spec"]["containers"]
+    } - {"auto"}
+    assert used <= set(api.IMAGES) & set(PUBLIC_IMAGES) & set(Images.model_fields)
+    assert set(SHOP) <= used
+
+
+def test_the_manifests_of_precedence_are_the_table() -> None:
+    modes = {
+        (body["metadata"]["namespace"], body["metadata"]["name"]): body["spec"]
+        for body in objects("precedence", "PeerAuthentication")
+    }
+    for (name, app), (namespace, workload) in precedence.LEVELS.items():
+        told = modes.get((name, "namespace"), {}).get("mtls", {}).get("mode", "UNSET")
+        spec = modes[(name, workloads.ECHO if app == workloads.ECHO else "workload")]
+        assert told == namespace
+        assert spec.get("mtls", {}).get("mode", "UNSET") == workload
+        assert spec["selector"]["matchLabels"] == {"app": app}
+        ports = {int(port): mode["mode"] for port, mode in spec["portLevelMtls"].items()}
+        assert {**dict.fromkeys(PORTS, "UNSET"), **ports} == PORTS
+
+
+def test_precedence_holds_every_pair_of_modes_for_workloads_that_exist() -> None:
+    assert sorted(precedence.LEVELS.values()) == sorted(product((UNSET, STRICT, PERMISSIVE, DISABLE), repeat=2))
+    pods = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "Deployment")}
+    assert set(precedence.LEVELS) <= pods
+    assert {name for name, _ in precedence.LEVELS} == set(workloads.SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("folders", "mesh"),
+    [(("precedence",), UNSET), (("precedence", "mesh-wide-disable"), DISABLE)],
+)
+def test_where_a_wider_level_disables_a_rule_makes_sidecars_call_strict_ports_by_mutual_tls(
+    folders: tuple[str, ...], mesh: precedence.Mode
+) -> None:
+    ruled = {
+        (body["metadata"]["namespace"], body["metadata"]["name"], setting["port"]["number"])
+        for folder in folders
+        for body in objects(folder, "DestinationRule")
+        for setting in body["spec"]["trafficPolicy"]["portLevelSettings"]
+    }
+    misled = {
+        (name, app, port)
+        for ((name, app), (namespace, workload)), (port, own) in product(precedence.LEVELS.items(), PORTS.items())
+        if effective(mesh, namespace, UNSET, UNSET) is DISABLE and effective(mesh, namespace, workload, own) is STRICT
+    }
+    assert misled
+    assert {one for one in ruled if one[2] in PORTS} == misled
+
+
+@pytest.mark.parametrize(
+    ("levels", "mode"),
+    [
+        ((UNSET, UNSET, UNSET, UNSET), PERMISSIVE),
+        ((STRICT, UNSET, UNSET, UNSET), STRICT),
+        ((STRICT, PERMISSIVE, UNSET, UNSET), PERMISSIVE),
+        ((PERMISSIVE, PERMISSIVE, STRICT, UNSET), STRICT),
+        ((STRICT, STRICT, STRICT, DISABLE), DISABLE),
+    ],
+)
+def test_the_narrowest_level_counts(levels: tuple[precedence.Mode, ...], mode: precedence.Mode) -> None:
+    assert effective(*levels) is mode
+
+
+def test_a_table_of_precedence_has_every_port_of_every_workload_both_ways() -> None:
+    cells = precedence.table("X-BTQ-LEVEL-01", UNSET).cases
+    assert len({case.id for case in cells}) == len(cells) == 16 * 4 * 2
+    assert all(case.twin for case in cells if case.expect.status is None)
+
+
+def test_refusals_of_the_outsider_have_a_twin_by_mutual_tls() -> None:
+    refused = workloads.outside_to_everyone("X-BTQ-TABLE-04", precedence.reset(), before=status(200)).cases
+    assert len(refused) == 11
+    assert all(case.twin and case.twin.source == workloads.CATALOG for case in refused)
+    assert len(workloads.everyone_to_everyone("X-BTQ-TABLE-01").cases) == 121
+
+
+@pytest.mark.parametrize(
+    ("tally", "problem"),
+    [
+        (Tally(100, 0, 200, ""), None),
+        (Tally(100, 1, 200, "boom"), "1 of 100 requests failed, the last: boom"),
+        (Tally(100, 0, 3001, ""), "no good answer for 3001 ms"),
+        (Tally(3, 0, 10, ""), "only 3 requests were sent"),
+    ],
+)
+def test_a_migration_is_judged_by_errors_gap_and_that_there_was_load(tally: Tally, problem: str | None) -> None:
+    said = tally.problem()
+    assert said == problem or (problem and said and said.startswith(problem))
+
+
+def test_an_inbound_listener_tells_how_a_port_is_open() -> None:
+    def chain(port: int, **more: Any) -> dict[str, Any]:
+        return {"filter_chain_match": {"destination_port": port}, **more}
+
+    chains = [chain(7001, transport_socket={}), chain(7001), chain(7002, transport_socket={}), {}]
+    listener = {"name": inbound.LISTENER, "active_state": {"listener": {"filter_chains": chains}}}
+    dump = {"configs": [{"dynamic_listeners": [{"name": "other"}, listener]}]}
+    assert inbound.accepts(dump, 7001) == {"tls", "plaintext"}
+    assert inbound.accepts(dump, 7002) == {"tls"}
+    assert inbound.accepts(dump, 7003) == set()
+
+
+def test_the_shop_goes_to_one_process_whole_and_the_lab_by_module() -> None:
+    assert scope("suites/boutique/test_default.py::test_case[x]") == "suites/boutique"
+    assert scope("suites/lab/test_permissive.py::test_case[x]") == "suites/lab/test_permissive.py"
