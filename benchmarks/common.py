@@ -24,12 +24,12 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
 from clients.model.errors import MeshproofError
-from clients.probe.converge import Patience
+from clients.probe.converge import ConvergencePolicy
 from clients.proof.world import World
 from reports.model import TargetInfo
 from runner.target import assemble
 from runner.target.access import of_testbed
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 from testbed import api, golden
 from testbed.api import Up
 from testbed.parts import Parts
@@ -116,33 +116,33 @@ def kubectl(up: Up) -> list[str]:
     return [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(up.kubeconfig)]
 
 
-def handover(up: Up) -> Handover:
+def descriptor(up: Up) -> TargetDescriptor:
     """The testbed as a run would describe it."""
-    return Handover(TargetInfo(kind="embedded"), images=up.images, outside=of_testbed(up), node_pool=True)
+    return TargetDescriptor(TargetInfo(kind="embedded"), images=up.images, outside=of_testbed(up), node_pool=True)
 
 
 def bare_world(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> World:
     """A World that holds nothing, to ask what requests look like."""
-    external = assemble.external(handover(up))
+    external = assemble.external(descriptor(up))
     return World(Cluster.connect(up.kubeconfig), names, tokens, manifests, external=external)
 
 
 def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssuer) -> Overlay:
     """The names of one benchmark's objects; template values as in a run."""
     known = namespaces_in(assemble.manifest_texts(manifests))
-    made = assemble.overlay(handover(up), run, "bench", lambda _: None, tokens)
+    made = assemble.overlay(descriptor(up), run, "bench", lambda _: None, tokens)
     return replace(made, prefix=prefix, namespaces=known)
 
 
 @contextmanager
-def world(up: Up, manifests: Path = MANIFESTS, patience: Patience | None = None) -> Iterator[World]:
+def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None) -> Iterator[World]:
     """A World on the testbed, under the lease that keeps runs out; its ground is deleted at the end."""
     run = f"bench-{secrets.token_hex(3)}"
     cluster = Cluster.connect(up.kubeconfig)
     tokens = TokenIssuer()
     names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
     with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
-        made = World(cluster, names, tokens, manifests, patience=patience, external=assemble.external(handover(up)))
+        made = World(cluster, names, tokens, manifests, policy=policy, external=assemble.external(descriptor(up)))
         try:
             yield made
         finally:

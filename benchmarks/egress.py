@@ -84,8 +84,8 @@ def script(world: World, folder: Path) -> Path:
     """Writes it."""
     stages = sorted(((m.STAGE, EGRESS.cases(m)) for m in EGRESS.modules), key=lambda pair: _order(pair[0]))
     lines = [HEAD]
-    ground = list(dict.fromkeys(path for stage, _ in stages for path in stage.ground))
-    lines += [f'k apply -f "$FOLDER/manifests/{path}"' for path in ground]
+    environment = list(dict.fromkeys(path for stage, _ in stages for path in stage.environment))
+    lines += [f'k apply -f "$FOLDER/manifests/{path}"' for path in environment]
     namespaces = " ".join(sorted(world.overlay.namespaces))
     for name in namespaces.split():
         lines.append(f"k wait --for=condition=Available deployment --all -n {name} --timeout=180s")

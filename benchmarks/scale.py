@@ -104,7 +104,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     sizes = sorted(set(given.sizes))
     up = common.testbed()
     found, cells = [], list[Evidence]()
-    with room(sizes[-1]), ground(up, sizes) as world:
+    with room(sizes[-1]), environment(up, sizes) as world:
         for size in sizes:
             deployed_s = deploy(world, size)
             common.progress(f"{size} namespaces, the new ones deployed in {deployed_s:.1f} s")
@@ -193,7 +193,7 @@ def room(pods: int) -> Iterator[None]:
 
 
 @contextmanager
-def ground(up: Up, sizes: list[int]) -> Iterator[World]:
+def environment(up: Up, sizes: list[int]) -> Iterator[World]:
     """A World whose manifests are so many namespaces, a folder for what each size adds; none is made yet."""
     with tempfile.TemporaryDirectory(prefix="meshproof-scale-") as folder:
         example = MANIFEST.read_text(encoding="utf-8")

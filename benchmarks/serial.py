@@ -109,12 +109,14 @@ def measure(topic: Topic, given: argparse.Namespace) -> dict[str, Any]:
 def confirmations(topic: Topic, up: Up) -> dict[str, int]:
     """By id of a probed case, how many confirmations the suite demands, asked of a World. Not measured."""
     needed: dict[str, int] = {}
-    with common.world(up, MANIFESTS, settings.load().patience) as world:
+    with common.world(up, MANIFESTS, settings.load().policy) as world:
         for module in topic.modules:
             stage: Stage = module.STAGE
-            world.ensure(stage.ground)
-            with RunningStage(world, Stage(stage.name, ground=stage.ground, scaled=stage.scaled), ()):
-                needed |= {case.id: max(case.repeat, world.needed(case.probe)) for case in topic.cases(module)}
+            world.ensure(stage.environment)
+            with RunningStage(world, Stage(stage.name, environment=stage.environment, scaled=stage.scaled), ()):
+                needed |= {
+                    case.id: max(case.repeat, world.required_confirmations(case.probe)) for case in topic.cases(module)
+                }
     return needed
 
 

@@ -28,7 +28,7 @@ from clients.model.errors import ClusterError
 from clients.model.expect import Expectation, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.confirm import stale_probability
-from clients.probe.converge import Patience, ProbeMany, converge
+from clients.probe.converge import ConvergencePolicy, ProbeMany, converge
 from clients.proof.world import World
 
 THREADS, REPLICAS = 2, 2
@@ -69,7 +69,7 @@ class Seen:
 
 
 @dataclass
-class Recorder:
+class FlipRecorder:
     """Passes probes on, and keeps what came of each.
 
     The answers of a batch come together; each is given its share of the batch's time, as they were sent one by one.
@@ -158,9 +158,9 @@ def arguments() -> argparse.ArgumentParser:
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """All flips, their tables, and the keys."""
     up = common.testbed()
-    with common.world(up, patience=Patience(confirmations=given.confirmations)) as world:
+    with common.world(up, policy=ConvergencePolicy(confirmations=given.confirmations)) as world:
         world.ensure(["ground.yaml"])
-        check_ground(world)
+        check_environment(world)
         flips = []
         for number in range(given.flips):
             policy = POLICIES[number // 2 % len(POLICIES)]
@@ -185,7 +185,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def check_ground(world: World) -> None:
+def check_environment(world: World) -> None:
     """The figures are for exactly so many threads and replicas.
 
     Raises:
@@ -201,13 +201,13 @@ def flip_once(world: World, policy: Policy, *, applied: bool, after: int) -> Fli
     """Change the policy, converge, probe on."""
     items = world.applier.load([policy.manifest])
     expect = policy.denied if applied else status(200)
-    needed = world.needed(policy.probe)
-    recorder = Recorder(world.many(policy.probe, CONTROL), expect, time.monotonic())
+    needed = world.required_confirmations(policy.probe)
+    recorder = FlipRecorder(world.many(policy.probe, CONTROL), expect, time.monotonic())
     if applied:
         world.applier.apply(items)
     else:
         world.applier.delete(items)
-    result = converge(recorder, expect, world.patience, needed=needed, since=recorder.since)
+    result = converge(recorder, expect, world.policy, needed=needed, since=recorder.since)
     declared_s = time.monotonic() - recorder.since if result.converged else None
     before = len(recorder.seen)
     recorder(after)

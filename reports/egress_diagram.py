@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clients.model.evidence import Evidence, Verdict
-from reports.matrix import Stage
+from reports.matrix import MatrixStage
 
 WIDTH, ROW, TOP = 720, 44, 34
 _BOX = 200
@@ -35,10 +35,10 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Diagram:
     """A stage's ways. `sources` and `hosts` are names with the y of their middle."""
 
-    stage: Stage
+    stage: MatrixStage
     height: int
     sources: tuple[tuple[str, float], ...]
     hosts: tuple[tuple[str, float], ...]
@@ -46,33 +46,33 @@ class Picture:
     lines: tuple[Line, ...]
 
 
-def picture(stage: Stage) -> Picture | None:
+def picture(stage: MatrixStage) -> Diagram | None:
     """The stage's picture; None when no case of it was followed by logs."""
-    followed = [case for case in stage.cases if case.way]
+    followed = [case for case in stage.cases if case.network_path]
     if not followed:
         return None
-    sources = dict.fromkeys(case.way[0] for case in followed)
+    sources = dict.fromkeys(case.network_path[0] for case in followed)
     hosts = dict.fromkeys(case.destination for case in followed)
     rows = max(len(sources), len(hosts))
     left, right = _spread(list(sources), rows), _spread(list(hosts), rows)
-    through_gateway = any(len(case.way) > 1 and case.way[1] != case.destination for case in followed)
+    through_gateway = any(len(case.network_path) > 1 and case.network_path[1] != case.destination for case in followed)
     gateway = TOP + rows * ROW / 2 if through_gateway else None
     grouped: dict[tuple[tuple[str, ...], str, str], list[Evidence]] = {}
     for case in followed:
-        grouped.setdefault((case.way, case.destination, _kind(case)), []).append(case)
+        grouped.setdefault((case.network_path, case.destination, _kind(case)), []).append(case)
     lanes: dict[str, int] = {}
     lines = []
-    for (way, host, kind), cases in grouped.items():
-        lane = lanes[way[0]] = lanes.get(way[0], -1) + 1
-        lines.append(_line(way, host, kind, cases, left, right, gateway, lane))
+    for (network_path, host, kind), cases in grouped.items():
+        lane = lanes[network_path[0]] = lanes.get(network_path[0], -1) + 1
+        lines.append(_line(network_path, host, kind, cases, left, right, gateway, lane))
     named = tuple(left.items()), tuple(right.items())
-    return Picture(stage, TOP + rows * ROW + 10, *named, gateway, tuple(lines))
+    return Diagram(stage, TOP + rows * ROW + 10, *named, gateway, tuple(lines))
 
 
 def _kind(case: Evidence) -> str:
     if case.verdict is not Verdict.PASS:
         return "odd"
-    return "through" if case.way[-1] == case.destination else "stopped"
+    return "through" if case.network_path[-1] == case.destination else "stopped"
 
 
 def _spread(names: Sequence[str], rows: int) -> dict[str, float]:
@@ -82,7 +82,7 @@ def _spread(names: Sequence[str], rows: int) -> dict[str, float]:
 
 
 def _line(
-    way: tuple[str, ...],
+    network_path: tuple[str, ...],
     host: str,
     kind: str,
     cases: list[Evidence],
@@ -92,8 +92,8 @@ def _line(
     lane: int,
 ) -> Line:
     shift = ((lane + 1) // 2) * 6 * (1 if lane % 2 else -1)  # lines of one workload leave it side by side
-    start, target = left[way[0]] + shift, right[host] + shift
-    reached, by_gateway = way[-1] == host, len(way) > 1 and way[1] != host
+    start, target = left[network_path[0]] + shift, right[host] + shift
+    reached, by_gateway = network_path[-1] == host, len(network_path) > 1 and network_path[1] != host
     end: tuple[float, float] | None = None
     if by_gateway and gateway is not None:
         path = _curve(_LEFT, start, _MIDDLE - _GATEWAY_HALF, gateway + shift)
@@ -108,7 +108,7 @@ def _line(
         path = f"M{_LEFT} {start:g} L{end[0]:g} {end[1]:g}"
     ids = tuple(case.id for case in cases)
     stopped = "" if reached else f", refused before {host}"
-    return Line(kind, path, end, ids, " → ".join(way) + stopped)
+    return Line(kind, path, end, ids, " → ".join(network_path) + stopped)
 
 
 def _curve(x1: float, y1: float, x2: float, y2: float) -> str:

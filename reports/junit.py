@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
-from reports.matrix import Stage, stages
+from reports.matrix import MatrixStage, stages
 from reports.model import Report
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -31,7 +31,7 @@ def render(report: Report) -> str:
     return str(document.tostring().decode())  # type: ignore[no-untyped-call]
 
 
-def _suite(report: Report, stage: Stage) -> TestSuite:
+def _suite(report: Report, stage: MatrixStage) -> TestSuite:
     suite = TestSuite(_clean(" / ".join(filter(None, (stage.suite, stage.name))) or "cases"))
     if report.run.started:
         suite.timestamp = _clean(report.run.started)

@@ -19,7 +19,7 @@ WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP, Verdict.PASS)
 
 
 @dataclass(frozen=True)
-class Stage:
+class MatrixStage:
     """Cases that were judged in one state of the mesh, in order."""
 
     suite: str
@@ -55,7 +55,7 @@ class Stage:
 class Matrix:
     """`cells[row][column]` holds the cases from `sources[row]` to `destinations[column]`."""
 
-    stage: Stage
+    stage: MatrixStage
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
     cells: tuple[tuple[tuple[Evidence, ...], ...], ...]
@@ -66,15 +66,15 @@ class Matrix:
         return len(self.destinations) >= DENSE_FROM
 
 
-def stages(cases: Sequence[Evidence]) -> tuple[Stage, ...]:
+def stages(cases: Sequence[Evidence]) -> tuple[MatrixStage, ...]:
     """The cases by suite and stage, in the order in which each first occurs."""
     grouped: dict[tuple[str, str], list[Evidence]] = {}
     for case in cases:
         grouped.setdefault((case.suite, case.stage), []).append(case)
-    return tuple(Stage(suite, name, tuple(group)) for (suite, name), group in grouped.items())
+    return tuple(MatrixStage(suite, name, tuple(group)) for (suite, name), group in grouped.items())
 
 
-def matrix(stage: Stage) -> Matrix | None:
+def matrix(stage: MatrixStage) -> Matrix | None:
     """The stage's table; None when none of its cases goes from a workload to a host."""
     flows = [case for case in stage.cases if case.source and case.destination]
     if not flows:

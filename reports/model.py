@@ -41,7 +41,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True)
-class MeshInfo:
+class MeshRecord:
     """The service mesh that was found, for instance `istio`, `1.29.1`, revision `default`."""
 
     name: str = ""
@@ -62,7 +62,7 @@ class TargetInfo:
 
     kind: str
     kubernetes: str = ""
-    mesh: MeshInfo = field(default_factory=MeshInfo)
+    mesh: MeshRecord = field(default_factory=MeshRecord)
     context: str = ""
     details: dict[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from testbed import browser, bundle, golden, internet, preflight
 from testbed.addresses import GATEWAY_POOL
 from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed
 from testbed.parts import ImageNames, Parts
-from testbed.preflight import Check
+from testbed.preflight import Requirement
 from testbed.progress import Say, to_stderr
 from testbed.store import Store
 from testbed.versions import istio_release
@@ -27,7 +27,7 @@ One image stands in for the whole shop: each container's variable `SERVICE` says
 
 
 @dataclass(frozen=True)
-class External:
+class ExternalAddresses:
     """The hermetic internet of a testbed.
 
     Attributes:
@@ -65,7 +65,7 @@ class Up:
     istio_version: str
     kubernetes_version: str
     images: dict[str, str]
-    external: External | None = None
+    external: ExternalAddresses | None = None
     istioctl: Path | None = None
 
 
@@ -84,7 +84,7 @@ def _as_up(running: Running) -> Up:
     return Up(Path(running.kubeconfig), running.istio, running.kubernetes, images, _external(), istioctl)
 
 
-def _external() -> External | None:
+def _external() -> ExternalAddresses | None:
     node = Testbed().node
     roots = node.folder("etc") / "external" / "roots.pem"
     if not roots.exists():
@@ -92,7 +92,7 @@ def _external() -> External | None:
     hosts = {host.name: host.addresses[0] for host in internet.HOSTS}
     open_hosts = {host.name: host.open_addresses[0] for host in internet.HOSTS if host.open_addresses}
     more = {host.name: list(host.addresses[1:]) for host in internet.HOSTS if host.addresses[1:]}
-    return External(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG, more=more)
+    return ExternalAddresses(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG, more=more)
 
 
 def up(istio: str | None = None, progress: Say = to_stderr) -> Up:
@@ -129,7 +129,7 @@ def status() -> Status:
         )
     if testbed.node.cgroups.processes():
         return Status(
-            "broken", {"mend": "./meshproof down, then ./meshproof up", "logs": str(testbed.node.folder("log"))}
+            "broken", {"hint": "./meshproof down, then ./meshproof up", "logs": str(testbed.node.folder("log"))}
         )
     return Status("down")
 
@@ -200,7 +200,7 @@ def import_(file: Path, progress: Say = to_stderr) -> None:
     bundle.import_(file, progress)
 
 
-def checks(istio: str | None = None) -> list[Check]:
+def checks(istio: str | None = None) -> list[Requirement]:
     """What the machine lacks, for `doctor`."""
     return preflight.checks(built=built(istio))
 

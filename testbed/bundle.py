@@ -69,8 +69,8 @@ def import_(file: Path, say: Say) -> None:
             members = archive.getmembers()
             tops = {member.name.split("/", 1)[0] for member in members}
             if unknown := sorted(tops - known.keys()):
-                mend = "make it with 'testbed export' of this same version of meshproof"
-                raise ClusterError(f"{file.name} holds {unknown[0]}, which this checkout does not use", mend)
+                hint = "make it with 'testbed export' of this same version of meshproof"
+                raise ClusterError(f"{file.name} holds {unknown[0]}, which this checkout does not use", hint)
             wanted = {top for top in tops if not store.has(known[top])}
             _unpack(archive, members, wanted, store, say)
     except (OSError, tarfile.TarError) as error:

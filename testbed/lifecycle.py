@@ -107,8 +107,8 @@ class Testbed:
             return there
         if default:
             return there
-        mend = "run './meshproof down' first"
-        raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", mend)
+        hint = "run './meshproof down' first"
+        raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", hint)
 
     def _start(self, parts: Parts, state: Path, programs: Programs, key: str, note: Say) -> Running:
         node = self.node

@@ -27,8 +27,8 @@ def held(path: Path, purpose: str, say: Say, wait_s: float = WAIT_S) -> Iterator
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
     except OSError as error:
-        mend = "set MESHPROOF_CACHE_DIR to a writable folder"
-        raise ClusterError(f"{path.parent} cannot be written: {error.strerror}", mend) from error
+        hint = "set MESHPROOF_CACHE_DIR to a writable folder"
+        raise ClusterError(f"{path.parent} cannot be written: {error.strerror}", hint) from error
     with file:
         deadline, told = time.monotonic() + wait_s, False
         while True:

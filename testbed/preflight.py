@@ -25,22 +25,22 @@ INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 @dataclass(frozen=True)
-class Check:
+class Requirement:
     """One question about the machine and its answer."""
 
     name: str
     ok: bool
     detail: str
-    mend: str
+    hint: str
 
 
-def checks(*, built: bool) -> list[Check]:
+def checks(*, built: bool) -> list[Requirement]:
     """All questions, in the order in which they matter.
 
     Args:
         built: every part exists already, so that nothing of the build's needs is asked for.
     """
-    questions: list[Callable[[], Check]] = [
+    questions: list[Callable[[], Requirement]] = [
         _system,
         _root,
         _tools,
@@ -65,18 +65,18 @@ def require(*, built: bool) -> None:
     """Raises ClusterError with the first check that fails."""
     for check in checks(built=built):
         if not check.ok:
-            raise ClusterError(f"the testbed cannot run here: {check.name}: {check.detail}", check.mend)
+            raise ClusterError(f"the testbed cannot run here: {check.name}: {check.detail}", check.hint)
 
 
-def _system() -> Check:
+def _system() -> Requirement:
     where = f"{platform.system()} {platform.machine()}"
     ok = sys.platform == "linux" and platform.machine() == "x86_64"
-    return Check("system", ok, where, "use Linux on x86_64, or another target: --context NAME")
+    return Requirement("system", ok, where, "use Linux on x86_64, or another target: --context NAME")
 
 
-def _root() -> Check:
+def _root() -> Requirement:
     ok = os.geteuid() == 0
-    return Check(
+    return Requirement(
         "root",
         ok,
         "yes" if ok else f"user id {os.geteuid()}",
@@ -84,25 +84,25 @@ def _root() -> Check:
     )
 
 
-def _tools() -> Check:
+def _tools() -> Requirement:
     missing = [name for name in ("unshare", "nsenter", "setsid", "chroot", "sh", "cp") if not shutil.which(name)]
     detail = f"missing: {', '.join(missing)}" if missing else "unshare, nsenter, setsid, chroot, sh, cp"
-    return Check("tools", not missing, detail, "apt-get install util-linux coreutils")
+    return Requirement("tools", not missing, detail, "apt-get install util-linux coreutils")
 
 
-def _build_tools() -> Check:
+def _build_tools() -> Requirement:
     missing = [name for name in ("apt-get", "dpkg-deb", "tar") if not shutil.which(name)]
     detail = f"missing: {', '.join(missing)}" if missing else "apt-get, dpkg-deb, tar"
-    return Check(
+    return Requirement(
         "build tools", not missing, detail, "build on Debian 12, or bring the parts: ./meshproof testbed import FILE"
     )
 
 
-def _namespaces() -> Check:
+def _namespaces() -> Requirement:
     command = ["unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "true"]
     result = subprocess.run(command, capture_output=True, text=True)
     detail = "net, mount, pid, uts, ipc, cgroup" if not result.returncode else result.stderr.strip()
-    return Check(
+    return Requirement(
         "namespaces",
         not result.returncode,
         detail,
@@ -110,7 +110,7 @@ def _namespaces() -> Check:
     )
 
 
-def _overlay() -> Check:
+def _overlay() -> Requirement:
     folder = cache_root() / "testbed"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -133,12 +133,12 @@ def _overlay() -> Check:
             ]
             result = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:
-        return Check(
+        return Requirement(
             "overlay file system", False, f"{folder}: {error.strerror}", "set MESHPROOF_CACHE_DIR to a writable folder"
         )
     detail = f"works in {folder}" if not result.returncode else result.stderr.strip() or "mount refused"
-    mend = "set MESHPROOF_CACHE_DIR to a folder on ext4 or xfs, not on another overlay; load the kernel module overlay"
-    return Check("overlay file system", not result.returncode, detail, mend)
+    hint = "set MESHPROOF_CACHE_DIR to a folder on ext4 or xfs, not on another overlay; load the kernel module overlay"
+    return Requirement("overlay file system", not result.returncode, detail, hint)
 
 
 def available_gib() -> float:
@@ -147,31 +147,33 @@ def available_gib() -> float:
     return int(fields["MemAvailable"].split()[0]) / 2**20
 
 
-def _memory() -> Check:
+def _memory() -> Requirement:
     available = available_gib()
-    return Check("memory", available >= MEMORY_GIB, f"{available:.1f} GiB available", f"free at least {MEMORY_GIB} GiB")
+    return Requirement(
+        "memory", available >= MEMORY_GIB, f"{available:.1f} GiB available", f"free at least {MEMORY_GIB} GiB"
+    )
 
 
-def _inotify() -> Check:
+def _inotify() -> Requirement:
     limit = int(INOTIFY_LIMIT.read_text())
-    mend = "sysctl fs.inotify.max_user_instances=512"
+    hint = "sysctl fs.inotify.max_user_instances=512"
     detail = f"{limit} instances for each user, {INOTIFY_INSTANCES} needed"
-    return Check("file watches", limit >= INOTIFY_INSTANCES, detail, mend)
+    return Requirement("file watches", limit >= INOTIFY_INSTANCES, detail, hint)
 
 
-def _disk(built: bool) -> Check:
+def _disk(built: bool) -> Requirement:
     folder = cache_root()
     while not folder.exists():
         folder = folder.parent
     needed = DISK_RUN_GIB if built else DISK_BUILD_GIB
     free = shutil.disk_usage(folder).free / 2**30
-    mend = f"free {needed} GiB there, or set MESHPROOF_CACHE_DIR to another disk"
-    return Check("disk", free >= needed, f"{free:.1f} GiB free in {folder}, {needed} GiB needed", mend)
+    hint = f"free {needed} GiB there, or set MESHPROOF_CACHE_DIR to another disk"
+    return Requirement("disk", free >= needed, f"{free:.1f} GiB free in {folder}, {needed} GiB needed", hint)
 
 
-def _addresses() -> Check:
+def _addresses() -> Requirement:
     try:
         link = choose_link(routed())
     except ClusterError as error:
-        return Check("addresses", False, error.message, error.mend)
-    return Check("addresses", True, f"{link.network} of {BENCHMARKING} is free", "")
+        return Requirement("addresses", False, error.message, error.hint)
+    return Requirement("addresses", True, f"{link.network} of {BENCHMARKING} is free", "")

@@ -19,7 +19,7 @@ def to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class Step:
+class ProgressStep:
     """A running step; `note` sets how far it is."""
 
     def __init__(self, what: str) -> None:
@@ -32,13 +32,13 @@ class Step:
 
 
 @contextmanager
-def step(say: Say, what: str, *, quiet: bool = False) -> Iterator[Step]:
+def step(say: Say, what: str, *, quiet: bool = False) -> Iterator[ProgressStep]:
     """Tells the start of a step, a sign of life every 20 s, and its end with the seconds it took.
 
     Args:
         quiet: tell the end only (for steps of a second or two).
     """
-    current, began, done = Step(what), time.monotonic(), threading.Event()
+    current, began, done = ProgressStep(what), time.monotonic(), threading.Event()
 
     def beat() -> None:
         while not done.wait(HEARTBEAT_S):

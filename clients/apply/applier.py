@@ -177,8 +177,8 @@ class Applier:
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         if found is not None and found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
-            mend = "remove or rename it, or run `meshproof cleanup` if a killed run left it"
-            raise ConflictError(f"{item} exists already and is not this run's", mend)
+            hint = "remove or rename it, or run `meshproof cleanup` if a killed run left it"
+            raise ConflictError(f"{item} exists already and is not this run's", hint)
 
     def _try(self, item: Item, *, elsewhere: bool) -> None:
         """Server-side dry run; of a namespace that does not exist yet, under a random name in another one."""
@@ -193,7 +193,7 @@ class Applier:
         except RequestError as error:
             raise ManifestError(f"{item.manifest}: {item} is not accepted: {error.detail}") from None
         except ClusterError as error:
-            raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.mend) from None
+            raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.hint) from None
 
     def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
         """The object, its uid when it is going, and what went wrong."""

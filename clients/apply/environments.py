@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from clients.apply.applier import Applier, Item
-from clients.apply.stage_objects import Standing
+from clients.apply.stage_objects import StageObjects
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Applied
 
@@ -22,16 +22,16 @@ class Leaving:
     wait: Callable[[], None]
 
 
-class Grounds:
+class Environments:
     """The grounds of one process.
 
     Args:
         standing: what stages have left in force in them.
     """
 
-    def __init__(self, applier: Applier, standing: Standing) -> None:
+    def __init__(self, applier: Applier, stage_objects: StageObjects) -> None:
         self._applier = applier
-        self._standing = standing
+        self._stage_objects = stage_objects
         self._items: list[Item] = []
         self._applied: dict[str, tuple[Applied, ...]] = {}
         self._ahead = threading.Thread()
@@ -43,36 +43,36 @@ class Grounds:
         """The namespaces of what stands, by their real names."""
         return frozenset(item.name for item in self._items if item.kind == "Namespace")
 
-    def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
+    def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
 
         Raises:
             MeshproofError: it cannot be made; `close` takes away what was made of it.
         """
         self._join()
-        if problem := next((self._failed.pop(path) for path in ground if path in self._failed), None):
+        if problem := next((self._failed.pop(path) for path in environment if path in self._failed), None):
             raise problem
-        return self._ensure(ground)
+        return self._ensure(environment)
 
-    def begin(self, ground: Sequence[str]) -> None:
+    def prepare_in_background(self, environment: Sequence[str]) -> None:
         """Have this ground stand by and by, beside whatever else is done. What goes wrong is raised by its `ensure`."""
         self._join()
-        if missing := [path for path in ground if path not in self._applied]:
+        if missing := [path for path in environment if path not in self._applied]:
             self._ahead = threading.Thread(target=self._try, args=(missing,), name="ground ahead")
             self._ahead.start()
 
-    def _try(self, ground: Sequence[str]) -> None:
+    def _try(self, environment: Sequence[str]) -> None:
         try:
-            self._ensure(ground)
+            self._ensure(environment)
         except MeshproofError as error:
-            self._failed |= dict.fromkeys(ground, error)
+            self._failed |= dict.fromkeys(environment, error)
 
     def _join(self) -> None:
         if self._ahead.ident is not None:
             self._ahead.join()
 
-    def _ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
-        missing = [path for path in ground if path not in self._applied]
+    def _ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
+        missing = [path for path in environment if path not in self._applied]
         items = {path: self._applier.load([path]) for path in missing}
         everything = [item for path in missing for item in items[path]]
         if {item.key for item in everything} & frozenset().union(*(leaving.keys for leaving in self._leaving)):
@@ -83,30 +83,30 @@ class Grounds:
         applied = iter(self._applier.apply(everything))
         self._applied |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
         self._applier.wait_ready(everything)
-        return tuple(one for path in ground for one in self._applied[path])
+        return tuple(one for path in environment for one in self._applied[path])
 
-    def others(self, ground: Sequence[str]) -> list[str]:
+    def others(self, environment: Sequence[str]) -> list[str]:
         """Manifests of other topics (first folder below `manifests/`) that stand."""
         self._join()
-        topics = {path.split("/")[0] for path in ground}
+        topics = {path.split("/")[0] for path in environment}
         return [path for path in self._applied if path.split("/")[0] not in topics] if topics else []
 
-    def leave(self, ground: Sequence[str]) -> None:
+    def leave(self, environment: Sequence[str]) -> None:
         """Begin to delete these manifests. Whoever makes an object of theirs anew waits until it has gone."""
         self._join()
-        paths = {item.manifest for item in self._applier.load(ground)}
+        paths = {item.manifest for item in self._applier.load(environment)}
         items = [item for item in self._items if item.manifest in paths]
         self._items = [item for item in self._items if item.manifest not in paths]
-        self._applied = {path: applied for path, applied in self._applied.items() if path not in ground}
+        self._applied = {path: applied for path, applied in self._applied.items() if path not in environment}
         self._begin(items)
 
-    def remove(self, ground: Sequence[str]) -> None:
+    def remove(self, environment: Sequence[str]) -> None:
         """Delete these manifests, and wait until they are gone.
 
         Raises:
             ClusterError: something could not be deleted.
         """
-        self.leave(ground)
+        self.leave(environment)
         self._wait()
 
     def close(self, *, keep: bool) -> None:
@@ -121,13 +121,13 @@ class Grounds:
             return
         self._begin(items)
         try:
-            self._standing.clear()
+            self._stage_objects.clear()
         finally:
             self._wait()
 
     def _begin(self, items: Sequence[Item]) -> None:
         wait = self._applier.ask_to_delete(items)
-        self._standing.lost({item.name for item in items if item.kind == "Namespace"})
+        self._stage_objects.lost({item.name for item in items if item.kind == "Namespace"})
         self._leaving.append(Leaving(frozenset(item.key for item in items), wait))
 
     def _wait(self) -> None:

@@ -8,7 +8,7 @@ from clients.apply.applier import Applier, Item
 from clients.model.evidence import Applied
 
 
-class Standing:
+class StageObjects:
     """The objects of stages that are in force, of one process.
 
     Going from one stage straight to the next gives the same state as clearing the first away before: every object of

@@ -32,7 +32,7 @@ class Forger(Protocol):
 
 
 @dataclass(frozen=True)
-class RealIssuer:
+class ExternalIssuer:
     """The issuer in the place of our own.
 
     Attributes:
@@ -88,7 +88,7 @@ class RealIssuer:
                 raise InfrastructureError(why)
             return self._made(kind, forged)
         except SettingsError as error:
-            raise InfrastructureError(error.message, error.mend) from None
+            raise InfrastructureError(error.message, error.hint) from None
 
     def _made(self, kind: str, forged: Forger) -> str:
         if kind == "malformed":

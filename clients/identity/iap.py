@@ -32,7 +32,7 @@ _OF_IAP = ("ingress-authorization", "x-goog-")
 
 
 @dataclass
-class Settings:
+class IapSettings:
     """What an operator sets, and may change while it runs.
 
     Attributes:
@@ -61,7 +61,7 @@ class Balancer:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: IapSettings,
         tokens: TokenIssuer,
         upstream: Callable[[], tuple[str, int]],
         signin: tuple[str, int],
@@ -75,7 +75,9 @@ class Balancer:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self._servers = {
-            name: ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"outer": self, "scheme": name}))
+            name: ThreadingHTTPServer(
+                ("127.0.0.1", 0), type("Handler", (_IapHandler,), {"outer": self, "scheme": name})
+            )
             for name in ("http", "https")
         }
         self._places = {name: ("127.0.0.1", int(server.server_port)) for name, server in self._servers.items()}
@@ -133,7 +135,7 @@ class Balancer:
         return next((self._sessions.get(value, "") for name, _, value in pairs if name == COOKIE), "")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _IapHandler(BaseHTTPRequestHandler):
     """What one request gets; `outer` and `scheme` are set by a subclass."""
 
     outer: Balancer

@@ -54,7 +54,7 @@ class SignIn:
     def __init__(self, tokens: TokenIssuer, users: dict[str, str], clients: dict[str, dict[str, Any]]) -> None:
         self.users = users
         self.provider = _provider(tokens, users, clients)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"outer": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_SignInHandler,), {"outer": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -76,7 +76,7 @@ class SignIn:
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _SignInHandler(BaseHTTPRequestHandler):
     """What one request gets; `outer` is set by a subclass."""
 
     outer: SignIn

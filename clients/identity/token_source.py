@@ -37,14 +37,14 @@ FLAVOR = {"Metadata-Flavor": "Google"}
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceSpec:
     """A source as it is set: its kind, and what stands after the colon."""
 
     kind: str
     what: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Source:
+    def parse(cls, text: str) -> SourceSpec:
         """The source that a setting names.
 
         Raises:
@@ -91,7 +91,9 @@ class TokenSource:
         clock: seconds since 1970.
     """
 
-    def __init__(self, setting: str, source: Source, wanted: Wanted, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, setting: str, source: SourceSpec, wanted: Wanted, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.setting = setting
         self.wanted = wanted
         self._source = source
@@ -206,8 +208,8 @@ class TokenSource:
         elif wanted.audience not in audiences:
             raise self._wrong(f"the token is for {', '.join(map(str, audiences))}, not {wanted.audience}")
 
-    def _wrong(self, why: str, mend: str = "") -> SettingsError:
-        return SettingsError(f"{self.setting}: {why}", mend)
+    def _wrong(self, why: str, hint: str = "") -> SettingsError:
+        return SettingsError(f"{self.setting}: {why}", hint)
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from clients.identity import claims, forgery
 from clients.identity.claims import ISSUER, Profile
-from clients.identity.external_issuer import RealIssuer
+from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.forgery import MALFORMED
 from clients.model.errors import SettingsError
 
@@ -54,7 +54,7 @@ class TokenIssuer:
         self._foreign = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._next = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._set = secrets.token_hex(4)
-        self.real: Mapping[str, RealIssuer] = {}
+        self.real: Mapping[str, ExternalIssuer] = {}
         self.audiences: Mapping[str, str] = {}
 
     def profile(self, name: str) -> Profile:

@@ -111,8 +111,8 @@ class Api:
             return error
         if isinstance(status, int) and status:
             return _refusal("GET", self.server, status, getattr(error, "body", b"") or b"")
-        mend = "see that it runs and that the kubeconfig is its own"
-        return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", mend)
+        hint = "see that it runs and that the kubeconfig is its own"
+        return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", hint)
 
     def _send(
         self, method: str, path: str, body: Json | None, query: Iterable[tuple[str, str]], content_type: str
@@ -142,6 +142,6 @@ def _refusal(method: str, path: str, status: int, data: bytes | str) -> ClusterE
     except (ValueError, KeyError, TypeError):
         detail = f"HTTP {status}"
     if status in _REFUSED:
-        mend = "use an identity with this permission"
-        return AccessError(f"the cluster refuses {method} {path}: {one_line(detail)}", mend)
+        hint = "use an identity with this permission"
+        return AccessError(f"the cluster refuses {method} {path}: {one_line(detail)}", hint)
     return RequestError(f"{method} {path}", status, one_line(detail))

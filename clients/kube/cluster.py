@@ -57,8 +57,8 @@ class Cluster:
         try:
             load(file, context, client_configuration=configuration, persist_config=False)
         except (config.ConfigException, OSError, ValueError, TypeError) as error:
-            mend = "name a file by --kubeconfig and a context by --context"
-            raise ClusterError(f"{file or 'the kubeconfig'} cannot be used: {one_line(error)}", mend) from None
+            hint = "name a file by --kubeconfig and a context by --context"
+            raise ClusterError(f"{file or 'the kubeconfig'} cannot be used: {one_line(error)}", hint) from None
         configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
         cluster = cls(Api(configuration), context or "")
         _ = cluster.server_version

@@ -133,10 +133,10 @@ class RunLease:
         return {"apiVersion": _API, "kind": "Lease", "metadata": meta, "spec": spec}
 
 
-def in_use(who: str, mend: str = "") -> ConflictError:
+def in_use(who: str, hint: str = "") -> ConflictError:
     """What everybody is told who comes while `who` holds the cluster."""
     wait = f"wait for it; if it was killed, its lease expires {_DURATION_S} s after the last renewal"
-    return ConflictError(f"the cluster is in use by {who}", mend or wait)
+    return ConflictError(f"the cluster is in use by {who}", hint or wait)
 
 
 def holder(cluster: Cluster) -> str:

@@ -35,7 +35,7 @@ class ArrivalEntry:
 
 
 @dataclass(frozen=True)
-class External:
+class ExternalHosts:
     """The external hosts of the target.
 
     Attributes:

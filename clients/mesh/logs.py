@@ -18,7 +18,7 @@ _POLL_S = 0.1
 
 
 @dataclass(frozen=True)
-class Source:
+class LogSource:
     """One container's log."""
 
     pod: Pod
@@ -37,7 +37,7 @@ class Reading:
         missing: pods none of whose logs does.
     """
 
-    lines: dict[Source, list[str]] = field(default_factory=dict)
+    lines: dict[LogSource, list[str]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
     @property
@@ -77,8 +77,8 @@ def read_up_to(
     """
     known = set(passing())
     deadline = time.monotonic() + budget_s
-    waiting = [Source(pod, name) for pod in pods for name in _expected(cluster, pod)]
-    shown: dict[Source, list[str]] = {}
+    waiting = [LogSource(pod, name) for pod in pods for name in _expected(cluster, pod)]
+    shown: dict[LogSource, list[str]] = {}
     while True:
         for one in waiting:
             lines = sidecar.log_lines(cluster, one.pod, one.container, since_s=since_s())
@@ -96,7 +96,7 @@ def read_up_to(
         time.sleep(_POLL_S)
 
 
-def _enough(waiting: Source, shown: dict[Source, list[str]]) -> bool:
+def _enough(waiting: LogSource, shown: dict[LogSource, list[str]]) -> bool:
     """Whether the sidecar and an application of the same pod show the request, so that no other container had it."""
     there = {source.container for source in shown if source.pod == waiting.pod}
     return SIDECAR in there and len(there) > 1
@@ -107,7 +107,7 @@ def _expected(cluster: Cluster, pod: Pod) -> list[str]:
     return [name for name in sidecar.containers_that_log(pod) if name != SIDECAR or logged]
 
 
-def _reached(source: Source, lines: list[str]) -> bool:
+def _reached(source: LogSource, lines: list[str]) -> bool:
     if source.container != SIDECAR:
         return bool(lines)
     return any(accesslog.forwarded(entry) for entry in accesslog.parse(lines))

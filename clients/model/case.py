@@ -81,7 +81,7 @@ class Proxy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Logged:
+class AccessLogExpectation:
     r"""What a proxy must have logged about the case's requests.
 
     An entry belongs to a request by its id; where there is none (TCP), by the addresses of its connection. The texts
@@ -117,7 +117,7 @@ class Logged:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class ServerLogExpectation:
     """What an external server must have seen of the case's requests, by its own log.
 
     Attributes:
@@ -159,11 +159,11 @@ class Case:
     before: Expectation | None = None
     twin: Probe | None = None
     twin_expect: Expectation | None = None
-    logged: tuple[Logged, ...] = ()
-    arrival: Arrival | None = None
+    logged: tuple[AccessLogExpectation, ...] = ()
+    arrival: ServerLogExpectation | None = None
     repeat: int = 0
     needs: frozenset[str] = frozenset()
-    instead: tuple[tuple[str, str], ...] = ()
+    substitutes: tuple[tuple[str, str], ...] = ()
     variant: str = ""
     holds_s: float = 0.0
     step: str = ""

@@ -11,13 +11,13 @@ class MeshproofError(Exception):
         mend: what the user can do about it, in one line; empty where nothing can be advised.
     """
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.mend}" if self.mend else self.message
+        return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
 class SettingsError(MeshproofError):

@@ -158,7 +158,7 @@ class Evidence:
     diagnostics: str = ""
     worker: str = ""
     variant_of_target: str = ""
-    way: tuple[str, ...] = ()
+    network_path: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class Evidence:
             "attempts": tuple(Attempt(**{**a, "phase": Phase(a["phase"])}) for a in data.get("attempts", ())),
             "samples": tuple(Sample(**s) for s in data.get("samples", ())),
             "applied": tuple(Applied(**a) for a in data.get("applied", ())),
-            "way": tuple(data.get("way", ())),
+            "network_path": tuple(data.get("network_path", ())),
             "pictures": tuple(Picture(**p) for p in data.get("pictures", ())),
             "twin": TwinProof(**{**twin, "verdict": Verdict(twin["verdict"])}) if twin else None,
         }

@@ -61,17 +61,17 @@ class Stage:
     """
 
     name: str
-    ground: tuple[str, ...] = ()
-    ahead: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    prefetch: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
-    taken: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     scaled: tuple[Scale, ...] = ()
     settle: tuple[Settle, ...] = ()
     steps: tuple[Step, ...] = ()
-    unseen: bool = False
+    safe_in_parallel: bool = False
 
     def steps_to(self, name: str) -> tuple[Step, ...]:
         """Steps that have been taken in the step of this name; none for an empty name."""

@@ -34,7 +34,7 @@ MAX_SAMPLES = 40
 
 
 @dataclass(frozen=True)
-class Patience:
+class ConvergencePolicy:
     """How long to wait and how sure to be. All times in seconds.
 
     Attributes:
@@ -102,7 +102,7 @@ class Convergence:
 def converge(
     probe: ProbeMany,
     expect: Expectation,
-    patience: Patience,
+    policy: ConvergencePolicy,
     *,
     needed: int,
     since: float,
@@ -138,7 +138,7 @@ def converge(
     if needed < 1:
         raise ValueError(f"needed must be at least 1, not {needed}")
     start = clock()
-    watch = _Watch(probe, expect, patience, needed, since, start + patience.budget_s, unchanged, clock, redact)
+    watch = _Watch(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock, redact)
     converged = Retrying(
         retry=retry_if_result(lambda done: not done),
         stop=lambda _: clock() >= watch.deadline,
@@ -158,7 +158,7 @@ def converge(
         time_to_first_s=watch.first_s,
         time_to_stable_s=watch.attempts[-1].at_s if converged else None,
         duration_s=duration,
-        slow=duration > SLOW_SHARE * patience.budget_s,
+        slow=duration > SLOW_SHARE * policy.budget_s,
         last=watch.last,
         problem="" if converged else watch.problem,
     )
@@ -178,7 +178,7 @@ class _Watch:
 
     probe: ProbeMany
     expect: Expectation
-    patience: Patience
+    policy: ConvergencePolicy
     needed: int
     since: float
     deadline: float
@@ -207,13 +207,13 @@ class _Watch:
         for outcome in outcomes:
             self._judge(outcome, started, now)
         in_time = now < self.deadline
-        return in_time and self.row >= self.needed and now - self.row_start >= self.patience.window_s
+        return in_time and self.row >= self.needed and now - self.row_start >= self.policy.window_s
 
     def pause(self) -> float:
         """Seconds until the next batch: none while confirmations are missing, never past the deadline."""
-        wait = self.patience.poll_s
+        wait = self.policy.poll_s
         if self.row:
-            window_left = self.row_start + self.patience.window_s - self.clock()
+            window_left = self.row_start + self.policy.window_s - self.clock()
             wait = 0.0 if self.row < self.needed else min(wait, max(0.0, window_left))
         return max(0.0, min(wait, self.deadline - self.clock()))
 
@@ -225,7 +225,7 @@ class _Watch:
     @property
     def problem(self) -> str:
         """Why it has not converged, in one line."""
-        budget = f"in {self.patience.budget_s:g} s"
+        budget = f"in {self.policy.budget_s:g} s"
         if self.lost:
             return self.redact(f"not judged {budget}: {self.lost}")
         if self.row:

@@ -37,7 +37,7 @@ NOWHERE = Workload("", "", "")
 
 
 @dataclass(frozen=True)
-class Outside(Workload):
+class OutsideClient(Workload):
     """Whoever is not in the cluster. What it sends enters by a gateway, whatever host the URL names.
 
     Attributes:
@@ -49,9 +49,9 @@ class Outside(Workload):
     service: str = ""
 
 
-def through(gateway: Workload, service: str = "") -> Outside:
+def through(gateway: Workload, service: str = "") -> OutsideClient:
     """The client outside the cluster that enters by this gateway; a `service` is asked for its address in any case."""
-    return Outside("outside", "client", "requests", gateway, service)
+    return OutsideClient("outside", "client", "requests", gateway, service)
 
 
 def address(cluster: Cluster, service: str, namespace: str, port: int, *, given: str = "") -> tuple[str, int]:
@@ -74,7 +74,7 @@ def address(cluster: Cluster, service: str, namespace: str, port: int, *, given:
         node_port = next((p.get("nodePort") for p in found["spec"]["ports"] if p["port"] == port), None)
         node = _node_address(cluster.objects("v1", "Node")) if node_port else ""
     except ClusterError as error:
-        raise InfrastructureError(error.message, error.mend) from None
+        raise InfrastructureError(error.message, error.hint) from None
     if not node_port or not node:
         raise InfrastructureError(f"service {namespace}/{service} has no address outside the cluster for port {port}")
     return node, int(node_port)

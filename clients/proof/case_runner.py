@@ -22,7 +22,7 @@ THREADS = 8
 
 
 @dataclass(frozen=True)
-class Job:
+class CaseJob:
     """A case to prove, and what goes with it to `clients.proof.verify.prove`."""
 
     case: Case
@@ -30,7 +30,7 @@ class Job:
     confirmations: int | None = None
 
 
-class Crew:
+class CaseRunner:
     """Begins to prove the jobs, in their order, when it is made. Leaving it as a context dismisses it.
 
     Where the stage goes on by steps, those of each step are begun as soon as one of them is asked for.
@@ -39,10 +39,10 @@ class Crew:
         running: the stage in whose state they are proven.
     """
 
-    def __init__(self, running: RunningStage, jobs: Sequence[Job], threads: int = THREADS) -> None:
+    def __init__(self, running: RunningStage, jobs: Sequence[CaseJob], threads: int = THREADS) -> None:
         self._running = running
         self._threads = ThreadPoolExecutor(threads)
-        self._waiting: dict[str, list[Job]] = {}
+        self._waiting: dict[str, list[CaseJob]] = {}
         for job in jobs:
             self._waiting.setdefault(job.case.step, []).append(job)
         self._work: dict[str, Future[Evidence]] = {}
@@ -54,7 +54,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         self.dismiss()
 
-    def evidence(self, job: Job) -> Evidence:
+    def evidence(self, job: CaseJob) -> Evidence:
         """Of one of the jobs, as soon as it is there; of another one, which is begun only now."""
         if job.case.step in self._waiting:
             self._take_step(job.case.step)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from clients.kube.pods import Pod
 from clients.mesh import logs
-from clients.mesh.external_hosts import External
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import Case, Probe
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Attempt, Finding, Phase, TwinProof, Verdict
@@ -20,7 +20,7 @@ from clients.model.expect import Expectation, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.redact import redact
 from clients.probe.converge import Convergence, converge
-from clients.probe.outside import Outside
+from clients.probe.outside import OutsideClient
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.proof.trace import EXTERNAL_LOG, LOG_BUDGET_S
 from clients.proof.world import World
@@ -76,7 +76,7 @@ def _ran(seen: Convergence, case: Case) -> Finding:
     matched = sum(attempt.matched for attempt in seen.attempts)
     code = seen.last.exit_code if seen.last else None
     where = f"{case.probe.source.namespace}/{case.probe.source.app}"
-    if isinstance(case.probe.source, Outside):
+    if isinstance(case.probe.source, OutsideClient):
         return Finding(
             "outside client", f"{matched} requests from outside the cluster, last exit code {code}", Verdict.PASS
         )
@@ -89,7 +89,7 @@ def _twin(running: RunningStage, case: Case, control: str, since: float) -> tupl
     seen = converge(
         world.many(case.twin, control or case.control),
         expect,
-        replace(world.patience, window_s=0.0),  # the twin shows that the path is open, not that a change has spread
+        replace(world.policy, window_s=0.0),  # the twin shows that the path is open, not that a change has spread
         needed=BASELINE_CONFIRMATIONS,
         since=since,
         unchanged=True,
@@ -104,7 +104,7 @@ def _twin(running: RunningStage, case: Case, control: str, since: float) -> tupl
 def sent(probe: Probe) -> str:
     """A request in words: `GET http://shop.example/ from outside/client by istio-ingressgateway, x-route: external`."""
     words = f"{probe.method} {probe.url} from {probe.source.namespace}/{probe.source.app}"
-    if isinstance(probe.source, Outside):
+    if isinstance(probe.source, OutsideClient):
         words += f" by {probe.source.service or probe.source.gateway.app}"
     more = [f"{name}: {value}" for name, value in probe.headers]
     more += [f"token {probe.token}"] if probe.token else []
@@ -146,12 +146,12 @@ def _absent(running: RunningStage, case: Case, denied: set[str]) -> Finding:
     name = "backend log"
     backends = world.backends(case.probe)
     if world.external is not None and (
-        world.external.knows(world.dialled(case.probe)) or _are_gateway(world, backends)
+        world.external.knows(world.connect_host(case.probe)) or _are_gateway(world, backends)
     ):
         return _absent_outside(world.external, denied)
     if not backends:
         return Finding(name, "no ready pod stands behind the destination", Verdict.PASS)
-    passed = {pod.name for pod in (*world.backends(twin), *world.on_the_way(twin))}
+    passed = {pod.name for pod in (*world.backends(twin), *world.egress_pods_for(twin))}
     if not passed >= {pod.name for pod in backends}:
         text = "the twin goes to another backend, so it is not known up to where this log is complete"
         return Finding(name, text, Verdict.INCONCLUSIVE)
@@ -177,7 +177,7 @@ def _are_gateway(world: World, pods: list[Pod]) -> bool:
     return bool(pods) and {pod.name for pod in pods} <= {pod.name for pod in world.gateway_pods()}
 
 
-def _absent_outside(external: External, denied: set[str]) -> Finding:
+def _absent_outside(external: ExternalHosts, denied: set[str]) -> Finding:
     """No refused request reached the external server, which writes its log before it answers."""
     name = EXTERNAL_LOG
     if external.log is None:

@@ -59,12 +59,12 @@ class RunningStage:
         Raises:
             MeshproofError: the ground or the change could not be made; what was made of the change has been put back.
         """
-        self.world.ensure(self.stage.ground)
-        applier, standing = self.world.applier, self.world.standing
+        self.world.ensure(self.stage.environment)
+        applier, stage_objects = self.world.applier, self.world.stage_objects
         items = applier.load(self.stage.apply)
         if self._sees_before:
-            standing.clear()
-        standing.check(items)
+            stage_objects.clear()
+        stage_objects.check(items)
         if self.stage.replaced:
             applier.check(applier.load(self.stage.replaced))
         for step in max((self.stage.steps_to(case.step) for case in self.cases), key=len, default=()):
@@ -103,7 +103,7 @@ class RunningStage:
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
         reaches_far = MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
-        return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.taken or stage.scaled)
+        return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.without or stage.scaled)
 
     def reach(self, name: str) -> None:
         """Take the stage's steps up to the one of this name; none for an empty name, or when one has not settled.
@@ -142,9 +142,9 @@ class RunningStage:
     def _change(self, items: list[Item]) -> None:
         applier = self.world.applier
         scaled = self._scale()
-        self._take()
-        self._undo.append(self.world.standing.clear)
-        self.applied = (*scaled, *self.world.standing.move_to(items))
+        self._delete_without()
+        self._undo.append(self.world.stage_objects.clear)
+        self.applied = (*scaled, *self.world.stage_objects.move_to(items))
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
@@ -153,7 +153,7 @@ class RunningStage:
 
     def _go_on(self) -> None:
         """The second half of the change: something is deleted, or something else applied."""
-        self.world.standing.drop(self.world.applier.load(self.stage.removed))
+        self.world.stage_objects.drop(self.world.applier.load(self.stage.removed))
         self._apply_over(self.stage.replaced)
 
     def _apply_over(self, paths: Sequence[str]) -> None:
@@ -192,10 +192,10 @@ class RunningStage:
             self._set_replicas(after)
         return applied
 
-    def _take(self) -> None:
+    def _delete_without(self) -> None:
         """Delete what the stage does without, and register that it comes back."""
         applier = self.world.applier
-        items = applier.load(self.stage.taken) if self.stage.taken else []
+        items = applier.load(self.stage.without) if self.stage.without else []
         if items:
             self._undo.append(lambda: self._bring_back(items))
             applier.delete(items)
@@ -215,11 +215,11 @@ class RunningStage:
 
     def _settle(self, settle: Settle) -> Observation:
         try:
-            needed = self.world.needed(settle.probe)
+            needed = self.world.required_confirmations(settle.probe)
         except MeshproofError as error:
             text = settle.expect.text
             return Observation(settle.probe, text, self.changed_at, problem=error.message, conclusive=False)
-        budget_s = self.world.patience.budget_s
+        budget_s = self.world.policy.budget_s
         return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
 
     def _observe(
@@ -234,9 +234,9 @@ class RunningStage:
         """See it; at once every confirmation where nothing has changed (no `since`) or each may take its whole time."""
         at = time.monotonic() if since is None else since
         at_once = since is None or expect.may_time_out
-        patience = replace(self.world.patience, budget_s=min(budget_s, self.world.patience.budget_s), window_s=0.0)
+        policy = replace(self.world.policy, budget_s=min(budget_s, self.world.policy.budget_s), window_s=0.0)
         send = self.world.many(probe, control, parallel=expect.may_time_out)
-        seen: Convergence = converge(send, expect, patience, needed=needed, since=at, unchanged=at_once)
+        seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
         return Observation(
             probe=probe,
             expected=expect.text,
@@ -268,7 +268,7 @@ class RunningStage:
                 continue
             done.add((case.probe, case.before.text))
             seen = self._observe(
-                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.patience.budget_s
+                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.policy.budget_s
             )
             if seen.problem:
                 problems.append(f"{case.id}: the state before did not come back: {seen.problem}")

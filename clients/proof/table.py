@@ -10,7 +10,7 @@ from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof import verify
-from clients.proof.case_runner import Crew, Job
+from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
 
 CLIENTS, THREADS = 4, 48
@@ -43,9 +43,11 @@ def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evid
         running.reach(step)
     except MeshproofError as error:
         return [verify.unproven(case, facts, error.message, stage=running.stage.name) for case in table.cases]
-    jobs = [Job(case, facts, _enough(case)) for case in table.cases]
-    with Crew(running, [jobs[n] for n in sorted(range(len(jobs)), key=_turns(table.cases))], THREADS) as crew:
-        return [crew.evidence(job) for job in jobs]
+    jobs = [CaseJob(case, facts, _enough(case)) for case in table.cases]
+    with CaseRunner(
+        running, [jobs[n] for n in sorted(range(len(jobs)), key=_turns(table.cases))], THREADS
+    ) as case_runner:
+        return [case_runner.evidence(job) for job in jobs]
 
 
 def _enough(case: Case) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.accesslog import AccessLogEntry
-from clients.model.case import Arrival, Case, Logged, Probe, Proxy
+from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, ServerLogExpectation
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Attempt, Finding, Verdict
 from clients.proof.world import World
@@ -34,7 +34,7 @@ _FIELDS = {
     "protocol": "protocol",
     "local": "downstream_local",
 }
-"""Attribute of `Logged` → attribute of an entry."""
+"""Attribute of `AccessLogExpectation` → attribute of an entry."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _before_gateway(world: World, case: Case) -> bool:
     return not any(pod.injected for pod in world.pods(case.probe.source))  # nothing leads it to the gateway
 
 
-def way(world: World, case: Case, refused: bool, found: Sequence[Finding]) -> tuple[str, ...]:
+def network_path(world: World, case: Case, refused: bool, found: Sequence[Finding]) -> tuple[str, ...]:
     """Where the logs saw the case's requests (`Evidence.way`), by the findings that its proof has."""
     if world.external is None or not world.external.knows(case.probe.destination):
         return ()
@@ -104,7 +104,9 @@ def way(world: World, case: Case, refused: bool, found: Sequence[Finding]) -> tu
     return (*places, *([] if refused else [case.probe.destination]))
 
 
-def _logged(world: World, probe: Probe, twin: Probe | None, logged: Logged, sent: Sent) -> tuple[str, Verdict]:
+def _logged(
+    world: World, probe: Probe, twin: Probe | None, logged: AccessLogExpectation, sent: Sent
+) -> tuple[str, Verdict]:
     pods = proxies(world, probe, logged.proxy)
     if not pods or not all(pod.injected for pod in pods):
         return f"no proxy at the {logged.proxy}", Verdict.INCONCLUSIVE
@@ -130,7 +132,7 @@ def _logged(world: World, probe: Probe, twin: Probe | None, logged: Logged, sent
 
 
 def _absence(
-    reader: _Reader, pods: list[Pod], probe: Probe, twin: Probe | None, logged: Logged, sent: Sent
+    reader: _Reader, pods: list[Pod], probe: Probe, twin: Probe | None, logged: AccessLogExpectation, sent: Sent
 ) -> tuple[str, Verdict]:
     """No entry of the requests where a later one of the twin is seen."""
     if twin is None or not sent.marks:
@@ -157,7 +159,7 @@ class _Reader:
         self._since_s = since_s
 
     def until(
-        self, pods: list[Pod], probe: Probe, logged: Logged, requests: Sequence[Attempt], count: int
+        self, pods: list[Pod], probe: Probe, logged: AccessLogExpectation, requests: Sequence[Attempt], count: int
     ) -> list[AccessLogEntry]:
         """What `read` finds, as soon as it is `count` entries or the time is over."""
         deadline = time.monotonic() + LOG_BUDGET_S
@@ -167,7 +169,9 @@ class _Reader:
                 return found
             time.sleep(_POLL_S)
 
-    def read(self, pods: list[Pod], probe: Probe, logged: Logged, requests: Sequence[Attempt]) -> list[AccessLogEntry]:
+    def read(
+        self, pods: list[Pod], probe: Probe, logged: AccessLogExpectation, requests: Sequence[Attempt]
+    ) -> list[AccessLogEntry]:
         """Entries of these requests in the logs as they are now."""
         entries = self._entries(pods)
         ids = {request.request_id for request in requests}
@@ -215,7 +219,7 @@ def _sent_on(
     ]
 
 
-def difference(world: World, stated: Logged, entry: AccessLogEntry) -> str:
+def difference(world: World, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:
     """How an entry differs from what must be logged (see `filled`); empty when it does not."""
     if stated.flags and not set(entry.flags.split(",")) & stated.flags:
         return f"says flags {entry.flags or '-'}"
@@ -230,7 +234,7 @@ def difference(world: World, stated: Logged, entry: AccessLogEntry) -> str:
     return ""
 
 
-def filled(world: World, logged: Logged) -> Logged:
+def filled(world: World, logged: AccessLogExpectation) -> AccessLogExpectation:
     """With `<gateway>` and `<host>` in its patterns replaced by their addresses, and the gateway's ports by theirs."""
     known = {"http-port": [str(world.gateway.http_port)], "tls-port": [str(world.gateway.tls_port)]}
     if any("<gateway>" in getattr(logged, name) for name in _FIELDS):
@@ -245,7 +249,7 @@ def filled(world: World, logged: Logged) -> Logged:
     return replace(logged, **texts)
 
 
-def _arrived(world: World, case: Case, arrival: Arrival, sent: Sent) -> tuple[str, Verdict]:
+def _arrived(world: World, case: Case, arrival: ServerLogExpectation, sent: Sent) -> tuple[str, Verdict]:
     """What the external server logged of the requests."""
     if world.external is None:
         return "not looked at: the target has no external hosts of its own", Verdict.INCONCLUSIVE

@@ -9,7 +9,7 @@ from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, Phase, Verdict
 from clients.model.stage import Observation
-from clients.probe.converge import Convergence, Patience, converge
+from clients.probe.converge import Convergence, ConvergencePolicy, converge
 from clients.proof import denial, trace
 from clients.proof.denial import Proof
 from clients.proof.running_stage import RunningStage
@@ -48,25 +48,25 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     if spoilt := _otherwise(evidence, _earlier(running, case)):
         return spoilt
     try:
-        needed = confirmations or running.world.needed(case.probe)
+        needed = confirmations or running.world.required_confirmations(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     world = running.world
     send = world.many(case.probe, case.control, parallel=case.expect.may_time_out)
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
-    patience = _patience(world.patience, case.holds_s)
+    policy = _patience(world.policy, case.holds_s)
     if confirmations is not None and not case.holds_s:
-        patience = replace(patience, window_s=0.0)  # nothing spreads, so there is nothing to wait out
+        policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait out
     at_once = confirmations is not None or case.expect.may_time_out
-    result = converge(send, case.expect, patience, needed=max(needed, case.repeat), since=since, unchanged=at_once)
+    result = converge(send, case.expect, policy, needed=max(needed, case.repeat), since=since, unchanged=at_once)
     evidence = _converged(evidence, result, _seen_settling(running, case))
     if not result.converged:
         verdict = Verdict.FAIL if result.conclusive else Verdict.INCONCLUSIVE
         return replace(evidence, verdict=verdict, reason=result.problem)
     proof = denial.prove(running, case, result, facts.twin, since)
     proof = replace(proof, findings=(*proof.findings, *_traced(running, case, result, proof)))
-    way = trace.way(world, case, denial.refuses(case), proof.findings)
-    return _judged(replace(evidence, way=way), proof)
+    network_path = trace.network_path(world, case, denial.refuses(case), proof.findings)
+    return _judged(replace(evidence, network_path=network_path), proof)
 
 
 def _traced(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
@@ -78,12 +78,12 @@ def _traced(running: RunningStage, case: Case, seen: Convergence, proof: Proof) 
     return trace.follow(running.world, case, trace.Sent(requests, marks, running.since_s))
 
 
-def _patience(patience: Patience, holds_s: float) -> Patience:
+def _patience(policy: ConvergencePolicy, holds_s: float) -> ConvergencePolicy:
     """The run's patience, longer for an outcome that must hold for a while; it is then looked at a hundred times."""
-    if holds_s <= patience.window_s:
-        return patience
-    poll_s = max(patience.poll_s, holds_s / 100)
-    return replace(patience, window_s=holds_s, budget_s=patience.budget_s + holds_s, poll_s=poll_s)
+    if holds_s <= policy.window_s:
+        return policy
+    poll_s = max(policy.poll_s, holds_s / 100)
+    return replace(policy, window_s=holds_s, budget_s=policy.budget_s + holds_s, poll_s=poll_s)
 
 
 def unproven(case: Case, facts: Facts, why: str, *, stage: str = "") -> Evidence:
@@ -114,7 +114,7 @@ def _described(running: RunningStage, case: Case, facts: Facts) -> Evidence:
         unproven(case, facts, "", stage=running.stage.name),
         command=running.world.command_for(case.probe, case.control),
         attempts=tuple(attempt for seen in before for attempt in seen.before(running.changed_at)),
-        budget_s=running.world.patience.budget_s,
+        budget_s=running.world.policy.budget_s,
         applied=running.applied,
         proof={name: _told(seen) for name, seen in _earlier(running, case)},
     )

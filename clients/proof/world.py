@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from clients.apply.applier import Applier
-from clients.apply.environments import Grounds
+from clients.apply.environments import Environments
 from clients.apply.overlay import Overlay
-from clients.apply.stage_objects import Standing
+from clients.apply.stage_objects import StageObjects
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.exec import ExecSession
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
-from clients.mesh.external_hosts import External
+from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
 from clients.model.case import Probe, Workload
 from clients.model.errors import AbandonedError, ClusterError, InfrastructureError
@@ -28,9 +28,9 @@ from clients.model.outcome import Outcome, infrastructure
 from clients.model.redact import redact
 from clients.probe import outside
 from clients.probe.confirm import confirmations
-from clients.probe.converge import Patience, ProbeMany
+from clients.probe.converge import ConvergencePolicy, ProbeMany
 from clients.probe.curl import Request
-from clients.probe.outside import Outside
+from clients.probe.outside import OutsideClient
 from clients.probe.session import SHELL, ProbeSession
 
 PORTS = range(20_000, 32_768)
@@ -78,10 +78,10 @@ class World:
         tokens: TokenIssuer,
         manifests: Path,
         *,
-        patience: Patience | None = None,
+        policy: ConvergencePolicy | None = None,
         probe_timeout_s: float = 5.0,
         ready_s: float = 120.0,
-        external: External | None = None,
+        external: ExternalHosts | None = None,
         gateway: EgressGateway | None = None,
         analyzer: Analyzer | None = None,
         ingress_address: str = "",
@@ -90,14 +90,14 @@ class World:
         self.cluster = cluster
         self.overlay = overlay
         self.tokens = tokens
-        self.patience = patience or Patience()
+        self.policy = policy or ConvergencePolicy()
         self.probe_timeout_s = probe_timeout_s
         self.external = external
         self.gateway = gateway or EgressGateway()
         self.analyzer = analyzer
         self.applier = Applier(cluster, overlay, manifests, timeout_s=ready_s)
-        self.standing = Standing(self.applier)
-        self.grounds = Grounds(self.applier, self.standing)
+        self.stage_objects = StageObjects(self.applier)
+        self.environments = Environments(self.applier, self.stage_objects)
         self.ingress_address = ingress_address
         self.ingress_roots = ingress_roots
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
@@ -110,18 +110,18 @@ class World:
         self._turns: dict[Workload, threading.Lock] = {}
         self._lanes = Lanes()
 
-    def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
-        """Have this ground stand. Raises as `Grounds.ensure` does."""
-        return self.grounds.ensure(ground)
+    def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
+        """Have this ground stand. Raises as `Environments.ensure` does."""
+        return self.environments.ensure(environment)
 
-    def begin(self, ground: Sequence[str]) -> None:
-        """Have this ground stand by and by (`Grounds.begin`)."""
-        self.grounds.begin(ground)
+    def prepare_in_background(self, environment: Sequence[str]) -> None:
+        """Have this ground stand by and by (`Environments.begin`)."""
+        self.environments.prepare_in_background(environment)
 
     @property
     def namespaces(self) -> frozenset[str]:
         """The namespaces that this process made, by their real names."""
-        return self.grounds.namespaces
+        return self.environments.namespaces
 
     def pods(self, workload: Workload) -> list[Pod]:
         """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
@@ -129,7 +129,7 @@ class World:
         Raises:
             InfrastructureError: there is none, or the cluster does not answer.
         """
-        workload = workload.gateway if isinstance(workload, Outside) else workload
+        workload = workload.gateway if isinstance(workload, OutsideClient) else workload
         with self._lock:
             return self._ready_pods(workload)
 
@@ -140,7 +140,7 @@ class World:
             try:
                 known = [pod for pod in self.cluster.pods(namespace, f"app={workload.app}") if pod.ready]
             except ClusterError as error:
-                raise InfrastructureError(error.message, error.mend) from None
+                raise InfrastructureError(error.message, error.hint) from None
             if not known:
                 raise InfrastructureError(f"no ready pod app={workload.app} in {namespace}")
             self._clients[workload] = known
@@ -148,7 +148,7 @@ class World:
 
     def backends(self, probe: Probe) -> list[Pod]:
         """Ready pods behind the Service that the probe dials; empty when there is none or the host is no Service."""
-        name, _, rest = self.overlay.host(self.dialled(probe)).partition(".")
+        name, _, rest = self.overlay.host(self.connect_host(probe)).partition(".")
         namespace = rest.partition(".")[0] or self.overlay.namespace(probe.source.namespace)
         service = self.cluster.get("v1", "Service", name, namespace)
         selector = ((service or {}).get("spec") or {}).get("selector") or {}
@@ -157,7 +157,7 @@ class World:
         labels = ",".join(f"{key}={value}" for key, value in selector.items())
         return [pod for pod in self.cluster.pods(namespace, labels) if pod.ready]
 
-    def dialled(self, probe: Probe) -> str:
+    def connect_host(self, probe: Probe) -> str:
         """Host that the probe connects to, by the documents' names."""
         return self._named(probe.resolve).rpartition(":")[0] or probe.destination
 
@@ -166,16 +166,16 @@ class World:
         namespace = self.overlay.namespace(self.gateway.namespace)
         return [pod for pod in self.cluster.pods(namespace, self.gateway.label) if pod.ready]
 
-    def on_the_way(self, probe: Probe) -> list[Pod]:
+    def egress_pods_for(self, probe: Probe) -> list[Pod]:
         """Pods of the gateway, for a probe towards an external host; empty for any other."""
-        external = self.external is not None and self.external.knows(self.dialled(probe))
+        external = self.external is not None and self.external.knows(self.connect_host(probe))
         return self.gateway_pods() if external else []
 
     def replicas(self, probe: Probe) -> int:
         """How many ready pods answer for the probe's destination; at least 1."""
         return max(1, len(self.backends(probe)))
 
-    def needed(self, probe: Probe, patience: Patience | None = None) -> int:
+    def required_confirmations(self, probe: Probe, policy: ConvergencePolicy | None = None) -> int:
         """Confirmations that this path needs: derived for one client pod, times the client pods that take turns.
 
         Stale answers come from pools of the client's sidecar and from worker threads of the server's, whichever are
@@ -184,15 +184,17 @@ class World:
         Raises:
             InfrastructureError: a sidecar does not tell how many threads it has.
         """
-        patience = patience or self.patience
-        if patience.confirmations is not None:
-            return patience.confirmations
+        policy = policy or self.policy
+        if policy.confirmations is not None:
+            return policy.confirmations
         clients = self.pods(probe.source)
-        servers = self.on_the_way(probe) or self.backends(probe)
+        servers = self.egress_pods_for(probe) or self.backends(probe)
         threads = max(self._concurrency(pod) for pod in [*clients, *servers])
-        if isinstance(probe.source, Outside):  # any thread of any replica of the gateway may answer, none takes turns
-            return confirmations(threads, max(1, len(servers)) * len(clients), patience.error_rate)
-        return confirmations(threads, max(1, len(servers)), patience.error_rate) * len(clients)
+        if isinstance(
+            probe.source, OutsideClient
+        ):  # any thread of any replica of the gateway may answer, none takes turns
+            return confirmations(threads, max(1, len(servers)) * len(clients), policy.error_rate)
+        return confirmations(threads, max(1, len(servers)), policy.error_rate) * len(clients)
 
     def request_for(self, probe: Probe, control: str) -> Request:
         """The request that carries the probe, with a fresh request id.
@@ -217,15 +219,15 @@ class World:
             insecure=probe.insecure,
         )
 
-    def _named(self, dialled: str) -> str:
+    def _named(self, connect_host: str) -> str:
         """`<gateway>:443` with the name of the gateway's Service."""
-        return dialled.replace("<gateway>", f"{self.gateway.service}.{self.gateway.namespace}.svc.cluster.local")
+        return connect_host.replace("<gateway>", f"{self.gateway.service}.{self.gateway.namespace}.svc.cluster.local")
 
-    def _address(self, dialled: str) -> str:
+    def _address(self, connect_host: str) -> str:
         """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""
-        host, _, port = dialled.rpartition(":")
+        host, _, port = connect_host.rpartition(":")
         known = self.external.hosts.get(host, "") if self.external else ""
-        return f"{known}:{port}" if known else self.overlay.host(dialled.removeprefix("open."))
+        return f"{known}:{port}" if known else self.overlay.host(connect_host.removeprefix("open."))
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""
@@ -243,25 +245,25 @@ class World:
         """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
         return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
 
-    def remove(self, ground: Sequence[str]) -> None:
+    def remove(self, environment: Sequence[str]) -> None:
         """Delete a ground before the end, and wait until it is gone; `ensure` makes it anew.
 
         Raises:
             ClusterError: something could not be deleted.
         """
         self.forget()
-        self.grounds.remove(ground)
+        self.environments.remove(environment)
 
-    def settle_on(self, ground: Sequence[str]) -> None:
+    def remove_other_environments(self, environment: Sequence[str]) -> None:
         """Delete the grounds of other topics: idle pods cost a small machine time. They go while this one is made.
 
         Raises:
             ClusterError: something could not be deleted.
         """
-        if others := self.grounds.others(ground):
+        if others := self.environments.others(environment):
             self.forget()
-            self.standing.clear()
-            self.grounds.leave(others)
+            self.stage_objects.clear()
+            self.environments.leave(others)
 
     def close(self, *, keep: bool = False) -> None:
         """Close the sessions, delete the grounds and wait until they are gone (`keep` leaves them).
@@ -270,7 +272,7 @@ class World:
             ClusterError: something could not be deleted.
         """
         self.forget()
-        self.grounds.close(keep=keep)
+        self.environments.close(keep=keep)
 
     def forget(self) -> None:
         """Close the sessions and look pods up again: after a change to the workloads themselves."""
@@ -282,7 +284,7 @@ class World:
         if self.abandoned.is_set():
             raise AbandonedError
         requests = [self.request_for(probe, control) for _ in range(count)]
-        if isinstance(probe.source, Outside):
+        if isinstance(probe.source, OutsideClient):
             with self._lock:
                 one_by_one = self._turns.setdefault(probe.source.gateway, threading.Lock())
             with one_by_one:
@@ -300,14 +302,14 @@ class World:
             self._clients.pop(probe.source, None)  # the pod may have been replaced: look again before the next probe
         return [by_id[request.request_id] for request in requests]
 
-    def _send_from_outside(self, source: Outside, requests: list[Request], parallel: bool) -> list[Outcome]:
+    def _send_from_outside(self, source: OutsideClient, requests: list[Request], parallel: bool) -> list[Outcome]:
         try:
             to = self.address(source, outside.port_of(requests[0].url))
         except InfrastructureError as error:
             return [infrastructure(request.request_id, error.message) for request in requests]
         return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)
 
-    def address(self, source: Outside, port: int) -> tuple[str, int]:
+    def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
         """Where a client outside the cluster reaches its gateway.
 
         Raises:

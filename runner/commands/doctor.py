@@ -45,7 +45,7 @@ MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-sys
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing looked at; `mend` says what to do when it is not in order.
 
     Attributes:
@@ -55,7 +55,7 @@ class Finding:
     name: str
     ok: bool
     detail: str = ""
-    mend: str = ""
+    hint: str = ""
     optional: bool = False
 
     @property
@@ -80,68 +80,68 @@ def doctor(
     findings = [*(machine() if embedded else cluster(wanted)), browser(), *tokens(wanted)]
     console = Console(soft_wrap=True)
     for finding in findings:
-        mend = f"; {finding.mend}" if finding.mend and not finding.ok else ""
-        console.print(f"{finding.sign}  {escape(finding.name)}: {escape(finding.detail + mend)}")
+        hint = f"; {finding.hint}" if finding.hint and not finding.ok else ""
+        console.print(f"{finding.sign}  {escape(finding.name)}: {escape(finding.detail + hint)}")
     bad = sum(not (finding.ok or finding.optional) for finding in findings)
     console.print(f"{bad} missing" if bad else "nothing is missing")
     return common.FAILED if bad else common.OK
 
 
-def machine() -> list[Finding]:
+def machine() -> list[Diagnosis]:
     """What the embedded testbed needs of this machine."""
     from testbed import api
 
-    return [Finding(check.name, check.ok, check.detail, check.mend) for check in api.checks()]
+    return [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in api.checks()]
 
 
-def browser() -> Finding:
+def browser() -> Diagnosis:
     """Whether controls with a person at a browser can be proven from this machine."""
-    found, detail = browsers.told()
-    mend = f"{browsers.MEND}; without one the controls that need it are skipped"
-    return Finding("browser", found, detail, mend, optional=True)
+    found, detail = browsers.describe()
+    hint = f"{browsers.HINT}; without one the controls that need it are skipped"
+    return Diagnosis("browser", found, detail, hint, optional=True)
 
 
-def tokens(wanted: settings.Settings) -> list[Finding]:
+def tokens(wanted: settings.Settings) -> list[Diagnosis]:
     """Whether the sources of real tokens give what they should."""
     found = []
     for issuer in identity.real_issuers(wanted).values():
         try:
             issuer.check()
-            found.append(Finding(issuer.setting, True, f"tokens of {issuer.issuer} for {issuer.audience}"))
+            found.append(Diagnosis(issuer.setting, True, f"tokens of {issuer.issuer} for {issuer.audience}"))
         except MeshproofError as error:
-            found.append(Finding(issuer.setting, False, error.message, error.mend))
+            found.append(Diagnosis(issuer.setting, False, error.message, error.hint))
     return found
 
 
-def cluster(wanted: settings.Settings) -> list[Finding]:
+def cluster(wanted: settings.Settings) -> list[Diagnosis]:
     """What a run needs of a cluster that is there already."""
     try:
         there = access(wanted, print)
         found = Cluster.connect(there.file, there.context or None)
     except MeshproofError as error:
-        return [Finding("cluster", False, error.message, error.mend)]
-    findings = [Finding("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]
+        return [Diagnosis("cluster", False, error.message, error.hint)]
+    findings = [Diagnosis("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]
     rights = (*RIGHTS, MESH_WIDE_RIGHT) if wanted.allow_mesh_wide else RIGHTS
-    return findings + [right(found, *asked) for asked in (*rights, *beside(found))]
+    return findings + [right(found, *asked) for asked in (*rights, *optional_rights(found))]
 
 
-def mesh(found: Cluster, revision: str) -> list[Finding]:
+def mesh(found: Cluster, revision: str) -> list[Diagnosis]:
     """Is there a mesh, and which revision would be used."""
     try:
         info = found.mesh
         if not info.name:
-            return [Finding("mesh", False, "none was found", "install Istio, or use --target embedded")]
+            return [Diagnosis("mesh", False, "none was found", "install Istio, or use --target embedded")]
         chosen = chosen_revision(revision, info.revisions) or "default injection label"
     except MeshproofError as error:
-        return [Finding("mesh", False, error.message, error.mend)]
+        return [Diagnosis("mesh", False, error.message, error.hint)]
     capabilities = ", ".join(sorted(info.capabilities))
     return [
-        Finding("mesh", True, f"{info.name} {info.version}, revision: {chosen}"),
-        Finding("capabilities", True, capabilities or "none"),
+        Diagnosis("mesh", True, f"{info.name} {info.version}, revision: {chosen}"),
+        Diagnosis("capabilities", True, capabilities or "none"),
     ]
 
 
-def beside(found: Cluster) -> tuple[tuple[str, str, str], ...]:
+def optional_rights(found: Cluster) -> tuple[tuple[str, str, str], ...]:
     """Rights that are asked for only where the cluster has what they are about."""
     try:
         return GATEWAY_API_RIGHTS if "gateway-api" in found.mesh.capabilities else ()
@@ -149,7 +149,7 @@ def beside(found: Cluster) -> tuple[tuple[str, str, str], ...]:
         return ()
 
 
-def right(found: Cluster, verb: str, resource: str, namespace: str) -> Finding:
+def right(found: Cluster, verb: str, resource: str, namespace: str) -> Diagnosis:
     """Whether we may do this; `resource` reads `plural[.group]` or `plural/subresource`."""
     name = f"may {verb} {resource}" + (f" in {namespace}" if namespace else "")
     try:
@@ -157,5 +157,5 @@ def right(found: Cluster, verb: str, resource: str, namespace: str) -> Finding:
         kind, _, subresource = kind.partition("/")
         allowed = found.can_i(verb, kind, namespace, group=group, subresource=subresource)
     except MeshproofError as error:
-        return Finding(name, False, error.message, error.mend)
-    return Finding(name, allowed, "yes" if allowed else "no", "grant it to the kubeconfig's identity")
+        return Diagnosis(name, False, error.message, error.hint)
+    return Diagnosis(name, allowed, "yes" if allowed else "no", "grant it to the kubeconfig's identity")

@@ -32,7 +32,11 @@ def show(entries: Sequence[Planned], console: Console) -> None:
         cases = list(group)
         first = cases[0]
         console.print(f"\n[bold]{escape(suite)}[/bold]  {escape(first.stage)}")
-        for label, manifests in (("ground", first.ground), ("apply", first.apply), ("then delete", first.removed)):
+        for label, manifests in (
+            ("environment", first.environment),
+            ("apply", first.apply),
+            ("then delete", first.removed),
+        ):
             for manifest in manifests:
                 content = "" if manifest in listed else f": {', '.join(objects(MANIFESTS / manifest))}"
                 console.print(f"  {label:12}{escape(manifest + content)}")

@@ -24,7 +24,7 @@ from runner.commands import child, common
 from runner.config import catalogue, folders, settings
 from runner.target import identity
 from runner.target.access import access
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
 
 PYTEST_USAGE_ERROR = 4
@@ -160,7 +160,7 @@ def sweep_after_death(folder: Path) -> bool:
     if not record.exists():
         return True
     try:
-        cluster = connect(Handover.from_json(record.read_text(encoding="utf-8")))
+        cluster = connect(TargetDescriptor.from_json(record.read_text(encoding="utf-8")))
         for leftover in cleanup(cluster, folder.name):
             print(f"meshproof: removed {leftover}", file=sys.stderr)
         lease.remove(cluster, folder.name)

@@ -51,7 +51,7 @@ def _bring_up(istio: str | None) -> None:
 
     _say("testbed")
     api.up(istio, progress)
-    browsers.had(lambda: True, progress)
+    browsers.find_or_install(lambda: True, progress)
 
 
 def _told(name: str, command: tuple[str, ...]) -> int:

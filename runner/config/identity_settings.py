@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from clients.identity.token_source import Source
+from clients.identity.token_source import SourceSpec
 
 
 class Identity(BaseModel):
@@ -40,7 +40,7 @@ class Identity(BaseModel):
     @classmethod
     def _source(cls, text: str) -> str:
         if text:
-            Source.parse(text)
+            SourceSpec.parse(text)
         return text
 
     @field_validator("jwks")

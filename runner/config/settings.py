@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from clients.model.errors import SettingsError
-from clients.probe.converge import Patience
+from clients.probe.converge import ConvergencePolicy
 from runner.config.identity_settings import Identity
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -124,10 +124,10 @@ class Settings(BaseSettings):
     enforce: bool = False
     keep: bool = False
     shuffle: int | None = None
-    budget_s: float = Field(default=Patience.budget_s, gt=0)
-    poll_s: float = Field(default=Patience.poll_s, gt=0)
-    window_s: float = Field(default=Patience.window_s, ge=0)
-    error_rate: float = Field(default=Patience.error_rate, gt=0, lt=1)
+    budget_s: float = Field(default=ConvergencePolicy.budget_s, gt=0)
+    poll_s: float = Field(default=ConvergencePolicy.poll_s, gt=0)
+    window_s: float = Field(default=ConvergencePolicy.window_s, ge=0)
+    error_rate: float = Field(default=ConvergencePolicy.error_rate, gt=0, lt=1)
     confirmations: int | None = Field(default=None, ge=1)
     out: Path = ROOT / "reports" / "out"
     ingress_address: str = ""
@@ -140,9 +140,9 @@ class Settings(BaseSettings):
     archives: tuple[Path, ...] = ()
 
     @property
-    def patience(self) -> Patience:
+    def policy(self) -> ConvergencePolicy:
         """How convergence is judged."""
-        return Patience(self.budget_s, self.poll_s, self.window_s, self.error_rate, self.confirmations)
+        return ConvergencePolicy(self.budget_s, self.poll_s, self.window_s, self.error_rate, self.confirmations)
 
     @classmethod
     def settings_customise_sources(

@@ -8,11 +8,11 @@ import pytest
 
 from clients.model.stage import Stage
 from clients.proof.world import World
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_meshproof_ground(config: pytest.Config) -> Handover | None:
+def pytest_meshproof_target(config: pytest.Config) -> TargetDescriptor | None:
     """Stand in for bringing up the target: called once a run, in the controlling process."""
 
 

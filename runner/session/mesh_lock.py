@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, ReadWriteLock
 
 
-class Turn:
+class MeshLock:
     """The lock of one run, as one process sees it.
 
     Args:
@@ -27,7 +27,7 @@ class Turn:
         self._gate = FileLock(folder / "gate.lock")
         self._lock = ReadWriteLock(folder / "turn.lock")
         self._marker = folder / "exclusive-holder"
-        self._mending = FileLock(folder / "mending.lock")
+        self._recovering = FileLock(folder / "mending.lock")
         self._holder = holder
         self._sweep = sweep
 
@@ -36,20 +36,20 @@ class Turn:
         """Beside other shared turns."""
         self._acquire_shared()
         try:
-            self._mend()
+            self._recover()
             yield
         finally:
             self._lock.release()
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
+    def released(self) -> Iterator[None]:
         """Gives a shared turn to the others meanwhile: for a wait that nothing in the mesh has a say in."""
         self._lock.release()
         try:
             yield
         finally:
             self._acquire_shared()
-            self._mend()
+            self._recover()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -57,7 +57,7 @@ class Turn:
         with self._gate:
             self._lock.acquire_write()
         try:
-            self._mend()
+            self._recover()
             self._marker.write_text(self._holder, encoding="utf-8")
             yield
             self._marker.unlink(missing_ok=True)
@@ -68,8 +68,8 @@ class Turn:
         with self._gate:  # waits while a writer waits
             self._lock.acquire_read()
 
-    def _mend(self) -> None:
-        with self._mending:
+    def _recover(self) -> None:
+        with self._recovering:
             if self._marker.exists():
                 self._sweep(self._marker.read_text(encoding="utf-8"))
                 self._marker.unlink()

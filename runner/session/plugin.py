@@ -19,22 +19,22 @@ from clients.proof.table import Table
 from runner.config import catalogue, settings
 from runner.session import hooks, options, pictures, record, selection
 from runner.session.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
-    CONDUCTOR,
     MADE,
+    RUN_CONTEXT,
+    case_runner,
     cluster,
-    conductor,
-    crew,
-    handover,
+    descriptor,
+    mesh_lock,
     observe,
     picture,
     prove,
     prove_table,
+    run_context,
     stage,
-    turn,
     why_not,
     world,
 )
-from runner.session.run_context import HANDED, Conductor
+from runner.session.run_context import HANDED, RunContext
 
 BAD_INPUT = 2
 SUITES = "suites"
@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         wanted = settings.load(options.given(config))
         selected = catalogue.load().select(config.getoption("control"))
-        config.stash[CONDUCTOR] = Conductor(config, wanted, selected)
+        config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
     if wanted.keep:
@@ -68,14 +68,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what is private."""
-    if CONDUCTOR in config.stash:
-        config.stash[CONDUCTOR].close()
+    if RUN_CONTEXT in config.stash:
+        config.stash[RUN_CONTEXT].close()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Hand the run over to an xdist worker; the target is brought up before the first, where suites are to run."""
-    leader: Conductor = node.config.stash[CONDUCTOR]
+    leader: RunContext = node.config.stash[RUN_CONTEXT]
     try:
         node.workerinput[HANDED] = leader.hand_over(with_target=_wants_suites(node.config))
     except MeshproofError as error:
@@ -89,7 +89,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from runner.session.schedule import StageScheduling
 
-    return StageScheduling(config, log, config.stash[CONDUCTOR].read_plan)
+    return StageScheduling(config, log, config.stash[RUN_CONTEXT].read_plan)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -106,7 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select by control, shuffle, and settle the plan."""
-    leader = config.stash[CONDUCTOR]
+    leader = config.stash[RUN_CONTEXT]
     if leader.settings.shuffle is not None:
         items[:] = selection.shuffled(items, leader.settings.shuffle)
     if leader.selected:
@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the plan: to the controlling process, to the journal, or to the file that was asked for."""
-    leader = session.config.stash[CONDUCTOR]
+    leader = session.config.stash[RUN_CONTEXT]
     target = session.config.getoption("meshproof_plan")
     if target:
         told = [asdict(entry) for entry in leader.plan.values()]
@@ -137,7 +137,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, before its stage is made, what the target cannot prove; with --enforce that is a failure."""
-    leader = item.config.stash[CONDUCTOR]
+    leader = item.config.stash[RUN_CONTEXT]
     entry = leader.plan.get(item.nodeid)
     if entry is None:
         return
@@ -150,8 +150,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         raise record.EnforcedError(why)
     if why:
         pytest.skip(why)
-    if leader.crew and not selection.cases_of(item) and not selection.is_beside(item):
-        leader.crew.wait()  # this test's fixtures may change what the cases before it are still proven in
+    if leader.case_runner and not selection.cases_of(item) and not selection.is_independent(item):
+        leader.case_runner.wait()  # this test's fixtures may change what the cases before it are still proven in
 
 
 @pytest.hookimpl(wrapper=True)
@@ -160,7 +160,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the evidence of each phase on its report, which travels from the test process to the controlling one."""
     report = yield
-    leader = item.config.stash[CONDUCTOR]
+    leader = item.config.stash[RUN_CONTEXT]
     entry = leader.plan.get(item.nodeid)
     if entry is not None:
         error = call.excinfo.value if call.excinfo else None
@@ -178,7 +178,7 @@ def pytest_runtest_makereport(
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """The controlling process takes reports in."""
-    if not session.config.stash[CONDUCTOR].is_worker:
+    if not session.config.stash[RUN_CONTEXT].is_worker:
         from runner.session.recorder import Recorder  # it loads all that writes reports, which no worker needs
 
         session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")

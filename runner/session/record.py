@@ -25,7 +25,7 @@ class EnforcedError(AssertionError):
     """A capability is missing on a target that was said to have everything (`--enforce`)."""
 
 
-def bare(entry: Planned, verdict: Verdict, reason: str, worker: str) -> Evidence:
+def evidence_for(entry: Planned, verdict: Verdict, reason: str, worker: str) -> Evidence:
     """Evidence of a test that made none itself."""
     return Evidence(
         control=entry.control,
@@ -56,30 +56,32 @@ def of_phase(
     if report.when == "teardown":
         return [_clean_up(entry, why, worker)] if report.failed else []
     if report.skipped:
-        return [bare(entry, Verdict.SKIP, why, worker)]
+        return [evidence_for(entry, Verdict.SKIP, why, worker)]
     if report.when == "setup":
         verdict = Verdict.FAIL if isinstance(error, EnforcedError) else Verdict.INCONCLUSIVE
-        return [bare(entry, verdict, why, worker)] if report.failed else []
+        return [evidence_for(entry, verdict, why, worker)] if report.failed else []
     if report.passed:
-        return list(made) or [bare(entry, Verdict.INCONCLUSIVE, "the test ended without proving anything", worker)]
+        return list(made) or [
+            evidence_for(entry, Verdict.INCONCLUSIVE, "the test ended without proving anything", worker)
+        ]
     if any(evidence.verdict in BAD for evidence in made):
         return list(made)
     verdict = Verdict.FAIL if isinstance(error, AssertionError) else Verdict.INCONCLUSIVE
     if made:
         return [replace(made[0], verdict=verdict, reason=redact(why)), *made[1:]]
-    return [bare(entry, verdict, why, worker)]
+    return [evidence_for(entry, verdict, why, worker)]
 
 
 def crashed(entry: Planned, report: pytest.TestReport) -> Evidence:
     """Evidence of a test whose process died in it (xdist reports it in the dead process's name)."""
-    return bare(entry, Verdict.INCONCLUSIVE, f"the test process died: {report.longreprtext.strip()}", "")
+    return evidence_for(entry, Verdict.INCONCLUSIVE, f"the test process died: {report.longreprtext.strip()}", "")
 
 
 def _clean_up(entry: Planned, why: str, worker: str) -> Evidence:
     name = entry.stage or entry.suite
     told = replace(entry, control=CLEAN_UP, id=f"{CLEAN_UP}[{name}]", title="A stage leaves the mesh as it found it")
     told = replace(told, polarity="state", expected="nothing left, and the state before is back")
-    return bare(told, Verdict.INCONCLUSIVE, why, worker)
+    return evidence_for(told, Verdict.INCONCLUSIVE, why, worker)
 
 
 def _reason(report: pytest.TestReport, error: BaseException | None) -> str:

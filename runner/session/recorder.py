@@ -12,7 +12,7 @@ from reports import conformance, terminal, write
 from reports.journal import read
 from runner.config.folders import JOURNAL
 from runner.session import record
-from runner.session.fixtures import CONDUCTOR
+from runner.session.fixtures import RUN_CONTEXT
 
 INTERRUPTED = 130
 
@@ -22,7 +22,7 @@ class Recorder:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.leader = config.stash[CONDUCTOR]
+        self.leader = config.stash[RUN_CONTEXT]
         self.problem = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

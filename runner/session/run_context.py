@@ -15,21 +15,21 @@ from typing import Any
 
 import pytest
 
-from clients.identity.external_issuer import RealIssuer
+from clients.identity.external_issuer import ExternalIssuer
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Evidence
-from clients.proof.case_runner import Crew
+from clients.proof.case_runner import CaseRunner
 from clients.proof.running_stage import RunningStage
 from reports.journal import Journal
 from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.settings import Settings
 from runner.session import collect_plan
-from runner.session.mesh_lock import Turn
+from runner.session.mesh_lock import MeshLock
 from runner.session.selection import Planned
 from runner.target import identity
-from runner.target.descriptor import Handover
-from runner.target.held_target import CHROMIUM, Ground, sweep_worker
+from runner.target.descriptor import TargetDescriptor
+from runner.target.held_target import CHROMIUM, HeldTarget, sweep_worker
 
 HANDED = "meshproof"
 """Key of `workerinput` under which a worker finds what the controlling process handed over."""
@@ -37,7 +37,7 @@ PLAN = "plan.json"
 SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
 
 
-class Conductor:
+class RunContext:
     """State of a run in this process.
 
     Attributes:
@@ -55,7 +55,7 @@ class Conductor:
         self.catalogue = catalogue.load()
         self.plan: dict[str, Planned] = {}
         self.running: RunningStage | None = None
-        self.crew: Crew | None = None
+        self.case_runner: CaseRunner | None = None
         self.interrupted = ""
         self.failed = 0
         handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
@@ -63,8 +63,8 @@ class Conductor:
         self.worker = str(config.workerinput["workerid"]) if hasattr(config, "workerinput") else "main"
         self._folder = Path(handed["folder"]) if handed else None
         self._private = Path(handed["private"]) if handed else None
-        self._handover = Handover.from_json(handed["handover"]) if handed.get("handover") else None
-        self._ground: Ground | None = None
+        self._descriptor = TargetDescriptor.from_json(handed["descriptor"]) if handed.get("descriptor") else None
+        self._held: HeldTarget | None = None
         self._journal: Journal | None = None
         self._seen: set[tuple[str, str]] = set()
         self._began = folders.now()
@@ -97,29 +97,29 @@ class Conductor:
     @property
     def started(self) -> bool:
         """Whether this process has anything of a run at all (a session of unit tests has not)."""
-        return self._journal is not None or self._ground is not None
+        return self._journal is not None or self._held is not None
 
-    def handover(self) -> Handover:
+    def descriptor(self) -> TargetDescriptor:
         """The target; the controlling process brings it up at first use.
 
         Raises:
             MeshproofError: it cannot be had, or a worker needs one that nobody foresaw.
         """
-        if self._handover is None:
+        if self._descriptor is None:
             if self.is_worker:
                 raise ClusterError("this test process was given no target", "tests that need one belong under suites/")
-            self._handover = self._stand_in() or self._bring_up()
-            self.journal.target(self._handover.target)
-        return self._handover
+            self._descriptor = self._stand_in() or self._bring_up()
+            self.journal.target(self._descriptor.target)
+        return self._descriptor
 
     @cached_property
-    def real(self) -> dict[str, RealIssuer]:
+    def real(self) -> dict[str, ExternalIssuer]:
         """Real issuers of tokens, by profile; each process fetches its own tokens."""
         return identity.real_issuers(self.settings)
 
-    def turn(self) -> Turn:
+    def mesh_lock(self) -> MeshLock:
         """The lock between the processes of this run."""
-        return Turn(self.private, self.worker, self._sweep_worker)
+        return MeshLock(self.private, self.worker, self._sweep_worker)
 
     def enters_first(self, module: str) -> bool:
         """Whether no process of the run has begun with this module before."""
@@ -146,8 +146,8 @@ class Conductor:
 
     def hand_over(self, *, with_target: bool) -> str:
         """What a worker is told."""
-        told = self.handover().to_json() if with_target else ""
-        return json.dumps({"folder": str(self.folder), "private": str(self.private), "handover": told})
+        told = self.descriptor().to_json() if with_target else ""
+        return json.dumps({"folder": str(self.folder), "private": str(self.private), "descriptor": told})
 
     def write_plan(self) -> None:
         """A worker tells the controlling process, which does not collect, what is going to run. All write the same."""
@@ -193,13 +193,13 @@ class Conductor:
     def finish(self, exit_code: int) -> str:
         """Put away everything that is left, and close the journal; says what went wrong with that, if anything."""
         problem = ""
-        if self._ground:
+        if self._held:
             try:
-                left = [] if self.settings.keep else self._ground.sweep()
+                left = [] if self.settings.keep else self._held.sweep()
                 problem = f"left behind, and removed at the end: {', '.join(map(str, left))}" if left else ""
             except MeshproofError as error:
                 problem = f"the clean-up failed: {error}; run `meshproof cleanup`"
-            self._ground.release()
+            self._held.release()
         self.read_plan()
         ended = replace(self.run_info(), ended=folders.now(), exit=exit_code)
         self.journal.run(ended)
@@ -212,11 +212,11 @@ class Conductor:
 
     # -- how
 
-    def _stand_in(self) -> Handover | None:
-        given = self.config.hook.pytest_meshproof_ground(config=self.config)
-        return given if isinstance(given, Handover) else None
+    def _stand_in(self) -> TargetDescriptor | None:
+        given = self.config.hook.pytest_meshproof_target(config=self.config)
+        return given if isinstance(given, TargetDescriptor) else None
 
-    def _bring_up(self) -> Handover:
+    def _bring_up(self) -> TargetDescriptor:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
 
         def say(line: str) -> None:
@@ -230,9 +230,9 @@ class Conductor:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         # in a test's set-up pytest keeps what is written for itself
         with capture.global_and_fixture_disabled() if capture else nullcontext():
-            self._ground = Ground(self.settings, self.run, self.private, say, browsed=self._browsed)
-        self._ground.handover.save(self.folder / folders.TARGET)
-        return self._ground.handover
+            self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed)
+        self._held.descriptor.save(self.folder / folders.TARGET)
+        return self._held.descriptor
 
     def _browsed(self) -> bool:
         """Whether anything selected needs a browser. Before workers have collected, nobody knows: look ahead."""
@@ -245,4 +245,4 @@ class Conductor:
 
     def _sweep_worker(self, worker: str) -> None:
         """Another process died while it had the mesh to itself: what it changed is put back before we go on."""
-        sweep_worker(self.handover(), self.run, worker)
+        sweep_worker(self.descriptor(), self.run, worker)

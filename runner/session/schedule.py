@@ -14,7 +14,7 @@ from xdist.workermanage import WorkerController
 
 from runner.session.selection import Planned
 
-A_MODULE_S, A_TEST_S = 0.6, 0.1
+MODULE_S, TEST_S = 0.6, 0.1
 """What a module takes beside its tests, and each of them, where nothing else is said of it."""
 
 
@@ -31,10 +31,10 @@ class Work:
     """
 
     scope: str
-    lasts_s: float = 0.0
+    duration_s: float = 0.0
     own: frozenset[str] = frozenset()
     alone: bool = False
-    lends: bool = False
+    yields_lock: bool = False
 
     @property
     def topic(self) -> str:
@@ -55,14 +55,14 @@ class Process:
     """
 
     topic: str = ""
-    standing: frozenset[str] = frozenset()
+    environments: frozenset[str] = frozenset()
     alone: bool = False
-    lends: bool = False
+    yields_lock: bool = False
 
     def after(self, work: Work) -> Process:
         """Where it is once it has done this. A ground goes when its process goes to another topic."""
-        stays = self.standing if work.topic == self.topic else frozenset()
-        return Process(work.topic, stays | work.own, work.alone, work.lends)
+        stays = self.environments if work.topic == self.topic else frozenset()
+        return Process(work.topic, stays | work.own, work.alone, work.yields_lock)
 
 
 def scope(nodeid: str) -> str:
@@ -72,61 +72,63 @@ def scope(nodeid: str) -> str:
     return str(folder) if _of_suite(str(folder), "ONE_PROCESS", False) else module
 
 
-def lasts_s(scope: str, tests: int) -> float:
-    """As its folder says by `LASTS_S` (of all of it by `.`), or by how many tests it has."""
+def duration_s(scope: str, tests: int) -> float:
+    """As its folder says by `DURATIONS_S` (of all of it by `.`), or by how many tests it has."""
     path = PurePosixPath(scope)
     folder, name = (path.parent, path.name) if path.suffix else (path, ".")
-    said: Mapping[str, float] = _of_suite(str(folder), "LASTS_S", {})
-    return said.get(name, A_MODULE_S + A_TEST_S * tests)
+    said: Mapping[str, float] = _of_suite(str(folder), "DURATIONS_S", {})
+    return said.get(name, MODULE_S + TEST_S * tests)
 
 
 def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> list[Work]:
     """What is left, by scope, with its tests; the plan knows where they stand."""
     common: dict[str, frozenset[str]] = {}
-    wanted = frozenset[str]().union(*(entry.ground for entry in plan.values()))
-    for entry in (entry for entry in plan.values() if entry.ground):
+    wanted = frozenset[str]().union(*(entry.environment for entry in plan.values()))
+    for entry in (entry for entry in plan.values() if entry.environment):
         topic = Work(entry.suite).topic
-        common[topic] = common.get(topic, frozenset(entry.ground)) & frozenset(entry.ground)
+        common[topic] = common.get(topic, frozenset(entry.environment)) & frozenset(entry.environment)
     made = []
     for name, tests in queue.items():
         entries = [plan[test] for test in tests if test in plan]
-        ground = frozenset[str]().union(*(entry.ground for entry in entries))
-        ground |= frozenset[str]().union(*(entry.ahead for entry in entries)) & wanted
+        environment = frozenset[str]().union(*(entry.environment for entry in entries))
+        environment |= frozenset[str]().union(*(entry.prefetch for entry in entries)) & wanted
         alone = name.endswith(".py") and any(entry.alone for entry in entries)
         topic, path = Work(name).topic, PurePosixPath(name)
-        lends = path.name in _of_suite(topic, "LENDS", ())
-        made.append(Work(name, lasts_s(name, len(tests)), ground - common.get(topic, frozenset()), alone, lends))
+        yields_lock = path.name in _of_suite(topic, "YIELDS_LOCK", ())
+        made.append(
+            Work(name, duration_s(name, len(tests)), environment - common.get(topic, frozenset()), alone, yields_lock)
+        )
     return made
 
 
 def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> Work | None:
     """What a process does next; None where others do the rest.
 
-    It stays on its ground, and does first what nobody else can do there; then it takes another one of its topic; then
-    it goes where nobody is, then helps where the most is left, if that pays: nothing is chosen where less is left of a
-    topic than twice `GROUND_S`. A ground of a few modules is put up by one process only: it may be something that the
-    mesh knows once. What runs alone comes last in its topic, when others may be at their end, and all of it by one
-    process: by another one than that which has lent it the turn.
+    A worker first finishes the modules that use the environment it has deployed, beginning with those that no other
+    worker can run there; then it takes another environment of its topic. After that it takes a topic no other worker is
+    on, then helps with the topic that has the most work left, unless less is left than twice `ENVIRONMENT_S`.
+    An environment used by only a few modules is deployed by a single worker, because it may contain a mesh-wide
+    singleton. Exclusive modules run last in their topic, all on one worker, and not on the one that yielded the lock.
 
     Args:
         queue: what nobody has begun.
     """
-    elsewhere = frozenset[str]().union(*(other.standing for other in others))
+    elsewhere = frozenset[str]().union(*(other.environments for other in others))
     topics = {other.topic for other in others}
-    in_turn = {other.topic for other in others if other.alone or (mine.lends and other.topic == mine.topic)}
+    in_turn = {other.topic for other in others if other.alone or (mine.yields_lock and other.topic == mine.topic)}
     free = [
         work
         for work in queue
-        if not (work.own - mine.standing) & elsewhere and not (work.alone and work.topic in in_turn)
+        if not (work.own - mine.environments) & elsewhere and not (work.alone and work.topic in in_turn)
     ]
     preferences: tuple[Callable[[Work], bool], ...] = (
-        lambda work: bool(work.own) and work.own <= mine.standing and not work.alone,
-        lambda work: work.topic == mine.topic and not work.alone and work.own <= mine.standing,
+        lambda work: bool(work.own) and work.own <= mine.environments and not work.alone,
+        lambda work: work.topic == mine.topic and not work.alone and work.own <= mine.environments,
         lambda work: work.topic == mine.topic and not work.alone,
         lambda work: work.topic == mine.topic,
         lambda work: work.topic not in topics and not work.alone,
         lambda work: work.topic not in topics,
-        lambda work: not work.alone and _left_s(free, work.topic) >= 2 * _ground_s(work.topic),
+        lambda work: not work.alone and _left_s(free, work.topic) >= 2 * _environment_s(work.topic),
     )
     for preferred in preferences:
         if found := [work for work in free if preferred(work)]:
@@ -137,17 +139,17 @@ def choose(queue: Sequence[Work], mine: Process, others: Sequence[Process]) -> W
 def _weight(found: Sequence[Work], work: Work) -> tuple[float, bool, float, float]:
     """Of several that may come next, the heaviest does: where the most is left, the longest; lending comes late."""
     left_s = partial(_left_s, found, work.topic)
-    return left_s(), not work.lends, left_s(work.own), work.lasts_s
+    return left_s(), not work.yields_lock, left_s(work.own), work.duration_s
 
 
 def _left_s(queue: Sequence[Work], topic: str, own: frozenset[str] | None = None) -> float:
     """Seconds of work of a topic, or of what can be done in it once one more ground is there."""
-    return sum(work.lasts_s for work in queue if work.topic == topic and (own is None or work.own <= own))
+    return sum(work.duration_s for work in queue if work.topic == topic and (own is None or work.own <= own))
 
 
-def _ground_s(topic: str) -> float:
+def _environment_s(topic: str) -> float:
     """Seconds that one more process takes to put up the ground of a topic and to remove it, as its folder says."""
-    seconds: float = _of_suite(topic, "GROUND_S", 0.0)
+    seconds: float = _of_suite(topic, "ENVIRONMENT_S", 0.0)
     return seconds
 
 
@@ -177,7 +179,7 @@ class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
         working = [other for other in self.assigned_work if other is not node and other in self._where]
         mine = self._where.get(node, Process())
         if all(other.shutting_down for other in working):
-            mine = replace(mine, lends=False)  # nobody else will come for what runs alone
+            mine = replace(mine, yields_lock=False)  # nobody else will come for what runs alone
         return choose(works(self.workqueue, self._plan()), mine, [self._where[other] for other in working])
 
     def _assign_work_unit(self, node: WorkerController) -> None:
@@ -186,7 +188,7 @@ class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
         if chosen is None:
             node.shutdown()
             return
-        if (chosen.lends or chosen.alone) and self._pending_of(self.assigned_work[node]) > 1:
+        if (chosen.yields_lock or chosen.alone) and self._pending_of(self.assigned_work[node]) > 1:
             return  # xdist asks early, with two tests to go: by then another process may be the first to have time
         self.workqueue.move_to_end(chosen.scope, last=False)
         self._where[node] = self._where.get(node, Process()).after(chosen)

@@ -38,8 +38,8 @@ class Planned:
     suite: str
     stage: str = ""
     needs: tuple[str, ...] = ()
-    ground: tuple[str, ...] = ()
-    ahead: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    prefetch: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     source: str = ""
@@ -89,10 +89,10 @@ def control_name(item: pytest.Item) -> str:
     return str(mark.args[0]) if mark and mark.args else ""
 
 
-def is_beside(item: pytest.Item) -> bool:
+def is_independent(item: pytest.Item) -> bool:
     """Whether a test without a case leaves alone what its module's cases are proven in."""
     mark = item.get_closest_marker("control")
-    return bool(mark and mark.kwargs.get("beside"))
+    return bool(mark and mark.kwargs.get("independent"))
 
 
 def stage_of(item: pytest.Item) -> Stage | None:
@@ -109,7 +109,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     needs = control.needs | (stage.needs if stage else frozenset())
     needs = needs.union(*(one.needs for one in cases_of(item)))
     needs |= frozenset(mark.kwargs.get("needs", ())) if mark else frozenset()
-    instead = dict(case.instead) if case else {}
+    substitutes = dict(case.substitutes) if case else {}
     table = table_of(item)
     common = Planned(
         nodeid=item.nodeid,
@@ -118,7 +118,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         title=control.title,
         polarity=control.polarity,
         suite=item.nodeid.split("::", 1)[0],
-        needs=tuple(sorted({instead.get(name, name) for name in needs})),
+        needs=tuple(sorted({substitutes.get(name, name) for name in needs})),
         twin=control.twin,
         tokens=_tokens(item),
     )
@@ -126,12 +126,12 @@ def planned(item: pytest.Item, control: Control) -> Planned:
     if stage:
         facts |= {
             "stage": stage.name,
-            "ground": stage.ground,
-            "ahead": stage.ahead,
+            "environment": stage.environment,
+            "prefetch": stage.prefetch,
             "apply": stage.apply + stage.replaced + tuple(path for step in _taken(stage, item) for path in step.apply),
             "removed": stage.removed,
         }
-    facts["alone"] = "mesh-wide" in common.needs and not (stage and stage.unseen)
+    facts["alone"] = "mesh-wide" in common.needs and not (stage and stage.safe_in_parallel)
     if case:
         token = f" (token: {case.probe.token})" if case.probe.token else ""
         facts |= {

@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outside:
+class ExternalHostsRecord:
     """Hosts outside of the cluster, in plain values; see `clients.mesh.external_hosts.External`.
 
     Attributes:
@@ -81,7 +81,7 @@ class Access:
     kubeconfig: str = ""
     context: str = ""
     images: dict[str, str] = field(default_factory=dict)
-    outside: Outside = field(default_factory=Outside)
+    outside: ExternalHostsRecord = field(default_factory=ExternalHostsRecord)
     istioctl: str = ""
 
     @property
@@ -104,19 +104,21 @@ def access(settings: Settings, say: Say) -> Access:
         context = kind.context(settings.context)
         kind.load_archives(context, settings.archives)
     internet = settings.hosts is Hosts.INTERNET
-    outside = Outside(dict.fromkeys(INTERNET_HOSTS, ""), certifi.where()) if internet else Outside()
+    outside = (
+        ExternalHostsRecord(dict.fromkeys(INTERNET_HOSTS, ""), certifi.where()) if internet else ExternalHostsRecord()
+    )
     istioctl = str(settings.istioctl or shutil.which("istioctl") or "")
     return Access(str(settings.kubeconfig or ""), context, {**PUBLIC_IMAGES, **given}, outside, istioctl)
 
 
-def of_testbed(testbed: Up) -> Outside:
+def of_testbed(testbed: Up) -> ExternalHostsRecord:
     """The hosts of a testbed; none where an older version of this program started it."""
     external = testbed.external
     if external is None:
-        return Outside()
+        return ExternalHostsRecord()
     hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
     roots, log = str(external.roots), str(external.log)
-    return Outside(hosts, roots, log, external.google_apis, external.metadata_server, external.more)
+    return ExternalHostsRecord(hosts, roots, log, external.google_apis, external.metadata_server, external.more)
 
 
 def _embedded(settings: Settings, given: dict[str, str], say: Say) -> Access:

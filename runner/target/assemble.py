@@ -10,17 +10,17 @@ from typing import Any
 
 from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity import certificates
-from clients.identity.external_issuer import RealIssuer
+from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.mesh.egress_gateway import EgressGateway
-from clients.mesh.external_hosts import External
+from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
 from clients.probe import outside
 from clients.proof.world import World
 from runner.config.settings import ROOT, Settings
 from runner.target import front, identity
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 
 MANIFESTS = ROOT / "manifests"
 OURS = EgressGateway()
@@ -58,7 +58,7 @@ def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
 
 
 def overlay(
-    handover: Handover,
+    descriptor: TargetDescriptor,
     run: str,
     worker: str,
     touch: Touch,
@@ -76,15 +76,15 @@ def overlay(
         prefix=prefix,
         run=run,
         worker=worker,
-        images=handover.images,
-        revision=handover.revision,
+        images=descriptor.images,
+        revision=descriptor.revision,
         values={
             "jwks": jwks,
             "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
             "issuer": tokens.issuer,
-            **egress_values(handover, gateway),
+            **egress_values(descriptor, gateway),
             "scope": prefix,
-            "unprivileged": handover.unprivileged or "sidecar",
+            "unprivileged": descriptor.unprivileged or "sidecar",
             **(front_door or {}),
         },
         namespaces=namespaces_in(manifest_texts()),
@@ -94,20 +94,20 @@ def overlay(
     )
 
 
-def egress_values(handover: Handover, gateway: EgressGateway) -> dict[str, str]:
+def egress_values(descriptor: TargetDescriptor, gateway: EgressGateway) -> dict[str, str]:
     """Template values of the manifests about external hosts."""
     key, _, value = gateway.label.partition("=")
-    roots = handover.outside.roots
+    roots = descriptor.outside.roots
     return {
         "external_roots": Path(roots).read_text(encoding="utf-8") if roots else "",
-        "google_apis": handover.outside.google_apis,
-        "metadata_server": handover.outside.metadata_server,
+        "google_apis": descriptor.outside.google_apis,
+        "metadata_server": descriptor.outside.metadata_server,
         "egress_service": gateway.service,
         "egress_label_key": key,
         "egress_label_value": value,
         "egress_http_port": str(gateway.http_port),
         "egress_tls_port": str(gateway.tls_port),
-        "gateway_pool_operator": "In" if handover.node_pool else "NotIn",
+        "gateway_pool_operator": "In" if descriptor.node_pool else "NotIn",
     }
 
 
@@ -119,34 +119,36 @@ def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
 
 def world(
     cluster: Cluster,
-    handover: Handover,
+    descriptor: TargetDescriptor,
     settings: Settings,
     run: str,
     worker: str,
     touch: Touch,
-    real: Mapping[str, RealIssuer],
+    real: Mapping[str, ExternalIssuer],
 ) -> World:
     """The world of this process.
 
     Args:
         real: issuers that stand in the place of the run's own.
     """
-    tokens = identity.take_over(TokenIssuer.load(Path(handover.tokens)), real, settings)
+    tokens = identity.take_over(TokenIssuer.load(Path(descriptor.tokens)), real, settings)
     gateway = egress_gateway(settings, prefix_of(run, worker))
     certificate = certificates.issue(front.HOSTS)
     own_address = outside.own_address(cluster.server)
-    front_door = front.values(tokens, own_address, handover.ext_authz, handover.gateway_class) | certificate.values
-    file = Path(handover.kubeconfig) if handover.kubeconfig else None
+    front_door = front.values(tokens, own_address, descriptor.ext_authz, descriptor.gateway_class) | certificate.values
+    file = Path(descriptor.kubeconfig) if descriptor.kubeconfig else None
     analyzer = (
-        Analyzer(Path(handover.istioctl), file, handover.context, handover.revision) if handover.istioctl else None
+        Analyzer(Path(descriptor.istioctl), file, descriptor.context, descriptor.revision)
+        if descriptor.istioctl
+        else None
     )
     return World(
         cluster,
-        overlay(handover, run, worker, touch, tokens, gateway, front_door),
+        overlay(descriptor, run, worker, touch, tokens, gateway, front_door),
         tokens,
         MANIFESTS,
-        patience=settings.patience,
-        external=external(handover),
+        policy=settings.policy,
+        external=external(descriptor),
         gateway=gateway,
         analyzer=analyzer,
         ingress_address=settings.ingress_address,
@@ -154,9 +156,9 @@ def world(
     )
 
 
-def external(handover: Handover) -> External | None:
+def external(descriptor: TargetDescriptor) -> ExternalHosts | None:
     """The external hosts; None where the target has none."""
-    told = handover.outside
+    told = descriptor.outside
     roots = Path(told.roots).read_text(encoding="utf-8") if told.roots else ""
     log = Path(told.log) if told.log else None
-    return External(told.hosts, roots, log, told.more) if told.hosts else None
+    return ExternalHosts(told.hosts, roots, log, told.more) if told.hosts else None

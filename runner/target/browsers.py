@@ -24,11 +24,11 @@ class Found:
     why_not: str = ""
 
 
-MEND = "apt-get install chromium"
+HINT = "apt-get install chromium"
 UNWANTED = "no selected control was thought to need a browser"
 
 
-def had(wanted: Callable[[], bool], say: Say) -> Found:
+def find_or_install(wanted: Callable[[], bool], say: Say) -> Found:
     """The browser, made if it must be.
 
     Args:
@@ -39,17 +39,17 @@ def had(wanted: Callable[[], bool], say: Say) -> Found:
     from testbed import api  # loaded only here: with a browser on the PATH nothing of it is needed
 
     if problem := api.browser_problem():
-        return Found(why_not=f"none is on the PATH, and {problem}; {MEND}")
+        return Found(why_not=f"none is on the PATH, and {problem}; {HINT}")
     if not api.browser_built() and not wanted():
         return Found(why_not=UNWANTED)
     try:
         return Found(str(api.make_browser(say)))
     except MeshproofError as error:
         say(f"no browser: {error.message}")
-        return Found(why_not=f"none is on the PATH, and none could be made: {error.message.splitlines()[0]}; {MEND}")
+        return Found(why_not=f"none is on the PATH, and none could be made: {error.message.splitlines()[0]}; {HINT}")
 
 
-def told() -> tuple[bool, str]:
+def describe() -> tuple[bool, str]:
     """Whether a run has a browser, or gets one by itself; and which, or why not."""
     if installed := browser.installed():
         return True, installed

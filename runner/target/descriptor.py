@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from clients.model.errors import SettingsError
-from reports.model import MeshInfo, TargetInfo
-from runner.target.access import Outside
+from reports.model import MeshRecord, TargetInfo
+from runner.target.access import ExternalHostsRecord
 
 
 @dataclass(frozen=True)
-class Handover:
+class TargetDescriptor:
     """The target as every process of a run sees it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Handover:
     images: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     tokens: str = ""
-    outside: Outside = field(default_factory=Outside)
+    outside: ExternalHostsRecord = field(default_factory=ExternalHostsRecord)
     istioctl: str = ""
     node_pool: bool = False
     browser: str = ""
@@ -63,8 +63,8 @@ class Handover:
         try:
             data: dict[str, Any] = json.loads(text)
             told = data.pop("target")
-            target = TargetInfo(**{**told, "mesh": MeshInfo(**told["mesh"])})
-            outside = Outside(**data.pop("outside", {}))
+            target = TargetInfo(**{**told, "mesh": MeshRecord(**told["mesh"])})
+            outside = ExternalHostsRecord(**data.pop("outside", {}))
             capabilities = tuple(data.pop("capabilities", ()))
             return cls(**data, target=target, outside=outside, capabilities=capabilities)
         except (ValueError, TypeError, KeyError) as error:

@@ -15,11 +15,11 @@ from clients.kube.cleanup import Leftover, cleanup, find
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
-from reports.model import MeshInfo, TargetInfo
+from reports.model import MeshRecord, TargetInfo
 from runner.config.settings import Settings, TargetKind
 from runner.target import browsers, identity
 from runner.target.access import PUBLIC_IMAGES, Access, access
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 
 DEFAULT_REVISION = "default"
 CHROMIUM = "chromium"
@@ -28,12 +28,12 @@ CHROMIUM = "chromium"
 Say = Callable[[str], None]
 
 
-def connect(handover: Handover) -> Cluster:
+def connect(descriptor: TargetDescriptor) -> Cluster:
     """A connection of this process to the target."""
-    return Cluster.connect(Path(handover.kubeconfig) if handover.kubeconfig else None, handover.context or None)
+    return Cluster.connect(Path(descriptor.kubeconfig) if descriptor.kubeconfig else None, descriptor.context or None)
 
 
-class Ground:
+class HeldTarget:
     """The target, held by the controlling process for the length of a run.
 
     Attributes:
@@ -59,21 +59,21 @@ class Ground:
         if not mesh.name:
             raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
         revision = chosen_revision(settings.revision, mesh.revisions)
-        browser = browsers.had(browsed, say)
+        browser = browsers.find_or_install(browsed, say)
         tokens = private / "tokens"
         TokenIssuer().dump(tokens)
-        self.handover = Handover(
+        self.descriptor = TargetDescriptor(
             target=TargetInfo(
                 kind=settings.target.value,
                 kubernetes=self._cluster.server_version,
-                mesh=MeshInfo(mesh.name, mesh.version, revision or DEFAULT_REVISION),
+                mesh=MeshRecord(mesh.name, mesh.version, revision or DEFAULT_REVISION),
                 context=there.context,
             ),
             kubeconfig=there.kubeconfig,
             context=there.context,
             revision=revision,
             images=there.images,
-            capabilities=tuple(sorted(mesh.capabilities | beside(settings, there, browser))),
+            capabilities=tuple(sorted(mesh.capabilities | harness_capabilities(settings, there, browser))),
             lacks={} if browser.program else {CHROMIUM: browser.why_not},
             tokens=str(tokens),
             outside=there.outside,
@@ -101,7 +101,7 @@ class Ground:
             self._lease.release()
 
 
-def beside(settings: Settings, there: Access, browser: browsers.Found) -> set[str]:
+def harness_capabilities(settings: Settings, there: Access, browser: browsers.Found) -> set[str]:
     """Capabilities of what stands beside the cluster."""
     found = there.outside.capabilities | {"egress-gateway"} | identity.capabilities(settings)
     found.add("psp")  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
@@ -118,13 +118,13 @@ def beside(settings: Settings, there: Access, browser: browsers.Found) -> set[st
     return found | ({"analyze"} if there.istioctl else set())
 
 
-def sweep_worker(handover: Handover, run: str, worker: str) -> None:
+def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
     """Delete what one process of this run left, and only that: others are at work.
 
     Raises:
         ClusterError: the cluster does not answer.
     """
-    cluster = connect(handover)
+    cluster = connect(descriptor)
     for left in find(cluster, run):
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from clients.identity.claims import PROFILES
-from clients.identity.external_issuer import RealIssuer
+from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import KeySet
-from clients.identity.token_source import Source, TokenSource, Wanted
+from clients.identity.token_source import SourceSpec, TokenSource, Wanted
 from clients.identity.tokens import TokenIssuer
 from runner.config.identity_settings import Identity
 from runner.config.settings import Settings
@@ -21,7 +21,7 @@ def named(settings: Settings) -> dict[str, tuple[str, Identity]]:
     return {"front": ("identity", settings.identity), "iap": ("iap", settings.iap)}
 
 
-def real_issuers(settings: Settings) -> dict[str, RealIssuer]:
+def real_issuers(settings: Settings) -> dict[str, ExternalIssuer]:
     """Those that the settings name, by profile. Asks nobody for anything."""
     return {profile: _issuer(name, said) for profile, (name, said) in named(settings).items() if said.token}
 
@@ -41,7 +41,7 @@ def check(settings: Settings) -> None:
         issuer.check()
 
 
-def take_over(tokens: TokenIssuer, real: Mapping[str, RealIssuer], settings: Settings) -> TokenIssuer:
+def take_over(tokens: TokenIssuer, real: Mapping[str, ExternalIssuer], settings: Settings) -> TokenIssuer:
     """The run's issuer, which passes on what is asked of a real one."""
     tokens.real, tokens.audiences = real, audiences(settings)
     return tokens
@@ -52,7 +52,7 @@ def capabilities(settings: Settings) -> set[str]:
     return {f"{profile}-key" for profile in PROFILES if profile} - {f"{name}-key" for name in real_issuers(settings)}
 
 
-def why_not(tokens: Iterable[tuple[str, bool]], real: Mapping[str, RealIssuer]) -> str:
+def why_not(tokens: Iterable[tuple[str, bool]], real: Mapping[str, ExternalIssuer]) -> str:
     """Why a test cannot have its tokens; empty when it can.
 
     Args:
@@ -65,10 +65,10 @@ def why_not(tokens: Iterable[tuple[str, bool]], real: Mapping[str, RealIssuer]) 
     return ""
 
 
-def _issuer(name: str, said: Identity) -> RealIssuer:
-    good = TokenSource(f"{name}.token", Source.parse(said.token), Wanted(said.issuer, said.audience))
+def _issuer(name: str, said: Identity) -> ExternalIssuer:
+    good = TokenSource(f"{name}.token", SourceSpec.parse(said.token), Wanted(said.issuer, said.audience))
     keys = KeySet(said.issuer, said.jwks_uri, said.jwks)
-    return RealIssuer(name, said.issuer, said.audience, keys, good, _others(name, said))
+    return ExternalIssuer(name, said.issuer, said.audience, keys, good, _others(name, said))
 
 
 def _others(name: str, said: Identity) -> dict[str, TokenSource]:
@@ -76,8 +76,8 @@ def _others(name: str, said: Identity) -> dict[str, TokenSource]:
     found: dict[str, TokenSource] = {}
     if said.expired_token:
         wanted = Wanted(said.issuer, said.audience, expired=True)
-        found["expired"] = TokenSource(f"{name}.expired_token", Source.parse(said.expired_token), wanted)
-    source = Source.parse(said.other_audience_token or said.token)
+        found["expired"] = TokenSource(f"{name}.expired_token", SourceSpec.parse(said.expired_token), wanted)
+    source = SourceSpec.parse(said.other_audience_token or said.token)
     if said.other_audience_token or source.any_audience:
         wanted = Wanted(said.issuer, _ANOTHER, not_for=said.audience)
         setting = "other_audience_token" if said.other_audience_token else "token"

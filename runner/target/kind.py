@@ -25,8 +25,8 @@ def context(wanted: str) -> str:
             f"there is no kind cluster for context {wanted}", f"there are: {', '.join(clusters) or 'none'}"
         )
     if not wanted and len(clusters) != 1:
-        mend = f"name one with --context: {', '.join(clusters)}" if clusters else "make one with `kind create cluster`"
-        raise SettingsError(f"{len(clusters)} kind clusters were found, not one", mend)
+        hint = f"name one with --context: {', '.join(clusters)}" if clusters else "make one with `kind create cluster`"
+        raise SettingsError(f"{len(clusters)} kind clusters were found, not one", hint)
     return wanted or clusters[0]
 
 

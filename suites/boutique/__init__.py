@@ -3,5 +3,5 @@
 ONE_PROCESS = True
 """All modules stand on one ground of eighteen pods: cheaper kept by one process than made by each."""
 
-LASTS_S = {".": 75.0}
+DURATIONS_S = {".": 75.0}
 """Seconds that all of them were seen to take (see `runner.session.schedule`)."""

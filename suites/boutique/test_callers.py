@@ -6,9 +6,9 @@ import pytest
 
 from clients.model.stage import Stage
 from suites.boutique.callers import is_unknown, proves_itself
-from suites.boutique.workloads import GROUND, MUTUAL, PLAIN, THROUGH_GATEWAY
+from suites.boutique.workloads import ENVIRONMENT, MUTUAL, PLAIN, THROUGH_GATEWAY
 
-STAGE = Stage("shop-callers", ground=GROUND, apply=("boutique/callers/callers.yaml",))
+STAGE = Stage("shop-callers", environment=ENVIRONMENT, apply=("boutique/callers/callers.yaml",))
 
 
 @pytest.mark.control("BTQ-ACCESS-05")

@@ -10,7 +10,7 @@ from clients.model.stage import Stage
 from suites.boutique.objects import SERVICE_ENTRIES, addresses_problem, entries, namespaces_problem
 from suites.boutique.workloads import (
     DIRECT,
-    GROUND,
+    ENVIRONMENT,
     PLAIN,
     THROUGH_GATEWAY,
     everyone_to_everyone,
@@ -18,7 +18,7 @@ from suites.boutique.workloads import (
     shop,
 )
 
-STAGE = Stage("shop-open", ground=GROUND)
+STAGE = Stage("shop-open", environment=ENVIRONMENT)
 
 CASES = [
     Case("BTQ-ACCESS-02", DIRECT, shop()),

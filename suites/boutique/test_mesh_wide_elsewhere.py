@@ -5,12 +5,12 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.boutique.workloads import CATALOG, CATALOG_PLAIN, GROUND, PLAIN, url
+from suites.boutique.workloads import CATALOG, CATALOG_PLAIN, ENVIRONMENT, PLAIN, url
 
 PLAIN_TO_AD = CATALOG_PLAIN.get(url("ad"))
 STAGE = Stage(
     "shop-mesh-wide-elsewhere",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("boutique/not-mesh-wide/mesh-wide.yaml",),
     settle=(Settle(PLAIN_TO_AD, reset()),),
 )

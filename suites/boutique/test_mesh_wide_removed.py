@@ -5,12 +5,12 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.boutique.workloads import GROUND, PLAIN
+from suites.boutique.workloads import ENVIRONMENT, PLAIN
 
 CHANGE = ("boutique/mesh-wide-strict/mesh-wide.yaml",)
 STAGE = Stage(
     "shop-mesh-wide-removed",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=CHANGE,
     removed=CHANGE,
     needs=frozenset({"mesh-wide"}),

@@ -6,7 +6,7 @@ from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
 from suites.boutique.workloads import (
-    GROUND,
+    ENVIRONMENT,
     MUTUAL,
     PLAIN,
     THROUGH_GATEWAY,
@@ -17,7 +17,7 @@ from suites.boutique.workloads import (
 
 STAGE = Stage(
     "shop-mesh-wide-strict",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(PLAIN, reset()),),

@@ -6,9 +6,9 @@ import pytest
 
 from clients.model.stage import Stage
 from suites.boutique.migration import Load
-from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, GROUND, SERVICES
+from suites.boutique.workloads import ENVIRONMENT, EVERY_NAMESPACE_STRICT, SERVICES
 
-STAGE = Stage("migration", ground=GROUND)
+STAGE = Stage("migration", environment=ENVIRONMENT)
 ONE_NAMESPACE_AT_A_TIME = tuple(f"boutique/namespace-strict/{namespace}.yaml" for namespace in SERVICES)
 NO_LOSS = "no request lost, no three seconds without a good answer"
 

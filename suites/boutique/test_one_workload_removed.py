@@ -8,10 +8,12 @@ from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
 from suites.boutique.objects import NETWORKING, policies_problem
-from suites.boutique.workloads import GROUND, PLAIN
+from suites.boutique.workloads import ENVIRONMENT, PLAIN
 
 CHANGE = ("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml")
-STAGE = Stage("one-workload-removed", ground=GROUND, apply=CHANGE, removed=CHANGE, settle=(Settle(PLAIN, reset()),))
+STAGE = Stage(
+    "one-workload-removed", environment=ENVIRONMENT, apply=CHANGE, removed=CHANGE, settle=(Settle(PLAIN, reset()),)
+)
 
 CASES = [Case("BTQ-WL-08", PLAIN, status(200), before=status(200))]
 

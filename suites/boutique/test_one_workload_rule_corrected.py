@@ -8,11 +8,11 @@ from clients.mesh import sidecar
 from clients.model.expect import reset
 from clients.model.stage import Settle, Stage
 from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, mutual_tls_problem, rule_of
-from suites.boutique.workloads import CATALOG, GROUND, MUTUAL, PLAIN
+from suites.boutique.workloads import CATALOG, ENVIRONMENT, MUTUAL, PLAIN
 
 STAGE = Stage(
     "one-workload-rule-corrected",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-rule-corrected/rule.yaml"),
     settle=(Settle(PLAIN, reset()),),
 )

@@ -14,7 +14,7 @@ from suites.boutique.workloads import (
     CATALOG,
     CATALOG_PLAIN,
     ECHO,
-    GROUND,
+    ENVIRONMENT,
     MUTUAL,
     PLAIN,
     THROUGH_GATEWAY,
@@ -25,7 +25,7 @@ from suites.boutique.workloads import (
 
 STAGE = Stage(
     "one-workload-strict",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml"),
     settle=(Settle(PLAIN, reset()),),
 )

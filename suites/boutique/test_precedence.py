@@ -9,11 +9,11 @@ from clients.model.case import Workload
 from clients.model.expect import reset
 from clients.model.stage import Settle, Stage
 from suites.boutique import inbound, precedence
-from suites.boutique.workloads import ECHO, GROUND, OUTSIDE, url
+from suites.boutique.workloads import ECHO, ENVIRONMENT, OUTSIDE, url
 
 STAGE = Stage(
     "precedence",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=precedence.MANIFESTS,
     settle=(Settle(OUTSIDE.get(url("shipping")), reset()),),
     steps=precedence.STEPS,

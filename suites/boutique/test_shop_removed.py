@@ -6,9 +6,9 @@ import pytest
 
 from clients.model.stage import Stage
 from suites.boutique.objects import entries, namespaces_left
-from suites.boutique.workloads import DIRECT, GROUND, THROUGH_GATEWAY
+from suites.boutique.workloads import DIRECT, ENVIRONMENT, THROUGH_GATEWAY
 
-STAGE = Stage("shop-removed", ground=GROUND)
+STAGE = Stage("shop-removed", environment=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def removed(stage):
     """The addresses that the shop had, and the shop gone; a later stage makes it anew."""
     world = stage.world
     had = {probe: world.address(probe.source, 80) for probe in (DIRECT, THROUGH_GATEWAY)}
-    world.remove(GROUND)
+    world.remove(ENVIRONMENT)
     return had
 
 

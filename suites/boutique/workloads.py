@@ -12,7 +12,7 @@ from clients.model.stage import Stage
 from clients.probe.outside import through
 from clients.proof.table import Table
 
-GROUND = ("boutique/ground",)
+ENVIRONMENT = ("boutique/environment",)
 EVERY_NAMESPACE_STRICT = ("boutique/namespace-strict",)
 
 SERVICES = {
@@ -134,7 +134,7 @@ def strict_stage(name: str, *, removed: bool = False) -> Stage:
     """STRICT in each of the eleven namespaces, deleted again where `removed`."""
     return Stage(
         name,
-        ground=GROUND,
+        environment=ENVIRONMENT,
         apply=EVERY_NAMESPACE_STRICT,
         removed=EVERY_NAMESPACE_STRICT if removed else (),
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import EXAMPLE, GROUND, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
 
 ALLOWED = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(HTTPBIN)
 BY_GATEWAY = refused_by_gateway("httpbin.org")
 STAGE = Stage(
-    "egress-s5", ground=GROUND, apply=S5, settle=(Settle(REFUSED, rbac_denied()), Settle(ALLOWED, status(200)))
+    "egress-s5",
+    environment=ENVIRONMENT,
+    apply=S5,
+    settle=(Settle(REFUSED, rbac_denied()), Settle(ALLOWED, status(200))),
 )
 
 CASES = [

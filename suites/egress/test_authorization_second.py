@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from clients.model.case import Arrival, Case, Proxy
+from clients.model.case import Case, Proxy, ServerLogExpectation
 from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import GROUND, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
+from suites.egress.workloads import ENVIRONMENT, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
 
 TEAPOT_SAYS = status(418, body_contains("teapot"))
 ALLOWED = TEST_Y.get(TEAPOT)
 BY_GATEWAY = refused_by_gateway("httpbin.org")
-STAGE = Stage("egress-s6", ground=GROUND, apply=S6, settle=(Settle(ALLOWED, TEAPOT_SAYS),))
+STAGE = Stage("egress-s6", environment=ENVIRONMENT, apply=S6, settle=(Settle(ALLOWED, TEAPOT_SAYS),))
 
 CASES = [
-    Case("EGR-AUTHZ-05", ALLOWED, TEAPOT_SAYS, arrival=Arrival(Proxy.GATEWAY, tls=False)),
+    Case("EGR-AUTHZ-05", ALLOWED, TEAPOT_SAYS, arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False)),
     *(
         Case(
             "EGR-AUTHZ-04",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Stage
-from suites.egress.workloads import EXAMPLE, GROUND, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
 
 STAGE = Stage(
     "egress-s5-service-port",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     # the policy of team-y names the right port: it shows that the way through the gateway is open
     apply=(*S4, "egress/authorization/team-x-service-port.yaml", "egress/authorization/team-y-to-httpbin-teapot.yaml"),
 )

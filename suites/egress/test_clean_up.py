@@ -11,11 +11,11 @@ from clients.kube.cleanup import find
 from runner.target.assemble import MANIFESTS
 from suites.egress.workloads import S10
 
-NAMESPACES = "egress/ground/1-namespaces.yaml"
+NAMESPACES = "egress/environment/1-namespaces.yaml"
 
 
 @pytest.fixture
-def deleted(turn, world):
+def deleted(mesh_lock, world):
     """What the names of the objects began with that were made and deleted again."""
     overlay = replace(world.overlay, prefix=f"{world.overlay.prefix}end-")
     applier = Applier(world.cluster, overlay, MANIFESTS)
@@ -25,7 +25,7 @@ def deleted(turn, world):
         applier.apply(items)
     finally:
         gone = applier.ask_to_delete(items)
-        with turn.lent():  # Kubernetes alone is at work now, and takes its time
+        with mesh_lock.released():  # Kubernetes alone is at work now, and takes its time
             gone()
     return overlay.prefix
 

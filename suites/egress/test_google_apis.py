@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
 from clients.model.expect import body_contains, status
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     BLACK_HOLE,
+    ENVIRONMENT,
     EXAMPLE,
-    GROUND,
     HTTPBIN_TLS,
     METADATA,
     S10,
@@ -24,14 +24,14 @@ from suites.egress.workloads import (
 
 DIRECT = TEST_X.get(f"{STORAGE_TLS}/hello")
 BY_GATEWAY = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s10", ground=GROUND, apply=S10, settle=(Settle(DIRECT, status(200)),))
+STAGE = Stage("egress-s10", environment=ENVIRONMENT, apply=S10, settle=(Settle(DIRECT, status(200)),))
 
 ACCOUNT = "sa-test-app-team-x@"
 FLAVOR = (("Metadata-Flavor", "Google"),)
 ACCOUNTS = f"{METADATA}/computeMetadata/v1/instance/service-accounts/"
 HOSTS = ("metadata.google.internal", "private.googleapis.com", "storage.googleapis.com")
-FROM_POD = Arrival(TEST_X, tls=True, sni="storage.googleapis.com")
-BY_SIDECAR = Logged(
+FROM_POD = ServerLogExpectation(TEST_X, tls=True, sni="storage.googleapis.com")
+BY_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT,
     tcp=True,
     upstream=r"[0-9.]+:443",
@@ -47,7 +47,7 @@ CASES = [
         DIRECT,
         status(200),
         twin=BY_GATEWAY,
-        logged=(BY_SIDECAR, Logged(Proxy.GATEWAY, tcp=True, absent=True)),
+        logged=(BY_SIDECAR, AccessLogExpectation(Proxy.GATEWAY, tcp=True, absent=True)),
         arrival=FROM_POD,
     ),
     Case("EGR-API-05", TEST_Y.get(STORAGE_TLS), cut(), twin=TEST_Y.get(f"{HTTPBIN_TLS}/get"), logged=(BLACK_HOLE,)),
@@ -63,7 +63,7 @@ CASES = [
         "EGR-API-07",
         TEST_X.get(f"{STORAGE}/hello"),
         status(200),
-        arrival=Arrival(TEST_X, tls=False),
+        arrival=ServerLogExpectation(TEST_X, tls=False),
         variant="http",
     ),
 ]

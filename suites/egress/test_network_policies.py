@@ -8,18 +8,18 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import Arrival, Case, Proxy
+from clients.model.case import Case, Proxy, ServerLogExpectation
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
 from suites.egress.state import selectors_without_pods
 from suites.egress.stream import Stream
 from suites.egress.workloads import (
+    ENVIRONMENT,
     EXAMPLE,
     EXAMPLE_TLS,
     EXCLUDED_X,
     GATEWAY,
-    GROUND,
     METADATA,
     OPEN,
     OPEN_ADDRESS,
@@ -37,7 +37,7 @@ TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=S9,
     needs=frozenset({"network-policy"}),
     settle=(Settle(BLOCKED, shut()),),
@@ -48,7 +48,7 @@ OTHER_TEAM = RAW_Y.get(EXAMPLE, resolve=DIRECT)
 """The policies are those of team-x: the other team shows that the address answers."""
 
 CASES = [
-    Case("EGR-NETPOL-01", TEST_X.head(EXAMPLE), status(200), arrival=Arrival(Proxy.GATEWAY, tls=True)),
+    Case("EGR-NETPOL-01", TEST_X.head(EXAMPLE), status(200), arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True)),
     *(
         Case(
             "EGR-NETPOL-03",
@@ -67,7 +67,7 @@ CASES = [
         twin=OTHER_TEAM,
         needs=OPEN,
     ),
-    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=Arrival(RAW_Y, tls=False), needs=OPEN),
+    Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=ServerLogExpectation(RAW_Y, tls=False), needs=OPEN),
     # What stays open: the policies let everybody in team-x to the gateway, where port 443 asks nobody who they are.
     Case("X-EGR-GATEWAY-OPEN", RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443"), status(200)),
     Case("EGR-NETPOL-08", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
@@ -77,24 +77,24 @@ CASES = [
         "EGR-NETPOL-15",
         RAW_X.get(f"{METADATA}/", headers=(("Metadata-Flavor", "Google"),)),
         status(200),
-        arrival=Arrival(RAW_X, tls=False),
+        arrival=ServerLogExpectation(RAW_X, tls=False),
         variant="metadata server",
     ),
     Case(
         "EGR-NETPOL-15",
         RAW_X.get(f"{STORAGE_TLS}/hello"),
         status(200),
-        arrival=Arrival(RAW_X, tls=True, sni="storage.googleapis.com"),
+        arrival=ServerLogExpectation(RAW_X, tls=True, sni="storage.googleapis.com"),
         variant="Google APIs",
     ),
 ]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stream(turn, world):  # noqa: ARG001 - in turn with other processes
+def stream(mesh_lock, world):  # noqa: ARG001 - in turn with other processes
     """A connection from team-x to team-y that stands before the policies come."""
-    world.ensure(STAGE.ground)
-    world.standing.clear()  # the stage before may have left policies
+    world.ensure(STAGE.environment)
+    world.stage_objects.clear()  # the stage before may have left policies
     opened = Stream(world, RAW_X, TO_PLAIN_Y)
     yield opened
     opened.close()

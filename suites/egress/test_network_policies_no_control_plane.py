@@ -12,8 +12,8 @@ from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
 from suites.egress.workloads import (
+    ENVIRONMENT,
     EXAMPLE,
-    GROUND,
     OPEN_ADDRESS,
     RAW_X,
     S9,
@@ -24,7 +24,7 @@ from suites.egress.workloads import (
 
 STAGE = Stage(
     "egress-s9-without-control-plane",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_CONTROL_PLANE),
     needs=frozenset({"network-policy"}),
     settle=(Settle(RAW_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80", timeout_s=SHUT_AFTER_S), shut()),),

@@ -6,11 +6,11 @@ from clients.model.case import Case
 from clients.model.expect import no_reply
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Stage
-from suites.egress.workloads import EXAMPLE, GATEWAY_NODE, GROUND, S9, TEST_X, TO_DNS
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, GATEWAY_NODE, S9, TEST_X, TO_DNS
 
 STAGE = Stage(
     "egress-s9-without-dns",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_DNS),
     needs=frozenset({"network-policy"}),
 )

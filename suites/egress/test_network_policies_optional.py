@@ -5,14 +5,14 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import GROUND, OPTIONAL_POLICIES, RAW_X, RAW_Y, S9, SHUT_AFTER_S, shut
+from suites.egress.workloads import ENVIRONMENT, OPTIONAL_POLICIES, RAW_X, RAW_Y, S9, SHUT_AFTER_S, shut
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 WITHIN_X = RAW_X.get(TO_PLAIN_X)
 FROM_Y = RAW_Y.get(TO_PLAIN_X, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9-optional",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=(*S9, *OPTIONAL_POLICIES),
     needs=frozenset({"network-policy"}),
     settle=(Settle(FROM_Y, shut()),),

@@ -11,19 +11,19 @@ import ssl
 
 import pytest
 
-from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
 from suites.egress.workloads import (
     BLACK_HOLE,
     BY_PASS_THROUGH,
+    ENVIRONMENT,
     EXAMPLE,
     EXAMPLE_TLS,
     EXCLUDED_X,
     GATEWAY,
     GATEWAY_NODE,
-    GROUND,
     HTTPBIN,
     HTTPBIN_TLS,
     NO_ROUTE,
@@ -42,12 +42,12 @@ PASSED = TEST_X.get(EXAMPLE_TLS)
 PLAIN = TEST_X.head(EXAMPLE)
 STAGE = Stage(
     "egress-s8",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=S8,
     settle=(Settle(PASSED, status(200)), Settle(TEST_Y.get(EXAMPLE), status(502)), Settle(PLAIN, status(200))),
 )
 
-BY_SNI = Logged(
+BY_SNI = AccessLogExpectation(
     Proxy.GATEWAY,
     tcp=True,
     status=0,
@@ -57,11 +57,11 @@ BY_SNI = Logged(
     local="<gateway>:<tls-port>",
     sni=r"example\.com",
 )
-BY_SIDECAR = Logged(
+BY_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT, tcp=True, upstream="<gateway>:<tls-port>", cluster=BY_PASS_THROUGH, sni=r"example\.com"
 )
-NO_CHAIN = Logged(Proxy.GATEWAY, tcp=True, flags=frozenset({"NR"}), details="filter_chain_not_found")
-TO_HTTPBIN = Arrival(Proxy.GATEWAY, tls=True, sni="httpbin.org")
+NO_CHAIN = AccessLogExpectation(Proxy.GATEWAY, tcp=True, flags=frozenset({"NR"}), details="filter_chain_not_found")
+TO_HTTPBIN = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="httpbin.org")
 RAW_BY_GATEWAY = RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443")
 OTHER_HOST = (("Host", "httpbin.org"),)
 
@@ -92,7 +92,7 @@ CASES = [
         "EGR-PASS-09",
         PASSED,
         status(200),
-        arrival=Arrival(Proxy.GATEWAY, tls=True, sni="example.com"),
+        arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com"),
         variant="seen by the server",
     ),
     Case("EGR-PASS-10", RAW_BY_GATEWAY, status(200)),
@@ -106,7 +106,7 @@ CASES += [
             "EGR-NETPOL-04",
             source.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80"),
             status(200),
-            arrival=Arrival(source, tls=False),
+            arrival=ServerLogExpectation(source, tls=False),
             needs=OPEN,
             variant=way,
         )
@@ -116,7 +116,7 @@ CASES += [
         "X-EGR-RANGES-OPEN",
         EXCLUDED_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80"),
         status(200),
-        arrival=Arrival(EXCLUDED_X, tls=False),
+        arrival=ServerLogExpectation(EXCLUDED_X, tls=False),
         needs=OPEN,
     ),
     Case(
@@ -140,13 +140,13 @@ CASES += [
         "X-EGR-DIALLED",
         TEST_X.get(EXAMPLE_TLS, resolve=f"{OPEN_ADDRESS}:443"),
         status(200),
-        arrival=Arrival(Proxy.GATEWAY, tls=True, sni="example.com"),
+        arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com"),
     ),
     Case(
         "X-EGR-FRONTING",
         TEST_X.get(f"{EXAMPLE_TLS}/get", headers=OTHER_HOST),
         status(200),
-        arrival=Arrival(Proxy.GATEWAY, tls=True, sni="example.com"),
+        arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com"),
     ),
 ]
 

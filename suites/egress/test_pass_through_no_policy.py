@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import BY_NO_RULE, EXAMPLE, EXAMPLE_TLS, GROUND, S8_WITHOUT_443, TEST_X, cut
+from suites.egress.workloads import BY_NO_RULE, ENVIRONMENT, EXAMPLE, EXAMPLE_TLS, S8_WITHOUT_443, TEST_X, cut
 
 PLAIN = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(EXAMPLE_TLS)
-STAGE = Stage("egress-s8-without-443", ground=GROUND, apply=S8_WITHOUT_443, settle=(Settle(PLAIN, status(200)),))
+STAGE = Stage(
+    "egress-s8-without-443", environment=ENVIRONMENT, apply=S8_WITHOUT_443, settle=(Settle(PLAIN, status(200)),)
+)
 
 CASES = [
     Case(
@@ -18,7 +20,9 @@ CASES = [
         cut(),
         twin=PLAIN,
         # It names an upstream: Envoy connects as soon as the client does, and judges the first bytes, which stay here.
-        logged=(Logged(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, local="<gateway>:<tls-port>"),),
+        logged=(
+            AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, local="<gateway>:<tls-port>"),
+        ),
     ),
 ]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
 from clients.model.expect import no_reply, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
 from suites.egress.workloads import (
     BY_MUTUAL_TLS,
+    ENVIRONMENT,
     EXAMPLE,
     EXAMPLE_TLS,
     GATEWAY,
-    GROUND,
     HOP_SNI,
     RAW_X,
     S3,
@@ -23,9 +23,9 @@ from suites.egress.workloads import (
 )
 
 ALLOWED = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s3", ground=GROUND, apply=S3, settle=(Settle(ALLOWED, status(200)),))
+STAGE = Stage("egress-s3", environment=ENVIRONMENT, apply=S3, settle=(Settle(ALLOWED, status(200)),))
 
-AT_SIDECAR = Logged(
+AT_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT,
     status=200,
     authority=r"example\.com",
@@ -35,7 +35,7 @@ AT_SIDECAR = Logged(
     local="<example.com>:80",
     sni="-",
 )
-AT_GATEWAY = Logged(
+AT_GATEWAY = AccessLogExpectation(
     Proxy.GATEWAY,
     status=200,
     authority=r"example\.com",
@@ -48,13 +48,13 @@ AT_GATEWAY = Logged(
 NO_ANSWER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
 # By TLS 1.3 the client has done its part before the server misses a certificate: it fails when it sends or reads.
 NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
-NOT_AT_GATEWAY = Logged(Proxy.GATEWAY, absent=True)
+NOT_AT_GATEWAY = AccessLogExpectation(Proxy.GATEWAY, absent=True)
 
 CASES = [
     Case("EGR-ROUTE-01", ALLOWED, status(200), repeat=4),
     Case("EGR-ROUTE-02", ALLOWED, status(200), logged=(AT_SIDECAR,), repeat=4),
     Case("EGR-ROUTE-03", ALLOWED, status(200), logged=(AT_GATEWAY,), repeat=4),
-    Case("EGR-ROUTE-05", ALLOWED, status(200), arrival=Arrival(Proxy.GATEWAY, tls=False)),
+    Case("EGR-ROUTE-05", ALLOWED, status(200), arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False)),
     Case(
         "EGR-ROUTE-06",
         RAW_X.get(EXAMPLE, resolve=f"{GATEWAY}:80"),

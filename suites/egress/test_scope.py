@@ -8,10 +8,20 @@ from clients.mesh import proxyconfig, sidecar
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import BLACK_HOLE, EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, NO_ROUTE, S2, TEST_X, cut
+from suites.egress.workloads import (
+    BLACK_HOLE,
+    ENVIRONMENT,
+    EXAMPLE,
+    EXAMPLE_TLS,
+    GATEWAY_NODE,
+    NO_ROUTE,
+    S2,
+    TEST_X,
+    cut,
+)
 
 PLAIN = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s2", ground=GROUND, apply=S2, settle=(Settle(PLAIN, status(502)),))
+STAGE = Stage("egress-s2", environment=ENVIRONMENT, apply=S2, settle=(Settle(PLAIN, status(502)),))
 
 CASES = [
     Case("EGR-SIDECAR-03", PLAIN, status(502), twin=GATEWAY_NODE.get(EXAMPLE), logged=(NO_ROUTE,)),

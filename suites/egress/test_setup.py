@@ -8,18 +8,28 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
 from clients.model.expect import Check, body_contains, status
 from clients.model.stage import Stage
-from suites.egress.workloads import EXAMPLE, EXAMPLE_TLS, GATEWAY_NODE, GROUND, RAW_X, S1, SHUT_ADDRESS, TEST_X, shut
+from suites.egress.workloads import (
+    ENVIRONMENT,
+    EXAMPLE,
+    EXAMPLE_TLS,
+    GATEWAY_NODE,
+    RAW_X,
+    S1,
+    SHUT_ADDRESS,
+    TEST_X,
+    shut,
+)
 
-STAGE = Stage("egress-s1", ground=GROUND, apply=S1)
+STAGE = Stage("egress-s1", environment=ENVIRONMENT, apply=S1)
 
 BY_ENVOY = Check("server: envoy", lambda seen: None if seen.headers.get("server") == ("envoy",) else "not by Envoy")
-CONNECT_FAILED = Logged(Proxy.CLIENT, cluster="PassthroughCluster", flags=frozenset({"UF", "URX"}))
+CONNECT_FAILED = AccessLogExpectation(Proxy.CLIENT, cluster="PassthroughCluster", flags=frozenset({"UF", "URX"}))
 FROM_GATEWAY_NODE = GATEWAY_NODE.get(EXAMPLE)
 BLOCK = frozenset({"external-block"})
-INSTEAD_OF_NODES = (("node-pool", "external-block"),)
+SUBSTITUTES_OF_NODES = (("node-pool", "external-block"),)
 """A pod at a gateway's address stands for one on a gateway's node."""
 
 CASES = [
@@ -27,16 +37,16 @@ CASES = [
         "EGR-FW-01",
         FROM_GATEWAY_NODE,
         status(200),
-        arrival=Arrival(GATEWAY_NODE, tls=False),
-        instead=INSTEAD_OF_NODES,
+        arrival=ServerLogExpectation(GATEWAY_NODE, tls=False),
+        substitutes=SUBSTITUTES_OF_NODES,
         variant="http",
     ),
     Case(
         "EGR-FW-01",
         GATEWAY_NODE.get(EXAMPLE_TLS),
         status(200),
-        arrival=Arrival(GATEWAY_NODE, tls=True, sni="example.com"),
-        instead=INSTEAD_OF_NODES,
+        arrival=ServerLogExpectation(GATEWAY_NODE, tls=True, sni="example.com"),
+        substitutes=SUBSTITUTES_OF_NODES,
         variant="https",
     ),
     Case(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import GROUND, RAW_Y, TEST_X
+from suites.egress.workloads import ENVIRONMENT, RAW_Y, TEST_X
 
 PLAINTEXT = RAW_Y.get("http://echo.team-x/ip")
 STAGE = Stage(
     "egress-strict-mesh-wide",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("egress/strict/mesh-wide.yaml",),
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(PLAINTEXT, reset()),),

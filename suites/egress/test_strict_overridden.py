@@ -5,11 +5,11 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import GROUND, RAW_X, RAW_Y
+from suites.egress.workloads import ENVIRONMENT, RAW_X, RAW_Y
 
 STAGE = Stage(
     "egress-strict-overridden",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("egress/strict/mesh-wide.yaml", "egress/strict/team-x-permissive.yaml"),
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(RAW_X.get("http://test.team-y/"), reset()),),  # elsewhere STRICT is in force

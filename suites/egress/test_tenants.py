@@ -5,21 +5,27 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
-from suites.egress.workloads import EXAMPLE, GROUND, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
 
 ALLOWED_Y = TEST_Y.head(HTTPBIN)
 REFUSED_Y = TEST_Y.head(EXAMPLE)
-STAGE = Stage("egress-s4", ground=GROUND, apply=S4, settle=(Settle(ALLOWED_Y, status(200)),))
+STAGE = Stage("egress-s4", environment=ENVIRONMENT, apply=S4, settle=(Settle(ALLOWED_Y, status(200)),))
 
 CASES = [
     Case("EGR-TENANT-01", ALLOWED_Y, status(200)),
     Case("EGR-TENANT-02", TEST_X.head(HTTPBIN), status(200)),
     Case("EGR-TENANT-03", REFUSED_Y, status(502), twin=ALLOWED_Y, logged=(NO_ROUTE,)),
-    Case("EGR-TENANT-04", REFUSED_Y, status(502), twin=ALLOWED_Y, logged=(Logged(Proxy.GATEWAY, absent=True),)),
+    Case(
+        "EGR-TENANT-04",
+        REFUSED_Y,
+        status(502),
+        twin=ALLOWED_Y,
+        logged=(AccessLogExpectation(Proxy.GATEWAY, absent=True),),
+    ),
 ]
 
 

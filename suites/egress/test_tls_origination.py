@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
 from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     BY_MUTUAL_TLS,
+    ENVIRONMENT,
     EXAMPLE,
-    GROUND,
     HOP_SNI,
     ORIGINATED,
     S7,
@@ -19,12 +19,12 @@ from suites.egress.workloads import (
 )
 
 ALLOWED = TEST_X.head(EXAMPLE)
-OVER_TLS = Arrival(Proxy.GATEWAY, tls=True, sni="example.com")
+OVER_TLS = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
 BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
 
 STAGE = Stage(
     "egress-s7",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=(
         *S7,
         *(f"egress/origination/{kind}-example-com.yaml" for kind in BADLY_CERTIFIED),
@@ -35,7 +35,7 @@ STAGE = Stage(
     settle=(Settle(ALLOWED, status(200)),),
 )
 
-AT_GATEWAY = Logged(
+AT_GATEWAY = AccessLogExpectation(
     Proxy.GATEWAY,
     status=200,
     protocol="HTTP/2",
@@ -44,9 +44,13 @@ AT_GATEWAY = Logged(
     cluster=ORIGINATED,
     sni=HOP_SNI,
 )
-AT_SIDECAR = Logged(Proxy.CLIENT, status=200, upstream="<gateway>:<http-port>", cluster=BY_MUTUAL_TLS)
-NOT_UPGRADED = Logged(Proxy.GATEWAY, status=418, upstream="<httpbin.org>:80", cluster=r"outbound\|80\|\|httpbin\.org")
-NOT_VERIFIED = Logged(Proxy.GATEWAY, status=503, flags=frozenset({"UF"}), details="CERTIFICATE_VERIFY_FAILED")
+AT_SIDECAR = AccessLogExpectation(Proxy.CLIENT, status=200, upstream="<gateway>:<http-port>", cluster=BY_MUTUAL_TLS)
+NOT_UPGRADED = AccessLogExpectation(
+    Proxy.GATEWAY, status=418, upstream="<httpbin.org>:80", cluster=r"outbound\|80\|\|httpbin\.org"
+)
+NOT_VERIFIED = AccessLogExpectation(
+    Proxy.GATEWAY, status=503, flags=frozenset({"UF"}), details="CERTIFICATE_VERIFY_FAILED"
+)
 
 CASES = [
     Case("EGR-ORIG-01", ALLOWED, status(200), repeat=4),
@@ -57,7 +61,7 @@ CASES = [
         status(418, body_contains("teapot")),
         twin=ALLOWED,
         logged=(NOT_UPGRADED,),
-        arrival=Arrival(Proxy.GATEWAY, tls=False),
+        arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False),
     ),
     *(
         Case(
@@ -74,7 +78,7 @@ CASES = [
         "X-EGR-ORIG-NAME",
         TEST_X.get("http://wrong-name.example.com/ip"),
         status(200),
-        arrival=Arrival(Proxy.GATEWAY, tls=True, sni="wrong-name.example.com"),
+        arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="wrong-name.example.com"),
     ),
     Case("EGR-ORIG-05", TEST_X.get(EXAMPLE), status(200), arrival=OVER_TLS),
     Case(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clients.model.case import Logged, Proxy, Workload
+from clients.model.case import AccessLogExpectation, Proxy, Workload
 from clients.model.expect import Expectation, no_reply
 from clients.model.outcome import OutcomeKind
 
-GROUND = ("egress/ground",)
+ENVIRONMENT = ("egress/environment",)
 
 TEST_X = Workload("team-x", "test", "test")
 TEST_Y = Workload("team-y", "test", "test")
@@ -80,17 +80,17 @@ HOP_SNI = rf"(?i:outbound_\.80_\.target-egress-gateway-mTLS_)\.{_GATEWAY}"
 """Server name of the first hop: shows at the gateway that it was mutual TLS, by that subset. Envoy lowers its case."""
 ORIGINATED = r"outbound\|443\|example-com-originate-TLS\|example\.com"
 
-NO_ROUTE = Logged(Proxy.CLIENT, status=502, route="block_all", details="direct_response", cluster="-")
+NO_ROUTE = AccessLogExpectation(Proxy.CLIENT, status=502, route="block_all", details="direct_response", cluster="-")
 """The sidecar's own answer for a host that is not registered."""
-BLACK_HOLE = Logged(Proxy.CLIENT, cluster="BlackHoleCluster", flags=frozenset({"UH"}), tcp=True)
+BLACK_HOLE = AccessLogExpectation(Proxy.CLIENT, cluster="BlackHoleCluster", flags=frozenset({"UH"}), tcp=True)
 """The sidecar cuts TLS to a server name that is not registered."""
 BY_NO_RULE = "rbac_access_denied_matched_policy[none]"
 
 
-def refused_by_gateway(host: str) -> Logged:
+def refused_by_gateway(host: str) -> AccessLogExpectation:
     """The gateway itself answered 403, and asked nobody."""
     pattern = host.replace(".", r"\.")
-    return Logged(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
+    return AccessLogExpectation(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
 
 
 SHUT_AFTER_S = 0.75

@@ -8,9 +8,9 @@ from clients.model.case import Probe
 from clients.model.expect import body_contains, grpc, has_header, status
 from clients.model.stage import Stage
 from clients.probe.websocket import MESSAGE
-from suites.front.workloads import FROM_NOBODY, GROUND, OUTSIDE
+from suites.front.workloads import ENVIRONMENT, FROM_NOBODY, OUTSIDE
 
-CHANNELS_GROUND = (*GROUND, "front/channels")
+CHANNELS_ENVIRONMENT = (*ENVIRONMENT, "front/channels")
 CHANNELS_POLICY = ("front/channels-policy/token.yaml",)
 
 CART, ECHO = "cart.example.com", "echo.example.com"
@@ -45,7 +45,7 @@ def upgrade_refused(code, message):
 
 def stage(name, settle):
     """The state of both modules: a token is demanded at both hosts."""
-    return Stage(name, ground=CHANNELS_GROUND, apply=CHANNELS_POLICY, settle=settle)
+    return Stage(name, environment=CHANNELS_ENVIRONMENT, apply=CHANNELS_POLICY, settle=settle)
 
 
 def _of_front(kind):

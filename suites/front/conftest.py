@@ -23,10 +23,10 @@ def signin(stage):
 
 
 @pytest.fixture(scope="module")
-def chromium(stage, signin, handover):
+def chromium(stage, signin, descriptor):
     to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
     hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
-    with browser.Browser(handover.browser, hosts) as running:
+    with browser.Browser(descriptor.browser, hosts) as running:
         yield running
 
 

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 
 from clients.model.expect import has_header, lacks_header, status
-from suites.front.workloads import GROUND, SHOWS_SECRET, call
+from suites.front.workloads import ENVIRONMENT, SHOWS_SECRET, call
 
-CUSTOM_GROUND = (*GROUND, "front/ext-authz")
+CUSTOM_ENVIRONMENT = (*ENVIRONMENT, "front/ext-authz")
 CUSTOM_POLICY = ("front/custom/ext-authz.yaml",)
 CUSTOM_NEEDS = frozenset({"ext-authz"})
 

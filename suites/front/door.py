@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from clients.model.case import Workload
-from clients.probe.outside import Outside, through
-from suites.front.workloads import GATEWAY, GROUND, OUTSIDE, POLICY, call
+from clients.probe.outside import OutsideClient, through
+from suites.front.workloads import ENVIRONMENT, GATEWAY, OUTSIDE, POLICY, call
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Door:
     """
 
     gateway: Workload
-    outside: Outside
-    ground: tuple[str, ...]
+    outside: OutsideClient
+    environment: tuple[str, ...]
     policy: tuple[str, ...]
     needs: frozenset[str] = frozenset()
     own: bool = False
@@ -38,14 +38,14 @@ class Door:
         return re.sub(r"^(CRA|X-FRONT)-", "X-GWAPI-", name) if self.own else name
 
 
-ISTIO = Door(GATEWAY, OUTSIDE, GROUND, POLICY)
+ISTIO = Door(GATEWAY, OUTSIDE, ENVIRONMENT, POLICY)
 """Gateway and VirtualService; policies select the gateway's pods by their labels."""
 
 FRONT_DOOR = Workload("gke-system", "front-door", "istio-proxy")
 GATEWAY_API = Door(
     FRONT_DOOR,
     through(FRONT_DOOR, "front-door"),
-    (*GROUND, "front/gateway-api"),
+    (*ENVIRONMENT, "front/gateway-api"),
     ("front/gateway-api-jwt/front-door.yaml",),
     frozenset({"gateway-api"}),
     own=True,

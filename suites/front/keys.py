@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from clients.model.stage import Settle
-from suites.front.workloads import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
+from suites.front.workloads import ENVIRONMENT, NO_TOKEN, SHOWS_SECRET, bad_token, call
 
-KEYS_GROUND = (*GROUND, "front/issuer")
+KEYS_ENVIRONMENT = (*ENVIRONMENT, "front/issuer")
 REQUIRE = "front/keys/require-token.yaml"
 
 OLD, NEXT, FOREIGN = call(token="valid"), call(token="next-key"), call(token="foreign-key")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import body_contains, status
 from suites.front.workloads import (
     FROM_NOBODY,
@@ -18,8 +18,8 @@ from suites.front.workloads import (
     bad_token,
 )
 
-BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied"),)
-BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
+BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied"),)
+BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
 
 MALFORMED = "Jwt is not in the form of Header.Payload.Signature"
 REFUSED_FOR = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import BACKEND, GROUND, INSIDE, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, ENVIRONMENT, INSIDE, SHOWS_SECRET, call
 
 PAST = INSIDE.get(f"http://{BACKEND}/api/secure.json")
 
 STAGE = Stage(
     "front-behind-gateway",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("front/jwt/backend-behind-gateway.yaml",),
     settle=(Settle(PAST, rbac_denied()),),
 )

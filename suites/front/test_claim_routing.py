@@ -7,7 +7,7 @@ from dataclasses import replace
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import GROUND, NOT_FOUND, SHOWS_SECRET, bad_token, call
+from suites.front.workloads import ENVIRONMENT, NOT_FOUND, SHOWS_SECRET, bad_token, call
 
 BETA = "http://beta.example.com"
 TESTER = call(token="valid", base=BETA)
@@ -15,7 +15,7 @@ TESTER = call(token="valid", base=BETA)
 STAGE = Stage(
     "front-claim-routing",
     needs=frozenset({"front-key"}),
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("front/beyond/claim-routing.yaml",),
     settle=(Settle(call(base=BETA), NOT_FOUND), Settle(TESTER, SHOWS_SECRET)),
 )

@@ -7,12 +7,14 @@ from dataclasses import replace
 from clients.model.case import Case
 from clients.model.expect import has_header, lacks_header, status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import FROM_NOBODY, GROUND, NO_TOKEN, SHOWS_SECRET, call
+from suites.front.workloads import ENVIRONMENT, FROM_NOBODY, NO_TOKEN, SHOWS_SECRET, call
 
 SITE, ORIGIN = "http://cors.example.com", "https://app.example.com"
 ANONYMOUS = call(base=SITE)
 
-STAGE = Stage("front-cors", ground=GROUND, apply=("front/beyond/cors.yaml",), settle=(Settle(ANONYMOUS, NO_TOKEN),))
+STAGE = Stage(
+    "front-cors", environment=ENVIRONMENT, apply=("front/beyond/cors.yaml",), settle=(Settle(ANONYMOUS, NO_TOKEN),)
+)
 
 
 def preflight(origin):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import body_contains, has_header, status
 from clients.model.stage import Settle, Stage
 from suites.front.custom import (
     ALLOWED,
     ANONYMOUS,
-    CUSTOM_GROUND,
+    CUSTOM_ENVIRONMENT,
     CUSTOM_NEEDS,
     CUSTOM_POLICY,
     USER,
@@ -20,11 +20,11 @@ from suites.front.custom import (
 from suites.front.workloads import FRONTEND, HEALTHY, NO_TOKEN, SHOWS_SECRET, SIGN_IN_PAGE, call
 
 SERVER_SAYS_NO = status(403, body_contains("ext-authz: show the right header"), has_header("x-served-by", "ext-authz"))
-BY_EXT_AUTHZ = (Logged(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_denied"),)
+BY_EXT_AUTHZ = (AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_denied"),)
 
 STAGE = Stage(
     "front-custom",
-    ground=CUSTOM_GROUND,
+    environment=CUSTOM_ENVIRONMENT,
     apply=CUSTOM_POLICY,
     needs=CUSTOM_NEEDS,
     settle=(Settle(ANONYMOUS, SERVER_SAYS_NO),),

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Scale, Settle, Stage
-from suites.front.custom import ALLOWED, ANONYMOUS, CUSTOM_GROUND, CUSTOM_NEEDS, CUSTOM_POLICY
+from suites.front.custom import ALLOWED, ANONYMOUS, CUSTOM_ENVIRONMENT, CUSTOM_NEEDS, CUSTOM_POLICY
 from suites.front.workloads import FROM_NOBODY, HEALTHY, SHOWS_SECRET, call
 
 REFUSED = status(403, FROM_NOBODY)
 """Istio's `statusOnError` where the provider says nothing else."""
-UNDECIDED = (Logged(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_error"),)
+UNDECIDED = (AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_error"),)
 
 STAGE = Stage(
     "front-custom-down",
-    ground=CUSTOM_GROUND,
+    environment=CUSTOM_ENVIRONMENT,
     apply=CUSTOM_POLICY,
     needs=CUSTOM_NEEDS,
     scaled=(Scale("authz", "ext-authz", 0),),

@@ -12,7 +12,7 @@ NO_TOKEN_SENT = GATEWAY_API.call()
 
 STAGE = Stage(
     "front-gateway-api-policy",
-    ground=GATEWAY_API.ground,
+    environment=GATEWAY_API.environment,
     apply=GATEWAY_API.policy,
     needs=GATEWAY_API.needs,
     settle=(Settle(NO_TOKEN_SENT, NO_TOKEN),),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import RBAC_DENIED
 from clients.model.stage import Settle
 from suites.front.channels import ANSWERED, PERMISSION_DENIED, UNAUTHENTICATED, call_refused, cart, stage
 
 NO_TOKEN = call_refused(PERMISSION_DENIED, RBAC_DENIED)
 VALID = cart(token="valid")
-BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy", protocol="HTTP/2"),)
-BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied", protocol="HTTP/2"),)
+BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy", protocol="HTTP/2"),)
+BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied", protocol="HTTP/2"),)
 
 STAGE = stage("front-grpc", (Settle(cart(), NO_TOKEN),))
 

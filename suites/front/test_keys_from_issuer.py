@@ -6,7 +6,7 @@ from clients.model.case import Case
 from clients.model.stage import Stage
 from suites.front.keys import (
     FOREIGN,
-    KEYS_GROUND,
+    KEYS_ENVIRONMENT,
     NEXT,
     OLD,
     REQUIRE,
@@ -21,7 +21,7 @@ from suites.front.workloads import SHOWS_SECRET
 STAGE = Stage(
     "front-keys-from-issuer",
     needs=frozenset({"front-key"}),
-    ground=KEYS_GROUND,
+    environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),
     settle=(TOKEN_NEEDED, known(OLD)),
 )

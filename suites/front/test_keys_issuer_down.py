@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.stage import Stage
-from suites.front.keys import FOREIGN, KEYS_GROUND, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url
+from suites.front.keys import FOREIGN, KEYS_ENVIRONMENT, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url
 from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-issuer-down",
     needs=frozenset({"front-key"}),
-    ground=KEYS_GROUND,
+    environment=KEYS_ENVIRONMENT,
     apply=(by_url("down"), REQUIRE),
     settle=(TOKEN_NEEDED,),
 )

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.stage import Stage
-from suites.front.keys import FOREIGN, KEYS_GROUND, NEXT, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url, known
+from suites.front.keys import (
+    FOREIGN,
+    KEYS_ENVIRONMENT,
+    NEXT,
+    OLD,
+    REQUIRE,
+    TOKEN_NEEDED,
+    WRONG_SIGNATURE,
+    by_url,
+    known,
+)
 from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-overlap",
     needs=frozenset({"front-key"}),
-    ground=KEYS_GROUND,
+    environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),
     replaced=(by_url("both"),),
     settle=(TOKEN_NEEDED, known(OLD)),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.stage import Stage
-from suites.front.keys import KEYS_GROUND, NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, by_url, known
+from suites.front.keys import KEYS_ENVIRONMENT, NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, by_url, known
 from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-rotated",
     needs=frozenset({"front-key"}),
-    ground=KEYS_GROUND,
+    environment=KEYS_ENVIRONMENT,
     apply=(by_url("both"), REQUIRE),
     replaced=(by_url("next"),),
     settle=(TOKEN_NEEDED, known(OLD)),

@@ -12,7 +12,7 @@ from clients.mesh import istiod
 from clients.model.case import Case
 from clients.model.stage import Stage, Step
 from suites.front.keys import (
-    KEYS_GROUND,
+    KEYS_ENVIRONMENT,
     NEXT,
     OLD,
     REQUIRE,
@@ -27,7 +27,7 @@ from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-rotation",
-    ground=KEYS_GROUND,
+    environment=KEYS_ENVIRONMENT,
     needs=frozenset({"mesh-wide", "istiod-restart", "key-refresh"}),
     steps=(
         Step(
@@ -41,7 +41,7 @@ STAGE = Stage(
         Step("down", apply=(publishes("nothing"),)),
         Step("forgotten", restarts=True),
     ),
-    unseen=True,  # the next istiod stands before the last one goes
+    safe_in_parallel=True,  # the next istiod stands before the last one goes
 )
 
 HEALTH = call("/api/healthz")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.stage import Stage
 from suites.front.keys import NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, known
-from suites.front.workloads import GROUND, HTTP, OUTSIDE, SHOWS_SECRET
+from suites.front.workloads import ENVIRONMENT, HTTP, OUTSIDE, SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-two-issuers",
     needs=frozenset({"front-key", "iap-key"}),
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("front/keys/two-issuers.yaml", REQUIRE),
     settle=(TOKEN_NEEDED, known(OLD)),
 )

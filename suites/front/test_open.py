@@ -10,9 +10,9 @@ from clients.model.case import Case
 from clients.model.stage import Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import open_cases
-from suites.front.workloads import GATEWAY, GROUND, NOT_FOUND, SHOWS_SECRET, call
+from suites.front.workloads import ENVIRONMENT, GATEWAY, NOT_FOUND, SHOWS_SECRET, call
 
-STAGE = Stage("front-open", ground=GROUND)
+STAGE = Stage("front-open", environment=ENVIRONMENT)
 
 SECURE = call()
 

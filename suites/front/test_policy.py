@@ -13,12 +13,12 @@ from clients.model.case import Case
 from clients.model.stage import Settle, Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import path_cases, token_cases
-from suites.front.workloads import BACKEND, GROUND, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, ENVIRONMENT, INSIDE, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-policy",
-    ground=GROUND,
-    ahead=("front/channels", "front/gateway-api", "front/ext-authz"),
+    environment=ENVIRONMENT,
+    prefetch=("front/channels", "front/gateway-api", "front/ext-authz"),
     apply=POLICY,
     settle=(Settle(call(), NO_TOKEN),),
 )
@@ -55,7 +55,7 @@ def test_case(case, prove):
     prove(case)
 
 
-@pytest.mark.control("CRA-UI-01", needs=BROWSER, beside=True)
+@pytest.mark.control("CRA-UI-01", needs=BROWSER, independent=True)
 def test_the_front_page_shows_a_sign_in_form(observe, person):
     def problem():
         with person("CRA-UI-01") as someone:
@@ -65,7 +65,7 @@ def test_the_front_page_shows_a_sign_in_form(observe, person):
     observe("CRA-UI-01", "a sign-in form; no e-mail, no message", problem)
 
 
-@pytest.mark.control("CRA-UI-02", needs=SIGN_IN, beside=True)
+@pytest.mark.control("CRA-UI-02", needs=SIGN_IN, independent=True)
 def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     def problem():
         with person("CRA-UI-02") as someone:
@@ -76,7 +76,7 @@ def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     observe("CRA-UI-02", f"the user's e-mail, and: {MESSAGE}", problem)
 
 
-@pytest.mark.control("CRA-UI-03", needs=SIGN_IN, beside=True)
+@pytest.mark.control("CRA-UI-03", needs=SIGN_IN, independent=True)
 @pytest.mark.parametrize("how", ["wrong password", "signed out", "tampered token"])
 def test_no_message_without_a_good_sign_in(observe, person, how):
     def problem():
@@ -97,7 +97,7 @@ def test_no_message_without_a_good_sign_in(observe, person, how):
     observe("CRA-UI-03", f"{how}: no e-mail, no message, no successful request to /api/secure.json", problem)
 
 
-@pytest.mark.control("CRA-AUTH-04", needs=BROWSER, beside=True)
+@pytest.mark.control("CRA-AUTH-04", needs=BROWSER, independent=True)
 def test_a_browser_without_a_token_sees_the_refusal(observe, person):
     def problem():
         with person("CRA-AUTH-04") as someone:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import GROUND, NO_TOKEN, POLICY, SHOWS_SECRET, call
+from suites.front.workloads import ENVIRONMENT, NO_TOKEN, POLICY, SHOWS_SECRET, call
 
-STAGE = Stage("front-policy-removed", ground=GROUND, apply=POLICY, removed=POLICY, settle=(Settle(call(), NO_TOKEN),))
+STAGE = Stage(
+    "front-policy-removed", environment=ENVIRONMENT, apply=POLICY, removed=POLICY, settle=(Settle(call(), NO_TOKEN),)
+)
 
 CASES = [Case("CRA-CLEAN-02", call(), SHOWS_SECRET, before=SHOWS_SECRET)]
 

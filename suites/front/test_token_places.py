@@ -5,11 +5,11 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.stage import Settle, Stage
 from suites.front.keys import REQUIRE
-from suites.front.workloads import GROUND, NO_TOKEN, SHOWS_SECRET, bad_token, call
+from suites.front.workloads import ENVIRONMENT, NO_TOKEN, SHOWS_SECRET, bad_token, call
 
 STAGE = Stage(
     "front-token-places",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("front/beyond/token-places.yaml", REQUIRE),
     settle=(Settle(call(), NO_TOKEN),),
 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import RBAC_DENIED
 from clients.model.stage import Settle
 from suites.front.channels import ECHOED, echo, stage, upgrade_refused
 
 NO_TOKEN = upgrade_refused(403, RBAC_DENIED)
 VALID = echo(token="valid")
-BY_POLICY = (Logged(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
-BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied"),)
+BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
+BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied"),)
 
 STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),))
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import BACKEND, FROM_BACKEND, GROUND, INSIDE, NO_TOKEN, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, ENVIRONMENT, FROM_BACKEND, INSIDE, NO_TOKEN, SHOWS_SECRET, call
 
 REFUSED = NO_TOKEN
 ADMIN = call(base="http://admin.example.com")
 
 STAGE = Stage(
     "front-who-and-what",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("front/beyond/authorization.yaml",),
     settle=(Settle(ADMIN, REFUSED),),
 )

@@ -17,7 +17,7 @@ from clients.model.expect import (
 )
 from clients.probe.outside import through
 
-GROUND = ("front/ground", "front/routes")
+ENVIRONMENT = ("front/environment", "front/routes")
 POLICY = ("front/jwt/api-origin-auth.yaml",)
 
 GATEWAY = Workload("gke-system", "istio-ingress", "istio-proxy")

@@ -16,9 +16,9 @@ from clients.model.expect import status
 from clients.model.stage import Stage
 from suites.iap.workloads import (
     ELSEWHERE,
+    ENVIRONMENT,
     FROM_NOBODY,
     GATEWAY,
-    GROUND,
     INSIDE_SITE,
     OUTSIDE,
     PAGE,
@@ -28,7 +28,7 @@ from suites.iap.workloads import (
     page,
 )
 
-STAGE = Stage("iap-bookinfo", ground=GROUND)
+STAGE = Stage("iap-bookinfo", environment=ENVIRONMENT)
 
 READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready")
 SERVICES = ("details", "productpage", "ratings", "reviews")

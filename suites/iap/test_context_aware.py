@@ -5,14 +5,14 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import echoes_header, status
 from clients.model.stage import Settle, Stage
-from suites.iap.workloads import GROUND, NO_TOKEN, PAGE, RCTOKEN, echo, page
+from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, PAGE, RCTOKEN, echo, page
 
 NO_LEVEL = page("no-level")
 
 STAGE = Stage(
     "iap-context-aware",
     needs=frozenset({"iap-key"}),
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=(*RCTOKEN, "iap/rctoken/context-aware.yaml"),
     settle=(Settle(page(), NO_TOKEN), Settle(NO_LEVEL, NO_TOKEN)),
 )

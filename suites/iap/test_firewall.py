@@ -6,7 +6,7 @@ from clients.model.case import Case
 from clients.model.expect import no_reply
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Stage
-from suites.iap.workloads import ELSEWHERE, GROUND, INSIDE_SITE, PAGE, PRODUCTPAGE, page
+from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, INSIDE_SITE, PAGE, PRODUCTPAGE, page
 
 NO_ANSWER = no_reply(OutcomeKind.TIMEOUT)
 SHUT_AFTER_S = 1.1
@@ -15,7 +15,7 @@ PAST = ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE, timeout_s
 
 STAGE = Stage(
     "iap-firewall",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("iap/network/only-load-balancer.yaml",),
     needs=frozenset({"network-policy"}),
 )

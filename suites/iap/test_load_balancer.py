@@ -8,9 +8,9 @@ import pytest
 
 from clients.model.stage import Stage
 from suites.iap.visits import page_problem
-from suites.iap.workloads import GROUND, SITES
+from suites.iap.workloads import ENVIRONMENT, SITES
 
-STAGE = Stage("iap-load-balancer", ground=GROUND)
+STAGE = Stage("iap-load-balancer", environment=ENVIRONMENT)
 
 
 @pytest.mark.control("IAP-LB-03")

@@ -8,7 +8,9 @@ from clients.model.stage import Stage
 from suites.iap.admission import refusal
 
 # what it tries in the mesh's own namespace is a dry run
-STAGE = Stage("iap-pod-security", ground=("iap/pod-security",), needs=frozenset({"mesh-wide"}), unseen=True)
+STAGE = Stage(
+    "iap-pod-security", environment=("iap/pod-security",), needs=frozenset({"mesh-wide"}), safe_in_parallel=True
+)
 
 
 @pytest.mark.control("IAP-PSP-02")

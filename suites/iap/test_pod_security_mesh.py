@@ -15,7 +15,7 @@ from clients.model.errors import ClusterError
 from clients.model.expect import body_contains, body_lacks, has_header, reset, status
 from clients.model.stage import Stage
 from suites.iap.admission import refusal
-from suites.iap.workloads import ELSEWHERE, GROUND, OUTSIDE, RATINGS, TITLE
+from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, OUTSIDE, RATINGS, TITLE
 
 HOME = "bookinfo-restricted"
 LABEL = "app=productpage"
@@ -23,7 +23,7 @@ INSIDE = f"http://productpage.{HOME}:9080/productpage"
 
 STAGE = Stage(
     "iap-pod-security-mesh",
-    ground=(*GROUND, "iap/restricted"),
+    environment=(*ENVIRONMENT, "iap/restricted"),
     apply=("iap/restricted-strict",),
     needs=frozenset({"istio-cni"}),
 )
@@ -39,7 +39,7 @@ CASES = [
         OUTSIDE.get("http://restricted.example.com/productpage", behind=f"productpage.{HOME}"),
         WHOLE,
         # the level is enforced in one namespace, which is our own
-        instead=(("mesh-wide", "istio-cni"),),
+        substitutes=(("mesh-wide", "istio-cni"),),
     ),
     Case("X-IAP-PSP-02", ELSEWHERE.get(INSIDE), reset(), before=WHOLE, twin=RATINGS.get(INSIDE), twin_expect=WHOLE),
 ]

@@ -9,12 +9,12 @@ import jwt
 import pytest
 
 from clients.identity.claims import USER
-from clients.model.case import BEARER, Case, Logged, Proxy
+from clients.model.case import BEARER, AccessLogExpectation, Case, Proxy
 from clients.model.expect import echoed_header, echoes_header, echoes_no_header, status
 from clients.model.stage import Settle, Stage
 from suites.iap.workloads import (
+    ENVIRONMENT,
     FROM_NOBODY,
-    GROUND,
     NO_TOKEN,
     OUTSIDE,
     PAGE,
@@ -28,14 +28,14 @@ from suites.iap.workloads import (
 
 STAGE = Stage(
     "iap-rctoken",
-    ground=GROUND,
-    ahead=("iap/restricted", "iap/pod-security"),
+    environment=ENVIRONMENT,
+    prefetch=("iap/restricted", "iap/pod-security"),
     apply=RCTOKEN,
     settle=(Settle(page(), NO_TOKEN),),
 )
 
 VALID = page("valid")
-BY_JWT_FILTER = (Logged(Proxy.CLIENT, details="jwt_authn_access_denied", upstream="-"),)
+BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied", upstream="-"),)
 REFUSED_FOR = {
     "foreign-key": "Jwt verification fails",
     "wrong-issuer": "Jwt issuer is not configured",

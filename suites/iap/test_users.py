@@ -13,10 +13,14 @@ from clients.kube import readiness
 from clients.mesh.logs import SILENT_S
 from clients.model.stage import Settle, Stage
 from suites.iap.visits import OTHER, page_problem
-from suites.iap.workloads import GROUND, NO_TOKEN, RCTOKEN, SITES, page
+from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, RCTOKEN, SITES, page
 
 STAGE = Stage(
-    "iap-users", needs=frozenset({"iap-key"}), ground=GROUND, apply=RCTOKEN, settle=(Settle(page(), NO_TOKEN),)
+    "iap-users",
+    needs=frozenset({"iap-key"}),
+    environment=ENVIRONMENT,
+    apply=RCTOKEN,
+    settle=(Settle(page(), NO_TOKEN),),
 )
 
 URL = f"{SITES['https']}/productpage"

@@ -6,7 +6,7 @@ from clients.model.case import Probe, Workload
 from clients.model.expect import Check, body_contains, has_header, lacks_header, rbac_denied, status
 from clients.probe.outside import through
 
-GROUND = ("iap/ground", "iap/routes")
+ENVIRONMENT = ("iap/environment", "iap/routes")
 RCTOKEN = ("iap/rctoken/ingressgateway.yaml",)
 
 GATEWAY = Workload("iap-ingress", "istio-ingressgateway", "istio-proxy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import body_contains, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 VALID = MTLS_CLIENT.get(URL, token="valid")
@@ -14,7 +14,7 @@ BY_ITS_SIGNATURE = status(401, body_contains("Jwt verification fails"))
 
 STAGE = Stage(
     "keys-by-url",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example-by-url.yaml",),
     settle=(Settle(FOREIGN, BY_ITS_SIGNATURE),),
 )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, LEGACY_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_SERVICE
 
 PLAIN_TO_INJECTED = LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip")
 
 STAGE = Stage(
     "mesh-wide-removed",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/mesh-wide-strict/mesh-wide-mtls.yaml",),
     removed=("lab/mesh-wide-strict/mesh-wide-mtls.yaml",),
     needs=frozenset({"mesh-wide"}),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE
 
 PLAIN_TO_INJECTED = LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip")
 INJECTED_TO_INJECTED = MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip")
 
 STAGE = Stage(
     "mesh-wide-strict",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/mesh-wide-strict/mesh-wide-mtls.yaml",),
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(PLAIN_TO_INJECTED, reset()),),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, LEGACY_CLIENT, STRICT_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, STRICT_SERVICE
 
 PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
 
 STAGE = Stage(
     "namespace-removed",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/namespace-strict/restricted-mtls.yaml",),
     removed=("lab/namespace-strict/restricted-mtls.yaml",),
     settle=(Settle(PLAIN_TO_STRICT, reset()),),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
 
 PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
 MUTUAL_TO_STRICT = MTLS_CLIENT.get(f"{STRICT_SERVICE}/ip")
 
 STAGE = Stage(
     "namespace-strict",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/namespace-strict/restricted-mtls.yaml",),
     settle=(Settle(PLAIN_TO_STRICT, reset()),),
 )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import no_reply, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Scale, Stage
-from suites.lab.workloads import GROUND, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE
 
 STAGE = Stage(
     "no-server",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     scaled=(Scale("mtls-service", "httpbin", 0), Scale("legacy-service", "httpbin", 0)),
 )
 
 BY_SIDECAR = status(503)
 NOBODY_THERE = no_reply(OutcomeKind.REFUSED, OutcomeKind.TIMEOUT)
-NO_UPSTREAM = Logged(Proxy.CLIENT, flags=frozenset({"UH", "UF"}))
+NO_UPSTREAM = AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UH", "UF"}))
 
 CASES = [
     Case(

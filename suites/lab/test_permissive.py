@@ -6,7 +6,7 @@ from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Stage
 from suites.lab.workloads import (
-    GROUND,
+    ENVIRONMENT,
     LEGACY_CLIENT,
     LEGACY_SERVICE,
     MTLS_CLIENT,
@@ -17,7 +17,7 @@ from suites.lab.workloads import (
     no_client_cert,
 )
 
-STAGE = Stage("permissive", ground=GROUND)
+STAGE = Stage("permissive", environment=ENVIRONMENT)
 
 WITH_CERTIFICATE = MTLS_CLIENT.get(f"{MTLS_SERVICE}/headers")
 SHOWS_CERTIFICATE = status(200, client_cert_of_sleep())

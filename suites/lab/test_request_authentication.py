@@ -8,7 +8,7 @@ import pytest
 from clients.model.case import Case
 from clients.model.expect import body_contains, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
@@ -17,7 +17,7 @@ NOT_A_TOKEN = status(401, body_contains("Jwt is not in the form of Header.Payloa
 
 STAGE = Stage(
     "request-authentication",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml",),
     settle=(Settle(MALFORMED, NOT_A_TOKEN),),
 )

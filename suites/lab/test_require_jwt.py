@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Logged, Proxy
+from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 NO_TOKEN = MTLS_CLIENT.get(URL)
 VALID = MTLS_CLIENT.get(URL, token="valid")
 MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
-BY_NO_RULE = Logged(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
+BY_NO_RULE = AccessLogExpectation(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
 
 STAGE = Stage(
     "require-jwt",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt.yaml"),
     settle=(Settle(MALFORMED, status(401)), Settle(NO_TOKEN, rbac_denied())),
 )

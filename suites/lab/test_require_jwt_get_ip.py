@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 
 IP, HEADERS = f"{MTLS_SERVICE}/ip", f"{MTLS_SERVICE}/headers"
 GET_IP = MTLS_CLIENT.get(IP, token="valid")
@@ -13,7 +13,7 @@ OTHER_PATH = MTLS_CLIENT.get(HEADERS, token="valid")
 
 STAGE = Stage(
     "require-jwt-get-ip",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt-get-ip.yaml"),
     settle=(Settle(OTHER_PATH, rbac_denied()),),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import GROUND, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 NO_TOKEN = MTLS_CLIENT.get(URL)
@@ -13,7 +13,7 @@ MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
 
 STAGE = Stage(
     "require-jwt-removed",
-    ground=GROUND,
+    environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt.yaml"),
     removed=("lab/jwt/require-jwt.yaml",),
     settle=(Settle(NO_TOKEN, rbac_denied()),),

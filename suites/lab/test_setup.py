@@ -6,9 +6,9 @@ import pytest
 
 from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.stage import Stage
-from suites.lab.workloads import GROUND
+from suites.lab.workloads import ENVIRONMENT
 
-STAGE = Stage("setup", ground=GROUND)
+STAGE = Stage("setup", environment=ENVIRONMENT)
 
 CONTROL_PLANE_PORTS = {15010, 15012, 443, 15014}
 SERVICE_PORTS = {"sleep": 80, "httpbin": 8000}

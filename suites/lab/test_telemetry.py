@@ -11,9 +11,9 @@ import pytest
 from clients.model.stage import Stage
 from suites.counters import Growth
 from suites.lab.telemetry import named_caller, unknown_caller
-from suites.lab.workloads import GROUND, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
-STAGE = Stage("telemetry", ground=GROUND, apply=("lab/telemetry/caller-is-sleep.yaml",))
+STAGE = Stage("telemetry", environment=ENVIRONMENT, apply=("lab/telemetry/caller-is-sleep.yaml",))
 
 
 @pytest.mark.control("LAB-DASH-01")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Workload
 from clients.model.expect import Check, echoes_header, echoes_no_header
 
-GROUND = ("lab/ground",)
+ENVIRONMENT = ("lab/environment",)
 
 MTLS_CLIENT = Workload("mtls-client", "sleep", "sleep")
 """Inside the mesh: its sidecar speaks mutual TLS by itself."""

@@ -41,7 +41,7 @@ def test_network_policies_follow_a_stage_that_has_them_too(testbed: object, tmp_
 
 
 def test_the_ways_are_those_that_the_document_wants(whole: Ran) -> None:
-    ways = {case["id"]: case["way"] for case in whole.report["cases"] if case["way"]}
+    ways = {case["id"]: case["network_path"] for case in whole.report["cases"] if case["network_path"]}
     assert ways["EGR-ROUTE-03"] == ["team-x/test", "egress gateway", "example.com"]
     assert ways["EGR-AUTHZ-06"] == ["team-x/test", "egress gateway"]
     assert ways["EGR-TENANT-03"] == ["team-y/test"]

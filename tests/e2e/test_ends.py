@@ -108,7 +108,7 @@ def test_cleanup_removes_what_a_killed_run_left(running: Start, cluster: Cluster
 @pytest.mark.parametrize(
     ("mutant", "where", "field", "control"),
     [
-        ("typo-in-ground", "lab/ground/", "replica", "LAB-PERM-01"),
+        ("typo-in-ground", "lab/environment/", "replica", "LAB-PERM-01"),
         ("typo-in-policy", "lab/namespace-strict/restricted-mtls.yaml", "mtsl", "LAB-NSMTLS-03"),
     ],
 )

@@ -19,7 +19,7 @@ WAYS = {
 }
 PART = controls("LAB-MTLS-03", "LAB-NSMTLS-02", "LAB-NSMTLS-03", "LAB-AUTHZ-01", "LAB-AUTHZ-04")
 SPOILT = ("-p", "tests.mutants.plugin", "--mutant", "any-token", "--budget", "8")
-GROUND = ("--ground", "mtls-client,legacy-client,mtls-service,strict-mtls-service")
+ENVIRONMENT = ("--ground", "mtls-client,legacy-client,mtls-service,strict-mtls-service")
 PART_VERDICTS = {
     "LAB-MTLS-03": "pass",
     "LAB-NSMTLS-02": "pass",
@@ -90,7 +90,7 @@ def test_nothing_is_left_on_this_machine(whole: Ran) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_same_verdicts_however_it_is_run(way: str, tmp_path: Path) -> None:
     """A part of the lab, with exclusive and shared stages and one control that must fail."""
-    ran = conform(tmp_path, *SPOILT, *GROUND, *PART, *WAYS[way])
+    ran = conform(tmp_path, *SPOILT, *ENVIRONMENT, *PART, *WAYS[way])
     assert ran.verdicts == PART_VERDICTS, ran.output[-3000:]
     assert ran.code == 1
     assert ran.left == []

@@ -39,8 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let the mutant in."""
     if config.getoption("mutant") is None:
         raise pytest.UsageError("say which mutant: --mutant NAME")
-    ground = frozenset(config.getoption("ground").split(",")) - {""}
-    config.pluginmanager.register(Sabotage(MUTANTS[config.getoption("mutant")](), ground), "meshproof-sabotage")
+    environment = frozenset(config.getoption("ground").split(",")) - {""}
+    config.pluginmanager.register(Sabotage(MUTANTS[config.getoption("mutant")](), environment), "meshproof-sabotage")
 
 
 class Sabotage:
@@ -50,14 +50,14 @@ class Sabotage:
         ground: namespaces of the document that the run's controls need; empty for all.
     """
 
-    def __init__(self, mutant: Mutant, ground: frozenset[str]) -> None:
+    def __init__(self, mutant: Mutant, environment: frozenset[str]) -> None:
         self._mutant = mutant
-        self._ground = ground
+        self._environment = environment
 
     def pytest_meshproof_objects(self, objects: list[dict[str, Any]], stage: Stage | None) -> None:
         """Leave out what no control needs, and pass the rest on."""
-        if self._ground and any(body["kind"] == "Namespace" for body in objects):
-            objects[:] = [body for body in objects if document_namespace(body) in self._ground]
+        if self._environment and any(body["kind"] == "Namespace" for body in objects):
+            objects[:] = [body for body in objects if document_namespace(body) in self._environment]
         self._mutant.objects(objects)
 
     def pytest_meshproof_stage_entered(self, world: World, stage: Stage) -> None:

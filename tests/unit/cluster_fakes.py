@@ -11,20 +11,20 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
-from clients.apply.stage_objects import Standing
+from clients.apply.stage_objects import StageObjects
 from clients.kube.api import CONFLICT, RequestError
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.egress_gateway import EgressGateway
-from clients.mesh.external_hosts import External
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import Probe, Workload
 from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
-from clients.probe.converge import Patience
+from clients.probe.converge import ConvergencePolicy
 
 Key = tuple[str, str, str]
 RUN = "run-1"
-QUICK = Patience(budget_s=0.3, poll_s=0.001, window_s=0.0, confirmations=3)
+QUICK = ConvergencePolicy(budget_s=0.3, poll_s=0.001, window_s=0.0, confirmations=3)
 
 
 def key_of(body: dict[str, Any]) -> Key:
@@ -149,13 +149,13 @@ class FakeWorld:
 
     answer: Answer
     cluster: FakeCluster = field(default_factory=FakeCluster)
-    patience: Patience = QUICK
+    policy: ConvergencePolicy = QUICK
     servers: list[Pod] = field(default_factory=lambda: [SERVER_POD])
     sent: list[Probe] = field(default_factory=list)
     writes_logs: bool = True
     problem: Exception | None = None
     applier: Any = None
-    external: External | None = None
+    external: ExternalHosts | None = None
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
     overlay: Any = field(
@@ -165,14 +165,14 @@ class FakeWorld:
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
     @cached_property
-    def standing(self) -> Standing:
-        return Standing(self.applier)
+    def stage_objects(self) -> StageObjects:
+        return StageObjects(self.applier)
 
-    def ensure(self, ground: Sequence[str]) -> tuple[Applied, ...]:
-        self.cluster.log.append(f"ground {','.join(ground)}")
+    def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
+        self.cluster.log.append(f"ground {','.join(environment)}")
         return ()
 
-    def needed(self, probe: Probe, patience: Patience | None = None) -> int:
+    def required_confirmations(self, probe: Probe, policy: ConvergencePolicy | None = None) -> int:
         if self.problem:
             raise self.problem
         return 3
@@ -183,13 +183,13 @@ class FakeWorld:
     def backends(self, probe: Probe) -> list[Pod]:
         return self.servers if "httpbin" in probe.url else []
 
-    def dialled(self, probe: Probe) -> str:
+    def connect_host(self, probe: Probe) -> str:
         return probe.destination
 
     def gateway_pods(self) -> list[Pod]:
         return self.gateways
 
-    def on_the_way(self, probe: Probe) -> list[Pod]:
+    def egress_pods_for(self, probe: Probe) -> list[Pod]:
         return []
 
     def forget(self) -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from clients.model.evidence import Applied, Attempt, Evidence, Phase, Sample, TwinProof, Verdict
 from reports.journal import Contents
-from reports.model import MeshInfo, Report, RunInfo, TargetInfo
+from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 
 OK, RESET, DENIED, UNAUTHENTICATED = "200", "000 reset (56)", "403", "401"
 EXPECTED = {DENIED: "403, body contains 'RBAC: access denied'"}
@@ -158,7 +158,7 @@ def sample_run(planned: tuple[str, ...] = ()) -> RunInfo:
 def sample_target() -> TargetInfo:
     """The embedded target."""
     return TargetInfo(
-        kind="embedded", kubernetes="v1.34.4", mesh=MeshInfo("istio", "1.29.1", "default"),
+        kind="embedded", kubernetes="v1.34.4", mesh=MeshRecord("istio", "1.29.1", "default"),
         details={"envoy": "1.37.0", "cni": "Calico 3.28.5", "nodes": "1", "capabilities": "jwt, mesh-wide"},
     )  # fmt: skip
 

@@ -19,9 +19,9 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import status
 from clients.model.stage import Observation, Stage
 from clients.proof.verify import Facts
-from reports.model import MeshInfo, TargetInfo
+from reports.model import MeshRecord, TargetInfo
 from runner.session import fixtures
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 
 SLEEP = Workload("mtls-client", "sleep", "sleep")
 CAPABILITIES = ("jwt", "mesh-wide", "plaintext-client", "sidecar-injection")
@@ -101,20 +101,24 @@ def prove(running: Running, case: Case, facts: Facts, _confirmations: int | None
 class FakeTarget:
     """Plugin of the inner pytest: no cluster, the rest of the way is the real one."""
 
-    def pytest_meshproof_ground(self, config: pytest.Config) -> Handover:
+    def pytest_meshproof_target(self, config: pytest.Config) -> TargetDescriptor:
         told("ground")
         lacking = json.loads(os.environ.get("FAKE_LACKS", "[]"))
         kind = os.environ.get("FAKE_KIND", "embedded")
-        mesh = MeshInfo("istio", "1.31.1", "default")
-        return Handover(
+        mesh = MeshRecord("istio", "1.31.1", "default")
+        return TargetDescriptor(
             TargetInfo(kind, "1.34.4", mesh), capabilities=tuple(c for c in CAPABILITIES if c not in lacking)
         )
 
 
 @pytest.fixture(scope="session")
-def world(handover: Handover) -> object:
+def world(descriptor: TargetDescriptor) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
-    return SimpleNamespace(settle_on=lambda ground: None, begin=lambda ground: None, abandoned=threading.Event())
+    return SimpleNamespace(
+        remove_other_environments=lambda environment: None,
+        prepare_in_background=lambda environment: None,
+        abandoned=threading.Event(),
+    )
 
 
 STAND_INS = (

@@ -14,7 +14,7 @@ from clients.model.errors import AccessError, ClusterError, ConflictError, Manif
 
 pytestmark = pytest.mark.unit
 
-GROUND = """
+ENVIRONMENT = """
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
@@ -38,7 +38,7 @@ def cluster() -> FakeCluster:
 @pytest.fixture
 def applier(cluster: FakeCluster, tmp_path: Path) -> Applier:
     (tmp_path / "ground").mkdir()
-    (tmp_path / "ground" / "shop.yaml").write_text(GROUND)
+    (tmp_path / "ground" / "shop.yaml").write_text(ENVIRONMENT)
     (tmp_path / "policy.yaml").write_text(POLICY)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
     return Applier(cluster, overlay, tmp_path, timeout_s=0.2, at_once=1)

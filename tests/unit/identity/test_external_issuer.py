@@ -15,7 +15,7 @@ from jwt.utils import base64url_encode
 
 from clients.apply.overlay import Overlay
 from clients.identity.claims import KINDS, PROFILES
-from clients.identity.external_issuer import RealIssuer
+from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import DISCOVERY, KeySet
 from clients.identity.tokens import TokenIssuer
 from clients.model import redact
@@ -64,7 +64,7 @@ def settings(folder: Path, issuer: Issuer = ISSUER, **more: Any) -> Settings:
     return Settings(identity=Identity(**{**said, **more}))
 
 
-def real(folder: Path, issuer: Issuer = ISSUER, **more: Any) -> RealIssuer:
+def real(folder: Path, issuer: Issuer = ISSUER, **more: Any) -> ExternalIssuer:
     return identity.real_issuers(settings(folder, issuer, **more))["front"]
 
 

@@ -15,7 +15,7 @@ import requests
 
 from clients.identity import certificates
 from clients.identity.claims import FRONT_ISSUER, PROJECT, RCTOKEN_AUDIENCE
-from clients.identity.iap import CLIENT_ID, REFUSAL, RETURN_PATH, Balancer, Settings
+from clients.identity.iap import CLIENT_ID, REFUSAL, RETURN_PATH, Balancer, IapSettings
 from clients.identity.signin import HOST, SignIn, page, server
 from clients.identity.tokens import TokenIssuer
 from clients.probe.visitor import Visitor
@@ -58,7 +58,7 @@ def stand_in(tokens: TokenIssuer, upstream: tuple[str, int], tmp_path: Path) -> 
     made = certificates.issue(["books.example.com"])
     (tmp_path / "server.pem").write_text(made.certificate + made.key)
     (tmp_path / "roots.pem").write_text(made.roots)
-    settings = Settings(users={USER})
+    settings = IapSettings(users={USER})
     client = server(settings.client_secret, SITE + RETURN_PATH)
     with (
         SignIn(tokens, {USER: "right", OTHER: "right"}, {CLIENT_ID: client}) as signin,

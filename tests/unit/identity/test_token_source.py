@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.identity.token_source import METADATA_HOST, METADATA_PATH, Source, TokenSource, Wanted
+from clients.identity.token_source import METADATA_HOST, METADATA_PATH, SourceSpec, TokenSource, Wanted
 from clients.model import redact
 from clients.model.errors import SettingsError
 from tests.standins.issuer import AUDIENCE, NAME, Issuer, Metadata, metadata_server
@@ -36,7 +36,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metadata]:
 
 
 def source(text: str, wanted: Wanted = WANTED) -> TokenSource:
-    return TokenSource("identity.token", Source.parse(text), wanted)
+    return TokenSource("identity.token", SourceSpec.parse(text), wanted)
 
 
 def script(folder: Path, text: str) -> Path:
@@ -95,7 +95,7 @@ print({tokens!r}[len(calls.read_text()) - 1])
 """
     now = time.time()
     clock = [now]
-    asked = TokenSource("t", Source.parse(f"command:{script(tmp_path, text)}"), WANTED, clock=lambda: clock[0])
+    asked = TokenSource("t", SourceSpec.parse(f"command:{script(tmp_path, text)}"), WANTED, clock=lambda: clock[0])
     assert [asked.token(), asked.token()] == [tokens[0]] * 2
     clock[0] = now + 930
     assert asked.token() == tokens[0]
@@ -110,7 +110,7 @@ def test_a_token_of_a_short_life_is_used_for_most_of_it(tmp_path: Path) -> None:
     clock = [now]
     first, second = ISSUER.token(40, jti="1"), ISSUER.token(40, jti="2")
     file.write_text(first)
-    asked = TokenSource("t", Source.parse(f"file:{file}"), WANTED, clock=lambda: clock[0])
+    asked = TokenSource("t", SourceSpec.parse(f"file:{file}"), WANTED, clock=lambda: clock[0])
     assert asked.token() == first
     file.write_text(second)
     clock[0] = now + 20
@@ -134,7 +134,7 @@ def test_a_token_of_a_short_life_is_used_for_most_of_it(tmp_path: Path) -> None:
 )
 def test_a_source_that_cannot_be_is_refused_without_repeating_it(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said) as error:
-        Source.parse(text)
+        SourceSpec.parse(text)
     what = text.partition(":")[2]
     assert not what or what not in str(error.value)
 

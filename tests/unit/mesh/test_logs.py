@@ -11,12 +11,12 @@ from cluster_fakes import FakeCluster, entry
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import logs
-from clients.mesh.logs import Reading, Source
+from clients.mesh.logs import LogSource, Reading
 
 pytestmark = pytest.mark.unit
 
 POD = Pod("shop", "cart-1", containers=("server", "porter", SIDECAR), ready=True)
-PORTER, PROXY = Source(POD, "porter"), Source(POD, SIDECAR)
+PORTER, PROXY = LogSource(POD, "porter"), LogSource(POD, SIDECAR)
 PRINTED = {"porter": "served mp-1", SIDECAR: entry("mp-1", "200", "-", "10.0.0.9:7001")}
 
 

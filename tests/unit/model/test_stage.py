@@ -79,7 +79,7 @@ def make_world() -> FakeWorld:
 
 def test_enter_observes_then_changes_and_exit_puts_back():
     world = make_world()
-    with RunningStage(world, Stage("s", ground=("g",), apply=("strict",)), [CASE]) as running:
+    with RunningStage(world, Stage("s", environment=("g",), apply=("strict",)), [CASE]) as running:
         assert world.cluster.log == ["ground g", "check strict", "apply strict"]
         assert running.baselines["X-1"].problem == ""
         assert [applied.manifest for applied in running.applied] == ["strict"]
@@ -238,7 +238,7 @@ def test_nothing_is_replaced_when_the_first_half_has_not_settled() -> None:
 def test_what_is_taken_from_the_ground_comes_back() -> None:
     world = make_world()
     world.applier.in_force = ["ground"]
-    with RunningStage(world, Stage("s", taken=("ground",)), []):  # type: ignore[arg-type]
+    with RunningStage(world, Stage("s", without=("ground",)), []):  # type: ignore[arg-type]
         assert world.applier.in_force == []
     assert world.applier.in_force == ["ground"]
 
@@ -257,7 +257,7 @@ def test_the_next_stage_begins_with_what_the_last_one_left() -> None:
         assert sorted(world.applier.in_force) == ["b", "c"]
         assert [one.name for one in running.applied] == ["b", "c"]
     assert changes_of(world) == ["check c", "apply b,c", "delete a"]
-    world.standing.clear()
+    world.stage_objects.clear()
     assert world.applier.in_force == []
 
 
@@ -275,7 +275,7 @@ def test_who_sees_the_state_before_gets_it_without_what_was_left() -> None:
     [
         Stage("far", apply=("a",), needs=frozenset({"mesh-wide"})),
         Stage("goes on", apply=("a", "b"), removed=("b",)),
-        Stage("takes", apply=("a",), taken=("ground",)),
+        Stage("takes", apply=("a",), without=("ground",)),
     ],
     ids=lambda stage: stage.name,
 )

@@ -10,14 +10,14 @@ from clients.model.evidence import Phase
 from clients.model.expect import no_reply, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.confirm import confirmations
-from clients.probe.converge import MAX_BATCH, MAX_SAMPLES, Convergence, Patience, converge
+from clients.probe.converge import MAX_BATCH, MAX_SAMPLES, Convergence, ConvergencePolicy, converge
 
 pytestmark = pytest.mark.unit
 
 YES = Outcome(OutcomeKind.STATUS, "yes", status=403, exit_code=0, body="RBAC: access denied")
 NO = Outcome(OutcomeKind.STATUS, "no", status=200, exit_code=0, body="hello")
 LOST = infrastructure("lost", "exec lost")
-PATIENCE = Patience(budget_s=10.0, poll_s=0.1, window_s=0.0)
+PATIENCE = ConvergencePolicy(budget_s=10.0, poll_s=0.1, window_s=0.0)
 
 
 class Time:
@@ -38,7 +38,7 @@ def run(
     answer: Callable[[], Outcome],
     *,
     time: Time | None = None,
-    patience: Patience = PATIENCE,
+    policy: ConvergencePolicy = PATIENCE,
     needed: int = 5,
     batches: list[int] | None = None,
     since: float = 1000.0,
@@ -58,7 +58,7 @@ def run(
     return converge(
         probe,
         rbac_denied(),
-        patience,
+        policy,
         needed=needed,
         since=since,
         unchanged=unchanged,
@@ -230,7 +230,7 @@ def test_a_match_only_at_the_deadline_is_no_pass() -> None:
 
 def test_a_batch_that_ends_after_the_deadline_is_no_pass() -> None:
     time = Time(3.0)
-    result = run(then(rest=YES), time=time, needed=4, patience=Patience(budget_s=10, poll_s=0.1, window_s=0))
+    result = run(then(rest=YES), time=time, needed=4, policy=ConvergencePolicy(budget_s=10, poll_s=0.1, window_s=0))
     assert not result.converged
 
 
@@ -255,8 +255,8 @@ def test_matches_too_late_to_confirm_are_conclusive() -> None:
 
 
 def test_the_window_is_probed_until_its_end() -> None:
-    patience = Patience(budget_s=10, poll_s=0.1, window_s=1.0)
-    result = run(then(rest=YES), patience=patience, needed=3)
+    policy = ConvergencePolicy(budget_s=10, poll_s=0.1, window_s=1.0)
+    result = run(then(rest=YES), policy=policy, needed=3)
     assert result.converged
     assert result.time_to_first_s is not None
     assert result.time_to_stable_s is not None
@@ -285,7 +285,7 @@ def test_who_waits_in_vain_and_asks_again_spans_the_window(kind: OutcomeKind, to
     seen = converge(
         probe,
         no_reply(kind),
-        Patience(budget_s=30, window_s=0.25),
+        ConvergencePolicy(budget_s=30, window_s=0.25),
         needed=5,
         since=1000.0,
         unchanged=True,
@@ -296,8 +296,8 @@ def test_who_waits_in_vain_and_asks_again_spans_the_window(kind: OutcomeKind, to
 
 
 def test_a_mismatch_in_the_window_starts_again() -> None:
-    patience = Patience(budget_s=10, poll_s=0.1, window_s=0.5)
-    result = run(then([YES] * 5, [NO], rest=YES), patience=patience, needed=3)
+    policy = ConvergencePolicy(budget_s=10, poll_s=0.1, window_s=0.5)
+    result = run(then([YES] * 5, [NO], rest=YES), policy=policy, needed=3)
     assert result.converged
     assert result.flaps == 1
     assert result.time_to_stable_s is not None
@@ -365,7 +365,7 @@ def test_a_needed_number_below_one_is_a_mistake_of_the_caller() -> None:
 )
 def test_patience_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="out of range"):
-        Patience(**wrong)  # type: ignore[arg-type]
+        ConvergencePolicy(**wrong)  # type: ignore[arg-type]
 
 
 def test_only_the_pinned_outcome_counts() -> None:

@@ -16,7 +16,7 @@ from clients.model.errors import AbandonedError
 from clients.model.evidence import Evidence
 from clients.model.expect import status
 from clients.proof import verify
-from clients.proof.case_runner import Crew, Job
+from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.verify import Facts
 
 pytestmark = pytest.mark.unit
@@ -39,8 +39,8 @@ def test_cases_are_under_way_at_once_and_each_gets_its_own(monkeypatch: pytest.M
 
     monkeypatch.setattr(verify, "prove", proven)
     cases = [case(name) for name in "abc"]
-    with Crew(running(), [Job(one, Facts()) for one in cases]) as crew:
-        assert [crew.evidence(Job(one, Facts())).id for one in cases] == ["X-1[a]", "X-1[b]", "X-1[c]"]
+    with CaseRunner(running(), [CaseJob(one, Facts()) for one in cases]) as case_runner:
+        assert [case_runner.evidence(CaseJob(one, Facts())).id for one in cases] == ["X-1[a]", "X-1[b]", "X-1[c]"]
 
 
 def test_what_was_not_begun_is_proven_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +51,8 @@ def test_what_was_not_begun_is_proven_when_it_is_asked_for(monkeypatch: pytest.M
         return verify.unproven(one, facts, "")
 
     monkeypatch.setattr(verify, "prove", proven)
-    with Crew(running(), []) as crew:
-        assert crew.evidence(Job(case("a"), Facts())).id == "X-1[a]"
+    with CaseRunner(running(), []) as case_runner:
+        assert case_runner.evidence(CaseJob(case("a"), Facts())).id == "X-1[a]"
     assert asked == [threading.current_thread().name]
 
 
@@ -71,8 +71,13 @@ def test_cases_of_a_step_are_begun_together_when_one_is_asked_for_and_all_of_the
 
     monkeypatch.setattr(verify, "prove", proven)
     cases = [case("a"), case("b"), replace(case("c"), step="two"), replace(case("d"), step="two")]
-    with Crew(there, [Job(one, Facts()) for one in cases]) as crew:
-        assert [crew.evidence(Job(one, Facts())).id for one in cases] == ["X-1[a]", "X-1[b]", "X-1[c]", "X-1[d]"]
+    with CaseRunner(there, [CaseJob(one, Facts()) for one in cases]) as case_runner:
+        assert [case_runner.evidence(CaseJob(one, Facts())).id for one in cases] == [
+            "X-1[a]",
+            "X-1[b]",
+            "X-1[c]",
+            "X-1[d]",
+        ]
     assert told == ["first", "first", "step two", "two", "two"]
 
 
@@ -85,8 +90,8 @@ def test_waiting_ends_when_all_are_proven(monkeypatch: pytest.MonkeyPatch) -> No
         return verify.unproven(one, facts, "")
 
     monkeypatch.setattr(verify, "prove", proven)
-    with Crew(running(), [Job(case(name), Facts()) for name in "abc"], threads=1) as crew:
-        crew.wait()
+    with CaseRunner(running(), [CaseJob(case(name), Facts()) for name in "abc"], threads=1) as case_runner:
+        case_runner.wait()
         assert len(done) == 3
 
 
@@ -106,9 +111,9 @@ def test_who_is_dismissed_stops_at_the_next_probe_and_what_waits_never_begins(mo
         raise AssertionError("nobody told it to stop")
 
     monkeypatch.setattr(verify, "prove", proven)
-    crew = Crew(there, [Job(case(name), Facts()) for name in "ab"], threads=1)
+    case_runner = CaseRunner(there, [CaseJob(case(name), Facts()) for name in "ab"], threads=1)
     while not begun:
         time.sleep(0.005)
-    crew.dismiss()
+    case_runner.dismiss()
     assert (begun, ended) == (["X-1[a]"], ["X-1[a]"])
     assert not there.world.abandoned.is_set()

@@ -11,8 +11,8 @@ from cluster_fakes import CLIENT, FakeWorld
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.external_hosts import External
-from clients.model.case import Arrival, Case, Logged, Proxy
+from clients.mesh.external_hosts import ExternalHosts
+from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
 from clients.model.evidence import Attempt, Finding, Phase, Verdict
 from clients.model.expect import status
 from clients.proof import trace
@@ -24,7 +24,7 @@ GATEWAY_POD = Pod("istio-egress", "gateway-1", "10.0.9.9", "Running", True, (SID
 OUT = CLIENT.get("http://example.com/")
 TWIN = CLIENT.get("http://httpbin.org/")
 CASE = Case("X-1", OUT, status(200), twin=TWIN)
-AS_SENT_ON = Logged(
+AS_SENT_ON = AccessLogExpectation(
     Proxy.GATEWAY,
     status=200,
     cluster=r"outbound\|80\|\|example\.com",
@@ -43,7 +43,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def world() -> FakeWorld:
-    made = FakeWorld(lambda _, __: None, gateways=[GATEWAY_POD], external=External(HOSTS))  # type: ignore[arg-type,return-value]
+    made = FakeWorld(lambda _, __: None, gateways=[GATEWAY_POD], external=ExternalHosts(HOSTS))  # type: ignore[arg-type,return-value]
     made.cluster.mesh = MeshInfo("istio", "1.31.1", (), frozenset({"access-log"}))
     return made
 
@@ -80,7 +80,9 @@ def log(made: FakeWorld, *lines: str, pod: str = "gateway-1") -> None:
     made.cluster.logs_of.setdefault((pod, SIDECAR), []).extend(lines)
 
 
-def follow(made: FakeWorld, requests: Sent, *logged: Logged, arrival: Arrival | None = None) -> Finding:
+def follow(
+    made: FakeWorld, requests: Sent, *logged: AccessLogExpectation, arrival: ServerLogExpectation | None = None
+) -> Finding:
     (finding,) = trace.follow(made, replace(CASE, logged=logged, arrival=arrival), requests)  # type: ignore[arg-type]
     return finding
 
@@ -136,22 +138,22 @@ def test_a_missing_entry_proves_nothing() -> None:
 def test_details_are_found_in_the_failure_too() -> None:
     made = world()
     log(made, http("a").replace('via_upstream - "-"', 'x - "TLS_error:CERTIFICATE_VERIFY_FAILED"'))
-    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, details="VERIFY_FAILED")).verdict is Verdict.PASS
-    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, details="OTHER")).verdict is Verdict.FAIL
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="VERIFY_FAILED")).verdict is Verdict.PASS
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="OTHER")).verdict is Verdict.FAIL
 
 
 def test_nothing_in_a_field_is_asked_by_a_dash() -> None:
     made = world()
     log(made, http("a", upstream="-"))
-    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, upstream="-")).verdict is Verdict.PASS
-    assert follow(made, sent("a"), Logged(Proxy.GATEWAY, cluster="-")).verdict is Verdict.FAIL
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, upstream="-")).verdict is Verdict.PASS
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, cluster="-")).verdict is Verdict.FAIL
 
 
 def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
     made = world()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:1", "10.0.0.5:2"), pod="sleep-1")
     log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:2", "10.0.9.9:50001", upstream="-"))
-    wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
+    wanted = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
     assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
     assert follow(made, sent("a"), replace(wanted, upstream="-")).verdict is Verdict.FAIL
 
@@ -160,13 +162,13 @@ def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
     made = world()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
     log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
-    wanted = Logged(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
+    wanted = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
     assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
 
 
 def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere_now() -> None:
     """The system gives a port out for two servers: the gateway saw it for an earlier connection, not for this one."""
-    absent = Logged(Proxy.GATEWAY, tcp=True, absent=True)
+    absent = AccessLogExpectation(Proxy.GATEWAY, tcp=True, absent=True)
     made = world()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000", to="198.51.100.40:443"), pod="sleep-1")
     log(made, hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
@@ -179,7 +181,7 @@ def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere
 
 
 def test_absence_needs_a_later_request_of_the_twin() -> None:
-    absent = Logged(Proxy.GATEWAY, absent=True)
+    absent = AccessLogExpectation(Proxy.GATEWAY, absent=True)
     made = world()
     assert follow(made, sent("a"), absent).verdict is Verdict.INCONCLUSIVE
     assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.INCONCLUSIVE
@@ -222,13 +224,13 @@ def arrived(name: str, peer: str, **more: object) -> str:
 def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: Verdict) -> None:
     made = world()
     (tmp_path / "log").write_text(line + "\n")
-    made.external = External(HOSTS, log=tmp_path / "log")
-    arrival = Arrival(Proxy.GATEWAY, tls=True, sni="example.com")
+    made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
+    arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
 
 
 def test_an_arrival_that_cannot_be_looked_up_proves_nothing_by_itself() -> None:
-    assert follow(world(), sent("a"), arrival=Arrival(Proxy.GATEWAY)).verdict is Verdict.INCONCLUSIVE
+    assert follow(world(), sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is Verdict.INCONCLUSIVE
 
 
 def test_the_sample_is_the_last_row_of_matches() -> None:

@@ -12,7 +12,7 @@ from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
 
 from clients.mesh import logs
 from clients.mesh.discovery import MeshInfo
-from clients.model.case import Case, Logged, Probe, Proxy, Workload
+from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied, Evidence, Phase, Verdict
 from clients.model.expect import RBAC_DENIED, rbac_denied, reset, status
@@ -82,7 +82,9 @@ def test_an_allowed_request_passes():
 
 
 def test_a_denial_passes_with_its_four_proofs():
-    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, details="matched_policy[none]"),)))
+    evidence = prove(
+        make_world(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="matched_policy[none]"),))
+    )
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
@@ -203,7 +205,7 @@ def test_an_application_that_logs_nothing_leaves_the_sidecars_log_as_proof(monke
 def test_without_access_log_the_applications_log_is_the_proof():
     world = make_world()
     world.cluster.mesh = MeshInfo("istio")
-    evidence = prove(world, replace(DENIAL, logged=(Logged(Proxy.SERVER, details="none"),)))
+    evidence = prove(world, replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="none"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert "(istio-proxy)" not in evidence.proof["backend log"]
     assert "no access log" in evidence.proof["server sidecar log"]
@@ -220,13 +222,17 @@ def test_a_log_that_cannot_be_read_proves_nothing(monkeypatch: pytest.MonkeyPatc
 
 
 def test_another_reason_in_the_sidecars_log_fails():
-    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, details="matched_policy[other]"),)))
+    evidence = prove(
+        make_world(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="matched_policy[other]"),))
+    )
     assert evidence.verdict is Verdict.FAIL
     assert "rbac_access_denied_matched_policy[none]" in evidence.reason
 
 
 def test_other_flags_in_the_sidecars_log_fail():
-    evidence = prove(make_world(), replace(DENIAL, logged=(Logged(Proxy.SERVER, flags=frozenset({"UH"})),)))
+    evidence = prove(
+        make_world(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, flags=frozenset({"UH"})),))
+    )
     assert evidence.verdict is Verdict.FAIL
 
 

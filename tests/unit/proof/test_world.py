@@ -18,7 +18,7 @@ from clients.mesh import sidecar
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
-from clients.probe.converge import Patience
+from clients.probe.converge import ConvergencePolicy
 from clients.probe.curl import Request
 from clients.proof import diagnostics, world
 from clients.proof.world import World
@@ -169,19 +169,19 @@ def test_a_cluster_that_does_not_answer_is_infrastructure(made: World, monkeypat
 
 def test_confirmations_come_from_threads_replicas_and_clients(made: World, cluster: Cluster):
     assert made.replicas(PROBE) == 1, "a replica that is not ready gets no request"
-    single = made.needed(PROBE)
+    single = made.required_confirmations(PROBE)
     assert single == 15 * 2, "two pools at 1e-4, for each of two clients"
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", f"httpbin-{n}") for n in range(2)]
-    assert made.needed(PROBE) > single
+    assert made.required_confirmations(PROBE) > single
     cluster.pods_of["p-mtls-service"] = []
     assert made.replicas(PROBE) == 1
-    assert made.needed(PROBE, Patience(confirmations=7)) == 7
+    assert made.required_confirmations(PROBE, ConvergencePolicy(confirmations=7)) == 7
 
 
 def test_a_plain_client_of_a_plain_server_needs_the_minimum(made: World, cluster: Cluster):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", injected=False)]
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", "httpbin-1", injected=False)]
-    assert made.needed(PROBE) == 3
+    assert made.required_confirmations(PROBE) == 3
 
 
 def test_a_host_that_is_no_service_has_no_backends(made: World):
@@ -208,11 +208,11 @@ def test_the_ground_is_made_once_and_taken_away(made: World, cluster: Cluster):
 def test_the_ground_of_another_topic_goes(made: World, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
         made.ensure(["ground.yaml"])  # made, if not ready: the namespace never becomes Active
-    made.grounds._applied["ground.yaml"] = ()
-    made.settle_on([])
-    made.settle_on(["ground.yaml"])
+    made.environments._applied["ground.yaml"] = ()
+    made.remove_other_environments([])
+    made.remove_other_environments(["ground.yaml"])
     assert ("Namespace", "", "p-mtls-client") in cluster.store
-    made.settle_on(["other/ground"])
+    made.remove_other_environments(["other/ground"])
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
     assert made.namespaces == set()
 
@@ -225,7 +225,7 @@ def test_a_ground_that_is_going_is_waited_for_before_it_is_made_anew(
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: None)
     (made.applier._manifests / "other.yaml").write_text(MANIFEST.replace("mtls-client", "mtls-service"))
     made.ensure(["ground.yaml"])
-    made.settle_on(["other.yaml"])
+    made.remove_other_environments(["other.yaml"])
     made.ensure(["other.yaml"])
     assert waits == [], "another ground need not wait"
     made.ensure(["ground.yaml"])
@@ -235,12 +235,12 @@ def test_a_ground_that_is_going_is_waited_for_before_it_is_made_anew(
 def test_a_ground_is_put_up_ahead_beside_other_work(made: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     let, waited = threading.Event(), []
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: waited.append(items and let.wait(20)))
-    made.begin(["ground.yaml"])
+    made.prepare_in_background(["ground.yaml"])
     assert waited == [], "nobody waits for it yet"
     let.set()
     [namespace, _] = made.ensure(["ground.yaml"])
     assert (waited, namespace.name) == ([True, []], "p-mtls-client"), "made once"
-    made.begin(["ground.yaml"])
+    made.prepare_in_background(["ground.yaml"])
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
@@ -250,9 +250,9 @@ def test_grounds_of_other_topics_are_told_once_what_was_begun_ahead_is_there(
 ):
     let = threading.Event()
     monkeypatch.setattr(made.applier, "wait_ready", lambda _: let.wait(20))
-    made.begin(["ground.yaml"])
+    made.prepare_in_background(["ground.yaml"])
     told: list[list[str]] = []
-    asks = threading.Thread(target=lambda: told.append(made.grounds.others(["other/ground"])))
+    asks = threading.Thread(target=lambda: told.append(made.environments.others(["other/ground"])))
     asks.start()
     asks.join(0.2)
     assert told == []
@@ -263,7 +263,7 @@ def test_grounds_of_other_topics_are_told_once_what_was_begun_ahead_is_there(
 
 
 def test_what_went_wrong_ahead_is_told_to_who_needs_it(made: World, cluster: Cluster):
-    made.begin(["ground.yaml"])
+    made.prepare_in_background(["ground.yaml"])
     made.ensure([])
     with pytest.raises(ClusterError, match="not ready in time"):
         made.ensure(["ground.yaml"])  # the namespace never becomes Active

@@ -9,7 +9,7 @@ from report_samples import a_case, sample_report, sample_run, sample_target
 
 from clients.model.evidence import Verdict
 from reports.diff import Difference, compare
-from reports.model import MeshInfo, Report
+from reports.model import MeshRecord, Report
 
 pytestmark = pytest.mark.unit
 
@@ -70,7 +70,7 @@ def test_another_expectation_is_told_even_where_both_pass() -> None:
 
 def test_the_text_names_the_ground_and_the_worst_first() -> None:
     before, after = _report(A="pass", B="fail", C="pass"), _report(A="fail", B="pass")
-    mesh = MeshInfo("istio", "1.31.1", "default")
+    mesh = MeshRecord("istio", "1.31.1", "default")
     after = replace(after, target=replace(after.target, mesh=mesh), not_run=("C",))
     assert compare(before, after).text() == (
         "mesh: istio 1.29.1 → istio 1.31.1\n\n"

@@ -6,23 +6,23 @@ import pytest
 
 from clients.model.evidence import Evidence, Verdict
 from reports.egress_diagram import picture
-from reports.matrix import Stage
+from reports.matrix import MatrixStage
 
 pytestmark = pytest.mark.unit
 
 
-def case(name: str, *way: str, to: str = "example.com", verdict: Verdict = Verdict.PASS) -> Evidence:
-    return Evidence(name, name, "t", "allow", verdict, "", "200", "200", destination=to, way=way)
+def case(name: str, *network_path: str, to: str = "example.com", verdict: Verdict = Verdict.PASS) -> Evidence:
+    return Evidence(name, name, "t", "allow", verdict, "", "200", "200", destination=to, network_path=network_path)
 
 
 def drawn(*cases: Evidence) -> dict[str, str]:
-    made = picture(Stage("suite", "stage", cases))
+    made = picture(MatrixStage("suite", "stage", cases))
     assert made is not None
     return {line.text: line.kind for line in made.lines}
 
 
 def test_no_evidence_no_picture() -> None:
-    assert picture(Stage("suite", "stage", (case("A"),))) is None
+    assert picture(MatrixStage("suite", "stage", (case("A"),))) is None
 
 
 def test_ways_are_drawn_as_far_as_requests_came() -> None:
@@ -41,15 +41,15 @@ def test_ways_are_drawn_as_far_as_requests_came() -> None:
 
 
 def test_cases_of_one_way_share_a_line() -> None:
-    way = ("team-x/test", "egress gateway", "example.com")
-    made = picture(Stage("suite", "stage", (case("A", *way), case("B", *way))))
+    network_path = ("team-x/test", "egress gateway", "example.com")
+    made = picture(MatrixStage("suite", "stage", (case("A", *network_path), case("B", *network_path))))
     assert made is not None
     assert [line.ids for line in made.lines] == [("A", "B")]
     assert made.gateway is not None
 
 
 def test_without_the_gateway_none_is_drawn() -> None:
-    made = picture(Stage("suite", "stage", (case("A", "team-x/raw", "example.com"),)))
+    made = picture(MatrixStage("suite", "stage", (case("A", "team-x/raw", "example.com"),)))
     assert made is not None
     assert made.gateway is None
     assert made.lines[0].end is None

@@ -16,7 +16,7 @@ from runner.commands import doctor
 from runner.config.catalogue import Control
 from runner.config.settings import Settings
 from runner.target import browsers, needs
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 from testbed import api, bundle, golden
 from testbed import browser as part
 from testbed.build.command import BuildError
@@ -65,32 +65,32 @@ def never() -> bool:
 
 def test_a_browser_on_the_path_is_preferred(monkeypatch: pytest.MonkeyPatch, packages: list[object]) -> None:
     monkeypatch.setattr(browser, "installed", lambda: "/usr/bin/chromium")
-    assert browsers.had(never, print).program == "/usr/bin/chromium"
-    assert browsers.told() == (True, "/usr/bin/chromium")
+    assert browsers.find_or_install(never, print).program == "/usr/bin/chromium"
+    assert browsers.describe() == (True, "/usr/bin/chromium")
     assert packages == []
 
 
 def test_it_is_made_once_and_found_again_without_a_question(packages: list[object]) -> None:
     said: list[str] = []
-    made = Path(browsers.had(wanted, said.append).program)
+    made = Path(browsers.find_or_install(wanted, said.append).program)
     assert os.access(made, os.X_OK)
     assert (made.parent / "root/usr/lib/chromium/chromium-headless-shell").exists()
     assert not (made.parent / "root/usr/lib/x86_64-linux-gnu/dri").exists()
     assert (made.parent / "view").is_dir()
     assert any("headless Chromium" in line for line in said)
-    assert browsers.had(never, said.append).program == str(made)
+    assert browsers.find_or_install(never, said.append).program == str(made)
     assert len(packages) == 1
 
 
 def test_it_is_not_made_where_nothing_needs_it(packages: list[object]) -> None:
-    assert browsers.had(lambda: False, print) == browsers.Found(why_not=browsers.UNWANTED)
+    assert browsers.find_or_install(lambda: False, print) == browsers.Found(why_not=browsers.UNWANTED)
     assert packages == []
-    assert browsers.told() == (True, "the testbed's own, made when it is first needed (about 100 MB)")
+    assert browsers.describe() == (True, "the testbed's own, made when it is first needed (about 100 MB)")
 
 
 def test_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, packages: list[object]) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    found = browsers.had(wanted, print)
+    found = browsers.find_or_install(wanted, print)
     assert found.why_not == "none is on the PATH, and only root can make a browser of its own; apt-get install chromium"
     assert packages == []
     finding = doctor.browser()
@@ -109,19 +109,19 @@ def test_one_that_cannot_be_made_costs_the_run_nothing_else(monkeypatch: pytest.
 
     monkeypatch.setattr(part.debian, "root_file_system", fails)
     said: list[str] = []
-    found = browsers.had(wanted, said.append)
+    found = browsers.find_or_install(wanted, said.append)
     assert not found.program
     assert "\n" not in found.why_not
     assert any("no route" in line for line in said)
 
 
 def test_the_reason_of_a_skip_says_why_there_is_none() -> None:
-    target = Handover(TargetInfo("live"), lacks={"chromium": "none is on the PATH"})
+    target = TargetDescriptor(TargetInfo("live"), lacks={"chromium": "none is on the PATH"})
     why = needs.reason_to_skip(
         Control("A-1", "t", "allow"), {"chromium"}, target, Settings(), {"chromium": "a browser"}
     )
     assert why == "the target lacks chromium (none is on the PATH)"
-    assert Handover.from_json(target.to_json()) == target
+    assert TargetDescriptor.from_json(target.to_json()) == target
 
 
 def test_it_is_carried_with_the_cluster(

@@ -10,7 +10,7 @@ from clients.model.errors import SettingsError
 from reports.model import TargetInfo
 from runner.config import catalogue, settings
 from runner.target import needs
-from runner.target.descriptor import Handover
+from runner.target.descriptor import TargetDescriptor
 
 pytestmark = pytest.mark.unit
 ENTRY = "- {{id: {id}, title: t, polarity: {polarity}, twin: {twin}, needs: [], live_only: false}}\n"
@@ -71,13 +71,13 @@ def test_a_catalogue_that_is_wrong(tmp_path: Path, entries: tuple[str, ...], say
         catalogue.load(folder(tmp_path, *entries))
 
 
-EMBEDDED = Handover(TargetInfo("embedded"), capabilities=("mesh-wide", "metrics", "plaintext-client"))
-LIVE = Handover(TargetInfo("live"), capabilities=("metrics", "plaintext-client", "gke-only", "browser"))
+EMBEDDED = TargetDescriptor(TargetInfo("embedded"), capabilities=("mesh-wide", "metrics", "plaintext-client"))
+LIVE = TargetDescriptor(TargetInfo("live"), capabilities=("metrics", "plaintext-client", "gke-only", "browser"))
 
 
-def why(name: str, handover: Handover, **given: object) -> str:
+def why(name: str, descriptor: TargetDescriptor, **given: object) -> str:
     control, loaded = catalogue.load().control(name), settings.Settings(**given)  # type: ignore[arg-type]
-    return needs.reason_to_skip(control, control.needs, handover, loaded, catalogue.load().capabilities)
+    return needs.reason_to_skip(control, control.needs, descriptor, loaded, catalogue.load().capabilities)
 
 
 def test_a_substitute_proves_what_needs_google_cloud() -> None:
@@ -96,21 +96,21 @@ def test_a_missing_capability_is_named_with_its_meaning() -> None:
 
 
 def test_mesh_wide_is_free_on_the_embedded_target_only() -> None:
-    bare = Handover(TargetInfo("live"), capabilities=("sidecar-injection",))
+    bare = TargetDescriptor(TargetInfo("live"), capabilities=("sidecar-injection",))
     assert "--allow-mesh-wide" in why("LAB-MTLS-01", bare, target="live")
     assert why("LAB-MTLS-01", bare, target="live", allow_mesh_wide=True) == ""
-    embedded = Handover(TargetInfo("embedded"), capabilities=("sidecar-injection",))
+    embedded = TargetDescriptor(TargetInfo("embedded"), capabilities=("sidecar-injection",))
     assert why("LAB-MTLS-01", embedded) == ""
 
 
 def test_what_no_option_can_give_is_told_first() -> None:
-    bare = Handover(TargetInfo("live"), capabilities=("ingress-gateway", "jwt", "key-refresh"))
+    bare = TargetDescriptor(TargetInfo("live"), capabilities=("ingress-gateway", "jwt", "key-refresh"))
     assert why("X-KEYS-10", bare, target="live").startswith(
         "the target lacks istiod-restart (needs a mesh whose istiod"
     )
 
 
 def test_a_handover_survives_its_journey() -> None:
-    assert Handover.from_json(LIVE.to_json()) == LIVE
+    assert TargetDescriptor.from_json(LIVE.to_json()) == LIVE
     with pytest.raises(SettingsError, match="damaged"):
-        Handover.from_json("{}")
+        TargetDescriptor.from_json("{}")

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from runner.session.mesh_lock import Turn
+from runner.session.mesh_lock import MeshLock
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
 CHILD = """
 import os, sys, time
 from pathlib import Path
-from runner.session.mesh_lock import Turn
+from runner.session.mesh_lock import MeshLock
 folder, mode, end = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-with getattr(Turn(folder, "child"), mode)():
+with getattr(MeshLock(folder, "child"), mode)():
     (folder / "in").touch()
     deadline = time.monotonic() + 60  # a test that was killed leaves nobody behind
     while not (folder / "go").exists() and time.monotonic() < deadline:
@@ -62,7 +62,7 @@ def test_who_waits_for_whom(tmp_path: Path, theirs: str, ours: str, waits: bool)
     entered: list[bool] = []
 
     def enter() -> None:
-        with getattr(Turn(tmp_path, "us"), ours)():
+        with getattr(MeshLock(tmp_path, "us"), ours)():
             entered.append((tmp_path / "out").exists())
 
     thread = threading.Thread(target=enter)
@@ -78,32 +78,32 @@ def test_what_a_dead_holder_of_the_mesh_left_is_swept_first(tmp_path: Path) -> N
     child = Child(tmp_path, "exclusive", end="die")
     assert child.leave() == 9
     swept: list[str] = []
-    with Turn(tmp_path, "us", swept.append).shared():
+    with MeshLock(tmp_path, "us", swept.append).shared():
         assert swept == ["child"]
-    with Turn(tmp_path, "us", swept.append).shared():
+    with MeshLock(tmp_path, "us", swept.append).shared():
         assert swept == ["child"], "once"
 
 
 def test_a_holder_that_left_in_order_needs_no_sweep(tmp_path: Path) -> None:
     swept: list[str] = []
-    with Turn(tmp_path, "us", swept.append).exclusive():
+    with MeshLock(tmp_path, "us", swept.append).exclusive():
         pass
-    with Turn(tmp_path, "us", swept.append).exclusive():
+    with MeshLock(tmp_path, "us", swept.append).exclusive():
         assert swept == []
 
 
 def test_an_exception_in_a_turn_gives_it_back(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), Turn(tmp_path, "us").exclusive():
+    with pytest.raises(ZeroDivisionError), MeshLock(tmp_path, "us").exclusive():
         _ = 1 / 0
     assert Child(tmp_path, "exclusive").leave() == 0
 
 
 def test_a_turn_that_is_lent_is_had_by_who_waits_for_it_alone(tmp_path: Path) -> None:
-    ours = Turn(tmp_path, "us")
+    ours = MeshLock(tmp_path, "us")
     later: list[Child] = []
     thread = threading.Thread(target=lambda: later.append(Child(tmp_path, "exclusive")))
     with ours.shared():
-        with ours.lent():
+        with ours.released():
             assert Child(tmp_path, "exclusive").leave() == 0
         for name in ("in", "go", "out"):
             (tmp_path / name).unlink()
@@ -116,8 +116,8 @@ def test_a_turn_that_is_lent_is_had_by_who_waits_for_it_alone(tmp_path: Path) ->
 
 def test_what_who_died_in_a_lent_turn_left_is_swept(tmp_path: Path) -> None:
     swept: list[str] = []
-    ours = Turn(tmp_path, "us", swept.append)
-    with ours.shared(), ours.lent():
+    ours = MeshLock(tmp_path, "us", swept.append)
+    with ours.shared(), ours.released():
         assert Child(tmp_path, "exclusive", end="die").leave() == 9
         assert swept == []
     assert swept == ["child"]

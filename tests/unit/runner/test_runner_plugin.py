@@ -256,7 +256,7 @@ def test_a_stage_that_cannot_be_made_is_inconclusive_without_traceback(inner: In
     assert ran.verdicts == {"LAB-PERM-01": "inconclusive", "LAB-PERM-02": "inconclusive"}
     assert ran.cases["LAB-PERM-01"].reason == "the stage cannot be made; mend it"
     assert "Traceback" not in ran.output
-    assert "conductor.py" not in ran.output
+    assert "run_context.py" not in ran.output
 
 
 def test_a_clean_up_that_fails_is_a_case_of_its_own(inner: Inner) -> None:
@@ -462,8 +462,10 @@ def test_without_a_real_issuer_every_token_is_our_own(inner: Inner) -> None:
 
 def test_the_plan_says_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
     wide = suite("wide", "case('LAB-MTLS-01', 'pass')", needs="mesh-wide")
-    unseen = wide.replace("LAB-MTLS-01", "LAB-MTLS-02").replace("Stage('wide'", "Stage('dry', unseen=True")
-    inner.write(wide=wide, dry=unseen)
+    safe_in_parallel = wide.replace("LAB-MTLS-01", "LAB-MTLS-02").replace(
+        "Stage('wide'", "Stage('dry', safe_in_parallel=True"
+    )
+    inner.write(wide=wide, dry=safe_in_parallel)
     told = tmp_path / "plan.json"
     inner.run("--collect-only", "--meshproof-plan", str(told))
     assert {entry["control"]: entry["alone"] for entry in json.loads(told.read_text())} == {
@@ -499,10 +501,10 @@ CASES = [case("LAB-PERM-01", "pass"), case("LAB-PERM-02", "slow")]
 def test_first(case, prove):
     prove(case)
 
-@pytest.mark.control("LAB-SETUP-01"{beside})
+@pytest.mark.control("LAB-SETUP-01"{independent})
 def test_state(observe, stage, pytestconfig):
-    from runner.session.fixtures import CONDUCTOR
-    cases = pytestconfig.stash[CONDUCTOR].crew._work.values()
+    from runner.session.fixtures import RUN_CONTEXT
+    cases = pytestconfig.stash[RUN_CONTEXT].case_runner._work.values()
     under_way = not all(one.done() for one in cases)
     observe("LAB-SETUP-01", "cases are done", lambda: "they are under way" if under_way else None, budget_s=0.1)
 
@@ -512,10 +514,10 @@ def test_last(case, prove):
 """
 
 
-@pytest.mark.parametrize(("beside", "verdict"), [("", "pass"), (", beside=True", "fail")])
+@pytest.mark.parametrize(("independent", "verdict"), [("", "pass"), (", independent=True", "fail")])
 def test_a_test_of_state_waits_for_the_cases_unless_it_leaves_them_alone(
-    inner: Inner, beside: str, verdict: str
+    inner: Inner, independent: str, verdict: str
 ) -> None:
-    inner.write(state=HEAD + BETWEEN.replace("{beside}", beside))
+    inner.write(state=HEAD + BETWEEN.replace("{independent}", independent))
     ran = inner.run()
     assert ran.verdicts == {"LAB-PERM-01": "pass", "LAB-PERM-02": "pass", "LAB-SETUP-01": verdict}, ran.output

@@ -29,7 +29,7 @@ def test_command_line_beats_environment_beats_file_beats_default(
     assert settings.load({"budget_s": 13.0}).budget_s == 13
     assert settings.load({"budget_s": None}).budget_s == 12, "None means: not given"
     assert settings.load().window_s == 1
-    assert settings.load().patience.budget_s == 12
+    assert settings.load().policy.budget_s == 12
 
 
 def test_a_misspelt_variable_is_an_error_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from runner.session import schedule
-from runner.session.schedule import A_MODULE_S, A_TEST_S, Process, StageScheduling, Work, choose, lasts_s, works
+from runner.session.schedule import MODULE_S, TEST_S, Process, StageScheduling, Work, choose, duration_s, works
 from suites import boutique, egress, front
 
 pytestmark = pytest.mark.unit
 
 SUITES = Path(__file__).parents[3] / "suites"
-TWO_S = A_MODULE_S + 2 * A_TEST_S
+TWO_S = MODULE_S + 2 * TEST_S
 MORE = frozenset({"a/more"})
 A1, A2 = Work("suites/a/test_1.py", 1), Work("suites/a/test_2.py", 2)
 A3, A4 = Work("suites/a/test_3.py", 3, MORE), Work("suites/a/test_4.py", 4, MORE)
 A5 = Work("suites/a/test_5.py", 5, alone=True)
 A6 = Work("suites/a/test_6.py", 6, alone=True)
-A7 = Work("suites/a/test_7.py", 7, lends=True)
+A7 = Work("suites/a/test_7.py", 7, yields_lock=True)
 B9 = Work("suites/b/test_9.py", 9)
 
 
@@ -51,28 +51,28 @@ class Node:
 
 
 @pytest.fixture
-def ground_s(monkeypatch):
+def environment_s(monkeypatch):
     """Sets what a process more costs, in every topic."""
 
     def costs(seconds):
-        monkeypatch.setattr(schedule, "_ground_s", lambda _: seconds)
+        monkeypatch.setattr(schedule, "_environment_s", lambda _: seconds)
 
     costs(0.0)
     return costs
 
 
 def test_a_module_lasts_as_its_folder_says_or_by_its_tests():
-    assert lasts_s("suites/egress/test_clean_up.py", 1) == egress.LASTS_S["test_clean_up.py"]
-    assert lasts_s("suites/egress/test_route.py", 8) == pytest.approx(A_MODULE_S + 8 * A_TEST_S)
-    assert lasts_s("suites/boutique", 100) == boutique.LASTS_S["."]
-    assert lasts_s("suites/iap", 100) == pytest.approx(A_MODULE_S + 100 * A_TEST_S)
-    assert lasts_s("tests/unit/test_schedule.py", 2) == pytest.approx(A_MODULE_S + 2 * A_TEST_S)
+    assert duration_s("suites/egress/test_clean_up.py", 1) == egress.DURATIONS_S["test_clean_up.py"]
+    assert duration_s("suites/egress/test_route.py", 8) == pytest.approx(MODULE_S + 8 * TEST_S)
+    assert duration_s("suites/boutique", 100) == boutique.DURATIONS_S["."]
+    assert duration_s("suites/iap", 100) == pytest.approx(MODULE_S + 100 * TEST_S)
+    assert duration_s("tests/unit/test_schedule.py", 2) == pytest.approx(MODULE_S + 2 * TEST_S)
 
 
 @pytest.mark.parametrize("suite", [boutique, egress, front])
 def test_every_module_that_is_said_to_last_or_to_lend_its_turn_is_there(suite):
     folder = Path(suite.__file__).parent
-    names = {*suite.LASTS_S, *getattr(suite, "LENDS", ())}
+    names = {*suite.DURATIONS_S, *getattr(suite, "YIELDS_LOCK", ())}
     assert [name for name in names if not (folder / name).exists()] == []
 
 
@@ -102,14 +102,14 @@ def test_every_module_that_is_said_to_last_or_to_lend_its_turn_is_there(suite):
         pytest.param([], [A3], [], None, id="nothing is left"),
     ],
 )
-def test_what_a_process_does_next(ground_s, queue, mine, others, chosen):
+def test_what_a_process_does_next(environment_s, queue, mine, others, chosen):
     assert choose(queue, done(*mine), [done(*other) for other in others]) == chosen
 
 
-def test_a_process_more_on_a_ground_must_pay(ground_s):
-    ground_s(1.5)
+def test_a_process_more_on_a_ground_must_pay(environment_s):
+    environment_s(1.5)
     assert choose([A1, A2], done(B9), [done(A3)]) == A2
-    ground_s(1.6)
+    environment_s(1.6)
     assert choose([A1, A2], done(B9), [done(A3)]) is None
     assert choose([A1, A2], done(A1), [done(A3)]) == A2
 
@@ -117,12 +117,12 @@ def test_a_process_more_on_a_ground_must_pay(ground_s):
 def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     plan = {
         f"some/a/test_{name}.py::test": SimpleNamespace(
-            ground=ground, ahead=ahead, alone=alone, suite=f"some/a/test_{name}.py"
+            environment=environment, prefetch=prefetch, alone=alone, suite=f"some/a/test_{name}.py"
         )
-        for name, ground, ahead, alone in (
+        for name, environment, prefetch, alone in (
             ("1", ["a/ground"], [], False),
             ("2", ["a/ground", "a/more"], [], True),
-            ("ahead", ["a/ground"], ["a/more", "a/not selected"], False),
+            ("prefetch", ["a/ground"], ["a/more", "a/not selected"], False),
             ("without", [], [], False),
         )
     }
@@ -130,7 +130,7 @@ def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
     assert works(queue, plan) == [
         Work("some/a/test_1.py", TWO_S),
         Work("some/a/test_2.py", TWO_S, MORE, alone=True),
-        Work("some/a/test_ahead.py", TWO_S, MORE),
+        Work("some/a/test_prefetch.py", TWO_S, MORE),
         Work("some/a/test_without.py", TWO_S),
     ]
 
@@ -173,9 +173,9 @@ def test_the_longest_module_is_handed_out_first():
 
 def test_what_runs_alone_is_left_to_a_process_that_comes_for_it():
     """The turn is lent to another process; where every other one is at its end, nobody would come."""
-    modules = {"clean_up": Process("suites/egress", lends=True), "strict_mesh_wide": Process("suites/egress")}
+    modules = {"clean_up": Process("suites/egress", yields_lock=True), "strict_mesh_wide": Process("suites/egress")}
     tests = ["suites/egress/test_strict_mesh_wide.py::test_case"]
-    plan = {tests[0]: SimpleNamespace(ground=[], ahead=[], alone=True, suite=tests[0].partition("::")[0])}
+    plan = {tests[0]: SimpleNamespace(environment=[], prefetch=[], alone=True, suite=tests[0].partition("::")[0])}
     made = scheduling(tests, 2)
     made._plan, made.workqueue = lambda: plan, OrderedDict({plan[tests[0]].suite: {tests[0]: False}})
     [lender, other] = made.nodes
@@ -195,8 +195,8 @@ def test_what_lends_its_turn_is_not_handed_out_before_its_time():
     assert given(node, tests) == ["test_route.py", "test_scope.py", "test_clean_up.py"], "one, which needs a next"
 
 
-def test_a_process_whose_help_does_not_pay_ends(ground_s):
-    ground_s(100.0)
+def test_a_process_whose_help_does_not_pay_ends(environment_s):
+    environment_s(100.0)
     tests = [f"suites/egress/test_{name}.py::test_{n}" for name in ("route", "scope") for n in range(4)]
     made = scheduling(tests, 2)
     made.schedule()

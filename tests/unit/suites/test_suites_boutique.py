@@ -31,9 +31,9 @@ def objects(folder: str, kind: str) -> list[dict[str, Any]]:
 
 
 def test_the_shop_has_eleven_namespaces_each_with_its_service_and_account() -> None:
-    named = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "Service")}
+    named = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("environment", "Service")}
     accounts = {
-        (body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "ServiceAccount")
+        (body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("environment", "ServiceAccount")
     }
     assert len(workloads.SERVICES) == 11
     assert named >= set(workloads.SERVICES.items())
@@ -41,7 +41,7 @@ def test_the_shop_has_eleven_namespaces_each_with_its_service_and_account() -> N
 
 
 def test_every_pod_of_the_shop_runs_under_its_own_account() -> None:
-    for body in objects("ground", "Deployment"):
+    for body in objects("environment", "Deployment"):
         assert body["spec"]["template"]["spec"]["serviceAccountName"] == body["metadata"]["name"]
 
 
@@ -55,7 +55,7 @@ def test_each_of_the_eleven_namespaces_has_its_strict_policy() -> None:
 def test_every_image_is_known_to_every_kind_of_target() -> None:
     used = {
         container["image"].removeprefix("meshproof/")
-        for body in objects("ground", "Deployment")
+        for body in objects("environment", "Deployment")
         for container in body["spec"]["template"]["spec"]["containers"]
     } - {"auto"}
     assert used <= set(api.IMAGES) & set(PUBLIC_IMAGES) & set(Images.model_fields)
@@ -79,7 +79,7 @@ def test_the_manifests_of_precedence_are_the_table() -> None:
 
 def test_precedence_holds_every_pair_of_modes_for_workloads_that_exist() -> None:
     assert sorted(precedence.LEVELS.values()) == sorted(product((UNSET, STRICT, PERMISSIVE, DISABLE), repeat=2))
-    pods = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("ground", "Deployment")}
+    pods = {(body["metadata"]["namespace"], body["metadata"]["name"]) for body in objects("environment", "Deployment")}
     assert set(precedence.LEVELS) <= pods
     assert {name for name, _ in precedence.LEVELS} == set(workloads.SERVICES)
 

@@ -64,7 +64,7 @@ def test_a_denial_has_its_twin_on_the_same_backend(stated: Case) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=[module.__name__ for module in MODULES])
 def test_a_stage_names_manifests_that_are_there(module: ModuleType) -> None:
     stage: Stage = module.STAGE
-    for path in (*stage.ground, *stage.apply, *stage.removed, *stage.replaced, *stage.taken):
+    for path in (*stage.environment, *stage.apply, *stage.removed, *stage.replaced, *stage.without):
         assert (MANIFESTS / path).exists()
     assert set(stage.removed) <= set(stage.apply)
 

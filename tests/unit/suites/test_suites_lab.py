@@ -96,7 +96,7 @@ def objects() -> list[dict[str, Any]]:
 def test_manifests_are_valid_and_used():
     assert objects()
     stages = [module.STAGE for module in MODULES]
-    used = {path for stage in stages for path in (*stage.ground, *stage.apply)}
+    used = {path for stage in stages for path in (*stage.environment, *stage.apply)}
     lab = [source for source, _ in texts() if source.startswith("lab/")]
     assert [source for source in lab if source not in used and source.rsplit("/", 1)[0] not in used] == []
 

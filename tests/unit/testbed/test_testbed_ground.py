@@ -91,7 +91,7 @@ def test_a_missing_tool_is_named_with_its_package(monkeypatch):
     [tools] = [check for check in preflight.checks(built=True) if check.name == "tools"]
     assert not tools.ok
     assert "unshare" in tools.detail
-    assert "util-linux" in tools.mend
+    assert "util-linux" in tools.hint
 
 
 def test_too_little_disk_says_how_much_and_where(monkeypatch, tmp_path):
