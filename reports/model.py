@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter
+
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
 
 SCHEMA = "meshproof/conformance/v1"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
+
+
+EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
+"""A case as JSON values, and back."""
 
 
 class ReportError(MeshproofError):

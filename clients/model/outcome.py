@@ -38,7 +38,7 @@ KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
 
 
 def exit_codes(kind: OutcomeKind) -> tuple[int, ...]:
-    """The exit codes by which curl ends with a kind of missing reply, in ascending order; empty for a kind that is none."""
+    """Exit codes of curl for a kind of missing reply, in ascending order; empty for a kind that is none."""
     return tuple(code for code, known in sorted(KIND_OF_EXIT_CODE.items()) if known is kind)
 
 

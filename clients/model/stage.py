@@ -97,7 +97,7 @@ class Observation:
     """
 
     probe: Probe
-    expected: str
+    expect: Expectation
     at: float
     attempts: tuple[Attempt, ...] = ()
     flaps: int = 0

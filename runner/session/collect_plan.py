@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,10 +10,10 @@ from pathlib import Path
 
 from clients.model.errors import SettingsError
 from runner.config import settings
-from runner.session.selection import Planned
+from runner.session.plan import PLAN, PlannedTest
 
 
-def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
+def collect(words: Sequence[str], folder: Path | None = None) -> list[PlannedTest]:
     """What pytest would run with these words.
 
     Args:
@@ -28,8 +27,8 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
         command += ["--meshproof-plan", str(target), *words]
         done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
-        told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
-    if not told:
+        planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
+    if not planned:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
         raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
-    return told
+    return planned

@@ -12,7 +12,7 @@ from typing import Any
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-from runner.session.selection import Planned
+from runner.session.plan import PlannedTest
 
 MODULE_S, TEST_S = 0.6, 0.1
 """What a module takes beside its tests, and each of them, where nothing else is said of it."""
@@ -80,7 +80,7 @@ def duration_s(scope: str, tests: int) -> float:
     return said.get(name, MODULE_S + TEST_S * tests)
 
 
-def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, Planned]) -> list[Work]:
+def works(queue: Mapping[str, Collection[str]], plan: Mapping[str, PlannedTest]) -> list[Work]:
     """What is left, by scope, with its tests; the plan knows where they stand."""
     common: dict[str, frozenset[str]] = {}
     wanted = frozenset[str]().union(*(entry.environment for entry in plan.values()))
@@ -167,7 +167,7 @@ class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
         plan: gives the plan by node id, once the processes have collected.
     """
 
-    def __init__(self, config: Any, log: Any, plan: Callable[[], Mapping[str, Planned]]) -> None:
+    def __init__(self, config: Any, log: Any, plan: Callable[[], Mapping[str, PlannedTest]]) -> None:
         super().__init__(config, log)
         self._plan = plan
         self._where: dict[WorkerController, Process] = {}
