@@ -9,7 +9,6 @@ import pytest
 
 from clients.model.errors import ClusterError, InfrastructureError, SettingsError
 from clients.model.evidence import Evidence, Verdict
-from clients.proof.observe import observe
 from runner.config.settings import Settings
 from runner.target import held_target, kind
 from runner.target.access import access
@@ -102,27 +101,3 @@ def test_objects_can_be_touched_before_they_are_applied() -> None:
     (changed,) = overlay.objects(text, "a.yaml")
     assert changed["spec"] == {"mtls": {"mode": "DISABLE"}}
     assert changed["metadata"]["namespace"] == "p-b"
-
-
-BLANK = Evidence("X-A", "X-A", "t", "state", Verdict.INCONCLUSIVE, "", "well", "")
-
-
-def test_an_observation_is_polled_until_nothing_is_wrong() -> None:
-    problems = iter(["not yet", None])
-    seen = observe(BLANK, lambda: next(problems), budget_s=5)
-    assert seen.verdict is Verdict.PASS
-    assert [attempt.matched for attempt in seen.attempts] == [False, True]
-    assert seen.attempts[0].summary == "not yet"
-
-
-def test_an_observation_that_stays_wrong_fails_with_what_was_seen_last() -> None:
-    seen = observe(BLANK, lambda: "wrong", budget_s=0.01)
-    assert (seen.verdict, seen.reason) == (Verdict.FAIL, "wrong")
-
-
-def test_an_observation_that_cannot_be_taken_is_inconclusive() -> None:
-    def lost() -> str | None:
-        raise InfrastructureError("pod gone")
-
-    seen = observe(BLANK, lost, budget_s=0.01)
-    assert (seen.verdict, seen.reason) == (Verdict.INCONCLUSIVE, "infrastructure: pod gone")
