@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.model.errors import ClusterError, InfrastructureError, SettingsError
-from clients.model.evidence import Evidence, Verdict
+from clients.model.errors import ClusterError, SettingsError
 from runner.config.settings import Settings
 from runner.target import held_target, kind
 from runner.target.access import access
