@@ -77,7 +77,7 @@ MUTANTS = (
         f"{MODEL}/expect.py",
         "return self.status is None or self.status >= _BAD_REQUEST or bool(self.grpc_status)",
         "return self.status is None",
-        (*PROOF, "suites"),
+        PROOF,
     ),
     # waiting
     HarnessMutant(
