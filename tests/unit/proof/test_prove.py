@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
 
 from clients.mesh import logs
 from clients.mesh.discovery import MeshInfo
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Phase, Subject, Verdict
@@ -282,3 +285,44 @@ def test_a_case_that_was_not_tried_says_so():
     evidence = proof.not_tried(SUBJECT, "the environment could not be made")
     assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "the environment could not be made")
     assert evidence.observed == "nothing: the case was not tried"
+
+
+def test_a_probe_after_the_twin_that_did_not_run_is_not_the_meshs_doing():
+    twins: list[str] = []
+
+    def answer(world: FakeWorld, probe: Probe, name: str) -> Any:
+        if probe.token:
+            twins.append(name)
+        elif twins:
+            return lost(name)
+        return require_jwt(world, probe, name)
+
+    evidence = prove(make_world(answer), DENIAL)
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "after the twin: infrastructure" in evidence.reason
+
+
+def outward(tmp_path: Path, *, arrives: bool) -> Evidence:
+    """A refusal of a request to an external host, whose own log may have it all the same."""
+    log = tmp_path / "external.log"
+    log.touch()
+
+    def answer(_: FakeWorld, probe: Probe, name: str) -> Any:
+        if probe.token:
+            return answered(200, name)
+        if arrives:
+            with log.open("a") as lines:
+                lines.write(json.dumps({"request_id": name, "peer": "10.0.0.5:4000"}) + "\n")
+        return answered(502, name)
+
+    world = make_world(answer)
+    world.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
+    refused = CLIENT.get("http://example.com/")
+    return prove(world, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
+
+
+def test_a_refused_request_that_the_external_server_has_seen_fails(tmp_path: Path):
+    assert outward(tmp_path, arrives=False).verdict is Verdict.PASS
+    evidence = outward(tmp_path, arrives=True)
+    assert evidence.verdict is Verdict.FAIL
+    assert "external server's log: 5 of 5 refused requests arrived, the first from 10.0.0.5:4000" in evidence.reason
