@@ -28,7 +28,7 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
         command += ["--meshproof-plan", str(target), *words]
         done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
-        told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
+        told = [Planned.from_json(entry) for entry in json.loads(target.read_text())] if target.exists() else []
     if not told:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
         raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")

@@ -161,7 +161,7 @@ class RunContext:
         path = self.private / PLAN
         if not self.plan and path.exists():
             told = json.loads(path.read_text(encoding="utf-8"))
-            self.plan = {nodeid: Planned(**entry) for nodeid, entry in told.items()}
+            self.plan = {nodeid: Planned.from_json(entry) for nodeid, entry in told.items()}
         return self.plan
 
     def note(self, nodeid: str, evidence: Evidence) -> bool:

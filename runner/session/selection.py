@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from clients.model.case import Case
 from clients.model.errors import SettingsError
+from clients.model.schedule import Placement, SuiteSchedule
 from clients.model.stage import Stage, Step
 from clients.proof.table import Table
 from runner.config.catalogue import Catalogue, Control
@@ -28,6 +30,7 @@ class Planned:
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
         alone: nothing else may run beside it.
         tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
+        placement: how its suite wants it scheduled in a distributed run.
     """
 
     nodeid: str
@@ -51,11 +54,17 @@ class Planned:
     cells: tuple[str, ...] = ()
     alone: bool = False
     tokens: tuple[tuple[str, bool], ...] = ()
+    placement: Placement = field(default_factory=Placement)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """Of all cases that the test proves."""
         return tuple(self.cells) or (self.id,)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Planned:
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**{**entry, "placement": Placement(**entry["placement"])})
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -101,6 +110,14 @@ def stage_of(item: pytest.Item) -> Stage | None:
     return stage if isinstance(stage, Stage) else None
 
 
+def placement_of(item: pytest.Item) -> Placement:
+    """By the `SCHEDULE` of the package of the test's module; the default where it has none."""
+    package = sys.modules.get(getattr(getattr(item, "module", None), "__package__", None) or "")
+    schedule = getattr(package, "SCHEDULE", None)
+    module = item.nodeid.split("::", 1)[0]
+    return schedule.placement(module) if isinstance(schedule, SuiteSchedule) else Placement(module)
+
+
 def planned(item: pytest.Item, control: Control) -> Planned:
     """What this test is going to do."""
     case, stage = case_of(item), stage_of(item)
@@ -121,6 +138,7 @@ def planned(item: pytest.Item, control: Control) -> Planned:
         needs=tuple(sorted({substitutes.get(name, name) for name in needs})),
         twin=control.twin,
         tokens=_tokens(item),
+        placement=placement_of(item),
     )
     facts: dict[str, Any] = {}
     if stage:
