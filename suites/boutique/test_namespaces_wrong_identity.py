@@ -14,7 +14,7 @@ from clients.model.stage import Settle
 from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
 
 STAGE = replace(
-    strict_stage("wrong-identity"),
+    strict_stage("wrong-identity", title="Boutique: callers require an identity that the frontend lacks"),
     apply=(*EVERY_NAMESPACE_STRICT, "boutique/wrong-identity/rule.yaml"),
     settle=(Settle(THROUGH_GATEWAY, status(503)),),
 )
