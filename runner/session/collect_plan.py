@@ -21,15 +21,15 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
         folder: to run in; default: the root of the checkout.
 
     Raises:
-        SettingsError: nothing, or the suites cannot be read.
+        SettingsError: nothing, or a suite cannot be read: the plan would silently lack its controls.
     """
     with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
         target = Path(scratch) / "plan.json"
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
         command += ["--meshproof-plan", str(target), *words]
         done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
-        told = [Planned.from_json(entry) for entry in json.loads(target.read_text())] if target.exists() else []
-    if not told:
+        plan = [Planned.from_json(entry) for entry in json.loads(target.read_text())] if target.exists() else []
+    if done.returncode or not plan:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
         raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
-    return told
+    return plan

@@ -31,7 +31,8 @@ def test_case(case, prove):
 
 @pytest.mark.control("X-BTQ-INGRESS-02")
 def test_the_gateway_says_why(observe, stage):
-    world, asked = stage.world, set()
+    world = stage.world
+    asked: set[str] = set()
 
     def problem():
         asked.update(one.request_id for one in world.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))
