@@ -20,7 +20,7 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[PlannedTes
         folder: to run in; default: the root of the checkout.
 
     Raises:
-        SettingsError: nothing, or the suites cannot be read.
+        SettingsError: nothing, or a suite cannot be read: the plan would silently lack its controls.
     """
     with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
         target = Path(scratch) / "plan.json"
@@ -28,7 +28,7 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[PlannedTes
         command += ["--meshproof-plan", str(target), *words]
         done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
         planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
-    if not planned:
+    if done.returncode or not planned:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
         raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
     return planned

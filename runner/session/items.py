@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from clients.model.case import Case
+from clients.model.schedule import Placement, SuiteSchedule
 from clients.model.stage import Stage
 from clients.proof.table import Table
 
@@ -47,6 +50,14 @@ def stage_of(item: pytest.Item) -> Stage | None:
     """The stage of the test's module."""
     stage = getattr(getattr(item, "module", None), "STAGE", None)
     return stage if isinstance(stage, Stage) else None
+
+
+def placement_of(item: pytest.Item) -> Placement:
+    """By the `SCHEDULE` of the package of the test's module; the default where it has none."""
+    package = sys.modules.get(getattr(module_of(item), "__package__", None) or "")
+    schedule = getattr(package, "SCHEDULE", None)
+    module = item.nodeid.split("::", 1)[0]
+    return schedule.placement(module) if isinstance(schedule, SuiteSchedule) else Placement(module)
 
 
 def module_of(item: pytest.Item) -> object:

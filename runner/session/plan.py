@@ -7,7 +7,7 @@ PlannedTest, plain → controlling process, `meshproof plan`
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from pydantic import TypeAdapter
@@ -15,10 +15,11 @@ from pydantic import TypeAdapter
 from clients.model.case import Case, Probe
 from clients.model.errors import SettingsError
 from clients.model.evidence import Subject
+from clients.model.schedule import Placement
 from clients.model.stage import Stage, Step
 from clients.proof.table import Table
 from runner.config.catalogue import Catalogue, Control
-from runner.session.items import case_of, control_name, is_independent, needs_of, stage_of, table_of
+from runner.session.items import case_of, control_name, is_independent, needs_of, placement_of, stage_of, table_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class PlannedTest:
         sends: the request in words; `before` is the outcome before the change. Both for people.
         alone: nothing else may run at the same time.
         tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
+        placement: how its suite wants it scheduled in a distributed run.
     """
 
     nodeid: str
@@ -48,6 +50,7 @@ class PlannedTest:
     before: str = ""
     alone: bool = False
     tokens: tuple[tuple[str, bool], ...] = ()
+    placement: Placement = field(default_factory=Placement)
 
     @property
     def subject(self) -> Subject:
@@ -133,6 +136,7 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         polarity=control.polarity,
         suite=item.nodeid.split("::", 1)[0],
         stage=stage.name if stage else "",
+        stage_title=stage.title if stage else "",
         twin_control=control.twin,
     )
     needs = _needs(item, proves)
@@ -142,6 +146,7 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         needs=tuple(sorted(needs)),
         alone="mesh-wide" in needs and not (stage and stage.safe_in_parallel),
         tokens=_tokens(proves),
+        placement=placement_of(item),
         expected=" or ".join(dict.fromkeys(one.expect.text for one in proves.cases)),
     )
     if stage:

@@ -122,8 +122,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         pytest.exit(str(error), returncode=BAD_INPUT)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell the plan: to the controlling process, to the journal, or to the file that was asked for."""
+    """Tell the plan: to the controlling process, to the journal, or to the file that was asked for.
+
+    First, because xdist's own hook then tells the controlling process to hand out tests, which needs the plan.
+    """
     leader = session.config.stash[RUN_CONTEXT]
     target = session.config.getoption("meshproof_plan")
     if target:

@@ -24,7 +24,7 @@ from reports.journal import Journal
 from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.settings import Settings
-from runner.session import collect_plan
+from runner.session import collect_plan, whole_run
 from runner.session.mesh_lock import MeshLock
 from runner.session.plan import PLAN, PlannedTest
 from runner.target import identity
@@ -189,8 +189,12 @@ class RunContext:
         )
 
     def unproven(self) -> frozenset[str]:
-        """Controls that were asked for by name, but that no test proves."""
-        return self.selected - {entry.control for entry in self.plan.values()} if self.plan else frozenset()
+        """Controls that no test proves, although they were asked for: by name, or as part of a whole run."""
+        if not self.plan:
+            return frozenset()
+        if whole_run.is_whole(self.config):
+            return whole_run.lost(self.plan.values(), self.catalogue)
+        return self.selected - {entry.control for entry in self.plan.values()}
 
     def finish(self, exit_code: int) -> str:
         """Put away everything that is left, and close the journal; says what went wrong with that, if anything."""

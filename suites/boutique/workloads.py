@@ -130,10 +130,11 @@ def outside_to_everyone(control: str, expect: Expectation, before: Expectation |
     )
 
 
-def strict_stage(name: str, *, removed: bool = False) -> Stage:
+def strict_stage(name: str, *, title: str, removed: bool = False) -> Stage:
     """STRICT in each of the eleven namespaces, deleted again where `removed`."""
     return Stage(
         name,
+        title=title,
         environment=ENVIRONMENT,
         apply=EVERY_NAMESPACE_STRICT,
         removed=EVERY_NAMESPACE_STRICT if removed else (),

@@ -23,7 +23,12 @@ from suites.egress.workloads import (
     shut,
 )
 
-STAGE = Stage("egress-s1", environment=ENVIRONMENT, apply=S1)
+STAGE = Stage(
+    "egress-s1",
+    title="Before any egress configuration: only gateways get past the network",
+    environment=ENVIRONMENT,
+    apply=S1,
+)
 
 BY_ENVOY = has_header("server", "envoy")
 CONNECT_FAILED = AccessLogExpectation(Proxy.CLIENT, cluster="PassthroughCluster", flags=frozenset({"UF", "URX"}))

@@ -18,6 +18,7 @@ import runner_fakes
 
 from clients.model.evidence import Evidence
 from reports.journal import Contents, read
+from runner.session import whole_run
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
@@ -221,6 +222,22 @@ def test_a_selected_control_that_no_test_proves_is_not_run(inner: Inner) -> None
     assert ran.contents.run is not None
     assert ran.contents.run.planned == ("LAB-PERM-01", "LAB-PERM-02")
     assert ran.code == 1
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
+def test_a_whole_run_that_lost_a_control_is_not_green(inner: Inner, words: tuple[str, ...]) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'pass')"))
+    inner.monkeypatch.setattr(whole_run, "SUITES", inner.root / "suites")
+    conftest = inner.root / "conftest.py"  # the same in a process of its own
+    whole = "from pathlib import Path\nfrom runner.session import whole_run\n"
+    conftest.write_text(f"{conftest.read_text()}{whole}whole_run.SUITES = Path(__file__).parent / 'suites'\n")
+    ran = inner.run(*words)
+    part = inner.run(*words, "-k", "PERM", own_reports=True)
+    assert ran.code == 1, ran.output
+    assert ran.contents.run is not None
+    assert "LAB-PERM-03" in ran.contents.run.planned, "it is in the catalogue, and no test proves it"
+    assert "X-CLEAN-UP" not in ran.contents.run.planned
+    assert part.code == 0, part.output
 
 
 def test_one_case_id_twice_is_exit_2(inner: Inner) -> None:
