@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from clients.model.evidence import Evidence, Verdict
@@ -16,6 +15,7 @@ STYLES = {"pass": "green", REDUCED: "dark_olive_green3", "fail": "bold red", "in
 INDENT = 17
 """Width of the verdict's column, and where continued lines begin."""
 _MOST_ROWS = 24
+_NARROWEST = 20
 
 
 def case_line(evidence: Evidence, reason: str | None = None) -> Text:
@@ -91,9 +91,17 @@ def verdict_cell(key: str) -> Text:
     return Text.assemble((f"{glyph} {word}".ljust(INDENT), STYLES[key]))
 
 
-def print_line(console: Console, line: Text, indent: int = 0) -> None:
-    """Wrapped on a terminal, continued lines below the first; one line in a file, so that it can be searched."""
-    if console.is_terminal:
-        console.print(Padding(line, (0, 0, 0, indent)))
-    else:
-        console.print(Text(" " * indent) + line, soft_wrap=True)
+def print_line(console: Console, text: Text, head: Text | None = None) -> None:
+    """Wrapped on a terminal, below its beginning; one line in a file, so that it can be searched.
+
+    Args:
+        head: goes before the first line; `INDENT` wide.
+    """
+    before, indent = head or Text(), head.cell_len if head else 0
+    if not console.is_terminal:
+        console.print(before + text, soft_wrap=True)
+        return
+    for line in text.wrap(console, max(_NARROWEST, console.width - indent)) or [Text()]:
+        line.rstrip()
+        console.print(before + line, soft_wrap=True)
+        before = Text(" " * indent)

@@ -111,7 +111,7 @@ class Progress:
         else:  # the reason is too long for the line: it follows, whole
             title = case_line(evidence, evidence.title or evidence.id)
             self.console.print(title, no_wrap=True, overflow="ellipsis", crop=True)
-            print_line(self.console, Text(reason, STYLES[mark(evidence)]), INDENT)
+            print_line(self.console, Text(reason, STYLES[mark(evidence)]), Text(" " * INDENT))
 
     def _status(self) -> Text:
         """`[ 312/1221 ]  about 4 min 10 s left  2 fail`."""
@@ -140,15 +140,15 @@ def print_summary(console: Console, report: Report, index: Path) -> None:
     if report.cases:
         console.print()
         console.print(_table(stages(report.cases), console.width))
+        console.print()
     for group in by_unchecked(report.cases):
         _print_group(console, REDUCED, group)
     for verdict in (Verdict.SKIP, Verdict.INCONCLUSIVE, Verdict.FAIL):  # the worst last: the end is what is read
         for group in by_reason(report.cases, verdict):
             _print_group(console, verdict.value, group)
     if report.not_run:
-        line = verdict_cell(NOT_RUN)
-        line.append(f"{counted(len(report.not_run), 'case')}: {short_ids(report.not_run)}")
-        print_line(console, line)
+        line = Text(f"{counted(len(report.not_run), 'case')}: {short_ids(report.not_run)}")
+        print_line(console, line, verdict_cell(NOT_RUN))
     if report.damaged:
         console.print(Text(f"{report.damaged} records of the journal could not be read", "yellow"), soft_wrap=True)
     took = duration(report.run.started, report.run.ended)
@@ -165,15 +165,16 @@ def _table(listed: Sequence[MatrixStage], width: int) -> Table:
     counts = [Counter(mark(case) for case in stage.cases) for stage in listed]
     used = [key for key in GLYPHS if key in ("pass", "fail") or any(row[key] for row in counts)]
     heads = ["(reduced)" if key == REDUCED else key for key in used]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    numbers = sum(len(head) + 2 for head in (*heads, "slowest"))
-    table.add_column("stage", no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, width - numbers - 3))
-    for head in (*heads, "slowest"):
+    heads.append(" slowest")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    room = width - sum(len(head) + 3 for head in heads)  # a blank on both sides and one between
+    table.add_column("stage", no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, room))
+    for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
     for stage, row in zip(listed, counts, strict=True):
         slowest = max((case.time_to_stable_s or 0.0 for case in stage.cases), default=0.0)
         cells = [_cell(key, row) for key in used]
-        table.add_row(stage_heading(stage.title, stage.subtitle), *cells, f"{slowest:.2f} s" if slowest else "")
+        table.add_row(Text(one_line(stage.title)), *cells, f"{slowest:.2f} s" if slowest else "")
     return table
 
 
@@ -188,12 +189,12 @@ def _cell(key: str, counts: Counter[str]) -> Text:
 def _print_group(console: Console, key: str, group: ReasonGroup) -> None:
     """One case by its own line, several by their number and ids; the reason below, whole, once."""
     ids = [case.id for case in group.cases]
-    line = verdict_cell(key)
-    if len(ids) == 1:
-        line.append(f"{one_line(ids[0]):<24} {one_line(group.cases[0].title)}")
-    else:
-        line.append(f"{len(ids)} cases: {short_ids(ids)}")
-    print_line(console, line)
-    said = ("not checked: " if key == REDUCED else "") + group.reason
+    several = f"{len(ids)} cases: {short_ids(ids)}"
+    one = f"{one_line(ids[0]):<24} {one_line(group.cases[0].title)}"
+    print_line(console, Text(one if len(ids) == 1 else several), verdict_cell(key))
     if group.reason:
-        print_line(console, Text(said, STYLES[key] if key != "fail" else "red"), INDENT)
+        reason = f"not checked: {group.reason}" if key == REDUCED else group.reason
+        print_line(console, Text(reason, _REASON_STYLES[key]), Text(" " * INDENT))
+
+
+_REASON_STYLES = {**STYLES, "fail": "red"}

@@ -160,10 +160,8 @@ def test_markup_in_evidence_is_printed_as_it_is() -> None:
 def test_the_summary_groups_what_is_not_proven_by_reason() -> None:
     cases = (*(_open(number) for number in range(130)), *(_open(number, Verdict.INCONCLUSIVE) for number in (200, 201)))
     text = " ".join(_summary(replace(sample_report(), cases=cases, not_run=())).split())
-    assert (
-        f"{GLYPHS['skip']} skip 130 cases: LAB-X-000, LAB-X-001, LAB-X-002, LAB-X-003, LAB-X-004, LAB-X-005 and 124 more"
-        in text
-    )
+    ids = ", ".join(f"LAB-X-{number:03d}" for number in range(6))
+    assert f"{GLYPHS['skip']} skip 130 cases: {ids} and 124 more" in text
     assert "? inconclusive 2 cases: LAB-X-200, LAB-X-201" in text
     assert text.count(LONG.strip()) == 2
 
