@@ -1,4 +1,8 @@
-"""What a report is about: the run, the target and the cases. Data only; times are ISO 8601 in UTC."""
+"""What a report is about: the run, the target and the cases. Data only; times are ISO 8601 in UTC.
+
+Each record has one adapter, which every file and every test process uses: `dump_python(record, mode="json")` gives
+plain JSON values, `validate_python(values)` gives the record back, equal to the first. Unknown fields are ignored.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from pydantic import TypeAdapter
 
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
+from reports.marks import REDUCED, mark
 
-SCHEMA = "meshproof/conformance/v1"
+SCHEMA = "meshproof/conformance/v2"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
 
 
@@ -72,6 +77,13 @@ class TargetInfo:
     context: str = ""
     details: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """Which cluster it is, in words: `live cluster prod-eu (istio 1.29.1)`, `embedded cluster (istio 1.31.1)`."""
+        mesh = f"{self.mesh.name} {self.mesh.version}".strip()
+        cluster = " ".join(filter(None, (self.kind, "cluster", self.context)))
+        return f"{cluster} ({mesh})" if mesh else cluster
+
 
 @dataclass(frozen=True)
 class Report:
@@ -92,12 +104,29 @@ class Report:
     damaged: int = 0
 
     @property
+    def reduced(self) -> tuple[Evidence, ...]:
+        """Cases that passed with reduced proof, in order."""
+        return tuple(case for case in self.cases if mark(case) == REDUCED)
+
+    @property
     def totals(self) -> dict[str, int]:
-        """How many cases have each verdict; every verdict is present."""
-        return {verdict.value: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
+        """How many cases have each verdict, how many of those that passed are `reduced`, and how many were `not_run`.
+
+        Every key is present.
+        """
+        counts = {verdict.value: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
+        return {**counts, "reduced": len(self.reduced), "not_run": len(self.not_run)}
 
     @property
     def ok(self) -> bool:
-        """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable."""
+        """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable.
+
+        A pass of reduced grade conforms.
+        """
         totals = self.totals
         return bool(totals["pass"]) and not (totals["fail"] or totals["inconclusive"] or self.not_run or self.damaged)
+
+
+EVIDENCE = TypeAdapter(Evidence)
+RUN = TypeAdapter(RunInfo)
+TARGET = TypeAdapter(TargetInfo)
