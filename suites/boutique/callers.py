@@ -1,4 +1,4 @@
-"""Callers as the frontend's sidecar counts them, by two policies in dry run: known by certificate, and unknown."""
+"""Callers of the frontend, identified by certificate or unknown, as two policies in dry run count them."""
 
 from __future__ import annotations
 
