@@ -66,7 +66,7 @@ def client(namespace: str) -> Workload:
 
 
 def url(namespace: str, port: int = TABLE_PORT, app: str = "") -> str:
-    """A port that speaks HTTP: of a namespace's service, or of another workload of it."""
+    """URL of an HTTP port: of a namespace's service, or of another workload in the namespace."""
     return f"http://{app or SERVICES[namespace]}.{namespace}.svc.cluster.local:{port}/"
 
 
