@@ -1,4 +1,4 @@
-"""Callers as the frontend's sidecar counts them, by two policies in dry run: known by certificate, and unknown."""
+"""Callers of the frontend, identified by certificate or unknown, as two policies in dry run count them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def _unknown(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape o
 
 
 proves_itself = partial(Growth, counted=_known, not_counted=_unknown)
-"""The probe's caller proves who it is."""
+"""Counts a probe whose caller has a certificate of the mesh."""
 is_unknown = partial(Growth, counted=_unknown, not_counted=_known)
-"""The probe's caller does not."""
+"""Counts a probe whose caller has none."""

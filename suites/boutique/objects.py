@@ -1,4 +1,4 @@
-"""Objects of the shop in the cluster, listed as an operator would."""
+"""Objects of the shop, as the cluster lists them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def addresses_problem(world: World) -> str | None:
 
 
 def _mode(spec: dict[str, Any]) -> str:
-    """UNSET where the policy leaves it to a wider one, or has modes of ports only."""
+    """UNSET where the policy sets no mode, or modes of ports only."""
     return str(spec.get("mtls", {}).get("mode", "UNSET"))
 
 

@@ -1,4 +1,4 @@
-"""No policy that refuses anybody: who the frontend's sidecar thinks has called, by plaintext and by mutual TLS."""
+"""Without any refusal: the caller that the frontend's sidecar identifies, for plaintext and for mutual TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No policy anywhere: plaintext is accepted everywhere, and the shop is open both ways."""
+"""No policy anywhere: every service accepts plaintext, and both entrances to the shop are open."""
 
 from __future__ import annotations
 

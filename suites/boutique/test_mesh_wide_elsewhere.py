@@ -1,4 +1,4 @@
-"""The mesh-wide policy in a namespace that is not the root: in force there, and nowhere else."""
+"""The mesh-wide policy in a namespace other than the root: it applies there, and nowhere else."""
 
 from __future__ import annotations
 

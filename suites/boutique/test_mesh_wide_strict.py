@@ -1,4 +1,4 @@
-"""STRICT for the whole mesh: the direct way into the shop is closed, the gateway's is open."""
+"""STRICT for the whole mesh: the direct entrance to the shop is closed, the gateway's is open."""
 
 from __future__ import annotations
 

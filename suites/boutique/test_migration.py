@@ -1,4 +1,4 @@
-"""While the load generator buys at the shop: PERMISSIVE to STRICT and back loses no request between mesh workloads."""
+"""Under load, the change from PERMISSIVE to STRICT and back loses no request between mesh workloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The eleven policies deleted again: both ways into the shop are open, and every service accepts plaintext."""
+"""The eleven policies deleted again: both entrances to the shop are open, and every service accepts plaintext."""
 
 from __future__ import annotations
 

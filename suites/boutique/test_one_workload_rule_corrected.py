@@ -1,4 +1,4 @@
-"""The destination rule with the host that is meant: sidecars call the frontend by mutual TLS, whatever it says."""
+"""The destination rule with the host that the document means: sidecars call the frontend by mutual TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop deleted, as the document cleans up: namespaces and service entries are gone, and nobody answers."""
+"""The shop deleted, as in the document's clean-up: namespaces and service entries are gone, no address answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STAGE = Stage("shop-removed", title="Boutique deleted: no namespace left, no add
 
 @pytest.fixture(scope="module")
 def removed(stage):
-    """The addresses that the shop had, and the shop gone; a later stage makes it anew."""
+    """Deletes the shop and gives the addresses that it had; a later stage deploys it again."""
     world = stage.world
     had = {probe: world.address(probe.source, 80) for probe in (DIRECT, THROUGH_GATEWAY)}
     world.remove(ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""What the state controls of this topic look at: the findings of the analysis, the selectors of network policies."""
+"""What the state controls of this topic check: findings of the analysis, selectors of network policies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from clients.proof.running_stage import RunningStage
 from clients.proof.world import World
 
 _PREFIX = re.compile(r"\bmp-[0-9a-z]+-[0-9a-z]+-")
-"""What names of a run's process begin with."""
+"""Prefix of all names of a worker of a run."""
 _NETWORKING = "networking.k8s.io/v1"
 
 
 def findings(stage: RunningStage) -> list[Message]:
-    """What `istioctl analyze` finds in the egress namespace, of this process alone.
+    """What `istioctl analyze` finds in the egress namespace, about objects of this worker alone.
 
-    It holds routes of the same name in other namespaces against ours (IST0140), as other processes of the run have.
+    It also reports routes of the same name in other namespaces (IST0140), which other workers of the run have.
 
     Raises:
         InfrastructureError: it did not run.

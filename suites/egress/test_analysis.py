@@ -1,4 +1,4 @@
-"""The analysis that finds nothing elsewhere does find a mistake."""
+"""The analysis that reports nothing in other stages does report a mistake."""
 
 from __future__ import annotations
 

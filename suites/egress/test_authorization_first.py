@@ -1,4 +1,4 @@
-"""The first policy on the gateway: team-x may go to example.com, and nobody anywhere else."""
+"""The first policy on the gateway: it allows team-x to example.com, so all other requests are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second policy: team-y may go to one path of httpbin.org."""
+"""The second policy on the gateway: it allows team-y to one path of httpbin.org."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Google's APIs: registered for team-x, reached directly, and so not judged by any policy of the gateway."""
+"""Google's APIs: registered for team-x and reached directly, so no policy of the gateway applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network policies without the one for names: they do not resolve."""
+"""The network policies without the one for DNS: names do not resolve."""
 
 from __future__ import annotations
 

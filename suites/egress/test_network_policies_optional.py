@@ -1,4 +1,4 @@
-"""The optional policies: team-x within itself and to team-y. The first of them also shuts team-x to all others."""
+"""The optional policies: within team-x, and from team-x to team-y. The first also shuts team-x to all other pods."""
 
 from __future__ import annotations
 

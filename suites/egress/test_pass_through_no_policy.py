@@ -1,4 +1,4 @@
-"""Pass-through without the policy for its port: the gateway's other policies speak of HTTP, and TLS is cut."""
+"""Pass-through without the policy for its port: the gateway's other policies are about HTTP, and TLS is cut."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CASES = [
         REFUSED,
         cut(),
         twin=PLAIN,
-        # It names an upstream: Envoy connects as soon as the client does, and judges the first bytes, which stay here.
+        # The entry names an upstream: Envoy connects when the client does, and decides before it sends a byte.
         logged=(
             AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, local="<gateway>:<tls-port>"),
         ),

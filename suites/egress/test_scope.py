@@ -1,4 +1,4 @@
-"""A Sidecar resource for team-x: its proxy shrinks to what is exported to it, and refuses every other host."""
+"""A Sidecar resource for team-x: its proxy keeps only what is exported to it, and refuses every other host."""
 
 from __future__ import annotations
 

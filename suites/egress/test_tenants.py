@@ -1,4 +1,4 @@
-"""A second team with a host of its own: httpbin.org for both, example.com for team-x alone."""
+"""A second team and a second host: httpbin.org for both teams, example.com for team-x only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The front door (`CRA-…`): an ingress gateway that routes to two applications and demands a token below /api/."""
+"""The front door (`CRA-…`): an ingress gateway that routes to two applications and requires a token below /api/."""
 
 from clients.model.schedule import SuiteSchedule
 

@@ -1,4 +1,4 @@
-"""An external authorization server decides for the gateway (action CUSTOM): its yes, its no, and what it adds."""
+"""An external authorization server decides for the gateway (action CUSTOM): what it allows, refuses and adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""As test_open, at a gateway of Kubernetes' Gateway API, which the mesh deploys by itself."""
+"""As test_open, at a gateway of Kubernetes' Gateway API, which the mesh deploys."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_case(case, prove):
 
 
 @pytest.mark.control("X-GWAPI-GW-01")
-def test_the_mesh_takes_gateway_and_routes(observe, stage):
+def test_the_mesh_accepts_gateway_and_routes(observe, stage):
     world = stage.world
 
     def problem():

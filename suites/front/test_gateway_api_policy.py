@@ -1,4 +1,4 @@
-"""As test_policy, at a gateway of Kubernetes' Gateway API; and the policy is that of one Gateway alone."""
+"""As test_policy, at a gateway of Kubernetes' Gateway API; and the policy applies to one Gateway only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gRPC through the gateway: a call with a valid token is answered, any other ends with a status of gRPC."""
+"""gRPC through the gateway: a call with a valid token is answered, any other ends with a gRPC status."""
 
 from __future__ import annotations
 

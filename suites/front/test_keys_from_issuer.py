@@ -1,4 +1,4 @@
-"""The gateway's keys come from an issuer by URL."""
+"""The gateway's keys are fetched from the issuer's URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An issuer that does not answer, and whose keys nobody has yet: every token of it is refused, none is let through."""
+"""An issuer that does not answer and whose keys were never fetched: every one of its tokens is refused."""
 
 from __future__ import annotations
 

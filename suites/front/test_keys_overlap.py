@@ -1,4 +1,4 @@
-"""In the midst of a rotation the issuer publishes both keys: tokens by either pass."""
+"""During a rotation the issuer publishes both keys: tokens signed by either pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After the rotation the old key is gone: tokens by it are refused, although they have not expired."""
+"""After the rotation the old key is withdrawn: its tokens are refused, although they have not expired."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A rotation as it happens: policy and URL stay, and the issuer publishes other keys there; then it goes down.
+"""A live rotation: policy and URL stay the same, the issuer publishes other keys there, and then goes down.
 
-istiod asks again by itself, on the testbed every second. It is started anew first: one issuer that has gone since, of
-whatever run, would make it wait for minutes.
+istiod fetches keys periodically, on the testbed every second. It is restarted first: an issuer of any earlier run that
+no longer exists would make it wait for minutes.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ STAGE = Stage(
         ),
         Step("forgotten", title="Live key rotation: istiod restarted while the issuer is down", restarts=True),
     ),
-    safe_in_parallel=True,  # the next istiod stands before the last one goes
+    safe_in_parallel=True,  # the new istiod is ready before the old one ends
 )
 
 HEALTH = call("/api/healthz")
 FAILED = ("Failed to GET from", "rotating.", "/keys")
-"""istiod's own words when an issuer does not answer; the URL is in quotes."""
+"""Words of istiod's log line when an issuer does not answer; the URL is in quotes."""
 
 BEFORE_DOWN = [
     Case("X-KEYS-09", OLD, SHOWS_SECRET, before=SHOWS_SECRET, step="old", variant="old key, before"),
@@ -89,7 +89,7 @@ def test_rotation(case, prove):
 
 
 @pytest.mark.control("X-KEYS-11")
-def test_istiod_asks_in_vain(observe, stage):
+def test_istiod_logs_that_the_issuer_does_not_answer(observe, stage):
     stage.reach("down")
 
     def problem():
@@ -97,7 +97,7 @@ def test_istiod_asks_in_vain(observe, stage):
         found = any(all(word in line for word in FAILED) for line in lines)
         return None if found else "istiod has not logged that the issuer does not answer"
 
-    observe("X-KEYS-11", "istiod has asked the issuer that is down, and says so", problem)
+    observe("X-KEYS-11", "istiod has logged that the issuer does not answer", problem)
 
 
 @pytest.mark.parametrize("case", WHILE_DOWN, ids=lambda case: case.id)

@@ -1,4 +1,4 @@
-"""Two issuers at one gateway: each may sign for itself, and neither for the other."""
+"""Two issuers at one gateway: each may sign its own tokens, and neither those of the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy deleted again: the API answers everybody, as before."""
+"""The policy deleted again: the API answers requests without a token, as before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token in a header of its own, in the query, or in a cookie: there and nowhere else."""
+"""A token in a named header, query parameter or cookie: accepted there and nowhere else."""
 
 from __future__ import annotations
 

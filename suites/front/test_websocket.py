@@ -1,4 +1,4 @@
-"""WebSockets through the gateway: with a valid token one is opened and carries messages, any other is not opened."""
+"""WebSockets through the gateway: with a valid token it opens and carries messages, without one it does not open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization at the gateway by host, method, template of the path, and address of the client."""
+"""Authorization at the gateway by host, method, path template and client address."""
 
 from __future__ import annotations
 

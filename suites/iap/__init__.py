@@ -1,4 +1,4 @@
-"""Identity-Aware Proxy in front of the mesh (`IAP-…`): the gateway demands the token that IAP mints for it."""
+"""Identity-Aware Proxy in front of the mesh (`IAP-…`): the gateway requires the token that IAP mints for it."""
 
 from clients.model.schedule import SuiteSchedule
 

@@ -1,4 +1,4 @@
-"""What Pod Security Admission says of a pod, without making it."""
+"""The answer of Pod Security Admission to a pod, by dry run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clients.model.errors import AccessError
 
 
 def refusal(world, item):
-    """Why the API server would not admit it; empty when it would."""
+    """Why the API server would refuse the pod; empty when it would admit it."""
     try:
         world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
     except (AccessError, RequestError) as error:  # 403 is how pod security refuses

@@ -1,4 +1,4 @@
-"""The stand-in of a module, and the people who visit it."""
+"""The stand-in for load balancer, IAP and sign-in service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from suites.iap.workloads import NAME, OUTSIDE, SITES
 
 @pytest.fixture(scope="module")
 def stand_in(stage, tmp_path_factory):
-    """Load balancer and sign-in service; IAP is on, and one of two users is on its list."""
+    """Load balancer and sign-in service; IAP is on, and its list has one of two users."""
     made = certificates.issue([NAME])
     folder = tmp_path_factory.mktemp("balancer")
     pair, roots = folder / "server.pem", folder / "roots.pem"

@@ -1,4 +1,4 @@
-"""Context-aware access: whom the gateway lets in by what the token says of user, group and device."""
+"""Context-aware access: the gateway decides by the token's claims about user, group and device."""
 
 from __future__ import annotations
 

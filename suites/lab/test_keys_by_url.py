@@ -1,4 +1,4 @@
-"""RequestAuthentication whose key set is served at a URL, as the lab has it, instead of written into the resource."""
+"""RequestAuthentication whose key set is served at a URL, as in the lab, instead of inline in the resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STRICT for one namespace, deleted again: the namespace is open to plaintext as before."""
+"""STRICT for one namespace, deleted again: the namespace accepts plaintext as before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STRICT for one namespace: it refuses plaintext and accepts mutual TLS, and its neighbour stays open."""
+"""STRICT for one namespace: it refuses plaintext and accepts mutual TLS; another namespace stays open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No policy anywhere: everybody reaches everybody, and a header at the server shows which pair used mutual TLS."""
+"""No policy anywhere: every client reaches every server, and a header shows which pair used mutual TLS."""
 
 from __future__ import annotations
 

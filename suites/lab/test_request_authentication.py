@@ -1,4 +1,4 @@
-"""RequestAuthentication alone: a bad token is refused, a good one passes, and so does none at all."""
+"""RequestAuthentication alone: a bad token is refused, a good token passes, and so does a request without one."""
 
 from __future__ import annotations
 

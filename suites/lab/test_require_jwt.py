@@ -1,4 +1,4 @@
-"""An AuthorizationPolicy that demands a token of one issuer and subject."""
+"""An AuthorizationPolicy that requires a token of one issuer and subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy deleted, the token validation left in place: no token passes again, a bad one is still refused."""
+"""The policy deleted, the token validation left: requests without a token pass again, a bad token is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before anything is tested: the control plane runs, and the sidecars are where they belong and nowhere else."""
+"""Before any test: the control plane runs, and exactly the pods that should have a sidecar have one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def running(pod):
 
 
 def first_problem(world, apps, *, injected):
-    """What is wrong with a Service or the pods of an app, the first found; None when nothing is."""
+    """The first problem of a Service or of an app's pods; None when there is none."""
     for place, app in apps.items():
         namespace = world.overlay.namespace(place)
         service = world.cluster.get("v1", "Service", app, namespace)
