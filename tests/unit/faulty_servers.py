@@ -15,6 +15,7 @@ import trustme
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import StreamEnded
+from h2.exceptions import ProtocolError
 
 Where = tuple[str, int]
 Behaviour = Callable[[socket.socket], None]
@@ -33,8 +34,11 @@ def serving(behaviour: Behaviour, times: int = 1) -> Iterator[Where]:
         for _ in range(times):
             peer, _ = listening.accept()
             peer.settimeout(PATIENCE_S)
-            with peer, suppress(OSError):
+            with peer, suppress(OSError, ProtocolError):
                 behaviour(peer)
+                peer.shutdown(socket.SHUT_WR)
+                while peer.recv(65536):  # what is left unread would make the system send a RST
+                    pass
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(PATIENCE_S)
@@ -127,17 +131,18 @@ def closes(peer: socket.socket) -> None:
     request_of(peer)
 
 
-def speaks_http2(answer: Answer, seen: list[H2Connection] | None = None) -> Behaviour:
-    """Speaks HTTP/2 from the first byte, and treats the end of each request so."""
+def speaks_http2(answer: Answer, *, then_closes: bool = False) -> Behaviour:
+    """Speaks HTTP/2 and answers a request so; it closes then, or waits for the client to go."""
 
     def behave(peer: socket.socket) -> None:
-        http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        http, over = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8")), False
         http.initiate_connection()
         peer.sendall(http.data_to_send())
-        while data := peer.recv(65536):
+        while not (over and then_closes) and (data := peer.recv(65536)):
             for event in http.receive_data(data):
                 if isinstance(event, StreamEnded):
                     answer(http, event.stream_id or 0)
+                    over = True
             peer.sendall(http.data_to_send())
 
     return behave
@@ -151,9 +156,15 @@ class Authority:
         self.roots = self._authority.cert_pem.bytes().decode()
 
     def over_tls(
-        self, behaviour: Behaviour, name: str = HOST, *, expired: bool = False, alpn: tuple[str, ...] = ()
+        self,
+        behaviour: Behaviour,
+        name: str = HOST,
+        *,
+        expired: bool = False,
+        alpn: tuple[str, ...] = (),
+        takes_leave: bool = True,
     ) -> Behaviour:
-        """The same over TLS, with a certificate of this name."""
+        """The same over TLS, with a certificate of this name; at the end TLS is closed before TCP is, or not."""
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
         leaf = self._authority.issue_cert(
             name, not_after=past if expired else None, not_before=past - datetime.timedelta(days=1)
@@ -166,7 +177,7 @@ class Authority:
         def behave(peer: socket.socket) -> None:
             with context.wrap_socket(peer, server_side=True) as encrypted:
                 behaviour(encrypted)
-                with suppress(OSError):
+                if takes_leave:
                     encrypted.unwrap()
 
         return behave

@@ -34,7 +34,7 @@ def test_no_exit_code_means_status_or_infrastructure() -> None:
         (Outcome(OutcomeKind.RESET, "a", exit_code=56), "000 reset (56)"),
         (Outcome(OutcomeKind.RESET, "a", status=200, exit_code=56), "200 reset (56)"),
         (Outcome(OutcomeKind.TLS_ERROR, "a", exit_code=35), "000 tls_error (35)"),
-        (Outcome(OutcomeKind.OTHER, "a", exit_code=1), "000 other (1)"),
+        (Outcome(OutcomeKind.OTHER, "a", exit_code=8), "000 other (8)"),
         (infrastructure("a", "pod gone"), "infrastructure: pod gone"),
     ],
 )
