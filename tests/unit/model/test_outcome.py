@@ -10,13 +10,17 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
+        (1, "not_http"),
         (6, "dns"),
         (7, "refused"),
+        (16, "http2_error"),
+        (18, "partial"),
         (28, "timeout"),
         (35, "tls_error"),
         (52, "empty_reply"),
         (56, "reset"),
         (60, "tls_error"),
+        (92, "http2_error"),
     ],
 )
 def test_exit_codes_have_the_kinds_of_curls_manual(code: int, kind: str) -> None:
