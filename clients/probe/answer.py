@@ -1,4 +1,4 @@
-"""What a transfer of curl's comes to, whether the program made it or libcurl. Pure; no I/O."""
+"""The outcome of a transfer, from what curl says about it: the program in a pod, or libcurl outside. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48, 77})
 taken, unreadable roots (curl(1))."""
 
 _UNSUPPORTED_PROTOCOL = 1
-"""Of a URL, before anything is sent, or of an answer that is no HTTP (`Received HTTP/0.9 when not allowed`)."""
+"""Without a connection: a URL that curl does not support. With one: an answer that is no HTTP."""
 
 _AFTER_CONNECT = frozenset({18, 52, 55, 56})
 """Exit codes of a transfer that had a connection."""

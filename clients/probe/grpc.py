@@ -1,7 +1,7 @@
 """A unary gRPC call from outside: an empty message over HTTP/2. URL: `grpc(s)://host/package.Service/Method`.
 
-libcurl shows what is on the wire. A gRPC library answers with a status of its own making wherever the call fails, so
-that a gateway's 403, a reset and a status that was really sent cannot be told apart.
+libcurl shows what is on the wire. A gRPC library reports a status of its own for every failure, so that a gateway's
+403, a reset and a status that was really sent would look alike.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Call(Exchange):
     """The call as a transfer of HTTP/2."""
 
     def options(self) -> Options:
-        """HTTP/2 or nothing: over TLS no other protocol is offered."""
+        """HTTP/2 only: over TLS no other protocol is offered."""
         return {
             **super().options(),
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
@@ -53,7 +53,7 @@ class _Call(Exchange):
         }
 
     def headers(self) -> list[tuple[str, str]]:
-        """Those that make it a call; HTTP/2 knows no `Connection`."""
+        """Those of a gRPC call; HTTP/2 has no `Connection`."""
         return [*_HEADERS, ("x-request-id", self.request.request_id), *self.request.headers]
 
     def text(self) -> bytes:

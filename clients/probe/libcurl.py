@@ -1,6 +1,7 @@
 """The request from outside the cluster by libcurl, with the options that the program curl has in a pod.
 
-Not by the program, as that would be one process for each request, and as it shows neither trailers nor WebSockets.
+The program itself is not used: it would be one process for each request, it mixes trailers with the body, and it cannot
+carry the frames of a WebSocket.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Options = dict[int, Any]
 """Option of libcurl → its value, of whatever type it wants."""
 
 _KEPT_BYTES = MAX_BODY_BYTES + 16
-"""Some more than an outcome keeps, so that the prefix of a message and a character at the cut cost nothing."""
+"""A little more than an outcome keeps: the prefix of a gRPC message, and a character that the limit would split."""
 
 
 def send(request: Request, to: tuple[str, int], roots: str = "") -> Outcome:
@@ -31,12 +32,15 @@ def send(request: Request, to: tuple[str, int], roots: str = "") -> Outcome:
 
 @dataclass
 class Exchange:
-    """One request on a connection of its own, and what comes back; other protocols override what they do otherwise.
+    """One request on a connection of its own, and the answer. Other protocols override what differs.
 
     Attributes:
-        request: what is sent; its own `connect_to` has no say.
+        request: what is sent; its own `connect_to` is ignored.
         to: address and port to dial, whatever host the URL names.
         roots: PEM of the authorities to trust; empty for those that `certifi` lists.
+        lines: status lines, headers and trailers as they came, with their line ends.
+        body: the body as it came, cut at a little more than an outcome keeps.
+        handle: of libcurl; it is closed at the end of `run`.
     """
 
     request: Request
@@ -47,7 +51,7 @@ class Exchange:
     handle: pycurl.Curl = field(default_factory=pycurl.Curl)
 
     def run(self) -> Outcome:
-        """Send the request and wait for the end of the answer, at most as long as the request may take."""
+        """Send the request and wait for the end of the answer, for at most `timeout_s` of the request."""
         with self.handle:
             try:
                 curl.check([self.request])
@@ -82,22 +86,21 @@ class Exchange:
         }
 
     def headers(self) -> list[tuple[str, str]]:
-        """Headers beside those that curl sends by itself, in order."""
-        identified = ("x-request-id", self.request.request_id)
-        return [("Connection", "close"), identified, *self.request.headers]
+        """Headers that are sent in addition to those that curl adds by itself, in order."""
+        return [("Connection", "close"), ("x-request-id", self.request.request_id), *self.request.headers]
 
     def on_line(self, line: bytes) -> int | None:
-        """Take in a status line, a header, a trailer or the empty line after them; None takes it all."""
+        """Keep a status line, a header, a trailer or an empty line. A wrong length ends the transfer."""
         self.lines.append(line)
         return None
 
     def on_data(self, data: bytes) -> int | None:
-        """Take in a part of the body; None takes it all."""
+        """Keep a part of the body. A wrong length ends the transfer."""
         self.body += data[: _KEPT_BYTES - len(self.body)]
         return None
 
     def text(self) -> bytes:
-        """What of the body is the outcome's."""
+        """The part of the body that the outcome shows."""
         return bytes(self.body)
 
     def ended(self, exit_code: int, message: str) -> tuple[int, str]:
@@ -111,36 +114,36 @@ class Exchange:
 
     def _transfer(self, exit_code: int, message: str) -> Transfer:
         exit_code, message = self.ended(exit_code, message)
-        told = self.handle.getinfo
+        info = self.handle.getinfo
         return Transfer(
             exit_code,
-            told(pycurl.RESPONSE_CODE),
-            told(pycurl.NUM_CONNECTS),
+            info(pycurl.RESPONSE_CODE),
+            info(pycurl.NUM_CONNECTS),
             message,
             answer.headers_of(line.decode(errors="replace").rstrip("\r\n") for line in self.lines),
             self.text().decode(errors="replace"),
-            remote=answer.socket_address(told(pycurl.PRIMARY_IP), told(pycurl.PRIMARY_PORT)),
-            local=answer.socket_address(told(pycurl.LOCAL_IP), told(pycurl.LOCAL_PORT)),
+            remote=answer.socket_address(info(pycurl.PRIMARY_IP), info(pycurl.PRIMARY_PORT)),
+            local=answer.socket_address(info(pycurl.LOCAL_IP), info(pycurl.LOCAL_PORT)),
             certs=_certificates(self.handle.getinfo_raw(pycurl.INFO_CERTINFO)),
-            time_total=told(pycurl.TOTAL_TIME),
+            time_total=info(pycurl.TOTAL_TIME),
         )
 
 
 _ALWAYS: Options = {
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
-    pycurl.PATH_AS_IS: 1,  # as in a pod; `_target` keeps what is left to keep
-    pycurl.PROXY: "",  # none from the environment either
+    pycurl.PATH_AS_IS: 1,  # as in a pod; `_target` does the rest
+    pycurl.PROXY: "",  # ignores the environment
     pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
     pycurl.MAXFILESIZE: MAX_TRANSFER_BYTES,
     pycurl.OPT_CERTINFO: 1,
     pycurl.FRESH_CONNECT: 1,
     pycurl.FORBID_REUSE: 1,
-    pycurl.NOSIGNAL: 1,  # requests are sent by several threads
+    pycurl.NOSIGNAL: 1,  # several threads send requests
 }
 
 
 def _target(url: str) -> str:
-    """Path and query as they are written: libcurl would write `%2e` as `%2E`, and drop a fragment."""
+    """Path and query exactly as written: libcurl would turn `%2e` into `%2E`, and drop a fragment."""
     rest = url.partition("://")[2]
     target = rest[len(re.split("[/?#]", rest, maxsplit=1)[0]) :]
     return target if target.startswith("/") else f"/{target}"

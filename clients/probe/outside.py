@@ -30,7 +30,7 @@ NOWHERE = Workload("", "", "")
 
 @dataclass(frozen=True)
 class OutsideClient(Workload):
-    """Whoever is not in the cluster. What it sends enters by a gateway, whatever host the URL names.
+    """A client that is not in the cluster. Its requests enter by a gateway, whatever host the URL names.
 
     Attributes:
         gateway: workload of the gateway, or whatever else is exposed.

@@ -1,8 +1,8 @@
 """A WebSocket from outside: opened, one message there and back, closed. URL: `ws(s)://host/path`.
 
-The upgrade is a request of HTTP, to which libcurl reads the answer. Its own `ws://` is of no use here: it drops the
-body of a refusal, by which a gateway's 403 is told from an application's, and accepts any answer to its key. So the
-few frames that there are, are made and read here (RFC 6455, section 5.2).
+libcurl sends the upgrade as an ordinary request, reads the answer, and then carries the frames, which this module makes
+and reads (RFC 6455, section 5.2). The `ws://` of libcurl is not used: it drops the body of a refused upgrade, which
+distinguishes the gateway's 403 from an application's, and it does not verify `Sec-WebSocket-Accept`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MESSAGE = "there and back"
 """What is sent, and must come back from a server that echoes."""
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""By which a server shows that it has read the key (RFC 6455, section 1.3)."""
+"""A server appends it to the client's key and returns the digest (RFC 6455, section 1.3)."""
 
 _CONTINUATION, _TEXT, _CLOSE = 0x0, 0x1, 0x8
 _OPCODE, _FINAL, _MASKED = 0x0F, 0x80, 0x80
@@ -72,7 +72,16 @@ def _frame(opcode: int, data: bytes) -> bytes:
 
 @dataclass
 class _Talk(Exchange):
-    """The upgrade and the talk after it: a transfer that uploads our frames, and whose body are the server's."""
+    """The upgrade and the messages after it: the upload are the client's frames, the body are the server's.
+
+    Attributes:
+        to_send: frames that libcurl has not taken yet.
+        status: of the answer that is arriving.
+        answered: the head of the final answer is there.
+        opened: that answer agrees to the upgrade.
+        over: the server has sent its close frame.
+        echoed: the message that came back.
+    """
 
     key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(16)).decode())
     to_send: bytes = b""
@@ -83,7 +92,7 @@ class _Talk(Exchange):
     echoed: bytes = b""
 
     def options(self) -> Options:
-        """A GET with an upload of unknown length, of which its head says nothing."""
+        """A GET with an upload of unknown length; the head mentions no body, as an upgrade has none."""
         usual = super().options()
         return {
             **usual,
@@ -94,11 +103,11 @@ class _Talk(Exchange):
         }
 
     def headers(self) -> list[tuple[str, str]]:
-        """The upgrade in place of `Connection: close`."""
+        """Those of the upgrade, in place of `Connection: close`."""
         return [*_upgrade(self.key), ("x-request-id", self.request.request_id), *self.request.headers]
 
     def on_line(self, line: bytes) -> int | None:
-        """Start to talk at the end of an answer that agrees; after any other there is nothing to send."""
+        """Send the message once the server has agreed to the upgrade, and nothing after any other answer."""
         super().on_line(line)
         if started := re.match(rb"HTTP/\S+ (\d{3})", line):
             self.status = int(started[1])
@@ -106,17 +115,17 @@ class _Talk(Exchange):
             return None
         self.answered, self.opened = True, self.status == _SWITCHING
         if self.opened and not self._accepted():
-            return 0  # anything but its length ends the transfer
+            return 0  # a wrong length ends the transfer
         self._send(_frame(_TEXT, MESSAGE.encode()) if self.opened else b"")
         return None
 
     def on_upload(self, size: int) -> bytes | int:
-        """What is to be sent now; nothing before the answer, and no more at all after a refusal."""
+        """The next bytes to send: a pause where there are none yet, the end of the upload after a refusal."""
         sent, self.to_send = self.to_send[:size], self.to_send[size:]
         return sent if sent or (self.answered and not self.opened) else pycurl.READFUNC_PAUSE
 
     def on_data(self, data: bytes) -> int | None:
-        """Take in a part of a refusal, or frames: close after the message, end when the server has closed as well."""
+        """Keep a part of a refusal, or read frames: close after the message, and end at the server's close frame."""
         if not self.opened:
             return super().on_data(data)
         self.body += data
@@ -132,15 +141,15 @@ class _Talk(Exchange):
         return None
 
     def text(self) -> bytes:
-        """The message that came back, or why there is none."""
+        """The message that came back, or the body of a refusal."""
         return self.echoed if self.opened else super().text()
 
     def ended(self, exit_code: int, message: str) -> tuple[int, str]:
-        """Curl's own, but where we ended the transfer: well, or as the server answered to another upgrade than ours."""
+        """Those of curl, except where this class ended the transfer: at the close frame, or at a wrong accept key."""
         if self.over:
             return 0, ""
         if self.opened and not self._accepted():
-            return _WEIRD_SERVER_REPLY, "the server agreed to an upgrade with another key than ours"
+            return _WEIRD_SERVER_REPLY, "Sec-WebSocket-Accept does not match the key that was sent"
         return exit_code, message
 
     def _accepted(self) -> bool:
@@ -150,7 +159,7 @@ class _Talk(Exchange):
 
     def _send(self, frames: bytes) -> None:
         self.to_send += frames
-        self.handle.pause(pycurl.PAUSE_CONT)  # on_upload is asked again
+        self.handle.pause(pycurl.PAUSE_CONT)  # libcurl calls on_upload again
 
     def _next_frame(self) -> tuple[int, bytes] | None:
         """First byte and payload of the next frame, once it is whole; it is taken from the body."""

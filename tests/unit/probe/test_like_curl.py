@@ -1,4 +1,4 @@
-"""The client outside beside the program curl, both sent to a server that misbehaves: they must see the same.
+"""The client outside and the program curl, side by side: a server that misbehaves must look the same to both.
 
 The program runs as it does in a pod: by the shell text of `clients.probe.curl`, whose output the same module reads.
 gRPC calls are sent by the command that the evidence shows.
@@ -137,7 +137,7 @@ HTTP = {
         "000 reset (56)",
         "https",
         program="000 empty_reply (52)",
-        why="7.88 takes an end of TCP for one of TLS; newer ones do not, as anybody on the way could have made it",
+        why="7.88 accepts the end of TCP as the end of TLS; newer ones do not, as any hop could have caused it",
     ),
 }
 
@@ -156,7 +156,7 @@ def goes_away(http: H2Connection, stream: int) -> None:
     http.close_connection(error_code=2, last_stream_id=0)
 
 
-NO_HTTP2 = "7.88 says how the connection ended, as it fell; newer ones say that this was no HTTP/2"
+NO_HTTP2 = "7.88 reports how the connection ended, which varies; newer ones report that this is no HTTP/2"
 HTTP2 = {
     "stream reset": Seen(speaks_http2(ends(2)), "000 http2_error (92)", "grpc"),
     "stream cancelled": Seen(speaks_http2(ends(8)), "000 http2_error (92)", "grpc"),
@@ -257,7 +257,7 @@ def test_what_is_sent_is_what_the_program_sends(method: str, roots: Path) -> Non
     assert all(b"\r\nConnection: close\r\n" in one for one in sent)  # 7.88 sends it elsewhere than newer ones
 
 
-def test_addresses_and_certificates_are_told_like_the_programs(roots: Path) -> None:
+def test_addresses_and_certificates_are_those_of_the_program(roots: Path) -> None:
     with faulty.serving(OURS.over_tls(says(OK)), 2) as where:
         asked = Request("GET", f"https://{HOST}/ip", (), "mp-r1-1", "meshproof/X mp-r1-1")
         [ours], theirs = outside.send([asked], where, roots=OURS.roots), by_program(asked, where, roots)
