@@ -18,6 +18,9 @@ class OutcomeKind(StrEnum):
     DNS = "dns"
     EMPTY_REPLY = "empty_reply"
     SEND_ERROR = "send_error"
+    NOT_HTTP = "not_http"
+    PARTIAL = "partial"
+    HTTP2_ERROR = "http2_error"
     OTHER = "other"
     INFRASTRUCTURE = "infrastructure"
     LOOK = "look"
@@ -25,14 +28,18 @@ class OutcomeKind(StrEnum):
 
 
 KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
+    1: OutcomeKind.NOT_HTTP,
     6: OutcomeKind.DNS,
     7: OutcomeKind.REFUSED,
+    16: OutcomeKind.HTTP2_ERROR,
+    18: OutcomeKind.PARTIAL,
     28: OutcomeKind.TIMEOUT,
     35: OutcomeKind.TLS_ERROR,
     52: OutcomeKind.EMPTY_REPLY,
     55: OutcomeKind.SEND_ERROR,
     56: OutcomeKind.RESET,
     60: OutcomeKind.TLS_ERROR,
+    92: OutcomeKind.HTTP2_ERROR,
 }
 """curl exit code → kind. An exit code that is not listed is `OTHER`, and no expectation matches it by accident."""
 
