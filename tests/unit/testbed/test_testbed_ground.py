@@ -9,10 +9,9 @@ import sys
 import tarfile
 
 import pytest
-from cryptography import x509
 
 from clients.model.errors import ClusterError, SettingsError
-from testbed import api, bundle, pki, preflight
+from testbed import api, bundle, preflight
 from testbed.addresses import BENCHMARKING, EXTERNAL, PODS, SERVICES, choose_link, routed
 from testbed.build.command import BuildError, run
 from testbed.lock import held
@@ -165,18 +164,3 @@ def test_export_of_nothing_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("MESHPROOF_CACHE_DIR", str(tmp_path))
     with pytest.raises(ClusterError, match="nothing is built yet; run"):
         api.export(tmp_path / "bundle")
-
-
-def test_certificates_are_signed_by_the_authority_and_name_the_server():
-    authority = pki.Authority()
-    root = x509.load_pem_x509_certificate(authority.pair.certificate)
-    leaf = x509.load_pem_x509_certificate(authority.issue("server", names=["10.0.0.1", "host"]).certificate)
-    leaf.verify_directly_issued_by(root)
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["host"]
-    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1"]
-
-
-def test_secrets_are_for_their_owner_only(tmp_path):
-    pki.write_secret(tmp_path / "folder" / "key", b"secret")
-    assert (tmp_path / "folder" / "key").stat().st_mode & 0o077 == 0
