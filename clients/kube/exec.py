@@ -135,11 +135,17 @@ class ExecSession:
     def _update(self, timeout_s: float) -> None:
         try:
             self._socket.update(timeout=timeout_s)
-            for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
-                kept += self._socket._channels.pop(channel, b"")
+            was_open = self.is_open
+            self._read_channels()
+            if was_open and not self.is_open:
+                self._read_channels()  # reading receives, too: what came with the close is here only now
         except Exception as error:
             self.close()
             raise self._lost(error) from None
+
+    def _read_channels(self) -> None:
+        for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
+            kept += self._socket.read_channel(channel)
 
     def _exit_code(self) -> int:
         """Of the status object on the error channel; the library's own `returncode` fails on several of its forms."""
