@@ -1,7 +1,8 @@
 """A stand-in for Google's load balancer with Identity-Aware Proxy, outside the cluster and in front of its gateway.
 
-It does what IAP does for a page: sends strangers to sign in, turns away those who are not on its list, and adds to
-everybody else's requests a token for the configured audience. What a client says in IAP's own headers it drops.
+It does what IAP does for a page: it sends users without a session to the sign-in service, refuses users who are not on
+its list, and adds a token for the configured audience to the requests of all others. It removes IAP's own headers from
+what a client sends.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _OF_IAP = ("ingress-authorization", "x-goog-")
 
 @dataclass
 class IapSettings:
-    """What an operator sets, and may change while it runs.
+    """Settings of an operator, who may change them while the load balancer runs.
 
     Attributes:
-        audience: `rctokenAud`, of the tokens that it adds.
+        audience: `rctokenAud`, the audience of the tokens that it adds.
         users: e-mails of those with `roles/iap.httpsResourceAccessor`.
-        enabled: IAP is on; off, everything is passed on as it is.
+        enabled: whether IAP is on; when it is off, requests are passed on without a check.
         health: port name and path of the health check.
     """
 
@@ -52,7 +53,7 @@ class Balancer:
     """A running load balancer; a context manager. Listens on two ports of 127.0.0.1.
 
     Args:
-        upstream: address and port of the gateway, asked at each request.
+        upstream: gives address and port of the gateway; called for each request.
         signin: address and port of the sign-in service, for its token endpoint.
         certificate: file of certificate and key for https.
     """

@@ -1,4 +1,4 @@
-"""A real issuer's public keys: from its address, from a file, or from where its own configuration says they are."""
+"""A real issuer's public keys: from a URL, from a file, or from the URL that the issuer's own configuration names."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from clients.model.errors import MeshproofError, SettingsError
 
 DISCOVERY = "/.well-known/openid-configuration"
-"""Where an issuer tells its configuration (OpenID Connect Discovery 1.0, section 4)."""
+"""Path of an issuer's configuration (OpenID Connect Discovery 1.0, section 4)."""
 SECRET_MEMBERS = frozenset({"d", "k"})
-"""What private and symmetric keys have, and public ones do not (RFC 7518, section 6)."""
+"""Members that only private and symmetric keys have (RFC 7518, section 6)."""
 TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
 class KeySet:
-    """Public keys, fetched when they are first needed.
+    """Public keys, which are fetched when they are first needed.
 
     Attributes:
-        issuer: whose they are; asked for their address where neither `uri` nor `file` tells.
-        uri: their address, which the mesh must reach, too.
-        file: a file with the key set, for issuers that the mesh does not reach.
+        issuer: the keys' owner; its configuration names their URL where `uri` and `file` are empty.
+        uri: the keys' URL, which the mesh must reach too.
+        file: a file with the key set, for issuers that the mesh cannot reach.
     """
 
     issuer: str
@@ -40,7 +40,7 @@ class KeySet:
 
     @property
     def rule(self) -> dict[str, str]:
-        """The fields of a RequestAuthentication's rule that name the keys; empty: the mesh asks the issuer.
+        """The fields of a RequestAuthentication's rule that name the keys; empty if the mesh is to ask the issuer.
 
         Raises:
             SettingsError: the file is no key set, or it holds a secret key, which must not reach the cluster.
@@ -52,7 +52,7 @@ class KeySet:
         return {"jwksUri": self.uri} if self.uri else {}
 
     def why_not(self, key_id: str) -> str:
-        """Why no token can be made of a public key's text that is refused for its algorithm; empty where one can."""
+        """Why a public key's text cannot serve as the secret of a bad token (HS256); empty where it can."""
         try:
             key = self._key(key_id)
         except MeshproofError as error:
@@ -60,7 +60,7 @@ class KeySet:
         return "" if key.get("alg") else f"the key {key_id!r} of {self.issuer} is for any algorithm: it names none"
 
     def public_pem(self, key_id: str) -> bytes:
-        """A key as PEM; the one without an id, where tokens name none.
+        """A key as PEM. An empty id means the key without an id.
 
         Raises:
             SettingsError: the keys cannot be fetched or read, or there is no usable public key of this id.

@@ -1,7 +1,7 @@
-"""A sign-in service: an OpenID Connect provider beside the harness, as Identity Platform stands beside the cluster.
+"""A sign-in service outside the cluster, as Identity Platform is: an OpenID Connect provider in this process.
 
-The protocol is pyop's (IdentityPython's provider library, which runs in production federations); the form for e-mail
-and password is ours. Its tokens have the issuer and the key of the front door's policy, and expire in an hour.
+The protocol is that of pyop (IdentityPython's provider library, which production federations use); the form for e-mail
+and password is ours. Its tokens have the issuer and the key of the front door's policy, and expire after an hour.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from clients.identity.tokens import TokenIssuer
 from clients.identity.web import JSON, WebHandler, WebServer
 
 HOST = "signin.example.com"
-"""The name by which pages send their users here; browsers are told where it is."""
+"""Host name of the service in pages; browsers get its address by an option."""
 
 _FORM = """<!DOCTYPE html><html lang="en"><title>Sign in with e-mail</title><h1>Sign in</h1>
 <p id="problem">{problem}</p>
@@ -41,13 +41,13 @@ class SignIn(WebServer):
     """A running provider; a context manager.
 
     Args:
-        tokens: whose RSA key signs.
+        tokens: its RSA key signs.
         users: e-mail → password.
-        clients: by client id, what OpenID Connect's registration knows of it (see `page` and `server`).
+        clients: client id → its registration in OpenID Connect (see `page` and `server`).
 
     Attributes:
-        provider: pyop's.
-        port: on 127.0.0.1.
+        provider: the provider of pyop.
+        port: its port on 127.0.0.1.
     """
 
     def __init__(self, tokens: TokenIssuer, users: dict[str, str], clients: dict[str, dict[str, Any]]) -> None:
@@ -98,12 +98,12 @@ class _SignInHandler(WebHandler):
 
 
 def page(*redirects: str) -> dict[str, Any]:
-    """A page without a secret of its own: gets a token straight away (implicit flow)."""
+    """Registration of a page, which has no secret: it gets a token at once (implicit flow)."""
     return {"redirect_uris": list(redirects), "response_types": ["id_token"], "id_token_signed_response_alg": "RS256"}
 
 
 def server(secret: str, *redirects: str) -> dict[str, Any]:
-    """A server: gets a code, for which it is given a token (authorization code flow)."""
+    """Registration of a server: it gets a code and exchanges it for a token (authorization code flow)."""
     return {
         "redirect_uris": list(redirects),
         "response_types": ["code"],

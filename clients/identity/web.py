@@ -1,4 +1,4 @@
-"""What the stand-ins for web services share: a server on loopback, and the handling of one request."""
+"""Base of the stand-ins for web services: a server on loopback, and the handling of one request."""
 
 from __future__ import annotations
 
