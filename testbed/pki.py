@@ -80,7 +80,7 @@ def service_account_key() -> Pair:
 
 
 def kubeconfig(server: str, authority: bytes, client: Pair, *, name: str = "meshproof") -> str:
-    """A kubeconfig with everything inside."""
+    """A kubeconfig that embeds certificates and keys."""
 
     def encoded(data: bytes) -> str:
         return base64.b64encode(data).decode()
@@ -105,7 +105,7 @@ def kubeconfig(server: str, authority: bytes, client: Pair, *, name: str = "mesh
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner can read."""
+    """Write a file that only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.chmod(0o600)
