@@ -1,4 +1,4 @@
-"""What the benchmarks share: their options, the machine, tables, JSON, and a World of their own on the testbed."""
+"""Shared by the benchmarks: options, facts about the machine, tables, JSON, and a private World on the testbed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def options(name: str, about: str) -> argparse.ArgumentParser:
 
 
 def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
-    """Parse, measure, write; returns the exit code. A mistake of the user is one line."""
+    """Parse, measure, write; returns the exit code. Bad input is reported in one line."""
     arguments = parser.parse_args()
     here = machine()
     say(f"machine: {here['cpus']} CPUs, {here['memory_gib']} GiB, Linux {here['kernel']}, load {here['load']} at start")
@@ -75,7 +75,7 @@ def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
 
 
 def machine() -> dict[str, Any]:
-    """Where the figures come from; `load` is the average of the last minute, which tells of noise."""
+    """The machine that was measured on; `load`, the average of the last minute, is a sign of noise."""
     return {
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": round(meminfo_kib("MemTotal") / KIB_PER_GIB, 1),
@@ -101,17 +101,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def say(text: str) -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     console.print(text, markup=False)
 
 
 def progress(text: str) -> None:
-    """A line for whoever waits."""
+    """Print a line of progress, with the time, to stderr."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
 def kubectl(up: Up) -> list[str]:
-    """The cluster's own kubectl, as the words that a command begins with."""
+    """The cluster's own kubectl: the first words of a command."""
     programs = golden.programs(Parts(istio_release(up.istio_version), progress))
     return [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(up.kubeconfig)]
 
@@ -122,7 +122,7 @@ def descriptor(up: Up) -> TargetDescriptor:
 
 
 def bare_world(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> World:
-    """A World that holds nothing, to ask what requests look like."""
+    """A World without an environment, to derive the form of requests from it."""
     external = assemble.external(descriptor(up))
     return World(Cluster.connect(up.kubeconfig), names, tokens, manifests, external=external)
 
@@ -136,7 +136,7 @@ def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssu
 
 @contextmanager
 def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None) -> Iterator[World]:
-    """A World on the testbed, under the lease that keeps runs out; its ground is deleted at the end."""
+    """A World on the testbed, under the lease that keeps runs out; its environments are deleted at the end."""
     run = f"bench-{secrets.token_hex(3)}"
     cluster = Cluster.connect(up.kubeconfig)
     tokens = TokenIssuer()
@@ -151,5 +151,5 @@ def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None 
 
 
 def testbed() -> Up:
-    """The testbed, started if needed."""
+    """The testbed; it is started if needed."""
     return api.up(progress=progress)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from clients.mesh import sidecar
+from clients.mesh.sidecar import Stats
 from clients.model.case import Probe
 from clients.proof.world import World
 
 REQUESTS = 5
 LAG_S = 3.0
 """Seconds to wait for counters before requests are sent again: the first may have arrived before the policy."""
-Stats = dict[str, float]
 Count = Callable[[Stats, World], float]
 
 _FILTER = "istio_requests_total|rbac"
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass
@@ -61,10 +59,10 @@ class Growth:
 
 def dry_run(stats: Stats, action: str, result: str) -> float:
     """Requests that a policy in dry run would have allowed or denied (tags of Istio's proxy bootstrap)."""
-    policy = {name: value for name, value in stats.items() if name.startswith("envoy_http_rbac")}
+    policy = tuple(sample for sample in stats if sample.name.startswith("envoy_http_rbac"))
     return total(policy, {"authz_dry_run_action": action, "authz_dry_run_result": result})
 
 
 def total(stats: Stats, labels: dict[str, str]) -> float:
     """Sum of the counters that carry these labels."""
-    return sum(value for name, value in stats.items() if labels.items() <= dict(_LABEL.findall(name)).items())
+    return sum(sample.value for sample in stats if labels.items() <= sample.labels.items())

@@ -1,7 +1,7 @@
 """Every version of the testbed, in one place.
 
 The hashes behind these names are in `modules/*/go.sum` (Go) and `wheels/*.txt` (PyPI); Debian packages come from the
-machine's own apt sources and their exact versions are written next to what was built of them.
+machine's own apt sources, and their exact versions are recorded with the part built from them.
 """
 
 from __future__ import annotations

@@ -83,11 +83,11 @@ class Api:
     def websocket(self, path: str, query: Iterable[tuple[str, str]]) -> Any:
         """An open `WSClient` with binary channels, for an exec.
 
-        Not by `kubernetes.stream.stream`: that swaps `call_api` on its client, which breaks other threads' requests
-        (kubernetes-client/python issue 928), and needs the typed API, which takes seconds to import.
+        It does not use `kubernetes.stream.stream`, which replaces `call_api` on its client and so breaks requests of
+        other threads (kubernetes-client/python issue 928), and which needs the typed API: seconds to import.
 
         Raises:
-            ApiException: it could not be opened; `reason` says why.
+            ApiException: it could not be opened; `reason` has the cause.
         """
         request = self.client.param_serialize("GET", path, query_params=list(query), auth_settings=["BearerToken"])
         method, url, headers = request[:3]
@@ -105,7 +105,7 @@ class Api:
         self.client.rest_client.pool_manager.clear()
 
     def unreachable(self, error: BaseException) -> ClusterError:
-        """What a user is told when no answer came, or when the library raised for one."""
+        """The error for the user when no answer came, or when the library raised for one."""
         status = getattr(error, "status", None)
         if isinstance(error, ClusterError):
             return error

@@ -14,7 +14,7 @@ from clients.kube.cluster import Cluster
 from clients.model.errors import AccessError, ClusterError
 
 _MADE_BY_OTHERS = frozenset({"Endpoints", "EndpointSlice", "Event", "Pod", "ReplicaSet"})
-"""Kinds that controllers make, with labels copied from their owner: they go when the owner goes."""
+"""Kinds that controllers create, with labels copied from the owner. They are deleted with it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Leftover:
 def find(cluster: Cluster, run: str = "") -> list[Leftover]:
     """Everything labelled `app.kubernetes.io/managed-by=meshproof`, of one run or of all. Reads only.
 
-    Namespaces first; what lies in one of them is not listed, as it goes with it.
+    Namespaces come first; objects inside them are not listed, since they are deleted with them.
 
     Raises:
         ClusterError: the kinds of the cluster cannot be read.
@@ -64,7 +64,7 @@ def cleanup(
 ) -> list[Leftover]:
     """Delete what `find` finds and wait until it is gone; returns what was removed.
 
-    Mesh-wide policies and everything outside of namespaces go first: they concern others.
+    Mesh-wide policies and everything outside of namespaces are deleted first: they affect others.
 
     Raises:
         ClusterError: something could not be deleted, or is still there after `timeout_s`.
@@ -114,7 +114,7 @@ def _resources(cluster: Cluster, path: str) -> list[dict[str, Any]]:
 
 
 def _list(cluster: Cluster, api_version: str, kind: str, labels: str) -> list[dict[str, Any]]:
-    """Objects of one kind; none where this identity may not list it: such an identity could not have made them."""
+    """Objects of one kind; none where this identity may not list them, since it could not have created them."""
     try:
         return cluster.objects(api_version, kind, labels=labels)
     except ClusterError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from clients.mesh.sidecar import Stats
 from clients.proof.world import World
-from suites.counters import Growth, Stats, dry_run
+from suites.counters import Growth, dry_run
 
 
 def _known(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape of a count

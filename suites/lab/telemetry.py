@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from clients.mesh.sidecar import Stats
 from clients.proof.world import World
-from suites.counters import Stats, dry_run, total
+from suites.counters import dry_run, total
 
 
 def named_caller(stats: Stats, world: World) -> float:
@@ -23,6 +24,9 @@ def unknown_caller(stats: Stats, world: World) -> float:  # noqa: ARG001 - same 
 
 
 def _standard(stats: Stats) -> Stats:
-    """Istio's standard metric, reported by the server; empty where the proxy keeps none."""
-    found = {name: value for name, value in stats.items() if name.startswith("istio_requests_total")}
-    return {name: value for name, value in found.items() if 'reporter="destination"' in name}
+    """Istio's standard metric, as the server reports it; empty where the proxy keeps none."""
+    return tuple(
+        sample
+        for sample in stats
+        if sample.name == "istio_requests_total" and sample.labels.get("reporter") == "destination"
+    )

@@ -10,7 +10,9 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm
 from jwt.utils import base64url_encode
 
 from clients.apply.overlay import Overlay
@@ -283,3 +285,22 @@ def test_keys_that_are_none(tmp_path: Path, keys: str) -> None:
     (tmp_path / "keys.json").write_text(keys)
     with pytest.raises(SettingsError, match=r"cannot be used|is no key set"):
         KeySet(NAME, file=tmp_path / "keys.json").public_pem("a")
+
+
+SECRET = {"kid": "a", "kty": "oct", "k": "c2VjcmV0", "alg": "HS256"}
+PRIVATE = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True) | {"kid": "a", "alg": "ES256"}
+
+
+@pytest.mark.parametrize("key", [SECRET, PRIVATE, PRIVATE | {"alg": ["ES256"]}], ids=["oct", "private", "alg"])
+def test_a_key_that_is_not_public_cannot_be_used(site: Metadata, key: dict[str, Any]) -> None:
+    site.answers = {"/keys": (200, json.dumps({"keys": [key]}))}
+    with pytest.raises(SettingsError, match=r"the key 'a' of .* cannot be used"):
+        KeySet(NAME, f"http://127.0.0.1:{site.port}/keys").public_pem("a")
+
+
+@pytest.mark.parametrize("key", [SECRET, PRIVATE], ids=["oct", "private"])
+def test_a_file_with_a_secret_key_does_not_reach_the_cluster(tmp_path: Path, key: dict[str, Any]) -> None:
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [*ISSUER.jwks["keys"], key]}))
+    with pytest.raises(SettingsError, match="holds a secret key") as caught:
+        _ = KeySet(NAME, file=tmp_path / "keys.json").rule
+    assert all(key.get(member, "-none-") not in str(caught.value) for member in ("d", "k"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from test_runner_plugin import Inner, inner, suite  # noqa: F401 - the fixture
 
 from clients.model.errors import SettingsError
 from runner.commands import child, cli, common, run
+from runner.config.settings import ROOT
 
 pytestmark = pytest.mark.unit
 CONDUCT = "import sys; from pathlib import Path; from runner.commands.run import conduct; "
@@ -105,6 +108,9 @@ def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
         (["run", "--target", "embedded", "--context", "prod"], "embedded target has its own"),
         (["runn"], "No such command 'runn'"),
         (["run", "--budget", "-1"], "budget_s"),
+        (["--version=2"], "Option '--version' does not take a value"),
+        (["--verson"], "No such option"),
+        (["plan", "--version"], "No such option"),
         (["bench", "nothing"], "there is no benchmark nothing"),
         (["report", "/nowhere"], "holds no journal"),
         (["diff", "/nowhere", "/nowhere"], "/nowhere"),
@@ -116,6 +122,14 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, capsys: p
     assert says in said.err
     assert said.err.count("\n") == 1
     assert not said.out
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--version", "run"]])
+def test_the_version_is_that_of_the_project(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 0
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert capsys.readouterr().out == f"meshproof {version}\n"
+    assert re.search(rf"^## {re.escape(version)} ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
 def test_options_become_words() -> None:
