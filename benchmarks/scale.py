@@ -29,7 +29,7 @@ from clients.proof.table import Table
 from clients.proof.verify import Facts
 from clients.proof.world import World
 from reports import html
-from reports.model import MeshInfo, Report, RunInfo, TargetInfo
+from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 from testbed import api
 from testbed.api import Up
 
@@ -269,7 +269,7 @@ def page(up: Up, cells: list[Evidence]) -> str:
     """The report of the table, as a run would write it."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run = RunInfo(id=f"bench-{secrets.token_hex(3)}", started=now, ended=now, command="meshproof bench scale", exit=0)
-    target = TargetInfo("embedded", up.kubernetes_version, MeshInfo("istio", up.istio_version, "default"))
+    target = TargetInfo("embedded", up.kubernetes_version, MeshRecord("istio", up.istio_version, "default"))
     return html.render(Report(run, target, tuple(cells)))
 
 

@@ -58,6 +58,8 @@ class TargetInfo:
         kubernetes: version of the API server.
         context: context of the kubeconfig; empty on the embedded target.
         details: further facts worth showing (`nodes`, `proxy`, `cni`, …).
+        name: for people, with what tells it from others (`the live cluster prod (10.0.0.1:6443)`).
+        server: address of the API server; empty where the run never came to one.
     """
 
     kind: str
@@ -65,6 +67,15 @@ class TargetInfo:
     mesh: MeshRecord = field(default_factory=MeshRecord)
     context: str = ""
     details: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    server: str = ""
+
+    @property
+    def title(self) -> str:
+        """Which cluster a headline speaks of: `the embedded cluster, Istio 1.31.1`."""
+        bare = " ".join(filter(None, ("the", self.kind, "cluster", self.context)))
+        mesh = f"{self.mesh.name.capitalize()} {self.mesh.version}".strip()
+        return ", ".join(filter(None, (self.name or bare, mesh)))
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clients.apply.overlay import MANAGER, RUN_LABEL, Overlay
+from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGER, RUN_LABEL
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
 from clients.model.evidence import Applied
 from clients.model.redact import redact

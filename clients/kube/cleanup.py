@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from clients.apply.overlay import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.model.errors import AccessError, ClusterError
 
 _MADE_BY_OTHERS = frozenset({"Endpoints", "EndpointSlice", "Event", "Pod", "ReplicaSet"})

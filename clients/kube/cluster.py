@@ -21,7 +21,6 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from clients.kube.api import NOT_FOUND, Api, Json, RequestError, one_line
 from clients.kube.pods import Pod
-from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError
 
 WEBHOOK_S = 15.0
@@ -73,11 +72,6 @@ class Cluster:
     def server_version(self) -> str:
         """Version of Kubernetes (`1.34.4`)."""
         return str(self.api.json("GET", "/version")["gitVersion"]).removeprefix("v")
-
-    @cached_property
-    def mesh(self) -> MeshInfo:
-        """The mesh that it runs, as found at first use."""
-        return discover(self)
 
     @cached_property
     def dynamic(self) -> Any:

@@ -6,9 +6,9 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from clients.apply.overlay import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.kube.api import CONFLICT, RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.model.errors import ClusterError, ConflictError
 
 _DURATION_S = 60

@@ -160,7 +160,14 @@ def _absent(running: RunningStage, case: Case, denied: set[str]) -> Finding:
         """Requests of the twin, as many as may come to every replica."""
         return [outcome.request_id for outcome in world.probe(twin, case.control, len(backends))]
 
-    read = logs.read_up_to(world.cluster, backends, passing, since_s=running.since_s, budget_s=LOG_BUDGET_S)
+    read = logs.read_up_to(
+        world.cluster,
+        backends,
+        passing,
+        since_s=running.since_s,
+        budget_s=LOG_BUDGET_S,
+        access_log=world.mesh.writes_access_log,
+    )
     if read.missing:
         where = ", ".join(read.missing)
         return Finding(name, f"the twin's requests did not appear in {where}", Verdict.INCONCLUSIVE)

@@ -110,7 +110,7 @@ def _logged(
     pods = proxies(world, probe, logged.proxy)
     if not pods or not all(pod.injected for pod in pods):
         return f"no proxy at the {logged.proxy}", Verdict.INCONCLUSIVE
-    if "access-log" not in world.cluster.mesh.capabilities:
+    if not world.mesh.writes_access_log:
         return "not looked at: the mesh writes no access log", Verdict.PASS
     reader = _Reader(world, sent.since_s)
     if logged.absent:

@@ -8,12 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from clients.kube.cluster import Cluster
+from clients.mesh.capabilities import CapabilityName
+from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
 from runner.commands import common
 from runner.config import settings
-from runner.target import browsers, identity
-from runner.target.access import access
+from runner.target import browsers, identity, targets
+from runner.target import capabilities as table
+from runner.target.access import Access
 from runner.target.held_target import chosen_revision
+from runner.target.target import Target
 
 RIGHTS = (
     ("create", "namespaces", ""),
@@ -66,18 +70,13 @@ class Diagnosis:
         return "[yellow]without[/yellow]" if self.optional else "[red]missing[/red]"
 
 
-def doctor(
-    target: common.Target = None,
-    context: common.Context = None,
-    kubeconfig: common.Kubeconfig = None,
-    revision: common.Revision = None,
-    allow_mesh_wide: common.AllowMeshWide = None,
-) -> int:
-    """Look at what a run needs, and say what is missing and how to mend it."""
-    given = {"target": target, "context": context, "kubeconfig": common.absolute(kubeconfig), "revision": revision}
-    wanted = settings.load({**given, "allow_mesh_wide": allow_mesh_wide})
-    embedded = wanted.target is settings.TargetKind.EMBEDDED
-    findings = [*(machine() if embedded else cluster(wanted)), browser(), *tokens(wanted)]
+@common.takes(*common.CLUSTER, "revision", "hosts", "istioctl", "allow_mesh_wide")
+def doctor(*, given: common.Given) -> int:
+    """Look at what a run needs, and say what is missing and how to get it."""
+    wanted = settings.load(given)
+    target = targets.of(wanted)
+    machine = [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in target.machine()]
+    findings = [*machine, *cluster(target), browser(), *tokens(wanted)]
     console = Console(soft_wrap=True)
     for finding in findings:
         hint = f"; {finding.hint}" if finding.hint and not finding.ok else ""
@@ -85,13 +84,6 @@ def doctor(
     bad = sum(not (finding.ok or finding.optional) for finding in findings)
     console.print(f"{bad} missing" if bad else "nothing is missing")
     return common.FAILED if bad else common.OK
-
-
-def machine() -> list[Diagnosis]:
-    """What the embedded testbed needs of this machine."""
-    from testbed import api
-
-    return [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in api.checks()]
 
 
 def browser() -> Diagnosis:
@@ -113,40 +105,55 @@ def tokens(wanted: settings.Settings) -> list[Diagnosis]:
     return found
 
 
-def cluster(wanted: settings.Settings) -> list[Diagnosis]:
+def cluster(target: Target) -> list[Diagnosis]:
     """What a run needs of a cluster that is there already."""
     try:
-        there = access(wanted, print)
-        found = Cluster.connect(there.file, there.context or None)
+        there = target.look(print)
+        if there is None:
+            return [Diagnosis("cluster", True, "it is down, and started when a run needs it")]
+        found = there.connect()
+        name = target.name(there, found.server)
     except MeshproofError as error:
         return [Diagnosis("cluster", False, error.message, error.hint)]
-    findings = [Diagnosis("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]
-    rights = (*RIGHTS, MESH_WIDE_RIGHT) if wanted.allow_mesh_wide else RIGHTS
-    return findings + [right(found, *asked) for asked in (*rights, *optional_rights(found))]
+    findings = [Diagnosis("cluster", True, f"{name}, Kubernetes {found.server_version}")]
+    info, diagnosis = mesh(found, target.settings.revision)
+    findings += [diagnosis, *capabilities(target, there, info)]
+    return findings if target.starts_itself else findings + [right(found, *asked) for asked in rights(target, info)]
 
 
-def mesh(found: Cluster, revision: str) -> list[Diagnosis]:
+def mesh(found: Cluster, revision: str) -> tuple[MeshInfo, Diagnosis]:
     """Is there a mesh, and which revision would be used."""
+    info = MeshInfo()
     try:
-        info = found.mesh
+        info = discover(found)
         if not info.name:
-            return [Diagnosis("mesh", False, "none was found", "install Istio, or use --target embedded")]
+            return info, Diagnosis("mesh", False, "none was found", "install Istio, or use --target embedded")
         chosen = chosen_revision(revision, info.revisions) or "default injection label"
     except MeshproofError as error:
-        return [Diagnosis("mesh", False, error.message, error.hint)]
-    capabilities = ", ".join(sorted(info.capabilities))
-    return [
-        Diagnosis("mesh", True, f"{info.name} {info.version}, revision: {chosen}"),
-        Diagnosis("capabilities", True, capabilities or "none"),
+        return info, Diagnosis("mesh", False, error.message, error.hint)
+    return info, Diagnosis("mesh", True, f"{info.name} {info.version}, revision: {chosen}")
+
+
+def capabilities(target: Target, there: Access, info: MeshInfo) -> list[Diagnosis]:
+    """What the target has, in one line, and what it lacks, each with the reason."""
+    if not info.name:
+        return []
+    has_browser, detail = browsers.describe()
+    browser = browsers.Found(detail) if has_browser else browsers.Found(why_not=detail)
+    found = table.found(info, table.Surroundings(target, there, browser))
+    missing = [
+        Diagnosis(f"capability {name}", False, why, table.TABLE[name].hint, optional=True)
+        for name, why in sorted(found.lacks.items())
+        if name != CapabilityName.CHROMIUM  # it has a line of its own
     ]
+    return [Diagnosis("capabilities", True, ", ".join(found.names)), *missing]
 
 
-def optional_rights(found: Cluster) -> tuple[tuple[str, str, str], ...]:
-    """Rights that are asked for only where the cluster has what they are about."""
-    try:
-        return GATEWAY_API_RIGHTS if "gateway-api" in found.mesh.capabilities else ()
-    except MeshproofError:  # told already
-        return ()
+def rights(target: Target, info: MeshInfo) -> tuple[tuple[str, str, str], ...]:
+    """Those that a run needs there; some only where the cluster has what they are about."""
+    wide = (MESH_WIDE_RIGHT,) if target.settings.allow_mesh_wide else ()
+    optional = GATEWAY_API_RIGHTS if CapabilityName.GATEWAY_API in info.capabilities else ()
+    return (*RIGHTS, *wide, *optional)
 
 
 def right(found: Cluster, verb: str, resource: str, namespace: str) -> Diagnosis:

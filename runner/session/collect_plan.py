@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clients.model.errors import SettingsError
-from runner.config import settings
+from runner.config.settings import ROOT, Settings
 from runner.session.selection import Planned
 
 
-def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
+def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) -> list[Planned]:
     """What pytest would run with these words.
 
     Args:
+        wanted: the settings, which it reads nowhere itself.
         folder: to run in; default: the root of the checkout.
 
     Raises:
@@ -27,7 +29,8 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
         target = Path(scratch) / "plan.json"
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
         command += ["--meshproof-plan", str(target), *words]
-        done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
+        home, environment = folder or ROOT, {**os.environ, **wanted.handed()}
+        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
         told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
     if not told:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]

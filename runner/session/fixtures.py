@@ -257,8 +257,7 @@ def wanted_of(environment: tuple[str, ...], run_context: RunContext) -> list[str
 def why_not(entry: Planned, run_context: RunContext) -> str:
     """Why the target cannot prove this entry's control; empty when it can."""
     control = run_context.catalogue.control(entry.control)
-    meaning = run_context.catalogue.capabilities
-    lacking = needs.reason_to_skip(control, entry.needs, run_context.descriptor(), run_context.settings, meaning)
+    lacking = needs.reason_to_skip(control, entry.needs, run_context.descriptor(), run_context.settings)
     return lacking or identity.why_not(entry.tokens, run_context.real)
 
 

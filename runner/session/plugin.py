@@ -34,7 +34,8 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     why_not,
     world,
 )
-from runner.session.run_context import HANDED, RunContext
+from runner.session.run_context import HANDED, RunContext, handed_settings
+from runner.target import targets
 
 BAD_INPUT = 2
 SUITES = "suites"
@@ -53,7 +54,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settle what is wanted before anything else; a mistake ends here, with exit code 2."""
     try:
-        wanted = settings.load(options.given(config))
+        wanted = handed_settings(config) or settings.load(options.given(config))
+        targets.of(wanted)  # its mistakes are told here, too
         selected = catalogue.load().select(config.getoption("control"))
         config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:

@@ -9,35 +9,32 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from clients.apply.overlay import WORKER_LABEL
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cleanup import Leftover, cleanup, find
 from clients.kube.cluster import Cluster
+from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
+from clients.mesh.discovery import discover
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports.model import MeshRecord, TargetInfo
-from runner.config.settings import Settings, TargetKind
-from runner.target import browsers, identity
-from runner.target.access import PUBLIC_IMAGES, Access, access
+from runner.config.settings import Settings
+from runner.target import browsers, capabilities, identity, targets
+from runner.target.access import Say
 from runner.target.descriptor import TargetDescriptor
 
 DEFAULT_REVISION = "default"
-CHROMIUM = "chromium"
-"""The capability of whoever has a browser."""
-
-Say = Callable[[str], None]
 
 
 def connect(descriptor: TargetDescriptor) -> Cluster:
     """A connection of this process to the target."""
-    return Cluster.connect(Path(descriptor.kubeconfig) if descriptor.kubeconfig else None, descriptor.context or None)
+    return descriptor.connect()
 
 
 class HeldTarget:
     """The target, held by the controlling process for the length of a run.
 
     Attributes:
-        handover: what the test processes are told.
+        descriptor: what the test processes get to know of it.
     """
 
     def __init__(
@@ -52,39 +49,40 @@ class HeldTarget:
             MeshproofError: it cannot be had, has no mesh, or another run holds it.
         """
         identity.check(settings)
-        there = access(settings, say)
+        target = targets.of(settings)
+        there = target.access(say)
         self._run = run
-        self._cluster = Cluster.connect(there.file, there.context or None)
-        mesh = self._cluster.mesh
+        self._cluster = there.connect()
+        mesh = discover(self._cluster)
         if not mesh.name:
             raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
         revision = chosen_revision(settings.revision, mesh.revisions)
         browser = browsers.find_or_install(browsed, say)
+        found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))
         tokens = private / "tokens"
         TokenIssuer().dump(tokens)
         self.descriptor = TargetDescriptor(
             target=TargetInfo(
-                kind=settings.target.value,
+                kind=target.kind,
                 kubernetes=self._cluster.server_version,
                 mesh=MeshRecord(mesh.name, mesh.version, revision or DEFAULT_REVISION),
                 context=there.context,
+                name=target.name(there, self._cluster.server),
+                server=self._cluster.server,
             ),
+            mesh=mesh,
             kubeconfig=there.kubeconfig,
             context=there.context,
             revision=revision,
             images=there.images,
-            capabilities=tuple(sorted(mesh.capabilities | harness_capabilities(settings, there, browser))),
-            lacks={} if browser.program else {CHROMIUM: browser.why_not},
+            capabilities=found.names,
+            lacks=found.lacks,
             tokens=str(tokens),
             outside=there.outside,
             istioctl=there.istioctl,
-            node_pool=mesh.gateway_nodes,
             browser=browser.program,
-            unprivileged=mesh.unprivileged,
-            ext_authz=mesh.ext_authz,
-            gateway_class=mesh.gateway_class,
         )
-        self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
+        self._lease = RunLease(self._cluster, lease_holder(), run=run)
         self._lease.acquire()
 
     def sweep(self) -> list[Leftover]:
@@ -101,21 +99,17 @@ class HeldTarget:
             self._lease.release()
 
 
-def harness_capabilities(settings: Settings, there: Access, browser: browsers.Found) -> set[str]:
-    """Capabilities of what stands beside the cluster."""
-    found = there.outside.capabilities | {"egress-gateway"} | identity.capabilities(settings)
-    found.add("psp")  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
-    if there.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]:
-        found.add("load-count")
-    if settings.target is TargetKind.EMBEDDED:
-        found |= {"load-balancer", "iap", "istiod-restart"}
-    if browser.program:
-        found.add(CHROMIUM)
-    if settings.egress.blocked:
-        found.add("external-block")
-    elif there.outside.hosts:
-        found.add("external-open")  # no firewall: only the mesh and its policies can refuse
-    return found | ({"analyze"} if there.istioctl else set())
+def lease_holder() -> str:
+    """The name of this process, as a second run is told who holds the cluster: `ann@build-7 pid 4711`."""
+    return f"{_user()}@{socket.gethostname()} pid {os.getpid()}"
+
+
+def _user() -> str:
+    """The user's name; in a container that runs under an id of no passwd entry, and without $USER, the id."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # KeyError up to Python 3.12
+        return f"uid {os.getuid()}"
 
 
 def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:

@@ -48,7 +48,6 @@ class FakeCluster:
     sticky: set[str] = field(default_factory=set)
     now: float = 1000.0
     logs_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     _versions: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -156,6 +155,7 @@ class FakeWorld:
     problem: Exception | None = None
     applier: Any = None
     external: ExternalHosts | None = None
+    mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
     overlay: Any = field(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clients.model.errors import ClusterError, InfrastructureError, SettingsError
 from clients.model.evidence import Evidence, Verdict
 from clients.proof.observe import observe
-from runner.config.settings import Settings
-from runner.target import held_target, kind
-from runner.target.access import access
+from runner.config.settings import Settings, load
+from runner.target import held_target, kind, targets
 from runner.target.assemble import TouchedOverlay
 
 pytestmark = pytest.mark.unit
@@ -40,10 +40,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_only_kind_cluster_is_taken_and_images_are_loaded(log: Path, tmp_path: Path) -> None:
     archive = tmp_path / "images.tar"
     archive.touch()
-    there = access(Settings(target="kind", archives=(archive,)), print)  # type: ignore[arg-type]
+    there = targets.of(Settings(target="kind", archives=(archive,))).access(print)
     assert (there.kubeconfig, there.context) == ("", "kind-one")
     assert {"sleep", "httpbin", "envoy"} <= set(there.images)
-    assert there.outside.capabilities == set()
+    assert not there.outside.hosts
     assert log.read_text().splitlines() == ["get clusters", f"load image-archive {archive} --name one"]
 
 
@@ -71,6 +71,45 @@ def test_without_kind_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match="not on PATH; install kind"):
         kind.context("")
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ({}, "embedded"),
+        ({"context": "prod"}, "live"),
+        ({"kubeconfig": Path("x")}, "live"),
+        ({"context": "kind-a"}, "kind"),
+        ({"context": "kind-a", "target": "live"}, "live"),
+    ],
+)
+def test_a_context_implies_the_target(given: dict[str, object], target: str) -> None:
+    assert targets.of(load(given)).kind == target
+
+
+def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_CONTEXT", "prod")
+    assert targets.of(load()).kind == "live"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"target": "embedded", "context": "prod"}, "embedded target has its own"),
+        ({"target": "kind", "context": "prod"}, "is named kind-…, not prod"),
+        (
+            {"target": "live", "hosts": "hermetic"},
+            "only the embedded target has hosts of its own; use --hosts internet",
+        ),
+        ({"hosts": "internet"}, "no way to the internet"),
+        ({"target": "lvie"}, "there is no target lvie; did you mean live?"),
+        ({"target": "nowhere"}, "there is no target nowhere; there are embedded, kind, live"),
+    ],
+)
+def test_settings_that_do_not_fit_the_target(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        targets.of(load(given))
+    assert said in str(error.value)
 
 
 @pytest.mark.parametrize(

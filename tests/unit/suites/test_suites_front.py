@@ -13,10 +13,13 @@ import yaml
 from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
+from clients.mesh.egress_gateway import EgressGateway
 from clients.model.case import Case
 from clients.model.stage import Stage
 from clients.proof.denial import refuses
-from runner.target import front
+from reports.model import TargetInfo
+from runner.target.descriptor import TargetDescriptor
+from runner.target.template_values import Scope, template_values
 
 pytestmark = pytest.mark.unit
 
@@ -29,7 +32,8 @@ MODULES = [
 ]
 CASES = [case for module in MODULES for case in getattr(module, "CASES", ())]
 CASES += [case for module in MODULES for table in getattr(module, "TABLES", ()) for case in table.cases]
-VALUES = front.values(TokenIssuer(), "198.18.0.1") | certificates.issue(["a.example"]).values
+SCOPE = Scope("w0-", EgressGateway(), certificates.issue(["a.example"]), "198.18.0.1")
+VALUES = template_values(TargetDescriptor(TargetInfo("embedded")), TokenIssuer(), SCOPE)
 TEXTS = [(str(one), one.read_text()) for one in MANIFESTS.rglob("*.yaml")]
 NAMESPACES = namespaces_in(TEXTS)
 
