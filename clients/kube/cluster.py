@@ -6,6 +6,7 @@ a cluster is often newer than the client.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -20,6 +21,7 @@ from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from clients.kube.api import NOT_FOUND, Api, Json, RequestError, one_line
+from clients.kube.labels import SCRATCH_PREFIX
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 
@@ -39,7 +41,7 @@ class Cluster:
     def __init__(self, api: Api, context: str = "") -> None:
         self.api = api
         self.context = context
-        self._scratch = tempfile.mkdtemp(prefix="meshproof-discovery-")
+        self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-discovery-")
         self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Labels by which everything that a run makes is found again, and the name under which it is applied."""
+"""Names by which everything that a run makes is found again, on the cluster and on this machine."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ RUN_LABEL = "meshproof.dev/run"
 
 WORKER_LABEL = "meshproof.dev/worker"
 """Id of the test process within the run."""
+
+SCRATCH_PREFIX = "meshproof-run-"
+"""How names of folders for temporary files begin, before the id of the process that made them. Those of processes that
+were killed are removed by the next run, and by the command line as soon as its test process has ended."""

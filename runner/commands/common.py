@@ -52,8 +52,13 @@ def takes(*names: str) -> Callable[[Verb], Verb]:
 
 
 def _parameter(name: str, option: Option) -> inspect.Parameter:
+    text = option.text
+    if name in CLUSTER:  # verbs that look at no cluster need not load what reaches one
+        from runner.target.targets import help_of
+
+        text = help_of(name, option)
     made = typer.Option(
-        *option.flags.split("/"), metavar=option.metavar or None, help=option.text, rich_help_panel=option.panel or None
+        *option.flags.split("/"), metavar=option.metavar or None, help=text, rich_help_panel=option.panel or None
     )
     annotation = Annotated[bool | None if option.switch else str | None, made]  # type: ignore[valid-type]
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)

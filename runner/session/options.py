@@ -8,6 +8,7 @@ import pytest
 
 from runner.config.option import options
 from runner.config.settings import Settings
+from runner.target.targets import help_of
 
 SETTINGS = {name: option for name, option in options(Settings).items() if option.pytest}
 """Settings that pytest has an option for; their values are judged where all settings are."""
@@ -21,7 +22,7 @@ def add(parser: pytest.Parser) -> None:
         value: dict[str, Any] = {"metavar": option.metavar}
         if option.switch:
             value = {"action": "store_const", "const": True}
-        group.addoption(*option.flags.split("/"), dest=name, default=None, help=option.text, **value)
+        group.addoption(*option.flags.split("/"), dest=name, default=None, help=help_of(name, option), **value)
     group.addoption(
         "--meshproof-run", metavar="FOLDER", help="internal: folder of a run whose reports the caller writes"
     )

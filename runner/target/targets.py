@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from clients.model.errors import SettingsError
+from runner.config.option import Option
 from runner.config.settings import Settings
 from runner.target.embedded import Embedded
 from runner.target.kind import Kind
@@ -13,6 +14,12 @@ from runner.target.target import Target
 
 TARGETS: dict[str, type[Target]] = {target.kind: target for target in (Embedded, Kind, Live)}
 """In the order in which they are asked whether settings that name none of them mean them."""
+
+
+def help_of(name: str, option: Option) -> str:
+    """The help of a setting's option; that of the target says which there are."""
+    known = "; ".join(f"{kind}: {target.summary}" for kind, target in TARGETS.items())
+    return f"{option.text} {known}." if name == "target" else option.text
 
 
 def of(settings: Settings) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from clients.model.errors import ClusterError, InfrastructureError, SettingsError
 from clients.model.evidence import Evidence, Verdict
 from clients.proof.observe import observe
+from reports.model import MeshRecord, TargetInfo
 from runner.config.settings import Settings, load
 from runner.target import held_target, kind, targets
+from runner.target.access import Access
 from runner.target.assemble import TouchedOverlay
 
 pytestmark = pytest.mark.unit
@@ -165,3 +168,70 @@ def test_an_observation_that_cannot_be_taken_is_inconclusive() -> None:
 
     seen = observe(BLANK, lost, budget_s=0.01)
     assert (seen.verdict, seen.reason) == (Verdict.INCONCLUSIVE, "infrastructure: pod gone")
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 1234"), OSError("No username set")])
+def test_a_user_id_without_a_name_holds_the_lease_by_its_number(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise error
+
+    monkeypatch.setattr(held_target.getpass, "getuser", nameless)
+    monkeypatch.setattr(held_target.os, "getuid", lambda: 1234)
+    assert held_target.lease_holder().startswith("uid 1234@")
+
+
+@pytest.mark.parametrize(
+    ("given", "context", "name"),
+    [
+        ({}, "", "the embedded cluster"),
+        ({"target": "live"}, "prod", "the live cluster prod (10.0.0.1:6443)"),
+        ({"target": "kind"}, "kind-one", "the kind cluster one (10.0.0.1:6443)"),
+    ],
+)
+def test_a_target_has_a_name_for_people(given: dict[str, Any], context: str, name: str) -> None:
+    target = targets.of(load(given))
+    assert target.name(Access(context=context), "https://10.0.0.1:6443") == name
+
+
+@pytest.mark.parametrize(
+    ("info", "title"),
+    [
+        (
+            TargetInfo("live", mesh=MeshRecord("istio", "1.31.1"), name="the live cluster prod (10.0.0.1)"),
+            "the live cluster prod (10.0.0.1), Istio 1.31.1",
+        ),
+        (TargetInfo("live", context="prod"), "the live cluster prod"),
+        (TargetInfo("embedded"), "the embedded cluster"),
+    ],
+)
+def test_a_report_names_the_cluster_it_speaks_of(info: TargetInfo, title: str) -> None:
+    assert info.title == title
+
+
+def test_the_current_context_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: here\nusers: [{name: u, user: {}}]\n"
+        "clusters: [{name: c, cluster: {server: https://10.0.0.1}}]\n"
+        "contexts: [{name: here, context: {cluster: c, user: u}}, {name: there, context: {cluster: c, user: u}}]\n"
+    )
+    assert targets.of(Settings(kubeconfig=tmp_path / "config")).access(print).context == "here"
+    assert targets.of(Settings(kubeconfig=tmp_path / "config", context="there")).access(print).context == "there"
+    assert targets.of(Settings(kubeconfig=tmp_path / "none")).access(print).context == ""
+
+
+def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "adding-a-target.md").read_text()
+    module, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "runner.target.k3d"}
+    exec(compile(module, "k3d.py", "exec"), names)
+    exec(line, names | vars(targets), names)
+    monkeypatch.setattr(targets, "TARGETS", names["TARGETS"])
+    target = targets.of(load({"context": "k3d-mine"}))
+    assert target.kind == "k3d"
+    assert target.name(target.access(print), "") == "the k3d cluster k3d-mine"
+    assert [check.name for check in target.machine()] == ["k3d"]
+    with pytest.raises(SettingsError, match="named k3d-…; name it by --context"):
+        targets.of(load({"target": "k3d"}))
+    assert targets.of(load({"context": "prod"})).kind == "live"
