@@ -133,7 +133,7 @@ class Settings(BaseModel):
     )
     hosts: Annotated[
         Hosts | None,
-        Option("--hosts", "WHICH", "External hosts to use; on a live target only 'internet'.", TARGET),
+        Option("--hosts", "hermetic|internet", "External hosts to use; on a live target only 'internet'.", TARGET),
     ] = None
     istioctl: Annotated[AnyPath | None, Option("--istioctl", "FILE", "istioctl, for its analysis.", TARGET)] = None
     allow_mesh_wide: Annotated[
