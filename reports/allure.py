@@ -16,10 +16,11 @@ from uuid import NAMESPACE_URL, uuid5
 from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
 
-from clients.model.evidence import Evidence, Verdict
-from reports.argument import findings
+from clients.model.evidence import Evidence, FindingVerdict, Verdict
+from reports.argument import chain
 from reports.attempts import fold, one_line
 from reports.conformance import write_text
+from reports.marks import REDUCED, mark
 from reports.model import Report
 from reports.pictures import content
 
@@ -29,6 +30,12 @@ _STATUS = {
     Verdict.FAIL: Status.FAILED,
     Verdict.INCONCLUSIVE: Status.BROKEN,
     Verdict.SKIP: Status.SKIPPED,
+}
+_STATUS_OF_LINK = {
+    FindingVerdict.PASS: Status.PASSED,
+    FindingVerdict.FAIL: Status.FAILED,
+    FindingVerdict.INCONCLUSIVE: Status.BROKEN,
+    FindingVerdict.NOT_CHECKED: Status.SKIPPED,
 }
 _CATEGORIES = [
     {"name": "The mesh does not enforce it", "matchedStatuses": [Status.FAILED]},
@@ -59,7 +66,12 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
     stop = _milliseconds(report.recorded.get(case.id, "") or report.run.ended or report.run.started)
     start = stop - round(case.duration_s * 1000)
     identity = md5(case.id.encode(errors="replace"), usedforsecurity=False).hexdigest()
-    labels = {"parentSuite": case.suite, "suite": case.stage, "feature": case.control, "thread": case.worker}
+    labels = {
+        "parentSuite": case.suite,
+        "suite": case.stage_title or case.stage,
+        "feature": case.control,
+        "thread": case.worker,
+    }
     return TestResult(
         uuid=str(uuid5(NAMESPACE_URL, f"{report.run.id}/{case.id}")),
         historyId=identity,
@@ -74,7 +86,7 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
         description=f"Expected: {case.expected}\n\nObserved: {case.observed}",
         labels=[
             *(Label(name, value) for name, value in labels.items() if value),
-            *(Label("tag", tag) for tag in (case.control, case.polarity, "slow" if case.slow else "") if tag),
+            *(Label("tag", tag) for tag in _tags(case) if tag),
             Label("framework", "meshproof"),
         ],
         parameters=[
@@ -88,17 +100,21 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
 
 
 def _steps(case: Evidence, start: int, stop: int) -> list[TestStepResult]:
-    status = {True: Status.PASSED, False: Status.FAILED, None: Status.SKIPPED}
     return [
         TestStepResult(
-            name=one_line(f"{found.name} {found.twin}: {found.text}".replace(" :", ":")),
-            status=status[found.held],
+            name=one_line(f"{' '.join(filter(None, (link.name, link.twin)))}: {link.said}"),
+            status=_STATUS_OF_LINK[link.verdict],
             stage="finished",
             start=start,
             stop=stop,
         )
-        for found in findings(case)
+        for link in chain(case)
     ]
+
+
+def _tags(case: Evidence) -> tuple[str, ...]:
+    grade = "reduced proof" if mark(case) == REDUCED else ""
+    return case.control, case.polarity, grade, "slow" if case.slow else ""
 
 
 def _attachments(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
@@ -119,7 +135,9 @@ def _pictures(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
         if data := content(folder.parent, picture):
             source = f"{uuid5(NAMESPACE_URL, f'{report.run.id}/{case.id}/{picture.file}')}-attachment.png"
             (folder / source).write_bytes(data)
-            attached.append(Attachment(name=f"what the person saw {picture.title}", source=source, type="image/png"))
+            attached.append(
+                Attachment(name=f"what the browser showed {picture.title}", source=source, type="image/png")
+            )
     return attached
 
 

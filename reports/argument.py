@@ -1,92 +1,150 @@
-"""Why a verdict is to be believed: the chain of findings of a case, each with what was seen."""
+"""Why a verdict is to be believed: the chain of a case, each link with what was seen and with its own verdict.
+
+Links come from the attempts (before the change, the outcome, its stability) and from the findings of the proof. What
+both tell is one link: the text of the attempts with the verdict of the finding.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clients.model.evidence import Evidence, Phase, Verdict
-from reports.attempts import of_case, one_line, ran
+from clients.model.evidence import Attempt, Evidence, Finding, FindingVerdict, Phase, Verdict
+from clients.model.outcome import OutcomeKind
+from reports.attempts import of_case, one_line
+from reports.marks import FINDING_GLYPHS, FINDING_WORDS
+
+BEFORE, TWIN = "before the change", "twin"
+"""Names of findings that repeat what the attempts and the `TwinProof` tell in full."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One link of the chain. `held` is None where the finding by itself proves neither.
-
-    `twin` names the control that the finding points at.
-    """
+class Link:
+    """One link of the chain. `twin` is the id of the control that it points at."""
 
     name: str
-    held: bool | None
+    verdict: FindingVerdict
     text: str
     twin: str = ""
 
+    @property
+    def glyph(self) -> str:
+        """The sign of its verdict."""
+        return FINDING_GLYPHS[self.verdict]
 
-def findings(case: Evidence) -> tuple[Finding, ...]:
-    """The chain: baseline, change, stability, twin, then the case's own proof. Empty for what was skipped."""
+    @property
+    def word(self) -> str:
+        """Its verdict in words."""
+        return FINDING_WORDS[self.verdict]
+
+    @property
+    def said(self) -> str:
+        """The text in one line, with `not checked` before it where that is so."""
+        return ("not checked: " if self.verdict is FindingVerdict.NOT_CHECKED else "") + one_line(self.text)
+
+
+def chain(case: Evidence) -> tuple[Link, ...]:
+    """Baseline, change, stability, twin, then every other finding in order. Empty for what was skipped."""
     if case.verdict is Verdict.SKIP:
         return ()
-    return (*_baseline(case), *_change(case), *_stability(case), *_twin(case), *_proof(case), *_lost(case))
+    links = (*_baseline(case), *_change(case), *_stability(case), *_twin(case))
+    return (*links, *(_link(finding) for finding in _further(case)), *_lost(case))
 
 
-def _baseline(case: Evidence) -> Iterator[Finding]:
-    before = [a for a in case.attempts if a.phase is Phase.BASELINE]
-    if before:
-        answers = ", ".join(dict.fromkeys(one_line(a.summary) for a in before))
-        good = sum(a.matched for a in before)
-        yield Finding(
-            "Before the change", good == len(before), f"{answers}; {good} of {len(before)} probes as expected"
-        )
+def _baseline(case: Evidence) -> Iterator[Link]:
+    before = [attempt for attempt in case.attempts if attempt.phase is Phase.BASELINE]
+    if not before:
+        return
+    answers = ", then ".join(dict.fromkeys(one_line(attempt.summary) for attempt in before))
+    good = sum(attempt.matched for attempt in before)
+    verdict = FindingVerdict.PASS if before[-1].matched else _worst(before)  # it may have had to converge, too
+    finding = _named(case, BEFORE)
+    text = f"{answers}; {good} of {len(before)} probes as expected"
+    if finding and finding.verdict is not FindingVerdict.PASS:
+        text = f"{finding.text}; {text}"
+    yield Link("Before the change", finding.verdict if finding else verdict, text)
 
 
 def _looked(case: Evidence) -> bool:
     """Whether it was looked at, and not probed: what it takes is in the expectation then, a twin included."""
-    return bool(case.attempts) and not any(attempt.request_id for attempt in case.attempts)
+    return any(attempt.kind is OutcomeKind.LOOK for attempt in case.attempts)
 
 
-def _change(case: Evidence) -> Iterator[Finding]:
+def _change(case: Evidence) -> Iterator[Link]:
     probes = of_case(case)
     if case.time_to_first_s is not None:
         since = "after the first look" if _looked(case) else "after the change"
         text = f"{case.expected}; first seen {case.time_to_first_s:.2f} s {since}"
-        yield Finding("Pinned outcome", True, text)
+        yield Link("Pinned outcome", FindingVerdict.PASS, text)
     elif probes:
-        answers = ", ".join(dict.fromkeys(one_line(a.summary) for a in probes))
-        yield Finding("Pinned outcome", False, f"{case.expected} never seen in {len(probes)} probes; seen: {answers}")
+        answers = ", ".join(dict.fromkeys(one_line(attempt.summary) for attempt in probes))
+        text = f"{case.expected} never seen in {len(probes)} probes; seen: {answers}"
+        yield Link("Pinned outcome", _worst(probes), text)
 
 
-def _stability(case: Evidence) -> Iterator[Finding]:
+def _stability(case: Evidence) -> Iterator[Link]:
     if case.time_to_first_s is None or _looked(case):
         return
     flaps = f"{case.flaps} flap{'' if case.flaps == 1 else 's'}"
     if case.time_to_stable_s is None:
         wanted = f"{case.confirmations} matches in a row" if case.confirmations else "enough matches in a row"
-        yield Finding("It stayed", False, f"{wanted} were not reached in {case.duration_s:.1f} s; {flaps}")
+        text = f"{wanted} were not reached in {case.duration_s:.1f} s; {flaps}"
+        failed = case.verdict is Verdict.FAIL
+        yield Link("It stayed", FindingVerdict.FAIL if failed else FindingVerdict.INCONCLUSIVE, text)
     else:
         row = f"{case.confirmations} in a row, each on a fresh connection, until {case.time_to_stable_s:.2f} s; {flaps}"
-        yield Finding("It stayed", True, row)
+        yield Link("It stayed", FindingVerdict.PASS, row)
 
 
-def _twin(case: Evidence) -> Iterator[Finding]:
+def _twin(case: Evidence) -> Iterator[Link]:
+    finding = _named(case, TWIN)
     if case.twin:
         twin = case.twin
         text = f"{twin.sent}: " if twin.sent else ""
         text += f"expected {twin.expected}, saw {twin.observed}"
         text += f"; request {twin.request_id}" if twin.request_id else ""
-        yield Finding("Twin", twin.verdict is Verdict.PASS, text, twin.control)
-    elif case.polarity == "deny" and not _looked(case):
-        yield Finding("Twin", None, "not proven: nothing here shows that the path itself works")
+        yield Link("Twin", finding.verdict if finding else _OF_TWIN[twin.verdict], text, twin.control)
+    elif case.polarity == "deny" and not finding and not _looked(case):
+        text = "it was not sent, so nothing here shows that the path itself works"
+        yield Link("Twin", FindingVerdict.NOT_CHECKED, text, case.twin_control)
 
 
-def _proof(case: Evidence) -> Iterator[Finding]:
-    held = True if case.verdict is Verdict.PASS else None
-    for name, text in case.proof.items():
-        yield Finding(one_line(name.replace("_", " ")).capitalize(), held, text)
+_OF_TWIN = {
+    Verdict.PASS: FindingVerdict.PASS,
+    Verdict.FAIL: FindingVerdict.FAIL,
+    Verdict.INCONCLUSIVE: FindingVerdict.INCONCLUSIVE,
+    Verdict.SKIP: FindingVerdict.NOT_CHECKED,
+}
 
 
-def _lost(case: Evidence) -> Iterator[Finding]:
-    lost = sum(not ran(attempt) for attempt in case.attempts)
+def _further(case: Evidence) -> Iterator[Finding]:
+    """The findings that no other link tells."""
+    told = {TWIN} if case.twin else set()
+    told |= {BEFORE} if any(attempt.phase is Phase.BASELINE for attempt in case.attempts) else set()
+    for finding in case.findings:
+        if finding.name in told:
+            told.remove(finding.name)  # a second one of the name says something else
+        else:
+            yield finding
+
+
+def _link(finding: Finding) -> Link:
+    name = one_line(finding.name.replace("_", " "))
+    return Link(name[:1].upper() + name[1:], finding.verdict, finding.text)
+
+
+def _lost(case: Evidence) -> Iterator[Link]:
+    lost = sum(not attempt.ran for attempt in case.attempts)
     if lost:
-        yield Finding(
-            "Probes", False, f"{lost} of {len(case.attempts)} did not run; they count as neither match nor mismatch"
-        )
+        text = f"{lost} of {len(case.attempts)} did not run; they count as neither match nor mismatch"
+        yield Link("Probes", FindingVerdict.INCONCLUSIVE, text)
+
+
+def _named(case: Evidence, name: str) -> Finding | None:
+    return next((finding for finding in case.findings if finding.name == name), None)
+
+
+def _worst(attempts: list[Attempt] | tuple[Attempt, ...]) -> FindingVerdict:
+    """Of attempts that did not show what they had to: a fault only where at least one of them ran."""
+    wrong = any(attempt.ran and not attempt.matched for attempt in attempts)
+    return FindingVerdict.FAIL if wrong else FindingVerdict.INCONCLUSIVE

@@ -15,8 +15,6 @@ PHASES = {
     Phase.TWIN: "twin",
 }
 TIMES = "\N{MULTIPLICATION SIGN}"
-INFRASTRUCTURE = "infrastructure"
-"""How the summary of a probe begins that did not run (`clients.model.outcome.Outcome.summary`)."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +52,9 @@ class Fold:
         return f"{self.when:<20} {answer} ({self.phase}): {one_line(verdict)}"
 
 
-def ran(attempt: Attempt) -> bool:
-    """Whether the probe ran at all; one that did not says nothing about the mesh."""
-    return not attempt.summary.startswith(INFRASTRUCTURE)
-
-
 def fold(attempts: Iterable[Attempt]) -> tuple[Fold, ...]:
     """The attempts in order, equal neighbours as one."""
-    return tuple(Fold(tuple(group)) for _, group in groupby(attempts, key=_kind))
+    return tuple(Fold(tuple(group)) for _, group in groupby(attempts, key=_story))
 
 
 def of_case(case: Evidence) -> tuple[Attempt, ...]:
@@ -74,5 +67,5 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _kind(attempt: Attempt) -> tuple[str, bool, str, str]:
-    return attempt.phase, attempt.matched, attempt.summary, attempt.problem
+def _story(attempt: Attempt) -> tuple[str, str, bool, str, str]:
+    return attempt.phase, attempt.kind, attempt.matched, attempt.summary, attempt.problem

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Verdict
+from reports import schema1
 from reports.journal import Contents
-from reports.model import SCHEMA, Report, ReportError, RunInfo, TargetInfo
+from reports.model import EVIDENCE, RUN, SCHEMA, TARGET, Report, ReportError, RunInfo, TargetInfo
 
 FILE = "conformance.json"
 
-_RUN = TypeAdapter(RunInfo)
-_TARGET = TypeAdapter(TargetInfo)
-_CASE = TypeAdapter(Evidence)
+_NAMES = TypeAdapter(tuple[str, ...])
+_NUMBER = TypeAdapter(int)
 T = TypeVar("T")
 _SEVERITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIP)
 
@@ -60,8 +60,8 @@ def to_json(report: Report) -> dict[str, Any]:
     """Plain JSON values. In a case `attempts` is their number, and `timeline` lists them."""
     return {
         "schema": SCHEMA,
-        "run": asdict(report.run),
-        "target": asdict(report.target),
+        "run": RUN.dump_python(report.run, mode="json"),
+        "target": TARGET.dump_python(report.target, mode="json"),
         "totals": report.totals,
         "not_run": list(report.not_run),
         "damaged": report.damaged,
@@ -70,7 +70,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def _case_to_json(case: Evidence, recorded: str) -> dict[str, Any]:
-    data = case.to_json()
+    data = EVIDENCE.dump_python(case, mode="json")
     timeline = data.pop("attempts")
     return {**data, "recorded": recorded, "attempts": len(timeline), "timeline": timeline}
 
@@ -114,17 +114,17 @@ def load(path: Path) -> Report:
         ) from None
     except ValueError as error:
         raise ReportError(f"{file} is not JSON: {error}", "name the conformance.json of a run") from None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else None
-        raise ReportError(f"{file} has schema {found!r}, not {SCHEMA!r}", "write it anew with `meshproof report`")
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found not in (SCHEMA, schema1.SCHEMA):
+        raise ReportError(f"{file} has schema {found!r}, not {SCHEMA!r}", "write it again with `meshproof report`")
     try:
         return from_json(data)
     except ReportError as error:
-        raise ReportError(f"{file}: {error.message}", "write it anew with `meshproof report`") from None
+        raise ReportError(f"{file}: {error.message}", "write it again with `meshproof report`") from None
 
 
 def from_json(data: dict[str, Any]) -> Report:
-    """The report that `to_json` wrote; unknown fields are ignored, so that a newer writer can be read.
+    """The report that `to_json` wrote, of this schema or of the one before; unknown fields are ignored.
 
     Raises:
         ReportError: a field is missing or of the wrong kind; it names the field.
@@ -133,23 +133,23 @@ def from_json(data: dict[str, Any]) -> Report:
     if not isinstance(rows, list):
         raise ReportError("cases is not a list")
     cases = tuple(_case_from_json(row, index) for index, row in enumerate(rows))
-    ids = [case.id for case in cases]
-    if repeated := sorted({key for key in ids if ids.count(key) > 1}):
+    if repeated := sorted(key for key, number in Counter(case.id for case in cases).items() if number > 1):
         raise ReportError(f"case {repeated[0]} is there twice")
     return Report(
-        run=_valid(_RUN, data.get("run"), "run"),
-        target=_valid(_TARGET, data.get("target"), "target"),
+        run=_valid(RUN, data.get("run"), "run"),
+        target=_valid(TARGET, data.get("target"), "target"),
         cases=cases,
         recorded={case.id: str(row.get("recorded", "")) for case, row in zip(cases, rows, strict=True)},
-        not_run=_valid(TypeAdapter(tuple[str, ...]), data.get("not_run", ()), "not_run"),
-        damaged=_valid(TypeAdapter(int), data.get("damaged", 0), "damaged"),
+        not_run=_valid(_NAMES, data.get("not_run", ()), "not_run"),
+        damaged=_valid(_NUMBER, data.get("damaged", 0), "damaged"),
     )
 
 
 def _case_from_json(row: Any, index: int) -> Evidence:
     if not isinstance(row, dict):
         raise ReportError(f"cases[{index}] is not an object")
-    return _valid(_CASE, {**row, "attempts": row.get("timeline", ())}, f"cases[{index}]")
+    data = {**row, "attempts": row.get("timeline", ())}
+    return _valid(EVIDENCE, schema1.upgraded(data) if schema1.is_older(data) else data, f"cases[{index}]")
 
 
 def _valid(adapter: TypeAdapter[T], value: Any, name: str) -> T:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from clients.model.evidence import Evidence, Verdict
+from reports.attempts import one_line
+from reports.marks import REDUCED, WORDS, mark, not_checked
 from reports.model import Report
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
@@ -23,8 +26,8 @@ class Change:
     @property
     def text(self) -> str:
         """`LAB-MTLS-03: pass → fail (expected 403, saw 200)`."""
-        was = str(self.before.verdict) if self.before else "absent"
-        now = str(self.after.verdict) if self.after else "absent"
+        was = WORDS[mark(self.before)] if self.before else "absent"
+        now = WORDS[mark(self.after)] if self.after else "absent"
         return f"{self.id}: {was} → {now}" + (f" ({self.note})" if self.note else "")
 
 
@@ -36,34 +39,36 @@ class Difference:
         regressed: fails or is inconclusive now, and was not before.
         removed: has no record now.
         newly_skipped: is skipped now, and was not before.
+        reduced: passes in both, now with reduced proof, and was proven in full before.
         still_failing: neither passed nor was skipped, in both.
-        fixed: passes now, and did not before; also what is no longer skipped.
+        fixed: passes now, and did not before; also what is no longer skipped, or proven in full again.
         added: has no record before.
         changed: passes in both, but expects or shows something else.
-        ground: name → (before, after) of what differs in mesh, cluster and target.
+        environment: name → (before, after) of what differs in mesh, cluster and target.
     """
 
     regressed: tuple[Change, ...] = ()
     removed: tuple[Change, ...] = ()
     newly_skipped: tuple[Change, ...] = ()
+    reduced: tuple[Change, ...] = ()
     still_failing: tuple[Change, ...] = ()
     fixed: tuple[Change, ...] = ()
     added: tuple[Change, ...] = ()
     changed: tuple[Change, ...] = ()
-    ground: dict[str, tuple[str, str]] = field(default_factory=dict)
+    environment: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """1 when something got worse: regressed, removed, newly skipped, or added and failing; otherwise 0.
+        """1 when something got worse: regressed, removed, newly skipped, reduced, or added and failing; otherwise 0.
 
         What failed before and fails still is no difference.
         """
         failing = any(change.after and change.after.verdict in _BAD for change in self.added)
-        return int(bool(self.regressed or self.removed or self.newly_skipped or failing))
+        return int(bool(self.regressed or self.removed or self.newly_skipped or self.reduced or failing))
 
     def text(self) -> str:
         """For people: worst first; one line when nothing differs."""
-        lines = [f"{name}: {was or 'unknown'} → {now or 'unknown'}" for name, (was, now) in self.ground.items()]
+        lines = [f"{name}: {was or 'unknown'} → {now or 'unknown'}" for name, (was, now) in self.environment.items()]
         for heading, changes in self._headings():
             if changes:
                 lines += ["", f"{heading} ({len(changes)})", *(f"  {change.text}" for change in changes)]
@@ -76,6 +81,7 @@ class Difference:
             ("regressed", self.regressed),
             ("removed", self.removed),
             ("newly skipped", self.newly_skipped),
+            ("reduced", self.reduced),
             ("still failing", self.still_failing),
             ("fixed", self.fixed),
             ("added", self.added),
@@ -84,30 +90,41 @@ class Difference:
 
 
 def compare(before: Report, after: Report) -> Difference:
-    """What became of every case of `before`, and what `after` has beside."""
+    """What became of every case of `before`, and what `after` has besides. Reports of schema 1 and 2 compare alike."""
     old = {case.id: case for case in before.cases}
     new = {case.id: case for case in after.cases}
-    both = [(was, new[key]) for key, was in old.items() if key in new]
+    changes: dict[str, list[Change]] = defaultdict(list)
+    for key, was in old.items():
+        if key not in new:
+            changes["removed"].append(Change(key, was, None, _gone(key, after)))
+        elif heading := _heading(was, new[key]):
+            changes[heading].append(Change(key, was, new[key], _why(was, new[key])))
+    changes["added"] = [Change(key, None, case, case.reason) for key, case in new.items() if key not in old]
+    found = {name: tuple(listed) for name, listed in changes.items()}
+    return Difference(**found, environment=dict(_environment(before, after)))
 
-    def of(test: Callable[[Evidence, Evidence], bool]) -> tuple[Change, ...]:
-        return tuple(Change(now.id, was, now, _why(was, now)) for was, now in both if test(was, now))
 
-    return Difference(
-        regressed=of(lambda was, now: now.verdict in _BAD and was.verdict not in _BAD),
-        removed=tuple(Change(key, old[key], None, _gone(key, after)) for key in old if key not in new),
-        newly_skipped=of(lambda was, now: now.verdict is Verdict.SKIP and was.verdict is not Verdict.SKIP),
-        still_failing=of(lambda was, now: now.verdict in _BAD and was.verdict in _BAD),
-        fixed=of(lambda was, now: now.verdict is Verdict.PASS and was.verdict is not Verdict.PASS),
-        added=tuple(Change(key, None, case, case.reason) for key, case in new.items() if key not in old),
-        changed=of(lambda was, now: was.verdict is now.verdict is Verdict.PASS and _said(was) != _said(now)),
-        ground=dict(_ground(before, after)),
-    )
+def _heading(was: Evidence, now: Evidence) -> str:
+    """The one field of `Difference` that a case belongs to; empty where nothing differs."""
+    if now.verdict in _BAD:
+        return "still_failing" if was.verdict in _BAD else "regressed"
+    if now.verdict is Verdict.SKIP:
+        return "" if was.verdict is Verdict.SKIP else "newly_skipped"
+    if was.verdict is not Verdict.PASS:
+        return "fixed"
+    if mark(was) != mark(now):
+        return "reduced" if mark(now) == REDUCED else "fixed"
+    return "changed" if _said(was) != _said(now) else ""
 
 
 def _why(was: Evidence, now: Evidence) -> str:
-    if now.verdict is Verdict.PASS and was.verdict is Verdict.PASS:
-        return f"expected {was.expected}, saw {was.observed}; now expected {now.expected}, saw {now.observed}"
-    return now.reason
+    notes = [now.reason] if now.reason or now.verdict is not Verdict.PASS else []
+    if mark(now) == REDUCED and mark(was) != REDUCED:
+        unchecked = "; ".join(one_line(f"{finding.name}: {finding.text}") for finding in not_checked(now))
+        notes.append(f"not checked: {unchecked}")
+    if now.verdict is Verdict.PASS and was.verdict is Verdict.PASS and _said(was) != _said(now):
+        notes.append(f"expected {was.expected}, saw {was.observed}; now expected {now.expected}, saw {now.observed}")
+    return "; ".join(filter(None, notes))
 
 
 def _gone(key: str, after: Report) -> str:
@@ -118,10 +135,10 @@ def _said(case: Evidence) -> tuple[str, str]:
     return case.expected, case.observed
 
 
-def _ground(before: Report, after: Report) -> Iterable[tuple[str, tuple[str, str]]]:
+def _environment(before: Report, after: Report) -> Iterable[tuple[str, tuple[str, str]]]:
     was, now = before.target, after.target
     pairs = {
-        "target": (was.kind, now.kind),
+        "target": (f"{was.kind} {was.context}".strip(), f"{now.kind} {now.context}".strip()),
         "kubernetes": (was.kubernetes, now.kubernetes),
         "mesh": (f"{was.mesh.name} {was.mesh.version}".strip(), f"{now.mesh.name} {now.mesh.version}".strip()),
         "mesh revision": (was.mesh.revision, now.mesh.revision),

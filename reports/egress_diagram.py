@@ -1,4 +1,4 @@
-"""The way out, drawn from evidence: workloads, the egress gateway, external hosts, and who got how far."""
+"""Paths to external hosts, drawn from evidence: workloads, the egress gateway, hosts, and how far requests came."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _GATEWAY_HALF = 62
 
 @dataclass(frozen=True)
 class Line:
-    """One way that requests took. Coordinates in units of the picture.
+    """One path that requests took. Coordinates in units of the picture.
 
     Attributes:
         kind: `through` (they were answered), `stopped` (refused, as they must be), `odd` (not what is stated).
         path: of the curve, as SVG writes it.
         end: where it ends short of a host; None where it does not.
         ids: the cases.
-        text: the way in words.
+        text: the path in words.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Diagram:
-    """A stage's ways. `sources` and `hosts` are names with the y of their middle."""
+    """A stage's paths. `sources` and `hosts` are names with the y of their middle."""
 
     stage: MatrixStage
     height: int

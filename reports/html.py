@@ -20,16 +20,17 @@ from markupsafe import Markup
 
 from clients.model.evidence import Evidence, Verdict
 from reports import attempts
-from reports.argument import findings
+from reports.argument import chain
 from reports.egress_diagram import picture
-from reports.matrix import WORST_FIRST, matrix, request_line, seen, short_host, stages
+from reports.headline import counted, duration, headline, tone
+from reports.marks import GLYPHS, WORDS, mark
+from reports.matrix import matrix, request_line, seen, short_host, stages
 from reports.model import Report
 from reports.pictures import embedded
+from reports.reasons import by_reason, by_unchecked
 from reports.timeline import LEGEND, timeline
 
 TEMPLATES = Path(__file__).parent / "templates"
-GLYPHS = {"pass": "✓", "fail": "✕", "inconclusive": "?", "skip": "\N{EN DASH}", "not-run": "○"}
-"""Verdicts are told by word and sign, never by colour alone."""
 
 
 def render(report: Report, folder: Path | None = None) -> str:
@@ -53,11 +54,9 @@ def render(report: Report, folder: Path | None = None) -> str:
         groups=groups,
         matrices=[table for table in map(matrix, groups) if table],
         pictures=[drawn for drawn in map(picture, groups) if drawn],
-        trouble=sorted(
-            (case for case in report.cases if case.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)),
-            key=lambda case: WORST_FIRST.index(case.verdict),
-        ),
-        skipped=[case for case in report.cases if case.verdict is Verdict.SKIP],
+        trouble=by_reason(report.cases, Verdict.FAIL, Verdict.INCONCLUSIVE),
+        reduced=by_unchecked(report.cases),
+        skipped=by_reason(report.cases, Verdict.SKIP),
         anchors=anchors,
         first_of_control=_first_of_control(report.cases, anchors),
         twins=_by_control(report.cases, anchors),
@@ -67,32 +66,6 @@ def render(report: Report, folder: Path | None = None) -> str:
         script=script,
         policy=_policy(style, script),
     )
-
-
-def headline(report: Report) -> str:
-    """The outcome in one sentence."""
-    totals = report.totals
-    proven = f"{totals['pass']} of {len(report.cases) + len(report.not_run)} cases proven"
-    if report.ok:
-        return f"Conforms: {proven}" + (f", {totals['skip']} skipped" if totals["skip"] else "")
-    if totals["fail"]:
-        return f"Does not conform: {_count(totals['fail'], 'case')} failed, {proven}"
-    return f"Not proven: {proven}"
-
-
-def tone(report: Report) -> str:
-    """The verdict on the whole run, as a class of the page."""
-    return "pass" if report.ok else "fail" if report.totals["fail"] else "inconclusive"
-
-
-def duration(run_started: str, run_ended: str) -> str:
-    """`42 s` or `3 min 12 s` between two ISO 8601 times; empty when one is missing."""
-    try:
-        seconds = (datetime.fromisoformat(run_ended) - datetime.fromisoformat(run_started)).total_seconds()
-    except (ValueError, TypeError):
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -164,10 +137,6 @@ def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.2f} s"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -180,7 +149,9 @@ def _environment() -> Environment:
     helpers: dict[str, Any] = {
         "glyphs": GLYPHS,
         "legend": LEGEND,
-        "findings": findings,
+        "words": WORDS,
+        "mark": mark,
+        "chain": chain,
         "fold": attempts.fold,
         "timeline": timeline,
         "request_line": request_line,
@@ -189,5 +160,5 @@ def _environment() -> Environment:
         "duration": duration,
     }
     environment.globals.update(helpers)
-    environment.filters.update(seconds=_seconds, count=_count, time=_time)
+    environment.filters.update(seconds=_seconds, count=counted, time=_time)
     return environment

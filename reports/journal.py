@@ -1,26 +1,23 @@
 """Append-only NDJSON of what happened, written while a run goes on, so that reports survive `kill -9`.
 
-One object a line: `{"type": "run" | "target" | "case", "recorded": time, "data": {…}}`.
+One object a line: `{"type": "run" | "target" | "case", "recorded": time, "data": {…}}`. A case that a release before
+`meshproof/conformance/v2` wrote is read too.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from clients.model.evidence import Evidence
-from reports.model import ReportError, RunInfo, TargetInfo
-
-_RUN = TypeAdapter(RunInfo)
-_TARGET = TypeAdapter(TargetInfo)
-_CASE = TypeAdapter(Evidence)
+from reports import schema1
+from reports.model import EVIDENCE, RUN, TARGET, ReportError, RunInfo, TargetInfo
 
 
 @dataclass(frozen=True)
@@ -51,17 +48,17 @@ class Journal:
 
     def run(self, run: RunInfo) -> None:
         """Record what is known of the run; may be called again when more is known."""
-        self._append("run", asdict(run))
+        self._append("run", RUN.dump_python(run, mode="json"))
 
     def target(self, target: TargetInfo) -> None:
         """Record what is known of the target; may be called again."""
-        self._append("target", asdict(target))
+        self._append("target", TARGET.dump_python(target, mode="json"))
 
     def case(self, evidence: Evidence) -> None:
         """Record a case."""
-        self._append("case", evidence.to_json())
+        self._append("case", EVIDENCE.dump_python(evidence, mode="json"))
 
-    def _append(self, kind: str, data: Mapping[str, Any]) -> None:
+    def _append(self, kind: str, data: Any) -> None:
         line = json.dumps({"type": kind, "recorded": now(), "data": data}, ensure_ascii=False).encode(errors="replace")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -96,11 +93,13 @@ def read(path: Path) -> Contents:
             record = json.loads(line)
             match record["type"]:
                 case "run":
-                    run = _RUN.validate_python(record["data"])
+                    run = RUN.validate_python(record["data"])
                 case "target":
-                    target = _TARGET.validate_python(record["data"])
+                    target = TARGET.validate_python(record["data"])
                 case "case":
-                    cases.append((str(record["recorded"]), _CASE.validate_python(record["data"])))
+                    data = record["data"]
+                    current = schema1.upgraded(data) if schema1.is_older(data) else data
+                    cases.append((str(record["recorded"]), EVIDENCE.validate_python(current)))
                 case _:
                     damaged += 1
         except (ValueError, KeyError, TypeError, ValidationError):

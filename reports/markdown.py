@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
-from reports.html import GLYPHS, duration, headline
-from reports.matrix import WORST_FIRST, stages
+from reports.headline import duration, headline
+from reports.marks import GLYPHS, REDUCED, WORDS, WORST_FIRST, finding_line, mark
+from reports.matrix import stages
 from reports.model import Report
+from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
 
 LIMIT = 1024 * 1024 - 1024
 """Bytes (GitHub Docs, "Step isolation and limits": 1 MiB a step), less a margin."""
@@ -17,7 +20,10 @@ _LONGEST_DETAIL, _SHORTEST_DETAIL = 12_000, 300
 
 
 def render(report: Report, limit: int = LIMIT) -> str:
-    """The summary, at most `limit` bytes in UTF-8: totals, what failed with details, then the table of all cases."""
+    """The summary, at most `limit` bytes in UTF-8: totals, what failed with details, then the table of all cases.
+
+    What was skipped, or passed with reduced proof, is listed by its reason.
+    """
     parts = [_head(report)]
     table = _table(report)
     worst = [c for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for c in report.cases if c.verdict is verdict]
@@ -27,6 +33,8 @@ def render(report: Report, limit: int = LIMIT) -> str:
     if report.not_run:
         names = ", ".join(_cell(key) for key in report.not_run[:200])
         parts.append(f"**Not run ({len(report.not_run)}):** {names}\n\n")
+    parts += _reasons("Passed with reduced proof, as this was not checked", by_unchecked(report.cases))
+    parts += _reasons("Skipped", by_reason(report.cases, Verdict.SKIP))
     parts += table
     text, used = [], 0
     for index, part in enumerate(parts):
@@ -42,14 +50,19 @@ def render(report: Report, limit: int = LIMIT) -> str:
 
 def _head(report: Report) -> str:
     run, target, mesh, totals = report.run, report.target, report.target.mesh, report.totals
-    ground = [f"{mesh.name} {mesh.version}".strip(), f"Kubernetes {target.kubernetes}" if target.kubernetes else ""]
-    ground += [f"{target.kind} target", f"run {run.id}", duration(run.started, run.ended)]
-    names = ("pass", "fail", "inconclusive", "skip")
+    facts = [f"{mesh.name} {mesh.version}".strip(), f"Kubernetes {target.kubernetes}" if target.kubernetes else ""]
+    facts += [f"{target.kind} target {target.context}".strip(), f"run {run.id}", duration(run.started, run.ended)]
+    columns = (
+        ("✓ pass", totals["pass"]),
+        (f"{GLYPHS[REDUCED]} of them reduced", totals["reduced"]),
+        *((f"{GLYPHS[name]} {name}", totals[name]) for name in ("fail", "inconclusive", "skip")),
+        (f"{GLYPHS['not-run']} not run", totals["not_run"]),
+    )
     return (
-        f"## {headline(report)}\n\n{', '.join(_cell(fact) for fact in ground if fact)}\n\n"
-        + f"| {' | '.join(f'{GLYPHS[name]} {name}' for name in names)} | {GLYPHS['not-run']} not run |\n"
-        + "| ---: " * 5
-        + f"|\n| {' | '.join(str(totals[name]) for name in names)} | {len(report.not_run)} |\n\n"
+        f"## {headline(report)}\n\n{', '.join(_cell(fact) for fact in facts if fact)}\n\n"
+        + f"| {' | '.join(name for name, _ in columns)} |\n"
+        + "| ---: " * len(columns)
+        + f"|\n| {' | '.join(str(number) for _, number in columns)} |\n\n"
         + (f"The run was stopped by {_cell(run.interrupted)}.\n\n" if run.interrupted else "")
         + (f"{report.damaged} records of the journal could not be read.\n\n" if report.damaged else "")
     )
@@ -59,7 +72,7 @@ def _failure(case: Evidence, longest: int) -> str:
     rows = "\n".join(row.text for row in fold(case.attempts))
     lines = [f"expected  {case.expected}", f"observed  {case.observed}", f"why       {case.reason}"]
     lines += [f"request   {case.command}"] if case.command else []
-    lines += [f"{name}: {text}" for name, text in case.proof.items()]
+    lines += map(finding_line, case.findings)
     lines += [f"diagnostics: {case.diagnostics}"] if case.diagnostics else []
     body = _cut("\n".join([*lines, "", rows]), longest)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
@@ -69,14 +82,23 @@ def _failure(case: Evidence, longest: int) -> str:
     return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n</details>\n\n"
 
 
+def _reasons(title: str, groups: Sequence[ReasonGroup]) -> list[str]:
+    if not groups:
+        return []
+    number = sum(len(group.cases) for group in groups)
+    rows = [f"**{title} ({number}):**\n\n"]
+    rows += (f"- {_cell(group.reason)}: {_cell(short_ids([case.id for case in group.cases]))}\n" for group in groups)
+    return [*rows, "\n"]
+
+
 def _table(report: Report) -> list[str]:
     heads = "| | Case | What must hold | Expected | Observed | Stable after |\n"
     rows = [f"### All cases\n\n{heads}| --- | --- | --- | --- | --- | ---: |\n"]
-    groups = sorted(stages(report.cases), key=lambda stage: WORST_FIRST.index(stage.verdict))
+    groups = sorted(stages(report.cases), key=lambda stage: WORST_FIRST.index(stage.worst))
     for case in (case for stage in groups for case in stage.cases):
         stable = "" if case.time_to_stable_s is None else f"{case.time_to_stable_s:.2f} s"
         seen = case.observed or case.reason
-        cells = (f"{GLYPHS[case.verdict]} {case.verdict}", case.id, case.title, case.expected, seen, stable)
+        cells = (f"{GLYPHS[mark(case)]} {WORDS[mark(case)]}", case.id, case.title, case.expected, seen, stable)
         rows.append(f"| {' | '.join(map(_cell, cells))} |\n")
     return rows
 

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence
+from reports.marks import REDUCED, WORST_FIRST, mark
 
 DENSE_FROM = 7
 """Destinations from which a table shows what was observed and nothing else: fifty columns must fit a screen."""
 BULK_FROM = 25
-"""Cells of one control that passed, from which they are told by a line each instead of a part of their own."""
-
-WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP, Verdict.PASS)
+"""Cells of one control that passed, from which each is shown as a line instead of a part of its own."""
 
 
 @dataclass(frozen=True)
 class MatrixStage:
-    """Cases that were judged in one state of the mesh, in order."""
+    """Cases that were judged in one state of the mesh, in order. `name` is the stage's id."""
 
     suite: str
     name: str
     cases: tuple[Evidence, ...]
 
     @property
-    def verdict(self) -> Verdict:
-        """The worst one."""
-        return min((case.verdict for case in self.cases), key=WORST_FIRST.index)
+    def title(self) -> str:
+        """What a reader sees: the stage's title, or its id where it has none."""
+        return next((case.stage_title for case in self.cases if case.stage_title), self.name) or "no stage"
+
+    @property
+    def subtitle(self) -> str:
+        """The stage's id; empty where the title is the id."""
+        return self.name if self.name != self.title else ""
+
+    @property
+    def worst(self) -> str:
+        """The worst of its cases, as a key of `reports.marks.GLYPHS`."""
+        return min(map(mark, self.cases), key=WORST_FIRST.index)
 
     @property
     def bulk(self) -> tuple[Evidence, ...]:
-        """Cells of large tables that passed and refuse nobody: there is no proof to tell beside the outcome."""
-        plain = [case for case in self.cases if case.verdict is Verdict.PASS and case.twin is None]
+        """Cells of large tables that passed in full and are no refusal: the outcome is all of the proof."""
+        plain = [case for case in self.cases if mark(case) == "pass" and case.twin is None]
         many = {control for control, number in Counter(case.control for case in plain).items() if number >= BULK_FROM}
         return tuple(case for case in plain if case.control in many)
 
@@ -46,9 +53,12 @@ class MatrixStage:
 
     @property
     def tally(self) -> str:
-        """`3 pass, 1 fail`."""
-        counts = {verdict: sum(case.verdict is verdict for case in self.cases) for verdict in WORST_FIRST}
-        return ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+        """`1 fail, 3 pass (2 reduced)`."""
+        counts = Counter(mark(case) for case in self.cases)
+        reduced = counts.pop(REDUCED, 0)
+        counts["pass"] += reduced
+        found = [f"{counts[key]} {key}" for key in WORST_FIRST if counts[key]]
+        return ", ".join(found) + (f" ({reduced} reduced)" if reduced else "")
 
 
 @dataclass(frozen=True)
@@ -99,19 +109,9 @@ def seen(case: Evidence) -> str:
     return word if word.isdigit() else case.verdict.value
 
 
-def request_line(command: str) -> str:
-    """What tells requests of one path apart: `GET /ip`, `POST /ip, with token`; empty when it is no curl command."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
+def request_line(case: Evidence) -> str:
+    """What tells requests of one path apart: `GET /ip`, `POST /ip, token: expired`; empty where nothing is sent."""
+    request = case.request
+    if request is None:
         return ""
-    url = next((word for word in reversed(words) if "://" in word), "")  # the last: header values hold some too
-    if not url:
-        return ""
-    path = "/" + url.split("://", 1)[1].partition("/")[2]
-    method = "GET"
-    for flag, value in pairwise(words):
-        if flag in ("-X", "--request"):
-            method = value
-    token = any(word.lower().startswith("authorization:") for word in words)
-    return f"{method} {path}" + (", with token" if token else "")
+    return f"{request.method} {request.path}" + (f", token: {request.token}" if request.token else "")

@@ -1,15 +1,26 @@
-"""What a report is about: the run, the target and the cases. Data only; times are ISO 8601 in UTC."""
+"""What a report is about: the run, the target and the cases. Data only; times are ISO 8601 in UTC.
+
+Each record has one adapter, which every file and every test process uses: `dump_python(record, mode="json")` gives
+plain JSON values, `validate_python(values)` gives the record back, equal to the first. Unknown fields are ignored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter
+
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
+from reports.marks import REDUCED, mark
 
-SCHEMA = "meshproof/conformance/v1"
+SCHEMA = "meshproof/conformance/v2"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
+
+
+EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
+"""A case as JSON values, and back."""
 
 
 class ReportError(MeshproofError):
@@ -58,7 +69,7 @@ class TargetInfo:
         kubernetes: version of the API server.
         context: context of the kubeconfig; empty on the embedded target.
         details: further facts worth showing (`nodes`, `proxy`, `cni`, …).
-        name: for people, with what tells it from others (`the live cluster prod (10.0.0.1:6443)`).
+        name: for people, with what tells it from others (`live cluster prod at 10.0.0.1:6443`).
         server: address of the API server; empty where the run never came to one.
     """
 
@@ -72,10 +83,10 @@ class TargetInfo:
 
     @property
     def title(self) -> str:
-        """Which cluster a headline speaks of: `the embedded cluster, Istio 1.31.1`."""
-        bare = " ".join(filter(None, ("the", self.kind, "cluster", self.context)))
-        mesh = f"{self.mesh.name.capitalize()} {self.mesh.version}".strip()
-        return ", ".join(filter(None, (self.name or bare, mesh)))
+        """Which cluster it is, in words: `live cluster prod-eu (istio 1.29.1)`, `embedded cluster (istio 1.31.1)`."""
+        mesh = f"{self.mesh.name} {self.mesh.version}".strip()
+        cluster = self.name or " ".join(filter(None, (self.kind, "cluster", self.context)))
+        return f"{cluster} ({mesh})" if mesh else cluster
 
 
 @dataclass(frozen=True)
@@ -97,12 +108,29 @@ class Report:
     damaged: int = 0
 
     @property
+    def reduced(self) -> tuple[Evidence, ...]:
+        """Cases that passed with reduced proof, in order."""
+        return tuple(case for case in self.cases if mark(case) == REDUCED)
+
+    @property
     def totals(self) -> dict[str, int]:
-        """How many cases have each verdict; every verdict is present."""
-        return {verdict.value: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
+        """How many cases have each verdict, how many of those that passed are `reduced`, and how many were `not_run`.
+
+        Every key is present.
+        """
+        counts = {verdict.value: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
+        return {**counts, "reduced": len(self.reduced), "not_run": len(self.not_run)}
 
     @property
     def ok(self) -> bool:
-        """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable."""
+        """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable.
+
+        A pass of reduced grade conforms.
+        """
         totals = self.totals
         return bool(totals["pass"]) and not (totals["fail"] or totals["inconclusive"] or self.not_run or self.damaged)
+
+
+EVIDENCE = TypeAdapter(Evidence)
+RUN = TypeAdapter(RunInfo)
+TARGET = TypeAdapter(TargetInfo)

@@ -1,113 +1,200 @@
-"""What a run says on the terminal, and in the message of a failed assertion."""
+"""What a run prints: a line for each case while it goes on, and the summary at its end."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 from rich.table import Table
 from rich.text import Text
 
 from clients.model.evidence import Evidence, Verdict
-from reports.argument import findings
-from reports.attempts import fold, one_line
-from reports.html import GLYPHS, duration, headline
-from reports.matrix import stages
+from reports.attempts import one_line
+from reports.headline import counted, duration, headline, span, tone
+from reports.lines import INDENT, STYLES, case_line, explain, print_line, stage_heading, verdict_cell
+from reports.marks import GLYPHS, NOT_RUN, REDUCED, mark
+from reports.matrix import MatrixStage, stages
 from reports.model import Report
+from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
 
-STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "skip": "dim", "not-run": "dim"}
-_MOST_ROWS = 24
+__all__ = ["Progress", "case_line", "explain", "print_summary"]
 
-
-def print_case(console: Console, evidence: Evidence) -> None:
-    """One line for a case while the run goes on; cut to the width of a terminal, whole in a file."""
-    if console.is_terminal:
-        console.print(case_line(evidence), no_wrap=True, overflow="ellipsis", crop=True)
-    else:
-        console.print(case_line(evidence), soft_wrap=True)
+_LONG = 48
+"""Characters from which a reason is not repeated."""
+_NARROWEST = 20
+"""Columns for the title of a stage in the summary, however narrow the terminal is."""
+_ESTIMATE_FROM_S, _ESTIMATE_FROM_CASES = 5.0, 5
 
 
-def case_line(evidence: Evidence) -> Text:
-    """The line of a case.
+class Progress:
+    """Prints each case as its evidence comes: a heading where the stage changes, a long reason once.
 
-    `✓ pass  LAB-MTLS-03  000 reset (56)  0.67 s  Under mesh-wide STRICT plain to injected is refused`
+    On a terminal, the last line says how many cases are done and how long the rest may take; in a file there are plain
+    lines only. Processes of a run may take turns: a stage that goes on after another one gets its heading again.
     """
-    style = STYLES[evidence.verdict]
-    line = Text()
-    line.append(f"{GLYPHS[evidence.verdict]} {evidence.verdict:<12} ", style)
-    line.append(f"{one_line(evidence.id):<24} ")
-    if evidence.verdict is Verdict.PASS:
-        line.append(f"{one_line(evidence.observed):<15} ")
-        stable = evidence.time_to_stable_s
-        line.append(f"{'' if stable is None else f'{stable:.2f} s':>8}  ", "dim")
-        line.append(one_line(evidence.title))
-        line.append(" (slow)" if evidence.slow else "", "yellow")
-    else:
-        line.append(one_line(evidence.reason or evidence.title))
-    return line
 
+    def __init__(
+        self,
+        console: Console,
+        planned_ids: Iterable[str] = (),
+        *,
+        live: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin.
 
-def explain(evidence: Evidence) -> str:
-    """Plain text of several lines: expected, what was seen on each attempt, what was found, what to look at."""
-    lines = [
-        f"{evidence.id} {one_line(evidence.title)}",
-        f"  {evidence.verdict}: {one_line(evidence.reason)}" if evidence.reason else f"  {evidence.verdict}",
-        f"  expected  {one_line(evidence.expected)}",
-        f"  observed  {one_line(evidence.observed)}",
-    ]
-    if evidence.source:
-        lines.append(f"  path      {evidence.source} → {evidence.destination}")
-    if evidence.command:
-        lines.append(f"  request   {one_line(evidence.command)}")
-    rows = fold(evidence.attempts)
-    if rows:
-        lines.append("  attempts, in seconds since the change")
-        half = _MOST_ROWS // 2
-        kept = [row.text for row in rows]
-        if len(rows) > _MOST_ROWS:
-            kept = [*kept[:half], f"… {len(rows) - 2 * half} more changes of the answer …", *kept[-half:]]
-        lines += [f"    {row}" for row in kept]
-    signs = {True: GLYPHS["pass"], False: GLYPHS["fail"], None: "•"}
-    found = [
-        f"    {signs[item.held]} {' '.join(filter(None, (item.name, item.twin)))}: {one_line(item.text)}"
-        for item in findings(evidence)
-    ]
-    if found:
-        lines += ["  findings", *found]
-    if evidence.applied:
-        objects = ", ".join(f"{item.kind} {item.namespace}/{item.name} ({item.manifest})" for item in evidence.applied)
-        lines.append(f"  applied   {objects}")
-    if evidence.diagnostics:
-        lines.append(f"  look at   {evidence.diagnostics}")
-    return "\n".join(lines)
+        Args:
+            planned_ids: ids of all selected cases; none where they are not known.
+            live: whether the last line may be written over; by default where the console is a terminal.
+            clock: seconds of a clock that only goes forward.
+        """
+        self.console = console
+        self.planned = frozenset(planned_ids)
+        self.live = console.is_terminal and console.file.isatty() if live is None else live
+        self.clock = clock
+        self._began: float | None = None
+        self._stage: tuple[str, str] | None = None
+        self._stages: set[tuple[str, str]] = set()
+        self._reasons: dict[str, str] = {}
+        self._done: set[str] = set()
+        self._counts: Counter[str] = Counter()
+
+    def case(self, evidence: Evidence) -> None:
+        """Print what came of one more case."""
+        if self._began is None:
+            self._began = self.clock()
+        self.clear()
+        self._heading(evidence)
+        self._line(evidence)
+        if evidence.id not in self._done and (evidence.id in self.planned or not self.planned):
+            self._done.add(evidence.id)
+        self._counts[mark(evidence)] += 1
+        if self.live:
+            self.console.print(self._status(), end="\r", no_wrap=True, overflow="ellipsis", crop=True)
+
+    def clear(self) -> None:
+        """Take the last line away, for whatever else is to be printed there."""
+        if self.live:
+            self.console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
+
+    def finish(self) -> None:
+        """No more cases."""
+        self.clear()
+
+    def _heading(self, evidence: Evidence) -> None:
+        stage = (evidence.suite, evidence.stage)
+        if stage == self._stage:
+            return
+        heading = stage_heading(evidence.stage_title or evidence.stage or "no stage", evidence.stage)
+        heading.stylize("bold", 0, len(evidence.stage_title or evidence.stage))
+        if stage in self._stages:
+            heading.append("  (continued)", "dim")
+        self._stage = stage
+        self._stages.add(stage)
+        self.console.print()
+        self.console.print(heading, soft_wrap=True)
+
+    def _line(self, evidence: Evidence) -> None:
+        reason = one_line(evidence.reason)
+        first = self._reasons.setdefault(reason, evidence.id) if len(reason) >= _LONG else evidence.id
+        line = case_line(evidence, None if first == evidence.id else f"same reason as {first}")
+        if not self.console.is_terminal:
+            self.console.print(line, soft_wrap=True)
+        elif evidence.verdict is Verdict.PASS or line.cell_len <= self.console.width:
+            self.console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+        else:  # the reason is too long for the line: it follows, whole
+            title = case_line(evidence, evidence.title or evidence.id)
+            self.console.print(title, no_wrap=True, overflow="ellipsis", crop=True)
+            print_line(self.console, Text(reason, STYLES[mark(evidence)]), Text(" " * INDENT))
+
+    def _status(self) -> Text:
+        """`[ 312/1221 ]  about 4 min 10 s left  2 fail`."""
+        done, total = len(self._done), len(self.planned)
+        text = Text(f"[ {done}/{total} ]" if total else f"[ {done} ]", "bold")
+        if left := self._left():
+            text.append(f"  {left}", "not bold dim")
+        for key in ("fail", "inconclusive"):
+            if number := self._counts[key]:
+                text.append(f"  {number} {key}", STYLES[key])
+        return text
+
+    def _left(self) -> str:
+        """How long the rest may take, if it goes on as before; empty as long as that is a mere guess."""
+        took = self.clock() - (self._began or 0.0)
+        done, total = len(self._done), len(self.planned)
+        if took < _ESTIMATE_FROM_S or done < _ESTIMATE_FROM_CASES or done >= total:
+            return ""
+        seconds = took / (done - 1) * (total - done)
+        step = 1 if seconds < 10 else 5 if seconds < 60 else 10
+        return f"about {span(max(step, round(seconds / step) * step))} left"
 
 
 def print_summary(console: Console, report: Report, index: Path) -> None:
-    """A table of the stages, what is not proven and why, and the path of the report."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("stage")
-    for verdict in Verdict:
-        table.add_column(verdict.value, justify="right")
-    table.add_column("slowest", justify="right")
-    for stage in stages(report.cases):
-        slowest = max((case.time_to_stable_s or 0.0 for case in stage.cases), default=0.0)
-        counts = [sum(case.verdict is verdict for case in stage.cases) for verdict in Verdict]
-        cells = [
-            Text(str(number), STYLES[verdict]) if number else Text("·", "dim")
-            for verdict, number in zip(Verdict, counts, strict=True)
-        ]
-        table.add_row(Text(stage.name or stage.suite or "cases"), *cells, f"{slowest:.2f} s" if slowest else "")
+    """A table of the stages, what is not proven and why, each reason once, and the path of the report."""
     if report.cases:
-        console.print(table)
-    for case in report.cases:
-        if case.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-            console.print(case_line(case), soft_wrap=True)
-    for key in report.not_run:
-        console.print(Text(f"{GLYPHS['not-run']} not run      {key}", STYLES["not-run"]), soft_wrap=True)
+        console.print()
+        console.print(_table(stages(report.cases), console.width))
+        console.print()
+    for group in by_unchecked(report.cases):
+        _print_group(console, REDUCED, group)
+    for verdict in (Verdict.SKIP, Verdict.INCONCLUSIVE, Verdict.FAIL):  # the worst last: the end is what is read
+        for group in by_reason(report.cases, verdict):
+            _print_group(console, verdict.value, group)
+    if report.not_run:
+        line = Text(f"{counted(len(report.not_run), 'case')}: {short_ids(report.not_run)}")
+        print_line(console, line, verdict_cell(NOT_RUN))
     if report.damaged:
         console.print(Text(f"{report.damaged} records of the journal could not be read", "yellow"), soft_wrap=True)
     took = duration(report.run.started, report.run.ended)
-    tone = "green" if report.ok else "bold red" if report.totals["fail"] else "yellow"
-    console.print(Text(headline(report), tone), Text(f"in {took}" if took else "", "dim"))
+    style = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}[tone(report)]
+    console.print()
+    print_line(console, Text(headline(report), style))
+    if took:
+        console.print(Text(f"took {took}", "dim"))
     console.print(Text(f"report: {index}"), soft_wrap=True)
+
+
+def _table(listed: Sequence[MatrixStage], width: int) -> Table:
+    """Stages by what came of their cases; a column for each verdict that occurs. Titles give way to the numbers."""
+    counts = [Counter(mark(case) for case in stage.cases) for stage in listed]
+    used = [key for key in GLYPHS if key in ("pass", "fail") or any(row[key] for row in counts)]
+    heads = ["(reduced)" if key == REDUCED else key for key in used]
+    heads.append(" slowest")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    room = width - sum(len(head) + 3 for head in heads)  # a blank on both sides and one between
+    table.add_column("stage", no_wrap=True, overflow="ellipsis", max_width=max(_NARROWEST, room))
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
+    for stage, row in zip(listed, counts, strict=True):
+        slowest = max((case.time_to_stable_s or 0.0 for case in stage.cases), default=0.0)
+        cells = [_cell(key, row) for key in used]
+        table.add_row(Text(one_line(stage.title)), *cells, f"{slowest:.2f} s" if slowest else "")
+    return table
+
+
+def _cell(key: str, counts: Counter[str]) -> Text:
+    """A number of cases; those with reduced proof, in parentheses, are among those that passed."""
+    number = counts[key] + (counts[REDUCED] if key == "pass" else 0)
+    if not number:
+        return Text("·", "dim")
+    return Text(f"({number})" if key == REDUCED else str(number), STYLES[key])
+
+
+def _print_group(console: Console, key: str, group: ReasonGroup) -> None:
+    """One case by its own line, several by their number and ids; the reason below, whole, once."""
+    ids = [case.id for case in group.cases]
+    several = f"{len(ids)} cases: {short_ids(ids)}"
+    one = f"{one_line(ids[0]):<24} {one_line(group.cases[0].title)}"
+    print_line(console, Text(one if len(ids) == 1 else several), verdict_cell(key))
+    if group.reason:
+        reason = f"not checked: {group.reason}" if key == REDUCED else group.reason
+        print_line(console, Text(reason, _REASON_STYLES[key]), Text(" " * INDENT))
+
+
+_REASON_STYLES = {**STYLES, "fail": "red"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from clients.model.evidence import Attempt, Evidence, Phase, Verdict
-from reports.attempts import of_case, one_line, ran
+from reports.attempts import of_case, one_line
 
 LANE_HEIGHT = 36
 AXIS_HEIGHT = 26
@@ -163,7 +163,7 @@ def _kinds(case: Evidence) -> Callable[[Attempt], str]:
     first = case.time_to_first_s if case.verdict is not Verdict.FAIL or case.time_to_first_s is not None else None
 
     def kind(attempt: Attempt) -> str:
-        if not ran(attempt):
+        if not attempt.ran:
             return "lost"
         if attempt.phase is Phase.TWIN:
             return "twin"

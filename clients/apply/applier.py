@@ -86,6 +86,10 @@ class Applier:
         self.timeout_s = timeout_s
         self._at_once = at_once
 
+    def named_by(self, overlay: Overlay) -> Applier:
+        """The same cluster, manifests and limits, for objects with other names."""
+        return Applier(self._cluster, overlay, self._manifests, timeout_s=self.timeout_s, at_once=self._at_once)
+
     def load(self, paths: Sequence[str]) -> list[Item]:
         """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
 

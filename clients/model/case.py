@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from clients.model.evidence import RequestRecord
 from clients.model.expect import Expectation
 
 BEARER = "Authorization: Bearer {}"
@@ -70,6 +71,12 @@ class Probe:
         if self.behind:
             return self.behind
         return self.url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
+
+    @property
+    def record(self) -> RequestRecord:
+        """The request as evidence keeps it: the path exactly as written, a token by its kind alone."""
+        path = self.url.split("://", 1)[-1].partition("/")[2]
+        return RequestRecord(self.method, self.url, f"/{path}", self.token)
 
 
 class Proxy(StrEnum):
@@ -172,3 +179,8 @@ class Case:
     def id(self) -> str:
         """`LAB-JWT-04[expired]`: unique in a run."""
         return f"{self.control}[{self.variant}]" if self.variant else self.control
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the request must not reach the backend; where an external server has seen it, it answered itself."""
+        return self.arrival is None and self.expect.refuses

@@ -1,13 +1,16 @@
-"""The one typed record of a case. Everything that any report says comes from here.
+"""The one typed record of a case. Everything that any report shows comes from here.
 
-`to_json` / `from_json` keep the record in plain JSON values, so that it travels between test processes and files.
+Plain values only, so that a record travels between test processes and files by one adapter (`reports.model.EVIDENCE`).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
+
+from clients.model.outcome import OutcomeKind
 
 
 class Verdict(StrEnum):
@@ -19,6 +22,22 @@ class Verdict(StrEnum):
     SKIP = "skip"
 
 
+class FindingVerdict(StrEnum):
+    """What one finding showed: it supports the outcome, contradicts it, is missing, or could not be looked at here."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NOT_CHECKED = "not_checked"
+
+
+class Grade(StrEnum):
+    """How much of the proof a pass rests on: all of it, or less, as the target did not let something be checked."""
+
+    FULL = "full"
+    REDUCED = "reduced"
+
+
 class Phase(StrEnum):
     """Why an attempt was made: before the change, waiting for it, confirming it, or proving the path by the twin."""
 
@@ -28,9 +47,37 @@ class Phase(StrEnum):
     TWIN = "twin"
 
 
+class Place(StrEnum):
+    """Where a log has seen the requests of a case on their way to an external host."""
+
+    GATEWAY = "egress gateway"
+    SERVER = "external server"
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """The request of a case, by the documents' names.
+
+    Attributes:
+        url: whole, as the suite states it; `path` is its path with the query.
+        token: kind of the bearer token (`expired`); empty where none is sent.
+    """
+
+    method: str
+    url: str
+    path: str
+    token: str = ""
+
+
 @dataclass(frozen=True)
 class Attempt:
-    """One probe of the case, as it is told: times in seconds since the case's change (negative: before it)."""
+    """One probe of a case, or one look at a state. Times in seconds since the case's change (negative: before it).
+
+    Attributes:
+        problem: why it did not match; empty where it did.
+        local: the client's end of the connection, `ip:port`: the key in the log of a proxy that sees no request.
+        kind: of the outcome; `INFRASTRUCTURE` where the probe did not run.
+    """
 
     at_s: float
     phase: Phase
@@ -39,16 +86,26 @@ class Attempt:
     request_id: str
     problem: str = ""
     local: str = ""
-    """The client's end of the connection, `ip:port`: what tells it in the log of a proxy that sees no request."""
+    kind: OutcomeKind = field(kw_only=True)
+
+    @property
+    def ran(self) -> bool:
+        """Whether the probe ran at all; one that did not says nothing about the mesh."""
+        return self.kind is not OutcomeKind.INFRASTRUCTURE
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One part of a proof. `pass` supports the outcome, `fail` contradicts it, `inconclusive` is missing."""
+    """One checked fact of a proof.
+
+    Attributes:
+        name: what was checked, for people (`backend log`); several findings of a case may have the same one.
+        text: what was seen.
+    """
 
     name: str
     text: str
-    verdict: Verdict
+    verdict: FindingVerdict
 
 
 @dataclass(frozen=True)
@@ -102,7 +159,7 @@ class TwinProof:
 
     Attributes:
         control: the control that proves it in its own right.
-        sent: what was sent here, and by whom; not always to the letter what that control sends.
+        sent: what was sent here, and by which workload; not always to the letter what that control sends.
     """
 
     control: str
@@ -113,35 +170,56 @@ class TwinProof:
     sent: str = ""
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """One case.
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a piece of evidence is about: a case and its control, in plain values.
 
     Attributes:
-        id: unique in a run: the control, and its variant in brackets.
-        command: the request as a curl command that a person could repeat, redacted.
-        proof: named findings beside the outcome, for instance `{"backend_log": "request id absent in 2 replicas"}`.
-        time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
-        time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
-        slow: more than 75 % of the budget was used.
-        variant_of_target: `hermetic` where a substitute proves a `live_only` control; empty otherwise.
-        way: where the logs saw requests to an external host, from the workload on (`team-x/test`, `egress gateway`,
-            `example.com`); the last is where they were answered or refused. Empty where no log was asked.
-        pictures: what a person saw, where one stands at a browser.
+        id: unique in a run: the control, and the case's variant in brackets.
+        polarity: `allow`, `deny` or `state`.
+        suite: file of the test, relative to the checkout.
+        stage: name of the stage; `stage_title` is what a reader sees.
+        request: None where nothing is sent (a look at a state).
+        twin_control: id of the control of opposite polarity; empty where the catalogue names none.
+        substitute: `hermetic` where a stand-in proves a `live_only` control; empty otherwise.
     """
 
     control: str
     id: str
-    title: str
-    polarity: str
-    verdict: Verdict
-    reason: str
-    expected: str
-    observed: str
+    title: str = ""
+    polarity: str = ""
     suite: str = ""
     stage: str = ""
+    stage_title: str = ""
     source: str = ""
     destination: str = ""
+    request: RequestRecord | None = None
+    expected: str = ""
+    twin_control: str = ""
+    substitute: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Subject):
+    """One case: what it is about, what was applied, every attempt, the findings, the verdict.
+
+    Attributes:
+        grade: of a pass; None for any other verdict.
+        command: the request as a curl command that a person could repeat, redacted.
+        findings: in the order in which they were made.
+        time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
+        time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
+        slow: more than 75 % of the budget was used.
+        network_path: where the logs saw requests to an external host, from the workload on (`team-x/test`,
+            `egress gateway`, `example.com`); the last is where they were answered or refused. Empty where no log was
+            asked.
+        pictures: what a browser showed.
+    """
+
+    verdict: Verdict
+    grade: Grade | None = None
+    reason: str = ""
+    observed: str = ""
     command: str = ""
     attempts: tuple[Attempt, ...] = ()
     samples: tuple[Sample, ...] = ()
@@ -153,44 +231,28 @@ class Evidence:
     budget_s: float = 0.0
     slow: bool = False
     twin: TwinProof | None = None
-    proof: dict[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
     applied: tuple[Applied, ...] = ()
     diagnostics: str = ""
     worker: str = ""
-    variant_of_target: str = ""
     network_path: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; tuples become lists."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
-
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """The record that `to_json` wrote.
-
-        Raises:
-            TypeError, ValueError, KeyError: a field is unknown, missing or of another type.
-        """
-        twin = data.get("twin")
-        values = {
-            **data,
-            "verdict": Verdict(data["verdict"]),
-            "attempts": tuple(Attempt(**{**a, "phase": Phase(a["phase"])}) for a in data.get("attempts", ())),
-            "samples": tuple(Sample(**s) for s in data.get("samples", ())),
-            "applied": tuple(Applied(**a) for a in data.get("applied", ())),
-            "network_path": tuple(data.get("network_path", ())),
-            "pictures": tuple(Picture(**p) for p in data.get("pictures", ())),
-            "twin": TwinProof(**{**twin, "verdict": Verdict(twin["verdict"])}) if twin else None,
-        }
-        return cls(**values)
+    def of(cls, subject: Subject, verdict: Verdict, reason: str = "", **rest: Any) -> Self:
+        """The one way to begin a record: what it is about, and how it stands so far. `rest` are further fields."""
+        about = {name: getattr(subject, name) for name in Subject.__dataclass_fields__}
+        return cls(**{**about, "verdict": verdict, "reason": reason, **rest})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+def judge(findings: Iterable[Finding]) -> tuple[Verdict, Grade | None, str]:
+    """Verdict, grade and reason of a case whose outcome has converged: the worst of its findings decides.
+
+    A finding that could not be looked at leaves a pass, of reduced grade.
+    """
+    found = tuple(findings)
+    for verdict, worst in ((Verdict.FAIL, FindingVerdict.FAIL), (Verdict.INCONCLUSIVE, FindingVerdict.INCONCLUSIVE)):
+        if wrong := [finding for finding in found if finding.verdict is worst]:
+            return verdict, None, "; ".join(f"{finding.name}: {finding.text}" for finding in wrong)
+    unchecked = any(finding.verdict is FindingVerdict.NOT_CHECKED for finding in found)
+    return Verdict.PASS, Grade.REDUCED if unchecked else Grade.FULL, ""

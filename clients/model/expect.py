@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clients.model.outcome import Outcome, OutcomeKind, answered
+from clients.model.outcome import Outcome, OutcomeKind, answered, exit_codes
 
 RBAC_DENIED = "RBAC: access denied"
 """Body that Envoy's RBAC filter sends with its 403 (Envoy, HTTP RBAC filter)."""
@@ -19,17 +19,29 @@ _BAD_REQUEST = 400
 """From here on HTTP's status codes are errors (RFC 9110, section 15)."""
 
 
+Property = Callable[[Outcome, str, str], str | None]
+"""Why an outcome lacks a property, given a name and a pattern; None when it has it. A function of a module: checks
+compare by value, and two closures never do."""
+
+
 @dataclass(frozen=True)
 class Check:
-    """One property of an outcome beside its kind.
+    """One property of an outcome beside its kind. Two checks are equal when they ask the same thing.
 
     Attributes:
         text: how it reads in a report, for instance `body contains 'RBAC: access denied'`.
-        problem: says why an outcome does not have the property, or None when it has.
+        property: the question.
+        name, pattern: what it is asked with; each function says what they mean to it.
     """
 
     text: str
-    problem: Callable[[Outcome], str | None]
+    property: Property
+    name: str = ""
+    pattern: str = ""
+
+    def problem(self, outcome: Outcome) -> str | None:
+        """Why the outcome does not have the property; None when it has."""
+        return self.property(outcome, self.name, self.pattern)
 
 
 @dataclass(frozen=True)
@@ -53,8 +65,8 @@ class Expectation:
     @property
     def text(self) -> str:
         """For people: `403, body contains 'RBAC: access denied'` or `000 reset (56)`."""
-        told = self.status is not None
-        head = answered(self.status, self.grpc_status) if told else " or ".join(sorted(map(_no_reply, self.kinds)))
+        replied = self.status is not None
+        head = answered(self.status, self.grpc_status) if replied else " or ".join(sorted(map(_no_reply, self.kinds)))
         return ", ".join([head, *(check.text for check in self.checks)])
 
     @property
@@ -70,19 +82,8 @@ class Expectation:
         return next((why for check in self.checks if (why := check.problem(outcome))), None)
 
 
-_EXIT_CODES = {
-    OutcomeKind.RESET: "56",
-    OutcomeKind.REFUSED: "7",
-    OutcomeKind.TIMEOUT: "28",
-    OutcomeKind.TLS_ERROR: "35, 60",
-    OutcomeKind.DNS: "6",
-    OutcomeKind.EMPTY_REPLY: "52",
-    OutcomeKind.SEND_ERROR: "55",
-}
-
-
 def _no_reply(kind: OutcomeKind) -> str:
-    return f"000 {kind} ({_EXIT_CODES[kind]})"
+    return f"000 {kind} ({', '.join(map(str, exit_codes(kind)))})"
 
 
 def status(code: int, *checks: Check) -> Expectation:
@@ -97,7 +98,7 @@ def grpc(code: int, *checks: Check) -> Expectation:
 
 def no_reply(*kinds: OutcomeKind) -> Expectation:
     """No HTTP response (`000`), for one of the named reasons."""
-    wrong = [kind for kind in kinds if kind not in _EXIT_CODES]
+    wrong = [kind for kind in kinds if not exit_codes(kind)]
     if wrong or not kinds:
         raise ValueError(f"not a kind of missing reply: {wrong or 'none given'}")
     return Expectation(frozenset(kinds))
@@ -115,70 +116,70 @@ def rbac_denied() -> Expectation:
 
 def body_contains(text: str) -> Check:
     """The response body has `text` in it."""
+    return Check(f"body contains {text!r}", _body_contains, pattern=text)
 
-    def problem(outcome: Outcome) -> str | None:
-        return None if text in outcome.body else f"body lacks {text!r}: {outcome.body[:120]!r}"
 
-    return Check(f"body contains {text!r}", problem)
+def _body_contains(outcome: Outcome, _: str, text: str) -> str | None:
+    return None if text in outcome.body else f"body lacks {text!r}: {outcome.body[:120]!r}"
 
 
 def body_lacks(text: str) -> Check:
     """The response body does not have `text` in it."""
+    return Check(f"body lacks {text!r}", _body_lacks, pattern=text)
 
-    def problem(outcome: Outcome) -> str | None:
-        return f"body has {text!r}" if text in outcome.body else None
 
-    return Check(f"body lacks {text!r}", problem)
+def _body_lacks(outcome: Outcome, _: str, text: str) -> str | None:
+    return f"body has {text!r}" if text in outcome.body else None
 
 
 def has_header(name: str, pattern: str) -> Check:
     """The response has header `name`, and one whole value of it matches `pattern`."""
+    return Check(f"header {name} {pattern}", _has_header, name, pattern)
 
-    def problem(outcome: Outcome) -> str | None:
-        values = outcome.headers.get(name.lower(), ())
-        if any(re.fullmatch(pattern, value) for value in values):
-            return None
-        return f"header {name} is {', '.join(map(repr, values)) or 'absent'}, not {pattern!r}"
 
-    return Check(f"header {name} {pattern}", problem)
+def _has_header(outcome: Outcome, name: str, pattern: str) -> str | None:
+    values = outcome.headers.get(name.lower(), ())
+    if any(re.fullmatch(pattern, value) for value in values):
+        return None
+    return f"header {name} is {', '.join(map(repr, values)) or 'absent'}, not {pattern!r}"
 
 
 def lacks_header(name: str) -> Check:
     """The response has no header `name`."""
+    return Check(f"no header {name}", _lacks_header, name)
 
-    def problem(outcome: Outcome) -> str | None:
-        values = outcome.headers.get(name.lower())
-        return None if values is None else f"header {name} is {', '.join(values)!r}"
 
-    return Check(f"no header {name}", problem)
+def _lacks_header(outcome: Outcome, name: str, _: str) -> str | None:
+    values = outcome.headers.get(name.lower())
+    return None if values is None else f"header {name} is {', '.join(values)!r}"
 
 
 def echoes_header(name: str, pattern: str) -> Check:
     """An httpbin `/headers` body echoes request header `name`, and the whole value matches `pattern`."""
+    return Check(f"server received {name} {pattern}", _echoes_header, name, pattern)
 
-    def problem(outcome: Outcome) -> str | None:
-        try:
-            value = echoed_header(outcome.body, name)
-        except ValueError as error:
-            return str(error)
-        if value is None:
-            return f"the server did not receive header {name}"
-        return None if re.fullmatch(pattern, value) else f"header {name} is {value!r}, not {pattern!r}"
 
-    return Check(f"server received {name}", problem)
+def _echoes_header(outcome: Outcome, name: str, pattern: str) -> str | None:
+    try:
+        value = echoed_header(outcome.body, name)
+    except ValueError as error:
+        return str(error)
+    if value is None:
+        return f"the server did not receive header {name}"
+    return None if re.fullmatch(pattern, value) else f"header {name} is {value!r}, not {pattern!r}"
 
 
 def echoes_no_header(name: str) -> Check:
     """An httpbin `/headers` body shows that the server did not receive `name`. A body without a header list fails."""
+    return Check(f"server received no {name}", _echoes_no_header, name)
 
-    def problem(outcome: Outcome) -> str | None:
-        try:
-            value = echoed_header(outcome.body, name)
-        except ValueError as error:
-            return str(error)
-        return None if value is None else f"the server received header {name}: {value!r}"
 
-    return Check(f"server received no {name}", problem)
+def _echoes_no_header(outcome: Outcome, name: str, _: str) -> str | None:
+    try:
+        value = echoed_header(outcome.body, name)
+    except ValueError as error:
+        return str(error)
+    return None if value is None else f"the server received header {name}: {value!r}"
 
 
 def echoed_header(body: str, name: str) -> str | None:

@@ -20,6 +20,8 @@ class OutcomeKind(StrEnum):
     SEND_ERROR = "send_error"
     OTHER = "other"
     INFRASTRUCTURE = "infrastructure"
+    LOOK = "look"
+    """No request at all: a look at the state of the cluster, which has been taken."""
 
 
 KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
@@ -33,6 +35,12 @@ KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
     60: OutcomeKind.TLS_ERROR,
 }
 """curl exit code → kind. An exit code that is not listed is `OTHER`, and no expectation matches it by accident."""
+
+
+def exit_codes(kind: OutcomeKind) -> tuple[int, ...]:
+    """Exit codes of curl for a kind of missing reply, in ascending order; empty for a kind that is none."""
+    return tuple(code for code, known in sorted(KIND_OF_EXIT_CODE.items()) if known is kind)
+
 
 GRPC_STATUS: Mapping[int, str] = {
     0: "OK",

@@ -124,17 +124,22 @@ class RunningStage:
             self.world.applier.check(self.world.applier.load(step.apply))
             self._checked.add(step.name)
 
+    @property
+    def worker(self) -> str:
+        """Name of the test process."""
+        return self.world.overlay.worker
+
     def since_s(self) -> int:
         """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
         starts = [seen.at for seen in self.baselines.values()]
         return int(time.monotonic() - min([*starts, self.changed_at])) + 3
 
     def _observe_baselines(self) -> None:
-        seen: dict[tuple[Probe, str], Observation] = {}
+        seen: dict[tuple[Probe, Expectation], Observation] = {}
         for case in self.cases:
             if case.before is None:
                 continue
-            key = (case.probe, case.before.text)
+            key = (case.probe, case.before)
             if key not in seen:
                 seen[key] = self._observe(case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
             self.baselines[case.id] = seen[key]
@@ -217,8 +222,7 @@ class RunningStage:
         try:
             needed = self.world.required_confirmations(settle.probe)
         except MeshproofError as error:
-            text = settle.expect.text
-            return Observation(settle.probe, text, self.changed_at, problem=error.message, conclusive=False)
+            return Observation(settle.probe, settle.expect, self.changed_at, problem=error.message, conclusive=False)
         budget_s = self.world.policy.budget_s
         return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
 
@@ -239,7 +243,7 @@ class RunningStage:
         seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
         return Observation(
             probe=probe,
-            expected=expect.text,
+            expect=expect,
             at=at,
             attempts=seen.attempts,
             flaps=seen.flaps,
@@ -261,12 +265,12 @@ class RunningStage:
 
     def _not_restored(self) -> list[str]:
         """Baselines that held before and do not come back."""
-        done: set[tuple[Probe, str]] = set()
+        done: set[tuple[Probe, Expectation]] = set()
         problems = []
         for case in self.cases:
-            if case.before is None or self.baselines[case.id].problem or (case.probe, case.before.text) in done:
+            if case.before is None or self.baselines[case.id].problem or (case.probe, case.before) in done:
                 continue
-            done.add((case.probe, case.before.text))
+            done.add((case.probe, case.before))
             seen = self._observe(
                 case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.policy.budget_s
             )

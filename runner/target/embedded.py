@@ -67,7 +67,7 @@ class Embedded(Target):
 
     def name(self, access: Access, server: str) -> str:  # noqa: ARG002 - there is just one, at no address of note
         """Always the same."""
-        return "the embedded cluster"
+        return "embedded cluster"
 
 
 def external_hosts(testbed: Up) -> ExternalHostsRecord:

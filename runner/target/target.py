@@ -83,10 +83,10 @@ class Target(Protocol):
         return []
 
     def name(self, access: Access, server: str) -> str:
-        """For people, after "on": `the kind cluster one (127.0.0.1:6443)`.
+        """For people, after "on the": `kind cluster one at 127.0.0.1:6443`.
 
         Args:
             server: address of the API server.
         """
         host = urlsplit(server).netloc or server
-        return " ".join(filter(None, (f"the {self.kind} cluster", access.context, f"({host})" if host else "")))
+        return " ".join(filter(None, (f"{self.kind} cluster", access.context, f"at {host}" if host else "")))

@@ -53,11 +53,31 @@ BARE = OUTSIDE.get(url("ad"))
 """Plaintext to the one port at which nothing narrower than the mesh is set: what it sees is the mesh's mode."""
 _CLOSED, _OPEN = (Settle(BARE, reset()),), (Settle(BARE, status(200)),)
 STEPS = (
-    Step("STRICT", apply=("boutique/mesh-wide-strict/mesh-wide.yaml",), settle=_CLOSED),
-    Step("PERMISSIVE", apply=("boutique/mesh-wide-permissive/mesh-wide.yaml",), settle=_OPEN),
+    Step(
+        "STRICT",
+        title="Precedence of mTLS modes under mesh-wide STRICT",
+        apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
+        settle=_CLOSED,
+    ),
+    Step(
+        "PERMISSIVE",
+        title="Precedence of mTLS modes under mesh-wide PERMISSIVE",
+        apply=("boutique/mesh-wide-permissive/mesh-wide.yaml",),
+        settle=_OPEN,
+    ),
     # closed again between the two that are open: that the second has come would not be seen
-    Step("STRICT again", apply=("boutique/mesh-wide-strict/mesh-wide.yaml",), settle=_CLOSED),
-    Step("DISABLE", apply=("boutique/mesh-wide-disable",), settle=_OPEN),
+    Step(
+        "STRICT again",
+        title="Mesh-wide STRICT again, to see that DISABLE arrives after it",
+        apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
+        settle=_CLOSED,
+    ),
+    Step(
+        "DISABLE",
+        title="Precedence of mTLS modes under mesh-wide DISABLE",
+        apply=("boutique/mesh-wide-disable",),
+        settle=_OPEN,
+    ),
 )
 """Modes of the mesh, one after the other; before the first it has none."""
 MESH_WIDE = frozenset({"mesh-wide"})

@@ -18,7 +18,9 @@ from suites.boutique.workloads import (
     shop,
 )
 
-STAGE = Stage("shop-open", environment=ENVIRONMENT)
+STAGE = Stage(
+    "shop-open", title="Boutique without policies: plaintext accepted, both entrances open", environment=ENVIRONMENT
+)
 
 CASES = [
     Case("BTQ-ACCESS-02", DIRECT, shop()),

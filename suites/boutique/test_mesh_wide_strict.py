@@ -17,6 +17,7 @@ from suites.boutique.workloads import (
 
 STAGE = Stage(
     "shop-mesh-wide-strict",
+    title="Boutique: mesh-wide STRICT closes the direct entrance only",
     environment=ENVIRONMENT,
     apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
     needs=frozenset({"mesh-wide"}),

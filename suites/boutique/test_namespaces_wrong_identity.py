@@ -14,7 +14,7 @@ from clients.model.stage import Settle
 from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
 
 STAGE = replace(
-    strict_stage("wrong-identity"),
+    strict_stage("wrong-identity", title="Boutique: callers require an identity that the frontend lacks"),
     apply=(*EVERY_NAMESPACE_STRICT, "boutique/wrong-identity/rule.yaml"),
     settle=(Settle(THROUGH_GATEWAY, status(503)),),
 )
@@ -31,7 +31,8 @@ def test_case(case, prove):
 
 @pytest.mark.control("X-BTQ-INGRESS-02")
 def test_the_gateway_says_why(observe, stage):
-    world, asked = stage.world, set()
+    world = stage.world
+    asked: set[str] = set()
 
     def problem():
         asked.update(one.request_id for one in world.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))

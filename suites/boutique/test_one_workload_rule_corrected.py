@@ -12,6 +12,7 @@ from suites.boutique.workloads import CATALOG, ENVIRONMENT, MUTUAL, PLAIN
 
 STAGE = Stage(
     "one-workload-rule-corrected",
+    title="Boutique: a destination rule makes sidecars use mutual TLS",
     environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-rule-corrected/rule.yaml"),
     settle=(Settle(PLAIN, reset()),),

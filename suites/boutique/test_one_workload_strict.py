@@ -25,6 +25,7 @@ from suites.boutique.workloads import (
 
 STAGE = Stage(
     "one-workload-strict",
+    title="Boutique: STRICT for the frontend's pods only",
     environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml"),
     settle=(Settle(PLAIN, reset()),),

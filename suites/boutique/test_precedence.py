@@ -13,6 +13,7 @@ from suites.boutique.workloads import ECHO, ENVIRONMENT, OUTSIDE, url
 
 STAGE = Stage(
     "precedence",
+    title="Precedence of mTLS modes by port, workload and namespace",
     environment=ENVIRONMENT,
     apply=precedence.MANIFESTS,
     settle=(Settle(OUTSIDE.get(url("shipping")), reset()),),

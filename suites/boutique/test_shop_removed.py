@@ -8,7 +8,7 @@ from clients.model.stage import Stage
 from suites.boutique.objects import entries, namespaces_left
 from suites.boutique.workloads import DIRECT, ENVIRONMENT, THROUGH_GATEWAY
 
-STAGE = Stage("shop-removed", environment=ENVIRONMENT)
+STAGE = Stage("shop-removed", title="Boutique deleted: no namespace left, no address answers", environment=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")

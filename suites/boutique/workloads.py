@@ -72,15 +72,15 @@ def url(namespace: str, port: int = TABLE_PORT, app: str = "") -> str:
 
 def home_page() -> Check:
     """The shop's own page, whole: products, each with its image and its price."""
+    return Check("the shop's page with products, images and prices", _shows_products)
 
-    def problem(outcome: Outcome) -> str | None:
-        images = re.findall(r'src="[^"]*/static/img/products/[^"]+"', outcome.body)
-        prices = re.findall(r"\$\d+\.\d\d", outcome.body)
-        if len(images) < 4 or len(prices) < len(images):
-            return f"the page shows {len(images)} product images and {len(prices)} prices: {outcome.body[:120]!r}"
-        return None
 
-    return Check("the shop's page with products, images and prices", problem)
+def _shows_products(outcome: Outcome, _name: str, _pattern: str) -> str | None:
+    images = re.findall(r'src="[^"]*/static/img/products/[^"]+"', outcome.body)
+    prices = re.findall(r"\$\d+\.\d\d", outcome.body)
+    if len(images) < 4 or len(prices) < len(images):
+        return f"the page shows {len(images)} product images and {len(prices)} prices: {outcome.body[:120]!r}"
+    return None
 
 
 def shop() -> Expectation:
@@ -130,10 +130,11 @@ def outside_to_everyone(control: str, expect: Expectation, before: Expectation |
     )
 
 
-def strict_stage(name: str, *, removed: bool = False) -> Stage:
+def strict_stage(name: str, *, title: str, removed: bool = False) -> Stage:
     """STRICT in each of the eleven namespaces, deleted again where `removed`."""
     return Stage(
         name,
+        title=title,
         environment=ENVIRONMENT,
         apply=EVERY_NAMESPACE_STRICT,
         removed=EVERY_NAMESPACE_STRICT if removed else (),

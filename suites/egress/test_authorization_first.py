@@ -12,6 +12,7 @@ REFUSED = TEST_X.get(HTTPBIN)
 BY_GATEWAY = refused_by_gateway("httpbin.org")
 STAGE = Stage(
     "egress-s5",
+    title="First gateway policy: team-x to example.com, all else refused",
     environment=ENVIRONMENT,
     apply=S5,
     settle=(Settle(REFUSED, rbac_denied()), Settle(ALLOWED, status(200))),

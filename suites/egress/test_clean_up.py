@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from clients.apply.applier import Applier
 from clients.kube.cleanup import find
-from runner.target.assemble import MANIFESTS
 from suites.egress.workloads import S10
 
 NAMESPACES = "egress/environment/1-namespaces.yaml"
@@ -18,7 +16,7 @@ NAMESPACES = "egress/environment/1-namespaces.yaml"
 def deleted(mesh_lock, world):
     """What the names of the objects began with that were made and deleted again."""
     overlay = replace(world.overlay, prefix=f"{world.overlay.prefix}end-")
-    applier = Applier(world.cluster, overlay, MANIFESTS)
+    applier = world.applier.named_by(overlay)
     items = applier.load([NAMESPACES, *S10])
     applier.check(items)
     try:

@@ -37,6 +37,7 @@ TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",
+    title="Network policies for team-x shut the ways around its sidecars",
     environment=ENVIRONMENT,
     apply=S9,
     needs=frozenset({"network-policy"}),

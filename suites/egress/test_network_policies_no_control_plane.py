@@ -24,6 +24,7 @@ from suites.egress.workloads import (
 
 STAGE = Stage(
     "egress-s9-without-control-plane",
+    title="Network policies without istiod's rule: new pods never get ready",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_CONTROL_PLANE),
     needs=frozenset({"network-policy"}),

@@ -10,6 +10,7 @@ from suites.egress.workloads import ENVIRONMENT, EXAMPLE, GATEWAY_NODE, S9, TEST
 
 STAGE = Stage(
     "egress-s9-without-dns",
+    title="Network policies without the DNS rule: names do not resolve",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_DNS),
     needs=frozenset({"network-policy"}),

@@ -42,6 +42,7 @@ PASSED = TEST_X.get(EXAMPLE_TLS)
 PLAIN = TEST_X.head(EXAMPLE)
 STAGE = Stage(
     "egress-s8",
+    title="TLS passes through the egress gateway untouched",
     environment=ENVIRONMENT,
     apply=S8,
     settle=(Settle(PASSED, status(200)), Settle(TEST_Y.get(EXAMPLE), status(502)), Settle(PLAIN, status(200))),

@@ -10,7 +10,11 @@ from suites.egress.workloads import BY_NO_RULE, ENVIRONMENT, EXAMPLE, EXAMPLE_TL
 PLAIN = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(EXAMPLE_TLS)
 STAGE = Stage(
-    "egress-s8-without-443", environment=ENVIRONMENT, apply=S8_WITHOUT_443, settle=(Settle(PLAIN, status(200)),)
+    "egress-s8-without-443",
+    title="TLS pass-through is cut without a policy for its port",
+    environment=ENVIRONMENT,
+    apply=S8_WITHOUT_443,
+    settle=(Settle(PLAIN, status(200)),),
 )
 
 CASES = [

@@ -23,7 +23,13 @@ from suites.egress.workloads import (
 )
 
 ALLOWED = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s3", environment=ENVIRONMENT, apply=S3, settle=(Settle(ALLOWED, status(200)),))
+STAGE = Stage(
+    "egress-s3",
+    title="Plain HTTP to example.com goes through the egress gateway",
+    environment=ENVIRONMENT,
+    apply=S3,
+    settle=(Settle(ALLOWED, status(200)),),
+)
 
 AT_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT,

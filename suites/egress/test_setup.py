@@ -9,7 +9,7 @@ import pytest
 
 from clients.mesh import proxyconfig, sidecar
 from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
-from clients.model.expect import Check, body_contains, status
+from clients.model.expect import body_contains, has_header, status
 from clients.model.stage import Stage
 from suites.egress.workloads import (
     ENVIRONMENT,
@@ -23,9 +23,14 @@ from suites.egress.workloads import (
     shut,
 )
 
-STAGE = Stage("egress-s1", environment=ENVIRONMENT, apply=S1)
+STAGE = Stage(
+    "egress-s1",
+    title="Before any egress configuration: only gateways get past the network",
+    environment=ENVIRONMENT,
+    apply=S1,
+)
 
-BY_ENVOY = Check("server: envoy", lambda seen: None if seen.headers.get("server") == ("envoy",) else "not by Envoy")
+BY_ENVOY = has_header("server", "envoy")
 CONNECT_FAILED = AccessLogExpectation(Proxy.CLIENT, cluster="PassthroughCluster", flags=frozenset({"UF", "URX"}))
 FROM_GATEWAY_NODE = GATEWAY_NODE.get(EXAMPLE)
 BLOCK = frozenset({"external-block"})

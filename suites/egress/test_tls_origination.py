@@ -24,6 +24,7 @@ BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
 
 STAGE = Stage(
     "egress-s7",
+    title="The egress gateway originates TLS and verifies the server",
     environment=ENVIRONMENT,
     apply=(
         *S7,

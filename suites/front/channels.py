@@ -43,9 +43,9 @@ def upgrade_refused(code, message):
     return status(code, body_contains(message), FROM_NOBODY)
 
 
-def stage(name, settle):
+def stage(name, settle, *, title):
     """The state of both modules: a token is demanded at both hosts."""
-    return Stage(name, environment=CHANNELS_ENVIRONMENT, apply=CHANNELS_POLICY, settle=settle)
+    return Stage(name, title=title, environment=CHANNELS_ENVIRONMENT, apply=CHANNELS_POLICY, settle=settle)
 
 
 def _of_front(kind):

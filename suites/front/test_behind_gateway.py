@@ -11,6 +11,7 @@ PAST = INSIDE.get(f"http://{BACKEND}/api/secure.json")
 
 STAGE = Stage(
     "front-behind-gateway",
+    title="The back end accepts requests from the gateway only",
     environment=ENVIRONMENT,
     apply=("front/jwt/backend-behind-gateway.yaml",),
     settle=(Settle(PAST, rbac_denied()),),

@@ -14,6 +14,7 @@ TESTER = call(token="valid", base=BETA)
 
 STAGE = Stage(
     "front-claim-routing",
+    title="Routing by a claim of a verified token",
     needs=frozenset({"front-key"}),
     environment=ENVIRONMENT,
     apply=("front/beyond/claim-routing.yaml",),

@@ -7,7 +7,12 @@ from clients.model.expect import status
 from clients.model.stage import Stage
 from suites.front.workloads import BACKEND, ENVIRONMENT, FROM_NOBODY, INSIDE, SHOWS_SECRET, call
 
-STAGE = Stage("front-cleaned-up", environment=ENVIRONMENT, without=("front/routes/cloud-run-gke-auth.yaml",))
+STAGE = Stage(
+    "front-cleaned-up",
+    title="Front door's routes deleted: the gateway answers 404",
+    environment=ENVIRONMENT,
+    without=("front/routes/cloud-run-gke-auth.yaml",),
+)
 
 STILL_THERE = INSIDE.get(f"http://{BACKEND}/api/secure.json")
 """The back end itself, so that its log shows what has not come."""

@@ -13,7 +13,11 @@ SITE, ORIGIN = "http://cors.example.com", "https://app.example.com"
 ANONYMOUS = call(base=SITE)
 
 STAGE = Stage(
-    "front-cors", environment=ENVIRONMENT, apply=("front/beyond/cors.yaml",), settle=(Settle(ANONYMOUS, NO_TOKEN),)
+    "front-cors",
+    title="CORS: the preflight needs no token, the request does",
+    environment=ENVIRONMENT,
+    apply=("front/beyond/cors.yaml",),
+    settle=(Settle(ANONYMOUS, NO_TOKEN),),
 )
 
 

@@ -24,6 +24,7 @@ BY_EXT_AUTHZ = (AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UAEX"}), de
 
 STAGE = Stage(
     "front-custom",
+    title="An external authorization server decides for the front door",
     environment=CUSTOM_ENVIRONMENT,
     apply=CUSTOM_POLICY,
     needs=CUSTOM_NEEDS,

@@ -14,6 +14,7 @@ UNDECIDED = (AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UAEX"}), detai
 
 STAGE = Stage(
     "front-custom-down",
+    title="External authorization server down: what it decides is refused",
     environment=CUSTOM_ENVIRONMENT,
     apply=CUSTOM_POLICY,
     needs=CUSTOM_NEEDS,

@@ -8,7 +8,12 @@ from clients.model.stage import Stage
 from suites.front.door import FRONT_DOOR, GATEWAY_API
 from suites.front.matrix import open_cases
 
-STAGE = Stage("front-gateway-api-open", environment=GATEWAY_API.environment, needs=GATEWAY_API.needs)
+STAGE = Stage(
+    "front-gateway-api-open",
+    title="Gateway API: front door without policies routes by path",
+    environment=GATEWAY_API.environment,
+    needs=GATEWAY_API.needs,
+)
 
 CASES = open_cases(GATEWAY_API)
 ROUTES = {"backend": "api", "frontend": "public"}

@@ -12,6 +12,7 @@ NO_TOKEN_SENT = GATEWAY_API.call()
 
 STAGE = Stage(
     "front-gateway-api-policy",
+    title="Gateway API: front door requires a token below /api/",
     environment=GATEWAY_API.environment,
     apply=GATEWAY_API.policy,
     needs=GATEWAY_API.needs,

@@ -9,6 +9,7 @@ from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-issuer-down",
+    title="Issuer down, keys never fetched: all its tokens are refused",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("down"), REQUIRE),

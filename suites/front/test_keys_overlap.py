@@ -19,6 +19,7 @@ from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-overlap",
+    title="Key rotation: while both keys are published, both are accepted",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),

@@ -9,6 +9,7 @@ from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-rotated",
+    title="Key rotation: a withdrawn key is refused",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("both"), REQUIRE),

@@ -27,19 +27,30 @@ from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-rotation",
+    title="Live key rotation at one URL",
     environment=KEYS_ENVIRONMENT,
     needs=frozenset({"mesh-wide", "istiod-restart", "key-refresh"}),
     steps=(
         Step(
             "old",
+            title="Live key rotation: the issuer publishes the old key",
             apply=(publishes("old"), by_url("rotating"), REQUIRE),
             restarts=True,
             settle=(TOKEN_NEEDED, known(OLD)),
         ),
-        Step("both", apply=(publishes("both"),), settle=(known(NEXT),)),
-        Step("next", apply=(publishes("next"),)),
-        Step("down", apply=(publishes("nothing"),)),
-        Step("forgotten", restarts=True),
+        Step(
+            "both",
+            title="Live key rotation: the issuer publishes both keys",
+            apply=(publishes("both"),),
+            settle=(known(NEXT),),
+        ),
+        Step("next", title="Live key rotation: the issuer publishes the next key only", apply=(publishes("next"),)),
+        Step(
+            "down",
+            title="Live key rotation: the issuer is down, fetched keys still count",
+            apply=(publishes("nothing"),),
+        ),
+        Step("forgotten", title="Live key rotation: istiod restarted while the issuer is down", restarts=True),
     ),
     safe_in_parallel=True,  # the next istiod stands before the last one goes
 )

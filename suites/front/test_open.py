@@ -12,7 +12,9 @@ from suites.front.door import ISTIO
 from suites.front.matrix import open_cases
 from suites.front.workloads import ENVIRONMENT, GATEWAY, NOT_FOUND, SHOWS_SECRET, call
 
-STAGE = Stage("front-open", environment=ENVIRONMENT)
+STAGE = Stage(
+    "front-open", title="Front door without policies: it has an address and routes by path", environment=ENVIRONMENT
+)
 
 SECURE = call()
 

@@ -17,6 +17,7 @@ from suites.front.workloads import BACKEND, ENVIRONMENT, INSIDE, NO_TOKEN, POLIC
 
 STAGE = Stage(
     "front-policy",
+    title="Front door requires a token below /api/",
     environment=ENVIRONMENT,
     prefetch=("front/channels", "front/gateway-api", "front/ext-authz"),
     apply=POLICY,

@@ -15,7 +15,7 @@ VALID = echo(token="valid")
 BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
 BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied"),)
 
-STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),))
+STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),), title="WebSockets through the front door require a token")
 
 denied = partial(Case, before=ECHOED, twin=VALID, twin_expect=ECHOED)
 BAD_TOKENS = {"expired": "Jwt is expired", "foreign-key": "Jwt verification fails"}

@@ -14,6 +14,7 @@ ADMIN = call(base="http://admin.example.com")
 
 STAGE = Stage(
     "front-who-and-what",
+    title="Front door refuses by host, method, path template, client address",
     environment=ENVIRONMENT,
     apply=("front/beyond/authorization.yaml",),
     settle=(Settle(ADMIN, REFUSED),),

@@ -28,7 +28,11 @@ from suites.iap.workloads import (
     page,
 )
 
-STAGE = Stage("iap-bookinfo", environment=ENVIRONMENT)
+STAGE = Stage(
+    "iap-bookinfo",
+    title="Bookinfo before IAP: it runs injected, and only its paths are routed",
+    environment=ENVIRONMENT,
+)
 
 READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready")
 SERVICES = ("details", "productpage", "ratings", "reviews")

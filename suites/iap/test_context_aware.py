@@ -11,6 +11,7 @@ NO_LEVEL = page("no-level")
 
 STAGE = Stage(
     "iap-context-aware",
+    title="Context-aware access by group, access level and device",
     needs=frozenset({"iap-key"}),
     environment=ENVIRONMENT,
     apply=(*RCTOKEN, "iap/rctoken/context-aware.yaml"),

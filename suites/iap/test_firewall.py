@@ -15,6 +15,7 @@ PAST = ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE, timeout_s
 
 STAGE = Stage(
     "iap-firewall",
+    title="Only the load balancer reaches the gateway behind IAP",
     environment=ENVIRONMENT,
     apply=("iap/network/only-load-balancer.yaml",),
     needs=frozenset({"network-policy"}),

@@ -10,7 +10,9 @@ from clients.model.stage import Stage
 from suites.iap.visits import page_problem
 from suites.iap.workloads import ENVIRONMENT, SITES
 
-STAGE = Stage("iap-load-balancer", environment=ENVIRONMENT)
+STAGE = Stage(
+    "iap-load-balancer", title="Load balancer without IAP: the page opens over http and https", environment=ENVIRONMENT
+)
 
 
 @pytest.mark.control("IAP-LB-03")

@@ -9,7 +9,11 @@ from suites.iap.admission import refusal
 
 # what it tries in the mesh's own namespace is a dry run
 STAGE = Stage(
-    "iap-pod-security", environment=("iap/pod-security",), needs=frozenset({"mesh-wide"}), safe_in_parallel=True
+    "iap-pod-security",
+    title="Pod security: host paths and privileges only in istio-system",
+    environment=("iap/pod-security",),
+    needs=frozenset({"mesh-wide"}),
+    safe_in_parallel=True,
 )
 
 

@@ -23,6 +23,7 @@ INSIDE = f"http://productpage.{HOME}:9080/productpage"
 
 STAGE = Stage(
     "iap-pod-security-mesh",
+    title="Restricted pod security: injected pods run, by Istio's CNI plug-in",
     environment=(*ENVIRONMENT, "iap/restricted"),
     apply=("iap/restricted-strict",),
     needs=frozenset({"istio-cni"}),

@@ -28,6 +28,7 @@ from suites.iap.workloads import (
 
 STAGE = Stage(
     "iap-rctoken",
+    title="Gateway requires IAP's token, for its audience and in its header",
     environment=ENVIRONMENT,
     prefetch=("iap/restricted", "iap/pod-security"),
     apply=RCTOKEN,

@@ -17,6 +17,7 @@ from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, RCTOKEN, SITES, page
 
 STAGE = Stage(
     "iap-users",
+    title="Sign-in through IAP: listed users reach the page, others do not",
     needs=frozenset({"iap-key"}),
     environment=ENVIRONMENT,
     apply=RCTOKEN,

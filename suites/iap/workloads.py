@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients.model.case import Probe, Workload
-from clients.model.expect import Check, body_contains, has_header, lacks_header, rbac_denied, status
+from clients.model.expect import Check, Expectation, body_contains, has_header, lacks_header, rbac_denied, status
 from clients.probe.outside import through
 
 ENVIRONMENT = ("iap/environment", "iap/routes")
@@ -44,6 +44,6 @@ def _iap(kind: str) -> str:
     return f"{kind}@iap" if kind else ""
 
 
-def refused(code: int, message: str, *checks: Check):  # type: ignore[no-untyped-def]
+def refused(code: int, message: str, *checks: Check) -> Expectation:
     """The gateway itself refuses the token, and says why."""
     return status(code, body_contains(message), FROM_NOBODY, *checks)

@@ -11,6 +11,7 @@ PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
 
 STAGE = Stage(
     "namespace-removed",
+    title="Security lab: namespace STRICT deleted, plaintext works again",
     environment=ENVIRONMENT,
     apply=("lab/namespace-strict/restricted-mtls.yaml",),
     removed=("lab/namespace-strict/restricted-mtls.yaml",),

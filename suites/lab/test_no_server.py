@@ -10,6 +10,7 @@ from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, LEGACY_SERVICE, MTL
 
 STAGE = Stage(
     "no-server",
+    title="Security lab: no server behind two services, so no pair gets 200",
     environment=ENVIRONMENT,
     scaled=(Scale("mtls-service", "httpbin", 0), Scale("legacy-service", "httpbin", 0)),
 )

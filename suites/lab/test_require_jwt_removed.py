@@ -13,6 +13,7 @@ MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
 
 STAGE = Stage(
     "require-jwt-removed",
+    title="AuthorizationPolicy deleted: no token passes, bad tokens do not",
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt.yaml"),
     removed=("lab/jwt/require-jwt.yaml",),

@@ -8,7 +8,7 @@ from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.stage import Stage
 from suites.lab.workloads import ENVIRONMENT
 
-STAGE = Stage("setup", environment=ENVIRONMENT)
+STAGE = Stage("setup", title="Security lab: control plane up, sidecars where they belong", environment=ENVIRONMENT)
 
 CONTROL_PLANE_PORTS = {15010, 15012, 443, 15014}
 SERVICE_PORTS = {"sleep": 80, "httpbin": 8000}

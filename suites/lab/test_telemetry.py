@@ -13,7 +13,12 @@ from suites.counters import Growth
 from suites.lab.telemetry import named_caller, unknown_caller
 from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
-STAGE = Stage("telemetry", environment=ENVIRONMENT, apply=("lab/telemetry/caller-is-sleep.yaml",))
+STAGE = Stage(
+    "telemetry",
+    title="Server's telemetry names the caller and whether it used mutual TLS",
+    environment=ENVIRONMENT,
+    apply=("lab/telemetry/caller-is-sleep.yaml",),
+)
 
 
 @pytest.mark.control("LAB-DASH-01")

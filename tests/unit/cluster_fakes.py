@@ -159,7 +159,9 @@ class FakeWorld:
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
     overlay: Any = field(
-        default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
+        default_factory=lambda: SimpleNamespace(
+            namespace=lambda name: name, plain=lambda text: text, run=RUN, worker="gw0"
+        )
     )
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))

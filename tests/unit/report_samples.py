@@ -1,4 +1,4 @@
-"""A realistic run for the tests of the reports: every verdict, flaps, a late case, a lost exec, a case not run."""
+"""A realistic run for the tests of the reports: every verdict and grade, flaps, a late case, a lost exec."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
-from clients.model.evidence import Applied, Attempt, Evidence, Phase, Sample, TwinProof, Verdict
+from clients.model.evidence import (
+    Applied,
+    Attempt,
+    Evidence,
+    Finding,
+    FindingVerdict,
+    Grade,
+    Phase,
+    RequestRecord,
+    Sample,
+    Subject,
+    TwinProof,
+    Verdict,
+    judge,
+)
+from clients.model.outcome import OutcomeKind
 from reports.journal import Contents
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 
@@ -79,30 +94,30 @@ LAB-XFCC-01 | A call between two injected workloads arrives with the client cert
 LAB-XFCC-02 | A call from an injected client to a plain server carries no certificate header | deny | permissive | mtls-client/sleep | httpbin.legacy-service | GET /headers | 200 | | LAB-XFCC-01
 LAB-XFCC-03 | A call from a plain client to an injected server carries no certificate header | deny | permissive | legacy-client/sleep | httpbin.mtls-service | GET /headers | 200 | | LAB-XFCC-01
 LAB-XFCC-04 | A plain client cannot forge the certificate header | deny | permissive | legacy-client/sleep | httpbin.mtls-service | GET /headers | 200 | | LAB-XFCC-01
-LAB-MTLS-01 | Under mesh-wide STRICT injected to injected still works | allow | mesh-wide STRICT | mtls-client/sleep | httpbin.mtls-service | GET /ip | 200 | 200 | LAB-MTLS-03
-LAB-MTLS-02 | Under mesh-wide STRICT injected to plain still works | allow | mesh-wide STRICT | mtls-client/sleep | httpbin.legacy-service | GET /ip | 200 | 200 | LAB-MTLS-03
-LAB-MTLS-03 | Under mesh-wide STRICT plain to injected is refused | deny | mesh-wide STRICT | legacy-client/sleep | httpbin.mtls-service | GET /ip | 000 reset (56) | 200 | LAB-MTLS-01
-LAB-MTLS-04 | Under mesh-wide STRICT plain to plain still works | allow | mesh-wide STRICT | legacy-client/sleep | httpbin.legacy-service | GET /ip | 200 | 200 | LAB-MTLS-03
-LAB-MTLS-05 | Deleting the mesh-wide policy brings plain to injected back | allow | mesh-wide STRICT deleted | legacy-client/sleep | httpbin.mtls-service | GET /ip | 200 | 000 reset (56) | LAB-MTLS-03
-LAB-NSMTLS-02 | A namespace policy leaves another injected namespace open to plaintext | allow | namespace STRICT | legacy-client/sleep | httpbin.mtls-service | GET /ip | 200 | 200 | LAB-NSMTLS-03
-LAB-NSMTLS-03 | The namespace with STRICT refuses plaintext | deny | namespace STRICT | legacy-client/sleep | httpbin.strict-mtls-service | GET /ip | 000 reset (56) | 200 | LAB-NSMTLS-04
-LAB-NSMTLS-04 | The namespace with STRICT accepts mutual TLS | allow | namespace STRICT | mtls-client/sleep | httpbin.strict-mtls-service | GET /ip | 200 | 200 | LAB-NSMTLS-03
-LAB-NSMTLS-05 | Deleting the namespace policy reopens the namespace to plaintext | allow | namespace STRICT deleted | legacy-client/sleep | httpbin.strict-mtls-service | GET /ip | 200 | 000 reset (56) | LAB-NSMTLS-03
-LAB-JWT-01 | A malformed token is refused | deny | request authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
-LAB-JWT-02 | A request without a token passes when only RequestAuthentication exists | allow | request authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers | 200 | 200 | LAB-AUTHZ-02
-LAB-JWT-03 | A valid token passes when only RequestAuthentication exists | allow | request authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 200 | 200 | LAB-JWT-01
-LAB-JWT-04[wrong-issuer] | Well-formed tokens of a wrong issuer, a foreign key or a past expiry are refused | deny | request authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
-LAB-JWT-04[foreign-key] | Well-formed tokens of a wrong issuer, a foreign key or a past expiry are refused | deny | request authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
-LAB-JWT-04[expired] | Well-formed tokens of a wrong issuer, a foreign key or a past expiry are refused | deny | request authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
+LAB-MTLS-01 | Under mesh-wide STRICT injected to injected still works | allow | mesh-wide-strict | mtls-client/sleep | httpbin.mtls-service | GET /ip | 200 | 200 | LAB-MTLS-03
+LAB-MTLS-02 | Under mesh-wide STRICT injected to plain still works | allow | mesh-wide-strict | mtls-client/sleep | httpbin.legacy-service | GET /ip | 200 | 200 | LAB-MTLS-03
+LAB-MTLS-03 | Under mesh-wide STRICT plain to injected is refused | deny | mesh-wide-strict | legacy-client/sleep | httpbin.mtls-service | GET /ip | 000 reset (56) | 200 | LAB-MTLS-01
+LAB-MTLS-04 | Under mesh-wide STRICT plain to plain still works | allow | mesh-wide-strict | legacy-client/sleep | httpbin.legacy-service | GET /ip | 200 | 200 | LAB-MTLS-03
+LAB-MTLS-05 | Deleting the mesh-wide policy brings plain to injected back | allow | mesh-wide-removed | legacy-client/sleep | httpbin.mtls-service | GET /ip | 200 | 000 reset (56) | LAB-MTLS-03
+LAB-NSMTLS-02 | A namespace policy leaves another injected namespace open to plaintext | allow | namespace-strict | legacy-client/sleep | httpbin.mtls-service | GET /ip | 200 | 200 | LAB-NSMTLS-03
+LAB-NSMTLS-03 | The namespace with STRICT refuses plaintext | deny | namespace-strict | legacy-client/sleep | httpbin.strict-mtls-service | GET /ip | 000 reset (56) | 200 | LAB-NSMTLS-04
+LAB-NSMTLS-04 | The namespace with STRICT accepts mutual TLS | allow | namespace-strict | mtls-client/sleep | httpbin.strict-mtls-service | GET /ip | 200 | 200 | LAB-NSMTLS-03
+LAB-NSMTLS-05 | Deleting the namespace policy reopens the namespace to plaintext | allow | namespace-removed | legacy-client/sleep | httpbin.strict-mtls-service | GET /ip | 200 | 000 reset (56) | LAB-NSMTLS-03
+LAB-JWT-01 | A malformed token is refused | deny | request-authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
+LAB-JWT-02 | A request without a token passes when only RequestAuthentication exists | allow | request-authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers | 200 | 200 | LAB-AUTHZ-02
+LAB-JWT-03 | A valid token passes when only RequestAuthentication exists | allow | request-authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 200 | 200 | LAB-JWT-01
+LAB-JWT-04[wrong-issuer] | Well-formed tokens of a wrong issuer, a foreign key or a past expiry are refused | deny | request-authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
+LAB-JWT-04[foreign-key] | Well-formed tokens of a wrong issuer, a foreign key or a past expiry are refused | deny | request-authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
+LAB-JWT-04[expired] | Well-formed tokens of a wrong issuer, a foreign key or a past expiry are refused | deny | request-authentication | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-JWT-03
 LAB-AUTHZ-01 | With require-jwt a valid token is accepted | allow | require-jwt | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 200 | 200 | LAB-AUTHZ-02
 LAB-AUTHZ-02 | With require-jwt a request without a token is refused | deny | require-jwt | mtls-client/sleep | httpbin.mtls-service | GET /headers | 403 | 200 | LAB-AUTHZ-01
 LAB-AUTHZ-03 | With require-jwt a malformed token is still an authentication failure | deny | require-jwt | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 401 | 200 | LAB-AUTHZ-01
 LAB-AUTHZ-04 | A validly signed token of another subject is refused | deny | require-jwt | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 403 | 200 | LAB-AUTHZ-01
-LAB-PATH-01 | With the narrowed policy GET /ip with a token is accepted | allow | GET /ip only | mtls-client/sleep | httpbin.mtls-service | GET /ip token | 200 | 200 | LAB-PATH-02
-LAB-PATH-02 | With the narrowed policy another path is refused although the token is valid | deny | GET /ip only | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 403 | 200 | LAB-PATH-01
-LAB-PATH-03 | With the narrowed policy GET /ip without a token is refused | deny | GET /ip only | mtls-client/sleep | httpbin.mtls-service | GET /ip | 403 | 403 | LAB-PATH-01
-LAB-PATH-04 | With the narrowed policy another method on /ip is refused | deny | GET /ip only | mtls-client/sleep | httpbin.mtls-service | POST /ip token | 403 | 200 | LAB-PATH-01
-LAB-PATH-05 | Deleting the policy lets a request without a token pass again | allow | policy deleted | mtls-client/sleep | httpbin.mtls-service | GET /headers | 200 | 403 | LAB-AUTHZ-02
+LAB-PATH-01 | With the narrowed policy GET /ip with a token is accepted | allow | get-ip-only | mtls-client/sleep | httpbin.mtls-service | GET /ip token | 200 | 200 | LAB-PATH-02
+LAB-PATH-02 | With the narrowed policy another path is refused although the token is valid | deny | get-ip-only | mtls-client/sleep | httpbin.mtls-service | GET /headers token | 403 | 200 | LAB-PATH-01
+LAB-PATH-03 | With the narrowed policy GET /ip without a token is refused | deny | get-ip-only | mtls-client/sleep | httpbin.mtls-service | GET /ip | 403 | 403 | LAB-PATH-01
+LAB-PATH-04 | With the narrowed policy another method on /ip is refused | deny | get-ip-only | mtls-client/sleep | httpbin.mtls-service | POST /ip token | 403 | 200 | LAB-PATH-01
+LAB-PATH-05 | Deleting the policy lets a request without a token pass again | allow | policy-removed | mtls-client/sleep | httpbin.mtls-service | GET /headers | 200 | 403 | LAB-AUTHZ-02
 """  # noqa: E501
 STATES = """
 LAB-SETUP-01 | The control plane is up before anything is tested | services istiod and istiod-default exist with ports 15010, 15012, 443, 15014; every istiod pod is Running and 1/1
@@ -117,20 +132,36 @@ IAP-PRE-01 | Project policy lists the account of the mesh data plane | needs cap
 """  # noqa: E501
 NOT_RUN = ("LAB-PERM-05[mtls-client-mtls-service]", "LAB-PERM-05[legacy-client-mtls-service]")
 APPLIED = {
-    "mesh-wide STRICT": (MESH_WIDE,),
-    "mesh-wide STRICT deleted": (MESH_WIDE,),
-    "namespace STRICT": (NAMESPACED,),
-    "namespace STRICT deleted": (NAMESPACED,),
-    "request authentication": (JWT,),
+    "mesh-wide-strict": (MESH_WIDE,),
+    "mesh-wide-removed": (MESH_WIDE,),
+    "namespace-strict": (NAMESPACED,),
+    "namespace-removed": (NAMESPACED,),
+    "request-authentication": (JWT,),
     "require-jwt": (JWT, REQUIRE),
-    "GET /ip only": (JWT, REQUIRE),
-    "policy deleted": (JWT, REQUIRE),
+    "get-ip-only": (JWT, REQUIRE),
+    "policy-removed": (JWT, REQUIRE),
 }
+TITLES = {
+    "permissive": "By default both plaintext and mutual TLS pass",
+    "mesh-wide-strict": "A mesh-wide policy demands mutual TLS",
+    "mesh-wide-removed": "Without the mesh-wide policy plaintext passes again",
+    "namespace-strict": "A namespace's policy demands mutual TLS",
+    "namespace-removed": "Without the namespace's policy plaintext passes again",
+    "request-authentication": "Tokens are checked, but not demanded",
+    "require-jwt": "A valid token of one subject is demanded",
+    "get-ip-only": "Only GET /ip is allowed with a token",
+    "policy-removed": "Without the policy no token is needed",
+}
+"""The stages `setup` and `telemetry` have none."""
+UNCHECKED = "the proxies of this target write no access log"
 
 
 @cache
 def sample_report() -> Report:
-    """39 cases: 33 pass, one of them late; one flaps, one never changes, one loses its exec; 3 skipped, 2 not run."""
+    """39 cases: 33 pass, of which one is late and 3 are of reduced grade; 2 fail: one flaps, one never changes.
+
+    One loses its exec, 3 are skipped, and 2 more are planned but not run.
+    """
     from reports.conformance import build
 
     return build(sample_contents())
@@ -186,34 +217,67 @@ def _case(row: list[str], chance: random.Random) -> Evidence:
     if "XFCC" in key:
         expected = "200, server received X-Forwarded-Client-Cert" if polarity == "allow" else (
             "200, server received no X-Forwarded-Client-Cert")  # fmt: skip
-    return Evidence(
-        control=key.split("[")[0], id=key, title=title, polarity=polarity, verdict=Verdict.PASS, reason="",
-        expected=expected, observed=outcome, suite="security-lab", stage=stage, source=source, destination=destination,
-        command=_command(request, destination), attempts=attempts, samples=tuple(samples),
+    subject = Subject(
+        control=key.split("[")[0], id=key, title=title, polarity=polarity, suite="suites/lab/test_lab.py", stage=stage,
+        stage_title=TITLES[stage], source=source, destination=destination, expected=expected, twin_control=twin,
+        request=_request(key, request, destination),
+    )  # fmt: skip
+    twin_proof = TwinProof(twin, Verdict.PASS, opposite, opposite, attempts[-1].request_id)
+    findings = _findings(key, denial, outcome, before, twin_proof)
+    verdict, grade, reason = judge(findings)
+    return Evidence.of(
+        subject, verdict, reason, grade=grade, observed=outcome, command=_command(request, destination),
+        attempts=attempts, samples=tuple(samples),
         flaps=sum(not b.matched and a.matched for a, b in pairwise(attempts)
                   if b.phase is not Phase.TWIN and a.phase is not Phase.BASELINE),
         confirmations=29, time_to_first_s=first, time_to_stable_s=confirmed[-1].at_s,
-        duration_s=round(attempts[-1].at_s + 0.4, 3), budget_s=30.0,
-        twin=TwinProof(twin, Verdict.PASS, opposite, opposite, attempts[-1].request_id),
-        proof=_proof(denial, outcome), applied=APPLIED.get(stage, ()), worker=chance.choice(("gw0", "gw1")),
+        duration_s=round(attempts[-1].at_s + 0.4, 3), budget_s=30.0, twin=twin_proof, findings=findings,
+        applied=APPLIED.get(stage, ()), worker=chance.choice(("gw0", "gw1")),
     )  # fmt: skip
 
 
-def _proof(denial: bool, outcome: str) -> dict[str, str]:
+def _request(key: str, request: str, destination: str) -> RequestRecord:
+    method, path, *token = request.split()
+    kind = key.partition("[")[2].rstrip("]") or "RS256"
+    return RequestRecord(method, f"http://{destination}:8000{path}", path, kind if token else "")
+
+
+def found(name: str, text: str, verdict: FindingVerdict = FindingVerdict.PASS) -> Finding:
+    """A finding that supports the outcome, or another one."""
+    return Finding(name, text, verdict)
+
+
+def _findings(key: str, denial: bool, outcome: str, before: str, twin: TwinProof) -> tuple[Finding, ...]:
+    made = [found("before the change", f"{before}, 3 probe(s)")] if before else []
     if not denial:
-        return {"exec": "session alive before and after, 0 of 34 probes lost"}
-    return {
-        "backend_log": "31 request ids absent from the application log of 2 replicas",
-        "access_log": "sidecar: " + ("no entry; connection refused before HTTP" if outcome == RESET else
-                                     "403 rbac_access_denied_matched_policy[none], no upstream host"),
-        "exec": "session alive before and after, 0 of 36 probes lost",
-    }  # fmt: skip
+        return (*made, found("exec", "session alive before and after, 0 of 34 probes lost"))
+    refused = "403 rbac_access_denied_matched_policy[none], no upstream host"
+    access_log = found(
+        "access log", f"sidecar: {'no entry; connection refused before HTTP' if outcome == RESET else refused}"
+    )
+    if key.startswith("LAB-JWT-04"):
+        access_log = found("access log", UNCHECKED, FindingVerdict.NOT_CHECKED)
+    return (
+        *made,
+        found("exec", "session alive before and after, 0 of 36 probes lost"),
+        found("twin", f"{twin.control} expected {twin.expected}, saw {twin.observed}"),
+        found("backend log", "31 request ids absent from the application log of 2 replicas"),
+        access_log,
+    )
+
+
+def kind_of(summary: str) -> OutcomeKind:
+    """The kind of outcome that has such a summary."""
+    if summary.startswith("infrastructure"):
+        return OutcomeKind.INFRASTRUCTURE
+    return OutcomeKind.RESET if summary == RESET else OutcomeKind.STATUS
 
 
 def _attempts(outcome: str, before: str, refusal: str, chance: random.Random) -> tuple[Attempt, ...]:
     def attempt(at: float, phase: Phase, matched: bool, summary: str) -> Attempt:
         problem = "" if matched else f"expected {EXPECTED.get(outcome, outcome)}, saw {summary}"
-        return Attempt(round(at, 3), phase, matched, summary, f"mp-7c1e-{chance.getrandbits(32):08x}", problem)
+        key = f"mp-7c1e-{chance.getrandbits(32):08x}"
+        return Attempt(round(at, 3), phase, matched, summary, key, problem, kind=kind_of(summary))
 
     made = [attempt(-1.9 + step * 0.03, Phase.BASELINE, True, before) for step in range(3) if before]
     at = 0.02
@@ -250,10 +314,10 @@ def _command(request: str, destination: str) -> str:
 
 def _state(row: list[str]) -> Evidence:
     key, title, expected = row
-    attempt = Attempt(0.012, Phase.CONVERGE, True, "as expected", "")
+    attempt = Attempt(0.012, Phase.CONVERGE, True, "as expected", "", kind=OutcomeKind.LOOK)
     return Evidence(
-        control=key, id=key, title=title, polarity="state", verdict=Verdict.PASS, reason="", expected=expected,
-        observed="as expected", suite="security-lab", stage="setup", attempts=(attempt,), confirmations=1,
+        control=key, id=key, title=title, polarity="state", verdict=Verdict.PASS, grade=Grade.FULL, expected=expected,
+        observed="as expected", suite="suites/lab/test_setup.py", stage="setup", attempts=(attempt,), confirmations=1,
         time_to_first_s=0.012, time_to_stable_s=0.012, duration_s=0.02, budget_s=30.0, worker="gw0",
     )  # fmt: skip
 
@@ -262,8 +326,8 @@ def _skipped(row: list[str]) -> Evidence:
     key, title, reason = row
     return Evidence(
         control=key, id=key, title=title, polarity="state", verdict=Verdict.SKIP, reason=reason,
-        expected="caller sleep of mtls-client is listed by name", observed="", suite="security-lab", stage="telemetry",
-        worker="gw1",
+        expected="caller sleep of mtls-client is listed by name", suite="suites/lab/test_telemetry.py",
+        stage="telemetry", worker="gw1",
     )  # fmt: skip
 
 
@@ -278,14 +342,15 @@ def _flapping(case: Evidence) -> Evidence:
         made.append(Attempt(
             round(0.25 + step * 0.135, 3), Phase.CONVERGE if stale or step == 0 else Phase.CONFIRM, not stale,
             OK if stale else DENIED, f"mp-7c1e-{chance.getrandbits(32):08x}",
-            f"expected {EXPECTED[DENIED]}, saw 200" if stale else "",
+            f"expected {EXPECTED[DENIED]}, saw 200" if stale else "", kind=OutcomeKind.STATUS,
         ))  # fmt: skip
     return replace(
-        case, verdict=Verdict.FAIL, observed="200", attempts=tuple(made), flaps=flaps, time_to_stable_s=None,
-        time_to_first_s=0.25, duration_s=30.4, slow=True, diagnostics="diagnostics/LAB-AUTHZ-02",
+        case, verdict=Verdict.FAIL, grade=None, observed="200", attempts=tuple(made), flaps=flaps,
+        time_to_stable_s=None, time_to_first_s=0.25, duration_s=30.4, slow=True, diagnostics="diagnostics/LAB-AUTHZ-02",
         samples=(_sample(made[0]), _sample(made[3]), _sample(made[-1])),
         reason="no 29 matches in a row within 30 s: 403 and 200 alternate; at least one replica has no policy",
-        proof={**case.proof, "backend_log": "request id mp-7c1e-1f0a9c42 reached replica httpbin-5d8f7c9c5b-x2k4q"},
+        findings=(*case.findings[:-2], found("backend log", "mp-7c1e-1f0a9c42 reached replica httpbin-5d8f7c9c5b-x2k4q",
+                                             FindingVerdict.FAIL), case.findings[-1]),
     )  # fmt: skip
 
 
@@ -293,14 +358,15 @@ def _never(case: Evidence) -> Evidence:
     """The change never arrived."""
     why = "expected 000 reset (56), saw 200"
     made = [*case.attempts[:3]] + [
-        Attempt(round(0.02 + step * 0.4, 3), Phase.CONVERGE, False, OK, f"mp-7c1e-{step:08x}", why)
+        Attempt(round(0.02 + step * 0.4, 3), Phase.CONVERGE, False, OK, f"mp-7c1e-{step:08x}", why,
+                kind=OutcomeKind.STATUS)
         for step in range(75)
     ]  # fmt: skip
     return replace(
-        case, verdict=Verdict.FAIL, observed="200", attempts=tuple(made), flaps=0, time_to_first_s=None, slow=True,
-        time_to_stable_s=None, duration_s=30.3, diagnostics="diagnostics/LAB-NSMTLS-03",
+        case, verdict=Verdict.FAIL, grade=None, observed="200", attempts=tuple(made), flaps=0, time_to_first_s=None,
+        twin=None, slow=True, time_to_stable_s=None, duration_s=30.3, diagnostics="diagnostics/LAB-NSMTLS-03",
         samples=(_sample(made[0]), _sample(made[-1])), reason=f"{why} on all of 75 attempts in 30 s",
-        proof={"exec": "session alive before and after, 0 of 78 probes lost"},
+        findings=(found("exec", "session alive before and after, 0 of 78 probes lost"),),
     )  # fmt: skip
 
 
@@ -309,13 +375,16 @@ def _lost(case: Evidence) -> Evidence:
     why = "infrastructure: exec session of sleep-7d4b-qq lost: websocket closed (1006)"
     start = case.attempts[-6].at_s
     made = [*case.attempts[:-6], *(
-        Attempt(round(start + step * 1.9, 3), Phase.CONVERGE, False, why, f"mp-7c1e-0000000{step}", why)
+        Attempt(round(start + step * 1.9, 3), Phase.CONVERGE, False, why, f"mp-7c1e-0000000{step}", why,
+                kind=OutcomeKind.INFRASTRUCTURE)
         for step in range(9)
     )]  # fmt: skip
     return replace(
-        case, verdict=Verdict.INCONCLUSIVE, observed=why, attempts=tuple(made), time_to_stable_s=None, duration_s=18.2,
+        case, verdict=Verdict.INCONCLUSIVE, grade=None, observed=why, attempts=tuple(made), time_to_stable_s=None,
+        duration_s=18.2,
         reason="9 probes in a row did not run: websocket closed (1006); says nothing about the mesh", twin=None,
-        diagnostics="diagnostics/LAB-PATH-04", proof={"exec": "session lost, 9 of 43 probes lost"},
+        diagnostics="diagnostics/LAB-PATH-04",
+        findings=(found("exec", "session lost, 9 of 43 probes lost", FindingVerdict.INCONCLUSIVE),),
     )  # fmt: skip
 
 
@@ -326,7 +395,7 @@ def _late(case: Evidence) -> Evidence:
     made = tuple(sorted(map(shift, case.attempts), key=lambda a: a.at_s))
     return replace(
         case, attempts=made, time_to_first_s=24.31, time_to_stable_s=made[-2].at_s, duration_s=25.3, slow=True,
-        variant_of_target="hermetic",
+        substitute="hermetic",
     )  # fmt: skip
 
 

@@ -50,6 +50,14 @@ def test_a_folder_is_all_its_manifests(applier: Applier):
     assert [item.manifest for item in items] == ["ground/shop.yaml", "ground/shop.yaml", "policy.yaml"]
 
 
+def test_the_same_manifests_can_be_applied_under_other_names(applier: Applier, cluster: FakeCluster):
+    overlay = Overlay("q-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
+    other = applier.named_by(overlay)
+    assert list(map(str, other.load(["ground"]))) == ["Namespace q-shop", "Service q-shop/web"]
+    assert other.timeout_s == applier.timeout_s
+    assert list(map(str, applier.load(["ground"]))) == ["Namespace p-shop", "Service p-shop/web"]
+
+
 @pytest.mark.parametrize("path", ["missing.yaml", "nothing"])
 def test_a_missing_manifest_is_named(applier: Applier, path: str, tmp_path: Path):
     (tmp_path / "nothing").mkdir()

@@ -108,3 +108,24 @@ def test_header_check_on_a_body_that_is_no_list_is_a_mismatch() -> None:
 )
 def test_text(expectation: expect.Expectation, text: str) -> None:
     assert expectation.text == text
+
+
+def test_expectations_that_differ_only_in_a_pattern_are_not_the_same():
+    # Their prose was, so that one baseline served both and a changed cell counted as unchanged.
+    one, other = (expect.status(200, expect.echoes_header("x-user", pattern)) for pattern in ("alice", "bob"))
+    assert one != other
+    assert one.text != other.text
+    assert one == expect.status(200, expect.echoes_header("x-user", "alice"))
+    assert hash(one) == hash(expect.status(200, expect.echoes_header("x-user", "alice")))
+
+
+@pytest.mark.parametrize("kind", sorted(set(KIND_OF_EXIT_CODE.values())))
+def test_every_kind_of_missing_reply_can_be_expected_by_its_exit_codes(kind: OutcomeKind):
+    codes = [code for code, known in KIND_OF_EXIT_CODE.items() if known is kind]
+    assert all(str(code) in expect.no_reply(kind).text for code in codes)
+
+
+@pytest.mark.parametrize(("value", "matches"), [("envoy", True), ("istio-envoy", False), ("envoy-2", False)])
+def test_a_header_must_match_as_a_whole(value: str, matches: bool):
+    outcome = Outcome(OutcomeKind.STATUS, "id", status=200, exit_code=0, headers={"server": (value,)})
+    assert (expect.status(200, expect.has_header("Server", "envoy")).problem(outcome) is None) is matches

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_samples import NOT_RUN, a_case, sample_report, sample_run
+from report_samples import NOT_RUN, a_case, found, sample_report, sample_run
 
-from clients.model.evidence import Verdict
+from clients.model.evidence import Grade, Verdict
 from reports import conformance
 from reports.journal import Contents
-from reports.model import Report, ReportError
+from reports.model import EVIDENCE, Report, ReportError
 
 pytestmark = pytest.mark.unit
 
@@ -28,16 +28,34 @@ def saved(tmp_path: Path) -> Path:
 
 def test_the_fields_that_readers_rely_on(saved: Path) -> None:
     data = json.loads(saved.read_text())
-    assert data["schema"] == "meshproof/conformance/v1"
+    assert data["schema"] == "meshproof/conformance/v2"
     assert data["run"].items() >= {"id": "20261122-161305-7c1e", "exit": 1}.items()
     assert {"started", "ended", "command"} <= data["run"].keys()
     assert data["target"]["mesh"] == {"name": "istio", "version": "1.29.1", "revision": "default"}
-    assert data["totals"] == {"pass": 33, "fail": 2, "inconclusive": 1, "skip": 3}
+    assert data["totals"] == {"pass": 33, "fail": 2, "inconclusive": 1, "skip": 3, "reduced": 3, "not_run": 2}
     case = next(case for case in data["cases"] if case["id"] == "LAB-MTLS-03")
-    wanted = "control id title verdict reason expected observed attempts flaps time_to_first_s time_to_stable_s"
-    assert {*wanted.split(), "duration_s", "twin", "proof", "recorded", "timeline"} <= case.keys()
+    wanted = "control id title verdict grade reason expected observed attempts flaps time_to_first_s time_to_stable_s"
+    wanted += " duration_s twin findings request stage stage_title substitute recorded timeline"
+    assert set(wanted.split()) <= case.keys()
+    assert case["grade"] == "full"
+    assert case["request"] == {
+        "method": "GET", "url": "http://httpbin.mtls-service:8000/ip", "path": "/ip", "token": ""
+    }  # fmt: skip
+    assert case["findings"][-1].keys() == {"name", "text", "verdict"}
+    assert {attempt["kind"] for attempt in case["timeline"]} == {"status", "reset"}
     assert case["attempts"] == len(case["timeline"]) > 30
     assert case["twin"]["control"] == "LAB-MTLS-01"
+
+
+def test_a_record_comes_back_equal_through_plain_json_values() -> None:
+    for case in sample_report().cases:
+        assert EVIDENCE.validate_python(json.loads(json.dumps(EVIDENCE.dump_python(case, mode="json")))) == case
+
+
+def test_findings_of_one_name_are_all_kept(tmp_path: Path) -> None:
+    findings = tuple(found("access log", f"hop {number}") for number in range(3))
+    conformance.save(replace(sample_report(), cases=(a_case(findings=findings),), not_run=()), tmp_path / "c.json")
+    assert conformance.load(tmp_path / "c.json").cases[0].findings == findings
 
 
 def test_what_is_saved_is_loaded_by_file_and_by_folder(saved: Path) -> None:
@@ -76,6 +94,7 @@ def test_a_case_recorded_twice_keeps_its_worst_verdict(first: str, second: str, 
 def test_a_run_is_ok_only_when_nothing_is_open() -> None:
     good = replace(sample_report(), cases=(a_case(),), not_run=())
     assert good.ok
+    assert replace(good, cases=(a_case(grade=Grade.REDUCED),)).ok
     for bad in (
         {"cases": ()},
         {"cases": (a_case(verdict=Verdict.SKIP),)},

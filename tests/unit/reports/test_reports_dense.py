@@ -1,12 +1,13 @@
-"""Large truth tables in the page: many columns show outcomes only, and many passes are told by a line each."""
+"""Large truth tables in the page: many columns show outcomes only, and many passes are a line each."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from clients.model.evidence import Evidence, TwinProof, Verdict
+from clients.model.evidence import Evidence, Grade, TwinProof, Verdict
 from reports import html
 from reports.matrix import matrix, seen, short_host, stages
 from reports.model import Report, RunInfo, TargetInfo
@@ -14,13 +15,15 @@ from reports.model import Report, RunInfo, TargetInfo
 pytestmark = pytest.mark.unit
 
 
-def cell(source: int, there: int, verdict: Verdict = Verdict.PASS, observed: str = "200") -> Evidence:
+def cell(source: int, there: int, verdict: Verdict = Verdict.PASS, observed: str = "200", **more: Any) -> Evidence:
+    grade = more.get("grade", Grade.FULL if verdict is Verdict.PASS else None)
     return Evidence(
         control="X-T-01",
         id=f"X-T-01[{source} to {there}]",
         title="each reaches each",
         polarity="allow",
         verdict=verdict,
+        grade=grade,
         reason="" if verdict is Verdict.PASS else "no",
         expected="200",
         observed=observed,
@@ -50,18 +53,18 @@ def test_a_dense_cell_says_what_was_observed_and_what_failed_has_a_sign() -> Non
 def test_many_passes_are_a_line_each_with_their_anchors_and_all_others_stay_whole() -> None:
     cases = [cell(s, t) for s in range(5) for t in range(6)]
     denial = replace(cell(9, 9), id="X-T-01[denied]", twin=TwinProof("X-T-02", Verdict.PASS, "200", "200", ""))
-    failed = cell(8, 8, Verdict.FAIL)
-    [stage] = stages([*cases, denial, failed])
+    failed, reduced = cell(8, 8, Verdict.FAIL), cell(8, 9, grade=Grade.REDUCED)
+    [stage] = stages([*cases, denial, failed, reduced])
     assert len(stage.bulk) == 30
-    assert stage.single == (denial, failed)
-    text = page([*cases, denial, failed])
+    assert stage.single == (denial, failed, reduced)
+    text = page([*cases, denial, failed, reduced])
     assert "30 cells of tables, each as expected" in text
-    assert text.count('<details class="case') == 2
+    assert text.count('<details class="case') == 3
     for case in cases:
         assert f">{case.id}<" in text
 
 
-def test_few_passes_are_told_whole() -> None:
+def test_few_passes_are_shown_whole() -> None:
     [stage] = stages([cell(1, n) for n in range(24)])
     assert stage.bulk == ()
     assert len(stage.single) == 24

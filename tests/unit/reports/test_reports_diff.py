@@ -5,20 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_samples import a_case, sample_report, sample_run, sample_target
+from report_samples import a_case, found, sample_report, sample_run, sample_target
 
-from clients.model.evidence import Verdict
+from clients.model.evidence import Evidence, FindingVerdict, Grade, Verdict
 from reports.diff import Difference, compare
 from reports.model import MeshRecord, Report
 
 pytestmark = pytest.mark.unit
 
-HEADINGS = ("regressed", "removed", "newly_skipped", "still_failing", "fixed", "added", "changed")
+HEADINGS = ("regressed", "removed", "newly_skipped", "reduced", "still_failing", "fixed", "added", "changed")
 
 
 def _report(**verdicts: str) -> Report:
-    cases = tuple(a_case(id=key, verdict=Verdict(value), reason=f"why {key}") for key, value in verdicts.items())
-    return Report(sample_run(), sample_target(), cases)
+    return Report(sample_run(), sample_target(), tuple(_one(key, value) for key, value in verdicts.items()))
+
+
+def _one(key: str, value: str) -> Evidence:
+    if value == "reduced":
+        unchecked = found("access log", "there is none", FindingVerdict.NOT_CHECKED)
+        return a_case(id=key, grade=Grade.REDUCED, findings=(*a_case().findings, unchecked))
+    verdict = Verdict(value)
+    grade = Grade.FULL if verdict is Verdict.PASS else None
+    return a_case(id=key, verdict=verdict, grade=grade, reason="" if grade else f"why {key}")
 
 
 def _headings(difference: Difference) -> dict[str, list[str]]:
@@ -44,6 +52,12 @@ def _headings(difference: Difference) -> dict[str, list[str]]:
         ("skip", "fail", "regressed", 1),
         (None, "pass", "added", 0),
         (None, "fail", "added", 1),
+        ("pass", "reduced", "reduced", 1),
+        ("reduced", "reduced", None, 0),
+        ("reduced", "pass", "fixed", 0),
+        ("reduced", "fail", "regressed", 1),
+        ("fail", "reduced", "fixed", 0),
+        (None, "reduced", "added", 0),
     ],
 )
 def test_every_change_has_one_heading(before: str | None, after: str | None, heading: str | None, code: int) -> None:
@@ -60,7 +74,7 @@ def test_the_same_run_differs_in_nothing() -> None:
     assert compare(_report(A="pass"), _report(A="pass")).text() == "no case differs\n"
 
 
-def test_another_expectation_is_told_even_where_both_pass() -> None:
+def test_another_expectation_is_listed_even_where_both_pass() -> None:
     before = _report(A="pass")
     after = replace(before, cases=(replace(before.cases[0], expected="403", observed="403"),))
     difference = compare(before, after)
@@ -68,13 +82,27 @@ def test_another_expectation_is_told_even_where_both_pass() -> None:
     assert "expected 000 reset (56), saw 000 reset (56); now expected 403, saw 403" in difference.text()
 
 
-def test_the_text_names_the_ground_and_the_worst_first() -> None:
-    before, after = _report(A="pass", B="fail", C="pass"), _report(A="fail", B="pass")
+def test_the_text_names_the_environment_and_the_worst_first() -> None:
+    before, after = _report(A="pass", B="fail", C="pass", D="pass"), _report(A="fail", B="pass", D="reduced")
     mesh = MeshRecord("istio", "1.31.1", "default")
     after = replace(after, target=replace(after.target, mesh=mesh), not_run=("C",))
     assert compare(before, after).text() == (
         "mesh: istio 1.29.1 → istio 1.31.1\n\n"
         "regressed (1)\n  A: pass → fail (why A)\n\n"
         "removed (1)\n  C: pass → absent (selected but not run)\n\n"
-        "fixed (1)\n  B: fail → pass (why B)\n"
+        "reduced (1)\n  D: pass → pass, reduced (not checked: access log: there is none)\n\n"
+        "fixed (1)\n  B: fail → pass\n"
     )
+
+
+def test_a_case_that_lost_proof_and_shows_something_else_has_one_heading_and_both_notes() -> None:
+    before, after = _report(A="pass"), _report(A="reduced")
+    difference = compare(before, replace(after, cases=(replace(after.cases[0], observed="403"),)))
+    assert _headings(difference) == {"reduced": ["A"]}
+    assert "not checked: access log: there is none; expected" in difference.text()
+
+
+def test_another_cluster_of_the_same_kind_is_named() -> None:
+    before = _report(A="pass")
+    live = [replace(before, target=replace(before.target, kind="live", context=name)) for name in ("blue", "green")]
+    assert compare(*live).environment == {"target": ("live blue", "live green")}

@@ -1,4 +1,4 @@
-"""The picture of the way out: what it draws, and that it draws nothing without evidence."""
+"""The picture of the paths to external hosts: what it draws, and that it draws nothing without evidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 
 
 def case(name: str, *network_path: str, to: str = "example.com", verdict: Verdict = Verdict.PASS) -> Evidence:
-    return Evidence(name, name, "t", "allow", verdict, "", "200", "200", destination=to, network_path=network_path)
+    return Evidence(control=name, id=name, verdict=verdict, destination=to, network_path=network_path)
 
 
 def drawn(*cases: Evidence) -> dict[str, str]:

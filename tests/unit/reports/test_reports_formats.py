@@ -1,21 +1,18 @@
-"""JUnit, Markdown, Allure, the terminal, and writing them all."""
+"""JUnit, Markdown, Allure, and writing them all."""
 
 from __future__ import annotations
 
-import io
 import json
-import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from report_samples import a_case, sample_contents, sample_report
-from rich.console import Console
+from report_samples import UNCHECKED, a_case, sample_contents, sample_report
 
 from clients.model.evidence import Verdict
-from reports import allure, conformance, html, junit, markdown, terminal
+from reports import allure, conformance, html, junit, markdown
 from reports.journal import Journal
 from reports.model import Report, ReportError
 from reports.write import write_all
@@ -37,9 +34,27 @@ def test_junit_counts_what_the_report_counts() -> None:
     assert failure is not None
     assert failure.get("message") == "expected 000 reset (56), saw 200 on all of 75 attempts in 30 s"
     assert "75 × 200" in str(failure.text)  # noqa: RUF001
-    suite = next(row for row in root.iter("testsuite") if row.get("name") == "security-lab / namespace STRICT")
+    suite = next(
+        row
+        for row in root.iter("testsuite")
+        if row.get("name") == "suites/lab/test_lab.py / A namespace's policy demands mutual TLS"
+    )
     properties = {row.get("name"): row.get("value") for row in suite.iter("property")}
     assert properties["mesh"] == "istio 1.29.1"
+
+
+def test_junit_marks_reduced_proof_and_counts_it_as_a_pass() -> None:
+    root = ElementTree.fromstring(junit.render(sample_report()))
+    [suite] = [row for row in root.iter("testsuite") if "Tokens are checked" in str(row.get("name"))]
+    assert {row.get("name"): row.get("value") for row in suite.iter("property")}["reduced"] == "3"
+    case = next(row for row in suite.iter("testcase") if str(row.get("name")).startswith("LAB-JWT-04[expired] "))
+    assert case.find("failure") is case.find("error") is None
+    out = str(case.findtext("system-out"))
+    assert out.startswith(f"grade: reduced (not checked: access log: {UNCHECKED})\n")
+    assert f"○ access log: not checked: {UNCHECKED}" in out
+    assert "✓ backend log: 31 request ids absent" in out
+    others = [str(row.findtext("system-out")) for row in root.iter("testcase")]
+    assert sum("grade: reduced" in text for text in others) == 3
 
 
 def test_junit_is_xml_whatever_the_evidence_holds() -> None:
@@ -50,13 +65,23 @@ def test_junit_is_xml_whatever_the_evidence_holds() -> None:
 
 def test_markdown_shows_failures_before_the_table() -> None:
     text = markdown.render(sample_report())
-    assert text.startswith("## Does not conform: 2 cases failed, 33 of 41 cases proven\n")
-    assert "| 33 | 2 | 1 | 3 | 2 |" in text
+    assert text.startswith(
+        "## Does not conform: 2 cases failed, 33 of 41 cases proven on the embedded cluster (istio 1.29.1), 3 of them"
+    )
+    assert "| 33 | 3 | 2 | 1 | 3 | 2 |" in text
     places = [
         text.index(part) for part in ("<b>LAB-NSMTLS-03</b>", "<b>LAB-PATH-04</b>", "Not run (2)", "### All cases")
     ]
     assert places == sorted(places)
     assert text.index("| ✕ fail | LAB-NSMTLS-03") < text.index("| ✓ pass | LAB-PERM-01")
+
+
+def test_markdown_lists_reduced_and_skipped_cases_by_their_reason() -> None:
+    text = markdown.render(sample_report())
+    assert "**Passed with reduced proof, as this was not checked (3):**\n\n- access log: " in text
+    assert "| ◐ pass, reduced | LAB-JWT-04&#91;expired&#93; |" in text
+    assert "**Skipped (3):**" in text
+    assert "metrics filter: LAB-DASH-01, LAB-DASH-02\n" in text
 
 
 def test_markdown_keeps_hostile_text_in_its_cell() -> None:
@@ -79,7 +104,7 @@ def test_markdown_stays_below_the_limit_of_github(limit: int) -> None:
     assert ("| ✓ pass | LAB-PERM-01" in text) == (limit == markdown.LIMIT)
 
 
-def test_allure_tells_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) -> None:
+def test_allure_has_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) -> None:
     stale = tmp_path / "allure-results" / "old-result.json"
     stale.parent.mkdir()
     stale.write_text("{}")
@@ -89,6 +114,10 @@ def test_allure_tells_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) ->
     assert len({row["historyId"] for row in results}) == len({row["uuid"] for row in results}) == 39
     row = next(row for row in results if row["fullName"] == "LAB-AUTHZ-02")
     assert row["statusDetails"]["flaky"]
+    reduced = [row["fullName"] for row in results if {"name": "tag", "value": "reduced proof"} in row["labels"]]
+    assert len(reduced) == 3
+    steps = next(row["steps"] for row in results if row["fullName"] == "LAB-JWT-04[expired]")
+    assert {step["name"]: step["status"] for step in steps}[f"Access log: not checked: {UNCHECKED}"] == "skipped"
     assert row["stop"] - row["start"] == 30_400
     for item in row["attachments"]:
         assert (stale.parent / item["source"]).read_text()
@@ -103,51 +132,6 @@ def test_allure_properties_are_escaped(tmp_path: Path) -> None:
     allure.write(replace(report, target=target), tmp_path)
     lines = (tmp_path / "environment.properties").read_text().splitlines()
     assert "a\\ \\=\\ b\\:c=C:\\\\x \\u00fc\\ud83d\\ude00" in lines
-
-
-def _printed(width: int, tty: bool) -> str:
-    console = Console(file=io.StringIO(), width=width, force_terminal=tty, color_system=None)
-    report = sample_report()
-    for case in report.cases:
-        terminal.print_case(console, case)
-    terminal.print_summary(console, report, Path("reports/out/r1/index.html"))
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
-
-
-def test_the_terminal_has_one_line_a_case() -> None:
-    text = _printed(80, tty=True)
-    lines = text.splitlines()[: len(sample_report().cases)]
-    assert all(len(line) <= 80 for line in lines)
-    assert [re.split(r"\s+", line)[2] for line in lines] == [case.id for case in sample_report().cases]
-
-
-def test_a_log_file_gets_whole_lines_and_the_path_of_the_report() -> None:
-    text = _printed(80, tty=False)
-    assert "needs capability metrics: the proxies of this target have no standard metrics filter\n" in text
-    assert "Does not conform: 2 cases failed, 33 of 41 cases proven in 42 s" in text
-    assert text.endswith("report: reports/out/r1/index.html\n")
-
-
-def test_markup_in_evidence_is_printed_as_it_is() -> None:
-    console = Console(file=io.StringIO(), width=200)
-    terminal.print_case(console, a_case(id="C[bold]", title="[red]x[/nope]"))
-    assert "[red]x[/nope]" in console.file.getvalue()  # type: ignore[attr-defined]
-
-
-def test_the_explanation_says_what_was_expected_seen_and_where_to_look() -> None:
-    case = next(case for case in sample_report().cases if case.id == "LAB-AUTHZ-02")
-    text = terminal.explain(case)
-    for part in (
-        "expected  403, body contains 'RBAC: access denied'",
-        "observed  200",
-        "path      mtls-client/sleep → httpbin.mtls-service",
-        "more changes of the answer",
-        "✕ It stayed: 29 matches in a row were not reached in 30.4 s; 39 flaps",
-        "AuthorizationPolicy mp7c1e-mtls-service/require-jwt (lab/require-jwt.yaml)",
-        "look at   diagnostics/LAB-AUTHZ-02",
-    ):
-        assert part in text
-    assert len(text.splitlines()) < 50
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ from html.parser import HTMLParser
 import pytest
 from report_samples import NOT_RUN, a_case, sample_report, sample_run, sample_target
 
-from clients.model.evidence import Applied, Sample, Verdict
-from reports.html import duration, headline, render
-from reports.model import Report
+from clients.model.evidence import Applied, Finding, FindingVerdict, Grade, RequestRecord, Sample, Verdict
+from reports.headline import duration, headline
+from reports.html import render
+from reports.model import MeshRecord, Report, TargetInfo
 
 pytestmark = pytest.mark.unit
 
+PROVEN = "cases proven on the embedded cluster (istio 1.29.1), 3 of them with reduced proof (access log not checked)"
 HOSTILE = '</script></style></pre><script>alert(1)</script><img src=x onerror="alert(2)">\'"&#x27;{{ 7*7 }}'
 
 
@@ -62,8 +64,8 @@ def test_every_case_is_there_with_its_evidence(page: Page) -> None:
         assert case.expected in page.text
         for item in case.applied:
             assert item.yaml in page.text
-        for finding in case.proof.values():
-            assert finding in page.text
+        for finding in case.findings:
+            assert finding.text in page.text or finding.name in ("twin", "before the change")
     for key in NOT_RUN:
         assert key in page.text
     for fact in ("1.29.1", "v1.34.4", "./meshproof run -n 2 --istio 1.29", "Calico 3.28.5", "2026-11-22 16:13:05 UTC"):
@@ -107,8 +109,11 @@ def test_only_the_page_s_own_script_and_style_are_allowed(page: Page) -> None:
 def test_hostile_evidence_stays_text() -> None:
     case = a_case(
         id=f"X-1[{HOSTILE}]", title=HOSTILE, reason=HOSTILE, expected=HOSTILE, observed=HOSTILE, stage=HOSTILE,
-        source=HOSTILE, destination=HOSTILE, command=HOSTILE, proof={HOSTILE: HOSTILE}, verdict=Verdict.FAIL,
-        suite=HOSTILE, worker=HOSTILE, diagnostics=f"javascript:{HOSTILE}", variant_of_target=HOSTILE, control=HOSTILE,
+        source=HOSTILE, destination=HOSTILE, command=HOSTILE,
+        findings=tuple(Finding(HOSTILE, HOSTILE, each) for each in FindingVerdict),
+        verdict=Verdict.FAIL,
+        suite=HOSTILE, worker=HOSTILE, diagnostics=f"javascript:{HOSTILE}", substitute=HOSTILE,
+        stage_title=HOSTILE, request=RequestRecord(HOSTILE, HOSTILE, HOSTILE, HOSTILE), control=HOSTILE,
         attempts=tuple(replace(a, summary=HOSTILE, problem=HOSTILE, request_id=HOSTILE) for a in a_case().attempts),
         samples=(Sample(0.0, HOSTILE, HOSTILE, HOSTILE, 0.1, {HOSTILE: [HOSTILE]}, HOSTILE, HOSTILE),),
         applied=(Applied(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
@@ -147,20 +152,101 @@ def test_the_same_report_gives_the_same_bytes() -> None:
 
 def test_the_headline_claims_no_more_than_was_proven() -> None:
     report = sample_report()
-    assert headline(report) == "Does not conform: 2 cases failed, 33 of 41 cases proven"
+    assert headline(report) == f"Does not conform: 2 cases failed, 33 of 41 {PROVEN}"
     good = replace(report, not_run=(), cases=tuple(c for c in report.cases if c.verdict in ("pass", "skip")))
-    assert headline(good) == "Conforms: 33 of 36 cases proven, 3 skipped"
-    assert headline(replace(good, not_run=("x",))) == "Not proven: 33 of 37 cases proven"
+    assert headline(good) == f"Conforms: 33 of 36 {PROVEN}, 3 skipped"
+    assert headline(replace(good, not_run=("x",))) == f"Not proven: 33 of 37 {PROVEN}"
     assert headline(replace(good, damaged=1)).startswith("Not proven")
-    assert headline(replace(good, cases=())) == "Not proven: 0 of 0 cases proven"
+    assert headline(replace(good, cases=())) == (
+        "Not proven: 0 of 0 cases proven on the embedded cluster (istio 1.29.1)"
+    )
 
 
-def test_a_verdict_is_told_by_word_and_not_by_colour_alone(page: Page) -> None:
-    labels = page.values("aria-label")
-    cells = [attributes for tag, attributes in page.tags if tag == "a" and "cell" in attributes.get("class", "")]
+def test_a_verdict_has_a_word_and_not_a_colour_alone(page: Page) -> None:
+    cells = [at for at, (tag, found) in enumerate(page.tags) if tag == "a" and "cell" in found.get("class", "")]
     assert cells
-    assert sum(label in ("pass", "fail", "inconclusive", "skip") for label in labels) == len(cells)
-    assert any(label.startswith("Timeline: 75 probes after the change, the expected") for label in labels)
+    for at in cells:
+        label = next(found["aria-label"] for _, found in page.tags[at + 1 :] if "aria-label" in found)
+        assert label in ("pass", "pass, reduced", "fail", "inconclusive", "skip")
+    assert any(text.startswith("Timeline: 75 probes after the change, the exp") for text in page.values("aria-label"))
+
+
+def _links(page: Page) -> list[tuple[str, str]]:
+    """Verdict of every link of every chain: its class, and the word of its sign."""
+    rows = [
+        at
+        for at, (tag, found) in enumerate(page.tags)
+        if tag == "li" and found.get("class") in set(FindingVerdict) and "aria-label" in page.tags[at + 1][1]
+    ]
+    return [(page.tags[at][1]["class"], page.tags[at + 1][1]["aria-label"]) for at in rows]
+
+
+def test_the_page_never_ticks_what_was_not_looked_at() -> None:
+    findings = tuple(Finding("access log", f"said {verdict}", verdict) for verdict in FindingVerdict)
+    case = a_case(findings=findings, grade=Grade.REDUCED)
+    page = Page(render(replace(sample_report(), cases=(case,), not_run=())))
+    assert _links(page)[-4:] == [
+        ("pass", "pass"), ("fail", "fail"), ("inconclusive", "inconclusive"), ("not_checked", "not checked")
+    ]  # fmt: skip
+    shown = page.text[page.text.index("Why this is believed") :]
+    for glyph, verdict in (("✓", "pass"), ("✕", "fail"), ("?", "inconclusive"), ("○", "not_checked")):
+        before = shown[: shown.index(f"said {verdict}")].rsplit("Access log", 1)[0]
+        assert before.rstrip().endswith(glyph)
+    assert "not checked said not_checked" in " ".join(shown.split())
+
+
+def test_reduced_proof_has_its_own_mark_filter_legend_and_tally(page: Page) -> None:
+    text = " ".join(page.text.split())
+    assert "✓30 passed" in text
+    assert "◐3 passed with reduced proof" in text
+    assert "show-reduced" in page.values("id")
+    assert '[data-verdict="reduced"]' in page.raw["style"]
+    assert "◐ Pass, reduced proof" in text
+    assert "request-authenticationsuites/lab/test_lab.py, 6 pass (3 reduced)" in text
+    assert "access log: the proxies of this target write no access log" in text
+    rows = [found["id"] for _, found in page.tags if found.get("class", "").startswith("case reduced")]
+    assert rows == ["LAB-JWT-04.wrong-issuer", "LAB-JWT-04.foreign-key", "LAB-JWT-04.expired"]
+
+
+def test_a_page_without_reduced_proof_has_no_filter_for_it() -> None:
+    page = Page(render(replace(sample_report(), cases=(a_case(),))))
+    assert "show-reduced" not in page.values("id")
+    assert "passed with reduced proof" not in page.text
+
+
+def test_stages_are_headed_by_their_titles(page: Page) -> None:
+    assert "A mesh-wide policy demands mutual TLS mesh-wide-strict" in " ".join(page.text.split())
+
+
+def test_a_reason_that_many_cases_share_is_shown_once() -> None:
+    why = "the service account may not read secrets in the namespaces of this run; " * 5
+    skipped = tuple(a_case(id=f"S-{n}", verdict=Verdict.SKIP, grade=None, reason=why + "skip") for n in range(130))
+    open_ = tuple(a_case(id=f"I-{n}", verdict=Verdict.INCONCLUSIVE, grade=None, reason=why + "open") for n in range(3))
+    page = Page(render(replace(sample_report(), cases=(*skipped, *open_))))
+    summary = page.text[: page.text.index("Truth tables", page.text.index("How to read this"))]
+    assert summary.count(why + "skip") == 1
+    assert "130 cases: S-0 … S-129" in summary
+    assert summary.count(why + "open") == 1
+    assert summary.count("same reason as I-0") == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "title"),
+    [
+        (TargetInfo("embedded", mesh=MeshRecord("istio", "1.31.1")), "embedded cluster (istio 1.31.1)"),
+        (
+            TargetInfo("live", context="prod-eu", mesh=MeshRecord("istio", "1.29.1")),
+            "live cluster prod-eu (istio 1.29.1)",
+        ),
+        (TargetInfo("kind", context="kind-mp"), "kind cluster kind-mp"),
+        (TargetInfo("unknown"), "unknown cluster"),
+    ],
+)
+def test_the_headline_names_the_cluster_that_it_is_about(target: TargetInfo, title: str) -> None:
+    assert target.title == title
+    report = replace(sample_report(), target=target)
+    for one in (report, replace(report, cases=(a_case(),), not_run=()), replace(report, cases=())):
+        assert f" on the {title}" in headline(one)
 
 
 def _luminance(colour: str) -> float:
@@ -174,11 +260,11 @@ def test_contrast_is_aa_in_both_themes(page: Page, theme: str) -> None:
     block = re.search(rf'\[data-theme="{theme}"\] {{(.*?)}}', page.raw["style"], re.DOTALL)
     assert block is not None
     colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block[1]))
-    grounds = ("paper", "surface", "pass-tint", "fail-tint", "inconclusive-tint", "skip-tint")
-    for ink in ("ink", "muted", "link", "pass", "fail", "inconclusive", "skip"):
-        for ground in grounds:
-            high, low = sorted((_luminance(colours[ink]), _luminance(colours[ground])), reverse=True)
-            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, ground)
+    backgrounds = ("paper", "surface", "pass-tint", "fail-tint", "inconclusive-tint", "reduced-tint", "skip-tint")
+    for ink in ("ink", "muted", "link", "pass", "fail", "inconclusive", "reduced", "skip"):
+        for background in backgrounds:
+            high, low = sorted((_luminance(colours[ink]), _luminance(colours[background])), reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, background)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_samples import a_case, sample_report
+from report_samples import a_case, found, kind_of, sample_report
 
-from clients.model.evidence import Attempt, Evidence, Phase, TwinProof, Verdict
-from reports.argument import findings
+from clients.model.evidence import Attempt, Evidence, FindingVerdict, Phase, RequestRecord, TwinProof, Verdict
+from clients.model.outcome import OutcomeKind
+from reports.argument import chain
 from reports.attempts import fold
 from reports.matrix import matrix, request_line, stages
 from reports.timeline import describe, timeline
@@ -21,7 +22,8 @@ def _case(key: str) -> Evidence:
 
 
 def _attempt(at: float, summary: str, matched: bool, phase: Phase = Phase.CONVERGE) -> Attempt:
-    return Attempt(at, phase, matched, summary, f"mp-{at}", "" if matched else f"saw {summary}")
+    problem = "" if matched else f"saw {summary}"
+    return Attempt(at, phase, matched, summary, f"mp-{at}", problem, kind=kind_of(summary))
 
 
 def _marks(case: Evidence) -> dict[str, list[str]]:
@@ -45,48 +47,101 @@ def test_equal_neighbours_fold_and_all_attempts_are_kept() -> None:
     assert rows[0].when == "-1.90 … -1.84 s"
 
 
-def test_a_denial_shows_the_whole_chain() -> None:
-    found = {item.name: item for item in findings(_case("LAB-MTLS-03"))}
-    assert [*found] == ["Before the change", "Pinned outcome", "It stayed", "Twin", "Backend log", "Access log", "Exec"]
-    assert all(item.held for item in found.values())
-    assert found["Before the change"].text == "200; 3 of 3 probes as expected"
-    assert found["It stayed"].text.startswith("29 in a row")
-    assert found["Twin"].twin == "LAB-MTLS-01"
+def test_a_denial_shows_the_whole_chain_and_its_twin_once() -> None:
+    links = {link.name: link for link in chain(_case("LAB-MTLS-03"))}
+    names = ["Before the change", "Pinned outcome", "It stayed", "Twin", "Exec", "Backend log", "Access log"]
+    assert [link.name for link in chain(_case("LAB-MTLS-03"))] == names
+    assert all(link.verdict is FindingVerdict.PASS for link in links.values())
+    assert links["Before the change"].text == "200; 3 of 3 probes as expected"
+    assert links["It stayed"].text.startswith("29 in a row")
+    assert links["Twin"].twin == "LAB-MTLS-01"
+
+
+def test_what_was_not_looked_at_is_not_ticked() -> None:
+    links = {link.name: link for link in chain(_case("LAB-JWT-04[expired]"))}
+    assert links["Access log"].verdict is FindingVerdict.NOT_CHECKED
+    assert (links["Access log"].glyph, links["Access log"].word) == ("○", "not checked")
+    assert links["Backend log"].glyph == "✓"
+
+
+@pytest.mark.parametrize("verdict", FindingVerdict)
+def test_every_finding_keeps_its_own_verdict_whatever_became_of_the_case(verdict: FindingVerdict) -> None:
+    for whole in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE):
+        case = a_case(verdict=whole, findings=(found("backend log", "x", verdict), found("exec", "y")))
+        links = {link.name: link.verdict for link in chain(case)}
+        assert links["Backend log"] is verdict
+        assert links["Exec"] is FindingVerdict.PASS
+
+
+def test_findings_of_one_name_are_all_shown() -> None:
+    findings = tuple(found("access log", f"hop {number}") for number in range(3))
+    assert [link.text for link in chain(a_case(findings=findings)) if link.name == "Access log"] == [
+        "hop 0", "hop 1", "hop 2"
+    ]  # fmt: skip
+    twice = (found("twin", "LAB-1 expected 200, saw 200"), found("twin", "by the other gateway: 200"))
+    texts = [link.text for link in chain(a_case(findings=twice)) if link.name == "Twin"]
+    assert len(texts) == 2
+    assert texts[0].startswith("expected 200, saw 200; request mp-7c1e-")
+    assert texts[1] == "by the other gateway: 200"
 
 
 def test_what_does_not_hold_is_not_shown_as_held() -> None:
-    never = {item.name: item.held for item in findings(_case("LAB-NSMTLS-03"))}
-    assert never["Pinned outcome"] is False
+    never = {link.name: link.verdict for link in chain(_case("LAB-NSMTLS-03"))}
+    assert never["Pinned outcome"] is FindingVerdict.FAIL
     assert "It stayed" not in never
-    assert never["Exec"] is None
-    flapping = {item.name: item.held for item in findings(_case("LAB-AUTHZ-02"))}
-    assert flapping["It stayed"] is False
-    assert flapping["Backend log"] is None
-    lost = {item.name: item for item in findings(_case("LAB-PATH-04"))}
-    assert lost["Twin"].held is None
-    assert lost["Probes"].held is False
+    flapping = {link.name: link.verdict for link in chain(_case("LAB-AUTHZ-02"))}
+    assert flapping["It stayed"] is FindingVerdict.FAIL
+    assert flapping["Backend log"] is FindingVerdict.FAIL
+    lost = {link.name: link for link in chain(_case("LAB-PATH-04"))}
+    assert lost["Twin"].verdict is FindingVerdict.NOT_CHECKED
+    assert lost["Twin"].twin == "LAB-PATH-01"
+    assert lost["It stayed"].verdict is FindingVerdict.INCONCLUSIVE
+    assert lost["Probes"].verdict is FindingVerdict.INCONCLUSIVE
     assert lost["Probes"].text.startswith("9 of ")
 
 
-def test_a_twin_that_failed_and_a_baseline_that_was_wrong_are_told() -> None:
+def test_a_twin_that_failed_and_a_baseline_that_was_wrong_are_shown() -> None:
+    first, second, third, *rest = a_case().attempts
     case = a_case(
         twin=TwinProof("T-1", Verdict.FAIL, "200", "503", ""),
-        attempts=(replace(a_case().attempts[0], matched=False), *a_case().attempts[1:]),
+        attempts=(first, second, replace(third, matched=False), *rest),
+        findings=(),
     )
-    held = {item.name: item.held for item in findings(case)}
-    assert held["Twin"] is False
-    assert held["Before the change"] is False
+    verdicts = {link.name: link.verdict for link in chain(case)}
+    assert verdicts["Twin"] is FindingVerdict.FAIL
+    assert verdicts["Before the change"] is FindingVerdict.FAIL
+
+
+def test_a_state_before_that_had_to_come_first_is_no_fault_of_a_passed_case() -> None:
+    first, second, *rest = a_case().attempts
+    before = (replace(first, matched=False, summary="503"), second)
+    link = chain(a_case(attempts=(*before, *rest), findings=()))[0]
+    assert (link.verdict, link.text) == (FindingVerdict.PASS, "503, then 200; 2 of 3 probes as expected")
+
+
+def test_probes_that_did_not_run_are_no_fault() -> None:
+    lost = replace(_attempt(0.1, "infrastructure: pod gone", False), kind=OutcomeKind.INFRASTRUCTURE)
+    case = a_case(attempts=(lost,), time_to_first_s=None, verdict=Verdict.INCONCLUSIVE, findings=(), twin=None)
+    assert {link.verdict for link in chain(case)} == {FindingVerdict.INCONCLUSIVE, FindingVerdict.NOT_CHECKED}
+
+
+def test_whether_a_probe_ran_is_its_kind_and_not_its_text() -> None:
+    answered = replace(_attempt(0.1, "infrastructure", False), kind=OutcomeKind.STATUS)
+    gone = replace(_attempt(0.2, "403", False), kind=OutcomeKind.INFRASTRUCTURE)
+    case = a_case(attempts=(answered, gone), time_to_first_s=None, time_to_stable_s=None)
+    assert _marks(case) == {"infrastructure": ["contrary"], "403": ["lost"]}
+    assert chain(case)[-1].text.startswith("1 of 2 did not run")
 
 
 def test_a_skipped_case_claims_nothing() -> None:
-    assert findings(_case("LAB-DASH-01")) == ()
+    assert chain(_case("LAB-DASH-01")) == ()
 
 
 def test_the_truth_table_holds_every_case_once() -> None:
     report = sample_report()
     groups = stages(report.cases)
     assert sum(len(group.cases) for group in groups) == len(report.cases)
-    table = matrix(next(group for group in groups if group.name == "mesh-wide STRICT"))
+    table = matrix(next(group for group in groups if group.name == "mesh-wide-strict"))
     assert table is not None
     assert table.sources == ("mtls-client/sleep", "legacy-client/sleep")
     assert table.destinations == ("httpbin.mtls-service", "httpbin.legacy-service")
@@ -97,24 +152,35 @@ def test_the_truth_table_holds_every_case_once() -> None:
 def test_a_stage_without_flows_has_no_table_and_its_worst_verdict_counts() -> None:
     groups = {group.name: group for group in stages(sample_report().cases)}
     assert matrix(groups["setup"]) is None
-    assert groups["require-jwt"].verdict is Verdict.FAIL
+    assert groups["require-jwt"].worst == "fail"
     assert groups["require-jwt"].tally == "1 fail, 3 pass"
 
 
+def test_a_stage_is_named_by_its_title_and_by_its_id_where_it_has_none() -> None:
+    groups = {group.name: group for group in stages(sample_report().cases)}
+    strict, setup = groups["mesh-wide-strict"], groups["setup"]
+    assert (strict.title, strict.subtitle) == ("A mesh-wide policy demands mutual TLS", "mesh-wide-strict")
+    assert (setup.title, setup.subtitle) == ("setup", "")
+    assert stages([a_case(stage="", stage_title="")])[0].title == "no stage"
+
+
+def test_a_stage_counts_reduced_proofs_apart() -> None:
+    group = next(group for group in stages(sample_report().cases) if group.name == "request-authentication")
+    assert group.tally == "6 pass (3 reduced)"
+    assert group.worst == "reduced"
+
+
 @pytest.mark.parametrize(
-    ("command", "line"),
+    ("request_", "line"),
     [
-        ("curl -sS http://a.b:8000/ip", "GET /ip"),
-        ("curl -X POST -H 'Authorization: Bearer [redacted]' http://a.b/x/y?z=1", "POST /x/y?z=1, with token"),
-        ("curl --request PUT https://a.b", "PUT /"),
-        ("curl -H 'X-Forwarded-Client-Cert: URI=spiffe://forged' http://a.b/headers", "GET /headers"),
-        ("kubectl get pods", ""),
-        ("curl 'unbalanced http://a.b/", ""),
-        ("", ""),
+        (RequestRecord("GET", "http://a.b:8000/ip", "/ip"), "GET /ip"),
+        (RequestRecord("POST", "http://a.b/x/y?z=1", "/x/y?z=1", "expired"), "POST /x/y?z=1, token: expired"),
+        (None, ""),
     ],
 )
-def test_the_request_in_short(command: str, line: str) -> None:
-    assert request_line(command) == line
+def test_the_request_in_short(request_: RequestRecord | None, line: str) -> None:
+    command = "curl http://a.b/headers -H 'X-Forwarded-Client-Cert: URI=spiffe://forged'"
+    assert request_line(a_case(request=request_, command=command)) == line
 
 
 def test_a_timeline_has_a_lane_for_each_answer() -> None:
@@ -184,21 +250,18 @@ def test_the_course_in_words() -> None:
     assert ", never stable, 39 flaps" in describe(_case("LAB-AUTHZ-02"))
 
 
-def test_what_was_looked_at_is_not_told_as_if_it_had_been_probed() -> None:
-    looked = Attempt(0.4, Phase.CONVERGE, True, "as expected", "")
+def test_what_was_looked_at_is_not_shown_as_if_it_had_been_probed() -> None:
+    looked = Attempt(0.4, Phase.CONVERGE, True, "as expected", "", kind=OutcomeKind.LOOK)
     case = Evidence(
-        "CRA-UI-03",
-        "CRA-UI-03",
-        "t",
-        "deny",
-        Verdict.PASS,
-        "",
-        "the page shows the refusal",
-        "as expected",
+        control="CRA-UI-03",
+        id="CRA-UI-03",
+        polarity="deny",
+        verdict=Verdict.PASS,
+        expected="the page shows the refusal",
         attempts=(looked,),
         time_to_first_s=0.4,
         time_to_stable_s=0.4,
     )
-    assert [(one.name, one.text) for one in findings(case)] == [
+    assert [(link.name, link.text) for link in chain(case)] == [
         ("Pinned outcome", "the page shows the refusal; first seen 0.40 s after the first look")
     ]

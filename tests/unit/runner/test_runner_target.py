@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from clients.model.errors import ClusterError, InfrastructureError, SettingsError
-from clients.model.evidence import Evidence, Verdict
-from clients.proof.observe import observe
+from clients.model.errors import ClusterError, SettingsError
 from reports.model import MeshRecord, TargetInfo
 from runner.config.settings import Settings, load
 from runner.target import held_target, kind, targets
@@ -146,30 +144,6 @@ def test_objects_can_be_touched_before_they_are_applied() -> None:
     assert changed["metadata"]["namespace"] == "p-b"
 
 
-BLANK = Evidence("X-A", "X-A", "t", "state", Verdict.INCONCLUSIVE, "", "well", "")
-
-
-def test_an_observation_is_polled_until_nothing_is_wrong() -> None:
-    problems = iter(["not yet", None])
-    seen = observe(BLANK, lambda: next(problems), budget_s=5)
-    assert seen.verdict is Verdict.PASS
-    assert [attempt.matched for attempt in seen.attempts] == [False, True]
-    assert seen.attempts[0].summary == "not yet"
-
-
-def test_an_observation_that_stays_wrong_fails_with_what_was_seen_last() -> None:
-    seen = observe(BLANK, lambda: "wrong", budget_s=0.01)
-    assert (seen.verdict, seen.reason) == (Verdict.FAIL, "wrong")
-
-
-def test_an_observation_that_cannot_be_taken_is_inconclusive() -> None:
-    def lost() -> str | None:
-        raise InfrastructureError("pod gone")
-
-    seen = observe(BLANK, lost, budget_s=0.01)
-    assert (seen.verdict, seen.reason) == (Verdict.INCONCLUSIVE, "infrastructure: pod gone")
-
-
 @pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 1234"), OSError("No username set")])
 def test_a_user_id_without_a_name_holds_the_lease_by_its_number(
     error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -185,9 +159,9 @@ def test_a_user_id_without_a_name_holds_the_lease_by_its_number(
 @pytest.mark.parametrize(
     ("given", "context", "name"),
     [
-        ({}, "", "the embedded cluster"),
-        ({"target": "live"}, "prod", "the live cluster prod (10.0.0.1:6443)"),
-        ({"target": "kind"}, "kind-one", "the kind cluster one (10.0.0.1:6443)"),
+        ({}, "", "embedded cluster"),
+        ({"target": "live"}, "prod", "live cluster prod at 10.0.0.1:6443"),
+        ({"target": "kind"}, "kind-one", "kind cluster one at 10.0.0.1:6443"),
     ],
 )
 def test_a_target_has_a_name_for_people(given: dict[str, Any], context: str, name: str) -> None:
@@ -199,11 +173,11 @@ def test_a_target_has_a_name_for_people(given: dict[str, Any], context: str, nam
     ("info", "title"),
     [
         (
-            TargetInfo("live", mesh=MeshRecord("istio", "1.31.1"), name="the live cluster prod (10.0.0.1)"),
-            "the live cluster prod (10.0.0.1), Istio 1.31.1",
+            TargetInfo("live", mesh=MeshRecord("istio", "1.31.1"), name="live cluster prod at 10.0.0.1"),
+            "live cluster prod at 10.0.0.1 (istio 1.31.1)",
         ),
-        (TargetInfo("live", context="prod"), "the live cluster prod"),
-        (TargetInfo("embedded"), "the embedded cluster"),
+        (TargetInfo("live", context="prod"), "live cluster prod"),
+        (TargetInfo("embedded"), "embedded cluster"),
     ],
 )
 def test_a_report_names_the_cluster_it_speaks_of(info: TargetInfo, title: str) -> None:
@@ -230,7 +204,7 @@ def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.
     monkeypatch.setattr(targets, "TARGETS", names["TARGETS"])
     target = targets.of(load({"context": "k3d-mine"}))
     assert target.kind == "k3d"
-    assert target.name(target.access(print), "") == "the k3d cluster k3d-mine"
+    assert target.name(target.access(print), "") == "k3d cluster k3d-mine"
     assert [check.name for check in target.machine()] == ["k3d"]
     with pytest.raises(SettingsError, match="named k3d-…; name it by --context"):
         targets.of(load({"target": "k3d"}))

@@ -1,0 +1,60 @@
+"""The outcome of a run in one sentence, which names the cluster that it is about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from clients.model.evidence import Evidence
+from reports.marks import not_checked
+from reports.model import Report
+
+_MOST_NAMES = 3
+
+
+def headline(report: Report) -> str:
+    """`Conforms: 1216 of 1221 cases proven on the live cluster prod-eu (istio 1.29.1), 5 skipped`."""
+    totals = report.totals
+    planned = len(report.cases) + len(report.not_run)
+    proven = f"{totals['pass']} of {planned} cases proven on the {report.target.title}"
+    if report.reduced:
+        proven += f", {len(report.reduced)} of them with reduced proof ({_unchecked(report.reduced)} not checked)"
+    if report.ok:
+        return f"Conforms: {proven}" + (f", {totals['skip']} skipped" if totals["skip"] else "")
+    if totals["fail"]:
+        return f"Does not conform: {counted(totals['fail'], 'case')} failed, {proven}"
+    return f"Not proven: {proven}"
+
+
+def tone(report: Report) -> str:
+    """The verdict on the whole run: `pass`, `fail` or `inconclusive`."""
+    return "pass" if report.ok else "fail" if report.totals["fail"] else "inconclusive"
+
+
+def duration(run_started: str, run_ended: str) -> str:
+    """`42 s` or `3 min 12 s` between two ISO 8601 times; empty when one is missing."""
+    try:
+        seconds = (datetime.fromisoformat(run_ended) - datetime.fromisoformat(run_started)).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    return span(seconds)
+
+
+def span(seconds: float) -> str:
+    """`42 s` or `3 min 12 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 case`, `2 cases`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _unchecked(cases: Iterable[Evidence]) -> str:
+    """Names of what was not checked, the most frequent first."""
+    names = Counter(name for case in cases for name in {finding.name: None for finding in not_checked(case)})
+    shown = [name for name, _ in names.most_common(_MOST_NAMES)]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return (", ".join(shown) or "part of it") + more

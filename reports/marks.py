@@ -1,0 +1,43 @@
+"""The signs and words of verdicts, the same in every report. A verdict has a sign and a word, never a colour alone."""
+
+from __future__ import annotations
+
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Verdict
+
+REDUCED = "reduced"
+"""Key of a pass whose proof could not be looked at as a whole."""
+NOT_RUN = "not-run"
+
+GLYPHS = {"pass": "✓", REDUCED: "◐", "fail": "✕", "inconclusive": "?", "skip": "\N{EN DASH}", NOT_RUN: "○"}
+WORDS = {"pass": "pass", REDUCED: "pass, reduced", "fail": "fail", "inconclusive": "inconclusive", "skip": "skip",
+         NOT_RUN: "not run"}  # fmt: skip
+WORST_FIRST = ("fail", "inconclusive", NOT_RUN, "skip", REDUCED, "pass")
+
+FINDING_GLYPHS = {
+    FindingVerdict.PASS: "✓",
+    FindingVerdict.FAIL: "✕",
+    FindingVerdict.INCONCLUSIVE: "?",
+    FindingVerdict.NOT_CHECKED: "○",
+}
+FINDING_WORDS = {
+    FindingVerdict.PASS: "pass",
+    FindingVerdict.FAIL: "fail",
+    FindingVerdict.INCONCLUSIVE: "inconclusive",
+    FindingVerdict.NOT_CHECKED: "not checked",
+}
+
+
+def mark(case: Evidence) -> str:
+    """Key of a case in `GLYPHS` and `WORDS`: its verdict, or `reduced`."""
+    return REDUCED if case.verdict is Verdict.PASS and case.grade is Grade.REDUCED else case.verdict.value
+
+
+def not_checked(case: Evidence) -> tuple[Finding, ...]:
+    """What could not be looked at."""
+    return tuple(finding for finding in case.findings if finding.verdict is FindingVerdict.NOT_CHECKED)
+
+
+def finding_line(finding: Finding) -> str:
+    """`✓ backend log: 31 request ids absent`, `○ access log: not checked: it is not available on this target`."""
+    said = "not checked: " if finding.verdict is FindingVerdict.NOT_CHECKED else ""
+    return f"{FINDING_GLYPHS[finding.verdict]} {finding.name}: {said}{finding.text}"
