@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +10,7 @@ from clients.apply.overlay import WORKER_LABEL
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cleanup import Leftover, cleanup, find
 from clients.kube.cluster import Cluster
-from clients.kube.lease import RunLease
+from clients.kube.lease import RunLease, holder_here
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports.model import MeshRecord, TargetInfo
 from runner.config.settings import Settings, TargetKind
@@ -41,12 +38,20 @@ class HeldTarget:
     """
 
     def __init__(
-        self, settings: Settings, run: str, private: Path, say: Say, *, browsed: Callable[[], bool] = lambda: False
+        self,
+        settings: Settings,
+        run: str,
+        private: Path,
+        say: Say,
+        *,
+        browsed: Callable[[], bool] = lambda: False,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Bring it up, look at it, and keep other runs out.
 
         Args:
             browsed: whether anything selected needs a browser.
+            on_lost: called, from a thread, with the reason when the cluster is no longer ours to change.
 
         Raises:
             MeshproofError: it cannot be had, has no mesh, or another run holds it.
@@ -84,7 +89,7 @@ class HeldTarget:
             ext_authz=mesh.ext_authz,
             gateway_class=mesh.gateway_class,
         )
-        self._lease = RunLease(self._cluster, f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}", run=run)
+        self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
         self._lease.acquire()
 
     def sweep(self) -> list[Leftover]:
