@@ -1,69 +1,19 @@
-"""`meshproof doctor`: what is missing, with the mend. On a cluster, also whether our own permissions suffice."""
+"""`meshproof doctor`: what is missing, with what to do. On a cluster, also whether our own permissions suffice."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
 
 from clients.kube.cluster import Cluster
 from clients.model.errors import MeshproofError
-from runner.commands import common
+from runner.commands import common, doctor_rights
+from runner.commands.diagnosis import Diagnosis
 from runner.config import settings
+from runner.config.rights import Right
 from runner.target import browsers, identity
 from runner.target.access import access
 from runner.target.held_target import chosen_revision
-
-RIGHTS = (
-    ("create", "namespaces", ""),
-    ("delete", "namespaces", ""),
-    ("list", "pods", ""),
-    ("create", "deployments.apps", ""),
-    ("create", "services", ""),
-    ("create", "serviceaccounts", ""),
-    # Since Kubernetes 1.35 an exec over a websocket is checked as `create` too.
-    ("get", "pods/exec", ""),
-    ("create", "pods/exec", ""),
-    ("get", "pods/log", ""),
-    ("create", "peerauthentications.security.istio.io", ""),
-    ("create", "requestauthentications.security.istio.io", ""),
-    ("create", "authorizationpolicies.security.istio.io", ""),
-    ("create", "leases.coordination.k8s.io", "default"),
-    ("create", "configmaps", ""),
-    *(
-        ("create", f"{kind}.networking.istio.io", "")
-        for kind in ("gateways", "virtualservices", "destinationrules", "serviceentries", "sidecars")
-    ),
-    ("create", "networkpolicies.networking.k8s.io", ""),
-    ("create", "secrets", ""),
-    ("create", "roles.rbac.authorization.k8s.io", ""),
-    ("create", "rolebindings.rbac.authorization.k8s.io", ""),
-)
-GATEWAY_API_RIGHTS = tuple(("create", f"{kind}.gateway.networking.k8s.io", "") for kind in ("gateways", "httproutes"))
-MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-system")
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One thing looked at; `mend` says what to do when it is not in order.
-
-    Attributes:
-        optional: a run does without: it skips what needs it, and says so.
-    """
-
-    name: str
-    ok: bool
-    detail: str = ""
-    hint: str = ""
-    optional: bool = False
-
-    @property
-    def sign(self) -> str:
-        """How it stands in the list."""
-        if self.ok:
-            return "[green]ok[/green]     "
-        return "[yellow]without[/yellow]" if self.optional else "[red]missing[/red]"
 
 
 def doctor(
@@ -120,13 +70,17 @@ def cluster(wanted: settings.Settings) -> list[Diagnosis]:
         found = Cluster.connect(there.file, there.context or None)
     except MeshproofError as error:
         return [Diagnosis("cluster", False, error.message, error.hint)]
-    findings = [Diagnosis("cluster", True, f"Kubernetes {found.server_version}"), *mesh(found, wanted.revision)]
-    rights = (*RIGHTS, MESH_WIDE_RIGHT) if wanted.allow_mesh_wide else RIGHTS
-    return findings + [right(found, *asked) for asked in (*rights, *optional_rights(found))]
+    kubernetes = Diagnosis("cluster", True, f"Kubernetes {found.server_version}")
+    rights, missing = doctor_rights.diagnoses(found, mesh_wide=wanted.allow_mesh_wide)
+    return [kubernetes, *mesh(found, wanted.revision, missing), *rights]
 
 
-def mesh(found: Cluster, revision: str) -> list[Diagnosis]:
-    """Is there a mesh, and which revision would be used."""
+def mesh(found: Cluster, revision: str, missing: tuple[Right, ...]) -> list[Diagnosis]:
+    """Is there a mesh, which revision would be used, and what can it do.
+
+    Args:
+        missing: rights that the identity does not have; what cannot be looked at for want of one is not called lacking.
+    """
     try:
         info = found.mesh
         if not info.name:
@@ -138,24 +92,5 @@ def mesh(found: Cluster, revision: str) -> list[Diagnosis]:
     return [
         Diagnosis("mesh", True, f"{info.name} {info.version}, revision: {chosen}"),
         Diagnosis("capabilities", True, capabilities or "none"),
+        *doctor_rights.not_known(info.capabilities, missing),
     ]
-
-
-def optional_rights(found: Cluster) -> tuple[tuple[str, str, str], ...]:
-    """Rights that are asked for only where the cluster has what they are about."""
-    try:
-        return GATEWAY_API_RIGHTS if "gateway-api" in found.mesh.capabilities else ()
-    except MeshproofError:  # told already
-        return ()
-
-
-def right(found: Cluster, verb: str, resource: str, namespace: str) -> Diagnosis:
-    """Whether we may do this; `resource` reads `plural[.group]` or `plural/subresource`."""
-    name = f"may {verb} {resource}" + (f" in {namespace}" if namespace else "")
-    try:
-        kind, _, group = resource.partition(".")
-        kind, _, subresource = kind.partition("/")
-        allowed = found.can_i(verb, kind, namespace, group=group, subresource=subresource)
-    except MeshproofError as error:
-        return Diagnosis(name, False, error.message, error.hint)
-    return Diagnosis(name, allowed, "yes" if allowed else "no", "grant it to the kubeconfig's identity")

@@ -13,6 +13,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease, holder_here
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports.model import MeshRecord, TargetInfo
+from runner.config import rights
 from runner.config.settings import Settings, TargetKind
 from runner.target import browsers, identity
 from runner.target.access import PUBLIC_IMAGES, Access, access
@@ -98,7 +99,7 @@ class HeldTarget:
         Raises:
             ClusterError: something does not go away, or the cluster does not answer.
         """
-        return cleanup(self._cluster, self._run)
+        return cleanup(self._cluster, self._run, made=rights.made())
 
     def release(self) -> None:
         """Let other runs in."""
@@ -130,7 +131,7 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         ClusterError: the cluster does not answer.
     """
     cluster = connect(descriptor)
-    for left in find(cluster, run):
+    for left in find(cluster, run, made=rights.made()):
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)
