@@ -25,9 +25,9 @@ def diagnoses(found: Cluster, *, mesh_wide: bool) -> tuple[list[Diagnosis], tupl
 def right(one: Granted, file: str) -> Diagnosis:
     """Whether the identity has it whole; what is missing, what that costs, and what grants it."""
     where = f" in {one.right.namespace}" if one.right.namespace else ""
-    name = f"right on {one.right.kinds}{where}"
+    name = f"right to {', '.join(one.right.verbs)} {one.right.kinds}{where}"
     if one.whole:
-        return Diagnosis(name, True, ", ".join(one.right.verbs))
+        return Diagnosis(name, True, "yes")
     detail = one.refusal or f"may not {', '.join(one.missing)}"
     optional = one.right.condition is Condition.OPTIONAL
     cost = f"without it, {one.right.without}" if optional else f"needed for: {one.right.why}"

@@ -157,7 +157,8 @@ def _rule(right: Right) -> str:
     without = f" Without it, {right.without}." if right.without else ""
     comment = "".join(f"  # {line}\n" for line in _lines(f"{right.why[0].upper()}{right.why[1:]}.{without}", 114))
     groups, resources, verbs = (json.dumps(list(each)) for each in ([right.group], right.resources, right.verbs))
-    return f"{comment}  - apiGroups: {groups}\n    resources: {resources}\n    verbs: {verbs}\n"
+    wrapped = "\n      ".join(_lines(f"resources: {resources}", 114))
+    return f"{comment}  - apiGroups: {groups}\n    {wrapped}\n    verbs: {verbs}\n"
 
 
 def _lines(text: str, width: int) -> list[str]:
@@ -171,13 +172,15 @@ def _lines(text: str, width: int) -> list[str]:
 
 def readme_table() -> str:
     """README's table, between its two markers."""
-    rows = ["| verbs | on | when | why |", "|---|---|---|---|"]
+    on: dict[tuple[str, str, str], list[str]] = {}
     for right in RIGHTS:
-        on = ", ".join(f"`{name}`" for name in right.resources) + (f" ({right.group})" if right.group else "")
-        on += f" in `{right.namespace}`" if right.namespace else ""
-        when = right.condition.value.replace("with --allow-mesh-wide", "with `--allow-mesh-wide`")
         why = right.why + (f"; without it, {right.without}" if right.without else "")
-        rows.append(f"| {', '.join(right.verbs)} | {on} | {when} | {why} |")
+        when = right.condition.value.replace("with --allow-mesh-wide", "with `--allow-mesh-wide`")
+        what = ", ".join(f"`{name}`" for name in right.resources) + (f" ({right.group})" if right.group else "")
+        what += f" in `{right.namespace}`" if right.namespace else ""
+        on.setdefault((", ".join(right.verbs), when, why), []).append(what)
+    rows = ["| verbs | on | when | why |", "|---|---|---|---|"]
+    rows += [f"| {verbs} | {'; '.join(what)} | {when} | {why} |" for (verbs, when, why), what in on.items()]
     return "\n".join([BEGIN, *rows, END])
 
 

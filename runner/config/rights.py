@@ -68,6 +68,30 @@ class Right:
         return where and group == self.group and resource in self.resources and verb in self.verbs
 
 
+ANALYZE = "controls of `istioctl analyze` are inconclusive where that program is there"
+ANALYZED = {
+    "": ("namespaces", "services", "pods", "configmaps", "secrets", "nodes"),
+    "apps": ("deployments",),
+    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+    "apiextensions.k8s.io": ("customresourcedefinitions",),
+    ISTIO_NETWORKING: (
+        "destinationrules",
+        "envoyfilters",
+        "gateways",
+        "proxyconfigs",
+        "serviceentries",
+        "sidecars",
+        "virtualservices",
+        "workloadentries",
+        "workloadgroups",
+    ),
+    ISTIO_SECURITY: ("authorizationpolicies", "peerauthentications", "requestauthentications"),
+    "telemetry.istio.io": ("telemetries",),
+    "extensions.istio.io": ("trafficextensions", "wasmplugins"),
+    GATEWAY_API: ("gateways", "grpcroutes", "httproutes"),
+}
+"""What istioctl reads, as the API server's audit log tells (1.31): it waits for every list that is refused."""
+
 RIGHTS = (
     Right("", ("namespaces",), MAKES, "a run works in namespaces of its own"),
     Right("", ("serviceaccounts", "services", "configmaps"), MAKES, "the workloads of the suites; the mesh's own"),
@@ -158,6 +182,18 @@ RIGHTS = (
         Condition.OPTIONAL,
         "where Calico's own kinds do not tell, controls of network policies are skipped",
         ("network-policy",),
+    ),
+    *(
+        Right(
+            group,
+            resources,
+            ("list", "watch"),
+            "`istioctl analyze`, which looks at the whole mesh",
+            "",
+            Condition.OPTIONAL,
+            ANALYZE,
+        )
+        for group, resources in ANALYZED.items()
     ),
     Right(
         "",
