@@ -20,7 +20,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from clients.kube.api import NOT_FOUND, Api, Json, RequestError, one_line
+from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts, one_line
 from clients.kube.labels import SCRATCH_PREFIX
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
@@ -141,11 +141,11 @@ class Cluster:
         path = self._path(body["apiVersion"], body["kind"], body["metadata"].get("namespace", ""))
         return self.api.json("POST", path, body=body)
 
-    def replace(self, body: Json) -> Json:
+    def replace(self, body: Json, *, timeouts: Timeouts = TIMEOUTS_S) -> Json:
         """Replace one object; RequestError with status 409 unless its `resourceVersion` is the current one."""
         meta = body["metadata"]
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        return self.api.json("PUT", path, body=body)
+        return self.api.json("PUT", path, body=body, timeouts=timeouts)
 
     def delete(
         self, api_version: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = ""

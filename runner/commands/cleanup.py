@@ -14,7 +14,7 @@ from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder, in_use
 from runner.commands import common
-from runner.config import folders, settings
+from runner.config import folders, rights, settings
 from runner.target import targets
 
 
@@ -34,7 +34,7 @@ def cleanup(
         return common.OK
     cluster = there.connect()
     if dry_run:
-        for leftover in (found := find(cluster, run)):
+        for leftover in (found := find(cluster, run, made=rights.made())):
             print(f"would remove {leftover}")
     else:
         if not (run or force):
@@ -42,7 +42,9 @@ def cleanup(
         if run and leases.remove(cluster, run):
             print(f"removed the lease of run {run}", flush=True)
         folders.sweep_private_folders()
-        found = remove(cluster, run, on_removed=lambda leftover: print(f"removed {leftover}", flush=True))
+        found = remove(
+            cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
+        )
     print(f"{len(found)} objects" if found else "nothing to remove")
     return common.OK
 

@@ -1,8 +1,6 @@
-"""`meshproof doctor`: what is missing, with the mend. On a cluster, also whether our own permissions suffice."""
+"""`meshproof doctor`: what is missing, with what to do. On a cluster, also whether our own permissions suffice."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,63 +9,15 @@ from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
-from runner.commands import common
+from runner.commands import common, doctor_rights
+from runner.commands.diagnosis import Diagnosis
 from runner.config import settings
+from runner.config.rights import Right
 from runner.target import browsers, identity, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.held_target import chosen_revision
 from runner.target.target import Target
-
-RIGHTS = (
-    ("create", "namespaces", ""),
-    ("delete", "namespaces", ""),
-    ("list", "pods", ""),
-    ("create", "deployments.apps", ""),
-    ("create", "services", ""),
-    ("create", "serviceaccounts", ""),
-    # Since Kubernetes 1.35 an exec over a websocket is checked as `create` too.
-    ("get", "pods/exec", ""),
-    ("create", "pods/exec", ""),
-    ("get", "pods/log", ""),
-    ("create", "peerauthentications.security.istio.io", ""),
-    ("create", "requestauthentications.security.istio.io", ""),
-    ("create", "authorizationpolicies.security.istio.io", ""),
-    ("create", "leases.coordination.k8s.io", "default"),
-    ("create", "configmaps", ""),
-    *(
-        ("create", f"{kind}.networking.istio.io", "")
-        for kind in ("gateways", "virtualservices", "destinationrules", "serviceentries", "sidecars")
-    ),
-    ("create", "networkpolicies.networking.k8s.io", ""),
-    ("create", "secrets", ""),
-    ("create", "roles.rbac.authorization.k8s.io", ""),
-    ("create", "rolebindings.rbac.authorization.k8s.io", ""),
-)
-GATEWAY_API_RIGHTS = tuple(("create", f"{kind}.gateway.networking.k8s.io", "") for kind in ("gateways", "httproutes"))
-MESH_WIDE_RIGHT = ("create", "peerauthentications.security.istio.io", "istio-system")
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One thing looked at; `mend` says what to do when it is not in order.
-
-    Attributes:
-        optional: a run does without: it skips what needs it, and says so.
-    """
-
-    name: str
-    ok: bool
-    detail: str = ""
-    hint: str = ""
-    optional: bool = False
-
-    @property
-    def sign(self) -> str:
-        """How it stands in the list."""
-        if self.ok:
-            return "[green]ok[/green]     "
-        return "[yellow]without[/yellow]" if self.optional else "[red]missing[/red]"
 
 
 @common.takes(*common.CLUSTER, "revision", "hosts", "istioctl", "allow_mesh_wide")
@@ -115,10 +65,13 @@ def cluster(target: Target) -> list[Diagnosis]:
         name = target.name(there, found.server)
     except MeshproofError as error:
         return [Diagnosis("cluster", False, error.message, error.hint)]
-    findings = [Diagnosis("cluster", True, f"{name}, Kubernetes {found.server_version}")]
+    rights: list[Diagnosis] = []
+    missing: tuple[Right, ...] = ()
+    if not target.starts_itself:
+        rights, missing = doctor_rights.diagnoses(found, mesh_wide=target.settings.allow_mesh_wide)
     info, diagnosis = mesh(found, target.settings.revision)
-    findings += [diagnosis, *capabilities(target, there, info)]
-    return findings if target.starts_itself else findings + [right(found, *asked) for asked in rights(target, info)]
+    reached = Diagnosis("cluster", True, f"{name}, Kubernetes {found.server_version}")
+    return [reached, diagnosis, *capabilities(target, there, info, missing), *rights]
 
 
 def mesh(found: Cluster, revision: str) -> tuple[MeshInfo, Diagnosis]:
@@ -134,35 +87,21 @@ def mesh(found: Cluster, revision: str) -> tuple[MeshInfo, Diagnosis]:
     return info, Diagnosis("mesh", True, f"{info.name} {info.version}, revision: {chosen}")
 
 
-def capabilities(target: Target, there: Access, info: MeshInfo) -> list[Diagnosis]:
-    """What the target has, in one line, and what it lacks, each with the reason."""
+def capabilities(target: Target, there: Access, info: MeshInfo, missing: tuple[Right, ...]) -> list[Diagnosis]:
+    """What the target has, in one line, and what it lacks, each with the reason.
+
+    Args:
+        missing: rights that the identity does not have; what cannot be looked at for want of one is not called lacking.
+    """
     if not info.name:
         return []
     has_browser, detail = browsers.describe()
     browser = browsers.Found(detail) if has_browser else browsers.Found(why_not=detail)
     found = table.found(info, table.Surroundings(target, there, browser))
-    missing = [
+    rows = [
         Diagnosis(f"capability {name}", False, why, table.TABLE[name].hint, optional=True)
         for name, why in sorted(found.lacks.items())
         if name != CapabilityName.CHROMIUM  # it has a line of its own
     ]
-    return [Diagnosis("capabilities", True, ", ".join(found.names)), *missing]
-
-
-def rights(target: Target, info: MeshInfo) -> tuple[tuple[str, str, str], ...]:
-    """Those that a run needs there; some only where the cluster has what they are about."""
-    wide = (MESH_WIDE_RIGHT,) if target.settings.allow_mesh_wide else ()
-    optional = GATEWAY_API_RIGHTS if CapabilityName.GATEWAY_API in info.capabilities else ()
-    return (*RIGHTS, *wide, *optional)
-
-
-def right(found: Cluster, verb: str, resource: str, namespace: str) -> Diagnosis:
-    """Whether we may do this; `resource` reads `plural[.group]` or `plural/subresource`."""
-    name = f"may {verb} {resource}" + (f" in {namespace}" if namespace else "")
-    try:
-        kind, _, group = resource.partition(".")
-        kind, _, subresource = kind.partition("/")
-        allowed = found.can_i(verb, kind, namespace, group=group, subresource=subresource)
-    except MeshproofError as error:
-        return Diagnosis(name, False, error.message, error.hint)
-    return Diagnosis(name, allowed, "yes" if allowed else "no", "grant it to the kubeconfig's identity")
+    not_known = {one.name: one for one in doctor_rights.not_known(found.names, missing)}
+    return [Diagnosis("capabilities", True, ", ".join(found.names)), *(not_known.get(one.name, one) for one in rows)]

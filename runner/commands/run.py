@@ -20,7 +20,7 @@ from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import RunInfo, TargetInfo
 from runner.commands import child, common
-from runner.config import catalogue, folders, settings
+from runner.config import catalogue, folders, rights, settings
 from runner.config.option import options
 from runner.config.settings import Settings
 from runner.target import identity, targets
@@ -126,7 +126,7 @@ def sweep_after_death(folder: Path) -> bool:
         return True
     try:
         cluster = connect(TargetDescriptor.from_json(record.read_text(encoding="utf-8")))
-        for leftover in cleanup(cluster, folder.name):
+        for leftover in cleanup(cluster, folder.name, made=rights.made()):
             print(f"meshproof: removed {leftover}", file=sys.stderr)
         lease.remove(cluster, folder.name)
     except (MeshproofError, OSError) as error:

@@ -191,10 +191,12 @@ def plain(evidence: Evidence) -> Any:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """The controlling process takes reports in."""
-    if not session.config.stash[RUN_CONTEXT].is_worker:
+    leader = session.config.stash[RUN_CONTEXT]
+    if not leader.is_worker:
         from runner.session.recorder import Recorder  # it loads all that writes reports, which no worker needs
 
         session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
+        session.config.pluginmanager.register(leader.lease_guard, "meshproof-lease-guard")
 
 
 def _wants_suites(config: pytest.Config) -> bool:

@@ -26,6 +26,7 @@ from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.settings import Settings
 from runner.session import collect_plan, whole_run
+from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
 from runner.session.plan import PLAN, PlannedTest
 from runner.target import identity
@@ -64,6 +65,7 @@ class RunContext:
         self.running: RunningStage | None = None
         self.case_runner: CaseRunner | None = None
         self.interrupted = ""
+        self.lease_guard = LeaseGuard(self)
         self.failed = 0
         handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
         self.is_worker = hasattr(config, "workerinput")
@@ -244,7 +246,8 @@ class RunContext:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         # in a test's set-up pytest keeps what is written for itself
         with capture.global_and_fixture_disabled() if capture else nullcontext():
-            self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed)
+            lost = self.lease_guard.lost
+            self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed, on_lost=lost)
         self._held.descriptor.save(self.folder / folders.TARGET)
         return self._held.descriptor
 

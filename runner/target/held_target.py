@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +10,11 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.cleanup import Leftover, cleanup, find
 from clients.kube.cluster import Cluster
 from clients.kube.labels import WORKER_LABEL
-from clients.kube.lease import RunLease
+from clients.kube.lease import RunLease, holder_here
 from clients.mesh.discovery import discover
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports.model import MeshRecord, TargetInfo
+from runner.config import rights
 from runner.config.settings import Settings
 from runner.target import browsers, capabilities, identity, targets
 from runner.target.access import Say
@@ -38,12 +36,20 @@ class HeldTarget:
     """
 
     def __init__(
-        self, settings: Settings, run: str, private: Path, say: Say, *, browsed: Callable[[], bool] = lambda: False
+        self,
+        settings: Settings,
+        run: str,
+        private: Path,
+        say: Say,
+        *,
+        browsed: Callable[[], bool] = lambda: False,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Bring it up, look at it, and keep other runs out.
 
         Args:
             browsed: whether anything selected needs a browser.
+            on_lost: called, from a thread, with the reason when the cluster is no longer ours to change.
 
         Raises:
             MeshproofError: it cannot be had, has no mesh, or another run holds it.
@@ -82,7 +88,7 @@ class HeldTarget:
             istioctl=there.istioctl,
             browser=browser.program,
         )
-        self._lease = RunLease(self._cluster, lease_holder(), run=run)
+        self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
         self._lease.acquire()
 
     def sweep(self) -> list[Leftover]:
@@ -91,25 +97,12 @@ class HeldTarget:
         Raises:
             ClusterError: something does not go away, or the cluster does not answer.
         """
-        return cleanup(self._cluster, self._run)
+        return cleanup(self._cluster, self._run, made=rights.made())
 
     def release(self) -> None:
         """Let other runs in."""
         with suppress(MeshproofError):
             self._lease.release()
-
-
-def lease_holder() -> str:
-    """The name of this process, as a second run is told who holds the cluster: `ann@build-7 pid 4711`."""
-    return f"{_user()}@{socket.gethostname()} pid {os.getpid()}"
-
-
-def _user() -> str:
-    """The user's name; in a container that runs under an id of no passwd entry, and without $USER, the id."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # KeyError up to Python 3.12
-        return f"uid {os.getuid()}"
 
 
 def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
@@ -119,7 +112,7 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         ClusterError: the cluster does not answer.
     """
     cluster = connect(descriptor)
-    for left in find(cluster, run):
+    for left in find(cluster, run, made=rights.made()):
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)

@@ -144,18 +144,6 @@ def test_objects_can_be_touched_before_they_are_applied() -> None:
     assert changed["metadata"]["namespace"] == "p-b"
 
 
-@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 1234"), OSError("No username set")])
-def test_a_user_id_without_a_name_holds_the_lease_by_its_number(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nameless() -> str:
-        raise error
-
-    monkeypatch.setattr(held_target.getpass, "getuser", nameless)
-    monkeypatch.setattr(held_target.os, "getuid", lambda: 1234)
-    assert held_target.lease_holder().startswith("uid 1234@")
-
-
 @pytest.mark.parametrize(
     ("given", "context", "name"),
     [
