@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from clients.mesh.capabilities import CapabilityName
+
 ISTIO_NETWORKING, ISTIO_SECURITY = "networking.istio.io", "security.istio.io"
 GATEWAY_API = "gateway.networking.k8s.io"
 RBAC = "rbac.authorization.k8s.io"
@@ -162,7 +164,7 @@ RIGHTS = (
         "whether the mesh deploys gateways of that API",
         condition=Condition.OPTIONAL,
         without="controls of the Gateway API are skipped",
-        reveals=("gateway-api",),
+        reveals=(CapabilityName.GATEWAY_API,),
     ),
     Right(
         "",
@@ -171,7 +173,7 @@ RIGHTS = (
         "a node's address, where a gateway has no other; a node pool for gateways; whether there is a load balancer",
         condition=Condition.OPTIONAL,
         without="gateways with a node port only are out of reach; controls of node pool and load balancer are skipped",
-        reveals=("load-balancer", "node-pool"),
+        reveals=(CapabilityName.LOAD_BALANCER, CapabilityName.NODE_POOL),
     ),
     Right(
         "apps",
@@ -181,7 +183,7 @@ RIGHTS = (
         "kube-system",
         Condition.OPTIONAL,
         "where Calico's own kinds do not tell, controls of network policies are skipped",
-        ("network-policy",),
+        (CapabilityName.NETWORK_POLICY,),
     ),
     *(
         Right(
