@@ -23,13 +23,15 @@ from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
+from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
 from clients.probe.converge import ConvergencePolicy
 from clients.proof.world import World
 from reports.model import TargetInfo
 from runner.target import assemble
-from runner.target.access import of_testbed
 from runner.target.descriptor import TargetDescriptor
+from runner.target.embedded import external_hosts
+from runner.target.template_values import Scope
 from testbed import api, golden
 from testbed.api import Up
 from testbed.parts import Parts
@@ -118,19 +120,21 @@ def kubectl(up: Up) -> list[str]:
 
 def descriptor(up: Up) -> TargetDescriptor:
     """The testbed as a run would describe it."""
-    return TargetDescriptor(TargetInfo(kind="embedded"), images=up.images, outside=of_testbed(up), node_pool=True)
+    mesh = MeshInfo("istio", up.istio_version, gateway_nodes=True)
+    return TargetDescriptor(TargetInfo("embedded"), mesh, images=up.images, outside=external_hosts(up))
 
 
 def bare_world(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> World:
     """A World without an environment, to derive the form of requests from it."""
     external = assemble.external(descriptor(up))
-    return World(Cluster.connect(up.kubeconfig), names, tokens, manifests, external=external)
+    cluster = Cluster.connect(up.kubeconfig)
+    return World(cluster, names, tokens, manifests, mesh=discover(cluster), external=external)
 
 
 def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssuer) -> Overlay:
     """The names of one benchmark's objects; template values as in a run."""
     known = namespaces_in(assemble.manifest_texts(manifests))
-    made = assemble.overlay(descriptor(up), run, "bench", lambda _: None, tokens)
+    made = assemble.overlay(descriptor(up), run, "bench", lambda _: None, tokens, Scope(prefix, assemble.OURS))
     return replace(made, prefix=prefix, namespaces=known)
 
 
@@ -142,7 +146,8 @@ def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None 
     tokens = TokenIssuer()
     names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
     with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
-        made = World(cluster, names, tokens, manifests, policy=policy, external=assemble.external(descriptor(up)))
+        external, mesh = assemble.external(descriptor(up)), discover(cluster)
+        made = World(cluster, names, tokens, manifests, mesh=mesh, policy=policy, external=external)
         try:
             yield made
         finally:

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clients.apply.overlay import MANAGER, RUN_LABEL, Overlay
+from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
-from clients.kube.api import RequestError
+from clients.kube.api import NOT_FOUND, RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGER, RUN_LABEL
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
 from clients.model.evidence import Applied
 from clients.model.redact import redact
@@ -111,7 +112,8 @@ class Applier:
         """
         coming = {item.name for item in items if item.kind == "Namespace"}
         missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
-        self._side_by_side(partial(self._check, missing), items)
+        roles = {(item.namespace, item.name) for item in items if item.kind == "Role"}
+        self._side_by_side(partial(self._check, missing, roles), items)
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
         """Apply objects of the whole cluster, then the rest: in order within a namespace, namespaces in parallel.
@@ -173,10 +175,10 @@ class Applier:
         with ThreadPoolExecutor(self._at_once) as threads:
             return list(threads.map(do, them))
 
-    def _check(self, missing: set[str], item: Item) -> None:
+    def _check(self, missing: set[str], roles: set[tuple[str, str]], item: Item) -> None:
         if item.namespace not in missing:
             self._refuse_foreign(item)
-        self._try(item, elsewhere=item.namespace in missing)
+        self._try(item, elsewhere=item.namespace in missing, roles=roles)
 
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
@@ -184,8 +186,13 @@ class Applier:
             hint = "remove or rename it, or run `meshproof cleanup` if a killed run left it"
             raise ConflictError(f"{item} exists already and is not this run's", hint)
 
-    def _try(self, item: Item, *, elsewhere: bool) -> None:
-        """Dry run on the server; with `elsewhere`, under a random name in a namespace that exists."""
+    def _try(self, item: Item, *, elsewhere: bool, roles: set[tuple[str, str]]) -> None:
+        """Server-side dry run; of a namespace that does not exist yet, under a random name in another one.
+
+        Args:
+            roles: (namespace, name) of the Roles that are coming. The API server looks for the Role of a RoleBinding,
+                as an identity may only bind what it may do itself, and a dry run leaves none there.
+        """
         body = item.body
         if elsewhere:
             meta = {**body["metadata"], "namespace": DRY_RUN_NAMESPACE, "name": f"dry-run-{secrets.token_hex(4)}"}
@@ -195,6 +202,8 @@ class Applier:
         except AccessError:
             raise
         except RequestError as error:
+            if error.status == NOT_FOUND and _role_of(item) in roles:
+                return
             raise ManifestError(f"{item.manifest}: {item} is not accepted: {error.detail}") from None
         except ClusterError as error:
             raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.hint) from None
@@ -222,6 +231,11 @@ class Applier:
     def _gone(self, item: Item, uid: str) -> bool:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         return found is None or found["metadata"]["uid"] != uid
+
+
+def _role_of(item: Item) -> tuple[str, str] | None:
+    """(namespace, name) of the Role that it binds; None where it binds none."""
+    return (item.namespace, item.body["roleRef"]["name"]) if item.kind == "RoleBinding" else None
 
 
 def _files(root: Path, path: str) -> list[Path]:

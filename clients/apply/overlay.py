@@ -14,15 +14,11 @@ from functools import lru_cache
 from typing import Any
 
 from clients.apply.yaml_text import load, render
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
 from clients.model.errors import ManifestError, SettingsError
 
 MESH_NAMESPACE = "istio-system"
 """Root namespace of the mesh; objects in it are mesh-wide and keep their namespace."""
-
-MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
-RUN_LABEL = "meshproof.dev/run"
-WORKER_LABEL = "meshproof.dev/worker"
-MANAGER = "meshproof"
 
 IMAGE_PREFIX = "meshproof/"
 INJECTION_LABEL = "istio-injection"

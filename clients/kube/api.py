@@ -15,7 +15,8 @@ from kubernetes.stream import ws_client
 from clients.model.errors import AccessError, ClusterError
 
 Json = dict[str, Any]
-TIMEOUTS_S = (5.0, 30.0)
+Timeouts = tuple[float, float]
+TIMEOUTS_S: Timeouts = (5.0, 30.0)
 """Connect and read timeout of one request."""
 NOT_FOUND = 404
 CONFLICT = 409
@@ -64,6 +65,7 @@ class Api:
         body: Json | None = None,
         query: Iterable[tuple[str, str]] = (),
         content_type: str = "application/json",
+        timeouts: Timeouts = TIMEOUTS_S,
     ) -> Json:
         """One request with a JSON answer.
 
@@ -72,7 +74,7 @@ class Api:
             RequestError: another error status.
             ClusterError: no answer.
         """
-        sent = self._send(method, path, body, query, content_type)
+        sent = self._send(method, path, body, query, content_type, timeouts)
         answer: Json = json.loads(sent.data or b"{}")
         return answer
 
@@ -96,9 +98,10 @@ class Api:
             self.configuration, method, url, headers=headers, _preload_content=False, capture_all=False, binary=True
         )
 
-    def time(self) -> float:
+    def time(self, *, timeouts: Timeouts = TIMEOUTS_S) -> float:
         """The server's clock, in seconds since 1970 (its `Date` header, whole seconds)."""
-        return parsedate_to_datetime(self._send("GET", "/version", None, (), "").headers["Date"]).timestamp()
+        answer = self._send("GET", "/version", None, (), "", timeouts)
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
     def close(self) -> None:
         """Close idle connections."""
@@ -115,14 +118,20 @@ class Api:
         return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", hint)
 
     def _send(
-        self, method: str, path: str, body: Json | None, query: Iterable[tuple[str, str]], content_type: str
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        query: Iterable[tuple[str, str]],
+        content_type: str,
+        timeouts: Timeouts = TIMEOUTS_S,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         request = self.client.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
         try:
-            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=TIMEOUTS_S).response
+            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
         except Exception as error:
             raise self.unreachable(error) from None
         if not 200 <= response.status <= 299:

@@ -158,8 +158,10 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
         """Requests of the twin, as many as may come to every replica."""
         return [outcome.request_id for outcome in world.probe(twin, case.control, len(backends))]
 
-    since_s = proving.running.since_s
-    read = logs.read_up_to(world.cluster, backends, passing, since_s=since_s, budget_s=LOG_BUDGET_S)
+    since_s, access_log = proving.running.since_s, world.mesh.writes_access_log
+    read = logs.read_up_to(
+        world.cluster, backends, passing, since_s=since_s, budget_s=LOG_BUDGET_S, access_log=access_log
+    )
     if read.missing:
         return inconclusive(BACKEND_LOG, f"the twin's requests did not appear in {', '.join(read.missing)}")
     if arrived := sorted(read.reached(denied)):

@@ -11,6 +11,7 @@ from clients.apply.applier import Item
 from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube import readiness
 from clients.mesh import istiod
+from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case, Probe
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied
@@ -19,8 +20,6 @@ from clients.model.stage import Observation, Settle, Stage, Step
 from clients.probe.converge import Convergence, converge
 from clients.proof.world import World
 
-MESH_WIDE = "mesh-wide"
-"""The capability of changing the whole mesh."""
 BASELINE_CONFIRMATIONS = 3
 """Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
 BASELINE_BUDGET_S = 15.0
@@ -102,7 +101,7 @@ class RunningStage:
         """Whether what it applied may go on standing (see `clients.apply.stage_objects`) in its own namespaces."""
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
-        reaches_far = MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
+        reaches_far = CapabilityName.MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
         return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.without or stage.scaled)
 
     def reach(self, name: str) -> None:

@@ -102,7 +102,7 @@ def _logged(world: World, case: Case, name: str, logged: AccessLogExpectation, s
     pods = proxies(world, case.probe, logged.proxy)
     if not pods or not all(pod.injected for pod in pods):
         return inconclusive(name, f"no proxy at the {logged.proxy}")
-    if "access-log" not in world.cluster.mesh.capabilities:
+    if not world.mesh.writes_access_log:
         return not_checked(name, "the mesh writes no access log")
     reader = LogReader(world, sent.since_s)
     if logged.absent:

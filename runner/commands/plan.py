@@ -14,14 +14,17 @@ from runner.commands import common
 from runner.config import catalogue, settings
 from runner.session.collect_plan import collect
 from runner.session.plan import PlannedTest
+from runner.target import targets
 from runner.target.assemble import MANIFESTS
 
 
 def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:
     """Tell what would be applied and asserted, touching nothing."""
-    settings.load()
+    wanted = settings.load()
+    targets.of(wanted)  # a mistake in them is told here, too
     catalogue.load().select(control or ())
-    show(collect([*common.options({"control": control, "k": keyword}), *common.suites(paths)]), Console(soft_wrap=True))
+    words = [*common.words({"control": control, "k": keyword}), *common.suites(paths)]
+    show(collect(words, wanted), Console(soft_wrap=True))
     return common.OK
 
 

@@ -22,10 +22,12 @@ UNIT = Path("tests/unit")
 END_TO_END = Path("tests/e2e")
 
 
+@common.takes("istio")
 def own_tests(
     unit: Annotated[bool, typer.Option("--unit", help="Leave the end-to-end tests out.")] = False,
     keyword: common.Keyword = None,
-    istio: common.Istio = None,
+    *,
+    given: common.Given,
 ) -> int:
     """Run the project's own tests: style, types, unit tests, then end to end on the embedded testbed."""
     for name, command in CHECKS:
@@ -38,7 +40,7 @@ def own_tests(
         if not code:
             _say("end-to-end tests: left out" + ("" if unit else ", there are none"), stream=sys.stderr)
         return code
-    _bring_up(istio)
+    _bring_up(settings.load(given).istio or None)
     return _told("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", "e2e", *selection))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,14 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clients.model.errors import SettingsError
-from runner.config import settings
+from runner.config.settings import ROOT, Settings
 from runner.session.plan import PLAN, PlannedTest
 
 
-def collect(words: Sequence[str], folder: Path | None = None) -> list[PlannedTest]:
+def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) -> list[PlannedTest]:
     """What pytest would run with these words.
 
     Args:
+        wanted: the settings, which it reads nowhere itself.
         folder: to run in; default: the root of the checkout.
 
     Raises:
@@ -26,7 +28,8 @@ def collect(words: Sequence[str], folder: Path | None = None) -> list[PlannedTes
         target = Path(scratch) / "plan.json"
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
         command += ["--meshproof-plan", str(target), *words]
-        done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
+        home, environment = folder or ROOT, {**os.environ, **wanted.handed()}
+        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
         planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
     if done.returncode or not planned:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]

@@ -213,8 +213,6 @@ def wanted_of(request: pytest.FixtureRequest, environment: tuple[str, ...], run_
 
 def why_not(proves: Proves, run_context: RunContext) -> str:
     """Why the target cannot prove this test's control; empty when it can."""
-    meaning = run_context.catalogue.capabilities
-    lacking = needs.reason_to_skip(
-        proves.control, proves.planned.needs, run_context.descriptor(), run_context.settings, meaning
-    )
-    return lacking or identity.why_not(proves.planned.tokens, run_context.real)
+    planned = proves.planned
+    lacking = needs.reason_to_skip(proves.control, planned.needs, run_context.descriptor(), run_context.settings)
+    return lacking or identity.why_not(planned.tokens, run_context.real)

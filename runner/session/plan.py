@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pydantic import TypeAdapter
 
+from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case, Probe
 from clients.model.errors import SettingsError
 from clients.model.evidence import Subject
@@ -144,7 +145,7 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         proves.planned,
         subjects=tuple(_subject(about, one) for one in proves.cases) or (about,),
         needs=tuple(sorted(needs)),
-        alone="mesh-wide" in needs and not (stage and stage.safe_in_parallel),
+        alone=CapabilityName.MESH_WIDE in needs and not (stage and stage.safe_in_parallel),
         tokens=_tokens(proves),
         placement=placement_of(item),
         expected=" or ".join(dict.fromkeys(one.expect.text for one in proves.cases)),

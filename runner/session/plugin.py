@@ -37,7 +37,8 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
 )
 from runner.session.items import control_name
 from runner.session.plan import PROVES
-from runner.session.run_context import HANDED, RunContext
+from runner.session.run_context import HANDED, RunContext, handed_settings
+from runner.target import targets
 
 BAD_INPUT = 2
 SUITES = "suites"
@@ -56,7 +57,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settle what is wanted before anything else; a mistake ends here, with exit code 2."""
     try:
-        wanted = settings.load(options.given(config))
+        wanted = handed_settings(config) or settings.load(options.given(config))
+        targets.of(wanted)  # its mistakes are told here, too
         selected = catalogue.load().select(config.getoption("control"))
         config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
@@ -189,10 +191,12 @@ def plain(evidence: Evidence) -> Any:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """The controlling process takes reports in."""
-    if not session.config.stash[RUN_CONTEXT].is_worker:
+    leader = session.config.stash[RUN_CONTEXT]
+    if not leader.is_worker:
         from runner.session.recorder import Recorder  # it loads all that writes reports, which no worker needs
 
         session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
+        session.config.pluginmanager.register(leader.lease_guard, "meshproof-lease-guard")
 
 
 def _wants_suites(config: pytest.Config) -> bool:

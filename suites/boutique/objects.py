@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.apply.overlay import RUN_LABEL
+from clients.kube.labels import RUN_LABEL
 from clients.proof.world import World
 from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, SERVICES
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clients.apply.overlay import MANAGER
 from clients.kube.api import RequestError
+from clients.kube.labels import MANAGER
 from clients.model.errors import AccessError
 
 

@@ -19,7 +19,7 @@ INJECTED = {"mtls-client": "sleep", "mtls-service": "httpbin"}
 @pytest.mark.control("LAB-SETUP-01")
 def test_control_plane_runs(observe, stage):
     cluster = stage.world.cluster
-    revisions = [revision for revision in cluster.mesh.revisions if revision != "default"]
+    revisions = [revision for revision in stage.world.mesh.revisions if revision != "default"]
     names = ["istiod", *(f"istiod-{revision}" for revision in revisions)]
 
     def problem():

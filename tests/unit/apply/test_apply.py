@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,32 @@ def test_of_several_problems_the_first_in_order_is_told(cluster: FakeCluster, tm
     cluster.refuse["PeerAuthentication"] = RequestError("PATCH x", 422, "no")
     with pytest.raises(ManifestError, match="istio-system/strict is not accepted"):
         applier.check(applier.load(["all.yaml"]))
+
+
+ROLES = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reads, namespace: shop}
+rules: []
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reads, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bound", "status", "accepted"),
+    [("reads", 404, True), ("another", 404, False), ("reads", 422, False)],
+    ids=["comes with it", "does not come with it", "refused for something else"],
+)
+def test_a_binding_may_be_tried_before_its_role_is_there(
+    applier: Applier, cluster: FakeCluster, tmp_path: Path, bound: str, status: int, accepted: bool
+):
+    """The API server looks for the role when an identity that is no administrator binds it."""
+    (tmp_path / "roles.yaml").write_text(ROLES % bound)
+    cluster.refuse["RoleBinding"] = RequestError("PATCH", status, "not found")
+    items = applier.load(["ground", "roles.yaml"])
+    with nullcontext() if accepted else pytest.raises(ManifestError, match="RoleBinding p-shop/reads is not accepted"):
+        applier.check(items)

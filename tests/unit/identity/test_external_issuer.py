@@ -20,12 +20,16 @@ from clients.identity.claims import KINDS, PROFILES
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import DISCOVERY, KeySet
 from clients.identity.tokens import TokenIssuer
+from clients.mesh.egress_gateway import EgressGateway
 from clients.model import redact
 from clients.model.errors import InfrastructureError, SettingsError
+from reports.model import TargetInfo
 from runner.commands import doctor
 from runner.config.identity_settings import Identity
 from runner.config.settings import Settings
-from runner.target import front, identity
+from runner.target import identity
+from runner.target.descriptor import TargetDescriptor
+from runner.target.template_values import Scope, template_values
 from tests.standins.issuer import AUDIENCE, NAME, Issuer, Metadata, metadata_server
 
 pytestmark = pytest.mark.unit
@@ -202,7 +206,7 @@ spec:
 
 def rules(said: Settings) -> list[dict[str, Any]]:
     tokens = taken_over(said)
-    values = {**front.values(tokens, "198.18.0.1"), "jwks": tokens.jwks_json()}
+    values = template_values(TargetDescriptor(TargetInfo("embedded")), tokens, Scope("w0-", EgressGateway()))
     keys = {issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()}
     overlay = Overlay("w0-", "r", "w", {}, "", values, frozenset({"gke-system", "example"}), keys=keys)
     return list(overlay.objects(RULE, "a.yaml")[0]["spec"]["jwtRules"])
@@ -229,12 +233,8 @@ def test_an_audience_alone_is_of_the_runs_own_tokens() -> None:
     assert content(tokens.mint("valid@iap"))["aud"] == "my-rctoken-aud"
     assert content(tokens.mint("two-audiences@front"))["aud"] == ["another-project", "door"]
     assert content(tokens.mint("wrong-audience@front"))["aud"] == "another-project"
-    assert front.values(tokens, "")["rctoken_aud"] == "my-rctoken-aud"
-    assert identity.capabilities(said) == {"front-key", "iap-key"}
-
-
-def test_the_key_of_a_real_issuer_is_a_capability_that_the_run_lacks(tmp_path: Path) -> None:
-    assert identity.capabilities(settings(tmp_path)) == {"iap-key"}
+    values = template_values(TargetDescriptor(TargetInfo("embedded")), tokens, Scope("w0-", EgressGateway()))
+    assert values["rctoken_aud"] == "my-rctoken-aud"
 
 
 def test_keys_by_address_and_by_discovery(site: Metadata) -> None:

@@ -210,7 +210,7 @@ def test_an_application_that_logs_nothing_leaves_the_sidecars_log_as_proof(monke
 
 def test_without_access_log_the_applications_log_is_the_proof():
     world = make_world()
-    world.cluster.mesh = MeshInfo("istio")
+    world.mesh = MeshInfo("istio")
     evidence = prove(world, replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="none"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert "(istio-proxy)" not in texts(evidence)["backend log"]

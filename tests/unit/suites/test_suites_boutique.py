@@ -12,7 +12,7 @@ import yaml
 from clients.model.expect import status
 from clients.model.images import SHOP
 from runner.config.settings import Images
-from runner.target.access import PUBLIC_IMAGES
+from runner.target.live import PUBLIC_IMAGES
 from suites.boutique import inbound, precedence, workloads
 from suites.boutique.migration import Tally
 from suites.boutique.precedence import DISABLE, PERMISSIVE, PORTS, STRICT, UNSET, effective

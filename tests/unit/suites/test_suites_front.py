@@ -11,12 +11,16 @@ import yaml
 from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
-from runner.target import front
+from clients.mesh.egress_gateway import EgressGateway
+from reports.model import TargetInfo
+from runner.target.descriptor import TargetDescriptor
+from runner.target.template_values import Scope, template_values
 
 pytestmark = pytest.mark.unit
 
 MANIFESTS = Path(__file__).parents[3] / "manifests"
-VALUES = front.values(TokenIssuer(), "198.18.0.1") | certificates.issue(["a.example"]).values
+SCOPE = Scope("w0-", EgressGateway(), certificates.issue(["a.example"]), "198.18.0.1")
+VALUES = template_values(TargetDescriptor(TargetInfo("embedded")), TokenIssuer(), SCOPE)
 NAMESPACES = namespaces_in([(str(one), one.read_text()) for one in MANIFESTS.rglob("*.yaml")])
 NEVER_MADE = "in-istio-system"
 """Tried by dry run only, in the mesh's own namespace."""
