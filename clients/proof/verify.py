@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from clients.mesh import sidecar
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, Phase, Verdict
@@ -13,6 +14,7 @@ from clients.probe.converge import Convergence, ConvergencePolicy, converge
 from clients.proof import denial, trace
 from clients.proof.denial import Proof
 from clients.proof.running_stage import RunningStage
+from clients.proof.world import World
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     """
     try:
         running.reach(case.step)
+        case = _of_its_proxies(running.world, case)
     except MeshproofError as error:
         return unproven(case, facts, error.message, stage=running.stage.name)
     evidence = _described(running, case, facts)
@@ -67,6 +70,13 @@ def prove(running: RunningStage, case: Case, facts: Facts = Facts(), confirmatio
     proof = replace(proof, findings=(*proof.findings, *_traced(running, case, result, proof)))
     network_path = trace.network_path(world, case, denial.refuses(case), proof.findings)
     return _judged(replace(evidence, network_path=network_path), proof)
+
+
+def _of_its_proxies(world: World, case: Case) -> Case:
+    """The case as it is pinned for the version of the proxies that the probe goes through first."""
+    if not case.expect_of:
+        return case
+    return case.behind_proxies(sidecar.envoy_version(world.cluster, pod) for pod in world.pods(case.probe.source))
 
 
 def _traced(running: RunningStage, case: Case, seen: Convergence, proof: Proof) -> list[Finding]:
