@@ -28,7 +28,7 @@ NIGHTLY = "e2e or nightly"
 
 def own_tests(
     unit: Annotated[bool, typer.Option("--unit", help="Leave the end-to-end tests out.")] = False,
-    nightly: Annotated[bool, typer.Option("--nightly", help="Add the tests of an hour's length.")] = False,
+    nightly: Annotated[bool, typer.Option("--nightly", help="Add the whole catalogue on each version.")] = False,
     keyword: common.Keyword = None,
     istio: common.Istio = None,
 ) -> int:
