@@ -14,6 +14,7 @@ from runner.target.assemble import manifest_texts, namespaces_in, prefix_of
 from suites.boutique import objects
 from suites.boutique.workloads import NAMESPACES, SERVICES
 from suites.egress import state
+from suites.front import test_keys_rotation
 
 pytestmark = pytest.mark.unit
 
@@ -158,3 +159,12 @@ def test_a_selector_that_finds_another_processs_pods_only_is_told(
     pods = {name: [SimpleNamespace(phase="Running")]}
     monkeypatch.setattr(cluster, "pods", lambda where, _labels="": pods.get(where, []), raising=False)
     assert bool(state.selectors_without_pods(world(cluster))) is problem
+
+
+def test_istiod_asked_our_issuer_in_vain_and_not_another_processs() -> None:
+    def line(made_by: Overlay) -> str:
+        return f'error model Failed to GET from "{made_by.url(test_keys_rotation.KEYS)}": 404. Retry in 1s'
+
+    ours = OURS.url(test_keys_rotation.KEYS)
+    assert test_keys_rotation.asked_in_vain([line(OTHER), line(OURS)], ours)
+    assert not test_keys_rotation.asked_in_vain([line(OTHER), f'fetched "{ours}"'], ours)
