@@ -20,13 +20,13 @@ from benchmarks.probe import run_loop
 from benchmarks.testbed import pss_kib
 from clients.model.case import Case, Workload
 from clients.model.errors import ClusterError
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.expect import status
 from clients.model.stage import Stage
 from clients.proof import table
+from clients.proof.case_runner import CaseRunner
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.proof.table import Table
-from clients.proof.verify import Facts
 from clients.proof.world import World
 from reports import html
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
@@ -227,7 +227,10 @@ def one_table(world: World, size: int) -> tuple[float, list[Evidence]]:
     )
     with RunningStage(world, Stage(f"scale-{size}"), ()) as running:
         began = time.monotonic()
-        proven = table.prove(running, Table(CONTROL, cells), Facts("Each namespace reaches each", "allow"))
+        about = Subject(control=CONTROL, id=CONTROL, title="Each namespace reaches each", polarity="allow")
+        subjects = {cell.id: replace(about, id=cell.id, expected=cell.expect.text) for cell in cells}
+        with CaseRunner(running, []) as case_runner:
+            proven = table.prove_table(case_runner, Table(CONTROL, cells), subjects)
         took_s = time.monotonic() - began
     if wrong := next((cell for cell in proven if cell.verdict is not Verdict.PASS), None):
         raise ClusterError(f"{wrong.id}: {wrong.reason}", "all probes must pass for a valid time")

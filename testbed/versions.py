@@ -47,6 +47,8 @@ ISTIO_RELEASES = {
     for release in (IstioRelease("1.31", "1.31.1", "1.39.3"), IstioRelease("1.29", "1.29.1", "1.37.0"))
 }
 DEFAULT_ISTIO = "1.31"
+SUPPORTED_MINORS = tuple(ISTIO_RELEASES)
+"""What `--istio` takes. README names exactly these, and each night the whole catalogue runs on each."""
 
 
 def istio_release(name: str | None) -> IstioRelease:

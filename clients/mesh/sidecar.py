@@ -46,6 +46,20 @@ def concurrency(cluster: Cluster, pod: Pod) -> int:
         raise InfrastructureError(f"sidecar of {pod} does not tell its concurrency") from None
 
 
+def envoy_version(cluster: Cluster, pod: Pod) -> str:
+    """Envoy's version of a sidecar or gateway: `1.37.0`, `1.37.1-dev`.
+
+    Envoy says `<commit>/<version>/<state of the source>/<type of build>/<TLS library>` (`server_info`, `version`).
+
+    Raises:
+        InfrastructureError: it did not answer, or not in that form.
+    """
+    try:
+        return str(json.loads(admin(cluster, pod, "server_info"))["version"].split("/")[1])
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise InfrastructureError(f"sidecar of {pod} does not tell its version") from None
+
+
 def config_dump(cluster: Cluster, pod: Pod) -> dict[str, Any]:
     """The sidecar's whole configuration. Holds no private keys: Envoy leaves them out."""
     try:

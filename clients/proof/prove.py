@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from clients.mesh import sidecar
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
@@ -14,6 +15,7 @@ from clients.probe.converge import SLOW_SHARE, Convergence, ConvergencePolicy, c
 from clients.proof import steps, trace
 from clients.proof.proving import ProblemOf, ProvingCase, ProvingState
 from clients.proof.running_stage import RunningStage
+from clients.proof.world import World
 
 
 def prove_case(running: RunningStage, case: Case, subject: Subject, confirmations: int | None = None) -> Evidence:
@@ -23,7 +25,11 @@ def prove_case(running: RunningStage, case: Case, subject: Subject, confirmation
     left stale answers. Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a
     contradicted one `fail`.
     """
-    evidence = _begun(running, case, subject)
+    try:
+        case = _behind_its_proxies(running.world, case)
+    except MeshproofError as error:
+        return not_tried(subject, error.message, worker=running.worker)
+    evidence = _begun(running, case, replace(subject, expected=case.expect.text))
     if spoilt := _first_problem(evidence, _earlier(running, case)):
         return spoilt
     try:
@@ -81,6 +87,13 @@ def prove_state(
 def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:
     """Evidence of a case that could not be tried, for instance as its stage could not be made: `inconclusive`."""
     return Evidence.of(subject, Verdict.INCONCLUSIVE, why, observed="nothing: the case was not tried", worker=worker)
+
+
+def _behind_its_proxies(world: World, case: Case) -> Case:
+    """The case as it is pinned for the version of the proxies that the probe goes through first."""
+    if not case.expect_of:
+        return case
+    return case.behind_proxies(sidecar.envoy_version(world.cluster, pod) for pod in world.pods(case.probe.source))
 
 
 def _converge(running: RunningStage, case: Case, needed: int, since: float, *, unchanged: bool) -> Convergence:

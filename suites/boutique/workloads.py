@@ -37,6 +37,8 @@ TABLE_PORT = 7001
 
 OUTSIDE = Workload("outside", "client", "client")
 """A pod without sidecar: not in the mesh, and plaintext only."""
+NAMESPACES = (*SERVICES, GATEWAY_NAMESPACE, OUTSIDE.namespace)
+"""All of the topic's environment: the eleven, the ingress gateway's, and that of the client without sidecar."""
 CATALOG = Workload("product-catalog", "productcatalogservice", "client")
 """Through the sidecar of productcatalogservice."""
 CATALOG_PLAIN = Workload("product-catalog", "productcatalogservice", "plain")

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
+from cluster_fakes import CLIENT, CLIENT_POD, FakeWorld, answered, broken, lost
 
-from clients.mesh import logs
+from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
@@ -326,3 +326,50 @@ def test_a_refused_request_that_the_external_server_has_seen_fails(tmp_path: Pat
     evidence = outward(tmp_path, arrives=True)
     assert evidence.verdict is Verdict.FAIL
     assert "external server's log: 5 of 5 refused requests arrived, the first from 10.0.0.5:4000" in evidence.reason
+
+
+DEFECT = ("1.37.0", status(200))
+"""Of one release of the proxy: it lets the request through."""
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected", "verdict"),
+    [
+        (["1.37.0"], "200", Verdict.FAIL),
+        (["1.37.1-dev"], rbac_denied().text, Verdict.PASS),
+        (["1.37.0-dev", "1.37.1-dev"], rbac_denied().text, Verdict.PASS),
+    ],
+)
+def test_a_case_is_judged_by_what_is_pinned_for_the_version_of_the_clients_proxy(
+    versions: list[str], expected: str, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+):
+    asked = iter(versions)
+    world = make_world()
+    monkeypatch.setattr(world, "pods", lambda _: [CLIENT_POD] * len(versions))
+    monkeypatch.setattr(sidecar, "envoy_version", lambda *_: next(asked))
+    evidence = prove(world, replace(DENIAL, expect_of=(DEFECT,)))
+    assert (evidence.expected, evidence.verdict) == (expected, verdict)
+
+
+def test_proxies_of_versions_that_answer_differently_prove_nothing(monkeypatch: pytest.MonkeyPatch):
+    asked = iter(["1.37.0", "1.39.3"])
+    world = make_world()
+    monkeypatch.setattr(world, "pods", lambda _: [CLIENT_POD] * 2)
+    monkeypatch.setattr(sidecar, "envoy_version", lambda *_: next(asked))
+    evidence = prove(world, replace(DENIAL, expect_of=(DEFECT,)))
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "several versions, which answer differently: 1.37.0, 1.39.3" in evidence.reason
+
+
+def test_a_proxy_that_does_not_tell_its_version_proves_nothing(monkeypatch: pytest.MonkeyPatch):
+    def unanswered(*_: object) -> str:
+        raise InfrastructureError("sidecar of x does not tell its version")
+
+    monkeypatch.setattr(sidecar, "envoy_version", unanswered)
+    evidence = prove(make_world(), replace(DENIAL, expect_of=(DEFECT,)))
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "sidecar of x does not tell its version")
+
+
+def test_nothing_is_asked_of_the_proxy_where_one_outcome_is_pinned(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sidecar, "envoy_version", lambda *_: pytest.fail("asked"))
+    assert prove(make_world(), DENIAL).verdict is Verdict.PASS
