@@ -1,1 +1,1 @@
-"""What is told: the evidence of a run, as conformance JSON, and every report that is derived from it."""
+"""The evidence of a run as conformance JSON, and every report that is derived from it."""

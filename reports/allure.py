@@ -1,4 +1,4 @@
-"""`allure-results/`: the same evidence for those who read Allure. An extra view, never the source.
+"""`allure-results/`: the same evidence as Allure reads it. An extra view, never the source.
 
 The results are written from the evidence and not by the pytest plug-in: they survive a crash of a worker, and cases
 with equal parameter values stay apart, since every id is made from the case's own.

@@ -1,7 +1,7 @@
 """Why a verdict is to be believed: the chain of a case, each link with what was seen and with its own verdict.
 
 Links come from the attempts (before the change, the outcome, its stability) and from the findings of the proof. What
-both tell is one link: the text of the attempts with the verdict of the finding.
+both show is one link: the text of the attempts with the verdict of the finding.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reports.attempts import of_case, one_line
 from reports.marks import FINDING_GLYPHS, FINDING_WORDS
 
 BEFORE, TWIN = "before the change", "twin"
-"""Names of findings that repeat what the attempts and the `TwinProof` tell in full."""
+"""Names of findings that repeat what the attempts and the `TwinProof` show in full."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ _OF_TWIN = {
 
 
 def _further(case: Evidence) -> Iterator[Finding]:
-    """The findings that no other link tells."""
-    told = {TWIN} if case.twin else set()
-    told |= {BEFORE} if any(attempt.phase is Phase.BASELINE for attempt in case.attempts) else set()
+    """The findings that no other link shows."""
+    shown = {TWIN} if case.twin else set()
+    shown |= {BEFORE} if any(attempt.phase is Phase.BASELINE for attempt in case.attempts) else set()
     for finding in case.findings:
-        if finding.name in told:
-            told.remove(finding.name)  # a second one of the name says something else
+        if finding.name in shown:
+            shown.remove(finding.name)  # a second one of the name says something else
         else:
             yield finding
 

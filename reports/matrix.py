@@ -110,7 +110,7 @@ def seen(case: Evidence) -> str:
 
 
 def request_line(case: Evidence) -> str:
-    """What tells requests of one path apart: `GET /ip`, `POST /ip, token: expired`; empty where nothing is sent."""
+    """What distinguishes requests of one path: `GET /ip`, `POST /ip, token: expired`; empty where nothing is sent."""
     request = case.request
     if request is None:
         return ""

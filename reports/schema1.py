@@ -1,7 +1,7 @@
 """Reads what releases before `meshproof/conformance/v2` wrote; the only place that parses a report's prose.
 
 Those files kept no verdict of a finding, no kind of an attempt and no request but its curl command. What they do not
-say is not made up: where no text of that release tells it, it is `inconclusive` or empty.
+say is not made up: where no text of that release shows it, it is `inconclusive` or empty.
 """
 
 from __future__ import annotations

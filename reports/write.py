@@ -13,7 +13,7 @@ INDEX = "index.html"
 
 
 def write_all(journal_file: Path, out: Path, run: RunInfo | None = None, target: TargetInfo | None = None) -> Path:
-    """Write every report of the journal into `out` (the run's folder), and point `latest` beside it there.
+    """Write every report of the journal into `out` (the run's folder), and point `latest` in the folder above to it.
 
     Without `run` or `target`, what the journal says of them is used. A report that cannot be written keeps none of the
     others from being written.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clients.model.evidence import Evidence, Verdict
-from reports.egress_diagram import picture
+from reports.html.egress_diagram import picture
 from reports.matrix import MatrixStage
 
 pytestmark = pytest.mark.unit
@@ -25,7 +25,7 @@ def test_no_evidence_no_picture() -> None:
     assert picture(MatrixStage("suite", "stage", (case("A"),))) is None
 
 
-def test_ways_are_drawn_as_far_as_requests_came() -> None:
+def test_paths_are_drawn_as_far_as_requests_came() -> None:
     assert drawn(
         case("A", "team-x/test", "egress gateway", "example.com"),
         case("B", "team-y/test"),
@@ -40,7 +40,7 @@ def test_ways_are_drawn_as_far_as_requests_came() -> None:
     }
 
 
-def test_cases_of_one_way_share_a_line() -> None:
+def test_cases_of_one_path_share_a_line() -> None:
     network_path = ("team-x/test", "egress gateway", "example.com")
     made = picture(MatrixStage("suite", "stage", (case("A", *network_path), case("B", *network_path))))
     assert made is not None

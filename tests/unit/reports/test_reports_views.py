@@ -11,8 +11,8 @@ from clients.model.evidence import Attempt, Evidence, FindingVerdict, Phase, Req
 from clients.model.outcome import OutcomeKind
 from reports.argument import chain
 from reports.attempts import fold
+from reports.html.timeline import describe, timeline
 from reports.matrix import matrix, request_line, stages
-from reports.timeline import describe, timeline
 
 pytestmark = pytest.mark.unit
 

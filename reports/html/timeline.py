@@ -54,7 +54,7 @@ class Timeline:
         stable: of the last confirmation.
         ticks: position and label.
         kinds: kinds of marks that occur, for the legend.
-        text: all of it in words, for who cannot see it.
+        text: all of it in words, for readers who cannot see it.
     """
 
     lanes: tuple[Lane, ...]

@@ -21,14 +21,14 @@ from markupsafe import Markup
 from clients.model.evidence import Evidence, Verdict
 from reports import attempts
 from reports.argument import chain
-from reports.egress_diagram import picture
 from reports.headline import counted, duration, headline, tone
+from reports.html.egress_diagram import picture
+from reports.html.timeline import LEGEND, timeline
 from reports.marks import GLYPHS, WORDS, mark
 from reports.matrix import matrix, request_line, seen, short_host, stages
 from reports.model import Report
 from reports.pictures import embedded
 from reports.reasons import by_reason, by_unchecked
-from reports.timeline import LEGEND, timeline
 
 TEMPLATES = Path(__file__).parent / "templates"
 
