@@ -1,4 +1,4 @@
-"""Counters of a server's sidecars that grow by requests which a suite sends: by whose they are counted."""
+"""Counters of a server's sidecars, and by how much they grow through the requests of one caller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clients.proof.world import World
 
 REQUESTS = 5
 LAG_S = 3.0
-"""How long counters are waited for before requests are sent anew: the first may have come before the policy."""
+"""Seconds to wait for counters before requests are sent again: the first may have arrived before the policy."""
 Count = Callable[[Stats, World], float]
 
 _FILTER = "istio_requests_total|rbac"
@@ -21,7 +21,7 @@ _FILTER = "istio_requests_total|rbac"
 
 @dataclass
 class Growth:
-    """Sends requests, and looks which counters of the server's sidecars grew by them.
+    """Sends requests, and checks which counters of the server's sidecars grow by them.
 
     Attributes:
         counted: must grow by at least the number of requests sent.
@@ -36,7 +36,7 @@ class Growth:
     _sent_at: float | None = field(default=None, init=False)
 
     def problem(self, control: str) -> str | None:
-        """What is wrong, or None. Called again it looks again, and after a while sends again."""
+        """What is wrong, or None. Each call reads the counters again, and after `LAG_S` sends requests again."""
         if self._sent_at is None or time.monotonic() - self._sent_at > LAG_S:
             self._start, self._sent_at = self._now(), None
             outcomes = self.world.probe(self.probe, control, REQUESTS)

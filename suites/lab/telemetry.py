@@ -1,4 +1,4 @@
-"""Callers as the server's sidecar counts them."""
+"""Callers, as the server's sidecar counts them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def named_caller(stats: Stats, world: World) -> float:
 
 
 def unknown_caller(stats: Stats, world: World) -> float:  # noqa: ARG001 - same shape as `named_caller`
-    """Requests of nobody known, by plaintext."""
+    """Requests of an unknown caller, by plaintext."""
     if standard := _standard(stats):
         return total(standard, {"source_workload": "unknown", "connection_security_policy": "none"})
     return dry_run(stats, "allow", "denied")
 
 
 def _standard(stats: Stats) -> Stats:
-    """Istio's standard metric, as the server reports it; empty where the proxy keeps none."""
+    """Istio's standard metric, reported by the server; empty where the proxy keeps none."""
     return tuple(
         sample
         for sample in stats
