@@ -24,7 +24,7 @@ def unknown_caller(stats: Stats, world: World) -> float:  # noqa: ARG001 - same 
 
 
 def _standard(stats: Stats) -> Stats:
-    """Istio's standard metric, as the server reports it; empty where the proxy keeps none."""
+    """Istio's standard metric, reported by the server; empty where the proxy keeps none."""
     return tuple(
         sample
         for sample in stats
