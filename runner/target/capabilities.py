@@ -117,7 +117,7 @@ def _own_key(profile: str) -> Callable[[Surroundings], str]:
 
 
 N = CapabilityName
-_GCP = "it is proven by its substitute, where there is one, and by none of the real thing yet"
+_GCP = "controls of Google Cloud itself are proven by substitutes so far"
 OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     Capability(N.EGRESS_GATEWAY, always, "needs the dedicated egress gateway in istio-egress"),
     Capability(
