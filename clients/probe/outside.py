@@ -6,10 +6,11 @@ says what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a WebS
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,7 +79,7 @@ def send(
     """One outcome per request, in order, each on a fresh connection to `to`. Certificates must be of `roots` (PEM)."""
 
     def one(request: Request) -> Outcome:
-        return _SENDERS.get(_scheme(request), libcurl.send)(request, to, roots)
+        return _SENDERS.get(_scheme(request), libcurl.send)(_with_port(request), to, roots)
 
     if not parallel:
         return [one(request) for request in requests_]
@@ -93,6 +94,16 @@ def command(request: Request) -> str:
 
 def _scheme(request: Request) -> str:
     return request.url.partition("://")[0]
+
+
+def _with_port(request: Request) -> Request:
+    """The request with a Host header, where its URL writes the scheme's own port: curl would drop it from the host."""
+    scheme, _, rest = request.url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    stated = any(name.lower() == "host" for name, _ in request.headers)
+    if stated or not authority.endswith(f":{_PORTS.get(scheme)}"):
+        return request
+    return replace(request, headers=(("Host", authority), *request.headers))
 
 
 _SENDERS: Mapping[str, Callable[[Request, tuple[str, int], str], Outcome]] = {

@@ -125,9 +125,9 @@ def test_over_tls_nothing_but_http2_is_offered():
 
 def test_a_path_goes_out_as_it_was_written():
     with serving(refuses) as (server, where):
-        url = "grpc://shop.example.com/a/../b%2e%2E/GetCart"
+        url = "grpc://shop.example.com:80/a/../b%2e%2E/GetCart"
         outside.send([replace(call(), url=url)], where)
-    assert server.headers[":path"] == "/a/../b%2e%2E/GetCart"
+    assert (server.headers[":authority"], server.headers[":path"]) == ("shop.example.com:80", "/a/../b%2e%2E/GetCart")
 
 
 def test_the_command_can_be_repeated():

@@ -106,6 +106,19 @@ def test_nothing_in_the_environment_has_a_say(monkeypatch: pytest.MonkeyPatch, t
     ]
 
 
+@pytest.mark.parametrize("host", [f"{HOST}:80", f"{HOST}:8080", HOST])
+def test_the_host_goes_out_as_it_was_written(host: str) -> None:
+    with keeping(OK) as (seen, where):
+        outside.send([replace(request(), url=f"http://{host}/ip")], where)
+    assert seen[0].split(b"\r\n")[:2] == [b"GET /ip HTTP/1.1", f"Host: {host}".encode()]
+
+
+def test_a_host_that_the_probe_states_goes_out() -> None:
+    with keeping(OK) as (seen, where):
+        outside.send([replace(request(), url=f"http://{HOST}:80/ip", headers=(("host", "other"),))], where)
+    assert [line for line in seen[0].lower().split(b"\r\n") if line.startswith(b"host")] == [b"host: other"]
+
+
 def test_no_redirect_is_followed_and_no_cookie_comes_back() -> None:
     moved = f"HTTP/1.1 302 Found\r\nLocation: http://{HOST}/other\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
     with keeping(moved.encode(), 2) as (seen, where):
