@@ -26,7 +26,7 @@ from clients.kube.lease import RunLease
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
 from clients.probe.converge import ConvergencePolicy
-from clients.proof.world import World
+from clients.proof.rig import Rig, RigOptions
 from reports.model import TargetInfo
 from runner.target import assemble
 from runner.target.descriptor import TargetDescriptor
@@ -124,11 +124,11 @@ def descriptor(up: Up) -> TargetDescriptor:
     return TargetDescriptor(TargetInfo("embedded"), mesh, images=up.images, outside=external_hosts(up))
 
 
-def bare_world(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> World:
-    """A World without an environment, to derive the form of requests from it."""
-    external = assemble.external(descriptor(up))
+def bare_rig(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> Rig:
+    """A rig without an environment, to derive the form of requests from it."""
+    options = RigOptions(external=assemble.external(descriptor(up)))
     cluster = Cluster.connect(up.kubeconfig)
-    return World(cluster, names, tokens, manifests, mesh=discover(cluster), external=external)
+    return Rig.make(cluster, discover(cluster), names, tokens, manifests, options)
 
 
 def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssuer) -> Overlay:
@@ -139,15 +139,15 @@ def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssu
 
 
 @contextmanager
-def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None) -> Iterator[World]:
-    """A World on the testbed, under the lease that keeps runs out; its environments are deleted at the end."""
+def rig(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None) -> Iterator[Rig]:
+    """A rig on the testbed, under the lease that keeps runs out; its environments are deleted at the end."""
     run = f"bench-{secrets.token_hex(3)}"
     cluster = Cluster.connect(up.kubeconfig)
     tokens = TokenIssuer()
     names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
     with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
-        external, mesh = assemble.external(descriptor(up)), discover(cluster)
-        made = World(cluster, names, tokens, manifests, mesh=mesh, policy=policy, external=external)
+        options = RigOptions(policy=policy or ConvergencePolicy(), external=assemble.external(descriptor(up)))
+        made = Rig.make(cluster, discover(cluster), names, tokens, manifests, options)
         try:
             yield made
         finally:

@@ -18,7 +18,7 @@ from benchmarks import common, serial
 from benchmarks.serial import MANIFESTS, Topic
 from clients.model.case import Case
 from clients.model.stage import Stage
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 HEAD = r"""#!/bin/sh
 set -eu
@@ -80,23 +80,23 @@ RESTARTED = {"egress-s9": ("restart team-x raw test",)}
 """Stage → deployments that the tutorial restarts before its requests."""
 
 
-def script(world: World, folder: Path) -> Path:
+def script(rig: Rig, folder: Path) -> Path:
     """Writes it."""
     stages = sorted(((m.STAGE, EGRESS.cases(m)) for m in EGRESS.modules), key=lambda pair: _order(pair[0]))
     lines = [HEAD]
     environment = list(dict.fromkeys(path for stage, _ in stages for path in stage.environment))
     lines += [f'k apply -f "$FOLDER/manifests/{path}"' for path in environment]
-    namespaces = " ".join(sorted(world.overlay.namespaces))
+    namespaces = " ".join(sorted(rig.overlay.namespaces))
     for name in namespaces.split():
         lines.append(f"k wait --for=condition=Available deployment --all -n {name} --timeout=180s")
     applied: list[str] = []
     for stage, cases in stages:
-        lines += [f"# {stage.name}", *_change(world, applied, list(stage.apply))]
+        lines += [f"# {stage.name}", *_change(rig, applied, list(stage.apply))]
         applied = list(stage.apply)
         lines += RESTARTED.get(stage.name, ())
-        lines += [_check(world, case) for case in cases]
+        lines += [_check(rig, case) for case in cases]
         lines += ASKED.get(stage.name, ())
-    lines += _change(world, applied, [])
+    lines += _change(rig, applied, [])
     lines += [f"k delete namespace {name} --wait=false" for name in namespaces.split()]
     lines += [f"k wait --for=delete namespace/{name} --timeout=180s" for name in namespaces.split()]
     path = folder / "egress.sh"
@@ -109,19 +109,19 @@ def _order(stage: Stage) -> tuple[int, str]:
     return (int(number[1]) if number else 0, stage.name)
 
 
-def _change(world: World, old: list[str], new: list[str]) -> Iterator[str]:
+def _change(rig: Rig, old: list[str], new: list[str]) -> Iterator[str]:
     """Commands from one state to the next: apply new and changed manifests, then delete objects that are in none."""
-    kept = {key for path in new for key in _objects(world, path)}
+    kept = {key for path in new for key in _objects(rig, path)}
     yield from (f'k apply -f "$FOLDER/manifests/{path}"' for path in new if path not in old)
     for path in old:
-        for kind, namespace, name in _objects(world, path):
+        for kind, namespace, name in _objects(rig, path):
             if path not in new and (kind, namespace, name) not in kept:
                 yield f"k delete {kind} {name} -n {namespace}"
 
 
-def _objects(world: World, path: str) -> list[tuple[str, str, str]]:
+def _objects(rig: Rig, path: str) -> list[tuple[str, str, str]]:
     text = (MANIFESTS / path).read_text(encoding="utf-8")
-    found = world.overlay.objects(text, path)
+    found = rig.overlay.objects(text, path)
     return [(_kind(body), body["metadata"].get("namespace", ""), body["metadata"]["name"]) for body in found]
 
 
@@ -131,8 +131,8 @@ def _kind(body: dict[str, Any]) -> str:
     return f"{body['kind']}.{group}" if slash else str(body["kind"])
 
 
-def _check(world: World, case: Case) -> str:
-    request, source = world.request_for(case.probe, case.control), case.probe.source
+def _check(rig: Rig, case: Case) -> str:
+    request, source = rig.prober.request_for(case.probe, case.control), case.probe.source
     words = [source.namespace, source.app, source.container, "--max-time", f"{request.timeout_s:g}"]
     words += ["--connect-timeout", f"{request.connect_timeout_s:g}"]
     words += {"GET": [], "HEAD": ["-I"]}.get(request.method, ["-X", request.method])

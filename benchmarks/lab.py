@@ -16,7 +16,7 @@ LAB = Topic(
     "get pod …) … curl` in a loop until the expected status was seen K times in a row, K being the suite's own for "
     "that case. The suite does more: the state before each change, twins, denial proofs in the backends' logs, state "
     "controls, reports; its time includes its start and its clean-up",
-    script=lambda _world, _folder: common.ROOT / "benchmarks" / "lab.sh",
+    script=lambda _rig, _folder: common.ROOT / "benchmarks" / "lab.sh",
 )
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from clients.kube.pods import Pod
 from clients.model.case import Workload
 from clients.model.errors import InfrastructureError
 from clients.probe.converge import MAX_BATCH
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 CLIENT = Workload("bench-client", "sleep", "sleep")
 PROBE = CLIENT.get("http://httpbin.bench-server:8000/ip")
@@ -41,13 +41,13 @@ def arguments() -> argparse.ArgumentParser:
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Probes per second of every way, in rounds."""
     up = common.testbed()
-    with common.world(up) as world:
-        world.ensure(["environment.yaml"])
-        loop = kubectl_loop(world, common.kubectl(up))
+    with common.rig(up) as rig:
+        rig.environments.ensure(["environment.yaml"])
+        loop = kubectl_loop(rig, common.kubectl(up))
         ways: dict[str, tuple[int, Callable[[int], int]]] = {
             "kubectl exec": (given.each, loop),
-            f"batch of {MAX_BATCH}": (max(1, given.each * 8 // MAX_BATCH) * MAX_BATCH, batches(world, MAX_BATCH)),
-            "single": (given.each * 4, batches(world, 1)),
+            f"batch of {MAX_BATCH}": (max(1, given.each * 8 // MAX_BATCH) * MAX_BATCH, batches(rig, MAX_BATCH)),
+            "single": (given.each * 4, batches(rig, 1)),
         }
         for _, send in ways.values():
             send(2)  # starts the shell, opens the sidecar's pools
@@ -78,10 +78,10 @@ def rate(send: Callable[[int], int], count: int) -> float:
     return count / (time.monotonic() - started)
 
 
-def kubectl_loop(world: World, kubectl: list[str]) -> Callable[[int], int]:
+def kubectl_loop(rig: Rig, kubectl: list[str]) -> Callable[[int], int]:
     """Sends n probes by a shell loop; returns how many answered 200."""
-    [pod] = world.pods(CLIENT)
-    return partial(run_loop, kubectl, pod, CLIENT.container, world.overlay.url(PROBE.url))
+    [pod] = rig.workloads.pods(CLIENT)
+    return partial(run_loop, kubectl, pod, CLIENT.container, rig.overlay.url(PROBE.url))
 
 
 def run_loop(kubectl: list[str], pod: Pod, container: str, url: str, count: int) -> int:
@@ -92,12 +92,12 @@ def run_loop(kubectl: list[str], pod: Pod, container: str, url: str, count: int)
     return ended.stdout.split().count("200")
 
 
-def batches(world: World, size: int) -> Callable[[int], int]:
+def batches(rig: Rig, size: int) -> Callable[[int], int]:
     """Sends n probes by the running session, `size` at a time; returns how many answered 200."""
 
     def send(count: int) -> int:
         sizes = [min(size, count - start) for start in range(0, count, size)]
-        return sum(outcome.status == 200 for some in sizes for outcome in world.probe(PROBE, "BENCH", some))
+        return sum(outcome.status == 200 for some in sizes for outcome in rig.prober.probe(PROBE, "BENCH", some))
 
     return send
 

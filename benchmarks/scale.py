@@ -25,9 +25,9 @@ from clients.model.expect import status
 from clients.model.stage import Stage
 from clients.proof import table
 from clients.proof.case_runner import CaseRunner
+from clients.proof.rig import Rig
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.proof.table import Table
-from clients.proof.world import World
 from reports import html
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 from testbed import api
@@ -104,15 +104,15 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     sizes = sorted(set(given.sizes))
     up = common.testbed()
     found, cells = [], list[Evidence]()
-    with room(sizes[-1]), environment(up, sizes) as world:
+    with room(sizes[-1]), environment(up, sizes) as rig:
         for size in sizes:
-            deployed_s = deploy(world, size)
+            deployed_s = deploy(rig, size)
             common.progress(f"{size} namespaces, the new ones deployed in {deployed_s:.1f} s")
-            rounds = [one_table(world, size) for _ in range(given.rounds)]
+            rounds = [one_table(rig, size) for _ in range(given.rounds)]
             cells = rounds[-1][1]
             memory = pss_kib(os.getpid()) / 1024, sum(map(pss_kib, api.processes())) / 1024
             tables_s, probes = tuple(took_s for took_s, _ in rounds), sum(len(cell.attempts) for cell in cells)
-            by_kubectl = kubectl_s(world, common.kubectl(up), size, given.pairs)
+            by_kubectl = kubectl_s(rig, common.kubectl(up), size, given.pairs)
             found.append(Measured(size, deployed_s, tables_s, probes, by_kubectl, *memory))
             common.progress(f"{size}: {found[-1].table_s:.1f} s, {found[-1].rate:.0f} probes/s")
         show(found)  # before fifty namespaces are deleted, which takes a while
@@ -193,7 +193,7 @@ def room(pods: int) -> Iterator[None]:
 
 
 @contextmanager
-def environment(up: Up, sizes: list[int]) -> Iterator[World]:
+def environment(up: Up, sizes: list[int]) -> Iterator[Rig]:
     """A World whose manifests are the namespaces, a folder for those that each size adds; none is deployed yet."""
     with tempfile.TemporaryDirectory(prefix="meshproof-scale-") as folder:
         example = MANIFEST.read_text(encoding="utf-8")
@@ -202,19 +202,19 @@ def environment(up: Up, sizes: list[int]) -> Iterator[World]:
             added.mkdir()
             for name in names(size)[before:]:
                 (added / f"{name}.yaml").write_text(example.replace(EXAMPLE, name), encoding="utf-8")
-        with common.world(up, Path(folder)) as world:
-            world.applier.timeout_s = READY_S
-            yield world
+        with common.rig(up, Path(folder)) as rig:
+            rig.applier.timeout_s = READY_S
+            yield rig
 
 
-def deploy(world: World, size: int) -> float:
+def deploy(rig: Rig, size: int) -> float:
     """Deploy the namespaces that this size adds; returns the seconds until all are ready."""
     began = time.monotonic()
-    world.ensure([str(size)])
+    rig.environments.ensure([str(size)])
     return time.monotonic() - began
 
 
-def one_table(world: World, size: int) -> tuple[float, list[Evidence]]:
+def one_table(rig: Rig, size: int) -> tuple[float, list[Evidence]]:
     """Wall time in seconds, and evidence of every cell.
 
     Raises:
@@ -225,7 +225,7 @@ def one_table(world: World, size: int) -> tuple[float, list[Evidence]]:
         for source in names(size)
         for there in names(size)
     )
-    with RunningStage(world, Stage(f"scale-{size}"), ()) as running:
+    with RunningStage(rig, Stage(f"scale-{size}"), ()) as running:
         began = time.monotonic()
         about = Subject(control=CONTROL, id=CONTROL, title="Each namespace reaches each", polarity="allow")
         subjects = {cell.id: replace(about, id=cell.id, expected=cell.expect.text) for cell in cells}
@@ -237,7 +237,7 @@ def one_table(world: World, size: int) -> tuple[float, list[Evidence]]:
     return took_s, proven
 
 
-def kubectl_s(world: World, kubectl: list[str], size: int, pairs: int) -> float:
+def kubectl_s(rig: Rig, kubectl: list[str], size: int, pairs: int) -> float:
     """Seconds for one pair by a loop of `kubectl exec` with the same number of probes.
 
     Raises:
@@ -246,8 +246,8 @@ def kubectl_s(world: World, kubectl: list[str], size: int, pairs: int) -> float:
     there = names(size)
     began = time.monotonic()
     for number in range(pairs):
-        [pod] = world.pods(client(there[number % size]))
-        target = world.overlay.url(url(there[-1 - number % size]))
+        [pod] = rig.workloads.pods(client(there[number % size]))
+        target = rig.overlay.url(url(there[-1 - number % size]))
         if run_loop(kubectl, pod, "client", target, BASELINE_CONFIRMATIONS) != BASELINE_CONFIRMATIONS:
             raise ClusterError(
                 f"kubectl exec in {pod} did not see 200 of {target}", "all probes must pass for a valid time"

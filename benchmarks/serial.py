@@ -27,8 +27,8 @@ from clients.kube.lease import RunLease
 from clients.model.case import Case
 from clients.model.errors import ClusterError, ConflictError
 from clients.model.stage import Stage
+from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
-from clients.proof.world import World
 from runner.config import catalogue, settings
 from testbed.api import Up
 
@@ -53,7 +53,7 @@ class Topic:
     controls: str
     title: str
     compared: str
-    script: Callable[[World, Path], Path]
+    script: Callable[[Rig, Path], Path]
 
     @property
     def modules(self) -> Iterator[ModuleType]:
@@ -109,13 +109,14 @@ def measure(topic: Topic, given: argparse.Namespace) -> dict[str, Any]:
 def confirmations(topic: Topic, up: Up) -> dict[str, int]:
     """Id of a probed case → number of confirmations that the suite demands, by a World. Not part of the measurement."""
     needed: dict[str, int] = {}
-    with common.world(up, MANIFESTS, settings.load().policy) as world:
+    with common.rig(up, MANIFESTS, settings.load().policy) as rig:
         for module in topic.modules:
             stage: Stage = module.STAGE
-            world.ensure(stage.environment)
-            with RunningStage(world, Stage(stage.name, environment=stage.environment, scaled=stage.scaled), ()):
+            rig.environments.ensure(stage.environment)
+            with RunningStage(rig, Stage(stage.name, environment=stage.environment, scaled=stage.scaled), ()):
                 needed |= {
-                    case.id: max(case.repeat, world.required_confirmations(case.probe)) for case in topic.cases(module)
+                    case.id: max(case.repeat, rig.certainty.required_confirmations(case.probe))
+                    for case in topic.cases(module)
                 }
     return needed
 
@@ -152,15 +153,15 @@ def script(topic: Topic, up: Up, needed: dict[str, int]) -> tuple[float, int, in
         RunLease(cluster, f"meshproof bench {topic.name}, pid {os.getpid()}", run=run),
         tempfile.TemporaryDirectory() as folder,
     ):
-        world = prepare(topic, up, Path(folder), run, needed)
-        for name in world.overlay.namespaces:
+        rig = prepare(topic, up, Path(folder), run, needed)
+        for name in rig.overlay.namespaces:
             if cluster.get("v1", "Namespace", name):
                 raise ConflictError(f"namespace {name} exists already", "remove it, or run `meshproof cleanup`")
         programs = {"KUBECTL": " ".join(common.kubectl(up)), "ISTIOCTL": f"{up.istioctl} --kubeconfig {up.kubeconfig}"}
         environment = {**os.environ, **programs, "FOLDER": folder}
         try:
             started = time.monotonic()
-            probes = follow(["sh", str(topic.script(world, Path(folder)))], environment, common.progress)
+            probes = follow(["sh", str(topic.script(rig, Path(folder)))], environment, common.progress)
             seconds = time.monotonic() - started
         finally:
             cleanup(cluster, run)
@@ -169,7 +170,7 @@ def script(topic: Topic, up: Up, needed: dict[str, int]) -> tuple[float, int, in
     return seconds, len(probes), sum(probes.values())
 
 
-def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]) -> World:
+def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]) -> Rig:
     """Write the script's input: manifests with the document's names, tokens, confirmations."""
     tokens = TokenIssuer()
     names = common.overlay(up, MANIFESTS / topic.name, run=run, prefix="", tokens=tokens)
@@ -182,7 +183,7 @@ def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]
     for kind in KINDS:
         (folder / "tokens" / kind).write_text(tokens.mint(kind), encoding="utf-8")
     (folder / "confirmations").write_text("".join(f"{name}\t{k}\n" for name, k in needed.items()), encoding="utf-8")
-    return common.bare_world(up, names, tokens, MANIFESTS)
+    return common.bare_rig(up, names, tokens, MANIFESTS)
 
 
 def follow(command: list[str], environment: dict[str, str], report: Callable[[str], None]) -> dict[str, int]:

@@ -29,7 +29,7 @@ from clients.model.expect import Expectation, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.confirm import stale_probability
 from clients.probe.converge import ConvergencePolicy, ProbeMany, converge
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 THREADS, REPLICAS = 2, 2
 POOLED = ("AuthorizationPolicy", "RequestAuthentication")
@@ -158,15 +158,15 @@ def arguments() -> argparse.ArgumentParser:
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """All flips, their tables, and the keys."""
     up = common.testbed()
-    with common.world(up, policy=ConvergencePolicy(confirmations=given.confirmations)) as world:
-        world.ensure(["environment.yaml"])
-        check_environment(world)
+    with common.rig(up, policy=ConvergencePolicy(confirmations=given.confirmations)) as rig:
+        rig.environments.ensure(["environment.yaml"])
+        check_environment(rig)
         flips = []
         for number in range(given.flips):
             policy = POLICIES[number // 2 % len(POLICIES)]
-            flip = flip_once(world, policy, applied=number % 2 == 0, after=given.after)
+            flip = flip_once(rig, policy, applied=number % 2 == 0, after=given.after)
             flips.append(flip)
-            report_flip(world, number, flip)
+            report_flip(rig, number, flip)
     good = [flip for flip in flips if flip.declared_s is not None]
     if not good:
         raise ClusterError("no flip converged", "see `meshproof status`")
@@ -185,29 +185,29 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def check_environment(world: World) -> None:
+def check_environment(rig: Rig) -> None:
     """Check that the testbed has the threads and replicas that the figures are for.
 
     Raises:
         ClusterError: it has others.
     """
-    servers = world.backends(POLICIES[0].probe)
-    threads = {sidecar.concurrency(world.cluster, pod) for pod in (*servers, *world.pods(INSIDE))}
+    servers = rig.workloads.backends(POLICIES[0].probe)
+    threads = {sidecar.concurrency(rig.cluster, pod) for pod in (*servers, *rig.workloads.pods(INSIDE))}
     if len(servers) != REPLICAS or threads != {THREADS}:
         raise ClusterError(f"{len(servers)} replicas and {threads} worker threads instead of {REPLICAS} and {THREADS}")
 
 
-def flip_once(world: World, policy: Policy, *, applied: bool, after: int) -> Flip:
+def flip_once(rig: Rig, policy: Policy, *, applied: bool, after: int) -> Flip:
     """Change the policy, converge, send further probes."""
-    items = world.applier.load([policy.manifest])
+    items = rig.applier.load([policy.manifest])
     expect = policy.denied if applied else status(200)
-    needed = world.required_confirmations(policy.probe)
-    recorder = FlipRecorder(world.many(policy.probe, CONTROL), expect, time.monotonic())
+    needed = rig.certainty.required_confirmations(policy.probe)
+    recorder = FlipRecorder(rig.prober.many(policy.probe, CONTROL), expect, time.monotonic())
     if applied:
-        world.applier.apply(items)
+        rig.applier.apply(items)
     else:
-        world.applier.delete(items)
-    result = converge(recorder, expect, world.policy, needed=needed, since=recorder.since)
+        rig.applier.delete(items)
+    result = converge(recorder, expect, rig.certainty.policy, needed=needed, since=recorder.since)
     declared_s = time.monotonic() - recorder.since if result.converged else None
     before = len(recorder.seen)
     recorder(after)
@@ -221,7 +221,7 @@ def flip_once(world: World, policy: Policy, *, applied: bool, after: int) -> Fli
     )
 
 
-def report_flip(world: World, number: int, flip: Flip) -> None:
+def report_flip(rig: Rig, number: int, flip: Flip) -> None:
     """Print progress after every tenth flip, and details of a flip that did not converge or was contradicted."""
     if number % 10 == 9:
         common.progress(f"{number + 1} flips")
@@ -233,15 +233,15 @@ def report_flip(world: World, number: int, flip: Flip) -> None:
         late_s, number_after = seen.at_s - flip.declared_s, flip.after.index(seen) + 1
         common.say(
             f"{name}: contrary {seen.outcome.summary} {late_s:.3f} s after it was called converged (at "
-            f"{flip.declared_s:.3f} s), probe {number_after} of {len(flip.after)}, {where(world, seen)}"
+            f"{flip.declared_s:.3f} s), probe {number_after} of {len(flip.after)}, {where(rig, seen)}"
         )
 
 
-def where(world: World, seen: Seen) -> str:
+def where(rig: Rig, seen: Seen) -> str:
     """Which replica's sidecar logged the request; a plaintext connection that was reset leaves no such line."""
     time.sleep(1.5)  # Envoy writes its access log once a second
-    for pod in world.backends(POLICIES[0].probe):
-        if any(seen.outcome.request_id in line for line in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=30)):
+    for pod in rig.workloads.backends(POLICIES[0].probe):
+        if any(seen.outcome.request_id in line for line in sidecar.log_lines(rig.cluster, pod, SIDECAR, since_s=30)):
             return f"by {pod.name}"
     return "in no replica's access log"
 

@@ -36,8 +36,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         free = common.meminfo_kib("MemAvailable")
         try:
             starts.append(command("up"))
-            with common.world(common.testbed()) as world:
-                world.ensure(["environment.yaml"])
+            with common.rig(common.testbed()) as rig:
+                rig.environments.ensure(["environment.yaml"])
                 memory.append(sum(map(pss_kib, api.processes())) / common.KIB_PER_GIB)
                 machine.append((free - common.meminfo_kib("MemAvailable")) / common.KIB_PER_GIB)
         finally:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from clients.mesh import sidecar
 from clients.mesh.sidecar import Stats
 from clients.model.case import Probe
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 REQUESTS = 5
 LAG_S = 3.0
 """Seconds to wait for counters before requests are sent again: the first may have arrived before the policy."""
-Count = Callable[[Stats, World], float]
+Count = Callable[[Stats, Rig], float]
 
 _FILTER = "istio_requests_total|rbac"
 
@@ -28,7 +28,7 @@ class Growth:
         not_counted: must not grow.
     """
 
-    world: World
+    rig: Rig
     probe: Probe
     counted: Count
     not_counted: Count
@@ -39,7 +39,7 @@ class Growth:
         """What is wrong, or None. Each call reads the counters again, and after `LAG_S` sends requests again."""
         if self._sent_at is None or time.monotonic() - self._sent_at > LAG_S:
             self._start, self._sent_at = self._now(), None
-            outcomes = self.world.probe(self.probe, control, REQUESTS)
+            outcomes = self.rig.prober.probe(self.probe, control, REQUESTS)
             if wrong := next((outcome.summary for outcome in outcomes if outcome.status != 200), ""):
                 return f"the traffic did not pass: {wrong}"
             self._sent_at = time.monotonic()
@@ -49,11 +49,11 @@ class Growth:
         return None if grown >= REQUESTS else f"{grown:g} of {REQUESTS} requests were counted"
 
     def _now(self) -> tuple[float, float]:
-        pods = self.world.backends(self.probe)
-        found = [sidecar.stats(self.world.cluster, pod, _FILTER) for pod in pods]
+        pods = self.rig.workloads.backends(self.probe)
+        found = [sidecar.stats(self.rig.cluster, pod, _FILTER) for pod in pods]
         return (
-            sum(self.counted(stats, self.world) for stats in found),
-            sum(self.not_counted(stats, self.world) for stats in found),
+            sum(self.counted(stats, self.rig) for stats in found),
+            sum(self.not_counted(stats, self.rig) for stats in found),
         )
 
 

@@ -1,7 +1,7 @@
 """Proves the cases of one stage side by side: while one waits for a log or for time to pass, another sends its probes.
 
 It is the only place that takes the stage's steps. Probes of one client with a sidecar still follow one another (see
-`clients.proof.world`), so that its sidecar keeps no more connections than the number of confirmations is derived for.
+`clients.proof.rig`), so that its sidecar keeps no more connections than the number of confirmations is derived for.
 """
 
 from __future__ import annotations
@@ -116,6 +116,6 @@ class CaseRunner:
     def _end(self, pool: ThreadPoolExecutor, begun: Collection[Future[Evidence]]) -> None:
         """Without waiting for probes that are still to be sent; they are given up."""
         if not all(work.done() for work in begun):
-            self._running.world.abandoned.set()
+            self._running.rig.prober.abandoned.set()
         pool.shutdown(wait=True, cancel_futures=True)
-        self._running.world.abandoned.clear()
+        self._running.rig.prober.abandoned.clear()

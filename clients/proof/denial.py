@@ -23,9 +23,9 @@ from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
+from clients.proof.rig import Rig
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS
 from clients.proof.trace import EXTERNAL_LOG
-from clients.proof.world import World
 
 BACKEND_LOG = "backend log"
 _AFTER = 2
@@ -71,7 +71,7 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
     case = proving.case
     if not (case.refuses and proving.twin_passed):
         return []
-    outcomes = proving.world.many(case.probe, case.control, parallel=case.expect.may_time_out)(_AFTER)
+    outcomes = proving.rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)(_AFTER)
     at_s = time.monotonic() - proving.since
     after = [_attempt(outcome, case.expect, at_s) for outcome in outcomes]
     proving.attempts += after
@@ -97,12 +97,14 @@ def backend_silent(proving: ProvingCase) -> list[Finding]:
 
 
 def _twin(proving: ProvingCase, twin: Probe) -> tuple[TwinProof, list[Attempt]]:
-    case, world, control = proving.case, proving.world, proving.twin_control
+    case, rig, control = proving.case, proving.rig, proving.twin_control
     expect = case.twin_expect or status(200)
     seen = converge(
-        world.many(twin, control or case.control),
+        rig.prober.many(twin, control or case.control),
         expect,
-        replace(world.policy, window_s=0.0),  # the twin shows that the path is open, not that a change has spread
+        replace(
+            rig.certainty.policy, window_s=0.0
+        ),  # the twin shows that the path is open, not that a change has spread
         needed=BASELINE_CONFIRMATIONS,
         since=proving.since,
         unchanged=True,
@@ -141,26 +143,26 @@ def _attempt(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
 def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
     """No refused id reached a replica, each of whose logs already shows a later request of the twin's."""
     assert case.twin is not None
-    world, twin = proving.world, case.twin
-    backends = world.backends(case.probe)
-    if world.external is not None and (
-        world.external.knows(world.connect_host(case.probe)) or _are_gateway(world, backends)
+    rig, twin = proving.rig, case.twin
+    backends = rig.workloads.backends(case.probe)
+    if rig.external is not None and (
+        rig.external.knows(rig.workloads.connect_host(case.probe)) or _are_gateway(rig, backends)
     ):
-        return _absent_outside(world.external, denied)
+        return _absent_outside(rig.external, denied)
     if not backends:
         return Finding(BACKEND_LOG, "no ready pod is behind the destination", FindingVerdict.PASS)
-    passed = {pod.name for pod in (*world.backends(twin), *world.egress_pods_for(twin))}
+    passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
     if not passed >= {pod.name for pod in backends}:
         why = "the twin goes to another backend, so it is not known up to where this log is complete"
         return inconclusive(BACKEND_LOG, why)
 
     def passing() -> Iterable[str]:
         """Requests of the twin, as many as may come to every replica."""
-        return [outcome.request_id for outcome in world.probe(twin, case.control, len(backends))]
+        return [outcome.request_id for outcome in rig.prober.probe(twin, case.control, len(backends))]
 
-    since_s, access_log = proving.running.since_s, world.mesh.writes_access_log
+    since_s, access_log = proving.running.since_s, rig.mesh.writes_access_log
     read = logs.read_up_to(
-        world.cluster, backends, passing, since_s=since_s, budget_s=LOG_BUDGET_S, access_log=access_log
+        rig.cluster, backends, passing, since_s=since_s, budget_s=LOG_BUDGET_S, access_log=access_log
     )
     if read.missing:
         return inconclusive(BACKEND_LOG, f"the twin's requests did not appear in {', '.join(read.missing)}")
@@ -171,9 +173,9 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
     return Finding(BACKEND_LOG, text, FindingVerdict.PASS)
 
 
-def _are_gateway(world: World, pods: list[Pod]) -> bool:
+def _are_gateway(rig: Rig, pods: list[Pod]) -> bool:
     """Whether these are the gateway's pods, behind which are the external hosts."""
-    return bool(pods) and {pod.name for pod in pods} <= {pod.name for pod in world.gateway_pods()}
+    return bool(pods) and {pod.name for pod in pods} <= {pod.name for pod in rig.workloads.gateway_pods()}
 
 
 def _absent_outside(external: ExternalHosts, denied: set[str]) -> Finding:

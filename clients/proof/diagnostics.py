@@ -14,7 +14,7 @@ from clients.mesh import sidecar
 from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.redact import redact, redact_mapping
 from clients.model.stage import Stage
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 MAX_BYTES = 1024 * 1024
 """Size limit of one file; of longer text the end is kept."""
@@ -26,14 +26,14 @@ _POLICY_GROUPS = {
 }
 
 
-def collect(world: World, stage: Stage, folder: Path) -> list[Path]:
+def collect(rig: Rig, stage: Stage, folder: Path) -> list[Path]:
     """Write policies, pods, events, sidecar configuration and logs, and istiod's log into `folder`.
 
     Redacted, each file at most 1 MiB. Never raises: what could not be read is named in `folder/errors.txt`. Looks at
     every namespace of this process; the stage is only named.
     """
     files, problems = [], []
-    for name, text in _texts(world, stage):
+    for name, text in _texts(rig, stage):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / name
@@ -50,9 +50,9 @@ def collect(world: World, stage: Stage, folder: Path) -> list[Path]:
     return files
 
 
-def _texts(world: World, stage: Stage) -> Iterator[tuple[str, Callable[[], str]]]:
+def _texts(rig: Rig, stage: Stage) -> Iterator[tuple[str, Callable[[], str]]]:
     """File names and how to get their text."""
-    cluster, namespaces = world.cluster, sorted(world.namespaces)
+    cluster, namespaces = rig.cluster, sorted(rig.environments.namespaces)
     yield "policies.yaml", lambda: f"# stage {stage.name}\n" + _policies(cluster, [*namespaces, ROOT_NAMESPACE])
     yield "pods.yaml", lambda: _dump(cluster, "v1", "Pod", namespaces)
     yield "events.txt", lambda: _events(cluster, namespaces)

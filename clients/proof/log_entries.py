@@ -13,7 +13,7 @@ from clients.mesh import accesslog, sidecar
 from clients.mesh.accesslog import AccessLogEntry
 from clients.model.case import AccessLogExpectation, Probe, Proxy
 from clients.model.evidence import Attempt
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 LOG_BUDGET_S = 15.0
 """Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
@@ -49,8 +49,8 @@ class Sent:
 class LogReader:
     """Finds the entries of requests: by id, or by the addresses of their connections."""
 
-    def __init__(self, world: World, since_s: Callable[[], int]) -> None:
-        self._world = world
+    def __init__(self, rig: Rig, since_s: Callable[[], int]) -> None:
+        self._rig = rig
         self._since_s = since_s
 
     def until(
@@ -73,7 +73,7 @@ class LogReader:
         if not logged.tcp:
             return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
         clients = {request.local for request in requests if request.local}
-        sources = self._world.pods(probe.source)
+        sources = self._rig.workloads.pods(probe.source)
         if logged.proxy is Proxy.CLIENT or not all(pod.injected for pod in sources):
             return _from_clients(entries, clients, ids)
         before = _from_clients(self._entries(sources), clients, ids)
@@ -84,7 +84,7 @@ class LogReader:
         return [
             entry
             for pod in pods
-            for entry in accesslog.parse(sidecar.log_lines(self._world.cluster, pod, SIDECAR, since_s=since_s))
+            for entry in accesslog.parse(sidecar.log_lines(self._rig.cluster, pod, SIDECAR, since_s=since_s))
         ]
 
 
@@ -114,7 +114,7 @@ def _sent_on(
     ]
 
 
-def difference(world: World, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:
+def difference(rig: Rig, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:
     """How an entry differs from what must be logged (see `filled`); empty when it does not."""
     if stated.flags and not set(entry.flags.split(",")) & stated.flags:
         return f"says flags {entry.flags or '-'}"
@@ -123,20 +123,20 @@ def difference(world: World, stated: AccessLogExpectation, entry: AccessLogEntry
     if stated.details not in f"{entry.details} {entry.failure}":
         return f"says details {entry.details or '-'} {entry.failure}".strip()
     for name, attribute in _FIELDS.items():
-        pattern, seen = getattr(stated, name), world.overlay.plain(getattr(entry, attribute))
+        pattern, seen = getattr(stated, name), rig.overlay.plain(getattr(entry, attribute))
         if pattern and not (not seen if pattern == "-" else re.fullmatch(pattern, seen)):
             return f"says {name} {seen or '-'}, not {pattern}"
     return ""
 
 
-def filled(world: World, logged: AccessLogExpectation) -> AccessLogExpectation:
+def filled(rig: Rig, logged: AccessLogExpectation) -> AccessLogExpectation:
     """With `<gateway>` and `<host>` in its patterns replaced by their addresses, and the gateway's ports by theirs."""
-    known = {"http-port": [str(world.gateway.http_port)], "tls-port": [str(world.gateway.tls_port)]}
+    known = {"http-port": [str(rig.gateway.http_port)], "tls-port": [str(rig.gateway.tls_port)]}
     if any("<gateway>" in getattr(logged, name) for name in _FIELDS):
-        known["gateway"] = [pod.ip for pod in world.gateway_pods()]
+        known["gateway"] = [pod.ip for pod in rig.workloads.gateway_pods()]
 
     def values(match: re.Match[str]) -> str:
-        address = world.external.hosts.get(match[1], "") if world.external else ""
+        address = rig.external.hosts.get(match[1], "") if rig.external else ""
         found = known.get(match[1], [address] if address else [])
         return f"(?:{'|'.join(map(re.escape, found))})" if found else r"[0-9a-f.:\[\]]+"
 

@@ -14,8 +14,8 @@ from clients.model.stage import Observation
 from clients.probe.converge import SLOW_SHARE, Convergence, ConvergencePolicy, converge
 from clients.proof import steps, trace
 from clients.proof.proving import ProblemOf, ProvingCase, ProvingState
+from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
-from clients.proof.world import World
 
 
 def prove_case(running: RunningStage, case: Case, subject: Subject, confirmations: int | None = None) -> Evidence:
@@ -26,14 +26,14 @@ def prove_case(running: RunningStage, case: Case, subject: Subject, confirmation
     contradicted one `fail`.
     """
     try:
-        case = _behind_its_proxies(running.world, case)
+        case = _behind_its_proxies(running.rig, case)
     except MeshproofError as error:
         return not_tried(subject, error.message, worker=running.worker)
     evidence = _begun(running, case, replace(subject, expected=case.expect.text))
     if spoilt := _first_problem(evidence, _earlier(running, case)):
         return spoilt
     try:
-        needed = confirmations or running.world.required_confirmations(case.probe)
+        needed = confirmations or running.rig.certainty.required_confirmations(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
@@ -89,19 +89,19 @@ def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:
     return Evidence.of(subject, Verdict.INCONCLUSIVE, why, observed="nothing: the case was not tried", worker=worker)
 
 
-def _behind_its_proxies(world: World, case: Case) -> Case:
+def _behind_its_proxies(rig: Rig, case: Case) -> Case:
     """The case as it is pinned for the version of the proxies that the probe goes through first."""
     if not case.expect_of:
         return case
-    return case.behind_proxies(sidecar.envoy_version(world.cluster, pod) for pod in world.pods(case.probe.source))
+    return case.behind_proxies(sidecar.envoy_version(rig.cluster, pod) for pod in rig.workloads.pods(case.probe.source))
 
 
 def _converge(running: RunningStage, case: Case, needed: int, since: float, *, unchanged: bool) -> Convergence:
-    world = running.world
-    policy = _policy(world.policy, case.holds_s)
+    rig = running.rig
+    policy = _policy(rig.certainty.policy, case.holds_s)
     if unchanged and not case.holds_s:
         policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait out
-    send = world.many(case.probe, case.control, parallel=case.expect.may_time_out)
+    send = rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)
     at_once = unchanged or case.expect.may_time_out
     return converge(send, case.expect, policy, needed=needed, since=since, unchanged=at_once)
 
@@ -121,9 +121,9 @@ def _begun(running: RunningStage, case: Case, subject: Subject) -> Evidence:
     before += [seen for seen in running.settled if seen.at < running.changed_at and seen.probe == case.probe]
     return replace(
         not_tried(subject, "", worker=running.worker),
-        command=running.world.command_for(case.probe, case.control),
+        command=running.rig.prober.command_for(case.probe, case.control),
         attempts=tuple(attempt for seen in before for attempt in seen.before(running.changed_at)),
-        budget_s=running.world.policy.budget_s,
+        budget_s=running.rig.certainty.policy.budget_s,
         applied=running.applied,
         findings=tuple(_finding(name, seen) for name, seen in earlier),
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from clients.model.case import Case
 from clients.model.evidence import Attempt, Finding, FindingVerdict, Place, TwinProof, Verdict
 from clients.probe.converge import Convergence
+from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
-from clients.proof.world import World
 
 ProblemOf = Callable[[], str | None]
 """Looks, and returns what is wrong; None when all is as it must be."""
@@ -47,9 +47,9 @@ class ProvingCase(Proving):
     places: set[Place] = field(default_factory=set)
 
     @property
-    def world(self) -> World:
+    def rig(self) -> Rig:
         """What the stage runs on."""
-        return self.running.world
+        return self.running.rig
 
     @property
     def twin_passed(self) -> bool:

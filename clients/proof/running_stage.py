@@ -18,7 +18,7 @@ from clients.model.evidence import Applied
 from clients.model.expect import Expectation
 from clients.model.stage import Observation, Settle, Stage, Step
 from clients.probe.converge import Convergence, converge
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 BASELINE_CONFIRMATIONS = 3
 """Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
@@ -40,8 +40,8 @@ class RunningStage:
         settled: what `settle` saw, in its order, then that of the steps taken so far.
     """
 
-    def __init__(self, world: World, stage: Stage, cases: Sequence[Case]) -> None:
-        self.world = world
+    def __init__(self, rig: Rig, stage: Stage, cases: Sequence[Case]) -> None:
+        self.rig = rig
         self.stage = stage
         self.cases = tuple(cases)
         self.applied: tuple[Applied, ...] = ()
@@ -58,8 +58,8 @@ class RunningStage:
         Raises:
             MeshproofError: the ground or the change could not be made; what was made of the change has been put back.
         """
-        self.world.ensure(self.stage.environment)
-        applier, stage_objects = self.world.applier, self.world.stage_objects
+        self.rig.environments.ensure(self.stage.environment)
+        applier, stage_objects = self.rig.applier, self.rig.stage_objects
         items = applier.load(self.stage.apply)
         if self._sees_before:
             stage_objects.clear()
@@ -120,13 +120,13 @@ class RunningStage:
     def _check(self, step: Step) -> None:
         """Once: before the stage is entered, where the step is known to be wanted."""
         if step.name not in self._checked:
-            self.world.applier.check(self.world.applier.load(step.apply))
+            self.rig.applier.check(self.rig.applier.load(step.apply))
             self._checked.add(step.name)
 
     @property
     def worker(self) -> str:
         """Name of the test process."""
-        return self.world.overlay.worker
+        return self.rig.overlay.worker
 
     def since_s(self) -> int:
         """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
@@ -144,11 +144,11 @@ class RunningStage:
             self.baselines[case.id] = seen[key]
 
     def _change(self, items: list[Item]) -> None:
-        applier = self.world.applier
+        applier = self.rig.applier
         scaled = self._scale()
         self._delete_without()
-        self._undo.append(self.world.stage_objects.clear)
-        self.applied = (*scaled, *self.world.stage_objects.move_to(items))
+        self._undo.append(self.rig.stage_objects.clear)
+        self.applied = (*scaled, *self.rig.stage_objects.move_to(items))
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
@@ -157,12 +157,12 @@ class RunningStage:
 
     def _go_on(self) -> None:
         """The second half of the change: something is deleted, or something else applied."""
-        self.world.stage_objects.drop(self.world.applier.load(self.stage.removed))
+        self.rig.stage_objects.drop(self.rig.applier.load(self.stage.removed))
         self._apply_over(self.stage.replaced)
 
     def _apply_over(self, paths: Sequence[str]) -> None:
         """Apply manifests over whatever is there by now, and register their deletion; the change counts from then."""
-        applier = self.world.applier
+        applier = self.rig.applier
         items = applier.load(paths)
         if items:
             self._undo.append(lambda: applier.delete(items))
@@ -173,7 +173,7 @@ class RunningStage:
     def _take_step(self, step: Step) -> None:
         self._check(step)
         if step.restarts:
-            istiod.restart(self.world.cluster, self.world.applier.timeout_s)
+            istiod.restart(self.rig.cluster, self.rig.applier.timeout_s)
         self._apply_over(step.apply)
         self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
 
@@ -181,8 +181,8 @@ class RunningStage:
         """Scale the stage's Deployments, and register that they are put back."""
         applied, before, after = [], [], []
         for scale in self.stage.scaled:
-            namespace = self.world.overlay.namespace(scale.namespace)
-            found = self.world.cluster.get("apps/v1", "Deployment", scale.deployment, namespace)
+            namespace = self.rig.overlay.namespace(scale.namespace)
+            found = self.rig.cluster.get("apps/v1", "Deployment", scale.deployment, namespace)
             if found is None:
                 raise ClusterError(
                     f"Deployment {namespace}/{scale.deployment} does not exist", "see the stage's ground"
@@ -198,31 +198,31 @@ class RunningStage:
 
     def _delete_without(self) -> None:
         """Delete what the stage does without, and register that it comes back."""
-        applier = self.world.applier
+        applier = self.rig.applier
         items = applier.load(self.stage.without) if self.stage.without else []
         if items:
             self._undo.append(lambda: self._bring_back(items))
             applier.delete(items)
 
     def _bring_back(self, items: list[Item]) -> None:
-        self.world.applier.apply(items)
-        self.world.applier.wait_ready(items)
+        self.rig.applier.apply(items)
+        self.rig.applier.wait_ready(items)
 
     def _set_replicas(self, deployments: list[tuple[dict[str, Any], int]]) -> None:
-        cluster, deadline = self.world.cluster, time.monotonic() + self.world.applier.timeout_s
+        cluster, deadline = self.rig.cluster, time.monotonic() + self.rig.applier.timeout_s
         for deployment, replicas in deployments:
             meta, body = deployment["metadata"], {"spec": {"replicas": replicas}}
             cluster.patch("apps/v1", "Deployment", meta["name"], meta["namespace"], body)
         for deployment, _ in deployments:
             readiness.wait(cluster, deployment, deadline)
-        self.world.forget()
+        self.rig.forget()
 
     def _settle(self, settle: Settle) -> Observation:
         try:
-            needed = self.world.required_confirmations(settle.probe)
+            needed = self.rig.certainty.required_confirmations(settle.probe)
         except MeshproofError as error:
             return Observation(settle.probe, settle.expect, self.changed_at, problem=error.message, conclusive=False)
-        budget_s = self.world.policy.budget_s
+        budget_s = self.rig.certainty.policy.budget_s
         return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
 
     def _observe(
@@ -237,8 +237,10 @@ class RunningStage:
         """See it; at once every confirmation where nothing has changed (no `since`) or each may take its whole time."""
         at = time.monotonic() if since is None else since
         at_once = since is None or expect.may_time_out
-        policy = replace(self.world.policy, budget_s=min(budget_s, self.world.policy.budget_s), window_s=0.0)
-        send = self.world.many(probe, control, parallel=expect.may_time_out)
+        policy = replace(
+            self.rig.certainty.policy, budget_s=min(budget_s, self.rig.certainty.policy.budget_s), window_s=0.0
+        )
+        send = self.rig.prober.many(probe, control, parallel=expect.may_time_out)
         seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
         return Observation(
             probe=probe,
@@ -271,7 +273,7 @@ class RunningStage:
                 continue
             done.add((case.probe, case.before))
             seen = self._observe(
-                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.policy.budget_s
+                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.rig.certainty.policy.budget_s
             )
             if seen.problem:
                 problems.append(f"{case.id}: the state before did not come back: {seen.problem}")

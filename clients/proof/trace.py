@@ -11,7 +11,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, Place
 from clients.proof.log_entries import LOG_BUDGET_S, LogReader, Sent, difference, filled
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 GATEWAY_LOG = f"{Place.GATEWAY} log"
 EXTERNAL_LOG = f"{Place.SERVER}'s log"
@@ -26,7 +26,7 @@ def logs_as_stated(proving: ProvingCase) -> list[Finding]:
     for logged in proving.case.logged:
         name = GATEWAY_LOG if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
         try:
-            finding = _logged(proving.world, proving.case, name, logged, sent)
+            finding = _logged(proving.rig, proving.case, name, logged, sent)
         except MeshproofError as error:
             finding = inconclusive(name, error.message)
         if logged.proxy is Proxy.GATEWAY and not logged.absent and finding.verdict is FindingVerdict.PASS:
@@ -38,13 +38,13 @@ def logs_as_stated(proving: ProvingCase) -> list[Finding]:
 @of_case
 def server_saw(proving: ProvingCase) -> list[Finding]:
     """What the external server itself logged of the case's requests: who came, by TLS or not, for which name."""
-    arrival, world = proving.case.arrival, proving.world
+    arrival, rig = proving.case.arrival, proving.rig
     if arrival is None:
         return []
-    if world.external is None or world.external.log is None:
+    if rig.external is None or rig.external.log is None:
         return [not_checked(EXTERNAL_LOG, "the external hosts' own log is not available on this target")]
     try:
-        finding = _arrived(world, proving.case, arrival, _sent(proving))
+        finding = _arrived(rig, proving.case, arrival, _sent(proving))
     except MeshproofError as error:
         return [inconclusive(EXTERNAL_LOG, error.message)]
     if finding.verdict is FindingVerdict.PASS:
@@ -54,13 +54,13 @@ def server_saw(proving: ProvingCase) -> list[Finding]:
 
 def network_path(proving: ProvingCase) -> tuple[str, ...]:
     """Where the logs saw the case's requests (`Evidence.network_path`); empty where no log shows it."""
-    world, case = proving.world, proving.case
-    if world.external is None or not world.external.knows(case.probe.destination):
+    rig, case = proving.rig, proving.case
+    if rig.external is None or not rig.external.knows(case.probe.destination):
         return ()
     by_gateway = Place.GATEWAY in proving.places
     if not case.refuses and not proving.places:
         return ()  # answered, but no log shows on what path
-    if case.refuses and not by_gateway and not _refused_before_gateway(world, case):
+    if case.refuses and not by_gateway and not _refused_before_gateway(rig, case):
         return ()  # refused, and no log shows where
     source = f"{case.probe.source.namespace}/{case.probe.source.app}"
     places = [source, *([Place.GATEWAY.value] if by_gateway else [])]
@@ -77,11 +77,11 @@ def sample(attempts: Sequence[Attempt], repeat: int = 0) -> tuple[Attempt, ...]:
     return tuple(row)
 
 
-def proxies(world: World, probe: Probe, proxy: Proxy) -> list[Pod]:
+def proxies(rig: Rig, probe: Probe, proxy: Proxy) -> list[Pod]:
     """The pods whose proxy is meant."""
     if proxy is Proxy.CLIENT:
-        return world.pods(probe.source)
-    return world.gateway_pods() if proxy is Proxy.GATEWAY else world.backends(probe)
+        return rig.workloads.pods(probe.source)
+    return rig.workloads.gateway_pods() if proxy is Proxy.GATEWAY else rig.workloads.backends(probe)
 
 
 def _sent(proving: ProvingCase) -> Sent:
@@ -91,20 +91,20 @@ def _sent(proving: ProvingCase) -> Sent:
     return Sent(requests, marks, proving.running.since_s)
 
 
-def _refused_before_gateway(world: World, case: Case) -> bool:
+def _refused_before_gateway(rig: Rig, case: Case) -> bool:
     """Whether a refusal that the gateway's log does not show is known to have come before the gateway."""
     if any(logged.proxy is Proxy.CLIENT or logged.absent for logged in case.logged):
         return True
-    return not any(pod.injected for pod in world.pods(case.probe.source))  # nothing leads it to the gateway
+    return not any(pod.injected for pod in rig.workloads.pods(case.probe.source))  # nothing leads it to the gateway
 
 
-def _logged(world: World, case: Case, name: str, logged: AccessLogExpectation, sent: Sent) -> Finding:
-    pods = proxies(world, case.probe, logged.proxy)
+def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent: Sent) -> Finding:
+    pods = proxies(rig, case.probe, logged.proxy)
     if not pods or not all(pod.injected for pod in pods):
         return inconclusive(name, f"no proxy at the {logged.proxy}")
-    if not world.mesh.writes_access_log:
+    if not rig.mesh.writes_access_log:
         return not_checked(name, "the mesh writes no access log")
-    reader = LogReader(world, sent.since_s)
+    reader = LogReader(rig, sent.since_s)
     if logged.absent:
         return _absence(reader, pods, case, name, logged, sent)
     # A redirected connection may get another port (netfilter, when its own is still remembered): not all are known.
@@ -114,9 +114,9 @@ def _logged(world: World, case: Case, name: str, logged: AccessLogExpectation, s
     entries = reader.until(pods, case.probe, logged, sent.requests, wanted)
     if not entries:
         return inconclusive(name, f"no entry of the requests within {LOG_BUDGET_S:g} s")
-    stated = filled(world, logged)
+    stated = filled(rig, logged)
     for entry in entries:
-        if wrong := difference(world, stated, entry):
+        if wrong := difference(rig, stated, entry):
             return Finding(name, f"an entry {wrong}: {entry.raw[:400]}", FindingVerdict.FAIL)
     if len(entries) < wanted:
         return inconclusive(name, f"{len(entries)} of {wanted} requests have an entry")
@@ -139,16 +139,16 @@ def _absence(
     return Finding(name, text, FindingVerdict.PASS)
 
 
-def _arrived(world: World, case: Case, arrival: ServerLogExpectation, sent: Sent) -> Finding:
+def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: Sent) -> Finding:
     """What the external server logged of the requests."""
-    assert world.external is not None
+    assert rig.external is not None
     ids = {request.request_id for request in sent.requests}
-    entries = world.external.arrived(ids)
+    entries = rig.external.arrived(ids)
     missing = ids - {entry.request_id for entry in entries}
     if missing or not ids:
         return Finding(EXTERNAL_LOG, f"{len(missing)} of {len(ids)} requests did not arrive", FindingVerdict.FAIL)
     for entry in entries:
-        if problem := _wrong_client(world, arrival, entry) or _wrong_server(world.external, case, entry):
+        if problem := _wrong_client(rig, arrival, entry) or _wrong_server(rig.external, case, entry):
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
         if problem := _otherwise(arrival, entry):
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
@@ -158,10 +158,10 @@ def _arrived(world: World, case: Case, arrival: ServerLogExpectation, sent: Sent
     return Finding(EXTERNAL_LOG, text, FindingVerdict.PASS)
 
 
-def _wrong_client(world: World, arrival: ServerLogExpectation, entry: ArrivalEntry) -> str:
+def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry) -> str:
     """Why the connection is not that of the stated pods; empty where it is."""
     gateway = arrival.peer is Proxy.GATEWAY
-    pods = world.gateway_pods() if arrival.peer is Proxy.GATEWAY else world.pods(arrival.peer)
+    pods = rig.workloads.gateway_pods() if arrival.peer is Proxy.GATEWAY else rig.workloads.pods(arrival.peer)
     peers = {pod.ip for pod in pods}
     address = entry.peer.rpartition(":")[0]
     if address in peers:

@@ -23,8 +23,8 @@ from clients.proof import prove as proof
 from clients.proof import table
 from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.proving import ProblemOf
+from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
-from clients.proof.world import World
 from runner.session import pictures
 from runner.session.attach import attach, plainly
 from runner.session.items import module_of
@@ -63,11 +63,11 @@ def cluster(descriptor: TargetDescriptor) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def world(cluster: Cluster, descriptor: TargetDescriptor, run_context: RunContext) -> Iterator[World]:
+def rig(cluster: Cluster, descriptor: TargetDescriptor, run_context: RunContext) -> Iterator[Rig]:
     """Cluster, overlay, tokens and probe sessions of this process; its environments are deleted at the end."""
     with plainly():
         run, worker, touch = run_context.run, run_context.worker, run_context.touch
-        made = assemble.world(cluster, descriptor, run_context.settings, run, worker, touch, run_context.real)
+        made = assemble.rig(cluster, descriptor, run_context.settings, run, worker, touch, run_context.real)
     yield made
     with plainly():
         made.close(keep=run_context.settings.keep and bool(run_context.failed))
@@ -84,25 +84,25 @@ def mesh_lock(request: pytest.FixtureRequest, run_context: RunContext) -> Iterat
 
 @pytest.fixture(scope="module")
 def stage(
-    request: pytest.FixtureRequest, mesh_lock: MeshLock, world: World, run_context: RunContext
+    request: pytest.FixtureRequest, mesh_lock: MeshLock, rig: Rig, run_context: RunContext
 ) -> Iterator[RunningStage]:
     """The module's `STAGE`, entered for its selected cases, left and put back after the last of them."""
     definition = getattr(request.module, "STAGE", None)
     if not isinstance(definition, Stage):
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
     cases = [case for proves in proven_here(request) if not why_not(proves, run_context) for case in proves.cases]
-    run_context.running = running = RunningStage(world, definition, cases)
+    run_context.running = running = RunningStage(rig, definition, cases)
     with plainly():
-        world.remove_other_environments(definition.environment)
+        rig.remove_other_environments(definition.environment)
         running.__enter__()
         if definition.prefetch:
-            world.prepare_in_background(wanted_of(request, definition.prefetch, run_context))
+            rig.environments.prepare_in_background(wanted_of(request, definition.prefetch, run_context))
     try:
-        request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)
+        request.config.hook.pytest_meshproof_stage_entered(rig=rig, stage=definition)
         yield running
     finally:
         if run_context.settings.keep and run_context.failed:
-            world.stage_objects.leave()
+            rig.stage_objects.leave()
         else:
             with plainly():
                 running.__exit__(None, None, None)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clients.model.stage import Stage
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from runner.target.descriptor import TargetDescriptor
 
 
@@ -24,5 +24,5 @@ def pytest_meshproof_objects(objects: list[dict[str, Any]], stage: Stage | None)
     """
 
 
-def pytest_meshproof_stage_entered(world: World, stage: Stage) -> None:
+def pytest_meshproof_stage_entered(rig: Rig, stage: Stage) -> None:
     """The stage's change has been applied; its cases are about to be proven."""

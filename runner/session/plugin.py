@@ -30,10 +30,10 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     picture,
     prove,
     prove_table,
+    rig,
     run_context,
     stage,
     why_not,
-    world,
 )
 from runner.session.items import control_name
 from runner.session.plan import PROVES

@@ -16,7 +16,7 @@ from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
 from clients.probe import outside
-from clients.proof.world import World
+from clients.proof.rig import Rig, RigOptions
 from runner.config.settings import ROOT, Settings
 from runner.target import identity
 from runner.target.descriptor import TargetDescriptor
@@ -82,7 +82,7 @@ def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
     return [(path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
 
 
-def world(
+def rig(
     cluster: Cluster,
     descriptor: TargetDescriptor,
     settings: Settings,
@@ -90,8 +90,8 @@ def world(
     worker: str,
     touch: Touch,
     real: Mapping[str, ExternalIssuer],
-) -> World:
-    """The world of this process.
+) -> Rig:
+    """The rig of this process.
 
     Args:
         real: issuers that stand in the place of the run's own.
@@ -107,12 +107,7 @@ def world(
         if descriptor.istioctl
         else None
     )
-    return World(
-        cluster,
-        overlay(descriptor, run, worker, touch, tokens, scope),
-        tokens,
-        MANIFESTS,
-        mesh=descriptor.mesh,
+    options = RigOptions(
         policy=settings.policy,
         external=external(descriptor),
         gateway=gateway,
@@ -120,6 +115,8 @@ def world(
         ingress_address=settings.ingress_address,
         ingress_roots=certificate.roots,
     )
+    names = overlay(descriptor, run, worker, touch, tokens, scope)
+    return Rig.make(cluster, descriptor.mesh, names, tokens, MANIFESTS, options)
 
 
 def external(descriptor: TargetDescriptor) -> ExternalHosts | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from clients.mesh.sidecar import Stats
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from suites.counters import Growth, dry_run
 
 
-def _known(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape of a count
+def _known(stats: Stats, rig: Rig) -> float:  # noqa: ARG001 - the shape of a count
     return dry_run(stats, "allow", "allowed")
 
 
-def _unknown(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape of a count
+def _unknown(stats: Stats, rig: Rig) -> float:  # noqa: ARG001 - the shape of a count
     return dry_run(stats, "deny", "denied")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clients.mesh import sidecar
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from suites.boutique.workloads import SERVICES, TABLE_PORT, client
 
 LISTENER = "virtualInbound"
@@ -21,13 +21,13 @@ def accepts(dump: dict[str, Any], port: int) -> set[str]:
     return found
 
 
-def problem(world: World, wanted: Mapping[str, set[str]]) -> str | None:
+def problem(rig: Rig, wanted: Mapping[str, set[str]]) -> str | None:
     """The first namespace whose service accepts something else than wanted; None when there is none."""
     for namespace, ways in wanted.items():
-        for pod in world.pods(client(namespace)):
+        for pod in rig.workloads.pods(client(namespace)):
             if not pod.injected:
                 return f"{pod} has no sidecar"
-            seen = accepts(sidecar.config_dump(world.cluster, pod), TABLE_PORT)
+            seen = accepts(sidecar.config_dump(rig.cluster, pod), TABLE_PORT)
             if seen != ways:
                 return f"{pod} accepts {' and '.join(sorted(seen)) or 'nothing'} on port {TABLE_PORT}"
     return None

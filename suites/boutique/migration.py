@@ -12,7 +12,7 @@ from clients.apply.applier import Item
 from clients.kube.exec import exec_once
 from clients.model.case import Workload
 from clients.model.errors import InfrastructureError
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 LOAD = Workload("loadgenerator", "loadgenerator", "client")
 RATE = 20
@@ -52,8 +52,8 @@ class Tally:
 class Load:
     """Runs the load generator at a high rate inside the context, and makes changes meanwhile."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
 
     def __enter__(self) -> Load:
         """Raise the rate, and start counting."""
@@ -72,15 +72,15 @@ class Load:
 
     def change(self, manifests: Sequence[str]) -> Tally:
         """Apply all, wait, delete all, wait. Everything is deleted again even when a step fails."""
-        items = self._world.applier.load(manifests)
+        items = self._rig.applier.load(manifests)
         return self._in_turn([items], SPREAD_S)
 
     def one_by_one(self, manifests: Sequence[str]) -> Tally:
         """The same, but manifests are applied one at a time, and deleted one at a time."""
-        return self._in_turn([self._world.applier.load([path]) for path in manifests], STEP_S)
+        return self._in_turn([self._rig.applier.load([path]) for path in manifests], STEP_S)
 
     def _in_turn(self, steps: list[list[Item]], pause_s: float) -> Tally:
-        applier = self._world.applier
+        applier = self._rig.applier
         applier.check([item for items in steps for item in items])
         try:
             for items in steps:
@@ -95,8 +95,8 @@ class Load:
         return self.tally()
 
     def _ask(self, *words: str) -> str:
-        [pod, *_] = self._world.pods(LOAD)
-        result = exec_once(self._world.cluster, pod, LOAD.container, ["curl", "-sS", "--max-time", "5", *words])
+        [pod, *_] = self._rig.workloads.pods(LOAD)
+        result = exec_once(self._rig.cluster, pod, LOAD.container, ["curl", "-sS", "--max-time", "5", *words])
         if result.exit_code:
             raise InfrastructureError(f"the load generator does not answer: {result.stderr.strip()[:200]}")
         return result.stdout

@@ -10,31 +10,31 @@ from typing import Any
 
 from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.labels import RUN_LABEL, WORKER_LABEL
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, NAMESPACES, SERVICES
 
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 SERVICE_ENTRIES = ("allow-egress-googleapis", "allow-egress-google-metadata")
 
 
-def policies(world: World) -> dict[tuple[str, str], str]:
+def policies(rig: Rig) -> dict[tuple[str, str], str]:
     """(namespace by the document, name) → mode of every PeerAuthentication that is about the shop.
 
     That is every one in a namespace of the shop, by whatever hand, and what this process itself has in the root
     namespace of the mesh.
     """
-    found = world.cluster.objects(SECURITY, "PeerAuthentication")
-    shop = _namespaces(world)
+    found = rig.cluster.objects(SECURITY, "PeerAuthentication")
+    shop = _namespaces(rig)
     return {
         (shop.get(item["metadata"]["namespace"], MESH_NAMESPACE), item["metadata"]["name"]): _mode(item["spec"])
         for item in found
-        if item["metadata"]["namespace"] in shop or _is_mesh_wide_of_ours(world, item["metadata"])
+        if item["metadata"]["namespace"] in shop or _is_mesh_wide_of_ours(rig, item["metadata"])
     }
 
 
-def policies_problem(world: World, wanted: dict[tuple[str, str], str]) -> str | None:
+def policies_problem(rig: Rig, wanted: dict[tuple[str, str], str]) -> str | None:
     """How the list of policies differs from the one wanted; None when it does not."""
-    found = policies(world)
+    found = policies(rig)
     if found == wanted:
         return None
     missing = sorted(name for name in wanted if found.get(name) != wanted[name])
@@ -42,30 +42,30 @@ def policies_problem(world: World, wanted: dict[tuple[str, str], str]) -> str | 
     return f"{len(found)} listed; missing or of another mode: {missing}; too many: {surplus}"
 
 
-def namespaces_problem(world: World) -> str | None:
+def namespaces_problem(rig: Rig) -> str | None:
     """Which of the eleven namespaces is not Active, the first found."""
     for name in SERVICES:
-        found = world.cluster.get("v1", "Namespace", world.overlay.namespace(name))
+        found = rig.cluster.get("v1", "Namespace", rig.overlay.namespace(name))
         phase = found["status"]["phase"] if found else "missing"
         if phase != "Active":
             return f"namespace {name} is {phase}"
     return None
 
 
-def namespaces_left(world: World) -> str | None:
+def namespaces_left(rig: Rig) -> str | None:
     """Which of the eleven namespaces are still there."""
-    left = [name for name in SERVICES if world.cluster.get("v1", "Namespace", world.overlay.namespace(name))]
+    left = [name for name in SERVICES if rig.cluster.get("v1", "Namespace", rig.overlay.namespace(name))]
     return f"still there: {', '.join(left)}" if left else None
 
 
-def entries(world: World) -> set[str]:
+def entries(rig: Rig) -> set[str]:
     """Names of the shop's service entries that are in its namespaces."""
-    shop = _namespaces(world)
-    found = world.cluster.objects(NETWORKING, "ServiceEntry")
+    shop = _namespaces(rig)
+    found = rig.cluster.objects(NETWORKING, "ServiceEntry")
     return {item["metadata"]["name"] for item in found if item["metadata"]["namespace"] in shop} & set(SERVICE_ENTRIES)
 
 
-def addresses_problem(world: World) -> str | None:
+def addresses_problem(rig: Rig) -> str | None:
     """What is wrong with the types and addresses of the three Services, the first found."""
     wanted = (
         ("frontend", "frontend-external", "LoadBalancer"),
@@ -73,7 +73,7 @@ def addresses_problem(world: World) -> str | None:
         ("frontend", "frontend", "ClusterIP"),
     )
     for namespace, name, kind in wanted:
-        service = world.cluster.get("v1", "Service", name, world.overlay.namespace(namespace))
+        service = rig.cluster.get("v1", "Service", name, rig.overlay.namespace(namespace))
         if service is None:
             return f"no service {name} in {namespace}"
         outer = service.get("status", {}).get("loadBalancer", {}).get("ingress")
@@ -87,13 +87,13 @@ def _mode(spec: dict[str, Any]) -> str:
     return str(spec.get("mtls", {}).get("mode", "UNSET"))
 
 
-def _namespaces(world: World) -> dict[str, str]:
+def _namespaces(rig: Rig) -> dict[str, str]:
     """The shop's namespaces of this process: name on the cluster → name by the document."""
-    return {world.overlay.namespace(name): name for name in NAMESPACES}
+    return {rig.overlay.namespace(name): name for name in NAMESPACES}
 
 
-def _is_mesh_wide_of_ours(world: World, metadata: dict[str, Any]) -> bool:
+def _is_mesh_wide_of_ours(rig: Rig, metadata: dict[str, Any]) -> bool:
     """Whether this very process put it into the root namespace; another one may be about its own mesh-wide stage."""
     labels = metadata.get("labels", {})
-    mine = (labels.get(RUN_LABEL), labels.get(WORKER_LABEL)) == (world.overlay.run, world.overlay.worker)
+    mine = (labels.get(RUN_LABEL), labels.get(WORKER_LABEL)) == (rig.overlay.run, rig.overlay.worker)
     return metadata["namespace"] == MESH_NAMESPACE and mine

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 FRONTEND_CLUSTER = "outbound|80||frontend.frontend.svc.cluster.local"
 Cluster = dict[str, Any]
 
 
-def frontend_cluster(world: World, dump: dict[str, Any]) -> Cluster | None:
+def frontend_cluster(rig: Rig, dump: dict[str, Any]) -> Cluster | None:
     """The sidecar's cluster of the frontend's Service; None where it has none."""
-    name = world.overlay.host(FRONTEND_CLUSTER.rsplit("|", 1)[1])
+    name = rig.overlay.host(FRONTEND_CLUSTER.rsplit("|", 1)[1])
     for config in dump.get("configs", ()):
         for entry in config.get("dynamic_active_clusters", ()):
             if entry["cluster"]["name"] == f"{FRONTEND_CLUSTER.rsplit('|', 1)[0]}|{name}":

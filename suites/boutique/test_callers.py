@@ -18,13 +18,13 @@ STAGE = Stage(
 
 @pytest.mark.control("BTQ-ACCESS-05")
 def test_plain_from_the_proxys_user_mutual_from_the_application(observe, stage):
-    plain, mutual = is_unknown(stage.world, PLAIN), proves_itself(stage.world, MUTUAL)
+    plain, mutual = is_unknown(stage.rig, PLAIN), proves_itself(stage.rig, MUTUAL)
     expected = "200 twice; the first counted without peer identity, the second with that of productcatalogservice"
     observe("BTQ-ACCESS-05", expected, lambda: plain.problem("BTQ-ACCESS-05") or mutual.problem("BTQ-ACCESS-05"))
 
 
 @pytest.mark.control("X-BTQ-INGRESS-01")
 def test_the_gateway_is_known(observe, stage):
-    counted = proves_itself(stage.world, THROUGH_GATEWAY)
+    counted = proves_itself(stage.rig, THROUGH_GATEWAY)
     expected = "requests through the ingress gateway are counted with the gateway's own identity"
     observe("X-BTQ-INGRESS-01", expected, lambda: counted.problem("X-BTQ-INGRESS-01"))

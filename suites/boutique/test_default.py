@@ -45,13 +45,13 @@ def test_table(table, prove_table):
 @pytest.mark.control("BTQ-ACCESS-01")
 def test_two_public_addresses(observe, stage):
     expected = "frontend-external and the ingress gateway are LoadBalancers with an address, frontend a ClusterIP"
-    observe("BTQ-ACCESS-01", expected, lambda: addresses_problem(stage.world))
+    observe("BTQ-ACCESS-01", expected, lambda: addresses_problem(stage.rig))
 
 
 @pytest.mark.control("BTQ-CLEAN-03")
 def test_namespaces_and_service_entries_exist(observe, stage):
     def problem():
-        missing = set(SERVICE_ENTRIES) - entries(stage.world)
-        return namespaces_problem(stage.world) or (f"no service entry {', '.join(missing)}" if missing else None)
+        missing = set(SERVICE_ENTRIES) - entries(stage.rig)
+        return namespaces_problem(stage.rig) or (f"no service entry {', '.join(missing)}" if missing else None)
 
     observe("BTQ-CLEAN-03", "eleven namespaces Active, two service entries listed", problem)

@@ -17,13 +17,13 @@ NO_LOSS = "no request lost, no three seconds without a good answer"
 
 @pytest.mark.control("X-BTQ-MOVE-01")
 def test_all_at_once(observe, stage):
-    with Load(stage.world) as load:
+    with Load(stage.rig) as load:
         seen = load.change(EVERY_NAMESPACE_STRICT)
     observe("X-BTQ-MOVE-01", f"{NO_LOSS}: {seen}", seen.problem)
 
 
 @pytest.mark.control("X-BTQ-MOVE-02")
 def test_one_namespace_at_a_time(observe, stage):
-    with Load(stage.world) as load:
+    with Load(stage.rig) as load:
         seen = load.one_by_one(ONE_NAMESPACE_AT_A_TIME)
     observe("X-BTQ-MOVE-02", f"{NO_LOSS}: {seen}", seen.problem)

@@ -38,10 +38,10 @@ def test_table(table, prove_table):
 
 @pytest.mark.control("BTQ-NSDEL-01")
 def test_no_policy_is_listed(observe, stage):
-    observe("BTQ-NSDEL-01", "no policy is listed", lambda: policies_problem(stage.world, {}))
+    observe("BTQ-NSDEL-01", "no policy is listed", lambda: policies_problem(stage.rig, {}))
 
 
 @pytest.mark.control("BTQ-NSDEL-04")
 def test_every_workload_is_permissive(observe, stage):
     expected = "each workload's inbound listener has a TLS and a plaintext filter chain"
-    observe("BTQ-NSDEL-04", expected, lambda: inbound.problem(stage.world, inbound.everywhere("tls", "plaintext")))
+    observe("BTQ-NSDEL-04", expected, lambda: inbound.problem(stage.rig, inbound.everywhere("tls", "plaintext")))

@@ -53,10 +53,10 @@ def test_table(table, prove_table):
 @pytest.mark.control("BTQ-NS-01")
 def test_eleven_policies_are_listed(observe, stage):
     wanted = {(namespace, "namespace-policy"): "STRICT" for namespace in SERVICES}
-    observe("BTQ-NS-01", "eleven policies listed, STRICT", lambda: policies_problem(stage.world, wanted))
+    observe("BTQ-NS-01", "eleven policies listed, STRICT", lambda: policies_problem(stage.rig, wanted))
 
 
 @pytest.mark.control("BTQ-NS-08")
 def test_every_workload_is_strict(observe, stage):
     expected = "each workload's inbound listener has TLS filter chains only"
-    observe("BTQ-NS-08", expected, lambda: inbound.problem(stage.world, inbound.everywhere("tls")))
+    observe("BTQ-NS-08", expected, lambda: inbound.problem(stage.rig, inbound.everywhere("tls")))

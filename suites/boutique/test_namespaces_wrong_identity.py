@@ -31,15 +31,15 @@ def test_case(case, prove):
 
 @pytest.mark.control("X-BTQ-INGRESS-02")
 def test_the_gateway_logs_the_reason(observe, stage):
-    world = stage.world
+    rig = stage.rig
     sent: set[str] = set()
 
     def problem():
-        sent.update(one.request_id for one in world.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))
+        sent.update(one.request_id for one in rig.prober.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))
         lines = [
             line
-            for pod in world.pods(VISITOR_AT_GATEWAY)
-            for line in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=stage.since_s())
+            for pod in rig.workloads.pods(VISITOR_AT_GATEWAY)
+            for line in sidecar.log_lines(rig.cluster, pod, SIDECAR, since_s=stage.since_s())
         ]
         # by the user agent: a gateway at the edge gives a request from outside an id of its own
         found = accesslog.parse(line for line in lines if any(one in line for one in sent))

@@ -29,10 +29,10 @@ def test_case(case, prove):
 
 @pytest.mark.control("X-BTQ-WL-01")
 def test_neither_object_is_left(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        rules = world.cluster.objects(NETWORKING, "DestinationRule", world.overlay.namespace("frontend"))
-        return policies_problem(world, {}) or ("a destination rule is left" if rules else None)
+        rules = rig.cluster.objects(NETWORKING, "DestinationRule", rig.overlay.namespace("frontend"))
+        return policies_problem(rig, {}) or ("a destination rule is left" if rules else None)
 
     observe("X-BTQ-WL-01", "neither policy nor destination rule in the frontend's namespace", problem)

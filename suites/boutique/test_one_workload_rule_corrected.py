@@ -21,14 +21,14 @@ STAGE = Stage(
 
 @pytest.mark.control("BTQ-WL-07")
 def test_sidecars_speak_mutual_tls(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        [outcome] = world.probe(MUTUAL, "BTQ-WL-07")
+        [outcome] = rig.prober.probe(MUTUAL, "BTQ-WL-07")
         if outcome.status != 200:
             return f"the call through the sidecar saw {outcome.summary}"
-        for pod in world.pods(CATALOG):
-            found = frontend_cluster(world, sidecar.config_dump(world.cluster, pod))
+        for pod in rig.workloads.pods(CATALOG):
+            found = frontend_cluster(rig, sidecar.config_dump(rig.cluster, pod))
             if found is None or not rule_of(found):
                 return f"{pod} has no cluster {FRONTEND_CLUSTER} of the rule"
             if wrong := mutual_tls_problem(found):

@@ -52,21 +52,21 @@ def test_case(case, prove):
 def test_only_the_frontend_is_strict(observe, stage):
     wanted = inbound.everywhere("tls", "plaintext", but=("frontend",))
     expected = "the frontend's inbound listener has TLS filter chains only, every other's a plaintext one as well"
-    observe("BTQ-WL-05", expected, lambda: inbound.problem(stage.world, wanted))
+    observe("BTQ-WL-05", expected, lambda: inbound.problem(stage.rig, wanted))
 
 
 @pytest.mark.control("BTQ-WL-06")
 def test_the_rule_matches_no_service(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        for pod in world.pods(CATALOG):
-            found = frontend_cluster(world, sidecar.config_dump(world.cluster, pod))
+        for pod in rig.workloads.pods(CATALOG):
+            found = frontend_cluster(rig, sidecar.config_dump(rig.cluster, pod))
             if found is None:
                 return f"{pod} knows no cluster {FRONTEND_CLUSTER}"
             if rule := rule_of(found):
                 return f"the cluster is configured by {rule}"
-        said = world.analyzer.run(world.overlay.namespace("frontend"))
+        said = rig.analyzer.run(rig.overlay.namespace("frontend"))
         about = [message for message in said if "DestinationRule" in message.origin and "/frontend" in message.origin]
         codes = {message.code for message in about}
         return None if NO_SUCH_HOST in codes else f"istioctl analyze reports {sorted(map(str, about)) or 'nothing'}"

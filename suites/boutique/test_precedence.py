@@ -31,11 +31,11 @@ DISABLED = Workload("frontend", ECHO, "porter")
 
 @pytest.mark.control("X-BTQ-DISABLE-01")
 def test_disable_opens_to_plaintext_and_closes_to_mutual_tls(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        for pod in world.pods(DISABLED):
-            ways = inbound.accepts(sidecar.config_dump(world.cluster, pod), 7001)
+        for pod in rig.workloads.pods(DISABLED):
+            ways = inbound.accepts(sidecar.config_dump(rig.cluster, pod), 7001)
             if ways != {"plaintext"}:
                 return f"{pod} accepts {' and '.join(sorted(ways)) or 'nothing'}"
         return None

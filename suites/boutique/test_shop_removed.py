@@ -14,21 +14,21 @@ STAGE = Stage("shop-removed", title="Boutique deleted: no namespace left, no add
 @pytest.fixture(scope="module")
 def removed(stage):
     """Deletes the shop and gives the addresses that it had; a later stage deploys it again."""
-    world = stage.world
-    had = {probe: world.address(probe.source, 80) for probe in (DIRECT, THROUGH_GATEWAY)}
-    world.remove(ENVIRONMENT)
+    rig = stage.rig
+    had = {probe: rig.prober.address(probe.source, 80) for probe in (DIRECT, THROUGH_GATEWAY)}
+    rig.remove(ENVIRONMENT)
     return had
 
 
 @pytest.mark.control("BTQ-CLEAN-01")
 def test_namespaces_are_gone(observe, stage, removed):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        if left := namespaces_left(world):
+        if left := namespaces_left(rig):
             return left
         for probe, address in removed.items():
-            [outcome] = world.probe_at(probe, address, "BTQ-CLEAN-01")
+            [outcome] = rig.prober.probe_at(probe, address, "BTQ-CLEAN-01")
             if outcome.status is not None:
                 return f"{probe.destination} still answers {outcome.summary}"
         return None
@@ -40,7 +40,7 @@ def test_namespaces_are_gone(observe, stage, removed):
 @pytest.mark.usefixtures("removed")
 def test_service_entries_are_gone(observe, stage):
     def problem():
-        left = entries(stage.world)
+        left = entries(stage.rig)
         return f"still there: {', '.join(left)}" if left else None
 
     observe("BTQ-CLEAN-02", "neither service entry is listed", problem)

@@ -9,8 +9,8 @@ from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
 from clients.mesh.istioctl import Message
 from clients.model.errors import InfrastructureError
+from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
-from clients.proof.world import World
 
 _PREFIX = re.compile(r"\bmp-[0-9a-z]+-[0-9a-z]+-")
 """Prefix of all names of a worker of a run."""
@@ -28,14 +28,14 @@ def findings(stage: RunningStage) -> list[Message]:
     Raises:
         InfrastructureError: it did not run.
     """
-    world = stage.world
-    if world.analyzer is None:
+    rig = stage.rig
+    if rig.analyzer is None:
         raise InfrastructureError("there is no istioctl", "name one by --istioctl")
-    found = world.analyzer.run(world.overlay.namespace("istio-egress"))
-    ours = {MESH_NAMESPACE, *map(world.overlay.namespace, world.overlay.namespaces)}
-    there = world.cluster.objects("v1", "Namespace")
+    found = rig.analyzer.run(rig.overlay.namespace("istio-egress"))
+    ours = {MESH_NAMESPACE, *map(rig.overlay.namespace, rig.overlay.namespaces)}
+    there = rig.cluster.objects("v1", "Namespace")
     users = {one["metadata"]["name"] for one in there if not _is_of_a_run(one)} - ours
-    return [one for one in found if not _names_others(f"{one.origin} {one.text}", world.overlay.prefix, users)]
+    return [one for one in found if not _names_others(f"{one.origin} {one.text}", rig.overlay.prefix, users)]
 
 
 def _names_others(text: str, prefix: str, users: set[str]) -> bool:
@@ -48,22 +48,22 @@ def analysis_problem(stage: RunningStage) -> str | None:
     return "; ".join(str(found) for found in findings(stage)) or None
 
 
-def selectors_without_pods(world: World) -> list[str]:
+def selectors_without_pods(rig: Rig) -> list[str]:
     """Peers of the egress rules in team-x, by labels, that select no running pod of this process or of the cluster."""
     return [
         f"{policy['metadata']['name']}: {peer} selects no running pod"
-        for policy in world.cluster.objects(_NETWORKING, "NetworkPolicy", world.overlay.namespace("team-x"))
+        for policy in rig.cluster.objects(_NETWORKING, "NetworkPolicy", rig.overlay.namespace("team-x"))
         for rule in policy["spec"].get("egress", ())
         for peer in rule.get("to", ())
-        if "namespaceSelector" in peer and not _running(world, peer)
+        if "namespaceSelector" in peer and not _running(rig, peer)
     ]
 
 
-def _running(world: World, peer: dict[str, Any]) -> bool:
-    selected = world.cluster.objects("v1", "Namespace", labels=_selector(peer["namespaceSelector"]))
-    namespaces = [one for one in selected if not _is_of_a_run(one) or _is_ours(world, one)]
+def _running(rig: Rig, peer: dict[str, Any]) -> bool:
+    selected = rig.cluster.objects("v1", "Namespace", labels=_selector(peer["namespaceSelector"]))
+    namespaces = [one for one in selected if not _is_of_a_run(one) or _is_ours(rig, one)]
     labels = _selector(peer.get("podSelector") or {})
-    pods = (pod for one in namespaces for pod in world.cluster.pods(one["metadata"]["name"], labels))
+    pods = (pod for one in namespaces for pod in rig.cluster.pods(one["metadata"]["name"], labels))
     return any(pod.phase == "Running" for pod in pods)
 
 
@@ -71,9 +71,9 @@ def _is_of_a_run(namespace: dict[str, Any]) -> bool:
     return bool(namespace["metadata"].get("labels", {}).get(MANAGED_BY_LABEL) == MANAGER)
 
 
-def _is_ours(world: World, namespace: dict[str, Any]) -> bool:
+def _is_ours(rig: Rig, namespace: dict[str, Any]) -> bool:
     labels = namespace["metadata"]["labels"]
-    return (labels.get(RUN_LABEL), labels.get(WORKER_LABEL)) == (world.overlay.run, world.overlay.worker)
+    return (labels.get(RUN_LABEL), labels.get(WORKER_LABEL)) == (rig.overlay.run, rig.overlay.worker)
 
 
 def _selector(selector: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import time
 from clients.kube.exec import ExecSession
 from clients.model.case import Workload
 from clients.model.errors import InfrastructureError
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 RATE = 4
 """Requests per second, by curl's `--rate`."""
@@ -22,14 +22,14 @@ class Stream:
         InfrastructureError: the exec did not start, or no answer came in `patience_s`.
     """
 
-    def __init__(self, world: World, source: Workload, url: str, *, patience_s: float = 10.0) -> None:
-        pod = world.pods(source)[0]
+    def __init__(self, rig: Rig, source: Workload, url: str, *, patience_s: float = 10.0) -> None:
+        pod = rig.workloads.pods(source)[0]
         # `%{num_connects}` is 1 for the request that opened the connection and 0 for those that reused it;
         # only standard error is unbuffered
         form = "%{stderr}%{urlnum} %{http_code} %{num_connects}\\n"
         words = ["--disable", "--silent", "--rate", f"{RATE}/s", "--output", "/dev/null", "--write-out", form]
-        command = ["sh", "-c", 'exec curl "$@" 2>&1', "curl", *words, f"{world.overlay.url(url)}?[0-2400]"]
-        self._session = ExecSession(world.cluster, pod, source.container, command, stdin=False)
+        command = ["sh", "-c", 'exec curl "$@" 2>&1', "curl", *words, f"{rig.overlay.url(url)}?[0-2400]"]
+        self._session = ExecSession(rig.cluster, pod, source.container, command, stdin=False)
         self._opened = time.monotonic()
         self._text = ""
         self._answers(1, patience_s)

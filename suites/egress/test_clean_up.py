@@ -13,10 +13,10 @@ NAMESPACES = "egress/environment/1-namespaces.yaml"
 
 
 @pytest.fixture
-def deleted(mesh_lock, world):
+def deleted(mesh_lock, rig):
     """Prefix of the objects that were created and deleted again."""
-    overlay = replace(world.overlay, prefix=f"{world.overlay.prefix}end-")
-    applier = world.applier.named_by(overlay)
+    overlay = replace(rig.overlay, prefix=f"{rig.overlay.prefix}end-")
+    applier = rig.applier.named_by(overlay)
     items = applier.load([NAMESPACES, *S10])
     applier.check(items)
     try:
@@ -29,9 +29,9 @@ def deleted(mesh_lock, world):
 
 
 @pytest.mark.control("EGR-CLEAN-01")
-def test_nothing_remains(observe, world, deleted):
+def test_nothing_remains(observe, rig, deleted):
     def problem():
-        left = [left for left in find(world.cluster, world.overlay.run) if deleted in (left.namespace or left.name)]
+        left = [left for left in find(rig.cluster, rig.overlay.run) if deleted in (left.namespace or left.name)]
         return f"left: {', '.join(map(str, left))}" if left else None
 
     observe("EGR-CLEAN-01", "no namespace, gateway, service entry or policy of those that were made is left", problem)

@@ -81,11 +81,13 @@ def test_case(case, prove):
 
 @pytest.mark.control("EGR-API-03")
 def test_hosts_are_registered_for_team_x_only(observe, stage):
-    world = stage.world
+    rig = stage.rig
     wanted = {f"outbound|{port}||{host}" for host in HOSTS for port in (80, 443)}
 
     def problem():
-        x, y = (proxyconfig.outbound(sidecar.config_dump(world.cluster, world.pods(t)[0])) for t in (TEST_X, TEST_Y))
+        x, y = (
+            proxyconfig.outbound(sidecar.config_dump(rig.cluster, rig.workloads.pods(t)[0])) for t in (TEST_X, TEST_Y)
+        )
         if lacks := wanted - x:
             return f"team-x lacks {', '.join(sorted(lacks))}"
         return f"team-y has {', '.join(sorted(wanted & y))}" if wanted & y else None

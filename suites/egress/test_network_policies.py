@@ -92,11 +92,11 @@ CASES = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stream(mesh_lock, world):  # noqa: ARG001 - excludes other workers
+def stream(mesh_lock, rig):  # noqa: ARG001 - excludes other workers
     """A connection from team-x to team-y, opened before the policies are applied."""
-    world.ensure(STAGE.environment)
-    world.stage_objects.clear()  # the previous stage may have left policies
-    opened = Stream(world, RAW_X, TO_PLAIN_Y)
+    rig.environments.ensure(STAGE.environment)
+    rig.stage_objects.clear()  # the previous stage may have left policies
+    opened = Stream(rig, RAW_X, TO_PLAIN_Y)
     yield opened
     opened.close()
 
@@ -105,7 +105,7 @@ def stream(mesh_lock, world):  # noqa: ARG001 - excludes other workers
 def survived(stream, stage):
     """The problem of the old connection once new ones are refused, or None; then the workloads are restarted."""
     problem = stream.problem()
-    rollout.restart(stage.world, "team-x", "raw", "test")
+    rollout.restart(stage.rig, "team-x", "raw", "test")
     return problem
 
 
@@ -123,10 +123,10 @@ def test_connection_opened_before_goes_on(observe, survived):
 @pytest.mark.control("EGR-NETPOL-02")
 def test_restarted_workload_becomes_ready(observe, stage):
     def problem():
-        for pod in rollout.pods(stage.world, "team-x", "test"):
+        for pod in rollout.pods(stage.rig, "team-x", "test"):
             if not pod.ready:
                 return f"pod {pod} is not ready"
-            if "outbound|443||example.com" not in proxyconfig.outbound(sidecar.config_dump(stage.world.cluster, pod)):
+            if "outbound|443||example.com" not in proxyconfig.outbound(sidecar.config_dump(stage.rig.cluster, pod)):
                 return f"the proxy of {pod} lacks the configuration of this stage"
         return None
 
@@ -136,6 +136,6 @@ def test_restarted_workload_becomes_ready(observe, stage):
 @pytest.mark.control("EGR-NETPOL-14")
 def test_selectors_match_pods(observe, stage):
     def problem():
-        return "; ".join(selectors_without_pods(stage.world)) or None
+        return "; ".join(selectors_without_pods(stage.rig)) or None
 
     observe("EGR-NETPOL-14", "each selector of the policies finds a running pod", problem)

@@ -38,9 +38,9 @@ WATCH_S = 4.0
 @pytest.fixture(scope="module")
 def restarted(stage):
     """A new pod of test, which will not become ready; the restart is undone before the policies are deleted."""
-    before = rollout.restart(stage.world, "team-x", "test", wait=False)
+    before = rollout.restart(stage.rig, "team-x", "test", wait=False)
     yield
-    rollout.take_back(stage.world, "team-x", before)
+    rollout.take_back(stage.rig, "team-x", before)
 
 
 @pytest.mark.control("EGR-NETPOL-06")
@@ -50,11 +50,11 @@ def test_restarted_workload_does_not_become_ready(observe, stage):
     reached: dict[str, str | None] = {}
 
     def problem():
-        pods = rollout.pods(stage.world, "team-x", "test")
+        pods = rollout.pods(stage.rig, "team-x", "test")
         new = pods[-1]
         if len(pods) < 2:
             return f"pod {new} is ready, and the old one has gone" if new.ready else f"pod {new} is the only one"
-        if not rollout.proxy_started(stage.world, new):
+        if not rollout.proxy_started(stage.rig, new):
             return f"the proxy of the new pod has not started, pods: {', '.join(map(str, pods))}"
         if new.ready:
             return f"pod {new} is ready"
@@ -73,19 +73,19 @@ def what_it_reaches(stage, pod):
     """What the pod reaches but must not, control plane or external host; None when neither."""
     if reaches(stage, pod, SIDECAR, control_plane(stage)):
         return f"the proxy of {pod} reaches the control plane"
-    if rollout.started(stage.world, pod, "test") and reaches(stage, pod, "test", EXAMPLE):
+    if rollout.started(stage.rig, pod, "test") and reaches(stage, pod, "test", EXAMPLE):
         return f"{EXAMPLE} answers the application in {pod}"
     return None
 
 
 def control_plane(stage):
     """URL at which proxies get their configuration."""
-    [service, *_] = stage.world.cluster.objects("v1", "Service", ROOT_NAMESPACE, labels="app=istiod")
+    [service, *_] = stage.rig.cluster.objects("v1", "Service", ROOT_NAMESPACE, labels="app=istiod")
     return f"https://{service['spec']['clusterIP']}:15012"
 
 
 def reaches(stage, pod, container, url):
     """Whether a connection is established; the control plane may still refuse its TLS."""
     command = ["curl", "--disable", "--silent", "--insecure", "--max-time", "2", "--output", "/dev/null", url]
-    result = exec_once(stage.world.cluster, pod, container, [*command, "--write-out", "%{time_connect}"])
+    result = exec_once(stage.rig.cluster, pod, container, [*command, "--write-out", "%{time_connect}"])
     return float(result.stdout) > 0 and (container == SIDECAR or result.exit_code == 0)

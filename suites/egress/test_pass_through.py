@@ -165,7 +165,7 @@ def test_analysis_is_clean(observe, stage):
 def test_certificate_is_the_servers_own(observe, stage):
     def problem():
         through, direct = PASSED, GATEWAY_NODE.get(EXAMPLE_TLS)
-        seen, own = (fingerprints(stage.world.probe(probe, "EGR-PASS-09")[0]) for probe in (through, direct))
+        seen, own = (fingerprints(stage.rig.prober.probe(probe, "EGR-PASS-09")[0]) for probe in (through, direct))
         if not seen or not own:
             return "curl does not print the certificates"
         return None if seen == own else f"the application sees {seen}, the external server shows {own}"

@@ -91,13 +91,13 @@ def test_analysis_is_clean(observe, stage):
 
 @pytest.mark.control("EGR-ROUTE-04")
 def test_host_and_subset_are_configured_in_team_x(observe, stage):
-    world = stage.world
-    gateway = f"istio-egressgateway.{world.overlay.namespace('istio-egress')}.svc.cluster.local"
+    rig = stage.rig
+    gateway = f"istio-egressgateway.{rig.overlay.namespace('istio-egress')}.svc.cluster.local"
     subset = f"outbound|80|target-egress-gateway-mTLS|{gateway}"
     sni = f"outbound_.80_.target-egress-gateway-mTLS_.{gateway}"
 
     def problem():
-        dump = sidecar.config_dump(world.cluster, world.pods(TEST_X)[0])
+        dump = sidecar.config_dump(rig.cluster, rig.workloads.pods(TEST_X)[0])
         wanted = {"outbound|80||example.com", "outbound|443||example.com", subset}
         if lacks := wanted - (known := proxyconfig.clusters(dump)).keys():
             return f"no cluster {', '.join(sorted(lacks))}"

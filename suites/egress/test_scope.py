@@ -41,13 +41,13 @@ def test_case(case, prove):
 
 @pytest.mark.control("EGR-SIDECAR-02")
 def test_only_the_gateway_and_own_services_remain(observe, stage):
-    world = stage.world
-    gateway = f"istio-egressgateway.{world.overlay.namespace('istio-egress')}.svc.cluster.local"
-    own = f".{world.overlay.namespace('team-x')}.svc.cluster.local"
+    rig = stage.rig
+    gateway = f"istio-egressgateway.{rig.overlay.namespace('istio-egress')}.svc.cluster.local"
+    own = f".{rig.overlay.namespace('team-x')}.svc.cluster.local"
     wanted = {f"outbound|80||{gateway}", f"outbound|443||{gateway}", f"outbound|80||test{own}"}
 
     def problem():
-        dump = sidecar.config_dump(world.cluster, world.pods(TEST_X)[0])
+        dump = sidecar.config_dump(rig.cluster, rig.workloads.pods(TEST_X)[0])
         known = proxyconfig.outbound(dump)
         lacks, foreign = wanted - known, {name for name in known if not name.endswith((f"|{gateway}", own))}
         if lacks:

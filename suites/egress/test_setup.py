@@ -84,9 +84,9 @@ def test_case(case, prove):
 @pytest.mark.control("EGR-GW-01")
 def test_gateway_service_maps_its_ports(observe, stage):
     def problem():
-        namespace = stage.world.overlay.namespace("istio-egress")
-        service = stage.world.cluster.get("v1", "Service", "istio-egressgateway", namespace)
-        deployment = stage.world.cluster.get("apps/v1", "Deployment", "istio-egressgateway", namespace)
+        namespace = stage.rig.overlay.namespace("istio-egress")
+        service = stage.rig.cluster.get("v1", "Service", "istio-egressgateway", namespace)
+        deployment = stage.rig.cluster.get("apps/v1", "Deployment", "istio-egressgateway", namespace)
         if service is None or deployment is None:
             return "no Service or no Deployment istio-egressgateway"
         ports = {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}
@@ -105,11 +105,11 @@ def test_gateway_service_maps_its_ports(observe, stage):
 def test_workload_is_injected_and_namespaces_are_labelled(observe, stage):
     def problem():
         for team in ("x", "y"):
-            name = stage.world.overlay.namespace(f"team-{team}")
-            labels = stage.world.cluster.get("v1", "Namespace", name)["metadata"]["labels"]
+            name = stage.rig.overlay.namespace(f"team-{team}")
+            labels = stage.rig.cluster.get("v1", "Namespace", name)["metadata"]["labels"]
             if labels.get("team") != team:
                 return f"{name} has team={labels.get('team')}"
-            by_revision = bool(stage.world.overlay.revision)
+            by_revision = bool(stage.rig.overlay.revision)
             if (labels.get("istio-injection") == "enabled") is by_revision or (REVISION in labels) is not by_revision:
                 return f"{name} is not labelled for injection in one way: {labels}"
         return pods_problem(stage, "test", injected=True)
@@ -127,8 +127,8 @@ def test_pod_that_opts_out_has_no_sidecar(observe, stage):
 @pytest.mark.control("EGR-SIDECAR-01")
 def test_without_a_scope_the_proxy_knows_the_whole_mesh(observe, stage):
     def problem():
-        known = proxyconfig.clusters(sidecar.config_dump(stage.world.cluster, stage.world.pods(TEST_X)[0]))
-        gateway = f"istio-egressgateway.{stage.world.overlay.namespace('istio-egress')}.svc.cluster.local"
+        known = proxyconfig.clusters(sidecar.config_dump(stage.rig.cluster, stage.rig.workloads.pods(TEST_X)[0]))
+        gateway = f"istio-egressgateway.{stage.rig.overlay.namespace('istio-egress')}.svc.cluster.local"
         lacks = [host for host in (*OTHER_NAMESPACES, gateway) if not any(name.endswith(f"|{host}") for name in known)]
         return f"no cluster of {', '.join(lacks)}" if lacks else None
 
@@ -139,7 +139,7 @@ def test_without_a_scope_the_proxy_knows_the_whole_mesh(observe, stage):
 @pytest.mark.control("EGR-NODE-01")
 def test_gateway_nodes_are_tainted(observe, stage):
     def problem():
-        nodes = stage.world.cluster.objects("v1", "Node", labels=f"{POOL}=gateway")
+        nodes = stage.rig.cluster.objects("v1", "Node", labels=f"{POOL}=gateway")
         wanted = {"key": "dedicated", "value": "gateway", "effect": "NoSchedule"}
         bare = [n["metadata"]["name"] for n in nodes if wanted not in n["spec"].get("taints", ())]
         return "no gateway node" if not nodes else f"not tainted: {', '.join(bare)}" if bare else None
@@ -150,9 +150,9 @@ def test_gateway_nodes_are_tainted(observe, stage):
 @pytest.mark.control("EGR-NODE-02")
 def test_gateway_runs_on_a_gateway_node(observe, stage):
     def problem():
-        for pod in pod_objects(stage, "istio-egress", stage.world.gateway.label):
+        for pod in pod_objects(stage, "istio-egress", stage.rig.gateway.label):
             name, spec = pod["metadata"]["name"], pod["spec"]
-            node = stage.world.cluster.get("v1", "Node", spec["nodeName"])
+            node = stage.rig.cluster.get("v1", "Node", spec["nodeName"])
             if node["metadata"]["labels"].get(POOL) != "gateway":
                 return f"{name} is on {spec['nodeName']}"
             if not any(TOLERATED.items() <= toleration.items() for toleration in spec.get("tolerations", ())):
@@ -166,7 +166,7 @@ def test_gateway_runs_on_a_gateway_node(observe, stage):
 def test_applications_stay_off_the_gateway_nodes(observe, stage):
     def problem():
         for pod in pod_objects(stage, "team-x", "app=test"):
-            node = stage.world.cluster.get("v1", "Node", pod["spec"]["nodeName"])
+            node = stage.rig.cluster.get("v1", "Node", pod["spec"]["nodeName"])
             if node["metadata"]["labels"].get(POOL) == "gateway":
                 return f"{pod['metadata']['name']} is on the gateway node {pod['spec']['nodeName']}"
         return None
@@ -176,12 +176,12 @@ def test_applications_stay_off_the_gateway_nodes(observe, stage):
 
 def pod_objects(stage, namespace, labels):
     """The pods as the API server has them."""
-    return stage.world.cluster.objects("v1", "Pod", stage.world.overlay.namespace(namespace), labels=labels)
+    return stage.rig.cluster.objects("v1", "Pod", stage.rig.overlay.namespace(namespace), labels=labels)
 
 
 def pods_problem(stage, app, *, injected):
     """The first problem of an app's pods in team-x; None when there is none."""
-    pods = stage.world.cluster.pods(stage.world.overlay.namespace("team-x"), f"app={app}")
+    pods = stage.rig.cluster.pods(stage.rig.overlay.namespace("team-x"), f"app={app}")
     if not pods:
         return f"no pod of {app}"
     for pod in pods:

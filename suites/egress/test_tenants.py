@@ -47,7 +47,7 @@ def test_analysis_is_clean(observe, stage):
 @pytest.mark.control("EGR-TENANT-05")
 def test_the_other_teams_host_is_not_configured(observe, stage):
     def problem():
-        dump = sidecar.config_dump(stage.world.cluster, stage.world.pods(TEST_Y)[0])
+        dump = sidecar.config_dump(stage.rig.cluster, stage.rig.workloads.pods(TEST_Y)[0])
         known = proxyconfig.clusters(dump)
         if "outbound|80||httpbin.org" not in known:
             return "no cluster of httpbin.org"

@@ -16,7 +16,7 @@ from suites.front.workloads import HTTP, OUTSIDE
 
 @pytest.fixture(scope="module")
 def signin(stage):
-    tokens = stage.world.tokens
+    tokens = stage.rig.tokens
     client = {tokens.audience_of("front"): page(f"{HTTP}/")}
     with SignIn(tokens, {USER: secrets.token_urlsafe(16)}, client) as provider:
         yield provider
@@ -24,7 +24,7 @@ def signin(stage):
 
 @pytest.fixture(scope="module")
 def chromium(stage, signin, descriptor):
-    to = ":".join(map(str, stage.world.address(OUTSIDE, 80)))
+    to = ":".join(map(str, stage.rig.prober.address(OUTSIDE, 80)))
     hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
     with browser.Browser(descriptor.browser, hosts) as running:
         yield running

@@ -26,17 +26,17 @@ def test_case(case, prove):
 
 @pytest.mark.control("X-GWAPI-GW-01")
 def test_the_mesh_accepts_gateway_and_routes(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        gateway = world.cluster.get(API, "Gateway", FRONT_DOOR.app, world.overlay.namespace(FRONT_DOOR.namespace))
+        gateway = rig.cluster.get(API, "Gateway", FRONT_DOOR.app, rig.overlay.namespace(FRONT_DOOR.namespace))
         status = (gateway or {}).get("status", {})
         if not _true(status.get("conditions", ()), "Programmed"):
             return f"Gateway {FRONT_DOOR.app} is not Programmed: {status.get('conditions')}"
         if not status.get("addresses"):
             return f"Gateway {FRONT_DOOR.app} has no address"
         for name, namespace in ROUTES.items():
-            route = world.cluster.get(API, "HTTPRoute", name, world.overlay.namespace(namespace))
+            route = rig.cluster.get(API, "HTTPRoute", name, rig.overlay.namespace(namespace))
             parents = (route or {}).get("status", {}).get("parents", ())
             for condition in ("Accepted", "ResolvedRefs"):
                 if not parents or not all(_true(parent["conditions"], condition) for parent in parents):

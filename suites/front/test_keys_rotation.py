@@ -97,10 +97,10 @@ def asked_in_vain(lines, url):
 @pytest.mark.control("X-KEYS-11")
 def test_istiod_logs_that_the_issuer_does_not_answer(observe, stage):
     stage.reach("down")
-    url = stage.world.overlay.url(KEYS)
+    url = stage.rig.overlay.url(KEYS)
 
     def problem():
-        found = asked_in_vain(istiod.log_lines(stage.world.cluster), url)
+        found = asked_in_vain(istiod.log_lines(stage.rig.cluster), url)
         return None if found else "istiod has not logged that the issuer does not answer"
 
     observe("X-KEYS-11", "istiod has logged that the issuer does not answer", problem)

@@ -30,18 +30,18 @@ def test_case(case, prove):
 
 @pytest.mark.control("CRA-GW-01")
 def test_the_gateway_gets_an_external_address(observe, stage):
-    world = stage.world
-    namespace = world.overlay.namespace(GATEWAY.namespace)
+    rig = stage.rig
+    namespace = rig.overlay.namespace(GATEWAY.namespace)
 
     def problem():
-        service = world.cluster.get("v1", "Service", GATEWAY.app, namespace)
+        service = rig.cluster.get("v1", "Service", GATEWAY.app, namespace)
         given = (service or {}).get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
         address = given[0].get("ip") or given[0].get("hostname") or ""
         if not address:
             return "EXTERNAL-IP is <pending>"
         if given[0].get("ip") and ipaddress.ip_address(address) in ipaddress.ip_network("10.0.0.0/8"):
             return f"{address} is not outside the cluster"
-        [outcome] = world.probe(SECURE, "CRA-GW-01")
+        [outcome] = rig.prober.probe(SECURE, "CRA-GW-01")
         return None if outcome.status else f"no answer at {address}: {outcome.summary}"
 
     observe("CRA-GW-01", "the load balancer's address is set, and the gateway answers there", problem)

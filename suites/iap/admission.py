@@ -7,10 +7,10 @@ from clients.kube.labels import MANAGER
 from clients.model.errors import AccessError
 
 
-def refusal(world, item):
+def refusal(rig, item):
     """Why the API server would refuse the pod; empty when it would admit it."""
     try:
-        world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
+        rig.cluster.apply(item.body, manager=MANAGER, dry_run=True)
     except (AccessError, RequestError) as error:  # 403 is how pod security refuses
         return error.message
     return ""

@@ -25,12 +25,12 @@ def stand_in(stage, tmp_path_factory):
     pair.write_text(made.certificate + made.key)
     roots.write_text(made.roots)
     users = {email: secrets.token_urlsafe(16) for email in (USER, OTHER)}
-    settings = IapSettings(stage.world.tokens.audience_of("iap"), {USER})
+    settings = IapSettings(stage.rig.tokens.audience_of("iap"), {USER})
     client = server(settings.client_secret, *(f"{site}{RETURN_PATH}" for site in SITES.values()))
-    world = stage.world
-    with SignIn(world.tokens, users, {CLIENT_ID: client}) as signin:
+    rig = stage.rig
+    with SignIn(rig.tokens, users, {CLIENT_ID: client}) as signin:
         to = ("127.0.0.1", signin.port)
-        with Balancer(settings, world.tokens, lambda: world.address(OUTSIDE, 80), to, pair) as balancer:
+        with Balancer(settings, rig.tokens, lambda: rig.prober.address(OUTSIDE, 80), to, pair) as balancer:
             pair.unlink()
             places = {f"{NAME}:80": balancer.place("http"), f"{NAME}:443": balancer.place("https"), f"{HOST}:80": to}
-            yield StandIn(balancer, signin, lambda agent: Visitor(places, agent, str(roots)), world)
+            yield StandIn(balancer, signin, lambda agent: Visitor(places, agent, str(roots)), rig)

@@ -88,14 +88,14 @@ def test_a_release_archive_has_a_valid_signature(observe, tmp_path):
 
 @pytest.mark.control("IAP-CP-01")
 def test_control_plane_and_gateway_run(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
         for namespace, label in (
             (ROOT_NAMESPACE, "app=istiod"),
-            (world.overlay.namespace("iap-ingress"), "app=istio-ingressgateway"),
+            (rig.overlay.namespace("iap-ingress"), "app=istio-ingressgateway"),
         ):
-            pods = world.cluster.pods(namespace, label)
+            pods = rig.cluster.pods(namespace, label)
             if not pods or not all(pod.ready and pod.phase == "Running" for pod in pods):
                 return f"{label} in {namespace}: {', '.join(f'{pod.name} {pod.phase}' for pod in pods) or 'no pod'}"
         return None
@@ -105,15 +105,15 @@ def test_control_plane_and_gateway_run(observe, stage):
 
 @pytest.mark.control("IAP-APP-01")
 def test_bookinfo_runs_injected(observe, stage):
-    world = stage.world
-    namespace = world.overlay.namespace("bookinfo")
+    rig = stage.rig
+    namespace = rig.overlay.namespace("bookinfo")
 
     def problem():
         for name in SERVICES:
-            service = world.cluster.get("v1", "Service", name, namespace)
+            service = rig.cluster.get("v1", "Service", name, namespace)
             if not service or [port["port"] for port in service["spec"]["ports"]] != [9080]:
                 return f"service {name} is missing, or not on 9080"
-        pods = [pod for name in SERVICES for pod in world.cluster.pods(namespace, f"app={name}")]
+        pods = [pod for name in SERVICES for pod in rig.cluster.pods(namespace, f"app={name}")]
         versions = sorted(pod.labels.get("version", "") for pod in pods if pod.labels["app"] == "reviews")
         if versions != ["v1", "v2", "v3"] or len(pods) != 6:
             return f"{len(pods)} pods, reviews: {', '.join(versions)}"
@@ -125,14 +125,14 @@ def test_bookinfo_runs_injected(observe, stage):
 
 @pytest.mark.control("IAP-APP-03")
 def test_the_gateway_is_listed_and_routes_only_its_paths(observe, stage):
-    world = stage.world
+    rig = stage.rig
 
     def problem():
-        namespace = world.overlay.namespace("bookinfo")
-        if not world.cluster.get("networking.istio.io/v1", "Gateway", "bookinfo-gateway", namespace):
+        namespace = rig.overlay.namespace("bookinfo")
+        if not rig.cluster.get("networking.istio.io/v1", "Gateway", "bookinfo-gateway", namespace):
             return "there is no Gateway bookinfo-gateway"
         probes = [ELSEWHERE.get(f"{INSIDE_SITE}{path}") for path in ("/productpage", "/no-such-path")]
-        seen = [world.probe(probe, "IAP-APP-03")[0].summary for probe in probes]
+        seen = [rig.prober.probe(probe, "IAP-APP-03")[0].summary for probe in probes]
         return None if seen == ["200", "404"] else f"/productpage gives {seen[0]}, /no-such-path {seen[1]}"
 
     observe("IAP-APP-03", "bookinfo-gateway exists; through it /productpage gives 200 and /no-such-path 404", problem)
@@ -141,7 +141,7 @@ def test_the_gateway_is_listed_and_routes_only_its_paths(observe, stage):
 @pytest.mark.control("IAP-LB-05")
 def test_reloading_shows_all_three_reviews(observe, stage):
     def problem():
-        outcomes = stage.world.probe(page(), "IAP-LB-05", RELOADS)
+        outcomes = stage.rig.prober.probe(page(), "IAP-LB-05", RELOADS)
         wrong = [why for outcome in outcomes if (why := PAGE.problem(outcome))]
         if wrong:
             return wrong[0]
@@ -154,19 +154,21 @@ def test_reloading_shows_all_three_reviews(observe, stage):
 
 @pytest.mark.control("IAP-LB-06")
 def test_the_health_check_has_a_path_and_a_port(observe, stage):
-    world = stage.world
-    namespace = world.overlay.namespace("iap-ingress")
+    rig = stage.rig
+    namespace = rig.overlay.namespace("iap-ingress")
 
     def problem():
-        service = world.cluster.get("v1", "Service", GATEWAY.app, namespace)
+        service = rig.cluster.get("v1", "Service", GATEWAY.app, namespace)
         ports = {port["name"]: port.get("nodePort") for port in service["spec"]["ports"]}
         if not ports.get("status-port"):
             return f"no node port of status-port: {ports}"
-        pods = world.cluster.objects("v1", "Pod", namespace, f"app={GATEWAY.app}")
+        pods = rig.cluster.objects("v1", "Pod", namespace, f"app={GATEWAY.app}")
         paths = {c["readinessProbe"]["httpGet"]["path"] for pod in pods for c in pod["spec"]["containers"]}
         if paths != {"/healthz/ready"}:
             return f"readiness paths are {paths}"
-        return next((outcome.summary for outcome in world.probe(READY, "IAP-LB-06") if outcome.status != 200), None)
+        return next(
+            (outcome.summary for outcome in rig.prober.probe(READY, "IAP-LB-06") if outcome.status != 200), None
+        )
 
     expected = "status-port has a node port, the readiness path is /healthz/ready, and it answers there"
     observe("IAP-LB-06", expected, problem)

@@ -19,16 +19,16 @@ STAGE = Stage(
 
 @pytest.mark.control("IAP-PSP-02")
 def test_a_pod_outside_the_mesh_namespace_gets_no_access_to_the_node(observe, stage):
-    world = stage.world
+    rig = stage.rig
     greedy, same, modest = (
-        world.applier.load([f"iap/pods/{name}.yaml"]) for name in ("in-guarded", "in-istio-system", "modest")
+        rig.applier.load([f"iap/pods/{name}.yaml"]) for name in ("in-guarded", "in-istio-system", "modest")
     )
 
     def problem():
         for item in greedy:
-            if "violates PodSecurity" not in (why := refusal(world, item)):
+            if "violates PodSecurity" not in (why := refusal(rig, item)):
                 return f"{item}: {why or 'admitted'}"
-        return next((f"{item}: {why}" for item in (*same, *modest) if (why := refusal(world, item))), None)
+        return next((f"{item}: {why}" for item in (*same, *modest) if (why := refusal(rig, item))), None)
 
     expected = "host path and privileges refused; the same pods admitted in istio-system, and a modest one here"
     observe("IAP-PSP-02", expected, problem)

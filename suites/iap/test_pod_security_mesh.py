@@ -49,36 +49,36 @@ CASES = [
 @pytest.fixture(scope="module")
 def restarted(stage):
     """The page's new pod after its old one was deleted: the namespace admitted it like any new pod."""
-    world = stage.world
-    namespace = world.overlay.namespace(HOME)
-    [old] = world.cluster.pods(namespace, LABEL)
-    world.cluster.delete("v1", "Pod", old.name, namespace)
+    rig = stage.rig
+    namespace = rig.overlay.namespace(HOME)
+    [old] = rig.cluster.pods(namespace, LABEL)
+    rig.cluster.delete("v1", "Pod", old.name, namespace)
 
     def there():
-        pods = world.cluster.pods(namespace, LABEL)
+        pods = rig.cluster.pods(namespace, LABEL)
         return [pod.name for pod in pods if pod.ready] == [pod.name for pod in pods if pod.name != old.name] != []
 
-    if not readiness.poll(there, time.monotonic() + world.applier.timeout_s):
+    if not readiness.poll(there, time.monotonic() + rig.applier.timeout_s):
         raise ClusterError(f"no new pod of the page is ready in {namespace}", "see the events there")
-    [new] = [pod for pod in world.cluster.pods(namespace, LABEL) if pod.name != old.name]
+    [new] = [pod for pod in rig.cluster.pods(namespace, LABEL) if pod.name != old.name]
     return new
 
 
 @pytest.mark.control("X-IAP-PSP-01")
 def test_a_restarted_pod_has_its_sidecar_and_no_access_to_the_node(observe, stage, restarted):
-    world = stage.world
-    [greedy, modest] = world.applier.load(["iap/pods/in-restricted.yaml"])
+    rig = stage.rig
+    [greedy, modest] = rig.applier.load(["iap/pods/in-restricted.yaml"])
 
     def problem():
-        body = world.cluster.get("v1", "Pod", restarted.name, restarted.namespace)
+        body = rig.cluster.get("v1", "Pod", restarted.name, restarted.namespace)
         containers = [*body["spec"].get("initContainers", ()), *body["spec"]["containers"]]
         if not restarted.injected or len(restarted.containers) != 2:
             return f"{restarted} is not 2/2: {', '.join(restarted.containers)}"
         if asking := [one["name"] for one in containers if one["securityContext"]["capabilities"].get("add")]:
             return f"containers with capabilities: {', '.join(asking)}"
-        if "violates PodSecurity" not in (why := refusal(world, greedy)):
+        if "violates PodSecurity" not in (why := refusal(rig, greedy)):
             return f"{greedy}, which asks for NET_ADMIN: {why or 'admitted'}"
-        return f"{modest}: {why}" if (why := refusal(world, modest)) else None
+        return f"{modest}: {why}" if (why := refusal(rig, modest)) else None
 
     expected = "2/2 without any capability, in a namespace that refuses a pod with NET_ADMIN and admits one without"
     observe("X-IAP-PSP-01", expected, problem)

@@ -100,10 +100,10 @@ def test_case(case, prove):
 
 @pytest.mark.control("IAP-RCT-07")
 def test_the_token_that_arrives_is_for_the_chosen_audience(observe, stage):
-    audience = stage.world.tokens.audience_of("iap")
+    audience = stage.rig.tokens.audience_of("iap")
 
     def problem():
-        [outcome] = stage.world.probe(echo("valid"), "IAP-RCT-07")
+        [outcome] = stage.rig.prober.probe(echo("valid"), "IAP-RCT-07")
         if outcome.status != 200:
             return f"expected 200, saw {outcome.summary}"
         sent = echoed_header(outcome.body, "Ingress-Authorization") or ""

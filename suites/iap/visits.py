@@ -14,7 +14,7 @@ from clients.identity.signin import HOST, SignIn
 from clients.kube.pods import SIDECAR
 from clients.mesh import sidecar
 from clients.probe.visitor import Visitor
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from suites.iap.workloads import OUTSIDE
 
 OTHER = "stranger@example.com"
@@ -32,7 +32,7 @@ class StandIn:
     balancer: Balancer
     signin: SignIn
     visitor: Callable[[str], Visitor]
-    world: World
+    rig: Rig
 
     def visit(self, control: str) -> Visit:
         """A new visitor, without a session."""
@@ -59,9 +59,11 @@ class Visit:
 
     def at_the_gateway(self) -> list[str]:
         """Lines of the gateway's log about this visitor."""
-        world = self.stand_in.world
+        rig = self.stand_in.rig
         lines = [
-            one for pod in world.pods(OUTSIDE) for one in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=300)
+            one
+            for pod in rig.workloads.pods(OUTSIDE)
+            for one in sidecar.log_lines(rig.cluster, pod, SIDECAR, since_s=300)
         ]
         return [line for line in lines if self.agent in line]
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from clients.mesh.sidecar import Stats
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from suites.counters import dry_run, total
 
 
-def named_caller(stats: Stats, world: World) -> float:
+def named_caller(stats: Stats, rig: Rig) -> float:
     """Requests of sleep in mtls-client by mutual TLS."""
     if standard := _standard(stats):
-        namespace = world.overlay.namespace("mtls-client")
+        namespace = rig.overlay.namespace("mtls-client")
         wanted = {"source_workload": "sleep", "source_workload_namespace": namespace}
         return total(standard, {**wanted, "connection_security_policy": "mutual_tls"})
     return dry_run(stats, "allow", "allowed")
 
 
-def unknown_caller(stats: Stats, world: World) -> float:  # noqa: ARG001 - same shape as `named_caller`
+def unknown_caller(stats: Stats, rig: Rig) -> float:  # noqa: ARG001 - same shape as `named_caller`
     """Requests of an unknown caller, by plaintext."""
     if standard := _standard(stats):
         return total(standard, {"source_workload": "unknown", "connection_security_policy": "none"})

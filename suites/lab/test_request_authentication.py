@@ -61,12 +61,12 @@ def test_case(case, prove):
 
 
 @pytest.mark.control("LAB-JWT-05")
-def test_token_carries_what_the_policy_expects(observe, world):
+def test_token_carries_what_the_policy_expects(observe, rig):
     def problem():
-        claims = jwt.decode(world.tokens.mint("valid"), options={"verify_signature": False})
+        claims = jwt.decode(rig.tokens.mint("valid"), options={"verify_signature": False})
         if claims != CLAIMS:
             return f"claims are {claims}"
-        [policy] = world.applier.load(["lab/jwt/require-jwt.yaml"])
+        [policy] = rig.applier.load(["lab/jwt/require-jwt.yaml"])
         expected = policy.body["spec"]["rules"][0]["from"][0]["source"]["requestPrincipals"]
         principal = f"{claims['iss']}/{claims['sub']}"
         return None if [principal] == expected else f"the token makes {principal}, require-jwt expects {expected}"

@@ -18,8 +18,8 @@ INJECTED = {"mtls-client": "sleep", "mtls-service": "httpbin"}
 
 @pytest.mark.control("LAB-SETUP-01")
 def test_control_plane_runs(observe, stage):
-    cluster = stage.world.cluster
-    revisions = [revision for revision in stage.world.mesh.revisions if revision != "default"]
+    cluster = stage.rig.cluster
+    revisions = [revision for revision in stage.rig.mesh.revisions if revision != "default"]
     names = ["istiod", *(f"istiod-{revision}" for revision in revisions)]
 
     def problem():
@@ -40,28 +40,28 @@ def test_control_plane_runs(observe, stage):
 @pytest.mark.control("LAB-SETUP-02")
 def test_legacy_workloads_have_no_sidecar(observe, stage):
     expected = "services and Running pods in legacy-client and legacy-service, none with a container istio-proxy"
-    observe("LAB-SETUP-02", expected, lambda: first_problem(stage.world, LEGACY, injected=False))
+    observe("LAB-SETUP-02", expected, lambda: first_problem(stage.rig, LEGACY, injected=False))
 
 
 @pytest.mark.control("LAB-SETUP-03")
 def test_mtls_workloads_have_a_sidecar(observe, stage):
     expected = "services and Running pods in mtls-client and mtls-service, every one with a container istio-proxy"
-    observe("LAB-SETUP-03", expected, lambda: first_problem(stage.world, INJECTED, injected=True))
+    observe("LAB-SETUP-03", expected, lambda: first_problem(stage.rig, INJECTED, injected=True))
 
 
 def running(pod):
     return pod.ready and pod.phase == "Running"
 
 
-def first_problem(world, apps, *, injected):
+def first_problem(rig, apps, *, injected):
     """The first problem of a Service or of an app's pods; None when there is none."""
     for place, app in apps.items():
-        namespace = world.overlay.namespace(place)
-        service = world.cluster.get("v1", "Service", app, namespace)
+        namespace = rig.overlay.namespace(place)
+        service = rig.cluster.get("v1", "Service", app, namespace)
         ports = [port["port"] for port in service["spec"]["ports"]] if service else []
         if SERVICE_PORTS[app] not in ports:
             return f"service {app} in {place} has ports {ports}"
-        pods = world.cluster.pods(namespace, f"app={app}")
+        pods = rig.cluster.pods(namespace, f"app={app}")
         if not pods:
             return f"no pod of {app} in {place}"
         for pod in pods:

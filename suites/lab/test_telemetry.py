@@ -23,9 +23,7 @@ STAGE = Stage(
 
 @pytest.mark.control("LAB-DASH-01")
 def test_injected_caller_is_named_and_mutual_tls(observe, stage):
-    growth = Growth(
-        stage.world, MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip"), counted=named_caller, not_counted=unknown_caller
-    )
+    growth = Growth(stage.rig, MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip"), counted=named_caller, not_counted=unknown_caller)
     expected = "requests of mtls-client count as those of sleep in mtls-client by mutual TLS, and not as unknown"
     observe("LAB-DASH-01", expected, lambda: growth.problem("LAB-DASH-01"))
 
@@ -33,7 +31,7 @@ def test_injected_caller_is_named_and_mutual_tls(observe, stage):
 @pytest.mark.control("LAB-DASH-02")
 def test_plain_caller_is_unknown_and_plaintext(observe, stage):
     growth = Growth(
-        stage.world, LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip"), counted=unknown_caller, not_counted=named_caller
+        stage.rig, LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip"), counted=unknown_caller, not_counted=named_caller
     )
     expected = "requests of legacy-client count as those of an unknown caller by plaintext, and not as sleep's"
     observe("LAB-DASH-02", expected, lambda: growth.problem("LAB-DASH-02"))

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from testbed import api, internet
 from testbed.pki import Authority
 from tests.mutants import outside
@@ -136,7 +136,7 @@ class ServiceStopped(Mutant):
         if self._at and any(of_kind(objects, self._at)):
             self._stop()
 
-    def entered(self, world: World) -> None:
+    def entered(self, rig: Rig) -> None:
         if not self._at:
             self._stop()
 
@@ -197,8 +197,8 @@ class StaleGateway(Mutant):
         for body in of_kind(objects, "Deployment", GATEWAY):
             body["spec"]["replicas"] = 2
 
-    def entered(self, world: World) -> None:
-        cluster, namespace = outside.administrator(), world.overlay.namespace("istio-egress")
+    def entered(self, rig: Rig) -> None:
+        cluster, namespace = outside.administrator(), rig.overlay.namespace("istio-egress")
         policy = cluster.get(*_POLICY, namespace)
         assert policy is not None
         cluster.delete(*_POLICY, namespace, uid=policy["metadata"]["uid"])

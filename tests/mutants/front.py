@@ -8,7 +8,7 @@ from collections.abc import Callable
 import yaml
 
 from clients.identity.tokens import TokenIssuer
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from suites.front.custom import ALLOWED
 from testbed import api
 from tests.mutants import outside
@@ -206,7 +206,7 @@ class FailsOpen(Mutant):
     def __init__(self) -> None:
         self._before = ""
 
-    def entered(self, world: World) -> None:
+    def entered(self, rig: Rig) -> None:
         self._before = self._mesh()["data"]["mesh"]
         mesh = yaml.safe_load(self._before)
         for provider in mesh["extensionProviders"]:
@@ -214,7 +214,7 @@ class FailsOpen(Mutant):
         self._say(yaml.safe_dump(mesh))
 
         def open_wide() -> bool:
-            return all(outcome.status == 200 for outcome in world.probe(ALLOWED, "mutant", self._SURELY))
+            return all(outcome.status == 200 for outcome in rig.prober.probe(ALLOWED, "mutant", self._SURELY))
 
         outside.wait("the gateway to let everything pass", open_wide)
 

@@ -13,7 +13,7 @@ import yaml
 
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from runner.config import rbac
 from runner.config.settings import ROOT
 from tests.mutants import outside
@@ -75,14 +75,14 @@ class ExecForbidden(Mutant):
     def __init__(self) -> None:
         self._forbidden = False
 
-    def entered(self, world: World) -> None:
+    def entered(self, rig: Rig) -> None:
         cluster = outside.administrator()
         self._forbidden = True
         _grant_exec(cluster, granted=False)
-        namespaces = [world.overlay.namespace(name) for name in ("mtls-client", "legacy-client")]
+        namespaces = [rig.overlay.namespace(name) for name in ("mtls-client", "legacy-client")]
         outside.wait(
             "the API server to refuse exec",
-            lambda: not any(world.cluster.can_i("create", "pods", one, subresource="exec") for one in namespaces),
+            lambda: not any(rig.cluster.can_i("create", "pods", one, subresource="exec") for one in namespaces),
         )
         for namespace in namespaces:
             for pod in cluster.objects("v1", "Pod", namespace, "app=sleep"):

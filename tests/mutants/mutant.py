@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from clients.proof.world import World
+from clients.proof.rig import Rig
 
 Object = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Mutant:
     def objects(self, objects: list[Object]) -> None:
         """Change the objects of one manifest. The same each time, for a manifest is read again to delete it."""
 
-    def entered(self, world: World) -> None:
+    def entered(self, rig: Rig) -> None:
         """The stage's change has settled; its cases are about to be proven."""
 
     def undo(self) -> None:

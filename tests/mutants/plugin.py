@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clients.model.stage import Stage
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from tests.mutants import boutique, egress, front, identity, manifests, secrets, workloads
 from tests.mutants.mutant import Changed, Mutant, document_namespace
 
@@ -60,9 +60,9 @@ class Sabotage:
             objects[:] = [body for body in objects if document_namespace(body) in self._environment]
         self._mutant.objects(objects)
 
-    def pytest_meshproof_stage_entered(self, world: World, stage: Stage) -> None:
+    def pytest_meshproof_stage_entered(self, rig: Rig, stage: Stage) -> None:
         """Pass it on."""
-        self._mutant.entered(world)
+        self._mutant.entered(rig)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from clients.proof.world import World
+from clients.proof.rig import Rig
 from tests.mutants import outside
 from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
 
@@ -19,8 +19,8 @@ class BackendDown(Mutant):
     def __init__(self) -> None:
         self._down = ""
 
-    def entered(self, world: World) -> None:
-        self._down = world.overlay.namespace("mtls-service")
+    def entered(self, rig: Rig) -> None:
+        self._down = rig.overlay.namespace("mtls-service")
         outside.set_replicas(outside.administrator(), self._down, "httpbin", 0)
 
     def undo(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 from clients.apply.stage_objects import StageObjects
 from clients.kube.api import CONFLICT, RequestError
@@ -146,7 +146,7 @@ def lost(request_id: str) -> Outcome:
 
 
 @dataclass
-class FakeWorld:
+class FakeRig:
     """Probes are answered by `answer`; what passes is written to the server's logs, as a real one would."""
 
     answer: Answer
@@ -168,6 +168,13 @@ class FakeWorld:
     )
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def workloads(self) -> Self:
+        """It is all of its parts itself."""
+        return self
+
+    prober = certainty = environments = workloads
 
     @cached_property
     def stage_objects(self) -> StageObjects:

@@ -42,8 +42,8 @@ def told(text: str) -> None:
 class Running:
     """Stands in for `RunningStage`."""
 
-    def __init__(self, world: Any, stage: Stage, cases: list[Case]) -> None:
-        self.world, self.stage, self.cases = world, stage, cases
+    def __init__(self, rig: Any, stage: Stage, cases: list[Case]) -> None:
+        self.rig, self.stage, self.cases = rig, stage, cases
         never = Observation(
             SLEEP.get("http://httpbin.mtls-service:8000/ip"), status(403), 0.0, problem="expected 403, saw 200"
         )
@@ -73,7 +73,7 @@ class Running:
 def wait_for_ever(running: Running) -> None:
     """Until nobody wants to know any more."""
     for _ in range(600):
-        if running.world.abandoned.is_set():
+        if running.rig.prober.abandoned.is_set():
             raise AbandonedError
         time.sleep(0.05)
 
@@ -116,7 +116,7 @@ class FakeTarget:
 
 
 @pytest.fixture(scope="session")
-def world(descriptor: TargetDescriptor) -> object:
+def rig(descriptor: TargetDescriptor) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
     return SimpleNamespace(
         remove_other_environments=lambda environment: None,
@@ -128,7 +128,7 @@ def world(descriptor: TargetDescriptor) -> object:
 STAND_INS = (
     (fixtures, "RunningStage", Running),
     (proof, "prove_case", prove_case),
-    (diagnostics, "collect", lambda world, stage, folder: folder.mkdir(parents=True)),
+    (diagnostics, "collect", lambda rig, stage, folder: folder.mkdir(parents=True)),
 )
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, FakeWorld, answered
+from cluster_fakes import CLIENT, FakeRig, answered
 
 from clients.model.case import Case
 from clients.model.errors import AbandonedError
@@ -30,8 +30,8 @@ def job(one: Case) -> CaseJob:
 
 
 def running() -> Any:
-    world = FakeWorld(lambda _, name: answered(200, name))
-    return SimpleNamespace(world=world, worker="gw0", reach=lambda step: None)
+    rig = FakeRig(lambda _, name: answered(200, name))
+    return SimpleNamespace(rig=rig, worker="gw0", reach=lambda step: None)
 
 
 def test_cases_are_under_way_at_once_and_each_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_who_is_dismissed_stops_at_the_next_probe_and_what_waits_never_begins(mo
         begun.append(one.id)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            if there.world.abandoned.is_set():
+            if there.rig.prober.abandoned.is_set():
                 ended.append(one.id)
                 raise AbandonedError
             time.sleep(0.005)
@@ -120,4 +120,4 @@ def test_who_is_dismissed_stops_at_the_next_probe_and_what_waits_never_begins(mo
         time.sleep(0.005)
     case_runner.dismiss()
     assert (begun, ended) == (["X-1[a]"], ["X-1[a]"])
-    assert not there.world.abandoned.is_set()
+    assert not there.rig.prober.abandoned.is_set()

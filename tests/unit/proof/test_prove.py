@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, CLIENT_POD, FakeWorld, answered, broken, lost
+from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, broken, lost
 
 from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
@@ -43,22 +43,22 @@ def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(logs, "_POLL_S", 0.001)
 
 
-def require_jwt(world: FakeWorld, probe: Any, request_id: str) -> Any:
+def require_jwt(rig: FakeRig, probe: Any, request_id: str) -> Any:
     """A mesh that lets tokens through and refuses the rest, and logs both."""
     if probe.token:
         return answered(200, request_id)
-    world.refuse_in_log(request_id, "rbac_access_denied_matched_policy[none]")
+    rig.refuse_in_log(request_id, "rbac_access_denied_matched_policy[none]")
     return answered(403, request_id, RBAC_DENIED)
 
 
-def make_world(answer: Any = require_jwt) -> FakeWorld:
-    world = FakeWorld(lambda probe, request_id: answer(world, probe, request_id))
-    return world
+def make_rig(answer: Any = require_jwt) -> FakeRig:
+    rig = FakeRig(lambda probe, request_id: answer(rig, probe, request_id))
+    return rig
 
 
-def prove(world: FakeWorld, case: Case, **stage: Any) -> Evidence:
+def prove(rig: FakeRig, case: Case, **stage: Any) -> Evidence:
     running = SimpleNamespace(
-        world=world,
+        rig=rig,
         stage=Stage("s"),
         applied=(),
         changed_at=time.monotonic(),
@@ -76,23 +76,23 @@ def texts(evidence: Evidence) -> dict[str, str]:
 
 
 def test_without_a_change_times_count_from_the_cases_own_start():
-    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60)
+    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60)
     assert evidence.time_to_stable_s is not None
     assert evidence.time_to_stable_s < 10
     changed = (Applied("m", "k", "", "n", ""),)
-    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60, applied=changed)
+    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60, applied=changed)
     assert evidence.time_to_stable_s is not None
     assert evidence.time_to_stable_s > 50
 
 
 def test_an_allowed_request_passes():
-    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)))
+    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)))
     assert (evidence.verdict, evidence.observed, evidence.twin) == (Verdict.PASS, "200", None)
 
 
 def test_a_denial_passes_with_its_four_proofs():
     evidence = prove(
-        make_world(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="matched_policy[none]"),))
+        make_rig(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="matched_policy[none]"),))
     )
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.twin is not None
@@ -107,26 +107,26 @@ def test_a_denial_passes_with_its_four_proofs():
 
 
 def test_another_outcome_fails():
-    evidence = prove(make_world(lambda _, __, name: answered(200, name)), DENIAL)
+    evidence = prove(make_rig(lambda _, __, name: answered(200, name)), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "expected 403" in evidence.reason
 
 
 def test_a_probe_that_never_ran_proves_nothing():
-    evidence = prove(make_world(lambda _, __, name: lost(name)), DENIAL)
+    evidence = prove(make_rig(lambda _, __, name: lost(name)), DENIAL)
     assert evidence.verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_client_that_is_not_there_proves_nothing():
-    world = make_world()
-    world.problem = InfrastructureError("no ready pod")
-    evidence = prove(world, DENIAL)
+    rig = make_rig()
+    rig.problem = InfrastructureError("no ready pod")
+    evidence = prove(rig, DENIAL)
     assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "no ready pod")
 
 
 def test_a_twin_is_told_as_it_was_sent():
     with_header = replace(ALLOWED, headers=(("x-route", "external"),))
-    evidence = prove(make_world(), replace(DENIAL, twin=with_header))
+    evidence = prove(make_rig(), replace(DENIAL, twin=with_header))
     assert evidence.twin is not None
     expected = f"GET {ALLOWED.url} from {CLIENT.namespace}/{CLIENT.app}, x-route: external, token {ALLOWED.token}"
     assert evidence.twin.sent == expected
@@ -138,80 +138,80 @@ def test_a_twin_from_outside_names_the_way_in():
 
 
 def test_a_refusal_without_a_twin_proves_nothing():
-    evidence = prove(make_world(), replace(DENIAL, twin=None))
+    evidence = prove(make_rig(), replace(DENIAL, twin=None))
     assert evidence.verdict is Verdict.INCONCLUSIVE
     assert "names no twin" in evidence.reason
 
 
 def test_a_mesh_that_refuses_everybody_fails():
-    evidence = prove(make_world(lambda _, __, name: answered(403, name, RBAC_DENIED)), DENIAL)
+    evidence = prove(make_rig(lambda _, __, name: answered(403, name, RBAC_DENIED)), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "twin: X-1 expected 200, saw 403" in evidence.reason
 
 
 def test_a_twin_that_did_not_run_proves_nothing():
-    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
         return lost(name) if probe.token else answered(403, name, RBAC_DENIED)
 
-    assert prove(make_world(answer), DENIAL).verdict is Verdict.INCONCLUSIVE
+    assert prove(make_rig(answer), DENIAL).verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_refusal_that_ends_with_the_twin_fails():
-    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
-        twin_came = any(sent.token for sent in world.sent)
+    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
+        twin_came = any(sent.token for sent in rig.sent)
         return answered(200, name) if probe.token or twin_came else answered(403, name, RBAC_DENIED)
 
-    evidence = prove(make_world(answer), DENIAL)
+    evidence = prove(make_rig(answer), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "after the twin" in evidence.reason
 
 
 def test_a_refused_request_that_reached_the_application_fails():
-    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
         if not probe.token:
-            world.arrive(name)  # the answer says 403, but the backend served it
-        return require_jwt(world, probe, name)
+            rig.arrive(name)  # the answer says 403, but the backend served it
+        return require_jwt(rig, probe, name)
 
-    evidence = prove(make_world(answer), DENIAL)
+    evidence = prove(make_rig(answer), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "5 of 5 refused requests reached the backend" in evidence.reason
 
 
 def test_an_arrival_that_only_the_application_logged_fails():
-    def answer(world: FakeWorld, probe: Any, name: str) -> Any:
+    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
         if not probe.token:
-            world.cluster.logs_of.setdefault(("httpbin-1", "httpbin"), []).append(f"served {name}")
-        return require_jwt(world, probe, name)
+            rig.cluster.logs_of.setdefault(("httpbin-1", "httpbin"), []).append(f"served {name}")
+        return require_jwt(rig, probe, name)
 
-    assert prove(make_world(answer), DENIAL).verdict is Verdict.FAIL
+    assert prove(make_rig(answer), DENIAL).verdict is Verdict.FAIL
 
 
 def test_without_the_twin_in_the_log_absence_proves_nothing():
-    world = make_world()
-    world.writes_logs = False
-    evidence = prove(world, DENIAL)
+    rig = make_rig()
+    rig.writes_logs = False
+    evidence = prove(rig, DENIAL)
     assert evidence.verdict is Verdict.INCONCLUSIVE
     assert "did not appear in mtls-service/httpbin-1" in evidence.reason
 
 
 def test_an_application_that_logs_nothing_leaves_the_sidecars_log_as_proof(monkeypatch: pytest.MonkeyPatch):
-    world = make_world()
-    arrive = world.arrive
+    rig = make_rig()
+    arrive = rig.arrive
 
     def only_sidecar(request_id: str) -> None:
         arrive(request_id)
-        world.cluster.logs_of.pop(("httpbin-1", "httpbin"))
+        rig.cluster.logs_of.pop(("httpbin-1", "httpbin"))
 
-    monkeypatch.setattr(world, "arrive", only_sidecar)
-    evidence = prove(world, DENIAL)
+    monkeypatch.setattr(rig, "arrive", only_sidecar)
+    evidence = prove(rig, DENIAL)
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert "(httpbin)" not in texts(evidence)["backend log"]
 
 
 def test_without_access_log_the_applications_log_is_the_proof():
-    world = make_world()
-    world.mesh = MeshInfo("istio")
-    evidence = prove(world, replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="none"),)))
+    rig = make_rig()
+    rig.mesh = MeshInfo("istio")
+    evidence = prove(rig, replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="none"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert "(istio-proxy)" not in texts(evidence)["backend log"]
     [unchecked] = [one for one in evidence.findings if one.verdict is FindingVerdict.NOT_CHECKED]
@@ -220,39 +220,37 @@ def test_without_access_log_the_applications_log_is_the_proof():
 
 
 def test_a_log_that_cannot_be_read_proves_nothing(monkeypatch: pytest.MonkeyPatch):
-    world = make_world()
+    rig = make_rig()
 
     def refuse(*_: Any, **__: Any) -> str:
         raise InfrastructureError("logs are forbidden")
 
-    monkeypatch.setattr(world.cluster, "logs", refuse)
-    assert prove(world, DENIAL).verdict is Verdict.INCONCLUSIVE
+    monkeypatch.setattr(rig.cluster, "logs", refuse)
+    assert prove(rig, DENIAL).verdict is Verdict.INCONCLUSIVE
 
 
 def test_another_reason_in_the_sidecars_log_fails():
     evidence = prove(
-        make_world(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="matched_policy[other]"),))
+        make_rig(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="matched_policy[other]"),))
     )
     assert evidence.verdict is Verdict.FAIL
     assert "rbac_access_denied_matched_policy[none]" in evidence.reason
 
 
 def test_other_flags_in_the_sidecars_log_fail():
-    evidence = prove(
-        make_world(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, flags=frozenset({"UH"})),))
-    )
+    evidence = prove(make_rig(), replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, flags=frozenset({"UH"})),)))
     assert evidence.verdict is Verdict.FAIL
 
 
 def test_a_twin_through_another_backend_proves_nothing():
     elsewhere = replace(DENIAL, twin=CLIENT.get("http://elsewhere:80/ip", token="valid"))
-    assert prove(make_world(), elsewhere).verdict is Verdict.INCONCLUSIVE
+    assert prove(make_rig(), elsewhere).verdict is Verdict.INCONCLUSIVE
 
 
 def test_where_no_server_stands_nothing_can_arrive():
-    world = make_world(lambda _, probe, name: answered(200, name) if probe.token else broken(56, name))
-    world.servers = []
-    evidence = prove(world, Case("X-2", REFUSED, reset(), twin=ALLOWED))
+    rig = make_rig(lambda _, probe, name: answered(200, name) if probe.token else broken(56, name))
+    rig.servers = []
+    evidence = prove(rig, Case("X-2", REFUSED, reset(), twin=ALLOWED))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert texts(evidence)["backend log"] == "no ready pod is behind the destination"
 
@@ -263,21 +261,21 @@ def observation(**more: Any) -> Observation:
 
 @pytest.mark.parametrize(("conclusive", "verdict"), [(True, Verdict.FAIL), (False, Verdict.INCONCLUSIVE)])
 def test_a_wrong_state_before_the_change_decides(conclusive: bool, verdict: Verdict):
-    world = make_world()
+    rig = make_rig()
     before = observation(problem="expected 200, saw 503", conclusive=conclusive)
-    evidence = prove(world, DENIAL, baselines={"X-2": before})
+    evidence = prove(rig, DENIAL, baselines={"X-2": before})
     assert (evidence.verdict, evidence.reason) == (verdict, "before the change: expected 200, saw 503")
-    assert world.sent == []
+    assert rig.sent == []
 
 
 def test_a_change_that_never_arrived_decides():
-    evidence = prove(make_world(), Case("X-1", ALLOWED, status(200)), settled=(observation(problem="saw 200"),))
+    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), settled=(observation(problem="saw 200"),))
     assert (evidence.verdict, evidence.reason) == (Verdict.FAIL, "settled 1: saw 200")
 
 
 def test_what_was_seen_settling_is_the_cases_own_first_sight():
     settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expect=DENIAL.expect)
-    evidence = prove(make_world(), DENIAL, settled=(settled,), changed_at=settled.at)
+    evidence = prove(make_rig(), DENIAL, settled=(settled,), changed_at=settled.at)
     assert (evidence.time_to_first_s, evidence.time_to_stable_s, evidence.flaps) == (0.2, 0.7, 1)
 
 
@@ -290,14 +288,14 @@ def test_a_case_that_was_not_tried_says_so():
 def test_a_probe_after_the_twin_that_did_not_run_is_not_the_meshs_doing():
     twins: list[str] = []
 
-    def answer(world: FakeWorld, probe: Probe, name: str) -> Any:
+    def answer(rig: FakeRig, probe: Probe, name: str) -> Any:
         if probe.token:
             twins.append(name)
         elif twins:
             return lost(name)
-        return require_jwt(world, probe, name)
+        return require_jwt(rig, probe, name)
 
-    evidence = prove(make_world(answer), DENIAL)
+    evidence = prove(make_rig(answer), DENIAL)
     assert evidence.verdict is Verdict.INCONCLUSIVE
     assert "after the twin: infrastructure" in evidence.reason
 
@@ -307,7 +305,7 @@ def outward(tmp_path: Path, *, arrives: bool) -> Evidence:
     log = tmp_path / "external.log"
     log.touch()
 
-    def answer(_: FakeWorld, probe: Probe, name: str) -> Any:
+    def answer(_: FakeRig, probe: Probe, name: str) -> Any:
         if probe.token:
             return answered(200, name)
         if arrives:
@@ -315,10 +313,10 @@ def outward(tmp_path: Path, *, arrives: bool) -> Evidence:
                 lines.write(json.dumps({"request_id": name, "peer": "10.0.0.5:4000"}) + "\n")
         return answered(502, name)
 
-    world = make_world(answer)
-    world.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
+    rig = make_rig(answer)
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
     refused = CLIENT.get("http://example.com/")
-    return prove(world, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
+    return prove(rig, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
 
 
 def test_a_refused_request_that_the_external_server_has_seen_fails(tmp_path: Path):
@@ -344,19 +342,19 @@ def test_a_case_is_judged_by_what_is_pinned_for_the_version_of_the_clients_proxy
     versions: list[str], expected: str, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
 ):
     asked = iter(versions)
-    world = make_world()
-    monkeypatch.setattr(world, "pods", lambda _: [CLIENT_POD] * len(versions))
+    rig = make_rig()
+    monkeypatch.setattr(rig, "pods", lambda _: [CLIENT_POD] * len(versions))
     monkeypatch.setattr(sidecar, "envoy_version", lambda *_: next(asked))
-    evidence = prove(world, replace(DENIAL, expect_of=(DEFECT,)))
+    evidence = prove(rig, replace(DENIAL, expect_of=(DEFECT,)))
     assert (evidence.expected, evidence.verdict) == (expected, verdict)
 
 
 def test_proxies_of_versions_that_answer_differently_prove_nothing(monkeypatch: pytest.MonkeyPatch):
     asked = iter(["1.37.0", "1.39.3"])
-    world = make_world()
-    monkeypatch.setattr(world, "pods", lambda _: [CLIENT_POD] * 2)
+    rig = make_rig()
+    monkeypatch.setattr(rig, "pods", lambda _: [CLIENT_POD] * 2)
     monkeypatch.setattr(sidecar, "envoy_version", lambda *_: next(asked))
-    evidence = prove(world, replace(DENIAL, expect_of=(DEFECT,)))
+    evidence = prove(rig, replace(DENIAL, expect_of=(DEFECT,)))
     assert evidence.verdict is Verdict.INCONCLUSIVE
     assert "several versions, which answer differently: 1.37.0, 1.39.3" in evidence.reason
 
@@ -366,10 +364,10 @@ def test_a_proxy_that_does_not_tell_its_version_proves_nothing(monkeypatch: pyte
         raise InfrastructureError("sidecar of x does not tell its version")
 
     monkeypatch.setattr(sidecar, "envoy_version", unanswered)
-    evidence = prove(make_world(), replace(DENIAL, expect_of=(DEFECT,)))
+    evidence = prove(make_rig(), replace(DENIAL, expect_of=(DEFECT,)))
     assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "sidecar of x does not tell its version")
 
 
 def test_nothing_is_asked_of_the_proxy_where_one_outcome_is_pinned(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sidecar, "envoy_version", lambda *_: pytest.fail("asked"))
-    assert prove(make_world(), DENIAL).verdict is Verdict.PASS
+    assert prove(make_rig(), DENIAL).verdict is Verdict.PASS

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import FakeWorld, answered
+from cluster_fakes import FakeRig, answered
 
 from clients.model.case import Case, Workload
 from clients.model.errors import ClusterError
@@ -24,7 +24,7 @@ A, B = Workload("a", "a", "client"), Workload("b", "b", "client")
 
 
 def proven_table(cells: tuple[Case, ...], reach: Callable[[str], None]) -> list[Evidence]:
-    running: Any = SimpleNamespace(world=FakeWorld(lambda _, name: answered(200, name)), reach=reach, worker="gw0")
+    running: Any = SimpleNamespace(rig=FakeRig(lambda _, name: answered(200, name)), reach=reach, worker="gw0")
     subjects = {case.id: Subject(control=case.control, id=case.id) for case in cells}
     with CaseRunner(running, []) as case_runner:
         return table.prove_table(case_runner, Table("X-T-01", cells), subjects)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, FakeWorld
+from cluster_fakes import CLIENT, FakeRig
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
@@ -46,8 +46,8 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_entries, "_POLL_S", 0.001)
 
 
-def world() -> FakeWorld:
-    made = FakeWorld(lambda _, __: None, gateways=[GATEWAY_POD], external=ExternalHosts(HOSTS))  # type: ignore[arg-type,return-value]
+def rig() -> FakeRig:
+    made = FakeRig(lambda _, __: None, gateways=[GATEWAY_POD], external=ExternalHosts(HOSTS))  # type: ignore[arg-type,return-value]
     made.mesh = MeshInfo("istio", "1.31.1", (), frozenset({"access-log"}))
     return made
 
@@ -88,20 +88,20 @@ def hop(remote: str, upstream_local: str, *, to: str = "10.0.9.9:8443") -> str:
     return tcp(remote, upstream_local, upstream=to)
 
 
-def log(made: FakeWorld, *lines: str, pod: str = "gateway-1") -> None:
+def log(made: FakeRig, *lines: str, pod: str = "gateway-1") -> None:
     made.cluster.logs_of.setdefault((pod, SIDECAR), []).extend(lines)
 
 
 def follow(
-    made: FakeWorld, requests: Requests, *logged: AccessLogExpectation, arrival: ServerLogExpectation | None = None
+    made: FakeRig, requests: Requests, *logged: AccessLogExpectation, arrival: ServerLogExpectation | None = None
 ) -> Finding:
     [finding] = findings(proving(made, replace(CASE, logged=logged, arrival=arrival), requests))
     return finding
 
 
-def proving(made: FakeWorld, case: Case, requests: Requests) -> ProvingCase:
+def proving(made: FakeRig, case: Case, requests: Requests) -> ProvingCase:
     twins = [replace(mark, phase=Phase.TWIN) for mark in requests.marks]
-    running: Any = SimpleNamespace(world=made, since_s=lambda: 60)
+    running: Any = SimpleNamespace(rig=made, since_s=lambda: 60)
     seen: Any = SimpleNamespace(attempts=requests.own)
     return ProvingCase(running=running, case=case, seen=seen, since=0.0, attempts=twins)
 
@@ -111,7 +111,7 @@ def findings(made: ProvingCase) -> list[Finding]:
 
 
 def test_entries_as_stated_pass() -> None:
-    made = world()
+    made = rig()
     log(made, http("a"), http("b"))
     finding = follow(made, sent("a", "b"), AS_SENT_ON)
     assert (finding.verdict, finding.name) == (FindingVerdict.PASS, "egress gateway log")
@@ -131,13 +131,13 @@ def test_entries_as_stated_pass() -> None:
     ],
 )
 def test_an_entry_that_says_something_else_fails(line: str) -> None:
-    made = world()
+    made = rig()
     log(made, line)
     assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.FAIL
 
 
 def test_a_request_is_known_by_its_user_agent_where_the_gateway_gave_it_another_id() -> None:
-    made = world()
+    made = rig()
     log(made, http("a").replace('"a"', '"978a35da-0a70"'), http("other").replace("X other", "X another"))
     finding = follow(made, sent("a"), AS_SENT_ON)
     assert finding.verdict is FindingVerdict.PASS
@@ -145,21 +145,21 @@ def test_a_request_is_known_by_its_user_agent_where_the_gateway_gave_it_another_
 
 
 def test_ports_of_the_gateway_are_those_of_its_settings() -> None:
-    made = world()
+    made = rig()
     log(made, http("a"))
     assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<http-port>")).verdict is FindingVerdict.PASS
     assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<tls-port>")).verdict is FindingVerdict.FAIL
 
 
 def test_a_missing_entry_proves_nothing() -> None:
-    made = world()
+    made = rig()
     assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
     log(made, http("a"))
     assert follow(made, sent("a", "b"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
 
 
 def test_details_are_found_in_the_failure_too() -> None:
-    made = world()
+    made = rig()
     log(made, http("a").replace('via_upstream - "-"', 'x - "TLS_error:CERTIFICATE_VERIFY_FAILED"'))
     assert (
         follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="VERIFY_FAILED")).verdict
@@ -169,14 +169,14 @@ def test_details_are_found_in_the_failure_too() -> None:
 
 
 def test_nothing_in_a_field_is_asked_by_a_dash() -> None:
-    made = world()
+    made = rig()
     log(made, http("a", upstream="-"))
     assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, upstream="-")).verdict is FindingVerdict.PASS
     assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, cluster="-")).verdict is FindingVerdict.FAIL
 
 
 def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
-    made = world()
+    made = rig()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:1", "10.0.0.5:2"), pod="sleep-1")
     log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:2", "10.0.9.9:50001", upstream="-"))
     wanted = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
@@ -185,7 +185,7 @@ def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
 
 
 def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
-    made = world()
+    made = rig()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
     log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
     wanted = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
@@ -195,7 +195,7 @@ def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
 def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere_now() -> None:
     """The system gives a port out for two servers: the gateway saw it for an earlier connection, not for this one."""
     absent = AccessLogExpectation(Proxy.GATEWAY, tcp=True, absent=True)
-    made = world()
+    made = rig()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000", to="198.51.100.40:443"), pod="sleep-1")
     log(made, hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
     log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:42000", "10.0.9.9:50001"))
@@ -208,7 +208,7 @@ def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere
 
 def test_absence_needs_a_later_request_of_the_twin() -> None:
     absent = AccessLogExpectation(Proxy.GATEWAY, absent=True)
-    made = world()
+    made = rig()
     assert follow(made, sent("a"), absent).verdict is FindingVerdict.INCONCLUSIVE
     assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.INCONCLUSIVE
     log(made, http("t"))
@@ -218,7 +218,7 @@ def test_absence_needs_a_later_request_of_the_twin() -> None:
 
 
 def test_a_mesh_without_access_log_is_told_and_not_judged() -> None:
-    made = world()
+    made = rig()
     made.mesh = MeshInfo("istio", "1.31.1", (), frozenset())
     finding = follow(made, sent("a"), AS_SENT_ON)
     assert finding.verdict is FindingVerdict.NOT_CHECKED
@@ -226,7 +226,7 @@ def test_a_mesh_without_access_log_is_told_and_not_judged() -> None:
 
 
 def test_no_gateway_proves_nothing() -> None:
-    made = world()
+    made = rig()
     made.gateways = []
     assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
 
@@ -249,7 +249,7 @@ def arrived(name: str, peer: str, **more: object) -> str:
     ],
 )
 def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: FindingVerdict) -> None:
-    made = world()
+    made = rig()
     (tmp_path / "log").write_text(line + "\n")
     made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
@@ -258,19 +258,19 @@ def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: 
 
 @pytest.mark.parametrize("external", [None, ExternalHosts(HOSTS)])
 def test_an_arrival_that_cannot_be_looked_up_is_not_checked(external: ExternalHosts | None) -> None:
-    made = world()
+    made = rig()
     made.external = external
     assert follow(made, sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.NOT_CHECKED
 
 
 def test_a_log_of_the_servers_that_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
-    made = world()
+    made = rig()
     made.external = ExternalHosts(HOSTS, log=tmp_path / "gone")
     assert follow(made, sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.INCONCLUSIVE
 
 
 def test_several_entries_of_one_log_are_findings_of_their_own() -> None:
-    made = world()
+    made = rig()
     log(made, http("a"))
     case = replace(CASE, logged=(AS_SENT_ON, replace(AS_SENT_ON, status=503), AS_SENT_ON))
     found = findings(proving(made, case, sent("a")))
@@ -279,7 +279,7 @@ def test_several_entries_of_one_log_are_findings_of_their_own() -> None:
 
 
 def test_the_network_path_is_what_the_logs_have_seen() -> None:
-    made = world()
+    made = rig()
     log(made, http("a"))
     seen = proving(made, replace(CASE, logged=(AS_SENT_ON,)), sent("a"))
     assert trace.network_path(seen) == (), "no log has been read"

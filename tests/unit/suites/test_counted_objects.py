@@ -30,7 +30,7 @@ def overlay(worker: str, run: str = RUN) -> Overlay:
 OURS, OTHER = overlay("gw0"), overlay("gw1")
 
 
-def world(cluster: FakeCluster, **more: Any) -> Any:
+def rig(cluster: FakeCluster, **more: Any) -> Any:
     return SimpleNamespace(cluster=cluster, overlay=OURS, **more)
 
 
@@ -66,37 +66,37 @@ def test_the_namespaces_of_the_shop_are_those_of_its_environment() -> None:
 
 def test_eleven_policies_are_counted_among_foreign_ones() -> None:
     cluster = filled(*(policy(OURS, name) for name in SERVICES))
-    assert objects.policies_problem(world(cluster), ELEVEN) is None
+    assert objects.policies_problem(rig(cluster), ELEVEN) is None
 
 
 def test_no_policy_of_ours_is_counted_among_foreign_ones() -> None:
-    assert objects.policies_problem(world(filled()), {}) is None
+    assert objects.policies_problem(rig(filled()), {}) is None
 
 
 @pytest.mark.parametrize("namespace", ["payment", "outside", "boutique-ingress"])
 @pytest.mark.parametrize("label", [True, False], ids=["ours", "by another hand"])
 def test_a_surplus_policy_in_a_namespace_of_ours_is_told(namespace: str, label: bool) -> None:
     surplus = policy(OURS, namespace, "opt-out", label=label)
-    found = objects.policies_problem(world(filled(*(policy(OURS, name) for name in SERVICES), surplus)), ELEVEN)
+    found = objects.policies_problem(rig(filled(*(policy(OURS, name) for name in SERVICES), surplus)), ELEVEN)
     assert found == f"12 listed; missing or of another mode: []; too many: [('{namespace}', 'opt-out')]"
-    assert objects.policies_problem(world(filled(surplus)), {})
+    assert objects.policies_problem(rig(filled(surplus)), {})
 
 
 def test_our_own_mesh_wide_policy_that_was_left_is_told() -> None:
-    found = objects.policies_problem(world(filled(policy(OURS, "istio-system", "mesh-wide"))), {})
+    found = objects.policies_problem(rig(filled(policy(OURS, "istio-system", "mesh-wide"))), {})
     assert found
     assert "('istio-system', 'mesh-wide')" in found
 
 
 def test_a_missing_policy_is_told_though_another_process_has_it() -> None:
-    found = objects.policies_problem(world(filled(*(policy(OURS, name) for name in SERVICES if name != "ad"))), ELEVEN)
+    found = objects.policies_problem(rig(filled(*(policy(OURS, name) for name in SERVICES if name != "ad"))), ELEVEN)
     assert found == "10 listed; missing or of another mode: [('ad', 'namespace-policy')]; too many: []"
 
 
 def test_a_policy_of_another_mode_is_told() -> None:
     weak = {**policy(OURS, "ad"), "spec": {"mtls": {"mode": "PERMISSIVE"}}}
     found = objects.policies_problem(
-        world(filled(*(policy(OURS, name) for name in SERVICES if name != "ad"), weak)), ELEVEN
+        rig(filled(*(policy(OURS, name) for name in SERVICES if name != "ad"), weak)), ELEVEN
     )
     assert found
     assert "('ad', 'namespace-policy')" in found
@@ -105,9 +105,9 @@ def test_a_policy_of_another_mode_is_told() -> None:
 def test_service_entries_of_another_process_are_not_ours() -> None:
     cluster = FakeCluster()
     cluster.put(*(entry(OTHER, name) for name in objects.SERVICE_ENTRIES), entry(OURS, "another"))
-    assert objects.entries(world(cluster)) == set()
+    assert objects.entries(rig(cluster)) == set()
     cluster.put(entry(OURS, objects.SERVICE_ENTRIES[0]))
-    assert objects.entries(world(cluster)) == {objects.SERVICE_ENTRIES[0]}
+    assert objects.entries(rig(cluster)) == {objects.SERVICE_ENTRIES[0]}
 
 
 ROUTES = "The VirtualServices {} associated with mesh gateway define the same host"
@@ -131,7 +131,7 @@ def test_findings_against_foreign_routes_are_not_of_our_configuration(text: str,
     cluster = FakeCluster()
     given = OURS.namespace("istio-egress")  # of the user, where the settings name their gateway
     cluster.put(*(labelled("Namespace", name, run="") for name in ("shop", "default", given)))
-    stage: Any = SimpleNamespace(world=world(cluster, analyzer=SimpleNamespace(run=lambda _: [said])))
+    stage: Any = SimpleNamespace(rig=rig(cluster, analyzer=SimpleNamespace(run=lambda _: [said])))
     assert state.findings(stage) == ([said] if counted else [])
 
 
@@ -158,7 +158,7 @@ def test_a_selector_that_finds_another_processs_pods_only_is_told(
     cluster.put(namespace, selecting("y"))
     pods = {name: [SimpleNamespace(phase="Running")]}
     monkeypatch.setattr(cluster, "pods", lambda where, _labels="": pods.get(where, []), raising=False)
-    assert bool(state.selectors_without_pods(world(cluster))) is problem
+    assert bool(state.selectors_without_pods(rig(cluster))) is problem
 
 
 def test_istiod_asked_our_issuer_in_vain_and_not_another_processs() -> None:

@@ -21,8 +21,8 @@ from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
 from clients.probe.converge import ConvergencePolicy
 from clients.probe.curl import Request
-from clients.proof import diagnostics, world
-from clients.proof.world import World
+from clients.proof import diagnostics, prober
+from clients.proof.rig import Rig, RigOptions
 
 pytestmark = pytest.mark.unit
 
@@ -74,11 +74,11 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def made(cluster: Cluster, tokens: TokenIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def made(cluster: Cluster, tokens: TokenIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     (tmp_path / "ground.yaml").write_text(MANIFEST)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"mtls-client", "mtls-service"}))
     monkeypatch.setattr(sidecar, "concurrency", lambda _, pod: 2 if pod.injected else 1)
-    return World(cluster, overlay, tokens, tmp_path, mesh=MeshInfo("istio"), ready_s=0.1)
+    return Rig.make(cluster, MeshInfo("istio"), overlay, tokens, tmp_path, RigOptions(ready_s=0.1))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -87,109 +87,108 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
     batches: list[tuple[str, list[Request]]] = []
 
     class Session:
-        def __init__(self, open_shell: Any, ports: Iterator[int]) -> None:
-            self.pod = open_shell.__closure__
+        def __init__(self, _cluster: Any, pod: Pod, _container: str, ports: Iterator[int]) -> None:
+            self.pod = pod
             self.ports = ports
 
         def run(self, requests: list[Request], *, parallel: bool = False) -> list[Outcome]:
-            names = [cell.cell_contents for cell in self.pod if isinstance(cell.cell_contents, Pod)]
-            batches.append((names[0].name, [replace(request, local_port=next(self.ports)) for request in requests]))
-            reply = (lambda _, name: lost(name)) if names[0].name == "sleep-gone" else answered
+            batches.append((self.pod.name, [replace(request, local_port=next(self.ports)) for request in requests]))
+            reply = (lambda _, name: lost(name)) if self.pod.name == "sleep-gone" else answered
             return [reply(200, request.request_id) for request in requests]
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(world, "ProbeSession", Session)
+    monkeypatch.setattr(prober, "open_session", Session)
     return batches
 
 
 PROBE = CLIENT.get("http://httpbin.mtls-service:8000/ip", token="valid", headers=(("x-a", "b"),))
 
 
-def test_a_request_has_the_runs_names_and_an_id_that_envoy_leaves_alone(made: World):
-    request = made.request_for(PROBE, "LAB-X-1")
+def test_a_request_has_the_runs_names_and_an_id_that_envoy_leaves_alone(made: Rig):
+    request = made.prober.request_for(PROBE, "LAB-X-1")
     assert request.url == "http://httpbin.p-mtls-service:8000/ip"
     assert request.headers[0] == ("x-a", "b")
     assert request.headers[1][0] == "Authorization"
     assert request.headers[1][1].startswith("Bearer ey")
     assert request.user_agent == f"meshproof/LAB-X-1 {request.request_id}"
     assert len(request.request_id) != 36
-    assert made.request_for(PROBE, "LAB-X-1").request_id != request.request_id
+    assert made.prober.request_for(PROBE, "LAB-X-1").request_id != request.request_id
 
 
-def test_the_command_shown_holds_no_token(made: World):
-    command = made.command_for(PROBE)
+def test_the_command_shown_holds_no_token(made: Rig):
+    command = made.prober.command_for(PROBE)
     assert "httpbin.p-mtls-service" in command
     assert "redacted" in command
     assert "eyJ" not in command
 
 
-def test_probes_take_turns_over_the_clients_and_come_back_in_order(made: World, sent: list[Any]):
-    outcomes = made.probe(PROBE, "X", 5)
+def test_probes_take_turns_over_the_clients_and_come_back_in_order(made: Rig, sent: list[Any]):
+    outcomes = made.prober.probe(PROBE, "X", 5)
     assert [(name, len(batch)) for name, batch in sent] == [("sleep-1", 3), ("sleep-2", 2)]
     ids = [request.request_id for _, batch in sent for request in batch]
     assert sorted(ids) == sorted(outcome.request_id for outcome in outcomes)
     assert outcomes[1].request_id == sent[1][1][0].request_id
 
 
-def test_the_ports_of_a_client_do_not_begin_anew(made: World, cluster: Cluster, sent: list[Any]):
+def test_the_ports_of_a_client_do_not_begin_anew(made: Rig, cluster: Cluster, sent: list[Any]):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1")]
-    made.probe(PROBE, "X", 2)
+    made.prober.probe(PROBE, "X", 2)
     made.forget()
-    made.probe(PROBE, "X", 1)
-    first = world.PORTS[0]
+    made.prober.probe(PROBE, "X", 1)
+    first = prober.PORTS[0]
     assert [request.local_port for _, batch in sent for request in batch] == [first, first + 1, first + 2]
 
 
-def test_no_client_is_infrastructure(made: World, cluster: Cluster):
+def test_no_client_is_infrastructure(made: Rig, cluster: Cluster):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", ready=False)]
-    [outcome] = made.probe(PROBE, "X")
+    [outcome] = made.prober.probe(PROBE, "X")
     assert outcome.kind is OutcomeKind.INFRASTRUCTURE
     assert "no ready pod app=sleep in p-mtls-client" in outcome.error
 
 
-def test_a_client_that_has_gone_is_looked_up_again(made: World, cluster: Cluster, sent: list[Any]):
+def test_a_client_that_has_gone_is_looked_up_again(made: Rig, cluster: Cluster, sent: list[Any]):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-gone")]
-    assert made.probe(PROBE, "X")[0].kind is OutcomeKind.INFRASTRUCTURE
+    assert made.prober.probe(PROBE, "X")[0].kind is OutcomeKind.INFRASTRUCTURE
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-new")]
-    assert made.probe(PROBE, "X")[0].status == 200
+    assert made.prober.probe(PROBE, "X")[0].status == 200
     asked = cluster.asked
-    made.probe(PROBE, "X")
+    made.prober.probe(PROBE, "X")
     assert cluster.asked == asked, "a client that answers is not looked up again"
 
 
-def test_a_cluster_that_does_not_answer_is_infrastructure(made: World, monkeypatch: pytest.MonkeyPatch):
+def test_a_cluster_that_does_not_answer_is_infrastructure(made: Rig, monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: Any) -> Any:
         raise ClusterError("no answer")
 
     monkeypatch.setattr(made.cluster, "pods", refuse)
-    assert made.probe(PROBE, "X")[0].error == "no answer"
+    assert made.prober.probe(PROBE, "X")[0].error == "no answer"
     with pytest.raises(InfrastructureError):
-        made.pods(CLIENT)
+        made.workloads.pods(CLIENT)
 
 
-def test_confirmations_come_from_threads_replicas_and_clients(made: World, cluster: Cluster):
-    assert made.replicas(PROBE) == 1, "a replica that is not ready gets no request"
-    single = made.required_confirmations(PROBE)
+def test_confirmations_come_from_threads_replicas_and_clients(made: Rig, cluster: Cluster):
+    assert made.workloads.replicas(PROBE) == 1, "a replica that is not ready gets no request"
+    single = made.certainty.required_confirmations(PROBE)
     assert single == 15 * 2, "two pools at 1e-4, for each of two clients"
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", f"httpbin-{n}") for n in range(2)]
-    assert made.required_confirmations(PROBE) > single
+    assert made.certainty.required_confirmations(PROBE) > single
     cluster.pods_of["p-mtls-service"] = []
-    assert made.replicas(PROBE) == 1
-    assert made.required_confirmations(PROBE, ConvergencePolicy(confirmations=7)) == 7
+    assert made.workloads.replicas(PROBE) == 1
+    assert made.certainty.required_confirmations(PROBE, ConvergencePolicy(confirmations=7)) == 7
 
 
-def test_a_plain_client_of_a_plain_server_needs_the_minimum(made: World, cluster: Cluster):
+def test_a_plain_client_of_a_plain_server_needs_the_minimum(made: Rig, cluster: Cluster):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", injected=False)]
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", "httpbin-1", injected=False)]
-    assert made.required_confirmations(PROBE) == 3
+    assert made.certainty.required_confirmations(PROBE) == 3
 
 
-def test_a_host_that_is_no_service_has_no_backends(made: World):
-    assert made.backends(CLIENT.get("http://example.com/")) == []
+def test_a_host_that_is_no_service_has_no_backends(made: Rig):
+    assert made.workloads.backends(CLIENT.get("http://example.com/")) == []
 
 
-def test_the_ground_is_made_once_and_taken_away(made: World, cluster: Cluster):
+def test_the_ground_is_made_once_and_taken_away(made: Rig, cluster: Cluster):
     cluster.put({"kind": "Namespace", "metadata": {"name": "p-other"}, "status": {"phase": "Active"}})
     apply = cluster.apply
 
@@ -197,61 +196,61 @@ def test_the_ground_is_made_once_and_taken_away(made: World, cluster: Cluster):
         return apply({**body, "status": {"phase": "Active"}}, **more)
 
     cluster.apply = activate
-    first = made.ensure(["ground.yaml"])
-    assert made.ensure(["ground.yaml"]) == first
+    first = made.environments.ensure(["ground.yaml"])
+    assert made.environments.ensure(["ground.yaml"]) == first
     assert [applied.kind for applied in first] == ["Namespace", "Service"]
-    assert made.namespaces == {"p-mtls-client"}
+    assert made.environments.namespaces == {"p-mtls-client"}
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
     assert ("Namespace", "", "p-other") in cluster.store
 
 
-def test_the_ground_of_another_topic_goes(made: World, cluster: Cluster):
+def test_the_ground_of_another_topic_goes(made: Rig, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
-        made.ensure(["ground.yaml"])  # made, if not ready: the namespace never becomes Active
+        made.environments.ensure(["ground.yaml"])  # made, if not ready: the namespace never becomes Active
     made.environments._applied["ground.yaml"] = ()
     made.remove_other_environments([])
     made.remove_other_environments(["ground.yaml"])
     assert ("Namespace", "", "p-mtls-client") in cluster.store
     made.remove_other_environments(["other/ground"])
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
-    assert made.namespaces == set()
+    assert made.environments.namespaces == set()
 
 
 def test_a_ground_that_is_going_is_waited_for_before_it_is_made_anew(
-    made: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
     waits: list[str] = []
     monkeypatch.setattr(made.applier, "ask_to_delete", lambda items: lambda: waits.append(items[0].name))
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: None)
     (made.applier._manifests / "other.yaml").write_text(MANIFEST.replace("mtls-client", "mtls-service"))
-    made.ensure(["ground.yaml"])
+    made.environments.ensure(["ground.yaml"])
     made.remove_other_environments(["other.yaml"])
-    made.ensure(["other.yaml"])
+    made.environments.ensure(["other.yaml"])
     assert waits == [], "another ground need not wait"
-    made.ensure(["ground.yaml"])
+    made.environments.ensure(["ground.yaml"])
     assert waits == ["p-mtls-client"]
 
 
-def test_a_ground_is_put_up_ahead_beside_other_work(made: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_a_ground_is_put_up_ahead_beside_other_work(made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     let, waited = threading.Event(), []
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: waited.append(items and let.wait(20)))
-    made.prepare_in_background(["ground.yaml"])
+    made.environments.prepare_in_background(["ground.yaml"])
     assert waited == [], "nobody waits for it yet"
     let.set()
-    [namespace, _] = made.ensure(["ground.yaml"])
+    [namespace, _] = made.environments.ensure(["ground.yaml"])
     assert (waited, namespace.name) == ([True, []], "p-mtls-client"), "made once"
-    made.prepare_in_background(["ground.yaml"])
+    made.environments.prepare_in_background(["ground.yaml"])
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
 def test_grounds_of_other_topics_are_told_once_what_was_begun_ahead_is_there(
-    made: World, monkeypatch: pytest.MonkeyPatch
+    made: Rig, monkeypatch: pytest.MonkeyPatch
 ):
     let = threading.Event()
     monkeypatch.setattr(made.applier, "wait_ready", lambda _: let.wait(20))
-    made.prepare_in_background(["ground.yaml"])
+    made.environments.prepare_in_background(["ground.yaml"])
     told: list[list[str]] = []
     asks = threading.Thread(target=lambda: told.append(made.environments.others(["other/ground"])))
     asks.start()
@@ -263,31 +262,31 @@ def test_grounds_of_other_topics_are_told_once_what_was_begun_ahead_is_there(
     made.close()
 
 
-def test_what_went_wrong_ahead_is_told_to_who_needs_it(made: World, cluster: Cluster):
-    made.prepare_in_background(["ground.yaml"])
-    made.ensure([])
+def test_what_went_wrong_ahead_is_told_to_who_needs_it(made: Rig, cluster: Cluster):
+    made.environments.prepare_in_background(["ground.yaml"])
+    made.environments.ensure([])
     with pytest.raises(ClusterError, match="not ready in time"):
-        made.ensure(["ground.yaml"])  # the namespace never becomes Active
+        made.environments.ensure(["ground.yaml"])  # the namespace never becomes Active
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_half_a_ground_is_taken_away_too(made: World, cluster: Cluster):
+def test_half_a_ground_is_taken_away_too(made: Rig, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
-        made.ensure(["ground.yaml"])  # the namespace never becomes Active
+        made.environments.ensure(["ground.yaml"])  # the namespace never becomes Active
     assert ("Namespace", "", "p-mtls-client") in cluster.store
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_a_kept_ground_stays(made: World, cluster: Cluster):
+def test_a_kept_ground_stays(made: Rig, cluster: Cluster):
     with pytest.raises(ClusterError):
-        made.ensure(["ground.yaml"])
+        made.environments.ensure(["ground.yaml"])
     made.close(keep=True)
     assert ("Namespace", "", "p-mtls-client") in cluster.store
 
 
-def test_diagnostics_never_raise_and_hold_no_secret(made: World, cluster: Cluster, tmp_path: Path, tokens: TokenIssuer):
+def test_diagnostics_never_raise_and_hold_no_secret(made: Rig, cluster: Cluster, tmp_path: Path, tokens: TokenIssuer):
     token = tokens.mint("valid")
     cluster.pods_of = {"istio-system": [Pod("istio-system", "istiod-1", containers=("discovery",))]}
     cluster.logs_of = {("istiod-1", "discovery"): [f"saw {token}", "x" * (diagnostics.MAX_BYTES + 10)]}

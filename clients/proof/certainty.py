@@ -1,0 +1,43 @@
+"""How sure a case is: the confirmations that its path needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from clients.model.case import Probe
+from clients.probe.confirm import confirmations
+from clients.probe.converge import ConvergencePolicy
+from clients.probe.outside import OutsideClient
+from clients.proof.workloads import Workloads
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """Derives confirmations from the error rate that the run accepts (docs/convergence.md).
+
+    Attributes:
+        policy: budget and confirmations of every convergence.
+    """
+
+    workloads: Workloads
+    policy: ConvergencePolicy = field(default_factory=ConvergencePolicy)
+
+    def required_confirmations(self, probe: Probe, policy: ConvergencePolicy | None = None) -> int:
+        """Confirmations that this path needs: derived for one client pod, times the client pods that take turns.
+
+        Stale answers come from pools of the client's sidecar and from worker threads of the server's, whichever are
+        more (see `clients.probe.confirm`).
+
+        Raises:
+            InfrastructureError: a sidecar does not tell how many threads it has.
+        """
+        policy = policy or self.policy
+        if policy.confirmations is not None:
+            return policy.confirmations
+        clients = self.workloads.pods(probe.source)
+        servers = self.workloads.egress_pods_for(probe) or self.workloads.backends(probe)
+        threads = max(self.workloads.worker_threads(pod) for pod in [*clients, *servers])
+        if isinstance(probe.source, OutsideClient):
+            # any thread of any replica of the gateway may answer, none takes turns
+            return confirmations(threads, max(1, len(servers)) * len(clients), policy.error_rate)
+        return confirmations(threads, max(1, len(servers)), policy.error_rate) * len(clients)

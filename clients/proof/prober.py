@@ -1,0 +1,193 @@
+"""Sends probes: from client pods by running shells, and from outside the cluster through a gateway."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+from clients.apply.overlay import Overlay
+from clients.identity.tokens import TokenIssuer
+from clients.kube.cluster import Cluster
+from clients.kube.exec import ExecSession
+from clients.kube.pods import Pod
+from clients.mesh.external_hosts import ExternalHosts
+from clients.model.case import Probe, Workload
+from clients.model.errors import AbandonedError, InfrastructureError
+from clients.model.outcome import Outcome, infrastructure
+from clients.model.redact import redact
+from clients.probe import outside
+from clients.probe.converge import ProbeMany
+from clients.probe.curl import Request
+from clients.probe.outside import OutsideClient
+from clients.probe.session import SHELL, ProbeSession
+from clients.proof.workloads import Workloads
+
+PORTS = range(20_000, 32_768)
+"""Client ports of injected pods, one for each request. For TCP the access log has no request id, so the port is the
+only key, and the kernel may reuse a port for another destination. Above what listens in a pod, below the ephemeral
+ports."""
+LANES = 8
+"""Shells at work at once in a client container that has no proxy."""
+
+
+def open_session(cluster: Cluster, pod: Pod, container: str, ports: Iterator[int]) -> ProbeSession:
+    """A session that opens its shell in the pod's container when it is first used."""
+    return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports)
+
+
+class Lanes(threading.local):
+    """Gives each thread one of the lanes, in turn."""
+
+    _next = itertools.count()
+
+    def __init__(self) -> None:
+        self.mine = next(Lanes._next) % LANES
+
+
+class Prober:
+    """One per process. Probes may be sent from several threads at once.
+
+    Probes from one client pod with a sidecar, or from outside through one gateway, follow one another whichever thread
+    sends them: more at once would make the proxy keep more connections, each of which may give one stale answer more
+    than `clients.probe.confirm` reckons with. A client without a proxy keeps none, and has `LANES` shells.
+
+    Args:
+        probe_timeout_s: curl's `--max-time`, in seconds.
+        ingress_address: where gateways are reached from outside, instead of the address of their Service.
+        ingress_roots: PEM of the authorities that clients outside trust.
+
+    Attributes:
+        abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        overlay: Overlay,
+        tokens: TokenIssuer,
+        workloads: Workloads,
+        *,
+        external: ExternalHosts | None = None,
+        probe_timeout_s: float = 5.0,
+        ingress_address: str = "",
+        ingress_roots: str = "",
+    ) -> None:
+        self.abandoned = threading.Event()
+        self._cluster = cluster
+        self._overlay = overlay
+        self._tokens = tokens
+        self._workloads = workloads
+        self._external = external
+        self._probe_timeout_s = probe_timeout_s
+        self._ingress_address = ingress_address
+        self._ingress_roots = ingress_roots
+        self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
+        self._ports: dict[str, Iterator[int]] = {}  # never begun again: those of a moment ago are still remembered
+        self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._lock = threading.RLock()  # of the sessions
+        self._gateway_locks: dict[Workload, threading.Lock] = {}
+        self._lanes = Lanes()
+
+    def request_for(self, probe: Probe, control: str) -> Request:
+        """The request that carries the probe, with a fresh request id.
+
+        The id is not a 36-character UUID: Envoy rewrites one digit of those to keep its sampling decision.
+        """
+        request_id = f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
+        headers, url = probe.headers, self._overlay.url(probe.url)
+        if probe.token:
+            sent = probe.token_as.format(self._tokens.mint(probe.token))
+            name, _, value = sent.partition(": ")
+            url, headers = (url + sent, headers) if sent.startswith("?") else (url, (*headers, (name, value)))
+        return Request(
+            method=probe.method,
+            url=url,
+            headers=headers,
+            request_id=request_id,
+            user_agent=f"meshproof/{control} {request_id}",
+            timeout_s=probe.timeout_s or self._probe_timeout_s,
+            connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
+            connect_to=self._connect_to(self._workloads.named(probe.resolve)),
+            insecure=probe.insecure,
+        )
+
+    def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
+        """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""
+        return partial(self._send, probe, control, parallel)
+
+    def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
+        """Send it now, `count` times."""
+        return self._send(probe, control, False, count)
+
+    def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
+        """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
+        return outside.send([self.request_for(probe, control)], to, roots=self._ingress_roots)
+
+    def command_for(self, probe: Probe, control: str = "") -> str:
+        """The request as a command that a person could repeat, redacted."""
+        return redact(outside.command(self.request_for(probe, control)))
+
+    def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
+        """Where a client outside the cluster reaches its gateway.
+
+        Raises:
+            InfrastructureError: the gateway's Service has no address.
+        """
+        service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
+        key = (namespace, service, port)
+        if key not in self._addresses:
+            given = "" if source.service else self._ingress_address
+            self._addresses[key] = outside.address(self._cluster, service, namespace, port, given=given)
+        return self._addresses[key]
+
+    def forget(self) -> None:
+        """Close the sessions, and look addresses up again: after a change to the workloads themselves."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions, self._addresses = {}, {}
+
+    def _connect_to(self, address: str) -> str:
+        """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""
+        host, _, port = address.rpartition(":")
+        known = self._external.hosts.get(host, "") if self._external else ""
+        return f"{known}:{port}" if known else self._overlay.host(address.removeprefix("open."))
+
+    def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
+        if self.abandoned.is_set():
+            raise AbandonedError
+        requests = [self.request_for(probe, control) for _ in range(count)]
+        if isinstance(probe.source, OutsideClient):
+            with self._lock:
+                one_by_one = self._gateway_locks.setdefault(probe.source.gateway, threading.Lock())
+            with one_by_one:
+                return self._send_from_outside(probe.source, requests, parallel)
+        try:
+            pods = self._workloads.pods(probe.source)
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        by_id: dict[str, Outcome] = {}
+        for turn, pod in enumerate(pods):
+            batch = requests[turn :: len(pods)]
+            outcomes = self._session(pod, probe.source.container).run(batch, parallel=parallel)
+            by_id |= {outcome.request_id: outcome for outcome in outcomes}
+        if any(outcome.exit_code is None for outcome in by_id.values()):
+            self._workloads.forget_client(probe.source)
+        return [by_id[request.request_id] for request in requests]
+
+    def _send_from_outside(self, source: OutsideClient, requests: list[Request], parallel: bool) -> list[Outcome]:
+        try:
+            to = self.address(source, outside.port_of(requests[0].url))
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        return outside.send(requests, to, roots=self._ingress_roots, parallel=parallel)
+
+    def _session(self, pod: Pod, container: str) -> ProbeSession:
+        key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
+        with self._lock:
+            if key not in self._sessions:
+                ports = self._ports.setdefault(str(pod), itertools.cycle(PORTS if pod.injected else (0,)))
+                self._sessions[key] = open_session(self._cluster, pod, container, ports)
+            return self._sessions[key]

@@ -1,0 +1,153 @@
+"""The rig of a test process: what it probes with, what it has deployed, and how sure it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from clients.apply.applier import Applier
+from clients.apply.environments import Environments
+from clients.apply.overlay import Overlay
+from clients.apply.stage_objects import StageObjects
+from clients.identity.tokens import TokenIssuer
+from clients.kube.cluster import Cluster
+from clients.mesh.discovery import MeshInfo
+from clients.mesh.egress_gateway import EgressGateway
+from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.istioctl import Analyzer
+from clients.probe.converge import ConvergencePolicy
+from clients.proof.certainty import Certainty
+from clients.proof.prober import Prober
+from clients.proof.workloads import Workloads
+
+
+@dataclass(frozen=True)
+class RigOptions:
+    """What a rig may be given. All times in seconds.
+
+    Attributes:
+        policy: budget and confirmations of every convergence.
+        probe_timeout_s: curl's `--max-time`.
+        ready_s: for an environment or a change to be ready, and to be gone.
+        ingress_address: where gateways are reached from outside, instead of the address of their Service.
+        ingress_roots: PEM of the authorities that clients outside trust.
+    """
+
+    policy: ConvergencePolicy = field(default_factory=ConvergencePolicy)
+    probe_timeout_s: float = 5.0
+    ready_s: float = 120.0
+    external: ExternalHosts | None = None
+    gateway: EgressGateway = field(default_factory=EgressGateway)
+    analyzer: Analyzer | None = None
+    ingress_address: str = ""
+    ingress_roots: str = ""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """One per process. Probes may be sent from several threads at once; all else is for one.
+
+    Attributes:
+        mesh: the mesh as it was found when the run began.
+        workloads: where requests come from and go to.
+        prober: sends them.
+        certainty: confirmations that a path needs.
+        applier, stage_objects, environments: what is applied, what stages leave in force, what they are deployed on.
+        external: hosts outside the cluster; None where the target has none.
+        gateway: the egress gateway that suites route through.
+        analyzer: istioctl; None where there is none.
+    """
+
+    cluster: Cluster
+    mesh: MeshInfo
+    overlay: Overlay
+    tokens: TokenIssuer
+    workloads: Workloads
+    prober: Prober
+    certainty: Certainty
+    applier: Applier
+    stage_objects: StageObjects
+    environments: Environments
+    external: ExternalHosts | None = None
+    gateway: EgressGateway = field(default_factory=EgressGateway)
+    analyzer: Analyzer | None = None
+
+    @classmethod
+    def make(
+        cls,
+        cluster: Cluster,
+        mesh: MeshInfo,
+        overlay: Overlay,
+        tokens: TokenIssuer,
+        manifests: Path,
+        options: RigOptions = RigOptions(),
+    ) -> Self:
+        """Put it together.
+
+        Args:
+            manifests: the folder that manifest paths are relative to.
+        """
+        workloads = Workloads(cluster, overlay, options.external, options.gateway)
+        applier = Applier(cluster, overlay, manifests, timeout_s=options.ready_s)
+        stage_objects = StageObjects(applier)
+        prober = Prober(
+            cluster,
+            overlay,
+            tokens,
+            workloads,
+            external=options.external,
+            probe_timeout_s=options.probe_timeout_s,
+            ingress_address=options.ingress_address,
+            ingress_roots=options.ingress_roots,
+        )
+        return cls(
+            cluster,
+            mesh,
+            overlay,
+            tokens,
+            workloads,
+            prober,
+            Certainty(workloads, options.policy),
+            applier,
+            stage_objects,
+            Environments(applier, stage_objects),
+            options.external,
+            options.gateway,
+            options.analyzer,
+        )
+
+    def remove(self, environment: Sequence[str]) -> None:
+        """Delete an environment before the end, and wait until it is gone; `environments.ensure` makes it again.
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        self.forget()
+        self.environments.remove(environment)
+
+    def remove_other_environments(self, environment: Sequence[str]) -> None:
+        """Delete the environments of other topics: idle pods cost a small machine time. They go while this one is made.
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        if others := self.environments.others(environment):
+            self.forget()
+            self.stage_objects.clear()
+            self.environments.leave(others)
+
+    def close(self, *, keep: bool = False) -> None:
+        """Close the sessions, delete the environments and wait until they are gone (`keep` leaves them).
+
+        Raises:
+            ClusterError: something could not be deleted.
+        """
+        self.forget()
+        self.environments.close(keep=keep)
+
+    def forget(self) -> None:
+        """Close the sessions and look pods up again: after a change to the workloads themselves."""
+        self.prober.forget()
+        self.workloads.forget()

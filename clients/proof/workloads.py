@@ -1,0 +1,110 @@
+"""Where requests come from and go to: the pods behind the documents' names."""
+
+from __future__ import annotations
+
+import threading
+
+from clients.apply.overlay import Overlay
+from clients.kube.cluster import Cluster
+from clients.kube.pods import Pod
+from clients.mesh import sidecar
+from clients.mesh.egress_gateway import EgressGateway
+from clients.mesh.external_hosts import ExternalHosts
+from clients.model.case import Probe, Workload
+from clients.model.errors import ClusterError, InfrastructureError
+from clients.probe.outside import OutsideClient
+
+
+class Workloads:
+    """Looks pods up, and keeps those of clients until `forget`. May be used from several threads.
+
+    Args:
+        external: hosts outside the cluster; None where the target has none.
+        gateway: the egress gateway that suites route through.
+    """
+
+    def __init__(
+        self, cluster: Cluster, overlay: Overlay, external: ExternalHosts | None, gateway: EgressGateway
+    ) -> None:
+        self._cluster = cluster
+        self._overlay = overlay
+        self._external = external
+        self._gateway = gateway
+        self._clients: dict[Workload, list[Pod]] = {}
+        self._threads: dict[Pod, int] = {}
+        self._lock = threading.RLock()  # of what is looked up once
+
+    def pods(self, workload: Workload) -> list[Pod]:
+        """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
+
+        Raises:
+            InfrastructureError: there is none, or the cluster does not answer.
+        """
+        workload = workload.gateway if isinstance(workload, OutsideClient) else workload
+        with self._lock:
+            known = self._clients.get(workload)
+            if known is None:
+                known = self._clients[workload] = self._ready_pods(workload)
+            return known
+
+    def _ready_pods(self, workload: Workload) -> list[Pod]:
+        namespace = self._overlay.namespace(workload.namespace)
+        try:
+            found = [pod for pod in self._cluster.pods(namespace, f"app={workload.app}") if pod.ready]
+        except ClusterError as error:
+            raise InfrastructureError(error.message, error.hint) from None
+        if not found:
+            raise InfrastructureError(f"no ready pod app={workload.app} in {namespace}")
+        return found
+
+    def backends(self, probe: Probe) -> list[Pod]:
+        """Ready pods behind the Service that the probe dials; empty when there is none or the host is no Service."""
+        name, _, rest = self._overlay.host(self.connect_host(probe)).partition(".")
+        namespace = rest.partition(".")[0] or self._overlay.namespace(probe.source.namespace)
+        service = self._cluster.get("v1", "Service", name, namespace)
+        selector = ((service or {}).get("spec") or {}).get("selector") or {}
+        if not selector:
+            return []
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        return [pod for pod in self._cluster.pods(namespace, labels) if pod.ready]
+
+    def connect_host(self, probe: Probe) -> str:
+        """Host that the probe connects to, by the documents' names."""
+        return self.named(probe.resolve).rpartition(":")[0] or probe.destination
+
+    def named(self, address: str) -> str:
+        """`<gateway>:443` with the name of the gateway's Service."""
+        return address.replace("<gateway>", f"{self._gateway.service}.{self._gateway.namespace}.svc.cluster.local")
+
+    def gateway_pods(self) -> list[Pod]:
+        """Ready pods of the egress gateway; empty where none is deployed."""
+        namespace = self._overlay.namespace(self._gateway.namespace)
+        return [pod for pod in self._cluster.pods(namespace, self._gateway.label) if pod.ready]
+
+    def egress_pods_for(self, probe: Probe) -> list[Pod]:
+        """Pods of the gateway, for a probe towards an external host; empty for any other."""
+        external = self._external is not None and self._external.knows(self.connect_host(probe))
+        return self.gateway_pods() if external else []
+
+    def replicas(self, probe: Probe) -> int:
+        """How many ready pods answer for the probe's destination; at least 1."""
+        return max(1, len(self.backends(probe)))
+
+    def worker_threads(self, pod: Pod) -> int:
+        """Of the pod's sidecar; 1 for a pod without one.
+
+        Raises:
+            InfrastructureError: the sidecar does not answer.
+        """
+        with self._lock:
+            if pod not in self._threads:
+                self._threads[pod] = sidecar.concurrency(self._cluster, pod)
+            return self._threads[pod]
+
+    def forget_client(self, workload: Workload) -> None:
+        """Look this client's pods up again: one of them may have been replaced."""
+        self._clients.pop(workload, None)
+
+    def forget(self) -> None:
+        """Look everything up again: after a change to the workloads themselves."""
+        self._clients, self._threads = {}, {}
