@@ -15,10 +15,13 @@ from runner.config import settings
 from runner.target import browsers
 from testbed.versions import istio_release
 
+IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-logo', '--no-cache'])"
+"""import-linter's own command, which is no module that Python could run."""
 CHECKS = (
-    ("style", ("ruff", "check", "--quiet", ".")),
-    ("format", ("ruff", "format", "--quiet", "--check", ".")),
-    ("types", ("mypy", "--no-error-summary")),
+    ("style", ("-m", "ruff", "check", "--quiet", ".")),
+    ("format", ("-m", "ruff", "format", "--quiet", "--check", ".")),
+    ("imports", ("-c", IMPORTS)),
+    ("types", ("-m", "mypy", "--no-error-summary")),
 )
 UNIT = Path("tests/unit")
 END_TO_END = Path("tests/e2e")
@@ -30,6 +33,9 @@ NIGHTLY = "e2e or nightly"
 def own_tests(
     unit: Annotated[bool, typer.Option("--unit", help="Leave the end-to-end tests out.")] = False,
     nightly: Annotated[bool, typer.Option("--nightly", help="Add the whole catalogue on each version.")] = False,
+    mutants: Annotated[
+        bool, typer.Option("--harness-mutants", help="Instead: the unit tests on mutants of the harness.")
+    ] = False,
     keyword: common.Keyword = None,
     *,
     given: common.Given,
@@ -37,8 +43,10 @@ def own_tests(
     """Run the project's own tests: style, types, unit tests, then end to end on the embedded testbed."""
     istio = settings.load(given).istio or None
     _check(unit=unit, nightly=nightly, istio=istio)
+    if mutants:
+        return _told("mutants of the harness", ("-m", "tests.harness_mutants.run"))
     for name, command in CHECKS:
-        code = _told(name, ("-m", *command))
+        code = _told(name, command)
         if code:
             return code
     selection = ["-k", keyword] if keyword else []

@@ -25,6 +25,15 @@ class Recorder:
         self.config = config
         self.leader = config.stash[RUN_CONTEXT]
         self.problem = ""
+        self._progress: terminal.Progress | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Where cases have lines of their own, pytest's file names and percentages would stand between them."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter and (self.leader.plan or self._distributed):
+            reporter.showfspath = False
+            reporter._show_progress_info = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in the evidence that a report carries; a process that died gets its test's evidence made here."""
@@ -54,6 +63,8 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Close the run: nothing left behind, journal complete, reports written, exit code as promised."""
+        if self._progress:
+            self._progress.finish()
         if not self.leader.started:
             return
         code = INTERRUPTED if self.leader.interrupted else int(exitstatus)
@@ -75,9 +86,18 @@ class Recorder:
             console = Console(file=terminalreporter._tw._file, force_terminal=terminalreporter.hasmarkup)
             terminal.print_summary(console, report, self.leader.folder / "index.html")
 
+    @property
+    def _distributed(self) -> bool:
+        """Whether other processes run the tests, so that this one has not collected."""
+        return getattr(self.config.option, "dist", "no") != "no"
+
     def _show(self, evidence: Evidence) -> None:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter and self.config.get_verbosity() >= 0:
+        if not reporter or self.config.get_verbosity() < 0:
+            return
+        if self._progress is None:
             reporter.ensure_newline()
-            console = Console(file=reporter._tw._file, force_terminal=reporter.hasmarkup, soft_wrap=True)
-            console.print(terminal.case_line(evidence))
+            console = Console(file=reporter._tw._file, force_terminal=reporter.hasmarkup)
+            planned = [name for entry in self.leader.read_plan().values() for name in entry.ids]
+            self._progress = terminal.Progress(console, planned)
+        self._progress.case(evidence)

@@ -226,7 +226,7 @@ MUTANTS = (
     HarnessMutant(
         "entries-are-not-compared",
         TRACE,
-        "if wrong := difference(world, stated, entry):",
+        "if wrong := difference(rig, stated, entry):",
         "if wrong := difference and None:",
     ),
     HarnessMutant("some-entries-are-enough", TRACE, "if len(entries) < wanted:", "if len(entries) < 1:"),
