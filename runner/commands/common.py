@@ -37,7 +37,7 @@ def takes(*names: str) -> Callable[[Verb], Verb]:
     def decorate(verb: Verb) -> Verb:
         @functools.wraps(verb)
         def called(**said: Any) -> int:
-            given = {name: said.pop(name) for name in names}
+            given = {name: said.pop(name, None) for name in names}
             return verb(**said, given=given)
 
         own = inspect.signature(verb, eval_str=True)

@@ -135,7 +135,7 @@ def test_a_plan_is_made_by_the_settings_of_the_users_folder(home: Path, monkeypa
 
     def run(command: list[str], **how: Any) -> Any:
         asked.append(how)
-        return SimpleNamespace(stdout="", stderr="")
+        return SimpleNamespace(stdout="", stderr="", returncode=5)
 
     monkeypatch.setattr(collect_plan.subprocess, "run", run)
     assert cli.main(["plan", "--control", "LAB-PERM-01"]) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.model.errors import SettingsError
-from runner.config.settings import ROOT
+from runner.config.settings import ROOT, Settings
 from runner.session.collect_plan import collect
 
 pytestmark = pytest.mark.unit
@@ -31,15 +31,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_has_every_test_that_proves_a_control(folder: Path) -> None:
-    assert [entry.id for entry in collect(["."], folder)] == ["LAB-PERM-01"]
+    assert [entry.id for entry in collect(["."], Settings(), folder)] == ["LAB-PERM-01"]
 
 
 def test_a_suite_that_cannot_be_read_is_not_left_out_of_the_plan(folder: Path) -> None:
     (folder / "test_bad.py").write_text("from clients.identity.iap import NoSuchName\n")
     with pytest.raises(SettingsError, match=r"the suites cannot be read: .*NoSuchName"):
-        collect(["."], folder)
+        collect(["."], Settings(), folder)
 
 
 def test_nothing_selected_is_said(folder: Path) -> None:
     with pytest.raises(SettingsError, match="nothing was selected"):
-        collect([".", "-k", "no_such_test"], folder)
+        collect([".", "-k", "no_such_test"], Settings(), folder)

@@ -15,7 +15,7 @@ from runner.commands import child, test
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
-VERSIONS = "tests/e2e/test_versions.py"
+VERSIONS = "tests/e2e/test_mesh_versions.py"
 LEFT_OUT = "nightly tests (the whole catalogue on each version of the mesh): ./meshproof test --nightly"
 
 

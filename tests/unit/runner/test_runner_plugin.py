@@ -62,7 +62,7 @@ class Inner:
         (root / "suites").mkdir()
         self.folder.mkdir(parents=True)
         (root / "conftest.py").write_text(
-            "import runner_fakes\nfrom runner_fakes import world\npytest_plugins = ['runner.session.plugin']\n"
+            "import runner_fakes\nfrom runner_fakes import rig\npytest_plugins = ['runner.session.plugin']\n"
             "def pytest_configure(config):\n    runner_fakes.install(config)\n"
         )
         (root / "pytest.ini").write_text("[pytest]\nmarkers = control(id): x\n")

@@ -14,6 +14,7 @@ from clients.model.case import Case
 from clients.model.schedule import WHOLE_SUITE, SuiteSchedule
 from clients.model.stage import Stage, Step
 from runner.config import catalogue
+from runner.config.settings import Settings
 from runner.session import whole_run
 from runner.session.collect_plan import collect
 from runner.session.plan import PlannedTest
@@ -43,7 +44,7 @@ STATES: list[Stage | Step] = [state for stage in STAGES.values() for state in (s
 @pytest.fixture(scope="module")
 def plan() -> list[PlannedTest]:
     """What a run of everything does, as pytest itself collects it."""
-    return collect(["suites"])
+    return collect(["suites"], Settings())
 
 
 def test_every_control_of_the_catalogue_has_a_test(plan: list[PlannedTest]) -> None:
