@@ -7,12 +7,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError
 from clients.proof.rig import Rig
 from runner.config import rbac
 from runner.config.settings import ROOT
@@ -44,13 +46,25 @@ def restricted(cluster: Cluster, folder: Path, *, mesh_wide: bool = False) -> It
         }
         path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{NAME}/token"
         token = cluster.api.json("POST", path, body=request)["status"]["token"]
-        yield _kubeconfig(cluster, folder / "kubeconfig", token)
+        kubeconfig = _kubeconfig(cluster, folder / "kubeconfig", token)
+        assert readiness.poll(partial(_confined, Cluster.connect(kubeconfig)), time.monotonic() + 60)
+        yield kubeconfig
     finally:
         for body in reversed(objects):
             meta = body["metadata"]
             cluster.delete(body["apiVersion"], body["kind"], meta["name"], meta.get("namespace", ""))
         deadline = time.monotonic() + 60
         assert readiness.poll(lambda: cluster.get("v1", "Namespace", NAMESPACE) is None, deadline)
+
+
+def _confined(account: Cluster) -> bool:
+    """Whether the admission policy is in force: the API server needs a second for it. Changes nothing."""
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "of-others"}}
+    try:
+        account.apply(body, manager="e2e", dry_run=True)
+    except ClusterError as error:
+        return "own runs only" in error.message
+    return False
 
 
 def _kubeconfig(cluster: Cluster, path: Path, token: str) -> Path:
