@@ -1,1 +1,1 @@
-"""Figures, each side by side with what a user would do instead: `./meshproof bench NAME [--json FILE]`."""
+"""Measurements, each compared with what a user would do instead: `./meshproof bench NAME [--json FILE]`."""

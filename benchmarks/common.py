@@ -1,4 +1,4 @@
-"""What the benchmarks share: their options, the machine, tables, JSON, and a World of their own on the testbed."""
+"""Shared by the benchmarks: options, facts about the machine, tables, JSON, and a private World on the testbed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
+from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
 from clients.probe.converge import ConvergencePolicy
 from clients.proof.world import World
 from reports.model import TargetInfo
 from runner.target import assemble
-from runner.target.access import of_testbed
 from runner.target.descriptor import TargetDescriptor
+from runner.target.embedded import external_hosts
+from runner.target.template_values import Scope
 from testbed import api, golden
 from testbed.api import Up
 from testbed.parts import Parts
@@ -54,7 +56,7 @@ def options(name: str, about: str) -> argparse.ArgumentParser:
 
 
 def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
-    """Parse, measure, write; returns the exit code. A mistake of the user is one line."""
+    """Parse, measure, write; returns the exit code. Bad input is reported in one line."""
     arguments = parser.parse_args()
     here = machine()
     say(f"machine: {here['cpus']} CPUs, {here['memory_gib']} GiB, Linux {here['kernel']}, load {here['load']} at start")
@@ -75,7 +77,7 @@ def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
 
 
 def machine() -> dict[str, Any]:
-    """Where the figures come from; `load` is the average of the last minute, which tells of noise."""
+    """The machine that was measured on; `load`, the average of the last minute, is a sign of noise."""
     return {
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gib": round(meminfo_kib("MemTotal") / KIB_PER_GIB, 1),
@@ -101,48 +103,51 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def say(text: str) -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     console.print(text, markup=False)
 
 
 def progress(text: str) -> None:
-    """A line for whoever waits."""
+    """Print a line of progress, with the time, to stderr."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
 def kubectl(up: Up) -> list[str]:
-    """The cluster's own kubectl, as the words that a command begins with."""
+    """The cluster's own kubectl: the first words of a command."""
     programs = golden.programs(Parts(istio_release(up.istio_version), progress))
     return [str(programs.kubernetes / "kubectl"), "--kubeconfig", str(up.kubeconfig)]
 
 
 def descriptor(up: Up) -> TargetDescriptor:
     """The testbed as a run would describe it."""
-    return TargetDescriptor(TargetInfo(kind="embedded"), images=up.images, outside=of_testbed(up), node_pool=True)
+    mesh = MeshInfo("istio", up.istio_version, gateway_nodes=True)
+    return TargetDescriptor(TargetInfo("embedded"), mesh, images=up.images, outside=external_hosts(up))
 
 
 def bare_world(up: Up, names: Overlay, tokens: TokenIssuer, manifests: Path) -> World:
-    """A World that holds nothing, to ask what requests look like."""
+    """A World without an environment, to derive the form of requests from it."""
     external = assemble.external(descriptor(up))
-    return World(Cluster.connect(up.kubeconfig), names, tokens, manifests, external=external)
+    cluster = Cluster.connect(up.kubeconfig)
+    return World(cluster, names, tokens, manifests, mesh=discover(cluster), external=external)
 
 
 def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssuer) -> Overlay:
     """The names of one benchmark's objects; template values as in a run."""
     known = namespaces_in(assemble.manifest_texts(manifests))
-    made = assemble.overlay(descriptor(up), run, "bench", lambda _: None, tokens)
+    made = assemble.overlay(descriptor(up), run, "bench", lambda _: None, tokens, Scope(prefix, assemble.OURS))
     return replace(made, prefix=prefix, namespaces=known)
 
 
 @contextmanager
 def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None) -> Iterator[World]:
-    """A World on the testbed, under the lease that keeps runs out; its ground is deleted at the end."""
+    """A World on the testbed, under the lease that keeps runs out; its environments are deleted at the end."""
     run = f"bench-{secrets.token_hex(3)}"
     cluster = Cluster.connect(up.kubeconfig)
     tokens = TokenIssuer()
     names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
     with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
-        made = World(cluster, names, tokens, manifests, policy=policy, external=assemble.external(descriptor(up)))
+        external, mesh = assemble.external(descriptor(up)), discover(cluster)
+        made = World(cluster, names, tokens, manifests, mesh=mesh, policy=policy, external=external)
         try:
             yield made
         finally:
@@ -151,5 +156,5 @@ def world(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None 
 
 
 def testbed() -> Up:
-    """The testbed, started if needed."""
+    """The testbed; it is started if needed."""
     return api.up(progress=progress)

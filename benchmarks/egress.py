@@ -1,8 +1,8 @@
-"""The egress tutorial: our suite in two processes beside its commands in a serial shell script, written from the suite.
+"""The egress tutorial: our suite in two processes, compared with a serial shell script generated from the suite.
 
 The script goes through the same states of the mesh in the same order, by `kubectl apply` and `kubectl delete` of the
-same manifests; its checks are the tutorial's own `kubectl exec "$(kubectl get pod …)" -- curl …`. Beside them it has
-what the tutorial asks otherwise (`ASKED`): the sidecar's clusters, the analysis, the proxies' logs, the restart.
+same manifests. Its checks are the tutorial's own `kubectl exec "$(kubectl get pod …)" -- curl …`, and the tutorial's
+other commands (`ASKED`): the sidecar's clusters, the analysis, the proxies' logs, the restart.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ ASKED = {
     "egress-s7": (f"logged {GATEWAY} '|example-com-originate-TLS|example.com'",),
     "egress-s8": ("analyze istio-egress", f"logged {GATEWAY} '|443||example.com'"),
 }
-"""By stage, what the tutorial asks beside its requests, once they have been answered."""
+"""Stage → the tutorial's commands after its requests."""
 RESTARTED = {"egress-s9": ("restart team-x raw test",)}
-"""By stage, what it restarts before them."""
+"""Stage → deployments that the tutorial restarts before its requests."""
 
 
 def script(world: World, folder: Path) -> Path:
@@ -110,7 +110,7 @@ def _order(stage: Stage) -> tuple[int, str]:
 
 
 def _change(world: World, old: list[str], new: list[str]) -> Iterator[str]:
-    """From one state to the next: what is new or revised is applied, then what is in none of it any more is deleted."""
+    """Commands from one state to the next: apply new and changed manifests, then delete objects that are in none."""
     kept = {key for path in new for key in _objects(world, path)}
     yield from (f'k apply -f "$FOLDER/manifests/{path}"' for path in new if path not in old)
     for path in old:
@@ -126,7 +126,7 @@ def _objects(world: World, path: str) -> list[tuple[str, str, str]]:
 
 
 def _kind(body: dict[str, Any]) -> str:
-    """With its group: there are two kinds of Gateway."""
+    """The kind with its group: there are two kinds of Gateway."""
     group, slash, _ = body["apiVersion"].partition("/")
     return f"{body['kind']}.{group}" if slash else str(body["kind"])
 
@@ -149,7 +149,7 @@ EGRESS = Topic(
     title="The egress tutorial",
     compared="the EGR controls, both ways on a running testbed, from nothing applied to nothing left. Script: the same "
     "states in the same order by kubectl apply and delete, then for every probed case `kubectl exec … curl` in a loop "
-    "until the expected status was seen K times in a row, K being the suite's own for that case; beside it the "
+    "until the expected status was seen K times in a row, K being the suite's own for that case; also the "
     "tutorial's istioctl proxy-config and analyze, kubectl logs and rollout restart. The suite does more: twins, logs "
     "of both proxies and of the external hosts for each case, state controls, a second restart, reports; its time "
     "includes its start and its clean-up",

@@ -1,4 +1,4 @@
-"""The security lab: our suite in two processes beside the tutorial's commands in a serial shell script (`lab.sh`)."""
+"""The security lab: our suite in two processes, compared with the tutorial's commands in a serial script (`lab.sh`)."""
 
 from __future__ import annotations
 

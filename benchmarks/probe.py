@@ -1,4 +1,4 @@
-"""Probes a second: a running ProbeSession beside a shell loop of `kubectl exec … curl`, in interleaved rounds."""
+"""Probes per second: a ProbeSession, compared with a shell loop of `kubectl exec … curl`, in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """Probes a second of every way, round by round."""
+    """Probes per second of every way, in rounds."""
     up = common.testbed()
     with common.world(up) as world:
-        world.ensure(["ground.yaml"])
+        world.ensure(["environment.yaml"])
         loop = kubectl_loop(world, common.kubectl(up))
         ways: dict[str, tuple[int, Callable[[int], int]]] = {
             "kubectl exec": (given.each, loop),
@@ -85,7 +85,7 @@ def kubectl_loop(world: World, kubectl: list[str]) -> Callable[[int], int]:
 
 
 def run_loop(kubectl: list[str], pod: Pod, container: str, url: str, count: int) -> int:
-    """Ask so many times by a shell loop of `kubectl exec`; how many answered 200."""
+    """Send `count` requests by a shell loop of `kubectl exec`; returns how many answered 200."""
     curl = ["curl", "-s", "-o", "/dev/null", "-w", r"%{http_code}\n", url]
     command = [*kubectl, "exec", "-n", pod.namespace, pod.name, "-c", container, "--", *curl]
     ended = subprocess.run(["sh", "-c", LOOP, "sh", str(count), *command], capture_output=True, text=True)

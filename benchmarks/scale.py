@@ -1,4 +1,4 @@
-"""The truth table at scale: 4, 11, 25 and 50 namespaces, each asking each, on fresh connections."""
+"""Truth tables of 4, 11, 25 and 50 namespaces: each calls each, on fresh connections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,32 +20,32 @@ from benchmarks.probe import run_loop
 from benchmarks.testbed import pss_kib
 from clients.model.case import Case, Workload
 from clients.model.errors import ClusterError
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.expect import status
 from clients.model.stage import Stage
 from clients.proof import table
+from clients.proof.case_runner import CaseRunner
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
 from clients.proof.table import Table
-from clients.proof.verify import Facts
 from clients.proof.world import World
 from reports import html
-from reports.model import MeshInfo, Report, RunInfo, TargetInfo
+from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 from testbed import api
 from testbed.api import Up
 
 SIZES = (4, 11, 25, 50)
 FLAT = 0.25
-"""How far the cost of a pair at 50 namespaces may be from that at 11."""
+"""Accepted relative difference between the cost of a pair at 50 namespaces and at 11."""
 CONTROL = "X-BTQ-TABLE-01"
 READY_S = 600.0
 MANIFEST, EXAMPLE = common.MANIFESTS / "scale.yaml", "scale-00"
 INOTIFY, PER_SIDECAR, OTHERS = Path("/proc/sys/fs/inotify/max_user_instances"), 3, 64
-"""The kernel's limit on inotify instances of one user, what a sidecar takes of it, and how many others may need."""
+"""The kernel's limit on inotify instances of one user, the number per sidecar, and a reserve for other programs."""
 
 COMPARED = (
-    f"each namespace asks each, itself too, {BASELINE_CONFIRMATIONS} probes a pair. A pair's cost is the wall time of "
+    f"each namespace calls each, itself too, {BASELINE_CONFIRMATIONS} probes a pair. A pair's cost is the wall time of "
     "the whole table, from the first probe to the evidence of every cell, over its pairs: the median of the rounds. "
-    "The first round has no connection between sidecars yet, and stands beside. 'kubectl exec': as many probes of some "
+    "The first round, without connections between sidecars, is listed apart. 'kubectl exec': as many probes of some "
     "of the pairs by a POSIX shell loop of the cluster's own kubectl, one after the other, the pods' names known"
 )
 
@@ -55,9 +55,9 @@ class Measured:
     """One size. Times in seconds, memory in MiB.
 
     Attributes:
-        deployed_s: for the namespaces that this size has more than the one before.
-        tables_s: each round's table, in order.
-        kubectl_s: a pair by a loop of `kubectl exec`.
+        deployed_s: for the namespaces that the previous size does not have.
+        tables_s: the table of each round, in order.
+        kubectl_s: one pair by a loop of `kubectl exec`.
     """
 
     namespaces: int
@@ -70,12 +70,12 @@ class Measured:
 
     @property
     def table_s(self) -> float:
-        """Of the middle round."""
+        """The table of the median round."""
         return statistics.median(self.tables_s)
 
     @property
     def pair_ms(self) -> float:
-        """Cost of one pair: of all its probes, and of everything around them."""
+        """Cost of one pair: all its probes, and its share of everything else."""
         return 1000 * self.table_s / self.namespaces**2
 
     @property
@@ -100,7 +100,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """Each size, the smallest first; the next adds what it has more."""
+    """Measure each size, the smallest first; each adds namespaces to the previous one."""
     sizes = sorted(set(given.sizes))
     up = common.testbed()
     found, cells = [], list[Evidence]()
@@ -122,7 +122,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(found: list[Measured]) -> None:
-    """The table for people."""
+    """Print the table."""
     columns = (
         "namespaces",
         "pairs",
@@ -156,7 +156,7 @@ def show(found: list[Measured]) -> None:
 def figures(found: list[Measured]) -> dict[str, Any]:
     """Keys of the JSON file; the ratios where both sizes were measured."""
     by_size = {one.namespaces: one for one in found}
-    told: dict[str, Any] = {
+    by_name: dict[str, Any] = {
         f"namespaces_{one.namespaces}": {
             "table_s": round(one.table_s, 2),
             "cost_per_pair_ms": round(one.pair_ms, 2),
@@ -172,14 +172,14 @@ def figures(found: list[Measured]) -> dict[str, Any]:
     if {11, 50} <= by_size.keys():
         ratio = by_size[50].pair_ms / by_size[11].pair_ms
         first = by_size[50].first_pair_ms / by_size[11].first_pair_ms
-        told |= {"cost_per_pair_50_over_11": round(ratio, 3), "flat": abs(ratio - 1) <= FLAT}
-        told |= {"first_round_50_over_11": round(first, 3)}
-    return told | {"compared": COMPARED}
+        by_name |= {"cost_per_pair_50_over_11": round(ratio, 3), "flat": abs(ratio - 1) <= FLAT}
+        by_name |= {"first_round_50_over_11": round(first, 3)}
+    return by_name | {"compared": COMPARED}
 
 
 @contextmanager
 def room(pods: int) -> Iterator[None]:
-    """Let so many sidecars start: they all have one user id, and by the kernel's default 42 of them are too many."""
+    """Raise the inotify limit for this many sidecars: all have the same user id, and the default is enough for 42."""
     before, wanted = int(INOTIFY.read_text()), pods * PER_SIDECAR + OTHERS
     if wanted <= before:
         yield
@@ -194,7 +194,7 @@ def room(pods: int) -> Iterator[None]:
 
 @contextmanager
 def environment(up: Up, sizes: list[int]) -> Iterator[World]:
-    """A World whose manifests are so many namespaces, a folder for what each size adds; none is made yet."""
+    """A World whose manifests are the namespaces, a folder for those that each size adds; none is deployed yet."""
     with tempfile.TemporaryDirectory(prefix="meshproof-scale-") as folder:
         example = MANIFEST.read_text(encoding="utf-8")
         for size, before in zip(sizes, [0, *sizes], strict=False):
@@ -208,7 +208,7 @@ def environment(up: Up, sizes: list[int]) -> Iterator[World]:
 
 
 def deploy(world: World, size: int) -> float:
-    """Make what this size has more than the one before; seconds until all of it is ready."""
+    """Deploy the namespaces that this size adds; returns the seconds until all are ready."""
     began = time.monotonic()
     world.ensure([str(size)])
     return time.monotonic() - began
@@ -227,15 +227,18 @@ def one_table(world: World, size: int) -> tuple[float, list[Evidence]]:
     )
     with RunningStage(world, Stage(f"scale-{size}"), ()) as running:
         began = time.monotonic()
-        proven = table.prove(running, Table(CONTROL, cells), Facts("Each namespace reaches each", "allow"))
+        about = Subject(control=CONTROL, id=CONTROL, title="Each namespace reaches each", polarity="allow")
+        subjects = {cell.id: replace(about, id=cell.id, expected=cell.expect.text) for cell in cells}
+        with CaseRunner(running, []) as case_runner:
+            proven = table.prove_table(case_runner, Table(CONTROL, cells), subjects)
         took_s = time.monotonic() - began
     if wrong := next((cell for cell in proven if cell.verdict is not Verdict.PASS), None):
-        raise ClusterError(f"{wrong.id}: {wrong.reason}", "a time is worth nothing then")
+        raise ClusterError(f"{wrong.id}: {wrong.reason}", "all probes must pass for a valid time")
     return took_s, proven
 
 
 def kubectl_s(world: World, kubectl: list[str], size: int, pairs: int) -> float:
-    """Seconds that a pair takes by a loop of `kubectl exec`, with as many probes.
+    """Seconds for one pair by a loop of `kubectl exec` with the same number of probes.
 
     Raises:
         ClusterError: a probe of it did not answer 200.
@@ -246,12 +249,14 @@ def kubectl_s(world: World, kubectl: list[str], size: int, pairs: int) -> float:
         [pod] = world.pods(client(there[number % size]))
         target = world.overlay.url(url(there[-1 - number % size]))
         if run_loop(kubectl, pod, "client", target, BASELINE_CONFIRMATIONS) != BASELINE_CONFIRMATIONS:
-            raise ClusterError(f"kubectl exec in {pod} did not see 200 of {target}", "a time is worth nothing then")
+            raise ClusterError(
+                f"kubectl exec in {pod} did not see 200 of {target}", "all probes must pass for a valid time"
+            )
     return (time.monotonic() - began) / max(1, pairs)
 
 
 def client(namespace: str) -> Workload:
-    """Whoever asks in the name of a namespace's server."""
+    """The client container in the pod of a namespace's server."""
     return Workload(namespace, "web", "client")
 
 
@@ -269,7 +274,7 @@ def page(up: Up, cells: list[Evidence]) -> str:
     """The report of the table, as a run would write it."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     run = RunInfo(id=f"bench-{secrets.token_hex(3)}", started=now, ended=now, command="meshproof bench scale", exit=0)
-    target = TargetInfo("embedded", up.kubernetes_version, MeshInfo("istio", up.istio_version, "default"))
+    target = TargetInfo("embedded", up.kubernetes_version, MeshRecord("istio", up.istio_version, "default"))
     return html.render(Report(run, target, tuple(cells)))
 
 

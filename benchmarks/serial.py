@@ -1,4 +1,4 @@
-"""A suite in two processes beside a serial shell script of its document's commands, with the suite's own waits."""
+"""Compares a suite in two processes with a serial shell script of its document's commands and the suite's waits."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from testbed.api import Up
 
 MANIFESTS = common.ROOT / "manifests"
 REST_S = 10.0
-"""Before each timed part: the node is still putting away the pods of the last one when the API server has none left."""
+"""Pause before each timed part, in seconds: the node still removes pods of the last part after the API server has."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """What is compared.
+    """A topic to compare.
 
     Attributes:
         name: folder below `suites/` and `manifests/`.
-        controls: prefix of the controls.
-        title: of the table.
-        compared: what the figures mean, for their reader.
+        controls: prefix of its controls' ids.
+        title: title of the table.
+        compared: explains the figures to their reader.
         script: writes the script into a folder that has `manifests/`, `tokens/` and `confirmations`; returns its path.
     """
 
@@ -77,7 +77,7 @@ def arguments(topic: Topic, about: str | None) -> argparse.ArgumentParser:
 
 
 def measure(topic: Topic, given: argparse.Namespace) -> dict[str, Any]:
-    """Both ways in turn on the running testbed."""
+    """Measure suite and script in turn on the running testbed."""
     up = common.testbed()
     needed = confirmations(topic, up)
     common.progress(f"{len(needed)} checks; confirmations: {sorted(set(needed.values()))}")
@@ -107,7 +107,7 @@ def measure(topic: Topic, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def confirmations(topic: Topic, up: Up) -> dict[str, int]:
-    """By id of a probed case, how many confirmations the suite demands, asked of a World. Not measured."""
+    """Id of a probed case → number of confirmations that the suite demands, by a World. Not part of the measurement."""
     needed: dict[str, int] = {}
     with common.world(up, MANIFESTS, settings.load().policy) as world:
         for module in topic.modules:
@@ -134,7 +134,7 @@ def suite(topic: Topic, workers: int) -> tuple[float, int, int]:
         ended = subprocess.run(command, cwd=common.ROOT, stdout=sys.stderr)
         seconds = time.monotonic() - started
         if ended.returncode:
-            raise ClusterError(f"the suite ended with {ended.returncode}", "a time is worth nothing then")
+            raise ClusterError(f"the suite ended with {ended.returncode}", "it must pass for a valid time")
         report = json.loads((Path(folder) / "latest" / "conformance.json").read_text(encoding="utf-8"))
     return seconds, len(report["cases"]), sum(case["attempts"] for case in report["cases"])
 
@@ -143,7 +143,7 @@ def script(topic: Topic, up: Up, needed: dict[str, int]) -> tuple[float, int, in
     """Wall time in seconds, cases, probes.
 
     Raises:
-        ClusterError: a check gave up, or the checks are not the suite's.
+        ClusterError: a check failed, or the checks are not those of the suite.
         ConflictError: a namespace of the lab exists already.
     """
     run = f"bench-{secrets.token_hex(3)}"
@@ -170,7 +170,7 @@ def script(topic: Topic, up: Up, needed: dict[str, int]) -> tuple[float, int, in
 
 
 def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]) -> World:
-    """What the script reads: manifests with the document's names, tokens, confirmations."""
+    """Write the script's input: manifests with the document's names, tokens, confirmations."""
     tokens = TokenIssuer()
     names = common.overlay(up, MANIFESTS / topic.name, run=run, prefix="", tokens=tokens)
     for path in sorted((MANIFESTS / topic.name).rglob("*.yaml")):
@@ -185,7 +185,7 @@ def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]
     return common.bare_world(up, names, tokens, MANIFESTS)
 
 
-def follow(command: list[str], environment: dict[str, str], tell: Callable[[str], None]) -> dict[str, int]:
+def follow(command: list[str], environment: dict[str, str], report: Callable[[str], None]) -> dict[str, int]:
     """Run the script to its end; returns its probes by case id.
 
     Raises:
@@ -197,7 +197,7 @@ def follow(command: list[str], environment: dict[str, str], tell: Callable[[str]
             head, comma, tail = line.strip().rpartition(", ")
             if comma and tail.endswith(" probes"):
                 probes[head.rsplit(" ", 1)[0]] = int(tail.split()[0])
-                tell(line.strip())
+                report(line.strip())
     if child.returncode:
         raise ClusterError(f"the script ended with {child.returncode}", "see what it printed above")
     return probes

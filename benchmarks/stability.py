@@ -1,13 +1,13 @@
-"""Does "converged" hold? Flips policies on and off, and probes on after each flip was called converged.
+"""Is "converged" reliable? Flips policies on and off, and sends further probes after each flip has converged.
 
 A flip applies or deletes one policy, converges by `clients.probe.converge` with the confirmations that the World
-derives, and then sends further probes. Contrary is a further probe with the outcome of before the flip, or any other
-unexpected one.
+derives, and then sends further probes. An answer is contrary if it is that of before the flip, or any other unexpected
+one.
 
-Extra wait of a flip: from the first match after the last contrary answer (from then on, as far as anyone saw, the mesh
-had settled) to the moment when `converge` called it converged.
+Extra wait of a flip: from the first match after the last contrary answer (the mesh had settled by then) to the moment
+when `converge` called it converged.
 
-"Too early for K": whoever had been content with K matches in a row would have been contradicted by a later probe.
+"Too early for K": a later probe would have contradicted K matches in a row.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from clients.proof.world import World
 
 THREADS, REPLICAS = 2, 2
 POOLED = ("AuthorizationPolicy", "RequestAuthentication")
-"""Probed through the client's sidecar, which keeps connections to the server; the other one has none to keep."""
+"""Kinds that are probed through the client's sidecar, which keeps connections to the server; the third is not."""
 KS = (1, 2, 3, 5, 8, 10, 15, 20, 30)
 CONTROL = "BENCH"
 URL = "http://httpbin.bench-server:8000/ip"
@@ -70,9 +70,9 @@ class Seen:
 
 @dataclass
 class FlipRecorder:
-    """Passes probes on, and keeps what came of each.
+    """Passes probes on and records the answers.
 
-    The answers of a batch come together; each is given its share of the batch's time, as they were sent one by one.
+    The answers of a batch arrive together; each gets its share of the batch's time, since probes are sent in turn.
     """
 
     send: ProbeMany
@@ -81,7 +81,7 @@ class FlipRecorder:
     seen: list[Seen] = field(default_factory=list)
 
     def __call__(self, count: int) -> Sequence[Outcome]:
-        """Send them."""
+        """Send `count` probes and record their answers."""
         started = time.monotonic() - self.since
         outcomes = self.send(count)
         share = (time.monotonic() - self.since - started) / max(1, len(outcomes))
@@ -97,8 +97,8 @@ class Flip:
     """One change of one policy.
 
     Attributes:
-        before: probes until it was called converged; `after`: the further ones. Lost probes are in neither.
-        declared_s: when it was called converged; None when it never was.
+        before: probes until it was called converged; `after`: the further probes. Neither has lost probes.
+        declared_s: time at which it was called converged; None if it never was.
     """
 
     kind: str
@@ -110,7 +110,7 @@ class Flip:
 
     @property
     def first_s(self) -> float:
-        """The first match."""
+        """Time of the first match."""
         return next((seen.at_s for seen in self.before if seen.matched), float("nan"))
 
     @property
@@ -120,7 +120,7 @@ class Flip:
 
     @property
     def settled_s(self) -> float:
-        """The first match after the last contrary answer."""
+        """Time of the first match after the last contrary answer."""
         last = max((number for number, seen in enumerate(self.before) if not seen.matched), default=-1)
         return self.before[last + 1].at_s
 
@@ -151,7 +151,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = common.options("stability", "Policy flips, and probes after each was called converged.")
     parser.add_argument("--flips", type=int, default=200, help="default: 200, over three kinds of policy, both ways")
     parser.add_argument("--after", type=int, default=50, help="further probes after each (default: 50)")
-    parser.add_argument("--confirmations", type=int, help="override the derived number, to see what it is good for")
+    parser.add_argument("--confirmations", type=int, help="override the derived number, to see its effect")
     return parser
 
 
@@ -159,14 +159,14 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     """All flips, their tables, and the keys."""
     up = common.testbed()
     with common.world(up, policy=ConvergencePolicy(confirmations=given.confirmations)) as world:
-        world.ensure(["ground.yaml"])
+        world.ensure(["environment.yaml"])
         check_environment(world)
         flips = []
         for number in range(given.flips):
             policy = POLICIES[number // 2 % len(POLICIES)]
             flip = flip_once(world, policy, applied=number % 2 == 0, after=given.after)
             flips.append(flip)
-            tell(world, number, flip)
+            report_flip(world, number, flip)
     good = [flip for flip in flips if flip.declared_s is not None]
     if not good:
         raise ClusterError("no flip converged", "see `meshproof status`")
@@ -186,10 +186,10 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def check_environment(world: World) -> None:
-    """The figures are for exactly so many threads and replicas.
+    """Check that the testbed has the threads and replicas that the figures are for.
 
     Raises:
-        ClusterError: the testbed has others.
+        ClusterError: it has others.
     """
     servers = world.backends(POLICIES[0].probe)
     threads = {sidecar.concurrency(world.cluster, pod) for pod in (*servers, *world.pods(INSIDE))}
@@ -198,7 +198,7 @@ def check_environment(world: World) -> None:
 
 
 def flip_once(world: World, policy: Policy, *, applied: bool, after: int) -> Flip:
-    """Change the policy, converge, probe on."""
+    """Change the policy, converge, send further probes."""
     items = world.applier.load([policy.manifest])
     expect = policy.denied if applied else status(200)
     needed = world.required_confirmations(policy.probe)
@@ -221,8 +221,8 @@ def flip_once(world: World, policy: Policy, *, applied: bool, after: int) -> Fli
     )
 
 
-def tell(world: World, number: int, flip: Flip) -> None:
-    """Progress now and then; everything about a flip that did not hold."""
+def report_flip(world: World, number: int, flip: Flip) -> None:
+    """Print progress after every tenth flip, and details of a flip that did not converge or was contradicted."""
     if number % 10 == 9:
         common.progress(f"{number + 1} flips")
     name = f"flip {number + 1}, {flip.kind} {flip.way}"
@@ -274,17 +274,17 @@ def print_tables(flips: list[Flip]) -> None:
     model = [round(pooled * model_too_early(THREADS * REPLICAS, k), 1) for k in KS]
     bound = [round(pooled * stale_probability(THREADS * REPLICAS, k), 1) for k in KS]
     common.table(
-        f"Declared too early, had K in a row been enough (n = {THREADS} threads x {REPLICAS} replicas)",
+        f"Declared too early if K in a row were enough (n = {THREADS} threads x {REPLICAS} replicas)",
         ("policy", "flips", *(f"K={k}" for k in KS)),
         [*rows, ["model, through a sidecar", pooled, *model], ["bound n(1-1/n)^K of these", pooled, *bound]],
     )
 
 
 def model_too_early(pools: int, matches: int) -> float:
-    """What the stale-pool model (`clients.probe.confirm`) predicts: how often `matches` in a row come too early.
+    """The stale-pool model's prediction (`clients.probe.confirm`): how often `matches` in a row come too early.
 
-    Every pool answers once by the old rules, and each probe hits one at random. While u pools are stale, K matches in a
-    row come with (1-u/n)^K before a stale answer makes u one less: 1 - (1-(1-1/n)^K) (1-(1-2/n)^K) ... in all.
+    Every pool answers once by the old rules, and each probe reaches one at random. While u pools are stale, K matches
+    in a row come with (1-u/n)^K before a stale answer makes u one less: 1 - (1-(1-1/n)^K) (1-(1-2/n)^K) ... in all.
     """
     return 1 - math.prod(1 - (1 - stale / pools) ** matches for stale in range(1, pools))
 

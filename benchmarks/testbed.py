@@ -1,4 +1,4 @@
-"""The testbed: how long a warm start and the end take, what it costs in memory, and with --cold what a build takes."""
+"""The testbed: time of a warm start and of the end, memory, and with --cold the time of a build."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
-    """Starts and ends; memory with the benchmarks' pods in it."""
+    """Measure starts and ends, and memory with the benchmarks' pods deployed."""
     if api.status().state != "down":
         raise ClusterError("a testbed is up, and this benchmark starts and ends its own", "run ./meshproof down first")
     api.build(progress=common.progress)
@@ -37,7 +37,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         try:
             starts.append(command("up"))
             with common.world(common.testbed()) as world:
-                world.ensure(["ground.yaml"])
+                world.ensure(["environment.yaml"])
                 memory.append(sum(map(pss_kib, api.processes())) / common.KIB_PER_GIB)
                 machine.append((free - common.meminfo_kib("MemAvailable")) / common.KIB_PER_GIB)
         finally:
@@ -68,7 +68,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def command(*words: str, cache: Path | None = None) -> float:
-    """Run one of our commands; seconds that it took.
+    """Run a command of meshproof; returns the seconds that it took.
 
     Raises:
         ClusterError: it failed.
@@ -95,7 +95,7 @@ def cold_build() -> float:
 
 
 def pss_kib(pid: int) -> int:
-    """Memory of a process, with its share of what others map too; 0 when it has just ended."""
+    """Memory of a process with its share of shared pages (PSS), in KiB; 0 if the process has just ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -104,7 +104,7 @@ def pss_kib(pid: int) -> int:
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
-    """Median, least, most."""
+    """Median, minimum, maximum."""
     return statistics.median(values), min(values), max(values)
 
 

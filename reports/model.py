@@ -19,6 +19,10 @@ SCHEMA = "meshproof/conformance/v2"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
 
 
+EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
+"""A case as JSON values, and back."""
+
+
 class ReportError(MeshproofError):
     """A report cannot be read or written."""
 
@@ -65,6 +69,8 @@ class TargetInfo:
         kubernetes: version of the API server.
         context: context of the kubeconfig; empty on the embedded target.
         details: further facts worth showing (`nodes`, `proxy`, `cni`, …).
+        name: for people, with what tells it from others (`live cluster prod at 10.0.0.1:6443`).
+        server: address of the API server; empty where the run never came to one.
     """
 
     kind: str
@@ -72,12 +78,14 @@ class TargetInfo:
     mesh: MeshRecord = field(default_factory=MeshRecord)
     context: str = ""
     details: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    server: str = ""
 
     @property
     def title(self) -> str:
         """Which cluster it is, in words: `live cluster prod-eu (istio 1.29.1)`, `embedded cluster (istio 1.31.1)`."""
         mesh = f"{self.mesh.name} {self.mesh.version}".strip()
-        cluster = " ".join(filter(None, (self.kind, "cluster", self.context)))
+        cluster = self.name or " ".join(filter(None, (self.kind, "cluster", self.context)))
         return f"{cluster} ({mesh})" if mesh else cluster
 
 

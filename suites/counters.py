@@ -1,29 +1,27 @@
-"""Counters of a server's sidecars that grow by requests which a suite sends: by whose they are counted."""
+"""Counters of a server's sidecars, and by how much they grow through the requests of one caller."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from clients.mesh import sidecar
+from clients.mesh.sidecar import Stats
 from clients.model.case import Probe
 from clients.proof.world import World
 
 REQUESTS = 5
 LAG_S = 3.0
-"""How long counters are waited for before requests are sent anew: the first may have come before the policy."""
-Stats = dict[str, float]
+"""Seconds to wait for counters before requests are sent again: the first may have arrived before the policy."""
 Count = Callable[[Stats, World], float]
 
 _FILTER = "istio_requests_total|rbac"
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass
 class Growth:
-    """Sends requests, and looks which counters of the server's sidecars grew by them.
+    """Sends requests, and checks which counters of the server's sidecars grow by them.
 
     Attributes:
         counted: must grow by at least the number of requests sent.
@@ -38,7 +36,7 @@ class Growth:
     _sent_at: float | None = field(default=None, init=False)
 
     def problem(self, control: str) -> str | None:
-        """What is wrong, or None. Called again it looks again, and after a while sends again."""
+        """What is wrong, or None. Each call reads the counters again, and after `LAG_S` sends requests again."""
         if self._sent_at is None or time.monotonic() - self._sent_at > LAG_S:
             self._start, self._sent_at = self._now(), None
             outcomes = self.world.probe(self.probe, control, REQUESTS)
@@ -61,10 +59,10 @@ class Growth:
 
 def dry_run(stats: Stats, action: str, result: str) -> float:
     """Requests that a policy in dry run would have allowed or denied (tags of Istio's proxy bootstrap)."""
-    policy = {name: value for name, value in stats.items() if name.startswith("envoy_http_rbac")}
+    policy = tuple(sample for sample in stats if sample.name.startswith("envoy_http_rbac"))
     return total(policy, {"authz_dry_run_action": action, "authz_dry_run_result": result})
 
 
 def total(stats: Stats, labels: dict[str, str]) -> float:
     """Sum of the counters that carry these labels."""
-    return sum(value for name, value in stats.items() if labels.items() <= dict(_LABEL.findall(name)).items())
+    return sum(sample.value for sample in stats if labels.items() <= sample.labels.items())

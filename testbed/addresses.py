@@ -1,4 +1,4 @@
-"""Addresses of the testbed: one small link to this machine for the API server, the rest inside the node only."""
+"""Addresses of the testbed: one small link to this machine for the API server; all others exist in the node only."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BENCHMARKING = ipaddress.ip_network("198.18.0.0/15")
 
 _EVERYTHING = "0.0.0.0"  # noqa: S104 - the mask of the default route
 _REJECT = 0x0200
-"""RTF_REJECT of route flags: an unreachable route holds an address, it does not use it."""
+"""RTF_REJECT of route flags: an unreachable route reserves an address but does not use it."""
 
 PODS = ipaddress.ip_network("10.244.0.0/16")
 SERVICES = ipaddress.ip_network("10.96.0.0/16")
 POD_POOL = ipaddress.ip_network("10.244.0.0/17")
 """Addresses of pods."""
 GATEWAY_POOL = ipaddress.ip_network("10.244.240.0/20")
-"""Addresses of pods that ask for the pool `gateway`, and of no other: the packet filter lets only these out."""
+"""Addresses of pods that ask for the pool `gateway`, and of no other: the packet filter lets only these pods out."""
 EXTERNAL = ipaddress.ip_network("198.51.100.0/24")
 """Documentation range (RFC 5737) for simulated external hosts; it exists inside the node only."""
 

@@ -1,4 +1,4 @@
-"""The testbed's public face: what the command line and the tests call."""
+"""The testbed's interface, for the command line and the tests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from testbed.store import Store
 from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
-"""What a pod must carry to get an address that may reach the blocked external hosts."""
+"""Annotation of a pod that is to get an address from which the blocked external hosts are reachable."""
 IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys((*SHOP, "porter"), "boutique")}
-"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image has Envoy in it.
+"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image contains Envoy.
 
-One image stands in for the whole shop: each container's variable `SERVICE` says what it is.
+One image replaces all images of the shop: each container's variable `SERVICE` selects the service.
 """
 
 
@@ -37,7 +37,7 @@ class ExternalAddresses:
         log: a JSON object a line: each request, and each failed TLS handshake.
         gateway_pool: addresses of pods with `POOL_ANNOTATION`.
         more: name → its further addresses that DNS knows.
-        google_apis, metadata_server: CIDRs that stand for Google's 199.36.153.8/30 and 169.254.169.254/32.
+        google_apis, metadata_server: CIDRs that replace Google's 199.36.153.8/30 and 169.254.169.254/32.
     """
 
     hosts: dict[str, str]
@@ -57,8 +57,8 @@ class Up:
     Attributes:
         kubeconfig: file with an administrator's rights.
         images: logical name in manifests → reference that the node has.
-        external: None when an older version of this program started the testbed.
-        istioctl: the program of the mesh's own version; None as above.
+        external: None if an older version of meshproof started the testbed.
+        istioctl: the program, of the mesh's own version; None as above.
     """
 
     kubeconfig: Path
@@ -71,7 +71,7 @@ class Up:
 
 @dataclass(frozen=True)
 class Status:
-    """`up`, `down` or `broken` (processes run, but it never came up whole)."""
+    """`up`, `down` or `broken` (processes run, but the start did not complete)."""
 
     state: str
     detail: dict[str, str] = field(default_factory=dict)
@@ -96,24 +96,25 @@ def _external() -> ExternalAddresses | None:
 
 
 def up(istio: str | None = None, progress: Say = to_stderr) -> Up:
-    """Starts the testbed, builds what is missing, and returns when pods would get a sidecar. Twice is a no-op.
+    """Build what is missing and start the testbed; returns once pods get a sidecar. A second call does nothing.
 
     Args:
-        istio: `1.29` or `1.29.1`; None takes the default, or whatever runs already.
+        istio: `1.29` or `1.29.1`; None means the version that is running, else the default.
 
     Raises:
-        SettingsError: unknown version. ClusterError: bad ground, or it did not come up (nothing is left running then).
+        SettingsError: unknown version. ClusterError: the machine cannot run it, or a part did not start (nothing is
+            left running then).
     """
     return _as_up(Testbed().up(istio_release(istio), progress, default=istio is None))
 
 
 def down(progress: Say = to_stderr) -> bool:
-    """Ends the testbed; True when one ran."""
+    """Stop the testbed; True if one was running."""
     return Testbed().down(progress)
 
 
 def status() -> Status:
-    """What runs now."""
+    """The testbed's state now."""
     testbed = Testbed()
     running = testbed.running()
     if running is not None:
@@ -135,7 +136,7 @@ def status() -> Status:
 
 
 def logs(component: str | None = None) -> Iterator[str]:
-    """Lines of one service's log, or of all with the service's name before each.
+    """Lines of one service's log, or of all logs, each line after the name of its service.
 
     Raises:
         ClusterError: there is no such log.
@@ -144,7 +145,7 @@ def logs(component: str | None = None) -> Iterator[str]:
     files = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if component is not None and component not in files:
         raise ClusterError(
-            f"no log of {component!r}", f"logs there are: {', '.join(files) or 'none; the testbed never ran'}"
+            f"no log of {component!r}", f"available logs: {', '.join(files) or 'none; the testbed never ran'}"
         )
     for name, path in files.items():
         if component in (None, name):
@@ -153,37 +154,37 @@ def logs(component: str | None = None) -> Iterator[str]:
 
 
 def build(istio: str | None = None, progress: Say = to_stderr) -> None:
-    """Builds every part of a version without starting it, and the browser."""
+    """Build every part of a version, and the browser, without starting anything."""
     Testbed().build(istio_release(istio), progress)
 
 
 def built(istio: str | None = None) -> bool:
-    """True when a start would build nothing."""
+    """Whether a start would build nothing."""
     parts = Parts(istio_release(istio), lambda _line: None)
     return parts.store.has(golden.part(parts))
 
 
 def make_browser(progress: Say = to_stderr) -> Path:
-    """The program of a headless Chromium that is installed nowhere; made when missing. Needs no cluster.
+    """The program of a headless Chromium outside the machine's own packages; built if missing. Needs no cluster.
 
     Raises:
-        BuildError: Debian's packages of it cannot be had. ClusterError: the store cannot be written.
+        BuildError: Debian's packages of it cannot be downloaded. ClusterError: the store cannot be written.
     """
     return Testbed().browser(progress)
 
 
 def browser_built() -> bool:
-    """True when `make_browser` would make nothing."""
+    """Whether `make_browser` would build nothing."""
     return browser.built(Store())
 
 
 def browser_problem() -> str:
-    """Why `make_browser` cannot do on this machine; empty when it can."""
+    """Why `make_browser` cannot work on this machine; empty if it can."""
     return browser.problem(Store())
 
 
 def export(file: Path, progress: Say = to_stderr) -> None:
-    """Writes all built parts that a start needs, and the browser where it is built, into one file.
+    """Write all parts that a start needs, and the browser if it is built, into one file.
 
     Raises:
         ClusterError: nothing is built yet, or the file cannot be written.
@@ -192,16 +193,16 @@ def export(file: Path, progress: Say = to_stderr) -> None:
 
 
 def import_(file: Path, progress: Say = to_stderr) -> None:
-    """Takes the parts out of a file that `export` wrote.
+    """Unpack the parts from a file that `export` wrote.
 
     Raises:
-        ClusterError: the file is not such a bundle, or of other versions than this checkout's.
+        ClusterError: the file is not such a bundle, or it is of other versions than this checkout.
     """
     bundle.import_(file, progress)
 
 
 def checks(istio: str | None = None) -> list[Requirement]:
-    """What the machine lacks, for `doctor`."""
+    """The machine's requirements and whether they are met, for `doctor`."""
     return preflight.checks(built=built(istio))
 
 
@@ -211,7 +212,7 @@ def processes() -> set[int]:
 
 
 def run_in_node(*command: str) -> str:
-    """Runs a command inside the node's namespaces; for diagnosis and for tests.
+    """Run a command inside the node's namespaces; for diagnosis and for tests.
 
     Raises:
         ClusterError: the node does not run, or the command failed.

@@ -1,4 +1,4 @@
-"""The few calls that bring a cluster up: readiness, apply, what is still missing. Uses the cluster's own kubectl."""
+"""Calls for the start of a cluster: readiness, apply, and what is still missing. Uses the cluster's own kubectl."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ApiServer:
     """The API server of a running node.
 
     Attributes:
-        kubeconfig: the administrator's.
+        kubeconfig: that of the administrator.
         kubectl: program of the same version as the server.
         work: private folder for certificates and kubectl's cache.
-        alive: why the node is gone, or None while it runs; asked while waiting.
+        alive: gives the reason why the node has ended, or None while it runs; called during waits.
     """
 
     kubeconfig: Path
@@ -56,10 +56,10 @@ class ApiServer:
         return session, cluster["server"]
 
     def wait(self, what: str, question: Callable[[requests.Session, str], str | None], timeout_s: float) -> None:
-        """Asks every 50 ms until `question` has nothing to complain about.
+        """Call `question` every 50 ms until it returns no complaint.
 
         Raises:
-            ClusterError: it still has after `timeout_s`; the message holds the last complaint.
+            ClusterError: there is still one after `timeout_s`; the message has the last complaint.
         """
         session, server = self.session()
         deadline, complaint = time.monotonic() + timeout_s, "no answer yet"
@@ -90,7 +90,7 @@ class ApiServer:
 
 
 def publish_authority(authority: bytes) -> Callable[[requests.Session, str], str | None]:
-    """Gives the first pods the cluster's authority at once; the controllers do the same for every namespace later."""
+    """Publish the cluster's authority to the first pods at once; for all namespaces, controllers do so later."""
 
     def question(session: requests.Session, server: str) -> str | None:
         for namespace in dict.fromkeys(namespace for namespace, _ in CORE):
@@ -104,7 +104,7 @@ def publish_authority(authority: bytes) -> Callable[[requests.Session, str], str
 
 
 def ready(session: requests.Session, server: str) -> str | None:
-    """The API server says it is ready."""
+    """The API server reports that it is ready."""
     answer = session.get(f"{server}/readyz", timeout=2)
     return None if answer.status_code == 200 else answer.text[:200]
 
@@ -145,7 +145,7 @@ def _why(session: requests.Session, server: str, namespace: str, name: str) -> s
 
 
 def injection_works(session: requests.Session, server: str) -> str | None:
-    """A pod that asks for a sidecar would get one (a dry run: nothing is made)."""
+    """A pod that requests a sidecar would get one (a dry run: nothing is created)."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

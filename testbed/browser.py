@@ -1,6 +1,6 @@
 """The browser: Debian's headless Chromium as a part of the store, so that nothing is installed on the machine.
 
-It stands beside the cluster, not in it: a start does without, and it is made when a control first needs it.
+It is independent of the cluster: a start does not need it, and it is built when a control first needs it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from testbed.store import Part, Store, digest
 from testbed.versions import HERE
 
 PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core")
-"""The engine without its windows, which takes half the room, and a font: pages are looked at in pictures."""
+"""The engine without windows, which is half the size, and a font, since pages are shown in screenshots."""
 
 PROGRAM = "chromium"
 _UNUSED = ("usr/lib/*/libLLVM-*", "usr/lib/*/libz3.so*", "usr/lib/*/dri", "usr/lib/chromium/libVkLayer_*")
-"""Drivers of graphics hardware, which come along and which a browser without windows never loads: a third of it all."""
+"""Drivers of graphics hardware: dependencies that a headless browser never loads, a third of the whole size."""
 _LAUNCHER = HERE / "browser.sh"
 _TOOLS = ("unshare", "mount", "chroot", "readlink")
 _BUILD_TOOLS = ("apt-get", "dpkg-deb", "tar")
 
 
 def part(say: Say) -> Part:
-    """Its root file system, and the launcher beside it."""
+    """Its root file system and its launcher."""
 
     def make(target: Path) -> dict[str, str]:
         with step(say, "headless Chromium from Debian packages") as current:
@@ -48,16 +48,16 @@ def part(say: Say) -> Part:
 
 
 def built(store: Store) -> bool:
-    """Whether it is there already."""
+    """Whether it is built."""
     return store.has(part(lambda _line: None))
 
 
 def problem(store: Store) -> str:
-    """Why this machine cannot have it; empty when it can."""
+    """Why it cannot be built or run on this machine; empty if it can."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"a browser of its own is for Linux on x86_64, not {platform.system()} {platform.machine()}"
+        return f"the private browser is for Linux on x86_64, not {platform.system()} {platform.machine()}"
     if os.geteuid() != 0:
-        return "only root can make a browser of its own"
+        return "only root can build the private browser"
     needed = _TOOLS if built(store) else (*_TOOLS, *_BUILD_TOOLS)
     missing = [name for name in needed if not shutil.which(name)]
-    return f"a browser of its own needs {', '.join(missing)}" if missing else ""
+    return f"the private browser needs {', '.join(missing)}" if missing else ""

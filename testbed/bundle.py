@@ -1,4 +1,4 @@
-"""Built parts in one file, to carry to a machine without network or to a CI cache."""
+"""Built parts in one file, for a machine without network or for a CI cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testbed.versions import ISTIO_RELEASES
 
 
 def _needed(parts: Parts) -> list[Part]:
-    """What a start needs: the node's programs and the installed state. Everything else is inside the latter."""
+    """What a start needs: the node's programs and the installed state. The latter contains everything else."""
     return [
         parts.node_root(),
         parts.program("kubernetes"),
@@ -27,7 +27,7 @@ def _needed(parts: Parts) -> list[Part]:
 
 
 def _known(say: Say) -> dict[str, Part]:
-    """Folder name → part: the browser, and those of the versions whose installed state this checkout describes."""
+    """Folder name → part: the browser, and the parts of all versions of this checkout."""
     found: dict[str, Part] = {}
     for release in ISTIO_RELEASES.values():
         parts = Parts(release, say)
@@ -36,7 +36,7 @@ def _known(say: Say) -> dict[str, Part]:
 
 
 def export(file: Path, say: Say) -> None:
-    """Writes the parts of every version that is built, and the browser where it is there."""
+    """Write the parts of every version that is built, and the browser if it is built."""
     store = Store()
     names: list[str] = []
     for release in ISTIO_RELEASES.values():
@@ -61,7 +61,7 @@ def export(file: Path, say: Say) -> None:
 
 
 def import_(file: Path, say: Say) -> None:
-    """Unpacks the parts that this checkout knows and lacks; others are refused before anything is written."""
+    """Unpack the parts that are missing here; a file with unknown parts is refused before anything is written."""
     store = Store()
     known = _known(say)
     try:
@@ -84,7 +84,7 @@ def _unpack(archive: tarfile.TarFile, members: list[tarfile.TarInfo], wanted: se
     for top in sorted(wanted):
         own = [member for member in members if member.name.split("/", 1)[0] == top]
         with step(say, f"unpacking {top}"):
-            # the mark of a whole part comes last, so that an interrupted import leaves no part that looks whole
+            # the mark of a complete part comes last, so that an interrupted import leaves no part that looks complete
             own.sort(key=lambda member: member.name.endswith(COMPLETE))
             # owners, modes and links are the point of a root file system; the names were checked above
             archive.extractall(store.root, members=own, filter="fully_trusted")  # noqa: S202

@@ -1,4 +1,4 @@
-"""The node's control groups: the one place where every process that it ever started can be found, and is ended.
+"""The node's control groups, by which every process that it has ever started can be found and ended.
 
 Both layouts work: one folder per controller (cgroup v1) and the single hierarchy (cgroup v2). See cgroups(7).
 """
@@ -31,11 +31,11 @@ class Cgroups:
 
     @property
     def folders(self) -> list[Path]:
-        """The group's folder in each hierarchy, made or not."""
+        """The group's folder in each hierarchy, whether it exists or not."""
         return [place / self.name for place in _hierarchies()]
 
     def create(self) -> None:
-        """Makes the group in every hierarchy."""
+        """Create the group in every hierarchy."""
         for folder in self.folders:
             folder.mkdir(exist_ok=True)
             for setting in ("cpuset.cpus", "cpuset.mems"):
@@ -57,7 +57,7 @@ class Cgroups:
         return found - {0}
 
     def end(self, timeout_s: float = 15.0) -> None:
-        """Ends every process of the group and removes the group.
+        """End every process of the group and remove the group.
 
         Raises:
             MeshproofError: processes are left after `timeout_s`.

@@ -1,4 +1,4 @@
-"""The node's configuration, written anew at every start: keys, kubeconfigs, settings of each service."""
+"""The node's configuration, written at every start: keys, kubeconfigs, settings of each service."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CLIENTS = {
 
 
 def write(folder: Path, link: Link, images: ImageNames, services: Sequence[str]) -> str:
-    """Fills the node's `etc` folder; returns the administrator's kubeconfig.
+    """Fill the node's `etc` folder; returns the administrator's kubeconfig.
 
     Args:
         folder: empty folder that becomes `/etc/meshproof` of the node.
@@ -97,10 +97,10 @@ def _render(folder: Path, link: Link, images: ImageNames, services: Sequence[str
 
 
 def chain_istio(folder: Path) -> None:
-    """The same network with Istio's plug-in behind it, for the runtime class `istio-cni` only.
+    """Write a second network configuration with Istio's plug-in at its end, for the runtime class `istio-cni` only.
 
-    A cluster has it in the chain of every pod. Here each pod would pay for two more starts of a large program, which
-    leaves pods with `istio-init` alone anyway.
+    A usual cluster has the plug-in in the chain of every pod. Here this would cost each pod two more starts of a large
+    program, which does nothing for pods with `istio-init`.
     """
     chain = json.loads((folder / "10-calico.conflist").read_text())
     chain["plugins"].append(json.loads((_SOURCES / "istio-cni.json").read_text()))

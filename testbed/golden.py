@@ -1,7 +1,7 @@
 """The installed state: a cluster with Calico, CoreDNS and Istio in it and every image unpacked, kept as a part.
 
-It is made once by starting only the store, the API server, the controllers and the container runtime: its pods are
-bound to the node but never ran, so every start begins from the same, clean state and the kubelet finds work waiting.
+It is made once by starting only the store, the API server, the controllers and the container runtime. Its pods are
+bound to the node but have never run, so every start begins from the same clean state, and the kubelet has work at once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ADDRESSES_OF_THIS_SERVER = (
     "/registry/services/endpoints/default/kubernetes",
     "/registry/endpointslices/default/kubernetes",
 )
-"""Keys of the store that say where the API server is; a next one would stand beside it there for 15 seconds."""
+"""Keys of the store with the API server's address; the next server's would be listed next to it for 15 seconds."""
 _CALICO_MODULE = "github.com/projectcalico/calico"
 _GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
 
@@ -111,7 +111,7 @@ def _make(parts: Parts, target: Path) -> None:
 
 
 def _bind(session: requests.Session, server: str) -> str | None:
-    """Binds the pods of istiod and CoreDNS to the node that is yet to come."""
+    """Bind the pods of istiod and CoreDNS to the node, which does not exist yet."""
     for namespace, name in CORE:
         base = f"{server}/api/v1/namespaces/{namespace}/pods"
         pods = [pod for pod in session.get(base, timeout=5).json()["items"] if pod["metadata"]["name"].startswith(name)]
@@ -132,7 +132,7 @@ def _bind(session: requests.Session, server: str) -> str | None:
 
 
 def _apply_all(api: ApiServer, text: str) -> None:
-    """Definitions first: what they define can be applied only once the API server serves it."""
+    """Apply the definitions first, since the API server must serve a kind before its objects can be applied."""
     documents = [document for document in text.split("\n---") if document.strip()]
     definitions = [document for document in documents if "kind: CustomResourceDefinition" in document]
     others = [document for document in documents if document not in definitions]
@@ -151,7 +151,7 @@ def _try(api: ApiServer, text: str) -> str | None:
 
 
 def _manifests(parts: Parts, target: Path) -> dict[str, str]:
-    """Name → YAML, in the order of installation; kept beside the state so that it can be read."""
+    """Name → YAML, in the order of installation; stored with the state for people to read."""
     names = parts.image_names()
     values = {
         "calico": CALICO,
@@ -180,7 +180,7 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
 
 
 def _definitions(parts: Parts, target: Path, component: str, module: str, folder: str) -> str:
-    """The definitions of kinds that a Go module, of the version that `modules/<component>` names, has in its source."""
+    """Definitions of kinds in the source of a Go module, of the version that `modules/<component>` names."""
     toolchain = parts.get(parts.toolchain()) / "go"
     log = parts.logs / f"{module.rpartition('/')[2]}-source.log"
     source = golang.source_of(MODULES / component, module, toolchain=toolchain, log=log, work=target)

@@ -1,4 +1,4 @@
-"""Istio's injector, told how to inject a pod that needs no NET_ADMIN: by Istio's CNI plug-in."""
+"""A further template for Istio's injector: pods without NET_ADMIN, by Istio's CNI plug-in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from testbed.build.command import BuildError
 
 TEMPLATE = "cni"
-"""Name of the injection template; a pod asks for it by the annotation `inject.istio.io/templates`."""
+"""Name of the injection template; a pod requests it by the annotation `inject.istio.io/templates`."""
 RUNTIME_CLASS = "istio-cni"
 """Pods of this class get their network by the chain that ends with Istio's plug-in (`node/containerd.toml`)."""
 
@@ -21,7 +21,7 @@ _TEMPLATES = "\ntemplates:\n"
 
 
 def with_cni_template(manifests: str) -> str:
-    """Istio's installation with one more injection template; every other pod is injected as before.
+    """Add the injection template to Istio's installation; all other pods are injected as before.
 
     It is the template `sidecar` of the same version as `pilot.cni.enabled`, which counts for the whole mesh, would have
     it: `istio-validation` in place of `istio-init`.
@@ -30,7 +30,7 @@ def with_cni_template(manifests: str) -> str:
         manifests: documents as `istioctl manifest generate` prints them.
 
     Raises:
-        BuildError: Istio's own template is not of the form that this rests on.
+        BuildError: Istio's own template does not have the expected form.
     """
     documents = manifests.split("\n---")
     places = [at for at, text in enumerate(documents) if f"name: {_INJECTOR}\n" in text and "kind: ConfigMap" in text]

@@ -1,6 +1,6 @@
-"""The hermetic internet: the external hosts, their addresses and certificates, and who may go there.
+"""The hermetic internet: the external hosts, their addresses and certificates, and which pods may reach them.
 
-All of it lives in a network namespace of the node's own. `modules/external` answers for every host; `node/init.sh`
+It is in its own network namespace of the node. `modules/external` answers for every host; `node/init.sh`
 makes the namespace, its link and the packet filter; CoreDNS knows the names.
 """
 
@@ -16,7 +16,7 @@ from testbed import pki
 from testbed.addresses import EXTERNAL
 
 INSIDE = "/etc/meshproof/external"
-"""The folder of `write` as the node sees it."""
+"""Path of `write`'s folder inside the node."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Host:
 
     Attributes:
         addresses: reachable from gateway pods only; what its name resolves to.
-        open_addresses: reachable from every pod; known by number only, as an address that somebody forgot to block.
-        certificate: the name in its certificate; "" is its own.
-        trusted: the certificate is of the authority that clients are given.
-        expired: the certificate was valid once.
+        open_addresses: reachable from every pod, without a name in DNS: addresses that an operator forgot to block.
+        certificate: the name in its certificate; empty means the host's own name.
+        trusted: the certificate is from the authority that clients trust.
+        expired: the certificate has expired.
     """
 
     name: str
@@ -77,9 +77,9 @@ def zones() -> list[str]:
 
 
 def write(folder: Path) -> None:
-    """Makes the certificates, `hosts.json` for the server, and `roots.pem` with the authority that clients may trust.
+    """Write the certificates, `hosts.json` for the server, and `roots.pem` with the authority that clients may trust.
 
-    Keys and authorities are new at every start; those of the authorities are not kept.
+    Keys and authorities are new at every start; the authorities' private keys are not kept.
     """
     known, unknown = pki.Authority("meshproof external hosts"), pki.Authority("meshproof unknown authority")
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Parts that do not need one another, built side by side.
+"""Builds independent parts in parallel.
 
 Compiling keeps every core busy; linking and downloading do not.
 """
@@ -20,12 +20,12 @@ LANE_GIB = 6.0
 
 
 def build_programs(parts: Parts) -> None:
-    """Builds what is missing of the programs and root file systems that a start needs.
+    """Build the missing programs and root file systems that a start needs.
 
     Raises:
-        BuildError: one could not be built; what others were building is ended.
+        BuildError: one could not be built; the other builds are ended.
     """
-    parts.get(parts.toolchain())  # every lane's first need
+    parts.get(parts.toolchain())  # every lane needs it first
     ours = [parts.program(name) for name in ("external", "coredns", "httpbin", "boutique")]
     one = [parts.program("kubernetes"), *ours]
     fetched = [parts.node_root(), parts.image_root(), parts.etcd(), parts.envoy()]
@@ -34,7 +34,7 @@ def build_programs(parts: Parts) -> None:
 
 
 def run(lanes: Sequence[Sequence[Part]], parts: Parts) -> None:
-    """Builds each lane's parts in their order, the lanes side by side. Raises as `build_programs` does."""
+    """Build each lane's parts in order, and the lanes in parallel. Raises as `build_programs` does."""
     ended = threading.Event()
 
     def in_turn(lane: Sequence[Part]) -> None:
@@ -51,5 +51,5 @@ def run(lanes: Sequence[Sequence[Part]], parts: Parts) -> None:
             ended.set()
             while not all(lane.done() for lane in at_work):
                 command.end_all()
-                time.sleep(0.1)  # and once more: one may have been between two commands
+                time.sleep(0.1)  # then again: a lane may have been between two commands
             raise

@@ -20,17 +20,17 @@ from testbed.store import Part, Store, cache_root
 from testbed.versions import KUBERNETES, IstioRelease
 
 EXTERNAL_LOG = "external.log"
-"""Who came to the external hosts: in the node's log folder, a JSON object a line."""
+"""Log of requests to the external hosts, in the node's log folder: one JSON object per line."""
 _DATABASES = (
     "io.containerd.snapshotter.v1.overlayfs/metadata.db",
     "io.containerd.metadata.v1.bolt/meta.db",
 )
-"""The only files of containerd's store that change in place; everything else in it is written once."""
+"""The only files of containerd's store that change in place; all others are written once."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A testbed that is up; also what `state.json` holds."""
+    """A testbed that is up; the content of `state.json`."""
 
     istio: str
     kubernetes: str
@@ -41,9 +41,9 @@ class Running:
 
 
 class Testbed:
-    """The testbed, by its place on disk."""
+    """The testbed in a folder of the cache."""
 
-    __test__ = False  # not a test class, whatever pytest thinks of its name
+    __test__ = False  # not a test class, despite its name
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or cache_root() / "testbed"
@@ -52,19 +52,20 @@ class Testbed:
         self._state = self.node.state / "state.json"
 
     def running(self) -> Running | None:
-        """What is up; None when nothing is, or when it never came up whole."""
+        """The testbed that is up; None if there is none, or if its start did not complete."""
         if self.node.pid() is None or not self._state.exists():
             return None
         return Running(**json.loads(self._state.read_text()))
 
     def up(self, release: IstioRelease, say: Say, *, default: bool = True) -> Running:
-        """Starts the testbed, building what is missing; does nothing when it is up already.
+        """Build what is missing and start the testbed; does nothing if it is up.
 
         Args:
-            default: no version was asked for, so that whichever runs already will do.
+            default: no version was requested, so that any running version is accepted.
 
         Raises:
-            ClusterError: bad ground, another version is up, or a part did not come up; nothing is left running then.
+            ClusterError: the machine cannot run it, another version is up, or a part did not start; nothing is left
+                running then.
         """
         with held(self._lock, "up", say):
             if there := self._adoptable(release, default):
@@ -80,10 +81,10 @@ class Testbed:
                     raise
 
     def build(self, release: IstioRelease, say: Say) -> None:
-        """Builds every part that a start needs, and the browser.
+        """Build every part that a start needs, and the browser.
 
         Raises:
-            ClusterError: bad ground. BuildError: a part could not be built.
+            ClusterError: the machine cannot build it. BuildError: a part could not be built.
         """
         with held(self._lock, "build", say):
             parts, installed = _parts(release, say)
@@ -92,10 +93,10 @@ class Testbed:
             parts.get(browser.part(say))
 
     def browser(self, say: Say) -> Path:
-        """The browser's program, made when missing. It needs nothing of the cluster.
+        """The browser's program, built if missing. It needs no cluster.
 
         Raises:
-            BuildError: it could not be made.
+            BuildError: it could not be built.
         """
         store = Store(self.root / "parts")
         with held(self._lock, "browser", say):
@@ -146,14 +147,14 @@ class Testbed:
         return running
 
     def down(self, say: Say) -> bool:
-        """Ends the testbed and removes its state; True when there was something to end."""
+        """Stop the testbed and remove its state; True if there was something to stop."""
         with held(self._lock, "down", say):
             there = self.node.pid() is not None
             self._end()
             return there
 
     def _end(self) -> None:
-        """Ends the node; only its logs stay, for whoever asks why."""
+        """Stop the node; only its logs are kept, for a diagnosis."""
         self.node.stop()
         if self.node.state.exists():
             for entry in self.node.state.iterdir():
@@ -163,7 +164,7 @@ class Testbed:
 
 
 def _parts(release: IstioRelease, say: Say) -> tuple[Parts, Part]:
-    """The parts of a release and its installed state; refuses bad ground before anything is built."""
+    """The parts of a release and its installed state; checks the machine before anything is built."""
     parts = Parts(release, say)
     parts.store.sweep()
     installed = golden.part(parts)
@@ -180,7 +181,7 @@ def _mesh_programs(parts: Parts) -> Part:
 
 
 def _copy_state(installed: Path, node: Node) -> None:
-    """The installed state as this node's own: unpacked images by hard links, databases as copies."""
+    """Copy the installed state for this node: unpacked images as hard links, databases as copies."""
     for name in ("etcd", "containerd"):
         node.folder(name).rmdir()
     _copy("--sparse=always", installed / "etcd", node.folder("etcd"))

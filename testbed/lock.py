@@ -1,4 +1,4 @@
-"""One hand on the testbed at a time; whoever waits is told who holds it."""
+"""Only one process changes the testbed at a time; a waiting process names the holder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAIT_S = 45 * 60.0
 
 @contextmanager
 def held(path: Path, purpose: str, say: Say, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Holds the lock; the kernel releases it when the holder ends, however it ends.
+    """Hold the lock; the kernel releases it when the process ends, in any way.
 
     Raises:
         ClusterError: another process still holds it after `wait_s`.
@@ -30,7 +30,7 @@ def held(path: Path, purpose: str, say: Say, wait_s: float = WAIT_S) -> Iterator
         hint = "set MESHPROOF_CACHE_DIR to a writable folder"
         raise ClusterError(f"{path.parent} cannot be written: {error.strerror}", hint) from error
     with file:
-        deadline, told = time.monotonic() + wait_s, False
+        deadline, holder_named = time.monotonic() + wait_s, False
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,9 +40,9 @@ def held(path: Path, purpose: str, say: Say, wait_s: float = WAIT_S) -> Iterator
                 holder = file.read().strip() or "another process"
                 if time.monotonic() > deadline:
                     raise ClusterError(f"the testbed is held by {holder}", "wait for it or end it") from None
-                if not told:
+                if not holder_named:
                     say(f"waiting: the testbed is held by {holder}")
-                    told = True
+                    holder_named = True
                 time.sleep(0.1)
         file.seek(0)
         file.truncate()

@@ -43,7 +43,7 @@ class Programs:
 
 
 class Node:
-    """One node, identified by its state folder; it needs no bookkeeping to be found."""
+    """One node, which is found by its state folder alone."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -64,7 +64,7 @@ class Node:
         return cgroups.first_in_namespace(self.cgroups.processes())
 
     def prepare(self) -> None:
-        """Ends and removes whatever an earlier node left, and makes empty folders."""
+        """End and remove everything that an earlier node left, and create empty folders."""
         self.stop()
         for name in _FOLDERS:
             if name != "log":
@@ -74,10 +74,10 @@ class Node:
             self.folder(name).mkdir(parents=True)
 
     def start(self, programs: Programs, link: Link) -> None:
-        """Starts the namespaces and every service that `etc/env` enables.
+        """Start the namespaces and every service that `etc/env` enables.
 
         Raises:
-            ClusterError: the namespaces could not be made; the message holds the node's own words.
+            ClusterError: the namespaces could not be created; the message has the node's last output.
         """
         self.cgroups.create()
         folders = ":".join(str(folder) for folder in self.cgroups.folders)
@@ -97,24 +97,24 @@ class Node:
             )
         deadline = time.monotonic() + 10
         while (pid := self.pid()) is None:
-            failed = self.words() != "nothing" and not self.cgroups.processes()
+            failed = self.last_output() != "nothing" and not self.cgroups.processes()
             if failed or time.monotonic() > deadline:
                 raise ClusterError(
-                    f"the node's namespaces could not be made: {self.words()}", "see './meshproof doctor'"
+                    f"the node's namespaces could not be made: {self.last_output()}", "see './meshproof doctor'"
                 )
             time.sleep(0.005)
         self._connect(programs.root, pid, link)
 
     @staticmethod
     def _mounted(programs: Programs) -> tuple[Path, ...]:
-        """In the order of enter.sh."""
+        """The arguments of enter.sh, in its order."""
         return programs.root, programs.kubernetes, programs.calico, programs.etcd, programs.external, programs.istio
 
     def _connect(self, root: Path, pid: int, link: Link) -> None:
         """The one link between this machine and the node, for the API server only.
 
-        The route stands behind the link: when the node is gone, its address is unreachable instead of being looked for
-        on this machine's own network.
+        The second route is a fallback: when the node is gone, its address is unreachable, and this machine does not
+        look for it in its own network.
         """
         self._link_note.write_text(f"{root} {link.network}")
         self._ip(root, "route", "replace", "unreachable", str(link.network), "metric", "4096")
@@ -123,30 +123,30 @@ class Node:
         self._ip(root, "link", "set", self.link_name, "up")
 
     def _ip(self, root: Path, *words: str) -> None:
-        """iproute2 of the node's root file system, run in this machine's network: it need not be installed here."""
+        """Run iproute2 from the node's root file system in this machine's network, as it need not be installed here."""
         result = subprocess.run(["chroot", str(root), "/usr/sbin/ip", *words], capture_output=True, text=True)
         if result.returncode:
             raise ClusterError(
-                f"ip {' '.join(words)}: {result.stderr.strip()}; the node says: {self.words()}",
+                f"ip {' '.join(words)}: {result.stderr.strip()}; the node printed: {self.last_output()}",
                 "see './meshproof doctor'",
             )
 
     def api_is_ready(self) -> None:
-        """Lets the services go on that wait for the API server; before, they would only fail and start over."""
+        """Release the services that wait for the API server; earlier they would only fail and restart."""
         (self.folder("etc") / "api-ready").touch()
 
     def gone(self) -> str | None:
-        """The node's last words when it has ended; None while it runs."""
-        return None if self.pid() else self.words()
+        """The node's last output if it has ended; None while it runs."""
+        return None if self.pid() else self.last_output()
 
-    def words(self) -> str:
-        """The last lines that the node itself wrote."""
+    def last_output(self) -> str:
+        """The last lines of the node's own log."""
         log = self.folder("log") / "node.log"
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         return " | ".join(lines[-5:]) or "nothing"
 
     def run(self, command: Sequence[str], *, timeout_s: float = 120, data: str | None = None) -> str:
-        """Runs a command inside the node; returns what it printed.
+        """Run a command inside the node; returns its output.
 
         Raises:
             ClusterError: the node does not run, or the command failed.
@@ -174,10 +174,10 @@ class Node:
         return result.stdout
 
     def stop(self) -> None:
-        """Ends every process of the node; mounts and interfaces go with them. Does nothing when it does not run."""
+        """End every process of the node, and with them its mounts and interfaces. Does nothing if it does not run."""
         self.cgroups.end()
         if self._link_note.exists():
-            # the kernel takes a network namespace apart in its own time, seconds later: the link must not wait for it
+            # the kernel removes a network namespace some seconds later: do not wait with the link until then
             root, network = self._link_note.read_text().split()
             for words in (
                 ["link", "delete", self.link_name],

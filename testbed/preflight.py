@@ -1,4 +1,4 @@
-"""What the testbed needs of the machine, told before any work starts, each with its mend."""
+"""What the testbed needs of the machine, checked before any work starts, each with a hint."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MEMORY_GIB = 4
 DISK_BUILD_GIB = 14
 DISK_RUN_GIB = 2
 INOTIFY_INSTANCES = 96
-"""Watches of files that one user may have (inotify(7)): three for each sidecar, and all sidecars have one user id."""
+"""inotify instances of one user (inotify(7)): three for each sidecar, and all sidecars have the same user id."""
 INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """One question about the machine and its answer."""
+    """One requirement, and whether the machine meets it."""
 
     name: str
     ok: bool
@@ -35,10 +35,10 @@ class Requirement:
 
 
 def checks(*, built: bool) -> list[Requirement]:
-    """All questions, in the order in which they matter.
+    """All requirements, the most basic first.
 
     Args:
-        built: every part exists already, so that nothing of the build's needs is asked for.
+        built: every part is built, so that the requirements of a build are left out.
     """
     questions: list[Callable[[], Requirement]] = [
         _system,
@@ -57,12 +57,12 @@ def checks(*, built: bool) -> list[Requirement]:
     for question in questions:
         results.append(question())
         if not results[-1].ok and question in (_system, _root):
-            break  # the rest would only fail for the same reason
+            break  # all others would fail for the same reason
     return results
 
 
 def require(*, built: bool) -> None:
-    """Raises ClusterError with the first check that fails."""
+    """Raise ClusterError for the first requirement that is not met."""
     for check in checks(built=built):
         if not check.ok:
             raise ClusterError(f"the testbed cannot run here: {check.name}: {check.detail}", check.hint)

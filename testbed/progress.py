@@ -1,4 +1,4 @@
-"""Progress of long steps: what, how far, how long so far. One line a step, ended with its time."""
+"""Progress of long steps: what is done, how far it is, how long it took. A line at the start and end of each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HEARTBEAT_S = 20.0
 
 
 def to_stderr(line: str) -> None:
-    """The plain sink."""
+    """Write the line to stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 class ProgressStep:
-    """A running step; `note` sets how far it is."""
+    """A running step; `note` sets its detail."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -33,10 +33,10 @@ class ProgressStep:
 
 @contextmanager
 def step(say: Say, what: str, *, quiet: bool = False) -> Iterator[ProgressStep]:
-    """Tells the start of a step, a sign of life every 20 s, and its end with the seconds it took.
+    """Report the start of a step, its detail every 20 s, and its end with the seconds it took.
 
     Args:
-        quiet: tell the end only (for steps of a second or two).
+        quiet: report the end only (for steps of a second or two).
     """
     current, began, done = ProgressStep(what), time.monotonic(), threading.Event()
 

@@ -1,7 +1,7 @@
-"""Where built parts live: a cache of folders named after the content they were built from.
+"""The cache of built parts: folders with names by the content that they were built from.
 
-A part is made in a private folder beside its place and renamed into it: it exists whole or not at all, also when two
-builds race or one is killed.
+A part is built in a private folder and then renamed to its final name, so that it exists completely or not at all,
+even when two builds race or one is killed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Part:
     """One built thing.
 
     Attributes:
-        name: `kubernetes`, `images-1.31`, …
-        key: digest of all that went into it.
+        name: for instance `kubernetes` or `images-1.31`.
+        key: digest of everything that it is built from.
         make: fills an empty folder; may return facts to keep with the part.
     """
 
@@ -59,23 +59,23 @@ class Store:
         self.root = root or cache_root() / "testbed" / "parts"
 
     def path(self, part: Part) -> Path:
-        """Where the part lives, whether it exists or not."""
+        """Folder of the part, whether it exists or not."""
         return self.root / f"{part.name}-{part.key}"
 
     def has(self, part: Part) -> bool:
-        """True when the part is there, whole."""
+        """Whether the part exists completely."""
         return (self.path(part) / COMPLETE).is_file()
 
     def get(self, part: Part) -> Path:
-        """The part's folder; it is built when missing, and whatever a build leaves half-done is removed."""
+        """The part's folder. A missing part is built; a failed build leaves nothing."""
         place = self.path(part)
         if self.has(part):
-            (place / COMPLETE).touch()  # when it was used last, for `sweep`
+            (place / COMPLETE).touch()  # time of the last use, for `sweep`
             return place
         self.root.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{part.name}-", dir=self.root))
         try:
-            work.chmod(0o755)  # mkdtemp is stricter than what root file systems need
+            work.chmod(0o755)  # mkdtemp gives fewer rights than root file systems need
             facts = part.make(work) or {}
             (work / COMPLETE).write_text(json.dumps({"name": part.name, "key": part.key, **facts}, indent=1))
             if place.exists():
@@ -87,7 +87,7 @@ class Store:
         return place
 
     def sweep(self) -> None:
-        """Removes what killed builds left, and parts that nothing used for 30 days. Needs the lock."""
+        """Remove what killed builds left, and parts that were not used for 30 days. Needs the lock."""
         oldest = time.time() - UNUSED_DAYS * 86400
         for entry in self.root.iterdir() if self.root.exists() else ():
             mark = entry / COMPLETE

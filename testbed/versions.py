@@ -1,7 +1,7 @@
 """Every version of the testbed, in one place.
 
 The hashes behind these names are in `modules/*/go.sum` (Go) and `wheels/*.txt` (PyPI); Debian packages come from the
-machine's own apt sources and their exact versions are written next to what was built of them.
+machine's own apt sources, and their exact versions are recorded with the part built from them.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ ISTIO_RELEASES = {
     for release in (IstioRelease("1.31", "1.31.1", "1.39.3"), IstioRelease("1.29", "1.29.1", "1.37.0"))
 }
 DEFAULT_ISTIO = "1.31"
+SUPPORTED_MINORS = tuple(ISTIO_RELEASES)
+"""What `--istio` takes. README names exactly these, and each night the whole catalogue runs on each."""
 
 
 def istio_release(name: str | None) -> IstioRelease:

@@ -12,19 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clients.apply.overlay import MANAGER, RUN_LABEL, Overlay
+from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
-from clients.kube.api import RequestError
+from clients.kube.api import NOT_FOUND, RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGER, RUN_LABEL
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
 from clients.model.evidence import Applied
 from clients.model.redact import redact
 
 DRY_RUN_NAMESPACE = "default"
-"""Where an object is tried whose own namespace does not exist yet."""
+"""Namespace for the dry run of an object whose own namespace does not exist yet."""
 AT_ONCE = 8
-"""Objects at work at once: each waits for two or three answers of the API server."""
+"""Objects that are processed at the same time: each waits for two or three answers of the API server."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -32,7 +33,7 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Item:
-    """One object of a manifest, as it goes to the cluster. `body` is not to be changed."""
+    """One object of a manifest, as it is sent to the cluster. `body` must not be changed."""
 
     manifest: str
     body: dict[str, Any]
@@ -49,7 +50,7 @@ class Item:
 
     @property
     def namespace(self) -> str:
-        """Empty for an object of the whole cluster."""
+        """Its namespace; empty for an object of the whole cluster."""
         return str(self.body["metadata"].get("namespace") or "")
 
     @property
@@ -59,7 +60,7 @@ class Item:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What tells it from every other object."""
+        """Its identity in the cluster."""
         return self.api_version, self.kind, self.namespace, self.name
 
     def __str__(self) -> str:
@@ -67,13 +68,13 @@ class Item:
 
 
 class Applier:
-    """Applies manifests and takes them away again.
+    """Applies manifests and deletes them again.
 
     Args:
         manifests: the folder that manifest paths are relative to.
-        timeout_s: for everything of one `apply` to be ready, and of one `delete` to be gone.
-        at_once: objects that are tried, made or deleted side by side; with 1, one goes after the other in the order
-            that each method states.
+        timeout_s: time limit for all objects of one `apply` to be ready, and of one `delete` to be gone.
+        at_once: number of objects that are checked, created or deleted in parallel; with 1, they follow one another in
+            the order that each method states.
     """
 
     def __init__(
@@ -84,6 +85,10 @@ class Applier:
         self._manifests = manifests
         self.timeout_s = timeout_s
         self._at_once = at_once
+
+    def named_by(self, overlay: Overlay) -> Applier:
+        """The same cluster, manifests and limits, for objects with other names."""
+        return Applier(self._cluster, overlay, self._manifests, timeout_s=self.timeout_s, at_once=self._at_once)
 
     def load(self, paths: Sequence[str]) -> list[Item]:
         """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
@@ -99,7 +104,7 @@ class Applier:
         ]
 
     def check(self, items: Sequence[Item]) -> None:
-        """Everything that can be known before the first change: nothing is taken, every object would be accepted.
+        """Check before the first change that no object exists yet and that the API server would accept each.
 
         Raises:
             ConflictError: an object exists already and is not this run's.
@@ -107,12 +112,13 @@ class Applier:
         """
         coming = {item.name for item in items if item.kind == "Namespace"}
         missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
-        self._side_by_side(partial(self._check, missing), items)
+        roles = {(item.namespace, item.name) for item in items if item.kind == "Role"}
+        self._side_by_side(partial(self._check, missing, roles), items)
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
-        """Apply what belongs to the whole cluster, then the rest: in order within a namespace, namespaces side by side.
+        """Apply objects of the whole cluster, then the rest: in order within a namespace, namespaces in parallel.
 
-        Call `check` first; register the deletion before. The answer is in the order of the items.
+        Call `check` first, and register the deletion. The result has the order of the items.
         """
         lanes: dict[str, list[Item]] = {}
         for item in items:
@@ -123,19 +129,19 @@ class Applier:
         return [applied[item.key] for item in items]
 
     def wait_ready(self, items: Sequence[Item]) -> None:
-        """Wait until each object itself says that it is ready.
+        """Wait until each object reports that it is ready.
 
         Raises:
-            ClusterError: one is not ready in time, or cannot become ready; names the reason.
+            ClusterError: an object is not ready in time, or cannot become ready; the message has the reason.
         """
         deadline = time.monotonic() + self.timeout_s
         for item in items:
             readiness.wait(self._cluster, item.body, deadline)
 
     def delete(self, items: Sequence[Item]) -> None:
-        """Delete, the last first, and wait until everything is gone; what lies in a deleted namespace goes with it.
+        """Delete objects, the last first, and wait until they are gone. A deleted namespace takes its objects with it.
 
-        Only objects with this run's label are touched. Every deletion is tried before an error is raised.
+        Only objects with this run's label are deleted. Every deletion is attempted before an error is raised.
 
         Raises:
             ClusterError: an object could not be deleted, or is still there after the time limit.
@@ -143,7 +149,7 @@ class Applier:
         self.ask_to_delete(items)()
 
     def ask_to_delete(self, items: Sequence[Item]) -> Callable[[], None]:
-        """As `delete`, without waiting. What it gives waits, and raises what `delete` does; the time runs from now."""
+        """As `delete`, without waiting. The returned function waits and raises; its time limit starts now."""
         namespaces = {item.name for item in items if item.kind == "Namespace"}
         wanted = [item for item in reversed(items) if item.namespace not in namespaces]
         asked = self._side_by_side(self._try_to_delete, wanted)
@@ -165,14 +171,14 @@ class Applier:
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
 
     def _side_by_side(self, do: Callable[[In], Out], them: Iterable[In]) -> list[Out]:
-        """What it gives for each, in order. Raises the first error in that order, when what has begun has ended."""
+        """Results in order. After all started calls have ended, the first error in that order is raised."""
         with ThreadPoolExecutor(self._at_once) as threads:
             return list(threads.map(do, them))
 
-    def _check(self, missing: set[str], item: Item) -> None:
+    def _check(self, missing: set[str], roles: set[tuple[str, str]], item: Item) -> None:
         if item.namespace not in missing:
             self._refuse_foreign(item)
-        self._try(item, elsewhere=item.namespace in missing)
+        self._try(item, elsewhere=item.namespace in missing, roles=roles)
 
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
@@ -180,8 +186,13 @@ class Applier:
             hint = "remove or rename it, or run `meshproof cleanup` if a killed run left it"
             raise ConflictError(f"{item} exists already and is not this run's", hint)
 
-    def _try(self, item: Item, *, elsewhere: bool) -> None:
-        """Server-side dry run; of a namespace that does not exist yet, under a random name in another one."""
+    def _try(self, item: Item, *, elsewhere: bool, roles: set[tuple[str, str]]) -> None:
+        """Server-side dry run; of a namespace that does not exist yet, under a random name in another one.
+
+        Args:
+            roles: (namespace, name) of the Roles that are coming. The API server looks for the Role of a RoleBinding,
+                as an identity may only bind what it may do itself, and a dry run leaves none there.
+        """
         body = item.body
         if elsewhere:
             meta = {**body["metadata"], "namespace": DRY_RUN_NAMESPACE, "name": f"dry-run-{secrets.token_hex(4)}"}
@@ -191,26 +202,28 @@ class Applier:
         except AccessError:
             raise
         except RequestError as error:
+            if error.status == NOT_FOUND and _role_of(item) in roles:
+                return
             raise ManifestError(f"{item.manifest}: {item} is not accepted: {error.detail}") from None
         except ClusterError as error:
             raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.hint) from None
 
     def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
-        """The object, its uid when it is going, and what went wrong."""
+        """The object, its uid if it is being deleted, and the error if there was one."""
         try:
             return item, self._delete(item), ""
         except ClusterError as error:
             return item, "", f"{item} could not be deleted: {error.message}"
 
     def _delete(self, item: Item) -> str:
-        """Ask for its deletion, if it is this run's; gives its uid then."""
+        """Request the deletion of an object of this run; returns its uid, empty for any other object."""
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         if found is None or found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
             return ""
         uid = str(found["metadata"]["uid"])
         self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
         if item.kind == "Namespace":
-            # The namespace controller comes after five seconds, and back seconds later if pods are still there.
+            # The namespace controller starts after five seconds, and returns some seconds later if pods are left.
             with suppress(ClusterError):
                 self._cluster.delete_pods(item.name)
         return uid
@@ -218,6 +231,11 @@ class Applier:
     def _gone(self, item: Item, uid: str) -> bool:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         return found is None or found["metadata"]["uid"] != uid
+
+
+def _role_of(item: Item) -> tuple[str, str] | None:
+    """(namespace, name) of the Role that it binds; None where it binds none."""
+    return (item.namespace, item.body["roleRef"]["name"]) if item.kind == "RoleBinding" else None
 
 
 def _files(root: Path, path: str) -> list[Path]:

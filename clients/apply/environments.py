@@ -1,4 +1,4 @@
-"""What stages stand on: applied once per process, and deleted when another topic begins or the process ends."""
+"""Environments of stages: deployed once per process, and deleted when another topic begins or the process ends."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Leaving:
 
 
 class Environments:
-    """The grounds of one process.
+    """The environments of one process.
 
     Args:
-        standing: what stages have left in force in them.
+        stage_objects: objects that stages have left in force in them.
     """
 
     def __init__(self, applier: Applier, stage_objects: StageObjects) -> None:
@@ -34,20 +34,20 @@ class Environments:
         self._stage_objects = stage_objects
         self._items: list[Item] = []
         self._applied: dict[str, tuple[Applied, ...]] = {}
-        self._ahead = threading.Thread()
+        self._background = threading.Thread()
         self._failed: dict[str, MeshproofError] = {}
         self._leaving: list[Leaving] = []
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """The namespaces of what stands, by their real names."""
+        """Real names of the namespaces that are deployed."""
         return frozenset(item.name for item in self._items if item.kind == "Namespace")
 
     def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
 
         Raises:
-            MeshproofError: it cannot be made; `close` takes away what was made of it.
+            MeshproofError: it cannot be deployed; `close` deletes what there is of it.
         """
         self._join()
         if problem := next((self._failed.pop(path) for path in environment if path in self._failed), None):
@@ -55,11 +55,11 @@ class Environments:
         return self._ensure(environment)
 
     def prepare_in_background(self, environment: Sequence[str]) -> None:
-        """Have this ground stand by and by, beside whatever else is done. What goes wrong is raised by its `ensure`."""
+        """Start deploying this environment in the background. The next `ensure` of it raises any error."""
         self._join()
         if missing := [path for path in environment if path not in self._applied]:
-            self._ahead = threading.Thread(target=self._try, args=(missing,), name="ground ahead")
-            self._ahead.start()
+            self._background = threading.Thread(target=self._try, args=(missing,), name="prepare-environment")
+            self._background.start()
 
     def _try(self, environment: Sequence[str]) -> None:
         try:
@@ -68,8 +68,8 @@ class Environments:
             self._failed |= dict.fromkeys(environment, error)
 
     def _join(self) -> None:
-        if self._ahead.ident is not None:
-            self._ahead.join()
+        if self._background.ident is not None:
+            self._background.join()
 
     def _ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         missing = [path for path in environment if path not in self._applied]
@@ -79,20 +79,20 @@ class Environments:
             self._wait()
         if everything:
             self._applier.check(everything)
-        self._items += everything  # before the first is made: `close` must know of a half-made ground
+        self._items += everything  # before the first is created: `close` must know all of a half-made environment
         applied = iter(self._applier.apply(everything))
         self._applied |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
         self._applier.wait_ready(everything)
         return tuple(one for path in environment for one in self._applied[path])
 
     def others(self, environment: Sequence[str]) -> list[str]:
-        """Manifests of other topics (first folder below `manifests/`) that stand."""
+        """Manifests of other topics (first folder below `manifests/`) that are deployed."""
         self._join()
         topics = {path.split("/")[0] for path in environment}
         return [path for path in self._applied if path.split("/")[0] not in topics] if topics else []
 
     def leave(self, environment: Sequence[str]) -> None:
-        """Begin to delete these manifests. Whoever makes an object of theirs anew waits until it has gone."""
+        """Start deleting these manifests. A later `ensure` that creates one of their objects waits until it is gone."""
         self._join()
         paths = {item.manifest for item in self._applier.load(environment)}
         items = [item for item in self._items if item.manifest in paths]
@@ -110,7 +110,7 @@ class Environments:
         self._wait()
 
     def close(self, *, keep: bool) -> None:
-        """Delete all that stands, and wait until it is gone (`keep` leaves it).
+        """Delete everything and wait until it is gone; with `keep`, leave it in place.
 
         Raises:
             ClusterError: something could not be deleted.
@@ -132,6 +132,6 @@ class Environments:
 
     def _wait(self) -> None:
         leaving, self._leaving = self._leaving, []
-        with ExitStack() as each:  # every one of them, whatever the others raise
+        with ExitStack() as each:  # all of them, even if one raises
             for one in leaving:
                 each.callback(one.wait)

@@ -1,7 +1,7 @@
-"""What a manifest becomes for one run: prefixed namespaces, run labels, images, revision and template values.
+"""Adapts manifests to one run: prefixed namespaces, run labels, images, revision and template values.
 
-Pure. A manifest uses the documents' names and is valid for kubectl as it stands; this is the only place that
-knows how those names look on the cluster.
+Pure functions. A manifest uses the documents' names and is valid for kubectl without changes; only this module knows
+which names they have on the cluster.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from functools import lru_cache
 from typing import Any
 
 from clients.apply.yaml_text import load, render
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
 from clients.model.errors import ManifestError, SettingsError
 
 MESH_NAMESPACE = "istio-system"
 """Root namespace of the mesh; objects in it are mesh-wide and keep their namespace."""
-
-MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
-RUN_LABEL = "meshproof.dev/run"
-WORKER_LABEL = "meshproof.dev/worker"
-MANAGER = "meshproof"
 
 IMAGE_PREFIX = "meshproof/"
 INJECTION_LABEL = "istio-injection"
@@ -45,7 +41,7 @@ _CONDITION_KEYS = frozenset({"source.namespace", NAMESPACE_NAME_LABEL})
 """`key` of an AuthorizationPolicy condition or of a label expression whose `values` are namespaces."""
 
 _WORKLOADS = frozenset({"v1", "apps/v1"})
-"""API groups of what a workload consists of: Deployment, Service, ServiceAccount, ConfigMap."""
+"""API groups of the objects that a workload consists of: Deployment, Service, ServiceAccount, ConfigMap."""
 
 _KEY_FIELDS = frozenset({"jwks", "jwksUri"})
 """Fields of a RequestAuthentication's rule that hold an issuer's keys, or their address."""
@@ -65,10 +61,10 @@ class Overlay:
         revision: mesh revision for `istio.io/rev`; empty keeps `istio-injection: enabled`.
         values: template values, for instance `jwks` for `{{ jwks }}`.
         namespaces: the namespaces that the manifests define (see `namespaces_in`); only these are prefixed.
-        given: a namespace of the manifests to one of the user's that stands in its place: neither it nor workloads of
-            it are made, but configuration in it is.
-        keys: a real issuer to the fields of a RequestAuthentication's rule that say where its keys are (`jwksUri` or
-            `jwks`; none: the mesh asks the issuer), in place of the run's own keys.
+        given: a namespace of the manifests to the user's own namespace that replaces it: neither it nor its workloads
+            are created, but configuration in it is.
+        keys: a real issuer to the fields of a RequestAuthentication's rule for its keys (`jwksUri` or `jwks`; none: the
+            mesh asks the issuer), which replace the run's own keys.
 
     Raises:
         SettingsError: the prefix, run, worker or revision cannot be part of a name or label.
@@ -109,13 +105,13 @@ class Overlay:
 
     def url(self, url: str) -> str:
         """`url` (with a scheme) with its host translated by `host`; path and query stay."""
-        # By hand, for `urlsplit` and back would tidy up a path that a control sends untidy on purpose.
+        # Not by `urlsplit`: it would normalise a path that a control sends unnormalised on purpose.
         scheme, separator, rest = url.partition("://")
         host = re.split(r"[/?#]", rest, maxsplit=1)[0]
         return f"{scheme}{separator}{self.host(host)}{rest[len(host) :]}"
 
     def plain(self, text: str) -> str:
-        """The reverse of `host`, for any text that the mesh gives back: the run's names as the documents have them."""
+        """The reverse of `host`, for any text from the mesh: the run's names become those of the documents."""
         for real, name in self._reals:
             text = text.replace(real, name)
         return text
@@ -136,10 +132,12 @@ class Overlay:
             ManifestError: not YAML, a key twice, an unknown template value, image or namespace; with `source` and line.
         """
         rendered = render(text, source, self.values)
-        return [self._object(obj, f"{source}:{line}") for obj, line in load(rendered, source) if not self._stands(obj)]
+        return [
+            self._object(obj, f"{source}:{line}") for obj, line in load(rendered, source) if not self._is_given(obj)
+        ]
 
-    def _stands(self, obj: dict[str, Any]) -> bool:
-        """Whether the user has it already: a given namespace, or a workload in it."""
+    def _is_given(self, obj: dict[str, Any]) -> bool:
+        """Whether it is the user's own: a given namespace, or a workload in it."""
         meta = obj["metadata"]
         home = meta["name"] if obj["kind"] == "Namespace" else meta.get("namespace", "")
         return home in self.given and (obj["kind"] == "Namespace" or obj["apiVersion"] in _WORKLOADS)
@@ -153,7 +151,7 @@ class Overlay:
         return made
 
     def _trust(self, stated: Iterable[dict[str, Any]], made: Iterable[dict[str, Any]]) -> None:
-        """Rules of a real issuer get its own name, which is no name of ours, and its own keys."""
+        """Give rules of a real issuer its own name, untranslated, and its own keys."""
         for rule, real in zip(stated, made, strict=True):
             if rule.get("issuer") in self.keys:
                 for name in _KEY_FIELDS:
@@ -179,7 +177,7 @@ class Overlay:
         close = difflib.get_close_matches(str(name), [*self.namespaces, MESH_NAMESPACE], 1)
         raise ManifestError(
             f"{place}: {obj['kind']} {obj['metadata']['name']} is in namespace {name!r}, which no manifest defines",
-            f"did you mean {close[0]!r}?" if close else "add its Namespace to the ground",
+            f"did you mean {close[0]!r}?" if close else "add its Namespace to the environment",
         )
 
     def _translate(self, value: Any, key: str, place: str) -> Any:
@@ -239,14 +237,14 @@ def namespaces_in(manifests: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 @lru_cache(maxsize=8)
 def _references(namespaces: frozenset[str]) -> re.Pattern[str]:
-    """Matches what stands before a known namespace where a string refers to one.
+    """Matches the text before a known namespace where a string refers to one.
 
     Hosts: `name.NS`, and `any.thing.NS.svc[.cluster.local]`, also with `*`. Identities: `ns/NS/sa/…`, with or
     without trust domain and `spiffe://` (Istio, AuthorizationPolicy principals).
     """
     names = "|".join(map(re.escape, sorted(namespaces)))
     label = r"(?:\*|[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)"
-    end = r"(?![\w-]|\.[\w-])"  # no further label; a full stop may end the name or a sentence
+    end = r"(?![\w-]|\.[\w-])"  # no further label; a full stop may follow
     return re.compile(
         rf"(?<![\w.*-])(?:(?:{label}\.)+({names})(?=\.svc(?:\.cluster\.local)?{end})"
         rf"|{label}\.({names}){end}|(?<![^\s/\"'])ns/({names})(?=/|$))"

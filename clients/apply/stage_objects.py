@@ -1,4 +1,4 @@
-"""What stages leave in force for one another: only the difference between two of them is deleted and looked at anew."""
+"""Objects that one stage leaves for the next: only the difference between the two is checked and deleted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from clients.model.evidence import Applied
 
 
 class StageObjects:
-    """The objects of stages that are in force, of one process.
+    """The stage objects of one process that are in force.
 
-    Going from one stage straight to the next gives the same state as clearing the first away before: every object of
-    the next is applied, changed since or not, and every other one is deleted.
+    Going from one stage straight to the next gives the same state as deleting the first one before: every object of
+    the next is applied, whether it has changed or not, and every other object is deleted.
     """
 
     def __init__(self, applier: Applier) -> None:
@@ -20,19 +20,19 @@ class StageObjects:
         self._items: list[Item] = []
 
     def check(self, items: Sequence[Item]) -> None:
-        """As `Applier.check`, for what does not stand just so already."""
+        """As `Applier.check`, for objects that are not in force in the same form."""
         known = {item.key: item.body for item in self._items}
         self._applier.check([item for item in items if known.get(item.key) != item.body])
 
     def move_to(self, items: Sequence[Item]) -> list[Applied]:
-        """Apply these, then delete whatever else stands, and wait until it is gone. Call `check` first.
+        """Apply these, then delete all others and wait until they are gone. Call `check` first.
 
         Raises:
-            ClusterError: an object is not accepted or not gone in time; `clear` takes everything away.
+            ClusterError: an object is not accepted or not gone in time; `clear` deletes everything.
         """
         wanted = {item.key for item in items}
         gone = [item for item in self._items if item.key not in wanted]
-        self._items = [*gone, *items]  # before the first is made: `clear` must know of what came about only in part
+        self._items = [*gone, *items]  # before the first is applied: `clear` must know all of a half-made stage
         applied = self._applier.apply(items)
         self.drop(gone)
         return applied
@@ -41,7 +41,7 @@ class StageObjects:
         """Delete some of them, and wait until they are gone.
 
         Raises:
-            ClusterError: an object could not be deleted; it still counts as standing.
+            ClusterError: an object could not be deleted; it still counts as in force.
         """
         if items:
             self._applier.delete(items)
@@ -53,9 +53,9 @@ class StageObjects:
         self.drop(self._items)
 
     def leave(self) -> None:
-        """Let them be, for good: somebody wants to look at them."""
+        """Leave them in the cluster for a person to look at, and forget them."""
         self._items = []
 
     def lost(self, namespaces: Collection[str]) -> None:
-        """These namespaces were deleted, with what stood in them."""
+        """Forget the objects of these namespaces, which were deleted."""
         self._items = [item for item in self._items if item.namespace not in namespaces]

@@ -17,7 +17,7 @@ from clients.model.errors import ManifestError
 Located = tuple[dict[str, Any], int]
 """An object and the line, from 1, where its document starts."""
 
-# Only `{{ name }}` is a template: Jinja2's other signs also occur in what manifests hold, for instance `{%REQ(:PATH)%}`
+# Only `{{ name }}` is a template: Jinja2's other delimiters also occur in manifests, for instance `{%REQ(:PATH)%}`
 # in a log format.
 _TEMPLATES = Environment(
     undefined=StrictUndefined,
@@ -31,7 +31,7 @@ _TEMPLATES = Environment(
 
 
 def render(text: str, source: str, values: Mapping[str, str]) -> str:
-    """`text` with each `{{ name }}` replaced; lines keep their numbers where values are of one line.
+    """`text` with each `{{ name }}` replaced; line numbers stay the same where values have one line.
 
     Raises:
         ManifestError: a value is unknown, or a template is not closed.
@@ -74,12 +74,12 @@ def _documents(text: str) -> Iterator[tuple[Any, int]]:
     loader = _Loader(text)
     while loader.check_node():
         node = loader.get_node()
-        assert node is not None  # `check_node` said so
+        assert node is not None  # as `check_node` has checked
         yield loader.construct_document(node), node.start_mark.line + 1
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe loader that refuses a key twice and leaves dates alone: Kubernetes has neither."""
+    """Safe loader that refuses duplicate keys and reads no dates: Kubernetes has neither."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
         first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]

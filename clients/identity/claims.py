@@ -1,6 +1,6 @@
-"""What tokens claim: by issuer (a profile), and by the one way in which a kind of token is wrong.
+"""Claims of tokens: by issuer (a profile), and by the one respect in which a kind of token is wrong.
 
-A kind is named `expired`, or `expired@front` for another issuer than that of the security lab.
+A kind has a name like `expired`, or `expired@front` for an issuer other than that of the security lab.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ EXPIRED = ISSUED_AT + 3600
 NOT_BEFORE = EXPIRES - 3600
 
 PROJECT = "meshproof-project"
-"""Stands for the Google Cloud project of the documents: audience and last part of the issuer's address."""
+"""Replaces the Google Cloud project of the documents: audience, and last part of the issuer's address."""
 
 FRONT_ISSUER = f"https://securetoken.google.com/{PROJECT}"
 """Identity Platform's issuer (catalogue, CRA)."""
 
 IAP_ISSUER = "https://cloud.google.com/iap"
 RCTOKEN_AUDIENCE = "your-rctoken-aud"
-"""`RCTOKEN_AUD` as the document sets it; any string will do."""
+"""`RCTOKEN_AUD` as the document sets it; any string is possible."""
 
 USER = "user@example.com"
 ACCESS_LEVEL = "accessPolicies/1234567890/accessLevels/trusted_device"
@@ -43,9 +43,9 @@ class Profile:
     """An issuer's tokens.
 
     Attributes:
-        claims: of a valid token, beside `iat` and `exp`.
-        algorithm: that it signs with where nothing else is asked for.
-        kinds: kind → claims that differ from the valid one's; None takes the claim away. Before those of every issuer.
+        claims: those of a valid token, without `iat` and `exp`.
+        algorithm: the issuer signs with it unless a token is requested with another.
+        kinds: kind → claims that differ from those of a valid token; None removes a claim. They override `KINDS`.
     """
 
     claims: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Profile:
         """The claims of a kind of token.
 
         Raises:
-            SettingsError: there is no such kind.
+            SettingsError: the kind is unknown.
         """
         changes = self.kinds.get(kind, KINDS.get(kind))
         if changes is None:
@@ -82,7 +82,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "other-subject": {"sub": OTHER},
     "wrong-audience": {"aud": "some-other-arbitrary-string"},
 }
-"""Kinds that every issuer has (catalogue, `conventions.tokens`); keys and signatures: `clients.identity.tokens`."""
+"""Kinds of every issuer (catalogue, `conventions.tokens`). For keys and signatures see `clients.identity.tokens`."""
 
 _OTHER_PROJECT = "another-project"
 _IAP_USER = {"sub": "accounts.google.com:1234567890", "email": USER, "hd": "example.com"}
@@ -120,17 +120,17 @@ PROFILES: Mapping[str, Profile] = {
         },
     ),
 }
-"""Name after the `@` of a kind → what it means; the security lab's has none."""
+"""Name after the `@` of a kind → its issuer's tokens; the security lab's name is empty."""
 
 
 def profile(name: str, audience: str = "") -> Profile:
     """The profile of this name.
 
     Args:
-        audience: that its tokens are for, in place of its own.
+        audience: replaces the profile's own audience; empty keeps that.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: the name is unknown.
     """
     if name not in PROFILES:
         raise SettingsError(f"unknown issuer of tokens {name!r}", f"use one of {', '.join(filter(None, PROFILES))}")
@@ -142,8 +142,8 @@ def profile(name: str, audience: str = "") -> Profile:
 
 
 def _for(audience: str, own: str, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Changed claims with another audience than the profile's own, in lists of audiences, too."""
-    told = changes.get("aud")
-    if not isinstance(told, list):
+    """Replace the profile's own audience in changed claims that list several audiences."""
+    changed_audience = changes.get("aud")
+    if not isinstance(changed_audience, list):
         return changes
-    return {**changes, "aud": [audience if one == own else one for one in told]}
+    return {**changes, "aud": [audience if one == own else one for one in changed_audience]}

@@ -1,7 +1,7 @@
-"""An issuer whose private key nobody here has: its real tokens, and the bad ones that can be made without that key.
+"""A real issuer, whose private key the run does not have: its good tokens, and bad ones made without that key.
 
-A token that is wrong in one way must be right in all others, so that what is refused is that one thing. Where that
-takes the issuer's own signature (expired, for another audience), a second source must give it, or there is none.
+A token that is wrong in one respect must be right in all others, so that a refusal is for that one reason. Where this
+takes the issuer's own signature (expired, another audience), a second source must give the token, or there is none.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from clients.identity.token_source import TokenSource
 from clients.model.errors import InfrastructureError, SettingsError
 
 FORGEABLE = frozenset({"RS256", "ES256"})
-"""Algorithms for which a run has a key of its own."""
+"""Algorithms for which a run has its own key."""
 
-_BY_ANYBODY = frozenset({"malformed", "wrong-issuer", "unknown-key", *forgery.WITHOUT_SIGNATURE, *forgery.SPOILT})
+_WITHOUT_KEY = frozenset({"malformed", "wrong-issuer", "unknown-key", *forgery.WITHOUT_SIGNATURE, *forgery.SPOILT})
 _BY_SOURCE = {"expired": "expired_token", "wrong-audience": "other_audience_token"}
 """Kinds that only the issuer can make, and the setting that names a source of them."""
 
 
 class Forger(Protocol):
-    """Signs by a key that is nobody's (see `clients.identity.tokens.TokenIssuer.forged`)."""
+    """Signs with a key that no issuer has (see `clients.identity.tokens.TokenIssuer.forged`)."""
 
     def __call__(self, content: Mapping[str, Any], algorithm: str, key_id: str = "") -> str:
-        """A token of this content, under the id of another's key where one is given."""
+        """A token with this content; `key_id` claims that another key signed it."""
 
 
 @dataclass(frozen=True)
 class ExternalIssuer:
-    """The issuer in the place of our own.
+    """The issuer that replaces the run's own.
 
     Attributes:
-        setting: the settings that name it (`identity`), for errors.
+        setting: section of the settings that names it (`identity`), for errors.
         good: gives its good tokens.
-        others: kind (`expired`, `wrong-audience`) → what gives tokens of it, as far as there is such a source.
+        others: kind (`expired`, `wrong-audience`) → source of such tokens, where the settings name one.
     """
 
     setting: str
@@ -52,21 +52,21 @@ class ExternalIssuer:
         """Fetch a token from every source, once.
 
         Raises:
-            SettingsError: one gives none, or another than is wanted; or the file of keys is none.
+            SettingsError: a source gives no token or a wrong one, or the file of keys is not a key set.
         """
         _ = self.keys.rule
         for source in (self.good, *self.others.values()):
             source.token()
 
     def why_not(self, kind: str, *, in_query: bool = False) -> str:
-        """Why no token of this kind can be sent; empty where one can.
+        """Why a token of this kind cannot be sent; empty where it can.
 
         Args:
-            in_query: it would be sent as a parameter of the address.
+            in_query: the token would be sent as a query parameter.
         """
         if in_query and (kind == "valid" or kind in self.others):
             return "a real token is not sent in an address: it would stay in the access logs of the cluster"
-        if kind == "valid" or kind in self.others or kind in _BY_ANYBODY:
+        if kind == "valid" or kind in self.others or kind in _WITHOUT_KEY:
             return ""
         if kind == "foreign-key":
             algorithm = str(self.good.header().get("alg"))
@@ -81,7 +81,7 @@ class ExternalIssuer:
         """A token of this kind.
 
         Raises:
-            InfrastructureError: there is none, or its source gives none any more. It says nothing about the mesh.
+            InfrastructureError: there is no such token, or its source no longer gives one. The mesh is not to blame.
         """
         try:
             if why := self.why_not(kind):

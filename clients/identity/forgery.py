@@ -1,4 +1,4 @@
-"""Tokens that a verifier must refuse, made without the issuer's private key: by anybody who has seen a good one."""
+"""Tokens that a verifier must refuse, made from a good one without the issuer's private key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jwt
 from jwt.utils import base64url_decode, base64url_encode
 
 MALFORMED = "invalidToken"
-"""What the security lab sends as a bad token: not a JWT at all."""
+"""The security lab's bad token, which is not a JWT at all."""
 
 _TAMPERED = {"sub": "somebody-else", "email": "admin@example.com"}
 
@@ -22,14 +22,14 @@ def unsigned(content: Mapping[str, Any], key_id: str) -> str:
 
 
 def signature_of_none(content: Mapping[str, Any], key_id: str) -> str:
-    """Algorithm `none`, and something where the signature stands."""
+    """Algorithm `none`, with arbitrary bytes as the signature."""
     return unsigned(content, key_id) + _encoded(b"signature")
 
 
 def by_public_key(content: Mapping[str, Any], public_pem: bytes, key_id: str) -> str:
-    """HS256 with a public key's text as the secret: what a confused verifier takes for good (RFC 8725, section 2.1).
+    """HS256 with a public key's text as the secret, which a confused verifier accepts (RFC 8725, section 2.1).
 
-    By hand, for PyJWT refuses to do it.
+    It is put together here because PyJWT refuses to sign with such a secret.
     """
     head = {"alg": "HS256", "kid": key_id, "typ": "JWT"}
     signed = f"{_part(head)}.{_part(content)}"
@@ -52,10 +52,10 @@ def other_signature(token: str) -> str:
 
 
 WITHOUT_SIGNATURE = {"unsigned": unsigned, "signature-of-none": signature_of_none}
-"""Kind → how it is made of claims and a key's id."""
+"""Kind → function that makes it from claims and a key's id."""
 
 SPOILT = {"tampered": tampered, "other-signature": other_signature}
-"""Kind → how it is made of a good token."""
+"""Kind → function that makes it from a good token."""
 
 
 def _part(value: Mapping[str, Any]) -> str:

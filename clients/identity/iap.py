@@ -1,20 +1,18 @@
 """A stand-in for Google's load balancer with Identity-Aware Proxy, outside the cluster and in front of its gateway.
 
-It does what IAP does for a page: sends strangers to sign in, turns away those who are not on its list, and adds to
-everybody else's requests a token for the configured audience. What a client says in IAP's own headers it drops.
+It does what IAP does for a page: it sends users without a session to the sign-in service, refuses users who are not on
+its list, and adds a token for the configured audience to the requests of all others. It removes IAP's own headers from
+what a client sends.
 """
 
 from __future__ import annotations
 
 import secrets
-import ssl
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qs, urlencode, urlsplit
+from typing import Self
+from urllib.parse import urlencode
 
 import jwt
 import requests
@@ -22,6 +20,7 @@ import requests
 from clients.identity import claims
 from clients.identity.signin import HOST
 from clients.identity.tokens import TokenIssuer
+from clients.identity.web import HTML, WebHandler, WebServer
 
 RETURN_PATH = "/_gcp_gatekeeper/authenticate"
 REFUSAL = "You don't have access"
@@ -33,12 +32,12 @@ _OF_IAP = ("ingress-authorization", "x-goog-")
 
 @dataclass
 class IapSettings:
-    """What an operator sets, and may change while it runs.
+    """Settings of an operator, who may change them while the load balancer runs.
 
     Attributes:
-        audience: `rctokenAud`, of the tokens that it adds.
+        audience: `rctokenAud`, the audience of the tokens that it adds.
         users: e-mails of those with `roles/iap.httpsResourceAccessor`.
-        enabled: IAP is on; off, everything is passed on as it is.
+        enabled: whether IAP is on; when it is off, requests are passed on without a check.
         health: port name and path of the health check.
     """
 
@@ -54,7 +53,7 @@ class Balancer:
     """A running load balancer; a context manager. Listens on two ports of 127.0.0.1.
 
     Args:
-        upstream: address and port of the gateway, asked at each request.
+        upstream: gives address and port of the gateway; called for each request.
         signin: address and port of the sign-in service, for its token endpoint.
         certificate: file of certificate and key for https.
     """
@@ -72,87 +71,70 @@ class Balancer:
         self.upstream = upstream
         self._signin = signin
         self._sessions: dict[str, str] = {}
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
         self._servers = {
-            name: ThreadingHTTPServer(
-                ("127.0.0.1", 0), type("Handler", (_IapHandler,), {"outer": self, "scheme": name})
-            )
-            for name in ("http", "https")
+            "http": WebServer(_IapHandler, self, scheme="http"),
+            "https": WebServer(_IapHandler, self, certificate, scheme="https"),
         }
-        self._places = {name: ("127.0.0.1", int(server.server_port)) for name, server in self._servers.items()}
-        secure = self._servers["https"]
-        secure.socket = context.wrap_socket(secure.socket, server_side=True)
-        self._threads = [
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-            for server in self._servers.values()
-        ]
 
     def place(self, scheme: str) -> tuple[str, int]:
-        """Where it listens."""
-        return self._places[scheme]
+        """Address and port of `http` or `https`."""
+        return "127.0.0.1", self._servers[scheme].port
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        for server in self._servers.values():
+            server.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Stop answering. Once is enough."""
-        threads, self._threads = self._threads, []
-        for server, thread in zip(self._servers.values(), threads, strict=bool(threads)):
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        """Stop answering. May be called again."""
+        for server in self._servers.values():
+            server.close()
 
     def rctoken(self, email: str) -> str:
         """The token that is added for a user."""
         content = claims.PROFILES["iap"].of("valid") | {"aud": self.settings.audience, "email": email}
         return self._tokens.sign(content, "ES256")
 
-    def entered(self, code: str, back: str) -> str:
-        """A new session for whom the sign-in service names for this code; empty where it names nobody."""
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+    def start_session(self, code: str, redirect_uri: str) -> str:
+        """The id of a new session for the user that the sign-in service names for this code; empty for none."""
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         form |= {"client_id": self.settings.client_id, "client_secret": self.settings.client_secret}
         url = f"http://{self._signin[0]}:{self._signin[1]}/token"
-        told = requests.post(url, data=form, headers={"Host": HOST}, timeout=TIMEOUT_S)
-        if told.status_code != 200:
+        reply = requests.post(url, data=form, headers={"Host": HOST}, timeout=TIMEOUT_S)
+        if reply.status_code != 200:
             return ""
-        keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(self._tokens.jwks()).keys}
-        token = told.json()["id_token"]
-        key = keys[jwt.get_unverified_header(token)["kid"]]
+        token = reply.json()["id_token"]
+        key = jwt.PyJWKSet.from_dict(self._tokens.jwks())[jwt.get_unverified_header(token)["kid"]]
         content = jwt.decode(token, key, ["RS256"], audience=self.settings.client_id, issuer=claims.FRONT_ISSUER)
         session = secrets.token_urlsafe(16)
         self._sessions[session] = content["email"]
         return session
 
-    def known(self, cookies: str) -> str:
-        """The user of a session cookie; empty for none."""
-        pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
-        return next((self._sessions.get(value, "") for name, _, value in pairs if name == COOKIE), "")
+    def user_of(self, session: str) -> str:
+        """E-mail of a session's user; empty where there is no such session."""
+        return self._sessions.get(session, "")
 
 
-class _IapHandler(BaseHTTPRequestHandler):
-    """What one request gets; `outer` and `scheme` are set by a subclass."""
+class _IapHandler(WebHandler):
+    """What one request gets."""
 
     outer: Balancer
     scheme: str
 
-    def do_GET(self) -> None:
+    def get(self) -> None:
         site = f"{self.scheme}://{self.headers['Host']}"
-        parts = urlsplit(self.path)
         if not self.outer.settings.enabled:
             return self._pass_on("")
-        if parts.path == RETURN_PATH:
-            return self._enter(site, parse_qs(parts.query))
-        user = self.outer.known(self.headers.get("Cookie", ""))
+        if self.route == RETURN_PATH:
+            return self._return_from_sign_in(site)
+        user = self.outer.user_of(self.cookie(COOKIE))
         if not user:
             return self._to_sign_in(site)
         if user not in self.outer.settings.users:
-            return self._answer(403, REFUSAL)
+            return self.answer(403, REFUSAL)
         return self._pass_on(user)
 
     def _to_sign_in(self, site: str) -> None:
@@ -164,15 +146,14 @@ class _IapHandler(BaseHTTPRequestHandler):
             "state": self.path,
         }
         query |= {"nonce": secrets.token_hex(8), "claims": '{"id_token": {"email": null}}'}
-        return self._answer(302, "", Location=f"http://{HOST}/authorize?{urlencode(query)}")
+        return self.redirect(302, f"http://{HOST}/authorize?{urlencode(query)}")
 
-    def _enter(self, site: str, query: dict[str, list[str]]) -> None:
-        session = self.outer.entered(query.get("code", [""])[0], f"{site}{RETURN_PATH}")
+    def _return_from_sign_in(self, site: str) -> None:
+        query = self.query
+        session = self.outer.start_session(query.get("code", ""), f"{site}{RETURN_PATH}")
         if not session:
-            return self._answer(401, "the sign-in service names nobody")
-        where = query.get("state", ["/"])[0]
-        cookie = f"{COOKIE}={session}; HttpOnly; Path=/"
-        return self._answer(302, "", Location=where, **{"Set-Cookie": cookie})
+            return self.answer(401, "the sign-in service names no user")
+        return self.redirect(302, query.get("state", "/"), (COOKIE, session))
 
     def _pass_on(self, user: str) -> None:
         headers = {k: v for k, v in self.headers.items() if not k.lower().startswith((*_OF_IAP, "cookie"))}
@@ -183,15 +164,4 @@ class _IapHandler(BaseHTTPRequestHandler):
         address, port = self.outer.upstream()
         url = f"http://{address}:{port}{self.path}"
         reply = requests.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
-        return self._answer(reply.status_code, reply.text)
-
-    def _answer(self, status: int, text: str, **headers: str) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: paths may hold codes."""
+        return self.answer(reply.status_code, reply.content, reply.headers.get("Content-Type", HTML))

@@ -1,4 +1,4 @@
-"""A real issuer's public keys: from its address, from a file, or from where its own configuration says they are."""
+"""A real issuer's public keys: from a URL, from a file, or from the URL that the issuer's own configuration names."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ from typing import Any
 
 import jwt
 import requests
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from clients.model.errors import MeshproofError, SettingsError
 
 DISCOVERY = "/.well-known/openid-configuration"
-"""Where an issuer tells its configuration (OpenID Connect Discovery 1.0, section 4)."""
+"""Path of an issuer's configuration (OpenID Connect Discovery 1.0, section 4)."""
+SECRET_MEMBERS = frozenset({"d", "k"})
+"""Members that only private and symmetric keys have (RFC 7518, section 6)."""
 TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
 class KeySet:
-    """Public keys, fetched when they are first needed.
+    """Public keys, which are fetched when they are first needed.
 
     Attributes:
-        issuer: whose they are; asked for their address where neither `uri` nor `file` tells.
-        uri: their address, which the mesh must reach, too.
-        file: a file with the key set, for issuers that the mesh does not reach.
+        issuer: the keys' owner; its configuration names their URL where `uri` and `file` are empty.
+        uri: the keys' URL, which the mesh must reach too.
+        file: a file with the key set, for issuers that the mesh cannot reach.
     """
 
     issuer: str
@@ -35,17 +40,19 @@ class KeySet:
 
     @property
     def rule(self) -> dict[str, str]:
-        """The fields of a RequestAuthentication's rule that name the keys; empty: the mesh asks the issuer.
+        """The fields of a RequestAuthentication's rule that name the keys; empty if the mesh is to ask the issuer.
 
         Raises:
-            SettingsError: the file is no key set.
+            SettingsError: the file is no key set, or it holds a secret key, which must not reach the cluster.
         """
         if self.file:
-            return {"jwks": json.dumps(self._of_file(self.file), separators=(",", ":"))}
+            if any(key.keys() & SECRET_MEMBERS for key in self._keys):
+                raise SettingsError(f"the key set {self.file} holds a secret key", "give it the public keys only")
+            return {"jwks": json.dumps({"keys": self._keys}, separators=(",", ":"))}
         return {"jwksUri": self.uri} if self.uri else {}
 
     def why_not(self, key_id: str) -> str:
-        """Why no token can be made of a public key's text that is refused for its algorithm; empty where one can."""
+        """Why a public key's text cannot serve as the secret of a bad token (HS256); empty where it can."""
         try:
             key = self._key(key_id)
         except MeshproofError as error:
@@ -53,58 +60,64 @@ class KeySet:
         return "" if key.get("alg") else f"the key {key_id!r} of {self.issuer} is for any algorithm: it names none"
 
     def public_pem(self, key_id: str) -> bytes:
-        """A key as PEM; the one without an id, where tokens name none.
+        """A key as PEM. An empty id means the key without an id.
 
         Raises:
-            SettingsError: the keys cannot be had, or there is none of this id that can be used.
+            SettingsError: the keys cannot be fetched or read, or there is no usable public key of this id.
         """
+        unusable = SettingsError(f"the key {key_id!r} of {self.issuer} cannot be used")
         try:
-            made = jwt.PyJWK(self._key(key_id)).key
-        except jwt.PyJWTError:
-            raise SettingsError(f"the key {key_id!r} of {self.issuer} cannot be used") from None
-        raw: bytes = made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return raw
+            key = jwt.PyJWK(self._key(key_id)).key
+        except (jwt.PyJWTError, TypeError):
+            raise unusable from None
+        if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey):
+            raise unusable
+        return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def _key(self, key_id: str) -> dict[str, Any]:
-        found = [key for key in self._keys if key.get("kid", "") == key_id]
-        if not found:
+        found = next((key for key in self._keys if key.get("kid", "") == key_id), None)
+        if found is None:
             raise SettingsError(f"the key set of {self.issuer} has no key {key_id!r}")
-        return found[0]
+        return found
 
     @cached_property
     def _keys(self) -> list[dict[str, Any]]:
-        told = self._of_file(self.file) if self.file else _json(self.uri or self._discovered())
-        keys = told.get("keys")
-        if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-            raise SettingsError(f"what {self.uri or self.file or self.issuer} gives is no key set")
-        return keys
+        if self.file:
+            return _keys_of(_read(self.file), f"the file {self.file}")
+        address = self.uri or self._discovered()
+        return _keys_of(_fetch(address), address)
 
     def _discovered(self) -> str:
         address = self.issuer.rstrip("/") + DISCOVERY
-        uri = _json(address).get("jwks_uri")
+        uri = _fetch(address).get("jwks_uri")
         if not isinstance(uri, str):
             raise SettingsError(f"{address} names no jwks_uri")
         return uri
 
-    def _of_file(self, file: Path) -> dict[str, Any]:
-        try:
-            told = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SettingsError(f"the key set {file} cannot be read: {error.strerror}") from None
-        except ValueError:
-            raise SettingsError(f"the key set {file} is not JSON") from None
-        if not isinstance(told, dict) or not isinstance(told.get("keys"), list):
-            raise SettingsError(f"the file {file} is no key set")
-        return told
+
+def _keys_of(document: Any, where: str) -> list[dict[str, Any]]:
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
+        raise SettingsError(f"{where} is no key set")
+    return keys
 
 
-def _json(address: str) -> dict[str, Any]:
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the key set {file} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise SettingsError(f"the key set {file} is not JSON") from None
+
+
+def _fetch(address: str) -> dict[str, Any]:
     try:
         reply = requests.get(address, timeout=TIMEOUT_S)
         reply.raise_for_status()
-        told = reply.json()
+        document = reply.json()
     except (requests.RequestException, ValueError) as error:
         raise SettingsError(f"{address} cannot be fetched ({type(error).__name__})") from None
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         raise SettingsError(f"{address} gives no JSON object")
-    return told
+    return document

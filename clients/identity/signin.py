@@ -1,17 +1,15 @@
-"""A sign-in service: an OpenID Connect provider beside the harness, as Identity Platform stands beside the cluster.
+"""A sign-in service outside the cluster, as Identity Platform is: an OpenID Connect provider in this process.
 
-The protocol is pyop's (IdentityPython's provider library, which runs in production federations); the form for e-mail
-and password is ours. Its tokens have the issuer and the key of the front door's policy, and expire in an hour.
+The protocol is that of pyop (IdentityPython's provider library, which production federations use); the form for e-mail
+and password is ours. Its tokens have the issuer and the key of the front door's policy, and expire after an hour.
 """
 
 from __future__ import annotations
 
 import html
 import secrets
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 from jwkest.jwk import RSAKey, import_rsa_key
 from pyop.authz_state import AuthorizationState
@@ -27,9 +25,10 @@ from pyop.userinfo import Userinfo
 
 from clients.identity.claims import FRONT_ISSUER
 from clients.identity.tokens import TokenIssuer
+from clients.identity.web import JSON, WebHandler, WebServer
 
 HOST = "signin.example.com"
-"""The name by which pages send their users here; browsers are told where it is."""
+"""Host name of the service in pages; browsers get its address by an option."""
 
 _FORM = """<!DOCTYPE html><html lang="en"><title>Sign in with e-mail</title><h1>Sign in</h1>
 <p id="problem">{problem}</p>
@@ -38,99 +37,73 @@ _FORM = """<!DOCTYPE html><html lang="en"><title>Sign in with e-mail</title><h1>
 <label>Password <input name="password" type="password"></label><button>Sign in</button></form></html>"""
 
 
-class SignIn:
+class SignIn(WebServer):
     """A running provider; a context manager.
 
     Args:
-        tokens: whose RSA key signs.
+        tokens: its RSA key signs.
         users: e-mail → password.
-        clients: by client id, what OpenID Connect's registration knows of it (see `page` and `server`).
+        clients: client id → its registration in OpenID Connect (see `page` and `server`).
 
     Attributes:
-        provider: pyop's.
-        port: on 127.0.0.1.
+        provider: the provider of pyop.
+        port: its port on 127.0.0.1.
     """
 
     def __init__(self, tokens: TokenIssuer, users: dict[str, str], clients: dict[str, dict[str, Any]]) -> None:
         self.users = users
         self.provider = _provider(tokens, users, clients)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_SignInHandler,), {"outer": self}))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_port)
+        super().__init__(_SignInHandler, self)
 
     def password(self, email: str) -> str:
         """The password of a user."""
         return self.users[email]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _SignInHandler(BaseHTTPRequestHandler):
-    """What one request gets; `outer` is set by a subclass."""
+class _SignInHandler(WebHandler):
+    """What one request gets."""
 
     outer: SignIn
 
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        if parts.path != "/authorize":
-            return self._page(404, "no such page")
+    def get(self) -> None:
+        if self.route != "/authorize":
+            return self.answer(404, "no such page")
+        request = urlsplit(self.path).query
         try:
-            self.outer.provider.parse_authentication_request(parts.query)
+            self.outer.provider.parse_authentication_request(request)
         except InvalidAuthenticationRequest as error:
-            return self._page(400, html.escape(str(error)))
-        return self._page(200, _FORM.format(problem="", request=html.escape(parts.query)))
+            return self.answer(400, html.escape(str(error)))
+        return self._ask_for_password(200, request)
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        if self.path == "/token":
-            return self._token(body)
-        sent = parse_qs(body)
-        email, password, query = (sent.get(name, [""])[0] for name in ("email", "password", "request"))
+    def post(self) -> None:
+        if self.route == "/token":
+            return self._exchange_code(self.read_body())
+        form = self.read_form()
+        email, query = form.get("email", ""), form.get("request", "")
         known = self.outer.users.get(email, "")
-        if not known or not secrets.compare_digest(known, password):
-            problem = "The e-mail or the password is wrong."
-            return self._page(403, _FORM.format(problem=problem, request=html.escape(query)))
+        if not known or not secrets.compare_digest(known, form.get("password", "")):
+            return self._ask_for_password(403, query, "The e-mail or the password is wrong.")
         request = self.outer.provider.parse_authentication_request(query)
         answer = self.outer.provider.authorize(request, email)
-        self.send_response(303)
-        self.send_header("Location", answer.request(request["redirect_uri"], "id_token" in answer))
-        self.end_headers()
-        return None
+        return self.redirect(303, answer.request(request["redirect_uri"], "id_token" in answer))
 
-    def _token(self, body: str) -> None:
+    def _ask_for_password(self, status: int, request: str, problem: str = "") -> None:
+        return self.answer(status, _FORM.format(problem=problem, request=html.escape(request)))
+
+    def _exchange_code(self, body: str) -> None:
         try:
-            return self._page(200, self.outer.provider.handle_token_request(body).to_json(), "application/json")
+            return self.answer(200, self.outer.provider.handle_token_request(body).to_json(), JSON)
         except (InvalidTokenRequest, InvalidClientAuthentication, InvalidAuthorizationCode):
-            return self._page(400, '{"error": "invalid_grant"}', "application/json")
-
-    def _page(self, status: int, text: str, kind: str = "text/html; charset=utf-8") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the requests hold passwords' forms and tokens' addresses."""
+            return self.answer(400, '{"error": "invalid_grant"}', JSON)
 
 
 def page(*redirects: str) -> dict[str, Any]:
-    """A page without a secret of its own: gets a token straight away (implicit flow)."""
+    """Registration of a page, which has no secret: it gets a token at once (implicit flow)."""
     return {"redirect_uris": list(redirects), "response_types": ["id_token"], "id_token_signed_response_alg": "RS256"}
 
 
 def server(secret: str, *redirects: str) -> dict[str, Any]:
-    """A server: gets a code, for which it is given a token (authorization code flow)."""
+    """Registration of a server: it gets a code and exchanges it for a token (authorization code flow)."""
     return {
         "redirect_uris": list(redirects),
         "response_types": ["code"],

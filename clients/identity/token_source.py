@@ -1,7 +1,7 @@
 """Where the tokens of a real issuer come from: a command, a file, an environment variable, Google's metadata server.
 
-What a source gives is looked at before it is used, kept in memory only, known to redaction, and asked for again before
-it expires. Nothing that a source says, not even why it failed, is ever told: it may hold what must be kept secret.
+A token is checked before it is used, kept in memory only, registered for redaction, and fetched again before it
+expires. No message ever quotes a source, not even when it fails: its output may hold secrets.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from clients.model.errors import SettingsError
 COMMAND, FILE, VARIABLE, METADATA = "command", "file", "env", "metadata"
 FORMS = "command:PROGRAM ARGUMENT…, file:/PATH, env:VARIABLE or metadata"
 AUDIENCE = "{audience}"
-"""In a command's words it stands for the audience that the token must be for."""
+"""Placeholder in the words of a command for the audience that the token must have."""
 
 COMMAND_S, METADATA_S = 30.0, 5.0
 EARLY_S = 60.0
-"""A token is asked for again when it has no longer than this to live, or a quarter of its life where that is less."""
+"""A token is fetched again this long before it expires, or when a quarter of its life is left if that is less."""
 
 METADATA_HOST = "GCE_METADATA_HOST"
-"""The variable by which Google's own libraries are told of another metadata server."""
+"""The variable from which Google's own libraries take the address of another metadata server."""
 METADATA_PATH = "/computeMetadata/v1/instance/service-accounts/default/identity"
 FLAVOR = {"Metadata-Flavor": "Google"}
 
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A source as it is set: its kind, and what stands after the colon."""
+    """A source as the setting names it: its kind, and the text after the colon."""
 
     kind: str
     what: str = ""
@@ -48,7 +48,7 @@ class SourceSpec:
         """The source that a setting names.
 
         Raises:
-            ValueError: there is no such kind, or it lacks what it needs. The text itself is not told.
+            ValueError: the kind is unknown, or its text is incomplete. The message does not quote the text.
         """
         kind, _, what = text.partition(":")
         what = what.strip()
@@ -64,7 +64,7 @@ class SourceSpec:
 
     @property
     def any_audience(self) -> bool:
-        """Whether it gives tokens for whatever audience is asked for."""
+        """Whether it gives a token for any requested audience."""
         return self.kind == METADATA or AUDIENCE in self.what
 
 
@@ -73,8 +73,8 @@ class Wanted:
     """What a token must be.
 
     Attributes:
-        not_for: an audience that it must not be for; `audience` is then what a source is asked for, if it can be.
-        expired: it must have expired.
+        not_for: an audience that the token must not have; `audience` is then only requested, from a source that can.
+        expired: the token must have expired.
     """
 
     issuer: str
@@ -84,7 +84,7 @@ class Wanted:
 
 
 class TokenSource:
-    """Gives tokens, the same one as long as it lives.
+    """Gives tokens: the same one until shortly before it expires.
 
     Args:
         setting: name of the setting, for errors (`identity.token`).
@@ -102,20 +102,20 @@ class TokenSource:
         self._until = 0.0
 
     def token(self) -> str:
-        """A token that is as wanted.
+        """A token that meets the requirements.
 
         Raises:
-            SettingsError: the source gives none, or another than is wanted.
+            SettingsError: the source gives no token, or one that does not meet them.
         """
         if not self._token or self._clock() >= self._until:
             token = self._fetch()
             redact.remember(token)
-            self._until = self._judged(token)
+            self._until = self._check(token)
             self._token = token
         return self._token
 
     def claims(self) -> dict[str, Any]:
-        """What the token claims; its signature is the mesh's business."""
+        """The token's claims. Its signature is not checked here; the mesh does that."""
         return _claims(self.token())
 
     def header(self) -> dict[str, Any]:
@@ -177,8 +177,8 @@ class TokenSource:
             raise self._wrong(f"the metadata server answers {reply.status_code}", "give the workload an account")
         return reply.text
 
-    def _judged(self, token: str) -> float:
-        """Until when it may be used, in seconds since 1970."""
+    def _check(self, token: str) -> float:
+        """Check a token; the time until which it may be used, in seconds since 1970."""
         try:
             claims = _claims(token)
         except jwt.PyJWTError:
@@ -186,7 +186,7 @@ class TokenSource:
         wanted, now = self.wanted, self._clock()
         if claims.get("iss") != wanted.issuer:
             raise self._wrong(f"the token is of issuer {claims.get('iss')}, not {wanted.issuer}")
-        self._for_whom(claims)
+        self._check_audience(claims)
         expires = claims.get("exp")
         if not isinstance(expires, int | float):
             raise self._wrong("the token never expires: it has no claim exp")
@@ -198,9 +198,9 @@ class TokenSource:
             raise self._wrong(f"the token expired {now - expires:.0f} s ago", "let the source give a new one")
         return float(expires - min(EARLY_S, (expires - now) / 4))
 
-    def _for_whom(self, claims: dict[str, Any]) -> None:
-        told = claims.get("aud")
-        audiences = told if isinstance(told, list) else [told]
+    def _check_audience(self, claims: dict[str, Any]) -> None:
+        audience = claims.get("aud")
+        audiences = audience if isinstance(audience, list) else [audience]
         wanted = self.wanted
         if wanted.not_for:
             if wanted.not_for in audiences:
@@ -217,7 +217,7 @@ def _claims(token: str) -> dict[str, Any]:
 
 
 def _words(command: str) -> list[str]:
-    """The words of a command; no shell looks at them.
+    """The words of a command, which no shell interprets.
 
     Raises:
         ValueError: a quote is not closed, or the program is named by a relative path.

@@ -1,4 +1,4 @@
-"""Bearer tokens of a run: keys made for the run, tokens that are right, and tokens wrong in exactly one way."""
+"""Bearer tokens of a run: keys made for the run, good tokens, and tokens that are wrong in exactly one respect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from clients.identity.forgery import MALFORMED
 from clients.model.errors import SettingsError
 
 KINDS = ("valid", "foreign-key", "wrong-issuer", "expired", "other-subject", "malformed", "valid-es256")
-"""Kinds of the security lab; `clients.identity.claims` has them all."""
+"""Kinds of the security lab; `clients.identity.claims` has all kinds."""
 
 ALGORITHMS = ("RS256", "ES256")
 
@@ -38,12 +38,12 @@ _PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 class TokenIssuer:
     """The keys of a run and the tokens signed by them. `TokenIssuer()` makes new keys (RS256 and ES256).
 
-    Beside each trusted key there are two of the same algorithm: the next one, which is in the key set once it has been
-    rotated, and a foreign one, which is in none.
+    For each trusted key there are two more of the same algorithm: the next one, which the key set has after a rotation,
+    and a foreign one, which no key set has.
 
     Attributes:
-        real: name of a profile (`front`) → the real issuer that stands in the place of our own.
-        audiences: name of a profile → the audience of its tokens, in place of the profile's.
+        real: name of a profile (`front`) → the real issuer that replaces the run's own.
+        audiences: name of a profile → the audience of its tokens, which replaces the profile's own.
     """
 
     issuer: str = ISSUER
@@ -58,7 +58,7 @@ class TokenIssuer:
         self.audiences: Mapping[str, str] = {}
 
     def profile(self, name: str) -> Profile:
-        """What the tokens of an issuer of our own claim.
+        """The claims of one of the run's own issuers.
 
         Raises:
             SettingsError: there is no such profile.
@@ -66,11 +66,11 @@ class TokenIssuer:
         return claims.profile(name, self.audiences.get(name, ""))
 
     def issuer_of(self, name: str) -> str:
-        """Who signs the tokens of a profile."""
+        """Claim `iss` of a profile's tokens."""
         return self.real[name].issuer if name in self.real else str(self.profile(name).claims["iss"])
 
     def audience_of(self, name: str) -> str:
-        """Whom they are for."""
+        """Claim `aud` of a profile's tokens."""
         return self.real[name].audience if name in self.real else str(self.profile(name).claims["aud"])
 
     def jwks(self, *sets: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class TokenIssuer:
 
         Raises:
             SettingsError: unknown kind, issuer or algorithm.
-            InfrastructureError: a real issuer's token is not to be had.
+            InfrastructureError: a real issuer's token cannot be obtained.
         """
         kind, _, name = kind.partition("@")
         if name in self.real:
@@ -106,16 +106,16 @@ class TokenIssuer:
         return self._signed(kind, algorithm, issuer.of(kind))
 
     def sign(self, content: Mapping[str, Any], algorithm: str = "RS256") -> str:
-        """A token with these claims by the trusted key."""
+        """A token with these claims, signed with the trusted key."""
         return self._signed("valid", algorithm, dict(content))
 
     def forged(self, content: Mapping[str, Any], algorithm: str, key_id: str = "") -> str:
-        """A token by a key that no issuer has, under the name of another (`key_id`), or under its own."""
+        """A token signed with a key that no issuer has; `key_id` claims another key, empty names the key itself."""
         headers = {"kid": key_id or self._key_id(algorithm, "foreign")}
         return jwt.encode(dict(content), self._foreign[algorithm], algorithm=algorithm, headers=headers)
 
     def signing_key(self, algorithm: str) -> tuple[str, str]:
-        """Id and private key (PEM), for a provider that signs by itself. Never to be written anywhere."""
+        """Id and private key (PEM), for a provider that signs its own tokens. It must not be written anywhere."""
         return self._key_id(algorithm), _to_pem(self._trusted[algorithm])
 
     def _signed(self, kind: str, algorithm: str, content: dict[str, Any]) -> str:
@@ -163,7 +163,7 @@ class TokenIssuer:
         """
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
-            issuer = cls.__new__(cls)  # not __init__: making keys takes a while
+            issuer = cls.__new__(cls)  # not __init__, which would make keys: that takes a while
             issuer._set = str(state["set"])
             issuer.real, issuer.audiences = {}, {}
             issuer._trusted = {name: _from_pem(state["trusted"][name]) for name in ALGORITHMS}
@@ -171,7 +171,7 @@ class TokenIssuer:
             issuer._next = {name: _from_pem(state["next"][name]) for name in ALGORITHMS}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not the state of a token issuer"
-            raise SettingsError(f"token file {path}: {why}", "start the run anew") from None
+            raise SettingsError(f"token file {path}: {why}", "start the run again") from None
         return issuer
 
     def _keys(self, name: str) -> dict[str, _PrivateKey]:

@@ -15,7 +15,8 @@ from kubernetes.stream import ws_client
 from clients.model.errors import AccessError, ClusterError
 
 Json = dict[str, Any]
-TIMEOUTS_S = (5.0, 30.0)
+Timeouts = tuple[float, float]
+TIMEOUTS_S: Timeouts = (5.0, 30.0)
 """Connect and read timeout of one request."""
 NOT_FOUND = 404
 CONFLICT = 409
@@ -64,6 +65,7 @@ class Api:
         body: Json | None = None,
         query: Iterable[tuple[str, str]] = (),
         content_type: str = "application/json",
+        timeouts: Timeouts = TIMEOUTS_S,
     ) -> Json:
         """One request with a JSON answer.
 
@@ -72,7 +74,7 @@ class Api:
             RequestError: another error status.
             ClusterError: no answer.
         """
-        sent = self._send(method, path, body, query, content_type)
+        sent = self._send(method, path, body, query, content_type, timeouts)
         answer: Json = json.loads(sent.data or b"{}")
         return answer
 
@@ -83,11 +85,11 @@ class Api:
     def websocket(self, path: str, query: Iterable[tuple[str, str]]) -> Any:
         """An open `WSClient` with binary channels, for an exec.
 
-        Not by `kubernetes.stream.stream`: that swaps `call_api` on its client, which breaks other threads' requests
-        (kubernetes-client/python issue 928), and needs the typed API, which takes seconds to import.
+        It does not use `kubernetes.stream.stream`, which replaces `call_api` on its client and so breaks requests of
+        other threads (kubernetes-client/python issue 928), and which needs the typed API: seconds to import.
 
         Raises:
-            ApiException: it could not be opened; `reason` says why.
+            ApiException: it could not be opened; `reason` has the cause.
         """
         request = self.client.param_serialize("GET", path, query_params=list(query), auth_settings=["BearerToken"])
         method, url, headers = request[:3]
@@ -96,16 +98,17 @@ class Api:
             self.configuration, method, url, headers=headers, _preload_content=False, capture_all=False, binary=True
         )
 
-    def time(self) -> float:
+    def time(self, *, timeouts: Timeouts = TIMEOUTS_S) -> float:
         """The server's clock, in seconds since 1970 (its `Date` header, whole seconds)."""
-        return parsedate_to_datetime(self._send("GET", "/version", None, (), "").headers["Date"]).timestamp()
+        answer = self._send("GET", "/version", None, (), "", timeouts)
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
     def close(self) -> None:
         """Close idle connections."""
         self.client.rest_client.pool_manager.clear()
 
     def unreachable(self, error: BaseException) -> ClusterError:
-        """What a user is told when no answer came, or when the library raised for one."""
+        """The error for the user when no answer came, or when the library raised for one."""
         status = getattr(error, "status", None)
         if isinstance(error, ClusterError):
             return error
@@ -115,14 +118,20 @@ class Api:
         return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", hint)
 
     def _send(
-        self, method: str, path: str, body: Json | None, query: Iterable[tuple[str, str]], content_type: str
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        query: Iterable[tuple[str, str]],
+        content_type: str,
+        timeouts: Timeouts = TIMEOUTS_S,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         request = self.client.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
         try:
-            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=TIMEOUTS_S).response
+            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
         except Exception as error:
             raise self.unreachable(error) from None
         if not 200 <= response.status <= 299:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from clients.apply.overlay import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.model.errors import AccessError, ClusterError
 
 _MADE_BY_OTHERS = frozenset({"Endpoints", "EndpointSlice", "Event", "Pod", "ReplicaSet"})
-"""Kinds that controllers make, with labels copied from their owner: they go when the owner goes."""
+"""Kinds that controllers create, with labels copied from the owner. They are deleted with it."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,26 @@ class Leftover:
         return f"{self.kind} {name} (run {self.run or 'unknown'})"
 
 
-def find(cluster: Cluster, run: str = "") -> list[Leftover]:
+Made = Mapping[tuple[str, str], str]
+"""(group, resource) of what a run can have made, and the namespace in which; empty for any."""
+
+
+def find(cluster: Cluster, run: str = "", *, made: Made | None = None) -> list[Leftover]:
     """Everything labelled `app.kubernetes.io/managed-by=meshproof`, of one run or of all. Reads only.
 
-    Namespaces first; what lies in one of them is not listed, as it goes with it.
+    Namespaces come first; objects inside them are not listed, since they are deleted with them.
+
+    Args:
+        made: look for nothing else; None looks for every kind that the cluster knows, as an administrator can.
 
     Raises:
-        ClusterError: the kinds of the cluster cannot be read.
+        ClusterError: the kinds of the cluster, or the objects of a kind in `made`, cannot be read.
     """
     labels = f"{MANAGED_BY_LABEL}={MANAGER}" + (f",{RUN_LABEL}={run}" if run else "")
     found: dict[str, Leftover] = {}
     namespaces: set[str] = set()
-    for api_version, kind in _kinds(cluster):
-        for body in _list(cluster, api_version, kind, labels):
+    for api_version, kind, namespace in _kinds(cluster, made):
+        for body in _list(cluster, api_version, kind, namespace, labels, sure=made is not None):
             meta = body["metadata"]
             if meta.get("ownerReferences") or meta.get("namespace") in namespaces:
                 continue
@@ -59,17 +66,18 @@ def cleanup(
     cluster: Cluster,
     run: str = "",
     *,
+    made: Made | None = None,
     on_removed: Callable[[Leftover], None] = lambda _: None,
     timeout_s: float = 120.0,
 ) -> list[Leftover]:
     """Delete what `find` finds and wait until it is gone; returns what was removed.
 
-    Mesh-wide policies and everything outside of namespaces go first: they concern others.
+    Mesh-wide policies and everything outside of namespaces are deleted first: they affect others.
 
     Raises:
         ClusterError: something could not be deleted, or is still there after `timeout_s`.
     """
-    leftovers = sorted(find(cluster, run), key=lambda leftover: leftover.kind == "Namespace")
+    leftovers = sorted(find(cluster, run, made=made), key=lambda leftover: leftover.kind == "Namespace")
     problems = []
     for leftover in leftovers:
         try:
@@ -88,18 +96,24 @@ def cleanup(
     return removed
 
 
-def _kinds(cluster: Cluster) -> list[tuple[str, str]]:
-    """(apiVersion, kind) of everything that can be listed and deleted, Namespace first, each kind in one version."""
-    kinds: dict[tuple[str, str], str] = {}
+def _kinds(cluster: Cluster, made: Made | None) -> list[tuple[str, str, str]]:
+    """(apiVersion, kind, namespace) of what can be listed and deleted, Namespace first, each kind in one version."""
+    kinds: dict[tuple[str, str], tuple[str, str]] = {}
     groups = cluster.api.json("GET", "/apis")["groups"]
     versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
+    wanted = None if made is None else {group for group, _ in made}
     for version in versions:
-        path = f"/api/{version}" if version == "v1" else f"/apis/{version}"
-        for resource in _resources(cluster, path):
+        group = version.rpartition("/")[0]
+        if wanted is not None and group not in wanted:
+            continue
+        for resource in _resources(cluster, f"/apis/{version}" if group else f"/api/{version}"):
+            if made is not None and (group, resource["name"]) not in made:
+                continue
             if {"list", "delete"} <= set(resource["verbs"]) and resource["kind"] not in _MADE_BY_OTHERS:
-                kinds.setdefault((version.rpartition("/")[0], resource["kind"]), version)
-    found = [(version, kind) for (_, kind), version in kinds.items()]
-    return sorted(found, key=lambda pair: pair != ("v1", "Namespace"))
+                namespace = made[group, resource["name"]] if made else ""
+                kinds.setdefault((group, resource["kind"]), (version, namespace))
+    found = [(version, kind, namespace) for (_, kind), (version, namespace) in kinds.items()]
+    return sorted(found, key=lambda one: one[:2] != ("v1", "Namespace"))
 
 
 def _resources(cluster: Cluster, path: str) -> list[dict[str, Any]]:
@@ -113,11 +127,21 @@ def _resources(cluster: Cluster, path: str) -> list[dict[str, Any]]:
     return [resource for resource in resources if "/" not in resource["name"]]
 
 
-def _list(cluster: Cluster, api_version: str, kind: str, labels: str) -> list[dict[str, Any]]:
-    """Objects of one kind; none where this identity may not list it: such an identity could not have made them."""
+def _list(
+    cluster: Cluster, api_version: str, kind: str, namespace: str, labels: str, *, sure: bool
+) -> list[dict[str, Any]]:
+    """Objects of one kind; none where this identity may not list it: such an identity could not have made them.
+
+    Args:
+        sure: any other failure is an error; else it counts as none, as aggregated APIs come and go.
+    """
     try:
-        return cluster.objects(api_version, kind, labels=labels)
+        return cluster.objects(api_version, kind, namespace, labels=labels)
+    except AccessError:
+        return []
     except ClusterError:
+        if sure:
+            raise
         return []
 
 

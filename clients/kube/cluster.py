@@ -6,6 +6,7 @@ a cluster is often newer than the client.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -19,9 +20,9 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from clients.kube.api import NOT_FOUND, Api, Json, RequestError, one_line
+from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts, one_line
+from clients.kube.labels import SCRATCH_PREFIX
 from clients.kube.pods import Pod
-from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError
 
 WEBHOOK_S = 15.0
@@ -40,7 +41,7 @@ class Cluster:
     def __init__(self, api: Api, context: str = "") -> None:
         self.api = api
         self.context = context
-        self._scratch = tempfile.mkdtemp(prefix="meshproof-discovery-")
+        self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-discovery-")
         self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
 
     @classmethod
@@ -73,11 +74,6 @@ class Cluster:
     def server_version(self) -> str:
         """Version of Kubernetes (`1.34.4`)."""
         return str(self.api.json("GET", "/version")["gitVersion"]).removeprefix("v")
-
-    @cached_property
-    def mesh(self) -> MeshInfo:
-        """The mesh that it runs, as found at first use."""
-        return discover(self)
 
     @cached_property
     def dynamic(self) -> Any:
@@ -145,11 +141,11 @@ class Cluster:
         path = self._path(body["apiVersion"], body["kind"], body["metadata"].get("namespace", ""))
         return self.api.json("POST", path, body=body)
 
-    def replace(self, body: Json) -> Json:
+    def replace(self, body: Json, *, timeouts: Timeouts = TIMEOUTS_S) -> Json:
         """Replace one object; RequestError with status 409 unless its `resourceVersion` is the current one."""
         meta = body["metadata"]
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        return self.api.json("PUT", path, body=body)
+        return self.api.json("PUT", path, body=body, timeouts=timeouts)
 
     def delete(
         self, api_version: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = ""

@@ -1,6 +1,6 @@
-"""The one transport into a container: a command run once, or a running one with its stdin and stdout.
+"""The only transport into a container: a command that runs to its end, or one that is fed by stdin while it runs.
 
-Whatever goes wrong here is an `InfrastructureError`: it says nothing about the mesh.
+Every error here is an `InfrastructureError`: it is no statement about the mesh.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STDOUT, _STDERR, _ERROR = 1, 2, 3
 
 @dataclass(frozen=True)
 class ExecResult:
-    """What a command left. `exit_code` is the one that the kubelet reports."""
+    """Exit code, as the kubelet reports it, and output of a command."""
 
     exit_code: int
     stdout: str
@@ -32,10 +32,10 @@ class ExecResult:
 
 
 class ExecSession:
-    """A command running in a container. Not for several threads at once.
+    """A command running in a container. Only one thread may use it.
 
     Args:
-        command: never holds a secret: it is visible in the pod's process list.
+        command: must not hold a secret, as the pod's process list shows it.
 
     Raises:
         InfrastructureError: the exec could not be started.
@@ -53,7 +53,7 @@ class ExecSession:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection still stands, as far as is known."""
+        """Whether the connection is open, by what has been received so far."""
         return bool(self._socket.is_open())
 
     @property
@@ -75,7 +75,7 @@ class ExecSession:
             raise self._lost(error) from None
 
     def read_until(self, complete: Callable[[str], bool], timeout_s: float) -> str:
-        """Everything written to stdout since the last call, as soon as `complete` says yes of it.
+        """Everything written to stdout since the last call, as soon as `complete` is true of it.
 
         Raises:
             InfrastructureError: the command ended, the connection is lost, or `timeout_s` passed before that.
@@ -84,9 +84,9 @@ class ExecSession:
         while not complete(text := self._stdout.decode("utf-8", "replace")):
             left = deadline - time.monotonic()
             if left <= 0:
-                raise InfrastructureError(f"{self.where}: no complete answer within {timeout_s:g} s{self._said()}")
+                raise InfrastructureError(f"{self.where}: no complete answer within {timeout_s:g} s{self._output()}")
             if not self.is_open:
-                raise InfrastructureError(f"{self.where}: ended before its answer was complete{self._said()}")
+                raise InfrastructureError(f"{self.where}: ended before its answer was complete{self._output()}")
             self._update(left)
         self._stdout.clear()
         return text
@@ -114,7 +114,7 @@ class ExecSession:
             return
 
     def _connect(self, cluster: Cluster, path: str, query: list[tuple[str, str]]) -> Any:
-        """Open the websocket within a time limit: the client library sets none on connecting."""
+        """Open the websocket within a time limit; the client library has none for this."""
         outcome: list[Any] = []
 
         def connect() -> None:
@@ -135,17 +135,23 @@ class ExecSession:
     def _update(self, timeout_s: float) -> None:
         try:
             self._socket.update(timeout=timeout_s)
-            for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
-                kept += self._socket._channels.pop(channel, b"")
+            was_open = self.is_open
+            self._read_channels()
+            if was_open and not self.is_open:
+                self._read_channels()  # reading receives too: the rest may have come with the close
         except Exception as error:
             self.close()
             raise self._lost(error) from None
 
+    def _read_channels(self) -> None:
+        for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
+            kept += self._socket.read_channel(channel)
+
     def _exit_code(self) -> int:
-        """Of the status object on the error channel; the library's own `returncode` fails on several of its forms."""
+        """Exit code in the status on the error channel. The library's `returncode` fails on several forms of it."""
         status = self._status()
         if not status:
-            raise InfrastructureError(f"{self.where}: ended without a status{self._said()}")
+            raise InfrastructureError(f"{self.where}: ended without a status{self._output()}")
         if status.get("status") == "Success":
             return 0
         causes = (status.get("details") or {}).get("causes") or []
@@ -162,9 +168,9 @@ class ExecSession:
             return {}
         return status
 
-    def _said(self) -> str:
-        said = " ".join(f"{self.stderr} {self._status().get('message', '')}".split())
-        return f"; it said: {said[:300]}" if said else ""
+    def _output(self) -> str:
+        printed = " ".join(f"{self.stderr} {self._status().get('message', '')}".split())
+        return f"; its output: {printed[:300]}" if printed else ""
 
     def _lost(self, error: BaseException) -> InfrastructureError:
         reason = " ".join(str(getattr(error, "reason", "") or error).split()) or type(error).__name__

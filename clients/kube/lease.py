@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from clients.apply.overlay import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
-from clients.kube.api import CONFLICT, RequestError
+from clients.kube.api import CONFLICT, NOT_FOUND, RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.model.errors import ClusterError, ConflictError
 
 _DURATION_S = 60
 _API = "coordination.k8s.io/v1"
 NAMESPACE, NAME = "default", "meshproof"
+_RENEWED_AFTER, _TRIED_AGAIN_AFTER, _GIVEN_UP_AFTER = 1 / 3, 1 / 12, 2 / 3
+"""Parts of the duration. What is given up then has a third left: for the last try to fail, and for the run to stop."""
+_TIMEOUTS_S = (2.0, 5.0)
+"""Of one request of a renewal, which the client library tries twice: four of them fit into a third of the duration."""
+
+
+class LeaseLostError(ClusterError):
+    """Another run holds the lease, or nobody does."""
 
 
 class RunLease:
     """Context manager around a run: acquire, renew from a thread, release.
 
-    Times are those of the API server's clock, so that two machines with wrong clocks agree.
+    Times in it are those of the API server's clock, so that two machines with wrong clocks agree.
 
     Args:
         holder: who holds it, as the second run will be told: `user@host run-id`.
         run: id of the run. An annotation and not the label, so that a run's own sweep leaves its lease alone.
         duration_s: unrenewed for so long, it counts as expired and is taken over.
+        on_lost: called once, from the renewing thread, with the reason when the lease is lost.
 
     Attributes:
         lost: why the lease is no longer ours, although it was not released; empty as long as it is.
@@ -38,11 +52,13 @@ class RunLease:
         run: str,
         namespace: str = NAMESPACE,
         name: str = NAME,
-        duration_s: int = _DURATION_S,
+        duration_s: float = _DURATION_S,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._cluster = cluster
         self._holder = holder
         self._duration_s = duration_s
+        self._on_lost = on_lost
         self._name, self._namespace = name, namespace
         self._marks = {"labels": {MANAGED_BY_LABEL: MANAGER}, "annotations": {RUN_LABEL: run}}
         self._held: dict[str, Any] | None = None
@@ -52,6 +68,9 @@ class RunLease:
 
     def acquire(self) -> None:
         """Take it, or take over an expired one; renews it from a thread until `release`.
+
+        It is renewed once at once: an identity that may create a lease, and not update it, is refused here and not
+        after a minute.
 
         Raises:
             ConflictError: another run holds it; names the holder.
@@ -69,7 +88,12 @@ class RunLease:
                 message = "another run took the cluster's lease at the same moment"
                 raise ConflictError(message, "try again later") from None
             raise
-        self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
+        try:
+            self.renew()
+        except ClusterError:
+            self.release()
+            raise
+        self._thread = threading.Thread(target=self.keep, args=(self._stop.wait,), name="lease", daemon=True)
         self._thread.start()
 
     def release(self) -> None:
@@ -99,21 +123,61 @@ class RunLease:
         """Renew it once.
 
         Raises:
-            ClusterError: it is no longer ours (status 404 or 409), or the API server does not answer.
+            LeaseLostError: it is no longer ours.
+            ClusterError: the API server does not answer, or does not let this identity.
         """
         assert self._held is not None
-        spec = {**self._held["spec"], "renewTime": _micro_time(self._cluster.api.time())}
-        self._held = self._cluster.replace({**self._held, "apiVersion": _API, "kind": "Lease", "spec": spec})
+        now = _micro_time(self._cluster.api.time(timeouts=_TIMEOUTS_S))
+        try:
+            self._held = self._renewed(self._held, now)
+        except RequestError as error:
+            if error.status not in {CONFLICT, NOT_FOUND}:
+                raise
+            self._held = self._renewed(self._still_ours(), now)
 
-    def _renew_until_stopped(self) -> None:
-        while not self._stop.wait(self._duration_s / 3):
+    def keep(self, wait: Callable[[float], bool], clock: Callable[[], float] = time.monotonic) -> None:
+        """Renew it until it is lost or given back.
+
+        A failure that may pass, of the network or of a permission, is tried again until the lease is about to expire.
+        After that another run may begin at any moment, so that it counts as lost.
+
+        Args:
+            wait: waits for so many seconds, and says whether the lease was given back meanwhile.
+            clock: seconds of a clock that never goes back.
+        """
+        renewed, pause = clock(), self._duration_s * _RENEWED_AFTER
+        while not wait(pause):
+            began = clock()
             try:
                 self.renew()
-            except RequestError as error:
-                self.lost = error.message
-                return
-            except ClusterError:
-                continue  # no answer: the lease may well last until the next attempt
+            except LeaseLostError as error:
+                return self._lose(error.message)
+            except ClusterError as error:
+                passed = clock() - renewed
+                if passed >= self._duration_s * _GIVEN_UP_AFTER:
+                    return self._lose(f"not renewed for {passed:.0f} s: {error.message}")
+                pause = self._duration_s * _TRIED_AGAIN_AFTER
+            else:
+                renewed, pause = began, self._duration_s * _RENEWED_AFTER
+        return None
+
+    def _renewed(self, held: dict[str, Any], now: str) -> dict[str, Any]:
+        body = {**held, "apiVersion": _API, "kind": "Lease", "spec": {**held["spec"], "renewTime": now}}
+        return self._cluster.replace(body, timeouts=_TIMEOUTS_S)
+
+    def _lose(self, why: str) -> None:
+        if not self._stop.is_set():
+            self.lost = why
+            self._on_lost(why)
+
+    def _still_ours(self) -> dict[str, Any]:
+        """The lease as it is now: another hand may have changed it, which need not be another run's."""
+        found = self._cluster.get(_API, "Lease", self._name, self._namespace)
+        if found is None:
+            raise LeaseLostError("it was deleted")
+        if (holder := found.get("spec", {}).get("holderIdentity")) != self._holder:
+            raise LeaseLostError(f"{holder or 'no run'} holds it now")
+        return found
 
     def _taken(self, lease: dict[str, Any]) -> ConflictError:
         spec = lease["spec"]
@@ -137,6 +201,15 @@ def in_use(who: str, hint: str = "") -> ConflictError:
     """What everybody is told who comes while `who` holds the cluster."""
     wait = f"wait for it; if it was killed, its lease expires {_DURATION_S} s after the last renewal"
     return ConflictError(f"the cluster is in use by {who}", hint or wait)
+
+
+def holder_here() -> str:
+    """How this process is named as a holder: `ann@host pid 4711`; by number where the user id has no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # any id in a container; OSError since Python 3.13
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()} pid {os.getpid()}"
 
 
 def holder(cluster: Cluster) -> str:

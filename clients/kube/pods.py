@@ -1,4 +1,4 @@
-"""A pod, reduced to what probing needs to know of it."""
+"""A pod, reduced to what probes need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an object is ready, as the object itself says; and why it is not."""
+"""Whether an object is ready by its own status, and why it is not."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _POLL_S = 0.1
 _HOPELESS = frozenset(
     {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff"}
 )
-"""Waiting reasons of a container that mend themselves rarely: told at once instead of at the time limit (kubelet)."""
+"""Waiting reasons of a container that rarely go away: reported at once, without the time limit (kubelet)."""
 
 
 _GATEWAY_API = "gateway.networking.k8s.io/"
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
-"""Label of what a controller has deployed for a Gateway (Gateway API, GEP-1762)."""
+"""Label of the objects that a controller deploys for a Gateway (Gateway API, GEP-1762)."""
 
 
 def poll(done: Callable[[], bool], deadline: float) -> bool:
-    """Ask until the answer is yes or the monotonic `deadline` has passed; at least once."""
+    """Call `done` until it is true or the monotonic `deadline` has passed; at least once."""
     while not done():
         if time.monotonic() >= deadline:
             return False
@@ -34,7 +34,7 @@ def poll(done: Callable[[], bool], deadline: float) -> bool:
 
 
 def wait(cluster: Cluster, body: dict[str, Any], deadline: float) -> None:
-    """Wait until the object is ready. Kinds without a state of their own count as ready at once.
+    """Wait until the object is ready. Kinds without a status count as ready at once.
 
     Raises:
         ClusterError: not ready at the monotonic `deadline`, or a container of it cannot start.
@@ -73,7 +73,7 @@ def _deployment(cluster: Cluster, namespace: str, name: str) -> str:
 
 
 def _gateway(cluster: Cluster, api_version: str, namespace: str, name: str) -> str:
-    """Empty when its controller has programmed the newest generation, and what it deployed for it is available."""
+    """Empty when the controller has programmed the newest generation and its Deployment is available."""
     found = cluster.get(api_version, "Gateway", name, namespace)
     if found is None:
         return "it is missing"
@@ -98,7 +98,7 @@ def _reasons(cluster: Cluster, namespace: str, name: str, deployment: dict[str, 
 
 
 def _refused_pods(deployment: dict[str, Any]) -> str:
-    """What the controller says when the API server refuses its pods (quota, pod security, a failing webhook)."""
+    """The controller's message when the API server refuses its pods (quota, pod security, a failing webhook)."""
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             return f": {condition.get('message', '')[:300]}"

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from clients.apply.overlay import MANAGER
 from clients.kube import readiness
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGER
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import ROOT_NAMESPACE

@@ -62,6 +62,7 @@ def read_up_to(
     *,
     since_s: Callable[[], int],
     budget_s: float,
+    access_log: bool,
 ) -> Reading:
     """Read the application's and the sidecar's log of each pod until it shows a request that was sent just now.
 
@@ -71,13 +72,14 @@ def read_up_to(
 
     Args:
         passing: sends requests that reach the pods, and gives their ids; asked again while a pod has seen none.
+        access_log: sidecars write one.
 
     Raises:
         InfrastructureError: a log cannot be read.
     """
     known = set(passing())
     deadline = time.monotonic() + budget_s
-    waiting = [LogSource(pod, name) for pod in pods for name in _expected(cluster, pod)]
+    waiting = [LogSource(pod, name) for pod in pods for name in _expected(pod, access_log)]
     shown: dict[LogSource, list[str]] = {}
     while True:
         for one in waiting:
@@ -102,9 +104,8 @@ def _enough(waiting: LogSource, shown: dict[LogSource, list[str]]) -> bool:
     return SIDECAR in there and len(there) > 1
 
 
-def _expected(cluster: Cluster, pod: Pod) -> list[str]:
-    logged = "access-log" in cluster.mesh.capabilities
-    return [name for name in sidecar.containers_that_log(pod) if name != SIDECAR or logged]
+def _expected(pod: Pod, access_log: bool) -> list[str]:
+    return [name for name in sidecar.containers_that_log(pod) if name != SIDECAR or access_log]
 
 
 def _reached(source: LogSource, lines: list[str]) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
-if TYPE_CHECKING:
-    from clients.kube.cluster import Cluster
+from clients.kube.cluster import Cluster
 
 EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 """Host that a provider of external authorization must name to be ours: a ServiceEntry of the suite gives it pods.

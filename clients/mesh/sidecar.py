@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
 from clients.kube.cluster import Cluster
 from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR, Pod
 from clients.model.errors import InfrastructureError
+
+Stats = tuple[Sample, ...]
 
 
 def admin(cluster: Cluster, pod: Pod, path: str, *, timeout_s: float = 20.0) -> str:
@@ -41,6 +46,20 @@ def concurrency(cluster: Cluster, pod: Pod) -> int:
         raise InfrastructureError(f"sidecar of {pod} does not tell its concurrency") from None
 
 
+def envoy_version(cluster: Cluster, pod: Pod) -> str:
+    """Envoy's version of a sidecar or gateway: `1.37.0`, `1.37.1-dev`.
+
+    Envoy says `<commit>/<version>/<state of the source>/<type of build>/<TLS library>` (`server_info`, `version`).
+
+    Raises:
+        InfrastructureError: it did not answer, or not in that form.
+    """
+    try:
+        return str(json.loads(admin(cluster, pod, "server_info"))["version"].split("/")[1])
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        raise InfrastructureError(f"sidecar of {pod} does not tell its version") from None
+
+
 def config_dump(cluster: Cluster, pod: Pod) -> dict[str, Any]:
     """The sidecar's whole configuration. Holds no private keys: Envoy leaves them out."""
     try:
@@ -50,18 +69,23 @@ def config_dump(cluster: Cluster, pod: Pod) -> dict[str, Any]:
     return dump
 
 
-def stats(cluster: Cluster, pod: Pod, pattern: str = "") -> dict[str, float]:
-    """Counters and gauges of the sidecar in Prometheus form: `name{labels}` to value.
+def stats(cluster: Cluster, pod: Pod, pattern: str = "") -> Stats:
+    """Counters and gauges of the sidecar, from its statistics in Prometheus form.
 
-    Envoy filters by its own stat names, not by those of Prometheus; an empty pattern (a regular expression) gives all.
+    The library gives counters the ending `_total`, as OpenMetrics has it.
+
+    Args:
+        pattern: a regular expression for Envoy's own names, which are not those of Prometheus; empty gives all.
+
+    Raises:
+        InfrastructureError: the sidecar did not answer, or not in that form.
     """
     path = "stats/prometheus" + (f"?filter={pattern}" if pattern else "")
-    found = {}
-    for line in admin(cluster, pod, path).splitlines():
-        name, _, value = line.rpartition(" ")
-        if name and not line.startswith("#"):
-            found[name] = float(value)
-    return found
+    text = admin(cluster, pod, path)
+    try:
+        return tuple(sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    except ValueError:
+        raise InfrastructureError(f"sidecar of {pod} sent unreadable statistics") from None
 
 
 def containers_that_log(pod: Pod) -> list[str]:

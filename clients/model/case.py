@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
+from clients.model.errors import InfrastructureError
 from clients.model.evidence import RequestRecord
 from clients.model.expect import Expectation
 
@@ -147,6 +149,8 @@ class Case:
         control: id from the catalogue (`LAB-MTLS-03`); title, polarity and twin come from there.
         probe: the request.
         expect: the pinned outcome in the stage's state.
+        expect_of: pairs of an exact version of Envoy (`1.37.0`) and the outcome that is pinned in place of `expect`
+            for a client whose proxy, or the gateway it dials, is of that version: what that release does otherwise.
         before: the outcome before the stage's change; None where the stage changes nothing for this request.
         twin: the probe of the opposite polarity, run in the same state through the same path; every denial has one.
         twin_expect: its outcome.
@@ -174,6 +178,19 @@ class Case:
     variant: str = ""
     holds_s: float = 0.0
     step: str = ""
+    expect_of: tuple[tuple[str, Expectation], ...] = ()
+
+    def behind_proxies(self, versions: Iterable[str]) -> Case:
+        """The case with the outcome that is pinned for proxies of these versions.
+
+        Raises:
+            InfrastructureError: they are of several, for which different outcomes are pinned.
+        """
+        pinned = {version: dict(self.expect_of).get(version, self.expect) for version in versions}
+        if len(set(pinned.values())) > 1:
+            several = ", ".join(sorted(pinned))
+            raise InfrastructureError(f"the proxies are of several versions, which answer differently: {several}")
+        return replace(self, expect=next(iter(pinned.values()), self.expect))
 
     @property
     def id(self) -> str:

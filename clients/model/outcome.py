@@ -18,6 +18,9 @@ class OutcomeKind(StrEnum):
     DNS = "dns"
     EMPTY_REPLY = "empty_reply"
     SEND_ERROR = "send_error"
+    NOT_HTTP = "not_http"
+    PARTIAL = "partial"
+    HTTP2_ERROR = "http2_error"
     OTHER = "other"
     INFRASTRUCTURE = "infrastructure"
     LOOK = "look"
@@ -25,20 +28,24 @@ class OutcomeKind(StrEnum):
 
 
 KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
+    1: OutcomeKind.NOT_HTTP,
     6: OutcomeKind.DNS,
     7: OutcomeKind.REFUSED,
+    16: OutcomeKind.HTTP2_ERROR,
+    18: OutcomeKind.PARTIAL,
     28: OutcomeKind.TIMEOUT,
     35: OutcomeKind.TLS_ERROR,
     52: OutcomeKind.EMPTY_REPLY,
     55: OutcomeKind.SEND_ERROR,
     56: OutcomeKind.RESET,
     60: OutcomeKind.TLS_ERROR,
+    92: OutcomeKind.HTTP2_ERROR,
 }
 """curl exit code → kind. An exit code that is not listed is `OTHER`, and no expectation matches it by accident."""
 
 
 def exit_codes(kind: OutcomeKind) -> tuple[int, ...]:
-    """The exit codes by which curl ends with a kind of missing reply, in ascending order; empty for a kind that is none."""
+    """Exit codes of curl for a kind of missing reply, in ascending order; empty for a kind that is none."""
     return tuple(code for code, known in sorted(KIND_OF_EXIT_CODE.items()) if known is kind)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from clients.model.case import Probe
 from clients.model.evidence import Attempt, Phase
@@ -31,12 +31,14 @@ class Step:
     """How a stage goes on once its change has been made: cases say by `step` in which state they are proven.
 
     Attributes:
+        title: the state in a few words of plain English, for reports; unique, at most 70 characters.
         apply: manifests, over whatever is there by now.
         restarts: istiod is started anew first, and has forgotten what it knew: its keys of issuers, above all.
         settle: must converge before the next step is taken and before any case of this one.
     """
 
     name: str
+    title: str = field(default="", kw_only=True)
     apply: tuple[str, ...] = ()
     restarts: bool = False
     settle: tuple[Settle, ...] = ()
@@ -47,6 +49,8 @@ class Stage:
     """What a suite module changes. Manifest paths are relative to `manifests/`: a file, or a folder.
 
     Attributes:
+        name: short and stable: it names the stage in commands, files and logs.
+        title: the state in a few words of plain English, for reports; unique, at most 70 characters.
         ground: manifests that every stage of the topic stands on; applied once per process.
         ahead: manifests of later stages' grounds that may be put up while the cases of this one wait.
         apply: manifests of the change itself, in order.
@@ -61,6 +65,7 @@ class Stage:
     """
 
     name: str
+    title: str = field(default="", kw_only=True)
     environment: tuple[str, ...] = ()
     prefetch: tuple[str, ...] = ()
     apply: tuple[str, ...] = ()
@@ -97,7 +102,7 @@ class Observation:
     """
 
     probe: Probe
-    expected: str
+    expect: Expectation
     at: float
     attempts: tuple[Attempt, ...] = ()
     flaps: int = 0

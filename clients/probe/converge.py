@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tenacity import Retrying, retry_if_result
-
 from clients.model.errors import InfrastructureError, SettingsError
 from clients.model.evidence import Attempt, Phase, Sample
 from clients.model.expect import Expectation
@@ -113,10 +111,10 @@ def converge(
 ) -> Convergence:
     """Poll until `expect` matches, then demand `needed` matches in a row that span at least the window.
 
-    The first match of the row counts as one of them; one that waited in vain for more than a second spans the time that
-    it took, as it asked again meanwhile. A mismatch after a match is a flap and starts the row again; an infrastructure
-    outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches, and a batch's
-    answers carry the time at which they were all there. What is known only at the deadline is too late.
+    The first match of the row counts as one of them. A probe that timed out after more than 1 s counts for its whole
+    duration, because TCP and DNS retransmit within it. A mismatch after a match is a flap and starts the row again; an
+    infrastructure outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches,
+    and a batch's answers carry the time at which they were all there. What is known only at the deadline is too late.
 
     Conclusive is a run that converged, or whose last mismatch was followed by no infrastructure outcome. A run that
     saw no mismatch at all and was only too slow to confirm enough is not.
@@ -124,7 +122,7 @@ def converge(
     Args:
         probe: sends the probes.
         expect: the pinned outcome.
-        patience: budget, pauses and window.
+        policy: budget, pauses and window.
         needed: matches in a row to demand (`clients.probe.confirm.confirmations`), at least 1.
         since: time of the change on `clock`; the times of attempts count from it.
         unchanged: the outcome should be there already, so the first batch holds every confirmation.
@@ -139,14 +137,8 @@ def converge(
         raise ValueError(f"needed must be at least 1, not {needed}")
     start = clock()
     watch = _Watch(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock, redact)
-    converged = Retrying(
-        retry=retry_if_result(lambda done: not done),
-        stop=lambda _: clock() >= watch.deadline,
-        wait=lambda _: watch.pause(),
-        sleep=sleep,
-        retry_error_callback=lambda _: False,
-        reraise=True,
-    )(watch.step)
+    while not (converged := watch.step()) and clock() < watch.deadline:
+        sleep(watch.pause())
     duration = clock() - start
     return Convergence(
         converged=converged,
@@ -271,6 +263,7 @@ class _Watch:
             request_id=outcome.request_id,
             problem=self.redact(problem),
             local=outcome.local_address,
+            kind=outcome.kind,
         )
         self._keep(outcome, attempt)
         self.attempts.append(attempt)

@@ -20,13 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
-
-MAX_BODY_BYTES = 16 * 1024
-"""As much of a response body as an outcome keeps."""
-
-MAX_TRANSFER_BYTES = 1024 * 1024
-"""curl gives up a longer body when its length is announced (exit 63); the status is known by then."""
+from clients.model.outcome import Outcome, infrastructure
+from clients.probe import answer
+from clients.probe.answer import MAX_TRANSFER_BYTES, Transfer
 
 _ALWAYS = (
     "silent",  # the error text is in the JSON; standard error is left to real trouble
@@ -37,17 +33,8 @@ _ALWAYS = (
     'noproxy = "*"',
     'proto = "=http,https"',
     f"max-filesize = {MAX_TRANSFER_BYTES}",
-    'header = "Connection: close"',  # one connection per probe; `_reused` finds a server that ignores it
+    'header = "Connection: close"',  # one connection per probe; `answer` finds a server that ignores it
 )
-
-_NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48})
-"""Exit codes by which curl says that it could not even try: bad option, bad URL, no memory, cannot write, local port
-taken (curl(1))."""
-
-_AFTER_CONNECT = frozenset({18, 52, 55, 56})
-"""Exit codes of a transfer that had a connection."""
-
-_FILE_SIZE_EXCEEDED = 63
 
 
 @dataclass(frozen=True)
@@ -137,8 +124,7 @@ def finished(output: str, sentinel: str) -> bool:
 def parse(output: str, requests: Sequence[Request], sentinel: str) -> list[Outcome]:
     """One outcome per request, in the order of `requests`, from what the batch wrote to stdout.
 
-    A request whose frame is missing or unreadable, that curl could not try, or that used an old connection, is an
-    infrastructure outcome. A transfer that broke after its status line keeps both: kind by the exit code, and status.
+    A request whose frame is missing or unreadable is an infrastructure outcome; see `answer.outcome` for the others.
     """
     found: dict[int, Outcome] = {}
     start, ended = 0, None
@@ -156,16 +142,17 @@ def parse(output: str, requests: Sequence[Request], sentinel: str) -> list[Outco
 def command(request: Request, *options: str) -> str:
     """The request as a curl command, with further options, that a person could repeat. Not redacted."""
     words = ["curl", "-i", *options, *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
-    if request.method in _WITH_BODY:
+    if request.method in WITH_BODY:
         words += ["-d", ""]
     words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
     words += ["-k"] if request.insecure else []
     for name, value in (*request.headers, ("x-request-id", request.request_id)):
-        words += ["-H", _header(name, value)]
+        words += ["-H", header_line(name, value)]
     return shlex.join([*words, request.url])
 
 
-_WITH_BODY = ("POST", "PUT", "PATCH")
+WITH_BODY = ("POST", "PUT", "PATCH")
+"""Methods that are sent with a body of no bytes."""
 
 
 def _curl(text: str, sentinel: str) -> str:
@@ -179,8 +166,8 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         f"max-time = {request.timeout_s:.3f}",
         f"connect-timeout = {request.connect_timeout_s:.3f}",
         f"user-agent = {_quote(request.user_agent)}",
-        f"header = {_quote(_header('x-request-id', request.request_id))}",
-        *(f"header = {_quote(_header(name, value))}" for name, value in request.headers),
+        f"header = {_quote(header_line('x-request-id', request.request_id))}",
+        *(f"header = {_quote(header_line(name, value))}" for name, value in request.headers),
         f'write-out = "\\n{sentinel} {index} %{{json}}\\n"',
     ]
     if request.connect_to:
@@ -193,12 +180,13 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         lines.append("head")  # `request = "HEAD"` would wait for a body
     elif request.method != "GET":
         lines.append(f"request = {_quote(request.method)}")
-    if request.method in _WITH_BODY:
+    if request.method in WITH_BODY:
         lines.append('data = ""')  # sends Content-Length: 0
     return "".join(f"{line}\n" for line in lines)
 
 
-def _header(name: str, value: str) -> str:
+def header_line(name: str, value: str) -> str:
+    """A header as curl is given it."""
     return f"{name}: {value}" if value else f"{name};"  # `Name:` would remove the header
 
 
@@ -214,58 +202,26 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         exit_code, code, connects = int(info["exitcode"]), int(info["http_code"]), int(info["num_connects"])
     except (ValueError, KeyError, TypeError):
         return infrastructure(request.request_id, "curl's JSON was unreadable (curl older than 7.75, or output lost)")
-    error = str(info.get("errormsg") or "")
-    if exit_code in _NOT_RUN:
-        return infrastructure(request.request_id, f"curl could not try: {error} (exit code {exit_code})")
-    if _reused(exit_code, code, connects):
-        return infrastructure(request.request_id, "the probe was sent on an old connection")
     headers, body = _split(received) if code else ({}, "")
-    return Outcome(
-        kind=_kind(exit_code, code),
-        request_id=request.request_id,
-        status=code or None,
-        exit_code=exit_code,
-        error=error,
-        body="" if request.method == "HEAD" else _cut(body),
-        headers=headers,
-        remote_address=_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
-        local_address=_address(str(info.get("local_ip") or ""), info.get("local_port")),
-        certificates=str(info.get("certs") or ""),
-        total_s=float(info.get("time_total") or 0.0),
+    transfer = Transfer(
+        exit_code,
+        code,
+        connects,
+        str(info.get("errormsg") or ""),
+        headers,
+        body,
+        remote=answer.socket_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
+        local=answer.socket_address(str(info.get("local_ip") or ""), info.get("local_port")),
+        certs=str(info.get("certs") or ""),
+        time_total=float(info.get("time_total") or 0.0),
     )
-
-
-def _kind(exit_code: int, code: int) -> OutcomeKind:
-    if code and exit_code in (0, _FILE_SIZE_EXCEEDED):
-        return OutcomeKind.STATUS
-    return KIND_OF_EXIT_CODE.get(exit_code, OutcomeKind.OTHER)
-
-
-def _reused(exit_code: int, code: int, connects: int) -> bool:
-    return connects < 1 and (code > 0 or exit_code in _AFTER_CONNECT)
+    return answer.outcome(request.request_id, request.method, transfer)
 
 
 def _split(received: str) -> tuple[dict[str, tuple[str, ...]], str]:
     """Headers of the final response and its body; interim responses (1xx) before it are dropped."""
     while True:
         head, _, rest = received.partition("\r\n\r\n")
-        status_line, *lines = head.split("\r\n")
-        if not re.match(r"HTTP/\S+ 1\d\d\b", status_line):
-            break
+        if not re.match(r"HTTP/\S+ 1\d\d\b", head):
+            return answer.headers_of(head.split("\r\n")), rest
         received = rest
-    headers: dict[str, tuple[str, ...]] = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        key = name.strip().lower()
-        headers[key] = (*headers.get(key, ()), value.strip())
-    return headers, rest
-
-
-def _cut(body: str) -> str:
-    return body.encode()[:MAX_BODY_BYTES].decode(errors="ignore") if len(body) > MAX_BODY_BYTES // 4 else body
-
-
-def _address(host: str, port: object) -> str:
-    if not host:
-        return ""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

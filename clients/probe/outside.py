@@ -1,32 +1,24 @@
 """The client outside the cluster: this machine, which reaches a gateway at the address of its Service.
 
-It speaks by `requests`; its outcomes have the exit codes that curl would give, as if it had sent them. URLs of other
-schemes are for other speakers with the same outcomes: `grpc(s)` is a gRPC call, `ws(s)` a WebSocket.
+It is curl as well (`clients.probe.libcurl`), so an exit code means the same inside and outside. The scheme of a URL
+says what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a WebSocket.
 """
 
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import urlsplit
-
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from clients.kube.cluster import Cluster
 from clients.model.case import Workload
 from clients.model.errors import ClusterError, InfrastructureError
-from clients.model.outcome import Outcome, OutcomeKind
-from clients.probe import curl, grpc, websocket
-from clients.probe.curl import MAX_BODY_BYTES, Request
-from clients.probe.failures import failed
+from clients.model.outcome import Outcome
+from clients.probe import curl, grpc, libcurl, websocket
+from clients.probe.curl import Request
 
 SIDE_BY_SIDE = 16
 """Requests that are under way at once, where they may take their whole time."""
@@ -38,7 +30,7 @@ NOWHERE = Workload("", "", "")
 
 @dataclass(frozen=True)
 class OutsideClient(Workload):
-    """Whoever is not in the cluster. What it sends enters by a gateway, whatever host the URL names.
+    """A client that is not in the cluster. Its requests enter by a gateway, whatever host the URL names.
 
     Attributes:
         gateway: workload of the gateway, or whatever else is exposed.
@@ -51,7 +43,7 @@ class OutsideClient(Workload):
 
 def through(gateway: Workload, service: str = "") -> OutsideClient:
     """The client outside the cluster that enters by this gateway; a `service` is asked for its address in any case."""
-    return OutsideClient("outside", "client", "requests", gateway, service)
+    return OutsideClient("outside", "client", "curl", gateway, service)
 
 
 def address(cluster: Cluster, service: str, namespace: str, port: int, *, given: str = "") -> tuple[str, int]:
@@ -86,7 +78,7 @@ def send(
     """One outcome per request, in order, each on a fresh connection to `to`. Certificates must be of `roots` (PEM)."""
 
     def one(request: Request) -> Outcome:
-        return _SPEAKERS.get(_scheme(request), _one)(request, to, roots)
+        return _SENDERS.get(_scheme(request), libcurl.send)(request, to, roots)
 
     if not parallel:
         return [one(request) for request in requests_]
@@ -103,7 +95,7 @@ def _scheme(request: Request) -> str:
     return request.url.partition("://")[0]
 
 
-_SPEAKERS: Mapping[str, Callable[[Request, tuple[str, int], str], Outcome]] = {
+_SENDERS: Mapping[str, Callable[[Request, tuple[str, int], str], Outcome]] = {
     **dict.fromkeys(("grpc", "grpcs"), grpc.send),
     **dict.fromkeys(("ws", "wss"), websocket.send),
 }
@@ -131,98 +123,6 @@ def own_address(server: str) -> str:
             return str(probe.getsockname()[0])
     except OSError:
         return ""
-
-
-class _AsWritten(HTTPAdapter):
-    """Sends a request target as it was written: `requests` and urllib3 would tidy up what a control is about."""
-
-    def __init__(self, target: str, tls: dict[str, Any]) -> None:
-        self._target = target
-        self._tls = tls
-        super().__init__()
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        """Connections whose certificate must be for the URL's host, although its gateway's address is dialled."""
-        super().init_poolmanager(connections, maxsize, block, **kwargs, **self._tls)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": _pool(HTTPConnectionPool, HTTPConnection, self._target),
-            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._target),
-        }
-
-
-def _pool(pool: type[Any], connection: type[Any], target: str) -> type[Any]:
-    """The kind of pool whose connections send `target` in place of whatever they are given."""
-
-    def putrequest(self: Any, method: str, _url: str, **options: Any) -> None:
-        connection.putrequest(self, method, target, **options)
-
-    raw = type(f"Raw{connection.__name__}", (connection,), {"putrequest": putrequest})
-    return type(f"Raw{pool.__name__}", (pool,), {"ConnectionCls": raw})
-
-
-def _one(request: Request, to: tuple[str, int], roots: str) -> Outcome:
-    scheme, _, rest = request.url.partition("://")
-    authority = rest.split("/", 1)[0].split("?", 1)[0]
-    target = rest[len(authority) :] or "/"
-    name = authority.rsplit(":", 1)[0]
-    began = time.monotonic()
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy, no netrc
-        tls = {"server_hostname": name, "assert_hostname": name} if scheme == "https" else {}
-        session.mount(f"{scheme}://", _AsWritten(target if target.startswith("/") else f"/{target}", tls))
-        headers = {
-            "Host": authority,
-            "User-Agent": request.user_agent,
-            "x-request-id": request.request_id,
-            "Connection": "close",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            **dict(request.headers),
-        }
-        prepared = requests.Request(request.method, f"{scheme}://{to[0]}:{to[1]}/", headers=headers).prepare()
-        try:
-            with (
-                _Roots(roots) as verify,
-                session.send(
-                    prepared,
-                    timeout=(request.connect_timeout_s, request.timeout_s),
-                    allow_redirects=False,
-                    stream=True,
-                    verify=verify,
-                ) as response,
-            ):
-                body = response.raw.read(MAX_BODY_BYTES, decode_content=True)
-                return Outcome(
-                    kind=OutcomeKind.STATUS,
-                    request_id=request.request_id,
-                    status=response.status_code,
-                    exit_code=0,
-                    body=body.decode(errors="replace"),
-                    headers={key.lower(): tuple(response.raw.headers.getlist(key)) for key in response.raw.headers},
-                    remote_address=f"{to[0]}:{to[1]}",
-                    total_s=time.monotonic() - began,
-                )
-        except Exception as error:
-            return failed(request, error, f"{to[0]}:{to[1]}", time.monotonic() - began)
-
-
-class _Roots:
-    """A file with the certificates to trust, as `requests` wants one, for as long as it is needed."""
-
-    def __init__(self, pem: str) -> None:
-        self._pem = pem
-
-    def __enter__(self) -> str | bool:
-        if not self._pem:
-            return True
-        self._file = NamedTemporaryFile("w", suffix=".pem")
-        self._file.write(self._pem)
-        self._file.flush()
-        return self._file.name
-
-    def __exit__(self, *_: object) -> None:
-        if self._pem:
-            self._file.close()
 
 
 def _node_address(nodes: Sequence[dict[str, Any]]) -> str:

@@ -1,20 +1,20 @@
-"""Cases of one stage at work side by side: while one waits for a log or for time to pass, another sends its probes.
+"""Proves the cases of one stage side by side: while one waits for a log or for time to pass, another sends its probes.
 
-Probes of one client with a sidecar still follow one another (see `clients.proof.world`), so that its sidecar keeps no
-more connections than the number of confirmations is derived for.
+It is the only place that takes the stage's steps. Probes of one client with a sidecar still follow one another (see
+`clients.proof.world`), so that its sidecar keeps no more connections than the number of confirmations is derived for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Self
 
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Evidence
-from clients.proof import verify
+from clients.model.evidence import Evidence, Subject
+from clients.proof import prove
 from clients.proof.running_stage import RunningStage
 
 THREADS = 8
@@ -23,17 +23,22 @@ THREADS = 8
 
 @dataclass(frozen=True)
 class CaseJob:
-    """A case to prove, and what goes with it to `clients.proof.verify.prove`."""
+    """A case to prove.
+
+    Attributes:
+        subject: what its evidence is about.
+        confirmations: replaces the derived number where no change could have left stale answers.
+    """
 
     case: Case
-    facts: verify.Facts
+    subject: Subject
     confirmations: int | None = None
 
 
 class CaseRunner:
     """Begins to prove the jobs, in their order, when it is made. Leaving it as a context dismisses it.
 
-    Where the stage goes on by steps, those of each step are begun as soon as one of them is asked for.
+    Where the stage has steps, the jobs of each step are begun as soon as one of them is asked for.
 
     Args:
         running: the stage in whose state they are proven.
@@ -56,33 +61,61 @@ class CaseRunner:
 
     def evidence(self, job: CaseJob) -> Evidence:
         """Of one of the jobs, as soon as it is there; of another one, which is begun only now."""
-        if job.case.step in self._waiting:
-            self._take_step(job.case.step)
         begun = self._work.get(job.case.id)
-        return begun.result() if begun else verify.prove(self._running, job.case, job.facts, job.confirmations)
+        if begun is None:
+            if problem := self._reach(job.case.step):
+                return prove.not_tried(job.subject, problem, worker=self._running.worker)
+            begun = self._work.get(job.case.id) or self._submit(self._threads, job)
+        return begun.result()
 
-    def _take_step(self, step: str) -> None:
-        """All of the step before it are proven first: they are about the state that it ends."""
-        self.wait()
+    def table(self, jobs: Sequence[CaseJob], threads: int) -> list[Evidence]:
+        """Evidence of many jobs of one step, in their order, `threads` of them at work at once.
+
+        Raises:
+            ValueError: they are of several steps.
+        """
+        [step] = {job.case.step for job in jobs}
+        if problem := self._reach(step):
+            return [prove.not_tried(job.subject, problem, worker=self._running.worker) for job in jobs]
+        pool = ThreadPoolExecutor(threads)
+        begun = [self._submit(pool, job) for job in jobs]
         try:
-            self._running.reach(step)
-        except MeshproofError:
-            del self._waiting[step]  # each of its cases tells, one by one
-        else:
-            self._begin(step)
-
-    def _begin(self, step: str) -> None:
-        for job in self._waiting.pop(step, ()):
-            done = self._threads.submit(verify.prove, self._running, job.case, job.facts, job.confirmations)
-            self._work[job.case.id] = done
+            return [work.result() for work in begun]
+        finally:
+            self._end(pool, begun)
 
     def wait(self) -> None:
-        """Until all are proven: what comes next may change the state that they are proven in."""
+        """Until all that has begun is proven: what comes next may change the state that it is proven in."""
         wait(self._work.values())
 
     def dismiss(self) -> None:
-        """End, without waiting for what nobody will ask for any more."""
-        if not all(work.done() for work in self._work.values()):
+        """Shut down; cancel cases whose result is no longer needed."""
+        self._end(self._threads, self._work.values())
+
+    def _reach(self, step: str) -> str:
+        """Take the stage's steps up to this one; why it could not be reached, empty where it was.
+
+        All cases of the steps before are proven first: they are about the state that it ends.
+        """
+        self.wait()
+        try:
+            self._running.reach(step)
+        except MeshproofError as error:
+            self._waiting.pop(step, None)  # each of its cases gets its own evidence, one by one
+            return error.message
+        self._begin(step)
+        return ""
+
+    def _begin(self, step: str) -> None:
+        for job in self._waiting.pop(step, ()):
+            self._work[job.case.id] = self._submit(self._threads, job)
+
+    def _submit(self, pool: ThreadPoolExecutor, job: CaseJob) -> Future[Evidence]:
+        return pool.submit(prove.prove_case, self._running, job.case, job.subject, job.confirmations)
+
+    def _end(self, pool: ThreadPoolExecutor, begun: Collection[Future[Evidence]]) -> None:
+        """Without waiting for probes that are still to be sent; they are given up."""
+        if not all(work.done() for work in begun):
             self._running.world.abandoned.set()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=True, cancel_futures=True)
         self._running.world.abandoned.clear()

@@ -1,66 +1,45 @@
-"""State controls: what is read off the cluster or a proxy, rather than probed. Polled until it holds or time is up."""
+"""The proof step of a state control: what holds is a state of the cluster, which no request shows."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
-
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from clients.model.errors import ClusterError, InfrastructureError
-from clients.model.evidence import Attempt, Evidence, Phase, Verdict
+from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase
+from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact
+from clients.proof.proving import ProblemOf, ProvingState, of_state
 
-ProblemOf = Callable[[], str | None]
-"""Looks, and says what is wrong; None when all is as it must be."""
+STATE = "state"
+AS_EXPECTED = "as expected"
 POLL_S = 0.5
-UNSEEN = "infrastructure: "
 
 
-def observe(
-    blank: Evidence, problem_of: ProblemOf, *, budget_s: float, clock: Callable[[], float] = time.monotonic
-) -> Evidence:
-    """The evidence of a look that is repeated every half second until nothing is wrong, or for `budget_s` seconds.
+@of_state
+def state_holds(proving: ProvingState) -> list[Finding]:
+    """Look every half second until nothing is wrong, or until the budget is used up; at least once.
 
-    A look that could not be taken (cluster or exec error) is neither: at the end it makes the control inconclusive.
-
-    Args:
-        blank: evidence with control, title, expected and the like filled in.
+    A look that could not be taken (cluster or exec error) is neither pass nor fail: if the last one was such, the
+    finding is inconclusive.
     """
-    began, attempts = clock(), list[Attempt]()
+    began = proving.clock()
+    while True:
+        attempt = _look(proving.problem_of, proving.clock() - began)
+        proving.attempts.append(attempt)
+        proving.took_s = proving.clock() - began
+        if attempt.matched or proving.took_s >= proving.budget_s:
+            break
+        time.sleep(POLL_S)
+    if attempt.matched:
+        return [Finding(STATE, AS_EXPECTED, FindingVerdict.PASS)]
+    return [Finding(STATE, attempt.problem, FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE)]
 
-    def look() -> str | None:
-        problem = _look(problem_of)
-        seen = redact(problem) if problem else "as expected"
-        attempts.append(Attempt(clock() - began, Phase.CONVERGE, problem is None, seen, ""))
-        return problem
 
-    polling = Retrying(stop=stop_after_delay(budget_s), wait=wait_fixed(POLL_S), retry=retry_if_result(bool))
+def _look(problem_of: ProblemOf, at_s: float) -> Attempt:
+    kind = OutcomeKind.LOOK
     try:
-        polling(look)
-        verdict = Verdict.PASS
-    except RetryError:
-        verdict = Verdict.INCONCLUSIVE if attempts[-1].summary.startswith(UNSEEN) else Verdict.FAIL
-    took = clock() - began
-    passed = verdict is Verdict.PASS
-    return replace(
-        blank,
-        verdict=verdict,
-        reason="" if passed else attempts[-1].summary,
-        observed=attempts[-1].summary,
-        attempts=tuple(attempts),
-        time_to_first_s=took if passed else None,
-        time_to_stable_s=took if passed else None,
-        duration_s=took,
-        budget_s=budget_s,
-        slow=passed and took > 0.75 * budget_s,
-    )
-
-
-def _look(problem_of: ProblemOf) -> str | None:
-    try:
-        problem = problem_of()
+        problem = problem_of() or ""
     except (InfrastructureError, ClusterError) as error:
-        return f"{UNSEEN}{error}"
-    return problem or None
+        problem, kind = f"{OutcomeKind.INFRASTRUCTURE}: {error}", OutcomeKind.INFRASTRUCTURE
+    problem = redact(problem)
+    return Attempt(at_s, Phase.CONVERGE, not problem, problem or AS_EXPECTED, "", problem, kind=kind)

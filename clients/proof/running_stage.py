@@ -11,6 +11,7 @@ from clients.apply.applier import Item
 from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube import readiness
 from clients.mesh import istiod
+from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case, Probe
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied
@@ -19,8 +20,6 @@ from clients.model.stage import Observation, Settle, Stage, Step
 from clients.probe.converge import Convergence, converge
 from clients.proof.world import World
 
-MESH_WIDE = "mesh-wide"
-"""The capability of changing the whole mesh."""
 BASELINE_CONFIRMATIONS = 3
 """Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
 BASELINE_BUDGET_S = 15.0
@@ -102,7 +101,7 @@ class RunningStage:
         """Whether what it applied may go on standing (see `clients.apply.stage_objects`) in its own namespaces."""
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
-        reaches_far = MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
+        reaches_far = CapabilityName.MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
         return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.without or stage.scaled)
 
     def reach(self, name: str) -> None:
@@ -124,17 +123,22 @@ class RunningStage:
             self.world.applier.check(self.world.applier.load(step.apply))
             self._checked.add(step.name)
 
+    @property
+    def worker(self) -> str:
+        """Name of the test process."""
+        return self.world.overlay.worker
+
     def since_s(self) -> int:
         """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
         starts = [seen.at for seen in self.baselines.values()]
         return int(time.monotonic() - min([*starts, self.changed_at])) + 3
 
     def _observe_baselines(self) -> None:
-        seen: dict[tuple[Probe, str], Observation] = {}
+        seen: dict[tuple[Probe, Expectation], Observation] = {}
         for case in self.cases:
             if case.before is None:
                 continue
-            key = (case.probe, case.before.text)
+            key = (case.probe, case.before)
             if key not in seen:
                 seen[key] = self._observe(case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
             self.baselines[case.id] = seen[key]
@@ -217,8 +221,7 @@ class RunningStage:
         try:
             needed = self.world.required_confirmations(settle.probe)
         except MeshproofError as error:
-            text = settle.expect.text
-            return Observation(settle.probe, text, self.changed_at, problem=error.message, conclusive=False)
+            return Observation(settle.probe, settle.expect, self.changed_at, problem=error.message, conclusive=False)
         budget_s = self.world.policy.budget_s
         return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
 
@@ -239,7 +242,7 @@ class RunningStage:
         seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
         return Observation(
             probe=probe,
-            expected=expect.text,
+            expect=expect,
             at=at,
             attempts=seen.attempts,
             flaps=seen.flaps,
@@ -261,12 +264,12 @@ class RunningStage:
 
     def _not_restored(self) -> list[str]:
         """Baselines that held before and do not come back."""
-        done: set[tuple[Probe, str]] = set()
+        done: set[tuple[Probe, Expectation]] = set()
         problems = []
         for case in self.cases:
-            if case.before is None or self.baselines[case.id].problem or (case.probe, case.before.text) in done:
+            if case.before is None or self.baselines[case.id].problem or (case.probe, case.before) in done:
                 continue
-            done.add((case.probe, case.before.text))
+            done.add((case.probe, case.before))
             seen = self._observe(
                 case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.world.policy.budget_s
             )

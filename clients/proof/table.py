@@ -1,17 +1,15 @@
-"""A truth table as one piece of work: every cell a case of its own, all of them proven side by side."""
+"""A truth table as one piece of work: every cell is a case of its own, and all of them are proven side by side."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from clients.model.case import Case
-from clients.model.errors import MeshproofError
-from clients.model.evidence import Evidence
-from clients.proof import verify
+from clients.model.evidence import Evidence, Subject
 from clients.proof.case_runner import CaseJob, CaseRunner
-from clients.proof.running_stage import BASELINE_CONFIRMATIONS, RunningStage
+from clients.proof.running_stage import BASELINE_CONFIRMATIONS
 
 CLIENTS, THREADS = 4, 48
 """Sources at work at once, and cells. The cells of one source share its shell, a batch of them after the other: many of
@@ -24,34 +22,31 @@ class Table:
 
     Attributes:
         control: of every cell, and of the table as a whole.
-        cases: the cells, all of one step; the variant of each says which one it is.
+        cases: the cells, all of one step; the variant of each names it.
     """
 
     control: str
     cases: tuple[Case, ...]
 
 
-def prove(running: RunningStage, table: Table, facts: verify.Facts) -> list[Evidence]:
+def prove_table(runner: CaseRunner, table: Table, subjects: Mapping[str, Subject]) -> list[Evidence]:
     """Evidence of every cell, in the table's order.
 
     A cell whose outcome the stage does not change has no stale answers to wait out: it needs as many confirmations as a
-    baseline. A step is taken before the first cell; where it cannot be, none is tried.
+    baseline. A step is taken before the first cell; where it cannot be taken, no cell is tried.
+
+    Args:
+        subjects: by case id, what the evidence of each cell is about.
     """
-    # cells are begun at once, so all of them are of the step that is taken now
-    [step] = {case.step for case in table.cases}
-    try:
-        running.reach(step)
-    except MeshproofError as error:
-        return [verify.unproven(case, facts, error.message, stage=running.stage.name) for case in table.cases]
-    jobs = [CaseJob(case, facts, _enough(case)) for case in table.cases]
-    with CaseRunner(
-        running, [jobs[n] for n in sorted(range(len(jobs)), key=_turns(table.cases))], THREADS
-    ) as case_runner:
-        return [case_runner.evidence(job) for job in jobs]
+    order = sorted(range(len(table.cases)), key=_turns(table.cases))
+    jobs = [CaseJob(case, subjects[case.id], enough(case)) for case in (table.cases[n] for n in order)]
+    found = {evidence.id: evidence for evidence in runner.table(jobs, THREADS)}
+    return [found[case.id] for case in table.cases]
 
 
-def _enough(case: Case) -> int | None:
-    changed = case.before is not None and case.before.text != case.expect.text
+def enough(case: Case) -> int | None:
+    """Confirmations of a cell; None for the derived number, where the stage changes its outcome or may have."""
+    changed = case.before is not None and case.before != case.expect
     return None if changed else BASELINE_CONFIRMATIONS
 
 

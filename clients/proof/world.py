@@ -18,6 +18,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.exec import ExecSession
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
+from clients.mesh.discovery import MeshInfo
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
@@ -61,6 +62,7 @@ class World:
 
     Args:
         manifests: the folder that manifest paths are relative to.
+        mesh: what the cluster's mesh was found to be.
         patience: budget and confirmations of every convergence.
         probe_timeout_s: curl's `--max-time`.
         ready_s: for a ground or a change to be ready, and to be gone.
@@ -78,6 +80,7 @@ class World:
         tokens: TokenIssuer,
         manifests: Path,
         *,
+        mesh: MeshInfo,
         policy: ConvergencePolicy | None = None,
         probe_timeout_s: float = 5.0,
         ready_s: float = 120.0,
@@ -90,6 +93,7 @@ class World:
         self.cluster = cluster
         self.overlay = overlay
         self.tokens = tokens
+        self.mesh = mesh
         self.policy = policy or ConvergencePolicy()
         self.probe_timeout_s = probe_timeout_s
         self.external = external

@@ -9,12 +9,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from runner.config.settings import ROOT
 
 PATIENCE = 3
 """How many signals it takes to give up on the child's clean-up: it is killed at this one."""
+
+PATHS = frozenset({"KUBECONFIG", "MESHPROOF_CACHE_DIR", "PYTHONPATH"})
+"""Variables whose relative paths count from the folder that the user is in."""
 
 
 @dataclass
@@ -36,12 +40,18 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     It gets a process group of its own, so that a signal reaches it and its workers once, and from us alone.
     """
     ended = Ended()
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    inherited = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    said = {**os.environ, **{name: _from_here(os.environ[name]) for name in PATHS & os.environ.keys()}}
+    path = os.pathsep.join([str(ROOT), *filter(None, [said.get("PYTHONPATH")])])
+    inherited = {**said, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
     child = subprocess.Popen(command, cwd=ROOT, env=inherited, process_group=0, stdin=subprocess.DEVNULL)
     with child, _forwarding(child, ended):
         ended.code = child.wait()
     return ended
+
+
+def _from_here(paths: str) -> str:
+    """A list of paths, from the folder that the user is in: the child works in another."""
+    return os.pathsep.join(str(Path(path).absolute()) if path else path for path in paths.split(os.pathsep))
 
 
 @contextmanager

@@ -14,27 +14,27 @@ from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder, in_use
 from runner.commands import common
-from runner.config import folders, settings
-from runner.target.access import access
+from runner.config import folders, rights, settings
+from runner.target import targets
 
 
+@common.takes(*common.CLUSTER)
 def cleanup(
     run: Annotated[str, typer.Option(metavar="ID", help="Only what this run left.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Also what a run that is still at work has made.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
-    target: common.Target = None,
-    context: common.Context = None,
-    kubeconfig: common.Kubeconfig = None,
+    *,
+    given: common.Given,
 ) -> int:
     """Remove what carries the label of meshproof: namespaces, mesh-wide objects, bindings."""
-    wanted = settings.load({"target": target, "context": context, "kubeconfig": common.absolute(kubeconfig)})
-    if wanted.target is settings.TargetKind.EMBEDDED and not embedded_is_up():
-        print("the embedded cluster is down: nothing to remove")
+    target = targets.of(settings.load(given))
+    there = target.look(print)
+    if there is None:
+        print(f"the {target.kind} cluster is down: nothing to remove")
         return common.OK
-    there = access(wanted.model_copy(update={"archives": ()}), print)
-    cluster = Cluster.connect(there.file, there.context or None)
+    cluster = there.connect()
     if dry_run:
-        for leftover in (found := find(cluster, run)):
+        for leftover in (found := find(cluster, run, made=rights.made())):
             print(f"would remove {leftover}")
     else:
         if not (run or force):
@@ -42,7 +42,9 @@ def cleanup(
         if run and leases.remove(cluster, run):
             print(f"removed the lease of run {run}", flush=True)
         folders.sweep_private_folders()
-        found = remove(cluster, run, on_removed=lambda leftover: print(f"removed {leftover}", flush=True))
+        found = remove(
+            cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
+        )
     print(f"{len(found)} objects" if found else "nothing to remove")
     return common.OK
 
@@ -58,10 +60,3 @@ def refuse_while_in_use(cluster: Cluster) -> None:
     dead_here = known and known["host"] == socket.gethostname() and not folders.alive(int(known["pid"]))
     if busy and not dead_here:
         raise in_use(busy, "wait for it, name a run by --run, or use --force")
-
-
-def embedded_is_up() -> bool:
-    """A cluster that is down holds nothing, and is not started just to be looked at."""
-    from testbed import api
-
-    return api.status().state == "up"

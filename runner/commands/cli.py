@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tomllib
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -40,8 +42,8 @@ def application(first: str = "") -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_nothing_before_the_verb)
-    known = first in VERBS or first == TESTBED
+    app.callback()(_before_the_verb)
+    known = first in VERBS or first in {TESTBED, "--version"}
     _register(app, {name: place for name, place in VERBS.items() if name == first or not known})
     if first == TESTBED or not known:
         parts = typer.Typer(help="The built parts of the embedded cluster.", no_args_is_help=True)
@@ -65,8 +67,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(code or 0)
 
 
-def _nothing_before_the_verb() -> None:
-    """Makes a command line of one verb still ask for the verb's name."""
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from runner.config.settings import ROOT  # loaded only here: it takes a while
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    print(f"meshproof {project['version']}")
+    raise typer.Exit
+
+
+def _before_the_verb(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Options of the program itself. Without this, a command line of one verb would not ask for the verb's name."""
 
 
 def _register(app: typer.Typer, verbs: dict[str, str]) -> None:

@@ -2,75 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from runner.config.settings import Hosts, TargetKind
+from runner.config.option import Option, options
+from runner.config.settings import Settings
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-TARGET = "Target"
-Target = Annotated[TargetKind | None, typer.Option(help="The cluster under test.", rich_help_panel=TARGET)]
-Context = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Context of the kubeconfig; means --target live.", rich_help_panel=TARGET),
-]
-Kubeconfig = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Kubeconfig; means --target live.", rich_help_panel=TARGET)
-]
-Revision = Annotated[
-    str | None, typer.Option(metavar="REV", help="Label namespaces istio.io/rev=REV.", rich_help_panel=TARGET)
-]
-Istio = Annotated[
-    str | None, typer.Option(metavar="VERSION", help="Version line of the embedded mesh.", rich_help_panel=TARGET)
-]
-ExternalHosts = Annotated[
-    Hosts | None, typer.Option(help="External hosts to use; on a live target only 'internet'.", rich_help_panel=TARGET)
-]
-Istioctl = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="istioctl, for its analysis.", rich_help_panel=TARGET)
-]
-AllowMeshWide = Annotated[
-    bool | None,
-    typer.Option("--allow-mesh-wide", help="Also run what changes the whole live mesh.", rich_help_panel=TARGET),
-]
 Controls = Annotated[list[str] | None, typer.Option("--control", metavar="ID", help="Only this control; repeatable.")]
 Keyword = Annotated[str | None, typer.Option("-k", metavar="EXPR", help="Only tests whose names match.")]
 Marks = Annotated[str | None, typer.Option("-m", metavar="EXPR", help="Only tests with these marks.")]
 Paths = Annotated[
     list[str] | None, typer.Argument(metavar="[SUITE]...", help="Folders or files of suites; default: all.")
 ]
+Given = dict[str, Any]
+"""What the command line says of the settings, by their names; None where it says nothing."""
+CLUSTER = ("target", "context", "kubeconfig")
+"""Settings that name a cluster."""
+Verb = Callable[..., int]
 
 
-def options(given: dict[str, Any]) -> list[str]:
-    """Command-line words for pytest from named values: None and False are left out, True is a switch, lists repeat."""
-    words: list[str] = []
+def takes(*names: str) -> Callable[[Verb], Verb]:
+    """Give a verb the options of these settings; it gets what is said in its argument `given`.
+
+    They are described beside the settings themselves (`runner.config.settings`); no value is judged here.
+    """
+
+    def decorate(verb: Verb) -> Verb:
+        @functools.wraps(verb)
+        def called(**said: Any) -> int:
+            given = {name: said.pop(name) for name in names}
+            return verb(**said, given=given)
+
+        own = inspect.signature(verb, eval_str=True)
+        described = options(Settings)
+        parameters = [one for one in own.parameters.values() if one.name != "given"]
+        parameters += [_parameter(name, described[name]) for name in names]
+        called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters}
+        return called
+
+    return decorate
+
+
+def _parameter(name: str, option: Option) -> inspect.Parameter:
+    text = option.text
+    if name in CLUSTER:  # verbs that look at no cluster need not load what reaches one
+        from runner.target.targets import help_of
+
+        text = help_of(name, option)
+    made = typer.Option(
+        *option.flags.split("/"), metavar=option.metavar or None, help=text, rich_help_panel=option.panel or None
+    )
+    annotation = Annotated[bool | None if option.switch else str | None, made]  # type: ignore[valid-type]
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=annotation)
+
+
+def words(given: dict[str, Any]) -> list[str]:
+    """Command-line words for pytest from named values: None is left out, lists repeat."""
+    made: list[str] = []
     for name, value in given.items():
-        flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(flag)
-        elif isinstance(value, list | tuple):
-            words += [word for item in value for word in (flag, str(item))]
-        elif value is not None and value is not False:
-            words += [flag, str(value)]
-    return words
-
-
-def absolute(path: Path | None) -> Path | None:
-    """A path as typed, before the working folder changes."""
-    return path.expanduser().resolve() if path else None
+        flag = f"-{name}" if len(name) == 1 else f"--{name}"
+        values = value if isinstance(value, list | tuple) else () if value is None else (value,)
+        made += [word for item in values for word in (flag, str(item))]
+    return made
 
 
 def suites(paths: Sequence[str] | None) -> list[str]:
-    """Test paths for pytest, which runs from the root of the checkout; everything by default."""
-    if not paths:
-        return ["suites"]
+    """The paths for pytest, which runs from the root of the checkout; the suites where none is named.
+
+    Paths count from the folder that the user is in. From the first option on (`run -- -p my_plugin`) the words are
+    pytest's own, and stay as they are.
+    """
     named = []
-    for path in paths:
-        file, *rest = path.split("::", 1)
+    rest = list(paths or ())
+    while rest and not rest[0].startswith("-"):
+        file, *node = rest.pop(0).split("::", 1)
         here = Path(file).expanduser()
-        named.append("::".join([str(here.resolve()) if here.exists() else file, *rest]))
-    return named
+        named.append("::".join([str(here.resolve()) if here.exists() else file, *node]))
+    # pytest alone knows which of its words are paths: it takes these only where there is none.
+    return ["-o", "testpaths=suites", *named, *rest]

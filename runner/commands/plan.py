@@ -13,25 +13,28 @@ from rich.markup import escape
 from runner.commands import common
 from runner.config import catalogue, settings
 from runner.session.collect_plan import collect
-from runner.session.selection import Planned
+from runner.session.plan import PlannedTest
+from runner.target import targets
 from runner.target.assemble import MANIFESTS
 
 
 def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:
     """Tell what would be applied and asserted, touching nothing."""
-    settings.load()
+    wanted = settings.load()
+    targets.of(wanted)  # a mistake in them is told here, too
     catalogue.load().select(control or ())
-    show(collect([*common.options({"control": control, "k": keyword}), *common.suites(paths)]), Console(soft_wrap=True))
+    words = [*common.words({"control": control, "k": keyword}), *common.suites(paths)]
+    show(collect(words, wanted), Console(soft_wrap=True))
     return common.OK
 
 
-def show(entries: Sequence[Planned], console: Console) -> None:
+def show(entries: Sequence[PlannedTest], console: Console) -> None:
     """Print it: a heading for each suite with its stage's objects (once each), then a line for each case."""
     listed: set[str] = set()
     for suite, group in groupby(entries, key=lambda entry: entry.suite):
         cases = list(group)
         first = cases[0]
-        console.print(f"\n[bold]{escape(suite)}[/bold]  {escape(first.stage)}")
+        console.print(f"\n[bold]{escape(suite)}[/bold]  {escape(first.subject.stage_title or first.subject.stage)}")
         for label, manifests in (
             ("environment", first.environment),
             ("apply", first.apply),
@@ -44,9 +47,11 @@ def show(entries: Sequence[Planned], console: Console) -> None:
         if first.needs:
             console.print(f"  {'needs':12}{', '.join(first.needs)}")
         for entry in cases:
-            request = f"{entry.source} {entry.request} → {entry.expected}" if entry.request else entry.title
+            about = entry.subject
+            source = about.source if len(entry.subjects) == 1 else ""
+            words = f"{source} {entry.sends} → {entry.expected}".strip() if entry.sends else about.title
             before = f" (before: {entry.before})" if entry.before else ""
-            console.print(f"  {escape(entry.id):24} {entry.polarity:6}{escape(request)}{escape(before)}")
+            console.print(f"  {escape(entry.id):24} {about.polarity:6}{escape(words)}{escape(before)}")
     total, suites = len(entries), len({entry.suite for entry in entries})
     console.print(
         f"\n{total} cases of {len({e.control for e in entries})} controls in {suites} suites; nothing was touched."

@@ -9,9 +9,11 @@ from typing import Annotated, TextIO
 
 import typer
 
+from clients.model.errors import SettingsError
 from runner.commands import child, common
 from runner.config import settings
 from runner.target import browsers
+from testbed.versions import istio_release
 
 CHECKS = (
     ("style", ("ruff", "check", "--quiet", ".")),
@@ -20,14 +22,21 @@ CHECKS = (
 )
 UNIT = Path("tests/unit")
 END_TO_END = Path("tests/e2e")
+NIGHTLY = "e2e or nightly"
+"""Of the end-to-end tests, all: without the second word tests/conftest.py leaves the nightly ones out."""
 
 
+@common.takes("istio")
 def own_tests(
     unit: Annotated[bool, typer.Option("--unit", help="Leave the end-to-end tests out.")] = False,
+    nightly: Annotated[bool, typer.Option("--nightly", help="Add the whole catalogue on each version.")] = False,
     keyword: common.Keyword = None,
-    istio: common.Istio = None,
+    *,
+    given: common.Given,
 ) -> int:
     """Run the project's own tests: style, types, unit tests, then end to end on the embedded testbed."""
+    istio = settings.load(given).istio or None
+    _check(unit=unit, nightly=nightly, istio=istio)
     for name, command in CHECKS:
         code = _told(name, ("-m", *command))
         if code:
@@ -39,7 +48,18 @@ def own_tests(
             _say("end-to-end tests: left out" + ("" if unit else ", there are none"), stream=sys.stderr)
         return code
     _bring_up(istio)
-    return _told("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", "e2e", *selection))
+    return _told("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", NIGHTLY if nightly else "e2e", *selection))
+
+
+def _check(*, unit: bool, nightly: bool, istio: str | None) -> None:
+    """Bad words are reported before the first test, not after the last unit test.
+
+    Raises:
+        SettingsError: the testbed cannot run this version, or one option takes back another.
+    """
+    istio_release(istio)
+    if unit and nightly:
+        raise SettingsError("--unit leaves the nightly tests out, and --nightly adds them", "give one of them")
 
 
 def _bring_up(istio: str | None) -> None:

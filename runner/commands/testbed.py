@@ -15,11 +15,12 @@ File = Annotated[Path, typer.Argument(metavar="FILE")]
 Component = Annotated[str | None, typer.Argument(help="For instance kubelet, istiod; default: all.")]
 
 
-def up(istio: common.Istio = None) -> int:
+@common.takes("istio")
+def up(*, given: common.Given) -> int:
     """Start the embedded cluster; build it first if needed. A second start finds it running."""
     from testbed import api
 
-    testbed = api.up(_version(istio), _tell)
+    testbed = api.up(_version(given), _tell)
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")
     return common.OK
 
@@ -52,11 +53,12 @@ def logs(component: Component = None) -> int:
     return common.OK
 
 
-def build(istio: common.Istio = None) -> int:
+@common.takes("istio")
+def build(*, given: common.Given) -> int:
     """Build the parts of the embedded cluster without starting it."""
     from testbed import api
 
-    api.build(_version(istio), _tell)
+    api.build(_version(given), _tell)
     return common.OK
 
 
@@ -76,8 +78,8 @@ def import_(file: File) -> int:
     return common.OK
 
 
-def _version(istio: str | None) -> str | None:
-    return settings.load({"istio": istio}).istio or None
+def _version(given: common.Given) -> str | None:
+    return settings.load(given).istio or None
 
 
 def _tell(line: str) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import SettingsError
 from runner.config.settings import ROOT
 
 ID = re.compile(r"^[A-Z]+(-[A-Z0-9]+)+$")
-STAND_IN_CAPABILITIES = frozenset({"gke-only", "browser", "workload-identity"})
-"""Capabilities that a hermetic substitute replaces, so it does not need them."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,14 @@ class Control:
     @property
     def mesh_wide(self) -> bool:
         """It changes the whole mesh, so nothing else may run beside it."""
-        return "mesh-wide" in self.needs
+        return CapabilityName.MESH_WIDE in self.needs
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All controls by id, in the order of the documents; what each capability means."""
+    """All controls by id, in the order of the documents. What capabilities mean is in `runner.target.capabilities`."""
 
     controls: Mapping[str, Control]
-    capabilities: Mapping[str, str] = field(default_factory=dict)
 
     def control(self, name: str) -> Control:
         """The control of this id.
@@ -87,12 +85,10 @@ def load(folder: Path = ROOT / "suites") -> Catalogue:
 @cache
 def _load(folder: Path) -> Catalogue:
     controls: dict[str, Control] = {}
-    capabilities: dict[str, str] = {}
     for path in (folder / "catalogue.yaml", folder / "own.yaml"):
         if path.name == "own.yaml" and not path.exists():
             continue
         document = _read(path)
-        capabilities |= document.get("capabilities") or {}
         for entry in document.get("cases") or ():
             control = _control(entry, path)
             if control.id in controls:
@@ -101,7 +97,7 @@ def _load(folder: Path) -> Catalogue:
     lost = [control.id for control in controls.values() if control.twin and control.twin not in controls]
     if lost:
         raise SettingsError(f"the twin of {lost[0]} ({controls[lost[0]].twin}) is not in the catalogue")
-    return Catalogue(controls, capabilities)
+    return Catalogue(controls)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clients.kube.labels import SCRATCH_PREFIX
 from clients.model.errors import SettingsError
 
 JOURNAL = "journal.ndjson"
 TARGET = "target.json"
 DIAGNOSTICS = "diagnostics"
-PRIVATE = "meshproof-run-"
 
 
 def now() -> str:
@@ -46,13 +46,13 @@ def make_run_folder(out: Path) -> Path:
 def make_private_folder() -> Path:
     """A folder that only this user can read (mode 0700), for keys and locks; its name holds this process's id."""
     sweep_private_folders()
-    return Path(tempfile.mkdtemp(prefix=f"{PRIVATE}{os.getpid()}-"))
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
 
 
 def sweep_private_folders() -> None:
     """Remove those of processes that were killed: keys do not outlive their run."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PRIVATE}*-*"):
-        pid = folder.name.removeprefix(PRIVATE).split("-", 1)[0]
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*-*"):
+        pid = folder.name.removeprefix(SCRATCH_PREFIX).split("-", 1)[0]
         if pid.isdigit() and not alive(int(pid)) and folder.stat().st_uid == os.getuid():
             remove(folder)
 

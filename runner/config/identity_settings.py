@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from clients.identity.token_source import SourceSpec
+from runner.config.paths import AnyPath
 
 
 class Identity(BaseModel):
@@ -31,7 +31,7 @@ class Identity(BaseModel):
     issuer: str = ""
     audience: str = ""
     jwks_uri: str = Field(default="", pattern=r"^(https?://.+)?$")
-    jwks: Path | None = None
+    jwks: AnyPath | None = None
     token: str = ""
     expired_token: str = ""
     other_audience_token: str = ""
@@ -42,13 +42,6 @@ class Identity(BaseModel):
         if text:
             SourceSpec.parse(text)
         return text
-
-    @field_validator("jwks")
-    @classmethod
-    def _absolute(cls, file: Path | None) -> Path | None:
-        if file and not file.is_absolute():
-            raise ValueError("a file of keys is named by its absolute path")
-        return file
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

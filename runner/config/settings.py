@@ -1,41 +1,41 @@
 """One typed settings object. Precedence: command line, environment (`MESHPROOF_*`), file (`meshproof.toml`), default.
 
-A misspelt setting is an error, wherever it stands, and the nearest name is offered.
+A misspelt setting is an error, wherever it stands, and the nearest name is offered. They are settled once, by the
+process that the user starts; its test processes get them whole (`Settings.handed`) and read no file of their own.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clients.model.errors import SettingsError
 from clients.probe.converge import ConvergencePolicy
 from runner.config.identity_settings import Identity
+from runner.config.option import Option
+from runner.config.paths import AnyPath, anchored
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
 FILE_VARIABLE = "MESHPROOF_CONFIG"
-_UNTOLD = frozenset({"identity", "iap"})
-"""Settings whose values are not repeated in errors: somebody may have put a token there."""
-NOT_SETTINGS = frozenset({FILE_VARIABLE, "MESHPROOF_CACHE_DIR"})
+SETTLED_VARIABLE = "MESHPROOF_SETTLED"
+"""Internal: whole settings as JSON, from the command line to the test processes that it starts."""
+_SENSITIVE = frozenset({"identity", "iap"})
+"""Settings whose values are not repeated in errors: a token may have been put there by mistake."""
+NOT_SETTINGS = frozenset({FILE_VARIABLE, SETTLED_VARIABLE, "MESHPROOF_CACHE_DIR"})
 FILE_NAME = "meshproof.toml"
-
-
-class TargetKind(StrEnum):
-    """What cluster is under test."""
-
-    EMBEDDED = "embedded"
-    KIND = "kind"
-    LIVE = "live"
+TARGET = "Target"
+"""Heading of the help."""
 
 
 class Images(BaseModel):
@@ -58,6 +58,11 @@ class Images(BaseModel):
     recommendationservice: str = ""
     shippingservice: str = ""
     porter: str = ""
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Those that are set."""
+        return {name: image for name, image in self.model_dump().items() if image}
 
 
 class Hosts(StrEnum):
@@ -89,11 +94,12 @@ class Egress(BaseModel):
     blocked: bool = False
 
 
-class Settings(BaseSettings):
-    """Everything that can be set.
+class Settings(BaseModel):
+    """Everything that can be set. Paths are absolute.
 
     Attributes:
-        target: `embedded` starts the testbed if needed; naming a context or a kubeconfig means `live` (or `kind`).
+        target: kind of the cluster under test (`runner.target.targets`); empty: the one that `context` or `kubeconfig`
+            means, else `embedded`, which starts the testbed if needed.
         revision: labels namespaces `istio.io/rev=…`; empty: found out where there is just one.
         istio: version line of the embedded mesh (`1.31`); empty for the default one.
         workers: test processes; 0 runs everything in one.
@@ -105,44 +111,77 @@ class Settings(BaseSettings):
         hosts: external hosts: the testbed's own (embedded target, its default), or those of the internet (other
             targets, only when asked for); none of either skips what needs them.
         egress: the egress gateway.
-        istioctl: the program, for `istioctl analyze`; empty for the testbed's own, or the one on the PATH.
+        istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateway is reached from outside; empty asks its Service.
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    target: TargetKind = TargetKind.EMBEDDED
-    context: str = ""
-    kubeconfig: Path | None = None
-    revision: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
-    istio: str = Field(default="", pattern=r"^(\d+\.\d+(\.\d+)?)?$")
-    workers: int = Field(default=0, ge=0, le=64)
-    allow_mesh_wide: bool = False
-    enforce: bool = False
-    keep: bool = False
-    shuffle: int | None = None
-    budget_s: float = Field(default=ConvergencePolicy.budget_s, gt=0)
+    target: Annotated[str, Option("--target", "KIND", "Kind of the cluster under test.", TARGET)] = ""
+    context: Annotated[str, Option("--context", "NAME", "Context of the kubeconfig; means --target live.", TARGET)] = ""
+    kubeconfig: Annotated[
+        AnyPath | None, Option("--kubeconfig", "FILE", "Kubeconfig; means --target live.", TARGET)
+    ] = None
+    revision: Annotated[str, Option("--revision", "REV", "Label namespaces istio.io/rev=REV.", TARGET)] = Field(
+        default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
+    )
+    istio: Annotated[str, Option("--istio", "VERSION", "Version line of the embedded mesh.", TARGET)] = Field(
+        default="", pattern=r"^(\d+\.\d+(\.\d+)?)?$"
+    )
+    hosts: Annotated[
+        Hosts | None,
+        Option("--hosts", "hermetic|internet", "External hosts to use; on a live target only 'internet'.", TARGET),
+    ] = None
+    istioctl: Annotated[AnyPath | None, Option("--istioctl", "FILE", "istioctl, for its analysis.", TARGET)] = None
+    allow_mesh_wide: Annotated[
+        bool, Option("--allow-mesh-wide", "", "Also run what changes the whole live mesh.", TARGET)
+    ] = False
+    workers: Annotated[int, Option("-n/--workers", "N", "Test processes; 0: none.", pytest=False)] = Field(
+        default=0, ge=0, le=64
+    )
+    budget_s: Annotated[float, Option("--budget", "S", "Seconds for a case to converge.")] = Field(
+        default=ConvergencePolicy.budget_s, gt=0
+    )
     poll_s: float = Field(default=ConvergencePolicy.poll_s, gt=0)
     window_s: float = Field(default=ConvergencePolicy.window_s, ge=0)
     error_rate: float = Field(default=ConvergencePolicy.error_rate, gt=0, lt=1)
-    confirmations: int | None = Field(default=None, ge=1)
-    out: Path = ROOT / "reports" / "out"
+    confirmations: Annotated[
+        int | None, Option("--confirmations", "K", "Matches in a row, not the derived number.")
+    ] = Field(default=None, ge=1)
+    shuffle: Annotated[int | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
+    enforce: Annotated[bool, Option("--enforce", "", "A missing capability fails, not skips.")] = False
+    keep: Annotated[bool, Option("--keep", "", "Stop at the first failure, leave its objects.")] = False
+    out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are made.")] = ROOT / "reports" / "out"
     ingress_address: str = ""
     images: Images = Images()
-    hosts: Hosts | None = None
     egress: Egress = Egress()
-    istioctl: Path | None = None
     identity: Identity = Identity()
     iap: Identity = Identity()
-    archives: tuple[Path, ...] = ()
+    archives: tuple[AnyPath, ...] = ()
 
     @property
     def policy(self) -> ConvergencePolicy:
         """How convergence is judged."""
         return ConvergencePolicy(self.budget_s, self.poll_s, self.window_s, self.error_rate, self.confirmations)
+
+    @model_validator(mode="after")
+    def _istioctl_is_there(self) -> Self:
+        if self.istioctl and not self.istioctl.is_file():
+            raise ValueError(f"istioctl names {self.istioctl}, which is no file")
+        return self
+
+    def handed(self) -> dict[str, str]:
+        """The variable by which a test process gets these settings, and reads no other. Not for a command line."""
+        return {SETTLED_VARIABLE: self.model_dump_json()}
+
+
+class _FromSources(Settings, BaseSettings):
+    """The settings, as they are put together from where they are given."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     @classmethod
     def settings_customise_sources(
@@ -154,23 +193,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line (what is passed in), environment, file; no dotenv, no secrets folder."""
-        path = settings_file()
-        file = (TomlConfigSettingsSource(settings_cls, path),) if path else ()
-        return (init_settings, env_settings, *file)
-
-    @model_validator(mode="after")
-    def _target_agrees(self) -> Self:
-        if self.target is TargetKind.EMBEDDED and (self.context or self.kubeconfig):
-            raise ValueError("a context or kubeconfig is for --target live or kind; the embedded target has its own")
-        if self.hosts is Hosts.INTERNET and self.target is TargetKind.EMBEDDED:
-            raise ValueError("the embedded target has no way to the internet; it has hosts of its own")
-        if self.hosts is Hosts.HERMETIC and self.target is not TargetKind.EMBEDDED:
-            raise ValueError("only the embedded target has hosts of its own; use --hosts internet")
-        if self.istioctl and not self.istioctl.is_file():
-            raise ValueError(f"istioctl names {self.istioctl}, which is no file")
-        if self.target is TargetKind.KIND and self.context and not self.context.startswith("kind-"):
-            raise ValueError(f"the context of a kind cluster is named kind-…, not {self.context}")
-        return self
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, _from_file()))
 
 
 def load(given: Mapping[str, Any] | None = None) -> Settings:
@@ -180,13 +203,23 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
         SettingsError: a name is unknown, a value cannot be used, or the file cannot be read.
     """
     explicit = {name: value for name, value in (given or {}).items() if value is not None}
-    refuse_unknown_variables(os.environ)
     try:
-        return Settings(**_with_target(explicit))
+        if settled := os.environ.get(SETTLED_VARIABLE):
+            return Settings.model_validate({**json.loads(settled), **explicit})
+        refuse_unknown_variables(os.environ)
+        return Settings.model_construct(**dict(_FromSources(**explicit)))
     except ValidationError as error:
         raise SettingsError(*_explain(error)) from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the settings file {settings_file()} cannot be read: {error}") from None
+
+
+def _from_file() -> dict[str, Any]:
+    """What the file says, its relative paths counted from its own folder."""
+    path = settings_file()
+    if path is None:
+        return {}
+    return anchored(tomllib.loads(path.read_text(encoding="utf-8")), Settings, path.absolute().parent)
 
 
 def settings_file() -> Path | None:
@@ -215,22 +248,6 @@ def refuse_unknown_variables(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"the environment variable {name} is no setting", _did_you_mean(name, known))
 
 
-def _with_target(explicit: dict[str, Any]) -> dict[str, Any]:
-    """A context or kubeconfig given without a target means a live (or kind) one."""
-    environment = {name: os.environ.get(f"{PREFIX}{name.upper()}") for name in ("target", "context", "kubeconfig")}
-    from_file = _file_values()
-    said = {**from_file, **{k: v for k, v in environment.items() if v}, **explicit}
-    if said.get("target") or not (said.get("context") or said.get("kubeconfig")):
-        return explicit
-    kind = str(said.get("context", "")).startswith("kind-")
-    return {**explicit, "target": TargetKind.KIND if kind else TargetKind.LIVE}
-
-
-def _file_values() -> dict[str, Any]:
-    path = settings_file()
-    return tomllib.loads(path.read_text()) if path else {}
-
-
 def _explain(error: ValidationError) -> tuple[str, str]:
     first = error.errors()[0]
     name = ".".join(map(str, first["loc"]))
@@ -243,7 +260,7 @@ def _explain(error: ValidationError) -> tuple[str, str]:
         }
         fields = nested[name.split(".")[0]].model_fields if "." in name else Settings.model_fields
         return f"there is no setting {name}", _did_you_mean(name.rsplit(".", 1)[-1], set(fields))
-    value = "" if name == "" or first["loc"][0] in _UNTOLD else f" ({first['input']!r})"
+    value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({first['input']!r})"
     said = re.sub(r"^Value error, ", "", first["msg"])
     return (f"the setting {name}{value} cannot be used: {said}" if name else said), ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,26 +10,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clients.model.errors import SettingsError
-from runner.config import settings
-from runner.session.selection import Planned
+from runner.config.settings import ROOT, Settings
+from runner.session.plan import PLAN, PlannedTest
 
 
-def collect(words: Sequence[str], folder: Path | None = None) -> list[Planned]:
+def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) -> list[PlannedTest]:
     """What pytest would run with these words.
 
     Args:
+        wanted: the settings, which it reads nowhere itself.
         folder: to run in; default: the root of the checkout.
 
     Raises:
-        SettingsError: nothing, or the suites cannot be read.
+        SettingsError: nothing, or a suite cannot be read: the plan would silently lack its controls.
     """
     with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
         target = Path(scratch) / "plan.json"
         command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
         command += ["--meshproof-plan", str(target), *words]
-        done = subprocess.run(command, cwd=folder or settings.ROOT, capture_output=True, text=True, check=False)
-        told = [Planned(**entry) for entry in json.loads(target.read_text())] if target.exists() else []
-    if not told:
+        home, environment = folder or ROOT, {**os.environ, **wanted.handed()}
+        done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+        planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
+    if done.returncode or not planned:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
         raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
-    return told
+    return planned

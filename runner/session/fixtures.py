@@ -1,9 +1,15 @@
-"""Fixtures of the suites, from the session down to the test: cluster → world → turn → stage → prove, observe."""
+"""Fixtures of the suites, from the session down to the test.
+
+    cluster → world → mesh_lock → stage → case_runner → prove, prove_table, observe
+
+The module's cases are all begun when its first test asks for `case_runner`, side by side; a test takes the evidence of
+its own case. That runner is the only place that takes a stage's steps. A test without a case waits until the cases
+before it are proven (`plugin.pytest_runtest_setup`), unless it is marked independent.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -11,40 +17,29 @@ import pytest
 
 from clients.kube.cluster import Cluster
 from clients.model.case import Case
-from clients.model.errors import MeshproofError
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Subject
 from clients.model.stage import Stage
-from clients.proof import diagnostics, table, verify
-from clients.proof import observe as observing
+from clients.proof import prove as proof
+from clients.proof import table
 from clients.proof.case_runner import CaseJob, CaseRunner
+from clients.proof.proving import ProblemOf
 from clients.proof.running_stage import RunningStage
 from clients.proof.world import World
-from reports.terminal import explain
-from runner.config import folders
-from runner.session import pictures, record
+from runner.session import pictures
+from runner.session.attach import attach, plainly
+from runner.session.items import module_of
 from runner.session.mesh_lock import MeshLock
+from runner.session.plan import PROVES, Proves
 from runner.session.run_context import RunContext
-from runner.session.selection import Planned, case_of, cases_of
 from runner.target import assemble, identity, needs
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
 
 RUN_CONTEXT = pytest.StashKey[RunContext]()
-MADE = pytest.StashKey[list[Evidence]]()
-"""Evidence that a test made, on its item."""
 
 Prove = Callable[[Case], Evidence]
 ProveTable = Callable[[table.Table], list[Evidence]]
 Observe = Callable[..., Evidence]
-
-
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Our own errors fail a test with their one line instead of a traceback."""
-    try:
-        yield
-    except MeshproofError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +64,7 @@ def cluster(descriptor: TargetDescriptor) -> Cluster:
 
 @pytest.fixture(scope="session")
 def world(cluster: Cluster, descriptor: TargetDescriptor, run_context: RunContext) -> Iterator[World]:
-    """Cluster, overlay, tokens and probe sessions of this process; its grounds are deleted at the end."""
+    """Cluster, overlay, tokens and probe sessions of this process; its environments are deleted at the end."""
     with plainly():
         run, worker, touch = run_context.run, run_context.worker, run_context.touch
         made = assemble.world(cluster, descriptor, run_context.settings, run, worker, touch, run_context.real)
@@ -80,9 +75,10 @@ def world(cluster: Cluster, descriptor: TargetDescriptor, run_context: RunContex
 
 @pytest.fixture(scope="module")
 def mesh_lock(request: pytest.FixtureRequest, run_context: RunContext) -> Iterator[MeshLock]:
-    """Holds the module's turn: alone when anything in it changes the whole mesh, beside others otherwise."""
+    """Held for the module: exclusively when anything in it changes the whole mesh, shared otherwise."""
     lock = run_context.mesh_lock()
-    with lock.exclusive() if any(entry.alone for entry in entries(request, run_context)) else lock.shared():
+    alone = any(proves.planned.alone for proves in proven_here(request))
+    with lock.exclusive() if alone else lock.shared():
         yield lock
 
 
@@ -94,14 +90,13 @@ def stage(
     definition = getattr(request.module, "STAGE", None)
     if not isinstance(definition, Stage):
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
-    wanted = {entry.nodeid for entry in entries(request, run_context) if not why_not(entry, run_context)}
-    cases = [case for item in request.session.items if item.nodeid in wanted for case in cases_of(item)]
+    cases = [case for proves in proven_here(request) if not why_not(proves, run_context) for case in proves.cases]
     run_context.running = running = RunningStage(world, definition, cases)
     with plainly():
         world.remove_other_environments(definition.environment)
         running.__enter__()
         if definition.prefetch:
-            world.prepare_in_background(wanted_of(definition.prefetch, run_context))
+            world.prepare_in_background(wanted_of(request, definition.prefetch, run_context))
     try:
         request.config.hook.pytest_meshproof_stage_entered(world=world, stage=definition)
         yield running
@@ -118,18 +113,15 @@ def stage(
 def case_runner(request: pytest.FixtureRequest, stage: RunningStage, run_context: RunContext) -> Iterator[CaseRunner]:
     """Proves the module's cases side by side, step by step, those that take longest from the beginning.
 
-    One by one, as they are asked for, where a process died on them: which of them killed it is known then.
+    After a crash of a worker the cases run one at a time, as they are asked for, so that the crashing case can be
+    identified.
     """
-    jobs: list[CaseJob] = []
-    if not run_context.enters_first(request.module.__name__):
-        with CaseRunner(stage, jobs) as made:
-            yield made
-        return
-    for item in request.session.items:
-        entry, case = run_context.plan.get(item.nodeid), case_of(item)
-        here = getattr(item, "module", None) is request.module
-        if entry and case and here and not why_not(entry, run_context):
-            jobs.append(CaseJob(case, facts_of(entry, run_context)))
+    here = proven_here(request) if run_context.enters_first(request.module.__name__) else []
+    jobs = [
+        CaseJob(proves.case, subjects_of(proves, run_context)[proves.case.id])
+        for proves in here
+        if proves.case and not why_not(proves, run_context)
+    ]
     with CaseRunner(stage, sorted(jobs, key=lambda job: -job.case.holds_s)) as made:
         run_context.case_runner = made
         yield made
@@ -138,130 +130,89 @@ def case_runner(request: pytest.FixtureRequest, stage: RunningStage, run_context
 
 @pytest.fixture
 def prove(request: pytest.FixtureRequest, case_runner: CaseRunner, run_context: RunContext) -> Prove:
-    """`prove(case)`: converge, prove, keep the evidence; anything but a pass fails the test and says why."""
+    """`prove(case)`: its evidence, as soon as it is there; anything but a pass fails the test and says why."""
 
     def proving(case: Case) -> Evidence:
-        facts = facts_of(planned_here(request, run_context, case.control), run_context)
+        subject = subjects_of(proves_here(request, case.control), run_context)[case.id]
         with plainly():
-            evidence = case_runner.evidence(CaseJob(case, facts))
+            evidence = case_runner.evidence(CaseJob(case, subject))
+        return attach(request, run_context, [evidence])[0]
+
+    return proving
+
+
+@pytest.fixture
+def prove_table(request: pytest.FixtureRequest, case_runner: CaseRunner, run_context: RunContext) -> ProveTable:
+    """`prove_table(table)`: every cell, side by side; evidence of each, and one failure for all that did not pass."""
+
+    def proving(cells: table.Table) -> list[Evidence]:
+        subjects = subjects_of(proves_here(request, cells.control), run_context)
+        with plainly():
+            evidence = table.prove_table(case_runner, cells, subjects)
         return attach(request, run_context, evidence)
 
     return proving
 
 
 @pytest.fixture
-def prove_table(request: pytest.FixtureRequest, stage: RunningStage, run_context: RunContext) -> ProveTable:
-    """`prove_table(table)`: every cell, side by side; evidence of each, and one failure for all that did not pass."""
-
-    def proving(cells: table.Table) -> list[Evidence]:
-        if run_context.case_runner:
-            run_context.case_runner.wait()  # the table may be of another step
-        facts = facts_of(planned_here(request, run_context, cells.control), run_context)
-        with plainly():
-            evidence = table.prove(stage, cells, facts)
-        return attach_all(request, run_context, evidence)
-
-    return proving
-
-
-def facts_of(entry: Planned, run_context: RunContext) -> verify.Facts:
-    """What the catalogue and this process know of a test's cases."""
-    return verify.Facts(
-        title=entry.title,
-        polarity=entry.polarity,
-        twin=entry.twin,
-        suite=entry.suite,
-        worker=run_context.worker,
-        variant_of_target=variant(entry, run_context),
-    )
-
-
-@pytest.fixture
 def observe(request: pytest.FixtureRequest, mesh_lock: MeshLock, run_context: RunContext) -> Observe:
     """`observe(control, expected, problem_of, budget_s=…)` for state controls; see `clients.proof.observe`."""
 
-    def observing_(
-        control: str, expected: str, problem_of: observing.ProblemOf, *, budget_s: float | None = None
-    ) -> Evidence:
-        entry = planned_here(request, run_context, control)
-        blank = record.evidence_for(replace(entry, expected=expected), Verdict.INCONCLUSIVE, "", run_context.worker)
-        blank = replace(blank, variant_of_target=variant(entry, run_context))
-        running = run_context.running
-        if running and (evidence := verify.unsettled(running, blank)):
-            return attach(request, run_context, evidence)
-        budget = budget_s or run_context.settings.budget_s
-        return attach(request, run_context, observing.observe(blank, problem_of, budget_s=budget))
+    def observing(control: str, expected: str, problem_of: ProblemOf, *, budget_s: float | None = None) -> Evidence:
+        proves = proves_here(request, control)
+        [subject] = subjects_of(proves, run_context).values()
+        evidence = proof.prove_state(
+            run_context.running,
+            replace(subject, expected=expected),
+            problem_of,
+            budget_s=budget_s or run_context.settings.budget_s,
+            worker=run_context.worker,
+        )
+        return attach(request, run_context, [evidence])[0]
 
-    return observing_
+    return observing
 
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest, run_context: RunContext) -> pictures.Keep:
-    """`picture(shot, title)`: what a person sees becomes part of the test's evidence; see `runner.session.pictures`."""
-    entry = run_context.plan.get(request.node.nodeid)
-    if entry is None:
+    """`picture(shot, title)`: what a browser shows becomes part of the test's evidence; see `pictures`."""
+    proves = request.node.stash.get(PROVES, None)
+    if proves is None:
         pytest.fail("a picture is evidence of a control, and this test proves none", pytrace=False)
-    return partial(pictures.keep, request.node, run_context.folder, entry.id)
+    return partial(pictures.keep, request.node, run_context.folder, proves.planned.id)
 
 
-def attach(request: pytest.FixtureRequest, run_context: RunContext, evidence: Evidence) -> Evidence:
-    """Keep the evidence on the test, with diagnostics when it is no pass; fail the test then."""
-    return attach_all(request, run_context, [evidence])[0]
+def subjects_of(proves: Proves, run_context: RunContext) -> dict[str, Subject]:
+    """By case id, what the evidence of a test's cases is about, on this target."""
+    substitute = needs.variant(proves.control, run_context.descriptor())
+    return {subject.id: replace(subject, substitute=substitute) for subject in proves.planned.subjects}
 
 
-def attach_all(request: pytest.FixtureRequest, run_context: RunContext, made: list[Evidence]) -> list[Evidence]:
-    """The same for all that one test made."""
-    where = diagnose(request, run_context) if any(one.verdict in record.BAD for one in made) else ""
-    made = [replace(one, diagnostics=where) if one.verdict in record.BAD else one for one in made]
-    request.node.stash.setdefault(MADE, []).extend(made)
-    if wrong := [one for one in made if one.verdict is not Verdict.PASS]:
-        run_context.failed += 1  # now, not at the report: fixtures are told before that
-        pytest.fail("\n".join(map(explain, wrong)), pytrace=False)
-    return made
-
-
-def diagnose(request: pytest.FixtureRequest, run_context: RunContext) -> str:
-    """Gather diagnostics before anything is put back, once a stage; returns where, relative to the run's folder."""
-    if run_context.running is None:
-        return ""
-    name = f"{folders.DIAGNOSTICS}/{run_context.running.stage.name}-{run_context.worker}"
-    if not (run_context.folder / name).exists():
-        diagnostics.collect(request.getfixturevalue("world"), run_context.running.stage, run_context.folder / name)
-    return name
-
-
-def planned_here(request: pytest.FixtureRequest, run_context: RunContext, control: str) -> Planned:
-    """The plan's entry of the running test, which must be for this control."""
-    entry = run_context.plan.get(request.node.nodeid)
-    if entry is None or entry.control != control:
+def proves_here(request: pytest.FixtureRequest, control: str) -> Proves:
+    """What the running test proves, which must be this control."""
+    proves: Proves | None = request.node.stash.get(PROVES, None)
+    if proves is None or proves.control.id != control:
         pytest.fail(
             f"this test is not marked as proving {control}: parametrize `case`, or mark it `control`", pytrace=False
         )
-    return entry
+    return proves
 
 
-def entries(request: pytest.FixtureRequest, run_context: RunContext) -> list[Planned]:
-    """The plan's entries of the running module."""
-    names = {item.nodeid for item in request.session.items if getattr(item, "module", None) is request.module}
-    return [entry for entry in run_context.plan.values() if entry.nodeid in names]
+def proven_here(request: pytest.FixtureRequest) -> list[Proves]:
+    """What the tests of the running module prove, in their order."""
+    items = (item for item in request.session.items if module_of(item) is request.module)
+    return [item.stash[PROVES] for item in items if PROVES in item.stash]
 
 
-def wanted_of(environment: tuple[str, ...], run_context: RunContext) -> list[str]:
-    """Those manifests of a ground that something stands on that is going to run."""
-    wanted = {
-        path for entry in run_context.plan.values() if not why_not(entry, run_context) for path in entry.environment
-    }
+def wanted_of(request: pytest.FixtureRequest, environment: tuple[str, ...], run_context: RunContext) -> list[str]:
+    """Those manifests of an environment that something needs which is going to run."""
+    planned = (item.stash[PROVES] for item in request.session.items if PROVES in item.stash)
+    wanted = {path for proves in planned if not why_not(proves, run_context) for path in proves.planned.environment}
     return [path for path in environment if path in wanted]
 
 
-def why_not(entry: Planned, run_context: RunContext) -> str:
-    """Why the target cannot prove this entry's control; empty when it can."""
-    control = run_context.catalogue.control(entry.control)
-    meaning = run_context.catalogue.capabilities
-    lacking = needs.reason_to_skip(control, entry.needs, run_context.descriptor(), run_context.settings, meaning)
-    return lacking or identity.why_not(entry.tokens, run_context.real)
-
-
-def variant(entry: Planned, run_context: RunContext) -> str:
-    """`hermetic` where a substitute proves the control."""
-    return needs.variant(run_context.catalogue.control(entry.control), run_context.descriptor())
+def why_not(proves: Proves, run_context: RunContext) -> str:
+    """Why the target cannot prove this test's control; empty when it can."""
+    planned = proves.planned
+    lacking = needs.reason_to_skip(proves.control, planned.needs, run_context.descriptor(), run_context.settings)
+    return lacking or identity.why_not(planned.tokens, run_context.real)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Generator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,11 +13,14 @@ import pytest
 
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
+from clients.model.evidence import Evidence
 from clients.proof.table import Table
+from reports.model import EVIDENCE
 from runner.config import catalogue, settings
 from runner.session import hooks, options, pictures, record, selection
+from runner.session import plan as planning
+from runner.session.attach import MADE
 from runner.session.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
-    MADE,
     RUN_CONTEXT,
     case_runner,
     cluster,
@@ -34,7 +35,10 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     why_not,
     world,
 )
-from runner.session.run_context import HANDED, RunContext
+from runner.session.items import control_name
+from runner.session.plan import PROVES
+from runner.session.run_context import HANDED, RunContext, handed_settings
+from runner.target import targets
 
 BAD_INPUT = 2
 SUITES = "suites"
@@ -53,7 +57,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settle what is wanted before anything else; a mistake ends here, with exit code 2."""
     try:
-        wanted = settings.load(options.given(config))
+        wanted = handed_settings(config) or settings.load(options.given(config))
+        targets.of(wanted)  # its mistakes are told here, too
         selected = catalogue.load().select(config.getoption("control"))
         config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
@@ -110,22 +115,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if leader.settings.shuffle is not None:
         items[:] = selection.shuffled(items, leader.settings.shuffle)
     if leader.selected:
-        kept = [item for item in items if selection.control_name(item) in leader.selected]
+        kept = [item for item in items if control_name(item) in leader.selected]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
     try:
-        leader.plan = selection.plan(items, leader.catalogue)
+        leader.plan = planning.plan(items, leader.catalogue)
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell the plan: to the controlling process, to the journal, or to the file that was asked for."""
+    """Tell the plan: to the controlling process, to the journal, or to the file that was asked for.
+
+    First, because xdist's own hook then tells the controlling process to hand out tests, which needs the plan.
+    """
     leader = session.config.stash[RUN_CONTEXT]
     target = session.config.getoption("meshproof_plan")
     if target:
-        told = [asdict(entry) for entry in leader.plan.values()]
-        Path(target).write_text(json.dumps(told), encoding="utf-8")
+        Path(target).write_bytes(planning.PLAN.dump_json(leader.plan))
     if session.config.option.collectonly or not leader.plan:
         return
     if leader.is_worker:
@@ -138,11 +146,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, before its stage is made, what the target cannot prove; with --enforce that is a failure."""
     leader = item.config.stash[RUN_CONTEXT]
-    entry = leader.plan.get(item.nodeid)
-    if entry is None:
+    proves = item.stash.get(PROVES, None)
+    if proves is None:
         return
     try:
-        why = why_not(entry, leader)
+        why = why_not(proves, leader)
     except MeshproofError as error:
         # No target, no case: the whole run ends here, instead of one error for each test.
         pytest.exit(str(error), returncode=BAD_INPUT)
@@ -150,7 +158,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         raise record.EnforcedError(why)
     if why:
         pytest.skip(why)
-    if leader.case_runner and not selection.cases_of(item) and not selection.is_independent(item):
+    if leader.case_runner and not proves.cases and not proves.independent:
         leader.case_runner.wait()  # this test's fixtures may change what the cases before it are still proven in
 
 
@@ -161,14 +169,14 @@ def pytest_runtest_makereport(
     """Put the evidence of each phase on its report, which travels from the test process to the controlling one."""
     report = yield
     leader = item.config.stash[RUN_CONTEXT]
-    entry = leader.plan.get(item.nodeid)
-    if entry is not None:
+    proves = item.stash.get(PROVES, None)
+    if proves is not None:
         error = call.excinfo.value if call.excinfo else None
         made = item.stash.get(MADE, [])
-        evidence = record.of_phase(entry, report, error, made, leader.worker)
+        evidence = record.of_phase(proves.planned, report, error, made, leader.worker)
         if report.when == "call":
             evidence = pictures.added(item, evidence)
-        report.user_properties = [*report.user_properties, *((record.PROPERTY, e.to_json()) for e in evidence)]
+        report.user_properties = [*report.user_properties, *((record.PROPERTY, plain(e)) for e in evidence)]
         if report.passed and any(e.verdict in record.BAD for e in evidence):
             report.outcome = "failed"
             report.longrepr = evidence[0].reason
@@ -176,12 +184,19 @@ def pytest_runtest_makereport(
     return report
 
 
+def plain(evidence: Evidence) -> Any:
+    """As JSON values, for the journey from a test process to the controlling one."""
+    return EVIDENCE.dump_python(evidence, mode="json")
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """The controlling process takes reports in."""
-    if not session.config.stash[RUN_CONTEXT].is_worker:
+    leader = session.config.stash[RUN_CONTEXT]
+    if not leader.is_worker:
         from runner.session.recorder import Recorder  # it loads all that writes reports, which no worker needs
 
         session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
+        session.config.pluginmanager.register(leader.lease_guard, "meshproof-lease-guard")
 
 
 def _wants_suites(config: pytest.Config) -> bool:

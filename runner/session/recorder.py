@@ -10,6 +10,7 @@ from rich.console import Console
 from clients.model.evidence import Evidence
 from reports import conformance, terminal, write
 from reports.journal import read
+from reports.model import EVIDENCE
 from runner.config.folders import JOURNAL
 from runner.session import record
 from runner.session.fixtures import RUN_CONTEXT
@@ -28,14 +29,14 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take in the evidence that a report carries; a process that died gets its test's evidence made here."""
         carried: list[tuple[str, Any]] = list(report.user_properties)
-        told = [Evidence.from_json(value) for name, value in carried if name == record.PROPERTY]
+        evidence = [EVIDENCE.validate_python(value) for name, value in carried if name == record.PROPERTY]
         if str(report.when) not in {"setup", "call", "teardown"}:  # "???": xdist, in the name of a dead worker
             self.leader.read_plan()
             entry = self.leader.plan.get(report.nodeid)
-            told = [record.crashed(entry, report)] if entry else []
-        for evidence in told:
-            if self.leader.note(report.nodeid, evidence):
-                self._show(evidence)
+            evidence = record.crashed(entry, report) if entry else []
+        for one in evidence:
+            if self.leader.note(report.nodeid, one):
+                self._show(one)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -8,7 +8,7 @@ import platform
 import shlex
 import sys
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from clients.identity.external_issuer import ExternalIssuer
+from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof.case_runner import CaseRunner
@@ -24,17 +25,24 @@ from reports.journal import Journal
 from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.settings import Settings
-from runner.session import collect_plan
+from runner.session import collect_plan, whole_run
+from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
-from runner.session.selection import Planned
+from runner.session.plan import PLAN, PlannedTest
 from runner.target import identity
 from runner.target.descriptor import TargetDescriptor
-from runner.target.held_target import CHROMIUM, HeldTarget, sweep_worker
+from runner.target.held_target import HeldTarget, sweep_worker
 
 HANDED = "meshproof"
 """Key of `workerinput` under which a worker finds what the controlling process handed over."""
-PLAN = "plan.json"
+PLAN_FILE = "plan.json"
 SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
+
+
+def handed_settings(config: pytest.Config) -> Settings | None:
+    """Those of the controlling process, in a worker; None anywhere else."""
+    handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
+    return Settings.model_validate(handed["settings"]) if handed else None
 
 
 class RunContext:
@@ -53,10 +61,11 @@ class RunContext:
         self.settings = settings
         self.selected = selected
         self.catalogue = catalogue.load()
-        self.plan: dict[str, Planned] = {}
+        self.plan: dict[str, PlannedTest] = {}
         self.running: RunningStage | None = None
         self.case_runner: CaseRunner | None = None
         self.interrupted = ""
+        self.lease_guard = LeaseGuard(self)
         self.failed = 0
         handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
         self.is_worker = hasattr(config, "workerinput")
@@ -147,21 +156,24 @@ class RunContext:
     def hand_over(self, *, with_target: bool) -> str:
         """What a worker is told."""
         told = self.descriptor().to_json() if with_target else ""
-        return json.dumps({"folder": str(self.folder), "private": str(self.private), "descriptor": told})
+        handed = {"folder": str(self.folder), "private": str(self.private), "descriptor": told}
+        return json.dumps({**handed, "settings": self.settings.model_dump(mode="json")})
 
     def write_plan(self) -> None:
-        """A worker tells the controlling process, which does not collect, what is going to run. All write the same."""
-        path = self.private / PLAN
-        draft = path.with_name(f"{PLAN}.{self.worker}")
-        draft.write_text(json.dumps({nodeid: asdict(entry) for nodeid, entry in self.plan.items()}), encoding="utf-8")
+        """A worker writes down, for the controlling process, which does not collect, what is going to run.
+
+        All workers write the same.
+        """
+        path = self.private / PLAN_FILE
+        draft = path.with_name(f"{PLAN_FILE}.{self.worker}")
+        draft.write_bytes(PLAN.dump_json(self.plan))
         draft.replace(path)
 
-    def read_plan(self) -> dict[str, Planned]:
+    def read_plan(self) -> dict[str, PlannedTest]:
         """The plan as far as it is known by now: that which the workers wrote is taken over, if there is one yet."""
-        path = self.private / PLAN
+        path = self.private / PLAN_FILE
         if not self.plan and path.exists():
-            told = json.loads(path.read_text(encoding="utf-8"))
-            self.plan = {nodeid: Planned(**entry) for nodeid, entry in told.items()}
+            self.plan = PLAN.validate_json(path.read_bytes())
         return self.plan
 
     def note(self, nodeid: str, evidence: Evidence) -> bool:
@@ -187,8 +199,12 @@ class RunContext:
         )
 
     def unproven(self) -> frozenset[str]:
-        """Controls that were asked for by name, but that no test proves."""
-        return self.selected - {entry.control for entry in self.plan.values()} if self.plan else frozenset()
+        """Controls that no test proves, although they were asked for: by name, or as part of a whole run."""
+        if not self.plan:
+            return frozenset()
+        if whole_run.is_whole(self.config):
+            return whole_run.lost(self.plan.values(), self.catalogue)
+        return self.selected - {entry.control for entry in self.plan.values()}
 
     def finish(self, exit_code: int) -> str:
         """Put away everything that is left, and close the journal; says what went wrong with that, if anything."""
@@ -230,7 +246,8 @@ class RunContext:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         # in a test's set-up pytest keeps what is written for itself
         with capture.global_and_fixture_disabled() if capture else nullcontext():
-            self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed)
+            lost = self.lease_guard.lost
+            self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed, on_lost=lost)
         self._held.descriptor.save(self.folder / folders.TARGET)
         return self._held.descriptor
 
@@ -240,8 +257,8 @@ class RunContext:
         if not plan:
             asked = self.config.invocation_params
             with suppress(MeshproofError):  # the run itself tells what is wrong with its selection
-                plan = collect_plan.collect([str(word) for word in asked.args], asked.dir)
-        return any(CHROMIUM in entry.needs for entry in plan)
+                plan = collect_plan.collect([str(word) for word in asked.args], self.settings, asked.dir)
+        return any(CapabilityName.CHROMIUM in entry.needs for entry in plan)
 
     def _sweep_worker(self, worker: str) -> None:
         """Another process died while it had the mesh to itself: what it changed is put back before we go on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,9 @@ from clients.mesh.istioctl import Analyzer
 from clients.probe import outside
 from clients.proof.world import World
 from runner.config.settings import ROOT, Settings
-from runner.target import front, identity
+from runner.target import identity
 from runner.target.descriptor import TargetDescriptor
+from runner.target.template_values import FRONT_HOSTS, Scope, template_values
 
 MANIFESTS = ROOT / "manifests"
 OURS = EgressGateway()
@@ -58,57 +58,22 @@ def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
 
 
 def overlay(
-    descriptor: TargetDescriptor,
-    run: str,
-    worker: str,
-    touch: Touch,
-    tokens: TokenIssuer,
-    gateway: EgressGateway = OURS,
-    front_door: Mapping[str, str] | None = None,
+    descriptor: TargetDescriptor, run: str, worker: str, touch: Touch, tokens: TokenIssuer, scope: Scope
 ) -> TouchedOverlay:
-    """The overlay of one worker of one run: its namespaces begin with `mp-<run's suffix>-<worker>-`.
-
-    So does `scope`, for label values that select pods in every namespace: no process's gateway obeys another's.
-    """
-    jwks = tokens.jwks_json()
-    prefix = prefix_of(run, worker)
+    """The overlay of one worker of one run."""
+    gateway = scope.gateway
     return TouchedOverlay(
-        prefix=prefix,
+        prefix=scope.prefix,
         run=run,
         worker=worker,
         images=descriptor.images,
         revision=descriptor.revision,
-        values={
-            "jwks": jwks,
-            "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
-            "issuer": tokens.issuer,
-            **egress_values(descriptor, gateway),
-            "scope": prefix,
-            "unprivileged": descriptor.unprivileged or "sidecar",
-            **(front_door or {}),
-        },
+        values=template_values(descriptor, tokens, scope),
         namespaces=namespaces_in(manifest_texts()),
         given={gateway.namespace: gateway.given} if gateway.given else {},
         keys={issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()},
         touch=touch,
     )
-
-
-def egress_values(descriptor: TargetDescriptor, gateway: EgressGateway) -> dict[str, str]:
-    """Template values of the manifests about external hosts."""
-    key, _, value = gateway.label.partition("=")
-    roots = descriptor.outside.roots
-    return {
-        "external_roots": Path(roots).read_text(encoding="utf-8") if roots else "",
-        "google_apis": descriptor.outside.google_apis,
-        "metadata_server": descriptor.outside.metadata_server,
-        "egress_service": gateway.service,
-        "egress_label_key": key,
-        "egress_label_value": value,
-        "egress_http_port": str(gateway.http_port),
-        "egress_tls_port": str(gateway.tls_port),
-        "gateway_pool_operator": "In" if descriptor.node_pool else "NotIn",
-    }
 
 
 def manifest_texts(folder: Path = MANIFESTS) -> list[tuple[str, str]]:
@@ -132,10 +97,10 @@ def world(
         real: issuers that stand in the place of the run's own.
     """
     tokens = identity.take_over(TokenIssuer.load(Path(descriptor.tokens)), real, settings)
-    gateway = egress_gateway(settings, prefix_of(run, worker))
-    certificate = certificates.issue(front.HOSTS)
-    own_address = outside.own_address(cluster.server)
-    front_door = front.values(tokens, own_address, descriptor.ext_authz, descriptor.gateway_class) | certificate.values
+    prefix = prefix_of(run, worker)
+    gateway = egress_gateway(settings, prefix)
+    certificate = certificates.issue(FRONT_HOSTS)
+    scope = Scope(prefix, gateway, certificate, outside.own_address(cluster.server))
     file = Path(descriptor.kubeconfig) if descriptor.kubeconfig else None
     analyzer = (
         Analyzer(Path(descriptor.istioctl), file, descriptor.context, descriptor.revision)
@@ -144,9 +109,10 @@ def world(
     )
     return World(
         cluster,
-        overlay(descriptor, run, worker, touch, tokens, gateway, front_door),
+        overlay(descriptor, run, worker, touch, tokens, scope),
         tokens,
         MANIFESTS,
+        mesh=descriptor.mesh,
         policy=settings.policy,
         external=external(descriptor),
         gateway=gateway,
@@ -158,7 +124,7 @@ def world(
 
 def external(descriptor: TargetDescriptor) -> ExternalHosts | None:
     """The external hosts; None where the target has none."""
-    told = descriptor.outside
-    roots = Path(told.roots).read_text(encoding="utf-8") if told.roots else ""
-    log = Path(told.log) if told.log else None
-    return ExternalHosts(told.hosts, roots, log, told.more) if told.hosts else None
+    record = descriptor.outside
+    roots = Path(record.roots).read_text(encoding="utf-8") if record.roots else ""
+    log = Path(record.log) if record.log else None
+    return ExternalHosts(record.hosts, roots, log, record.more) if record.hosts else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from pydantic import TypeAdapter, ValidationError
+
+from clients.kube.cluster import Cluster
+from clients.mesh.discovery import MeshInfo
 from clients.model.errors import SettingsError
-from reports.model import MeshRecord, TargetInfo
-from runner.target.access import ExternalHostsRecord
+from reports.model import TargetInfo
+from runner.target.access import Access, ExternalHostsRecord
 
 
 @dataclass(frozen=True)
@@ -17,41 +21,40 @@ class TargetDescriptor:
     """The target as every process of a run sees it.
 
     Attributes:
+        target: as reports describe it.
+        mesh: as it was found.
         kubeconfig: file; empty for the client's usual search.
         context: of the kubeconfig; empty for the current one.
         revision: for the label `istio.io/rev`; empty keeps `istio-injection: enabled`.
         images: logical name to image reference.
-        capabilities: what the target has, by the catalogue's names.
+        capabilities: what the target has, of the mesh and besides it, by name.
+        lacks: every other capability → why it is not to be had here.
         tokens: file with the run's token keys (mode 0600).
         outside: hosts outside of the cluster.
         istioctl: the program; empty where there is none.
-        node_pool: the cluster has nodes of the pool `gateway`, tainted or not.
         browser: the program; empty where there is none.
-        lacks: capability → why it is not to be had here, where more can be told than what it stands for.
-        unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
-        ext_authz: provider of external authorization in the mesh's configuration; empty where there is none.
-        gateway_class: class of Kubernetes' Gateway API; empty where there is none.
     """
 
     target: TargetInfo
+    mesh: MeshInfo = field(default_factory=MeshInfo)
     kubeconfig: str = ""
     context: str = ""
     revision: str = ""
     images: dict[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
+    lacks: dict[str, str] = field(default_factory=dict)
     tokens: str = ""
     outside: ExternalHostsRecord = field(default_factory=ExternalHostsRecord)
     istioctl: str = ""
-    node_pool: bool = False
     browser: str = ""
-    lacks: dict[str, str] = field(default_factory=dict)
-    unprivileged: str = ""
-    ext_authz: str = ""
-    gateway_class: str = ""
+
+    def connect(self) -> Cluster:
+        """A connection of this process to the target. Raises as `Access.connect` does."""
+        return Access(self.kubeconfig, self.context).connect()
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return _adapter().dump_json(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -61,15 +64,19 @@ class TargetDescriptor:
             SettingsError: it is something else.
         """
         try:
-            data: dict[str, Any] = json.loads(text)
-            told = data.pop("target")
-            target = TargetInfo(**{**told, "mesh": MeshRecord(**told["mesh"])})
-            outside = ExternalHostsRecord(**data.pop("outside", {}))
-            capabilities = tuple(data.pop("capabilities", ()))
-            return cls(**data, target=target, outside=outside, capabilities=capabilities)
-        except (ValueError, TypeError, KeyError) as error:
-            raise SettingsError(f"the record of the target is damaged: {error}") from None
+            made = _adapter().validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise SettingsError(f"the record of the target is damaged: {where} {first['msg']}") from None
+        assert isinstance(made, cls)
+        return made
 
     def save(self, path: Path) -> None:
         """Write it, for the command line that cleans up when the test process died. Holds no secret."""
         path.write_text(self.to_json() + "\n", encoding="utf-8")
+
+
+@cache
+def _adapter() -> TypeAdapter[TargetDescriptor]:
+    return TypeAdapter(TargetDescriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from clients.identity.claims import PROFILES
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import KeySet
 from clients.identity.token_source import SourceSpec, TokenSource, Wanted
@@ -45,11 +44,6 @@ def take_over(tokens: TokenIssuer, real: Mapping[str, ExternalIssuer], settings:
     """The run's issuer, which passes on what is asked of a real one."""
     tokens.real, tokens.audiences = real, audiences(settings)
     return tokens
-
-
-def capabilities(settings: Settings) -> set[str]:
-    """`front-key`, `iap-key`: the run has the private key of that issuer, as it is its own."""
-    return {f"{profile}-key" for profile in PROFILES if profile} - {f"{name}-key" for name in real_issuers(settings)}
 
 
 def why_not(tokens: Iterable[tuple[str, bool]], real: Mapping[str, ExternalIssuer]) -> str:

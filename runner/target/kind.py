@@ -1,4 +1,4 @@
-"""The `kind` program, kept thin: find the cluster, load image archives into it. Everything else is a plain context."""
+"""The target `kind`: a cluster of the program `kind`, which finds it and loads images. All else is as on a live one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,48 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clients.model.errors import ClusterError, SettingsError
+from runner.config.settings import Settings
+from runner.target.access import Access, Say
+from runner.target.live import Live
 
 TIMEOUT_S = 300
+PREFIX = "kind-"
+"""The program puts it before a cluster's name to make the context's."""
+
+
+class Kind(Live):
+    """See `Target`."""
+
+    kind = "kind"
+    summary = "a cluster of the program kind"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        if settings.context and not settings.context.startswith(PREFIX):
+            raise SettingsError(f"the context of a kind cluster is named {PREFIX}…, not {settings.context}")
+
+    @classmethod
+    def implied_by(cls, settings: Settings) -> bool:
+        """By the name of the context."""
+        return settings.context.startswith(PREFIX)
+
+    def context(self) -> str:
+        """That of the only cluster, where none is named."""
+        return context(self.settings.context)
+
+    def access(self, say: Say) -> Access:
+        """The settings' image archives are loaded into every node."""
+        there = super().access(say)
+        load_archives(there.context, self.settings.archives)
+        return there
+
+    def look(self, say: Say) -> Access:
+        """Without the images."""
+        return super().access(say)
+
+    def name(self, access: Access, server: str) -> str:
+        """With the cluster's name for the context's."""
+        return super().name(access, server).replace(PREFIX, "", 1)
 
 
 def context(wanted: str) -> str:
@@ -19,7 +59,7 @@ def context(wanted: str) -> str:
         SettingsError: `kind` is not installed, the cluster does not exist, or it is not clear which one is meant.
         ClusterError: `kind` failed.
     """
-    clusters = [f"kind-{name}" for name in _kind("get", "clusters").split()]
+    clusters = [f"{PREFIX}{name}" for name in _kind("get", "clusters").split()]
     if wanted and wanted not in clusters:
         raise SettingsError(
             f"there is no kind cluster for context {wanted}", f"there are: {', '.join(clusters) or 'none'}"
@@ -40,7 +80,7 @@ def load_archives(context_name: str, archives: Sequence[Path]) -> None:
     for archive in archives:
         if not archive.is_file():
             raise SettingsError(f"the image archive {archive} does not exist")
-        _kind("load", "image-archive", str(archive), "--name", context_name.removeprefix("kind-"))
+        _kind("load", "image-archive", str(archive), "--name", context_name.removeprefix(PREFIX))
 
 
 def _kind(*arguments: str) -> str:

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from runner.config.catalogue import STAND_IN_CAPABILITIES, Control
-from runner.config.settings import Settings, TargetKind
+from clients.mesh.capabilities import CapabilityName
+from runner.config.catalogue import Control
+from runner.config.settings import Settings
+from runner.target import targets
+from runner.target.capabilities import TABLE
 from runner.target.descriptor import TargetDescriptor
 
 HERMETIC = "hermetic"
+STAND_INS = frozenset({CapabilityName.GKE_ONLY, CapabilityName.BROWSER, CapabilityName.WORKLOAD_IDENTITY})
+"""Capabilities that a hermetic substitute replaces, so that it does not need them."""
 
 
 def variant(control: Control, descriptor: TargetDescriptor) -> str:
     """`hermetic` where a substitute proves a control that, as documented, needs Google Cloud; empty otherwise."""
-    return HERMETIC if control.live_only and "gke-only" not in descriptor.capabilities else ""
+    return HERMETIC if control.live_only and CapabilityName.GKE_ONLY not in descriptor.capabilities else ""
 
 
-def reason_to_skip(
-    control: Control, needs: Iterable[str], descriptor: TargetDescriptor, settings: Settings, meaning: Mapping[str, str]
-) -> str:
+def reason_to_skip(control: Control, needs: Iterable[str], descriptor: TargetDescriptor, settings: Settings) -> str:
     """Why this control cannot be proven here, naming the missing capability; empty when it can.
 
     Args:
         needs: capabilities of the control and of its stage.
-        meaning: what each capability stands for, from the catalogue.
     """
     wanted = set(needs)
     if variant(control, descriptor):
         if not control.hermetic:
-            return "needs Google Cloud (gke-only), and there is no substitute"
-        wanted -= STAND_IN_CAPABILITIES
-    missing = sorted(wanted - set(descriptor.capabilities) - {"mesh-wide"})
+            return f"needs Google Cloud ({CapabilityName.GKE_ONLY}), and there is no substitute"
+        wanted -= STAND_INS
+    missing = sorted(wanted - set(descriptor.capabilities) - {CapabilityName.MESH_WIDE})
     if missing:
-        known = {**meaning, **descriptor.lacks}
-        return "the target lacks " + "; ".join(f"{name} ({known.get(name, 'not described')})" for name in missing)
-    if "mesh-wide" in wanted and descriptor.target.kind != TargetKind.EMBEDDED and not settings.allow_mesh_wide:
-        return "changes the whole mesh (mesh-wide); on this target only with --allow-mesh-wide"
+        return "the target lacks " + "; ".join(f"{name} ({_explained(name, descriptor)})" for name in missing)
+    if CapabilityName.MESH_WIDE in wanted and not settings.allow_mesh_wide and _shared(descriptor):
+        return f"changes the whole mesh ({CapabilityName.MESH_WIDE}); on this target only with --allow-mesh-wide"
     return ""
+
+
+def _explained(name: str, descriptor: TargetDescriptor) -> str:
+    """What the capability stands for, and why it is not to be had here."""
+    known = TABLE.get(name)
+    return ": ".join(filter(None, (known.description if known else "not described", descriptor.lacks.get(name))))
+
+
+def _shared(descriptor: TargetDescriptor) -> bool:
+    """Whether others use the mesh, too."""
+    return targets.of_kind(descriptor.target.kind).mesh_wide_needs_option

@@ -1,11 +1,12 @@
-"""Callers as the frontend's sidecar counts them, by two policies in dry run: known by certificate, and unknown."""
+"""Callers of the frontend, identified by certificate or unknown, as two policies in dry run count them."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from clients.mesh.sidecar import Stats
 from clients.proof.world import World
-from suites.counters import Growth, Stats, dry_run
+from suites.counters import Growth, dry_run
 
 
 def _known(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape of a count
@@ -17,6 +18,6 @@ def _unknown(stats: Stats, world: World) -> float:  # noqa: ARG001 - the shape o
 
 
 proves_itself = partial(Growth, counted=_known, not_counted=_unknown)
-"""The probe's caller proves who it is."""
+"""Counts a probe whose caller has a certificate of the mesh."""
 is_unknown = partial(Growth, counted=_unknown, not_counted=_known)
-"""The probe's caller does not."""
+"""Counts a probe whose caller has none."""

@@ -1,4 +1,4 @@
-"""What a sidecar lets in, by its own configuration: the hermetic form of the console's "Strict" and "Permissive"."""
+"""What a sidecar accepts, by its configuration: the hermetic form of the console's "Strict" and "Permissive"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LISTENER = "virtualInbound"
 
 
 def accepts(dump: dict[str, Any], port: int) -> set[str]:
-    """Ways that a port is open: `tls`, `plaintext`, both, or none when the listener does not know the port."""
+    """What a port accepts: `tls`, `plaintext`, both, or neither when the listener does not know the port."""
     found = set()
     for chain in _chains(dump):
         if chain.get("filter_chain_match", {}).get("destination_port") == port:
@@ -22,7 +22,7 @@ def accepts(dump: dict[str, Any], port: int) -> set[str]:
 
 
 def problem(world: World, wanted: Mapping[str, set[str]]) -> str | None:
-    """The first namespace whose service is open in other ways than wanted; None when there is none."""
+    """The first namespace whose service accepts something else than wanted; None when there is none."""
     for namespace, ways in wanted.items():
         for pod in world.pods(client(namespace)):
             if not pod.injected:
@@ -34,7 +34,7 @@ def problem(world: World, wanted: Mapping[str, set[str]]) -> str | None:
 
 
 def everywhere(*ways: str, but: Iterable[str] = ()) -> dict[str, set[str]]:
-    """The same for every namespace, but for some that are open to mutual TLS only."""
+    """The same for every namespace, except for some that accept mutual TLS only."""
     return {namespace: {"tls"} if namespace in set(but) else set(ways) for namespace in SERVICES}
 
 

@@ -1,4 +1,4 @@
-"""The load generator's own count while the mesh is changed under it."""
+"""The load generator's own counts while the mesh changes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from clients.proof.world import World
 
 LOAD = Workload("loadgenerator", "loadgenerator", "client")
 RATE = 20
-"""Requests a second of each of the load generator's users; about eight calls between services come of each."""
+"""Requests per second of each of the load generator's users; each causes about eight calls between services."""
 LOCAL = "http://127.0.0.1:8080"
 SPREAD_S = 1.5
-"""How long the load goes on after each change: all stale answers came within 0.6 s (docs/convergence.md)."""
+"""Seconds of load after each change: all stale answers came within 0.6 s (docs/convergence.md)."""
 STEP_S = 0.3
-"""Between two namespaces, one at a time: the next change meets stale answers of the one before."""
+"""Seconds between two namespaces: short enough that the next change overlaps stale answers of the previous one."""
 GAP_MS = 3000
-"""Longest time without a good answer that is not yet an outage; a busy machine alone was seen to take half of it."""
+"""Longest time without a good answer that is not an outage, in ms; a busy machine alone caused half of it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Tally:
     last_error: str
 
     def problem(self) -> str | None:
-        """Why this was no migration without loss; None when it was one."""
+        """Why the migration lost traffic or proves nothing; None when it lost none."""
         if self.requests < RATE:
             return f"only {self.requests} requests were sent: {self}"
         if self.errors:
@@ -50,33 +50,33 @@ class Tally:
 
 
 class Load:
-    """The load generator, busy while the context lasts, and the changes that are made meanwhile."""
+    """Runs the load generator at a high rate inside the context, and makes changes meanwhile."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def __enter__(self) -> Load:
-        """Turn it up, and begin to count."""
+        """Raise the rate, and start counting."""
         self._ask("-X", "POST", f"{LOCAL}/rate?rate={RATE}")
         time.sleep(SPREAD_S)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Turn it down again."""
+        """Lower the rate again."""
         self._ask("-X", "POST", f"{LOCAL}/rate?rate=1")
 
     def tally(self) -> Tally:
-        """What it has counted since the last time."""
-        told: dict[str, Any] = json.loads(self._ask(f"{LOCAL}/stats"))
-        return Tally(**told)
+        """Counts since the last call."""
+        stats: dict[str, Any] = json.loads(self._ask(f"{LOCAL}/stats"))
+        return Tally(**stats)
 
     def change(self, manifests: Sequence[str]) -> Tally:
-        """Apply all, wait, delete all, wait; whatever happens, all of it is gone again."""
+        """Apply all, wait, delete all, wait. Everything is deleted again even when a step fails."""
         items = self._world.applier.load(manifests)
         return self._in_turn([items], SPREAD_S)
 
     def one_by_one(self, manifests: Sequence[str]) -> Tally:
-        """The same, but one manifest after the other is applied, and one after the other is deleted."""
+        """The same, but manifests are applied one at a time, and deleted one at a time."""
         return self._in_turn([self._world.applier.load([path]) for path in manifests], STEP_S)
 
     def _in_turn(self, steps: list[list[Item]], pause_s: float) -> Tally:

@@ -1,24 +1,34 @@
-"""Objects of the shop in the cluster, listed as an operator would."""
+"""Objects of the shop in the cluster, listed as an operator would, and counted in the shop's own namespaces only.
+
+A list of the whole mesh also holds what other topics and processes of the run made, and on a user's cluster what its
+users have: none of that says anything about the shop.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from clients.apply.overlay import RUN_LABEL
+from clients.apply.overlay import MESH_NAMESPACE
+from clients.kube.labels import RUN_LABEL, WORKER_LABEL
 from clients.proof.world import World
-from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, SERVICES
+from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, NAMESPACES, SERVICES
 
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 SERVICE_ENTRIES = ("allow-egress-googleapis", "allow-egress-google-metadata")
 
 
 def policies(world: World) -> dict[tuple[str, str], str]:
-    """(namespace by the document, name) → mode of every PeerAuthentication of this run, in all namespaces."""
-    label = f"{RUN_LABEL}={world.overlay.run}"
-    found = world.cluster.objects(SECURITY, "PeerAuthentication", labels=label)
+    """(namespace by the document, name) → mode of every PeerAuthentication that is about the shop.
+
+    That is every one in a namespace of the shop, by whatever hand, and what this process itself has in the root
+    namespace of the mesh.
+    """
+    found = world.cluster.objects(SECURITY, "PeerAuthentication")
+    shop = _namespaces(world)
     return {
-        (_document(world, item["metadata"]["namespace"]), item["metadata"]["name"]): _mode(item["spec"])
+        (shop.get(item["metadata"]["namespace"], MESH_NAMESPACE), item["metadata"]["name"]): _mode(item["spec"])
         for item in found
+        if item["metadata"]["namespace"] in shop or _is_mesh_wide_of_ours(world, item["metadata"])
     }
 
 
@@ -49,9 +59,10 @@ def namespaces_left(world: World) -> str | None:
 
 
 def entries(world: World) -> set[str]:
-    """Names of the run's service entries in all namespaces."""
-    found = world.cluster.objects(NETWORKING, "ServiceEntry", labels=f"{RUN_LABEL}={world.overlay.run}")
-    return {item["metadata"]["name"] for item in found} & set(SERVICE_ENTRIES)
+    """Names of the shop's service entries that are in its namespaces."""
+    shop = _namespaces(world)
+    found = world.cluster.objects(NETWORKING, "ServiceEntry")
+    return {item["metadata"]["name"] for item in found if item["metadata"]["namespace"] in shop} & set(SERVICE_ENTRIES)
 
 
 def addresses_problem(world: World) -> str | None:
@@ -72,9 +83,17 @@ def addresses_problem(world: World) -> str | None:
 
 
 def _mode(spec: dict[str, Any]) -> str:
-    """UNSET where the policy leaves it to a wider one, or has modes of ports only."""
+    """UNSET where the policy sets no mode, or modes of ports only."""
     return str(spec.get("mtls", {}).get("mode", "UNSET"))
 
 
-def _document(world: World, namespace: str) -> str:
-    return namespace.removeprefix(world.overlay.prefix)
+def _namespaces(world: World) -> dict[str, str]:
+    """The shop's namespaces of this process: name on the cluster → name by the document."""
+    return {world.overlay.namespace(name): name for name in NAMESPACES}
+
+
+def _is_mesh_wide_of_ours(world: World, metadata: dict[str, Any]) -> bool:
+    """Whether this very process put it into the root namespace; another one may be about its own mesh-wide stage."""
+    labels = metadata.get("labels", {})
+    mine = (labels.get(RUN_LABEL), labels.get(WORKER_LABEL)) == (world.overlay.run, world.overlay.worker)
+    return metadata["namespace"] == MESH_NAMESPACE and mine

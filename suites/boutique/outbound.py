@@ -11,7 +11,7 @@ Cluster = dict[str, Any]
 
 
 def frontend_cluster(world: World, dump: dict[str, Any]) -> Cluster | None:
-    """The sidecar's cluster of the frontend's Service; None where it knows none."""
+    """The sidecar's cluster of the frontend's Service; None where it has none."""
     name = world.overlay.host(FRONTEND_CLUSTER.rsplit("|", 1)[1])
     for config in dump.get("configs", ()):
         for entry in config.get("dynamic_active_clusters", ()):
@@ -22,12 +22,12 @@ def frontend_cluster(world: World, dump: dict[str, Any]) -> Cluster | None:
 
 
 def rule_of(cluster: Cluster) -> str:
-    """Path of the destination rule that istiod configured it by; empty where none was."""
+    """Path of the destination rule that it was configured by; empty where there was none."""
     return str(cluster.get("metadata", {}).get("filter_metadata", {}).get("istio", {}).get("config", ""))
 
 
 def mutual_tls_problem(cluster: Cluster) -> str | None:
-    """Why it does not speak mutual TLS to every endpoint, by the mesh's own certificates; None when it does."""
+    """Why it does not use mutual TLS with the mesh's certificates for every endpoint; None when it does."""
     if cluster.get("transport_socket_matches"):
         return "it chooses by endpoint (auto mTLS)"
     context = cluster.get("transport_socket", {}).get("typed_config", {})

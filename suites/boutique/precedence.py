@@ -1,4 +1,4 @@
-"""Which of four levels decides: port before workload before namespace before mesh. The whole table, and its steps."""
+"""Precedence of four levels: port, then workload, then namespace, then mesh. The whole table, and its steps."""
 
 from __future__ import annotations
 
@@ -45,21 +45,41 @@ LEVELS = {
     ("shipping", SERVICES["shipping"]): (DISABLE, STRICT),
     ("shipping", ECHO): (DISABLE, PERMISSIVE),
 }
-"""As the manifests of `boutique/precedence` have it: all sixteen pairs, one workload each."""
+"""As in the manifests of `boutique/precedence`: all sixteen pairs, one workload each."""
 
 MANIFESTS = ("boutique/precedence",)
 
 BARE = OUTSIDE.get(url("ad"))
-"""Plaintext to the one port at which nothing narrower than the mesh is set: what it sees is the mesh's mode."""
+"""Plaintext to the one port for which nothing narrower than the mesh is set: its outcome shows the mesh's mode."""
 _CLOSED, _OPEN = (Settle(BARE, reset()),), (Settle(BARE, status(200)),)
 STEPS = (
-    Step("STRICT", apply=("boutique/mesh-wide-strict/mesh-wide.yaml",), settle=_CLOSED),
-    Step("PERMISSIVE", apply=("boutique/mesh-wide-permissive/mesh-wide.yaml",), settle=_OPEN),
-    # closed again between the two that are open: that the second has come would not be seen
-    Step("STRICT again", apply=("boutique/mesh-wide-strict/mesh-wide.yaml",), settle=_CLOSED),
-    Step("DISABLE", apply=("boutique/mesh-wide-disable",), settle=_OPEN),
+    Step(
+        "STRICT",
+        title="Precedence of mTLS modes under mesh-wide STRICT",
+        apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
+        settle=_CLOSED,
+    ),
+    Step(
+        "PERMISSIVE",
+        title="Precedence of mTLS modes under mesh-wide PERMISSIVE",
+        apply=("boutique/mesh-wide-permissive/mesh-wide.yaml",),
+        settle=_OPEN,
+    ),
+    # closed between the two that are open: without it, the arrival of the second could not be observed
+    Step(
+        "STRICT again",
+        title="Mesh-wide STRICT again, to see that DISABLE arrives after it",
+        apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
+        settle=_CLOSED,
+    ),
+    Step(
+        "DISABLE",
+        title="Precedence of mTLS modes under mesh-wide DISABLE",
+        apply=("boutique/mesh-wide-disable",),
+        settle=_OPEN,
+    ),
 )
-"""Modes of the mesh, one after the other; before the first it has none."""
+"""Modes of the mesh, one after the other; before the first step it has none."""
 MESH_WIDE = frozenset({"mesh-wide"})
 
 
@@ -69,7 +89,7 @@ def effective(mesh: Mode, namespace: Mode, workload: Mode, port: Mode) -> Mode:
 
 
 def table(control: str, mesh: Mode) -> Table:
-    """Plaintext to every port of every workload: refused by STRICT only. Through a sidecar each of them is reached."""
+    """Plaintext to every port of every workload is refused by STRICT only; through a sidecar every port is reached."""
     of_mesh = partial(Case, step="" if mesh is UNSET else mesh, needs=frozenset() if mesh is UNSET else MESH_WIDE)
     cells = []
     for (name, app), port in product(LEVELS, PORTS):

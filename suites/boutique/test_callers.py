@@ -1,4 +1,4 @@
-"""No policy that refuses anybody: who the frontend's sidecar thinks has called, by plaintext and by mutual TLS."""
+"""Without any refusal: the caller that the frontend's sidecar identifies, for plaintext and for mutual TLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from clients.model.stage import Stage
 from suites.boutique.callers import is_unknown, proves_itself
 from suites.boutique.workloads import ENVIRONMENT, MUTUAL, PLAIN, THROUGH_GATEWAY
 
-STAGE = Stage("shop-callers", environment=ENVIRONMENT, apply=("boutique/callers/callers.yaml",))
+STAGE = Stage(
+    "shop-callers",
+    title="Boutique: the frontend's sidecar identifies callers by certificate",
+    environment=ENVIRONMENT,
+    apply=("boutique/callers/callers.yaml",),
+)
 
 
 @pytest.mark.control("BTQ-ACCESS-05")

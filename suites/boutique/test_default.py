@@ -1,4 +1,4 @@
-"""No policy anywhere: plaintext is accepted everywhere, and the shop is open both ways."""
+"""No policy anywhere: every service accepts plaintext, and both entrances to the shop are open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from suites.boutique.workloads import (
     shop,
 )
 
-STAGE = Stage("shop-open", environment=ENVIRONMENT)
+STAGE = Stage(
+    "shop-open", title="Boutique without policies: plaintext accepted, both entrances open", environment=ENVIRONMENT
+)
 
 CASES = [
     Case("BTQ-ACCESS-02", DIRECT, shop()),

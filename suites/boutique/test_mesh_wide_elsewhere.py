@@ -1,4 +1,4 @@
-"""The mesh-wide policy in a namespace that is not the root: in force there, and nowhere else."""
+"""The mesh-wide policy in a namespace other than the root: it applies there, and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from suites.boutique.workloads import CATALOG, CATALOG_PLAIN, ENVIRONMENT, PLAIN
 PLAIN_TO_AD = CATALOG_PLAIN.get(url("ad"))
 STAGE = Stage(
     "shop-mesh-wide-elsewhere",
+    title="Boutique: a mesh-wide policy outside the root namespace stays local",
     environment=ENVIRONMENT,
     apply=("boutique/not-mesh-wide/mesh-wide.yaml",),
     settle=(Settle(PLAIN_TO_AD, reset()),),

@@ -10,6 +10,7 @@ from suites.boutique.workloads import ENVIRONMENT, PLAIN
 CHANGE = ("boutique/mesh-wide-strict/mesh-wide.yaml",)
 STAGE = Stage(
     "shop-mesh-wide-removed",
+    title="Boutique: mesh-wide STRICT deleted, plaintext works again",
     environment=ENVIRONMENT,
     apply=CHANGE,
     removed=CHANGE,

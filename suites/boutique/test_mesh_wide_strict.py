@@ -1,4 +1,4 @@
-"""STRICT for the whole mesh: the direct way into the shop is closed, the gateway's is open."""
+"""STRICT for the whole mesh: the direct entrance to the shop is closed, the gateway's is open."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from suites.boutique.workloads import (
 
 STAGE = Stage(
     "shop-mesh-wide-strict",
+    title="Boutique: mesh-wide STRICT closes the direct entrance only",
     environment=ENVIRONMENT,
     apply=("boutique/mesh-wide-strict/mesh-wide.yaml",),
     needs=frozenset({"mesh-wide"}),

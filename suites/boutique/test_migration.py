@@ -1,4 +1,4 @@
-"""While the load generator buys at the shop: PERMISSIVE to STRICT and back loses no request between mesh workloads."""
+"""Under load, the change from PERMISSIVE to STRICT and back loses no request between mesh workloads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from clients.model.stage import Stage
 from suites.boutique.migration import Load
 from suites.boutique.workloads import ENVIRONMENT, EVERY_NAMESPACE_STRICT, SERVICES
 
-STAGE = Stage("migration", environment=ENVIRONMENT)
+STAGE = Stage(
+    "migration", title="Boutique: switching to STRICT and back under load loses no request", environment=ENVIRONMENT
+)
 ONE_NAMESPACE_AT_A_TIME = tuple(f"boutique/namespace-strict/{namespace}.yaml" for namespace in SERVICES)
 NO_LOSS = "no request lost, no three seconds without a good answer"
 

@@ -1,4 +1,4 @@
-"""The eleven policies deleted again: both ways into the shop are open, and every service accepts plaintext."""
+"""The eleven policies deleted again: both entrances to the shop are open, and every service accepts plaintext."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from suites.boutique import inbound
 from suites.boutique.objects import policies_problem
 from suites.boutique.workloads import DIRECT, PLAIN, outside_to_everyone, shop, strict_stage
 
-STAGE = replace(strict_stage("namespaces-removed", removed=True), settle=(Settle(PLAIN, reset()),))
+STAGE = replace(
+    strict_stage(
+        "namespaces-removed", title="Boutique: the eleven STRICT policies deleted, plaintext works again", removed=True
+    ),
+    settle=(Settle(PLAIN, reset()),),
+)
 
 CASES = [
     Case("BTQ-NSDEL-02", DIRECT, shop(), before=shop()),

@@ -23,7 +23,10 @@ from suites.boutique.workloads import (
     strict_stage,
 )
 
-STAGE = replace(strict_stage("namespaces-strict"), settle=(Settle(PLAIN, reset()),))
+STAGE = replace(
+    strict_stage("namespaces-strict", title="Boutique: STRICT in all eleven namespaces refuses plaintext"),
+    settle=(Settle(PLAIN, reset()),),
+)
 
 CASES = [
     *direct_refused("BTQ-NS-02", "every namespace"),

@@ -1,4 +1,4 @@
-"""STRICT everywhere, and callers of the frontend insist on a name that its certificate does not have."""
+"""STRICT everywhere, and callers of the frontend require a name that its certificate does not have."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from clients.model.stage import Settle
 from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
 
 STAGE = replace(
-    strict_stage("wrong-identity"),
+    strict_stage("wrong-identity", title="Boutique: callers require an identity that the frontend lacks"),
     apply=(*EVERY_NAMESPACE_STRICT, "boutique/wrong-identity/rule.yaml"),
     settle=(Settle(THROUGH_GATEWAY, status(503)),),
 )
 
-# The same pods through the same gateway, as another Service: the rule is not for that.
+# The same pods through the same gateway, by another Service, which the rule does not cover.
 AS_ANOTHER_SERVICE = replace(THROUGH_GATEWAY, headers=(("x-route", "external"),))
 
 CASES = [Case("BTQ-NS-07", THROUGH_GATEWAY, status(503), before=shop(), twin=AS_ANOTHER_SERVICE, twin_expect=shop())]
@@ -30,18 +30,19 @@ def test_case(case, prove):
 
 
 @pytest.mark.control("X-BTQ-INGRESS-02")
-def test_the_gateway_says_why(observe, stage):
-    world, asked = stage.world, set()
+def test_the_gateway_logs_the_reason(observe, stage):
+    world = stage.world
+    sent: set[str] = set()
 
     def problem():
-        asked.update(one.request_id for one in world.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))
+        sent.update(one.request_id for one in world.probe(THROUGH_GATEWAY, "X-BTQ-INGRESS-02"))
         lines = [
             line
             for pod in world.pods(VISITOR_AT_GATEWAY)
             for line in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=stage.since_s())
         ]
         # by the user agent: a gateway at the edge gives a request from outside an id of its own
-        found = accesslog.parse(line for line in lines if any(one in line for one in asked))
+        found = accesslog.parse(line for line in lines if any(one in line for one in sent))
         wrong = [entry.raw for entry in found if "UF" not in entry.flags.split(",")]
         if not found or wrong:
             return f"the gateway's log has {wrong or 'no entry of the requests'}"

@@ -12,7 +12,12 @@ from suites.boutique.workloads import ENVIRONMENT, PLAIN
 
 CHANGE = ("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml")
 STAGE = Stage(
-    "one-workload-removed", environment=ENVIRONMENT, apply=CHANGE, removed=CHANGE, settle=(Settle(PLAIN, reset()),)
+    "one-workload-removed",
+    title="Boutique: the frontend's STRICT policy deleted again",
+    environment=ENVIRONMENT,
+    apply=CHANGE,
+    removed=CHANGE,
+    settle=(Settle(PLAIN, reset()),),
 )
 
 CASES = [Case("BTQ-WL-08", PLAIN, status(200), before=status(200))]

@@ -1,4 +1,4 @@
-"""The destination rule with the host that is meant: sidecars call the frontend by mutual TLS, whatever it says."""
+"""The destination rule with the host that the document means: sidecars call the frontend by mutual TLS."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from suites.boutique.workloads import CATALOG, ENVIRONMENT, MUTUAL, PLAIN
 
 STAGE = Stage(
     "one-workload-rule-corrected",
+    title="Boutique: a destination rule makes sidecars use mutual TLS",
     environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-rule-corrected/rule.yaml"),
     settle=(Settle(PLAIN, reset()),),

@@ -1,4 +1,4 @@
-"""STRICT for the frontend's pods alone, with the document's destination rule, which is for no service there is."""
+"""STRICT for the frontend's pods alone, with the document's destination rule, whose host matches no service."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from suites.boutique.workloads import (
 
 STAGE = Stage(
     "one-workload-strict",
+    title="Boutique: STRICT for the frontend's pods only",
     environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml"),
     settle=(Settle(PLAIN, reset()),),
@@ -32,7 +33,7 @@ STAGE = Stage(
 
 PLAIN_TO_ECHO = CATALOG_PLAIN.get(url("frontend", app=ECHO))
 NO_SUCH_HOST = "IST0174"
-"""Code of istioctl's message that a destination rule's host matches no service."""
+"""Code of istioctl's message: a destination rule's host matches no service."""
 
 CASES = [
     *direct_refused("BTQ-WL-01", "one workload"),
@@ -68,7 +69,7 @@ def test_the_rule_matches_no_service(observe, stage):
         said = world.analyzer.run(world.overlay.namespace("frontend"))
         about = [message for message in said if "DestinationRule" in message.origin and "/frontend" in message.origin]
         codes = {message.code for message in about}
-        return None if NO_SUCH_HOST in codes else f"istioctl analyze says {sorted(map(str, about)) or 'nothing'} of it"
+        return None if NO_SUCH_HOST in codes else f"istioctl analyze reports {sorted(map(str, about)) or 'nothing'}"
 
-    expected = f"no destination rule at the frontend's cluster, and istioctl analyze says {NO_SUCH_HOST} of it"
+    expected = f"no destination rule at the frontend's cluster, and istioctl analyze reports {NO_SUCH_HOST} for it"
     observe("BTQ-WL-06", expected, problem)

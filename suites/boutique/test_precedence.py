@@ -1,4 +1,4 @@
-"""A port's mode counts before its workload's, that before its namespace's, that before the mesh's: none, then each."""
+"""A port's mode overrides its workload's, that its namespace's, that the mesh's: with no mesh mode, then with each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from suites.boutique.workloads import ECHO, ENVIRONMENT, OUTSIDE, url
 
 STAGE = Stage(
     "precedence",
+    title="Precedence of mTLS modes by port, workload and namespace",
     environment=ENVIRONMENT,
     apply=precedence.MANIFESTS,
     settle=(Settle(OUTSIDE.get(url("shipping")), reset()),),

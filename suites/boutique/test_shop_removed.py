@@ -1,4 +1,4 @@
-"""The shop deleted, as the document cleans up: namespaces and service entries are gone, and nobody answers."""
+"""The shop deleted, as in the document's clean-up: namespaces and service entries are gone, no address answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from clients.model.stage import Stage
 from suites.boutique.objects import entries, namespaces_left
 from suites.boutique.workloads import DIRECT, ENVIRONMENT, THROUGH_GATEWAY
 
-STAGE = Stage("shop-removed", environment=ENVIRONMENT)
+STAGE = Stage("shop-removed", title="Boutique deleted: no namespace left, no address answers", environment=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
 def removed(stage):
-    """The addresses that the shop had, and the shop gone; a later stage makes it anew."""
+    """Deletes the shop and gives the addresses that it had; a later stage deploys it again."""
     world = stage.world
     had = {probe: world.address(probe.source, 80) for probe in (DIRECT, THROUGH_GATEWAY)}
     world.remove(ENVIRONMENT)

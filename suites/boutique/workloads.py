@@ -1,4 +1,4 @@
-"""Names of the shop: its services, who asks them, and what a good page looks like."""
+"""Names of the shop: its services, its clients, and what a good page looks like."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ SERVICES = {
 GATEWAY_NAMESPACE = "boutique-ingress"
 GATEWAY = "istio-ingressgateway"
 TABLE_PORT = 7001
-"""HTTP, beside each service's own port and behind the same sidecar."""
+"""HTTP, in addition to each service's own port and behind the same sidecar."""
 
 OUTSIDE = Workload("outside", "client", "client")
 """A pod without sidecar: not in the mesh, and plaintext only."""
+NAMESPACES = (*SERVICES, GATEWAY_NAMESPACE, OUTSIDE.namespace)
+"""All of the topic's environment: the eleven, the ingress gateway's, and that of the client without sidecar."""
 CATALOG = Workload("product-catalog", "productcatalogservice", "client")
 """Through the sidecar of productcatalogservice."""
 CATALOG_PLAIN = Workload("product-catalog", "productcatalogservice", "plain")
@@ -46,27 +48,27 @@ ECHO = "echo"
 """A second workload in the namespaces of ad, frontend, payment, recommendation and shipping: ports only, no shop."""
 FRONTEND = "http://frontend.frontend.svc.cluster.local:80/"
 VISITOR_AT_SHOP = replace(through(Workload("frontend", "frontend", "server")), service="frontend-external")
-"""Outside the cluster, at the public address that knows nothing of the mesh."""
+"""Outside the cluster, at the public address that bypasses the ingress gateway."""
 VISITOR_AT_GATEWAY = through(Workload(GATEWAY_NAMESPACE, GATEWAY, "istio-proxy"))
 """Outside the cluster, at the ingress gateway."""
 
 DIRECT = Probe(VISITOR_AT_SHOP, "http://frontend-external.frontend/")
 THROUGH_GATEWAY = Probe(VISITOR_AT_GATEWAY, "http://shop.example/", behind="frontend.frontend")
 DIRECT_IN_MESH = CATALOG.get("http://frontend-external.frontend.svc.cluster.local/")
-"""The direct service again, but asked through a sidecar: the same pods, by mutual TLS."""
+"""The direct service again, but called through a sidecar: the same pods, by mutual TLS."""
 NOT_REACHED = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
-"""What a visitor sees of a pod that takes mutual TLS only, behind a load balancer: curl's exit code 52 or 56."""
+"""Outcome at a load balancer in front of a pod that accepts mutual TLS only: curl's exit code 52 or 56."""
 PLAIN = CATALOG_PLAIN.get(FRONTEND)
 MUTUAL = CATALOG.get(FRONTEND)
 
 
 def client(namespace: str) -> Workload:
-    """Whoever asks in the name of a namespace's service, through its sidecar."""
+    """The client in a namespace's service pod, which calls through its sidecar."""
     return Workload(namespace, SERVICES[namespace], "client")
 
 
 def url(namespace: str, port: int = TABLE_PORT, app: str = "") -> str:
-    """A port that speaks HTTP: of a namespace's service, or of another workload of it."""
+    """URL of an HTTP port: of a namespace's service, or of another workload in the namespace."""
     return f"http://{app or SERVICES[namespace]}.{namespace}.svc.cluster.local:{port}/"
 
 
@@ -91,7 +93,7 @@ def shop() -> Expectation:
 def direct_refused(control: str, state: str) -> list[Case]:
     """A visitor at the direct service is refused, the ingress gateway's visitor and a workload of the mesh are not.
 
-    The gateway is the twin: it is another way to the same pods, whose log shows its requests, too.
+    The twin goes through the gateway, to the same pods, whose log shows its requests too.
     """
     return [
         Case(control, DIRECT, NOT_REACHED, before=shop(), twin=THROUGH_GATEWAY, twin_expect=shop()),
@@ -112,7 +114,7 @@ def everyone_to_everyone(control: str) -> Table:
 
 
 def outside_to_everyone(control: str, expect: Expectation, before: Expectation | None = None) -> Table:
-    """A client without sidecar to each of the eleven; where that is refused, the twin asks through a sidecar."""
+    """A client without sidecar to each of the eleven; where that is refused, the twin calls through a sidecar."""
     refused = expect.status is None
     return Table(
         control,
@@ -130,10 +132,11 @@ def outside_to_everyone(control: str, expect: Expectation, before: Expectation |
     )
 
 
-def strict_stage(name: str, *, removed: bool = False) -> Stage:
+def strict_stage(name: str, *, title: str, removed: bool = False) -> Stage:
     """STRICT in each of the eleven namespaces, deleted again where `removed`."""
     return Stage(
         name,
+        title=title,
         environment=ENVIRONMENT,
         apply=EVERY_NAMESPACE_STRICT,
         removed=EVERY_NAMESPACE_STRICT if removed else (),

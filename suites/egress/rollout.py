@@ -1,4 +1,4 @@
-"""Restarts of Deployments of the ground, as `kubectl rollout restart` does them."""
+"""Restarts of the environment's Deployments, by the annotation of `kubectl rollout restart`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 
 
 def restart(world: World, namespace: str, *names: str, wait: bool = True) -> dict[str, str | None]:
-    """New pods for Deployments, by the document's names; waits until they are ready and the old ones gone.
+    """Replace the pods of Deployments (by the document's names); wait until new pods are ready and old ones gone.
 
-    Returns what stood in the place of the annotation of each, for `take_back`.
+    Returns the previous value of the annotation of each, for `take_back`.
 
     Raises:
         ClusterError: they are not ready in time.
@@ -30,7 +30,7 @@ def restart(world: World, namespace: str, *names: str, wait: bool = True) -> dic
 
 
 def take_back(world: World, namespace: str, before: dict[str, str | None]) -> None:
-    """The Deployments as they were before `restart`: pods of then that still run stay.
+    """Undo `restart`: Deployments get their previous annotations, and old pods that still run stay.
 
     Raises:
         ClusterError: they are not ready in time.
@@ -47,7 +47,7 @@ def pods(world: World, namespace: str, app: str) -> list[Pod]:
 
 
 def started(world: World, pod: Pod, container: str) -> bool:
-    """Whether a container runs, be it one of the pod or a native sidecar."""
+    """Whether a container runs: an ordinary one or a native sidecar."""
     found = world.cluster.get("v1", "Pod", pod.name, pod.namespace) or {}
     status = found.get("status", {})
     states = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]

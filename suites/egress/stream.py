@@ -1,4 +1,4 @@
-"""A connection that stays: one curl that asks again and again on the same connection."""
+"""A long-lived connection: one curl that sends request after request on it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from clients.model.errors import InfrastructureError
 from clients.proof.world import World
 
 RATE = 4
-"""Requests a second; curl's `--rate` keeps to it."""
+"""Requests per second, by curl's `--rate`."""
 _LINE = re.compile(r"^(\d+) (\d{3}) (\d+)$", re.MULTILINE)
 
 
 class Stream:
-    """Open until `close`. A request that is answered on a second connection ends it: it must be the first one.
+    """A connection that is open until `close`. A request that needs a second connection is a problem.
 
     Raises:
         InfrastructureError: the exec did not start, or no answer came in `patience_s`.
@@ -24,8 +24,8 @@ class Stream:
 
     def __init__(self, world: World, source: Workload, url: str, *, patience_s: float = 10.0) -> None:
         pod = world.pods(source)[0]
-        # `%{num_connects}` is 1 for the request that opened the connection and 0 for those that found it open;
-        # only standard error is written at once
+        # `%{num_connects}` is 1 for the request that opened the connection and 0 for those that reused it;
+        # only standard error is unbuffered
         form = "%{stderr}%{urlnum} %{http_code} %{num_connects}\\n"
         words = ["--disable", "--silent", "--rate", f"{RATE}/s", "--output", "/dev/null", "--write-out", form]
         command = ["sh", "-c", 'exec curl "$@" 2>&1', "curl", *words, f"{world.overlay.url(url)}?[0-2400]"]
@@ -35,7 +35,7 @@ class Stream:
         self._answers(1, patience_s)
 
     def problem(self, patience_s: float = 3.0) -> str | None:
-        """None when a request of just now is answered on the connection of the first; else what came instead."""
+        """None when a new request is answered on the first connection; else what happened instead."""
         sent_by_now = int((time.monotonic() - self._opened) * RATE) + 2
         try:
             answers = self._answers(sent_by_now, patience_s)
@@ -48,7 +48,7 @@ class Stream:
         return None
 
     def close(self) -> None:
-        """End it. Never raises."""
+        """Close the connection. Never raises."""
         self._session.close()
 
     def _answers(self, count: int, patience_s: float) -> list[tuple[str, str, str]]:

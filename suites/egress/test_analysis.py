@@ -1,4 +1,4 @@
-"""The analysis that finds nothing elsewhere does find a mistake."""
+"""The analysis that reports nothing in other stages does report a mistake."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from clients.model.stage import Stage
 from suites.egress.state import findings
 from suites.egress.workloads import ENVIRONMENT, S3
 
-STAGE = Stage("egress-s3-missing-subset", environment=ENVIRONMENT, apply=(*S3, "egress/routes/missing-subset.yaml"))
+STAGE = Stage(
+    "egress-s3-missing-subset",
+    title="istioctl analyze reports a route to a missing subset",
+    environment=ENVIRONMENT,
+    apply=(*S3, "egress/routes/missing-subset.yaml"),
+)
 
 
 @pytest.mark.control("EGR-ANALYZE-04")

@@ -1,4 +1,4 @@
-"""The first policy on the gateway: team-x may go to example.com, and nobody anywhere else."""
+"""The first policy on the gateway: it allows team-x to example.com, so all other requests are refused."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ REFUSED = TEST_X.get(HTTPBIN)
 BY_GATEWAY = refused_by_gateway("httpbin.org")
 STAGE = Stage(
     "egress-s5",
+    title="First gateway policy: team-x to example.com, all else refused",
     environment=ENVIRONMENT,
     apply=S5,
     settle=(Settle(REFUSED, rbac_denied()), Settle(ALLOWED, status(200))),

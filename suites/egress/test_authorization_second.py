@@ -1,4 +1,4 @@
-"""The second policy: team-y may go to one path of httpbin.org."""
+"""The second policy on the gateway: it allows team-y to one path of httpbin.org."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from suites.egress.workloads import ENVIRONMENT, HTTPBIN, S6, TEAPOT, TEST_Y, re
 TEAPOT_SAYS = status(418, body_contains("teapot"))
 ALLOWED = TEST_Y.get(TEAPOT)
 BY_GATEWAY = refused_by_gateway("httpbin.org")
-STAGE = Stage("egress-s6", environment=ENVIRONMENT, apply=S6, settle=(Settle(ALLOWED, TEAPOT_SAYS),))
+STAGE = Stage(
+    "egress-s6",
+    title="Second gateway policy: team-y to one path of httpbin.org",
+    environment=ENVIRONMENT,
+    apply=S6,
+    settle=(Settle(ALLOWED, TEAPOT_SAYS),),
+)
 
 CASES = [
     Case("EGR-AUTHZ-05", ALLOWED, TEAPOT_SAYS, arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False)),

@@ -9,8 +9,9 @@ from suites.egress.workloads import ENVIRONMENT, EXAMPLE, S4, TEAPOT, TEST_X, TE
 
 STAGE = Stage(
     "egress-s5-service-port",
+    title="Gateway policy on the Service's port, not the pods': allows nothing",
     environment=ENVIRONMENT,
-    # the policy of team-y names the right port: it shows that the way through the gateway is open
+    # team-y's policy names the right port, and so shows that requests pass through the gateway
     apply=(*S4, "egress/authorization/team-x-service-port.yaml", "egress/authorization/team-y-to-httpbin-teapot.yaml"),
 )
 

@@ -1,4 +1,4 @@
-"""The tutorial's namespaces and configuration, made once more and deleted: nothing of it is left in the cluster."""
+"""The tutorial's namespaces and configuration, created under other names and deleted: nothing is left of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from clients.apply.applier import Applier
 from clients.kube.cleanup import find
-from runner.target.assemble import MANIFESTS
 from suites.egress.workloads import S10
 
 NAMESPACES = "egress/environment/1-namespaces.yaml"
@@ -16,16 +14,16 @@ NAMESPACES = "egress/environment/1-namespaces.yaml"
 
 @pytest.fixture
 def deleted(mesh_lock, world):
-    """What the names of the objects began with that were made and deleted again."""
+    """Prefix of the objects that were created and deleted again."""
     overlay = replace(world.overlay, prefix=f"{world.overlay.prefix}end-")
-    applier = Applier(world.cluster, overlay, MANIFESTS)
+    applier = world.applier.named_by(overlay)
     items = applier.load([NAMESPACES, *S10])
     applier.check(items)
     try:
         applier.apply(items)
     finally:
         gone = applier.ask_to_delete(items)
-        with mesh_lock.released():  # Kubernetes alone is at work now, and takes its time
+        with mesh_lock.released():  # only Kubernetes is working now, for seconds
             gone()
     return overlay.prefix
 

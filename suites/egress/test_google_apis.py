@@ -1,4 +1,4 @@
-"""Google's APIs: registered for team-x, reached directly, and so not judged by any policy of the gateway."""
+"""Google's APIs: registered for team-x and reached directly, so no policy of the gateway applies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ from suites.egress.workloads import (
 
 DIRECT = TEST_X.get(f"{STORAGE_TLS}/hello")
 BY_GATEWAY = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s10", environment=ENVIRONMENT, apply=S10, settle=(Settle(DIRECT, status(200)),))
+STAGE = Stage(
+    "egress-s10",
+    title="Google APIs are reached directly, past the gateway's policies",
+    environment=ENVIRONMENT,
+    apply=S10,
+    settle=(Settle(DIRECT, status(200)),),
+)
 
 ACCOUNT = "sa-test-app-team-x@"
 FLAVOR = (("Metadata-Flavor", "Google"),)

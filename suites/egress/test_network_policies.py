@@ -1,6 +1,6 @@
-"""Network policies for team-x: what its sidecars need stays open, and every way around them is shut.
+"""Network policies for team-x: what its sidecars need stays open, and the direct ways around them are shut.
 
-A connection that stands is opened before the policies; the workloads are restarted after they are in force.
+A long-lived connection is opened before the policies; the workloads are restarted once they are in force.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",
+    title="Network policies for team-x shut the ways around its sidecars",
     environment=ENVIRONMENT,
     apply=S9,
     needs=frozenset({"network-policy"}),
@@ -45,7 +46,7 @@ STAGE = Stage(
 
 DIRECT = f"{OPEN_ADDRESS}:80"
 OTHER_TEAM = RAW_Y.get(EXAMPLE, resolve=DIRECT)
-"""The policies are those of team-x: the other team shows that the address answers."""
+"""The policies are team-x's: the other team's request shows that the address answers."""
 
 CASES = [
     Case("EGR-NETPOL-01", TEST_X.head(EXAMPLE), status(200), arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True)),
@@ -68,7 +69,7 @@ CASES = [
         needs=OPEN,
     ),
     Case("X-EGR-OTHER-TEAM", OTHER_TEAM, status(200), arrival=ServerLogExpectation(RAW_Y, tls=False), needs=OPEN),
-    # What stays open: the policies let everybody in team-x to the gateway, where port 443 asks nobody who they are.
+    # What stays open: the policies let every pod of team-x reach the gateway, whose port 443 requires no identity.
     Case("X-EGR-GATEWAY-OPEN", RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443"), status(200)),
     Case("EGR-NETPOL-08", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
     Case("EGR-NETPOL-10", RAW_X.get(TO_PLAIN_X, timeout_s=SHUT_AFTER_S), shut(), twin=RAW_Y.get(TO_PLAIN_X)),
@@ -91,10 +92,10 @@ CASES = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stream(mesh_lock, world):  # noqa: ARG001 - in turn with other processes
-    """A connection from team-x to team-y that stands before the policies come."""
+def stream(mesh_lock, world):  # noqa: ARG001 - excludes other workers
+    """A connection from team-x to team-y, opened before the policies are applied."""
     world.ensure(STAGE.environment)
-    world.stage_objects.clear()  # the stage before may have left policies
+    world.stage_objects.clear()  # the previous stage may have left policies
     opened = Stream(world, RAW_X, TO_PLAIN_Y)
     yield opened
     opened.close()
@@ -102,7 +103,7 @@ def stream(mesh_lock, world):  # noqa: ARG001 - in turn with other processes
 
 @pytest.fixture(scope="module", autouse=True)
 def survived(stream, stage):
-    """What became of the connection once new ones are refused; after that, the workloads are restarted."""
+    """The problem of the old connection once new ones are refused, or None; then the workloads are restarted."""
     problem = stream.problem()
     rollout.restart(stage.world, "team-x", "raw", "test")
     return problem
@@ -115,7 +116,7 @@ def test_case(case, prove):
 @pytest.mark.control("EGR-NETPOL-07")
 def test_connection_opened_before_goes_on(observe, survived):
     if survived:
-        pytest.skip(f"the network plug-in cuts connections that stand, as it may: {survived}")
+        pytest.skip(f"the network plug-in cuts established connections, as it may: {survived}")
     observe("EGR-NETPOL-07", "requests are answered on the old connection while new ones are refused", lambda: None)
 
 

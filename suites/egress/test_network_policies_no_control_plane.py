@@ -1,4 +1,4 @@
-"""The network policies without the one for the control plane: a new proxy gets no configuration and is never ready."""
+"""The network policies without the one for the control plane: a new proxy is not configured and never ready."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from suites.egress.workloads import (
 
 STAGE = Stage(
     "egress-s9-without-control-plane",
+    title="Network policies without istiod's rule: new pods never get ready",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_CONTROL_PLANE),
     needs=frozenset({"network-policy"}),
@@ -31,12 +32,12 @@ STAGE = Stage(
 )
 
 WATCH_S = 4.0
-"""How long the proxy is seen not to become ready; with the policy it takes about two seconds."""
+"""Seconds for which the proxy must stay unready; with the policy it is ready after about two."""
 
 
 @pytest.fixture(scope="module")
 def restarted(stage):
-    """A new pod of test, which will not be ready; taken back before the policies are."""
+    """A new pod of test, which will not become ready; the restart is undone before the policies are deleted."""
     before = rollout.restart(stage.world, "team-x", "test", wait=False)
     yield
     rollout.take_back(stage.world, "team-x", before)
@@ -52,14 +53,14 @@ def test_restarted_workload_does_not_become_ready(observe, stage):
         pods = rollout.pods(stage.world, "team-x", "test")
         new = pods[-1]
         if len(pods) < 2:
-            return f"pod {new} is ready, and the old one has gone" if new.ready else f"pod {new} has no other beside it"
+            return f"pod {new} is ready, and the old one has gone" if new.ready else f"pod {new} is the only one"
         if not rollout.proxy_started(stage.world, new):
             return f"the proxy of the new pod has not started, pods: {', '.join(map(str, pods))}"
         if new.ready:
             return f"pod {new} is ready"
         watched_s = time.monotonic() - seen_at.setdefault(str(new), time.monotonic())
         if reached.get(str(new), "not asked"):
-            reached[str(new)] = what_it_reaches(stage, new)  # takes time, in which it might become ready
+            reached[str(new)] = what_it_reaches(stage, new)  # this takes a while, in which it might become ready
         if not reached[str(new)] and watched_s < WATCH_S:
             return f"pod {new} is not ready yet, but its proxy is only just started"
         return reached[str(new)]
@@ -69,7 +70,7 @@ def test_restarted_workload_does_not_become_ready(observe, stage):
 
 
 def what_it_reaches(stage, pod):
-    """Control plane or external host, whichever it should not; None when neither."""
+    """What the pod reaches but must not, control plane or external host; None when neither."""
     if reaches(stage, pod, SIDECAR, control_plane(stage)):
         return f"the proxy of {pod} reaches the control plane"
     if rollout.started(stage.world, pod, "test") and reaches(stage, pod, "test", EXAMPLE):
@@ -78,13 +79,13 @@ def what_it_reaches(stage, pod):
 
 
 def control_plane(stage):
-    """Where proxies get their configuration from."""
+    """URL at which proxies get their configuration."""
     [service, *_] = stage.world.cluster.objects("v1", "Service", ROOT_NAMESPACE, labels="app=istiod")
     return f"https://{service['spec']['clusterIP']}:15012"
 
 
 def reaches(stage, pod, container, url):
-    """Whether a connection stands; as for TLS, the control plane may refuse it."""
+    """Whether a connection is established; the control plane may still refuse its TLS."""
     command = ["curl", "--disable", "--silent", "--insecure", "--max-time", "2", "--output", "/dev/null", url]
     result = exec_once(stage.world.cluster, pod, container, [*command, "--write-out", "%{time_connect}"])
     return float(result.stdout) > 0 and (container == SIDECAR or result.exit_code == 0)

@@ -1,4 +1,4 @@
-"""The network policies without the one for names: they do not resolve."""
+"""The network policies without the one for DNS: names do not resolve."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from suites.egress.workloads import ENVIRONMENT, EXAMPLE, GATEWAY_NODE, S9, TEST
 
 STAGE = Stage(
     "egress-s9-without-dns",
+    title="Network policies without the DNS rule: names do not resolve",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_DNS),
     needs=frozenset({"network-policy"}),

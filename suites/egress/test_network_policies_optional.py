@@ -1,4 +1,4 @@
-"""The optional policies: team-x within itself and to team-y. The first of them also shuts team-x to all others."""
+"""The optional policies: within team-x, and from team-x to team-y. The first also shuts team-x to all other pods."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ WITHIN_X = RAW_X.get(TO_PLAIN_X)
 FROM_Y = RAW_Y.get(TO_PLAIN_X, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9-optional",
+    title="Optional network policies: within team-x, and from it to team-y",
     environment=ENVIRONMENT,
     apply=(*S9, *OPTIONAL_POLICIES),
     needs=frozenset({"network-policy"}),

@@ -1,6 +1,6 @@
-"""TLS of the applications passes through the gateway by its server name, unread; plain HTTP goes on as before.
+"""TLS of the applications passes through the gateway by its server name, undecrypted; plain HTTP works as before.
 
-No network policies here: the ways around the sidecar that the network itself leaves open are open, and shown to be.
+There are no network policies yet: the ways around the sidecar that only they can shut are shown to be open.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ PASSED = TEST_X.get(EXAMPLE_TLS)
 PLAIN = TEST_X.head(EXAMPLE)
 STAGE = Stage(
     "egress-s8",
+    title="TLS passes through the egress gateway untouched",
     environment=ENVIRONMENT,
     apply=S8,
     settle=(Settle(PASSED, status(200)), Settle(TEST_Y.get(EXAMPLE), status(502)), Settle(PLAIN, status(200))),
@@ -98,7 +99,7 @@ CASES = [
     Case("EGR-PASS-10", RAW_BY_GATEWAY, status(200)),
 ]
 
-# Ways around. Those that only a network policy can shut are open here, on an address that the network leaves open.
+# Ways around the sidecar. Those that only a network policy can shut are open, at an address without a firewall.
 WAYS_OPEN = {"no sidecar": RAW_X, "user of the proxy": PROXY_USER_X}
 CASES += [
     *(
@@ -135,7 +136,7 @@ CASES += [
         logged=(BLACK_HOLE,),
         variant="another server name",
     ),
-    # whatever address is dialled, the server name decides: the request goes to the gateway, and to the right address
+    # the server name decides, not the address: the request goes to the gateway, and on to the right address
     Case(
         "X-EGR-DIALLED",
         TEST_X.get(EXAMPLE_TLS, resolve=f"{OPEN_ADDRESS}:443"),
@@ -166,7 +167,7 @@ def test_certificate_is_the_servers_own(observe, stage):
         through, direct = PASSED, GATEWAY_NODE.get(EXAMPLE_TLS)
         seen, own = (fingerprints(stage.world.probe(probe, "EGR-PASS-09")[0]) for probe in (through, direct))
         if not seen or not own:
-            return "curl does not tell the certificates"
+            return "curl does not print the certificates"
         return None if seen == own else f"the application sees {seen}, the external server shows {own}"
 
     observe("EGR-PASS-09", "the application sees the certificates that the external server shows", problem)

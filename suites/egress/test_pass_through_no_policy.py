@@ -1,4 +1,4 @@
-"""Pass-through without the policy for its port: the gateway's other policies speak of HTTP, and TLS is cut."""
+"""Pass-through without the policy for its port: the gateway's other policies are about HTTP, and TLS is cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from suites.egress.workloads import BY_NO_RULE, ENVIRONMENT, EXAMPLE, EXAMPLE_TL
 PLAIN = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(EXAMPLE_TLS)
 STAGE = Stage(
-    "egress-s8-without-443", environment=ENVIRONMENT, apply=S8_WITHOUT_443, settle=(Settle(PLAIN, status(200)),)
+    "egress-s8-without-443",
+    title="TLS pass-through is cut without a policy for its port",
+    environment=ENVIRONMENT,
+    apply=S8_WITHOUT_443,
+    settle=(Settle(PLAIN, status(200)),),
 )
 
 CASES = [
@@ -19,7 +23,7 @@ CASES = [
         REFUSED,
         cut(),
         twin=PLAIN,
-        # It names an upstream: Envoy connects as soon as the client does, and judges the first bytes, which stay here.
+        # The entry names an upstream: Envoy connects when the client does, and decides before it sends a byte.
         logged=(
             AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, details=BY_NO_RULE, local="<gateway>:<tls-port>"),
         ),

@@ -1,4 +1,4 @@
-"""example.com by way of the egress gateway, for team-x: two hops, the first by mutual TLS, and no other way in."""
+"""example.com through the egress gateway, for team-x: two hops, the first by mutual TLS, which the gateway requires."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ from suites.egress.workloads import (
 )
 
 ALLOWED = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s3", environment=ENVIRONMENT, apply=S3, settle=(Settle(ALLOWED, status(200)),))
+STAGE = Stage(
+    "egress-s3",
+    title="Plain HTTP to example.com goes through the egress gateway",
+    environment=ENVIRONMENT,
+    apply=S3,
+    settle=(Settle(ALLOWED, status(200)),),
+)
 
 AT_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT,
@@ -46,7 +52,7 @@ AT_GATEWAY = AccessLogExpectation(
     sni=HOP_SNI,
 )
 NO_ANSWER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
-# By TLS 1.3 the client has done its part before the server misses a certificate: it fails when it sends or reads.
+# In TLS 1.3 the client's handshake ends before the server misses a certificate: sending or reading fails later.
 NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
 NOT_AT_GATEWAY = AccessLogExpectation(Proxy.GATEWAY, absent=True)
 

@@ -1,4 +1,4 @@
-"""A Sidecar resource for team-x: its proxy shrinks to what is exported to it, and refuses every other host."""
+"""A Sidecar resource for team-x: its proxy keeps only what is exported to it, and refuses every other host."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from suites.egress.workloads import (
 )
 
 PLAIN = TEST_X.get(EXAMPLE)
-STAGE = Stage("egress-s2", environment=ENVIRONMENT, apply=S2, settle=(Settle(PLAIN, status(502)),))
+STAGE = Stage(
+    "egress-s2",
+    title="Sidecar scope for team-x: unregistered hosts are refused",
+    environment=ENVIRONMENT,
+    apply=S2,
+    settle=(Settle(PLAIN, status(502)),),
+)
 
 CASES = [
     Case("EGR-SIDECAR-03", PLAIN, status(502), twin=GATEWAY_NODE.get(EXAMPLE), logged=(NO_ROUTE,)),

@@ -1,6 +1,6 @@
-"""Before anything is configured: the gateway, the teams' workloads, how much a proxy knows, and who gets out.
+"""Before any configuration: the gateway, the teams' workloads, the scope of a proxy, and what gets out.
 
-The mesh lets everything out by default. Where the network lets out only what comes from gateways, that decides.
+The mesh allows all outgoing traffic by default. Where the network allows only that of gateways, the network decides.
 """
 
 from __future__ import annotations
@@ -23,14 +23,19 @@ from suites.egress.workloads import (
     shut,
 )
 
-STAGE = Stage("egress-s1", environment=ENVIRONMENT, apply=S1)
+STAGE = Stage(
+    "egress-s1",
+    title="Before any egress configuration: only gateways get past the network",
+    environment=ENVIRONMENT,
+    apply=S1,
+)
 
 BY_ENVOY = has_header("server", "envoy")
 CONNECT_FAILED = AccessLogExpectation(Proxy.CLIENT, cluster="PassthroughCluster", flags=frozenset({"UF", "URX"}))
 FROM_GATEWAY_NODE = GATEWAY_NODE.get(EXAMPLE)
 BLOCK = frozenset({"external-block"})
 SUBSTITUTES_OF_NODES = (("node-pool", "external-block"),)
-"""A pod at a gateway's address stands for one on a gateway's node."""
+"""A pod at a gateway's address substitutes for one on a gateway's node."""
 
 CASES = [
     Case(
@@ -175,7 +180,7 @@ def pod_objects(stage, namespace, labels):
 
 
 def pods_problem(stage, app, *, injected):
-    """What is wrong with the pods of an app in team-x; None when nothing is."""
+    """The first problem of an app's pods in team-x; None when there is none."""
     pods = stage.world.cluster.pods(stage.world.overlay.namespace("team-x"), f"app={app}")
     if not pods:
         return f"no pod of {app}"

@@ -10,6 +10,7 @@ from suites.egress.workloads import ENVIRONMENT, RAW_Y, TEST_X
 PLAINTEXT = RAW_Y.get("http://echo.team-x/ip")
 STAGE = Stage(
     "egress-strict-mesh-wide",
+    title="Egress teams: mesh-wide STRICT refuses plaintext to team-x",
     environment=ENVIRONMENT,
     apply=("egress/strict/mesh-wide.yaml",),
     needs=frozenset({"mesh-wide"}),

@@ -9,6 +9,7 @@ from suites.egress.workloads import ENVIRONMENT, RAW_X, RAW_Y
 
 STAGE = Stage(
     "egress-strict-overridden",
+    title="Egress teams: PERMISSIVE for team-x overrides mesh-wide STRICT",
     environment=ENVIRONMENT,
     apply=("egress/strict/mesh-wide.yaml", "egress/strict/team-x-permissive.yaml"),
     needs=frozenset({"mesh-wide"}),

@@ -1,4 +1,4 @@
-"""A second team with a host of its own: httpbin.org for both, example.com for team-x alone."""
+"""A second team and a second host: httpbin.org for both teams, example.com for team-x only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HTTPBIN, NO_ROUTE, S4,
 
 ALLOWED_Y = TEST_Y.head(HTTPBIN)
 REFUSED_Y = TEST_Y.head(EXAMPLE)
-STAGE = Stage("egress-s4", environment=ENVIRONMENT, apply=S4, settle=(Settle(ALLOWED_Y, status(200)),))
+STAGE = Stage(
+    "egress-s4",
+    title="Two teams: httpbin.org for both, example.com for team-x only",
+    environment=ENVIRONMENT,
+    apply=S4,
+    settle=(Settle(ALLOWED_Y, status(200)),),
+)
 
 CASES = [
     Case("EGR-TENANT-01", ALLOWED_Y, status(200)),

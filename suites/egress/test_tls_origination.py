@@ -1,4 +1,4 @@
-"""The gateway speaks TLS to example.com, and only to a server that proves to be example.com."""
+"""The gateway originates TLS to example.com, and only to a server whose certificate is for example.com."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
 
 STAGE = Stage(
     "egress-s7",
+    title="The egress gateway originates TLS and verifies the server",
     environment=ENVIRONMENT,
     apply=(
         *S7,
         *(f"egress/origination/{kind}-example-com.yaml" for kind in BADLY_CERTIFIED),
         "egress/authorization/team-x-to-badly-certified.yaml",
     ),
-    # the route of this stage names no namespaces, so everybody's proxies get it
+    # the route of this stage has no exportTo, so all proxies of the mesh get it
     needs=frozenset({"mesh-wide"}),
     settle=(Settle(ALLOWED, status(200)),),
 )

@@ -15,11 +15,11 @@ RAW_X = Workload("team-x", "raw", "curl")
 RAW_Y = Workload("team-y", "raw", "curl")
 """Without one."""
 PROXY_USER_X = Workload("team-x", "test", "istio-proxy")
-"""Beside the sidecar, with its user id 1337, whose traffic is not redirected."""
+"""The sidecar's own container, with user id 1337, whose traffic is not redirected."""
 EXCLUDED_X = Workload("team-x", "excluded", "curl")
-"""With a sidecar, and an annotation that leads its traffic around it."""
+"""With a sidecar, and an annotation that excludes its traffic from redirection."""
 GATEWAY_NODE = Workload("istio-egress", "gateway-node", "curl")
-"""Without a sidecar, where the network lets traffic out."""
+"""Without a sidecar, at an address from which the network allows outgoing traffic."""
 
 EXAMPLE, EXAMPLE_TLS = "http://example.com", "https://example.com"
 HTTPBIN, HTTPBIN_TLS = "http://httpbin.org", "https://httpbin.org"
@@ -28,11 +28,11 @@ STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googlea
 METADATA = "http://metadata.google.internal"
 
 SHUT_ADDRESS = "example.com"
-"""Address of example.com that the network shuts to all but gateways; for `Probe.resolve`."""
+"""Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
 OPEN_ADDRESS = "open.example.com"
-"""Another address of example.com, which the network leaves open: only the mesh and its policies can refuse."""
+"""Another address of example.com, which the network leaves open: only mesh and network policies can refuse."""
 OPEN = frozenset({"external-open"})
-"""For what needs that address: with a firewall in the way nothing else could be seen to refuse."""
+"""Capability of targets with that address: behind a firewall, no other refusal could be observed."""
 GATEWAY = "<gateway>"
 """Service of the gateway; for `Probe.resolve`."""
 
@@ -77,7 +77,7 @@ BY_MUTUAL_TLS = rf"outbound\|80\|target-egress-gateway-mTLS\|{_GATEWAY}"
 """Cluster of the first hop, by mutual TLS."""
 BY_PASS_THROUGH = rf"outbound\|443\|target-egress-gateway-TLS-passthrough\|{_GATEWAY}"
 HOP_SNI = rf"(?i:outbound_\.80_\.target-egress-gateway-mTLS_)\.{_GATEWAY}"
-"""Server name of the first hop: shows at the gateway that it was mutual TLS, by that subset. Envoy lowers its case."""
+"""Server name of the first hop, by which the gateway's log shows mutual TLS by that subset. Envoy lowers its case."""
 ORIGINATED = r"outbound\|443\|example-com-originate-TLS\|example\.com"
 
 NO_ROUTE = AccessLogExpectation(Proxy.CLIENT, status=502, route="block_all", details="direct_response", cluster="-")
@@ -88,17 +88,17 @@ BY_NO_RULE = "rbac_access_denied_matched_policy[none]"
 
 
 def refused_by_gateway(host: str) -> AccessLogExpectation:
-    """The gateway itself answered 403, and asked nobody."""
+    """The gateway itself answered 403, and contacted no upstream."""
     pattern = host.replace(".", r"\.")
     return AccessLogExpectation(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
 
 
 SHUT_AFTER_S = 0.75
-"""Patience with a connection that the network is to shut: one that is open stands within milliseconds."""
+"""Time limit for a connection that the network must shut; an open one is established within milliseconds."""
 
 
 def cut() -> Expectation:
-    """TLS that comes to nothing: the connection ends in the handshake (35), or just after it (56)."""
+    """TLS that fails: the connection ends in the handshake (35), or just after it (56)."""
     return no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
 
 

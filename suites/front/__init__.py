@@ -1,11 +1,8 @@
-"""The front door (`CRA-…`): an ingress gateway that routes to two applications and demands a token below /api/."""
+"""The front door (`CRA-…`): an ingress gateway that routes to two applications and requires a token below /api/."""
 
-ENVIRONMENT_S = 10.0
-"""One more process makes a gateway and two applications of its own (see `runner.session.schedule`)."""
+from clients.model.schedule import SuiteSchedule
 
-DURATIONS_S = {
-    "test_policy.py": 32.0,
-    "test_keys_rotation.py": 12.0,
-    "test_grpc.py": 4.0,
-}
-"""Modules that take longer than they have tests, with the seconds that they were seen to take."""
+# One more worker deploys a gateway and two applications.
+SCHEDULE = SuiteSchedule(
+    durations_s={"test_policy.py": 32.0, "test_keys_rotation.py": 12.0, "test_grpc.py": 4.0}, environment_s=10.0
+)

@@ -1,4 +1,4 @@
-"""What goes through the gateway and is no plain HTTP: gRPC calls and WebSockets."""
+"""gRPC calls and WebSockets through the gateway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clients.model.case import Probe
 from clients.model.expect import body_contains, grpc, has_header, status
 from clients.model.stage import Stage
 from clients.probe.websocket import MESSAGE
-from suites.front.workloads import ENVIRONMENT, FROM_NOBODY, OUTSIDE
+from suites.front.workloads import ENVIRONMENT, FROM_GATEWAY, OUTSIDE
 
 CHANNELS_ENVIRONMENT = (*ENVIRONMENT, "front/channels")
 CHANNELS_POLICY = ("front/channels-policy/token.yaml",)
@@ -17,7 +17,7 @@ CART, ECHO = "cart.example.com", "echo.example.com"
 PERMISSION_DENIED, UNAUTHENTICATED = 7, 16
 
 ANSWERED = grpc(0)
-"""Only the service itself says OK: what the gateway answers by itself has another status."""
+"""Only the service answers OK: the gateway's own answers have another status."""
 ECHOED = status(101, body_contains(MESSAGE))
 
 
@@ -28,24 +28,24 @@ def cart(method="GetCart", token="", scheme="grpc"):
 
 
 def echo(token="", scheme="ws", **how):
-    """A WebSocket from outside to the server that echoes."""
+    """A WebSocket from outside to the echo server."""
     url = f"{scheme}://{ECHO}/websocket/echo"
     return Probe(OUTSIDE, url, token=_of_front(token), behind="echo.channels", **how)
 
 
 def call_refused(code, message):
-    """The gateway ends the call itself, by a status of gRPC and with the reason that HTTP would have in its body."""
+    """The gateway ends the call itself, with a gRPC status and the reason that an HTTP response has in its body."""
     return grpc(code, has_header("grpc-message", re.escape(message)))
 
 
 def upgrade_refused(code, message):
-    """The gateway answers the upgrade itself, like any request."""
-    return status(code, body_contains(message), FROM_NOBODY)
+    """The gateway answers the upgrade itself, like any other request."""
+    return status(code, body_contains(message), FROM_GATEWAY)
 
 
-def stage(name, settle):
-    """The state of both modules: a token is demanded at both hosts."""
-    return Stage(name, environment=CHANNELS_ENVIRONMENT, apply=CHANNELS_POLICY, settle=settle)
+def stage(name, settle, *, title):
+    """The state of both modules: a token is required at both hosts."""
+    return Stage(name, title=title, environment=CHANNELS_ENVIRONMENT, apply=CHANNELS_POLICY, settle=settle)
 
 
 def _of_front(kind):

@@ -1,4 +1,4 @@
-"""A person at a browser in front of the gateway, with a sign-in service of their own."""
+"""A user at a browser in front of the gateway, with a sign-in service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def chromium(stage, signin, descriptor):
 
 @pytest.fixture
 def person(chromium, signin, picture):
-    """Opens a window whose requests are found in logs by its user agent; what it shows at the end is kept."""
+    """Opens a window whose user agent identifies its requests in logs; a screenshot of its end is kept."""
 
     @contextmanager
     def opens(control):

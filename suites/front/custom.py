@@ -1,4 +1,4 @@
-"""External authorization: the server behind the gateway's decision, and the requests that it tells apart."""
+"""External authorization: the server that decides for the gateway, and the requests that it distinguishes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ CUSTOM_POLICY = ("front/custom/ext-authz.yaml",)
 CUSTOM_NEEDS = frozenset({"ext-authz"})
 
 USER = "ann@example.com"
-"""Who the server says it is."""
+"""The user that the server names."""
 
 
 def with_headers(probe, **headers):
-    """The probe with these headers; `_` in a name stands for a hyphen."""
+    """The probe with these headers; `_` in a name becomes a hyphen."""
     return replace(probe, headers=tuple((name.replace("_", "-"), value) for name, value in headers.items()))
 
 
@@ -26,6 +26,6 @@ ALLOWED = with_headers(call(), x_ext_authz="allow")
 
 
 def received(user=""):
-    """The back end answers, and received this user in the header that is the server's to fill; empty for none."""
+    """The back end answers, and received this user in the authorization server's header; empty for no header."""
     header = has_header("x-received-user", re.escape(user)) if user else lacks_header("x-received-user")
     return status(200, *SHOWS_SECRET.checks, header)

@@ -1,4 +1,4 @@
-"""The two ways to say what a gateway does: Istio's own API, and Kubernetes' Gateway API. What must hold is the same."""
+"""A gateway configured by Istio's own API or by Kubernetes' Gateway API: the same must hold for both."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Door:
     """One gateway, configured by one of the APIs.
 
     Attributes:
-        outside: the client outside the cluster that enters by it.
-        policy: manifests that demand a token at it.
-        own: controls of its own stand in the place of those of the document.
+        outside: the client outside the cluster that uses this gateway.
+        policy: manifests that require a token at it.
+        own: it has controls of its own (`X-GWAPI-…`) instead of the document's.
     """
 
     gateway: Workload
@@ -34,7 +34,7 @@ class Door:
         return partial(call, source=self.outside)
 
     def control(self, name):
-        """The control that states this of this gateway: `CRA-AUTH-01`, or `X-GWAPI-AUTH-01`."""
+        """Id of the same control for this gateway: `CRA-AUTH-01`, or `X-GWAPI-AUTH-01`."""
         return re.sub(r"^(CRA|X-FRONT)-", "X-GWAPI-", name) if self.own else name
 
 
@@ -50,4 +50,4 @@ GATEWAY_API = Door(
     frozenset({"gateway-api"}),
     own=True,
 )
-"""Gateway and HTTPRoutes of gateway.networking.k8s.io; policies name the Gateway, which the mesh has deployed."""
+"""Gateway and HTTPRoutes of gateway.networking.k8s.io; policies name the Gateway, which the mesh deploys."""

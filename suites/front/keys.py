@@ -1,4 +1,4 @@
-"""The issuer's keys: where they are served, and the requests that tell which keys the gateway knows."""
+"""The issuer's keys: where they are served, and the requests that show which keys the gateway has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ KEYS_ENVIRONMENT = (*ENVIRONMENT, "front/issuer")
 REQUIRE = "front/keys/require-token.yaml"
 
 OLD, NEXT, FOREIGN = call(token="valid"), call(token="next-key"), call(token="foreign-key")
-"""Tokens by the key before the rotation, by the one after it, and by one that never was the issuer's."""
+"""Tokens signed by the key before the rotation, by the key after it, and by a key of no issuer."""
 
 UNKNOWN_KEY = bad_token("Jwks doesn't have key to match kid or alg from Jwt")
 WRONG_SIGNATURE = bad_token("Jwt verification fails")
@@ -17,7 +17,7 @@ TOKEN_NEEDED = Settle(call(), NO_TOKEN)
 
 
 def by_url(name: str) -> str:
-    """The policy whose keys are fetched: `old`, `both`, `next`, or of an issuer that is `down` or `rotating`."""
+    """The policy whose keys are fetched: `old`, `both`, `next`, or those of the issuer that is `down` or `rotating`."""
     return f"front/keys/by-url-{name}.yaml"
 
 

@@ -1,4 +1,4 @@
-"""What must hold at a gateway, by whichever API it is configured: its routes, and which tokens pass for which paths."""
+"""What must hold at a gateway, configured by either API: its routes, and which tokens pass for which paths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import body_contains, status
 from suites.front.workloads import (
-    FROM_NOBODY,
+    FROM_GATEWAY,
     FRONTEND,
     HEALTHY,
     HTTPS,
@@ -36,9 +36,9 @@ ALSO_REFUSED_FOR = {
     "tampered": "Jwt verification fails",
     "other-signature": "Jwt verification fails",
 }
-WRONG_AUDIENCE = status(403, body_contains("Audiences in Jwt are not allowed"), FROM_NOBODY)
+WRONG_AUDIENCE = status(403, body_contains("Audiences in Jwt are not allowed"), FROM_GATEWAY)
 
-# The gateway tidies a path up (RFC 3986) before it judges it and routes it; what still differs is another path.
+# The gateway normalizes a path (RFC 3986) before it authorizes and routes it; what still differs is another path.
 TO_THE_SECRET = {
     "query": "/api/secure.json?x=1",
     "dots": "/api/healthz/../secure.json",
@@ -71,7 +71,7 @@ def open_cases(door):
 
 
 def token_cases(door):
-    """A token is demanded below /api/: who has a good one, and who has not."""
+    """A token is required below /api/: requests with a good one, and requests without."""
     call, denied = door.call, _denied(door)
     return [
         denied("CRA-AUTH-01", call(), NO_TOKEN, logged=BY_POLICY),
@@ -107,7 +107,7 @@ def token_cases(door):
 
 
 def path_cases(door):
-    """Which paths a token is demanded for: not the health path, not the front end, and no way around."""
+    """Which paths require a token: neither the health path nor the front end, and no other spelling avoids it."""
     call, denied = door.call, _denied(door)
     health = call("/api/healthz")
     return [

@@ -1,4 +1,4 @@
-"""What a person does at the front door's page, and what they see. Each answer is a problem, or None."""
+"""What a user does at the front door's page, and what the page shows. Checks return a problem, or None."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ API = "/api/secure.json"
 
 
 class Person:
-    """Somebody at a window.
+    """A user at a browser window.
 
     Args:
         base: the site's address.
         signin: the sign-in service, which knows the user's password.
-        picture: keeps what the window shows, under a title.
+        picture: keeps a screenshot of the window, under a title.
     """
 
     def __init__(self, window, base, signin, picture):
@@ -71,7 +71,7 @@ class Person:
     def is_turned_away_with(self, password):
         self.signs_in(password)
         if "wrong" not in self.window.shows("problem"):
-            return "the sign-in service says nothing of a wrong password"
+            return "the sign-in service does not report a wrong password"
         self.picture("after the wrong password")
         self.comes()
         return self.is_signed_out()

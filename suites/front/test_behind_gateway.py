@@ -1,4 +1,4 @@
-"""The back end lets in the gateway alone: what goes past the gateway goes past its policy, and is refused."""
+"""The back end accepts requests from the gateway only: a request that bypasses the gateway is refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ PAST = INSIDE.get(f"http://{BACKEND}/api/secure.json")
 
 STAGE = Stage(
     "front-behind-gateway",
+    title="The back end accepts requests from the gateway only",
     environment=ENVIRONMENT,
     apply=("front/jwt/backend-behind-gateway.yaml",),
     settle=(Settle(PAST, rbac_denied()),),

@@ -1,4 +1,4 @@
-"""Routing by a claim: only a verified token leads to the back end, whatever headers say."""
+"""Routing by a claim: only a verified token leads to the back end; a header with its name does not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ TESTER = call(token="valid", base=BETA)
 
 STAGE = Stage(
     "front-claim-routing",
+    title="Routing by a claim of a verified token",
     needs=frozenset({"front-key"}),
     environment=ENVIRONMENT,
     apply=("front/beyond/claim-routing.yaml",),
     settle=(Settle(call(base=BETA), NOT_FOUND), Settle(TESTER, SHOWS_SECRET)),
 )
 
-# No header may have such a name: the gateway refuses the request before it looks at routes.
+# No header may have such a name: the gateway refuses the request before it matches routes.
 SPOOFED = replace(call(base=BETA), headers=(("@request.auth.claims.groups", "testers"),))
 ELSEWHERE = {
     "no token": call(base=BETA),

@@ -1,4 +1,4 @@
-"""A page of another origin: its preflight is answered without a token, its request is not."""
+"""A page of another origin: its preflight needs no token, its request does."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from dataclasses import replace
 from clients.model.case import Case
 from clients.model.expect import has_header, lacks_header, status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import ENVIRONMENT, FROM_NOBODY, NO_TOKEN, SHOWS_SECRET, call
+from suites.front.workloads import ENVIRONMENT, FROM_GATEWAY, NO_TOKEN, SHOWS_SECRET, call
 
 SITE, ORIGIN = "http://cors.example.com", "https://app.example.com"
 ANONYMOUS = call(base=SITE)
 
 STAGE = Stage(
-    "front-cors", environment=ENVIRONMENT, apply=("front/beyond/cors.yaml",), settle=(Settle(ANONYMOUS, NO_TOKEN),)
+    "front-cors",
+    title="CORS: the preflight needs no token, the request does",
+    environment=ENVIRONMENT,
+    apply=("front/beyond/cors.yaml",),
+    settle=(Settle(ANONYMOUS, NO_TOKEN),),
 )
 
 
 def preflight(origin):
-    asked = (
+    headers = (
         ("Origin", origin),
         ("Access-Control-Request-Method", "GET"),
         ("Access-Control-Request-Headers", "authorization"),
     )
-    return replace(ANONYMOUS, method="OPTIONS", headers=asked)
+    return replace(ANONYMOUS, method="OPTIONS", headers=headers)
 
 
-ALLOWED = status(200, has_header("access-control-allow-origin", ORIGIN), FROM_NOBODY)
+ALLOWED = status(200, has_header("access-control-allow-origin", ORIGIN), FROM_GATEWAY)
 WITH_TOKEN = replace(call(token="valid", base=SITE), headers=(("Origin", ORIGIN),))
 READABLE = status(200, *SHOWS_SECRET.checks, has_header("access-control-allow-origin", ORIGIN))
 

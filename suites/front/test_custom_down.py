@@ -1,4 +1,4 @@
-"""The external authorization server is down: what it would decide is refused, and nothing else."""
+"""The external authorization server is down: requests that it would decide are refused, and no others."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Scale, Settle, Stage
 from suites.front.custom import ALLOWED, ANONYMOUS, CUSTOM_ENVIRONMENT, CUSTOM_NEEDS, CUSTOM_POLICY
-from suites.front.workloads import FROM_NOBODY, HEALTHY, SHOWS_SECRET, call
+from suites.front.workloads import FROM_GATEWAY, HEALTHY, SHOWS_SECRET, call
 
-REFUSED = status(403, FROM_NOBODY)
-"""Istio's `statusOnError` where the provider says nothing else."""
+REFUSED = status(403, FROM_GATEWAY)
+"""Istio's `statusOnError` where the provider sets no other."""
 UNDECIDED = (AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UAEX"}), details="ext_authz_error"),)
 
 STAGE = Stage(
     "front-custom-down",
+    title="External authorization server down: what it decides is refused",
     environment=CUSTOM_ENVIRONMENT,
     apply=CUSTOM_POLICY,
     needs=CUSTOM_NEEDS,

@@ -1,4 +1,4 @@
-"""As test_open, at a gateway of Kubernetes' Gateway API, which the mesh deploys by itself."""
+"""As test_open, at a gateway of Kubernetes' Gateway API, which the mesh deploys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from clients.model.stage import Stage
 from suites.front.door import FRONT_DOOR, GATEWAY_API
 from suites.front.matrix import open_cases
 
-STAGE = Stage("front-gateway-api-open", environment=GATEWAY_API.environment, needs=GATEWAY_API.needs)
+STAGE = Stage(
+    "front-gateway-api-open",
+    title="Gateway API: front door without policies routes by path",
+    environment=GATEWAY_API.environment,
+    needs=GATEWAY_API.needs,
+)
 
 CASES = open_cases(GATEWAY_API)
 ROUTES = {"backend": "api", "frontend": "public"}
@@ -20,7 +25,7 @@ def test_case(case, prove):
 
 
 @pytest.mark.control("X-GWAPI-GW-01")
-def test_the_mesh_takes_gateway_and_routes(observe, stage):
+def test_the_mesh_accepts_gateway_and_routes(observe, stage):
     world = stage.world
 
     def problem():

@@ -1,4 +1,4 @@
-"""As test_policy, at a gateway of Kubernetes' Gateway API; and the policy is that of one Gateway alone."""
+"""As test_policy, at a gateway of Kubernetes' Gateway API; and the policy applies to one Gateway only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ NO_TOKEN_SENT = GATEWAY_API.call()
 
 STAGE = Stage(
     "front-gateway-api-policy",
+    title="Gateway API: front door requires a token below /api/",
     environment=GATEWAY_API.environment,
     apply=GATEWAY_API.policy,
     needs=GATEWAY_API.needs,

@@ -1,4 +1,4 @@
-"""gRPC through the gateway: a call with a valid token is answered, any other ends with a status of gRPC."""
+"""gRPC through the gateway: a call with a valid token is answered, any other ends with a gRPC status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALID = cart(token="valid")
 BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy", protocol="HTTP/2"),)
 BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied", protocol="HTTP/2"),)
 
-STAGE = stage("front-grpc", (Settle(cart(), NO_TOKEN),))
+STAGE = stage("front-grpc", (Settle(cart(), NO_TOKEN),), title="gRPC calls through the front door require a token")
 
 denied = partial(Case, before=ANSWERED, twin=VALID, twin_expect=ANSWERED)
 BAD_TOKENS = {

@@ -1,4 +1,4 @@
-"""The gateway's keys come from an issuer by URL."""
+"""The gateway's keys are fetched from the issuer's URL."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-from-issuer",
+    title="Issuer's keys fetched from a URL: other keys are refused",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),

@@ -1,4 +1,4 @@
-"""An issuer that does not answer, and whose keys nobody has yet: every token of it is refused, none is let through."""
+"""An issuer that does not answer and whose keys were never fetched: every one of its tokens is refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-issuer-down",
+    title="Issuer down, keys never fetched: all its tokens are refused",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("down"), REQUIRE),

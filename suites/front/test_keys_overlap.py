@@ -1,4 +1,4 @@
-"""In the midst of a rotation the issuer publishes both keys: tokens by either pass."""
+"""During a rotation the issuer publishes both keys: tokens signed by either pass."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-overlap",
+    title="Key rotation: while both keys are published, both are accepted",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),

@@ -1,4 +1,4 @@
-"""After the rotation the old key is gone: tokens by it are refused, although they have not expired."""
+"""After the rotation the old key is withdrawn: its tokens are refused, although they have not expired."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from suites.front.workloads import SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-rotated",
+    title="Key rotation: a withdrawn key is refused",
     needs=frozenset({"front-key"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("both"), REQUIRE),

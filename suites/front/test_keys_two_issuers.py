@@ -1,4 +1,4 @@
-"""Two issuers at one gateway: each may sign for itself, and neither for the other."""
+"""Two issuers at one gateway: each may sign its own tokens, and neither those of the other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from suites.front.workloads import ENVIRONMENT, HTTP, OUTSIDE, SHOWS_SECRET
 
 STAGE = Stage(
     "front-keys-two-issuers",
+    title="Two issuers: each one's key counts for its own tokens only",
     needs=frozenset({"front-key", "iap-key"}),
     environment=ENVIRONMENT,
     apply=("front/keys/two-issuers.yaml", REQUIRE),

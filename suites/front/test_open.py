@@ -12,7 +12,9 @@ from suites.front.door import ISTIO
 from suites.front.matrix import open_cases
 from suites.front.workloads import ENVIRONMENT, GATEWAY, NOT_FOUND, SHOWS_SECRET, call
 
-STAGE = Stage("front-open", environment=ENVIRONMENT)
+STAGE = Stage(
+    "front-open", title="Front door without policies: it has an address and routes by path", environment=ENVIRONMENT
+)
 
 SECURE = call()
 
@@ -40,6 +42,6 @@ def test_the_gateway_gets_an_external_address(observe, stage):
         if given[0].get("ip") and ipaddress.ip_address(address) in ipaddress.ip_network("10.0.0.0/8"):
             return f"{address} is not outside the cluster"
         [outcome] = world.probe(SECURE, "CRA-GW-01")
-        return None if outcome.status else f"nobody answers at {address}: {outcome.summary}"
+        return None if outcome.status else f"no answer at {address}: {outcome.summary}"
 
     observe("CRA-GW-01", "the load balancer's address is set, and the gateway answers there", problem)

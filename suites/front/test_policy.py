@@ -1,7 +1,7 @@
-"""A token is demanded below /api/, except for the health path, on both ports of the gateway, and nowhere else.
+"""A token is required below /api/, except for the health path, on both ports of the gateway, and nowhere else.
 
-While the policy spreads the two answers may alternate, and then only the refusal is seen. A person at a browser finds
-the page with its sign-in form, the message once they have signed in, and the refusals.
+While the policy spreads, the two answers may alternate; then only the refusal is seen. A user at a browser sees the
+sign-in form, the message once signed in, and the refusals.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from suites.front.workloads import BACKEND, ENVIRONMENT, INSIDE, NO_TOKEN, POLIC
 
 STAGE = Stage(
     "front-policy",
+    title="Front door requires a token below /api/",
     environment=ENVIRONMENT,
     prefetch=("front/channels", "front/gateway-api", "front/ext-authz"),
     apply=POLICY,
@@ -24,7 +25,7 @@ STAGE = Stage(
 )
 
 QUIET_S = 30.0
-"""How long no answer of before the policy may be seen (catalogue)."""
+"""Seconds without any answer from before the policy (catalogue)."""
 
 PRESENT = [
     *token_cases(ISTIO),
@@ -46,7 +47,7 @@ CASES = [*PRESENT, SETTLES]
 
 BROWSER = frozenset({"chromium"})
 SIGN_IN = BROWSER | {"front-key"}
-"""The sign-in service signs by itself."""
+"""The stand-in sign-in service signs with the issuer's key."""
 MESSAGE = "The secret message is: Hello World"
 
 
@@ -58,9 +59,9 @@ def test_case(case, prove):
 @pytest.mark.control("CRA-UI-01", needs=BROWSER, independent=True)
 def test_the_front_page_shows_a_sign_in_form(observe, person):
     def problem():
-        with person("CRA-UI-01") as someone:
-            someone.comes()
-            return someone.is_signed_out()
+        with person("CRA-UI-01") as user:
+            user.comes()
+            return user.is_signed_out()
 
     observe("CRA-UI-01", "a sign-in form; no e-mail, no message", problem)
 
@@ -68,10 +69,10 @@ def test_the_front_page_shows_a_sign_in_form(observe, person):
 @pytest.mark.control("CRA-UI-02", needs=SIGN_IN, independent=True)
 def test_after_sign_in_the_page_shows_email_and_message(observe, person):
     def problem():
-        with person("CRA-UI-02") as someone:
-            someone.comes()
-            someone.signs_in()
-            return someone.sees(USER, MESSAGE)
+        with person("CRA-UI-02") as user:
+            user.comes()
+            user.signs_in()
+            return user.sees(USER, MESSAGE)
 
     observe("CRA-UI-02", f"the user's e-mail, and: {MESSAGE}", problem)
 
@@ -80,19 +81,19 @@ def test_after_sign_in_the_page_shows_email_and_message(observe, person):
 @pytest.mark.parametrize("how", ["wrong password", "signed out", "tampered token"])
 def test_no_message_without_a_good_sign_in(observe, person, how):
     def problem():
-        with person("CRA-UI-03") as someone:
-            someone.comes()
+        with person("CRA-UI-03") as user:
+            user.comes()
             if how == "wrong password":
-                return someone.is_turned_away_with("not the password")
-            someone.signs_in()
-            if wrong := someone.sees(USER, MESSAGE):
+                return user.is_turned_away_with("not the password")
+            user.signs_in()
+            if wrong := user.sees(USER, MESSAGE):
                 return f"the twin, a good sign-in: {wrong}"
-            before = someone.successes
+            before = user.successes
             if how == "signed out":
-                someone.signs_out()
-                return someone.is_signed_out(successes=before)
-            someone.tampers()
-            return someone.is_refused("401", "Jwt verification fails", successes=before)
+                user.signs_out()
+                return user.is_signed_out(successes=before)
+            user.tampers()
+            return user.is_refused("401", "Jwt verification fails", successes=before)
 
     observe("CRA-UI-03", f"{how}: no e-mail, no message, no successful request to /api/secure.json", problem)
 
@@ -100,11 +101,11 @@ def test_no_message_without_a_good_sign_in(observe, person, how):
 @pytest.mark.control("CRA-AUTH-04", needs=BROWSER, independent=True)
 def test_a_browser_without_a_token_sees_the_refusal(observe, person):
     def problem():
-        with person("CRA-AUTH-04") as someone:
-            someone.opens("/api/secure.json")
-            if someone.window.statuses("/api/secure.json") != [403]:
-                return f"answers: {someone.window.answers}"
-            text = someone.window.page.inner_text("body")
+        with person("CRA-AUTH-04") as user:
+            user.opens("/api/secure.json")
+            if user.window.statuses("/api/secure.json") != [403]:
+                return f"answers: {user.window.answers}"
+            text = user.window.page.inner_text("body")
             return None if text == "RBAC: access denied" else f"the window shows {text!r}"
 
     observe("CRA-AUTH-04", "403, and the window shows: RBAC: access denied", problem)
@@ -112,5 +113,5 @@ def test_a_browser_without_a_token_sees_the_refusal(observe, person):
 
 @pytest.mark.parametrize("case", [SETTLES], ids=lambda case: case.id)
 def test_only_the_refusal_is_seen_from_then_on(case, prove):
-    """Last, for it takes half a minute: it is under way from the first case on, and while the browser is at work."""
+    """Last, because it takes half a minute: it runs from the first case on, while the browser tests run."""
     prove(case)

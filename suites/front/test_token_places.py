@@ -1,4 +1,4 @@
-"""A token in a header of its own, in the query, or in a cookie: there and nowhere else."""
+"""A token in a named header, query parameter or cookie: accepted there and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from suites.front.workloads import ENVIRONMENT, NO_TOKEN, SHOWS_SECRET, bad_toke
 
 STAGE = Stage(
     "front-token-places",
+    title="Token accepted in a named header, query parameter or cookie only",
     environment=ENVIRONMENT,
     apply=("front/beyond/token-places.yaml", REQUIRE),
     settle=(Settle(call(), NO_TOKEN),),

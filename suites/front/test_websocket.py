@@ -1,4 +1,4 @@
-"""WebSockets through the gateway: with a valid token one is opened and carries messages, any other is not opened."""
+"""WebSockets through the gateway: with a valid token it opens and carries messages, without one it does not open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALID = echo(token="valid")
 BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
 BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied"),)
 
-STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),))
+STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),), title="WebSockets through the front door require a token")
 
 denied = partial(Case, before=ECHOED, twin=VALID, twin_expect=ECHOED)
 BAD_TOKENS = {"expired": "Jwt is expired", "foreign-key": "Jwt verification fails"}

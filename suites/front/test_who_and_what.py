@@ -1,4 +1,4 @@
-"""Authorization at the gateway by host, method, template of the path, and address of the client."""
+"""Authorization at the gateway by host, method, path template and client address."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ ADMIN = call(base="http://admin.example.com")
 
 STAGE = Stage(
     "front-who-and-what",
+    title="Front door refuses by host, method, path template, client address",
     environment=ENVIRONMENT,
     apply=("front/beyond/authorization.yaml",),
     settle=(Settle(ADMIN, REFUSED),),

@@ -1,4 +1,4 @@
-"""Names of the front door: the client outside, the gateway, the applications behind it, and what they answer."""
+"""Names of the front door: the client outside, the gateway, the applications behind it, and their answers."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ POLICY = ("front/jwt/api-origin-auth.yaml",)
 
 GATEWAY = Workload("gke-system", "istio-ingress", "istio-proxy")
 OUTSIDE = through(GATEWAY)
-"""A client outside the cluster; it knows no host but the gateway's."""
+"""A client outside the cluster; it reaches the gateway only."""
 
 INSIDE = Workload("inside", "sleep", "sleep")
-"""A pod in the same mesh, which need not go by the gateway."""
+"""A pod in the same mesh, which can bypass the gateway."""
 
 HTTP, HTTPS = "http://shop.example.com", "https://shop.example.com"
 BACKEND, FRONTEND = "backend.api", "frontend.public"
 
 SECRET = "Hello World"
-"""The message that the back end keeps for those who are signed in."""
+"""The back end's message, for signed-in users only."""
 
 FROM_BACKEND = has_header("x-served-by", "backend")
 FROM_FRONTEND = has_header("x-served-by", "frontend")
-FROM_NOBODY = lacks_header("x-served-by")
-"""The gateway answered by itself."""
+FROM_GATEWAY = lacks_header("x-served-by")
+"""The gateway itself answered, not an application."""
 
 SHOWS_SECRET = status(200, body_contains(f'{{"message": "{SECRET}"}}'), FROM_BACKEND)
 SIGN_IN_PAGE = status(200, body_contains("<title>Sign in</title>"), FROM_FRONTEND)
@@ -54,12 +54,12 @@ def call(
     token_as: str = BEARER,
     source: Workload = OUTSIDE,
 ) -> Probe:
-    """A GET request from outside; `token` is a kind of the document's issuer, `source` says by which gateway."""
+    """A GET request from outside; `token` is a kind of the document's issuer's tokens, `source` names the gateway."""
     kind = f"{token}@front" if token else ""
     return Probe(source, f"{base}{path}", token=kind, token_as=token_as, behind=behind)
 
 
 def bad_token(message: str, *checks: Check, base: str = HTTP) -> Expectation:
-    """401 by the gateway, which says what is wrong, and by which scheme to try again (RFC 6750, section 3)."""
+    """401 by the gateway, with the reason and with the scheme to use (RFC 6750, section 3)."""
     challenge = has_header("www-authenticate", rf'Bearer realm="{re.escape(base)}/.*", error="invalid_token"')
-    return status(401, body_contains(message), challenge, FROM_NOBODY, *checks)
+    return status(401, body_contains(message), challenge, FROM_GATEWAY, *checks)

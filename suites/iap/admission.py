@@ -1,14 +1,14 @@
-"""What Pod Security Admission says of a pod, without making it."""
+"""The answer of Pod Security Admission to a pod, by dry run."""
 
 from __future__ import annotations
 
-from clients.apply.overlay import MANAGER
 from clients.kube.api import RequestError
+from clients.kube.labels import MANAGER
 from clients.model.errors import AccessError
 
 
 def refusal(world, item):
-    """Why the API server would not admit it; empty when it would."""
+    """Why the API server would refuse the pod; empty when it would admit it."""
     try:
         world.cluster.apply(item.body, manager=MANAGER, dry_run=True)
     except (AccessError, RequestError) as error:  # 403 is how pod security refuses

@@ -1,4 +1,4 @@
-"""The stand-in of a module, and the people who visit it."""
+"""The stand-in for load balancer, IAP and sign-in service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from clients.identity import certificates
 from clients.identity.claims import USER
-from clients.identity.iap import CLIENT_ID, RETURN_PATH, Balancer, Settings
+from clients.identity.iap import CLIENT_ID, RETURN_PATH, Balancer, IapSettings
 from clients.identity.signin import HOST, SignIn, server
 from clients.probe.visitor import Visitor
 from suites.iap.visits import OTHER, StandIn
@@ -17,7 +17,7 @@ from suites.iap.workloads import NAME, OUTSIDE, SITES
 
 @pytest.fixture(scope="module")
 def stand_in(stage, tmp_path_factory):
-    """Load balancer and sign-in service; IAP is on, and one of two users is on its list."""
+    """Load balancer and sign-in service; IAP is on, and its list has one of two users."""
     made = certificates.issue([NAME])
     folder = tmp_path_factory.mktemp("balancer")
     pair, roots = folder / "server.pem", folder / "roots.pem"
@@ -25,7 +25,7 @@ def stand_in(stage, tmp_path_factory):
     pair.write_text(made.certificate + made.key)
     roots.write_text(made.roots)
     users = {email: secrets.token_urlsafe(16) for email in (USER, OTHER)}
-    settings = Settings(stage.world.tokens.audience_of("iap"), {USER})
+    settings = IapSettings(stage.world.tokens.audience_of("iap"), {USER})
     client = server(settings.client_secret, *(f"{site}{RETURN_PATH}" for site in SITES.values()))
     world = stage.world
     with SignIn(world.tokens, users, {CLIENT_ID: client}) as signin:

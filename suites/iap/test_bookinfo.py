@@ -17,7 +17,7 @@ from clients.model.stage import Stage
 from suites.iap.workloads import (
     ELSEWHERE,
     ENVIRONMENT,
-    FROM_NOBODY,
+    FROM_GATEWAY,
     GATEWAY,
     INSIDE_SITE,
     OUTSIDE,
@@ -28,7 +28,11 @@ from suites.iap.workloads import (
     page,
 )
 
-STAGE = Stage("iap-bookinfo", environment=ENVIRONMENT)
+STAGE = Stage(
+    "iap-bookinfo",
+    title="Bookinfo before IAP: it runs injected, and only its paths are routed",
+    environment=ENVIRONMENT,
+)
 
 READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready")
 SERVICES = ("details", "productpage", "ratings", "reviews")
@@ -37,7 +41,7 @@ RELOADS = 30
 
 CASES = [
     Case("IAP-APP-02", RATINGS.get("http://productpage:9080/productpage"), status(200, TITLE)),
-    Case("IAP-LB-04", OUTSIDE.get(f"{SITE}/"), status(404, FROM_NOBODY), twin=READY),
+    Case("IAP-LB-04", OUTSIDE.get(f"{SITE}/"), status(404, FROM_GATEWAY), twin=READY),
 ]
 
 
@@ -57,7 +61,7 @@ def test_the_google_apis_are_enabled(observe):
 
 @pytest.mark.control("IAP-PRE-02")
 def test_a_release_archive_has_a_valid_signature(observe, tmp_path):
-    """With openssl as in the document; the archive and its key are our own, for Google's are not to be had here."""
+    """With openssl, as in the document; archive and key are the project's own, as Google's are not available here."""
     key = ec.generate_private_key(ec.SECP256R1())
     archive, changed = tmp_path / "release.tar.gz", tmp_path / "changed.tar.gz"
     archive.write_bytes(b"release" * 1000)
@@ -127,8 +131,8 @@ def test_the_gateway_is_listed_and_routes_only_its_paths(observe, stage):
         namespace = world.overlay.namespace("bookinfo")
         if not world.cluster.get("networking.istio.io/v1", "Gateway", "bookinfo-gateway", namespace):
             return "there is no Gateway bookinfo-gateway"
-        asked = [ELSEWHERE.get(f"{INSIDE_SITE}{path}") for path in ("/productpage", "/no-such-path")]
-        seen = [world.probe(probe, "IAP-APP-03")[0].summary for probe in asked]
+        probes = [ELSEWHERE.get(f"{INSIDE_SITE}{path}") for path in ("/productpage", "/no-such-path")]
+        seen = [world.probe(probe, "IAP-APP-03")[0].summary for probe in probes]
         return None if seen == ["200", "404"] else f"/productpage gives {seen[0]}, /no-such-path {seen[1]}"
 
     observe("IAP-APP-03", "bookinfo-gateway exists; through it /productpage gives 200 and /no-such-path 404", problem)

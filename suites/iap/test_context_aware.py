@@ -1,4 +1,4 @@
-"""Context-aware access: whom the gateway lets in by what the token says of user, group and device."""
+"""Context-aware access: the gateway decides by the token's claims about user, group and device."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ NO_LEVEL = page("no-level")
 
 STAGE = Stage(
     "iap-context-aware",
+    title="Context-aware access by group, access level and device",
     needs=frozenset({"iap-key"}),
     environment=ENVIRONMENT,
     apply=(*RCTOKEN, "iap/rctoken/context-aware.yaml"),

@@ -1,4 +1,4 @@
-"""Only the load balancer reaches the gateway: a client elsewhere gets no answer at all."""
+"""Only the load balancer reaches the gateway: any other client gets no answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, INSIDE_SITE, PAGE, PROD
 
 NO_ANSWER = no_reply(OutcomeKind.TIMEOUT)
 SHUT_AFTER_S = 1.1
-"""Patience with a connection that the network is to shut: its client asks again after a second (RFC 6298)."""
+"""Time limit for a connection that the network must drop: TCP retransmits after a second (RFC 6298)."""
 PAST = ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE, timeout_s=SHUT_AFTER_S)
 
 STAGE = Stage(
     "iap-firewall",
+    title="Only the load balancer reaches the gateway behind IAP",
     environment=ENVIRONMENT,
     apply=("iap/network/only-load-balancer.yaml",),
     needs=frozenset({"network-policy"}),

@@ -1,4 +1,4 @@
-"""The load balancer is there, and IAP is not on yet: everybody sees the page, over http and https."""
+"""The load balancer is up, IAP is off: every visitor sees the page, over http and https."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from clients.model.stage import Stage
 from suites.iap.visits import page_problem
 from suites.iap.workloads import ENVIRONMENT, SITES
 
-STAGE = Stage("iap-load-balancer", environment=ENVIRONMENT)
+STAGE = Stage(
+    "iap-load-balancer", title="Load balancer without IAP: the page opens over http and https", environment=ENVIRONMENT
+)
 
 
 @pytest.mark.control("IAP-LB-03")
@@ -25,7 +27,7 @@ def test_the_page_opens(observe, stand_in, scheme):
 
 
 @pytest.mark.control("IAP-CLEAN-01")
-def test_after_clean_up_nobody_answers(observe, stand_in):
+def test_after_clean_up_the_address_refuses_connections(observe, stand_in):
     """Last of the module: the load balancer is closed for good."""
     place = stand_in.balancer.place("http")
     with socket.create_connection(place, 2):
@@ -37,6 +39,6 @@ def test_after_clean_up_nobody_answers(observe, stand_in):
             socket.create_connection(place, 2).close()
         except ConnectionRefusedError:
             return None
-        return "somebody still answers at the load balancer's address"
+        return "the load balancer's address still accepts connections"
 
-    observe("IAP-CLEAN-01", "the address, where somebody answered before, refuses connections", problem)
+    observe("IAP-CLEAN-01", "the address, which accepted a connection before, refuses connections", problem)

@@ -1,4 +1,4 @@
-"""Pod security: outside the mesh's own namespace no pod takes host paths or privileges. Tried by dry run only."""
+"""Pod security: outside the mesh's own namespace no pod gets host paths or privileges. By dry run only."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import pytest
 from clients.model.stage import Stage
 from suites.iap.admission import refusal
 
-# what it tries in the mesh's own namespace is a dry run
+# its pods in the mesh's own namespace are dry runs
 STAGE = Stage(
-    "iap-pod-security", environment=("iap/pod-security",), needs=frozenset({"mesh-wide"}), safe_in_parallel=True
+    "iap-pod-security",
+    title="Pod security: host paths and privileges only in istio-system",
+    environment=("iap/pod-security",),
+    needs=frozenset({"mesh-wide"}),
+    safe_in_parallel=True,
 )
 
 
 @pytest.mark.control("IAP-PSP-02")
-def test_a_pod_outside_the_mesh_namespace_takes_nothing_of_the_node(observe, stage):
+def test_a_pod_outside_the_mesh_namespace_gets_no_access_to_the_node(observe, stage):
     world = stage.world
     greedy, same, modest = (
         world.applier.load([f"iap/pods/{name}.yaml"]) for name in ("in-guarded", "in-istio-system", "modest")

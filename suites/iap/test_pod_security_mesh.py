@@ -1,6 +1,6 @@
-"""The injected application under pod security: Istio's CNI plug-in takes its traffic, and no pod needs NET_ADMIN.
+"""The injected application under pod security: Istio's CNI plug-in redirects its traffic, and no pod needs NET_ADMIN.
 
-Both namespaces of the page take mutual TLS only, so that it comes whole through sidecars or not at all.
+Both namespaces of the page accept mutual TLS only, so the page is complete only if sidecars carry its requests.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ INSIDE = f"http://productpage.{HOME}:9080/productpage"
 
 STAGE = Stage(
     "iap-pod-security-mesh",
+    title="Restricted pod security: injected pods run, by Istio's CNI plug-in",
     environment=(*ENVIRONMENT, "iap/restricted"),
     apply=("iap/restricted-strict",),
     needs=frozenset({"istio-cni"}),
@@ -31,14 +32,14 @@ STAGE = Stage(
 WHOLE = status(
     200, TITLE, has_header("x-served-by", "productpage"), body_contains("Shakespeare"), body_lacks("is not available")
 )
-"""The page with what it has asked of `details` and `reviews`, which are in another namespace."""
+"""The page with the parts that it fetches from `details` and `reviews`, in another namespace."""
 
 CASES = [
     Case(
         "IAP-PSP-01",
         OUTSIDE.get("http://restricted.example.com/productpage", behind=f"productpage.{HOME}"),
         WHOLE,
-        # the level is enforced in one namespace, which is our own
+        # the level is enforced in one namespace, which belongs to the run
         substitutes=(("mesh-wide", "istio-cni"),),
     ),
     Case("X-IAP-PSP-02", ELSEWHERE.get(INSIDE), reset(), before=WHOLE, twin=RATINGS.get(INSIDE), twin_expect=WHOLE),
@@ -47,7 +48,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def restarted(stage):
-    """The pod of the page, after the one before it was deleted: admitted by the namespace as any new pod is."""
+    """The page's new pod after its old one was deleted: the namespace admitted it like any new pod."""
     world = stage.world
     namespace = world.overlay.namespace(HOME)
     [old] = world.cluster.pods(namespace, LABEL)
@@ -64,7 +65,7 @@ def restarted(stage):
 
 
 @pytest.mark.control("X-IAP-PSP-01")
-def test_a_restarted_pod_has_its_sidecar_and_nothing_of_the_node(observe, stage, restarted):
+def test_a_restarted_pod_has_its_sidecar_and_no_access_to_the_node(observe, stage, restarted):
     world = stage.world
     [greedy, modest] = world.applier.load(["iap/pods/in-restricted.yaml"])
 

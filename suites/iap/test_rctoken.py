@@ -1,4 +1,4 @@
-"""The gateway demands IAP's token: for its audience, in its header, everywhere but on the readiness path."""
+"""The gateway requires IAP's token: for its audience, in its header, except on the readiness path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clients.model.expect import echoed_header, echoes_header, echoes_no_header,
 from clients.model.stage import Settle, Stage
 from suites.iap.workloads import (
     ENVIRONMENT,
-    FROM_NOBODY,
+    FROM_GATEWAY,
     NO_TOKEN,
     OUTSIDE,
     PAGE,
@@ -28,6 +28,7 @@ from suites.iap.workloads import (
 
 STAGE = Stage(
     "iap-rctoken",
+    title="Gateway requires IAP's token, for its audience and in its header",
     environment=ENVIRONMENT,
     prefetch=("iap/restricted", "iap/pod-security"),
     apply=RCTOKEN,
@@ -41,7 +42,7 @@ REFUSED_FOR = {
     "wrong-issuer": "Jwt issuer is not configured",
     "expired": "Jwt is expired",
 }
-NO_SUCH_ROUTE = status(404, FROM_NOBODY)
+NO_SUCH_ROUTE = status(404, FROM_GATEWAY)
 
 SPOOFED = "admin@example.com"
 USER_HEADER = "X-User-Email"
@@ -81,7 +82,7 @@ CASES = [
         status(200, echoes_header(USER_HEADER, re.escape(USER))),
         before=status(200, echoes_header(USER_HEADER, re.escape(SPOOFED))),
         variant="overwritten by the token's claim",
-        needs=frozenset({"iap-key"}),  # a real token names somebody else
+        needs=frozenset({"iap-key"}),  # a real token is of another user
     ),
     Case(
         "X-IAP-HEADER-02",

@@ -1,4 +1,4 @@
-"""Through IAP: sign-in, its list of users, and the token that it adds, by a stand-in of our own."""
+"""Through IAP, by the project's stand-in: sign-in, its list of users, and the token that it adds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, RCTOKEN, SITES, page
 
 STAGE = Stage(
     "iap-users",
+    title="Sign-in through IAP: listed users reach the page, others do not",
     needs=frozenset({"iap-key"}),
     environment=ENVIRONMENT,
     apply=RCTOKEN,
@@ -28,7 +29,7 @@ OTHER_AUDIENCE = "some-other-arbitrary-string"
 
 
 def known_to_the_gateway(stand_in, control):
-    """The twin, through the same load balancer: a listed user, whom the gateway's log shows."""
+    """The twin, through the same load balancer: a listed user, whose request the gateway logs."""
     twin = stand_in.visit(control)
     if wrong := page_problem(twin.signs_in(URL, USER)):
         return f"the twin: {wrong}"

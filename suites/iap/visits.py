@@ -1,4 +1,4 @@
-"""What people do at the load balancer's address, and what of it the gateway sees."""
+"""Visits of users at the load balancer's address, and what the gateway logs of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StandIn:
     """The running stand-in.
 
     Attributes:
-        balancer: with the settings that an operator may change.
+        balancer: its settings are those that an operator may change.
     """
 
     balancer: Balancer
@@ -35,21 +35,21 @@ class StandIn:
     world: World
 
     def visit(self, control: str) -> Visit:
-        """Somebody new, without a session."""
+        """A new visitor, without a session."""
         agent = f"meshproof/{control} {secrets.token_hex(6)}"
         return Visit(self, self.visitor(agent), agent)
 
 
 @dataclass
 class Visit:
-    """One person."""
+    """One visitor."""
 
     stand_in: StandIn
     visitor: Visitor
     agent: str
 
     def signs_in(self, url: str, email: str) -> Any:
-        """Follow the page to the sign-in form, fill it in, and come back to the page."""
+        """Follow the redirect to the sign-in form, fill it in, and follow it back to the page."""
         form = self.visitor.get(url)
         request = re.search(r'name="request" value="([^"]*)"', form.text)
         if request is None:
@@ -58,7 +58,7 @@ class Visit:
         return self.visitor.post(f"http://{HOST}/password", sent)
 
     def at_the_gateway(self) -> list[str]:
-        """Lines of the gateway's log about this person."""
+        """Lines of the gateway's log about this visitor."""
         world = self.stand_in.world
         lines = [
             one for pod in world.pods(OUTSIDE) for one in sidecar.log_lines(world.cluster, pod, SIDECAR, since_s=300)

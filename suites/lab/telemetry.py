@@ -1,9 +1,10 @@
-"""Callers as the server's sidecar counts them."""
+"""Callers, as the server's sidecar counts them."""
 
 from __future__ import annotations
 
+from clients.mesh.sidecar import Stats
 from clients.proof.world import World
-from suites.counters import Stats, dry_run, total
+from suites.counters import dry_run, total
 
 
 def named_caller(stats: Stats, world: World) -> float:
@@ -16,13 +17,16 @@ def named_caller(stats: Stats, world: World) -> float:
 
 
 def unknown_caller(stats: Stats, world: World) -> float:  # noqa: ARG001 - same shape as `named_caller`
-    """Requests of nobody known, by plaintext."""
+    """Requests of an unknown caller, by plaintext."""
     if standard := _standard(stats):
         return total(standard, {"source_workload": "unknown", "connection_security_policy": "none"})
     return dry_run(stats, "allow", "denied")
 
 
 def _standard(stats: Stats) -> Stats:
-    """Istio's standard metric, as the server reports it; empty where the proxy keeps none."""
-    found = {name: value for name, value in stats.items() if name.startswith("istio_requests_total")}
-    return {name: value for name, value in found.items() if 'reporter="destination"' in name}
+    """Istio's standard metric, reported by the server; empty where the proxy keeps none."""
+    return tuple(
+        sample
+        for sample in stats
+        if sample.name == "istio_requests_total" and sample.labels.get("reporter") == "destination"
+    )

@@ -1,4 +1,4 @@
-"""RequestAuthentication whose key set is served at a URL, as the lab has it, instead of written into the resource."""
+"""RequestAuthentication whose key set is served at a URL, as in the lab, instead of inline in the resource."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ BY_ITS_SIGNATURE = status(401, body_contains("Jwt verification fails"))
 
 STAGE = Stage(
     "keys-by-url",
+    title="RequestAuthentication with a key set fetched from a URL",
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example-by-url.yaml",),
     settle=(Settle(FOREIGN, BY_ITS_SIGNATURE),),

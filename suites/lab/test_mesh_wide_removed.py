@@ -11,6 +11,7 @@ PLAIN_TO_INJECTED = LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip")
 
 STAGE = Stage(
     "mesh-wide-removed",
+    title="Security lab: mesh-wide STRICT deleted, plaintext works again",
     environment=ENVIRONMENT,
     apply=("lab/mesh-wide-strict/mesh-wide-mtls.yaml",),
     removed=("lab/mesh-wide-strict/mesh-wide-mtls.yaml",),

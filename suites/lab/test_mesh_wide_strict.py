@@ -12,6 +12,7 @@ INJECTED_TO_INJECTED = MTLS_CLIENT.get(f"{MTLS_SERVICE}/ip")
 
 STAGE = Stage(
     "mesh-wide-strict",
+    title="Security lab: STRICT for the whole mesh refuses plaintext",
     environment=ENVIRONMENT,
     apply=("lab/mesh-wide-strict/mesh-wide-mtls.yaml",),
     needs=frozenset({"mesh-wide"}),

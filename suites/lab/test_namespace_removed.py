@@ -1,4 +1,4 @@
-"""STRICT for one namespace, deleted again: the namespace is open to plaintext as before."""
+"""STRICT for one namespace, deleted again: the namespace accepts plaintext as before."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
 
 STAGE = Stage(
     "namespace-removed",
+    title="Security lab: namespace STRICT deleted, plaintext works again",
     environment=ENVIRONMENT,
     apply=("lab/namespace-strict/restricted-mtls.yaml",),
     removed=("lab/namespace-strict/restricted-mtls.yaml",),

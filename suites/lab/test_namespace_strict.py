@@ -1,4 +1,4 @@
-"""STRICT for one namespace: it refuses plaintext and accepts mutual TLS, and its neighbour stays open."""
+"""STRICT for one namespace: it refuses plaintext and accepts mutual TLS; another namespace stays open."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ MUTUAL_TO_STRICT = MTLS_CLIENT.get(f"{STRICT_SERVICE}/ip")
 
 STAGE = Stage(
     "namespace-strict",
+    title="Security lab: STRICT for one namespace refuses plaintext there only",
     environment=ENVIRONMENT,
     apply=("lab/namespace-strict/restricted-mtls.yaml",),
     settle=(Settle(PLAIN_TO_STRICT, reset()),),

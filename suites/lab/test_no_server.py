@@ -1,4 +1,4 @@
-"""No server behind two of the services: what a missing server looks like, as opposed to a refused client."""
+"""Two services without a server: the outcome differs from that of a refused client."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, LEGACY_SERVICE, MTL
 
 STAGE = Stage(
     "no-server",
+    title="Security lab: no server behind two services, so no pair gets 200",
     environment=ENVIRONMENT,
     scaled=(Scale("mtls-service", "httpbin", 0), Scale("legacy-service", "httpbin", 0)),
 )
 
 BY_SIDECAR = status(503)
-NOBODY_THERE = no_reply(OutcomeKind.REFUSED, OutcomeKind.TIMEOUT)
+NO_CONNECTION = no_reply(OutcomeKind.REFUSED, OutcomeKind.TIMEOUT)
 NO_UPSTREAM = AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UH", "UF"}))
 
 CASES = [
@@ -33,7 +34,7 @@ CASES = [
     Case(
         "LAB-PERM-05",
         LEGACY_CLIENT.get(f"{server}/ip"),
-        NOBODY_THERE,
+        NO_CONNECTION,
         before=status(200),
         twin=LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip"),
         variant=f"legacy-client to {name}",

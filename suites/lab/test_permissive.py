@@ -1,4 +1,4 @@
-"""No policy anywhere: everybody reaches everybody, and a header at the server shows which pair used mutual TLS."""
+"""No policy anywhere: every client reaches every server, and a header shows which pair used mutual TLS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from suites.lab.workloads import (
     no_client_cert,
 )
 
-STAGE = Stage("permissive", environment=ENVIRONMENT)
+STAGE = Stage(
+    "permissive", title="Security lab: no policy, so plaintext and mutual TLS both work", environment=ENVIRONMENT
+)
 
 WITH_CERTIFICATE = MTLS_CLIENT.get(f"{MTLS_SERVICE}/headers")
 SHOWS_CERTIFICATE = status(200, client_cert_of_sleep())

@@ -1,4 +1,4 @@
-"""RequestAuthentication alone: a bad token is refused, a good one passes, and so does none at all."""
+"""RequestAuthentication alone: a bad token is refused, a good token passes, and so does a request without one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ NOT_A_TOKEN = status(401, body_contains("Jwt is not in the form of Header.Payloa
 
 STAGE = Stage(
     "request-authentication",
+    title="RequestAuthentication alone: bad tokens are refused, no token passes",
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml",),
     settle=(Settle(MALFORMED, NOT_A_TOKEN),),

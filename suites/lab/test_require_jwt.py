@@ -1,4 +1,4 @@
-"""An AuthorizationPolicy that demands a token of one issuer and subject."""
+"""An AuthorizationPolicy that requires a token of one issuer and subject."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ BY_NO_RULE = AccessLogExpectation(Proxy.SERVER, details="rbac_access_denied_matc
 
 STAGE = Stage(
     "require-jwt",
+    title="AuthorizationPolicy requires a token of one issuer and subject",
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt.yaml"),
     settle=(Settle(MALFORMED, status(401)), Settle(NO_TOKEN, rbac_denied())),

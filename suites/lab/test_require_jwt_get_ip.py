@@ -13,6 +13,7 @@ OTHER_PATH = MTLS_CLIENT.get(HEADERS, token="valid")
 
 STAGE = Stage(
     "require-jwt-get-ip",
+    title="AuthorizationPolicy allows only GET /ip with the token",
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt-get-ip.yaml"),
     settle=(Settle(OTHER_PATH, rbac_denied()),),

@@ -1,4 +1,4 @@
-"""The policy deleted, the token validation left in place: no token passes again, a bad one is still refused."""
+"""The policy deleted, the token validation left: requests without a token pass again, a bad token is refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
 
 STAGE = Stage(
     "require-jwt-removed",
+    title="AuthorizationPolicy deleted: no token passes, bad tokens do not",
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example.yaml", "lab/jwt/require-jwt.yaml"),
     removed=("lab/jwt/require-jwt.yaml",),

@@ -1,4 +1,4 @@
-"""Before anything is tested: the control plane runs, and the sidecars are where they belong and nowhere else."""
+"""Before any test: the control plane runs, and exactly the pods that should have a sidecar have one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.stage import Stage
 from suites.lab.workloads import ENVIRONMENT
 
-STAGE = Stage("setup", environment=ENVIRONMENT)
+STAGE = Stage("setup", title="Security lab: control plane up, sidecars where they belong", environment=ENVIRONMENT)
 
 CONTROL_PLANE_PORTS = {15010, 15012, 443, 15014}
 SERVICE_PORTS = {"sleep": 80, "httpbin": 8000}
@@ -19,7 +19,7 @@ INJECTED = {"mtls-client": "sleep", "mtls-service": "httpbin"}
 @pytest.mark.control("LAB-SETUP-01")
 def test_control_plane_runs(observe, stage):
     cluster = stage.world.cluster
-    revisions = [revision for revision in cluster.mesh.revisions if revision != "default"]
+    revisions = [revision for revision in stage.world.mesh.revisions if revision != "default"]
     names = ["istiod", *(f"istiod-{revision}" for revision in revisions)]
 
     def problem():
@@ -54,7 +54,7 @@ def running(pod):
 
 
 def first_problem(world, apps, *, injected):
-    """What is wrong with a Service or the pods of an app, the first found; None when nothing is."""
+    """The first problem of a Service or of an app's pods; None when there is none."""
     for place, app in apps.items():
         namespace = world.overlay.namespace(place)
         service = world.cluster.get("v1", "Service", app, namespace)

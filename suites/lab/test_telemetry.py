@@ -1,7 +1,7 @@
-"""What the mesh tells about callers: the injected one by name and mutual TLS, the plain one unknown and plaintext.
+"""Telemetry identifies the injected caller by name and mutual TLS, the plain one as unknown and plaintext.
 
-The lab reads this off a console. Here it comes from the statistics of the server's own sidecar: Istio's standard
-metrics where it keeps them, otherwise the counters of a policy in dry run that names the caller.
+The lab reads this on a console. Here it comes from the statistics of the server's sidecar: Istio's standard metrics
+where the sidecar keeps them, otherwise the counters of a policy in dry run that names the caller.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from suites.counters import Growth
 from suites.lab.telemetry import named_caller, unknown_caller
 from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
-STAGE = Stage("telemetry", environment=ENVIRONMENT, apply=("lab/telemetry/caller-is-sleep.yaml",))
+STAGE = Stage(
+    "telemetry",
+    title="Server's telemetry names the caller and whether it used mutual TLS",
+    environment=ENVIRONMENT,
+    apply=("lab/telemetry/caller-is-sleep.yaml",),
+)
 
 
 @pytest.mark.control("LAB-DASH-01")

@@ -8,29 +8,29 @@ from clients.model.expect import Check, echoes_header, echoes_no_header
 ENVIRONMENT = ("lab/environment",)
 
 MTLS_CLIENT = Workload("mtls-client", "sleep", "sleep")
-"""Inside the mesh: its sidecar speaks mutual TLS by itself."""
+"""Inside the mesh: its sidecar uses mutual TLS where the server's does."""
 LEGACY_CLIENT = Workload("legacy-client", "sleep", "sleep")
-"""Outside of the mesh: plaintext only."""
+"""Outside the mesh: plaintext only."""
 
 MTLS_SERVICE = "http://httpbin.mtls-service:8000"
 LEGACY_SERVICE = "http://httpbin.legacy-service:8000"
 STRICT_SERVICE = "http://httpbin.strict-mtls-service:8000"
 
 XFCC = "X-Forwarded-Client-Cert"
-"""Envoy's header that tells the server who called by mutual TLS."""
+"""Envoy's header with the identity of the client that called by mutual TLS."""
 
 
 def spiffe(namespace: str, account: str) -> str:
-    """Pattern of a workload's identity, in whatever trust domain and with whatever prefix of the run."""
+    """Pattern of a workload's identity, in any trust domain and with any prefix of the run."""
     return rf"spiffe://[^/;]+/ns/(?:[a-z0-9-]+-)?{namespace}/sa/{account}"
 
 
 def client_cert_of_sleep() -> Check:
-    """The server was called by sleep of mtls-client, which proved it by its certificate."""
+    """The server received the certificate of sleep in mtls-client."""
     server, client = spiffe("mtls-service", "httpbin"), spiffe("mtls-client", "sleep")
     return echoes_header(XFCC, rf'By={server};Hash=[0-9a-f]{{64}};Subject="[^"]*";URI={client}')
 
 
 def no_client_cert() -> Check:
-    """The server was called without a client certificate, and says so by a list of headers that lacks one."""
+    """The server received no client certificate: its list of received headers lacks this one."""
     return echoes_no_header(XFCC)

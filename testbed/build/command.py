@@ -1,4 +1,4 @@
-"""Running a build command: its output to a log file, progress while it runs, the last lines of the real error."""
+"""Runs build commands: output to a log file, progress meanwhile, and the last lines of an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clients.model.errors import MeshproofError
 
 LAST_LINES = 15
 _running: set[subprocess.Popen[str]] = set()
-"""Of every thread that builds something."""
+"""Running commands of all threads."""
 
 
 class BuildError(MeshproofError):
@@ -27,7 +27,7 @@ def run(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> None:
-    """Runs `command` to its end.
+    """Run `command` to its end.
 
     Args:
         what: for the error message.
@@ -79,6 +79,6 @@ def run(
 
 
 def end_all() -> None:
-    """End the commands of all threads: whoever wanted them wants them no more."""
+    """End the commands of all threads; no caller needs their results any more."""
     for process in list(_running):
         process.kill()

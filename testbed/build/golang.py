@@ -12,11 +12,11 @@ from testbed.build.command import BuildError, run
 from testbed.store import cache_root
 
 FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false", "-tags=disable_pgv")
-"""Less to compile, the same programs: no debugger's tables, and none of the proto validators that no program calls."""
+"""Less to compile for the same programs: no debug tables, and no proto validators, which no program calls."""
 
 
 def environment(toolchain: Path) -> dict[str, str]:
-    """Go's environment: our toolchain only, our own caches, no cgo, nothing that may change go.mod."""
+    """Go's environment: only our toolchain and caches, no cgo, and no changes of go.mod."""
     go = cache_root() / "go"
     return {
         "PATH": f"{toolchain / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
@@ -34,9 +34,9 @@ def environment(toolchain: Path) -> dict[str, str]:
 
 
 def build(module: Path, target: Path, *, toolchain: Path, linker: str, log: Path, note: Callable[[str], None]) -> None:
-    """Builds every tool of `module` into `target`.
+    """Build every tool of `module` into `target`.
 
-    The module's folder is copied first: the checkout stays untouched.
+    The module's folder is copied first, so that the checkout does not change.
 
     Raises:
         BuildError: a download or the compiler failed.
@@ -61,7 +61,7 @@ def build(module: Path, target: Path, *, toolchain: Path, linker: str, log: Path
 
 
 def source_of(module: Path, path: str, *, toolchain: Path, log: Path, work: Path) -> Path:
-    """Folder of a Go module's source in the module cache, fetched when it is not there.
+    """Folder of a Go module's source in the module cache; fetched if missing.
 
     Raises:
         BuildError: the module is not known to `module`, or cannot be fetched.

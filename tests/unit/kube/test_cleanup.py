@@ -9,7 +9,7 @@ import pytest
 from cluster_fakes import FakeCluster, labelled
 
 from clients.kube import cleanup
-from clients.model.errors import ClusterError
+from clients.model.errors import AccessError, ClusterError
 
 pytestmark = pytest.mark.unit
 
@@ -80,3 +80,34 @@ def test_what_stays_is_an_error(cluster: Discovering):
     cluster.sticky.add("strict")
     with pytest.raises(ClusterError, match=r"PeerAuthentication istio-system/strict .*still there"):
         cleanup.cleanup(cluster, timeout_s=0.05)
+
+
+MADE = {("", "namespaces"): "", ("", "configmaps"): "default", ("security.istio.io", "peerauthentications"): ""}
+
+
+def test_only_kinds_that_a_run_can_have_made_are_asked_for_and_where(cluster: Discovering, monkeypatch: Any):
+    asked: list[tuple[str, str]] = []
+
+    def objects(_: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        asked.append((kind, namespace))
+        return FakeCluster.objects(cluster, _, kind, namespace, labels)
+
+    monkeypatch.setattr(cluster, "objects", objects)
+    assert names(cleanup.find(cluster, made=MADE)) == {"mp-shop", "strict", "left"}
+    assert asked == [("Namespace", ""), ("ConfigMap", "default"), ("PeerAuthentication", "")]
+
+
+def test_what_cannot_be_listed_is_no_sign_that_nothing_is_left(cluster: Discovering, monkeypatch: Any):
+    def failing(error: Exception) -> Any:
+        def objects(_: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+            if kind == "ConfigMap":
+                raise error
+            return FakeCluster.objects(cluster, _, kind, namespace, labels)
+
+        return objects
+
+    monkeypatch.setattr(cluster, "objects", failing(ClusterError("cluster does not answer")))
+    with pytest.raises(ClusterError, match="does not answer"):
+        cleanup.find(cluster, made=MADE)
+    monkeypatch.setattr(cluster, "objects", failing(AccessError("forbidden")))
+    assert names(cleanup.find(cluster, made=MADE)) == {"mp-shop", "strict"}, "who may not list has not made any"

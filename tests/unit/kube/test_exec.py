@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kubernetes.stream.ws_client import WSClient
 
 from clients.kube import exec as transport
 from clients.kube.pods import Pod
@@ -16,28 +17,38 @@ from clients.model.errors import InfrastructureError
 pytestmark = pytest.mark.unit
 
 POD = Pod("mtls-client", "sleep-1")
+Frame = tuple[int, bytes] | None
 OK = b'{"metadata":{},"status":"Success"}'
 
 
-class Socket:
-    """A WSClient that delivers prepared frames, one at each update: (channel, data); None closes it."""
+class Socket(WSClient):
+    """The library's own client whose connection delivers prepared frames.
 
-    def __init__(self, *frames: tuple[int, bytes] | None) -> None:
+    Args:
+        frames: what arrives at each update: (channel, data) or a list of them. None closes the connection, as does the
+            end of the frames.
+    """
+
+    def __init__(self, *frames: Frame | list[Frame] | None) -> None:
         self.frames = list(frames)
-        self._channels: dict[int, bytes] = {}
         self.open = True
         self.written = b""
+        self.binary = True
+        self._channels, self._closed_channels = {}, set()
         self.sock = SimpleNamespace(settimeout=lambda _: None, shutdown=lambda: None)
 
     def is_open(self) -> bool:
         return self.open
 
-    def update(self, timeout: float) -> None:
-        frame = self.frames.pop(0) if self.frames else None
-        if frame is None:
-            self.open = bool(self.frames) and self.open
-        else:
-            self._channels[frame[0]] = self._channels.get(frame[0], b"") + frame[1]
+    def update(self, timeout: float = 0) -> None:
+        if not self.open:
+            return
+        arrived = self.frames.pop(0) if self.frames else None
+        for frame in arrived if isinstance(arrived, list) else [arrived]:
+            if frame is None:
+                self.open = False
+            else:
+                self._channels[frame[0]] = self._channels.get(frame[0], b"") + frame[1]
 
     def write_stdin(self, data: bytes) -> None:
         self.written += data
@@ -66,9 +77,21 @@ def test_text_is_put_together_across_frames_and_characters():
 
 
 def test_each_answer_starts_where_the_last_one_ended():
-    session = transport.ExecSession(cluster_with(Socket((1, b"one;"), (1, b"two;"))), POD, "sleep", ["sh"])
+    quiet: list[Any] = [[]] * 2  # while the other two channels are read
+    session = transport.ExecSession(cluster_with(Socket((1, b"one;"), *quiet, (1, b"two;"))), POD, "sleep", ["sh"])
     assert session.read_until(lambda text: ";" in text, 1.0) == "one;"
     assert session.read_until(lambda text: ";" in text, 1.0) == "two;"
+
+
+@pytest.mark.parametrize("late", [1, 2, 3, 4])
+def test_what_arrives_with_the_close_is_not_lost(late: int):
+    """The library receives while a channel is read: the rest may come when its own channel has been read already."""
+    frames: list[Any] = [(2, b"e")] * late
+    whole = [(1, b"the rest"), (3, OK), None]
+    result = transport.exec_once(cluster_with(Socket(*frames, whole)), POD, "sleep", ["true"])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "the rest", "e" * late)
+    session = transport.ExecSession(cluster_with(Socket(*frames, whole)), POD, "sleep", ["sh"])
+    assert session.read_until(lambda text: "rest" in text, 1.0) == "the rest"
 
 
 def test_an_end_before_the_answer_is_an_infrastructure_error_and_says_what_was_said():

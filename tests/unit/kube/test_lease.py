@@ -13,8 +13,9 @@ import pytest
 from cluster_fakes import FakeCluster
 
 from clients.kube import lease as leases
+from clients.kube.api import RequestError
 from clients.kube.lease import RunLease
-from clients.model.errors import ConflictError
+from clients.model.errors import AccessError, ClusterError, ConflictError
 from runner.commands.cleanup import refuse_while_in_use
 
 pytestmark = pytest.mark.unit
@@ -121,3 +122,126 @@ def test_a_run_that_died_and_that_nobody_has_noticed_is_not_at_work(cluster: Fak
         refuse_while_in_use(cluster)
     finally:
         died.wait()
+
+
+class Time:
+    """A clock that goes on when somebody waits. `script` says what happens before each wait's end.
+
+    Args:
+        until: seconds after which the run gives its lease back.
+    """
+
+    def __init__(self, until: float = 1000.0, script: dict[float, Any] | None = None) -> None:
+        self.now = 0.0
+        self._until = until
+        self._script = dict(script or {})
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        for moment in [moment for moment in self._script if moment <= self.now]:
+            self._script.pop(moment)()
+        return self.now >= self._until
+
+
+def kept(cluster: FakeCluster, time: Time) -> tuple[RunLease, list[str]]:
+    """A lease that is kept until it is lost or given back, and what was told of its loss."""
+    told: list[str] = []
+    held = lease(cluster, on_lost=told.append)
+    held.acquire()
+    held.keep(time.wait, lambda: time.now)
+    held.release()
+    return held, told
+
+
+FORBIDDEN = AccessError("the cluster refuses PUT /apis/…/leases/meshproof: forbidden")
+SILENT = ClusterError("cluster https://x does not answer: timed out")
+
+
+def failing(cluster: FakeCluster, error: Exception | None) -> Any:
+    """What replaces an object raises this from now on; None: no longer."""
+
+    def begin() -> None:
+        cluster.refuse_replace = error
+
+    return begin
+
+
+def test_who_may_not_renew_does_not_begin(cluster: FakeCluster):
+    """`create` alone would get in, and be out after a minute without knowing it."""
+    cluster.refuse_replace = FORBIDDEN
+    with pytest.raises(AccessError, match="refuses PUT"):
+        lease(cluster).acquire()
+    assert KEY not in cluster.store, "what cannot be kept is given back at once"
+
+
+def test_a_right_that_is_taken_away_loses_it_in_time(cluster: FakeCluster):
+    time = Time(script={30.0: failing(cluster, FORBIDDEN)})
+    held, told = kept(cluster, time)
+    assert len(told) == 1
+    assert "refuses PUT" in told[0]
+    assert held.lost == told[0]
+    assert 30 <= time.now <= 60 + 20, "before another run may take it over"
+
+
+def test_a_server_that_is_away_for_a_moment_loses_nothing(cluster: FakeCluster):
+    time = Time(until=300, script={19.0: failing(cluster, SILENT), 35.0: failing(cluster, None)})
+    held, told = kept(cluster, time)
+    assert told == []
+    assert held.lost == ""
+    assert time.now >= 300
+    assert KEY not in cluster.store, "and it is given back at the end"
+
+
+def test_a_server_that_stays_away_loses_it_before_it_expires(cluster: FakeCluster):
+    time = Time(script={19.0: failing(cluster, SILENT)})
+    _, told = kept(cluster, time)
+    assert len(told) == 1
+    assert "not renewed for" in told[0]
+    assert "does not answer" in told[0]
+    assert time.now < 60
+
+
+@pytest.mark.parametrize("failure", [RequestError("PUT", 500, "etcd"), RequestError("PUT", 429, "too many")])
+def test_an_error_of_the_server_is_one_that_may_pass(cluster: FakeCluster, failure: RequestError):
+    passing = Time(until=300, script={19.0: failing(cluster, failure), 30.0: failing(cluster, None)})
+    assert kept(cluster, passing)[1] == []
+    lasting = Time(script={19.0: failing(cluster, failure)})
+    assert len(kept(cluster, lasting)[1]) == 1
+
+
+def test_one_that_another_run_has_taken_names_that_run(cluster: FakeCluster):
+    def take() -> None:
+        cluster.store[KEY]["spec"]["holderIdentity"] = "bob@host"
+        cluster.put(cluster.store[KEY])
+
+    time = Time(script={19.0: take})
+    _, told = kept(cluster, time)
+    assert told == ["bob@host holds it now"]
+    assert time.now < 40, "at once: two are at work"
+    assert KEY in cluster.store, "what is another's stays"
+
+
+def test_one_that_was_deleted_says_so(cluster: FakeCluster):
+    _, told = kept(cluster, Time(script={19.0: lambda: cluster.store.pop(KEY)}))
+    assert told == ["it was deleted"]
+
+
+def test_a_note_that_somebody_put_on_it_changes_nothing(cluster: FakeCluster):
+    def annotate() -> None:
+        cluster.store[KEY]["metadata"]["annotations"]["seen"] = "by an administrator"
+        cluster.put(cluster.store[KEY])
+
+    time = Time(until=100, script={19.0: annotate})
+    _, told = kept(cluster, time)
+    assert told == []
+    assert KEY not in cluster.store
+
+
+def test_the_holder_has_a_name_where_the_user_id_has_none(monkeypatch: pytest.MonkeyPatch):
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert leases.holder_here() == f"uid {os.getuid()}@{socket.gethostname()} pid {os.getpid()}"
+    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    assert leases.holder_here() == f"ann@{socket.gethostname()} pid {os.getpid()}"

@@ -42,7 +42,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(cluster: Reader, passing: Callable[[], list[str]] = lambda: ["mp-1"]) -> tuple[Reading, float]:
     began = time.monotonic()
-    made = logs.read_up_to(cluster, [POD], passing, since_s=lambda: 60, budget_s=5.0)  # type: ignore[arg-type]
+    made = logs.read_up_to(cluster, [POD], passing, since_s=lambda: 60, budget_s=5.0, access_log=True)  # type: ignore[arg-type]
     return made, time.monotonic() - began
 
 
@@ -78,6 +78,6 @@ def test_a_pod_that_shows_nothing_is_missing_and_asked_again() -> None:
         return ["mp-1"]
 
     cluster = Reader({})
-    made = logs.read_up_to(cluster, [POD], passing, since_s=lambda: 60, budget_s=0.05)  # type: ignore[arg-type]
+    made = logs.read_up_to(cluster, [POD], passing, since_s=lambda: 60, budget_s=0.05, access_log=True)  # type: ignore[arg-type]
     assert made.missing == ("shop/cart-1",)
     assert len(asked) > 2

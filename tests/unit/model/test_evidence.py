@@ -1,87 +1,89 @@
 from __future__ import annotations
 
-import json
-from dataclasses import fields, replace
-from typing import Any
+from itertools import permutations
 
 import pytest
 
-from clients.model.evidence import Applied, Attempt, Evidence, Phase, Sample, TwinProof, Verdict
+from clients.model.evidence import (
+    Attempt,
+    Evidence,
+    Finding,
+    FindingVerdict,
+    Grade,
+    Phase,
+    RequestRecord,
+    Subject,
+    Verdict,
+    judge,
+)
+from clients.model.outcome import OutcomeKind
 
 pytestmark = pytest.mark.unit
 
-BARE = Evidence(
+SUBJECT = Subject(
     control="LAB-MTLS-03",
-    id="LAB-MTLS-03",
+    id="LAB-MTLS-03[x]",
     title="A plaintext call is refused",
     polarity="deny",
-    verdict=Verdict.PASS,
-    reason="",
+    request=RequestRecord("GET", "http://httpbin.mtls-service:8000/ip", "/ip"),
     expected="000 reset (56)",
-    observed="000 reset (56)",
-)
-FULL = replace(
-    BARE,
-    id="LAB-MTLS-03[x]",
-    verdict=Verdict.INCONCLUSIVE,
-    reason="exec lost",
-    attempts=(
-        Attempt(-0.5, Phase.BASELINE, True, "200", "mp-1"),
-        Attempt(0.2, Phase.CONVERGE, False, "200", "mp-2", "expected 000 reset (56), saw 200"),
-        Attempt(0.3, Phase.CONFIRM, True, "000 reset (56)", "mp-3"),
-        Attempt(0.4, Phase.TWIN, True, "200", "mp-4"),
-    ),
-    samples=(Sample(0.2, "200", "mp-2", "10.0.0.1:8000", 0.01, {"vary": ["A", "B"]}, "body é", "why"),),
-    flaps=2,
-    time_to_first_s=0.3,
-    twin=TwinProof("LAB-MTLS-02", Verdict.PASS, "200", "200", "mp-4", "GET http://h/ from a/b"),
-    proof={"backend_log": "request id absent in 2 replicas"},
-    applied=(Applied("lab/strict.yaml", "PeerAuthentication", "istio-system", "mesh-wide-mtls", "spec: {}\n"),),
-    slow=True,
 )
 
 
-@pytest.mark.parametrize("evidence", [BARE, FULL])
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_it_survives_json(evidence: Evidence, verdict: Verdict) -> None:
-    evidence = replace(evidence, verdict=verdict)
-    assert Evidence.from_json(json.loads(json.dumps(evidence.to_json()))) == evidence
+def finding(verdict: FindingVerdict, name: str = "twin") -> Finding:
+    return Finding(name, f"saw {verdict}", verdict)
 
 
-def test_json_holds_plain_values_only() -> None:
-    def plain(value: Any) -> bool:
-        if isinstance(value, dict):
-            return all(type(key) is str and plain(item) for key, item in value.items())
-        if isinstance(value, list):
-            return all(map(plain, value))
-        return value is None or type(value) in (str, int, float, bool)
+PASS, FAIL, MISSING, UNCHECKED = (
+    finding(verdict)
+    for verdict in (
+        FindingVerdict.PASS,
+        FindingVerdict.FAIL,
+        FindingVerdict.INCONCLUSIVE,
+        FindingVerdict.NOT_CHECKED,
+    )
+)
 
-    data = FULL.to_json()
-    assert plain(data)
-    assert set(data) == {field.name for field in fields(Evidence)}
-    assert data["attempts"][0]["phase"] == "baseline"
-    assert data["verdict"] == "inconclusive"
+
+def test_a_record_begins_with_all_that_its_subject_says() -> None:
+    evidence = Evidence.of(SUBJECT, Verdict.SKIP, "no mesh", worker="gw0")
+    assert {name: getattr(evidence, name) for name in vars(SUBJECT)} == vars(SUBJECT)
+    assert (evidence.verdict, evidence.reason, evidence.worker, evidence.grade) == (
+        Verdict.SKIP,
+        "no mesh",
+        "gw0",
+        None,
+    )
+
+
+def test_a_record_can_begin_with_another_record() -> None:
+    first = Evidence.of(SUBJECT, Verdict.PASS, flaps=3)
+    assert Evidence.of(first, Verdict.FAIL) == Evidence.of(SUBJECT, Verdict.FAIL)
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("found", "verdict", "grade"),
     [
-        {"verdict": "maybe"},
-        {"unknown": 1},
-        {"attempts": [{"at_s": 1}]},
-        {"attempts": [{**FULL.to_json()["attempts"][0], "phase": "later"}]},
-        {"twin": {"control": "X"}},
-        {"samples": [{"colour": "red"}]},
+        ([], Verdict.PASS, Grade.FULL),
+        ([PASS, PASS], Verdict.PASS, Grade.FULL),
+        ([PASS, UNCHECKED], Verdict.PASS, Grade.REDUCED),
+        ([PASS, UNCHECKED, MISSING], Verdict.INCONCLUSIVE, None),
+        ([PASS, UNCHECKED, MISSING, FAIL], Verdict.FAIL, None),
     ],
 )
-def test_what_is_no_evidence_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises((TypeError, ValueError, KeyError)):
-        Evidence.from_json({**FULL.to_json(), **change})
+def test_the_worst_finding_decides_in_whatever_order(
+    found: list[Finding], verdict: Verdict, grade: Grade | None
+) -> None:
+    assert {judge(some)[:2] for some in permutations(found)} == {(verdict, grade)}
 
 
-@pytest.mark.parametrize("name", ["control", "verdict", "expected"])
-def test_a_missing_field_is_refused(name: str) -> None:
-    data = BARE.to_json()
-    del data[name]
-    with pytest.raises((TypeError, KeyError)):
-        Evidence.from_json(data)
+def test_the_reason_names_every_finding_of_the_deciding_kind() -> None:
+    found = [FAIL, MISSING, finding(FindingVerdict.FAIL, "backend log")]
+    assert judge(found)[2] == "twin: saw fail; backend log: saw fail"
+    assert judge([PASS])[2] == ""
+
+
+@pytest.mark.parametrize("kind", list(OutcomeKind))
+def test_only_an_infrastructure_outcome_did_not_run(kind: OutcomeKind) -> None:
+    attempt = Attempt(0.1, Phase.CONVERGE, False, "infrastructure: as text", "mp-1", kind=kind)
+    assert attempt.ran is (kind is not OutcomeKind.INFRASTRUCTURE)

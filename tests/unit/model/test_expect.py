@@ -123,3 +123,9 @@ def test_expectations_that_differ_only_in_a_pattern_are_not_the_same():
 def test_every_kind_of_missing_reply_can_be_expected_by_its_exit_codes(kind: OutcomeKind):
     codes = [code for code, known in KIND_OF_EXIT_CODE.items() if known is kind]
     assert all(str(code) in expect.no_reply(kind).text for code in codes)
+
+
+@pytest.mark.parametrize(("value", "matches"), [("envoy", True), ("istio-envoy", False), ("envoy-2", False)])
+def test_a_header_must_match_as_a_whole(value: str, matches: bool):
+    outcome = Outcome(OutcomeKind.STATUS, "id", status=200, exit_code=0, headers={"server": (value,)})
+    assert (expect.status(200, expect.has_header("Server", "envoy")).problem(outcome) is None) is matches

@@ -10,13 +10,17 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
+        (1, "not_http"),
         (6, "dns"),
         (7, "refused"),
+        (16, "http2_error"),
+        (18, "partial"),
         (28, "timeout"),
         (35, "tls_error"),
         (52, "empty_reply"),
         (56, "reset"),
         (60, "tls_error"),
+        (92, "http2_error"),
     ],
 )
 def test_exit_codes_have_the_kinds_of_curls_manual(code: int, kind: str) -> None:
@@ -34,7 +38,7 @@ def test_no_exit_code_means_status_or_infrastructure() -> None:
         (Outcome(OutcomeKind.RESET, "a", exit_code=56), "000 reset (56)"),
         (Outcome(OutcomeKind.RESET, "a", status=200, exit_code=56), "200 reset (56)"),
         (Outcome(OutcomeKind.TLS_ERROR, "a", exit_code=35), "000 tls_error (35)"),
-        (Outcome(OutcomeKind.OTHER, "a", exit_code=1), "000 other (1)"),
+        (Outcome(OutcomeKind.OTHER, "a", exit_code=8), "000 other (8)"),
         (infrastructure("a", "pod gone"), "infrastructure: pod gone"),
     ],
 )

@@ -440,3 +440,19 @@ def test_status_expectation_of_200() -> None:
         sleep=time.sleep,
     )
     assert result.converged
+
+
+def test_an_outcome_that_is_missing_is_a_probe_that_did_not_run():
+    # Otherwise a prober that loses answers would confirm by those that it happens to return.
+    time = Time()
+
+    def loses_one_of_several(count: int) -> Sequence[Outcome]:
+        time.now += 0.01 * count
+        return [YES] * max(1, count - 1)
+
+    seen = converge(
+        loses_one_of_several, rbac_denied(), PATIENCE, needed=5, since=1000.0, clock=time.clock, sleep=time.sleep
+    )
+    assert not seen.converged
+    assert not seen.conclusive
+    assert sum(not attempt.ran for attempt in seen.attempts) > 1

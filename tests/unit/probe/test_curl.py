@@ -23,11 +23,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe import curl
+from clients.probe.answer import MAX_BODY_BYTES
 from clients.probe.curl import Request
 
 pytestmark = pytest.mark.unit
 
 S = "mpfeed"
+NO_SUCH_NAME = "x" * 64 + ".invalid"
+"""A label of over 63 characters (RFC 1035, section 2.3.4): no name server is asked for it."""
 
 
 def request(number: int = 0, url: str = "http://h/", **changes: object) -> Request:
@@ -78,10 +81,10 @@ def test_what_stands_before_the_batch_is_not_its_body() -> None:
         (52, OutcomeKind.EMPTY_REPLY),
         (56, OutcomeKind.RESET),
         (60, OutcomeKind.TLS_ERROR),
-        (1, OutcomeKind.OTHER),
-        (18, OutcomeKind.OTHER),
+        (1, OutcomeKind.NOT_HTTP),
+        (18, OutcomeKind.PARTIAL),
         (55, OutcomeKind.SEND_ERROR),
-        (92, OutcomeKind.OTHER),
+        (92, OutcomeKind.HTTP2_ERROR),
     ],
 )
 def test_failures_by_exit_code(code: int, kind: OutcomeKind) -> None:
@@ -165,7 +168,7 @@ def test_frames_may_come_in_any_order() -> None:
 
 def test_the_body_is_cut() -> None:
     long = parse_one(f"{BEGIN}HTTP/1.1 200 OK\r\n\r\n{'é' * 20_000}{frame(0)}{END}")
-    assert len(long.body.encode()) == curl.MAX_BODY_BYTES
+    assert len(long.body.encode()) == MAX_BODY_BYTES
 
 
 def test_interim_responses_and_repeated_headers() -> None:
@@ -322,12 +325,13 @@ def test_every_kind_in_one_batch(server: str, parallel: bool) -> None:
         f"{server}/denied": "403",
         refused: "000 refused (7)",
         f"{server}/empty": "000 empty_reply (52)",
-        "http://no-such-name.invalid/": "000 dns (6)",
+        f"http://{NO_SUCH_NAME}/": "000 dns (6)",
         f"{server}/slow": "000 timeout (28)",
-        f"{server}/partial": "200 other (18)",
-        f"{server}/old": "000 other (1)",
+        f"{server}/partial": "200 partial (18)",
+        f"{server}/old": "000 not_http (1)",
         server.replace("http", "https") + "/ok": "000 tls_error (35)",
-        "ftp://127.0.0.1/": "000 other (1)",
+        "ftp://127.0.0.1/": 'infrastructure: curl could not try: Protocol "ftp" not supported or disabled in libcurl'
+        " (exit code 1)",
         f"{server}/huge": "200",
         f"{server}/ok?last": "200",
     }
@@ -353,7 +357,7 @@ def test_bodies_and_headers_arrive_as_they_were_sent(server: str, parallel: bool
     assert headers.headers["referrer"] == ("s", "t")
     assert headers.headers["x-q"] == ('say "hi" \\',)
     assert headers.headers["x-bin"] == ("caf\ufffd",)
-    assert long.body == "x" * curl.MAX_BODY_BYTES
+    assert long.body == "x" * MAX_BODY_BYTES
     assert ok.body == "hello"
 
 

@@ -1,4 +1,4 @@
-"""The gRPC call from outside, against servers of h2 on loopback: what is on the wire, and how it fails."""
+"""The gRPC call from outside, against servers of h2 on loopback. How a call fails is in `test_like_curl`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import faulty_servers
 import pytest
+from faulty_servers import Authority, says, speaks_http2
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived, StreamEnded
@@ -111,28 +114,20 @@ def test_an_answer_of_http_alone_is_no_answer_of_grpc():
     assert expect.grpc(7).problem(outcome)
 
 
-def test_failures_have_the_exit_codes_of_curl():
-    def breaks_off(http: H2Connection, stream: int) -> None:
-        http.reset_stream(stream, error_code=2)
+def test_over_tls_nothing_but_http2_is_offered():
+    authority = Authority()
+    for alpn, summary in ((("h2",), "200 OK (0)"), (("http/1.1",), "000 http2_error (16)")):
+        behaviour = speaks_http2(answers) if alpn == ("h2",) else says(b"HTTP/1.1 200 OK\r\n\r\n")
+        with faulty_servers.serving(authority.over_tls(behaviour, alpn=alpn)) as where:
+            [outcome] = outside.send([call(scheme="grpcs")], where, roots=authority.roots)
+        assert outcome.summary == summary
 
-    def says_nothing(_: H2Connection, __: int) -> None: ...
 
-    with serving(breaks_off) as (_, where):
-        [broken] = outside.send([call()], where)
-    with serving(says_nothing) as (_, where):
-        [late] = outside.send([call(timeout_s=0.2)], where)
-    [refused] = outside.send([call()], where)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=lambda: listening.accept()[0].close())
-        thread.start()
-        [closed] = outside.send([call()], ("127.0.0.1", listening.getsockname()[1]))
-        thread.join()
-    assert [(one.kind, one.exit_code) for one in (broken, late, refused)] == [
-        (OutcomeKind.RESET, 56),
-        (OutcomeKind.TIMEOUT, 28),
-        (OutcomeKind.REFUSED, 7),
-    ]
-    assert closed.exit_code in (52, 56)  # by whether our bytes came before its end did
+def test_a_path_goes_out_as_it_was_written():
+    with serving(refuses) as (server, where):
+        url = "grpc://shop.example.com/a/../b%2e%2E/GetCart"
+        outside.send([replace(call(), url=url)], where)
+    assert server.headers[":path"] == "/a/../b%2e%2E/GetCart"
 
 
 def test_the_command_can_be_repeated():

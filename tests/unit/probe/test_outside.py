@@ -1,24 +1,26 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from faulty_servers import HOST, Authority, Where, refusing, request_of, says, serving
 
-from clients.identity import certificates
 from clients.model.errors import InfrastructureError
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside
+from clients.probe.answer import MAX_BODY_BYTES
 from clients.probe.curl import Request
 
 pytestmark = pytest.mark.unit
 
-HOST = "shop.example.com"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Server(ThreadingHTTPServer):
@@ -41,7 +43,7 @@ class Echo(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def echo() -> Iterator[tuple[str, int]]:
+def echo() -> Iterator[Where]:
     server = Server(("127.0.0.1", 0), Echo)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -58,7 +60,7 @@ def request(path: str = "/ip", scheme: str = "http", request_id: str = "mp-r1-1"
 @pytest.mark.parametrize(
     "path", ["/a/../b", "//a", "/a%2e%2E/b", "/a\\b", "/a?x=%7e#", "/a;b/./c", "/%2F", "?only=query"]
 )
-def test_a_path_goes_out_as_it_was_written(echo: tuple[str, int], path: str) -> None:
+def test_a_path_goes_out_as_it_was_written(echo: Where, path: str) -> None:
     [outcome] = outside.send([request(path)], echo)
     assert (outcome.status, outcome.exit_code) == (200, 0)
     wanted = path if path.startswith("/") else f"/{path}"
@@ -68,7 +70,7 @@ def test_a_path_goes_out_as_it_was_written(echo: tuple[str, int], path: str) -> 
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_outcomes_come_in_the_order_of_the_requests(echo: tuple[str, int], parallel: bool) -> None:
+def test_outcomes_come_in_the_order_of_the_requests(echo: Where, parallel: bool) -> None:
     requests = [request(request_id=f"mp-r1-{number}") for number in range(20)]
     outcomes = outside.send(requests, echo, parallel=parallel)
     assert [outcome.request_id for outcome in outcomes] == [one.request_id for one in requests]
@@ -76,68 +78,100 @@ def test_outcomes_come_in_the_order_of_the_requests(echo: tuple[str, int], paral
 
 
 @contextmanager
-def listening(answer: bytes | None) -> Iterator[tuple[str, int]]:
-    """A server that takes one connection: resets it (None), or sends this and closes."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def keeping(answer: bytes, times: int = 1) -> Iterator[tuple[list[bytes], Where]]:
+    """A server that keeps the requests, and gives each of them this answer."""
+    seen: list[bytes] = []
 
-        def serve() -> None:
-            connection, _ = server.accept()
-            connection.recv(4096)
-            if answer is None:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            else:
-                connection.sendall(answer)
-            connection.close()
+    def behave(peer: socket.socket) -> None:
+        seen.append(request_of(peer))
+        peer.sendall(answer)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield "127.0.0.1", server.getsockname()[1]
-        thread.join()
+    with serving(behave, times) as where:
+        yield seen, where
 
 
-def test_failures_have_the_exit_codes_of_curl(echo: tuple[str, int]) -> None:
-    with listening(None) as where:
-        [reset] = outside.send([request()], where)
-    with listening(b"") as where:
-        [empty] = outside.send([request()], where)
-    [refused] = outside.send([request()], where)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        [late] = outside.send([request(timeout_s=0.2)], ("127.0.0.1", silent.getsockname()[1]))
-    [plain] = outside.send([request(scheme="https")], echo)
-    [nameless] = outside.send([request()], ("no-such-host.invalid", 80))
-    assert [(o.kind, o.exit_code, o.status) for o in (reset, empty, refused, late, plain, nameless)] == [
-        (OutcomeKind.RESET, 56, None),
-        (OutcomeKind.EMPTY_REPLY, 52, None),
-        (OutcomeKind.REFUSED, 7, None),
-        (OutcomeKind.TIMEOUT, 28, None),
-        (OutcomeKind.TLS_ERROR, 35, None),
-        (OutcomeKind.DNS, 6, None),
+def test_nothing_in_the_environment_has_a_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text(f"machine {HOST} login a password b\n")
+    (tmp_path / ".curlrc").write_text('header = "X-Of-The-User: yes"\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with refusing() as (_, port):
+        for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+        with keeping(OK) as (seen, where):
+            [outcome] = outside.send([request()], where)
+    assert outcome.status == 200
+    assert seen == [
+        f"GET /ip HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: meshproof/X mp-r1-1\r\nAccept: */*\r\n"
+        "x-request-id: mp-r1-1\r\nConnection: close\r\n\r\n".encode()
     ]
 
 
-def test_the_certificate_must_be_of_the_urls_host(tmp_path: Path) -> None:
-    made = certificates.issue([HOST])
-    pem = tmp_path / "server.pem"
-    pem.write_text(made.certificate + made.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        where = ("127.0.0.1", server.server_port)
-        [good] = outside.send([request(scheme="https")], where, roots=made.roots)
-        [foreign] = outside.send([request(scheme="https")], where, roots=certificates.issue([HOST]).roots)
-        other = Request("GET", "https://other.example.com/", (), "mp-r1-2", "x", 2.0, 1.0)
-        [wrong] = outside.send([other], where, roots=made.roots)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    assert good.status == 200
-    assert (foreign.exit_code, wrong.exit_code) == (60, 60)
+def test_no_redirect_is_followed_and_no_cookie_comes_back() -> None:
+    moved = f"HTTP/1.1 302 Found\r\nLocation: http://{HOST}/other\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
+    with keeping(moved.encode(), 2) as (seen, where):
+        outcomes = outside.send([request(), request()], where)
+    assert [(one.status, one.headers["set-cookie"]) for one in outcomes] == [(302, ("a=b",))] * 2
+    assert len(seen) == 2
+    assert not any(b"ookie" in one for one in seen)
+
+
+def test_a_server_that_keeps_the_connection_gets_a_fresh_one_for_each_probe(echo: Where) -> None:
+    outcomes = outside.send([request(request_id=f"mp-r1-{number}") for number in range(5)], echo)
+    assert len({one.local_address for one in outcomes}) == 5
+
+
+def test_the_final_answer_counts_with_its_trailers() -> None:
+    answer = (
+        b"HTTP/1.1 103 Early Hints\r\nX-A: hint\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n"
+    )
+    with keeping(answer + b"2\r\nab\r\n0\r\nX-A: c\r\n\r\n") as (_, where):
+        [outcome] = outside.send([request()], where)
+    assert (outcome.status, outcome.body, outcome.headers["x-a"]) == (200, "ab", ("b", "c"))
+
+
+def test_a_long_body_is_cut_and_still_an_answer() -> None:
+    body = "é".encode() * 50_000
+    with keeping(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)) as (_, where):
+        [outcome] = outside.send([request()], where)
+    assert (outcome.summary, outcome.exit_code) == ("200", 0)
+    assert outcome.body == "é" * (MAX_BODY_BYTES // 2)
+
+
+def test_probes_that_time_out_do_so_side_by_side() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        began = time.monotonic()
+        late = outside.send([request(timeout_s=0.5)] * 16, silent.getsockname(), parallel=True)
+    assert {one.summary for one in late} == {"000 timeout (28)"}
+    assert time.monotonic() - began < 4  # one after the other: 8 s
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        (Request("GET", f"http://{HOST}/", (("X-A", "b\r\nX-B: c"),), "mp-r1-1", "x"), "control character"),
+        (Request("GET", f"http://{HOST}/a b", (), "mp-r1-1", "x"), "exit code 3"),
+        (Request("GET", f"gopher://{HOST}/", (), "mp-r1-1", "x"), "exit code 1"),
+    ],
+)
+def test_what_cannot_be_sent_is_no_denial(bad: Request, why: str) -> None:
+    with refusing() as where:
+        [outcome] = outside.send([bad], where)
+    assert outcome.kind is OutcomeKind.INFRASTRUCTURE
+    assert why in outcome.error
+
+
+def test_roots_that_are_none_are_no_denial() -> None:
+    with serving(Authority().over_tls(says(OK))) as where:
+        [outcome] = outside.send([request(scheme="https")], where, roots="no certificate")
+    assert (outcome.kind, outcome.exit_code) == (OutcomeKind.INFRASTRUCTURE, None)
+
+
+def test_the_certificate_must_be_of_the_urls_host_unless_that_does_not_matter() -> None:
+    authority = Authority()
+    with serving(authority.over_tls(says(OK), "other.example.com"), 2) as where:
+        asked = request(scheme="https")
+        outcomes = outside.send([asked, replace(asked, insecure=True)], where, roots=authority.roots)
+    assert [one.summary for one in outcomes] == ["000 tls_error (60)", "200"]
 
 
 class Services:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,16 +11,23 @@ from cluster_fakes import FakeWorld, answered
 
 from clients.model.case import Case, Workload
 from clients.model.errors import ClusterError
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.expect import reset, status
-from clients.proof import table, verify
+from clients.proof import prove, table
+from clients.proof.case_runner import CaseRunner
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS
 from clients.proof.table import Table
-from clients.proof.verify import Facts
 
 pytestmark = pytest.mark.unit
 
 A, B = Workload("a", "a", "client"), Workload("b", "b", "client")
+
+
+def proven_table(cells: tuple[Case, ...], reach: Callable[[str], None]) -> list[Evidence]:
+    running: Any = SimpleNamespace(world=FakeWorld(lambda _, name: answered(200, name)), reach=reach, worker="gw0")
+    subjects = {case.id: Subject(control=case.control, id=case.id) for case in cells}
+    with CaseRunner(running, []) as case_runner:
+        return table.prove_table(case_runner, Table("X-T-01", cells), subjects)
 
 
 def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answers(
@@ -27,18 +35,17 @@ def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answ
 ) -> None:
     asked: dict[str, int | None] = {}
 
-    def proven(_running: Any, case: Case, facts: Facts, confirmations: int | None) -> Evidence:
+    def proven(_running: Any, case: Case, subject: Subject, confirmations: int | None) -> Evidence:
         asked[case.variant] = confirmations
-        return verify.unproven(case, facts, "")
+        return prove.not_tried(subject, "")
 
-    monkeypatch.setattr(verify, "prove", proven)
+    monkeypatch.setattr(prove, "prove_case", proven)
     cells = (
         Case("X-T-01", A.get("http://x.a/"), status(200), variant="unchanged"),
         Case("X-T-01", A.get("http://x.b/"), status(200), before=status(200), variant="same"),
         Case("X-T-01", B.get("http://x.a/"), reset(), before=status(200), variant="changed"),
     )
-    running: Any = SimpleNamespace(world=FakeWorld(lambda _, name: answered(200, name)), reach=lambda _: None)
-    made = table.prove(running, Table("X-T-01", cells), Facts())  # type: ignore[arg-type]
+    made = proven_table(cells, lambda _: None)
     assert [one.id for one in made] == [case.id for case in cells]
     assert asked == {"unchanged": BASELINE_CONFIRMATIONS, "same": BASELINE_CONFIRMATIONS, "changed": None}
 
@@ -47,10 +54,9 @@ def test_no_cell_is_tried_when_its_step_cannot_be_taken(monkeypatch: pytest.Monk
     def refused(step: str) -> None:
         raise ClusterError(f"no step {step}")
 
-    monkeypatch.setattr(verify, "prove", lambda *_: pytest.fail("a cell was tried"))
+    monkeypatch.setattr(prove, "prove_case", lambda *_: pytest.fail("a cell was tried"))
     cells = tuple(Case("X-T-01", A.get(f"http://x.{n}/"), status(200), step="two", variant=n) for n in "ab")
-    running: Any = SimpleNamespace(reach=refused, stage=SimpleNamespace(name="s"))
-    made = table.prove(running, Table("X-T-01", cells), Facts())
+    made = proven_table(cells, refused)
     assert [(one.id, one.verdict, one.reason) for one in made] == [
         ("X-T-01[a]", Verdict.INCONCLUSIVE, "no step two"),
         ("X-T-01[b]", Verdict.INCONCLUSIVE, "no step two"),

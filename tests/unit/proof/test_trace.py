@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, FakeWorld
@@ -13,10 +15,11 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
-from clients.model.evidence import Attempt, Finding, Phase, Verdict
+from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase
 from clients.model.expect import status
-from clients.proof import trace
-from clients.proof.trace import Sent
+from clients.model.outcome import OutcomeKind
+from clients.proof import log_entries, trace
+from clients.proof.proving import ProvingCase
 
 pytestmark = pytest.mark.unit
 
@@ -39,21 +42,30 @@ HOSTS = {"example.com": "198.51.100.10"}
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.05)
-    monkeypatch.setattr(trace, "_POLL_S", 0.001)
+    monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.05)
+    monkeypatch.setattr(log_entries, "_POLL_S", 0.001)
 
 
 def world() -> FakeWorld:
     made = FakeWorld(lambda _, __: None, gateways=[GATEWAY_POD], external=ExternalHosts(HOSTS))  # type: ignore[arg-type,return-value]
-    made.cluster.mesh = MeshInfo("istio", "1.31.1", (), frozenset({"access-log"}))
+    made.mesh = MeshInfo("istio", "1.31.1", (), frozenset({"access-log"}))
     return made
 
 
 def attempt(name: str, local: str = "10.0.0.5:40000") -> Attempt:
-    return Attempt(0.1, Phase.CONVERGE, True, "200", name, local=local)
+    return Attempt(0.1, Phase.CONVERGE, True, "200", name, local=local, kind=OutcomeKind.STATUS)
 
 
-def sent(*names: str, marks: tuple[str, ...] = ()) -> Sent:
-    return Sent(tuple(map(attempt, names)), tuple(map(attempt, marks)), lambda: 60)
+@dataclass(frozen=True)
+class Requests:
+    """The case's own, and later ones of its twin."""
+
+    own: tuple[Attempt, ...]
+    marks: tuple[Attempt, ...] = ()
+
+
+def sent(*names: str, marks: tuple[str, ...] = ()) -> Requests:
+    return Requests(tuple(map(attempt, names)), tuple(map(attempt, marks)))
 
 
 def http(name: str, *, upstream: str = "198.51.100.10:80", code: int = 200, cluster: str = "example.com") -> str:
@@ -81,17 +93,28 @@ def log(made: FakeWorld, *lines: str, pod: str = "gateway-1") -> None:
 
 
 def follow(
-    made: FakeWorld, requests: Sent, *logged: AccessLogExpectation, arrival: ServerLogExpectation | None = None
+    made: FakeWorld, requests: Requests, *logged: AccessLogExpectation, arrival: ServerLogExpectation | None = None
 ) -> Finding:
-    (finding,) = trace.follow(made, replace(CASE, logged=logged, arrival=arrival), requests)  # type: ignore[arg-type]
+    [finding] = findings(proving(made, replace(CASE, logged=logged, arrival=arrival), requests))
     return finding
+
+
+def proving(made: FakeWorld, case: Case, requests: Requests) -> ProvingCase:
+    twins = [replace(mark, phase=Phase.TWIN) for mark in requests.marks]
+    running: Any = SimpleNamespace(world=made, since_s=lambda: 60)
+    seen: Any = SimpleNamespace(attempts=requests.own)
+    return ProvingCase(running=running, case=case, seen=seen, since=0.0, attempts=twins)
+
+
+def findings(made: ProvingCase) -> list[Finding]:
+    return [*trace.logs_as_stated(made), *trace.server_saw(made)]
 
 
 def test_entries_as_stated_pass() -> None:
     made = world()
     log(made, http("a"), http("b"))
     finding = follow(made, sent("a", "b"), AS_SENT_ON)
-    assert (finding.verdict, finding.name) == (Verdict.PASS, "egress gateway log")
+    assert (finding.verdict, finding.name) == (FindingVerdict.PASS, "egress gateway log")
     assert "2 entries" in finding.text
 
 
@@ -110,43 +133,46 @@ def test_entries_as_stated_pass() -> None:
 def test_an_entry_that_says_something_else_fails(line: str) -> None:
     made = world()
     log(made, line)
-    assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.FAIL
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.FAIL
 
 
 def test_a_request_is_known_by_its_user_agent_where_the_gateway_gave_it_another_id() -> None:
     made = world()
     log(made, http("a").replace('"a"', '"978a35da-0a70"'), http("other").replace("X other", "X another"))
     finding = follow(made, sent("a"), AS_SENT_ON)
-    assert finding.verdict is Verdict.PASS
+    assert finding.verdict is FindingVerdict.PASS
     assert "1 entries" in finding.text
 
 
 def test_ports_of_the_gateway_are_those_of_its_settings() -> None:
     made = world()
     log(made, http("a"))
-    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<http-port>")).verdict is Verdict.PASS
-    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<tls-port>")).verdict is Verdict.FAIL
+    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<http-port>")).verdict is FindingVerdict.PASS
+    assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<tls-port>")).verdict is FindingVerdict.FAIL
 
 
 def test_a_missing_entry_proves_nothing() -> None:
     made = world()
-    assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
     log(made, http("a"))
-    assert follow(made, sent("a", "b"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE
+    assert follow(made, sent("a", "b"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
 
 
 def test_details_are_found_in_the_failure_too() -> None:
     made = world()
     log(made, http("a").replace('via_upstream - "-"', 'x - "TLS_error:CERTIFICATE_VERIFY_FAILED"'))
-    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="VERIFY_FAILED")).verdict is Verdict.PASS
-    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="OTHER")).verdict is Verdict.FAIL
+    assert (
+        follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="VERIFY_FAILED")).verdict
+        is FindingVerdict.PASS
+    )
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="OTHER")).verdict is FindingVerdict.FAIL
 
 
 def test_nothing_in_a_field_is_asked_by_a_dash() -> None:
     made = world()
     log(made, http("a", upstream="-"))
-    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, upstream="-")).verdict is Verdict.PASS
-    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, cluster="-")).verdict is Verdict.FAIL
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, upstream="-")).verdict is FindingVerdict.PASS
+    assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, cluster="-")).verdict is FindingVerdict.FAIL
 
 
 def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
@@ -154,8 +180,8 @@ def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:1", "10.0.0.5:2"), pod="sleep-1")
     log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:2", "10.0.9.9:50001", upstream="-"))
     wanted = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
-    assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
-    assert follow(made, sent("a"), replace(wanted, upstream="-")).verdict is Verdict.FAIL
+    assert follow(made, sent("a"), wanted).verdict is FindingVerdict.PASS
+    assert follow(made, sent("a"), replace(wanted, upstream="-")).verdict is FindingVerdict.FAIL
 
 
 def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
@@ -163,7 +189,7 @@ def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
     log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
     wanted = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
-    assert follow(made, sent("a"), wanted).verdict is Verdict.PASS
+    assert follow(made, sent("a"), wanted).verdict is FindingVerdict.PASS
 
 
 def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere_now() -> None:
@@ -174,34 +200,35 @@ def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere
     log(made, hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
     log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:42000", "10.0.9.9:50001"))
     twins = (attempt("t", "10.0.0.5:40001"),)
-    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is Verdict.PASS
+    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is FindingVerdict.PASS
     made.cluster.logs_of.pop(("sleep-1", SIDECAR))
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
-    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is Verdict.FAIL
+    assert follow(made, replace(sent("a"), marks=twins), absent).verdict is FindingVerdict.FAIL
 
 
 def test_absence_needs_a_later_request_of_the_twin() -> None:
     absent = AccessLogExpectation(Proxy.GATEWAY, absent=True)
     made = world()
-    assert follow(made, sent("a"), absent).verdict is Verdict.INCONCLUSIVE
-    assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.INCONCLUSIVE
+    assert follow(made, sent("a"), absent).verdict is FindingVerdict.INCONCLUSIVE
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.INCONCLUSIVE
     log(made, http("t"))
-    assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.PASS
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.PASS
     log(made, http("a"))
-    assert follow(made, sent("a", marks=("t",)), absent).verdict is Verdict.FAIL
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.FAIL
 
 
 def test_a_mesh_without_access_log_is_told_and_not_judged() -> None:
     made = world()
-    made.cluster.mesh = MeshInfo("istio", "1.31.1", (), frozenset())
+    made.mesh = MeshInfo("istio", "1.31.1", (), frozenset())
     finding = follow(made, sent("a"), AS_SENT_ON)
-    assert (finding.verdict, finding.text) == (Verdict.PASS, "not looked at: the mesh writes no access log")
+    assert finding.verdict is FindingVerdict.NOT_CHECKED
+    assert finding.text == "not checked: the mesh writes no access log"
 
 
 def test_no_gateway_proves_nothing() -> None:
     made = world()
     made.gateways = []
-    assert follow(made, sent("a"), AS_SENT_ON).verdict is Verdict.INCONCLUSIVE
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
 
 
 def arrived(name: str, peer: str, **more: object) -> str:
@@ -212,16 +239,16 @@ def arrived(name: str, peer: str, **more: object) -> str:
 @pytest.mark.parametrize(
     ("line", "verdict"),
     [
-        (arrived("a", "10.0.9.9:50000"), Verdict.PASS),
-        (arrived("a", "10.0.0.5:50000"), Verdict.FAIL),
-        (arrived("a", "10.0.9.9:50000", tls=False), Verdict.FAIL),
-        (arrived("a", "10.0.9.9:50000", sni="httpbin.org"), Verdict.FAIL),
-        (arrived("a", "10.0.9.9:50000", client_cert=True), Verdict.FAIL),
-        (arrived("b", "10.0.9.9:50000"), Verdict.FAIL),
-        ("{torn", Verdict.FAIL),
+        (arrived("a", "10.0.9.9:50000"), FindingVerdict.PASS),
+        (arrived("a", "10.0.0.5:50000"), FindingVerdict.FAIL),
+        (arrived("a", "10.0.9.9:50000", tls=False), FindingVerdict.FAIL),
+        (arrived("a", "10.0.9.9:50000", sni="httpbin.org"), FindingVerdict.FAIL),
+        (arrived("a", "10.0.9.9:50000", client_cert=True), FindingVerdict.FAIL),
+        (arrived("b", "10.0.9.9:50000"), FindingVerdict.FAIL),
+        ("{torn", FindingVerdict.FAIL),
     ],
 )
-def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: Verdict) -> None:
+def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: FindingVerdict) -> None:
     made = world()
     (tmp_path / "log").write_text(line + "\n")
     made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
@@ -229,8 +256,35 @@ def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: 
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
 
 
-def test_an_arrival_that_cannot_be_looked_up_proves_nothing_by_itself() -> None:
-    assert follow(world(), sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is Verdict.INCONCLUSIVE
+@pytest.mark.parametrize("external", [None, ExternalHosts(HOSTS)])
+def test_an_arrival_that_cannot_be_looked_up_is_not_checked(external: ExternalHosts | None) -> None:
+    made = world()
+    made.external = external
+    assert follow(made, sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.NOT_CHECKED
+
+
+def test_a_log_of_the_servers_that_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
+    made = world()
+    made.external = ExternalHosts(HOSTS, log=tmp_path / "gone")
+    assert follow(made, sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.INCONCLUSIVE
+
+
+def test_several_entries_of_one_log_are_findings_of_their_own() -> None:
+    made = world()
+    log(made, http("a"))
+    case = replace(CASE, logged=(AS_SENT_ON, replace(AS_SENT_ON, status=503), AS_SENT_ON))
+    found = findings(proving(made, case, sent("a")))
+    assert [one.verdict for one in found] == [FindingVerdict.PASS, FindingVerdict.FAIL, FindingVerdict.PASS]
+    assert len({one.name for one in found}) == 1
+
+
+def test_the_network_path_is_what_the_logs_have_seen() -> None:
+    made = world()
+    log(made, http("a"))
+    seen = proving(made, replace(CASE, logged=(AS_SENT_ON,)), sent("a"))
+    assert trace.network_path(seen) == (), "no log has been read"
+    findings(seen)
+    assert trace.network_path(seen) == ("mtls-client/sleep", "egress gateway", "example.com")
 
 
 def test_the_sample_is_the_last_row_of_matches() -> None:

@@ -15,6 +15,7 @@ from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
+from clients.mesh.discovery import MeshInfo
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
@@ -77,7 +78,7 @@ def made(cluster: Cluster, tokens: TokenIssuer, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "ground.yaml").write_text(MANIFEST)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"mtls-client", "mtls-service"}))
     monkeypatch.setattr(sidecar, "concurrency", lambda _, pod: 2 if pod.injected else 1)
-    return World(cluster, overlay, tokens, tmp_path, ready_s=0.1)
+    return World(cluster, overlay, tokens, tmp_path, mesh=MeshInfo("istio"), ready_s=0.1)
 
 
 @pytest.fixture

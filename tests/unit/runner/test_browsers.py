@@ -91,7 +91,7 @@ def test_it_is_not_made_where_nothing_needs_it(packages: list[object]) -> None:
 def test_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, packages: list[object]) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     found = browsers.find_or_install(wanted, print)
-    assert found.why_not == "none is on the PATH, and only root can make a browser of its own; apt-get install chromium"
+    assert found.why_not == "none is on the PATH, and only root can build the private browser; apt-get install chromium"
     assert packages == []
     finding = doctor.browser()
     assert (finding.ok, finding.optional) == (False, True)
@@ -100,7 +100,7 @@ def test_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part.shutil, "which", lambda name: None if name == "apt-get" else f"/bin/{name}")
-    assert api.browser_problem() == "a browser of its own needs apt-get"
+    assert api.browser_problem() == "the private browser needs apt-get"
 
 
 def test_one_that_cannot_be_made_costs_the_run_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,10 +117,9 @@ def test_one_that_cannot_be_made_costs_the_run_nothing_else(monkeypatch: pytest.
 
 def test_the_reason_of_a_skip_says_why_there_is_none() -> None:
     target = TargetDescriptor(TargetInfo("live"), lacks={"chromium": "none is on the PATH"})
-    why = needs.reason_to_skip(
-        Control("A-1", "t", "allow"), {"chromium"}, target, Settings(), {"chromium": "a browser"}
-    )
-    assert why == "the target lacks chromium (none is on the PATH)"
+    why = needs.reason_to_skip(Control("A-1", "t", "allow"), {"chromium"}, target, Settings())
+    assert why.startswith("the target lacks chromium (needs headless Chromium")
+    assert why.endswith(": none is on the PATH)")
     assert TargetDescriptor.from_json(target.to_json()) == target
 
 

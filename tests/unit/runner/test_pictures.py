@@ -19,7 +19,7 @@ from clients.model.evidence import Evidence, Picture
 from clients.probe.browser import Shot, Window, shot
 from reports import conformance, junit
 from reports.html import render
-from reports.model import Report
+from reports.model import EVIDENCE, Report
 from reports.pictures import LIMIT_BYTES
 from reports.write import write_reports
 from runner.session import pictures
@@ -84,7 +84,7 @@ def test_it_is_kept_in_the_runs_folder_under_the_cases_name(kept: Evidence, tmp_
     assert picture.file == "screenshots/CRA-UI-03-wrong-password-at-the-end.png"
     assert (tmp_path / picture.file).read_bytes() == PNG
     assert picture.sha256 == hashlib.sha256(PNG).hexdigest()
-    assert Evidence.from_json(json.loads(json.dumps(kept.to_json()))) == kept
+    assert EVIDENCE.validate_json(EVIDENCE.dump_json(kept)) == kept
 
 
 def test_a_second_look_replaces_the_first(item: pytest.Item, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_every_report_has_it(kept: Evidence, tmp_path: Path) -> None:
     report = report_of(kept)
     write_reports(report, tmp_path)
     told = json.loads((tmp_path / "conformance.json").read_text())["cases"][0]["pictures"]
-    assert told == [kept.to_json()["pictures"][0]]
+    assert told == [EVIDENCE.dump_python(kept, mode="json")["pictures"][0]]
     assert conformance.load(tmp_path).cases == (kept,)
     [result] = [json.loads(path.read_text()) for path in (tmp_path / "allure-results").glob("*-result.json")]
     [attached] = [one for one in result["attachments"] if one["type"] == "image/png"]
@@ -159,5 +159,5 @@ def test_every_report_has_it(kept: Evidence, tmp_path: Path) -> None:
 
 
 def test_reports_of_earlier_runs_have_none() -> None:
-    old = {key: value for key, value in a_case().to_json().items() if key != "pictures"}
-    assert Evidence.from_json(old).pictures == ()
+    old = {key: value for key, value in EVIDENCE.dump_python(a_case(), mode="json").items() if key != "pictures"}
+    assert EVIDENCE.validate_python(old).pictures == ()

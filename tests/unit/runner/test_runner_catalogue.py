@@ -32,7 +32,6 @@ def test_the_catalogue_holds_the_lab_and_our_own() -> None:
     assert strict.twin == "LAB-MTLS-01"
     assert strict.mesh_wide
     assert "X-CLEAN-UP" in loaded.controls
-    assert "mesh-wide" in loaded.capabilities
 
 
 def test_allow_and_deny_are_never_twins_of_their_own_kind() -> None:
@@ -77,7 +76,7 @@ LIVE = TargetDescriptor(TargetInfo("live"), capabilities=("metrics", "plaintext-
 
 def why(name: str, descriptor: TargetDescriptor, **given: object) -> str:
     control, loaded = catalogue.load().control(name), settings.Settings(**given)  # type: ignore[arg-type]
-    return needs.reason_to_skip(control, control.needs, descriptor, loaded, catalogue.load().capabilities)
+    return needs.reason_to_skip(control, control.needs, descriptor, loaded)
 
 
 def test_a_substitute_proves_what_needs_google_cloud() -> None:

@@ -11,12 +11,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import runner_fakes
 
 from clients.model.evidence import Evidence
 from reports.journal import Contents, read
+from runner.session import whole_run
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
@@ -220,6 +222,22 @@ def test_a_selected_control_that_no_test_proves_is_not_run(inner: Inner) -> None
     assert ran.contents.run is not None
     assert ran.contents.run.planned == ("LAB-PERM-01", "LAB-PERM-02")
     assert ran.code == 1
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
+def test_a_whole_run_that_lost_a_control_is_not_green(inner: Inner, words: tuple[str, ...]) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'pass')"))
+    inner.monkeypatch.setattr(whole_run, "SUITES", inner.root / "suites")
+    conftest = inner.root / "conftest.py"  # the same in a process of its own
+    whole = "from pathlib import Path\nfrom runner.session import whole_run\n"
+    conftest.write_text(f"{conftest.read_text()}{whole}whole_run.SUITES = Path(__file__).parent / 'suites'\n")
+    ran = inner.run(*words)
+    part = inner.run(*words, "-k", "PERM", own_reports=True)
+    assert ran.code == 1, ran.output
+    assert ran.contents.run is not None
+    assert "LAB-PERM-03" in ran.contents.run.planned, "it is in the catalogue, and no test proves it"
+    assert "X-CLEAN-UP" not in ran.contents.run.planned
+    assert part.code == 0, part.output
 
 
 def test_one_case_id_twice_is_exit_2(inner: Inner) -> None:
@@ -460,6 +478,12 @@ def test_without_a_real_issuer_every_token_is_our_own(inner: Inner) -> None:
     assert set(inner.run().verdicts.values()) == {"pass"}
 
 
+def control_of(entry: dict[str, Any]) -> str:
+    """Of a test in the plan."""
+    [subject] = entry["subjects"]
+    return str(subject["control"])
+
+
 def test_the_plan_says_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
     wide = suite("wide", "case('LAB-MTLS-01', 'pass')", needs="mesh-wide")
     safe_in_parallel = wide.replace("LAB-MTLS-01", "LAB-MTLS-02").replace(
@@ -468,7 +492,7 @@ def test_the_plan_says_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
     inner.write(wide=wide, dry=safe_in_parallel)
     told = tmp_path / "plan.json"
     inner.run("--collect-only", "--meshproof-plan", str(told))
-    assert {entry["control"]: entry["alone"] for entry in json.loads(told.read_text())} == {
+    assert {control_of(entry): entry["alone"] for entry in json.loads(told.read_text()).values()} == {
         "LAB-MTLS-01": True,
         "LAB-MTLS-02": False,
     }
@@ -486,7 +510,7 @@ def test_the_plan_names_what_has_been_applied_by_the_step_of_a_case(inner: Inner
     inner.write(stepped=HEAD + STEPPED + TEST)
     told = tmp_path / "plan.json"
     inner.run("--collect-only", "--meshproof-plan", str(told))
-    assert {entry["control"]: entry["apply"] for entry in json.loads(told.read_text())} == {
+    assert {control_of(entry): entry["apply"] for entry in json.loads(told.read_text()).values()} == {
         "LAB-PERM-01": ["x.yaml"],
         "LAB-PERM-02": ["x.yaml", "one.yaml"],
     }

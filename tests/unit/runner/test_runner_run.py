@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,13 @@ from test_runner_plugin import Inner, inner, suite  # noqa: F401 - the fixture
 
 from clients.model.errors import SettingsError
 from runner.commands import child, cli, common, run
+from runner.config.settings import ROOT, Settings
+from runner.target import targets
 
 pytestmark = pytest.mark.unit
 CONDUCT = "import sys; from pathlib import Path; from runner.commands.run import conduct; "
-CONDUCT += "sys.exit(conduct(sys.argv[2:], Path(sys.argv[1]), kind='embedded'))"
+CONDUCT += "from runner.config.settings import Settings; from runner.target import targets; "
+CONDUCT += "sys.exit(conduct(sys.argv[2:], Path(sys.argv[1]), targets.of(Settings())))"
 
 
 def conduct(inner: Inner, *words: str) -> subprocess.Popen[str]:
@@ -73,9 +78,9 @@ def test_nothing_selected_is_bad_input_and_leaves_no_folder(
     inner: Inner,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run.child, "python", lambda *words: child.Ended(5))
+    monkeypatch.setattr(run.child, "python", lambda *words, environment: child.Ended(5))
     with pytest.raises(SettingsError, match="nothing was selected"):
-        run.conduct([], inner.folder, kind="embedded")
+        run.conduct([], inner.folder, targets.of(Settings()))
     assert not inner.folder.exists()
 
 
@@ -101,10 +106,13 @@ def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
     ("words", "says"),
     [
         (["run", "--control", "LAB-MTLS-99"], "unknown control LAB-MTLS-99"),
-        (["run", "--target", "nowhere"], "nowhere"),
+        (["run", "--target", "knid"], "there is no target knid; did you mean kind?"),
         (["run", "--target", "embedded", "--context", "prod"], "embedded target has its own"),
         (["runn"], "No such command 'runn'"),
         (["run", "--budget", "-1"], "budget_s"),
+        (["--version=2"], "Option '--version' does not take a value"),
+        (["--verson"], "No such option"),
+        (["plan", "--version"], "No such option"),
         (["bench", "nothing"], "there is no benchmark nothing"),
         (["report", "/nowhere"], "holds no journal"),
         (["diff", "/nowhere", "/nowhere"], "/nowhere"),
@@ -118,26 +126,26 @@ def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, capsys: p
     assert not said.out
 
 
+@pytest.mark.parametrize("words", [["--version"], ["--version", "run"]])
+def test_the_version_is_that_of_the_project(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 0
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert capsys.readouterr().out == f"meshproof {version}\n"
+    assert re.search(rf"^## {re.escape(version)} ", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
 def test_options_become_words() -> None:
-    given = {"k": "a or b", "allow_mesh_wide": True, "keep": False, "out": None, "control": ["A", "B"], "shuffle": 0}
-    assert common.options(given) == [
-        "-k",
-        "a or b",
-        "--allow-mesh-wide",
-        "--control",
-        "A",
-        "--control",
-        "B",
-        "--shuffle",
-        "0",
-    ]
+    given = {"k": "a or b", "m": None, "control": ["A", "B"]}
+    assert common.words(given) == ["-k", "a or b", "--control", "A", "--control", "B"]
 
 
 def test_suites_are_named_from_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert common.suites(None) == ["suites"]
-    assert common.suites(["mine::test_a", "suites/lab"]) == [f"{tmp_path}/mine::test_a", "suites/lab"]
+    default = ["-o", "testpaths=suites"]
+    assert common.suites(None) == default
+    assert common.suites(["mine::test_a", "suites/lab"]) == [*default, f"{tmp_path}/mine::test_a", "suites/lab"]
+    assert common.suites(["mine", "-p", "mine"]) == [*default, f"{tmp_path}/mine", "-p", "mine"]
 
 
 def test_a_child_that_does_not_stop_is_killed_at_the_third_signal(tmp_path: Path) -> None:

@@ -63,29 +63,8 @@ def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "target"),
-    [
-        ({}, "embedded"),
-        ({"context": "prod"}, "live"),
-        ({"kubeconfig": Path("x")}, "live"),
-        ({"context": "kind-a"}, "kind"),
-        ({"context": "kind-a", "target": "live"}, "live"),
-    ],
-)
-def test_a_context_implies_the_target(given: dict[str, object], target: str) -> None:
-    assert settings.load(given).target == target
-
-
-def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MESHPROOF_CONTEXT", "prod")
-    assert settings.load().target == "live"
-
-
-@pytest.mark.parametrize(
     "given",
     [
-        {"target": "embedded", "context": "prod"},
-        {"target": "kind", "context": "prod"},
         {"revision": "Not A Label"},
         {"budget_s": 0},
         {"error_rate": 1.0},
@@ -102,8 +81,6 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"hosts": "internet"}, "no way to the internet"),
-        ({"hosts": "hermetic", "context": "gke"}, "only the embedded target has hosts of its own"),
         ({"istioctl": "/nowhere/istioctl"}, "which is no file"),
         ({"egress": {"namspace": "x"}}, "did you mean namespace"),
         ({"egress": {"label": "istio"}}, "egress.label"),
@@ -134,7 +111,6 @@ REAL = {"issuer": "https://accounts.example.com", "audience": "door", "token": "
         ({"expired_token": "env:X"}, "expired_token is of a real issuer"),
         ({"token": "env:X"}, "needs the issuer and the audience"),
         ({**REAL, "jwks_uri": "accounts.example.com/keys"}, "identity.jwks_uri cannot be used"),
-        ({**REAL, "jwks": "keys.json"}, "named by its absolute path"),
         ({**REAL, "jwks": "/keys.json", "jwks_uri": "https://a.example/keys"}, "either at jwks_uri or in jwks"),
         ({**REAL, "tokn": "x"}, "no setting identity.tokn; did you mean token?"),
     ],

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clients.model.errors import ClusterError, InfrastructureError, SettingsError
-from clients.model.evidence import Evidence, Verdict
-from clients.proof.observe import observe
-from runner.config.settings import Settings
-from runner.target import held_target, kind
-from runner.target.access import access
+from clients.model.errors import ClusterError, SettingsError
+from reports.model import MeshRecord, TargetInfo
+from runner.config.settings import Settings, load
+from runner.target import held_target, kind, targets
+from runner.target.access import Access
 from runner.target.assemble import TouchedOverlay
 
 pytestmark = pytest.mark.unit
@@ -40,10 +41,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_only_kind_cluster_is_taken_and_images_are_loaded(log: Path, tmp_path: Path) -> None:
     archive = tmp_path / "images.tar"
     archive.touch()
-    there = access(Settings(target="kind", archives=(archive,)), print)  # type: ignore[arg-type]
+    there = targets.of(Settings(target="kind", archives=(archive,))).access(print)
     assert (there.kubeconfig, there.context) == ("", "kind-one")
     assert {"sleep", "httpbin", "envoy"} <= set(there.images)
-    assert there.outside.capabilities == set()
+    assert not there.outside.hosts
     assert log.read_text().splitlines() == ["get clusters", f"load image-archive {archive} --name one"]
 
 
@@ -71,6 +72,45 @@ def test_without_kind_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match="not on PATH; install kind"):
         kind.context("")
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ({}, "embedded"),
+        ({"context": "prod"}, "live"),
+        ({"kubeconfig": Path("x")}, "live"),
+        ({"context": "kind-a"}, "kind"),
+        ({"context": "kind-a", "target": "live"}, "live"),
+    ],
+)
+def test_a_context_implies_the_target(given: dict[str, object], target: str) -> None:
+    assert targets.of(load(given)).kind == target
+
+
+def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_CONTEXT", "prod")
+    assert targets.of(load()).kind == "live"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"target": "embedded", "context": "prod"}, "embedded target has its own"),
+        ({"target": "kind", "context": "prod"}, "is named kind-…, not prod"),
+        (
+            {"target": "live", "hosts": "hermetic"},
+            "only the embedded target has hosts of its own; use --hosts internet",
+        ),
+        ({"hosts": "internet"}, "no way to the internet"),
+        ({"target": "lvie"}, "there is no target lvie; did you mean live?"),
+        ({"target": "nowhere"}, "there is no target nowhere; there are embedded, kind, live"),
+    ],
+)
+def test_settings_that_do_not_fit_the_target(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        targets.of(load(given))
+    assert said in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -104,25 +144,56 @@ def test_objects_can_be_touched_before_they_are_applied() -> None:
     assert changed["metadata"]["namespace"] == "p-b"
 
 
-BLANK = Evidence("X-A", "X-A", "t", "state", Verdict.INCONCLUSIVE, "", "well", "")
+@pytest.mark.parametrize(
+    ("given", "context", "name"),
+    [
+        ({}, "", "embedded cluster"),
+        ({"target": "live"}, "prod", "live cluster prod at 10.0.0.1:6443"),
+        ({"target": "kind"}, "kind-one", "kind cluster one at 10.0.0.1:6443"),
+    ],
+)
+def test_a_target_has_a_name_for_people(given: dict[str, Any], context: str, name: str) -> None:
+    target = targets.of(load(given))
+    assert target.name(Access(context=context), "https://10.0.0.1:6443") == name
 
 
-def test_an_observation_is_polled_until_nothing_is_wrong() -> None:
-    problems = iter(["not yet", None])
-    seen = observe(BLANK, lambda: next(problems), budget_s=5)
-    assert seen.verdict is Verdict.PASS
-    assert [attempt.matched for attempt in seen.attempts] == [False, True]
-    assert seen.attempts[0].summary == "not yet"
+@pytest.mark.parametrize(
+    ("info", "title"),
+    [
+        (
+            TargetInfo("live", mesh=MeshRecord("istio", "1.31.1"), name="live cluster prod at 10.0.0.1"),
+            "live cluster prod at 10.0.0.1 (istio 1.31.1)",
+        ),
+        (TargetInfo("live", context="prod"), "live cluster prod"),
+        (TargetInfo("embedded"), "embedded cluster"),
+    ],
+)
+def test_a_report_names_the_cluster_it_speaks_of(info: TargetInfo, title: str) -> None:
+    assert info.title == title
 
 
-def test_an_observation_that_stays_wrong_fails_with_what_was_seen_last() -> None:
-    seen = observe(BLANK, lambda: "wrong", budget_s=0.01)
-    assert (seen.verdict, seen.reason) == (Verdict.FAIL, "wrong")
+def test_the_current_context_is_known_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: here\nusers: [{name: u, user: {}}]\n"
+        "clusters: [{name: c, cluster: {server: https://10.0.0.1}}]\n"
+        "contexts: [{name: here, context: {cluster: c, user: u}}, {name: there, context: {cluster: c, user: u}}]\n"
+    )
+    assert targets.of(Settings(kubeconfig=tmp_path / "config")).access(print).context == "here"
+    assert targets.of(Settings(kubeconfig=tmp_path / "config", context="there")).access(print).context == "there"
+    assert targets.of(Settings(kubeconfig=tmp_path / "none")).access(print).context == ""
 
 
-def test_an_observation_that_cannot_be_taken_is_inconclusive() -> None:
-    def lost() -> str | None:
-        raise InfrastructureError("pod gone")
-
-    seen = observe(BLANK, lost, budget_s=0.01)
-    assert (seen.verdict, seen.reason) == (Verdict.INCONCLUSIVE, "infrastructure: pod gone")
+def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "adding-a-target.md").read_text()
+    module, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"__name__": "runner.target.k3d"}
+    exec(compile(module, "k3d.py", "exec"), names)
+    exec(line, names | vars(targets), names)
+    monkeypatch.setattr(targets, "TARGETS", names["TARGETS"])
+    target = targets.of(load({"context": "k3d-mine"}))
+    assert target.kind == "k3d"
+    assert target.name(target.access(print), "") == "k3d cluster k3d-mine"
+    assert [check.name for check in target.machine()] == ["k3d"]
+    with pytest.raises(SettingsError, match="named k3d-…; name it by --context"):
+        targets.of(load({"target": "k3d"}))
+    assert targets.of(load({"context": "prod"})).kind == "live"

@@ -1,41 +1,24 @@
-"""Which process gets which module, and when."""
+"""xdist hands out what the dispatcher chooses; a test that killed its worker is not tried again."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from plan_fakes import planned_test
+from xdist.remote import Producer
 
-from runner.session import schedule
-from runner.session.schedule import MODULE_S, TEST_S, Process, StageScheduling, Work, choose, duration_s, works
-from suites import boutique, egress, front
+from clients.model.schedule import Placement
+from runner.session.schedule import StageScheduling
 
 pytestmark = pytest.mark.unit
 
-SUITES = Path(__file__).parents[3] / "suites"
-TWO_S = MODULE_S + 2 * TEST_S
-MORE = frozenset({"a/more"})
-A1, A2 = Work("suites/a/test_1.py", 1), Work("suites/a/test_2.py", 2)
-A3, A4 = Work("suites/a/test_3.py", 3, MORE), Work("suites/a/test_4.py", 4, MORE)
-A5 = Work("suites/a/test_5.py", 5, alone=True)
-A6 = Work("suites/a/test_6.py", 6, alone=True)
-A7 = Work("suites/a/test_7.py", 7, yields_lock=True)
-B9 = Work("suites/b/test_9.py", 9)
-
-
-def done(*works: Work) -> Process:
-    """A process that has done these."""
-    where = Process()
-    for work in works:
-        where = where.after(work)
-    return where
-
 
 class Node:
-    """A process that only notes what it is given."""
+    """A worker that only notes what it is given."""
 
     gateway = SimpleNamespace(id="gw")
 
@@ -50,159 +33,79 @@ class Node:
         self.shutting_down = True
 
 
-@pytest.fixture
-def environment_s(monkeypatch):
-    """Sets what a process more costs, in every topic."""
+class Session:
+    """Workers that have just collected these tests (module: number of tests), and the scheduling between them."""
 
-    def costs(seconds):
-        monkeypatch.setattr(schedule, "_environment_s", lambda _: seconds)
-
-    costs(0.0)
-    return costs
-
-
-def test_a_module_lasts_as_its_folder_says_or_by_its_tests():
-    assert duration_s("suites/egress/test_clean_up.py", 1) == egress.DURATIONS_S["test_clean_up.py"]
-    assert duration_s("suites/egress/test_route.py", 8) == pytest.approx(MODULE_S + 8 * TEST_S)
-    assert duration_s("suites/boutique", 100) == boutique.DURATIONS_S["."]
-    assert duration_s("suites/iap", 100) == pytest.approx(MODULE_S + 100 * TEST_S)
-    assert duration_s("tests/unit/test_schedule.py", 2) == pytest.approx(MODULE_S + 2 * TEST_S)
-
-
-@pytest.mark.parametrize("suite", [boutique, egress, front])
-def test_every_module_that_is_said_to_last_or_to_lend_its_turn_is_there(suite):
-    folder = Path(suite.__file__).parent
-    names = {*suite.DURATIONS_S, *getattr(suite, "YIELDS_LOCK", ())}
-    assert [name for name in names if not (folder / name).exists()] == []
-
-
-@pytest.mark.parametrize(
-    ("queue", "mine", "others", "chosen"),
-    [
-        pytest.param([A1, A2, A3, B9], [], [], B9, id="at the beginning: the topic with the most work"),
-        pytest.param([A1, A2, A3, A4, B9], [], [[B9]], A4, id="where nobody is, on the ground with the most work"),
-        pytest.param([A1, A2, A4, B9], [A3], [], A4, id="on what stands, the longest"),
-        pytest.param([A2, A3, A4], [A1], [], A2, id="on what stands before another ground"),
-        pytest.param([A1, A2, A5, B9], [A4], [[A3]], A2, id="its own topic before another one, what runs alone last"),
-        pytest.param([A5, A6, B9], [A4], [], A6, id="what runs alone before another topic"),
-        pytest.param([A5], [A6], [[A1]], A5, id="what runs alone after what ran alone"),
-        pytest.param([A5], [A1], [[A6]], None, id="what runs alone is for who has begun with it"),
-        pytest.param([A5], [B9], [[A1]], None, id="nobody comes to help with what runs alone"),
-        pytest.param([A5], [B9], [], A5, id="what runs alone, when nobody else is there"),
-        pytest.param([A3, A4], [A1], [[A3]], None, id="a ground of few is put up once"),
-        pytest.param([A3, A2], [B9], [[A4]], A2, id="it helps on the ground of all"),
-        pytest.param([A1, A2], [B9], [[A3]], A2, id="it helps where the most is left"),
-        pytest.param([A3], [B9], [[A4, B9]], A3, id="who has left has taken the ground away"),
-        pytest.param([A1, A4], [A3], [[A2]], A4, id="first what nobody else can do"),
-        pytest.param([A1, A7], [A2], [], A1, id="what lends its turn comes late"),
-        pytest.param([A5, A7], [A2], [], A7, id="what lends its turn before what runs alone"),
-        pytest.param([A5], [A7], [[A2]], None, id="who lends its turn leaves the rest to others"),
-        pytest.param([A5], [A7], [[B9]], A5, id="where others are, who lends its turn goes on"),
-        pytest.param([A7], [A1], [[A5]], A7, id="it lends its turn to who runs alone"),
-        pytest.param([], [A3], [], None, id="nothing is left"),
-    ],
-)
-def test_what_a_process_does_next(environment_s, queue, mine, others, chosen):
-    assert choose(queue, done(*mine), [done(*other) for other in others]) == chosen
-
-
-def test_a_process_more_on_a_ground_must_pay(environment_s):
-    environment_s(1.5)
-    assert choose([A1, A2], done(B9), [done(A3)]) == A2
-    environment_s(1.6)
-    assert choose([A1, A2], done(B9), [done(A3)]) is None
-    assert choose([A1, A2], done(A1), [done(A3)]) == A2
-
-
-def test_the_plan_tells_what_only_few_stand_on_and_what_runs_alone():
-    plan = {
-        f"some/a/test_{name}.py::test": SimpleNamespace(
-            environment=environment, prefetch=prefetch, alone=alone, suite=f"some/a/test_{name}.py"
+    def __init__(
+        self, modules: dict[str, int], workers: int, placed: Callable[[str], Placement] = lambda _: Placement()
+    ) -> None:
+        self.tests = [f"suites/a/{name}.py::test_{n}" for name, count in modules.items() for n in range(count)]
+        plan = {test: planned_test(test, name=test, suite=test.split("::")[0]) for test in self.tests}
+        plan = {test: replace(entry, placement=placed(entry.suite)) for test, entry in plan.items()}
+        config: Any = SimpleNamespace(
+            getvalue=lambda _: ["popen"] * workers, option=SimpleNamespace(loadscopereorder=False)
         )
-        for name, environment, prefetch, alone in (
-            ("1", ["a/ground"], [], False),
-            ("2", ["a/ground", "a/more"], [], True),
-            ("prefetch", ["a/ground"], ["a/more", "a/not selected"], False),
-            ("without", [], [], False),
-        )
-    }
-    queue = {test.partition("::")[0]: [test, "some/a/test_1.py::not planned"] for test in plan}
-    assert works(queue, plan) == [
-        Work("some/a/test_1.py", TWO_S),
-        Work("some/a/test_2.py", TWO_S, MORE, alone=True),
-        Work("some/a/test_prefetch.py", TWO_S, MORE),
-        Work("some/a/test_without.py", TWO_S),
-    ]
+        self.scheduling: Any = StageScheduling(config, Producer("scheduling", enabled=False), lambda: plan)
+        self.nodes = [self.join() for _ in range(workers)]
+        self.scheduling.schedule()
 
-
-def scheduling(tests: list[str], nodes: int) -> Any:
-    """One that has just collected these tests."""
-    config: Any = SimpleNamespace(getvalue=lambda _: ["popen"] * nodes, option=SimpleNamespace(loadscopereorder=False))
-    made: Any = StageScheduling.__new__(StageScheduling)
-    made.config, made.numnodes, made.collection, made.log = config, nodes, None, lambda *_: None
-    made.workqueue, made.assigned_work, made._plan, made._where = OrderedDict(), {}, dict, {}
-    made.registered_collections = {}
-    for _ in range(nodes):
+    def join(self) -> Node:
+        """One more worker, which has collected."""
         node = Node()
-        made.add_node(node)
-        made.registered_collections[node] = tests
-    return made
+        self.scheduling.add_node(node)
+        self.scheduling.add_node_collection(node, self.tests)
+        return node
+
+    def finish(self, node: Node, tests: int) -> None:
+        """The first of the worker's tests end."""
+        for number in range(tests):
+            self.scheduling.mark_test_complete(node, node.given[number])
+
+    def modules_of(self, node: Node) -> list[str]:
+        """What it was given, in order."""
+        return list(dict.fromkeys(self.tests[n].split("/")[-1].split(".")[0] for n in node.given))
 
 
-def given(node: Any, tests: list[str]) -> list[str]:
-    """The modules it was given, in order."""
-    return list(dict.fromkeys(tests[n].split("/")[-1].split("::")[0] for n in node.given))
-
-
-def begun(modules: dict[str, int]) -> tuple[Any, Any, list[str]]:
-    """What hands these modules of egress out (with how many tests), its one process, and the tests."""
-    tests = [f"suites/egress/{name}::test_{n}" for name, count in modules.items() for n in range(count)]
-    made = scheduling(tests, 1)
-    made.schedule()
-    [node] = made.nodes
-    return made, node, tests
-
-
-def test_the_longest_module_is_handed_out_first():
-    made, node, tests = begun({"test_route.py": 2, "test_clean_up.py": 1, "test_tls_origination.py": 3})
-    for number in range(len(tests)):
-        made.mark_test_complete(node, node.given[number])
-    assert given(node, tests) == ["test_tls_origination.py", "test_route.py", "test_clean_up.py"]
+def test_the_longest_module_is_handed_out_first_and_then_the_worker_ends():
+    session = Session({"route": 2, "scope": 1, "origination": 3}, 1)
+    [node] = session.nodes
+    session.finish(node, 6)
+    assert session.modules_of(node) == ["origination", "route", "scope"]
     assert node.shutting_down
 
 
-def test_what_runs_alone_is_left_to_a_process_that_comes_for_it():
-    """The turn is lent to another process; where every other one is at its end, nobody would come."""
-    modules = {"clean_up": Process("suites/egress", yields_lock=True), "strict_mesh_wide": Process("suites/egress")}
-    tests = ["suites/egress/test_strict_mesh_wide.py::test_case"]
-    plan = {tests[0]: SimpleNamespace(environment=[], prefetch=[], alone=True, suite=tests[0].partition("::")[0])}
-    made = scheduling(tests, 2)
-    made._plan, made.workqueue = lambda: plan, OrderedDict({plan[tests[0]].suite: {tests[0]: False}})
-    [lender, other] = made.nodes
-    made._where = dict(zip(made.nodes, modules.values(), strict=True))
-    assert made._next(lender) is None
-    assert made._next(other) is not None
-    other.shutdown()
-    assert made._next(lender) is not None
+def test_modules_of_one_scope_go_to_one_worker():
+    session = Session({"route": 2, "scope": 2}, 2, lambda _: Placement("suites/a"))
+    assert sorted(len(node.given) for node in session.nodes) == [0, 4]
 
 
-def test_what_lends_its_turn_is_not_handed_out_before_its_time():
-    """xdist hands out the next module with two tests to go; by then another process may be the first to have time."""
-    made, node, tests = begun({"test_route.py": 2, "test_scope.py": 1, "test_clean_up.py": 1})
-    made.mark_test_complete(node, node.given[0])
-    assert given(node, tests) == ["test_route.py", "test_scope.py"], "two tests to go"
-    made.mark_test_complete(node, node.given[1])
-    assert given(node, tests) == ["test_route.py", "test_scope.py", "test_clean_up.py"], "one, which needs a next"
+def test_a_module_that_yields_the_lock_is_not_handed_out_before_its_time():
+    """xdist asks with two tests to go; by then another worker may be the first to be free."""
+    session = Session(
+        {"route": 2, "scope": 1, "clean_up": 1}, 1, lambda module: Placement(yields_lock="clean_up" in module)
+    )
+    [node] = session.nodes
+    session.finish(node, 1)
+    assert session.modules_of(node) == ["route", "scope"], "two tests to go"
+    session.finish(node, 2)
+    assert session.modules_of(node) == ["route", "scope", "clean_up"], "one, which needs a next"
 
 
-def test_a_process_whose_help_does_not_pay_ends(environment_s):
-    environment_s(100.0)
-    tests = [f"suites/egress/test_{name}.py::test_{n}" for name in ("route", "scope") for n in range(4)]
-    made = scheduling(tests, 2)
-    made.schedule()
-    [first, second] = made.nodes
+def test_a_worker_that_is_not_worth_its_environment_ends_and_the_other_does_the_rest():
+    session = Session({"route": 4, "scope": 4}, 2, lambda _: Placement(environment_s=100.0))
+    [first, second] = session.nodes
     assert (len(first.given), second.given, second.shutting_down) == (4, [], True)
-    made.remove_node(second)
-    for number in range(len(tests)):
-        made.mark_test_complete(first, first.given[number])
-    assert given(first, tests) == ["test_route.py", "test_scope.py"]
+    session.scheduling.remove_node(second)
+    session.finish(first, 8)
+    assert session.modules_of(first) == ["route", "scope"]
+
+
+def test_a_test_that_killed_its_worker_is_not_tried_again_and_those_after_it_are():
+    session = Session({"route": 4}, 1)
+    [died] = session.nodes
+    session.finish(died, 1)
+    killer, *after = died.given[1:]
+    assert session.scheduling.remove_node(died) == session.tests[killer]
+    replacement = session.join()
+    session.scheduling.schedule()
+    assert replacement.given == after

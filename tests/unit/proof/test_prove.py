@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, FakeWorld, answered, broken, lost
+from cluster_fakes import CLIENT, CLIENT_POD, FakeWorld, answered, broken, lost
 
-from clients.mesh import logs
+from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
 from clients.model.errors import InfrastructureError
-from clients.model.evidence import Applied, Evidence, Phase, Verdict
+from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Phase, Subject, Verdict
 from clients.model.expect import RBAC_DENIED, rbac_denied, reset, status
 from clients.model.stage import Observation, Stage
 from clients.probe.outside import through
-from clients.proof import denial, trace, verify
+from clients.proof import denial, log_entries, trace
+from clients.proof import prove as proof
 
 pytestmark = pytest.mark.unit
 
@@ -26,13 +30,14 @@ IP = "http://httpbin.mtls-service:8000/ip"
 ALLOWED = CLIENT.get(IP, token="valid")
 REFUSED = CLIENT.get(IP)
 DENIAL = Case("X-2", REFUSED, rbac_denied(), twin=ALLOWED)
-FACTS = verify.Facts(title="t", polarity="deny", twin="X-1")
+SUBJECT = Subject(control="X-2", id="X-2", title="t", polarity="deny", twin_control="X-1")
 
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
+    monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
     monkeypatch.setattr(logs, "PRINTED_S", 0.05)
     monkeypatch.setattr(logs, "_POLL_S", 0.001)
@@ -59,11 +64,15 @@ def prove(world: FakeWorld, case: Case, **stage: Any) -> Evidence:
         changed_at=time.monotonic(),
         baselines={},
         settled=(),
-        reach=lambda step: None,
+        worker="gw0",
         since_s=lambda: 60,
     )
     running.__dict__.update(stage)
-    return verify.prove(running, case, FACTS)
+    return proof.prove_case(running, case, replace(SUBJECT, control=case.control, id=case.id))  # type: ignore[arg-type]
+
+
+def texts(evidence: Evidence) -> dict[str, str]:
+    return {finding.name: finding.text for finding in evidence.findings}
 
 
 def test_without_a_change_times_count_from_the_cases_own_start():
@@ -88,16 +97,13 @@ def test_a_denial_passes_with_its_four_proofs():
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
-    assert list(evidence.proof) == ["exec", "twin", "backend log", "server sidecar log"]
-    assert "5 refused request ids absent" in evidence.proof["backend log"]
-    assert "(httpbin)" in evidence.proof["backend log"]
-    assert "(istio-proxy)" in evidence.proof["backend log"]
+    assert [finding.name for finding in evidence.findings] == ["exec", "twin", "backend log", "server sidecar log"]
+    assert {finding.verdict for finding in evidence.findings} == {FindingVerdict.PASS}
+    assert evidence.grade is Grade.FULL
+    assert "5 refused request ids absent" in texts(evidence)["backend log"]
+    assert "(httpbin)" in texts(evidence)["backend log"]
+    assert "(istio-proxy)" in texts(evidence)["backend log"]
     assert {attempt.phase for attempt in evidence.attempts} == {Phase.CONVERGE, Phase.CONFIRM, Phase.TWIN}
-
-
-def test_evidence_survives_json():
-    evidence = prove(make_world(), DENIAL)
-    assert Evidence.from_json(evidence.to_json()) == evidence
 
 
 def test_another_outcome_fails():
@@ -199,16 +205,18 @@ def test_an_application_that_logs_nothing_leaves_the_sidecars_log_as_proof(monke
     monkeypatch.setattr(world, "arrive", only_sidecar)
     evidence = prove(world, DENIAL)
     assert evidence.verdict is Verdict.PASS, evidence.reason
-    assert "(httpbin)" not in evidence.proof["backend log"]
+    assert "(httpbin)" not in texts(evidence)["backend log"]
 
 
 def test_without_access_log_the_applications_log_is_the_proof():
     world = make_world()
-    world.cluster.mesh = MeshInfo("istio")
+    world.mesh = MeshInfo("istio")
     evidence = prove(world, replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="none"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
-    assert "(istio-proxy)" not in evidence.proof["backend log"]
-    assert "no access log" in evidence.proof["server sidecar log"]
+    assert "(istio-proxy)" not in texts(evidence)["backend log"]
+    [unchecked] = [one for one in evidence.findings if one.verdict is FindingVerdict.NOT_CHECKED]
+    assert (unchecked.name, unchecked.text) == ("server sidecar log", "not checked: the mesh writes no access log")
+    assert evidence.grade is Grade.REDUCED
 
 
 def test_a_log_that_cannot_be_read_proves_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -246,11 +254,11 @@ def test_where_no_server_stands_nothing_can_arrive():
     world.servers = []
     evidence = prove(world, Case("X-2", REFUSED, reset(), twin=ALLOWED))
     assert evidence.verdict is Verdict.PASS, evidence.reason
-    assert evidence.proof["backend log"] == "no ready pod stands behind the destination"
+    assert texts(evidence)["backend log"] == "no ready pod is behind the destination"
 
 
 def observation(**more: Any) -> Observation:
-    return Observation(REFUSED, "200", time.monotonic(), **more)
+    return Observation(REFUSED, status(200), time.monotonic(), **more)
 
 
 @pytest.mark.parametrize(("conclusive", "verdict"), [(True, Verdict.FAIL), (False, Verdict.INCONCLUSIVE)])
@@ -268,12 +276,100 @@ def test_a_change_that_never_arrived_decides():
 
 
 def test_what_was_seen_settling_is_the_cases_own_first_sight():
-    settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expected=DENIAL.expect.text)
+    settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expect=DENIAL.expect)
     evidence = prove(make_world(), DENIAL, settled=(settled,), changed_at=settled.at)
     assert (evidence.time_to_first_s, evidence.time_to_stable_s, evidence.flaps) == (0.2, 0.7, 1)
 
 
 def test_a_case_that_was_not_tried_says_so():
-    evidence = verify.unproven(DENIAL, FACTS, "the ground could not be made", stage="s")
-    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "the ground could not be made")
-    assert (evidence.source, evidence.destination) == ("mtls-client/sleep", "httpbin.mtls-service")
+    evidence = proof.not_tried(SUBJECT, "the environment could not be made")
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "the environment could not be made")
+    assert evidence.observed == "nothing: the case was not tried"
+
+
+def test_a_probe_after_the_twin_that_did_not_run_is_not_the_meshs_doing():
+    twins: list[str] = []
+
+    def answer(world: FakeWorld, probe: Probe, name: str) -> Any:
+        if probe.token:
+            twins.append(name)
+        elif twins:
+            return lost(name)
+        return require_jwt(world, probe, name)
+
+    evidence = prove(make_world(answer), DENIAL)
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "after the twin: infrastructure" in evidence.reason
+
+
+def outward(tmp_path: Path, *, arrives: bool) -> Evidence:
+    """A refusal of a request to an external host, whose own log may have it all the same."""
+    log = tmp_path / "external.log"
+    log.touch()
+
+    def answer(_: FakeWorld, probe: Probe, name: str) -> Any:
+        if probe.token:
+            return answered(200, name)
+        if arrives:
+            with log.open("a") as lines:
+                lines.write(json.dumps({"request_id": name, "peer": "10.0.0.5:4000"}) + "\n")
+        return answered(502, name)
+
+    world = make_world(answer)
+    world.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
+    refused = CLIENT.get("http://example.com/")
+    return prove(world, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
+
+
+def test_a_refused_request_that_the_external_server_has_seen_fails(tmp_path: Path):
+    assert outward(tmp_path, arrives=False).verdict is Verdict.PASS
+    evidence = outward(tmp_path, arrives=True)
+    assert evidence.verdict is Verdict.FAIL
+    assert "external server's log: 5 of 5 refused requests arrived, the first from 10.0.0.5:4000" in evidence.reason
+
+
+DEFECT = ("1.37.0", status(200))
+"""Of one release of the proxy: it lets the request through."""
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected", "verdict"),
+    [
+        (["1.37.0"], "200", Verdict.FAIL),
+        (["1.37.1-dev"], rbac_denied().text, Verdict.PASS),
+        (["1.37.0-dev", "1.37.1-dev"], rbac_denied().text, Verdict.PASS),
+    ],
+)
+def test_a_case_is_judged_by_what_is_pinned_for_the_version_of_the_clients_proxy(
+    versions: list[str], expected: str, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+):
+    asked = iter(versions)
+    world = make_world()
+    monkeypatch.setattr(world, "pods", lambda _: [CLIENT_POD] * len(versions))
+    monkeypatch.setattr(sidecar, "envoy_version", lambda *_: next(asked))
+    evidence = prove(world, replace(DENIAL, expect_of=(DEFECT,)))
+    assert (evidence.expected, evidence.verdict) == (expected, verdict)
+
+
+def test_proxies_of_versions_that_answer_differently_prove_nothing(monkeypatch: pytest.MonkeyPatch):
+    asked = iter(["1.37.0", "1.39.3"])
+    world = make_world()
+    monkeypatch.setattr(world, "pods", lambda _: [CLIENT_POD] * 2)
+    monkeypatch.setattr(sidecar, "envoy_version", lambda *_: next(asked))
+    evidence = prove(world, replace(DENIAL, expect_of=(DEFECT,)))
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "several versions, which answer differently: 1.37.0, 1.39.3" in evidence.reason
+
+
+def test_a_proxy_that_does_not_tell_its_version_proves_nothing(monkeypatch: pytest.MonkeyPatch):
+    def unanswered(*_: object) -> str:
+        raise InfrastructureError("sidecar of x does not tell its version")
+
+    monkeypatch.setattr(sidecar, "envoy_version", unanswered)
+    evidence = prove(make_world(), replace(DENIAL, expect_of=(DEFECT,)))
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "sidecar of x does not tell its version")
+
+
+def test_nothing_is_asked_of_the_proxy_where_one_outcome_is_pinned(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sidecar, "envoy_version", lambda *_: pytest.fail("asked"))
+    assert prove(make_world(), DENIAL).verdict is Verdict.PASS

@@ -1,0 +1,192 @@
+"""A case or a state, proven or not: from the running stage to its evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from clients.mesh import sidecar
+from clients.model.case import Case
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
+from clients.model.stage import Observation
+from clients.probe.converge import SLOW_SHARE, Convergence, ConvergencePolicy, converge
+from clients.proof import steps, trace
+from clients.proof.proving import ProblemOf, ProvingCase, ProvingState
+from clients.proof.running_stage import RunningStage
+from clients.proof.world import World
+
+
+def prove_case(running: RunningStage, case: Case, subject: Subject, confirmations: int | None = None) -> Evidence:
+    """Converge on the case's outcome, then ask every proof step (`clients.proof.steps`).
+
+    The stage must have taken the case's step. `confirmations` replaces the derived number where no change could have
+    left stale answers. Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a
+    contradicted one `fail`.
+    """
+    try:
+        case = _behind_its_proxies(running.world, case)
+    except MeshproofError as error:
+        return not_tried(subject, error.message, worker=running.worker)
+    evidence = _begun(running, case, replace(subject, expected=case.expect.text))
+    if spoilt := _first_problem(evidence, _earlier(running, case)):
+        return spoilt
+    try:
+        needed = confirmations or running.world.required_confirmations(case.probe)
+    except MeshproofError as error:
+        return replace(evidence, reason=error.message)
+    since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
+    seen = _converge(running, case, max(needed, case.repeat), since, unchanged=confirmations is not None)
+    evidence = _converged(evidence, seen, _seen_settling(running, case))
+    if not seen.converged:
+        verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
+        return replace(evidence, verdict=verdict, reason=seen.problem)
+    proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
+    found = steps.findings(proving)
+    evidence = replace(
+        evidence,
+        attempts=evidence.attempts + tuple(proving.attempts),
+        twin=proving.twin,
+        network_path=trace.network_path(proving),
+    )
+    return _judged(evidence, found)
+
+
+def prove_state(
+    running: RunningStage | None,
+    subject: Subject,
+    problem_of: ProblemOf,
+    *,
+    budget_s: float,
+    worker: str = "",
+    clock: Callable[[], float] = time.monotonic,
+) -> Evidence:
+    """Look at a state of the cluster until nothing is wrong, for at most `budget_s` seconds.
+
+    Where the stage's own change has not come as stated, the state is not looked at: the evidence fails by that.
+    """
+    evidence = Evidence.of(subject, Verdict.INCONCLUSIVE, worker=worker)
+    if running and (spoilt := _first_problem(evidence, _settled(running))):
+        return spoilt
+    proving = ProvingState(problem_of=problem_of, budget_s=budget_s, clock=clock)
+    judged = _judged(evidence, steps.findings(proving))
+    passed = judged.verdict is Verdict.PASS
+    return replace(
+        judged,
+        observed=proving.attempts[-1].summary,
+        attempts=tuple(proving.attempts),
+        time_to_first_s=proving.took_s if passed else None,
+        time_to_stable_s=proving.took_s if passed else None,
+        duration_s=proving.took_s,
+        budget_s=budget_s,
+        slow=passed and proving.took_s > SLOW_SHARE * budget_s,
+    )
+
+
+def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:
+    """Evidence of a case that could not be tried, for instance as its stage could not be made: `inconclusive`."""
+    return Evidence.of(subject, Verdict.INCONCLUSIVE, why, observed="nothing: the case was not tried", worker=worker)
+
+
+def _behind_its_proxies(world: World, case: Case) -> Case:
+    """The case as it is pinned for the version of the proxies that the probe goes through first."""
+    if not case.expect_of:
+        return case
+    return case.behind_proxies(sidecar.envoy_version(world.cluster, pod) for pod in world.pods(case.probe.source))
+
+
+def _converge(running: RunningStage, case: Case, needed: int, since: float, *, unchanged: bool) -> Convergence:
+    world = running.world
+    policy = _policy(world.policy, case.holds_s)
+    if unchanged and not case.holds_s:
+        policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait out
+    send = world.many(case.probe, case.control, parallel=case.expect.may_time_out)
+    at_once = unchanged or case.expect.may_time_out
+    return converge(send, case.expect, policy, needed=needed, since=since, unchanged=at_once)
+
+
+def _policy(policy: ConvergencePolicy, holds_s: float) -> ConvergencePolicy:
+    """The run's policy, longer for an outcome that must hold for a while; it is then looked at a hundred times."""
+    if holds_s <= policy.window_s:
+        return policy
+    poll_s = max(policy.poll_s, holds_s / 100)
+    return replace(policy, window_s=holds_s, budget_s=policy.budget_s + holds_s, poll_s=poll_s)
+
+
+def _begun(running: RunningStage, case: Case, subject: Subject) -> Evidence:
+    """The record before the first probe: the request, what was applied, what was seen before and while it settled."""
+    earlier = _earlier(running, case)
+    before = [seen for name, seen in earlier if name == BEFORE]
+    before += [seen for seen in running.settled if seen.at < running.changed_at and seen.probe == case.probe]
+    return replace(
+        not_tried(subject, "", worker=running.worker),
+        command=running.world.command_for(case.probe, case.control),
+        attempts=tuple(attempt for seen in before for attempt in seen.before(running.changed_at)),
+        budget_s=running.world.policy.budget_s,
+        applied=running.applied,
+        findings=tuple(_finding(name, seen) for name, seen in earlier),
+    )
+
+
+BEFORE = "before the change"
+
+
+def _earlier(running: RunningStage, case: Case) -> list[tuple[str, Observation]]:
+    """What must have held before the case may be judged."""
+    baseline = running.baselines.get(case.id)
+    before = [(BEFORE, baseline)] if baseline else []
+    return before + _settled(running)
+
+
+def _settled(running: RunningStage) -> list[tuple[str, Observation]]:
+    return [(f"settled {number}", seen) for number, seen in enumerate(running.settled, 1)]
+
+
+def _finding(name: str, seen: Observation) -> Finding:
+    verdict = FindingVerdict.PASS
+    if seen.problem:
+        verdict = FindingVerdict.FAIL if seen.conclusive else FindingVerdict.INCONCLUSIVE
+    return Finding(name, seen.problem or f"{seen.expect.text}, {len(seen.attempts)} probe(s)", verdict)
+
+
+def _first_problem(evidence: Evidence, earlier: Iterable[tuple[str, Observation]]) -> Evidence | None:
+    """Fails by the first of the observations that was not as stated; None where all were."""
+    for name, seen in earlier:
+        if seen.problem:
+            verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
+            last = seen.attempts[-1].summary if seen.attempts else "nothing"
+            return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=last)
+    return None
+
+
+def _seen_settling(running: RunningStage, case: Case) -> Observation | None:
+    """The same request with the same expectation, seen while the stage settled: the case's first attempts."""
+    settling = (seen for seen in running.settled if seen.at == running.changed_at)
+    same = (seen for seen in settling if (seen.probe, seen.expect) == (case.probe, case.expect))
+    return next(same, None)
+
+
+def _converged(evidence: Evidence, seen: Convergence, settling: Observation | None) -> Evidence:
+    first_s, stable_s = seen.time_to_first_s, seen.time_to_stable_s
+    if settling is not None and seen.converged and not seen.flaps:
+        first_s, stable_s = settling.first_s, settling.stable_s
+    return replace(
+        evidence,
+        observed=seen.last.summary if seen.last else "nothing",
+        attempts=evidence.attempts + (settling.attempts if settling else ()) + seen.attempts,
+        samples=seen.samples,
+        flaps=seen.flaps + (settling.flaps if settling else 0),
+        confirmations=seen.confirmations,
+        time_to_first_s=first_s,
+        time_to_stable_s=stable_s,
+        duration_s=seen.duration_s,
+        slow=seen.slow,
+    )
+
+
+def _judged(evidence: Evidence, found: list[Finding]) -> Evidence:
+    """The verdict of what has been seen: the worst of all its findings."""
+    findings = evidence.findings + tuple(found)
+    verdict, grade, reason = judge(findings)
+    return replace(evidence, verdict=verdict, grade=grade, reason=reason, findings=findings)

@@ -1,0 +1,106 @@
+"""What a proof step gets: a case whose outcome has converged, or a state to be looked at; and what the steps found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from clients.model.case import Case
+from clients.model.evidence import Attempt, Finding, FindingVerdict, Place, TwinProof, Verdict
+from clients.probe.converge import Convergence
+from clients.proof.running_stage import RunningStage
+from clients.proof.world import World
+
+ProblemOf = Callable[[], str | None]
+"""Looks, and returns what is wrong; None when all is as it must be."""
+
+
+@dataclass
+class Proving:
+    """What is being proven. A step reads it, and leaves in it what later steps and the evidence need.
+
+    Attributes:
+        attempts: made by the steps themselves, in order.
+    """
+
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+@dataclass
+class ProvingCase(Proving):
+    """A case whose pinned outcome has come and stayed.
+
+    Attributes:
+        seen: how it converged.
+        since: monotonic time that the times of attempts count from, in seconds.
+        twin_control: id of the control of opposite polarity, for the record.
+        twin: set by `twin_passes`.
+        places: where logs have seen the case's requests, set by the steps that read logs.
+    """
+
+    running: RunningStage = field(kw_only=True)
+    case: Case = field(kw_only=True)
+    seen: Convergence = field(kw_only=True)
+    since: float = field(kw_only=True)
+    twin_control: str = field(default="", kw_only=True)
+    twin: TwinProof | None = None
+    places: set[Place] = field(default_factory=set)
+
+    @property
+    def world(self) -> World:
+        """What the stage runs on."""
+        return self.running.world
+
+    @property
+    def twin_passed(self) -> bool:
+        """Whether the path is known to be open, so that a refusal on it means something."""
+        return self.twin is not None and self.twin.verdict is Verdict.PASS
+
+
+@dataclass
+class ProvingState(Proving):
+    """A state of the cluster that a control asks for, which no request shows.
+
+    Attributes:
+        problem_of: the look.
+        budget_s: seconds within which it must find nothing wrong.
+        clock: monotonic seconds.
+        took_s: what it took, set by `state_holds`.
+    """
+
+    problem_of: ProblemOf = field(kw_only=True)
+    budget_s: float = field(kw_only=True)
+    clock: Callable[[], float] = field(kw_only=True)
+    took_s: float = 0.0
+
+
+ProofStep = Callable[[Proving], list[Finding]]
+"""One kind of proof: its findings, none where it does not apply. It never raises for what the mesh or cluster does."""
+
+
+def of_case(step: Callable[[ProvingCase], list[Finding]]) -> ProofStep:
+    """A step that applies to cases."""
+
+    def applied(proving: Proving) -> list[Finding]:
+        return step(proving) if isinstance(proving, ProvingCase) else []
+
+    return applied
+
+
+def of_state(step: Callable[[ProvingState], list[Finding]]) -> ProofStep:
+    """A step that applies to states."""
+
+    def applied(proving: Proving) -> list[Finding]:
+        return step(proving) if isinstance(proving, ProvingState) else []
+
+    return applied
+
+
+def inconclusive(name: str, text: str) -> Finding:
+    """A finding that is missing, and why."""
+    return Finding(name, text, FindingVerdict.INCONCLUSIVE)
+
+
+def not_checked(name: str, why: str) -> Finding:
+    """A finding that this target does not allow to be made: the pass will be of reduced grade."""
+    return Finding(name, f"not checked: {why}", FindingVerdict.NOT_CHECKED)

@@ -1,0 +1,28 @@
+"""The proof of a case: a list of steps with one signature. A new kind of proof is one function, and one line here.
+
+See docs/adding-a-proof.md.
+"""
+
+from __future__ import annotations
+
+from clients.model.evidence import Finding
+from clients.proof.denial import backend_silent, exec_ran, still_refused, twin_passes
+from clients.proof.observe import state_holds
+from clients.proof.proving import ProofStep, Proving
+from clients.proof.trace import logs_as_stated, server_saw
+
+PROOFS: tuple[ProofStep, ...] = (
+    exec_ran,
+    twin_passes,
+    still_refused,
+    backend_silent,
+    logs_as_stated,
+    server_saw,
+    state_holds,
+)
+"""In this order: a log that is read after the twin is known to be complete up to the case's own requests."""
+
+
+def findings(proving: Proving) -> list[Finding]:
+    """What every step found, in order."""
+    return [finding for step in PROOFS for finding in step(proving)]

@@ -1,0 +1,230 @@
+"""What the harness asks of the API server: the one table.
+
+The roles in `deploy/rbac/`, README's table, what `doctor` checks and the identity of the end-to-end tests come from it;
+`python -m runner.config.rbac` writes the files. `tests/e2e/test_rights.py` compares it with every request of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clients.mesh.capabilities import CapabilityName
+
+ISTIO_NETWORKING, ISTIO_SECURITY = "networking.istio.io", "security.istio.io"
+GATEWAY_API = "gateway.networking.k8s.io"
+RBAC = "rbac.authorization.k8s.io"
+ROOT_NAMESPACE = "istio-system"
+LEASE_NAMESPACE = "default"
+MAKES = ("get", "list", "create", "patch", "delete")
+"""Verbs of what is made: by server-side apply (`patch`, and `create` where the object is new), found again by label."""
+
+
+class Condition(StrEnum):
+    """When a right is needed."""
+
+    ALWAYS = "always"
+    MESH_WIDE = "with --allow-mesh-wide"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True)
+class Right:
+    """Verbs on some resources of one API group.
+
+    Attributes:
+        group: of the API; empty for the core one.
+        resources: plural names, with the subresource behind a slash.
+        namespace: the only one in which it is needed; empty for all of them, and for what has none. The names of a
+            run's own namespaces are not known before, and RBAC knows no patterns.
+        without: what is lost without it, where it is optional.
+        reveals: capabilities of the target that cannot be looked at without it.
+    """
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+    namespace: str = ""
+    condition: Condition = Condition.ALWAYS
+    without: str = ""
+    reveals: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> str:
+        """`deployments (apps)`."""
+        names = ", ".join(self.resources)
+        return f"{names} ({self.group})" if self.group else names
+
+    def each(self) -> Iterator[tuple[str, str, str]]:
+        """(verb, resource, subresource) of every single right in it."""
+        for name in self.resources:
+            resource, _, subresource = name.partition("/")
+            for verb in self.verbs:
+                yield verb, resource, subresource
+
+    def covers(self, verb: str, group: str, resource: str, namespace: str) -> bool:
+        """Whether it allows this request; an empty namespace asks for all of them."""
+        where = not self.namespace or self.namespace == namespace
+        return where and group == self.group and resource in self.resources and verb in self.verbs
+
+
+ANALYZE = "controls of `istioctl analyze` are inconclusive where that program is there"
+ANALYZED = {
+    "": ("namespaces", "services", "pods", "configmaps", "secrets", "nodes"),
+    "apps": ("deployments",),
+    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+    "apiextensions.k8s.io": ("customresourcedefinitions",),
+    ISTIO_NETWORKING: (
+        "destinationrules",
+        "envoyfilters",
+        "gateways",
+        "proxyconfigs",
+        "serviceentries",
+        "sidecars",
+        "virtualservices",
+        "workloadentries",
+        "workloadgroups",
+    ),
+    ISTIO_SECURITY: ("authorizationpolicies", "peerauthentications", "requestauthentications"),
+    "telemetry.istio.io": ("telemetries",),
+    "extensions.istio.io": ("trafficextensions", "wasmplugins"),
+    GATEWAY_API: ("gateways", "grpcroutes", "httproutes"),
+}
+"""What istioctl reads, as the API server's audit log tells (1.31): it waits for every list that is refused."""
+
+RIGHTS = (
+    Right("", ("namespaces",), MAKES, "a run works in namespaces of its own"),
+    Right("", ("serviceaccounts", "services", "configmaps"), MAKES, "the workloads of the suites; the mesh's own"),
+    Right("apps", ("deployments",), MAKES, "the workloads of the suites; which mesh this is"),
+    Right(
+        "",
+        ("pods",),
+        (*MAKES, "deletecollection"),
+        "probes are sent from pods; pod security is proven by pods, which are made and removed",
+    ),
+    # Since Kubernetes 1.35 an exec over a websocket is checked as `create` too.
+    Right("", ("pods/exec",), ("get", "create"), "probes are curl in a pod"),
+    Right("", ("pods/log",), ("get",), "proofs that a request arrived, or was refused and by what"),
+    Right(
+        ISTIO_SECURITY,
+        ("peerauthentications", "requestauthentications", "authorizationpolicies"),
+        MAKES,
+        "the policies under test",
+    ),
+    Right(
+        ISTIO_NETWORKING,
+        ("gateways", "virtualservices", "destinationrules", "serviceentries", "sidecars"),
+        MAKES,
+        "routes of the front door, of the way out and of the shop",
+    ),
+    Right("networking.k8s.io", ("networkpolicies",), MAKES, "network policies of the way out"),
+    Right(
+        "",
+        ("secrets",),
+        (*MAKES, "watch"),
+        "the certificate of the ingress gateway, whose Role grants get, list and watch: an identity can grant only "
+        "what it may do itself",
+    ),
+    Right(RBAC, ("roles", "rolebindings"), MAKES, "by which the ingress gateway reads its certificate"),
+    Right(
+        "admissionregistration.k8s.io",
+        ("mutatingwebhookconfigurations",),
+        ("list",),
+        "which revisions of the mesh inject",
+    ),
+    Right(
+        "coordination.k8s.io",
+        ("leases",),
+        ("get", "list", "create", "update", "delete"),
+        "the Lease `meshproof` keeps a second run out; it is renewed by update",
+        LEASE_NAMESPACE,
+    ),
+    Right(
+        ISTIO_SECURITY,
+        ("peerauthentications",),
+        MAKES,
+        "mesh-wide STRICT, PERMISSIVE and DISABLE",
+        ROOT_NAMESPACE,
+        Condition.MESH_WIDE,
+    ),
+    Right(
+        GATEWAY_API,
+        ("gateways", "httproutes"),
+        MAKES,
+        "the front door by Kubernetes' Gateway API",
+        condition=Condition.OPTIONAL,
+        without="controls of the Gateway API are inconclusive on a cluster that has it",
+    ),
+    Right(
+        GATEWAY_API,
+        ("gatewayclasses",),
+        ("list",),
+        "whether the mesh deploys gateways of that API",
+        condition=Condition.OPTIONAL,
+        without="controls of the Gateway API are skipped",
+        reveals=(CapabilityName.GATEWAY_API,),
+    ),
+    Right(
+        "",
+        ("nodes",),
+        ("get", "list"),
+        "a node's address, where a gateway has no other; a node pool for gateways; whether there is a load balancer",
+        condition=Condition.OPTIONAL,
+        without="gateways with a node port only are out of reach; controls of node pool and load balancer are skipped",
+        reveals=(CapabilityName.LOAD_BALANCER, CapabilityName.NODE_POOL),
+    ),
+    Right(
+        "apps",
+        ("daemonsets",),
+        ("list",),
+        "whether an agent enforces network policies (Cilium, GKE Dataplane V2, Antrea)",
+        "kube-system",
+        Condition.OPTIONAL,
+        "where Calico's own kinds do not tell, controls of network policies are skipped",
+        (CapabilityName.NETWORK_POLICY,),
+    ),
+    *(
+        Right(
+            group,
+            resources,
+            ("list", "watch"),
+            "`istioctl analyze`, which looks at the whole mesh",
+            "",
+            Condition.OPTIONAL,
+            ANALYZE,
+        )
+        for group, resources in ANALYZED.items()
+    ),
+    Right(
+        "",
+        ("events",),
+        ("list",),
+        "diagnostics of a failure",
+        condition=Condition.OPTIONAL,
+        without="a failure's diagnostics have no events",
+    ),
+)
+
+
+def wanted(*, mesh_wide: bool) -> tuple[Right, ...]:
+    """The rights of a run that may change the whole mesh, or may not."""
+    return tuple(right for right in RIGHTS if mesh_wide or right.condition is not Condition.MESH_WIDE)
+
+
+def made() -> dict[tuple[str, str], str]:
+    """(group, resource) of everything that a run can have made, and the namespace in which; empty for any."""
+    rights = [right for right in RIGHTS if {"list", "create", "delete"} <= set(right.verbs)]
+    rights.sort(key=lambda right: right.namespace, reverse=True)  # that for any namespace is the last, and stays
+    return {(right.group, resource): right.namespace for right in rights for resource in right.resources}
+
+
+def unknown(capability: str, *, without: Sequence[Right]) -> str:
+    """Why it cannot be known whether the target has a capability: the rights that are missing. Empty when it can."""
+    missing = [right for right in without if capability in right.reveals]
+    told = (
+        f"{' and '.join(right.verbs)} {right.kinds}" + (f" in {right.namespace}" if right.namespace else "")
+        for right in missing
+    )
+    return f"not known: may not {'; may not '.join(told)}" if missing else ""

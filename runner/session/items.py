@@ -1,0 +1,65 @@
+"""What a pytest item of a suite proves: its case or its table, its control, its stage."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from clients.model.case import Case
+from clients.model.schedule import Placement, SuiteSchedule
+from clients.model.stage import Stage
+from clients.proof.table import Table
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a parametrised test proves."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec else None
+    return case if isinstance(case, Case) else None
+
+
+def table_of(item: pytest.Item) -> Table | None:
+    """The table that a parametrised test proves."""
+    callspec = getattr(item, "callspec", None)
+    table = callspec.params.get("table") if callspec else None
+    return table if isinstance(table, Table) else None
+
+
+def control_name(item: pytest.Item) -> str:
+    """Id of the control that a test proves, by its case or its `control` mark; empty where it proves none."""
+    if proven := case_of(item) or table_of(item):
+        return proven.control
+    mark = item.get_closest_marker("control")
+    return str(mark.args[0]) if mark and mark.args else ""
+
+
+def needs_of(item: pytest.Item) -> frozenset[str]:
+    """Capabilities that the test's own mark names."""
+    mark = item.get_closest_marker("control")
+    return frozenset(mark.kwargs.get("needs", ())) if mark else frozenset()
+
+
+def is_independent(item: pytest.Item) -> bool:
+    """Whether a test without a case leaves alone what its module's cases are proven in."""
+    mark = item.get_closest_marker("control")
+    return bool(mark and mark.kwargs.get("independent"))
+
+
+def stage_of(item: pytest.Item) -> Stage | None:
+    """The stage of the test's module."""
+    stage = getattr(getattr(item, "module", None), "STAGE", None)
+    return stage if isinstance(stage, Stage) else None
+
+
+def placement_of(item: pytest.Item) -> Placement:
+    """By the `SCHEDULE` of the package of the test's module; the default where it has none."""
+    package = sys.modules.get(getattr(module_of(item), "__package__", None) or "")
+    schedule = getattr(package, "SCHEDULE", None)
+    module = item.nodeid.split("::", 1)[0]
+    return schedule.placement(module) if isinstance(schedule, SuiteSchedule) else Placement(module)
+
+
+def module_of(item: pytest.Item) -> object:
+    """The test's module, for comparison; None where it has none."""
+    return getattr(item, "module", None)

@@ -1,0 +1,208 @@
+"""The plan of a run: which tests prove which controls. A test carries its case; only the plan travels, as JSON.
+
+item.stash[PROVES] → case runner → evidence        (in the process that proves)
+PlannedTest, plain → controlling process, `meshproof plan`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+from pydantic import TypeAdapter
+
+from clients.mesh.capabilities import CapabilityName
+from clients.model.case import Case, Probe
+from clients.model.errors import SettingsError
+from clients.model.evidence import Subject
+from clients.model.schedule import Placement
+from clients.model.stage import Stage, Step
+from clients.proof.table import Table
+from runner.config.catalogue import Catalogue, Control
+from runner.session.items import case_of, control_name, is_independent, needs_of, placement_of, stage_of, table_of
+
+
+@dataclass(frozen=True)
+class PlannedTest:
+    """One test as it is going to run. Plain values: it travels as JSON.
+
+    Attributes:
+        id: of the case, or of the control; unique in a run.
+        subjects: what the evidence of each of its cases is about; one, or one for each cell of a table.
+        prefetch: manifests of later tests' environments that its process deploys meanwhile.
+        apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
+        sends: the request in words; `before` is the outcome before the change. Both for people.
+        alone: nothing else may run at the same time.
+        tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
+        placement: how its suite wants it scheduled in a distributed run.
+    """
+
+    nodeid: str
+    id: str
+    subjects: tuple[Subject, ...]
+    needs: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    prefetch: tuple[str, ...] = ()
+    apply: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    sends: str = ""
+    expected: str = ""
+    before: str = ""
+    alone: bool = False
+    tokens: tuple[tuple[str, bool], ...] = ()
+    placement: Placement = field(default_factory=Placement)
+
+    @property
+    def subject(self) -> Subject:
+        """Of its only case, or of the first cell: control, suite and stage are those of all."""
+        return self.subjects[0]
+
+    @property
+    def control(self) -> str:
+        """Id of the control that it proves."""
+        return self.subject.control
+
+    @property
+    def suite(self) -> str:
+        """Its file, relative to the checkout."""
+        return self.subject.suite
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all cases that the test proves."""
+        return tuple(subject.id for subject in self.subjects)
+
+
+@dataclass(frozen=True)
+class Proves:
+    """What a test proves, typed; on its item, in the process that runs it.
+
+    Attributes:
+        planned: the same in plain values.
+        case: None for a table, and for a test that looks at a state.
+        independent: a test without a case that leaves alone what its module's cases are proven in.
+    """
+
+    planned: PlannedTest
+    control: Control
+    case: Case | None = None
+    table: Table | None = None
+    stage: Stage | None = None
+    independent: bool = False
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Its case, or its table's cells."""
+        return (self.case,) if self.case else self.table.cases if self.table else ()
+
+
+PROVES = pytest.StashKey[Proves]()
+"""On the item of every test that proves a control."""
+PLAN: TypeAdapter[dict[str, PlannedTest]] = TypeAdapter(dict[str, PlannedTest])
+"""A plan as JSON, by node id."""
+
+
+def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, PlannedTest]:
+    """By node id, the tests that prove a control; each item gets what it proves.
+
+    Raises:
+        SettingsError: a control is not in the catalogue, or two tests claim one case id.
+    """
+    found: dict[str, PlannedTest] = {}
+    claimed: dict[str, str] = {}
+    for item in items:
+        name = control_name(item)
+        if not name:
+            continue
+        proves = item.stash[PROVES] = proven_by(item, catalogue.control(name))
+        entry = proves.planned
+        if entry.id in claimed:
+            raise SettingsError(f"{entry.nodeid} and {claimed[entry.id]} both prove {entry.id}", "give one a variant")
+        claimed[entry.id] = entry.nodeid
+        found[item.nodeid] = entry
+    return found
+
+
+def proven_by(item: pytest.Item, control: Control) -> Proves:
+    """What this test is going to prove."""
+    case, table, stage = case_of(item), table_of(item), stage_of(item)
+    proves = Proves(
+        PlannedTest(item.nodeid, _id(item, control, case, table), ()), control, case, table, stage, is_independent(item)
+    )
+    about = Subject(
+        control=control.id,
+        id=proves.planned.id,
+        title=control.title,
+        polarity=control.polarity,
+        suite=item.nodeid.split("::", 1)[0],
+        stage=stage.name if stage else "",
+        stage_title=stage.title if stage else "",
+        twin_control=control.twin,
+    )
+    needs = _needs(item, proves)
+    planned = replace(
+        proves.planned,
+        subjects=tuple(_subject(about, one) for one in proves.cases) or (about,),
+        needs=tuple(sorted(needs)),
+        alone=CapabilityName.MESH_WIDE in needs and not (stage and stage.safe_in_parallel),
+        tokens=_tokens(proves),
+        placement=placement_of(item),
+        expected=" or ".join(dict.fromkeys(one.expect.text for one in proves.cases)),
+    )
+    if stage:
+        steps = [path for step in _steps_taken(stage, proves.cases) for path in step.apply]
+        planned = replace(
+            planned,
+            environment=stage.environment,
+            prefetch=stage.prefetch,
+            apply=(*stage.apply, *stage.replaced, *steps),
+            removed=stage.removed,
+        )
+    if case:
+        planned = replace(planned, sends=_words(case.probe), before=case.before.text if case.before else "")
+    if table:
+        planned = replace(planned, sends=f"a table of {len(table.cases)} cells")
+    return replace(proves, planned=planned)
+
+
+def _id(item: pytest.Item, control: Control, case: Case | None, table: Table | None) -> str:
+    if case:
+        return case.id
+    suffix = getattr(getattr(item, "callspec", None), "id", "")
+    return f"{control.id}[{suffix}]" if suffix and not table else control.id
+
+
+def _subject(about: Subject, case: Case) -> Subject:
+    return replace(
+        about,
+        id=case.id,
+        source=f"{case.probe.source.namespace}/{case.probe.source.app}",
+        destination=case.probe.destination,
+        request=case.probe.record,
+        expected=case.expect.text,
+    )
+
+
+def _needs(item: pytest.Item, proves: Proves) -> set[str]:
+    """Capabilities of the control, the stage, the cases and the mark; a case may name a substitute for one."""
+    needs = proves.control.needs | (proves.stage.needs if proves.stage else frozenset()) | needs_of(item)
+    needs = needs.union(*(case.needs for case in proves.cases))
+    substitutes = dict(proves.case.substitutes) if proves.case else {}
+    return {substitutes.get(name, name) for name in needs}
+
+
+def _words(probe: Probe) -> str:
+    token = f" (token: {probe.token})" if probe.token else ""
+    return f"{probe.method} {probe.url}{token}"
+
+
+def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:
+    """Steps that are behind when the test is done; a test without a case may take any."""
+    return max((stage.steps_to(case.step) for case in cases), key=len, default=stage.steps)
+
+
+def _tokens(proves: Proves) -> tuple[tuple[str, bool], ...]:
+    probes = [settle.probe for settle in proves.stage.settle] if proves.stage else []
+    probes += [probe for case in proves.cases for probe in (case.probe, case.twin) if probe]
+    return tuple(dict.fromkeys((probe.token, probe.token_as.startswith("?")) for probe in probes if probe.token))

@@ -1,0 +1,197 @@
+"""Capabilities that the machine, the settings and the kind of target decide, and the table of all of them.
+
+Those that the cluster decides are in `clients.mesh.capabilities`. `python -m runner.target.capabilities` prints
+docs/capabilities.md, which is made of the table.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName, always
+from clients.mesh.discovery import MeshInfo
+from runner.config.settings import Settings
+from runner.target import identity
+from runner.target.access import Access
+from runner.target.browsers import HINT as BROWSER_HINT
+from runner.target.browsers import Found
+from runner.target.live import PUBLIC_IMAGES
+from runner.target.target import Target
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is not in the cluster, as far as the detectors here look at it."""
+
+    target: Target
+    access: Access
+    browser: Found
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the run."""
+        return self.target.settings
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a target has and lacks.
+
+    Attributes:
+        names: of what it has, sorted.
+        lacks: name of every other capability → why.
+    """
+
+    names: tuple[str, ...]
+    lacks: dict[str, str]
+
+
+def found(mesh: MeshInfo, seen: Surroundings) -> Capabilities:
+    """Of the mesh, of what is besides it, and what every target of the kind has."""
+    here = {one.name.value: one.why_not(seen) for one in OF_SURROUNDINGS}
+    lacks = {**mesh.lacks, **{name: why for name, why in here.items() if why}}
+    lacks = {name: why for name, why in lacks.items() if name not in seen.target.gives}
+    has = mesh.capabilities | seen.target.gives | {name for name, why in here.items() if not why}
+    return Capabilities(tuple(sorted(str(name) for name in has)), lacks)
+
+
+def document() -> str:
+    """The text of docs/capabilities.md."""
+    return "\n".join([*_HEAD, *(_entry(TABLE[name]) for name in sorted(TABLE)), ""])
+
+
+_HEAD = (
+    "# Capabilities",
+    "",
+    "What a target can do and a control may need. A control whose needs the target lacks is skipped with the reason;",
+    "with `--enforce` it fails. `./meshproof doctor` shows which of them a cluster has, and why not the others.",
+    "",
+    "The list is made of the table in `clients/mesh/capabilities.py` and `runner/target/capabilities.py`, by",
+    "`python -m runner.target.capabilities > docs/capabilities.md`.",
+    "",
+)
+
+
+def _entry(capability: Capability[Any]) -> str:
+    """An item of the list."""
+    hint = f" How to get it: {capability.hint}." if capability.hint else ""
+    text = f"**`{capability.name}`** {capability.description}.{hint}"
+    return textwrap.fill(text, 120, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _given(name: CapabilityName, why: str) -> Callable[[Surroundings], str]:
+    """A detector of what only some kinds of target have."""
+    return lambda seen: "" if name in seen.target.gives else why
+
+
+def _external_block(seen: Surroundings) -> str:
+    blocked = seen.access.outside.log or seen.settings.egress.blocked
+    return "" if blocked else "the settings do not say egress.blocked"
+
+
+def _external_open(seen: Surroundings) -> str:
+    """Without a firewall only the mesh and its policies can refuse; the testbed's hosts have open addresses, too."""
+    if seen.access.outside.log:
+        return ""
+    if seen.settings.egress.blocked:
+        return "the settings say egress.blocked"
+    return "" if seen.access.outside.hosts else "there are no external hosts"
+
+
+def _load_count(seen: Surroundings) -> str:
+    other = seen.access.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]
+    return "" if other else "the shop's public load generator does not"
+
+
+def _own_key(profile: str) -> Callable[[Surroundings], str]:
+    """A detector of the private key of an issuer of tokens."""
+
+    def why_not(seen: Surroundings) -> str:
+        real = identity.real_issuers(seen.settings).get(profile)
+        return f"the issuer is {real.issuer}" if real else ""
+
+    return why_not
+
+
+N = CapabilityName
+_GCP = "controls of Google Cloud itself are proven by substitutes so far"
+OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
+    Capability(N.EGRESS_GATEWAY, always, "needs the dedicated egress gateway in istio-egress"),
+    Capability(
+        N.EXTERNAL_HOSTS,
+        lambda seen: "" if seen.access.outside.hosts else "no external hosts were asked for",
+        "needs example.com / httpbin.org / googleapis stand-ins outside the mesh, known to cluster DNS",
+        "--hosts internet",
+    ),
+    Capability(
+        N.EXTERNAL_LOG,
+        lambda seen: "" if seen.access.outside.log else "there is no such log of the hosts of the internet",
+        "needs external hosts whose own log can be read",
+        "use the embedded target",
+    ),
+    Capability(
+        N.EXTERNAL_BLOCK,
+        _external_block,
+        "needs a network that lets only the egress gateway reach external hosts",
+        "block them in the network, and say so by egress.blocked",
+    ),
+    Capability(
+        N.EXTERNAL_OPEN,
+        _external_open,
+        "needs external hosts that the network lets every pod reach, so that only the mesh can refuse",
+    ),
+    Capability(
+        N.ANALYZE,
+        lambda seen: "" if seen.access.istioctl else "there is no istioctl on the PATH",
+        "needs istioctl analyze",
+        "install istioctl, or name it by --istioctl",
+    ),
+    Capability(
+        N.PSP, always, "needs pod security enforcement (PodSecurityPolicy or Pod Security Admission)"
+    ),  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
+    Capability(
+        N.CHROMIUM,
+        lambda seen: "" if seen.browser.program else seen.browser.why_not or "none was found",
+        "needs headless Chromium, of the PATH or made for the testbed",
+        BROWSER_HINT,
+    ),
+    Capability(
+        N.FRONT_KEY,
+        _own_key("front"),
+        "needs the private key of the front door's issuer, which a run has only while the issuer is its own",
+    ),
+    Capability(
+        N.IAP_KEY,
+        _own_key("iap"),
+        "needs the private key of the issuer of IAP's tokens, which a run has only while the issuer is its own",
+    ),
+    Capability(
+        N.IAP,
+        _given(N.IAP, "only the embedded target has the stand-in for it"),
+        "needs Identity-Aware Proxy or the stand-in proxy",
+        "use the embedded target",
+    ),
+    Capability(
+        N.ISTIOD_RESTART,
+        _given(N.ISTIOD_RESTART, "others use this mesh, too"),
+        "needs a mesh whose istiod may be started anew, which only the embedded target's may",
+        "use the embedded target",
+    ),
+    Capability(
+        N.LOAD_COUNT,
+        _load_count,
+        "needs a load generator of the shop that tells what it counted over HTTP, as the testbed's does",
+        "set images.loadgenerator",
+    ),
+    Capability(N.GKE_ONLY, lambda _: _GCP, "described on Google Cloud"),
+    Capability(N.WORKLOAD_IDENTITY, lambda _: _GCP, "needs Workload Identity and IAM"),
+)
+_ALL: tuple[Capability[Any], ...] = (*OF_MESH, *OF_SURROUNDINGS)
+TABLE: Mapping[str, Capability[Any]] = {one.name.value: one for one in _ALL}
+"""All of them, by name."""
+
+if __name__ == "__main__":
+    print(document(), end="")

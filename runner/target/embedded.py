@@ -1,0 +1,80 @@
+"""The target `embedded`: the testbed, a real Kubernetes and Istio that is built and started on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clients.mesh.capabilities import CapabilityName
+from clients.model.errors import SettingsError
+from runner.config.settings import Hosts, Settings
+from runner.target.access import Access, ExternalHostsRecord, Say
+from runner.target.target import MachineCheck, Target
+
+# `testbed` is imported where it is used: other targets need nothing of it.
+if TYPE_CHECKING:
+    from testbed.api import Up
+
+
+class Embedded(Target):
+    """See `Target`. Its external hosts are its own."""
+
+    kind = "embedded"
+    summary = "a cluster that is built and started on this machine"
+    starts_itself = True
+    mesh_wide_needs_option = False
+    gives = frozenset({CapabilityName.LOAD_BALANCER, CapabilityName.IAP, CapabilityName.ISTIOD_RESTART})
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        if settings.context or settings.kubeconfig:
+            raise SettingsError(
+                "the embedded target has its own cluster", "a context or kubeconfig is for --target live or kind"
+            )
+        if settings.hosts is Hosts.INTERNET:
+            raise SettingsError("the embedded target has no way to the internet; it has hosts of its own")
+
+    @classmethod
+    def implied_by(cls, settings: Settings) -> bool:
+        """Where no other cluster is named."""
+        return not (settings.context or settings.kubeconfig)
+
+    def access(self, say: Say) -> Access:
+        """Start the testbed if needed; build it first if it must be."""
+        from testbed import api
+
+        testbed = api.up(self.settings.istio or None, say)
+        istioctl = str(self.settings.istioctl or testbed.istioctl or "")
+        images = {**testbed.images, **self.settings.images.given}
+        return Access(str(testbed.kubeconfig), "", images, external_hosts(testbed), istioctl)
+
+    def look(self, say: Say) -> Access | None:
+        """A cluster that is down is not started just to be looked at."""
+        from testbed import api
+
+        return self.access(say) if api.status().state == "up" else None
+
+    def preflight(self) -> None:
+        """Whether this machine can carry the testbed, and build it where that is still to be done."""
+        from testbed import api, preflight
+
+        preflight.require(built=api.built(self.settings.istio or None))
+
+    def machine(self) -> list[MachineCheck]:
+        """The testbed's own requirements."""
+        from testbed import api
+
+        return [MachineCheck(check.name, check.ok, check.detail, check.hint) for check in api.checks()]
+
+    def name(self, access: Access, server: str) -> str:  # noqa: ARG002 - there is just one, at no address of note
+        """Always the same."""
+        return "embedded cluster"
+
+
+def external_hosts(testbed: Up) -> ExternalHostsRecord:
+    """The hosts of a testbed; none where an older version of this program started it."""
+    external = testbed.external
+    if external is None:
+        return ExternalHostsRecord()
+    hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
+    roots, log = str(external.roots), str(external.log)
+    return ExternalHostsRecord(hosts, roots, log, external.google_apis, external.metadata_server, external.more)

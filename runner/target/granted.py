@@ -1,0 +1,81 @@
+"""Which rights of the table the identity of a kubeconfig has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError
+from runner.config.rights import GATEWAY_API, Condition, Right
+
+AT_ONCE = 8
+"""Questions to the API server; there are some 130 in all."""
+TRIED = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "PeerAuthentication",
+    "spec": {"mtls": {"mode": "PERMISSIVE"}},
+}
+"""Sent by dry run only, which changes nothing: admission policies have a say that no access review tells."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One right, and what of it is missing.
+
+    Attributes:
+        missing: `patch deployments`, one for each verb and resource; empty where it is whole.
+        refusal: what an admission policy says, although the roles would do.
+    """
+
+    right: Right
+    missing: tuple[str, ...] = ()
+    refusal: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether a run can do what it is for."""
+        return not (self.missing or self.refusal)
+
+
+def granted(cluster: Cluster, rights: Sequence[Right]) -> list[Granted]:
+    """What the identity may do of each of them, in their order, by SelfSubjectAccessReview for every verb.
+
+    Rights on the Gateway API are left out where the cluster does not know it.
+
+    Raises:
+        ClusterError: the API server does not answer, or refuses the question.
+    """
+    knows_gateways = cluster.has_kind(f"{GATEWAY_API}/v1", "HTTPRoute")
+    asked = [right for right in rights if right.group != GATEWAY_API or knows_gateways]
+    questions = [(right, *each) for right in asked for each in right.each()]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = list(threads.map(lambda question: _may(cluster, *question), questions))
+    missing = [
+        (right, _told(verb, resource, subresource))
+        for (right, verb, resource, subresource), yes in zip(questions, answers, strict=True)
+        if not yes
+    ]
+    found = [Granted(right, tuple(what for one, what in missing if one is right)) for right in asked]
+    return [_tried(cluster, one) for one in found]
+
+
+def _may(cluster: Cluster, right: Right, verb: str, resource: str, subresource: str) -> bool:
+    return cluster.can_i(verb, resource, right.namespace, group=right.group, subresource=subresource)
+
+
+def _told(verb: str, resource: str, subresource: str) -> str:
+    return f"{verb} {resource}/{subresource}" if subresource else f"{verb} {resource}"
+
+
+def _tried(cluster: Cluster, one: Granted) -> Granted:
+    """A right on the whole mesh is tried, too: the shipped role for namespaces comes with an admission policy."""
+    if one.right.condition is not Condition.MESH_WIDE or one.missing:
+        return one
+    body = {**TRIED, "metadata": {"name": "meshproof-doctor", "namespace": one.right.namespace}}
+    try:
+        cluster.apply(body, manager="meshproof", dry_run=True)
+    except ClusterError as error:
+        return Granted(one.right, refusal=error.message)
+    return one

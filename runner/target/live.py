@@ -1,0 +1,68 @@
+"""The target `live`: a cluster that is there already, reached by a context of a kubeconfig."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import certifi
+from kubernetes import config
+
+from clients.model.errors import SettingsError
+from clients.model.images import SHOP
+from runner.config.settings import Hosts, Settings
+from runner.target.access import Access, ExternalHostsRecord, Say
+from runner.target.target import Target
+
+PUBLIC_IMAGES = {
+    "sleep": "curlimages/curl:8.16.0",
+    "httpbin": "mccutchen/go-httpbin:v2.15.0",
+    "envoy": "envoyproxy/envoy:v1.37.0",
+    "porter": "registry.k8s.io/e2e-test-images/agnhost:2.53",
+    **{name: f"us-central1-docker.pkg.dev/google-samples/microservices-demo/{name}:v0.10.3" for name in SHOP},
+}
+"""Images for a cluster that is not the embedded one: of Istio's samples, Envoy, Kubernetes' tests, the shop."""
+
+INTERNET_HOSTS = (
+    "example.com",
+    "httpbin.org",
+    "storage.googleapis.com",
+    "private.googleapis.com",
+    "metadata.google.internal",
+)
+"""Hosts that the documents name; their addresses are not ours to know."""
+
+
+class Live(Target):
+    """See `Target`. Its external hosts are those of the internet, where they are asked for."""
+
+    kind = "live"
+    summary = "any cluster that a kubeconfig reaches"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        if settings.hosts is Hosts.HERMETIC:
+            raise SettingsError("only the embedded target has hosts of its own", "use --hosts internet")
+
+    @classmethod
+    def implied_by(cls, settings: Settings) -> bool:
+        """Where a cluster is named."""
+        return bool(settings.context or settings.kubeconfig)
+
+    def context(self) -> str:
+        """The context that is used: the one named, else the current one of the kubeconfig; empty if it has none."""
+        file = str(self.settings.kubeconfig) if self.settings.kubeconfig else None
+        contexts: Any = config.list_kube_config_contexts
+        try:
+            return self.settings.context or str(contexts(file)[1]["name"])
+        except (config.ConfigException, OSError, ValueError, TypeError, KeyError):
+            return ""  # the connection says what is wrong with it
+
+    def access(self, say: Say) -> Access:  # noqa: ARG002 - there is nothing to tell
+        """Nothing is started, and no image is brought there."""
+        said = self.settings
+        internet = ExternalHostsRecord(dict.fromkeys(INTERNET_HOSTS, ""), certifi.where())
+        outside = internet if said.hosts is Hosts.INTERNET else ExternalHostsRecord()
+        istioctl = str(said.istioctl or shutil.which("istioctl") or "")
+        images = {**PUBLIC_IMAGES, **said.images.given}
+        return Access(str(said.kubeconfig or ""), self.context(), images, outside, istioctl)

@@ -1,0 +1,92 @@
+"""What every kind of target does in its own way: one class for each, chosen in `runner.target.targets`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+from urllib.parse import urlsplit
+
+from clients.mesh.capabilities import CapabilityName
+from runner.config.settings import Settings
+from runner.target.access import Access, Say
+
+
+@dataclass(frozen=True)
+class MachineCheck:
+    """One thing that this machine must have for the target; `hint` says what to do where it has not."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    hint: str = ""
+
+
+class Target(Protocol):
+    """One kind of cluster under test, with the settings that were made for it.
+
+    Attributes:
+        kind: its name in settings and reports (`--target KIND`).
+        summary: what it is, in a few words, for the help.
+        starts_itself: the harness makes the cluster. It is started when first needed, holds nothing while it is down,
+            and the identity that reaches it is its administrator.
+        mesh_wide_needs_option: others use the mesh too: what changes all of it runs only with --allow-mesh-wide.
+        gives: capabilities that every cluster of the kind has, whatever is found in it.
+        settings: those of the run.
+    """
+
+    kind: ClassVar[str]
+    summary: ClassVar[str]
+    starts_itself: ClassVar[bool] = False
+    mesh_wide_needs_option: ClassVar[bool] = True
+    gives: ClassVar[frozenset[CapabilityName]] = frozenset()
+    settings: Settings
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings.
+
+        Raises:
+            SettingsError: they do not fit this kind.
+        """
+        self.settings = settings
+
+    @classmethod
+    def implied_by(cls, settings: Settings) -> bool:  # noqa: ARG003 - for those that override it
+        """Whether settings that name no target mean this kind."""
+        return False
+
+    @abstractmethod
+    def access(self, say: Say) -> Access:
+        """The way to it, with everything done that a run needs; starts the cluster where it `starts_itself`.
+
+        Raises:
+            MeshproofError: it cannot be had.
+        """
+
+    def look(self, say: Say) -> Access | None:
+        """The way to it, changing nothing; None where it is down and there is nothing to look at.
+
+        Raises:
+            MeshproofError: it cannot be had.
+        """
+        return self.access(say)
+
+    def preflight(self) -> None:
+        """Tell what would keep the cluster from being started, before anything is.
+
+        Raises:
+            MeshproofError: this machine lacks something.
+        """
+
+    def machine(self) -> list[MachineCheck]:
+        """What it needs of this machine, for `doctor`."""
+        return []
+
+    def name(self, access: Access, server: str) -> str:
+        """For people, after "on the": `kind cluster one at 127.0.0.1:6443`.
+
+        Args:
+            server: address of the API server.
+        """
+        host = urlsplit(server).netloc or server
+        return " ".join(filter(None, (f"{self.kind} cluster", access.context, f"at {host}" if host else "")))

@@ -1,0 +1,54 @@
+"""The whole catalogue on every version of the mesh that README names: it conforms, and only what is known is skipped.
+
+Nightly: each version that is not built yet takes about 5 minutes of both processors, and its run as long again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e_runs import CACHE, MESHPROOF, start
+
+from runner.config import catalogue
+from testbed import api
+from testbed.store import Store, cache_root
+from testbed.versions import SUPPORTED_MINORS, istio_release
+
+pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
+
+SKIPPED = {"EGR-NODE-01", "EGR-NODE-02", "EGR-NODE-03", "IAP-PRE-01", "IAP-PRE-03"}
+"""Controls that need a second node, or Google Cloud."""
+NEVER_OF_A_GOOD_RUN = {"X-CLEAN-UP"}
+"""Recorded only where a stage did not leave the mesh as it found it."""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A cache of its own for a cluster beside the shared one, with the shared parts."""
+    place = cache_root() / f"versions-{os.getpid()}"
+    (place / "testbed").mkdir(parents=True)
+    (place / "testbed" / "parts").symlink_to(Store().root)
+    environment = {CACHE: str(place)}
+    (tmp_path / "down").mkdir()
+    yield environment
+    start(tmp_path / "down", *MESHPROOF, "down", environment=environment).end()
+    shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("minor", SUPPORTED_MINORS)
+def test_the_whole_catalogue_conforms(minor: str, elsewhere: dict[str, str], tmp_path: Path) -> None:
+    api.build(minor, lambda line: print(line, file=sys.stderr, flush=True))
+    words = ("run", "-n", "2", "--istio", minor, "--out", "{out}")
+    ran = start(tmp_path, *MESHPROOF, *words, environment=elsewhere).end()
+    assert ran.code == 0, ran.output[-6000:]
+    assert ran.report["target"]["mesh"]["version"] == istio_release(minor).version
+    assert ran.report["not_run"] == []
+    assert {case["control"] for case in ran.report["cases"] if case["verdict"] == "skip"} == SKIPPED
+    assert {case["verdict"] for case in ran.report["cases"]} == {"pass", "skip"}
+    documented = set(catalogue.load().controls) - NEVER_OF_A_GOOD_RUN
+    assert {case["control"] for case in ran.report["cases"]} == documented

@@ -1,0 +1,1 @@
+"""Mutants of the harness itself: each is one wrong line in the code that decides, and the unit tests must notice it."""

@@ -1,0 +1,268 @@
+"""The mutants: what is wrong in each, where, and which rooms' unit tests must notice it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROOF = ("model", "proof")
+PROBE = ("model", "probe")
+
+
+@dataclass(frozen=True)
+class HarnessMutant:
+    """One wrong line.
+
+    Attributes:
+        name: what the harness does wrong.
+        file: relative to the checkout.
+        old, new: the text that is replaced, which is there exactly once.
+        rooms: folders of `tests/unit` that must notice it.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    rooms: tuple[str, ...] = PROOF
+
+    def patched(self, text: str) -> str:
+        """The file's text with the mutant in it.
+
+        Raises:
+            ValueError: the text that it replaces is not there exactly once.
+        """
+        if (count := text.count(self.old)) != 1:
+            raise ValueError(f"{self.name}: {self.file} has {self.old!r} {count} times, not once")
+        return text.replace(self.old, self.new)
+
+
+MODEL = "clients/model"
+CONVERGE = "clients/probe/converge.py"
+DENIAL = "clients/proof/denial.py"
+TRACE = "clients/proof/trace.py"
+PROVE = "clients/proof/prove.py"
+
+MUTANTS = (
+    # what is expected
+    HarnessMutant(
+        "infrastructure-is-a-denial",
+        f"{MODEL}/expect.py",
+        "if outcome.kind not in self.kinds or seen != stated:",
+        "if seen != stated:",
+        PROBE,
+    ),
+    HarnessMutant(
+        "checks-are-not-asked",
+        f"{MODEL}/expect.py",
+        "return next((why for check in self.checks if (why := check.problem(outcome))), None)",
+        "return None",
+        PROBE,
+    ),
+    HarnessMutant(
+        "a-header-matches-in-part",
+        f"{MODEL}/expect.py",
+        "if any(re.fullmatch(pattern, value) for value in values):",
+        "if any(re.search(pattern, value) for value in values):",
+        PROBE,
+    ),
+    HarnessMutant(
+        "any-failed-transfer-is-a-reset",
+        f"{MODEL}/outcome.py",
+        "    56: OutcomeKind.RESET,\n",
+        "    56: OutcomeKind.RESET,\n    1: OutcomeKind.RESET,\n    18: OutcomeKind.RESET,\n",
+        PROBE,
+    ),
+    HarnessMutant(
+        "an-error-status-is-no-refusal",
+        f"{MODEL}/expect.py",
+        "return self.status is None or self.status >= _BAD_REQUEST or bool(self.grpc_status)",
+        "return self.status is None",
+        PROOF,
+    ),
+    # waiting
+    HarnessMutant(
+        "infrastructure-is-a-mismatch",
+        CONVERGE,
+        "if outcome.kind is OutcomeKind.INFRASTRUCTURE:",
+        "if outcome is None:",
+        PROBE,
+    ),
+    HarnessMutant("one-match-is-enough", CONVERGE, "self.row >= self.needed", "self.row >= 1", PROBE),
+    HarnessMutant("a-flap-is-not-counted", CONVERGE, "self.flaps += self.held", "self.flaps += 0 * self.held", PROBE),
+    HarnessMutant(
+        "a-mismatch-keeps-the-row",
+        CONVERGE,
+        'self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""',
+        'self.held, self.mismatch, self.lost = False, problem, ""',
+        PROBE,
+    ),
+    HarnessMutant("the-window-is-ignored", CONVERGE, "now - self.row_start >= self.policy.window_s", "now >= 0", PROBE),
+    HarnessMutant("the-deadline-is-ignored", CONVERGE, "in_time = now < self.deadline", "in_time = True", PROBE),
+    HarnessMutant(
+        "lost-probes-are-conclusive",
+        CONVERGE,
+        "return bool(self.mismatch) and not self.lost",
+        "return bool(self.mismatch)",
+        PROBE,
+    ),
+    HarnessMutant(
+        "missing-outcomes-are-forgotten",
+        CONVERGE,
+        'return outcomes + [infrastructure("", "the probe gave no outcome")] * (count - len(outcomes))',
+        "return outcomes",
+        PROBE,
+    ),
+    HarnessMutant(
+        "replicas-do-not-count",
+        "clients/probe/confirm.py",
+        "pools = threads * replicas",
+        "pools = threads",
+        PROBE,
+    ),
+    # a denial
+    HarnessMutant(
+        "no-twin-is-needed",
+        DENIAL,
+        'return [inconclusive("twin", "the suite names no twin for this refusal")] if case.refuses else []',
+        "return []",
+    ),
+    HarnessMutant(
+        "the-twin-is-not-run",
+        DENIAL,
+        "proving.twin, attempts = _twin(proving, case.twin)",
+        'proving.twin, attempts = TwinProof("", Verdict.PASS, "200", "200", ""), []',
+    ),
+    HarnessMutant(
+        "every-twin-passes",
+        DENIAL,
+        "verdict = Verdict.PASS if seen.converged else Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE",
+        "verdict = Verdict.PASS",
+    ),
+    HarnessMutant(
+        "nothing-is-sent-after-the-twin",
+        DENIAL,
+        "wrong = next((attempt for attempt in after if not attempt.matched), None)",
+        "wrong = None if after else after",
+    ),
+    HarnessMutant(
+        "the-backend-is-always-silent", DENIAL, "if arrived := sorted(read.reached(denied)):", "if arrived := []:"
+    ),
+    HarnessMutant("an-unread-log-is-silent", DENIAL, "    if read.missing:\n", "    if read.missing and not read:\n"),
+    HarnessMutant(
+        "a-twin-elsewhere-will-do",
+        DENIAL,
+        "if not passed >= {pod.name for pod in backends}:",
+        "if not passed and backends == []:",
+    ),
+    HarnessMutant(
+        "a-lost-probe-after-the-twin-blames-the-mesh",
+        DENIAL,
+        "verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE",
+        "verdict = FindingVerdict.FAIL",
+    ),
+    HarnessMutant("an-outside-log-is-not-read", DENIAL, "if arrived := external.arrived(denied):", "if arrived := []:"),
+    # findings and verdicts
+    HarnessMutant(
+        "what-was-not-checked-is-a-pass",
+        "clients/proof/proving.py",
+        'return Finding(name, f"not checked: {why}", FindingVerdict.NOT_CHECKED)',
+        'return Finding(name, f"not checked: {why}", FindingVerdict.PASS)',
+    ),
+    HarnessMutant(
+        "every-pass-is-of-full-grade",
+        f"{MODEL}/evidence.py",
+        "return Verdict.PASS, Grade.REDUCED if unchecked else Grade.FULL",
+        "return Verdict.PASS, Grade.FULL",
+    ),
+    HarnessMutant(
+        "a-findings-verdict-is-dropped",
+        PROVE,
+        "verdict, grade, reason = judge(findings)",
+        "verdict, grade, reason = judge(evidence.findings)",
+    ),
+    HarnessMutant(
+        "inconclusive-findings-pass",
+        f"{MODEL}/evidence.py",
+        "((Verdict.FAIL, FindingVerdict.FAIL), (Verdict.INCONCLUSIVE, FindingVerdict.INCONCLUSIVE))",
+        "((Verdict.FAIL, FindingVerdict.FAIL),)",
+    ),
+    HarnessMutant(
+        "a-wrong-state-before-is-ignored",
+        PROVE,
+        "if spoilt := _first_problem(evidence, _earlier(running, case)):",
+        "if spoilt := None:",
+    ),
+    HarnessMutant(
+        "unsettled-states-are-looked-at",
+        PROVE,
+        "if running and (spoilt := _first_problem(evidence, _settled(running))):",
+        "if spoilt := None:",
+    ),
+    HarnessMutant(
+        "derived-confirmations-are-ignored",
+        PROVE,
+        "seen = _converge(running, case, max(needed, case.repeat), since,",
+        "seen = _converge(running, case, 1, since,",
+    ),
+    HarnessMutant(
+        "another-expectation-seen-settling-is-its-own",
+        PROVE,
+        "same = (seen for seen in settling if (seen.probe, seen.expect) == (case.probe, case.expect))",
+        "same = (seen for seen in settling if seen.probe == case.probe)",
+    ),
+    HarnessMutant(
+        "a-cell-that-changes-counts-as-unchanged",
+        "clients/proof/table.py",
+        "changed = case.before is not None and case.before != case.expect",
+        "changed = False",
+    ),
+    HarnessMutant(
+        "a-step-does-not-wait-for-the-cases-before",
+        "clients/proof/case_runner.py",
+        '        """\n        self.wait()\n        try:\n            self._running.reach(step)',
+        '        """\n        try:\n            self._running.reach(step)',
+    ),
+    # logs
+    HarnessMutant(
+        "entries-are-not-compared",
+        TRACE,
+        "if wrong := difference(world, stated, entry):",
+        "if wrong := difference and None:",
+    ),
+    HarnessMutant("some-entries-are-enough", TRACE, "if len(entries) < wanted:", "if len(entries) < 1:"),
+    HarnessMutant(
+        "presence-is-absence",
+        TRACE,
+        "if found := reader.read(pods, case.probe, logged, sent.requests):",
+        "if found := []:",
+    ),
+    HarnessMutant("anyone-may-come-to-the-server", TRACE, "    if address in peers:\n", "    if address:\n"),
+    HarnessMutant(
+        "plain-is-as-good-as-tls",
+        TRACE,
+        "if seen == (arrival.tls, arrival.sni, arrival.client_cert):",
+        "if seen[1:] == (arrival.sni, arrival.client_cert):",
+    ),
+    HarnessMutant(
+        "requests-that-did-not-arrive-did", TRACE, "    if missing or not ids:\n", "    if not ids and not missing:\n"
+    ),
+    HarnessMutant(
+        "a-reused-port-is-ones-own",
+        "clients/proof/log_entries.py",
+        "if (entry.downstream_remote, entry.downstream_local) in ends",
+        "if entry.downstream_remote in clients",
+    ),
+    # states
+    HarnessMutant(
+        "a-look-that-was-lost-is-a-failure",
+        "clients/proof/observe.py",
+        "FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE",
+        "FindingVerdict.FAIL",
+    ),
+    HarnessMutant(
+        "the-state-before-need-not-come-back",
+        "clients/proof/running_stage.py",
+        "problems = self._not_restored()",
+        "problems = []",
+    ),
+)

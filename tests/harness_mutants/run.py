@@ -1,0 +1,94 @@
+"""Runs the unit tests against every mutant of the harness: `./meshproof test --harness-mutants`.
+
+A mutant is killed when a test fails on it. The tests run in a copy of the checkout, one mutant after the other, and end
+at the first failure. Exit code 0 when all were killed, 1 when one survived or does not apply any more.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("clients", "manifests", "reports", "runner", "suites", "testbed", "tests", "conftest.py", "pyproject.toml")
+LIMIT_S = 300.0
+"""For the tests of one mutant; one that hangs them is noticed too."""
+
+
+def main(names: Sequence[str]) -> int:
+    """Try the named mutants, or all; prints a line for each."""
+    wanted = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    survivors = []
+    with tempfile.TemporaryDirectory(prefix="meshproof-mutants-") as scratch:
+        copy = _copy(Path(scratch))
+        if not _killed_by(copy, sorted({room for mutant in wanted for room in mutant.rooms}), at_once=False):
+            print("without any mutant the tests pass", flush=True)
+        else:
+            print("the tests fail without any mutant: nothing can be said of the mutants", file=sys.stderr)
+            return 1
+        for mutant in wanted:
+            began = time.monotonic()
+            with applied(mutant, copy):
+                killer = _killed_by(copy, mutant.rooms)
+            print(
+                f"{'killed  ' if killer else 'SURVIVED'} {mutant.name:32} {time.monotonic() - began:5.1f} s  {killer}"
+            )
+            survivors += [] if killer else [mutant.name]
+    print(f"{len(wanted) - len(survivors)} of {len(wanted)} killed")
+    return 1 if survivors else 0
+
+
+@contextmanager
+def applied(mutant: HarnessMutant, root: Path) -> Iterator[None]:
+    """The mutant's line in force below `root`.
+
+    Raises:
+        ValueError: what it replaces is not there exactly once.
+    """
+    path = root / mutant.file
+    text = path.read_text(encoding="utf-8")
+    path.write_text(mutant.patched(text), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def _copy(scratch: Path) -> Path:
+    for name in COPIED:
+        source, ignored = ROOT / name, shutil.ignore_patterns("__pycache__", "out")
+        if source.is_dir():
+            shutil.copytree(source, scratch / name, ignore=ignored)
+        else:
+            shutil.copy(source, scratch / name)
+    return scratch
+
+
+def _killed_by(root: Path, rooms: Sequence[str], *, at_once: bool = True) -> str:
+    """The first test that fails, or what else ended the tests; empty where all pass."""
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command += ["-x"] if at_once else []
+    command += [f"tests/unit/{room}" for room in rooms]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "HOME": str(root)}
+    try:
+        ran = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"the tests did not end within {LIMIT_S:g} s"
+    if not ran.returncode:
+        return ""
+    lines = (ran.stdout + ran.stderr).splitlines()
+    return next((line for line in lines if line.startswith(("FAILED ", "ERROR "))), f"exit code {ran.returncode}")[:160]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

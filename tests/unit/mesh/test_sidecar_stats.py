@@ -1,0 +1,82 @@
+"""Statistics of a sidecar, and what suites count in them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from clients.kube.exec import ExecResult
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import sidecar
+from clients.model.errors import InfrastructureError
+from suites.counters import dry_run, total
+from suites.lab.telemetry import named_caller, unknown_caller
+
+pytestmark = pytest.mark.unit
+
+POD = Pod("shop", "cart-1", containers=("server", SIDECAR))
+MUTUAL = 'reporter="destination",source_workload="sleep",source_workload_namespace="w-mtls-client"'
+TEXT = f"""\
+# TYPE istio_requests_total counter
+istio_requests_total{{{MUTUAL},connection_security_policy="mutual_tls"}} 3
+istio_requests_total{{{MUTUAL.replace("destination", "source")},connection_security_policy="mutual_tls"}} 40
+istio_requests_total{{reporter="destination",source_workload="unknown",connection_security_policy="none"}} 5
+
+# TYPE envoy_http_rbac_policy counter
+envoy_http_rbac_policy{{authz_dry_run_action="allow",authz_dry_run_result="allowed",a="say \\"hi\\"\\\\, b=\\"c\\""}} 2
+envoy_http_rbac_policy{{authz_dry_run_action="allow",authz_dry_run_result="denied"}} 7
+# TYPE envoy_other_rbac counter
+envoy_other_rbac{{authz_dry_run_action="allow",authz_dry_run_result="allowed"}} 60
+"""
+WORLD = SimpleNamespace(overlay=SimpleNamespace(namespace=lambda name: f"w-{name}"))
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Sets what the sidecar's admin interface answers."""
+
+    def answer(text: str, exit_code: int = 0) -> None:
+        result = ExecResult(exit_code, text, "connection refused")
+        monkeypatch.setattr(sidecar, "exec_once", lambda *_, **__: result)
+
+    return answer
+
+
+def test_a_label_may_hold_quotes_commas_and_backslashes(answers):
+    answers(TEXT)
+    stats = sidecar.stats(None, POD)
+    assert total(stats, {"a": 'say "hi"\\, b="c"'}) == 2
+    assert total(stats, {"b": "c"}) == 0
+    assert total(stats, {"b": "c\\"}) == 0
+
+
+def test_callers_are_counted_by_the_servers_reports(answers):
+    answers(TEXT)
+    stats = sidecar.stats(None, POD)
+    assert (named_caller(stats, WORLD), unknown_caller(stats, WORLD)) == (3, 5)
+
+
+def test_without_the_standard_metric_callers_are_counted_by_the_policy_in_dry_run(answers):
+    answers(TEXT[TEXT.index("# TYPE envoy_http") :])
+    stats = sidecar.stats(None, POD)
+    assert (named_caller(stats, WORLD), unknown_caller(stats, WORLD)) == (2, 7)
+    assert dry_run(stats, "deny", "denied") == 0
+
+
+def test_no_statistics_are_a_count_of_zero(answers):
+    answers("\n")
+    assert total(sidecar.stats(None, POD), {}) == 0
+
+
+@pytest.mark.parametrize("text", ["<html>oops</html>", "name value", 'a{b="c} 1'])
+def test_an_answer_of_another_form_is_an_infrastructure_error(answers, text):
+    answers(text)
+    with pytest.raises(InfrastructureError, match="shop/cart-1 sent unreadable statistics"):
+        sidecar.stats(None, POD)
+
+
+def test_a_refused_request_is_an_infrastructure_error(answers):
+    answers("", 1)
+    with pytest.raises(InfrastructureError, match="did not answer stats/prometheus: connection refused"):
+        sidecar.stats(None, POD)

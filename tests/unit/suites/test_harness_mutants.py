@@ -1,0 +1,23 @@
+"""The mutants of the harness: every one still applies, so that their run says something (`tests/harness_mutants`)."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
+from tests.harness_mutants.run import ROOT
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_it_applies_and_is_python(mutant: HarnessMutant) -> None:
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    patched = mutant.patched(text)
+    assert ast.dump(ast.parse(patched)) != ast.dump(ast.parse(text))
+
+
+def test_names_are_unique_and_there_are_enough() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 25
