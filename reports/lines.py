@@ -18,26 +18,29 @@ _MOST_ROWS = 24
 _NARROWEST = 20
 
 
-def case_line(evidence: Evidence, reason: str | None = None) -> Text:
+def case_line(evidence: Evidence, reason: str | None = None, stage: str = "") -> Text:
     """The line of a case.
 
     `✓ pass           LAB-MTLS-03  000 reset (56)  0.67 s  Under mesh-wide STRICT plain to injected is refused`
 
     Args:
         reason: in place of the reason of the evidence.
+        stage: id of its stage, where the line has no heading that says it.
     """
-    key = mark(evidence)
-    line = verdict_cell(key)
+    before = f"{one_line(stage)}: " if stage else ""
+    line = verdict_cell(mark(evidence))
     line.append(f"{one_line(evidence.id):<24} ")
     if evidence.verdict is Verdict.PASS:
         stable = evidence.time_to_stable_s
         line.append(f"{one_line(evidence.observed):<15} ")
         line.append(f"{'' if stable is None else f'{stable:.2f} s':>8}  ", "dim")
+        line.append(before, "dim")
         line.append(one_line(evidence.title))
         line.append(" (slow)" if evidence.slow else "", "yellow")
         names = dict.fromkeys(finding.name for finding in not_checked(evidence))
         line.append(f" ({', '.join(names)} not checked)" if names else "", STYLES[REDUCED])
     else:
+        line.append(before, "dim")
         line.append(one_line(evidence.reason if reason is None else reason) or one_line(evidence.title))
     return line
 

@@ -53,7 +53,7 @@ def _head(report: Report) -> str:
     facts = [f"{mesh.name} {mesh.version}".strip(), f"Kubernetes {target.kubernetes}" if target.kubernetes else ""]
     facts += [f"{target.kind} target {target.context}".strip(), f"run {run.id}", duration(run.started, run.ended)]
     columns = (
-        ("✓ pass", totals["pass"]),
+        (f"{GLYPHS['pass']} pass", totals["pass"]),
         (f"{GLYPHS[REDUCED]} of them reduced", totals["reduced"]),
         *((f"{GLYPHS[name]} {name}", totals[name]) for name in ("fail", "inconclusive", "skip")),
         (f"{GLYPHS['not-run']} not run", totals["not_run"]),

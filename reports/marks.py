@@ -39,5 +39,5 @@ def not_checked(case: Evidence) -> tuple[Finding, ...]:
 
 def finding_line(finding: Finding) -> str:
     """`✓ backend log: 31 request ids absent`, `○ access log: not checked: it is not available on this target`."""
-    said = "not checked: " if finding.verdict is FindingVerdict.NOT_CHECKED else ""
-    return f"{FINDING_GLYPHS[finding.verdict]} {finding.name}: {said}{finding.text}"
+    prefix = "not checked: " if finding.verdict is FindingVerdict.NOT_CHECKED else ""
+    return f"{FINDING_GLYPHS[finding.verdict]} {finding.name}: {prefix}{finding.text}"

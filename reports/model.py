@@ -19,10 +19,6 @@ SCHEMA = "meshproof/conformance/v2"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
 
 
-EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
-"""A case as JSON values, and back."""
-
-
 class ReportError(MeshproofError):
     """A report cannot be read or written."""
 
@@ -131,6 +127,7 @@ class Report:
         return bool(totals["pass"]) and not (totals["fail"] or totals["inconclusive"] or self.not_run or self.damaged)
 
 
-EVIDENCE = TypeAdapter(Evidence)
+EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)
+"""A case as JSON values, and back."""
 RUN = TypeAdapter(RunInfo)
 TARGET = TypeAdapter(TargetInfo)

@@ -33,10 +33,10 @@ _ESTIMATE_FROM_S, _ESTIMATE_FROM_CASES = 5.0, 5
 
 
 class Progress:
-    """Prints each case as its evidence comes: a heading where the stage changes, a long reason once.
+    """Prints each case as its evidence comes: a heading where a stage begins, a long reason once.
 
     On a terminal, the last line says how many cases are done and how long the rest may take; in a file there are plain
-    lines only. Processes of a run may take turns: a stage that goes on after another one gets its heading again.
+    lines only. Processes of a run take turns: a case that comes after the heading of another stage names its own.
     """
 
     def __init__(
@@ -70,8 +70,7 @@ class Progress:
         if self._began is None:
             self._began = self.clock()
         self.clear()
-        self._heading(evidence)
-        self._line(evidence)
+        self._line(evidence, self._heading(evidence))
         if evidence.id not in self._done and (evidence.id in self.planned or not self.planned):
             self._done.add(evidence.id)
         self._counts[mark(evidence)] += 1
@@ -87,29 +86,30 @@ class Progress:
         """No more cases."""
         self.clear()
 
-    def _heading(self, evidence: Evidence) -> None:
+    def _heading(self, evidence: Evidence) -> str:
+        """Print it where a stage begins; returns the stage's id where a case comes after another stage's heading."""
         stage = (evidence.suite, evidence.stage)
-        if stage == self._stage:
-            return
-        heading = stage_heading(evidence.stage_title or evidence.stage or "no stage", evidence.stage)
-        heading.stylize("bold", 0, len(evidence.stage_title or evidence.stage))
         if stage in self._stages:
-            heading.append("  (continued)", "dim")
+            return "" if stage == self._stage else evidence.stage
+        title = one_line(evidence.stage_title or evidence.stage or "no stage")
+        heading = stage_heading(title, evidence.stage)
+        heading.stylize("bold", 0, len(title))
         self._stage = stage
         self._stages.add(stage)
         self.console.print()
-        self.console.print(heading, soft_wrap=True)
+        print_line(self.console, heading)
+        return ""
 
-    def _line(self, evidence: Evidence) -> None:
+    def _line(self, evidence: Evidence, stage: str) -> None:
         reason = one_line(evidence.reason)
         first = self._reasons.setdefault(reason, evidence.id) if len(reason) >= _LONG else evidence.id
-        line = case_line(evidence, None if first == evidence.id else f"same reason as {first}")
+        line = case_line(evidence, None if first == evidence.id else f"same reason as {first}", stage)
         if not self.console.is_terminal:
             self.console.print(line, soft_wrap=True)
         elif evidence.verdict is Verdict.PASS or line.cell_len <= self.console.width:
             self.console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
         else:  # the reason is too long for the line: it follows, whole
-            title = case_line(evidence, evidence.title or evidence.id)
+            title = case_line(evidence, evidence.title or evidence.id, stage)
             self.console.print(title, no_wrap=True, overflow="ellipsis", crop=True)
             print_line(self.console, Text(reason, STYLES[mark(evidence)]), Text(" " * INDENT))
 

@@ -239,6 +239,7 @@ def test_a_reason_that_many_cases_share_is_shown_once() -> None:
             "live cluster prod-eu (istio 1.29.1)",
         ),
         (TargetInfo("kind", context="kind-mp"), "kind cluster kind-mp"),
+        (TargetInfo("live", context="a", name="live cluster a at 10.0.0.1:6443"), "live cluster a at 10.0.0.1:6443"),
         (TargetInfo("unknown"), "unknown cluster"),
     ],
 )

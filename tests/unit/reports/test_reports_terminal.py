@@ -97,16 +97,18 @@ def test_another_reason_is_printed_whole_too() -> None:
     assert "same reason as LAB-X-001" in text
 
 
-def test_a_stage_that_goes_on_after_another_one_has_its_heading_again() -> None:
+def test_a_case_that_comes_after_the_heading_of_another_stage_names_its_own() -> None:
     first, other = a_case(), a_case(id="O-1", stage="other", stage_title="Another state")
-    lines = _printed([first, replace(first, id="A-2"), other, replace(first, id="A-3"), replace(other, id="O-2")])
-    headings = [line for line in lines.splitlines() if line and not line.startswith("✓")]
-    assert headings == [
+    skip = replace(first, id="A-4", verdict=Verdict.SKIP, grade=None, reason="no browser here")
+    cases = [first, replace(first, id="A-2"), other, replace(first, id="A-3"), replace(other, id="O-2"), skip]
+    lines = [line for line in _printed(cases).splitlines() if line]
+    assert [line for line in lines if line[0].isalpha()] == [
         "A mesh-wide policy demands mutual TLS  mesh-wide-strict",
         "Another state  other",
-        "A mesh-wide policy demands mutual TLS  mesh-wide-strict  (continued)",
-        "Another state  other  (continued)",
     ]
+    labelled = [line.split()[2] for line in lines if "mesh-wide-strict: " in line]
+    assert labelled == ["A-3", "A-4"]
+    assert lines[-1].endswith(" mesh-wide-strict: no browser here")
 
 
 class Clock:

@@ -154,7 +154,7 @@ def test_every_report_has_it(kept: Evidence, tmp_path: Path) -> None:
     [result] = [json.loads(path.read_text()) for path in (tmp_path / "allure-results").glob("*-result.json")]
     [attached] = [one for one in result["attachments"] if one["type"] == "image/png"]
     assert (tmp_path / "allure-results" / attached["source"]).read_bytes() == PNG
-    assert attached["name"] == "what the person saw at the end"
+    assert attached["name"] == "what the browser showed at the end"
     assert kept.pictures[0].file in junit.render(report)
 
 
