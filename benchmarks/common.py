@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: options, facts about the machine, tables, JSON, and a private World on the testbed."""
+"""Shared by the benchmarks: options, facts about the machine, tables, JSON, and a private rig on the testbed."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def room(pods: int) -> Iterator[None]:
 
 @contextmanager
 def environment(up: Up, sizes: list[int]) -> Iterator[Rig]:
-    """A World whose manifests are the namespaces, a folder for those that each size adds; none is deployed yet."""
+    """A rig whose manifests are the namespaces, a folder for those that each size adds; none is deployed yet."""
     with tempfile.TemporaryDirectory(prefix="meshproof-scale-") as folder:
         example = MANIFEST.read_text(encoding="utf-8")
         for size, before in zip(sizes, [0, *sizes], strict=False):

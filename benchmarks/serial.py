@@ -107,7 +107,7 @@ def measure(topic: Topic, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def confirmations(topic: Topic, up: Up) -> dict[str, int]:
-    """Id of a probed case → number of confirmations that the suite demands, by a World. Not part of the measurement."""
+    """Id of a probed case → number of confirmations that the suite demands, by a rig. Not part of the measurement."""
     needed: dict[str, int] = {}
     with common.rig(up, MANIFESTS, settings.load().policy) as rig:
         for module in topic.modules:

@@ -1,6 +1,6 @@
 """Is "converged" reliable? Flips policies on and off, and sends further probes after each flip has converged.
 
-A flip applies or deletes one policy, converges by `clients.probe.converge` with the confirmations that the World
+A flip applies or deletes one policy, converges by `clients.probe.converge` with the confirmations that the rig
 derives, and then sends further probes. An answer is contrary if it is that of before the flip, or any other unexpected
 one.
 

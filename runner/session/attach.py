@@ -56,5 +56,5 @@ def _diagnose(request: pytest.FixtureRequest, run_context: RunContext) -> str:
         return ""
     name = f"{folders.DIAGNOSTICS}/{run_context.running.stage.name}-{run_context.worker}"
     if not (run_context.folder / name).exists():
-        diagnostics.collect(request.getfixturevalue("world"), run_context.running.stage, run_context.folder / name)
+        diagnostics.collect(request.getfixturevalue("rig"), run_context.running.stage, run_context.folder / name)
     return name

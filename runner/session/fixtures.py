@@ -1,6 +1,6 @@
 """Fixtures of the suites, from the session down to the test.
 
-    cluster → world → mesh_lock → stage → case_runner → prove, prove_table, observe
+    cluster → rig → mesh_lock → stage → case_runner → prove, prove_table, observe
 
 The module's cases are all begun when its first test asks for `case_runner`, side by side; a test takes the evidence of
 its own case. That runner is the only place that takes a stage's steps. A test without a case waits until the cases

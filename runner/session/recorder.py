@@ -28,7 +28,7 @@ class Recorder:
         self._progress: terminal.Progress | None = None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
+    def pytest_runtestloop(self) -> None:
         """Where cases have lines of their own, pytest's file names and percentages would stand between them."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter and (self.leader.plan or self._distributed):

@@ -1,4 +1,4 @@
-"""Puts a process's world together from what the controlling process handed over."""
+"""Puts a process's rig together from what the controlling process handed over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stand-ins for a cluster and a world, in memory: for the rules of our modules, never for a control's verdict."""
+"""Stand-ins for a cluster and a rig, in memory: for the rules of our modules, never for a control's verdict."""
 
 from __future__ import annotations
 

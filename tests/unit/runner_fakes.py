@@ -48,7 +48,7 @@ class Running:
             SLEEP.get("http://httpbin.mtls-service:8000/ip"), status(403), 0.0, problem="expected 403, saw 200"
         )
         self.settled = (never,) if stage.name == "unsettled" else ()
-        self.worker = "gw0"
+        self.worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 
     def reach(self, step: str) -> None:
         """There are no steps."""
@@ -99,7 +99,7 @@ def prove_case(running: Running, case: Case, subject: Subject, _confirmations: i
         raise RuntimeError("a fault of ours")
     verdict = Verdict(what)
     grade = Grade.FULL if verdict is Verdict.PASS else None
-    return Evidence.of(subject, verdict, f"because {what}", observed=what, grade=grade)
+    return Evidence.of(subject, verdict, f"because {what}", observed=what, grade=grade, worker=running.worker)
 
 
 class FakeTarget:
@@ -120,8 +120,8 @@ def rig(descriptor: TargetDescriptor) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
     return SimpleNamespace(
         remove_other_environments=lambda environment: None,
-        prepare_in_background=lambda environment: None,
-        abandoned=threading.Event(),
+        environments=SimpleNamespace(prepare_in_background=lambda environment: None),
+        prober=SimpleNamespace(abandoned=threading.Event()),
     )
 
 

@@ -37,7 +37,7 @@ class Name(str):
 
 
 class Applier:
-    """Keeps what is in force, and tells the world's log."""
+    """Keeps what is in force, and writes to the rig's log."""
 
     timeout_s = 1.0
 

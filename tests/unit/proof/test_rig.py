@@ -1,4 +1,4 @@
-"""The world: requests in the run's own names, probes over all client pods, confirmations from what is really there."""
+"""The rig: requests in the run's own names, probes over all client pods, confirmations from what is really there."""
 
 from __future__ import annotations
 

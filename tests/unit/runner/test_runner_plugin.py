@@ -378,7 +378,7 @@ def test_an_interrupted_run_cleans_up_and_keeps_its_journal(
 
 
 HOOKED = """
-def pytest_meshproof_stage_entered(world, stage):
+def pytest_meshproof_stage_entered(rig, stage):
     runner_fakes.told(f"hook {stage.name}")
 """
 
