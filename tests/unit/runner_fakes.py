@@ -22,6 +22,7 @@ from clients.proof import diagnostics
 from clients.proof import prove as proof
 from reports.model import MeshRecord, TargetInfo
 from runner.session import fixtures
+from runner.session.run_context import RunContext
 from runner.target.descriptor import TargetDescriptor
 
 SLEEP = Workload("mtls-client", "sleep", "sleep")
@@ -48,7 +49,7 @@ class Running:
             SLEEP.get("http://httpbin.mtls-service:8000/ip"), status(403), 0.0, problem="expected 403, saw 200"
         )
         self.settled = (never,) if stage.name == "unsettled" else ()
-        self.worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        self.worker = rig.overlay.worker
 
     def reach(self, step: str) -> None:
         """There are no steps."""
@@ -116,10 +117,11 @@ class FakeTarget:
 
 
 @pytest.fixture(scope="session")
-def rig(descriptor: TargetDescriptor) -> object:
+def rig(descriptor: TargetDescriptor, run_context: RunContext) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
     return SimpleNamespace(
         remove_other_environments=lambda environment: None,
+        overlay=SimpleNamespace(worker=run_context.worker),
         environments=SimpleNamespace(prepare_in_background=lambda environment: None),
         prober=SimpleNamespace(abandoned=threading.Event()),
     )

@@ -317,7 +317,7 @@ def test_observations_are_evidence_and_only_of_the_marked_control(inner: Inner) 
     inner.write(state=OBSERVING)
     ran = inner.run()
     assert ran.verdicts == {"LAB-SETUP-01": "pass", "LAB-SETUP-02": "fail", "LAB-SETUP-03": "inconclusive"}, ran.output
-    assert ran.cases["LAB-SETUP-02"].reason == "there is one"
+    assert ran.cases["LAB-SETUP-02"].reason == "state: there is one"
     assert ran.cases["LAB-SETUP-02"].expected == "no sidecar"
 
 
@@ -396,7 +396,7 @@ def test_bare_pytest_writes_the_reports_itself(inner: Inner, tmp_path: Path) -> 
     ran = inner.run("--out", str(tmp_path / "reports"), own_reports=True)
     assert ran.code == 1
     written = json.loads((tmp_path / "reports" / "latest" / "conformance.json").read_text())
-    assert written["totals"] == {"pass": 1, "fail": 1, "inconclusive": 0, "skip": 0}
+    assert written["totals"] == {"pass": 1, "fail": 1, "inconclusive": 0, "skip": 0, "reduced": 0, "not_run": 0}
     assert "index.html" in ran.output
 
 
