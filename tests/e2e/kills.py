@@ -51,8 +51,8 @@ def spoilt(scratch: Path, kill: Kill, words: tuple[str, ...] = (), environment: 
     """The run of the mutant, with the controls that it is measured by."""
     names = [re.sub(r"\[.*", "", name) for name in kill.verdicts]
     lab = [name for name in names if kill.suite == Kill.suite]
-    environment = {place for name in lab for family, places in NEEDED.items() if family in name for place in places}
-    options = ("--budget", str(BUDGET_S), "--ground", ",".join(sorted(environment)))
+    needed = {place for name in lab for family, places in NEEDED.items() if family in name for place in places}
+    options = ("--budget", str(BUDGET_S), "--ground", ",".join(sorted(needed)))
     plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, *options)
     return conform(scratch, *plugin, *controls(*names), *kill.words, *words, environment=environment, suite=kill.suite)
 
