@@ -83,7 +83,7 @@ class Recorder:
             terminalreporter.write_line(f"meshproof: {self.problem}", yellow=True)
         if self.leader.started and not self.leader.reports_by_caller:
             report = conformance.build(read(self.leader.folder / JOURNAL))
-            console = Console(file=terminalreporter._tw._file, force_terminal=terminalreporter.hasmarkup)
+            console = Console(file=terminalreporter._tw._file, force_terminal=terminalreporter.hasmarkup or None)
             terminal.print_summary(console, report, self.leader.folder / "index.html")
 
     @property
@@ -97,7 +97,7 @@ class Recorder:
             return
         if self._progress is None:
             reporter.ensure_newline()
-            console = Console(file=reporter._tw._file, force_terminal=reporter.hasmarkup)
+            console = Console(file=reporter._tw._file, force_terminal=reporter.hasmarkup or None)
             planned = [name for entry in self.leader.read_plan().values() for name in entry.ids]
             self._progress = terminal.Progress(console, planned)
         self._progress.case(evidence)
