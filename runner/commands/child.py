@@ -1,4 +1,4 @@
-"""Runs a child process of ours so that Ctrl-C and SIGTERM let it clean up: it is told, and waited for."""
+"""Runs a child process so that Ctrl-C and SIGTERM let it clean up: the signal is forwarded, and the end awaited."""
 
 from __future__ import annotations
 
@@ -15,65 +15,89 @@ from types import FrameType
 from runner.config.settings import ROOT
 
 PATIENCE = 3
-"""How many signals it takes to give up on the child's clean-up: it is killed at this one."""
+"""Number of signals that abandons the child's clean-up: the last of them kills it."""
 
 PATHS = frozenset({"KUBECONFIG", "MESHPROOF_CACHE_DIR", "PYTHONPATH"})
-"""Variables whose relative paths count from the folder that the user is in."""
+"""Variables whose relative paths count from the user's working folder."""
 
 
 @dataclass
 class Ended:
-    """How it ended. `interrupted` names the first signal that we were sent meanwhile; empty without one."""
+    """How the child ended. `interrupted` names the first signal that this process got meanwhile; empty without one."""
 
     code: int = 0
     interrupted: str = ""
 
 
 def python(*arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
-    """Run our own Python with these arguments, from the root of the checkout, on our terminal."""
+    """Run this Python with these arguments, from the root of the checkout, on the same terminal."""
     return run([sys.executable, *arguments], environment)
 
 
 def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Ended:
     """Run a command to its end.
 
-    It gets a process group of its own, so that a signal reaches it and its workers once, and from us alone.
+    It gets a process group of its own, so that a signal reaches it and its workers once, and from this process alone.
     """
     ended = Ended()
-    said = {**os.environ, **{name: _from_here(os.environ[name]) for name in PATHS & os.environ.keys()}}
-    path = os.pathsep.join([str(ROOT), *filter(None, [said.get("PYTHONPATH")])])
-    inherited = {**said, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
-    child = subprocess.Popen(command, cwd=ROOT, env=inherited, process_group=0, stdin=subprocess.DEVNULL)
-    with child, _forwarding(child, ended):
-        ended.code = child.wait()
+    variables = {**os.environ, **{name: _from_here(os.environ[name]) for name in PATHS & os.environ.keys()}}
+    path = os.pathsep.join([str(ROOT), *filter(None, [variables.get("PYTHONPATH")])])
+    inherited = {**variables, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    forwarder = _Forwarder(ended)
+    # The handlers come first: a background job ignores SIGINT, and the child would inherit that. A signal that has a
+    # handler gets its default action in the new program.
+    with forwarder.installed():
+        child = subprocess.Popen(command, cwd=ROOT, env=inherited, process_group=0, stdin=subprocess.DEVNULL)
+        with child:
+            forwarder.begin(child.pid)
+            ended.code = child.wait()
     return ended
 
 
 def _from_here(paths: str) -> str:
-    """A list of paths, from the folder that the user is in: the child works in another."""
+    """A list of paths, relative to the user's working folder: that of the child is another."""
     return os.pathsep.join(str(Path(path).absolute()) if path else path for path in paths.split(os.pathsep))
 
 
-@contextmanager
-def _forwarding(child: subprocess.Popen[bytes], ended: Ended) -> Iterator[None]:
-    told = 0
+class _Forwarder:
+    """Passes the signals of this process on to the group of its child."""
 
-    def forward(number: int, _: FrameType | None) -> None:
-        nonlocal told
-        told += 1
-        ended.interrupted = ended.interrupted or signal.Signals(number).name
+    def __init__(self, ended: Ended) -> None:
+        self._ended = ended
+        self._group = 0
+        self._count = 0
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle the signals. A hangup that is ignored stays ignored: a run under nohup outlives its terminal."""
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._receive) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def begin(self, group: int) -> None:
+        """Send signals to this group from now on, beginning with any that came before it existed."""
+        self._group = group
+        if self._count:
+            self._send()
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self._count += 1
+        self._ended.interrupted = self._ended.interrupted or signal.Signals(number).name
+        if self._group:
+            self._send()
+        if self._count < PATIENCE:
+            more = PATIENCE - self._count
+            print(f"\nmeshproof: stopping, cleaning up ({more} more to abandon it)", file=sys.stderr, flush=True)
+
+    def _send(self) -> None:
         # The workers of a distributed run share the group; SIGINT makes all of them unwind their fixtures.
-        _signal_group(child.pid, signal.SIGINT if told < PATIENCE else signal.SIGKILL)
-        if told < PATIENCE:
-            again = PATIENCE - told
-            print(f"\nmeshproof: stopping, cleaning up ({again} more to abandon it)", file=sys.stderr, flush=True)
-
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        _signal_group(self._group, signal.SIGINT if self._count < PATIENCE else signal.SIGKILL)
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -185,12 +185,15 @@ def readme_table() -> str:
 
 
 def in_readme(text: str) -> str:
-    """README's text with the table of now.
+    """README's text with the current table; nothing outside the two markers changes.
 
     Raises:
-        ValueError: the markers are not there.
+        ValueError: the markers are not there once each, in this order.
     """
-    start, end = text.index(BEGIN), text.index(END) + len(END)
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"{README} must have {BEGIN!r} and {END!r} once each; one of them was not found once")
+    start = text.index(BEGIN)
+    end = text.index(END, start) + len(END)
     return text[:start] + readme_table() + text[end:]
 
 

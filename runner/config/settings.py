@@ -6,10 +6,8 @@ process that the user starts; its test processes get them whole (`Settings.hande
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,14 +22,13 @@ from clients.probe.converge import ConvergencePolicy
 from runner.config.identity_settings import Identity
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
+from runner.config.setting_errors import explain, refuse_unknown_variables
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
 FILE_VARIABLE = "MESHPROOF_CONFIG"
 SETTLED_VARIABLE = "MESHPROOF_SETTLED"
 """Internal: whole settings as JSON, from the command line to the test processes that it starts."""
-_SENSITIVE = frozenset({"identity", "iap"})
-"""Settings whose values are not repeated in errors: a token may have been put there by mistake."""
 NOT_SETTINGS = frozenset({FILE_VARIABLE, SETTLED_VARIABLE, "MESHPROOF_CACHE_DIR"})
 FILE_NAME = "meshproof.toml"
 TARGET = "Target"
@@ -206,10 +203,11 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     try:
         if settled := os.environ.get(SETTLED_VARIABLE):
             return Settings.model_validate({**json.loads(settled), **explicit})
-        refuse_unknown_variables(os.environ)
+        known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+        refuse_unknown_variables(os.environ, known, PREFIX)
         return Settings.model_construct(**dict(_FromSources(**explicit)))
     except ValidationError as error:
-        raise SettingsError(*_explain(error)) from None
+        raise explain(error, Settings) from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the settings file {settings_file()} cannot be read: {error}") from None
 
@@ -234,37 +232,3 @@ def settings_file() -> Path | None:
             raise SettingsError(f"{FILE_VARIABLE} names {named}, which is no file", "name an existing file or unset it")
         return Path(named)
     return next((path for path in (Path.cwd() / FILE_NAME, ROOT / FILE_NAME) if path.is_file()), None)
-
-
-def refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    """A `MESHPROOF_*` variable that names no setting is a mistake (pydantic-settings would ignore it).
-
-    Raises:
-        SettingsError: there is one.
-    """
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
-    for name in environment:
-        if name.startswith(PREFIX) and name.split("__", 1)[0] not in known:
-            raise SettingsError(f"the environment variable {name} is no setting", _did_you_mean(name, known))
-
-
-def _explain(error: ValidationError) -> tuple[str, str]:
-    first = error.errors()[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        nested: dict[str, type[BaseModel]] = {
-            "images": Images,
-            "egress": Egress,
-            "identity": Identity,
-            "iap": Identity,
-        }
-        fields = nested[name.split(".")[0]].model_fields if "." in name else Settings.model_fields
-        return f"there is no setting {name}", _did_you_mean(name.rsplit(".", 1)[-1], set(fields))
-    value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({first['input']!r})"
-    said = re.sub(r"^Value error, ", "", first["msg"])
-    return (f"the setting {name}{value} cannot be used: {said}" if name else said), ""
-
-
-def _did_you_mean(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"

@@ -15,6 +15,7 @@ from functools import partial
 
 import pytest
 
+from clients.kube.cleanup import Leftover
 from clients.kube.cluster import Cluster
 from clients.model.case import Case
 from clients.model.evidence import Evidence, Subject
@@ -33,13 +34,14 @@ from runner.session.plan import PROVES, Proves
 from runner.session.run_context import RunContext
 from runner.target import assemble, identity, needs
 from runner.target.descriptor import TargetDescriptor
-from runner.target.held_target import connect
+from runner.target.held_target import connect, left_by
 
 RUN_CONTEXT = pytest.StashKey[RunContext]()
 
 Prove = Callable[[Case], Evidence]
 ProveTable = Callable[[table.Table], list[Evidence]]
 Observe = Callable[..., Evidence]
+Leftovers = Callable[[], list[Leftover]]
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +73,12 @@ def rig(cluster: Cluster, descriptor: TargetDescriptor, run_context: RunContext)
     yield made
     with plainly():
         made.close(keep=run_context.settings.keep and bool(run_context.failed))
+
+
+@pytest.fixture(scope="session")
+def leftovers(rig: Rig) -> Leftovers:
+    """`leftovers()`: the objects of this run that exist now, found as the clean-up at its end finds them."""
+    return partial(left_by, rig.cluster, rig.overlay.run)
 
 
 @pytest.fixture(scope="module")

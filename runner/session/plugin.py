@@ -25,6 +25,7 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     case_runner,
     cluster,
     descriptor,
+    leftovers,
     mesh_lock,
     observe,
     picture,

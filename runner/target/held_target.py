@@ -105,6 +105,15 @@ class HeldTarget:
             self._lease.release()
 
 
+def left_by(cluster: Cluster, run: str) -> list[Leftover]:
+    """What is there of a run; looks only at what a run can have made, which any identity with our roles may list.
+
+    Raises:
+        ClusterError: the cluster does not answer.
+    """
+    return find(cluster, run, made=rights.made())
+
+
 def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
     """Delete what one process of this run left, and only that: others are at work.
 
@@ -112,7 +121,7 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         ClusterError: the cluster does not answer.
     """
     cluster = connect(descriptor)
-    for left in find(cluster, run, made=rights.made()):
+    for left in left_by(cluster, run):
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)

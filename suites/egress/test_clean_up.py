@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from clients.kube.cleanup import find
 from suites.egress.workloads import S10
 
 NAMESPACES = "egress/environment/1-namespaces.yaml"
@@ -29,9 +28,9 @@ def deleted(mesh_lock, rig):
 
 
 @pytest.mark.control("EGR-CLEAN-01")
-def test_nothing_remains(observe, rig, deleted):
+def test_nothing_remains(observe, leftovers, deleted):
     def problem():
-        left = [left for left in find(rig.cluster, rig.overlay.run) if deleted in (left.namespace or left.name)]
+        left = [left for left in leftovers() if deleted in (left.namespace or left.name)]
         return f"left: {', '.join(map(str, left))}" if left else None
 
     observe("EGR-CLEAN-01", "no namespace, gateway, service entry or policy of those that were made is left", problem)

@@ -168,6 +168,11 @@ def conform(scratch: Path, *words: str, environment: dict[str, str] | None = Non
     return start(scratch, *PYTEST, suite, "--out", "{out}", *words, environment=environment).end()
 
 
+def findings(case: dict[str, Any]) -> dict[str, str]:
+    """Name → text of a case's findings; the last of those with the same name."""
+    return {finding["name"]: finding["text"] for finding in case["findings"]}
+
+
 def controls(*names: str) -> list[str]:
     """Options that select them."""
     return [word for name in dict.fromkeys(names) for word in ("--control", name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.model.errors import ClusterError
 from runner.commands import doctor_rights
 from runner.config import rbac
-from runner.config.rights import MAKES, RIGHTS, Condition, Right, made, unknown, wanted
+from runner.config.rights import MAKES, RBAC, RIGHTS, Condition, Right, made, unknown, wanted
 from runner.config.settings import ROOT
+from runner.target import held_target
 from runner.target.granted import granted
 from tests.rights.requests import Asked, asked
 
@@ -61,9 +63,22 @@ def test_readme_has_the_table() -> None:
     assert rbac.in_readme(text) == text, "write it by python -m runner.config.rbac"
 
 
-def test_a_readme_without_markers_is_noticed() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["# another text", rbac.BEGIN, rbac.END, f"{rbac.END}\n{rbac.BEGIN}", f"{rbac.BEGIN}\n{rbac.END}\n{rbac.END}"],
+    ids=["none", "no end", "no beginning", "wrong order", "two ends"],
+)
+def test_a_readme_without_its_markers_is_noticed(text: str) -> None:
     with pytest.raises(ValueError, match="not found"):
-        rbac.in_readme("# another text")
+        rbac.in_readme(text)
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\n| an old table |\n\nand words\n"])
+def test_only_the_text_between_the_markers_changes(between: str) -> None:
+    before, after = "# Title \n\n  indented\n\n", "\n\n## Next  \n\ttext without an end of line"
+    text = rbac.in_readme(f"{before}{rbac.BEGIN}{between}{rbac.END}{after}")
+    assert text == f"{before}{rbac.readme_table()}{after}"
+    assert rbac.in_readme(text) == text
 
 
 @BOTH
@@ -145,6 +160,44 @@ def test_the_lease_can_be_taken_over_and_renewed() -> None:
     for verb in ("get", "create", "update", "delete"):
         assert allowed(RIGHTS, verb, "coordination.k8s.io", "leases", "default")
         assert not allowed(RIGHTS, verb, "coordination.k8s.io", "leases", "kube-node-lease")
+
+
+# -- what the search for leftovers asks for
+
+
+@dataclass
+class Searched:
+    """A cluster whose kinds are those of the table and some that no run makes; remembers every list."""
+
+    lists: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    @property
+    def api(self) -> Any:
+        return SimpleNamespace(json=self._json)
+
+    def resources(self) -> set[tuple[str, str]]:
+        in_table = {(right.group, name) for right in RIGHTS for name in right.resources if "/" not in name}
+        return {*in_table, ("", "endpoints"), ("apps", "replicasets"), ("batch", "jobs"), (RBAC, "clusterroles")}
+
+    def _json(self, _: str, path: str) -> dict[str, Any]:
+        groups = {group for group, _ in self.resources()}
+        if path == "/apis":
+            return {"groups": [{"preferredVersion": {"groupVersion": f"{group}/v1"}} for group in groups if group]}
+        group = path.split("/")[2] if path.startswith("/apis/") else ""
+        names = sorted(name for its_group, name in self.resources() if its_group == group)
+        return {"resources": [{"kind": name, "name": name, "verbs": ["list", "delete"]} for name in names]}
+
+    def objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        assert MANAGED_BY_LABEL in labels
+        self.lists.append(("list", api_version.rpartition("/")[0], kind, namespace))
+        return []
+
+
+def test_an_identity_with_the_shipped_role_may_search_for_what_is_left() -> None:
+    cluster: Any = Searched()
+    assert held_target.left_by(cluster, "run-1") == []
+    assert ("list", "", "secrets", "") in cluster.lists
+    assert [one for one in cluster.lists if not allowed(wanted(mesh_wide=False), *one)] == []
 
 
 # -- what doctor says of it

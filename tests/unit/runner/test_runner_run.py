@@ -148,22 +148,68 @@ def test_suites_are_named_from_where_the_user_stands(tmp_path: Path, monkeypatch
     assert common.suites(["mine", "-p", "mine"]) == [*default, f"{tmp_path}/mine", "-p", "mine"]
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def start_child(code: str, up: Path, *ignored: signal.Signals) -> subprocess.Popen[str]:
+    """A process that runs `code` by `child.python` and exits with 7, started with some signals ignored, as by nohup."""
+    script = f"import sys; from runner.commands import child; e = child.python('-c', {code!r}); print(e); sys.exit(7)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = ["sh", "-c", "".join(f"trap '' {number:d}; " for number in ignored) + 'exec "$@"', "sh"]
+    started = subprocess.Popen(
+        [*command, sys.executable, "-c", script], env=environment, text=True, stdout=subprocess.PIPE
+    )
+    wait_for(up)
+    return started
+
+
 def test_a_child_that_does_not_stop_is_killed_at_the_third_signal(tmp_path: Path) -> None:
     stubborn = "import signal,time,pathlib; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     stubborn += f"pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)"
-    code = f"import sys; from runner.commands import child; e = child.python('-c', {stubborn!r}); print(e); sys.exit(7)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, text=True, stdout=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "up").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    process = start_child(stubborn, tmp_path / "up")
     for _ in range(3):
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 7
     assert "code=-9, interrupted='SIGINT'" in output
+
+
+def cleaning(folder: Path) -> str:
+    """A child that cleans up at an interrupt and exits with 5."""
+    return f"""
+import pathlib, time
+try:
+    pathlib.Path({str(folder / "up")!r}).touch()
+    time.sleep(20)
+except KeyboardInterrupt:
+    raise SystemExit(5)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ignored", [(), (signal.SIGINT,)], ids=["foreground", "background"])
+def test_one_signal_lets_the_child_clean_up(
+    number: signal.Signals, ignored: tuple[signal.Signals, ...], tmp_path: Path
+) -> None:
+    """A shell starts a background job with SIGINT ignored, which its children inherit."""
+    process = start_child(cleaning(tmp_path), tmp_path / "up", *ignored)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert f"code=5, interrupted='{number.name}'" in output
+
+
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    process = start_child(cleaning(tmp_path), tmp_path / "up", signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert "code=5, interrupted='SIGTERM'" in output
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from clients.kube.cleanup import Leftover
 from clients.model.case import Case
 from clients.model.stage import Stage
+from suites.egress import test_clean_up
 
 pytestmark = pytest.mark.unit
 
@@ -75,3 +77,18 @@ def test_a_stage_that_changes_the_whole_mesh_says_so() -> None:
     wide = [stage for stage in stages if for_all & set(stage.apply)]
     assert {path for stage in wide for path in stage.apply} >= for_all
     assert [stage.name for stage in wide if "mesh-wide" not in stage.needs] == []
+
+
+@pytest.mark.parametrize(
+    ("left", "problem"),
+    [
+        ((), None),
+        (("mp-x-main-test",), None),
+        (("mp-x-main-end-test",), "left: Namespace mp-x-main-end-test (run r)"),
+    ],
+)
+def test_clean_up_looks_for_what_was_deleted(left: tuple[str, ...], problem: str | None) -> None:
+    seen = []
+    found = [Leftover("v1", "Namespace", "", name, "r") for name in left]
+    test_clean_up.test_nothing_remains(lambda _, __, problem_of: seen.append(problem_of()), lambda: found, "main-end-")
+    assert seen == [problem]

@@ -1,0 +1,51 @@
+"""What a user reads about a wrong setting: the object, the cause, and the nearest name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, ValidationError
+
+from clients.model.errors import SettingsError
+
+_SENSITIVE = frozenset({"identity", "iap"})
+"""Settings whose values no error quotes: a token may have been put there by mistake."""
+
+
+def refuse_unknown_variables(variables: Iterable[str], known: set[str], prefix: str) -> None:
+    """A variable with our prefix that names no setting is a mistake (pydantic-settings would ignore it).
+
+    Raises:
+        SettingsError: there is one.
+    """
+    for name in variables:
+        if name.startswith(prefix) and name.split("__", 1)[0] not in known:
+            raise SettingsError(f"the environment variable {name} is no setting", _did_you_mean(name, known))
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> SettingsError:
+    """The first mistake in values for `model`, in one line."""
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        last = name.rsplit(".", 1)[-1]
+        return SettingsError(f"there is no setting {name}", _did_you_mean(last, set(_fields(model, first["loc"]))))
+    value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({first['input']!r})"
+    cause = re.sub(r"^Value error, ", "", first["msg"])
+    return SettingsError(f"the setting {name}{value} cannot be used: {cause}" if name else cause)
+
+
+def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> Mapping[str, object]:
+    """The names that may come at the end of `loc`: a section's, or those of the whole."""
+    field = model.model_fields.get(str(loc[0])) if len(loc) > 1 else None
+    section = field.annotation if field else None
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return section.model_fields
+    return model.model_fields
+
+
+def _did_you_mean(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
