@@ -1,4 +1,4 @@
-"""Marks of the project's own tests. A plain run leaves out the end-to-end and the nightly ones, and says so."""
+"""Marks of the project's own tests. A plain run leaves out the end-to-end and the nightly ones, and reports that."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT, which a shell has ignored by what it starts in the background, and so by the runs of the tests."""
+    """Restore SIGINT, which a shell ignores for a background job, and so for the runs that the tests start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End-to-end and nightly tests run where they are asked for: by their mark, or by their path."""
-    left_out = {item: mark for item in items if (mark := next(_not_asked_for(config, item), ""))}
+    """Leave out end-to-end and nightly tests unless their mark or their path selects them."""
+    left_out = {item: mark for item in items if (mark := next(_not_selected(config, item), ""))}
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     config.stash[LEFT_OUT] = Counter(left_out.values())
 
 
-def _not_asked_for(config: pytest.Config, item: pytest.Item) -> Iterator[str]:
-    """Marks of a test that nothing asks for, the rarer first. A folder of tests does not ask for its nightly ones."""
+def _not_selected(config: pytest.Config, item: pytest.Item) -> Iterator[str]:
+    """Marks of a test that nothing selects, the rarer first. A folder of tests does not select its nightly ones."""
     marks, paths = config.option.markexpr or "", [str(argument) for argument in config.args]
     named = any(Path(path.split("::", 1)[0]).name == item.path.name for path in paths)
     asked = {NIGHTLY: NIGHTLY in marks or named, E2E: E2E in marks or any(E2E in path for path in paths)}
@@ -44,6 +44,6 @@ def _not_asked_for(config: pytest.Config, item: pytest.Item) -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What a green line does not cover."""
+    """Print how many tests were left out, and how to run them."""
     for mark, count in sorted(config.stash.get(LEFT_OUT, Counter()).items()):
         terminalreporter.write_line(f"left out: {count} {HOW[mark]}", yellow=True)

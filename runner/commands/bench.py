@@ -1,4 +1,4 @@
-"""`meshproof bench NAME`: figures, each beside what a user would do instead."""
+"""`meshproof bench NAME`: figures, each compared with what a user would do instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_BENCHMARKS = {"__init__", "common", "serial"}
 
 def bench(
     name: Annotated[str, typer.Argument(help="A module of benchmarks/.")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="Passed on.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of the benchmark.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the figures there.")] = None,
 ) -> int:
     """Measure, and print a table."""

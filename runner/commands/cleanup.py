@@ -21,8 +21,8 @@ from runner.target import targets
 @common.takes(*common.CLUSTER)
 def cleanup(
     run: Annotated[str, typer.Option(metavar="ID", help="Only what this run left.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Also what a run that is still at work has made.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what a run made that still goes on.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
     *,
     given: common.Given,
 ) -> int:
@@ -50,7 +50,7 @@ def cleanup(
 
 
 def refuse_while_in_use(cluster: Cluster) -> None:
-    """A run at work loses nothing to a clean-up; one that died on this machine does not count as at work.
+    """Refuse to clean up while a run goes on; one that died on this machine does not count.
 
     Raises:
         ConflictError: another run holds the cluster.

@@ -1,4 +1,4 @@
-"""The command line. A mistake of the user is one line and exit code 2, never a traceback."""
+"""The command line. A user's mistake is one line and exit code 2, never a traceback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TESTBED_VERBS = {"build": "testbed.build", "export": "testbed.export", "import":
 
 
 def application(first: str = "") -> typer.Typer:
-    """The command line, of one verb where it is known which: the others' libraries take a second to load."""
+    """The command line; only of the first word's verb, since the others' libraries take a second to load."""
     app = typer.Typer(
         name="meshproof",
         help="Proof, on the wire, that a service mesh enforces what its policies say.",

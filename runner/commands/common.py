@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how their errors are told."""
+"""Options that several verbs share, exit codes, and words for pytest."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ Paths = Annotated[
     list[str] | None, typer.Argument(metavar="[SUITE]...", help="Folders or files of suites; default: all.")
 ]
 Given = dict[str, Any]
-"""What the command line says of the settings, by their names; None where it says nothing."""
+"""Settings that the command line gives, by name; None where it gives none."""
 CLUSTER = ("target", "context", "kubeconfig")
 """Settings that name a cluster."""
 Verb = Callable[..., int]
 
 
 def takes(*names: str) -> Callable[[Verb], Verb]:
-    """Give a verb the options of these settings; it gets what is said in its argument `given`.
+    """Give a verb the options of these settings; their values are in its argument `given`.
 
-    They are described beside the settings themselves (`runner.config.settings`); no value is judged here.
+    The options are described with the settings (`runner.config.settings`); no value is validated here.
     """
 
     def decorate(verb: Verb) -> Verb:
         @functools.wraps(verb)
-        def called(**said: Any) -> int:
-            given = {name: said.pop(name, None) for name in names}
-            return verb(**said, given=given)
+        def called(**values: Any) -> int:
+            given = {name: values.pop(name, None) for name in names}
+            return verb(**values, given=given)
 
         own = inspect.signature(verb, eval_str=True)
         described = options(Settings)
@@ -53,7 +53,7 @@ def takes(*names: str) -> Callable[[Verb], Verb]:
 
 def _parameter(name: str, option: Option) -> inspect.Parameter:
     text = option.text
-    if name in CLUSTER:  # verbs that look at no cluster need not load what reaches one
+    if name in CLUSTER:  # verbs that use no cluster need not import what connects to one
         from runner.target.targets import help_of
 
         text = help_of(name, option)
@@ -77,7 +77,7 @@ def words(given: dict[str, Any]) -> list[str]:
 def suites(paths: Sequence[str] | None) -> list[str]:
     """The paths for pytest, which runs from the root of the checkout; the suites where none is named.
 
-    Paths count from the folder that the user is in. From the first option on (`run -- -p my_plugin`) the words are
+    Paths count from the user's working folder. From the first option on (`run -- -p my_plugin`) the words are
     pytest's own, and stay as they are.
     """
     named = []
@@ -86,5 +86,5 @@ def suites(paths: Sequence[str] | None) -> list[str]:
         file, *node = rest.pop(0).split("::", 1)
         here = Path(file).expanduser()
         named.append("::".join([str(here.resolve()) if here.exists() else file, *node]))
-    # pytest alone knows which of its words are paths: it takes these only where there is none.
+    # Only pytest knows which of its words are paths: it uses these where none is.
     return ["-o", "testpaths=suites", *named, *rest]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One thing looked at; `hint` says what to do when it is not in order.
+    """One finding; `hint` says what to do where it is not ok.
 
     Attributes:
-        optional: a run does without: it skips what needs it, and says so.
+        optional: a run works without it, and skips what needs it with the reason.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Diagnosis:
 
     @property
     def sign(self) -> str:
-        """How it stands in the list."""
+        """Its mark in the list."""
         if self.ok:
             return "[green]ok[/green]     "
         return "[yellow]without[/yellow]" if self.optional else "[red]missing[/red]"

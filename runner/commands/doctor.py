@@ -1,4 +1,4 @@
-"""`meshproof doctor`: what is missing, with what to do. On a cluster, also whether our own permissions suffice."""
+"""`meshproof doctor`: what is missing, with hints. On a cluster, also whether the identity's permissions suffice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runner.target.target import Target
 
 @common.takes(*common.CLUSTER, "revision", "hosts", "istioctl", "allow_mesh_wide")
 def doctor(*, given: common.Given) -> int:
-    """Look at what a run needs, and say what is missing and how to get it."""
+    """Check what a run needs, and print what is missing and how to get it."""
     wanted = settings.load(given)
     target = targets.of(wanted)
     machine = [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in target.machine()]
@@ -44,7 +44,7 @@ def browser() -> Diagnosis:
 
 
 def tokens(wanted: settings.Settings) -> list[Diagnosis]:
-    """Whether the sources of real tokens give what they should."""
+    """Whether the sources of real tokens provide the right tokens."""
     found = []
     for issuer in identity.real_issuers(wanted).values():
         try:
@@ -56,7 +56,7 @@ def tokens(wanted: settings.Settings) -> list[Diagnosis]:
 
 
 def cluster(target: Target) -> list[Diagnosis]:
-    """What a run needs of a cluster that is there already."""
+    """What a run needs of the cluster, where there is one."""
     try:
         there = target.look(print)
         if there is None:
@@ -75,7 +75,7 @@ def cluster(target: Target) -> list[Diagnosis]:
 
 
 def mesh(found: Cluster, revision: str) -> tuple[MeshInfo, Diagnosis]:
-    """Is there a mesh, and which revision would be used."""
+    """Whether there is a mesh, and which revision a run would use."""
     info = MeshInfo()
     try:
         info = discover(found)
@@ -91,7 +91,7 @@ def capabilities(target: Target, there: Access, info: MeshInfo, missing: tuple[R
     """What the target has, in one line, and what it lacks, each with the reason.
 
     Args:
-        missing: rights that the identity does not have; what cannot be looked at for want of one is not called lacking.
+        missing: rights that the identity lacks; a capability that is not detectable without them is not called lacking.
     """
     if not info.name:
         return []

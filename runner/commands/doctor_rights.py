@@ -13,17 +13,17 @@ from runner.target.granted import Granted, granted
 
 
 def diagnoses(found: Cluster, *, mesh_wide: bool) -> tuple[list[Diagnosis], tuple[Right, ...]]:
-    """One for each right of the table, and the rights that the identity does not have whole."""
+    """One for each right of the table, and the rights that the identity lacks, in whole or in part."""
     try:
-        told = granted(found, wanted(mesh_wide=mesh_wide))
+        found_rights = granted(found, wanted(mesh_wide=mesh_wide))
     except MeshproofError as error:
         return [Diagnosis("rights", False, error.message, error.hint)], ()
     file = rbac.file_for(mesh_wide=mesh_wide)
-    return [right(one, file) for one in told], tuple(one.right for one in told if not one.whole)
+    return [right(one, file) for one in found_rights], tuple(one.right for one in found_rights if not one.whole)
 
 
 def right(one: Granted, file: str) -> Diagnosis:
-    """Whether the identity has it whole; what is missing, what that costs, and what grants it."""
+    """Whether the identity has all of it; what is missing, what that costs, and the file that grants it."""
     where = f" in {one.right.namespace}" if one.right.namespace else ""
     name = f"right to {', '.join(one.right.verbs)} {one.right.kinds}{where}"
     if one.whole:
@@ -35,7 +35,7 @@ def right(one: Granted, file: str) -> Diagnosis:
 
 
 def not_known(capabilities: Collection[str], missing: Sequence[Right]) -> list[Diagnosis]:
-    """Capabilities that the target may well have, and that cannot be looked at for want of a right."""
+    """Capabilities that the target may have, and that cannot be detected without a missing right."""
     names = {name for one in missing for name in one.reveals} - set(capabilities)
     return [
         Diagnosis(f"capability {name}", False, unknown(name, without=missing), optional=True) for name in sorted(names)

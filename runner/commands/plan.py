@@ -1,4 +1,4 @@
-"""`meshproof plan`: what would be applied and asserted. Touches nothing."""
+"""`meshproof plan`: what would be applied and asserted. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from runner.target.assemble import MANIFESTS
 
 
 def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:
-    """Tell what would be applied and asserted, touching nothing."""
+    """Print what would be applied and asserted; nothing is changed."""
     wanted = settings.load()
-    targets.of(wanted)  # a mistake in them is told here, too
+    targets.of(wanted)  # raises for settings that do not fit the target
     catalogue.load().select(control or ())
     words = [*common.words({"control": control, "k": keyword}), *common.suites(paths)]
     show(collect(words, wanted), Console(soft_wrap=True))

@@ -1,4 +1,4 @@
-"""`meshproof report` and `meshproof diff`: from what runs have written."""
+"""`meshproof report` and `meshproof diff`: from the files of earlier runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`meshproof run`: the suites against a target, then the reports, whatever happened."""
+"""`meshproof run`: the suites against a target, then the reports, however the run ended."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def run(
     keyword: common.Keyword = None,
     marks: common.Marks = None,
     plugin: Annotated[list[str] | None, typer.Option("-p", metavar="MODULE", help="Load a pytest plugin.")] = None,
-    verbose: Annotated[bool, typer.Option("-v", help="Tell more.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", help="More output.")] = False,
     *,
     given: common.Given,
 ) -> int:
     """Prove the controls on a target and write the reports."""
-    # A mistake is told before anything starts.
+    # A mistake is reported before anything starts.
     wanted = settings.load(given)
     target = targets.of(wanted)
     catalogue.load().select(control or ())
-    if not plugin:  # a plugin may stand in for the target
+    if not plugin:  # a plugin may replace the target
         look_first(target)
     words = common.words({"control": control, "k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
@@ -57,7 +57,7 @@ def run(
 
 
 def look_first(target: Target) -> None:
-    """Tell in one line, before anything starts, what would end the run at its first case.
+    """Report in one line, before anything starts, what would end the run at its first case.
 
     Raises:
         MeshproofError: bad settings, an unreachable cluster, or one that another run holds.
@@ -75,7 +75,7 @@ def look_first(target: Target) -> None:
 
 
 def conduct(words: list[str], folder: Path, target: Target) -> int:
-    """Run pytest with these words, on this target and by its settings; write the reports of what its journal says.
+    """Run pytest with these words, on this target and with its settings; write the reports from its journal.
 
     Returns the exit code.
     """
@@ -85,7 +85,7 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     folders.sweep_private_folders()
     journal = folder / folders.JOURNAL
     if not journal.exists():
-        # Nothing was selected, or a mistake was told by the child: there is nothing to report.
+        # Nothing was selected, or the child has reported a mistake: there is nothing to write reports of.
         folder.rmdir() if not any(folder.iterdir()) else None
         return _code_without_journal(ended)
     contents = read(journal)
@@ -120,7 +120,7 @@ def exit_code(ended: child.Ended, ok: bool) -> int:
 
 
 def sweep_after_death(folder: Path) -> bool:
-    """Remove what a test process that died could not; says whether the cluster is clean."""
+    """Remove what a test process left that died; returns whether the cluster is clean."""
     record = folder / folders.TARGET
     if not record.exists():
         return True

@@ -16,7 +16,7 @@ from runner.target import browsers
 from testbed.versions import istio_release
 
 IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-logo', '--no-cache'])"
-"""import-linter's own command, which is no module that Python could run."""
+"""import-linter's own command, which is not a module that Python can run."""
 CHECKS = (
     ("style", ("-m", "ruff", "check", "--quiet", ".")),
     ("format", ("-m", "ruff", "format", "--quiet", "--check", ".")),
@@ -26,7 +26,7 @@ CHECKS = (
 UNIT = Path("tests/unit")
 END_TO_END = Path("tests/e2e")
 NIGHTLY = "e2e or nightly"
-"""Of the end-to-end tests, all: without the second word tests/conftest.py leaves the nightly ones out."""
+"""Selects all end-to-end tests: without the second word tests/conftest.py leaves the nightly ones out."""
 
 
 @common.takes("istio")
@@ -44,26 +44,26 @@ def own_tests(
     istio = settings.load(given).istio or None
     _check(unit=unit, nightly=nightly, istio=istio)
     if mutants:
-        return _told("mutants of the harness", ("-m", "tests.harness_mutants.run"))
+        return _run("mutants of the harness", ("-m", "tests.harness_mutants.run"))
     for name, command in CHECKS:
-        code = _told(name, command)
+        code = _run(name, command)
         if code:
             return code
     selection = ["-k", keyword] if keyword else []
-    code = _told("unit tests", ("-m", "pytest", str(UNIT), *selection))
+    code = _run("unit tests", ("-m", "pytest", str(UNIT), *selection))
     if code or unit or not any((settings.ROOT / END_TO_END).glob("test_*.py")):
         if not code:
             _say("end-to-end tests: left out" + ("" if unit else ", there are none"), stream=sys.stderr)
         return code
     _bring_up(istio)
-    return _told("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", NIGHTLY if nightly else "e2e", *selection))
+    return _run("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", NIGHTLY if nightly else "e2e", *selection))
 
 
 def _check(*, unit: bool, nightly: bool, istio: str | None) -> None:
-    """Bad words are reported before the first test, not after the last unit test.
+    """Validate the options before the first test, not after the last unit test.
 
     Raises:
-        SettingsError: the testbed cannot run this version, or one option takes back another.
+        SettingsError: the testbed cannot run this version, or two options contradict each other.
     """
     istio_release(istio)
     if unit and nightly:
@@ -71,7 +71,7 @@ def _check(*, unit: bool, nightly: bool, istio: str | None) -> None:
 
 
 def _bring_up(istio: str | None) -> None:
-    """Build what is missing and start the testbed now, where the progress of it can be seen."""
+    """Build what is missing and start the testbed, with visible progress."""
     from testbed import api
 
     def progress(line: str) -> None:
@@ -82,14 +82,14 @@ def _bring_up(istio: str | None) -> None:
     browsers.find_or_install(lambda: True, progress)
 
 
-def _told(name: str, command: tuple[str, ...]) -> int:
+def _run(name: str, command: tuple[str, ...]) -> int:
     _say(name)
     began = time.monotonic()
     ended = child.python(*command)
     if ended.interrupted:
         return common.INTERRUPTED
     if ended.code:
-        # On the other stream: pytest's closing line stays the last of standard output.
+        # On standard error: pytest's closing line stays the last of standard output.
         _say(f"{name}: failed after {time.monotonic() - began:.0f} s (exit {ended.code})", stream=sys.stderr)
     return ended.code
 

@@ -20,13 +20,13 @@ def up(*, given: common.Given) -> int:
     """Start the embedded cluster; build it first if needed. A second start finds it running."""
     from testbed import api
 
-    testbed = api.up(_version(given), _tell)
+    testbed = api.up(_version(given), _print_progress)
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")
     return common.OK
 
 
 def down() -> int:
-    """Stop the embedded cluster; nothing of it stays but its built parts."""
+    """Stop the embedded cluster; only its built parts stay."""
     from testbed import api
 
     print("the testbed is down" if api.down() else "no testbed was up")
@@ -34,7 +34,7 @@ def down() -> int:
 
 
 def status() -> int:
-    """Tell whether the embedded cluster runs; exit 1 when it does not."""
+    """Print whether the embedded cluster runs; exit 1 when it does not."""
     from testbed import api
 
     found = api.status()
@@ -58,7 +58,7 @@ def build(*, given: common.Given) -> int:
     """Build the parts of the embedded cluster without starting it."""
     from testbed import api
 
-    api.build(_version(given), _tell)
+    api.build(_version(given), _print_progress)
     return common.OK
 
 
@@ -82,5 +82,5 @@ def _version(given: common.Given) -> str | None:
     return settings.load(given).istio or None
 
 
-def _tell(line: str) -> None:
+def _print_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ ID = re.compile(r"^[A-Z]+(-[A-Z0-9]+)+$")
 
 @dataclass(frozen=True)
 class Control:
-    """One thing that must hold, as the catalogue says it.
+    """One requirement, as the catalogue states it.
 
     Attributes:
         polarity: `allow`, `deny` or `state`.
@@ -41,7 +41,7 @@ class Control:
 
     @property
     def mesh_wide(self) -> bool:
-        """It changes the whole mesh, so nothing else may run beside it."""
+        """Whether it changes the whole mesh, so that nothing else may run at the same time."""
         return CapabilityName.MESH_WIDE in self.needs
 
 
@@ -55,7 +55,7 @@ class Catalogue:
         """The control of this id.
 
         Raises:
-            SettingsError: there is none; the nearest is offered.
+            SettingsError: there is none; the hint names the nearest.
         """
         if name not in self.controls:
             near = difflib.get_close_matches(name.upper(), self.controls, n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""Names and folders of a run: one that is published with the reports, one that is private and goes away."""
+"""Names and folders of a run: one is published with the reports, one is private and removed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def make_private_folder() -> Path:
 
 
 def sweep_private_folders() -> None:
-    """Remove those of processes that were killed: keys do not outlive their run."""
+    """Remove the private folders of processes that were killed: keys do not outlive their run."""
     for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*-*"):
         pid = folder.name.removeprefix(SCRATCH_PREFIX).split("-", 1)[0]
         if pid.isdigit() and not alive(int(pid)) and folder.stat().st_uid == os.getuid():
@@ -58,13 +58,13 @@ def sweep_private_folders() -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs. One that has ended stays in the table until its parent looks (proc(5), state Z)."""
+    """Whether the process runs. One that has ended is listed until its parent waits for it (proc(5), state Z)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # another user's
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -73,5 +73,5 @@ def alive(pid: int) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove it with its content."""
+    """Remove a folder with its content."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -14,12 +14,12 @@ class Identity(BaseModel):
     """A real issuer of end users' tokens; without `token` the run is its own issuer.
 
     A source of tokens reads `command:PROGRAM ARGUMENT…`, `file:/PATH`, `env:VARIABLE` or `metadata` (Google's metadata
-    server); `{audience}` in a command stands for the audience that is asked for.
+    server); `{audience}` in a command is replaced by the audience that the token is for.
 
     Attributes:
         issuer: claim `iss`.
         audience: claim `aud`; without `token`, of the run's own tokens.
-        jwks_uri: address of the public keys; without it, and without `jwks`, the mesh asks the issuer where they are.
+        jwks_uri: address of the public keys; without it and `jwks`, the mesh asks the issuer for it.
         jwks: file with the public keys, for an issuer that the mesh cannot reach.
         token: source of good tokens.
         expired_token: source of one that has expired.

@@ -1,4 +1,4 @@
-"""How a setting is named on the command lines: of `meshproof` and of pytest, by one description beside the setting."""
+"""How a setting is named on the command lines of `meshproof` and of pytest: one description, kept with the setting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Option:
 
     Attributes:
         flags: `--name`, after a short one where there is one (`-n/--workers`).
-        metavar: what stands for the value in the help; empty for a switch, which needs none.
+        metavar: placeholder of the value in the help; empty for a switch, which takes none.
         text: for the help.
         panel: heading of the help under which it is listed; empty for the general one.
-        pytest: pytest has it, too; those of its own plugins keep their own.
+        pytest: pytest has the option too.
     """
 
     flags: str

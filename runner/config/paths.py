@@ -1,4 +1,4 @@
-"""Paths in settings: relative ones belong to the folder they were written in, and are absolute from then on."""
+"""Paths in settings: a relative one counts from the folder where it was written, and is absolute once read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel
 
 
 def _from_here(path: Path) -> Path:
-    """On the command line and in variables, that is the folder that this process runs in."""
+    """Relative paths of the command line and of variables count from the working folder of this process."""
     return path.expanduser().absolute()
 
 
@@ -21,7 +21,7 @@ AnyPath = Annotated[Path, AfterValidator(_from_here)]
 def anchored(data: Mapping[str, Any], model: type[BaseModel], folder: Path) -> dict[str, Any]:
     """The values of a settings file, with its relative paths made absolute from the file's own folder.
 
-    Values of a wrong type stay as they are: the validation says what is wrong with them.
+    Values of a wrong type stay as they are; the validation reports them.
     """
     made = dict(data)
     for name, field in model.model_fields.items():

@@ -1,4 +1,4 @@
-"""Files made of the table of rights: `python -m runner.config.rbac` writes `deploy/rbac/` and README's table."""
+"""Files generated from the table of rights: `python -m runner.config.rbac` writes `deploy/rbac/` and README's table."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from runner.config.rights import LEASE_NAMESPACE, RBAC, RIGHTS, ROOT_NAMESPACE, 
 from runner.config.settings import ROOT
 
 NAME = "meshproof"
-"""Of the account, of its namespace, and of what binds it."""
+"""Name of the account, of its namespace, of its roles and of their bindings."""
 FOLDER = "deploy/rbac"
 NAMESPACED, MESH_WIDE = f"{FOLDER}/namespaced.yaml", f"{FOLDER}/mesh-wide.yaml"
 WRITABLE = "meshproof.dev/writable"
-"""Label of a namespace of others in which a run may make policies: that of the egress gateway under test."""
+"""Label of a user's namespace in which a run may create policies: that of the egress gateway under test."""
 README = "README.md"
 BEGIN, END = "<!-- rights: begin (python -m runner.config.rbac) -->", "<!-- rights: end -->"
 _MANAGED = "app.kubernetes.io/managed-by"
@@ -198,7 +198,7 @@ def in_readme(text: str) -> str:
 
 
 def main() -> None:
-    """Write everything that is made of the table."""
+    """Write everything that is generated from the table."""
     (ROOT / FOLDER).mkdir(parents=True, exist_ok=True)
     for mesh_wide in (False, True):
         (ROOT / file_for(mesh_wide=mesh_wide)).write_text(manifest(mesh_wide=mesh_wide), encoding="utf-8")

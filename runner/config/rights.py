@@ -1,6 +1,6 @@
-"""What the harness asks of the API server: the one table.
+"""What a run requests from the API server: the one table.
 
-The roles in `deploy/rbac/`, README's table, what `doctor` checks and the identity of the end-to-end tests come from it;
+The roles in `deploy/rbac/`, README's table, the checks of `doctor` and the identity of the end-to-end tests use it;
 `python -m runner.config.rbac` writes the files. `tests/e2e/test_rights.py` compares it with every request of a run.
 """
 
@@ -18,7 +18,7 @@ RBAC = "rbac.authorization.k8s.io"
 ROOT_NAMESPACE = "istio-system"
 LEASE_NAMESPACE = "default"
 MAKES = ("get", "list", "create", "patch", "delete")
-"""Verbs of what is made: by server-side apply (`patch`, and `create` where the object is new), found again by label."""
+"""Verbs on objects that a run creates: server-side apply (`patch`, and `create` for a new object), search by label."""
 
 
 class Condition(StrEnum):
@@ -36,10 +36,10 @@ class Right:
     Attributes:
         group: of the API; empty for the core one.
         resources: plural names, with the subresource behind a slash.
-        namespace: the only one in which it is needed; empty for all of them, and for what has none. The names of a
-            run's own namespaces are not known before, and RBAC knows no patterns.
+        namespace: the only one in which it is needed; empty for all of them, and for kinds that have none. The names of
+            a run's own namespaces are not known in advance, and RBAC has no patterns.
         without: what is lost without it, where it is optional.
-        reveals: capabilities of the target that cannot be looked at without it.
+        reveals: capabilities of the target that cannot be detected without it.
     """
 
     group: str
@@ -58,7 +58,7 @@ class Right:
         return f"{names} ({self.group})" if self.group else names
 
     def each(self) -> Iterator[tuple[str, str, str]]:
-        """(verb, resource, subresource) of every single right in it."""
+        """(verb, resource, subresource) of every single right that this one combines."""
         for name in self.resources:
             resource, _, subresource = name.partition("/")
             for verb in self.verbs:
@@ -92,7 +92,7 @@ ANALYZED = {
     "extensions.istio.io": ("trafficextensions", "wasmplugins"),
     GATEWAY_API: ("gateways", "grpcroutes", "httproutes"),
 }
-"""What istioctl reads, as the API server's audit log tells (1.31): it waits for every list that is refused."""
+"""What istioctl reads, by the API server's audit log (1.31): it waits for every list that is refused."""
 
 RIGHTS = (
     Right("", ("namespaces",), MAKES, "a run works in namespaces of its own"),
@@ -214,17 +214,19 @@ def wanted(*, mesh_wide: bool) -> tuple[Right, ...]:
 
 
 def made() -> dict[tuple[str, str], str]:
-    """(group, resource) of everything that a run can have made, and the namespace in which; empty for any."""
+    """(group, resource) of everything that a run can have created → its only namespace; empty for any."""
     rights = [right for right in RIGHTS if {"list", "create", "delete"} <= set(right.verbs)]
-    rights.sort(key=lambda right: right.namespace, reverse=True)  # that for any namespace is the last, and stays
+    rights.sort(
+        key=lambda right: right.namespace, reverse=True
+    )  # the right for any namespace comes last, and overwrites
     return {(right.group, resource): right.namespace for right in rights for resource in right.resources}
 
 
 def unknown(capability: str, *, without: Sequence[Right]) -> str:
-    """Why it cannot be known whether the target has a capability: the rights that are missing. Empty when it can."""
+    """The missing rights without which a capability cannot be detected; empty where there are none."""
     missing = [right for right in without if capability in right.reveals]
-    told = (
+    missing_rights = (
         f"{' and '.join(right.verbs)} {right.kinds}" + (f" in {right.namespace}" if right.namespace else "")
         for right in missing
     )
-    return f"not known: may not {'; may not '.join(told)}" if missing else ""
+    return f"not known: may not {'; may not '.join(missing_rights)}" if missing else ""

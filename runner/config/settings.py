@@ -1,7 +1,7 @@
 """One typed settings object. Precedence: command line, environment (`MESHPROOF_*`), file (`meshproof.toml`), default.
 
-A misspelt setting is an error, wherever it stands, and the nearest name is offered. They are settled once, by the
-process that the user starts; its test processes get them whole (`Settings.handed`) and read no file of their own.
+A misspelt setting is an error in any of these places, and the hint names the nearest setting. The settings are read
+once, by the process that the user starts; its test processes get all of them (`Settings.handed`) and read no file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
 FILE_VARIABLE = "MESHPROOF_CONFIG"
 SETTLED_VARIABLE = "MESHPROOF_SETTLED"
-"""Internal: whole settings as JSON, from the command line to the test processes that it starts."""
+"""Internal: all settings as JSON, from the command line to the test processes that it starts."""
 NOT_SETTINGS = frozenset({FILE_VARIABLE, SETTLED_VARIABLE, "MESHPROOF_CACHE_DIR"})
 FILE_NAME = "meshproof.toml"
 TARGET = "Target"
@@ -70,10 +70,10 @@ class Hosts(StrEnum):
 
 
 class Egress(BaseModel):
-    """The egress gateway under test; without a namespace the suites deploy one of their own.
+    """The egress gateway under test; without a namespace the suites deploy their own.
 
     Attributes:
-        namespace: where the user's gateway runs; its policies and routes are made there, and removed.
+        namespace: where the user's gateway runs; policies and routes for it are created there, and removed.
         service: name of its Service.
         label: `key=value` by which Gateway objects select its pods.
         http_port: its pods' port behind the Service's port 80.
@@ -96,20 +96,20 @@ class Settings(BaseModel):
 
     Attributes:
         target: kind of the cluster under test (`runner.target.targets`); empty: the one that `context` or `kubeconfig`
-            means, else `embedded`, which starts the testbed if needed.
-        revision: labels namespaces `istio.io/rev=…`; empty: found out where there is just one.
+            implies, else `embedded`, which starts the testbed if needed.
+        revision: labels namespaces `istio.io/rev=…`; empty: detected where there is just one.
         istio: version line of the embedded mesh (`1.31`); empty for the default one.
         workers: test processes; 0 runs everything in one.
         allow_mesh_wide: run controls that change the whole mesh on a cluster that is not the embedded one.
         enforce: a missing capability fails the control instead of skipping it.
-        keep: leave a stage's objects in place after a failure, for a look; `meshproof cleanup` removes them.
+        keep: leave a stage's objects in place after a failure, for inspection; `meshproof cleanup` removes them.
         shuffle: seed of a random order of modules and of cases in them; None keeps the order of the documents.
         confirmations: overrides the derived number of consecutive matches.
         hosts: external hosts: the testbed's own (embedded target, its default), or those of the internet (other
-            targets, only when asked for); none of either skips what needs them.
+            targets, only where this is set); without either, controls that need them are skipped.
         egress: the egress gateway.
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
-        ingress_address: where the ingress gateway is reached from outside; empty asks its Service.
+        ingress_address: where the ingress gateway is reached from outside; empty: the address of its Service.
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
@@ -134,7 +134,7 @@ class Settings(BaseModel):
     ] = None
     istioctl: Annotated[AnyPath | None, Option("--istioctl", "FILE", "istioctl, for its analysis.", TARGET)] = None
     allow_mesh_wide: Annotated[
-        bool, Option("--allow-mesh-wide", "", "Also run what changes the whole live mesh.", TARGET)
+        bool, Option("--allow-mesh-wide", "", "Also run controls that change the whole live mesh.", TARGET)
     ] = False
     workers: Annotated[int, Option("-n/--workers", "N", "Test processes; 0: none.", pytest=False)] = Field(
         default=0, ge=0, le=64
@@ -146,12 +146,12 @@ class Settings(BaseModel):
     window_s: float = Field(default=ConvergencePolicy.window_s, ge=0)
     error_rate: float = Field(default=ConvergencePolicy.error_rate, gt=0, lt=1)
     confirmations: Annotated[
-        int | None, Option("--confirmations", "K", "Matches in a row, not the derived number.")
+        int | None, Option("--confirmations", "K", "Confirmations in a row, instead of the derived number.")
     ] = Field(default=None, ge=1)
     shuffle: Annotated[int | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
-    enforce: Annotated[bool, Option("--enforce", "", "A missing capability fails, not skips.")] = False
-    keep: Annotated[bool, Option("--keep", "", "Stop at the first failure, leave its objects.")] = False
-    out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are made.")] = ROOT / "reports" / "out"
+    enforce: Annotated[bool, Option("--enforce", "", "A missing capability is a failure, not a skip.")] = False
+    keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
+    out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are created.")] = ROOT / "reports" / "out"
     ingress_address: str = ""
     images: Images = Images()
     egress: Egress = Egress()
@@ -171,12 +171,12 @@ class Settings(BaseModel):
         return self
 
     def handed(self) -> dict[str, str]:
-        """The variable by which a test process gets these settings, and reads no other. Not for a command line."""
+        """The variable that passes these settings to a test process, its only source. Not for a command line."""
         return {SETTLED_VARIABLE: self.model_dump_json()}
 
 
 class _FromSources(Settings, BaseSettings):
-    """The settings, as they are put together from where they are given."""
+    """The settings, composed of all their sources."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
@@ -189,12 +189,12 @@ class _FromSources(Settings, BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line (what is passed in), environment, file; no dotenv, no secrets folder."""
+        """Command line (the arguments), environment, file; no dotenv, no secrets folder."""
         return (init_settings, env_settings, InitSettingsSource(settings_cls, _from_file()))
 
 
 def load(given: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of this process. `given` holds what the command line says; None values there mean 'not given'.
+    """The settings of this process. `given` holds the options of the command line; None means 'not given'.
 
     Raises:
         SettingsError: a name is unknown, a value cannot be used, or the file cannot be read.
@@ -213,7 +213,7 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _from_file() -> dict[str, Any]:
-    """What the file says, its relative paths counted from its own folder."""
+    """The values of the file; its relative paths count from its own folder."""
     path = settings_file()
     if path is None:
         return {}

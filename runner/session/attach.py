@@ -1,4 +1,4 @@
-"""Evidence that a test made goes onto its item; what is no pass gets diagnostics, and fails the test."""
+"""Attaches evidence to its test; evidence that is no pass gets diagnostics, and fails the test."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def attach(request: pytest.FixtureRequest, run_context: RunContext, made: list[E
     made = [replace(one, diagnostics=where) if one.verdict in record.BAD else one for one in made]
     request.node.stash.setdefault(MADE, []).extend(made)
     if wrong := [one for one in made if one.verdict is not Verdict.PASS]:
-        run_context.failed += 1  # now, not at the report: fixtures are torn down before that
+        run_context.failed += 1  # not at the report: fixtures are torn down before that
         pytest.fail("\n".join(map(explain, wrong)), pytrace=False)
     return made
 
 
 def enforced(evidence: Evidence) -> Evidence:
-    """With `--enforce` a pass whose proof is not whole is a failure that names what was not checked."""
+    """With `--enforce` a pass of reduced grade is a failure, whose reason names what was not checked."""
     if evidence.grade is not Grade.REDUCED:
         return evidence
     missing = (one for one in evidence.findings if one.verdict is FindingVerdict.NOT_CHECKED)
@@ -51,7 +51,7 @@ def enforced(evidence: Evidence) -> Evidence:
 
 
 def _diagnose(request: pytest.FixtureRequest, run_context: RunContext) -> str:
-    """Gather diagnostics before anything is put back, once a stage; returns where, relative to the run's folder."""
+    """Gather diagnostics before anything is undone, once a stage; returns their place, relative to the run's folder."""
     if run_context.running is None:
         return ""
     name = f"{folders.DIAGNOSTICS}/{run_context.running.stage.name}-{run_context.worker}"

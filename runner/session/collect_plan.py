@@ -1,4 +1,4 @@
-"""What a run is going to do, found out by a pytest of its own that only collects."""
+"""The plan of a run, found by a separate pytest that only collects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) 
     """What pytest would run with these words.
 
     Args:
-        wanted: the settings, which it reads nowhere itself.
+        wanted: the settings; that pytest reads no other source.
         folder: to run in; default: the root of the checkout.
 
     Raises:
-        SettingsError: nothing, or a suite cannot be read: the plan would silently lack its controls.
+        SettingsError: nothing was selected, or a suite cannot be read: the plan would silently lack its controls.
     """
     with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
         target = Path(scratch) / "plan.json"
@@ -32,6 +32,7 @@ def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) 
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
         planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
     if done.returncode or not planned:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("E ", "ERROR", "Exit:"))]
-        raise SettingsError("nothing was selected" if not said else f"the suites cannot be read: {said[0].strip()}")
+        lines = (done.stdout + done.stderr).splitlines()
+        errors = [line for line in lines if line.startswith(("E ", "ERROR", "Exit:"))]
+        raise SettingsError("nothing was selected" if not errors else f"the suites cannot be read: {errors[0].strip()}")
     return planned

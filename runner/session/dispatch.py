@@ -1,4 +1,4 @@
-"""Which work a worker process gets next. Knows the plan, and nothing of xdist."""
+"""Which work a worker process gets next. Depends on the plan, not on xdist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.session.work import Process, Work, scope_of, works
 
 @dataclass(frozen=True)
 class Choice:
-    """A worker's view of the remaining work. Each `Preference` says whether some work meets it."""
+    """A worker's view of the remaining work. A `Preference` decides whether some work meets it."""
 
     mine: Process
     topics_of_others: frozenset[str]
@@ -48,12 +48,12 @@ def same_topic_exclusive(choice: Choice, work: Work) -> bool:
 
 
 def unattended_topic(choice: Choice, work: Work) -> bool:
-    """No other worker is on its topic."""
+    """No other worker works on its topic."""
     return work.topic not in choice.topics_of_others and not work.alone
 
 
 def unattended_topic_exclusive(choice: Choice, work: Work) -> bool:
-    """No other worker is on its topic, and it may run exclusively."""
+    """No other worker works on its topic, and it may run exclusively."""
     return work.topic not in choice.topics_of_others
 
 
@@ -118,7 +118,7 @@ class Answer(Enum):
 
 
 class Dispatcher:
-    """Gives work out, and remembers what each worker has done. A worker is any hashable value.
+    """Assigns work, and remembers what each worker has done. A worker is any hashable value.
 
     Args:
         plan: gives the plan by node id, once the workers have collected.
@@ -140,7 +140,7 @@ class Dispatcher:
         pending: int,
         others: Mapping[Hashable, bool],
     ) -> Work | Answer:
-        """The worker's next work, which counts as given out then.
+        """The worker's next work, which counts as assigned from then on.
 
         Args:
             queue: node ids of tests that no worker has, by scope.

@@ -2,8 +2,8 @@
 
     cluster → rig → mesh_lock → stage → case_runner → prove, prove_table, observe
 
-The module's cases are all begun when its first test asks for `case_runner`, side by side; a test takes the evidence of
-its own case. That runner is the only place that takes a stage's steps. A test without a case waits until the cases
+All cases of a module begin when its first test requests `case_runner`, in parallel; a test takes the evidence of its
+own case. Only that runner takes a stage's steps. A test without a case waits until the cases
 before it are proven (`plugin.pytest_runtest_setup`), unless it is marked independent.
 """
 
@@ -52,7 +52,7 @@ def run_context(pytestconfig: pytest.Config) -> RunContext:
 
 @pytest.fixture(scope="session")
 def descriptor(run_context: RunContext) -> TargetDescriptor:
-    """The target as the controlling process found it."""
+    """The target as the controlling process described it."""
     with plainly():
         return run_context.descriptor()
 
@@ -94,7 +94,7 @@ def mesh_lock(request: pytest.FixtureRequest, run_context: RunContext) -> Iterat
 def stage(
     request: pytest.FixtureRequest, mesh_lock: MeshLock, rig: Rig, run_context: RunContext
 ) -> Iterator[RunningStage]:
-    """The module's `STAGE`, entered for its selected cases, left and put back after the last of them."""
+    """The module's `STAGE`, entered for its selected cases, left and undone after the last of them."""
     definition = getattr(request.module, "STAGE", None)
     if not isinstance(definition, Stage):
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
@@ -119,9 +119,9 @@ def stage(
 
 @pytest.fixture(scope="module")
 def case_runner(request: pytest.FixtureRequest, stage: RunningStage, run_context: RunContext) -> Iterator[CaseRunner]:
-    """Proves the module's cases side by side, step by step, those that take longest from the beginning.
+    """Proves the module's cases in parallel, step by step, beginning with those that take longest.
 
-    After a crash of a worker the cases run one at a time, as they are asked for, so that the crashing case can be
+    After a crash of a worker the cases run one at a time, as tests request them, so that the crashing case can be
     identified.
     """
     here = proven_here(request) if run_context.enters_first(request.module.__name__) else []
@@ -138,7 +138,7 @@ def case_runner(request: pytest.FixtureRequest, stage: RunningStage, run_context
 
 @pytest.fixture
 def prove(request: pytest.FixtureRequest, case_runner: CaseRunner, run_context: RunContext) -> Prove:
-    """`prove(case)`: its evidence, as soon as it is there; anything but a pass fails the test and says why."""
+    """`prove(case)`: its evidence, as soon as it is complete; anything but a pass fails the test with the reason."""
 
     def proving(case: Case) -> Evidence:
         subject = subjects_of(proves_here(request, case.control), run_context)[case.id]
@@ -151,7 +151,7 @@ def prove(request: pytest.FixtureRequest, case_runner: CaseRunner, run_context: 
 
 @pytest.fixture
 def prove_table(request: pytest.FixtureRequest, case_runner: CaseRunner, run_context: RunContext) -> ProveTable:
-    """`prove_table(table)`: every cell, side by side; evidence of each, and one failure for all that did not pass."""
+    """`prove_table(table)`: evidence of every cell, proven in parallel; one failure for all that did not pass."""
 
     def proving(cells: table.Table) -> list[Evidence]:
         subjects = subjects_of(proves_here(request, cells.control), run_context)
@@ -213,7 +213,7 @@ def proven_here(request: pytest.FixtureRequest) -> list[Proves]:
 
 
 def wanted_of(request: pytest.FixtureRequest, environment: tuple[str, ...], run_context: RunContext) -> list[str]:
-    """Those manifests of an environment that something needs which is going to run."""
+    """Those manifests of an environment that a test of this run needs."""
     planned = (item.stash[PROVES] for item in request.session.items if PROVES in item.stash)
     wanted = {path for proves in planned if not why_not(proves, run_context) for path in proves.planned.environment}
     return [path for path in environment if path in wanted]

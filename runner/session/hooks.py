@@ -1,4 +1,4 @@
-"""Hooks that other plugins may implement, to extend a run or to sabotage it from outside (`-p my_plugin`)."""
+"""Hooks that other plugins may implement, to extend a run, or to break it on purpose (`-p my_plugin`)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from runner.target.descriptor import TargetDescriptor
 
 @pytest.hookspec(firstresult=True)
 def pytest_meshproof_target(config: pytest.Config) -> TargetDescriptor | None:
-    """Stand in for bringing up the target: called once a run, in the controlling process."""
+    """Return a descriptor instead of bringing up the target: called once a run, in the controlling process."""
 
 
 def pytest_meshproof_objects(objects: list[dict[str, Any]], stage: Stage | None) -> None:
-    """See, and change in place, the objects of a manifest before they are applied.
+    """Inspect, or change in place, the objects of a manifest before they are applied.
 
-    Called for every manifest of the ground and of the stage, each time it is read (a stage reads its manifests again to
-    delete them), so an implementation must do the same each time. `stage` is the one being entered or left.
+    Called for every manifest of the environment and of the stage, each time it is read (a stage reads its manifests
+    again to delete them), so an implementation must do the same each time. `stage` is the one being entered or left.
     """
 
 

@@ -41,7 +41,7 @@ def needs_of(item: pytest.Item) -> frozenset[str]:
 
 
 def is_independent(item: pytest.Item) -> bool:
-    """Whether a test without a case leaves alone what its module's cases are proven in."""
+    """Whether a test without a case does not disturb the cases of its module."""
     mark = item.get_closest_marker("control")
     return bool(mark and mark.kwargs.get("independent"))
 
@@ -53,7 +53,7 @@ def stage_of(item: pytest.Item) -> Stage | None:
 
 
 def placement_of(item: pytest.Item) -> Placement:
-    """By the `SCHEDULE` of the package of the test's module; the default where it has none."""
+    """The placement by the `SCHEDULE` of the package of the test's module; the default where it has none."""
     package = sys.modules.get(getattr(module_of(item), "__package__", None) or "")
     schedule = getattr(package, "SCHEDULE", None)
     module = item.nodeid.split("::", 1)[0]

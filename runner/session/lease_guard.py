@@ -1,4 +1,4 @@
-"""Ends a run that has lost its lease: from then on another run may be at work on the same cluster."""
+"""Ends a run that has lost its lease: from then on another run may work on the same cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LeaseGuard:
     """Plugin of the controlling process. The run ends as by Ctrl-C: fixtures clean up, reports are written, exit 130.
 
     Attributes:
-        why: how the lease was lost; empty as long as it is held.
+        why: how the lease was lost; empty while it is held.
     """
 
     def __init__(self, context: RunContext) -> None:
@@ -31,8 +31,8 @@ class LeaseGuard:
             self.why = f"the loss of its lease: {why}"
             self._context.interrupted = self._context.interrupted or self.why
             if not self._proving:
-                return  # what is left to do is to clean up, which must not be cut short
-            # To the main thread itself, so that it wakes up whatever it waits for. SIGTERM: a shell's background job
+                return  # only the clean-up is left, and it must not be cut short
+            # To the main thread itself, so that it wakes up from any wait. SIGTERM: a shell's background job
             # ignores SIGINT.
             main = threading.main_thread().ident
             if main is not None:
@@ -40,17 +40,17 @@ class LeaseGuard:
 
     @pytest.hookimpl(trylast=True)
     def pytest_keyboard_interrupt(self) -> None:
-        """Say what the signal stood for."""
+        """Record the cause of the signal."""
         self._context.interrupted = self.why or self._context.interrupted
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say it on the terminal too, where an interrupt says nothing of its cause."""
+        """Print the cause on the terminal too: pytest prints none for an interrupt."""
         if self.why:
             terminalreporter.write_line(f"meshproof: the run was stopped by {self.why}", red=True)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Any:
-        """From here on the run cleans up."""
+        """From here on the run only cleans up."""
         with self._lock:
             self._proving = False
         return (yield)

@@ -1,6 +1,6 @@
-"""Whose turn it is: cases in namespaces of their own share the mesh, mesh-wide ones exclude everything else.
+"""The mesh lock: stages in namespaces of their own share it, stages that change the whole mesh hold it alone.
 
-A reader-writer lock between processes (SQLite file locks: the operating system gives them back when a process dies),
+A reader-writer lock between processes (SQLite file locks: the operating system releases them when a process dies),
 behind a gate that keeps a stream of readers from starving a waiting writer.
 """
 
@@ -19,21 +19,21 @@ class MeshLock:
     Args:
         folder: private folder of the run, the same in all its processes.
         holder: name of this process (`gw0`).
-        sweep: puts back what a process of the given name left; called before anyone goes on after a holder of the
-            exclusive lock died, since its change may still be in force.
+        sweep: removes what a process of the given name left; called after a holder of the exclusive lock died, before
+            any other process continues, since its change may still be in force.
     """
 
     def __init__(self, folder: Path, holder: str, sweep: Callable[[str], None] = lambda _: None) -> None:
         self._gate = FileLock(folder / "gate.lock")
         self._lock = ReadWriteLock(folder / "turn.lock")
         self._marker = folder / "exclusive-holder"
-        self._recovering = FileLock(folder / "mending.lock")
+        self._recovering = FileLock(folder / "recovery.lock")
         self._holder = holder
         self._sweep = sweep
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Beside other shared turns."""
+        """Hold the lock together with other processes that share it."""
         self._acquire_shared()
         try:
             self._recover()
@@ -43,7 +43,7 @@ class MeshLock:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Gives a shared turn to the others meanwhile: for a wait that nothing in the mesh has a say in."""
+        """Release a shared lock meanwhile: for a wait that does not depend on the state of the mesh."""
         self._lock.release()
         try:
             yield
@@ -53,7 +53,7 @@ class MeshLock:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Alone. The marker tells the others when this process dies in its turn."""
+        """Hold the lock alone. A marker that remains shows the others that this process died while it held the lock."""
         with self._gate:
             self._lock.acquire_write()
         try:

@@ -11,7 +11,7 @@ from runner.config.settings import Settings
 from runner.target.targets import help_of
 
 SETTINGS = {name: option for name, option in options(Settings).items() if option.pytest}
-"""Settings that pytest has an option for; their values are judged where all settings are."""
+"""Settings that pytest has an option for; their values are validated with all settings."""
 
 
 def add(parser: pytest.Parser) -> None:

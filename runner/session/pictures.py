@@ -1,4 +1,4 @@
-"""Pictures of what a person saw, on their way from a test to its evidence and to the run's folder."""
+"""Pictures of what a person saw, from a test to its evidence and to the run's folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clients.probe.browser import Shot
 
 FOLDER = "screenshots"
 KEPT = pytest.StashKey[dict[str, Picture]]()
-"""Pictures of a test by their titles, on its item: what is looked at again replaces what was seen before."""
+"""Pictures of a test by their titles, on its item; a later picture replaces an earlier one of the same title."""
 Keep = Callable[[Shot, str], None]
 
 
@@ -23,11 +23,11 @@ def keep(item: pytest.Item, folder: Path, case: str, shot: Shot, title: str) -> 
     """Write it into the run's folder, as evidence of the case that the test proves, unless it shows nothing new.
 
     Args:
-        title: when it was taken; tells several pictures of one case apart.
+        title: when it was taken; unique within the case.
     """
     digest = hashlib.sha256(shot.png).hexdigest()
     kept = item.stash.setdefault(KEPT, {})
-    kept.pop(title, None)  # of an earlier look
+    kept.pop(title, None)  # an earlier picture of this title
     if any(other.sha256 == digest for other in kept.values()):
         return
     name = re.sub(r"[^A-Za-z0-9_]+", "-", f"{case} {title}").strip("-")
@@ -39,7 +39,7 @@ def keep(item: pytest.Item, folder: Path, case: str, shot: Shot, title: str) -> 
 
 
 def added(item: pytest.Item, evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence of a test with its pictures; they are of the first, where it made several."""
+    """The evidence of a test with its pictures; of several records the first one gets them."""
     pictures = tuple(item.stash.get(KEPT, {}).values())
     if not pictures or not evidence:
         return list(evidence)

@@ -25,7 +25,7 @@ from runner.session.items import case_of, control_name, is_independent, needs_of
 
 @dataclass(frozen=True)
 class PlannedTest:
-    """One test as it is going to run. Plain values: it travels as JSON.
+    """One test that is going to run. Plain values: it travels as JSON.
 
     Attributes:
         id: of the case, or of the control; unique in a run.
@@ -34,8 +34,8 @@ class PlannedTest:
         apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
         sends: the request in words; `before` is the outcome before the change. Both for people.
         alone: nothing else may run at the same time.
-        tokens: kinds of tokens that are sent, to settle the stage, too; each with whether it is sent in the address.
-        placement: how its suite wants it scheduled in a distributed run.
+        tokens: kinds of tokens that are sent, also while the stage settles; each with whether it is sent in the URL.
+        placement: how its suite schedules it in a distributed run.
     """
 
     nodeid: str
@@ -81,7 +81,7 @@ class Proves:
     Attributes:
         planned: the same in plain values.
         case: None for a table, and for a test that looks at a state.
-        independent: a test without a case that leaves alone what its module's cases are proven in.
+        independent: a test without a case that does not disturb the cases of its module.
     """
 
     planned: PlannedTest
@@ -198,7 +198,7 @@ def _words(probe: Probe) -> str:
 
 
 def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:
-    """Steps that are behind when the test is done; a test without a case may take any."""
+    """Steps that are taken when the test is done; a test without a case may take any."""
     return max((stage.steps_to(case.step) for case in cases), key=len, default=stage.steps)
 
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: options, selection, the hand-over to xdist's workers, and evidence on its way to the journal."""
+"""The pytest plugin: options, selection, what xdist's workers get, and the transport of evidence to the journal."""
 
 from __future__ import annotations
 
@@ -56,41 +56,42 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Settle what is wanted before anything else; a mistake ends here, with exit code 2."""
+    """Validate settings and selection before anything else; a mistake ends the run here, with exit code 2."""
     try:
         wanted = handed_settings(config) or settings.load(options.given(config))
-        targets.of(wanted)  # its mistakes are told here, too
+        targets.of(wanted)  # raises for settings that do not fit the target
         selected = catalogue.load().select(config.getoption("control"))
         config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
     if wanted.keep:
         config.option.maxfail = 1
-    told = [str(argument) for argument in config.invocation_params.args]
-    if getattr(config.option, "dist", "no") == "load" and not any(argument.startswith("--dist") for argument in told):
-        config.option.dist = "loadfile"  # a module is a stage: made once, by one process
+    arguments = [str(argument) for argument in config.invocation_params.args]
+    by_user = any(argument.startswith("--dist") for argument in arguments)
+    if getattr(config.option, "dist", "no") == "load" and not by_user:
+        config.option.dist = "loadfile"  # a module is a stage, which one process enters once
     _terminate_like_interrupt(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what is private."""
+    """Remove the private folder."""
     if RUN_CONTEXT in config.stash:
         config.stash[RUN_CONTEXT].close()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the run over to an xdist worker; the target is brought up before the first, where suites are to run."""
-    leader: RunContext = node.config.stash[RUN_CONTEXT]
+    """Pass the run to an xdist worker; the target is brought up before the first one, where suites are to run."""
+    context: RunContext = node.config.stash[RUN_CONTEXT]
     try:
-        node.workerinput[HANDED] = leader.hand_over(with_target=_wants_suites(node.config))
+        node.workerinput[HANDED] = context.hand_over(with_target=_wants_suites(node.config))
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Whole modules to each process, and no second try for a test that killed one."""
+    """Assign whole modules to each process; a test that killed its process is not repeated."""
     if config.getoption("dist") != "loadfile":
         return None
     from runner.session.schedule import StageScheduling
@@ -111,56 +112,56 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select by control, shuffle, and settle the plan."""
-    leader = config.stash[RUN_CONTEXT]
-    if leader.settings.shuffle is not None:
-        items[:] = selection.shuffled(items, leader.settings.shuffle)
-    if leader.selected:
-        kept = [item for item in items if control_name(item) in leader.selected]
+    """Select by control, shuffle, and make the plan."""
+    context = config.stash[RUN_CONTEXT]
+    if context.settings.shuffle is not None:
+        items[:] = selection.shuffled(items, context.settings.shuffle)
+    if context.selected:
+        kept = [item for item in items if control_name(item) in context.selected]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
     try:
-        leader.plan = planning.plan(items, leader.catalogue)
+        context.plan = planning.plan(items, context.catalogue)
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell the plan: to the controlling process, to the journal, or to the file that was asked for.
+    """Write the plan: for the controlling process, to the journal, or to the file that an option names.
 
-    First, because xdist's own hook then tells the controlling process to hand out tests, which needs the plan.
+    First, because xdist's own hook then makes the controlling process assign tests, which needs the plan.
     """
-    leader = session.config.stash[RUN_CONTEXT]
+    context = session.config.stash[RUN_CONTEXT]
     target = session.config.getoption("meshproof_plan")
     if target:
-        Path(target).write_bytes(planning.PLAN.dump_json(leader.plan))
-    if session.config.option.collectonly or not leader.plan:
+        Path(target).write_bytes(planning.PLAN.dump_json(context.plan))
+    if session.config.option.collectonly or not context.plan:
         return
-    if leader.is_worker:
-        leader.write_plan()
+    if context.is_worker:
+        context.write_plan()
     else:
-        leader.journal.run(leader.run_info())
+        context.journal.run(context.run_info())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, before its stage is made, what the target cannot prove; with --enforce that is a failure."""
-    leader = item.config.stash[RUN_CONTEXT]
+    """Skip a test that the target cannot prove before its stage is entered; with --enforce it is a failure."""
+    context = item.config.stash[RUN_CONTEXT]
     proves = item.stash.get(PROVES, None)
     if proves is None:
         return
     try:
-        why = why_not(proves, leader)
+        why = why_not(proves, context)
     except MeshproofError as error:
-        # No target, no case: the whole run ends here, instead of one error for each test.
+        # Without a target no case can be proven: end the whole run, instead of one error for each test.
         pytest.exit(str(error), returncode=BAD_INPUT)
-    if why and leader.settings.enforce:
+    if why and context.settings.enforce:
         raise record.EnforcedError(why)
     if why:
         pytest.skip(why)
-    if leader.case_runner and not proves.cases and not proves.independent:
-        leader.case_runner.wait()  # this test's fixtures may change what the cases before it are still proven in
+    if context.case_runner and not proves.cases and not proves.independent:
+        context.case_runner.wait()  # this test's fixtures may change the state of cases that are still being proven
 
 
 @pytest.hookimpl(wrapper=True)
@@ -169,46 +170,46 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the evidence of each phase on its report, which travels from the test process to the controlling one."""
     report = yield
-    leader = item.config.stash[RUN_CONTEXT]
+    context = item.config.stash[RUN_CONTEXT]
     proves = item.stash.get(PROVES, None)
     if proves is not None:
         error = call.excinfo.value if call.excinfo else None
         made = item.stash.get(MADE, [])
-        evidence = record.of_phase(proves.planned, report, error, made, leader.worker)
+        evidence = record.of_phase(proves.planned, report, error, made, context.worker)
         if report.when == "call":
             evidence = pictures.added(item, evidence)
         report.user_properties = [*report.user_properties, *((record.PROPERTY, plain(e)) for e in evidence)]
         if report.passed and any(e.verdict in record.BAD for e in evidence):
             report.outcome = "failed"
             report.longrepr = evidence[0].reason
-        leader.failed += bool(report.failed)
+        context.failed += bool(report.failed)
     return report
 
 
 def plain(evidence: Evidence) -> Any:
-    """As JSON values, for the journey from a test process to the controlling one."""
+    """As JSON values, to travel from a test process to the controlling one."""
     return EVIDENCE.dump_python(evidence, mode="json")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """The controlling process takes reports in."""
-    leader = session.config.stash[RUN_CONTEXT]
-    if not leader.is_worker:
-        from runner.session.recorder import Recorder  # it loads all that writes reports, which no worker needs
+    """Let the controlling process record evidence and write reports."""
+    context = session.config.stash[RUN_CONTEXT]
+    if not context.is_worker:
+        from runner.session.recorder import Recorder  # imports the writers of reports, which no worker needs
 
         session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
-        session.config.pluginmanager.register(leader.lease_guard, "meshproof-lease-guard")
+        session.config.pluginmanager.register(context.lease_guard, "meshproof-lease-guard")
 
 
 def _wants_suites(config: pytest.Config) -> bool:
-    """Whether the arguments lead into `suites/`; a worker cannot bring the target up later."""
+    """Whether the arguments select tests in `suites/`; a worker cannot bring the target up later."""
     root = config.rootpath / SUITES
     paths = [(config.invocation_params.dir / str(argument).split("::", 1)[0]).resolve() for argument in config.args]
     return any(path.is_relative_to(root) or root.is_relative_to(path) for path in paths)
 
 
 def _terminate_like_interrupt(config: pytest.Config) -> None:
-    """SIGTERM ends a run as Ctrl-C does: fixtures clean up, reports are written."""
+    """Let SIGTERM end a run as Ctrl-C does: fixtures clean up, reports are written."""
     if threading.current_thread() is not threading.main_thread():
         return
 

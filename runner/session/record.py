@@ -1,4 +1,4 @@
-"""From what pytest saw of a test to evidence: for tests that proved nothing because they were skipped or broke."""
+"""From a report of pytest to evidence: for tests that proved nothing because they were skipped or failed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ BAD = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE})
 
 
 class EnforcedError(AssertionError):
-    """A capability is missing on a target that was said to have everything (`--enforce`)."""
+    """A capability is missing on a target that must have all of them (`--enforce`)."""
 
 
 def of_phase(
     planned: PlannedTest, report: pytest.TestReport, error: BaseException | None, made: Sequence[Evidence], worker: str
 ) -> list[Evidence]:
-    """Evidence to hand on after a phase of a test.
+    """Evidence to pass on after a phase of a test.
 
-    Set-up: only where it skipped or broke. Call: what the test made; a test that ends well without any is a fault of
-    the test, and one that breaks after a pass is not a pass. Tear-down: a clean-up that failed is a case of its own.
+    Set-up: only where it skipped or failed. Call: what the test made; a test that passes without any evidence has a
+    defect, and one that fails after a pass is not a pass. Tear-down: a clean-up that failed is a separate case.
     A table that did not run has evidence for each of its cells.
     """
     why = redact(_reason(report, error))
@@ -55,7 +55,7 @@ def of_phase(
 
 
 def crashed(planned: PlannedTest, report: pytest.TestReport) -> list[Evidence]:
-    """Evidence of a test whose process died in it (xdist reports it in the dead process's name)."""
+    """Evidence of a test during which its process died (xdist reports it in the name of that process)."""
     why = redact(f"the test process died: {report.longreprtext.strip()}")
     return [Evidence.of(subject, Verdict.INCONCLUSIVE, why) for subject in planned.subjects]
 
@@ -80,6 +80,6 @@ def _reason(report: pytest.TestReport, error: BaseException | None) -> str:
     if error is None:
         return report.longreprtext
     text = str(error) or type(error).__name__
-    # One of our own errors reads as it is; for any other its type says what kind of thing broke.
+    # The text of our own errors is enough; for any other error its type is part of the reason.
     named = text if isinstance(error, pytest.fail.Exception | AssertionError) else f"{type(error).__name__}: {text}"
     return named.strip().splitlines()[0] if named.strip() else "no reason given"

@@ -19,72 +19,72 @@ INTERRUPTED = 130
 
 
 class Recorder:
-    """Plugin of the controlling process; the part of the plugin that knows what came of a run."""
+    """Plugin of the controlling process: the part that has the results of a run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.leader = config.stash[RUN_CONTEXT]
+        self.context = config.stash[RUN_CONTEXT]
         self.problem = ""
         self._progress: terminal.Progress | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
-        """Where cases have lines of their own, pytest's file names and percentages would stand between them."""
+        """Hide pytest's file names and percentages, which would come between the lines of the cases."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter and (self.leader.plan or self._distributed):
+        if reporter and (self.context.plan or self._distributed):
             reporter.showfspath = False
             reporter._show_progress_info = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in the evidence that a report carries; a process that died gets its test's evidence made here."""
+        """Take the evidence out of a report; for a test whose process died, make it here."""
         carried: list[tuple[str, Any]] = list(report.user_properties)
         evidence = [EVIDENCE.validate_python(value) for name, value in carried if name == record.PROPERTY]
         if str(report.when) not in {"setup", "call", "teardown"}:  # "???": xdist, in the name of a dead worker
-            self.leader.read_plan()
-            entry = self.leader.plan.get(report.nodeid)
+            self.context.read_plan()
+            entry = self.context.plan.get(report.nodeid)
             evidence = record.crashed(entry, report) if entry else []
         for one in evidence:
-            if self.leader.note(report.nodeid, one):
+            if self.context.note(report.nodeid, one):
                 self._show(one)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """A test whose evidence has a line of its own needs no letter."""
+        """Print no letter for a test whose evidence has its own line."""
         kept = getattr(report, "user_properties", ())  # a report of a failed collection has none
         if any(name == record.PROPERTY for name, _ in kept) and report.when != "teardown":
             return report.outcome if report.when == "call" or report.skipped else "error", "", ""
         return None
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember what ended the run early (`pytest.exit` comes by here too; it is no interruption)."""
+        """Remember what ended the run early (`pytest.exit` is reported here too; it is no interruption)."""
         if not isinstance(excinfo.value, pytest.exit.Exception):
-            self.leader.interrupted = str(excinfo.value) or "SIGINT"
+            self.context.interrupted = str(excinfo.value) or "SIGINT"
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Close the run: nothing left behind, journal complete, reports written, exit code as promised."""
+        """Close the run: remove what is left, complete the journal, write the reports, set the exit code."""
         if self._progress:
             self._progress.finish()
-        if not self.leader.started:
+        if not self.context.started:
             return
-        code = INTERRUPTED if self.leader.interrupted else int(exitstatus)
-        self.leader.read_plan()
-        self.problem = self.leader.finish(code)
-        journal = self.leader.folder / JOURNAL
+        code = INTERRUPTED if self.context.interrupted else int(exitstatus)
+        self.context.read_plan()
+        self.problem = self.context.finish(code)
+        journal = self.context.folder / JOURNAL
         if code == pytest.ExitCode.OK and not conformance.build(read(journal)).ok:
             code = pytest.ExitCode.TESTS_FAILED
         session.exitstatus = code
-        if not self.leader.reports_by_caller:
-            write.write_all(journal, self.leader.folder)
+        if not self.context.reports_by_caller:
+            write.write_all(journal, self.context.folder)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Where the reports are; the command line prints this itself."""
+        """Print the summary and the place of the reports; `meshproof run` prints them itself."""
         if self.problem:
             terminalreporter.write_line(f"meshproof: {self.problem}", yellow=True)
-        if self.leader.started and not self.leader.reports_by_caller:
-            report = conformance.build(read(self.leader.folder / JOURNAL))
+        if self.context.started and not self.context.reports_by_caller:
+            report = conformance.build(read(self.context.folder / JOURNAL))
             console = Console(file=terminalreporter._tw._file, force_terminal=terminalreporter.hasmarkup or None)
-            terminal.print_summary(console, report, self.leader.folder / "index.html")
+            terminal.print_summary(console, report, self.context.folder / "index.html")
 
     @property
     def _distributed(self) -> bool:
@@ -98,6 +98,6 @@ class Recorder:
         if self._progress is None:
             reporter.ensure_newline()
             console = Console(file=reporter._tw._file, force_terminal=reporter.hasmarkup or None)
-            planned = [name for entry in self.leader.read_plan().values() for name in entry.ids]
+            planned = [name for entry in self.context.read_plan().values() for name in entry.ids]
             self._progress = terminal.Progress(console, planned)
         self._progress.case(evidence)

@@ -34,7 +34,7 @@ from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker
 
 HANDED = "meshproof"
-"""Key of `workerinput` under which a worker finds what the controlling process handed over."""
+"""Key of `workerinput` with what the controlling process passes to a worker."""
 PLAN_FILE = "plan.json"
 SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
 
@@ -52,7 +52,7 @@ class RunContext:
         plan: by node id, the selected tests that prove controls; filled after collection (in the controlling process
             of a distributed run, when a worker has written it).
         running: the stage being entered, proven or left.
-        crew: who is proving its cases, from the first of them on.
+        case_runner: proves the cases of the stage, from the first of them on.
         failed: how many phases of tests failed in this process.
     """
 
@@ -105,14 +105,14 @@ class RunContext:
 
     @property
     def started(self) -> bool:
-        """Whether this process has anything of a run at all (a session of unit tests has not)."""
+        """Whether this process has begun a run at all (a session of unit tests has not)."""
         return self._journal is not None or self._held is not None
 
     def descriptor(self) -> TargetDescriptor:
         """The target; the controlling process brings it up at first use.
 
         Raises:
-            MeshproofError: it cannot be had, or a worker needs one that nobody foresaw.
+            MeshproofError: it cannot be reached or started, or this is a worker that was started without one.
         """
         if self._descriptor is None:
             if self.is_worker:
@@ -131,7 +131,7 @@ class RunContext:
         return MeshLock(self.private, self.worker, self._sweep_worker)
 
     def enters_first(self, module: str) -> bool:
-        """Whether no process of the run has begun with this module before."""
+        """Whether this is the first process of the run to begin this module."""
         try:
             (self.private / f"entered-{module}").touch(exist_ok=False)
         except FileExistsError:
@@ -139,7 +139,7 @@ class RunContext:
         return True
 
     def touch(self, objects: list[dict[str, Any]]) -> None:
-        """Let other plugins see and change objects before they are applied."""
+        """Let other plugins inspect and change objects before they are applied."""
         stage = self.running.stage if self.running else None
         self.config.hook.pytest_meshproof_objects(objects=objects, stage=stage)
 
@@ -154,13 +154,13 @@ class RunContext:
         return self._journal
 
     def hand_over(self, *, with_target: bool) -> str:
-        """What a worker is told."""
-        told = self.descriptor().to_json() if with_target else ""
-        handed = {"folder": str(self.folder), "private": str(self.private), "descriptor": told}
+        """What a worker gets at its start."""
+        descriptor = self.descriptor().to_json() if with_target else ""
+        handed = {"folder": str(self.folder), "private": str(self.private), "descriptor": descriptor}
         return json.dumps({**handed, "settings": self.settings.model_dump(mode="json")})
 
     def write_plan(self) -> None:
-        """A worker writes down, for the controlling process, which does not collect, what is going to run.
+        """In a worker, write the plan for the controlling process, which does not collect.
 
         All workers write the same.
         """
@@ -170,14 +170,14 @@ class RunContext:
         draft.replace(path)
 
     def read_plan(self) -> dict[str, PlannedTest]:
-        """The plan as far as it is known by now: that which the workers wrote is taken over, if there is one yet."""
+        """The plan as far as it is known: read from what the workers wrote, once they have."""
         path = self.private / PLAN_FILE
         if not self.plan and path.exists():
             self.plan = PLAN.validate_json(path.read_bytes())
         return self.plan
 
     def note(self, nodeid: str, evidence: Evidence) -> bool:
-        """Write evidence to the journal, once for each test and case. Says whether it was new."""
+        """Write evidence to the journal, once for each test and case. Returns whether it was new."""
         if (nodeid, evidence.id) in self._seen:
             return False
         self._seen.add((nodeid, evidence.id))
@@ -199,7 +199,7 @@ class RunContext:
         )
 
     def unproven(self) -> frozenset[str]:
-        """Controls that no test proves, although they were asked for: by name, or as part of a whole run."""
+        """Selected controls that no test proves: selected by name, or as part of a whole run."""
         if not self.plan:
             return frozenset()
         if whole_run.is_whole(self.config):
@@ -207,7 +207,7 @@ class RunContext:
         return self.selected - {entry.control for entry in self.plan.values()}
 
     def finish(self, exit_code: int) -> str:
-        """Put away everything that is left, and close the journal; says what went wrong with that, if anything."""
+        """Remove what is left, and close the journal; returns what went wrong with that, or an empty string."""
         problem = ""
         if self._held:
             try:
@@ -244,7 +244,7 @@ class RunContext:
                 print(line, flush=True)
 
         capture = self.config.pluginmanager.get_plugin("capturemanager")
-        # in a test's set-up pytest keeps what is written for itself
+        # in a test's set-up pytest captures the output
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             lost = self.lease_guard.lost
             self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed, on_lost=lost)
@@ -252,14 +252,14 @@ class RunContext:
         return self._held.descriptor
 
     def _browsed(self) -> bool:
-        """Whether anything selected needs a browser. Before workers have collected, nobody knows: look ahead."""
+        """Whether anything selected needs a browser. Before the workers have collected, a separate pytest finds out."""
         plan = list(self.plan.values())
         if not plan:
             asked = self.config.invocation_params
-            with suppress(MeshproofError):  # the run itself tells what is wrong with its selection
+            with suppress(MeshproofError):  # the run itself reports what is wrong with its selection
                 plan = collect_plan.collect([str(word) for word in asked.args], self.settings, asked.dir)
         return any(CapabilityName.CHROMIUM in entry.needs for entry in plan)
 
     def _sweep_worker(self, worker: str) -> None:
-        """Another process died while it had the mesh to itself: what it changed is put back before we go on."""
+        """Undo what another process changed that died while it held the mesh lock alone."""
         sweep_worker(self.descriptor(), self.run, worker)

@@ -1,4 +1,4 @@
-"""How xdist hands out modules: whole ones, as `dispatch` chooses; a test that killed its worker is not tried again."""
+"""How xdist assigns modules: whole ones, as `dispatch` chooses; a test that killed its worker is not repeated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.session.plan import PlannedTest
 
 
 class StageScheduling(LoadFileScheduling):  # type: ignore[misc]
-    """xdist's own (3.8) gives modules out in their order, and the killing test to the replacement worker again.
+    """xdist's own scheduling (3.8) keeps the order of modules, and repeats a test that killed its worker.
 
     Args:
         plan: gives the plan by node id, once the workers have collected.

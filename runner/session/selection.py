@@ -1,4 +1,4 @@
-"""The order of the tests that are wanted."""
+"""The order of the selected tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.session.items import stage_of
 
 
 def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
-    """Modules in a random order, and the tests of each in a random order, but for those of a stage that has steps.
+    """Modules in a random order, and the tests of each in a random order, except those of a stage with steps.
 
     The same for the same seed.
     """

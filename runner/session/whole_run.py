@@ -1,4 +1,4 @@
-"""Whether a run is of everything, and which controls it lost: a whole run without one of them is not green."""
+"""Whether a run is of everything, and which controls it lost: a whole run that lost one does not conform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.session.record import CLEAN_UP
 
 SUITES = ROOT / "suites"
 NARROWING = ("control", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
-"""Options of ours and of pytest's that leave tests out (`dest` names): each is empty where it was not given."""
+"""Options, ours and pytest's, that leave tests out (by `dest`); each is empty where it was not given."""
 HARNESS_CONTROLS = frozenset({CLEAN_UP})
 """Controls that no test proves: the harness judges them in every run, and reports them only where they fail."""
 

@@ -1,4 +1,4 @@
-"""What worker processes are given: units of work, made of the plan, and the state of a worker between two of them."""
+"""What workers get: units of work, made of the plan, and the state of a worker between two of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from runner.session.plan import PlannedTest
 
 MODULE_S, TEST_S = 0.6, 0.1
-"""Seconds for a module besides its tests, and for each test, where its suite's schedule gives no measured duration."""
+"""Seconds for a module without its tests, and for each test, where its suite's schedule has no measured duration."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one worker gets at once: a module, or all modules of a suite.
+    """What one worker gets in one piece: a module, or all modules of a suite.
 
     Attributes:
         scope: path of the module or of the folder.
@@ -45,7 +45,7 @@ class Process:
 
     Attributes:
         topic: folder of its last work; empty at the beginning.
-        environments: the parts of environments that it has deployed there, besides those that all modules need.
+        environments: the parts of environments that it has deployed there, without those that all modules need.
         alone: its last work ran exclusively.
         yields_lock: its last work releases the mesh lock.
     """

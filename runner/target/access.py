@@ -1,4 +1,4 @@
-"""How a target is reached, and what there is besides the cluster: external hosts, istioctl, images. Plain values."""
+"""How a target is reached, and what belongs to it: external hosts, istioctl, images. Plain values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ExternalHostsRecord:
     """Hosts outside of the cluster, in plain values; see `clients.mesh.external_hosts.ExternalHosts`.
 
     Attributes:
-        roots: file with the certificates by which they are verified.
+        roots: file with the certificates that verify them.
         log: the hosts' own log; empty where it cannot be read.
         more: further addresses of some hosts.
         google_apis, metadata_server: ranges that network policies name.
@@ -35,10 +35,10 @@ class ExternalHostsRecord:
 
 @dataclass(frozen=True)
 class Access:
-    """The way to the target.
+    """How the target is reached.
 
     Attributes:
-        kubeconfig: file; empty for the client's usual search.
+        kubeconfig: file; empty for the default search of the client library.
         context: of the kubeconfig; empty for the current one.
         images: logical name to image reference.
         istioctl: the program; empty where there is none.

@@ -1,4 +1,4 @@
-"""Puts a process's rig together from what the controlling process handed over."""
+"""Builds the rig of a process from the descriptor that the controlling process passes on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Touch = Callable[[list[dict[str, Any]]], None]
 
 @dataclass(frozen=True)
 class TouchedOverlay(Overlay):
-    """An overlay that shows every list of objects to `touch`, which may change it, before anyone uses it."""
+    """An overlay that passes every list of objects to `touch`, which may change it, before any other use."""
 
     touch: Touch = lambda _: None
 
@@ -41,20 +41,22 @@ class TouchedOverlay(Overlay):
 
 
 def prefix_of(run: str, worker: str) -> str:
-    """What the names of a process begin with: `mp-<the run's suffix>-<worker>-`."""
+    """The prefix of all names of a process: `mp-<the run's suffix>-<worker>-`."""
     return f"mp-{run.rsplit('-', 1)[-1]}-{worker.removeprefix('g')}-"
 
 
 def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
     """The user's gateway where the settings name one; else that of the manifests.
 
-    Ours has a label value of its own: a Gateway object selects pods by label in all namespaces, so that it would
-    change gateways that others have, and those of other processes of the run.
+    Ours has a label value that is unique to the process: a Gateway object selects pods by label in all namespaces, so
+    that it would also change gateways of users and of other processes of the run.
     """
-    said = settings.egress
-    if not said.namespace:
+    egress = settings.egress
+    if not egress.namespace:
         return EgressGateway(label=f"istio={prefix}egressgateway")
-    return EgressGateway(OURS.namespace, said.service, said.label, said.http_port, said.tls_port, said.namespace)
+    return EgressGateway(
+        OURS.namespace, egress.service, egress.label, egress.http_port, egress.tls_port, egress.namespace
+    )
 
 
 def overlay(
@@ -94,7 +96,7 @@ def rig(
     """The rig of this process.
 
     Args:
-        real: issuers that stand in the place of the run's own.
+        real: issuers that replace the run's own, by profile.
     """
     tokens = identity.take_over(TokenIssuer.load(Path(descriptor.tokens)), real, settings)
     prefix = prefix_of(run, worker)

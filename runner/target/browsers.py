@@ -1,4 +1,4 @@
-"""Which browser a run uses: the one on the PATH, or else one of the testbed's store, made when it is first needed."""
+"""Which browser a run uses: the one on the PATH, or else the testbed's own, built when it is first needed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Found:
     """A browser, or why there is none.
 
     Attributes:
-        program: to start it; empty where there is none.
-        why_not: in one line, with the mend.
+        program: its executable; empty where there is none.
+        why_not: the reason in one line, with a hint.
     """
 
     program: str = ""
@@ -25,18 +25,18 @@ class Found:
 
 
 HINT = "apt-get install chromium"
-UNWANTED = "no selected control was thought to need a browser"
+UNWANTED = "no selected control needs a browser, as far as was known"
 
 
 def find_or_install(wanted: Callable[[], bool], say: Say) -> Found:
-    """The browser, made if it must be.
+    """The browser; built if necessary.
 
     Args:
-        wanted: whether anything selected needs one; asked only where that costs something to know.
+        wanted: whether a selected control needs one; called only where a browser would have to be built.
     """
     if installed := browser.installed():
         return Found(installed)
-    from testbed import api  # loaded only here: with a browser on the PATH nothing of it is needed
+    from testbed import api  # loaded only here: not needed with a browser on the PATH
 
     if problem := api.browser_problem():
         return Found(why_not=f"none is on the PATH, and {problem}; {HINT}")
@@ -46,15 +46,15 @@ def find_or_install(wanted: Callable[[], bool], say: Say) -> Found:
         return Found(str(api.make_browser(say)))
     except MeshproofError as error:
         say(f"no browser: {error.message}")
-        return Found(why_not=f"none is on the PATH, and none could be made: {error.message.splitlines()[0]}; {HINT}")
+        return Found(why_not=f"none is on the PATH, and none could be built: {error.message.splitlines()[0]}; {HINT}")
 
 
 def describe() -> tuple[bool, str]:
-    """Whether a run has a browser, or gets one by itself; and which, or why not."""
+    """Whether a run has a browser or can build one; and which, or why not."""
     if installed := browser.installed():
         return True, installed
     from testbed import api
 
     if problem := api.browser_problem():
         return False, f"none is on the PATH, and {problem}"
-    return True, "the testbed's own" + ("" if api.browser_built() else ", made when it is first needed (about 100 MB)")
+    return True, "the testbed's own" + ("" if api.browser_built() else ", built when it is first needed (about 100 MB)")

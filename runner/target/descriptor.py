@@ -1,4 +1,4 @@
-"""What the controlling process finds out once and every test process needs: plain values that travel as JSON."""
+"""What the controlling process detects once and every test process needs: plain values that travel as JSON."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class TargetDescriptor:
     Attributes:
         target: as reports describe it.
         mesh: as it was found.
-        kubeconfig: file; empty for the client's usual search.
+        kubeconfig: file; empty for the default search of the client library.
         context: of the kubeconfig; empty for the current one.
         revision: for the label `istio.io/rev`; empty keeps `istio-injection: enabled`.
         images: logical name to image reference.
-        capabilities: what the target has, of the mesh and besides it, by name.
-        lacks: every other capability → why it is not to be had here.
+        capabilities: names of what the mesh and its surroundings have.
+        lacks: every other capability → why the target lacks it.
         tokens: file with the run's token keys (mode 0600).
         outside: hosts outside of the cluster.
         istioctl: the program; empty where there is none.
@@ -73,7 +73,7 @@ class TargetDescriptor:
         return made
 
     def save(self, path: Path) -> None:
-        """Write it, for the command line that cleans up when the test process died. Holds no secret."""
+        """Write it for the command line, which cleans up after a test process that died. Holds no secret."""
         path.write_text(self.to_json() + "\n", encoding="utf-8")
 
 

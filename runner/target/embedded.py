@@ -10,7 +10,7 @@ from runner.config.settings import Hosts, Settings
 from runner.target.access import Access, ExternalHostsRecord, Say
 from runner.target.target import MachineCheck, Target
 
-# `testbed` is imported where it is used: other targets need nothing of it.
+# `testbed` is imported where it is used: other targets do not need it.
 if TYPE_CHECKING:
     from testbed.api import Up
 
@@ -31,7 +31,7 @@ class Embedded(Target):
                 "the embedded target has its own cluster", "a context or kubeconfig is for --target live or kind"
             )
         if settings.hosts is Hosts.INTERNET:
-            raise SettingsError("the embedded target has no way to the internet; it has hosts of its own")
+            raise SettingsError("the embedded target does not reach the internet; it has external hosts of its own")
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:
@@ -39,7 +39,7 @@ class Embedded(Target):
         return not (settings.context or settings.kubeconfig)
 
     def access(self, say: Say) -> Access:
-        """Start the testbed if needed; build it first if it must be."""
+        """Start the testbed if needed; build it first if necessary."""
         from testbed import api
 
         testbed = api.up(self.settings.istio or None, say)
@@ -48,13 +48,13 @@ class Embedded(Target):
         return Access(str(testbed.kubeconfig), "", images, external_hosts(testbed), istioctl)
 
     def look(self, say: Say) -> Access | None:
-        """A cluster that is down is not started just to be looked at."""
+        """None where it is down: it is not started only to be looked at."""
         from testbed import api
 
         return self.access(say) if api.status().state == "up" else None
 
     def preflight(self) -> None:
-        """Whether this machine can carry the testbed, and build it where that is still to be done."""
+        """Check that this machine can run the testbed, and build it where that is still to do."""
         from testbed import api, preflight
 
         preflight.require(built=api.built(self.settings.istio or None))

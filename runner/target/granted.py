@@ -11,13 +11,13 @@ from clients.model.errors import ClusterError
 from runner.config.rights import GATEWAY_API, Condition, Right
 
 AT_ONCE = 8
-"""Questions to the API server; there are some 130 in all."""
+"""Access reviews in parallel; there are about 130 in all."""
 TRIED = {
     "apiVersion": "security.istio.io/v1",
     "kind": "PeerAuthentication",
     "spec": {"mtls": {"mode": "PERMISSIVE"}},
 }
-"""Sent by dry run only, which changes nothing: admission policies have a say that no access review tells."""
+"""Sent by dry run only, which changes nothing: no access review shows what admission policies refuse."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Granted:
     """One right, and what of it is missing.
 
     Attributes:
-        missing: `patch deployments`, one for each verb and resource; empty where it is whole.
-        refusal: what an admission policy says, although the roles would do.
+        missing: for instance `patch deployments`, one for each verb and resource; empty where nothing is missing.
+        refusal: the message of an admission policy, where the roles alone would allow it.
     """
 
     right: Right
@@ -35,12 +35,12 @@ class Granted:
 
     @property
     def whole(self) -> bool:
-        """Whether a run can do what it is for."""
+        """Whether nothing of it is missing or refused."""
         return not (self.missing or self.refusal)
 
 
 def granted(cluster: Cluster, rights: Sequence[Right]) -> list[Granted]:
-    """What the identity may do of each of them, in their order, by SelfSubjectAccessReview for every verb.
+    """What the identity may do of each right, in their order, by SelfSubjectAccessReview for every verb.
 
     Rights on the Gateway API are left out where the cluster does not know it.
 
@@ -53,24 +53,24 @@ def granted(cluster: Cluster, rights: Sequence[Right]) -> list[Granted]:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = list(threads.map(lambda question: _may(cluster, *question), questions))
     missing = [
-        (right, _told(verb, resource, subresource))
+        (right, _in_words(verb, resource, subresource))
         for (right, verb, resource, subresource), yes in zip(questions, answers, strict=True)
         if not yes
     ]
     found = [Granted(right, tuple(what for one, what in missing if one is right)) for right in asked]
-    return [_tried(cluster, one) for one in found]
+    return [_dry_run(cluster, one) for one in found]
 
 
 def _may(cluster: Cluster, right: Right, verb: str, resource: str, subresource: str) -> bool:
     return cluster.can_i(verb, resource, right.namespace, group=right.group, subresource=subresource)
 
 
-def _told(verb: str, resource: str, subresource: str) -> str:
+def _in_words(verb: str, resource: str, subresource: str) -> str:
     return f"{verb} {resource}/{subresource}" if subresource else f"{verb} {resource}"
 
 
-def _tried(cluster: Cluster, one: Granted) -> Granted:
-    """A right on the whole mesh is tried, too: the shipped role for namespaces comes with an admission policy."""
+def _dry_run(cluster: Cluster, one: Granted) -> Granted:
+    """A right on the whole mesh needs a dry run too: the role for namespaces comes with an admission policy."""
     if one.right.condition is not Condition.MESH_WIDE or one.missing:
         return one
     body = {**TRIED, "metadata": {"name": "meshproof-doctor", "namespace": one.right.namespace}}

@@ -1,4 +1,4 @@
-"""Brings the target up and finds out, once a run, what every test process needs to know of it."""
+"""Brings the target up and detects, once a run, what every test process needs to know about it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class HeldTarget:
     """The target, held by the controlling process for the length of a run.
 
     Attributes:
-        descriptor: what the test processes get to know of it.
+        descriptor: what the test processes know about it.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class HeldTarget:
         browsed: Callable[[], bool] = lambda: False,
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Bring it up, look at it, and keep other runs out.
+        """Bring it up, inspect it, and take the lease that keeps other runs out.
 
         Args:
-            browsed: whether anything selected needs a browser.
-            on_lost: called, from a thread, with the reason when the cluster is no longer ours to change.
+            browsed: whether a selected control needs a browser.
+            on_lost: called from a thread, with the reason, when this run has lost its lease of the cluster.
 
         Raises:
-            MeshproofError: it cannot be had, has no mesh, or another run holds it.
+            MeshproofError: it cannot be reached or started, has no mesh, or another run holds it.
         """
         identity.check(settings)
         target = targets.of(settings)
@@ -92,10 +92,10 @@ class HeldTarget:
         self._lease.acquire()
 
     def sweep(self) -> list[Leftover]:
-        """Delete whatever of this run is still there; returns what it was.
+        """Delete every object of this run that is still there; returns what was deleted.
 
         Raises:
-            ClusterError: something does not go away, or the cluster does not answer.
+            ClusterError: an object is not removed in time, or the cluster does not answer.
         """
         return cleanup(self._cluster, self._run, made=rights.made())
 
@@ -106,7 +106,7 @@ class HeldTarget:
 
 
 def left_by(cluster: Cluster, run: str) -> list[Leftover]:
-    """What is there of a run; looks only at what a run can have made, which any identity with our roles may list.
+    """The objects of a run that exist now; only kinds that a run can create, which the shipped roles may list.
 
     Raises:
         ClusterError: the cluster does not answer.
@@ -115,7 +115,7 @@ def left_by(cluster: Cluster, run: str) -> list[Leftover]:
 
 
 def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
-    """Delete what one process of this run left, and only that: others are at work.
+    """Delete what one process of this run left, and only that: others are still running.
 
     Raises:
         ClusterError: the cluster does not answer.
@@ -131,7 +131,7 @@ def chosen_revision(wanted: str, found: tuple[str, ...]) -> str:
     """The revision for `istio.io/rev`; empty keeps the default injection label.
 
     Raises:
-        SettingsError: the wanted one does not exist, or it is not clear which one is meant.
+        SettingsError: the wanted one does not exist, or it is not clear which one to use.
     """
     if wanted:
         if wanted not in found:

@@ -1,4 +1,4 @@
-"""Real issuers: from the settings to what mints their tokens, and what of a test they cannot serve."""
+"""Real issuers: from the settings to the sources of their tokens, and which tokens they cannot provide."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from runner.config.identity_settings import Identity
 from runner.config.settings import Settings
 
 _ANOTHER = "https://another-audience.example.com"
-"""Asked of a source that gives tokens for any audience."""
+"""Requested from a source that provides tokens for any audience."""
 
 
 def named(settings: Settings) -> dict[str, tuple[str, Identity]]:
-    """Name of a profile (`clients.identity.claims`) → name of the settings, and they themselves."""
+    """Name of a profile (`clients.identity.claims`) → name of its settings, and the settings."""
     return {"front": ("identity", settings.identity), "iap": ("iap", settings.iap)}
 
 
 def real_issuers(settings: Settings) -> dict[str, ExternalIssuer]:
-    """Those that the settings name, by profile. Asks nobody for anything."""
-    return {profile: _issuer(name, said) for profile, (name, said) in named(settings).items() if said.token}
+    """The real issuers that the settings name, by profile. Sends no request."""
+    return {profile: _issuer(name, given) for profile, (name, given) in named(settings).items() if given.token}
 
 
 def audiences(settings: Settings) -> dict[str, str]:
-    """By profile, where the settings name one."""
-    return {profile: said.audience for profile, (_, said) in named(settings).items() if said.audience}
+    """Audiences by profile, where the settings name one."""
+    return {profile: given.audience for profile, (_, given) in named(settings).items() if given.audience}
 
 
 def check(settings: Settings) -> None:
     """Fetch a token from every source before anything starts.
 
     Raises:
-        SettingsError: one gives none, or another than is wanted.
+        SettingsError: one provides no token, or a token of other claims.
     """
     for issuer in real_issuers(settings).values():
         issuer.check()
 
 
 def take_over(tokens: TokenIssuer, real: Mapping[str, ExternalIssuer], settings: Settings) -> TokenIssuer:
-    """The run's issuer, which passes on what is asked of a real one."""
+    """The run's issuer, which takes tokens of a real issuer's profile from that issuer."""
     tokens.real, tokens.audiences = real, audiences(settings)
     return tokens
 
 
 def why_not(tokens: Iterable[tuple[str, bool]], real: Mapping[str, ExternalIssuer]) -> str:
-    """Why a test cannot have its tokens; empty when it can.
+    """Why a test cannot get its tokens; empty when it can.
 
     Args:
         tokens: kinds (`expired@front`), each with whether it is sent in the address.
@@ -59,21 +59,21 @@ def why_not(tokens: Iterable[tuple[str, bool]], real: Mapping[str, ExternalIssue
     return ""
 
 
-def _issuer(name: str, said: Identity) -> ExternalIssuer:
-    good = TokenSource(f"{name}.token", SourceSpec.parse(said.token), Wanted(said.issuer, said.audience))
-    keys = KeySet(said.issuer, said.jwks_uri, said.jwks)
-    return ExternalIssuer(name, said.issuer, said.audience, keys, good, _others(name, said))
+def _issuer(name: str, given: Identity) -> ExternalIssuer:
+    good = TokenSource(f"{name}.token", SourceSpec.parse(given.token), Wanted(given.issuer, given.audience))
+    keys = KeySet(given.issuer, given.jwks_uri, given.jwks)
+    return ExternalIssuer(name, given.issuer, given.audience, keys, good, _others(name, given))
 
 
-def _others(name: str, said: Identity) -> dict[str, TokenSource]:
-    """Sources of tokens that are wrong in one way."""
+def _others(name: str, given: Identity) -> dict[str, TokenSource]:
+    """Sources of tokens with one defect each, by kind."""
     found: dict[str, TokenSource] = {}
-    if said.expired_token:
-        wanted = Wanted(said.issuer, said.audience, expired=True)
-        found["expired"] = TokenSource(f"{name}.expired_token", SourceSpec.parse(said.expired_token), wanted)
-    source = SourceSpec.parse(said.other_audience_token or said.token)
-    if said.other_audience_token or source.any_audience:
-        wanted = Wanted(said.issuer, _ANOTHER, not_for=said.audience)
-        setting = "other_audience_token" if said.other_audience_token else "token"
+    if given.expired_token:
+        wanted = Wanted(given.issuer, given.audience, expired=True)
+        found["expired"] = TokenSource(f"{name}.expired_token", SourceSpec.parse(given.expired_token), wanted)
+    source = SourceSpec.parse(given.other_audience_token or given.token)
+    if given.other_audience_token or source.any_audience:
+        wanted = Wanted(given.issuer, _ANOTHER, not_for=given.audience)
+        setting = "other_audience_token" if given.other_audience_token else "token"
         found["wrong-audience"] = TokenSource(f"{name}.{setting}", source, wanted)
     return found

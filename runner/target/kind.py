@@ -14,7 +14,7 @@ from runner.target.live import Live
 
 TIMEOUT_S = 300
 PREFIX = "kind-"
-"""The program puts it before a cluster's name to make the context's."""
+"""The program names a context by this prefix and the name of the cluster."""
 
 
 class Kind(Live):
@@ -30,11 +30,11 @@ class Kind(Live):
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:
-        """By the name of the context."""
+        """Whether the name of the context is one of a kind cluster."""
         return settings.context.startswith(PREFIX)
 
     def context(self) -> str:
-        """That of the only cluster, where none is named."""
+        """The named context, or that of the only cluster."""
         return context(self.settings.context)
 
     def access(self, say: Say) -> Access:
@@ -92,6 +92,6 @@ def _kind(*arguments: str) -> str:
     except subprocess.TimeoutExpired:
         raise ClusterError(f"kind {arguments[0]} did not end within {TIMEOUT_S} s") from None
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no message"]
-        raise ClusterError(f"kind {' '.join(arguments[:2])} failed: {said[-1]}")
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise ClusterError(f"kind {' '.join(arguments[:2])} failed: {lines[-1]}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""The target `live`: a cluster that is there already, reached by a context of a kubeconfig."""
+"""The target `live`: an existing cluster, reached by a context of a kubeconfig."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTERNET_HOSTS = (
     "private.googleapis.com",
     "metadata.google.internal",
 )
-"""Hosts that the documents name; their addresses are not ours to know."""
+"""Hosts that the documents name; DNS gives their addresses."""
 
 
 class Live(Target):
@@ -46,7 +46,7 @@ class Live(Target):
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:
-        """Where a cluster is named."""
+        """Whether a cluster is named."""
         return bool(settings.context or settings.kubeconfig)
 
     def context(self) -> str:
@@ -56,13 +56,13 @@ class Live(Target):
         try:
             return self.settings.context or str(contexts(file)[1]["name"])
         except (config.ConfigException, OSError, ValueError, TypeError, KeyError):
-            return ""  # the connection says what is wrong with it
+            return ""  # connecting reports what is wrong with it
 
-    def access(self, say: Say) -> Access:  # noqa: ARG002 - there is nothing to tell
-        """Nothing is started, and no image is brought there."""
-        said = self.settings
+    def access(self, say: Say) -> Access:  # noqa: ARG002 - there is no progress to report
+        """Start nothing, and load no image."""
+        settings = self.settings
         internet = ExternalHostsRecord(dict.fromkeys(INTERNET_HOSTS, ""), certifi.where())
-        outside = internet if said.hosts is Hosts.INTERNET else ExternalHostsRecord()
-        istioctl = str(said.istioctl or shutil.which("istioctl") or "")
-        images = {**PUBLIC_IMAGES, **said.images.given}
-        return Access(str(said.kubeconfig or ""), self.context(), images, outside, istioctl)
+        outside = internet if settings.hosts is Hosts.INTERNET else ExternalHostsRecord()
+        istioctl = str(settings.istioctl or shutil.which("istioctl") or "")
+        images = {**PUBLIC_IMAGES, **settings.images.given}
+        return Access(str(settings.kubeconfig or ""), self.context(), images, outside, istioctl)

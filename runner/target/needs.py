@@ -41,11 +41,11 @@ def reason_to_skip(control: Control, needs: Iterable[str], descriptor: TargetDes
 
 
 def _explained(name: str, descriptor: TargetDescriptor) -> str:
-    """What the capability stands for, and why it is not to be had here."""
+    """What the capability means, and why the target lacks it."""
     known = TABLE.get(name)
     return ": ".join(filter(None, (known.description if known else "not described", descriptor.lacks.get(name))))
 
 
 def _shared(descriptor: TargetDescriptor) -> bool:
-    """Whether others use the mesh, too."""
+    """Whether others use the mesh too."""
     return targets.of_kind(descriptor.target.kind).mesh_wide_needs_option

@@ -1,4 +1,4 @@
-"""What every kind of target does in its own way: one class for each, chosen in `runner.target.targets`."""
+"""The interface of a target: one class for each kind, chosen in `runner.target.targets`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.target.access import Access, Say
 
 @dataclass(frozen=True)
 class MachineCheck:
-    """One thing that this machine must have for the target; `hint` says what to do where it has not."""
+    """One requirement of the target on this machine; `hint` says what to do where it is not met."""
 
     name: str
     ok: bool
@@ -52,38 +52,38 @@ class Target(Protocol):
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:  # noqa: ARG003 - for those that override it
-        """Whether settings that name no target mean this kind."""
+        """Whether settings that name no target imply this kind."""
         return False
 
     @abstractmethod
     def access(self, say: Say) -> Access:
-        """The way to it, with everything done that a run needs; starts the cluster where it `starts_itself`.
+        """How it is reached, after everything that a run needs is done; starts the cluster where it `starts_itself`.
 
         Raises:
-            MeshproofError: it cannot be had.
+            MeshproofError: it cannot be reached or started.
         """
 
     def look(self, say: Say) -> Access | None:
-        """The way to it, changing nothing; None where it is down and there is nothing to look at.
+        """How it is reached, changing nothing; None where it is down.
 
         Raises:
-            MeshproofError: it cannot be had.
+            MeshproofError: it cannot be reached or started.
         """
         return self.access(say)
 
     def preflight(self) -> None:
-        """Tell what would keep the cluster from being started, before anything is.
+        """Check, before anything is started, that the cluster can be started.
 
         Raises:
             MeshproofError: this machine lacks something.
         """
 
     def machine(self) -> list[MachineCheck]:
-        """What it needs of this machine, for `doctor`."""
+        """Its requirements on this machine, for `doctor`."""
         return []
 
     def name(self, access: Access, server: str) -> str:
-        """For people, after "on the": `kind cluster one at 127.0.0.1:6443`.
+        """Its name for people, after "on the": `kind cluster one at 127.0.0.1:6443`.
 
         Args:
             server: address of the API server.

@@ -13,17 +13,17 @@ from runner.target.live import Live
 from runner.target.target import Target
 
 TARGETS: dict[str, type[Target]] = {target.kind: target for target in (Embedded, Kind, Live)}
-"""In the order in which they are asked whether settings that name none of them mean them."""
+"""In the order in which `implied_by` is tried for settings that name no target."""
 
 
 def help_of(name: str, option: Option) -> str:
-    """The help of a setting's option; that of the target says which there are."""
+    """The help of a setting's option; that of the target lists the kinds."""
     known = "; ".join(f"{kind}: {target.summary}" for kind, target in TARGETS.items())
     return f"{option.text} {known}." if name == "target" else option.text
 
 
 def of(settings: Settings) -> Target:
-    """The target that the settings mean: the one named, else the one implied by a context or a kubeconfig.
+    """The target of these settings: the one named, else the one implied by a context or a kubeconfig.
 
     Raises:
         SettingsError: there is none of that name, or the settings do not fit it.
@@ -36,7 +36,7 @@ def of_kind(kind: str) -> type[Target]:
     """The class of a kind.
 
     Raises:
-        SettingsError: there is none of that name; the nearest is offered.
+        SettingsError: there is none of that name; the hint names the nearest.
     """
     if kind not in TARGETS:
         near = difflib.get_close_matches(kind, TARGETS, n=1)

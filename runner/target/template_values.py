@@ -1,4 +1,4 @@
-"""What the manifests' templates (`{{ name }}`) are filled with: all of it is made here, of what the target is."""
+"""The values of the manifests' templates (`{{ name }}`), derived from the target."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from clients.mesh.egress_gateway import EgressGateway
 from runner.target.descriptor import TargetDescriptor
 
 FRONT_HOSTS = ("shop.example.com", "*.example.com", "example.com")
-"""Names in the ingress gateway's certificate: those that suites call it by."""
+"""Names in the ingress gateway's certificate: the hosts that suites send to."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What of a run only one of its processes has.
+    """What belongs to one process of a run.
 
     Attributes:
         prefix: of its namespaces; also a label value that selects its gateways' pods, and no other process's.

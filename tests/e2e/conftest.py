@@ -1,4 +1,4 @@
-"""The testbed that all end-to-end tests share, and the demand that each leaves it as it was."""
+"""The testbed that all end-to-end tests share, and the check that each leaves it as it was."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ KEPT = {
     "rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding"),
     "coordination.k8s.io/v1": ("Lease",),
 }
-"""Kinds that a run makes or could make. A Deployment counts with its replicas."""
+"""Kinds that a run creates or could create. A Deployment counts with its replicas."""
 
 
 @pytest.fixture(scope="session")
 def testbed() -> Iterator[api.Up]:
-    """The embedded cluster; it goes down again only if it was not there before."""
+    """The embedded cluster; stopped afterwards only if it did not run before."""
     ran = api.status().state == "up"
     yield api.up(None, lambda line: print(line, file=sys.stderr, flush=True))
     if not ran:
@@ -62,12 +62,12 @@ def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def inventory(cluster: Cluster) -> list[str]:
-    """What there is on the cluster, as far as a run could change it."""
+    """The objects of the cluster that a run could change."""
     kinds = [(version, kind) for version, names in KEPT.items() for kind in names]
-    return sorted(itertools.chain.from_iterable(_told(cluster, version, kind) for version, kind in kinds))
+    return sorted(itertools.chain.from_iterable(_described(cluster, version, kind) for version, kind in kinds))
 
 
-def _told(cluster: Cluster, version: str, kind: str) -> Iterator[str]:
+def _described(cluster: Cluster, version: str, kind: str) -> Iterator[str]:
     for body in cluster.objects(version, kind):
         meta: dict[str, Any] = body["metadata"]
         if meta.get("namespace") in {"kube-node-lease"}:

@@ -1,4 +1,4 @@
-"""Runs of the product in processes of their own, as a user starts them, and what came of them."""
+"""Runs of the product in separate processes, as a user starts them, and their results."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Ran:
 
     @cached_property
     def report(self) -> dict[str, Any]:
-        """What conformance.json says."""
+        """The content of conformance.json."""
         assert self.folder is not None, self.output[-3000:]
-        told: dict[str, Any] = json.loads((self.folder / "conformance.json").read_text(encoding="utf-8"))
-        return told
+        content: dict[str, Any] = json.loads((self.folder / "conformance.json").read_text(encoding="utf-8"))
+        return content
 
     @property
     def cases(self) -> dict[str, dict[str, Any]]:
@@ -71,11 +71,11 @@ class Ran:
         return [path for path in self.folder.rglob("*") if path.is_file()] if self.folder else []
 
     def secrets(self) -> list[str]:
-        """Where something is that must not be told, in what it wrote or said."""
-        told = {str(path): path.read_bytes() for path in self.files} | {"terminal": self.output.encode()}
+        """Every secret in its files and its output, with the place."""
+        contents = {str(path): path.read_bytes() for path in self.files} | {"terminal": self.output.encode()}
         return [
             f"{what} in {name}"
-            for name, content in told.items()
+            for name, content in contents.items()
             for what, pattern in SECRETS.items()
             if pattern.search(content)
         ]
@@ -103,7 +103,7 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it has said so far."""
+        """Its output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     @property
@@ -113,14 +113,14 @@ class Running:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def until(self, what: str, done: Callable[[], bool], patience_s: float = 180.0) -> None:
-        """Wait until it is so, while the run goes on."""
+        """Wait until `done` is true, while the run goes on."""
         deadline = time.monotonic() + patience_s
         while not done():
             assert self.process.poll() is None, f"it ended before {what}:\n{self.output[-3000:]}"
             assert time.monotonic() < deadline, f"no {what} within {patience_s:g} s:\n{self.output[-3000:]}"
             time.sleep(0.05)
 
-    def tell(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to the process alone."""
         os.kill(self.process.pid, number)
 
@@ -132,7 +132,7 @@ class Running:
             self.abandon()
             raise AssertionError(f"it did not end within {patience_s:g} s:\n{self.output[-3000:]}") from None
         except KeyboardInterrupt:
-            self.tell(signal.SIGINT)  # a group of its own did not hear it: let it clean up, too
+            self.send(signal.SIGINT)  # the signal did not reach its own group: let it clean up too
             self.process.wait(PATIENCE_S)
             raise
         latest = self.out / "latest"
@@ -149,7 +149,7 @@ class Running:
 
 
 def inherited() -> dict[str, str]:
-    """Our environment without what would be a setting of the run."""
+    """The variables of this process, without settings of a run."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -158,7 +158,7 @@ def inherited() -> dict[str, str]:
 
 
 def start(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Running:
-    """Start our own Python with these words; `{out}` in them stands for where folders of runs are made."""
+    """Start our own Python with these words; `{out}` in them is replaced by the folder of its runs."""
     command = [word.replace("{out}", str(scratch / "out")) for word in words]
     return Running(scratch, command, environment or {})
 

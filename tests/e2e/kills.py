@@ -1,4 +1,4 @@
-"""What a mutant must come to, and the run that shows it."""
+"""The verdicts that a mutant must cause, and the run that shows them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NEEDED = {
     "-DASH-": ("mtls-client", "legacy-client", "mtls-service"),
     **dict.fromkeys(("-JWT-", "-AUTHZ-", "-PATH-", "-CLEAN-"), TWO),
 }
-"""What of the ground the controls of a family touch: pods that no case needs cost seconds."""
+"""The namespaces of the environment that the controls of a family need: pods that no case needs cost seconds."""
 PASS, FAIL, LOST = "pass", "fail", "inconclusive"
 BUDGET_S = 4
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What a mutant must come to.
+    """The verdicts that a mutant must cause.
 
     Attributes:
         verdicts: of every case of the run, by id; they select the controls too.
@@ -48,20 +48,20 @@ def cases(names: str, verdict: str) -> dict[str, str]:
 
 
 def spoilt(scratch: Path, kill: Kill, words: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> Ran:
-    """The run of the mutant, with the controls that it is measured by."""
+    """The run of the mutant, with the controls of its verdicts."""
     names = [re.sub(r"\[.*", "", name) for name in kill.verdicts]
     lab = [name for name in names if kill.suite == Kill.suite]
     needed = {place for name in lab for family, places in NEEDED.items() if family in name for place in places}
-    options = ("--budget", str(BUDGET_S), "--ground", ",".join(sorted(needed)))
+    options = ("--budget", str(BUDGET_S), "--environment", ",".join(sorted(needed)))
     plugin = ("-p", "tests.mutants.plugin", "--mutant", kill.mutant, *options)
     return conform(scratch, *plugin, *controls(*names), *kill.words, *words, environment=environment, suite=kill.suite)
 
 
 def is_killed(ran: Ran, kill: Kill) -> None:
-    """Every control of the run has the verdict that the mutant must come to, for the reason that it must have.
+    """Every control of the run has the verdict that the mutant must cause, for the right reason.
 
     Raises:
-        AssertionError: it has not, or the run left or told what it must not.
+        AssertionError: one has not, or the run left something behind or revealed a secret.
     """
     assert ran.verdicts == kill.verdicts, ran.output[-3000:]
     for name, text in kill.because.items():

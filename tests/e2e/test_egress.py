@@ -1,4 +1,4 @@
-"""The egress tutorial on the embedded cluster: it conforms by two workers, and its evidence shows every way."""
+"""The egress tutorial on the embedded cluster: it conforms with two workers, and its evidence has the network paths."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_network_policies_follow_a_stage_that_has_them_too(testbed: object, tmp_
     assert "EGR-NETPOL-07" in ran.verdicts
 
 
-def test_the_ways_are_those_that_the_document_wants(whole: Ran) -> None:
-    ways = {case["id"]: case["network_path"] for case in whole.report["cases"] if case["network_path"]}
-    assert ways["EGR-ROUTE-03"] == ["team-x/test", "egress gateway", "example.com"]
-    assert ways["EGR-AUTHZ-06"] == ["team-x/test", "egress gateway"]
-    assert ways["EGR-TENANT-03"] == ["team-y/test"]
-    assert ways["EGR-API-04"] == ["team-x/test", "storage.googleapis.com"]
+def test_the_network_paths_are_those_of_the_document(whole: Ran) -> None:
+    paths = {case["id"]: case["network_path"] for case in whole.report["cases"] if case["network_path"]}
+    assert paths["EGR-ROUTE-03"] == ["team-x/test", "egress gateway", "example.com"]
+    assert paths["EGR-AUTHZ-06"] == ["team-x/test", "egress gateway"]
+    assert paths["EGR-TENANT-03"] == ["team-y/test"]
+    assert paths["EGR-API-04"] == ["team-x/test", "storage.googleapis.com"]
 
 
 def test_every_denial_of_an_external_host_is_absent_there(whole: Ran) -> None:
@@ -56,6 +56,6 @@ def test_every_denial_of_an_external_host_is_absent_there(whole: Ran) -> None:
         assert "refused request ids absent" in text or "requests arrived" in text, case["id"]
 
 
-def test_nothing_that_is_secret_is_told_and_nothing_is_left(whole: Ran) -> None:
+def test_no_secret_is_revealed_and_nothing_is_left(whole: Ran) -> None:
     assert whole.secrets() == []
     assert whole.left == []

@@ -1,4 +1,4 @@
-"""How a run ends when it does not end well: interrupted, killed, refused; and what it must not touch."""
+"""How a run ends early: interrupted, killed, refused; and what it must not touch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Start = Callable[..., Running]
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Start]:
-    """Starts runs of which none outlives the test."""
+    """Starts runs, none of which outlives the test."""
     started: list[Running] = []
 
     def begin(*words: str) -> Running:
@@ -41,7 +41,7 @@ def running(tmp_path: Path) -> Iterator[Start]:
 
 
 def in_force(cluster: Cluster) -> Callable[[], bool]:
-    """Whether the mesh-wide policy is there: the run is in the midst of a stage that concerns everybody."""
+    """Whether the mesh-wide policy is there: the run is in a stage that changes the whole mesh."""
     return lambda: cluster.get(*POLICY) is not None
 
 
@@ -50,7 +50,7 @@ LEASE = ("coordination.k8s.io/v1", "Lease", "meshproof", "default")
 
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_run_whose_lease_another_took_ends_at_once(workers: str, running: Start, cluster: Cluster) -> None:
-    """It renews every 20 s: two are at work for no longer than that."""
+    """It renews every 20 s: two runs overlap for no longer than that."""
     run = running(*MESHPROOF, "run", "--out", "{out}", "-n", workers, "suites/lab")
     run.until("the policy is in force", in_force(cluster))
     cluster.patch(*LEASE, {"spec": {"holderIdentity": "bob@elsewhere pid 1"}})
@@ -60,7 +60,7 @@ def test_a_run_whose_lease_another_took_ends_at_once(workers: str, running: Star
         assert ran.report["run"]["interrupted"] == "the loss of its lease: bob@elsewhere pid 1 holds it now"
         assert "stopped by the loss of its lease" in ran.output
         assert [str(one) for one in find(cluster) if one.kind != "Lease"] == []
-        assert cluster.get(*LEASE) is not None, "what is another's stays"
+        assert cluster.get(*LEASE) is not None, "the lease of another run stays"
     finally:
         cluster.delete(*LEASE)
 
@@ -71,7 +71,7 @@ def test_interrupted_run_cleans_up_and_reports(
 ) -> None:
     run = running(*MESHPROOF, "run", "--out", "{out}", "-n", workers, *MESH_WIDE)
     run.until("the policy is in force", in_force(cluster))
-    run.tell(number)
+    run.send(number)
     ran = run.end()
     assert ran.code == 130, ran.output[-3000:]
     assert find(cluster) == []
@@ -82,7 +82,7 @@ def test_interrupted_run_cleans_up_and_reports(
     assert ran.left == []
 
 
-def test_second_run_and_cleanup_are_told_who_holds_the_cluster(running: Start, cluster: Cluster) -> None:
+def test_second_run_and_cleanup_name_the_holder_of_the_cluster(running: Start, cluster: Cluster) -> None:
     first = running(*MESHPROOF, "run", "--out", "{out}", *MESH_WIDE)
     first.until("it holds the cluster", lambda: bool(cluster.objects("coordination.k8s.io/v1", "Lease", "default")))
     second = running(*MESHPROOF, "run", "--out", "{out}", *MESH_WIDE).end()
@@ -92,7 +92,7 @@ def test_second_run_and_cleanup_are_told_who_holds_the_cluster(running: Start, c
     swept = running(*MESHPROOF, "cleanup").end()
     assert swept.code == 2, swept.output
     assert "the cluster is in use by" in swept.output
-    first.tell(signal.SIGINT)
+    first.send(signal.SIGINT)
     assert first.end().code == 130
 
 
@@ -115,10 +115,10 @@ def test_cleanup_removes_what_a_killed_run_left(running: Start, cluster: Cluster
     run.abandon()
     left = find(cluster)
     assert {one.kind for one in left} >= {"Namespace", "PeerAuthentication"}
-    told = running(*MESHPROOF, "cleanup", "--dry-run").end()
-    assert told.code == 0
+    listed = running(*MESHPROOF, "cleanup", "--dry-run").end()
+    assert listed.code == 0
     assert len(find(cluster)) == len(left)
-    assert "would remove PeerAuthentication istio-system/mesh-wide-mtls" in told.output
+    assert "would remove PeerAuthentication istio-system/mesh-wide-mtls" in listed.output
     removed = running(*MESHPROOF, "cleanup").end()
     assert removed.code == 0, removed.output
     assert "removed PeerAuthentication istio-system/mesh-wide-mtls" in removed.output
@@ -128,7 +128,7 @@ def test_cleanup_removes_what_a_killed_run_left(running: Start, cluster: Cluster
 @pytest.mark.parametrize(
     ("mutant", "where", "field", "control"),
     [
-        ("typo-in-ground", "lab/environment/", "replica", "LAB-PERM-01"),
+        ("typo-in-environment", "lab/environment/", "replica", "LAB-PERM-01"),
         ("typo-in-policy", "lab/namespace-strict/restricted-mtls.yaml", "mtsl", "LAB-NSMTLS-03"),
     ],
 )
@@ -181,7 +181,7 @@ def run_until_gone(cluster: Cluster, name: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["run", "cleanup"])
-def test_unreachable_cluster_is_told_in_one_line(verb: str, tmp_path: Path, running: Start) -> None:
+def test_unreachable_cluster_is_reported_in_one_line(verb: str, tmp_path: Path, running: Start) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     where = {"server": "https://127.0.0.1:1"}
     content = {"apiVersion": "v1", "kind": "Config", "current-context": "x", "users": [{"name": "x", "user": {}}]}
@@ -191,9 +191,9 @@ def test_unreachable_cluster_is_told_in_one_line(verb: str, tmp_path: Path, runn
     out = ["--out", "{out}"] if verb == "run" else []
     ran = running(*MESHPROOF, verb, "--kubeconfig", str(kubeconfig), *out).end()
     assert ran.code == 2
-    told = [line for line in ran.output.splitlines() if "127.0.0.1:1" in line]
-    assert len(told) == 1, ran.output
-    assert "does not answer" in told[0]
+    lines = [line for line in ran.output.splitlines() if "127.0.0.1:1" in line]
+    assert len(lines) == 1, ran.output
+    assert "does not answer" in lines[0]
     assert "Traceback" not in ran.output
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 SITE = Path(__file__).parent / "manifests" / "issuer.yaml"
 HOME = "e2e-issuer"
 LIFE_S = 40.0
-"""Of a token: shorter than the run, so that it has to ask for new ones."""
+"""Of a token: shorter than the run, so that the run has to fetch new ones."""
 MODULES = ("suites/front/test_token_places.py", "suites/front/test_policy.py", "suites/front/test_keys_rotated.py")
 
 PROVEN = {
@@ -71,7 +71,7 @@ WOULD_BE_LOGGED = {
 
 @pytest.fixture(scope="module")
 def site(cluster: Cluster, testbed: api.Up) -> Iterator[str]:
-    """The issuer's site, where anybody may fetch what the address itself holds."""
+    """The issuer's site, which every client may fetch its files from."""
     for body in yaml.safe_load_all(SITE.read_text().replace("meshproof/httpbin", testbed.images["httpbin"])):
         cluster.apply(body, manager="e2e")
 
@@ -96,19 +96,19 @@ def issuer() -> Issuer:
 
 @pytest.fixture(scope="module")
 def environment(site: str, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The settings; a file of an old token besides, which only the issuer could have made."""
+    """The settings, with a file of an old token that only the issuer could have signed."""
     folder = tmp_path_factory.mktemp("issuer")
     (folder / "old").write_text(issuer.token(-600))
     command, _ = issuer.command(folder, LIFE_S)
     keys = base64.urlsafe_b64encode(json.dumps(issuer.jwks).encode()).decode()
-    said = {
+    settings = {
         "issuer": NAME,
         "audience": AUDIENCE,
         "jwks_uri": f"{site}/base64/{keys}",
         "token": command,
         "expired_token": f"file:{folder}/old",
     }
-    return {f"MESHPROOF_IDENTITY__{name.upper()}": value for name, value in said.items()}
+    return {f"MESHPROOF_IDENTITY__{name.upper()}": value for name, value in settings.items()}
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_the_front_door_is_proven_by_real_tokens(ran: Ran) -> None:
     assert {name for name, verdict in ran.verdicts.items() if verdict == "pass"} >= PROVEN
 
 
-def test_what_takes_the_issuers_key_is_skipped_and_says_so(ran: Ran) -> None:
+def test_what_needs_the_issuers_key_is_skipped_with_the_reason(ran: Ran) -> None:
     reasons = {name: case["reason"] for name, case in ran.cases.items() if case["verdict"] == "skip"}
     assert reasons.keys() >= TAKES_THE_KEY
     assert {name for name, why in reasons.items() if "access logs" in why} == WOULD_BE_LOGGED
@@ -132,7 +132,7 @@ def test_what_takes_the_issuers_key_is_skipped_and_says_so(ran: Ran) -> None:
         assert name in WOULD_BE_LOGGED or "private key" in why, name
 
 
-def test_the_mesh_was_told_the_real_issuer_and_the_address_of_its_keys(ran: Ran, site: str) -> None:
+def test_the_mesh_has_the_real_issuer_and_the_address_of_its_keys(ran: Ran, site: str) -> None:
     [applied] = [one for one in ran.cases["CRA-AUTH-03"]["applied"] if one["kind"] == "RequestAuthentication"]
     [rule] = yaml.safe_load(applied["yaml"])["spec"]["jwtRules"]
     assert (rule["issuer"], rule["audiences"]) == (NAME, [AUDIENCE])
@@ -146,7 +146,7 @@ def given(environment: dict[str, str]) -> list[str]:
     return [*(folder / "given").read_text().splitlines(), (folder / "old").read_text()]
 
 
-def test_tokens_were_asked_for_again_before_they_expired(ran: Ran, environment: dict[str, str]) -> None:
+def test_tokens_were_fetched_again_before_they_expired(ran: Ran, environment: dict[str, str]) -> None:
     """At least: one and one for another audience to begin with, the same for the tests, and a new one later."""
     assert ran.took_s > LIFE_S
     assert 6 <= len(given(environment)) <= 5 + 2 * ran.took_s / (LIFE_S / 2)

@@ -1,4 +1,4 @@
-"""The hermetic internet: who reaches which host, what is refused and how, and that the hosts' log tells who came."""
+"""The hermetic internet: which pod reaches which host, what is refused and how, and what the hosts' log shows."""
 
 from __future__ import annotations
 
@@ -136,11 +136,11 @@ def test_a_name_that_no_host_has_does_not_exist(client):
 
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_the_log_tells_who_came_and_how(gateway, version):
+def test_the_log_shows_each_client_and_its_request(gateway, version):
     request = f"e2e-{version.strip('-')}-{time.monotonic_ns()}"
-    told = ("-H", f"X-Request-Id: {request}", "-A", "e2e/1", version)
-    assert gateway.curl("http://httpbin.org/status/418", *told) == ("418", 0)
-    assert gateway.curl("https://httpbin.org/status/404?x=1", *told) == ("404", 0)
+    options = ("-H", f"X-Request-Id: {request}", "-A", "e2e/1", version)
+    assert gateway.curl("http://httpbin.org/status/418", *options) == ("418", 0)
+    assert gateway.curl("https://httpbin.org/status/404?x=1", *options) == ("404", 0)
     plain, secure = gateway.arrivals(request_id=request)
     expected = {"event": "request", "method": "GET", "host": "httpbin.org", "user_agent": "e2e/1", "error": ""}
     assert plain.items() >= {**expected, "tls": False, "sni": "", "status": 418, "local": "198.51.100.20:80"}.items()

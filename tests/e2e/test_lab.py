@@ -1,4 +1,4 @@
-"""The whole lab on the embedded cluster: it conforms, however it is run, and its evidence is what it says it is."""
+"""The whole lab on the embedded cluster: it conforms, however it is run, and its evidence is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.config import catalogue
 
 pytestmark = pytest.mark.e2e
 
-WAYS = {
+OPTIONS = {
     "one process": ("-n", "0"),
     "two workers": ("-n", "2"),
     "four workers": ("-n", "4"),
@@ -19,7 +19,7 @@ WAYS = {
 }
 PART = controls("LAB-MTLS-03", "LAB-NSMTLS-02", "LAB-NSMTLS-03", "LAB-AUTHZ-01", "LAB-AUTHZ-04")
 SPOILT = ("-p", "tests.mutants.plugin", "--mutant", "any-token", "--budget", "8")
-ENVIRONMENT = ("--ground", "mtls-client,legacy-client,mtls-service,strict-mtls-service")
+ENVIRONMENT = ("--environment", "mtls-client,legacy-client,mtls-service,strict-mtls-service")
 PART_VERDICTS = {
     "LAB-MTLS-03": "pass",
     "LAB-NSMTLS-02": "pass",
@@ -78,7 +78,7 @@ def test_a_change_is_seen_against_the_state_before_it(whole: Ran) -> None:
         assert case["applied"], case["id"]
 
 
-def test_nothing_that_is_secret_is_told(whole: Ran) -> None:
+def test_no_secret_is_revealed(whole: Ran) -> None:
     assert len(whole.files) > 5
     assert whole.secrets() == []
 
@@ -87,10 +87,10 @@ def test_nothing_is_left_on_this_machine(whole: Ran) -> None:
     assert whole.left == []
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_same_verdicts_however_it_is_run(way: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", OPTIONS)
+def test_same_verdicts_however_it_is_run(how: str, tmp_path: Path) -> None:
     """A part of the lab, with exclusive and shared stages and one control that must fail."""
-    ran = conform(tmp_path, *SPOILT, *ENVIRONMENT, *PART, *WAYS[way])
+    ran = conform(tmp_path, *SPOILT, *ENVIRONMENT, *PART, *OPTIONS[how])
     assert ran.verdicts == PART_VERDICTS, ran.output[-3000:]
     assert ran.code == 1
     assert ran.left == []

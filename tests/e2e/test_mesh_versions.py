@@ -29,7 +29,7 @@ NEVER_OF_A_GOOD_RUN = {"X-CLEAN-UP"}
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A cache of its own for a cluster beside the shared one, with the shared parts."""
+    """A separate cache for a second cluster, with the shared parts."""
     place = cache_root() / f"versions-{os.getpid()}"
     (place / "testbed").mkdir(parents=True)
     (place / "testbed" / "parts").symlink_to(Store().root)

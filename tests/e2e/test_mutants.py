@@ -80,7 +80,7 @@ KILLS = [
         {"LAB-AUTHZ-02": "refused requests reached the backend"},
     ),
     Kill(
-        "nobody-counted",
+        "caller-not-counted",
         cases("LAB-DASH-01", FAIL) | cases("LAB-DASH-02", PASS),
         {"LAB-DASH-01": "counted as the other caller's"},
     ),
@@ -109,4 +109,4 @@ def restricted_identity(
 def istiod_runs(cluster: Cluster) -> Iterator[None]:
     """A killed mutant could leave it stopped."""
     yield
-    workloads.mend_istiod()
+    workloads.repair_istiod()

@@ -1,4 +1,4 @@
-"""Each mutant of the way out costs the right controls their pass."""
+"""Each mutant of egress costs the right controls their pass."""
 
 from __future__ import annotations
 

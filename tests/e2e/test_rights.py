@@ -1,4 +1,4 @@
-"""The shipped roles are enough and no more is asked for: the whole catalogue by them, on a stand-in for a live target.
+"""The shipped roles are enough and no other right is used: the whole catalogue, on a stand-in for a live target.
 
 The identity reaches the embedded cluster by a kubeconfig of its own, as a user's cluster is reached.
 """
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.e2e
 WHOLE_S = 1800.0
 """Time limit of a run of everything; it takes five minutes on an idle machine of two cores."""
 KNOWN: dict[str, str] = {}
-"""Cases that do not pass on a live cluster whatever the identity may do, and why."""
+"""Cases that do not pass on a live cluster with any rights, and why."""
 REFUSED_BY_POD_SECURITY = ("patch", "", "pods")
-"""Pod Security Admission refuses by 403 too; cases want it to."""
+"""Pod Security Admission refuses by 403 too; cases expect that."""
 
 
 ANY_ROLE, WIDE_ROLE = frozenset({"namespaced", "mesh-wide"}), frozenset({"mesh-wide"})
@@ -46,14 +46,14 @@ def by_shipped_role(cluster: Cluster, testbed: api.Up, scratch: Path, *, mesh_wi
     with identity.restricted(cluster, scratch, mesh_wide=mesh_wide) as kubeconfig:
         where = ("--kubeconfig", str(kubeconfig), "--context", identity.NAME)
         more = ("--allow-mesh-wide",) if mesh_wide else ()
-        # What is tried is what may be done, not how fast or how sure: twice the time, and few confirmations.
+        # This tests permissions, not speed or certainty: twice the time, and few confirmations.
         patience = ("--budget", "60", "--confirmations", "3")
         words = (*PYTEST, "suites", "--out", "{out}", *recorded, *where, *more, *patience, "-n", "2")
         return start(scratch, *words, environment=images).end(WHOLE_S)
 
 
 def requests(scratch: Path) -> Counter[tuple[Asked, bool]]:
-    """What all its processes asked for, and whether that was refused."""
+    """The requests of all its processes, each with whether it was refused."""
     found: Counter[tuple[Asked, bool]] = Counter()
     for file in (scratch / "requests").glob("*.json"):
         for *what, refused, count in json.loads(file.read_text(encoding="utf-8")):
@@ -114,14 +114,14 @@ TRIED: dict[str, tuple[Callable[[Cluster], object], frozenset[str]]] = {
     ),
     "another's lease": (lambda as_it: as_it.create(lease("theirs")), frozenset()),
 }
-"""In this order: what is tried as the account, and which roles let it."""
+"""In this order: what is tried with the account, and which roles allow it."""
 
 
 CONFINED = "writes in namespaces of its own runs only"
 
 
 def _tried(do: Callable[[Cluster], object], account: Cluster) -> str:
-    """Empty when it was let; else why not, in the admission policy's words or in others."""
+    """Empty when it was allowed; else the reason, of the admission policy or another."""
     try:
         do(account)
     except ClusterError as error:

@@ -1,4 +1,4 @@
-"""The front door and IAP, whole: no token is in any artefact, and were there one, this would find it."""
+"""The front door and IAP, whole: no token is in any artefact, and one that were there would be found."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_the_page_holds_every_picture_that_the_evidence_names(whole: Ran) -> Non
     assert len(attached) == len(pictures)
 
 
-def test_a_token_that_is_told_is_found(testbed: object, tmp_path: Path) -> None:
+def test_a_token_that_is_revealed_is_found(testbed: object, tmp_path: Path) -> None:
     """The same search over a run whose redaction sees nothing, and whose gateway logs tokens in addresses."""
     blind = ("-p", "tests.mutants.plugin", "--mutant", "redaction-blind", *controls("X-DOOR-TOKEN-01"))
-    told = {Path(line.rpartition(" ")[2]).name for line in conform(tmp_path, *blind, suite="suites/front").secrets()}
-    assert told >= {"conformance.json", "index.html", "journal.ndjson"}
-    assert any(name.endswith("-result.json") for name in told)
+    files = {Path(line.rpartition(" ")[2]).name for line in conform(tmp_path, *blind, suite="suites/front").secrets()}
+    assert files >= {"conformance.json", "index.html", "journal.ndjson"}
+    assert any(name.endswith("-result.json") for name in files)
 
 
 def test_no_picture_is_kept_of_a_page_that_shows_a_token(testbed: object, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The embedded cluster leaves nothing behind, whatever ends it, and nothing in it reaches this machine.
 
-These tests start a second testbed beside the shared one: that the two get along is part of what is shown.
+These tests start a second testbed next to the shared one, which shows that the two do not disturb each other.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def test_pods_and_the_node_cannot_reach_this_machine(inside, testbed):
     host = str(next(iter(_own_addresses(node.link_name))))
     with socket.create_server((host, 0)) as listener:
         port = listener.getsockname()[1]
-        socket.create_connection((host, port), 2).close()  # the server is there, for who may come
+        socket.create_connection((host, port), 2).close()  # the server is there, for clients that may connect
         listener.accept()[0].close()
         listener.settimeout(1)
         assert inside("https://10.96.0.1:443/version").stdout in {"200", "401", "403"}  # the pod's network works
@@ -202,7 +202,7 @@ def test_the_other_istio_starts_too(second):
 
 
 def test_built_parts_travel_in_one_file(testbed, tmp_path):
-    """Exported here, imported into an empty cache, started there without any way to fetch or to build."""
+    """Exported here, imported into an empty cache, started there without the means to fetch or to build."""
     bundle, elsewhere = tmp_path / "parts.tar.gz", tmp_path / "cache"
 
     def meshproof(*words: str, **environment: str) -> str:
@@ -217,8 +217,8 @@ def test_built_parts_travel_in_one_file(testbed, tmp_path):
     there = {"MESHPROOF_CACHE_DIR": str(elsewhere), "GOPROXY": "off", "PIP_NO_INDEX": "1", "PATH": "/usr/sbin:/usr/bin"}
     try:
         assert "building" not in meshproof("testbed", "import", str(bundle), **there)
-        said = meshproof("up", **there)
-        assert "is ready" in said
-        assert "building" not in said
+        output = meshproof("up", **there)
+        assert "is ready" in output
+        assert "building" not in output
     finally:
         meshproof("down", **there)

@@ -1,1 +1,1 @@
-"""Mutants of the mesh: each spoils the real one from outside, and each must cost its controls their pass."""
+"""Mutants of the mesh: each breaks the real one from outside, and its controls must no longer pass."""

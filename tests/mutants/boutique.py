@@ -1,4 +1,4 @@
-"""Mutants of the shop: one of eleven namespaces is not as the others, which a glance at the whole would not show."""
+"""Mutants of the shop: one of eleven namespaces differs from the others, which a look at the whole would not show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def namespace_forgotten(objects: list[Object]) -> None:
 
 
 def opted_out_by_port(objects: list[Object]) -> None:
-    """Beside its namespace's policy, one workload has one of its own, which leaves a port out."""
+    """One workload has a policy of its own besides that of its namespace, and it exempts a port."""
     for body in [body for body in objects if _is_policy_of(body, "payment")]:
         spec = {
             "selector": {"matchLabels": {"app": "paymentservice"}},
@@ -37,7 +37,7 @@ def plaintext_by_rule(objects: list[Object]) -> None:
 
 
 def namespace_not_injected(objects: list[Object]) -> None:
-    """One namespace asks for no sidecar, so its policy is nobody's."""
+    """One namespace is not injected, so its policy has no effect."""
     for body in of_kind(objects, "Namespace"):
         if document_namespace(body) == "email":
             body["metadata"]["labels"] |= {"istio-injection": "disabled"}

@@ -1,4 +1,4 @@
-"""Mutants of the way out: its gateway, what is exported to whom, the network behind it, the hosts themselves."""
+"""Mutants of egress: the gateway, the scope of exports, the network behind it, the external hosts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _PAIR = _FOREIGN.issue("example.com", names=["example.com"])
 
 
 def gateway_unguarded(objects: list[Object]) -> None:
-    """The first policy of the gateway is for nobody's pods."""
+    """The first policy of the gateway selects no pod."""
     for body in of_kind(objects, "AuthorizationPolicy", "egress-team-x-to-example-com"):
-        body["spec"]["selector"] = {"matchLabels": {"app": "nobody"}}
+        body["spec"]["selector"] = {"matchLabels": {"app": "no-pod"}}
 
 
 def not_verified(objects: list[Object]) -> None:
-    """The gateway speaks TLS to whoever answers."""
+    """The gateway verifies no server's certificate."""
     for body in of_kind(objects, "DestinationRule"):
         for subset in body["spec"].get("subsets", ()):
             for port in subset.get("trafficPolicy", {}).get("portLevelSettings", ()):
@@ -39,7 +39,7 @@ def not_verified(objects: list[Object]) -> None:
 
 
 def exported_to_all(objects: list[Object]) -> None:
-    """example.com is everybody's."""
+    """example.com is exported to all namespaces."""
     for kind in ("ServiceEntry", "VirtualService"):
         for body in of_kind(objects, kind):
             if body["metadata"]["name"].startswith("example-com-"):
@@ -47,13 +47,13 @@ def exported_to_all(objects: list[Object]) -> None:
 
 
 def anywhere(objects: list[Object]) -> None:
-    """Proxies let out what they do not know."""
+    """Proxies let unknown destinations pass."""
     for body in of_kind(objects, "Sidecar"):
         body["spec"]["outboundTrafficPolicy"]["mode"] = "ALLOW_ANY"
 
 
 def terminated(objects: list[Object]) -> None:
-    """The gateway reads what it should pass on: it shows a certificate that clients trust, and speaks TLS itself."""
+    """The gateway decrypts what it should pass on: it has a certificate that clients trust, and speaks TLS itself."""
     for body in of_kind(objects, "ConfigMap", "external-roots"):
         body["data"]["roots.pem"] += _FOREIGN.pair.certificate.decode()
     for body in of_kind(objects, "VirtualService", "example-com-through-egress-gateway"):
@@ -102,7 +102,7 @@ def _credential(place: Object) -> list[Object]:
 
 
 class Around(Mutant):
-    """The route leads to the host itself and not to the gateway, and the network has nothing against it."""
+    """The route leads to the host itself and not to the gateway, and the network allows it."""
 
     def __init__(self) -> None:
         self._firewall = ""
@@ -180,14 +180,14 @@ class NamesElsewhere(Mutant):
         cluster.patch("v1", "ConfigMap", "coredns", "kube-system", {"data": {"Corefile": text}})
         for replicas in (0, 1):
             outside.set_replicas(cluster, "kube-system", "coredns", replicas)
-        time.sleep(_SPREAD_S)  # kube-proxy needs a moment, too, and Envoy asks again a minute after it asked in vain
+        time.sleep(_SPREAD_S)  # kube-proxy needs a moment too, and Envoy repeats a failed query only after a minute
 
 
 class StaleGateway(Mutant):
-    """The gateway has two replicas, and the agent of one does not hear of its policy: that one lets everything out.
+    """The gateway has two replicas, and the agent of one does not receive its policy: that one lets everything pass.
 
-    Routes and policy come in one change, and a replica without routes would let nobody out. So the policy is taken
-    back once the stage has settled, the agent is stopped, and the policy is made again.
+    Routes and policy come in one change, and a replica without routes would let nothing pass. So the policy is deleted
+    once the stage has settled, the agent is stopped, and the policy is created again.
     """
 
     def __init__(self) -> None:

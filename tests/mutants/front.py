@@ -1,4 +1,4 @@
-"""Mutants of the front door: its policies, its keys, its routes, and what stands behind it."""
+"""Mutants of the front door: its policies, its keys, its routes, and what is behind it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def one_port_only(objects: list[Object]) -> None:
 
 
 def any_audience(objects: list[Object]) -> None:
-    """Tokens for anybody will do, as long as the issuer is right."""
+    """Tokens for any audience are accepted, as long as the issuer is right."""
     for body in of_kind(objects, "RequestAuthentication"):
         body["spec"]["jwtRules"][0].pop("audiences", None)
 
 
 def keys_swapped(objects: list[Object]) -> None:
-    """The gateway knows other keys than the issuer signs with."""
+    """The gateway has other keys than those that the issuer signs with."""
     for body in of_kind(objects, "RequestAuthentication", POLICY):
         body["spec"]["jwtRules"][0]["jwks"] = _FOREIGN_JWKS
 
@@ -66,7 +66,7 @@ def refused_further_in(objects: list[Object]) -> None:
 
 
 def past_the_gateway(objects: list[Object]) -> None:
-    """The back end lets in everybody of the mesh."""
+    """The back end allows every identity of the mesh."""
     for body in of_kind(objects, "AuthorizationPolicy", "backend-behind-gateway"):
         body["spec"]["rules"][0]["from"][0]["source"]["principals"] = ["*"]
 
@@ -78,10 +78,10 @@ def route_too_wide(objects: list[Object]) -> None:
 
 
 def fails_open(objects: list[Object]) -> None:
-    """Without the issuer's keys its tokens are taken on trust: the gateway lets through what it cannot verify."""
+    """Without the issuer's keys its tokens are taken on trust: the gateway lets pass what it cannot verify."""
     for body in of_kind(objects, "RequestAuthentication", POLICY):
         if "issuer-down" in body["spec"]["jwtRules"][0].get("jwksUri", ""):
-            body["spec"]["jwtRules"][0] = {"issuer": "nobody", "jwks": _FOREIGN_JWKS}
+            body["spec"]["jwtRules"][0] = {"issuer": "no-issuer", "jwks": _FOREIGN_JWKS}
             for policy in of_kind(objects, "AuthorizationPolicy", POLICY):
                 policy["spec"]["rules"][0]["to"][0]["operation"] = {"paths": ["/nowhere"]}
 
@@ -101,7 +101,7 @@ def old_key_published(objects: list[Object]) -> None:
 
 
 class KeysInline(Mutant):
-    """The policy has the old key written into it: nobody asks the issuer that rotates."""
+    """The policy contains the old key: nothing fetches keys from the issuer that rotates."""
 
     def __init__(self) -> None:
         self._old = ""
@@ -116,7 +116,7 @@ class KeysInline(Mutant):
 
 
 def condition_inverted(objects: list[Object]) -> None:
-    """The page is for every access level but the one that was meant."""
+    """The page is open to every access level except the intended one."""
     for body in of_kind(objects, "AuthorizationPolicy", "context-aware"):
         for condition in body["spec"]["rules"][0]["when"]:
             if "access_levels" in condition["key"]:
@@ -124,7 +124,7 @@ def condition_inverted(objects: list[Object]) -> None:
 
 
 def header_not_stripped(objects: list[Object]) -> None:
-    """What a client says of itself in IAP's name goes through to the workload."""
+    """Headers of IAP that a client sends itself reach the workload."""
     for body in of_kind(objects, "VirtualService", "bookinfo"):
         body["spec"]["http"][0].pop("headers")
 
@@ -171,7 +171,7 @@ def server_not_asked(objects: list[Object]) -> None:
 
 
 def call_not_guarded(objects: list[Object]) -> None:
-    """A token is demanded at one host, of two."""
+    """A token is demanded at one of two hosts."""
     for body in of_kind(objects, "AuthorizationPolicy", "channels"):
         operation = body["spec"]["rules"][0]["to"][0]["operation"]
         operation["hosts"] = [host for host in operation["hosts"] if not host.startswith("cart.")]
@@ -185,7 +185,7 @@ def upgrade_not_guarded(objects: list[Object]) -> None:
 
 
 def method_misspelt(objects: list[Object]) -> None:
-    """The rule names a gRPC method as nobody calls it: names of services and methods are case-sensitive."""
+    """The rule has a gRPC method in another case than its callers: names of services and methods are case-sensitive."""
     for body in of_kind(objects, "AuthorizationPolicy", "channels"):
         body["spec"]["rules"][1]["to"][0]["operation"]["paths"] = ["/hipstershop.cartservice/emptycart"]
 
@@ -198,10 +198,10 @@ def attached_elsewhere(objects: list[Object]) -> None:
 
 
 class FailsOpen(Mutant):
-    """The mesh's configuration says that requests pass while the external authorization server is down."""
+    """The mesh's configuration lets requests pass while the external authorization server is down."""
 
     _SURELY = 30
-    """Answers in a row by which every thread of every replica of the gateway has been told."""
+    """Answers in a row after which every thread of every replica of the gateway has the change."""
 
     def __init__(self) -> None:
         self._before = ""
@@ -211,7 +211,7 @@ class FailsOpen(Mutant):
         mesh = yaml.safe_load(self._before)
         for provider in mesh["extensionProviders"]:
             provider["envoyExtAuthzHttp"]["failOpen"] = True
-        self._say(yaml.safe_dump(mesh))
+        self._write(yaml.safe_dump(mesh))
 
         def open_wide() -> bool:
             return all(outcome.status == 200 for outcome in rig.prober.probe(ALLOWED, "mutant", self._SURELY))
@@ -220,7 +220,7 @@ class FailsOpen(Mutant):
 
     def undo(self) -> None:
         if self._before:
-            self._say(self._before)
+            self._write(self._before)
         self._before = ""
 
     @staticmethod
@@ -230,7 +230,7 @@ class FailsOpen(Mutant):
         return found
 
     @staticmethod
-    def _say(mesh: str) -> None:
+    def _write(mesh: str) -> None:
         outside.administrator().patch("v1", "ConfigMap", "istio", "istio-system", {"data": {"mesh": mesh}})
 
 

@@ -1,4 +1,4 @@
-"""An identity that may do what a run needs, and the mutant that takes exec away from it in the midst of one."""
+"""An identity that may do what a run needs, and the mutant that takes exec away from it during a run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _EXEC = "pods/exec"
 
 
 def _objects(*, mesh_wide: bool) -> list[Object]:
-    """What a user applies by kubectl: the very file."""
+    """The file that a user applies by kubectl."""
     text = (ROOT / rbac.file_for(mesh_wide=mesh_wide)).read_text(encoding="utf-8")
     return list(yaml.safe_load_all(text))
 
 
 @contextmanager
 def restricted(cluster: Cluster, folder: Path, *, mesh_wide: bool = False) -> Iterator[Path]:
-    """A kubeconfig of the account in `deploy/rbac/`, which may do what that file lets it and nothing else."""
+    """A kubeconfig of the account in `deploy/rbac/`, which may do what that file allows and nothing else."""
     objects = _objects(mesh_wide=mesh_wide)
     try:
         for body in objects:
@@ -58,7 +58,7 @@ def restricted(cluster: Cluster, folder: Path, *, mesh_wide: bool = False) -> It
 
 
 def _confined(account: Cluster) -> bool:
-    """Whether the admission policy is in force: the API server needs a second for it. Changes nothing."""
+    """Whether the admission policy is in force: the API server needs a second for that. Changes nothing."""
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "of-others"}}
     try:
         account.apply(body, manager="e2e", dry_run=True)
@@ -84,7 +84,7 @@ def _kubeconfig(cluster: Cluster, path: Path, token: str) -> Path:
 
 
 class ExecForbidden(Mutant):
-    """In the midst of the run the identity loses its right to exec, and the shells that it has open end."""
+    """During the run the identity loses its right to exec, and its open shells end."""
 
     def __init__(self) -> None:
         self._forbidden = False

@@ -1,4 +1,4 @@
-"""Mutants that apply something else than the manifests say: the mesh is sound, its policies are not."""
+"""Mutants that apply other objects than those of the manifests: the mesh works, its policies are wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ end
 
 
 def not_injected(objects: list[Object]) -> None:
-    """The server's namespace asks for no sidecar."""
+    """The server's namespace is not injected."""
     for body in of_kind(objects, "Namespace"):
         if document_namespace(body) == "mtls-service":
             body["metadata"]["labels"] |= {"istio-injection": "disabled"}
@@ -40,38 +40,38 @@ def port_exempt(objects: list[Object]) -> None:
 
 
 def matches_nothing(objects: list[Object]) -> None:
-    """A selector with a typo: the policy is accepted, and is for nobody."""
+    """A selector with a typo: the policy is accepted, and selects no pod."""
     for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
         body["spec"]["selector"]["matchLabels"]["app"] = "httpbim"
 
 
 def wrong_namespace(objects: list[Object]) -> None:
-    """The policy of one namespace lands in its neighbour."""
+    """The policy of one namespace is in its neighbour."""
     for body in of_kind(objects, "PeerAuthentication", "restricted-mtls"):
         meta = body["metadata"]
         meta["namespace"] = meta["namespace"].removesuffix("strict-mtls-service") + "mtls-service"
 
 
 def root_namespace(objects: list[Object]) -> None:
-    """The policy of one namespace lands in the root namespace, and so is everybody's."""
+    """The policy of one namespace is in the root namespace, and so applies to the whole mesh."""
     for body in of_kind(objects, "PeerAuthentication", "restricted-mtls"):
         body["metadata"]["namespace"] = "istio-system"
 
 
 def wrong_key(objects: list[Object]) -> None:
-    """The mesh knows other keys than the issuer signs with."""
+    """The mesh has other keys than those that the issuer signs with."""
     for body in of_kind(objects, "RequestAuthentication"):
         body["spec"]["jwtRules"][0]["jwks"] = _FOREIGN_JWKS
 
 
 def any_token(objects: list[Object]) -> None:
-    """Any valid token will do, whoever it is for."""
+    """Any valid token is accepted, whatever its subject."""
     for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
         body["spec"]["rules"][0]["from"][0]["source"]["requestPrincipals"] = ["*"]
 
 
 def two_rules(objects: list[Object]) -> None:
-    """`to` in a rule of its own: token or path, where token and path was meant."""
+    """`to` in a rule of its own: token or path, instead of token and path."""
     for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
         [rule] = body["spec"]["rules"]
         if "to" in rule:
@@ -89,7 +89,7 @@ def copy_stays(objects: list[Object]) -> None:
 
 
 def faked_denial(objects: list[Object]) -> None:
-    """No policy, but a filter that lets the backend do its work and then says 403 to whoever sent no token."""
+    """No policy, but a filter that lets the backend answer and then replaces that by 403 where no token was sent."""
     matches_nothing(objects)
     for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
         lua = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
@@ -110,27 +110,27 @@ def faked_denial(objects: list[Object]) -> None:
 
 
 def deny_all(objects: list[Object]) -> None:
-    """Beside the policy one that refuses everybody, in force no later: applied first."""
+    """A second policy that refuses every request, in force no later than the first: it is applied before it."""
     for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
         meta = {**copy.deepcopy(body["metadata"]), "name": "deny-all"}
         objects.insert(0, {**body, "metadata": meta, "spec": {"action": "DENY", "rules": [{}]}})
 
 
-def nobody_counted(objects: list[Object]) -> None:
-    """The dry run that counts callers names one that there is not."""
+def caller_not_counted(objects: list[Object]) -> None:
+    """The dry run that counts callers names an identity that does not exist."""
     for body in of_kind(objects, "AuthorizationPolicy", "caller-is-sleep"):
-        told = json.dumps(body["spec"]).replace("/sa/sleep", "/sa/nobody")
-        body["spec"] = json.loads(told)
+        text = json.dumps(body["spec"]).replace("/sa/sleep", "/sa/no-such-account")
+        body["spec"] = json.loads(text)
 
 
 def typo_in_policy(objects: list[Object]) -> None:
-    """A field that no API knows, in the stage's own manifest."""
+    """A field that no API has, in the stage's own manifest."""
     for body in of_kind(objects, "PeerAuthentication"):
         body["spec"]["mtsl"] = body["spec"].pop("mtls")
 
 
-def typo_in_ground(objects: list[Object]) -> None:
-    """A field that no API knows, in what every stage stands on."""
+def typo_in_environment(objects: list[Object]) -> None:
+    """A field that no API has, in the environment of every stage."""
     for body in of_kind(objects, "Deployment"):
         body["spec"]["replica"] = body["spec"].pop("replicas")
 
@@ -148,7 +148,7 @@ CHANGES = {
     "copy-stays": copy_stays,
     "deny-all": deny_all,
     "faked-denial": faked_denial,
-    "nobody-counted": nobody_counted,
+    "caller-not-counted": caller_not_counted,
     "typo-in-policy": typo_in_policy,
-    "typo-in-ground": typo_in_ground,
+    "typo-in-environment": typo_in_environment,
 }

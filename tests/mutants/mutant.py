@@ -14,10 +14,10 @@ POLICIES = frozenset({"PeerAuthentication", "RequestAuthentication", "Authorizat
 
 
 class Mutant:
-    """One way to spoil the mesh; this one does nothing.
+    """One defect of the mesh; this class changes nothing.
 
-    What is done in `objects` goes when its object goes. What is done otherwise is undone in `undo`, which is called
-    before a spoilt stage is left, and again at the end of the run: it must bear to be called twice, and for nothing.
+    A change in `objects` ends with its object. Everything else is undone in `undo`, which is called
+    before the stage is left, and again at the end of the run: it must work when called twice, or with nothing to undo.
     """
 
     def objects(self, objects: list[Object]) -> None:
@@ -27,11 +27,11 @@ class Mutant:
         """The stage's change has settled; its cases are about to be proven."""
 
     def undo(self) -> None:
-        """Make good again."""
+        """Repair what `entered` or `objects` did outside of the objects."""
 
 
 class Changed(Mutant):
-    """Other objects are applied than the manifests say; nothing else."""
+    """Only changes the objects of the manifests."""
 
     def __init__(self, change: Callable[[list[Object]], None]) -> None:
         self._change = change

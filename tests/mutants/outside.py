@@ -21,13 +21,13 @@ def administrator() -> Cluster:
 
 
 def wait(what: str, done: Callable[[], bool]) -> None:
-    """Until it is so; a mutant that cannot be made is an error, not a verdict."""
+    """Wait until `done` is true; a mutant that cannot be made is an error, not a verdict."""
     if not readiness.poll(done, time.monotonic() + PATIENCE_S):
-        raise TimeoutError(f"the mutant waited {PATIENCE_S:g} s in vain for: {what}")
+        raise TimeoutError(f"the mutant waited {PATIENCE_S:g} s without success for: {what}")
 
 
 def set_replicas(cluster: Cluster, namespace: str, deployment: str, replicas: int) -> None:
-    """Scale, and wait until as many pods are there, ready, as were asked for, and none more."""
+    """Scale, and wait until exactly this number of pods exists, all ready."""
     cluster.patch("apps/v1", "Deployment", deployment, namespace, {"spec": {"replicas": replicas}})
     found = cluster.get("apps/v1", "Deployment", deployment, namespace)
     assert found is not None
@@ -43,7 +43,7 @@ def set_replicas(cluster: Cluster, namespace: str, deployment: str, replicas: in
 
 
 def _hurry(cluster: Cluster, namespace: str, labels: str) -> None:
-    """Pods that are going get one second for it. (With none, they would be gone from the API before they are.)"""
+    """Give pods that are ending one second. (With none, they would leave the API before they have ended.)"""
 
     def going() -> bool:
         return all("deletionTimestamp" in pod["metadata"] for pod in cluster.objects("v1", "Pod", namespace, labels))

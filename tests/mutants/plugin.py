@@ -1,4 +1,4 @@
-"""Pytest plugin that spoils the mesh under a run: `-p tests.mutants.plugin --mutant NAME`."""
+"""Pytest plugin that breaks the mesh of a run: `-p tests.mutants.plugin --mutant NAME`."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ MUTANTS: dict[str, Callable[[], Mutant]] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the one option."""
-    parser.addoption("--mutant", choices=sorted(MUTANTS), help="how to spoil the mesh")
+    parser.addoption("--mutant", choices=sorted(MUTANTS), help="which defect to make")
     parser.addoption(
-        "--ground", default="", metavar="NAMES", help="make only these of the ground's namespaces; quicker"
+        "--environment", default="", metavar="NAMES", help="deploy only these namespaces of the environment; quicker"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the mutant in."""
+    """Install the mutant."""
     if config.getoption("mutant") is None:
-        raise pytest.UsageError("say which mutant: --mutant NAME")
-    environment = frozenset(config.getoption("ground").split(",")) - {""}
+        raise pytest.UsageError("no mutant is named; use --mutant NAME")
+    environment = frozenset(config.getoption("environment").split(",")) - {""}
     config.pluginmanager.register(Sabotage(MUTANTS[config.getoption("mutant")](), environment), "meshproof-sabotage")
 
 
 class Sabotage:
-    """Calls the mutant when its time has come.
+    """Calls the mutant at the hooks of a run.
 
     Args:
-        ground: namespaces of the document that the run's controls need; empty for all.
+        environment: namespaces of the document that the run's controls need; empty for all.
     """
 
     def __init__(self, mutant: Mutant, environment: frozenset[str]) -> None:
@@ -66,10 +66,10 @@ class Sabotage:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """Undo before the stage is left, so that it can find the mesh as it was."""
+        """Undo before the stage is left, so that it leaves a working mesh."""
         if nextitem is None or getattr(nextitem, "module", None) is not getattr(item, "module", None):
             self._mutant.undo()
 
     def pytest_unconfigure(self) -> None:
-        """Undo what an interrupted run has not."""
+        """Undo what an interrupted run has not undone."""
         self._mutant.undo()

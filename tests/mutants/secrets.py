@@ -1,4 +1,4 @@
-"""Mutants that would tell a token: redaction that sees nothing, and a page that shows what it was given."""
+"""Mutants that would reveal a token: redaction that finds nothing, and a page that shows its token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 'at("email").textContent = '
 
 
 class RedactionBlind(Mutant):
-    """Whatever is kept is kept as it is. It is never undone: it ends with the process."""
+    """Everything is recorded without redaction. It is never undone: it ends with the process."""
 
     def __init__(self) -> None:
         for name in _PATTERNS:
@@ -22,6 +22,6 @@ class RedactionBlind(Mutant):
 
 
 def page_shows_token(objects: list[Object]) -> None:
-    """The page prints the token beside the name in it."""
+    """The page prints the token before the name in it."""
     for body in of_kind(objects, "ConfigMap", "frontend"):
         body["data"]["envoy.yaml"] = body["data"]["envoy.yaml"].replace(_SHOWN, f'{_SHOWN}token + " " + ')

@@ -1,4 +1,4 @@
-"""Mutants of what runs: the backend, a replica, the control plane."""
+"""Mutants of workloads: the backend, a replica, the control plane."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class BackendDown(Mutant):
 
 
 class IstiodStopped(Mutant):
-    """The change is accepted and reaches no sidecar: istiod is gone from when the stage reads its policies.
+    """The change is accepted and reaches no sidecar: istiod is stopped when the stage reads its policies.
 
     The state before is still seen, for sidecars keep what they have. istiod is also what validates policies; its
-    webhook is told to let them pass, or nothing could be applied at all. istiod mends the webhook when it comes back.
+    webhook is set to let them pass, or nothing could be applied at all. istiod repairs it when it starts again.
     """
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class IstiodStopped(Mutant):
 
     def undo(self) -> None:
         if self._stopped:
-            mend_istiod()
+            repair_istiod()
         self._stopped = False
 
 
-def mend_istiod() -> None:
-    """istiod as the testbed has it: one replica, which answers, and whose webhook refuses what it cannot judge."""
+def repair_istiod() -> None:
+    """istiod as the testbed has it: one replica, which answers, and whose webhook refuses what it cannot validate."""
     cluster = outside.administrator()
     outside.set_replicas(cluster, ROOT_NAMESPACE, "istiod", 1)
 

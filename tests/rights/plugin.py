@@ -1,4 +1,4 @@
-"""Pytest plugin that records what a run asks the API server for: `-p tests.rights.plugin --requests FOLDER`.
+"""Pytest plugin that records the requests of a run to the API server: `-p tests.rights.plugin --requests FOLDER`.
 
 The live target that it looks at is the embedded cluster, which keeps the external hosts of its own.
 """
@@ -27,20 +27,20 @@ REFUSED = 403
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the one option."""
-    parser.addoption("--requests", metavar="FOLDER", help="where each process writes what it asked for")
+    parser.addoption("--requests", metavar="FOLDER", help="where each process writes its requests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen in this process."""
+    """Record in this process."""
     folder = config.getoption("requests")
     if folder:
         config.pluginmanager.register(Recorder(Path(folder)), "meshproof-requests")
 
 
 class Recorder:
-    """Counts requests by what they ask for and whether that was refused (403).
+    """Counts requests by verb and resource, and by whether they were refused (403).
 
-    Below everything that asks: the library's client and the exec's websocket. istioctl is a program of its own, and
+    Below everything that sends: the library's client and the exec's websocket. istioctl is a program of its own, and
     is not seen.
     """
 
@@ -74,7 +74,7 @@ class Recorder:
         self._patch.setattr(Api, "websocket", opening)
 
     def _keep_external_hosts(self) -> None:
-        """A live target has no hosts of its own: those of the testbed are there, and are given to it."""
+        """A live target has no external hosts of its own: it gets those of the testbed."""
         from testbed import api
 
         found = Live.access
@@ -91,8 +91,8 @@ class Recorder:
                 self._seen[what, refused] += 1
 
     def pytest_unconfigure(self) -> None:
-        """Write what there was."""
+        """Write the counts."""
         with self._lock:
-            told = [[*what, refused, count] for (what, refused), count in sorted(self._seen.items())]
+            rows = [[*what, refused, count] for (what, refused), count in sorted(self._seen.items())]
         self._patch.undo()
-        self._file.write_text(json.dumps(told, indent=0), encoding="utf-8")
+        self._file.write_text(json.dumps(rows, indent=0), encoding="utf-8")

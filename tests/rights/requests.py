@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get"}
 _COLLECTION = {"GET": "list", "DELETE": "deletecollection"}
 FREE = frozenset({"authorization.k8s.io"})
-"""Groups in which every identity may ask about itself (`system:basic-user` of Kubernetes)."""
+"""Groups in which every identity may query its own rights (`system:basic-user` of Kubernetes)."""
 
 
 class Asked(NamedTuple):
-    """What was asked for; `resource` has its subresource behind a slash, `namespace` is empty for all of them."""
+    """Verb and resource of a request; `resource` has its subresource behind a slash, `namespace` is empty for all."""
 
     verb: str
     group: str
@@ -25,7 +25,7 @@ class Asked(NamedTuple):
 
 
 def asked(method: str, url: str) -> Asked | None:
-    """The attributes of a request; None where it names no resource (`/version`, discovery), which anybody may read.
+    """The attributes of a request; None where it names no resource (`/version`, discovery), which all may read.
 
     As Kubernetes' `RequestInfoFactory` takes a request apart: `/api/v1/…` or `/apis/GROUP/VERSION/…`, then
     `namespaces/NAME/` for what is in one, then resource, name, subresource.

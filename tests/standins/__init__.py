@@ -1,1 +1,1 @@
-"""What stands in for the outside world in tests: an issuer of its own key, a metadata server on loopback."""
+"""Stand-ins for the outside in tests: an issuer with its own key, a metadata server on loopback."""

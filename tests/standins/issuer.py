@@ -1,4 +1,4 @@
-"""A real issuer for tests: it has a key that no run has, and gives its tokens by every kind of source."""
+"""A real issuer for tests: it has a key that no run has, and provides its tokens by every kind of source."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ AUDIENCE = "the-front-door"
 
 
 class Issuer:
-    """Signs what it is asked to."""
+    """Signs tokens with any claims."""
 
     def __init__(self, algorithm: str = "RS256") -> None:
         self._keys = TokenIssuer()
         self._algorithm = algorithm
 
     def token(self, life_s: float = 3600, **changes: Any) -> str:
-        """A token that lives for so many seconds; None takes a claim away."""
+        """A token that is valid for `life_s` seconds; a change to None removes a claim."""
         now = int(time.time())
-        told = {"iss": NAME, "aud": AUDIENCE, "sub": "someone", "iat": now, "exp": now + life_s, **changes}
-        return self._keys.sign({name: value for name, value in told.items() if value is not None}, self._algorithm)
+        claims = {"iss": NAME, "aud": AUDIENCE, "sub": "someone", "iat": now, "exp": now + life_s, **changes}
+        return self._keys.sign({name: value for name, value in claims.items() if value is not None}, self._algorithm)
 
     def command(self, folder: Path, life_s: float) -> tuple[str, Path]:
-        """A setting that gives tokens by a program, and the file in which it notes each token.
+        """A setting that provides tokens by a program, and the file to which the program appends each token.
 
-        The program has the key; `{audience}` makes it sign for whatever audience is asked for.
+        The program has the key; `{audience}` makes it sign for any audience that is requested.
         """
         key_id, key = self._keys.signing_key(self._algorithm)
         log, program = folder / "given", folder / "give-token"
-        said = {"iss": NAME, "sub": "someone"}
+        claims = {"iss": NAME, "sub": "someone"}
         program.touch(mode=0o700)
         program.write_text(
             f"#!{sys.executable}\nimport jwt, sys, time\nnow = int(time.time())\n"
-            f"told = {said!r} | dict(aud=sys.argv[1], iat=now, exp=now + {life_s})\n"
-            f"token = jwt.encode(told, {key!r}, {self._algorithm!r}, headers=dict(kid={key_id!r}))\n"
+            f"claims = {claims!r} | dict(aud=sys.argv[1], iat=now, exp=now + {life_s})\n"
+            f"token = jwt.encode(claims, {key!r}, {self._algorithm!r}, headers=dict(kid={key_id!r}))\n"
             f"open({str(log)!r}, 'a').write(token + '\\n')\n"
             "print(token)\n"
         )
@@ -56,7 +56,7 @@ class Issuer:
         return self._keys.jwks()
 
     def save(self, file: Path) -> Path:
-        """Them as a file."""
+        """Write the public keys to a file."""
         file.write_text(json.dumps(self.jwks))
         return file
 
@@ -87,7 +87,7 @@ class Metadata:
 
 @contextmanager
 def metadata_server(issuer: Issuer) -> Iterator[Metadata]:
-    """It, listening on loopback."""
+    """The server, listening on loopback."""
     outer = Metadata(issuer)
 
     class Handler(BaseHTTPRequestHandler):

@@ -34,10 +34,10 @@ def case(control: str, what: str, variant: str = "") -> Case:
     return Case(control, SLEEP.get(f"http://httpbin.mtls-service:8000/{what}"), status(200), variant=variant)
 
 
-def told(text: str) -> None:
-    """Leave a trace that the test can read."""
-    with Path(os.environ["FAKE_TRACE"]).open("a") as trace:
-        trace.write(f"{time.monotonic():.4f} {os.getpid()} {text}\n")
+def trace(text: str) -> None:
+    """Write a line of the trace that the test reads."""
+    with Path(os.environ["FAKE_TRACE"]).open("a") as file:
+        file.write(f"{time.monotonic():.4f} {os.getpid()} {text}\n")
 
 
 class Running:
@@ -55,16 +55,16 @@ class Running:
         """There are no steps."""
 
     def __enter__(self) -> Running:
-        told(f"enter {self.stage.name} {','.join(case.id for case in self.cases)}")
+        trace(f"enter {self.stage.name} {','.join(case.id for case in self.cases)}")
         if self.stage.name == "broken":
             from clients.model.errors import ClusterError
 
-            raise ClusterError("the stage cannot be made", "mend it")
+            raise ClusterError("the stage cannot be made", "repair it")
         time.sleep(0.1)
         return self
 
     def __exit__(self, *_: object) -> None:
-        told(f"exit {self.stage.name}")
+        trace(f"exit {self.stage.name}")
         if self.stage.name == "sticky":
             from clients.model.errors import ClusterError
 
@@ -72,7 +72,7 @@ class Running:
 
 
 def wait_for_ever(running: Running) -> None:
-    """Until nobody wants to know any more."""
+    """Until the case is abandoned."""
     for _ in range(600):
         if running.rig.prober.abandoned.is_set():
             raise AbandonedError
@@ -82,12 +82,12 @@ def wait_for_ever(running: Running) -> None:
 def prove_case(running: Running, case: Case, subject: Subject, _confirmations: int | None = None) -> Evidence:
     """Stands in for `clients.proof.prove.prove_case`."""
     what = case.probe.url.rsplit("/", 1)[-1]
-    told(f"prove {case.id}")
+    trace(f"prove {case.id}")
     if what == "crash":
-        time.sleep(0.5)  # what is proven beside it has been told by then
+        time.sleep(0.5)  # by then the cases that run in parallel are recorded
         os._exit(3)
     if what == "wait":
-        time.sleep(1.0)  # what is proven beside it has been told by then
+        time.sleep(1.0)  # by then the cases that run in parallel are recorded
         Path(os.environ["FAKE_TRACE"] + ".waiting").touch()
         wait_for_ever(running)
     if what == "slow":
@@ -107,7 +107,7 @@ class FakeTarget:
     """Plugin of the inner pytest: no cluster, the rest of the way is the real one."""
 
     def pytest_meshproof_target(self, config: pytest.Config) -> TargetDescriptor:
-        told("ground")
+        trace("environment")
         lacking = json.loads(os.environ.get("FAKE_LACKS", "[]"))
         kind = os.environ.get("FAKE_KIND", "embedded")
         mesh = MeshRecord("istio", "1.31.1", "default")

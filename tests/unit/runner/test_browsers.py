@@ -1,4 +1,4 @@
-"""Which browser a run uses, when one is made for it, and what is told where there is none."""
+"""Which browser a run uses, when one is built for it, and the hint where there is none."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Stands in for Debian's packages; tells what was asked for."""
+    """Stands in for Debian's packages; records what was requested."""
     asked: list[tuple[str, ...]] = []
 
     def unpack(target: Path, names: tuple[str, ...], work: Path, _: object) -> str:
@@ -60,7 +60,7 @@ def wanted() -> bool:
 
 
 def never() -> bool:
-    raise AssertionError("nobody should have asked")
+    raise AssertionError("this must not be called")
 
 
 def test_a_browser_on_the_path_is_preferred(monkeypatch: pytest.MonkeyPatch, packages: list[object]) -> None:
@@ -70,25 +70,25 @@ def test_a_browser_on_the_path_is_preferred(monkeypatch: pytest.MonkeyPatch, pac
     assert packages == []
 
 
-def test_it_is_made_once_and_found_again_without_a_question(packages: list[object]) -> None:
-    said: list[str] = []
-    made = Path(browsers.find_or_install(wanted, said.append).program)
+def test_it_is_built_once_and_found_again_without_a_question(packages: list[object]) -> None:
+    lines: list[str] = []
+    made = Path(browsers.find_or_install(wanted, lines.append).program)
     assert os.access(made, os.X_OK)
     assert (made.parent / "root/usr/lib/chromium/chromium-headless-shell").exists()
     assert not (made.parent / "root/usr/lib/x86_64-linux-gnu/dri").exists()
     assert (made.parent / "view").is_dir()
-    assert any("headless Chromium" in line for line in said)
-    assert browsers.find_or_install(never, said.append).program == str(made)
+    assert any("headless Chromium" in line for line in lines)
+    assert browsers.find_or_install(never, lines.append).program == str(made)
     assert len(packages) == 1
 
 
-def test_it_is_not_made_where_nothing_needs_it(packages: list[object]) -> None:
+def test_it_is_not_built_where_nothing_needs_it(packages: list[object]) -> None:
     assert browsers.find_or_install(lambda: False, print) == browsers.Found(why_not=browsers.UNWANTED)
     assert packages == []
-    assert browsers.describe() == (True, "the testbed's own, made when it is first needed (about 100 MB)")
+    assert browsers.describe() == (True, "the testbed's own, built when it is first needed (about 100 MB)")
 
 
-def test_who_is_not_root_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, packages: list[object]) -> None:
+def test_without_root_there_is_a_hint_what_to_install(monkeypatch: pytest.MonkeyPatch, packages: list[object]) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     found = browsers.find_or_install(wanted, print)
     assert found.why_not == "none is on the PATH, and only root can build the private browser; apt-get install chromium"
@@ -103,19 +103,19 @@ def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert api.browser_problem() == "the private browser needs apt-get"
 
 
-def test_one_that_cannot_be_made_costs_the_run_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_cannot_be_built_costs_the_run_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> str:
         raise BuildError("downloading Debian packages failed with exit code 100; its last lines:\n    Err: no route")
 
     monkeypatch.setattr(part.debian, "root_file_system", fails)
-    said: list[str] = []
-    found = browsers.find_or_install(wanted, said.append)
+    lines: list[str] = []
+    found = browsers.find_or_install(wanted, lines.append)
     assert not found.program
     assert "\n" not in found.why_not
-    assert any("no route" in line for line in said)
+    assert any("no route" in line for line in lines)
 
 
-def test_the_reason_of_a_skip_says_why_there_is_none() -> None:
+def test_the_reason_of_a_skip_is_why_there_is_none() -> None:
     target = TargetDescriptor(TargetInfo("live"), lacks={"chromium": "none is on the PATH"})
     why = needs.reason_to_skip(Control("A-1", "t", "allow"), {"chromium"}, target, Settings())
     assert why.startswith("the target lacks chromium (needs headless Chromium")

@@ -1,4 +1,4 @@
-"""The folder that the user is in, another than the checkout: its settings count, and its relative paths."""
+"""The user's working folder, which is not the checkout: its settings count, and its relative paths."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ jwks = "keys.json"
 token = "env:TOKEN"
 """
 SEEN = '''
-"""Stands in for the target, and writes down the settings of each process."""
+"""Stands in for the target, and records the settings of each process."""
 
 import os
 from pathlib import Path
@@ -67,12 +67,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def assert_of(said: Settings, home: Path) -> None:
-    assert (said.target, said.context) == ("live", "prod")
-    assert said.kubeconfig == home / "kube" / "config"
-    assert said.out == home / "runs"
-    assert said.archives == (home / "a.tar",)
-    assert said.identity.jwks == home / "keys.json"
+def assert_of(loaded: Settings, home: Path) -> None:
+    assert (loaded.target, loaded.context) == ("live", "prod")
+    assert loaded.kubeconfig == home / "kube" / "config"
+    assert loaded.out == home / "runs"
+    assert loaded.archives == (home / "a.tar",)
+    assert loaded.identity.jwks == home / "keys.json"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_settings_are_on_no_command_line(home: Path, monkeypatch: pytest.MonkeyP
     assert (handed.budget_s, handed.iap.audience) == (7, "from-the-environment")
 
 
-def test_what_is_handed_over_counts_instead_of_any_file_or_variable(
+def test_settings_that_are_passed_on_count_instead_of_any_file_or_variable(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in settings.load({"budget_s": 7.0}).handed().items():
@@ -150,8 +150,8 @@ def test_the_kubeconfig_is_the_one_that_the_users_folder_names(
 ) -> None:
     (home / "meshproof.toml").write_text('kubeconfig = "kube/config"\n')
     assert cli.main(words) != 0
-    said = capfd.readouterr()
-    assert f"{home}/kube/config cannot be used" in said.out + said.err
+    printed = capfd.readouterr()
+    assert f"{home}/kube/config cannot be used" in printed.out + printed.err
 
 
 @pytest.mark.parametrize("word", ["kube", "./kube", "{home}/kube"])
@@ -172,9 +172,9 @@ def test_a_named_file_of_settings_has_its_paths_from_its_own_folder(
     (home / "conf").mkdir()
     (home / "conf" / "mine.toml").write_text('kubeconfig = "kube"\nout = "~/runs"\n')
     monkeypatch.setenv("MESHPROOF_CONFIG", "conf/mine.toml")
-    said = settings.load()
-    assert said.kubeconfig == home / "conf" / "kube"
-    assert said.out == Path.home() / "runs"
+    loaded = settings.load()
+    assert loaded.kubeconfig == home / "conf" / "kube"
+    assert loaded.out == Path.home() / "runs"
 
 
 def test_variables_with_paths_are_absolute_for_a_child(
@@ -189,9 +189,9 @@ def test_variables_with_paths_are_absolute_for_a_child(
 
 def test_words_for_pytest_alone_still_mean_the_suites(home: Path) -> None:
     """They began the project's own tests: pytest's words have values, and none of these was a path."""
-    said = settings.load()
-    told = collect_plan.collect(["-o", "testpaths=suites", "-p", "no:doctest", "-k", "permissive"], said)
-    assert {entry.suite.split("/")[0] for entry in told} == {"suites"}
+    loaded = settings.load()
+    plan = collect_plan.collect(["-o", "testpaths=suites", "-p", "no:doctest", "-k", "permissive"], loaded)
+    assert {entry.suite.split("/")[0] for entry in plan} == {"suites"}
 
 
 def test_scratch_folders_of_a_process_that_was_killed_are_swept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def asked_by(module: ModuleType) -> set[str]:
-    """What a module's stage, cases, tables and marks ask for."""
+    """What a module's stage, cases, tables and marks need."""
     stage = getattr(module, "STAGE", None)
     cases = [*getattr(module, "CASES", ()), *(case for table in getattr(module, "TABLES", ()) for case in table.cases)]
     names = set(stage.needs if stage else ()).union(*(case.needs for case in cases))
@@ -43,7 +43,7 @@ def asked_by(module: ModuleType) -> set[str]:
     return names
 
 
-def test_what_is_asked_for_is_in_the_table_and_all_of_the_table_is_asked_for() -> None:
+def test_what_is_needed_is_in_the_table_and_all_of_the_table_is_needed() -> None:
     asked = {name for control in catalogue.load().controls.values() for name in control.needs}
     for module in modules():
         asked |= asked_by(module)
@@ -63,16 +63,16 @@ def test_descriptions_are_those_of_the_catalogue() -> None:
 
 def test_the_page_is_made_of_the_table() -> None:
     page = (ROOT / "docs" / "capabilities.md").read_text()
-    assert page == capabilities.document(), "write it anew: python -m runner.target.capabilities"
+    assert page == capabilities.document(), "write it again: python -m runner.target.capabilities"
 
 
-def of(access: Access = Access(), browser: Found = Found(), **said: Any) -> capabilities.Capabilities:  # noqa: B008
+def of(access: Access = Access(), browser: Found = Found(), **given: Any) -> capabilities.Capabilities:  # noqa: B008
     return found(
-        MeshInfo("istio", lacks={"load-balancer": "none"}), Surroundings(targets.of(Settings(**said)), access, browser)
+        MeshInfo("istio", lacks={"load-balancer": "none"}), Surroundings(targets.of(Settings(**given)), access, browser)
     )
 
 
-def test_what_a_target_gives_is_there_whatever_is_found() -> None:
+def test_what_a_target_gives_is_there_whatever_is_detected() -> None:
     embedded, live = of(), of(target="live")
     assert {"load-balancer", "iap", "istiod-restart"} <= set(embedded.names)
     assert live.lacks["load-balancer"] == "none"

@@ -1,4 +1,4 @@
-"""A plan is of everything that was asked for, or there is none."""
+"""A plan has everything that was selected, or there is none."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def test_a_suite_that_cannot_be_read_is_not_left_out_of_the_plan(folder: Path) -
         collect(["."], Settings(), folder)
 
 
-def test_nothing_selected_is_said(folder: Path) -> None:
+def test_nothing_selected_is_an_error(folder: Path) -> None:
     with pytest.raises(SettingsError, match="nothing was selected"):
         collect([".", "-k", "no_such_test"], Settings(), folder)

@@ -82,7 +82,7 @@ def plan_of(*entries: PlannedTest) -> dict[str, PlannedTest]:
     return {entry.nodeid: entry for entry in entries}
 
 
-def test_the_plan_says_which_environment_few_modules_need_and_what_is_exclusive():
+def test_the_plan_shows_which_environment_few_modules_need_and_what_is_exclusive():
     plan = plan_of(
         planned("some/a/test_1.py", environment=("a/common",)),
         planned("some/a/test_2.py", environment=("a/common", "a/more"), alone=True),
@@ -98,7 +98,7 @@ def test_the_plan_says_which_environment_few_modules_need_and_what_is_exclusive(
     ]
 
 
-def test_the_plan_says_how_long_work_takes_and_what_it_costs():
+def test_the_plan_shows_how_long_work_takes_and_what_it_costs():
     plan = plan_of(
         planned("some/a/test_1.py", duration_s=9.0, environment_s=4.0, yields_lock=True),
         planned("some/b/test_2.py", scope="some/b", duration_s=75.0),
@@ -125,7 +125,7 @@ def queue_of(plan: Mapping[str, PlannedTest]) -> dict[str, list[str]]:
     return {entry.placement.scope: [name] for name, entry in plan.items()}
 
 
-def test_exclusive_work_is_left_to_the_worker_that_can_come_for_it():
+def test_exclusive_work_is_left_to_the_worker_that_can_take_it():
     """One worker yields the lock; it takes exclusive work itself only when every other worker is shutting down."""
     first = plan_of(planned("s/a/test_clean_up.py", yields_lock=True, duration_s=9.0), planned("s/a/test_x.py"))
     last = plan_of(planned("s/a/test_wide.py", alone=True))
@@ -135,24 +135,24 @@ def test_exclusive_work_is_left_to_the_worker_that_can_come_for_it():
         return dispatcher.next_for(worker, queue_of(plan), pending=0, others={other: ending})
 
     [clean_up, other] = [plan_of(entry) for entry in first.values()]
-    assert isinstance(ask("lender", clean_up, other="other"), Work)
-    assert isinstance(ask("other", other, other="lender"), Work)
-    assert ask("lender", last, other="other") is Answer.END
-    assert ask("lender", last, other="other", ending=True) == Work("s/a/test_wide.py", MODULE_S + TEST_S, alone=True)
+    assert isinstance(ask("yielding", clean_up, other="other"), Work)
+    assert isinstance(ask("other", other, other="yielding"), Work)
+    assert ask("yielding", last, other="other") is Answer.END
+    assert ask("yielding", last, other="other", ending=True) == Work("s/a/test_wide.py", MODULE_S + TEST_S, alone=True)
 
 
 def test_exclusive_work_is_given_to_the_worker_that_did_not_yield_the_lock():
     plan = plan_of(planned("s/a/test_clean_up.py", yields_lock=True), planned("s/a/test_x.py"))
     wide = plan_of(planned("s/a/test_wide.py", alone=True))
     dispatcher = asked(plan | wide)
-    for worker, entry in zip(("lender", "other"), plan.values(), strict=True):
+    for worker, entry in zip(("yielding", "other"), plan.values(), strict=True):
         dispatcher.next_for(worker, queue_of(plan_of(entry)), pending=0, others={})
-    assert isinstance(dispatcher.next_for("other", queue_of(wide), pending=0, others={"lender": False}), Work)
+    assert isinstance(dispatcher.next_for("other", queue_of(wide), pending=0, others={"yielding": False}), Work)
 
 
 @pytest.mark.parametrize("kind", ["yields_lock", "alone"])
 def test_work_that_concerns_the_lock_waits_until_its_worker_has_one_test_left(kind):
-    """xdist hands out the next module with two tests to go; by then another worker may be the first to be free."""
+    """xdist assigns the next module with two tests to go; by then another worker may be the first to be free."""
     plan = plan_of(planned("s/a/test_x.py", **{kind: True}))
     dispatcher = asked(plan)
     assert dispatcher.next_for("w", queue_of(plan), pending=2, others={}) is Answer.LATER

@@ -1,4 +1,4 @@
-"""A run whose lease is lost ends: it cleans up, and its report says why."""
+"""A run whose lease is lost ends: it cleans up, and its report has the reason."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_lost_lease_ends_the_run_which_cleans_up_and_says_why(inner: Inner, wo
 
 
 class Signals:
-    """What the guard would send, to whom."""
+    """The signals that the guard would send, each with its thread."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: list[tuple[int | None, signal.Signals]] = []
@@ -58,7 +58,7 @@ class Signals:
 
 
 def finish(guard: LeaseGuard) -> None:
-    """As the session's end calls it."""
+    """The end of the session, as pytest calls it."""
     hook: Any = guard.pytest_sessionfinish()
     next(hook)
 

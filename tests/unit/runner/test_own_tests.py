@@ -1,4 +1,4 @@
-"""What `./meshproof test` runs and leaves out, and that it says so."""
+"""What `./meshproof test` runs and leaves out, and that it reports what it leaves out."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def collected(*words: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
 
 
-def test_a_run_of_the_end_to_end_tests_leaves_the_nightly_ones_out_and_says_so() -> None:
-    said = collected("tests/e2e", "-m", "e2e")
-    assert "tests/e2e/test_lab.py" in said
-    assert VERSIONS not in said
-    assert LEFT_OUT in said
+def test_a_run_of_the_end_to_end_tests_leaves_the_nightly_ones_out_and_reports_it() -> None:
+    output = collected("tests/e2e", "-m", "e2e")
+    assert "tests/e2e/test_lab.py" in output
+    assert VERSIONS not in output
+    assert LEFT_OUT in output
 
 
 @pytest.mark.parametrize("words", [("tests/e2e", "-m", test.NIGHTLY), (VERSIONS,)])
-def test_nightly_tests_run_where_they_are_asked_for(words: tuple[str, ...]) -> None:
-    said = collected(*words)
-    assert f"{VERSIONS}::test_the_whole_catalogue_conforms[1.29]" in said
-    assert "left out" not in said
+def test_nightly_tests_run_where_they_are_selected(words: tuple[str, ...]) -> None:
+    output = collected(*words)
+    assert f"{VERSIONS}::test_the_whole_catalogue_conforms[1.29]" in output
+    assert "left out" not in output
 
 
 @pytest.mark.parametrize(("nightly", "marks"), [(False, "e2e"), (True, "e2e or nightly")])
@@ -56,7 +56,7 @@ def test_the_option_adds_them(nightly: bool, marks: str, monkeypatch: pytest.Mon
     ("words", "why"),
     [({"istio": "1.28"}, "Istio '1.28' is not a version of the testbed"), ({"unit": True, "nightly": True}, "--unit")],
 )
-def test_bad_words_are_told_before_anything_runs(
+def test_bad_options_are_reported_before_anything_runs(
     words: dict[str, object], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child, "python", lambda *_: pytest.fail("something ran"))

@@ -134,7 +134,7 @@ def _too_large(picture: Picture, folder: Path) -> Picture:
 
 
 @pytest.mark.parametrize("spoil", [_changed, _gone, _elsewhere, _too_large])
-def test_what_is_not_the_picture_that_was_taken_is_not_shown_but_told(
+def test_what_is_not_the_picture_that_was_taken_is_not_shown_but_reported(
     kept: Evidence, tmp_path: Path, spoil: Any
 ) -> None:
     folder = tmp_path
@@ -148,8 +148,8 @@ def test_what_is_not_the_picture_that_was_taken_is_not_shown_but_told(
 def test_every_report_has_it(kept: Evidence, tmp_path: Path) -> None:
     report = report_of(kept)
     write_reports(report, tmp_path)
-    told = json.loads((tmp_path / "conformance.json").read_text())["cases"][0]["pictures"]
-    assert told == [EVIDENCE.dump_python(kept, mode="json")["pictures"][0]]
+    recorded = json.loads((tmp_path / "conformance.json").read_text())["cases"][0]["pictures"]
+    assert recorded == [EVIDENCE.dump_python(kept, mode="json")["pictures"][0]]
     assert conformance.load(tmp_path).cases == (kept,)
     [result] = [json.loads(path.read_text()) for path in (tmp_path / "allure-results").glob("*-result.json")]
     [attached] = [one for one in result["attachments"] if one["type"] == "image/png"]

@@ -1,4 +1,4 @@
-"""The table of rights: what is made of it, that the manifests need no more, and what `doctor` says of it."""
+"""The table of rights: what is generated from it, that the manifests need no more, and how `doctor` reports it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def allowed(rights: tuple[Right, ...], *what: str) -> bool:
     return any(right.covers(*what) for right in rights)
 
 
-# -- what is made of it
+# -- what is generated from it
 
 
 @BOTH
@@ -123,7 +123,7 @@ def test_a_clean_up_spares_what_is_shipped(mesh_wide: bool) -> None:
         assert body["metadata"].get("labels", {}).get(MANAGED_BY_LABEL) != MANAGER
 
 
-def test_an_optional_right_says_what_is_lost_without_it() -> None:
+def test_an_optional_right_names_what_is_lost_without_it() -> None:
     for right in RIGHTS:
         assert bool(right.without) == (right.condition is Condition.OPTIONAL), right.kinds
     assert {right.condition for right in RIGHTS} == set(Condition)
@@ -146,7 +146,7 @@ def test_every_kind_that_is_applied_may_be_made_found_and_removed() -> None:
 
 
 def test_what_a_role_of_the_suites_grants_the_identity_holds() -> None:
-    """Kubernetes refuses a Role that grants more than its maker has."""
+    """Kubernetes refuses a Role that grants more than its creator has."""
     roles = [(file, body) for file, body in manifests() if body["kind"] in {"Role", "ClusterRole"}]
     assert roles
     for file, body in roles:
@@ -200,7 +200,7 @@ def test_an_identity_with_the_shipped_role_may_search_for_what_is_left() -> None
     assert [one for one in cluster.lists if not allowed(wanted(mesh_wide=False), *one)] == []
 
 
-# -- what doctor says of it
+# -- how doctor reports it
 
 
 @dataclass
@@ -227,7 +227,7 @@ class Reviewing:
             raise ClusterError("ValidatingAdmissionPolicy 'meshproof' denied request")
 
 
-def said(cluster: Reviewing, *, mesh_wide: bool = False) -> dict[str, tuple[bool, bool, str, str]]:
+def diagnosed(cluster: Reviewing, *, mesh_wide: bool = False) -> dict[str, tuple[bool, bool, str, str]]:
     found, _ = doctor_rights.diagnoses(cluster, mesh_wide=mesh_wide)  # type: ignore[arg-type]
     return {one.name: (one.ok, one.optional, one.detail, one.hint) for one in found}
 
@@ -235,7 +235,7 @@ def said(cluster: Reviewing, *, mesh_wide: bool = False) -> dict[str, tuple[bool
 @BOTH
 def test_doctor_asks_for_every_verb_of_the_table_where_it_is_needed(mesh_wide: bool) -> None:
     cluster = Reviewing()
-    assert all(ok for ok, *_ in said(cluster, mesh_wide=mesh_wide).values())
+    assert all(ok for ok, *_ in diagnosed(cluster, mesh_wide=mesh_wide).values())
     assert set(cluster.reviews) == {
         (verb, right.group, resource, right.namespace)
         for right in wanted(mesh_wide=mesh_wide)
@@ -246,7 +246,7 @@ def test_doctor_asks_for_every_verb_of_the_table_where_it_is_needed(mesh_wide: b
 
 def test_what_is_missing_is_named_with_the_file_that_grants_it() -> None:
     cluster = Reviewing(denied={("update", "leases"), ("patch", "deployments"), ("delete", "secrets")})
-    found = said(cluster)
+    found = diagnosed(cluster)
     wrong = {name: rest for name, (ok, *rest) in found.items() if not ok}
     assert wrong.keys() == {
         LEASE,
@@ -261,39 +261,39 @@ def test_what_is_missing_is_named_with_the_file_that_grants_it() -> None:
     assert "may not update leases" in wrong[LEASE][1]
 
 
-def test_what_is_optional_says_what_it_costs() -> None:
-    ok, optional, detail, _ = said(Reviewing(denied={("list", "events")}))["right to list events"]
+def test_what_is_optional_names_its_cost() -> None:
+    ok, optional, detail, _ = diagnosed(Reviewing(denied={("list", "events")}))["right to list events"]
     assert (ok, optional) == (False, True)
     assert detail == "may not list events (without it, a failure's diagnostics have no events)"
 
 
 def test_the_gateway_api_is_asked_for_where_the_cluster_has_it() -> None:
-    assert not [name for name in said(Reviewing(knows_gateways=False)) if "gateway.networking.k8s.io" in name]
-    assert [name for name in said(Reviewing()) if "gateway.networking.k8s.io" in name]
+    assert not [name for name in diagnosed(Reviewing(knows_gateways=False)) if "gateway.networking.k8s.io" in name]
+    assert [name for name in diagnosed(Reviewing()) if "gateway.networking.k8s.io" in name]
 
 
 def test_the_role_for_namespaces_is_not_enough_for_the_whole_mesh() -> None:
-    """Its roles would do: the admission policy that comes with them has the last word."""
+    """Its roles would be enough; the admission policy that comes with them refuses."""
     name = "right to get, list, create, patch, delete peerauthentications (security.istio.io) in istio-system"
-    assert name not in said(Reviewing(confined=True))
-    ok, optional, detail, hint = said(Reviewing(confined=True), mesh_wide=True)[name]
+    assert name not in diagnosed(Reviewing(confined=True))
+    ok, optional, detail, hint = diagnosed(Reviewing(confined=True), mesh_wide=True)[name]
     assert (ok, optional) == (False, False)
     assert "denied request" in detail
     assert hint == "kubectl apply -f deploy/rbac/mesh-wide.yaml"
 
 
-def test_what_cannot_be_looked_at_is_not_called_lacking() -> None:
+def test_what_cannot_be_detected_is_not_called_lacking() -> None:
     cluster = Reviewing(denied={("list", "daemonsets"), ("list", "nodes")})
     missing = tuple(one.right for one in granted(cluster, wanted(mesh_wide=False)) if not one.whole)  # type: ignore[arg-type]
-    told = {one.name: one.detail for one in doctor_rights.not_known({"load-balancer"}, missing)}
-    assert told == {
+    details = {one.name: one.detail for one in doctor_rights.not_known({"load-balancer"}, missing)}
+    assert details == {
         "capability network-policy": "not known: may not list daemonsets (apps) in kube-system",
         "capability node-pool": "not known: may not get and list nodes",
     }
     assert unknown("gateway-api", without=missing) == ""
 
 
-# -- what a request asks for
+# -- what a request is for
 
 
 @pytest.mark.parametrize(

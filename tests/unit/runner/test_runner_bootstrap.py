@@ -38,7 +38,9 @@ def test_another_lock_is_another_environment(bootstrap: ModuleType, tmp_path: Pa
     assert bootstrap.environment_folder() != first
 
 
-def test_of_two_at_once_one_works_and_the_other_waits(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_at_once_one_makes_it_and_the_other_waits(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[Path] = []
 
     def install(home: Path, scratch: Path) -> None:
@@ -56,7 +58,7 @@ def test_of_two_at_once_one_works_and_the_other_waits(bootstrap: ModuleType, mon
     assert made == [home]
 
 
-def test_what_a_killed_attempt_left_is_made_afresh(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_attempt_left_is_made_again(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     home = bootstrap.environment_folder()
     (home / "half").mkdir(parents=True)
     monkeypatch.setattr(bootstrap, "install", lambda home, scratch: home.mkdir())
@@ -64,7 +66,7 @@ def test_what_a_killed_attempt_left_is_made_afresh(bootstrap: ModuleType, monkey
     assert [path.name for path in home.iterdir()] == ["complete"]
 
 
-def test_an_index_that_does_not_answer_is_told_with_its_last_lines(
+def test_an_index_that_does_not_answer_is_reported_with_the_last_lines(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
@@ -73,14 +75,14 @@ def test_an_index_that_does_not_answer_is_told_with_its_last_lines(
     home = bootstrap.environment_folder()
     with pytest.raises(SystemExit) as ended:
         bootstrap.make_environment(home)
-    said = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert ended.value.code == 2
-    assert "1/1 one" in said
-    assert "no route" in said
+    assert "1/1 one" in output
+    assert "no route" in output
     assert not (home / "complete").exists()
 
 
-def test_without_any_pip_the_mend_is_told(
+def test_without_any_pip_there_is_a_hint(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(bootstrap, "pip_is_new_enough", lambda pip: False)

@@ -55,7 +55,7 @@ def test_several_controls_in_one_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "says"),
+    ("entries", "message"),
     [
         ((entry("A-1"), entry("A-1")), "defined twice"),
         ((entry("A-1", twin="A-2"),), "twin of A-1"),
@@ -65,8 +65,8 @@ def test_several_controls_in_one_word() -> None:
         (("- : :\n  x",), "cannot be read"),
     ],
 )
-def test_a_catalogue_that_is_wrong(tmp_path: Path, entries: tuple[str, ...], says: str) -> None:
-    with pytest.raises(SettingsError, match=says):
+def test_a_catalogue_that_is_wrong(tmp_path: Path, entries: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         catalogue.load(folder(tmp_path, *entries))
 
 
@@ -102,14 +102,14 @@ def test_mesh_wide_is_free_on_the_embedded_target_only() -> None:
     assert why("LAB-MTLS-01", embedded) == ""
 
 
-def test_what_no_option_can_give_is_told_first() -> None:
+def test_what_no_option_can_give_comes_first() -> None:
     bare = TargetDescriptor(TargetInfo("live"), capabilities=("ingress-gateway", "jwt", "key-refresh"))
     assert why("X-KEYS-10", bare, target="live").startswith(
         "the target lacks istiod-restart (needs a mesh whose istiod"
     )
 
 
-def test_a_handover_survives_its_journey() -> None:
+def test_a_descriptor_survives_its_journey() -> None:
     assert TargetDescriptor.from_json(LIVE.to_json()) == LIVE
     with pytest.raises(SettingsError, match="damaged"):
         TargetDescriptor.from_json("{}")

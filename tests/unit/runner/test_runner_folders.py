@@ -1,4 +1,4 @@
-"""The private folder of a run: for its owner, and gone with its process, however that ends."""
+"""The private folder of a run: for its owner only, and removed with its process, however that ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The turn: shared beside shared, exclusive alone, between processes."""
+"""The mesh lock: shared by several processes, or held by one alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runner.session.mesh_lock import MeshLock
 folder, mode, end = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 with getattr(MeshLock(folder, "child"), mode)():
     (folder / "in").touch()
-    deadline = time.monotonic() + 60  # a test that was killed leaves nobody behind
+    deadline = time.monotonic() + 60  # a test that was killed leaves no process behind
     while not (folder / "go").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     if end == "die":
@@ -32,7 +32,7 @@ with getattr(MeshLock(folder, "child"), mode)():
 
 
 class Child:
-    """Another process that is in its turn until it is told to leave, or to die."""
+    """Another process, which holds the lock until it gets a signal file, or dies."""
 
     def __init__(self, folder: Path, mode: str, end: str = "leave") -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ class Child:
         ("exclusive", "exclusive", True),
     ],
 )
-def test_who_waits_for_whom(tmp_path: Path, theirs: str, ours: str, waits: bool) -> None:
+def test_which_process_waits_for_which(tmp_path: Path, theirs: str, ours: str, waits: bool) -> None:
     child = Child(tmp_path, theirs)
     entered: list[bool] = []
 
@@ -71,7 +71,7 @@ def test_who_waits_for_whom(tmp_path: Path, theirs: str, ours: str, waits: bool)
     assert bool(entered) is not waits
     assert child.leave() == 0
     thread.join(20)
-    assert entered == [waits], "who had to wait got in only after the other had left"
+    assert entered == [waits], "the one that had to wait got the lock only after the other had released it"
 
 
 def test_what_a_dead_holder_of_the_mesh_left_is_swept_first(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_a_dead_holder_of_the_mesh_left_is_swept_first(tmp_path: Path) -> N
         assert swept == ["child"], "once"
 
 
-def test_a_holder_that_left_in_order_needs_no_sweep(tmp_path: Path) -> None:
+def test_a_holder_that_released_the_lock_needs_no_sweep(tmp_path: Path) -> None:
     swept: list[str] = []
     with MeshLock(tmp_path, "us", swept.append).exclusive():
         pass
@@ -92,13 +92,13 @@ def test_a_holder_that_left_in_order_needs_no_sweep(tmp_path: Path) -> None:
         assert swept == []
 
 
-def test_an_exception_in_a_turn_gives_it_back(tmp_path: Path) -> None:
+def test_an_exception_releases_the_lock(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), MeshLock(tmp_path, "us").exclusive():
         _ = 1 / 0
     assert Child(tmp_path, "exclusive").leave() == 0
 
 
-def test_a_turn_that_is_lent_is_had_by_who_waits_for_it_alone(tmp_path: Path) -> None:
+def test_a_released_lock_goes_to_the_process_that_waits_for_it_alone(tmp_path: Path) -> None:
     ours = MeshLock(tmp_path, "us")
     later: list[Child] = []
     thread = threading.Thread(target=lambda: later.append(Child(tmp_path, "exclusive")))
@@ -114,7 +114,7 @@ def test_a_turn_that_is_lent_is_had_by_who_waits_for_it_alone(tmp_path: Path) ->
     assert later[0].leave() == 0
 
 
-def test_what_who_died_in_a_lent_turn_left_is_swept(tmp_path: Path) -> None:
+def test_what_a_process_left_that_died_during_a_release_is_swept(tmp_path: Path) -> None:
     swept: list[str] = []
     ours = MeshLock(tmp_path, "us", swept.append)
     with ours.shared(), ours.released():

@@ -1,4 +1,4 @@
-"""The plugin, run by a pytest of its own, with and without workers, over a stand-in for the mesh."""
+"""The plugin, run by a separate pytest, with and without workers, on a stand-in for the mesh."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Inner:
         return Ran(process.returncode, output, self.folder, trace)
 
     def run(self, *words: str, env: Mapping[str, str] | None = None, own_reports: bool = False) -> Ran:
-        """Without workers it runs in this process: the imports alone take more than a second."""
+        """Without workers in this process: the imports alone take more than a second."""
         if "-n" in words:
             return self.end(self.start(*words, env=env, own_reports=own_reports))
         for name, value in {"FAKE_TRACE": str(self.trace), **(env or {})}.items():
@@ -115,7 +115,7 @@ class Inner:
 @pytest.fixture
 def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Inner:
     for module, name, value in runner_fakes.STAND_INS:
-        monkeypatch.setattr(module, name, value)  # so that what the inner one puts in is taken out again
+        monkeypatch.setattr(module, name, value)  # so that what the inner one sets is restored
     return Inner(pytester, monkeypatch)
 
 
@@ -139,7 +139,7 @@ def test_evidence_reaches_the_journal_with_the_same_verdicts(inner: Inner, words
     ran = inner.run(*words)
     assert ran.verdicts == EXPECTED, ran.output
     assert ran.code == 1
-    assert sum("ground" in line for line in ran.trace) == 1
+    assert sum("environment" in line for line in ran.trace) == 1
     for name in ("one", "two", "three"):
         assert sum(f"enter {name}" in line for line in ran.trace) == 1
         assert sum(f"exit {name}" in line for line in ran.trace) == 1
@@ -259,7 +259,7 @@ def test_a_dead_worker_leaves_evidence_and_the_rest_goes_on(inner: Inner) -> Non
     assert {ran.verdicts[name] for name in ("LAB-PERM-01", "LAB-PERM-03", "LAB-XFCC-01")} == {"pass"}
 
 
-def test_death_of_the_only_process_leaves_a_plan_that_says_what_is_missing(inner: Inner) -> None:
+def test_death_of_the_only_process_leaves_a_plan_that_shows_what_is_missing(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'crash')"))
     ran = inner.end(inner.start())
     assert ran.verdicts == {"LAB-PERM-01": "pass"}
@@ -272,7 +272,7 @@ def test_a_stage_that_cannot_be_made_is_inconclusive_without_traceback(inner: In
     inner.write(one=suite("broken", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'pass')"))
     ran = inner.run()
     assert ran.verdicts == {"LAB-PERM-01": "inconclusive", "LAB-PERM-02": "inconclusive"}
-    assert ran.cases["LAB-PERM-01"].reason == "the stage cannot be made; mend it"
+    assert ran.cases["LAB-PERM-01"].reason == "the stage cannot be made; repair it"
     assert "Traceback" not in ran.output
     assert "run_context.py" not in ran.output
 
@@ -291,7 +291,7 @@ def test_a_test_that_proves_nothing_is_not_a_pass(inner: Inner) -> None:
     assert ran.code == 1
 
 
-def test_a_test_that_breaks_after_a_pass_is_not_a_pass(inner: Inner) -> None:
+def test_a_test_that_fails_after_a_pass_is_not_a_pass(inner: Inner) -> None:
     text = suite("one", "case('LAB-PERM-01', 'pass')").replace("prove(case)", "prove(case); assert 1 == 2")
     inner.write(one=text)
     assert inner.run().verdicts == {"LAB-PERM-01": "fail"}
@@ -379,15 +379,15 @@ def test_an_interrupted_run_cleans_up_and_keeps_its_journal(
 
 HOOKED = """
 def pytest_meshproof_stage_entered(rig, stage):
-    runner_fakes.told(f"hook {stage.name}")
+    runner_fakes.trace(f"hook {stage.name}")
 """
 
 
-def test_other_plugins_are_told_when_a_stage_is_entered(inner: Inner) -> None:
+def test_other_plugins_are_called_when_a_stage_is_entered(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')"))
     conftest = inner.root / "conftest.py"
     conftest.write_text(conftest.read_text() + HOOKED)
-    events = [line.split()[2:4] for line in inner.run().trace if "ground" not in line]
+    events = [line.split()[2:4] for line in inner.run().trace if "environment" not in line]
     assert events == [["enter", "one"], ["hook", "one"], ["prove", "LAB-PERM-01"], ["exit", "one"]]
 
 
@@ -454,7 +454,7 @@ def test_signed(observe):
 
 
 def test_a_case_is_skipped_whose_token_only_a_real_issuer_could_make(inner: Inner, tmp_path: Path) -> None:
-    """Its sources are not asked for that: nothing is fetched here."""
+    """No source is read for that: nothing is fetched here."""
     inner.write(real=REAL + TEST, signed=SIGNED)
     real = {"ISSUER": "https://a.example", "AUDIENCE": "door", "TOKEN": f"file:{tmp_path}/absent"}
     ran = inner.run(env={f"MESHPROOF_IDENTITY__{name}": value for name, value in real.items()})
@@ -485,15 +485,15 @@ def control_of(entry: dict[str, Any]) -> str:
     return str(subject["control"])
 
 
-def test_the_plan_says_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
+def test_the_plan_shows_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
     wide = suite("wide", "case('LAB-MTLS-01', 'pass')", needs="mesh-wide")
     safe_in_parallel = wide.replace("LAB-MTLS-01", "LAB-MTLS-02").replace(
         "Stage('wide'", "Stage('dry', safe_in_parallel=True"
     )
     inner.write(wide=wide, dry=safe_in_parallel)
-    told = tmp_path / "plan.json"
-    inner.run("--collect-only", "--meshproof-plan", str(told))
-    assert {control_of(entry): entry["alone"] for entry in json.loads(told.read_text()).values()} == {
+    plan_file = tmp_path / "plan.json"
+    inner.run("--collect-only", "--meshproof-plan", str(plan_file))
+    assert {control_of(entry): entry["alone"] for entry in json.loads(plan_file.read_text()).values()} == {
         "LAB-MTLS-01": True,
         "LAB-MTLS-02": False,
     }
@@ -509,9 +509,9 @@ CASES = [case("LAB-PERM-01", "pass"), replace(case("LAB-PERM-02", "pass"), step=
 
 def test_the_plan_names_what_has_been_applied_by_the_step_of_a_case(inner: Inner, tmp_path: Path) -> None:
     inner.write(stepped=HEAD + STEPPED + TEST)
-    told = tmp_path / "plan.json"
-    inner.run("--collect-only", "--meshproof-plan", str(told))
-    assert {control_of(entry): entry["apply"] for entry in json.loads(told.read_text()).values()} == {
+    plan_file = tmp_path / "plan.json"
+    inner.run("--collect-only", "--meshproof-plan", str(plan_file))
+    assert {control_of(entry): entry["apply"] for entry in json.loads(plan_file.read_text()).values()} == {
         "LAB-PERM-01": ["x.yaml"],
         "LAB-PERM-02": ["x.yaml", "one.yaml"],
     }
@@ -540,7 +540,7 @@ def test_last(case, prove):
 
 
 @pytest.mark.parametrize(("independent", "verdict"), [("", "pass"), (", independent=True", "fail")])
-def test_a_test_of_state_waits_for_the_cases_unless_it_leaves_them_alone(
+def test_a_test_of_state_waits_for_the_cases_unless_it_is_independent(
     inner: Inner, independent: str, verdict: str
 ) -> None:
     inner.write(state=HEAD + BETWEEN.replace("{independent}", independent))

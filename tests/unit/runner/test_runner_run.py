@@ -1,4 +1,4 @@
-"""`meshproof run` around its test process: reports and exit codes, whatever happens to it."""
+"""`meshproof run` around its test process: reports and exit codes, however it ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def conduct(inner: Inner, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def told(inner: Inner) -> dict[str, Any]:
+def report_of(inner: Inner) -> dict[str, Any]:
     data: dict[str, Any] = json.loads((inner.folder / "conformance.json").read_text())
     return data
 
@@ -45,8 +45,8 @@ def test_a_run_that_passes(inner: Inner) -> None:
     process = conduct(inner)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    assert told(inner)["run"]["exit"] == 0
-    assert told(inner)["totals"]["pass"] == 1
+    assert report_of(inner)["run"]["exit"] == 0
+    assert report_of(inner)["totals"]["pass"] == 1
     assert (inner.folder / "index.html").exists()
     assert (inner.folder.parent / "latest").resolve() == inner.folder
 
@@ -56,8 +56,8 @@ def test_the_death_of_the_test_process_still_leaves_reports(inner: Inner) -> Non
     process = conduct(inner)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 1, output
-    assert told(inner)["totals"]["pass"] == 1
-    assert "died" in told(inner)["run"]["interrupted"]
+    assert report_of(inner)["totals"]["pass"] == 1
+    assert "died" in report_of(inner)["run"]["interrupted"]
     assert "LAB-PERM-02" in (inner.folder / "index.html").read_text()
 
 
@@ -69,8 +69,8 @@ def test_a_signal_to_the_command_line_cleans_up_and_writes_reports(inner: Inner,
     process.send_signal(number)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
-    assert told(inner)["run"]["interrupted"] == number.name
-    assert told(inner)["run"]["exit"] == 130
+    assert report_of(inner)["run"]["interrupted"] == number.name
+    assert report_of(inner)["run"]["exit"] == 130
     assert "exit one" in inner.trace.read_text()
 
 
@@ -103,7 +103,7 @@ def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["run", "--control", "LAB-MTLS-99"], "unknown control LAB-MTLS-99"),
         (["run", "--target", "knid"], "there is no target knid; did you mean kind?"),
@@ -118,12 +118,12 @@ def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
         (["diff", "/nowhere", "/nowhere"], "/nowhere"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line_and_exit_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words) == 2
-    said = capsys.readouterr()
-    assert says in said.err
-    assert said.err.count("\n") == 1
-    assert not said.out
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
 
 
 @pytest.mark.parametrize("words", [["--version"], ["--version", "run"]])
@@ -139,7 +139,7 @@ def test_options_become_words() -> None:
     assert common.words(given) == ["-k", "a or b", "--control", "A", "--control", "B"]
 
 
-def test_suites_are_named_from_where_the_user_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suites_are_named_from_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
     default = ["-o", "testpaths=suites"]
@@ -213,7 +213,7 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("token", "said"),
+    ("token", "message"),
     [
         ("vault:x", "the setting identity.token cannot be used: unknown source of tokens"),
         ("command:false", "identity.token: the command failed with exit code 1; run it by hand to see why"),
@@ -221,12 +221,12 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
         ("file:/dev/null", "identity.token: the source gives nothing"),
     ],
 )
-def test_a_source_of_tokens_that_gives_none_ends_it_before_anything_starts(
-    token: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_source_without_a_token_ends_the_run_before_anything_starts(
+    token: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in {"ISSUER": "https://a.example", "AUDIENCE": "door", "TOKEN": token}.items():
         monkeypatch.setenv(f"MESHPROOF_IDENTITY__{name}", value)
     assert cli.main(["run", "--control", "CRA-AUTH-03"]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"meshproof: {said}")
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"meshproof: {message}")
+    assert printed.count("\n") == 1

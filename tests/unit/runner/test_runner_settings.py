@@ -79,7 +79,7 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"istioctl": "/nowhere/istioctl"}, "which is no file"),
         ({"egress": {"namspace": "x"}}, "did you mean namespace"),
@@ -87,10 +87,10 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
         ({"egress": {"http_port": 0}}, "egress.http_port"),
     ],
 )
-def test_settings_of_external_hosts_and_gateway_that_cannot_be(given: dict[str, object], said: str) -> None:
+def test_settings_of_external_hosts_and_gateway_that_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError) as error:
         settings.load(given)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 def test_the_users_own_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ REAL = {"issuer": "https://accounts.example.com", "audience": "door", "token": "
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"token": "vault:x"}, "identity.token cannot be used: unknown source of tokens; use command:"),
         ({"issuer": "https://a.example"}, "issuer is of a real issuer, so it needs a source of tokens (token)"),
@@ -115,14 +115,14 @@ REAL = {"issuer": "https://accounts.example.com", "audience": "door", "token": "
         ({**REAL, "tokn": "x"}, "no setting identity.tokn; did you mean token?"),
     ],
 )
-def test_a_real_issuer_that_cannot_be(given: dict[str, object], said: str) -> None:
+def test_settings_of_a_real_issuer_that_are_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError) as error:
         settings.load({"identity": given})
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_token_in_the_place_of_its_source_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_instead_of_its_source_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"
     monkeypatch.setenv("MESHPROOF_IDENTITY__TOKEN", secret)
     with pytest.raises(SettingsError, match="unknown source") as error:
@@ -138,5 +138,9 @@ def test_rctoken_audience_alone_is_a_setting(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_real_issuer_from_the_file(tmp_path: Path) -> None:
     lines = [f'{name} = "{value}"' for name, value in REAL.items()]
     (tmp_path / "meshproof.toml").write_text("\n".join(["[identity]", *lines, 'jwks_uri = "https://a.example/keys"']))
-    said = settings.load({"context": "gke"}).identity
-    assert (said.issuer, said.token, said.jwks_uri) == (REAL["issuer"], "env:TOKEN", "https://a.example/keys")
+    identity = settings.load({"context": "gke"}).identity
+    assert (identity.issuer, identity.token, identity.jwks_uri) == (
+        REAL["issuer"],
+        "env:TOKEN",
+        "https://a.example/keys",
+    )

@@ -1,4 +1,4 @@
-"""Targets: kind by a stand-in for its program, revisions, and the overlay that other plugins may touch."""
+"""Targets: kind by a stand-in for its program, revisions, and the overlay whose objects other plugins may change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ esac
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The stand-in for `kind` on PATH, and what it was asked."""
+    """The stand-in for `kind` on PATH, and its log of arguments."""
     program = tmp_path / "kind"
     program.write_text(STAND_IN)
     program.chmod(0o755)
@@ -59,7 +59,7 @@ def test_several_kind_clusters_need_a_name(log: Path, monkeypatch: pytest.Monkey
         kind.context("kind-three")
 
 
-def test_a_failing_kind_is_told_by_its_last_line(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_kind_shows_its_last_line(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIND_FAILS", "1")
     (tmp_path / "a.tar").touch()
     with pytest.raises(ClusterError, match="kind load image-archive failed: ERROR: no nodes found"):
@@ -68,7 +68,7 @@ def test_a_failing_kind_is_told_by_its_last_line(log: Path, tmp_path: Path, monk
         kind.load_archives("kind-one", [tmp_path / "b.tar"])
 
 
-def test_without_kind_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_kind_there_is_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsError, match="not on PATH; install kind"):
         kind.context("")
@@ -94,7 +94,7 @@ def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"target": "embedded", "context": "prod"}, "embedded target has its own"),
         ({"target": "kind", "context": "prod"}, "is named kind-…, not prod"),
@@ -102,15 +102,15 @@ def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pyte
             {"target": "live", "hosts": "hermetic"},
             "only the embedded target has hosts of its own; use --hosts internet",
         ),
-        ({"hosts": "internet"}, "no way to the internet"),
+        ({"hosts": "internet"}, "does not reach the internet"),
         ({"target": "lvie"}, "there is no target lvie; did you mean live?"),
         ({"target": "nowhere"}, "there is no target nowhere; there are embedded, kind, live"),
     ],
 )
-def test_settings_that_do_not_fit_the_target(given: dict[str, Any], said: str) -> None:
+def test_settings_that_do_not_fit_the_target(given: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError) as error:
         targets.of(load(given))
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_settings_that_do_not_fit_the_target(given: dict[str, Any], said: str) -
         ("", ("a", "default"), ""),
     ],
 )
-def test_the_revision_is_found_out_where_it_is_clear(wanted: str, found: tuple[str, ...], chosen: str) -> None:
+def test_the_revision_is_detected_where_it_is_clear(wanted: str, found: tuple[str, ...], chosen: str) -> None:
     assert held_target.chosen_revision(wanted, found) == chosen
 
 
@@ -133,7 +133,7 @@ def test_a_revision_that_is_not_there_or_not_clear(wanted: str, found: tuple[str
         held_target.chosen_revision(wanted, found)
 
 
-def test_objects_can_be_touched_before_they_are_applied() -> None:
+def test_objects_can_be_changed_before_they_are_applied() -> None:
     def exempt(objects: list[dict[str, object]]) -> None:
         objects[0]["spec"] = {"mtls": {"mode": "DISABLE"}}
 
@@ -168,7 +168,7 @@ def test_a_target_has_a_name_for_people(given: dict[str, Any], context: str, nam
         (TargetInfo("embedded"), "embedded cluster"),
     ],
 )
-def test_a_report_names_the_cluster_it_speaks_of(info: TargetInfo, title: str) -> None:
+def test_a_report_names_its_cluster(info: TargetInfo, title: str) -> None:
     assert info.title == title
 
 

@@ -1,4 +1,4 @@
-"""xdist hands out what the dispatcher chooses; a test that killed its worker is not tried again."""
+"""xdist assigns what the dispatcher chooses; a test that killed its worker is not repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 
 class Node:
-    """A worker that only notes what it is given."""
+    """A worker that only records what it gets."""
 
     gateway = SimpleNamespace(id="gw")
 
@@ -62,11 +62,11 @@ class Session:
             self.scheduling.mark_test_complete(node, node.given[number])
 
     def modules_of(self, node: Node) -> list[str]:
-        """What it was given, in order."""
+        """What it got, in order."""
         return list(dict.fromkeys(self.tests[n].split("/")[-1].split(".")[0] for n in node.given))
 
 
-def test_the_longest_module_is_handed_out_first_and_then_the_worker_ends():
+def test_the_longest_module_is_assigned_first_and_then_the_worker_ends():
     session = Session({"route": 2, "scope": 1, "origination": 3}, 1)
     [node] = session.nodes
     session.finish(node, 6)
@@ -100,7 +100,7 @@ def test_a_worker_that_is_not_worth_its_environment_ends_and_the_other_does_the_
     assert session.modules_of(first) == ["route", "scope"]
 
 
-def test_a_test_that_killed_its_worker_is_not_tried_again_and_those_after_it_are():
+def test_a_test_that_killed_its_worker_is_not_repeated_and_those_after_it_are():
     session = Session({"route": 4}, 1)
     [died] = session.nodes
     session.finish(died, 1)

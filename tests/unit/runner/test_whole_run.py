@@ -1,4 +1,4 @@
-"""A run of everything is not green when it lost a control; a run of a part may lack whatever it likes."""
+"""A run of everything does not conform when it lost a control; a run of a part may lack any."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 
 def config(args: Sequence[str], folder: Path = ROOT, **options: Any) -> Any:
-    """What pytest knows of its command line."""
+    """What pytest knows about its command line."""
     return SimpleNamespace(
         getoption=lambda name, default=None: options.get(name, default),
         args=args,

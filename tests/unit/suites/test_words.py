@@ -16,8 +16,12 @@ pytestmark = pytest.mark.unit
 
 ROOMS = ("testbed", "benchmarks", "clients/identity", "clients/kube", "clients/apply", "reports")
 """Folders whose Python files have been passed over; add a folder here once it has been."""
+ROOMS += ("runner", "tests/mutants", "tests/rights", "tests/standins", "tests/e2e", "tests/unit/runner")
+FILES = ("meshproof", "conftest.py", "tests/conftest.py", "tests/unit/runner_fakes.py")
+"""Single files that have been passed over."""
 NOT_YET = {"clients/kube/lease.py", "clients/kube/cluster.py"}
 DOCUMENTS = tuple(f"docs/{name}.md" for name in ("boutique", "convergence", "deviations", "glossary", "style"))
+DOCUMENTS += ("docs/conformance.md",)  # capabilities.md quotes descriptions of the catalogue
 """Documents that have been passed over; add README.md and the others once they have been."""
 MAX_LINE = 120
 
@@ -34,7 +38,7 @@ QUOTED = re.compile(r"`[^`]*`|^\d+\. Don't: .*$", re.MULTILINE)
 
 
 def python_files() -> list[str]:
-    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+    paths = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))] + [ROOT / name for name in FILES]
     return [name for path in paths if (name := path.relative_to(ROOT).as_posix()) not in NOT_YET]
 
 
@@ -107,7 +111,7 @@ def test_the_check_finds_what_it_is_for(source: str, expected: list[str]) -> Non
 
 def test_every_room_has_files() -> None:
     assert all(list((ROOT / room).rglob("*.py")) for room in ROOMS)
-    assert all((ROOT / name).is_file() for name in (*NOT_YET, *DOCUMENTS))
+    assert all((ROOT / name).is_file() for name in (*NOT_YET, *FILES, *DOCUMENTS))
 
 
 def test_lines_that_are_addresses() -> None:
