@@ -21,7 +21,7 @@ from runner.target import targets
 @common.takes(*common.CLUSTER)
 def cleanup(
     run: Annotated[str, typer.Option(metavar="ID", help="Only what this run left.")] = "",
-    force: Annotated[bool, typer.Option("--force", help="Also what a run made that still goes on.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also the objects of a run that still goes on.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
     *,
     given: common.Given,

@@ -19,7 +19,7 @@ class Identity(BaseModel):
     Attributes:
         issuer: claim `iss`.
         audience: claim `aud`; without `token`, of the run's own tokens.
-        jwks_uri: address of the public keys; without it and `jwks`, the mesh asks the issuer for it.
+        jwks_uri: address of the public keys; without it and `jwks` the mesh discovers it by the issuer.
         jwks: file with the public keys, for an issuer that the mesh cannot reach.
         token: source of good tokens.
         expired_token: source of one that has expired.

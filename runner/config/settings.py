@@ -118,9 +118,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     target: Annotated[str, Option("--target", "KIND", "Kind of the cluster under test.", TARGET)] = ""
-    context: Annotated[str, Option("--context", "NAME", "Context of the kubeconfig; means --target live.", TARGET)] = ""
+    context: Annotated[str, Option("--context", "NAME", "Context to use; implies --target live.", TARGET)] = ""
     kubeconfig: Annotated[
-        AnyPath | None, Option("--kubeconfig", "FILE", "Kubeconfig; means --target live.", TARGET)
+        AnyPath | None, Option("--kubeconfig", "FILE", "Kubeconfig; implies --target live.", TARGET)
     ] = None
     revision: Annotated[str, Option("--revision", "REV", "Label namespaces istio.io/rev=REV.", TARGET)] = Field(
         default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"

@@ -122,7 +122,7 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     Capability(N.EGRESS_GATEWAY, always, "needs the dedicated egress gateway in istio-egress"),
     Capability(
         N.EXTERNAL_HOSTS,
-        lambda seen: "" if seen.access.outside.hosts else "no external hosts were asked for",
+        lambda seen: "" if seen.access.outside.hosts else "no external hosts were selected",
         "needs example.com / httpbin.org / googleapis stand-ins outside the mesh, known to cluster DNS",
         "--hosts internet",
     ),
