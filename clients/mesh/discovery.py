@@ -54,7 +54,7 @@ def discover(cluster: Cluster) -> MeshInfo:
         name="istio" if survey.istiods else "",
         version=survey.version,
         revisions=survey.revisions,
-        capabilities=frozenset(one.name.value for one in OF_MESH) - lacks.keys(),
+        capabilities=frozenset(one.name.value for one in OF_MESH if one.name not in lacks),
         gateway_nodes=bool(survey.gateway_nodes),
         unprivileged=survey.unprivileged,
         ext_authz=survey.ext_authz,

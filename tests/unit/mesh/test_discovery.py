@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from cluster_fakes import FakeCluster
+from pydantic import TypeAdapter
 
 from clients.kube.pods import Pod
-from clients.mesh.discovery import discover
+from clients.mesh.discovery import MeshInfo, discover
 
 pytestmark = pytest.mark.unit
 
@@ -59,6 +60,16 @@ def test_revisions_and_capabilities():
     assert (found.name, found.revisions) == ("istio", ("asm-1157-23", "default"))
     assert {"sidecar-injection", "mesh-wide", "jwt", "access-log", "plaintext-client"} <= found.capabilities
     assert "network-policy" not in found.capabilities
+
+
+def test_what_was_found_is_what_its_type_says():
+    """It travels as JSON to every test process; a set in place of a frozenset ended the run there."""
+    cluster = Meshed()
+    cluster.put(istiod("pilot:1.31.1"), webhook("default"))
+    found = TypeAdapter(MeshInfo)
+    mesh = discover(cluster)
+    assert found.validate_json(found.dump_json(mesh)) == mesh
+    assert isinstance(mesh.capabilities, frozenset)
 
 
 def mesh_config(revision: str, text: str) -> dict[str, Any]:
