@@ -54,7 +54,7 @@ class Survey:
 
     @property
     def version(self) -> str:
-        """From the image tag (`1.29.1-distroless`, `1.15.7-asm.23`): some builds have the chart's version in the label."""
+        """From the image tag (`1.29.1-distroless`, `1.15.7-asm.23`): some builds are labelled with the chart's."""
         for deployment in self.istiods:
             labels = deployment["spec"]["template"]["metadata"].get("labels", {})
             image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].split("@", 1)[0]

@@ -35,7 +35,7 @@ class OutsideClient(Workload):
 
     Attributes:
         gateway: workload of the gateway, or another one that is exposed.
-        service: name of its Service; empty where it is that of the app, or the user's settings give the address.
+        service: name of its Service; empty where it is the name of the app, or the settings give its address.
     """
 
     gateway: Workload = NOWHERE
@@ -76,7 +76,7 @@ def address(cluster: Cluster, service: str, namespace: str, port: int, *, given:
 def send(
     requests_: Sequence[Request], to: tuple[str, int], *, roots: str = "", parallel: bool = False
 ) -> list[Outcome]:
-    """One outcome per request, in order, each on a fresh connection to `to`. `roots` (PEM) must have signed certificates."""
+    """One outcome per request, in order, each on a fresh connection to `to`; `roots` (PEM) sign certificates."""
 
     def one(request: Request) -> Outcome:
         return _SENDERS.get(_scheme(request), libcurl.send)(_with_port(request), to, roots)

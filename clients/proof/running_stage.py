@@ -28,7 +28,7 @@ BASELINE_BUDGET_S = 15.0
 class RunningStage:
     """Context manager: enter = baseline, change; exit = put back, wait, observe the baseline again.
 
-    A stage none of whose cases observes the state before starts with the objects that the last one left, and leaves its
+    Where no case observes the state before, the stage starts with the objects that the last one left, and leaves its
     own.
 
     Args:
@@ -36,7 +36,7 @@ class RunningStage:
 
     Attributes:
         applied: every object that the change sent, and every Deployment that it scaled.
-        changed_at: monotonic time, in seconds, at which the cluster had accepted the change or its removal.
+        changed_at: monotonic seconds at which the cluster had accepted the change (the removal, where there is one).
         baselines: by case id, for cases with a `before`.
         settled: what `settle` saw, in its order, then that of the steps taken so far.
     """
