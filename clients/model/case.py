@@ -161,7 +161,7 @@ class Case:
         substitutes: pairs of a capability that the catalogue names and another one with which this case proves as much.
         step: name of the stage's step in which the case is proven; empty for the state before the first step.
         holds_s: the outcome must hold for at least this long, in seconds, where that is longer than the run's window.
-        variant: tells several cases of one control apart (`expired`); empty where there is one.
+        variant: distinguishes several cases of one control (`expired`); empty where there is one.
     """
 
     control: str

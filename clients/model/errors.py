@@ -41,7 +41,7 @@ class ConflictError(MeshproofError):
 
 
 class InfrastructureError(MeshproofError):
-    """A probe or an observation did not run; it says nothing about the mesh. Never a denial, never a pass."""
+    """A probe or an observation did not run, so that the mesh is not judged. Never a denial, never a pass."""
 
 
 class AbandonedError(Exception):

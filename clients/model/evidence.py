@@ -90,7 +90,7 @@ class Attempt:
 
     @property
     def ran(self) -> bool:
-        """Whether the probe ran at all; one that did not says nothing about the mesh."""
+        """Whether the probe ran at all; one that did not is no evidence about the mesh."""
         return self.kind is not OutcomeKind.INFRASTRUCTURE
 
 

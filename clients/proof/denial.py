@@ -153,7 +153,7 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
         return Finding(BACKEND_LOG, "no ready pod is behind the destination", FindingVerdict.PASS)
     passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
     if not passed >= {pod.name for pod in backends}:
-        why = "the twin goes to another backend, so it is not known up to where this log is complete"
+        why = "the twin goes to another backend, so this log is not known to be complete"
         return inconclusive(BACKEND_LOG, why)
 
     def passing() -> Iterable[str]:
