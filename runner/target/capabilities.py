@@ -1,7 +1,7 @@
 """Capabilities that the machine, the settings and the kind of target decide, and the table of all of them.
 
 Those that the cluster decides are in `clients.mesh.capabilities`. `python -m runner.target.capabilities` prints
-docs/capabilities.md, which is made of the table.
+docs/capabilities.md, which is generated from the table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from runner.target.target import Target
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is not in the cluster, as far as the detectors here look at it."""
+    """What the detectors here look at: all that is not in the cluster."""
 
     target: Target
     access: Access
@@ -32,7 +32,7 @@ class Surroundings:
 
     @property
     def settings(self) -> Settings:
-        """Those of the run."""
+        """The settings of the run."""
         return self.target.settings
 
 
@@ -41,8 +41,8 @@ class Capabilities:
     """What a target has and lacks.
 
     Attributes:
-        names: of what it has, sorted.
-        lacks: name of every other capability → why.
+        names: the capabilities that the target has, sorted.
+        lacks: name of every other capability → the reason.
     """
 
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class Capabilities:
 
 
 def found(mesh: MeshInfo, seen: Surroundings) -> Capabilities:
-    """Of the mesh, of what is besides it, and what every target of the kind has."""
+    """The capabilities of the mesh, of its surroundings, and of every target of the kind."""
     here = {one.name.value: one.why_not(seen) for one in OF_SURROUNDINGS}
     lacks = {**mesh.lacks, **{name: why for name, why in here.items() if why}}
     lacks = {name: why for name, why in lacks.items() if name not in seen.target.gives}
@@ -67,9 +67,9 @@ _HEAD = (
     "# Capabilities",
     "",
     "What a target can do and a control may need. A control whose needs the target lacks is skipped with the reason;",
-    "with `--enforce` it fails. `./meshproof doctor` shows which of them a cluster has, and why not the others.",
+    "with `--enforce` it fails. `./meshproof doctor` shows which of them a cluster has, and why it lacks the others.",
     "",
-    "The list is made of the table in `clients/mesh/capabilities.py` and `runner/target/capabilities.py`, by",
+    "The list is generated from the table in `clients/mesh/capabilities.py` and `runner/target/capabilities.py`, by",
     "`python -m runner.target.capabilities > docs/capabilities.md`.",
     "",
 )
@@ -83,27 +83,27 @@ def _entry(capability: Capability[Any]) -> str:
 
 
 def _given(name: CapabilityName, why: str) -> Callable[[Surroundings], str]:
-    """A detector of what only some kinds of target have."""
+    """A detector of a capability that only some kinds of target have."""
     return lambda seen: "" if name in seen.target.gives else why
 
 
 def _external_block(seen: Surroundings) -> str:
     blocked = seen.access.outside.log or seen.settings.egress.blocked
-    return "" if blocked else "the settings do not say egress.blocked"
+    return "" if blocked else "the settings do not set egress.blocked"
 
 
 def _external_open(seen: Surroundings) -> str:
-    """Without a firewall only the mesh and its policies can refuse; the testbed's hosts have open addresses, too."""
+    """Without a firewall only the mesh and its policies can refuse; the testbed's hosts also have open addresses."""
     if seen.access.outside.log:
         return ""
     if seen.settings.egress.blocked:
-        return "the settings say egress.blocked"
+        return "the settings set egress.blocked"
     return "" if seen.access.outside.hosts else "there are no external hosts"
 
 
 def _load_count(seen: Surroundings) -> str:
     other = seen.access.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]
-    return "" if other else "the shop's public load generator does not"
+    return "" if other else "the shop's public load generator reports no counts"
 
 
 def _own_key(profile: str) -> Callable[[Surroundings], str]:
@@ -122,13 +122,13 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     Capability(N.EGRESS_GATEWAY, always, "needs the dedicated egress gateway in istio-egress"),
     Capability(
         N.EXTERNAL_HOSTS,
-        lambda seen: "" if seen.access.outside.hosts else "no external hosts were asked for",
+        lambda seen: "" if seen.access.outside.hosts else "the run has no external hosts",
         "needs example.com / httpbin.org / googleapis stand-ins outside the mesh, known to cluster DNS",
         "--hosts internet",
     ),
     Capability(
         N.EXTERNAL_LOG,
-        lambda seen: "" if seen.access.outside.log else "there is no such log of the hosts of the internet",
+        lambda seen: "" if seen.access.outside.log else "the log of hosts on the internet cannot be read",
         "needs external hosts whose own log can be read",
         "use the embedded target",
     ),
@@ -136,7 +136,7 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         N.EXTERNAL_BLOCK,
         _external_block,
         "needs a network that lets only the egress gateway reach external hosts",
-        "block them in the network, and say so by egress.blocked",
+        "block them in the network, and set egress.blocked",
     ),
     Capability(
         N.EXTERNAL_OPEN,
@@ -151,22 +151,22 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     ),
     Capability(
         N.PSP, always, "needs pod security enforcement (PodSecurityPolicy or Pod Security Admission)"
-    ),  # Pod Security Admission: in every Kubernetes since 1.25, and the meshes of today want a newer one
+    ),  # Pod Security Admission: in every Kubernetes since 1.25, and current meshes require a newer one
     Capability(
         N.CHROMIUM,
         lambda seen: "" if seen.browser.program else seen.browser.why_not or "none was found",
-        "needs headless Chromium, of the PATH or made for the testbed",
+        "needs headless Chromium, from the PATH or built for the testbed",
         BROWSER_HINT,
     ),
     Capability(
         N.FRONT_KEY,
         _own_key("front"),
-        "needs the private key of the front door's issuer, which a run has only while the issuer is its own",
+        "needs the private key of the front door's issuer, which a run has only if the issuer is its own",
     ),
     Capability(
         N.IAP_KEY,
         _own_key("iap"),
-        "needs the private key of the issuer of IAP's tokens, which a run has only while the issuer is its own",
+        "needs the private key of the issuer of IAP's tokens, which a run has only if the issuer is its own",
     ),
     Capability(
         N.IAP,
@@ -176,14 +176,14 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     ),
     Capability(
         N.ISTIOD_RESTART,
-        _given(N.ISTIOD_RESTART, "others use this mesh, too"),
-        "needs a mesh whose istiod may be started anew, which only the embedded target's may",
+        _given(N.ISTIOD_RESTART, "others use this mesh as well"),
+        "needs a mesh whose istiod may be restarted, as only the embedded target's may",
         "use the embedded target",
     ),
     Capability(
         N.LOAD_COUNT,
         _load_count,
-        "needs a load generator of the shop that tells what it counted over HTTP, as the testbed's does",
+        "needs a load generator of the shop that reports its counts over HTTP, as the testbed's does",
         "set images.loadgenerator",
     ),
     Capability(N.GKE_ONLY, lambda _: _GCP, "described on Google Cloud"),
