@@ -157,6 +157,15 @@ def inherited() -> dict[str, str]:
     }
 
 
+def found(case: dict[str, Any]) -> dict[str, str]:
+    """Texts of a case's findings, by name; several of one name are put together. Every one of them was checked."""
+    texts: dict[str, str] = {}
+    for finding in case["findings"]:
+        assert finding["verdict"] != "not_checked", (case["id"], finding)
+        texts[finding["name"]] = f"{texts.get(finding['name'], '')} {finding['text']}".strip()
+    return texts
+
+
 def start(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Running:
     """Start our own Python with these words; `{out}` in them stands for where folders of runs are made."""
     command = [word.replace("{out}", str(scratch / "out")) for word in words]
