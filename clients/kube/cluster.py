@@ -26,7 +26,7 @@ from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 
 WEBHOOK_S = 15.0
-"""For a webhook's program to be there again (`Cluster.apply`)."""
+"""Seconds that `Cluster.apply` waits for a webhook's server to come back."""
 _WEBHOOK_POLL_S = 0.2
 
 
@@ -34,7 +34,7 @@ class Cluster:
     """A cluster that answered once. Its methods may be used from several threads.
 
     Args:
-        api: where the API server is, and who asks.
+        api: connection to the API server, by one identity.
         context: name to show for it.
     """
 
@@ -114,21 +114,25 @@ class Cluster:
     def apply(self, body: Json, *, manager: str, dry_run: bool = False) -> Json:
         """Server-side apply of one object, forced, with strict field validation.
 
-        Asked again for `WEBHOOK_S` while a webhook that has a say does not answer the API server: its program is
-        being replaced then, as istiod is by an upgrade.
+        Retried for `WEBHOOK_S` seconds while a webhook does not answer the API server: its server is being replaced
+        then, for instance istiod in an upgrade.
+
+        Raises:
+            RequestError: the API server does not accept the object.
+            ClusterError: the API server does not answer, or does not know the kind.
         """
         meta = body["metadata"]
         query = [("fieldManager", manager), ("force", "true"), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        asked_again: Any = Retrying(
+        retrying: Any = Retrying(
             retry=retry_if_exception(_webhook_is_away),
             stop=stop_after_delay(WEBHOOK_S),
             wait=wait_fixed(_WEBHOOK_POLL_S),
             reraise=True,
         )
         content_type = "application/apply-patch+yaml"
-        answer: Json = asked_again(self.api.json, "PATCH", path, body=body, query=query, content_type=content_type)
+        answer: Json = retrying(self.api.json, "PATCH", path, body=body, query=query, content_type=content_type)
         return answer
 
     def patch(self, api_version: str, kind: str, name: str, namespace: str, body: Json) -> Json:
@@ -182,7 +186,7 @@ class Cluster:
         return self.api.text(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log", query)
 
     def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str = "", subresource: str = "") -> bool:
-        """Whether the API server would let this identity do it (SelfSubjectAccessReview)."""
+        """Whether the API server would allow this identity to do it (SelfSubjectAccessReview)."""
         asked = {
             "verb": verb,
             "resource": resource,
@@ -215,5 +219,5 @@ class Cluster:
 
 
 def _webhook_is_away(error: BaseException) -> bool:
-    """Whether the API server could not ask a webhook (in its own words); the refusal of one reads otherwise."""
+    """Whether the API server could not call a webhook, by its error text; a refusal by the webhook has another text."""
     return isinstance(error, RequestError) and error.status == 500 and "failed calling webhook" in error.detail

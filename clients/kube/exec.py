@@ -135,17 +135,13 @@ class ExecSession:
     def _update(self, timeout_s: float) -> None:
         try:
             self._socket.update(timeout=timeout_s)
-            was_open = self.is_open
-            self._read_channels()
-            if was_open and not self.is_open:
-                self._read_channels()  # reading receives too: the rest may have come with the close
+            # Not by `read_channel`, which receives too: a frame of a channel that has just been read would stay there
+            # unseen, and the next `update` would wait for one more.
+            for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
+                kept += self._socket._channels.pop(channel, b"")
         except Exception as error:
             self.close()
             raise self._lost(error) from None
-
-    def _read_channels(self) -> None:
-        for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
-            kept += self._socket.read_channel(channel)
 
     def _exit_code(self) -> int:
         """Exit code in the status on the error channel. The library's `returncode` fails on several forms of it."""

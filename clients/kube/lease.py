@@ -20,13 +20,14 @@ _DURATION_S = 60
 _API = "coordination.k8s.io/v1"
 NAMESPACE, NAME = "default", "meshproof"
 _RENEWED_AFTER, _TRIED_AGAIN_AFTER, _GIVEN_UP_AFTER = 1 / 3, 1 / 12, 2 / 3
-"""Parts of the duration. What is given up then has a third left: for the last try to fail, and for the run to stop."""
+"""Fractions of the duration. When renewal is given up, a third is left: for the last try, and for the run to stop."""
 _TIMEOUTS_S = (2.0, 5.0)
-"""Of one request of a renewal, which the client library tries twice: four of them fit into a third of the duration."""
+"""Seconds to connect and to read, of one request; a renewal sends two, the client library tries each twice, and all
+of it fits into a third of the duration."""
 
 
 class LeaseLostError(ClusterError):
-    """Another run holds the lease, or nobody does."""
+    """Another run holds the lease, or no run does."""
 
 
 class RunLease:
@@ -35,13 +36,13 @@ class RunLease:
     Times in it are those of the API server's clock, so that two machines with wrong clocks agree.
 
     Args:
-        holder: who holds it, as the second run will be told: `user@host run-id`.
+        holder: name of this run's holder in the error of a second run: `user@host run-id`.
         run: id of the run. An annotation and not the label, so that a run's own sweep leaves its lease alone.
-        duration_s: unrenewed for so long, it counts as expired and is taken over.
+        duration_s: seconds after which a lease that is not renewed counts as expired and may be taken over.
         on_lost: called once, from the renewing thread, with the reason when the lease is lost.
 
     Attributes:
-        lost: why the lease is no longer ours, although it was not released; empty as long as it is.
+        lost: why the lease is no longer ours, although it was not released; empty as long as it is ours.
     """
 
     def __init__(
@@ -69,12 +70,12 @@ class RunLease:
     def acquire(self) -> None:
         """Take it, or take over an expired one; renews it from a thread until `release`.
 
-        It is renewed once at once: an identity that may create a lease, and not update it, is refused here and not
-        after a minute.
+        It is renewed immediately: an identity that may create a lease but not update it is refused here, and not after
+        a minute.
 
         Raises:
             ConflictError: another run holds it; names the holder.
-            ClusterError: the API server does not answer, or does not let this identity.
+            ClusterError: the API server does not answer, or this identity lacks a permission.
         """
         found = self._cluster.get(_API, "Lease", self._name, self._namespace)
         now = self._cluster.api.time()
@@ -106,7 +107,7 @@ class RunLease:
             return
         meta = held["metadata"]
         try:
-            # By version: who takes an expired lease over keeps the object, and so its uid.
+            # By version: a run that takes over an expired lease keeps the object, and so its uid.
             version = meta["resourceVersion"]
             self._cluster.delete(_API, "Lease", meta["name"], meta["namespace"], version=version)
         except ClusterError:
@@ -124,7 +125,7 @@ class RunLease:
 
         Raises:
             LeaseLostError: it is no longer ours.
-            ClusterError: the API server does not answer, or does not let this identity.
+            ClusterError: the API server does not answer, or this identity lacks a permission.
         """
         assert self._held is not None
         now = _micro_time(self._cluster.api.time(timeouts=_TIMEOUTS_S))
@@ -142,7 +143,7 @@ class RunLease:
         After that another run may begin at any moment, so that it counts as lost.
 
         Args:
-            wait: waits for so many seconds, and says whether the lease was given back meanwhile.
+            wait: waits for so many seconds, and returns whether the lease was given back meanwhile.
             clock: seconds of a clock that never goes back.
         """
         renewed, pause = clock(), self._duration_s * _RENEWED_AFTER
@@ -171,7 +172,11 @@ class RunLease:
             self._on_lost(why)
 
     def _still_ours(self) -> dict[str, Any]:
-        """The lease as it is now: another hand may have changed it, which need not be another run's."""
+        """The lease as it is now: another client may have changed it without taking it over.
+
+        Raises:
+            LeaseLostError: it was deleted, or has another holder.
+        """
         found = self._cluster.get(_API, "Lease", self._name, self._namespace)
         if found is None:
             raise LeaseLostError("it was deleted")
@@ -198,7 +203,7 @@ class RunLease:
 
 
 def in_use(who: str, hint: str = "") -> ConflictError:
-    """What everybody is told who comes while `who` holds the cluster."""
+    """The error of a run that starts while `who` holds the cluster."""
     wait = f"wait for it; if it was killed, its lease expires {_DURATION_S} s after the last renewal"
     return ConflictError(f"the cluster is in use by {who}", hint or wait)
 
@@ -213,10 +218,10 @@ def holder_here() -> str:
 
 
 def holder(cluster: Cluster) -> str:
-    """Who holds the cluster now, as a second run would be told; empty where nobody does.
+    """The holder of the cluster now, as the error of a second run names it; empty where there is none.
 
     Raises:
-        ClusterError: the API server does not answer, or does not let this identity.
+        ClusterError: the API server does not answer, or this identity lacks a permission.
     """
     found = cluster.get(_API, "Lease", NAME, NAMESPACE)
     if found is None or _expired(found, cluster.api.time()):
@@ -225,10 +230,10 @@ def holder(cluster: Cluster) -> str:
 
 
 def remove(cluster: Cluster, run: str) -> bool:
-    """Remove the lease of a run that died without giving it back; says whether there was one. Another run's stays.
+    """Remove the lease of a run that died without giving it back; returns whether there was one. Another run's stays.
 
     Raises:
-        ClusterError: the API server does not answer, or does not let this identity.
+        ClusterError: the API server does not answer, or this identity lacks a permission.
     """
     found = cluster.get(_API, "Lease", NAME, NAMESPACE)
     if found is None or found["metadata"].get("annotations", {}).get(RUN_LABEL) != run:

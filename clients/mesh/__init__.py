@@ -1,1 +1,1 @@
-"""Which mesh it is and what it says: discovery, configuration and logs of its proxies, istioctl."""
+"""The mesh of a cluster: discovery, configuration and logs of its proxies, istioctl."""

@@ -16,7 +16,7 @@ class AccessLogEntry:
         status: response code; 0 where none was sent (TCP, or reset before a response); None when not logged.
         flags: Envoy's response flags (`UAEX`, `NR`, `DC`, …).
         details: response code details, for instance `rbac_access_denied_matched_policy[none]`.
-        upstream_host: address that the request was sent on to; empty when it went nowhere.
+        upstream_host: address that the request was sent on to; empty when it was not sent on.
         upstream_cluster: `outbound|80|subset|host`, without a trailing `;`.
         route: route name, for instance `block_all`.
         sni: server name that the client asked for in its TLS hello.
@@ -53,8 +53,8 @@ _TEXT = re.compile(
     r' "(?P<forwarded_for>[^"]*)" "(?P<user_agent>.*)" "(?P<request_id>[^"]*)" "(?P<authority>[^"]*)"'
     r' "(?P<upstream_host>[^"]*)"(?P<tail>.*)'
 )
-"""Istio's default text format (istio.io, "Envoy Access Logs"); before 1.8 a quoted Mixer status stands where the
-details are, before 1.6 nothing does."""
+"""Istio's default text format (istio.io, "Envoy Access Logs"); before 1.8 there is a quoted Mixer status in the
+place of the details, before 1.6 nothing."""
 
 
 def parse(lines: Iterable[str]) -> list[AccessLogEntry]:
@@ -65,7 +65,7 @@ def parse(lines: Iterable[str]) -> list[AccessLogEntry]:
 def forwarded(entry: AccessLogEntry) -> bool:
     """Whether the proxy sent the request on: it names an upstream host.
 
-    Ask the log of the server's own sidecar. The client's sidecar names one too when the server refused.
+    Read the log of the server's own sidecar: the client's sidecar names an upstream host even when the server refused.
     """
     return entry.upstream_host not in ("", "-")
 
@@ -73,8 +73,8 @@ def forwarded(entry: AccessLogEntry) -> bool:
 def belongs(request_id: str, user_agent: str, ids: Set[str]) -> str:
     """Which of our request ids a logged request has; empty for none.
 
-    A gateway gives every request an id of its own (Envoy does so at the edge of a mesh), but hands the user agent on,
-    which ends with ours.
+    A gateway gives every request an id of its own (Envoy does so at the edge of a mesh), but passes the user agent
+    on, which ends with ours.
     """
     return next((one for one in (request_id, user_agent.rpartition(" ")[2]) if one in ids), "")
 

@@ -1,7 +1,7 @@
-"""Capabilities: what a target can do and a control may need. Every name, and those that the cluster itself decides.
+"""Capabilities: what a target can do and a control may need. All names, and the detectors that look at the cluster.
 
-What the machine and the settings decide is in `runner.target.capabilities`, by the same dataclass. Together they are
-the one table of which docs/capabilities.md, `meshproof doctor` and the reasons of skips are made.
+The detectors that look at the machine and the settings are in `runner.target.capabilities`. Together they form one
+table, from which docs/capabilities.md, the output of `meshproof doctor` and the reasons of skips are generated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Seen = TypeVar("Seen")
 
 
 class CapabilityName(StrEnum):
-    """By which catalogues and suites ask for them."""
+    """Names of all capabilities, as catalogues and suites use them."""
 
     ACCESS_LOG = "access-log"
     ANALYZE = "analyze"
@@ -57,12 +57,12 @@ class CapabilityName(StrEnum):
 
 @dataclass(frozen=True)
 class Capability(Generic[Seen]):
-    """One of them.
+    """One capability.
 
     Attributes:
-        why_not: the detector: why what was seen has it not, in a few words; empty where it has it.
-        description: what a control that asks for it needs; of the catalogue's, the catalogue's own words.
-        hint: how a person gets it; empty where there is nothing to do.
+        why_not: the detector; returns why the capability is missing, in a few words, or an empty text where it is not.
+        description: what a control that names it needs; the catalogue's own words where the catalogue has it.
+        hint: how to get it; empty where nothing can be done.
     """
 
     name: CapabilityName
@@ -72,14 +72,14 @@ class Capability(Generic[Seen]):
 
 
 def always(_: object) -> str:
-    """Every target has it."""
+    """The detector of a capability that every target has."""
     return ""
 
 
 NO_MESH = "no istiod with injection webhooks was found"
 _REFRESH = "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL"
 _REFRESH_LIMIT_S = 5.0
-"""The longest interval that a case can wait for, with the spread of the change, within its budget."""
+"""Longest interval, in seconds, that fits into a case's budget together with the spread of the change."""
 _CLOUDS = ("gce://", "aws://", "azure://")
 _SECURITY = "security.istio.io/v1"
 _NETWORKING = "networking.istio.io/v1"
@@ -127,9 +127,8 @@ def _node_pool(seen: Survey) -> str:
         return "this identity may not list nodes"
     if not seen.gateway_nodes:
         return "no node has the label cloud.google.com/gke-nodepool=gateway"
-    return (
-        "" if any(map(_dedicated, seen.gateway_nodes)) else "no node of it has the taint dedicated=gateway:NoSchedule"
-    )
+    dedicated = any(map(_dedicated, seen.gateway_nodes))
+    return "" if dedicated else "no node of that pool has the taint dedicated=gateway:NoSchedule"
 
 
 def _dedicated(node: dict[str, Any]) -> bool:
@@ -138,7 +137,7 @@ def _dedicated(node: dict[str, Any]) -> bool:
 
 
 def _network_policy(seen: Survey) -> str:
-    """By what is installed: Calico's datastore, or the agent of a plug-in that enforces them."""
+    """Judged by what is installed: Calico's datastore, or the agent of a plug-in that enforces them."""
     if seen.cluster.has_kind("crd.projectcalico.org/v1", "ClusterInformation"):
         return ""
     if seen.system_agents is None:
@@ -152,10 +151,10 @@ def _key_refresh(seen: Survey) -> str:
 
 
 def _refreshes_keys(istiod: dict[str, Any]) -> bool:
-    """Whether it asks issuers again within a case's patience. Go writes durations as `1s`, `500ms`, `20m0s`."""
+    """Whether istiod fetches keys often enough for a case's budget. Go writes durations as `1s`, `500ms`, `20m0s`."""
     variables = [one for c in istiod["spec"]["template"]["spec"]["containers"] for one in c.get("env", ())]
-    said = next((str(one.get("value", "")) for one in variables if one["name"] == _REFRESH), "")
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", said)
+    interval = next((str(one.get("value", "")) for one in variables if one["name"] == _REFRESH), "")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", interval)
     return found is not None and float(found[1]) / (1000 if found[2] == "ms" else 1) <= _REFRESH_LIMIT_S
 
 
@@ -234,19 +233,19 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         N.GATEWAY_API,
         lambda seen: "" if seen.gateway_class else "no HTTPRoute, or no GatewayClass of istio.io/gateway-controller",
         "needs the definitions of Kubernetes' Gateway API and a GatewayClass of the mesh",
-        "install the definitions of Gateway API (standard channel); Istio makes its class",
+        "install the definitions of Gateway API (standard channel); Istio creates its class",
     ),
     Capability(
         N.ISTIO_CNI,
-        lambda seen: "" if seen.unprivileged else "the injection webhook's values do not say pilot.cni.enabled",
-        "needs Istio's CNI plug-in, so that injected pods do without NET_ADMIN",
+        lambda seen: "" if seen.unprivileged else "the injection webhook's values do not set pilot.cni.enabled",
+        "needs Istio's CNI plug-in, so that injected pods do not need NET_ADMIN",
         "install Istio with its CNI plug-in",
     ),
     Capability(
         N.KEY_REFRESH,
         _key_refresh,
-        "needs an istiod that asks issuers for their keys every few seconds (PILOT_JWT_PUB_KEY_REFRESH_INTERVAL); by "
-        "default it does so every 20 minutes",
+        "needs an istiod that fetches the keys of issuers every few seconds (PILOT_JWT_PUB_KEY_REFRESH_INTERVAL); the "
+        "default is every 20 minutes",
         f"set {_REFRESH} of istiod to 1s",
     ),
 )

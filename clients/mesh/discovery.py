@@ -20,10 +20,10 @@ class MeshInfo:
         revisions: values of `istio.io/rev` that injection webhooks react to, sorted (`asm-1157-23`, `default`).
         capabilities: those of `clients.mesh.capabilities.OF_MESH` that the cluster has, by name.
         gateway_nodes: there are nodes of the pool `gateway`.
-        unprivileged: injection template by which pods do without NET_ADMIN; empty where there is none.
+        unprivileged: injection template whose pods do not need NET_ADMIN; empty where there is none.
         ext_authz: name of the provider of external authorization whose server the suites deploy; empty for none.
         gateway_class: class of Kubernetes' Gateway API that this mesh's gateways have; empty for none.
-        lacks: the capabilities of `OF_MESH` that it has not, each with the reason.
+        lacks: the capabilities of `OF_MESH` that the cluster does not have, each with the reason.
     """
 
     name: str = ""
@@ -43,7 +43,7 @@ class MeshInfo:
 
 
 def discover(cluster: Cluster) -> MeshInfo:
-    """Look at what is installed.
+    """Find out which mesh is installed, and what it can do.
 
     Raises:
         AccessError: the identity may not read the root namespace or the webhooks.
@@ -54,7 +54,7 @@ def discover(cluster: Cluster) -> MeshInfo:
         name="istio" if survey.istiods else "",
         version=survey.version,
         revisions=survey.revisions,
-        capabilities=frozenset(one.name.value for one in OF_MESH) - lacks.keys(),
+        capabilities=frozenset(one.name.value for one in OF_MESH if one.name not in lacks),
         gateway_nodes=bool(survey.gateway_nodes),
         unprivileged=survey.unprivileged,
         ext_authz=survey.ext_authz,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EgressGateway:
-    """By the documents' names; the overlay translates the namespace.
+    """An egress gateway, by the documents' names; the overlay translates the namespace.
 
     Attributes:
         namespace: where its pods run and its policies live.
@@ -15,7 +15,7 @@ class EgressGateway:
         label: label of its pods by which Gateway objects select them, `key=value`.
         http_port: the pods' port behind the Service's port 80.
         tls_port: the pods' port behind 443.
-        given: namespace of the user's own, which stands in the place of ours: it is neither deployed nor deleted.
+        given: namespace of the user's own gateway, which is neither deployed nor deleted; empty where ours is deployed.
     """
 
     namespace: str = "istio-egress"

@@ -1,4 +1,4 @@
-"""Hosts outside the mesh and the cluster, and what their own log says of who arrived."""
+"""Hosts outside the mesh and the cluster, and the requests that their own log shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ArrivalEntry:
     """One request as the external server saw it. Addresses are `ip:port`.
 
     Attributes:
-        peer: the other end of its connection, as no proxy may claim it.
+        peer: the other end of its connection, as the socket has it, not as a proxy states it.
         local: its own end.
         sni: server name in the TLS hello; empty without TLS.
         client_cert: the client showed a certificate.
@@ -39,8 +39,8 @@ class ExternalHosts:
     """The external hosts of the target.
 
     Attributes:
-        hosts: name to address; an empty address where it is not ours to know. `open.example.com` is another address of
-            example.com, one that the network lets everybody reach.
+        hosts: name to address; an empty address where it is not known. `open.example.com` is another address of
+            example.com, which the network lets every pod reach.
         roots: certificates (PEM) by which the hosts' own are to be verified.
         log: the servers' own log, one JSON object a line, written before the answer; None where it cannot be read.
         more: further addresses of some hosts.

@@ -48,7 +48,7 @@ class Analyzer:
         """Findings of a namespace, in istioctl's order.
 
         Raises:
-            InfrastructureError: istioctl could not be run, or did not answer as it should.
+            InfrastructureError: istioctl could not be run, or its output is not the expected JSON.
         """
         options = ["--kubeconfig", str(self.kubeconfig)] if self.kubeconfig else []
         options += ["--context", self.context] if self.context else []
@@ -67,7 +67,7 @@ def messages(output: str, errors: str = "") -> list[Message]:
     """The findings in istioctl's JSON.
 
     Raises:
-        InfrastructureError: it is no such JSON; istioctl prints plain text when it fails.
+        InfrastructureError: the output is not such JSON; istioctl prints plain text when it fails.
     """
     start = output.find("[")
     try:
@@ -79,5 +79,5 @@ def messages(output: str, errors: str = "") -> list[Message]:
             for one in found
         ]
     except (ValueError, KeyError, TypeError):
-        said = (errors or output).strip().splitlines()
-        raise InfrastructureError(f"istioctl analyze failed: {said[-1] if said else 'it printed nothing'}") from None
+        printed = (errors or output).strip().splitlines()
+        raise InfrastructureError(f"istioctl analyze failed: {printed[-1] if printed else 'no output'}") from None

@@ -1,4 +1,4 @@
-"""istiod itself: started anew, and what it logs. Only where the target says that it may be."""
+"""istiod itself: its restart, and its log. Only on a target whose istiod may be restarted."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ _TRIED = {
     "metadata": {"name": "meshproof-istiod-answers", "namespace": "default"},
     "spec": {"mtls": {"mode": "PERMISSIVE"}},
 }
-"""Sent by dry run only: the API server asks istiod's webhook whether it may be."""
+"""Sent by dry run only: the API server calls istiod's webhook to validate it."""
 
 
 def restart(cluster: Cluster, timeout_s: float) -> None:
     """Replace istiod's pods by new ones, and wait until only those are there and the API server reaches their webhook.
 
-    Whatever istiod held in memory is gone then: the keys of issuers, and how long it waits until it asks them again.
-    The new pods are there before the old ones go, so that each proxy finds one at its first try; after some tries in
-    vain it pauses for up to half a minute (Envoy's back-off), and has stale rules meanwhile.
+    istiod loses what it holds in memory: the keys of issuers, and its back-off before it fetches them again. The new
+    pods are ready before the old ones are deleted, so that each proxy reconnects at its first try; after several failed
+    tries it would pause for up to half a minute (Envoy's back-off), with stale rules meanwhile.
+
+    Args:
+        timeout_s: limit for all of it, in seconds.
 
     Raises:
         ClusterError: istiod does not come back in time.
@@ -62,7 +65,7 @@ def _scale(cluster: Cluster, replicas: int) -> None:
 
 
 def _wait(cluster: Cluster, done: Callable[[set[str]], bool], deadline: float) -> None:
-    """Until the names of istiod's pods are as they must be, with every pod ready."""
+    """Wait until `done` accepts the names of istiod's pods, and every pod is ready."""
 
     def reached() -> bool:
         pods = cluster.pods(ROOT_NAMESPACE, LABEL)
@@ -73,7 +76,7 @@ def _wait(cluster: Cluster, done: Callable[[set[str]], bool], deadline: float) -
 
 
 def _hurry(cluster: Cluster, old: list[Pod]) -> None:
-    """Pods that go get a second for it: while they are there, they serve their proxies what they remember."""
+    """Shorten the grace period of the terminating pods: until they end, they serve proxies from their old memory."""
     readiness.poll(lambda: all(_goes(cluster, pod) for pod in old), time.monotonic() + GRACE_S)
     for pod in old:
         with suppress(RequestError):  # gone meanwhile
@@ -95,7 +98,7 @@ def _judges(cluster: Cluster) -> bool:
 
 
 def log_lines(cluster: Cluster) -> list[str]:
-    """What all its pods have logged since they were started.
+    """Lines that all pods of istiod have logged since they were started.
 
     Raises:
         InfrastructureError: a log cannot be read.

@@ -11,9 +11,9 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 
 SILENT_S = 4.0
-"""How long to wait for a sidecar's log once the application's shows the request: Envoy flushes its own every second."""
+"""Seconds to wait for a sidecar's log once the application's shows the request: Envoy flushes its log every second."""
 PRINTED_S = 1.0
-"""The same the other way round: an application prints as it answers, before its sidecar does."""
+"""Seconds to wait for an application's log once the sidecar's shows the request: it prints earlier, as it answers."""
 _POLL_S = 0.1
 
 
@@ -42,7 +42,7 @@ class Reading:
 
     @property
     def places(self) -> list[str]:
-        """The logs that were read, for people."""
+        """Names of the logs that were read."""
         return [str(source) for source in self.lines]
 
     def reached(self, ids: set[str]) -> set[str]:
@@ -66,13 +66,16 @@ def read_up_to(
 ) -> Reading:
     """Read the application's and the sidecar's log of each pod until it shows a request that was sent just now.
 
-    A log that shows a request shows every earlier one: each is written in order. One that shows none (an application
-    that logs nothing, a mesh without access log) is left out after a while, as long as the pod has another that does;
-    at once where an application of the pod and its sidecar do: the request went to no other container.
+    A log that shows a request shows every earlier one, because it is written in order. A log that shows none (of an
+    application that logs nothing, or of a mesh without access log) is left out after a while if another log of the pod
+    shows one. It is left out at once if the sidecar and an application of the pod both show one: then the request went
+    to no other container.
 
     Args:
-        passing: sends requests that reach the pods, and gives their ids; asked again while a pod has seen none.
-        access_log: sidecars write one.
+        passing: sends requests that reach the pods, and returns their ids; called again while a pod shows none.
+        since_s: how far back to read, in seconds.
+        budget_s: limit of the whole wait, in seconds.
+        access_log: whether sidecars write one.
 
     Raises:
         InfrastructureError: a log cannot be read.

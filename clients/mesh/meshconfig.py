@@ -1,4 +1,4 @@
-"""What a mesh's own configuration says: Istio's ConfigMap `istio`, one for each revision (`istio-<revision>`)."""
+"""The configuration of the mesh itself: Istio's ConfigMap `istio`, one for each revision (`istio-<revision>`)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from clients.kube.cluster import Cluster
 EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 """Host that a provider of external authorization must name to be ours: a ServiceEntry of the suite gives it pods.
 
-A mesh names its providers once and for all, and a run's namespaces are new every time."""
+A mesh configures its providers once, while a run's namespaces are new every time."""
 
 
 def read(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
-    """The mesh configurations of a root namespace, one for each revision; one that is no YAML is left out.
+    """The mesh configurations of a root namespace, one for each revision; one that is not YAML is left out.
 
     Raises:
-        ClusterError: they may not be read.
+        ClusterError: this identity may not read them.
     """
     maps = cluster.objects("v1", "ConfigMap", namespace)
     texts = [one.get("data", {}).get("mesh", "") for one in maps if one["metadata"]["name"].split("-")[0] == "istio"]

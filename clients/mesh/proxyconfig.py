@@ -1,4 +1,4 @@
-"""A sidecar's configuration by names: which clusters it knows, and where its routes lead (as `istioctl proxy-config`).
+"""A sidecar's configuration by names: its clusters, and where its routes lead (as `istioctl proxy-config`).
 
 Source of the shapes: Envoy's admin interface, `config_dump` (envoyproxy.io, "Administration interface").
 """

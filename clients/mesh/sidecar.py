@@ -1,4 +1,4 @@
-"""What a sidecar says about itself, and what it logged."""
+"""A sidecar's own facts, from its admin interface, and its log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def admin(cluster: Cluster, pod: Pod, path: str, *, timeout_s: float = 20.0) -> 
     """Answer of the sidecar's own admin interface, for instance to `config_dump`.
 
     Raises:
-        InfrastructureError: the pod has no sidecar, or it did not answer.
+        InfrastructureError: the pod has no sidecar, or the sidecar did not answer.
     """
     if not pod.injected:
         raise InfrastructureError(f"{pod} has no sidecar")
@@ -43,25 +43,29 @@ def concurrency(cluster: Cluster, pod: Pod) -> int:
     try:
         return max(1, int(json.loads(admin(cluster, pod, "server_info"))["command_line_options"]["concurrency"]))
     except (ValueError, KeyError, TypeError):
-        raise InfrastructureError(f"sidecar of {pod} does not tell its concurrency") from None
+        raise InfrastructureError(f"sidecar of {pod} does not report its concurrency") from None
 
 
 def envoy_version(cluster: Cluster, pod: Pod) -> str:
     """Envoy's version of a sidecar or gateway: `1.37.0`, `1.37.1-dev`.
 
-    Envoy says `<commit>/<version>/<state of the source>/<type of build>/<TLS library>` (`server_info`, `version`).
+    Envoy reports `<commit>/<version>/<state of the source>/<type of build>/<TLS library>` (`server_info`, `version`).
 
     Raises:
-        InfrastructureError: it did not answer, or not in that form.
+        InfrastructureError: the proxy did not answer, or not in that form.
     """
     try:
         return str(json.loads(admin(cluster, pod, "server_info"))["version"].split("/")[1])
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        raise InfrastructureError(f"sidecar of {pod} does not tell its version") from None
+        raise InfrastructureError(f"sidecar of {pod} does not report its version") from None
 
 
 def config_dump(cluster: Cluster, pod: Pod) -> dict[str, Any]:
-    """The sidecar's whole configuration. Holds no private keys: Envoy leaves them out."""
+    """The sidecar's whole configuration. Holds no private keys: Envoy leaves them out.
+
+    Raises:
+        InfrastructureError: the sidecar did not answer, or not in JSON.
+    """
     try:
         dump: dict[str, Any] = json.loads(admin(cluster, pod, "config_dump"))
     except ValueError:
@@ -72,7 +76,7 @@ def config_dump(cluster: Cluster, pod: Pod) -> dict[str, Any]:
 def stats(cluster: Cluster, pod: Pod, pattern: str = "") -> Stats:
     """Counters and gauges of the sidecar, from its statistics in Prometheus form.
 
-    The library gives counters the ending `_total`, as OpenMetrics has it.
+    The library gives counters the suffix `_total`, as OpenMetrics demands.
 
     Args:
         pattern: a regular expression for Envoy's own names, which are not those of Prometheus; empty gives all.
@@ -94,7 +98,7 @@ def containers_that_log(pod: Pod) -> list[str]:
 
 
 def log_lines(cluster: Cluster, pod: Pod, container: str, *, since_s: int | None = None) -> list[str]:
-    """Lines of a container's log.
+    """Lines of a container's log: all, or those of the last `since_s` seconds.
 
     Raises:
         InfrastructureError: it cannot be read.

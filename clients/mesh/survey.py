@@ -1,4 +1,4 @@
-"""What there is to be seen of a mesh from the API server, each thing read once. Reads only."""
+"""What the API server shows of a mesh; each part is read once. Reads only."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ REVISION_LABEL = "istio.io/rev"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 CNI_TEMPLATE = "cni"
-"""Injection template of the testbed by which pods do without NET_ADMIN."""
+"""Injection template of the testbed whose pods do not need NET_ADMIN."""
 _GATEWAY_API = "gateway.networking.k8s.io/v1"
 _GATEWAY_CONTROLLER = "istio.io/gateway-controller"
 """Controller of the classes of which istiod deploys gateways (Istio, Kubernetes Gateway API)."""
 
 
 class Survey:
-    """A cluster, as far as the detectors of `clients.mesh.capabilities` and `clients.mesh.discovery` look at it.
+    """The parts of a cluster that the detectors of `clients.mesh.capabilities` and `clients.mesh.discovery` look at.
 
-    What this identity may not read, although a run can do without it, is None.
+    A part that a run does not depend on is None where this identity may not read it.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -43,7 +43,7 @@ class Survey:
 
     @property
     def injects(self) -> bool:
-        """Whether there is an istiod and a webhook that asks it."""
+        """Whether there is an istiod and a webhook that calls it."""
         return bool(self.istiods and self.webhooks)
 
     @cached_property
@@ -54,19 +54,19 @@ class Survey:
 
     @property
     def version(self) -> str:
-        """From the image's tag (`1.29.1-distroless`, `1.15.7-asm.23`): some builds are labelled with the chart's."""
+        """From the image tag (`1.29.1-distroless`, `1.15.7-asm.23`): some builds are labelled with the chart's."""
         for deployment in self.istiods:
             labels = deployment["spec"]["template"]["metadata"].get("labels", {})
             image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].split("@", 1)[0]
             tag = image.rsplit(":", 1)[1] if ":" in image.rsplit("/", 1)[-1] else ""
-            for said in (tag, str(labels.get("app.kubernetes.io/version") or "")):
-                if version := re.match(r"\d+\.\d+(\.\d+)?(-(asm|alpha|beta|rc|dev)[\w.]*)?", said):
+            for stated in (tag, str(labels.get("app.kubernetes.io/version") or "")):
+                if version := re.match(r"\d+\.\d+(\.\d+)?(-(asm|alpha|beta|rc|dev)[\w.]*)?", stated):
                     return version.group()
         return ""
 
     @cached_property
     def configurations(self) -> list[dict[str, Any]]:
-        """Of the mesh, one for each revision."""
+        """The configurations of the mesh, one for each revision."""
         return meshconfig.read(self.cluster, ROOT_NAMESPACE)
 
     @cached_property
@@ -76,29 +76,29 @@ class Survey:
 
     @cached_property
     def nodes(self) -> list[dict[str, Any]] | None:
-        """The nodes; None where this identity may not look."""
+        """The nodes; None where this identity may not list them."""
         return self._optional("v1", "Node")
 
     @property
     def gateway_nodes(self) -> list[dict[str, Any]]:
-        """Those of the pool `gateway`."""
+        """The nodes of the pool `gateway`."""
         nodes = self.nodes or ()
         return [node for node in nodes if node["metadata"].get("labels", {}).get(NODE_POOL_LABEL) == "gateway"]
 
     @cached_property
     def services(self) -> list[dict[str, Any]] | None:
-        """Services of all namespaces; None where this identity may not look."""
+        """Services of all namespaces; None where this identity may not list them."""
         return self._optional("v1", "Service")
 
     @cached_property
     def system_agents(self) -> frozenset[str] | None:
-        """Names of the DaemonSets of `kube-system`; None where this identity may not look."""
+        """Names of the DaemonSets of `kube-system`; None where this identity may not list them."""
         found = self._optional("apps/v1", "DaemonSet", "kube-system")
         return None if found is None else frozenset(one["metadata"]["name"] for one in found)
 
     @cached_property
     def unprivileged(self) -> str:
-        """Injection template by which pods do without NET_ADMIN: the testbed's, or Istio's own; empty for none."""
+        """Injection template whose pods do not need NET_ADMIN: the testbed's, or Istio's own; empty for none."""
         maps = self.cluster.objects("v1", "ConfigMap", ROOT_NAMESPACE)
         injectors = [m.get("data", {}) for m in maps if m["metadata"]["name"].startswith("istio-sidecar-injector")]
         if any(f"\n  {CNI_TEMPLATE}: |" in data.get("config", "") for data in injectors):
@@ -108,7 +108,7 @@ class Survey:
 
     @cached_property
     def gateway_class(self) -> str:
-        """Class of Kubernetes' Gateway API whose gateways the mesh deploys; its standard one, `istio`, first."""
+        """Class of the Kubernetes Gateway API whose gateways the mesh deploys, `istio` first; empty for none."""
         if not self.cluster.has_kind(_GATEWAY_API, "HTTPRoute"):
             return ""
         classes = self._optional(_GATEWAY_API, "GatewayClass") or ()

@@ -1,4 +1,4 @@
-"""What a suite states: which workload sends which request, and what must come of it. Data only."""
+"""What a suite states: which workload sends which request, and which outcome it must have. Data only."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Probe:
         token: kind of bearer token to send (`valid`, `expired`, … see `clients.identity.tokens`); empty for none.
         resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello;
             `<gateway>:443` is the egress gateway's Service.
-        insecure: the server's certificate is not looked at.
+        insecure: the server's certificate is not verified.
         timeout_s: seconds for the whole request; 0 for the run's usual limit.
-        token_as: how it is sent, with `{}` for the token: `Header: value`, or `?name=value` for a query parameter.
-        behind: Service that stands behind the URL where its host is not a Service: what a gateway routes to.
+        token_as: form of the token, which replaces `{}`: `Header: value`, or `?name=value` for a query parameter.
+        behind: Service that a gateway routes the request to, where the host of the URL is not itself a Service.
     """
 
     source: Workload
@@ -69,7 +69,7 @@ class Probe:
 
     @property
     def destination(self) -> str:
-        """The Service behind it, or the host part without the port, for the truth table: `httpbin.mtls-service`."""
+        """The Service behind the URL, or its host without the port, for the truth table: `httpbin.mtls-service`."""
         if self.behind:
             return self.behind
         return self.url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
@@ -82,7 +82,7 @@ class Probe:
 
 
 class Proxy(StrEnum):
-    """Whose log an expectation is about."""
+    """The proxy whose log an expectation is about."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -130,7 +130,7 @@ class ServerLogExpectation:
     """What an external server must have seen of the case's requests, by its own log.
 
     Attributes:
-        peer: whose pod opened the connection to it: a workload's, or the gateway's.
+        peer: the workload, or the gateway, whose pod opened the connection to the server.
         tls: over TLS; `sni` is then the name in its hello.
         client_cert: whether the client showed a certificate.
     """
@@ -150,18 +150,18 @@ class Case:
         probe: the request.
         expect: the pinned outcome in the stage's state.
         expect_of: pairs of an exact version of Envoy (`1.37.0`) and the outcome that is pinned in place of `expect`
-            for a client whose proxy, or the gateway it dials, is of that version: what that release does otherwise.
+            for a client whose proxy, or whose gateway, has that version, because that release behaves differently.
         before: the outcome before the stage's change; None where the stage changes nothing for this request.
         twin: the probe of the opposite polarity, run in the same state through the same path; every denial has one.
         twin_expect: its outcome.
-        logged: what proxies must have logged beside.
-        arrival: what the external server must have seen; None where it is not asked.
+        logged: what proxies must have logged as well.
+        arrival: what the external server must have seen; None where its log is not read.
         repeat: least number of requests.
-        needs: capabilities beside those of the control and of the stage.
-        instead: pairs of a capability that the catalogue names and another by which this case proves as much.
-        step: of the stage, in which the case is proven; empty before the first.
+        needs: capabilities in addition to those of the control and of the stage.
+        substitutes: pairs of a capability that the catalogue names and another one with which this case proves as much.
+        step: name of the stage's step in which the case is proven; empty for the state before the first step.
         holds_s: the outcome must hold for at least this long, in seconds, where that is longer than the run's window.
-        variant: tells several cases of one control apart (`expired`); empty where there is one.
+        variant: distinguishes several cases of one control (`expired`); empty where there is one.
     """
 
     control: str
@@ -184,7 +184,7 @@ class Case:
         """The case with the outcome that is pinned for proxies of these versions.
 
         Raises:
-            InfrastructureError: they are of several, for which different outcomes are pinned.
+            InfrastructureError: the proxies have several versions, for which different outcomes are pinned.
         """
         pinned = {version: dict(self.expect_of).get(version, self.expect) for version in versions}
         if len(set(pinned.values())) > 1:
@@ -199,5 +199,5 @@ class Case:
 
     @property
     def refuses(self) -> bool:
-        """Whether the request must not reach the backend; where an external server has seen it, it answered itself."""
+        """Whether the request must not reach the backend. With an `arrival`, the external server refused it."""
         return self.arrival is None and self.expect.refuses

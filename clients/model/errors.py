@@ -1,14 +1,14 @@
-"""Errors that a user sees: one line naming the object, the cause and the mend; never a traceback."""
+"""Errors that a user sees: one line that names the object and the cause, and a hint; never a traceback."""
 
 from __future__ import annotations
 
 
 class MeshproofError(Exception):
-    """Bad input or bad ground; the command line prints it as one line and exits with code 2.
+    """Bad input, or a cluster or machine that cannot be used; the command line prints one line and exits with code 2.
 
     Args:
         message: the object and the cause, in one line.
-        mend: what the user can do about it, in one line; empty where nothing can be advised.
+        hint: what the user can do about it, in one line; empty where there is no advice.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -37,12 +37,12 @@ class ManifestError(MeshproofError):
 
 
 class ConflictError(MeshproofError):
-    """An object exists already and is not this run's: it is refused, never adopted."""
+    """An object exists already and does not belong to this run, which never adopts it."""
 
 
 class InfrastructureError(MeshproofError):
-    """A probe or an observation did not run; it says nothing about the mesh. Never a denial, never a pass."""
+    """A probe or an observation did not run, so that the mesh is not judged. Never a denial, never a pass."""
 
 
 class AbandonedError(Exception):
-    """Work that nobody will ask for any more was ended. No user sees it."""
+    """Work whose result is no longer needed was ended. No user sees it."""

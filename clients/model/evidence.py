@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 class FindingVerdict(StrEnum):
-    """What one finding showed: it supports the outcome, contradicts it, is missing, or could not be looked at here."""
+    """What one finding showed: it supports the outcome, contradicts it, is missing, or could not be checked here."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -32,7 +32,7 @@ class FindingVerdict(StrEnum):
 
 
 class Grade(StrEnum):
-    """How much of the proof a pass rests on: all of it, or less, as the target did not let something be checked."""
+    """How complete the proof of a pass is: full, or reduced because the target did not allow a check."""
 
     FULL = "full"
     REDUCED = "reduced"
@@ -48,7 +48,7 @@ class Phase(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a log has seen the requests of a case on their way to an external host."""
+    """A place whose log shows the requests of a case on their path to an external host."""
 
     GATEWAY = "egress gateway"
     SERVER = "external server"
@@ -90,7 +90,7 @@ class Attempt:
 
     @property
     def ran(self) -> bool:
-        """Whether the probe ran at all; one that did not says nothing about the mesh."""
+        """Whether the probe ran at all; one that did not is no evidence about the mesh."""
         return self.kind is not OutcomeKind.INFRASTRUCTURE
 
 
@@ -99,7 +99,7 @@ class Finding:
     """One checked fact of a proof.
 
     Attributes:
-        name: what was checked, for people (`backend log`); several findings of a case may have the same one.
+        name: what was checked, in words (`backend log`); several findings of a case may have the same one.
         text: what was seen.
     """
 
@@ -135,7 +135,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a person saw. The picture itself is a file of the run.
+    """What a browser showed to a person. The picture itself is a file of the run.
 
     Attributes:
         file: path relative to the run's folder, with `/`.
@@ -158,8 +158,8 @@ class TwinProof:
     """The allowed counterpart through the same path, in the same state.
 
     Attributes:
-        control: the control that proves it in its own right.
-        sent: what was sent here, and by which workload; not always to the letter what that control sends.
+        control: the control that proves this counterpart in its own right.
+        sent: the request that was sent, and by which workload; not always exactly the request of that control.
     """
 
     control: str
@@ -212,7 +212,7 @@ class Evidence(Subject):
         slow: more than 75 % of the budget was used.
         network_path: where the logs saw requests to an external host, from the workload on (`team-x/test`,
             `egress gateway`, `example.com`); the last is where they were answered or refused. Empty where no log was
-            asked.
+            read.
         pictures: what a browser showed.
     """
 
@@ -240,7 +240,7 @@ class Evidence(Subject):
 
     @classmethod
     def of(cls, subject: Subject, verdict: Verdict, reason: str = "", **rest: Any) -> Self:
-        """The one way to begin a record: what it is about, and how it stands so far. `rest` are further fields."""
+        """Create a record from its subject, with the verdict so far. `rest` are further fields."""
         about = {name: getattr(subject, name) for name in Subject.__dataclass_fields__}
         return cls(**{**about, "verdict": verdict, "reason": reason, **rest})
 
@@ -248,7 +248,7 @@ class Evidence(Subject):
 def judge(findings: Iterable[Finding]) -> tuple[Verdict, Grade | None, str]:
     """Verdict, grade and reason of a case whose outcome has converged: the worst of its findings decides.
 
-    A finding that could not be looked at leaves a pass, of reduced grade.
+    A finding that could not be checked leaves a pass, of reduced grade.
     """
     found = tuple(findings)
     for verdict, worst in ((Verdict.FAIL, FindingVerdict.FAIL), (Verdict.INCONCLUSIVE, FindingVerdict.INCONCLUSIVE)):

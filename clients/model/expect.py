@@ -1,6 +1,6 @@
-"""What a case expects of an outcome: a pinned kind, and checks that must hold beside it.
+"""What a case expects of an outcome: a pinned kind, and further checks that must hold.
 
-`Expectation.problem(outcome)` is the one question asked; None means that the outcome matches.
+`Expectation.problem(outcome)` returns why an outcome does not match, or None when it matches.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _BAD_REQUEST = 400
 
 Property = Callable[[Outcome, str, str], str | None]
 """Why an outcome lacks a property, given a name and a pattern; None when it has it. A function of a module: checks
-compare by value, and two closures never do."""
+compare by value, and two closures are never equal."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One property of an outcome beside its kind. Two checks are equal when they ask the same thing.
+    """One property of an outcome in addition to its kind. Two checks are equal when they check the same.
 
     Attributes:
         text: how it reads in a report, for instance `body contains 'RBAC: access denied'`.
-        property: the question.
-        name, pattern: what it is asked with; each function says what they mean to it.
+        property: the function that checks it.
+        name, pattern: arguments of that function, which defines their meaning.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Expectation:
     """A pinned outcome: one of `kinds`, the exact status where there is one, and every check.
 
     Attributes:
-        grpc_status: status of the gRPC call; None for what is no such call, which then must have none.
+        grpc_status: status of the gRPC call; None for any other request, whose outcome must then have no such status.
     """
 
     kinds: frozenset[OutcomeKind]
@@ -71,7 +71,7 @@ class Expectation:
 
     @property
     def may_time_out(self) -> bool:
-        """Whether probes had better be sent side by side, as each may take its whole time."""
+        """Whether probes should be sent in parallel, because each may take its whole time limit."""
         return bool(self.kinds & {OutcomeKind.TIMEOUT, OutcomeKind.DNS})
 
     def problem(self, outcome: Outcome) -> str | None:
@@ -92,12 +92,16 @@ def status(code: int, *checks: Check) -> Expectation:
 
 
 def grpc(code: int, *checks: Check) -> Expectation:
-    """A gRPC call that ends with exactly this status; HTTP's is 200 whatever it is (gRPC over HTTP/2, Responses)."""
+    """A gRPC call that ends with exactly this status; the HTTP status is always 200 (gRPC over HTTP/2, Responses)."""
     return Expectation(frozenset({OutcomeKind.STATUS}), 200, checks, code)
 
 
 def no_reply(*kinds: OutcomeKind) -> Expectation:
-    """No HTTP response (`000`), for one of the named reasons."""
+    """No HTTP response (`000`), for one of the named reasons.
+
+    Raises:
+        ValueError: a kind is not one of a missing reply, or there is none.
+    """
     wrong = [kind for kind in kinds if not exit_codes(kind)]
     if wrong or not kinds:
         raise ValueError(f"not a kind of missing reply: {wrong or 'none given'}")
@@ -110,7 +114,7 @@ def reset() -> Expectation:
 
 
 def rbac_denied() -> Expectation:
-    """403 by Envoy's RBAC filter, told from an application's own 403 by its body."""
+    """403 by Envoy's RBAC filter, distinguished from an application's own 403 by its body."""
     return status(403, body_contains(RBAC_DENIED))
 
 

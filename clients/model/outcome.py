@@ -45,7 +45,7 @@ KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
 
 
 def exit_codes(kind: OutcomeKind) -> tuple[int, ...]:
-    """Exit codes of curl for a kind of missing reply, in ascending order; empty for a kind that is none."""
+    """Exit codes of curl for a kind of missing reply, in ascending order; empty for any other kind."""
     return tuple(code for code, known in sorted(KIND_OF_EXIT_CODE.items()) if known is kind)
 
 
@@ -65,7 +65,7 @@ class Outcome:
 
     Attributes:
         kind: the named kind.
-        request_id: the `x-request-id` that the probe carried; its trace in every log.
+        request_id: the `x-request-id` that the probe carried, by which every log shows it.
         status: HTTP status, or None when no response came (curl prints `000`).
         exit_code: curl's exit code; None when curl did not run (`INFRASTRUCTURE`).
         error: curl's error message, or why the probe did not run.
@@ -92,8 +92,8 @@ class Outcome:
     @property
     def grpc_status(self) -> int | None:
         """Status of a gRPC call, from the trailers, or from the headers of an answer without a message; else None."""
-        told = self.headers.get("grpc-status", ())
-        return int(told[-1]) if told and told[-1].isdigit() else None
+        values = self.headers.get("grpc-status", ())
+        return int(values[-1]) if values and values[-1].isdigit() else None
 
     @property
     def summary(self) -> str:

@@ -1,4 +1,4 @@
-"""Takes secrets out of everything that is kept: evidence, logs, attachments, tracebacks."""
+"""Removes secrets from everything that is kept: evidence, logs, attachments, tracebacks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _COOKIE = re.compile(rf"((?<![a-z])(set-)?cookie{_QUOTES}\s*[:=]\s*{_QUOTES})([^
 _COOKIE_PAIR = re.compile(r"""([^=;\s"',]+=)[^;"'\r\n]*""")
 
 _SHORT_TOKEN = 16
-"""A `token:` field shorter than this names a kind of token (`expired`); it holds none."""
+"""A `token:` field shorter than this many characters names a kind of token (`expired`) and holds none."""
 
 _SECRET_KEYS = frozenset(
     {"client-key-data", "password"}
@@ -53,13 +53,13 @@ _PRIVATE_JWK = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
 _known: set[str] = set()
 _LEAST_KNOWN = 8
-"""Anything shorter would be found all over the place."""
+"""Characters; anything shorter would match ordinary text."""
 
 
 def remember(secret: str) -> None:
-    """From now on `redact` knows this secret, whatever it looks like and wherever it stands, in this process.
+    """Make `redact` replace this secret in this process, whatever it looks like and wherever it occurs.
 
-    So are the parts of a token that a line might hold alone: its content and its signature.
+    The parts of a token that a line might hold alone, its content and its signature, are replaced as well.
     """
     _known.update(part for part in (secret, *secret.split(".")[1:]) if len(part) >= _LEAST_KNOWN)
 
@@ -84,7 +84,7 @@ def redact(text: str) -> str:
 
 
 def redact_mapping(obj: Any) -> Any:
-    """A copy of nested dicts, lists, tuples and strings: `redact` on each string, and what only its key gives away.
+    """A copy of nested dicts, lists, tuples and strings: `redact` on each string, and what only its key reveals.
 
     Such keys are credentials and headers by name, the data of a Kubernetes Secret, and the private part of a JWK.
     """

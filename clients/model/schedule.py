@@ -1,4 +1,4 @@
-"""What a suite says about its own scheduling: how long its modules take, and what may share a worker."""
+"""The scheduling of a suite, as the suite states it: how long its modules take, and what may share a worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stage: what a suite module changes in the mesh, as data, and what was seen before and while it spread."""
+"""A stage: what a suite module changes in the mesh, as data, and what was observed before and while it spread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clients.model.expect import Expectation
 
 @dataclass(frozen=True)
 class Scale:
-    """A Deployment of the ground, by the document's names, that runs with another number of replicas in this stage."""
+    """A Deployment of the environment, by the document's names, that has another number of replicas in this stage."""
 
     namespace: str
     deployment: str
@@ -20,7 +20,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Settle:
-    """What must have converged before the stage goes on."""
+    """An outcome that must have converged before the stage continues."""
 
     probe: Probe
     expect: Expectation
@@ -28,12 +28,12 @@ class Settle:
 
 @dataclass(frozen=True)
 class Step:
-    """How a stage goes on once its change has been made: cases say by `step` in which state they are proven.
+    """A further change within a stage. A case names by `step` the state in which it is proven.
 
     Attributes:
         title: the state in a few words of plain English, for reports; unique, at most 70 characters.
-        apply: manifests, over whatever is there by now.
-        restarts: istiod is started anew first, and has forgotten what it knew: its keys of issuers, above all.
+        apply: manifests that are applied over what is already there.
+        restarts: istiod is restarted first, and so loses what it holds in memory, above all the keys of issuers.
         settle: must converge before the next step is taken and before any case of this one.
     """
 
@@ -51,17 +51,17 @@ class Stage:
     Attributes:
         name: short and stable: it names the stage in commands, files and logs.
         title: the state in a few words of plain English, for reports; unique, at most 70 characters.
-        ground: manifests that every stage of the topic stands on; applied once per process.
-        ahead: manifests of later stages' grounds that may be put up while the cases of this one wait.
+        environment: manifests of what is deployed before the change; applied once per process.
+        prefetch: manifests of later stages' environments that may be deployed while the cases of this one wait.
         apply: manifests of the change itself, in order.
-        removed: those of `apply` that are deleted again once `settle` has converged: the cases see the state after it.
-        taken: manifests of the ground that are not there in this stage.
-        replaced: manifests that are applied over those of `apply`, once `settle` has converged, in place of a removal.
-        needs: names of capabilities; `mesh-wide` makes the stage exclusive, but for one that is `unseen`.
-        scaled: Deployments of the ground that run with another number of replicas.
+        removed: those of `apply` that are deleted again once `settle` has converged; the cases see what is left.
+        replaced: manifests that are applied over those of `apply` once `settle` has converged, instead of a removal.
+        without: manifests of the environment that are deleted for the time of this stage.
+        needs: names of capabilities; `mesh-wide` makes the stage exclusive, unless it is `safe_in_parallel`.
+        scaled: Deployments of the environment that have another number of replicas.
         settle: must converge after `apply`, before `removed` is deleted and before any case.
         steps: taken one after the other, never back; the module's tests keep their order.
-        unseen: it asks for the whole mesh, but nobody beside it can tell.
+        safe_in_parallel: the stage needs `mesh-wide`, but no other stage can notice its change.
     """
 
     name: str
@@ -79,23 +79,27 @@ class Stage:
     safe_in_parallel: bool = False
 
     def steps_to(self, name: str) -> tuple[Step, ...]:
-        """Steps that have been taken in the step of this name; none for an empty name."""
+        """Steps up to and including the one of this name; none for an empty name.
+
+        Raises:
+            ValueError: the stage has no such step.
+        """
         names = ["", *(step.name for step in self.steps)]
         return self.steps[: names.index(name)]
 
     @property
     def goes_on(self) -> bool:
-        """Whether what has settled is changed once more before the cases are proven."""
+        """Whether the settled state is changed once more before the cases are proven."""
         return bool(self.removed or self.replaced)
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen before the change, or while it settled.
+    """What was observed before the change, or while it settled.
 
     Attributes:
-        at: monotonic time that the attempts count from.
-        problem: empty when it was as stated.
+        at: monotonic time, in seconds, that the attempts count from.
+        problem: why the outcome was not as stated; empty when it was.
         conclusive: as in `clients.probe.converge.Convergence`.
         first_s: the first match, in seconds since `at`.
         stable_s: the last confirmation; None when it has not converged.

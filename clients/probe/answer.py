@@ -1,4 +1,4 @@
-"""The outcome of a transfer, from what curl says about it: the program in a pod, or libcurl outside. Pure; no I/O."""
+"""The outcome of a transfer, from what curl reports: the program in a pod, or libcurl outside. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 
 MAX_BODY_BYTES = 16 * 1024
-"""As much of a response body as an outcome keeps."""
+"""Bytes of a response body that an outcome keeps."""
 
 MAX_TRANSFER_BYTES = 1024 * 1024
 """curl gives up a longer body when its length is announced (exit 63); the status is known by then."""
 
 _NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48, 77})
-"""Exit codes by which curl says that it could not even try: bad option, bad URL, no memory, cannot write, local port
+"""Exit codes of a request that curl could not even try: bad option, bad URL, no memory, cannot write, local port
 taken, unreadable roots (curl(1))."""
 
 _UNSUPPORTED_PROTOCOL = 1
@@ -29,10 +29,10 @@ _FILE_SIZE_EXCEEDED = 63
 
 @dataclass(frozen=True)
 class Transfer:
-    """What curl says of one transfer, by the names of its write-out variables (curl(1)).
+    """What curl reports about one transfer, by the names of its write-out variables (curl(1)).
 
     Attributes:
-        exitcode: 0 where the transfer is whole.
+        exitcode: 0 where the transfer is complete.
         http_code: status of the final response; 0 where none came.
         num_connects: new connections that were made.
         remote: `ip:port` that it connected to; empty when it never connected.

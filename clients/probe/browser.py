@@ -1,4 +1,4 @@
-"""A headless Chromium, as the distribution packages it, driven by Playwright. It knows only what it is told."""
+"""A headless Chromium, as the distribution packages it, driven by Playwright. It reaches only given hosts."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Window:
         return found.inner_text().strip() if found.is_visible() else ""
 
     def shows(self, element: str) -> str:
-        """The same, once it shows something."""
+        """What the element of this id shows, once it shows something; waits for at most `TIMEOUT_MS`."""
         self.page.wait_for_function(f"document.getElementById({element!r})?.innerText.trim()", timeout=TIMEOUT_MS)
         return self.text(element)
 
     def statuses(self, path: str) -> list[int]:
-        """Of the answers to requests for this path."""
+        """Statuses of the answers to requests for this path."""
         return [status for asked, status in self.answers if asked == path]
 
 
@@ -62,7 +62,7 @@ class Browser:
     """A running browser; a context manager. Not for several threads at once.
 
     Args:
-        program: to start it.
+        program: the executable.
         hosts: `name:port` → `address:port`; nothing else can be reached.
     """
 
@@ -77,7 +77,7 @@ class Browser:
 
         with ExitStack() as stack:
             playwright = stack.enter_context(sync_playwright())
-            # the sandbox needs what root in a container has not
+            # the sandbox needs rights that root in a container does not have
             self._browser = playwright.chromium.launch(
                 executable_path=self._program, args=self._arguments, chromium_sandbox=False
             )
@@ -90,10 +90,10 @@ class Browser:
 
     @contextmanager
     def window(self, user_agent: str) -> Iterator[Window]:
-        """A new, private window, with nothing kept of others.
+        """A new, private window, which shares nothing with others.
 
         Args:
-            user_agent: what it calls itself, so that its requests are found in logs.
+            user_agent: its User-Agent header, by which its requests are found in logs.
         """
         context = self._browser.new_context(user_agent=user_agent, viewport={"width": SIZE[0], "height": SIZE[1]})
         try:
@@ -112,7 +112,7 @@ class Shot:
 
     Attributes:
         png: the file.
-        text: what the page shows, and what stands in its fields.
+        text: the text of the page, and the content of its fields.
     """
 
     png: bytes
@@ -134,10 +134,10 @@ def _path(url: str) -> str:
 
 
 def shot(made: Window) -> Shot:
-    """A picture of it as it is now.
+    """A picture of the window as it is now.
 
     Raises:
-        InfrastructureError: it shows a token or a key. There is no picture of that, for pictures cannot be redacted.
+        InfrastructureError: the window shows a token or a key, and a picture cannot be redacted.
     """
     text = str(made.page.evaluate(_SEEN))
     if redact(text) != text:

@@ -1,4 +1,4 @@
-"""How many confirmations in a row a change needs before it may be called converged: derived, not guessed."""
+"""How many confirmations in a row a change needs before it counts as converged: derived, not guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting out eventual consistency: poll until the expected outcome, then demand that it stays."""
+"""Waiting for eventual consistency: poll until the expected outcome, then demand that it stays."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SLOW_SHARE = 0.75
 """A case that used more of its budget than this is slow (DESIGN.md, invariant 2)."""
 
 AGAIN_S = 1.0
-"""After this time a client that has had no answer asks again: by TCP (RFC 6298, section 2) as for names."""
+"""Seconds after which a client without an answer retries: TCP (RFC 6298, section 2) as well as DNS."""
 _ASKS_AGAIN = frozenset({OutcomeKind.TIMEOUT, OutcomeKind.DNS})
 
 MAX_BATCH = 32
-"""Probes sent at once: as many as a client pod can run side by side."""
+"""Probes sent at once: as many as a client pod can run in parallel."""
 
 MAX_SAMPLES = 40
-"""Whole answers kept of one case, however often it flaps."""
+"""Limit of the whole answers that are kept of one case, however often it flaps."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ def converge(
     The first match of the row counts as one of them. A probe that timed out after more than 1 s counts for its whole
     duration, because TCP and DNS retransmit within it. A mismatch after a match is a flap and starts the row again; an
     infrastructure outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches,
-    and a batch's answers carry the time at which they were all there. What is known only at the deadline is too late.
+    and all answers of a batch carry the time of its last one. An answer that comes at the deadline is too late.
 
-    Conclusive is a run that converged, or whose last mismatch was followed by no infrastructure outcome. A run that
-    saw no mismatch at all and was only too slow to confirm enough is not.
+    A run is conclusive if it converged, or if no infrastructure outcome followed its last mismatch. A run without any
+    mismatch that was only too slow to confirm enough is not.
 
     Args:
         probe: sends the probes.
@@ -158,14 +158,14 @@ def converge(
 
 @dataclass
 class _Watch:
-    """State of one `converge`: the row of matches, and what is told about it.
+    """State of one `converge`: the row of matches, and what is reported about it.
 
     Attributes:
         row: matches in a row; `row_start` is the time of the first.
         held: the last outcome that was not infrastructure matched.
         mismatch: what the last mismatch was.
         lost: the last infrastructure outcome since the last mismatch.
-        probe_s: what one probe of the last batch took.
+        probe_s: mean duration of a probe of the last batch.
     """
 
     probe: ProbeMany
@@ -270,7 +270,7 @@ class _Watch:
         self.last = outcome
 
     def _keep(self, outcome: Outcome, attempt: Attempt) -> None:
-        """The newest sample is always the last outcome; the one before it goes unless it began something new."""
+        """The newest sample is always the last outcome; the one before it is dropped unless it began something new."""
         before = [(a.summary, a.matched) for a in self.attempts[-2:]]
         repeated = len(before) == 2 and before[0] == before[1]
         if len(self.samples) > 1 and (repeated or len(self.samples) >= MAX_SAMPLES):

@@ -1,8 +1,8 @@
-"""curl as the probe: the config of a batch of requests, and what its output says about each. Pure; no I/O.
+"""curl as the probe: the config of a batch of requests, and the outcome of each from its output. Pure; no I/O.
 
 Needs curl 7.75 or newer (`exitcode` and `errormsg` in `%{json}`). Response headers come from `include`, not from
 `%{header_json}`: curl 7.83 to 8.0 write broken JSON for repeated or non-ASCII headers (curl issue 10704), and Debian 12
-has 7.88.1. The output of a batch is a row of frames; what a transfer received stands before its frame:
+has 7.88.1. The output of a batch is a sequence of frames; what a transfer received precedes its frame:
 
     SENTINEL begin -
     <headers and body> SENTINEL 0 {json of request 0}
@@ -39,17 +39,17 @@ _ALWAYS = (
 
 @dataclass(frozen=True)
 class Request:
-    """One request on the wire; names are the run's own by now. Times in seconds.
+    """One request on the wire, with the run's own names. Times in seconds.
 
     Attributes:
-        headers: (name, value) pairs beside `x-request-id` and the user agent; tokens belong here.
+        headers: (name, value) pairs in addition to `x-request-id` and the user agent; tokens belong here.
         request_id: sent as `x-request-id`; unique in the batch.
         user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`.
         timeout_s: for the whole transfer (exit 28).
         connect_timeout_s: for name and connection (exit 28 as well).
         connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
-        insecure: take any certificate.
-        local_port: of the client's end; 0 for whichever the system takes.
+        insecure: accept any certificate.
+        local_port: source port of the connection; 0 lets the system choose.
     """
 
     method: str
@@ -92,7 +92,7 @@ def config(requests: Sequence[Request], sentinel: str) -> str:
 
 
 def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False) -> str:
-    """POSIX shell text for a running `sh`: runs the batch; the output ends as `finished` tells.
+    """POSIX shell text for a running `sh`: runs the batch; `finished` recognises the end of its output.
 
     Args:
         requests: the batch.
@@ -186,7 +186,7 @@ def _block(request: Request, index: int, sentinel: str) -> str:
 
 
 def header_line(name: str, value: str) -> str:
-    """A header as curl is given it."""
+    """A header in the form that curl takes."""
     return f"{name}: {value}" if value else f"{name};"  # `Name:` would remove the header
 
 

@@ -1,7 +1,7 @@
 """The client outside the cluster: this machine, which reaches a gateway at the address of its Service.
 
 It is curl as well (`clients.probe.libcurl`), so an exit code means the same inside and outside. The scheme of a URL
-says what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a WebSocket.
+decides what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a WebSocket.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clients.probe import curl, grpc, libcurl, websocket
 from clients.probe.curl import Request
 
 SIDE_BY_SIDE = 16
-"""Requests that are under way at once, where they may take their whole time."""
+"""Requests that are sent in parallel, where each may take its whole time limit."""
 _PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443, "ws": 80, "wss": 443}
 
 
@@ -34,8 +34,8 @@ class OutsideClient(Workload):
     """A client that is not in the cluster. Its requests enter by a gateway, whatever host the URL names.
 
     Attributes:
-        gateway: workload of the gateway, or whatever else is exposed.
-        service: name of its Service; empty where that is the name of its app, or the user's settings say where it is.
+        gateway: workload of the gateway, or another one that is exposed.
+        service: name of its Service; empty where it is the name of the app, or the settings give its address.
     """
 
     gateway: Workload = NOWHERE
@@ -43,12 +43,12 @@ class OutsideClient(Workload):
 
 
 def through(gateway: Workload, service: str = "") -> OutsideClient:
-    """The client outside the cluster that enters by this gateway; a `service` is asked for its address in any case."""
+    """The client outside the cluster that enters by this gateway, with a `service` always at its address."""
     return OutsideClient("outside", "client", "curl", gateway, service)
 
 
 def address(cluster: Cluster, service: str, namespace: str, port: int, *, given: str = "") -> tuple[str, int]:
-    """Where a Service is reached from outside: its load balancer's address, or a node's with the Service's node port.
+    """Address and port of a Service from outside: its load balancer's address, or a node's with its node port.
 
     Args:
         given: address to use instead, by the user's settings; the Service's own port is used with it.
@@ -76,7 +76,7 @@ def address(cluster: Cluster, service: str, namespace: str, port: int, *, given:
 def send(
     requests_: Sequence[Request], to: tuple[str, int], *, roots: str = "", parallel: bool = False
 ) -> list[Outcome]:
-    """One outcome per request, in order, each on a fresh connection to `to`. Certificates must be of `roots` (PEM)."""
+    """One outcome per request, in order, each on a fresh connection to `to`; `roots` (PEM) sign certificates."""
 
     def one(request: Request) -> Outcome:
         return _SENDERS.get(_scheme(request), libcurl.send)(_with_port(request), to, roots)
@@ -117,15 +117,15 @@ _COMMANDS: Mapping[str, Callable[[Request], str]] = {
 
 
 def port_of(url: str) -> int:
-    """Port that the URL means."""
+    """Port of the URL, or the default one of its scheme."""
     parts = urlsplit(url)
     return parts.port or _PORTS[parts.scheme]
 
 
 def own_address(server: str) -> str:
-    """Address by which this machine reaches the API server at this URL; nothing is sent to find out.
+    """Own address of this machine on its route to the API server at this URL; nothing is sent to find it.
 
-    Empty where it cannot be told (a server behind a proxy, by IPv6 only): few manifests ask for it.
+    Empty where it is not known (a server behind a proxy, by IPv6 only): few manifests need it.
     """
     parts = urlsplit(server)
     try:
@@ -137,6 +137,6 @@ def own_address(server: str) -> str:
 
 
 def _node_address(nodes: Sequence[dict[str, Any]]) -> str:
-    """Outer address of a node, or its inner one: what a node port is reached at."""
+    """External address of a node, or its internal one: a node port is reached there."""
     found = {a["type"]: a["address"] for node in nodes for a in node.get("status", {}).get("addresses", ())}
     return str(found.get("ExternalIP") or found.get("InternalIP") or "")

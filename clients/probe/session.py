@@ -16,13 +16,13 @@ from clients.probe import curl
 from clients.probe.curl import Request
 
 SLACK_S = 10.0
-"""Time beyond the transfers' own limits that a batch may take before its output counts as lost."""
+"""Seconds beyond the transfers' own limits that a batch may take before its output counts as lost."""
 SHELL = ("sh",)
 SHARED = 32
-"""Requests of several threads that one curl process carries: to start one costs more than a request does."""
+"""Requests of several threads that one curl process carries, because a process costs more than a request."""
 
 GATHER_S = 0.01
-"""Pause before a batch that follows a shared one: whoever was in that has the next requests ready in a moment."""
+"""Seconds to wait before a batch that follows a shared one: its threads have their next requests ready in a moment."""
 
 
 class Transport(Protocol):
@@ -30,21 +30,21 @@ class Transport(Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection still stands, as far as is known."""
+        """Whether the connection is still open, as far as is known."""
 
     def write(self, text: str) -> None:
         """Send text to its stdin."""
 
     def read_until(self, complete: Callable[[str], bool], timeout_s: float) -> str:
-        """Its output since the last call, as soon as `complete` says yes of it."""
+        """Its output since the last call, as soon as `complete` is true of it; InfrastructureError when it is not."""
 
     def close(self) -> None:
-        """Drop it."""
+        """End the command."""
 
 
 @dataclass(eq=False)
 class _Waiting:
-    """Requests of one thread that wait for their turn at the shell; `outcomes` is None until they had it."""
+    """Requests of one thread that wait for their turn at the shell; `outcomes` is None until then."""
 
     requests: Sequence[Request]
     parallel: bool
@@ -54,12 +54,12 @@ class _Waiting:
 class ProbeSession:
     """Sends requests from one container.
 
-    Threads take turns at the shell. Whoever's turn it is takes along what the others have waiting: one curl process
-    carries it all, one request after the other, each on a fresh connection as ever.
+    Threads take turns at the shell. The thread whose turn it is also sends what the others have waiting: one curl
+    process sends all of it, one request after the other, each on a fresh connection.
 
     Args:
         open_shell: starts a POSIX shell that reads commands from its stdin; InfrastructureError when it cannot.
-        ports: one for each request, at the client's end; 0 for whichever the system takes.
+        ports: source ports, one for each request; 0 lets the system choose.
     """
 
     def __init__(self, open_shell: Callable[[], Transport], ports: Iterable[int] = repeat(0)) -> None:
@@ -76,7 +76,7 @@ class ProbeSession:
         When the shell cannot be started, or its output is lost or torn, every affected outcome is `INFRASTRUCTURE`, and
         the next batch starts a new shell: output of a lost batch is never read as that of another.
 
-        `parallel` sends them all at once, for probes that are expected to time out; nobody else's are among them.
+        `parallel` sends them all at once, for probes that may time out; such a batch has no requests of other threads.
 
         Raises:
             ValueError: a control character in a request.
@@ -101,7 +101,7 @@ class ProbeSession:
             self._drop()
 
     def _next(self) -> list[_Waiting]:
-        """Those who have waited longest, as many as one curl process may carry; at least one."""
+        """The requests that have waited longest, as many as one curl process may carry; at least one thread's."""
         taken = [self._waiting.popleft()]
         count = len(taken[0].requests)
         while self._waiting and not taken[0].parallel and not self._waiting[0].parallel:
@@ -112,7 +112,7 @@ class ProbeSession:
         return taken
 
     def _serve(self, taken: list[_Waiting]) -> None:
-        """Give each of them its outcomes, whatever happens: nobody else will."""
+        """Send them, and give each waiting thread its outcomes whatever happens, or it would wait for ever."""
         requests = [request for one in taken for request in one.requests]
         outcomes = [infrastructure(request.request_id, "interrupted") for request in requests]
         try:
@@ -135,8 +135,8 @@ class ProbeSession:
             self._shell = self._open_shell()
         self._shell.write(curl.script(requests, sentinel, parallel=parallel))
         limits = [request.timeout_s for request in requests]
-        patience_s = SLACK_S + (max(limits) if parallel else sum(limits))
-        output = self._shell.read_until(lambda text: curl.finished(text, sentinel), patience_s)
+        limit_s = SLACK_S + (max(limits) if parallel else sum(limits))
+        output = self._shell.read_until(lambda text: curl.finished(text, sentinel), limit_s)
         return curl.parse(output, requests, sentinel)
 
     def _drop(self) -> None:

@@ -54,7 +54,7 @@ def _as_http(request: Request) -> Request:
 
 
 def _upgrade(key: str) -> tuple[tuple[str, str], ...]:
-    """The headers that ask for it (RFC 6455, section 4.1)."""
+    """The headers that request the upgrade (RFC 6455, section 4.1)."""
     return (
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),

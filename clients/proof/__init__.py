@@ -1,1 +1,1 @@
-"""A case proven: the run of a stage, the proofs, tables, diagnostics."""
+"""The proof of a case: the run of a stage, the proof steps, tables, diagnostics."""

@@ -1,4 +1,4 @@
-"""Proves the cases of one stage side by side: while one waits for a log or for time to pass, another sends its probes.
+"""Proves the cases of one stage in parallel: while one waits for a log or for time to pass, another sends its probes.
 
 It is the only place that takes the stage's steps. Probes of one client with a sidecar still follow one another (see
 `clients.proof.rig`), so that its sidecar keeps no more connections than the number of confirmations is derived for.
@@ -18,7 +18,7 @@ from clients.proof import prove
 from clients.proof.running_stage import RunningStage
 
 THREADS = 8
-"""Cases at work at once."""
+"""Cases that are proven in parallel."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class CaseJob:
 
 
 class CaseRunner:
-    """Begins to prove the jobs, in their order, when it is made. Leaving it as a context dismisses it.
+    """Starts to prove the jobs, in their order, when it is created. A context manager; its exit dismisses the runner.
 
-    Where the stage has steps, the jobs of each step are begun as soon as one of them is asked for.
+    Where the stage has steps, the jobs of a step start as soon as the evidence of one of them is requested.
 
     Args:
         running: the stage in whose state they are proven.
@@ -60,7 +60,7 @@ class CaseRunner:
         self.dismiss()
 
     def evidence(self, job: CaseJob) -> Evidence:
-        """Of one of the jobs, as soon as it is there; of another one, which is begun only now."""
+        """Wait for the evidence of a job; one that the runner was not created with starts now."""
         begun = self._work.get(job.case.id)
         if begun is None:
             if problem := self._reach(job.case.step):
@@ -69,10 +69,10 @@ class CaseRunner:
         return begun.result()
 
     def table(self, jobs: Sequence[CaseJob], threads: int) -> list[Evidence]:
-        """Evidence of many jobs of one step, in their order, `threads` of them at work at once.
+        """Evidence of many jobs of one step, in their order, `threads` of them in parallel.
 
         Raises:
-            ValueError: they are of several steps.
+            ValueError: the jobs are of several steps, or there are none.
         """
         [step] = {job.case.step for job in jobs}
         if problem := self._reach(step):
@@ -85,7 +85,7 @@ class CaseRunner:
             self._end(pool, begun)
 
     def wait(self) -> None:
-        """Until all that has begun is proven: what comes next may change the state that it is proven in."""
+        """Wait until all started jobs are proven: the next step may change the state that they need."""
         wait(self._work.values())
 
     def dismiss(self) -> None:
@@ -93,9 +93,9 @@ class CaseRunner:
         self._end(self._threads, self._work.values())
 
     def _reach(self, step: str) -> str:
-        """Take the stage's steps up to this one; why it could not be reached, empty where it was.
+        """Take the stage's steps up to this one; returns why it could not be reached, empty where it was.
 
-        All cases of the steps before are proven first: they are about the state that it ends.
+        All cases of earlier steps are proven first, because a step ends the state that they need.
         """
         self.wait()
         try:
@@ -114,7 +114,7 @@ class CaseRunner:
         return pool.submit(prove.prove_case, self._running, job.case, job.subject, job.confirmations)
 
     def _end(self, pool: ThreadPoolExecutor, begun: Collection[Future[Evidence]]) -> None:
-        """Without waiting for probes that are still to be sent; they are given up."""
+        """Shut the pool down. Cases that are still under way send no further probe."""
         if not all(work.done() for work in begun):
             self._running.rig.prober.abandoned.set()
         pool.shutdown(wait=True, cancel_futures=True)

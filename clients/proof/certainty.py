@@ -1,4 +1,4 @@
-"""How sure a case is: the confirmations that its path needs."""
+"""How certain a case is: the confirmations that its path needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Certainty:
         more (see `clients.probe.confirm`).
 
         Raises:
-            InfrastructureError: a sidecar does not tell how many threads it has.
+            InfrastructureError: a sidecar does not report its number of threads.
         """
         policy = policy or self.policy
         if policy.confirmations is not None:
@@ -38,6 +38,6 @@ class Certainty:
         servers = self.workloads.egress_pods_for(probe) or self.workloads.backends(probe)
         threads = max(self.workloads.worker_threads(pod) for pod in [*clients, *servers])
         if isinstance(probe.source, OutsideClient):
-            # any thread of any replica of the gateway may answer, none takes turns
+            # any thread of any replica of the gateway may answer; probes do not take turns over the replicas
             return confirmations(threads, max(1, len(servers)) * len(clients), policy.error_rate)
         return confirmations(threads, max(1, len(servers)), policy.error_rate) * len(clients)

@@ -1,7 +1,7 @@
-"""Proof steps of a denial: the mesh refused the request, and not for want of a path or a server.
+"""Proof steps of a denial: the mesh refused the request, and no path or server was missing.
 
-Four things (DESIGN, invariant 1): the pinned outcome, which has converged when a step is asked; the allowed twin
-through the same path in the same state; the request ids absent at the backend; and an exec that is known to have run.
+Four parts (DESIGN, invariant 1): the pinned outcome, which has converged before a step runs; the allowed twin through
+the same path in the same state; the request ids absent at the backend; and an exec that is known to have run.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
 
 @of_case
 def still_refused(proving: ProvingCase) -> list[Finding]:
-    """The case's own request, sent again after the twin, is still refused; nothing is found where it is."""
+    """The case's own request, sent again after the twin, is still refused; no finding where it is."""
     case = proving.case
     if not (case.refuses and proving.twin_passed):
         return []
@@ -153,11 +153,11 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
         return Finding(BACKEND_LOG, "no ready pod is behind the destination", FindingVerdict.PASS)
     passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
     if not passed >= {pod.name for pod in backends}:
-        why = "the twin goes to another backend, so it is not known up to where this log is complete"
+        why = "the twin goes to another backend, so this log is not known to be complete"
         return inconclusive(BACKEND_LOG, why)
 
     def passing() -> Iterable[str]:
-        """Requests of the twin, as many as may come to every replica."""
+        """Ids of new requests of the twin, as many as there are replicas."""
         return [outcome.request_id for outcome in rig.prober.probe(twin, case.control, len(backends))]
 
     since_s, access_log = proving.running.since_s, rig.mesh.writes_access_log
@@ -174,7 +174,7 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
 
 
 def _are_gateway(rig: Rig, pods: list[Pod]) -> bool:
-    """Whether these are the gateway's pods, behind which are the external hosts."""
+    """Whether these are pods of the gateway, which leads to the external hosts."""
     return bool(pods) and {pod.name for pod in pods} <= {pod.name for pod in rig.workloads.gateway_pods()}
 
 

@@ -1,4 +1,4 @@
-"""What to look at when a case failed, gathered before the clean-up."""
+"""Diagnostics of a failed case, collected before the clean-up."""
 
 from __future__ import annotations
 

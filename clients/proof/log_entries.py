@@ -38,7 +38,7 @@ class Sent:
     Attributes:
         requests: the case's own, which all saw the pinned outcome.
         marks: the twin's, sent later: a log that shows one of them is complete up to it.
-        since_s: how far back logs matter, in seconds.
+        since_s: returns how far back logs matter, in seconds.
     """
 
     requests: tuple[Attempt, ...]
@@ -89,7 +89,7 @@ class LogReader:
 
 
 def _from_clients(entries: Sequence[AccessLogEntry], clients: set[str], ids: set[str]) -> list[AccessLogEntry]:
-    """Entries of connections from these addresses. A port may have been another request's before: it says its id."""
+    """Entries of connections from these addresses, without those of earlier requests from the same port."""
     return [
         entry
         for entry in entries
@@ -101,9 +101,9 @@ def _from_clients(entries: Sequence[AccessLogEntry], clients: set[str], ids: set
 def _sent_on(
     before: Sequence[AccessLogEntry], entries: Sequence[AccessLogEntry], ids: set[str]
 ) -> list[AccessLogEntry]:
-    """Entries of the connections that the proxy before opened for its own: from its address and port to this proxy's.
+    """Entries of the connections that the previous proxy opened for its own: from its address and port to this proxy's.
 
-    Both ends count, as the system gives a port out once more for another server. Proxies dial pods, not Services.
+    Both ends must match, because the system may reuse a port for another server. Proxies dial pods, not Services.
     """
     ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}
     clients = {client for client, _ in ends}
@@ -117,20 +117,20 @@ def _sent_on(
 def difference(rig: Rig, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:
     """How an entry differs from what must be logged (see `filled`); empty when it does not."""
     if stated.flags and not set(entry.flags.split(",")) & stated.flags:
-        return f"says flags {entry.flags or '-'}"
+        return f"has flags {entry.flags or '-'}"
     if stated.status is not None and entry.status != stated.status:
-        return f"says status {entry.status}"
+        return f"has status {entry.status}"
     if stated.details not in f"{entry.details} {entry.failure}":
-        return f"says details {entry.details or '-'} {entry.failure}".strip()
+        return f"has details {entry.details or '-'} {entry.failure}".strip()
     for name, attribute in _FIELDS.items():
         pattern, seen = getattr(stated, name), rig.overlay.plain(getattr(entry, attribute))
         if pattern and not (not seen if pattern == "-" else re.fullmatch(pattern, seen)):
-            return f"says {name} {seen or '-'}, not {pattern}"
+            return f"has {name} {seen or '-'}, not {pattern}"
     return ""
 
 
 def filled(rig: Rig, logged: AccessLogExpectation) -> AccessLogExpectation:
-    """With `<gateway>` and `<host>` in its patterns replaced by their addresses, and the gateway's ports by theirs."""
+    """`logged` with `<gateway>`, `<host>` and the gateway's ports in its patterns replaced by their values."""
     known = {"http-port": [str(rig.gateway.http_port)], "tls-port": [str(rig.gateway.tls_port)]}
     if any("<gateway>" in getattr(logged, name) for name in _FIELDS):
         known["gateway"] = [pod.ip for pod in rig.workloads.gateway_pods()]

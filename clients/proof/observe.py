@@ -1,4 +1,4 @@
-"""The proof step of a state control: what holds is a state of the cluster, which no request shows."""
+"""The proof step of a state control: it is about a state of the cluster, which no request shows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ POLL_S = 0.5
 def state_holds(proving: ProvingState) -> list[Finding]:
     """Look every half second until nothing is wrong, or until the budget is used up; at least once.
 
-    A look that could not be taken (cluster or exec error) is neither pass nor fail: if the last one was such, the
-    finding is inconclusive.
+    A look that could not be taken (cluster or exec error) is neither pass nor fail: if it was the last one, the finding
+    is inconclusive.
     """
     began = proving.clock()
     while True:

@@ -30,7 +30,7 @@ PORTS = range(20_000, 32_768)
 only key, and the kernel may reuse a port for another destination. Above what listens in a pod, below the ephemeral
 ports."""
 LANES = 8
-"""Shells at work at once in a client container that has no proxy."""
+"""Shells that work in parallel in a client container without a proxy."""
 
 
 def open_session(cluster: Cluster, pod: Pod, container: str, ports: Iterator[int]) -> ProbeSession:
@@ -51,8 +51,8 @@ class Prober:
     """One per process. Probes may be sent from several threads at once.
 
     Probes from one client pod with a sidecar, or from outside through one gateway, follow one another whichever thread
-    sends them: more at once would make the proxy keep more connections, each of which may give one stale answer more
-    than `clients.probe.confirm` reckons with. A client without a proxy keeps none, and has `LANES` shells.
+    sends them: in parallel, the proxy would keep more connections, and each may give one stale answer more than
+    `clients.probe.confirm` allows for. A client without a proxy keeps none, and has `LANES` shells.
 
     Args:
         probe_timeout_s: curl's `--max-time`, in seconds.
@@ -85,7 +85,7 @@ class Prober:
         self._ingress_address = ingress_address
         self._ingress_roots = ingress_roots
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
-        self._ports: dict[str, Iterator[int]] = {}  # never begun again: those of a moment ago are still remembered
+        self._ports: dict[str, Iterator[int]] = {}  # never restarted: the kernel still remembers recent ones
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._lock = threading.RLock()  # of the sessions
         self._gateway_locks: dict[Workload, threading.Lock] = {}
@@ -115,15 +115,18 @@ class Prober:
         )
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
-        """A function that sends n probes, each on a fresh connection, spread over the client's ready pods."""
+        """A function that sends n probes, each on a fresh connection, spread over the client's ready pods.
+
+        It raises AbandonedError while `abandoned` is set.
+        """
         return partial(self._send, probe, control, parallel)
 
     def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
-        """Send it now, `count` times."""
+        """Send the probe now, `count` times. Raises AbandonedError while `abandoned` is set."""
         return self._send(probe, control, False, count)
 
     def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
-        """Send one from outside the cluster to a known address, also when the Service that it was of is gone."""
+        """Send the probe from outside the cluster to a known address, even if the Service of that address is gone."""
         return outside.send([self.request_for(probe, control)], to, roots=self._ingress_roots)
 
     def command_for(self, probe: Probe, control: str = "") -> str:
@@ -131,7 +134,7 @@ class Prober:
         return redact(outside.command(self.request_for(probe, control)))
 
     def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
-        """Where a client outside the cluster reaches its gateway.
+        """Address and port at which a client outside the cluster reaches its gateway.
 
         Raises:
             InfrastructureError: the gateway's Service has no address.
@@ -150,7 +153,7 @@ class Prober:
         self._sessions, self._addresses = {}, {}
 
     def _connect_to(self, address: str) -> str:
-        """`host:port` to dial: an external host by its address, so that no name server has a say; else by its name."""
+        """`host:port` to dial: an external host by its address, without any name server; else by its name."""
         host, _, port = address.rpartition(":")
         known = self._external.hosts.get(host, "") if self._external else ""
         return f"{known}:{port}" if known else self._overlay.host(address.removeprefix("open."))

@@ -1,4 +1,4 @@
-"""A case or a state, proven or not: from the running stage to its evidence."""
+"""The proof of a case or of a state: from the running stage to its evidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clients.proof.running_stage import RunningStage
 
 
 def prove_case(running: RunningStage, case: Case, subject: Subject, confirmations: int | None = None) -> Evidence:
-    """Converge on the case's outcome, then ask every proof step (`clients.proof.steps`).
+    """Converge on the case's outcome, then run every proof step (`clients.proof.steps`).
 
     The stage must have taken the case's step. `confirmations` replaces the derived number where no change could have
     left stale answers. Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a
@@ -64,7 +64,7 @@ def prove_state(
 ) -> Evidence:
     """Look at a state of the cluster until nothing is wrong, for at most `budget_s` seconds.
 
-    Where the stage's own change has not come as stated, the state is not looked at: the evidence fails by that.
+    Where the stage has not settled as stated, the state is not looked at, and the evidence has that as its reason.
     """
     evidence = Evidence.of(subject, Verdict.INCONCLUSIVE, worker=worker)
     if running and (spoilt := _first_problem(evidence, _settled(running))):
@@ -85,7 +85,7 @@ def prove_state(
 
 
 def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:
-    """Evidence of a case that could not be tried, for instance as its stage could not be made: `inconclusive`."""
+    """Evidence of a case that could not be tried, for instance because its stage failed: `inconclusive`."""
     return Evidence.of(subject, Verdict.INCONCLUSIVE, why, observed="nothing: the case was not tried", worker=worker)
 
 
@@ -100,14 +100,14 @@ def _converge(running: RunningStage, case: Case, needed: int, since: float, *, u
     rig = running.rig
     policy = _policy(rig.certainty.policy, case.holds_s)
     if unchanged and not case.holds_s:
-        policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait out
+        policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait for
     send = rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)
     at_once = unchanged or case.expect.may_time_out
     return converge(send, case.expect, policy, needed=needed, since=since, unchanged=at_once)
 
 
 def _policy(policy: ConvergencePolicy, holds_s: float) -> ConvergencePolicy:
-    """The run's policy, longer for an outcome that must hold for a while; it is then looked at a hundred times."""
+    """The run's policy, longer for an outcome that must hold for a while; that one is probed about a hundred times."""
     if holds_s <= policy.window_s:
         return policy
     poll_s = max(policy.poll_s, holds_s / 100)
@@ -151,7 +151,7 @@ def _finding(name: str, seen: Observation) -> Finding:
 
 
 def _first_problem(evidence: Evidence, earlier: Iterable[tuple[str, Observation]]) -> Evidence | None:
-    """Fails by the first of the observations that was not as stated; None where all were."""
+    """The evidence of a case whose first wrong observation decides; None where all were as stated."""
     for name, seen in earlier:
         if seen.problem:
             verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
@@ -186,7 +186,7 @@ def _converged(evidence: Evidence, seen: Convergence, settling: Observation | No
 
 
 def _judged(evidence: Evidence, found: list[Finding]) -> Evidence:
-    """The verdict of what has been seen: the worst of all its findings."""
+    """The evidence with its verdict, which the worst of all its findings decides."""
     findings = evidence.findings + tuple(found)
     verdict, grade, reason = judge(findings)
     return replace(evidence, verdict=verdict, grade=grade, reason=reason, findings=findings)

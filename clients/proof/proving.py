@@ -17,7 +17,7 @@ ProblemOf = Callable[[], str | None]
 
 @dataclass
 class Proving:
-    """What is being proven. A step reads it, and leaves in it what later steps and the evidence need.
+    """What is being proven. A step reads it, and stores in it what later steps and the evidence need.
 
     Attributes:
         attempts: made by the steps themselves, in order.
@@ -28,7 +28,7 @@ class Proving:
 
 @dataclass
 class ProvingCase(Proving):
-    """A case whose pinned outcome has come and stayed.
+    """A case whose pinned outcome has converged.
 
     Attributes:
         seen: how it converged.
@@ -65,7 +65,7 @@ class ProvingState(Proving):
         problem_of: the look.
         budget_s: seconds within which it must find nothing wrong.
         clock: monotonic seconds.
-        took_s: what it took, set by `state_holds`.
+        took_s: seconds that it took, set by `state_holds`.
     """
 
     problem_of: ProblemOf = field(kw_only=True)
@@ -97,10 +97,10 @@ def of_state(step: Callable[[ProvingState], list[Finding]]) -> ProofStep:
 
 
 def inconclusive(name: str, text: str) -> Finding:
-    """A finding that is missing, and why."""
+    """A finding that could not be made, with the reason."""
     return Finding(name, text, FindingVerdict.INCONCLUSIVE)
 
 
 def not_checked(name: str, why: str) -> Finding:
-    """A finding that this target does not allow to be made: the pass will be of reduced grade."""
+    """A finding that this target does not allow to be checked: a pass is then of reduced grade."""
     return Finding(name, f"not checked: {why}", FindingVerdict.NOT_CHECKED)

@@ -1,4 +1,4 @@
-"""The rig of a test process: what it probes with, what it has deployed, and how sure it has to be."""
+"""The rig of a test process: what it probes with, what it has deployed, and how certain it must be."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from clients.proof.workloads import Workloads
 
 @dataclass(frozen=True)
 class RigOptions:
-    """What a rig may be given. All times in seconds.
+    """Options of a rig. All times in seconds.
 
     Attributes:
         policy: budget and confirmations of every convergence.
         probe_timeout_s: curl's `--max-time`.
-        ready_s: for an environment or a change to be ready, and to be gone.
+        ready_s: limit for an environment or a change to become ready, and to be deleted.
         ingress_address: where gateways are reached from outside, instead of the address of their Service.
         ingress_roots: PEM of the authorities that clients outside trust.
     """
@@ -47,17 +47,17 @@ class RigOptions:
 
 @dataclass(frozen=True)
 class Rig:
-    """One per process. Probes may be sent from several threads at once; all else is for one.
+    """One per process. Probes may be sent from several threads at once; everything else is for one thread.
 
     Attributes:
         mesh: the mesh as it was found when the run began.
-        workloads: where requests come from and go to.
-        prober: sends them.
-        certainty: confirmations that a path needs.
-        applier, stage_objects, environments: what is applied, what stages leave in force, what they are deployed on.
+        workloads: finds the pods that requests come from and go to.
+        prober: sends requests.
+        certainty: derives the confirmations that a path needs.
+        applier, stage_objects, environments: apply manifests, keep what stages leave in force, deploy environments.
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
-        analyzer: istioctl; None where there is none.
+        analyzer: runs `istioctl analyze`; None where there is no istioctl.
     """
 
     cluster: Cluster
@@ -84,7 +84,7 @@ class Rig:
         manifests: Path,
         options: RigOptions = RigOptions(),
     ) -> Self:
-        """Put it together.
+        """Create a rig.
 
         Args:
             manifests: the folder that manifest paths are relative to.
@@ -119,7 +119,7 @@ class Rig:
         )
 
     def remove(self, environment: Sequence[str]) -> None:
-        """Delete an environment before the end, and wait until it is gone; `environments.ensure` makes it again.
+        """Delete an environment before the end, and wait until it is gone; `environments.ensure` deploys it again.
 
         Raises:
             ClusterError: something could not be deleted.
@@ -128,7 +128,7 @@ class Rig:
         self.environments.remove(environment)
 
     def remove_other_environments(self, environment: Sequence[str]) -> None:
-        """Delete the environments of other topics: idle pods cost a small machine time. They go while this one is made.
+        """Delete the environments of other topics: idle pods cost processor time. This does not wait for them.
 
         Raises:
             ClusterError: something could not be deleted.

@@ -1,4 +1,4 @@
-"""A stage that is being entered, proven and left: its change is made, waited out, and put back."""
+"""The run of a stage: its change is made, awaited, and put back."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ from clients.probe.converge import Convergence, converge
 from clients.proof.rig import Rig
 
 BASELINE_CONFIRMATIONS = 3
-"""Matches in a row for a state in which nothing has changed; stale answers of a change are a case's business."""
+"""Matches in a row for a state in which nothing has changed; stale answers of a change concern only the cases."""
 BASELINE_BUDGET_S = 15.0
 
 
 class RunningStage:
-    """Context manager: enter = baseline, change; exit = put back, wait, see the baseline again.
+    """Context manager: enter = baseline, change; exit = put back, wait, observe the baseline again.
 
-    A stage of which nobody sees the state before goes straight from what the last one left, and leaves its own.
+    Where no case observes the state before, the stage starts with the objects that the last one left, and leaves its
+    own.
 
     Args:
         cases: those that will be proven (the selected ones); their `before` is observed.
 
     Attributes:
         applied: every object that the change sent, and every Deployment that it scaled.
-        changed_at: monotonic time at which the cluster had accepted the change (the removal, where there is one).
+        changed_at: monotonic seconds at which the cluster had accepted the change (the removal, where there is one).
         baselines: by case id, for cases with a `before`.
         settled: what `settle` saw, in its order, then that of the steps taken so far.
     """
@@ -56,7 +57,7 @@ class RunningStage:
         """Make the change.
 
         Raises:
-            MeshproofError: the ground or the change could not be made; what was made of the change has been put back.
+            MeshproofError: the environment could not be deployed, or the change not made; the change is put back.
         """
         self.rig.environments.ensure(self.stage.environment)
         applier, stage_objects = self.rig.applier, self.rig.stage_objects
@@ -77,7 +78,7 @@ class RunningStage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Put everything back, or leave it to the next stage of this process where nobody else can see it.
+        """Put everything back, or leave it to the next stage of this process where no other process can notice it.
 
         Raises:
             ClusterError: something could not be put back, or the state before did not come back.
@@ -98,17 +99,17 @@ class RunningStage:
 
     @property
     def _may_leave(self) -> bool:
-        """Whether what it applied may go on standing (see `clients.apply.stage_objects`) in its own namespaces."""
+        """Whether its objects may stay in force (see `clients.apply.stage_objects`): only in its own namespaces."""
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
         reaches_far = CapabilityName.MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
         return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.without or stage.scaled)
 
     def reach(self, name: str) -> None:
-        """Take the stage's steps up to the one of this name; none for an empty name, or when one has not settled.
+        """Take the stage's steps up to the one of this name; none for an empty name, or after an unsettled one.
 
         Raises:
-            ClusterError: the step is behind already, or it could not be taken.
+            ClusterError: the stage is already past the step, or the step could not be taken.
         """
         wanted = len(self.stage.steps_to(name))
         if wanted < self._steps_taken:
@@ -118,7 +119,7 @@ class RunningStage:
             self._steps_taken += 1
 
     def _check(self, step: Step) -> None:
-        """Once: before the stage is entered, where the step is known to be wanted."""
+        """Check the manifests of a step, once: before the stage is entered if a selected case needs the step."""
         if step.name not in self._checked:
             self.rig.applier.check(self.rig.applier.load(step.apply))
             self._checked.add(step.name)
@@ -161,7 +162,7 @@ class RunningStage:
         self._apply_over(self.stage.replaced)
 
     def _apply_over(self, paths: Sequence[str]) -> None:
-        """Apply manifests over whatever is there by now, and register their deletion; the change counts from then."""
+        """Apply manifests over what is there, and register their deletion; times count from this change."""
         applier = self.rig.applier
         items = applier.load(paths)
         if items:
@@ -178,14 +179,14 @@ class RunningStage:
         self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
 
     def _scale(self) -> list[Applied]:
-        """Scale the stage's Deployments, and register that they are put back."""
+        """Scale the stage's Deployments, and register that they are scaled back."""
         applied, before, after = [], [], []
         for scale in self.stage.scaled:
             namespace = self.rig.overlay.namespace(scale.namespace)
             found = self.rig.cluster.get("apps/v1", "Deployment", scale.deployment, namespace)
             if found is None:
                 raise ClusterError(
-                    f"Deployment {namespace}/{scale.deployment} does not exist", "see the stage's ground"
+                    f"Deployment {namespace}/{scale.deployment} does not exist", "see the stage's environment"
                 )
             before.append((found, found["spec"].get("replicas", 1)))
             after.append((found, scale.replicas))
@@ -197,7 +198,7 @@ class RunningStage:
         return applied
 
     def _delete_without(self) -> None:
-        """Delete what the stage does without, and register that it comes back."""
+        """Delete what the stage does without, and register that it is applied again."""
         applier = self.rig.applier
         items = applier.load(self.stage.without) if self.stage.without else []
         if items:
@@ -234,7 +235,7 @@ class RunningStage:
         budget_s: float = BASELINE_BUDGET_S,
         since: float | None = None,
     ) -> Observation:
-        """See it; at once every confirmation where nothing has changed (no `since`) or each may take its whole time."""
+        """Observe an outcome; all confirmations at once if nothing has changed (no `since`) or each may time out."""
         at = time.monotonic() if since is None else since
         at_once = since is None or expect.may_time_out
         policy = replace(
@@ -255,7 +256,7 @@ class RunningStage:
         )
 
     def _put_back(self) -> list[str]:
-        """Undo in reverse order, all of it; the problems."""
+        """Undo everything in reverse order; returns the problems."""
         problems = []
         while self._undo:
             try:
@@ -265,7 +266,7 @@ class RunningStage:
         return problems
 
     def _not_restored(self) -> list[str]:
-        """Baselines that held before and do not come back."""
+        """Problems of baselines that held before and do not come back."""
         done: set[tuple[Probe, Expectation]] = set()
         problems = []
         for case in self.cases:

@@ -20,7 +20,7 @@ PROOFS: tuple[ProofStep, ...] = (
     server_saw,
     state_holds,
 )
-"""In this order: a log that is read after the twin is known to be complete up to the case's own requests."""
+"""In this order, because a log that is read after the twin is known to be complete up to the case's own requests."""
 
 
 def findings(proving: Proving) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""A truth table as one piece of work: every cell is a case of its own, and all of them are proven side by side."""
+"""A truth table as one piece of work: every cell is a case of its own, and all of them are proven in parallel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.running_stage import BASELINE_CONFIRMATIONS
 
 CLIENTS, THREADS = 4, 48
-"""Sources at work at once, and cells. The cells of one source share its shell, a batch of them after the other: many of
-few sources make larger batches, and a few sources keep a small machine busy."""
+"""Sources, and cells, that are proven in parallel. The cells of one source share its shell, one batch after the other:
+many cells of few sources make larger batches, and a few sources keep a small machine busy."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Table:
 def prove_table(runner: CaseRunner, table: Table, subjects: Mapping[str, Subject]) -> list[Evidence]:
     """Evidence of every cell, in the table's order.
 
-    A cell whose outcome the stage does not change has no stale answers to wait out: it needs as many confirmations as a
+    A cell whose outcome the stage does not change has no stale answers to wait for: it needs as many confirmations as a
     baseline. A step is taken before the first cell; where it cannot be taken, no cell is tried.
 
     Args:

@@ -21,7 +21,7 @@ SAMPLE = 4
 
 @of_case
 def logs_as_stated(proving: ProvingCase) -> list[Finding]:
-    """One finding for each entry that the case says a proxy must have logged of its requests."""
+    """One finding for each entry that a proxy must have logged of the case's requests."""
     sent, findings = _sent(proving), []
     for logged in proving.case.logged:
         name = GATEWAY_LOG if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
@@ -37,7 +37,7 @@ def logs_as_stated(proving: ProvingCase) -> list[Finding]:
 
 @of_case
 def server_saw(proving: ProvingCase) -> list[Finding]:
-    """What the external server itself logged of the case's requests: who came, by TLS or not, for which name."""
+    """What the external server itself logged of the case's requests: the client, TLS or not, the name."""
     arrival, rig = proving.case.arrival, proving.rig
     if arrival is None:
         return []
@@ -78,7 +78,7 @@ def sample(attempts: Sequence[Attempt], repeat: int = 0) -> tuple[Attempt, ...]:
 
 
 def proxies(rig: Rig, probe: Probe, proxy: Proxy) -> list[Pod]:
-    """The pods whose proxy is meant."""
+    """Pods of the client, of the server or of the gateway."""
     if proxy is Proxy.CLIENT:
         return rig.workloads.pods(probe.source)
     return rig.workloads.gateway_pods() if proxy is Proxy.GATEWAY else rig.workloads.backends(probe)
@@ -107,7 +107,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
     reader = LogReader(rig, sent.since_s)
     if logged.absent:
         return _absence(reader, pods, case, name, logged, sent)
-    # A redirected connection may get another port (netfilter, when its own is still remembered): not all are known.
+    # A redirected connection may get another port (netfilter, when its own is still tracked): not all are known.
     wanted = min(1, len(sent.requests)) if logged.tcp else len(sent.requests)
     if not wanted:
         return inconclusive(name, "no request saw the expected outcome")
@@ -127,7 +127,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
 def _absence(
     reader: LogReader, pods: list[Pod], case: Case, name: str, logged: AccessLogExpectation, sent: Sent
 ) -> Finding:
-    """No entry of the requests where a later one of the twin is seen."""
+    """No entry of the requests in a log that shows a later one of the twin."""
     if case.twin is None or not sent.marks:
         return inconclusive(name, "no later request of a twin shows how far the log goes")
     if not reader.until(pods, case.twin, logged, sent.marks[-1:], 1):
@@ -171,7 +171,7 @@ def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry) 
 
 
 def _wrong_server(external: ExternalHosts, case: Case, entry: ArrivalEntry) -> str:
-    """Why the request came to another address than one of its host; empty where it did not."""
+    """Why the request came to an address that its host does not have; empty where it did not."""
     own = external.addresses(case.probe.destination)
     if entry.local.rpartition(":")[0] in own:
         return ""
@@ -184,4 +184,4 @@ def _otherwise(arrival: ServerLogExpectation, entry: ArrivalEntry) -> str:
     if seen == (arrival.tls, arrival.sni, arrival.client_cert):
         return ""
     detail = f"TLS: {entry.tls}, name {entry.sni or '-'}, client certificate: {entry.client_cert}"
-    return f"a request came otherwise than stated ({detail})"
+    return f"a request did not come as stated ({detail})"

@@ -1,4 +1,4 @@
-"""Where requests come from and go to: the pods behind the documents' names."""
+"""The pods that requests come from and go to, found by the documents' names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Workloads:
         self._gateway = gateway
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
-        self._lock = threading.RLock()  # of what is looked up once
+        self._lock = threading.RLock()  # guards what is looked up once
 
     def pods(self, workload: Workload) -> list[Pod]:
         """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
@@ -58,7 +58,7 @@ class Workloads:
         return found
 
     def backends(self, probe: Probe) -> list[Pod]:
-        """Ready pods behind the Service that the probe dials; empty when there is none or the host is no Service."""
+        """Ready pods behind the Service that the probe dials; empty when there is none or it is not a Service."""
         name, _, rest = self._overlay.host(self.connect_host(probe)).partition(".")
         namespace = rest.partition(".")[0] or self._overlay.namespace(probe.source.namespace)
         service = self._cluster.get("v1", "Service", name, namespace)
@@ -73,7 +73,7 @@ class Workloads:
         return self.named(probe.resolve).rpartition(":")[0] or probe.destination
 
     def named(self, address: str) -> str:
-        """`<gateway>:443` with the name of the gateway's Service."""
+        """The address with `<gateway>` replaced by the name of the gateway's Service."""
         return address.replace("<gateway>", f"{self._gateway.service}.{self._gateway.namespace}.svc.cluster.local")
 
     def gateway_pods(self) -> list[Pod]:
@@ -87,11 +87,11 @@ class Workloads:
         return self.gateway_pods() if external else []
 
     def replicas(self, probe: Probe) -> int:
-        """How many ready pods answer for the probe's destination; at least 1."""
+        """Number of ready pods behind the probe's destination; at least 1."""
         return max(1, len(self.backends(probe)))
 
     def worker_threads(self, pod: Pod) -> int:
-        """Of the pod's sidecar; 1 for a pod without one.
+        """Worker threads of the pod's sidecar; 1 for a pod without one.
 
         Raises:
             InfrastructureError: the sidecar does not answer.

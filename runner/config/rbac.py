@@ -1,11 +1,12 @@
-"""Files generated from the table of rights: `python -m runner.config.rbac` writes `deploy/rbac/` and README's table."""
+"""Files generated from the table of rights: `python -m runner.config.rbac` writes `deploy/rbac/` and README's list."""
 
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Iterator
 
-from runner.config.rights import LEASE_NAMESPACE, RBAC, RIGHTS, ROOT_NAMESPACE, Right, wanted
+from runner.config.rights import LEASE_NAMESPACE, RBAC, RIGHTS, ROOT_NAMESPACE, Condition, Right, wanted
 from runner.config.settings import ROOT
 
 NAME = "meshproof"
@@ -170,22 +171,34 @@ def _lines(text: str, width: int) -> list[str]:
     return lines
 
 
-def readme_table() -> str:
-    """README's table, between its two markers."""
-    on: dict[tuple[str, str, str], list[str]] = {}
+def readme_list() -> str:
+    """README's list of rights, between its two markers."""
+    lines = [BEGIN]
+    for condition in Condition:
+        lines += ["", f"{condition.value.replace('--allow-mesh-wide', '`--allow-mesh-wide`').capitalize()}:", ""]
+        lines += [_item(why, what) for why, what in _objects(condition).items()]
+    return "\n".join([*lines, "", END])
+
+
+def _objects(condition: Condition) -> dict[str, list[str]]:
+    """By the reason, the objects with their verbs."""
+    found: dict[str, list[str]] = {}
     for right in RIGHTS:
-        why = right.why + (f"; without it, {right.without}" if right.without else "")
-        when = right.condition.value.replace("with --allow-mesh-wide", "with `--allow-mesh-wide`")
-        what = ", ".join(f"`{name}`" for name in right.resources) + (f" ({right.group})" if right.group else "")
-        what += f" in `{right.namespace}`" if right.namespace else ""
-        on.setdefault((", ".join(right.verbs), when, why), []).append(what)
-    rows = ["| verbs | on | when | why |", "|---|---|---|---|"]
-    rows += [f"| {verbs} | {'; '.join(what)} | {when} | {why} |" for (verbs, when, why), what in on.items()]
-    return "\n".join([BEGIN, *rows, END])
+        if right.condition is condition:
+            why = right.why + (f"; without it, {right.without}" if right.without else "")
+            what = ", ".join(f"`{name}`" for name in right.resources) + (f" ({right.group})" if right.group else "")
+            where = f" in `{right.namespace}`" if right.namespace else ""
+            found.setdefault(why, []).append(f"{what}{where} ({', '.join(right.verbs)})")
+    return found
+
+
+def _item(why: str, what: Iterable[str]) -> str:
+    text = f"- {why}: {'; '.join(what)}"
+    return textwrap.fill(text, 118, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def in_readme(text: str) -> str:
-    """README's text with the current table; nothing outside the two markers changes.
+    """README's text with the current list; nothing outside the two markers changes.
 
     Raises:
         ValueError: the markers are not there once each, in this order.
@@ -194,7 +207,7 @@ def in_readme(text: str) -> str:
         raise ValueError(f"{README} must have {BEGIN!r} and {END!r} once each; one of them was not found once")
     start = text.index(BEGIN)
     end = text.index(END, start) + len(END)
-    return text[:start] + readme_table() + text[end:]
+    return text[:start] + readme_list() + text[end:]
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""Capabilities that depend on the machine, the settings and the kind of target, and the table of all capabilities.
+"""Capabilities that the machine, the settings and the kind of target decide, and the table of all of them.
 
-Those that depend on the cluster are in `clients.mesh.capabilities`. `python -m runner.target.capabilities` prints
+Those that the cluster decides are in `clients.mesh.capabilities`. `python -m runner.target.capabilities` prints
 docs/capabilities.md, which is generated from the table.
 """
 
@@ -24,7 +24,7 @@ from runner.target.target import Target
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the detectors here look at: everything that is not in the cluster."""
+    """What the detectors here look at: all that is not in the cluster."""
 
     target: Target
     access: Access
@@ -32,7 +32,7 @@ class Surroundings:
 
     @property
     def settings(self) -> Settings:
-        """Those of the run."""
+        """The settings of the run."""
         return self.target.settings
 
 
@@ -41,8 +41,8 @@ class Capabilities:
     """What a target has and lacks.
 
     Attributes:
-        names: of what it has, sorted.
-        lacks: name of every other capability → why.
+        names: the capabilities that the target has, sorted.
+        lacks: name of every other capability → the reason.
     """
 
     names: tuple[str, ...]
@@ -67,7 +67,7 @@ _HEAD = (
     "# Capabilities",
     "",
     "What a target can do and a control may need. A control whose needs the target lacks is skipped with the reason;",
-    "with `--enforce` it fails. `./meshproof doctor` shows which of them a cluster has, and why not the others.",
+    "with `--enforce` it fails. `./meshproof doctor` shows which of them a cluster has, and why it lacks the others.",
     "",
     "The list is generated from the table in `clients/mesh/capabilities.py` and `runner/target/capabilities.py`, by",
     "`python -m runner.target.capabilities > docs/capabilities.md`.",
@@ -89,7 +89,7 @@ def _given(name: CapabilityName, why: str) -> Callable[[Surroundings], str]:
 
 def _external_block(seen: Surroundings) -> str:
     blocked = seen.access.outside.log or seen.settings.egress.blocked
-    return "" if blocked else "the setting egress.blocked is not set"
+    return "" if blocked else "the settings do not set egress.blocked"
 
 
 def _external_open(seen: Surroundings) -> str:
@@ -97,13 +97,13 @@ def _external_open(seen: Surroundings) -> str:
     if seen.access.outside.log:
         return ""
     if seen.settings.egress.blocked:
-        return "the setting egress.blocked is set"
+        return "the settings set egress.blocked"
     return "" if seen.access.outside.hosts else "there are no external hosts"
 
 
 def _load_count(seen: Surroundings) -> str:
     other = seen.access.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]
-    return "" if other else "the shop's public load generator does not report them"
+    return "" if other else "the shop's public load generator reports no counts"
 
 
 def _own_key(profile: str) -> Callable[[Surroundings], str]:
@@ -122,13 +122,13 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     Capability(N.EGRESS_GATEWAY, always, "needs the dedicated egress gateway in istio-egress"),
     Capability(
         N.EXTERNAL_HOSTS,
-        lambda seen: "" if seen.access.outside.hosts else "no external hosts were selected",
+        lambda seen: "" if seen.access.outside.hosts else "the run has no external hosts",
         "needs example.com / httpbin.org / googleapis stand-ins outside the mesh, known to cluster DNS",
         "--hosts internet",
     ),
     Capability(
         N.EXTERNAL_LOG,
-        lambda seen: "" if seen.access.outside.log else "there is no such log of the hosts of the internet",
+        lambda seen: "" if seen.access.outside.log else "the log of hosts on the internet cannot be read",
         "needs external hosts whose own log can be read",
         "use the embedded target",
     ),
@@ -155,29 +155,29 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     Capability(
         N.CHROMIUM,
         lambda seen: "" if seen.browser.program else seen.browser.why_not or "none was found",
-        "needs headless Chromium, on the PATH or built for the testbed",
+        "needs headless Chromium, from the PATH or built for the testbed",
         BROWSER_HINT,
     ),
     Capability(
         N.FRONT_KEY,
         _own_key("front"),
-        "needs the private key of the front door's issuer, which a run has only while the issuer is its own",
+        "needs the private key of the front door's issuer, which a run has only if the issuer is its own",
     ),
     Capability(
         N.IAP_KEY,
         _own_key("iap"),
-        "needs the private key of the issuer of IAP's tokens, which a run has only while the issuer is its own",
+        "needs the private key of the issuer of IAP's tokens, which a run has only if the issuer is its own",
     ),
     Capability(
         N.IAP,
-        _given(N.IAP, "only the embedded target has a stand-in for it"),
+        _given(N.IAP, "only the embedded target has the stand-in for it"),
         "needs Identity-Aware Proxy or the stand-in proxy",
         "use the embedded target",
     ),
     Capability(
         N.ISTIOD_RESTART,
-        _given(N.ISTIOD_RESTART, "others use this mesh too"),
-        "needs a mesh whose istiod may be restarted, which only that of the embedded target may",
+        _given(N.ISTIOD_RESTART, "others use this mesh as well"),
+        "needs a mesh whose istiod may be restarted, as only the embedded target's may",
         "use the embedded target",
     ),
     Capability(

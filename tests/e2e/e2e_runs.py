@@ -157,6 +157,15 @@ def inherited() -> dict[str, str]:
     }
 
 
+def found(case: dict[str, Any]) -> dict[str, str]:
+    """Texts of a case's findings, by name; several of one name are put together. Every one of them was checked."""
+    texts: dict[str, str] = {}
+    for finding in case["findings"]:
+        assert finding["verdict"] != "not_checked", (case["id"], finding)
+        texts[finding["name"]] = f"{texts.get(finding['name'], '')} {finding['text']}".strip()
+    return texts
+
+
 def start(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Running:
     """Start our own Python with these words; `{out}` in them is replaced by the folder of its runs."""
     command = [word.replace("{out}", str(scratch / "out")) for word in words]
@@ -166,11 +175,6 @@ def start(scratch: Path, *words: str, environment: dict[str, str] | None = None)
 def conform(scratch: Path, *words: str, environment: dict[str, str] | None = None, suite: str = "suites/lab") -> Ran:
     """The lab, or another folder of suites, by bare pytest, to its end."""
     return start(scratch, *PYTEST, suite, "--out", "{out}", *words, environment=environment).end()
-
-
-def findings(case: dict[str, Any]) -> dict[str, str]:
-    """Name → text of a case's findings; the last of those with the same name."""
-    return {finding["name"]: finding["text"] for finding in case["findings"]}
 
 
 def controls(*names: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from e2e_runs import Ran, conform, findings
+from e2e_runs import Ran, conform, found
 
 from runner.config import catalogue
 
@@ -49,10 +49,10 @@ def test_the_network_paths_are_those_of_the_document(whole: Ran) -> None:
 
 
 def test_every_denial_of_an_external_host_is_absent_there(whole: Ran) -> None:
-    asked = [case for case in whole.report["cases"] if "external server's log" in findings(case) and case["twin"]]
+    asked = [case for case in whole.report["cases"] if "external server's log" in found(case) and case["twin"]]
     assert len(asked) > 15
     for case in asked:
-        text = findings(case)["external server's log"]
+        text = found(case)["external server's log"]
         assert "refused request ids absent" in text or "requests arrived" in text, case["id"]
 
 

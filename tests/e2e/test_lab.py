@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from e2e_runs import Ran, conform, controls, findings
+from e2e_runs import Ran, conform, controls, found
 
 from runner.config import catalogue
 
@@ -52,9 +52,9 @@ def test_every_denial_has_its_proofs(whole: Ran) -> None:
         about = case["id"]
         assert case["twin"]["verdict"] == "pass", about
         assert case["twin"]["request_id"], about
-        assert findings(case)["exec"].startswith("curl ran "), about
+        assert found(case)["exec"].startswith("curl ran "), about
         if "XFCC" not in about:  # these arrive, and lack a header
-            assert "absent, the twin's present" in findings(case)["backend log"] or _no_server(case), about
+            assert "absent, the twin's present" in found(case)["backend log"] or _no_server(case), about
 
 
 def test_every_attempt_has_a_request_of_its_own(whole: Ran) -> None:
@@ -70,7 +70,7 @@ def test_every_attempt_has_a_request_of_its_own(whole: Ran) -> None:
 
 
 def test_a_change_is_seen_against_the_state_before_it(whole: Ran) -> None:
-    changed = [case for case in whole.report["cases"] if "before the change" in findings(case)]
+    changed = [case for case in whole.report["cases"] if "before the change" in found(case)]
     assert len(changed) > 20
     for case in changed:
         before = [attempt for attempt in case["timeline"] if attempt["at_s"] < 0 and attempt["phase"] == "baseline"]

@@ -181,7 +181,7 @@ class FakeRig:
         return StageObjects(self.applier)
 
     def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
-        self.cluster.log.append(f"ground {','.join(environment)}")
+        self.cluster.log.append(f"environment {','.join(environment)}")
         return ()
 
     def required_confirmations(self, probe: Probe, policy: ConvergencePolicy | None = None) -> int:

@@ -161,3 +161,20 @@ def test_long_input_goes_in_pieces():
     socket = Socket()
     transport.ExecSession(cluster_with(socket), POD, "sleep", ["sh"]).write("x" * 40_000)
     assert socket.written == b"x" * 40_000
+
+
+class Patient(Socket):
+    """A connection that would let its caller wait for good where there is nothing to wait for."""
+
+    def update(self, timeout: float = 0) -> None:
+        if not self.frames and timeout > 0:
+            raise AssertionError("it waits for an answer that has come")
+        if self.frames:
+            super().update(timeout)
+
+
+def test_an_answer_that_comes_while_another_channel_is_read_is_not_waited_for() -> None:
+    """It was found only when the next frame came, or after the whole time limit; no probe of the pod went on."""
+    socket = Patient((2, b"warning"), (2, b" more"), (1, b"the answer\n"))
+    session = transport.ExecSession(cluster_with(socket), POD, "curl", ["sh"])
+    assert session.read_until(lambda text: text.endswith("\n"), 5.0) == "the answer\n"

@@ -1,4 +1,4 @@
-"""istiod started anew: new pods before the old ones go, and nothing left of the way there."""
+"""The restart of istiod: new pods before the old ones end, and the number of replicas as before."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ class Controlled(FakeCluster):
         return body
 
 
-def test_the_new_one_is_there_before_the_old_one_goes() -> None:
+def test_the_new_pod_is_ready_before_the_old_one_ends() -> None:
     cluster = Controlled()
     istiod.restart(cluster, 1.0)  # type: ignore[arg-type]
     assert cluster.running == ["new"]
     assert cluster.log == ["scale 2", "scale 1", "DELETE old {'gracePeriodSeconds': 1}"]
 
 
-def test_where_no_new_one_comes_the_old_one_is_not_hurried() -> None:
+def test_without_a_new_pod_the_old_one_is_not_hurried() -> None:
     cluster = Controlled(starts=False)
     with pytest.raises(ClusterError, match="did not come back"):
         istiod.restart(cluster, 0.1)  # type: ignore[arg-type]
     assert cluster.log == ["scale 2", "scale 1"]
 
 
-def test_a_webhook_that_nobody_reaches_is_waited_for() -> None:
+def test_a_webhook_that_cannot_be_reached_is_waited_for() -> None:
     with pytest.raises(ClusterError, match="webhook"):
         istiod.restart(Controlled(judges=False), 0.1)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ PRINTED = {"porter": "served mp-1", SIDECAR: entry("mp-1", "200", "-", "10.0.0.9
 
 
 class Reader(FakeCluster):
-    """Counts the readings of each container, whose log comes at its so-manieth."""
+    """Counts the readings of each container; its log is there from a certain reading on."""
 
     def __init__(self, comes_at: dict[str, int]) -> None:
         super().__init__()

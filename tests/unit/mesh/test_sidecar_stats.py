@@ -29,7 +29,7 @@ envoy_http_rbac_policy{{authz_dry_run_action="allow",authz_dry_run_result="denie
 # TYPE envoy_other_rbac counter
 envoy_other_rbac{{authz_dry_run_action="allow",authz_dry_run_result="allowed"}} 60
 """
-WORLD = SimpleNamespace(overlay=SimpleNamespace(namespace=lambda name: f"w-{name}"))
+RIG = SimpleNamespace(overlay=SimpleNamespace(namespace=lambda name: f"w-{name}"))
 
 
 @pytest.fixture
@@ -54,13 +54,13 @@ def test_a_label_may_hold_quotes_commas_and_backslashes(answers):
 def test_callers_are_counted_by_the_servers_reports(answers):
     answers(TEXT)
     stats = sidecar.stats(None, POD)
-    assert (named_caller(stats, WORLD), unknown_caller(stats, WORLD)) == (3, 5)
+    assert (named_caller(stats, RIG), unknown_caller(stats, RIG)) == (3, 5)
 
 
 def test_without_the_standard_metric_callers_are_counted_by_the_policy_in_dry_run(answers):
     answers(TEXT[TEXT.index("# TYPE envoy_http") :])
     stats = sidecar.stats(None, POD)
-    assert (named_caller(stats, WORLD), unknown_caller(stats, WORLD)) == (2, 7)
+    assert (named_caller(stats, RIG), unknown_caller(stats, RIG)) == (2, 7)
     assert dry_run(stats, "deny", "denied") == 0
 
 

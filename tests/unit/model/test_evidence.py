@@ -45,7 +45,7 @@ PASS, FAIL, MISSING, UNCHECKED = (
 )
 
 
-def test_a_record_begins_with_all_that_its_subject_says() -> None:
+def test_a_record_has_all_fields_of_its_subject() -> None:
     evidence = Evidence.of(SUBJECT, Verdict.SKIP, "no mesh", worker="gw0")
     assert {name: getattr(evidence, name) for name in vars(SUBJECT)} == vars(SUBJECT)
     assert (evidence.verdict, evidence.reason, evidence.worker, evidence.grade) == (
@@ -71,9 +71,7 @@ def test_a_record_can_begin_with_another_record() -> None:
         ([PASS, UNCHECKED, MISSING, FAIL], Verdict.FAIL, None),
     ],
 )
-def test_the_worst_finding_decides_in_whatever_order(
-    found: list[Finding], verdict: Verdict, grade: Grade | None
-) -> None:
+def test_the_worst_finding_decides_in_any_order(found: list[Finding], verdict: Verdict, grade: Grade | None) -> None:
     assert {judge(some)[:2] for some in permutations(found)} == {(verdict, grade)}
 
 

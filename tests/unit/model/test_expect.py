@@ -51,7 +51,7 @@ def test_a_reset_after_a_status_line_is_neither_reset_nor_success() -> None:
     assert expect.status(200).problem(broken) == "expected 200, saw 200 reset (56)"
 
 
-def test_rbac_denial_is_told_from_an_applications_own_403() -> None:
+def test_rbac_denial_is_distinguished_from_an_applications_own_403() -> None:
     assert expect.rbac_denied().problem(ok("RBAC: access denied", 403)) is None
     assert "body lacks" in (expect.rbac_denied().problem(ok("forbidden by the shop", 403)) or "")
     assert expect.rbac_denied().problem(ok("RBAC: access denied", 200)) == (

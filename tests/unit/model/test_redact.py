@@ -81,7 +81,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
-def test_two_tokens_can_be_told_apart() -> None:
+def test_two_tokens_can_be_distinguished() -> None:
     first, second = redact(TOKEN), redact(OTHER_TOKEN)
     assert first != second
     assert first == redact(f"{TOKEN}")

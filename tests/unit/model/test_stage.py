@@ -22,7 +22,7 @@ CASE = Case("X-1", PROBE, reset(), before=status(200))
 
 
 class Name(str):
-    """An object that is told by nothing but its name."""
+    """An object that has nothing but a name."""
 
     __slots__ = ()
     namespace = "mtls-service"
@@ -80,7 +80,7 @@ def make_rig() -> FakeRig:
 def test_enter_observes_then_changes_and_exit_puts_back():
     rig = make_rig()
     with RunningStage(rig, Stage("s", environment=("g",), apply=("strict",)), [CASE]) as running:
-        assert rig.cluster.log == ["ground g", "check strict", "apply strict"]
+        assert rig.cluster.log == ["environment g", "check strict", "apply strict"]
         assert running.baselines["X-1"].problem == ""
         assert [applied.manifest for applied in running.applied] == ["strict"]
         before = running.baselines["X-1"].before(running.changed_at)
@@ -113,7 +113,7 @@ def test_a_removal_waits_until_the_change_has_settled():
         assert rig.cluster.log[-1] == "delete strict"
 
 
-def test_what_never_settled_is_not_removed():
+def test_a_change_that_never_settled_is_not_removed():
     rig = make_rig()
     stage = Stage("s", apply=("other",), removed=("other",), settle=(Settle(PROBE, reset()),))
     with RunningStage(rig, stage, []) as running:
@@ -149,7 +149,7 @@ def test_a_step_is_not_taken_twice_nor_back():
             running.reach("one")
 
 
-def test_no_step_is_taken_from_a_state_that_never_came():
+def test_no_step_is_taken_after_a_state_that_did_not_settle():
     rig = make_rig()
     with RunningStage(rig, stepped(settle=(Settle(PROBE, reset()),)), []) as running:
         running.reach("two")
@@ -157,7 +157,7 @@ def test_no_step_is_taken_from_a_state_that_never_came():
         assert rig.applier.in_force == ["other"]
 
 
-def test_steps_are_looked_at_before_the_stage_is_entered_where_a_case_wants_them_and_once():
+def test_steps_that_a_case_needs_are_checked_once_before_the_stage_is_entered():
     rig = make_rig()
     wanted = replace(CASE, before=None, step="one")
     with RunningStage(rig, stepped(), [wanted]) as running:
@@ -166,7 +166,7 @@ def test_steps_are_looked_at_before_the_stage_is_entered_where_a_case_wants_them
         assert [line for line in rig.cluster.log if line.startswith("check")] == ["check other", "check strict"]
 
 
-def test_a_step_starts_istiod_anew_before_it_applies(monkeypatch: pytest.MonkeyPatch):
+def test_a_step_restarts_istiod_before_it_applies(monkeypatch: pytest.MonkeyPatch):
     rig = make_rig()
     monkeypatch.setattr("clients.mesh.istiod.restart", lambda cluster, _: cluster.log.append("restart"))
     with RunningStage(rig, stepped(restarts=True), []) as running:
@@ -235,16 +235,16 @@ def test_nothing_is_replaced_when_the_first_half_has_not_settled() -> None:
         assert rig.applier.in_force == ["loose"]
 
 
-def test_what_is_taken_from_the_ground_comes_back() -> None:
+def test_objects_that_the_stage_does_without_come_back() -> None:
     rig = make_rig()
-    rig.applier.in_force = ["ground"]
-    with RunningStage(rig, Stage("s", without=("ground",)), []):  # type: ignore[arg-type]
+    rig.applier.in_force = ["web"]
+    with RunningStage(rig, Stage("s", without=("web",)), []):  # type: ignore[arg-type]
         assert rig.applier.in_force == []
-    assert rig.applier.in_force == ["ground"]
+    assert rig.applier.in_force == ["web"]
 
 
 def changes_of(rig: FakeRig) -> list[str]:
-    return [line for line in rig.cluster.log if not line.startswith("ground")]
+    return [line for line in rig.cluster.log if not line.startswith("environment")]
 
 
 def test_the_next_stage_begins_with_what_the_last_one_left() -> None:
@@ -261,7 +261,7 @@ def test_the_next_stage_begins_with_what_the_last_one_left() -> None:
     assert rig.applier.in_force == []
 
 
-def test_who_sees_the_state_before_gets_it_without_what_was_left() -> None:
+def test_a_baseline_is_observed_without_the_objects_of_the_last_stage() -> None:
     rig = make_rig()
     with RunningStage(rig, Stage("one", apply=("strict",)), []):  # type: ignore[arg-type]
         pass
@@ -275,11 +275,11 @@ def test_who_sees_the_state_before_gets_it_without_what_was_left() -> None:
     [
         Stage("far", apply=("a",), needs=frozenset({"mesh-wide"})),
         Stage("goes on", apply=("a", "b"), removed=("b",)),
-        Stage("takes", apply=("a",), without=("ground",)),
+        Stage("without", apply=("a",), without=("web",)),
     ],
     ids=lambda stage: stage.name,
 )
-def test_what_others_can_see_or_what_goes_on_is_put_back(stage: Stage) -> None:
+def test_a_stage_that_others_can_notice_or_that_goes_on_is_put_back(stage: Stage) -> None:
     rig = make_rig()
     with RunningStage(rig, stage, []):  # type: ignore[arg-type]
         assert "a" in rig.applier.in_force
@@ -294,7 +294,7 @@ def test_a_stage_in_the_root_namespace_is_put_back(monkeypatch: pytest.MonkeyPat
     assert rig.applier.in_force == []
 
 
-def test_a_change_that_breaks_off_takes_what_was_left_with_it() -> None:
+def test_a_change_that_breaks_off_removes_the_objects_of_the_last_stage_too() -> None:
     rig = make_rig()
     with RunningStage(rig, Stage("one", apply=("a",)), []):  # type: ignore[arg-type]
         pass

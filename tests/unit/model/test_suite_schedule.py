@@ -1,4 +1,4 @@
-"""What a suite says of its scheduling, and what of it a test gets."""
+"""The schedule of a suite, and the placement that a test gets from it."""
 
 from __future__ import annotations
 

@@ -53,6 +53,6 @@ def test_the_predicted_error_rate_holds_in_the_model() -> None:
     assert early < 25
 
 
-def test_three_in_a_row_would_not_do_in_the_model() -> None:
+def test_three_in_a_row_are_not_enough_in_the_model() -> None:
     rng, runs = random.Random(21), 1_000
     assert sum(declared_too_early(4, 3, rng) for _ in range(runs)) > runs * 0.3

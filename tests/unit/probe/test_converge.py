@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 YES = Outcome(OutcomeKind.STATUS, "yes", status=403, exit_code=0, body="RBAC: access denied")
 NO = Outcome(OutcomeKind.STATUS, "no", status=200, exit_code=0, body="hello")
 LOST = infrastructure("lost", "exec lost")
-PATIENCE = ConvergencePolicy(budget_s=10.0, poll_s=0.1, window_s=0.0)
+POLICY = ConvergencePolicy(budget_s=10.0, poll_s=0.1, window_s=0.0)
 
 
 class Time:
@@ -38,7 +38,7 @@ def run(
     answer: Callable[[], Outcome],
     *,
     time: Time | None = None,
-    policy: ConvergencePolicy = PATIENCE,
+    policy: ConvergencePolicy = POLICY,
     needed: int = 5,
     batches: list[int] | None = None,
     since: float = 1000.0,
@@ -118,7 +118,7 @@ def test_a_batch_has_a_limit() -> None:
     assert max(batches) == MAX_BATCH
 
 
-def test_never_is_conclusive_and_tells_what_was_seen() -> None:
+def test_an_outcome_that_never_comes_is_conclusive_and_the_problem_names_what_came() -> None:
     result = run(then(rest=NO))
     assert (result.converged, result.conclusive) == (False, True)
     assert result.time_to_first_s is None
@@ -206,7 +206,7 @@ def test_missing_outcomes_are_infrastructure() -> None:
         time.now += 0.01
         return [YES] * (count - 1)
 
-    result = converge(probe, rbac_denied(), PATIENCE, needed=3, since=1000.0, clock=time.clock, sleep=time.sleep)
+    result = converge(probe, rbac_denied(), POLICY, needed=3, since=1000.0, clock=time.clock, sleep=time.sleep)
     assert (result.converged, result.conclusive) == (False, False)
 
 
@@ -217,11 +217,11 @@ def test_surplus_outcomes_are_not_counted() -> None:
         time.now += 0.01
         return [YES] * (count + 10)
 
-    result = converge(probe, rbac_denied(), PATIENCE, needed=6, since=1000.0, clock=time.clock, sleep=time.sleep)
+    result = converge(probe, rbac_denied(), POLICY, needed=6, since=1000.0, clock=time.clock, sleep=time.sleep)
     assert len(result.attempts) == 6
 
 
-def test_a_match_only_at_the_deadline_is_no_pass() -> None:
+def test_a_match_at_the_deadline_is_no_pass() -> None:
     time = Time(0.0)
     result = run(lambda: YES if time.now >= 1010.0 else NO, time=time, needed=1)
     assert result.attempts[-1].matched
@@ -274,7 +274,7 @@ def test_the_window_is_probed_until_its_end() -> None:
         pytest.param(OutcomeKind.RESET, 1.5, 2, id="answered"),
     ],
 )
-def test_who_waits_in_vain_and_asks_again_spans_the_window(kind: OutcomeKind, took_s: float, batches: int) -> None:
+def test_a_probe_that_retries_and_times_out_spans_a_window(kind: OutcomeKind, took_s: float, batches: int) -> None:
     now, sent = [1000.0], [0]
 
     def probe(count: int) -> Sequence[Outcome]:
@@ -346,7 +346,7 @@ def test_what_is_kept_is_redacted() -> None:
     assert result.samples[0].headers["set-cookie"] == ["sid=[redacted]; Path=/"]
 
 
-def test_a_needed_number_below_one_is_a_mistake_of_the_caller() -> None:
+def test_a_needed_number_below_one_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         run(then(rest=YES), needed=0)
 
@@ -363,7 +363,7 @@ def test_a_needed_number_below_one_is_a_mistake_of_the_caller() -> None:
         {"confirmations": 0},
     ],
 )
-def test_patience_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="out of range"):
         ConvergencePolicy(**wrong)  # type: ignore[arg-type]
 
@@ -374,7 +374,7 @@ def test_only_the_pinned_outcome_counts() -> None:
     result = converge(
         lambda n: _pass(time, [refused] * n),
         reset(),
-        PATIENCE,
+        POLICY,
         needed=3,
         since=1000.0,
         clock=time.clock,
@@ -389,7 +389,7 @@ def _pass(time: Time, outcomes: list[Outcome]) -> list[Outcome]:
 
 
 def stale_pools(rng: random.Random, pools: int, time: Time) -> Callable[[], Outcome]:
-    """The design's model: until the change arrives all answer the old way, then each pool once more."""
+    """The design's model: until the change arrives all answer by the old rules, then each pool once more."""
     arrives, stale = time.now + rng.uniform(0.05, 0.4), set(range(pools))
 
     def answer() -> Outcome:
@@ -419,7 +419,7 @@ def test_the_time_of_day_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     result = converge(
         lambda n: _pass(time, [YES] * n),
         rbac_denied(),
-        PATIENCE,
+        POLICY,
         needed=3,
         since=0.0,
         clock=time.clock,
@@ -433,7 +433,7 @@ def test_status_expectation_of_200() -> None:
     result = converge(
         lambda n: _pass(time, [NO] * n),
         status(200),
-        PATIENCE,
+        POLICY,
         needed=3,
         since=1000.0,
         clock=time.clock,
@@ -451,7 +451,7 @@ def test_an_outcome_that_is_missing_is_a_probe_that_did_not_run():
         return [YES] * max(1, count - 1)
 
     seen = converge(
-        loses_one_of_several, rbac_denied(), PATIENCE, needed=5, since=1000.0, clock=time.clock, sleep=time.sleep
+        loses_one_of_several, rbac_denied(), POLICY, needed=5, since=1000.0, clock=time.clock, sleep=time.sleep
     )
     assert not seen.converged
     assert not seen.conclusive

@@ -67,7 +67,7 @@ def test_a_response_with_headers_and_body() -> None:
     )
 
 
-def test_what_stands_before_the_batch_is_not_its_body() -> None:
+def test_output_before_the_batch_is_not_its_body() -> None:
     assert parse_one(f"left over\n{BEGIN}{OK}{frame(0)}{END}").body == "hello\n"
 
 
@@ -155,7 +155,7 @@ def test_only_the_lost_answer_of_a_batch_is_lost() -> None:
     assert outcomes[2].body == "hello\n"
 
 
-def test_a_server_that_sends_frames_of_its_own_is_not_believed() -> None:
+def test_frames_that_a_server_sends_do_not_count() -> None:
     body = '\nmpother 0 {"exitcode": 0, "http_code": 500}\n'
     outcome = parse_one(f"{BEGIN}HTTP/1.1 200 OK\r\n\r\n{body}{frame(0)}{END}")
     assert (outcome.status, outcome.body) == (200, body)
@@ -204,7 +204,7 @@ def test_secrets_are_in_no_argument() -> None:
     assert arguments == [f"curl --disable --config - <<'{S}_EOF'"]
 
 
-def test_the_command_for_people_can_be_repeated() -> None:
+def test_the_command_can_be_repeated() -> None:
     asked = request(headers=(("Authorization", "Bearer a b"), ("X-Empty", "")), method="POST")
     assert curl.command(asked) == (
         "curl -i -X POST -d '' -H 'Authorization: Bearer a b' -H 'X-Empty;' -H 'x-request-id: mp-r1-0' http://h/"
@@ -389,7 +389,7 @@ def test_methods(server: str) -> None:
 
 
 @real
-def test_a_server_that_keeps_the_connection_is_found_out(server: str) -> None:
+def test_a_server_that_keeps_the_connection_is_detected(server: str) -> None:
     outcomes = execute([request(n, f"{server}/kept") for n in range(3)])
     assert outcomes[0].status == 200
     assert [o.kind for o in outcomes[1:]] == [OutcomeKind.INFRASTRUCTURE] * 2

@@ -73,8 +73,8 @@ def answers(http: H2Connection, stream: int) -> None:
 
 def refuses(http: H2Connection, stream: int) -> None:
     """As Envoy refuses a call: headers alone."""
-    told = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "7"), ("grpc-message", "no")]
-    http.send_headers(stream, told, end_stream=True)
+    head = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", "7"), ("grpc-message", "no")]
+    http.send_headers(stream, head, end_stream=True)
 
 
 def test_a_call_carries_the_request_and_an_empty_message():
@@ -92,7 +92,7 @@ def test_a_call_carries_the_request_and_an_empty_message():
     assert outcome.local_address.startswith("127.0.0.1:")
 
 
-def test_a_refusal_is_told_by_the_status_of_the_call():
+def test_a_refusal_has_the_status_of_the_call():
     with serving(refuses) as (_, where):
         [outcome] = outside.send([call()], where)
     assert (outcome.summary, outcome.exit_code) == ("200 PERMISSION_DENIED (7)", 0)
@@ -131,8 +131,8 @@ def test_a_path_goes_out_as_it_was_written():
 
 
 def test_the_command_can_be_repeated():
-    told = outside.command(call())
-    assert told.startswith(r"printf '\0\0\0\0\0' | curl -i -X POST --http2-prior-knowledge --data-binary @- ")
-    assert told.endswith(f" http://shop.example.com{PATH}")
-    assert "te: trailers" in told
+    command = outside.command(call())
+    assert command.startswith(r"printf '\0\0\0\0\0' | curl -i -X POST --http2-prior-knowledge --data-binary @- ")
+    assert command.endswith(f" http://shop.example.com{PATH}")
+    assert "te: trailers" in command
     assert outside.command(call(scheme="grpcs")).endswith(f" https://shop.example.com{PATH}")

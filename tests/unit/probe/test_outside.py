@@ -90,7 +90,7 @@ def keeping(answer: bytes, times: int = 1) -> Iterator[tuple[list[bytes], Where]
         yield seen, where
 
 
-def test_nothing_in_the_environment_has_a_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_variables_have_no_effect(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text(f"machine {HOST} login a password b\n")
     (tmp_path / ".curlrc").write_text('header = "X-Of-The-User: yes"\n')
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -150,7 +150,7 @@ def test_a_long_body_is_cut_and_still_an_answer() -> None:
     assert outcome.body == "é" * (MAX_BODY_BYTES // 2)
 
 
-def test_probes_that_time_out_do_so_side_by_side() -> None:
+def test_probes_that_time_out_do_so_in_parallel() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         began = time.monotonic()
         late = outside.send([request(timeout_s=0.5)] * 16, silent.getsockname(), parallel=True)
@@ -179,7 +179,7 @@ def test_roots_that_are_none_are_no_denial() -> None:
     assert (outcome.kind, outcome.exit_code) == (OutcomeKind.INFRASTRUCTURE, None)
 
 
-def test_the_certificate_must_be_of_the_urls_host_unless_that_does_not_matter() -> None:
+def test_the_certificate_must_be_of_the_urls_host_unless_insecure() -> None:
     authority = Authority()
     with serving(authority.over_tls(says(OK), "other.example.com"), 2) as where:
         asked = request(scheme="https")
@@ -228,7 +228,7 @@ def test_a_gateway_without_an_address_is_no_denial(service) -> None:
         outside.address(Services(service), "istio-ingress", "gke-system", 80)  # type: ignore[arg-type]
 
 
-def test_an_address_of_our_own_that_cannot_be_told_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_address_of_this_machine_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 

@@ -154,7 +154,7 @@ def test_output_is_waited_for_as_long_as_the_transfers_may_take():
 
 
 class BusyShell(Shell):
-    """Its first batch takes until `free` is set; `busy` tells that it has begun."""
+    """Its first batch takes until `free` is set; `busy` is set when it has begun."""
 
     def __init__(self, tear: Callable[[str], str] = lambda text: text) -> None:
         super().__init__(tear)
@@ -188,7 +188,7 @@ def sent(script: str) -> int:
     return script.count("url = ")
 
 
-def test_who_waits_for_the_shell_is_taken_along_by_whoever_is_next():
+def test_waiting_requests_are_sent_with_the_next_batch():
     shell = BusyShell()
     _, futures = while_busy(shell, (3, False), (1, False), (2, False))
     assert [sent(script) for script in shell.scripts] == [1, 6]
@@ -197,32 +197,32 @@ def test_who_waits_for_the_shell_is_taken_along_by_whoever_is_next():
         assert {o.status for o in futures[number].result()} == {200}
 
 
-def test_what_is_taken_along_has_a_limit():
+def test_a_shared_batch_has_a_limit():
     shell = BusyShell()
     while_busy(shell, (SHARED - 2, False), (2, False), (1, False))
     assert [sent(script) for script in shell.scripts] == [1, SHARED, 1]
 
 
-def test_a_batch_of_ones_own_may_be_larger():
+def test_the_batch_of_one_thread_may_be_larger():
     session, opened = session_of(Shell())
     assert len(session.run(named("t", SHARED + 1))) == SHARED + 1
     assert [sent(script) for script in opened[0].scripts] == [SHARED + 1]
 
 
-def test_side_by_side_goes_nobody_elses_request():
+def test_a_parallel_batch_has_no_requests_of_other_threads():
     shell = BusyShell()
     while_busy(shell, (1, False), (2, True), (1, False))
     assert [sent(script) for script in shell.scripts] == [1, 1, 2, 1]
 
 
-def test_a_lost_batch_costs_everybody_in_it_and_nobody_after_it():
+def test_a_lost_batch_affects_all_of_its_threads_and_no_later_batch():
     shell = BusyShell(lambda text: "" if " 1 " in text else text)
     session, futures = while_busy(shell, (1, False), (1, False))
     assert [f.result()[0].kind for f in futures] == [OutcomeKind.STATUS, *[OutcomeKind.INFRASTRUCTURE] * 2]
     assert session.run(requests(1))[0].status == 200
 
 
-def test_an_interrupted_batch_leaves_nobody_waiting():
+def test_an_interrupted_batch_leaves_no_thread_waiting():
     def interrupt(text: str) -> str:
         if " 1 " in text:
             raise KeyboardInterrupt
@@ -236,7 +236,7 @@ def test_an_interrupted_batch_leaves_nobody_waiting():
     assert left.kind is OutcomeKind.INFRASTRUCTURE
 
 
-def test_a_request_that_no_batch_can_hold_is_refused_to_its_own_thread():
+def test_an_invalid_request_is_refused_in_its_own_thread():
     session, opened = session_of(Shell())
     with pytest.raises(ValueError, match="control character"):
         session.run([Request("GET", "http://h/", (("x", "a\nb"),), "id-0", "x")])

@@ -64,7 +64,7 @@ def test_the_message_comes_back():
     assert request.headers["Authorization"] == "Bearer a.b.c"
 
 
-def test_a_refused_upgrade_is_told_as_it_is():
+def test_a_refused_upgrade_is_the_outcome():
     def refuse(peer: ServerConnection, _: Any) -> Any:
         response = peer.respond(HTTPStatus.FORBIDDEN, "RBAC: access denied")
         response.headers["X-Twice"] = "a"
@@ -160,7 +160,7 @@ def test_how_it_ends(behaviour: Behaviour, summary: str, body: str):
 
 
 def test_the_command_can_be_repeated():
-    told = outside.command(upgrade())
-    assert told.startswith("curl -i -N --http1.1 ")
-    assert "Upgrade: websocket" in told
-    assert told.endswith(" 'http://shop.example.com/echo?x=1'")
+    command = outside.command(upgrade())
+    assert command.startswith("curl -i -N --http1.1 ")
+    assert "Upgrade: websocket" in command
+    assert command.endswith(" 'http://shop.example.com/echo?x=1'")

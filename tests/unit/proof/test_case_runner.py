@@ -1,4 +1,4 @@
-"""Cases side by side: each gets its own evidence, and nobody waits for what nobody wants any more."""
+"""Cases in parallel: each has its own evidence, and no thread waits for evidence that is no longer needed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def running() -> Any:
     return SimpleNamespace(rig=rig, worker="gw0", reach=lambda step: None)
 
 
-def test_cases_are_under_way_at_once_and_each_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cases_are_proven_in_parallel_and_each_has_its_own_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     all_there = threading.Barrier(3, timeout=5)
 
     def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
@@ -47,7 +47,7 @@ def test_cases_are_under_way_at_once_and_each_gets_its_own(monkeypatch: pytest.M
         assert [case_runner.evidence(job(one)).id for one in cases] == ["X-1[a]", "X-1[b]", "X-1[c]"]
 
 
-def test_what_was_not_begun_is_proven_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_job_is_proven_when_its_evidence_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
@@ -60,7 +60,7 @@ def test_what_was_not_begun_is_proven_when_it_is_asked_for(monkeypatch: pytest.M
     assert len(asked) == 1
 
 
-def test_cases_of_a_step_are_begun_together_when_one_is_asked_for_and_all_of_the_step_before_are_done(
+def test_the_cases_of_a_step_start_together_when_one_is_requested_and_all_earlier_ones_are_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     events: list[str] = []
@@ -99,25 +99,25 @@ def test_waiting_ends_when_all_are_proven(monkeypatch: pytest.MonkeyPatch) -> No
         assert len(done) == 3
 
 
-def test_who_is_dismissed_stops_at_the_next_probe_and_what_waits_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[str] = []
+def test_after_dismissal_a_case_stops_at_its_next_probe_and_no_other_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
     ended: list[str] = []
     there = running()
 
     def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
-        begun.append(one.id)
+        started.append(one.id)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             if there.rig.prober.abandoned.is_set():
                 ended.append(one.id)
                 raise AbandonedError
             time.sleep(0.005)
-        raise AssertionError("nobody events it to stop")
+        raise AssertionError("it was not stopped")
 
     monkeypatch.setattr(prove, "prove_case", proven)
     case_runner = CaseRunner(there, [job(case(name)) for name in "ab"], threads=1)
-    while not begun:
+    while not started:
         time.sleep(0.005)
     case_runner.dismiss()
-    assert (begun, ended) == (["X-1[a]"], ["X-1[a]"])
+    assert (started, ended) == (["X-1[a]"], ["X-1[a]"])
     assert not there.rig.prober.abandoned.is_set()

@@ -30,7 +30,7 @@ def look(problem_of: Any, budget_s: float = 0.02, running: Any = None) -> Eviden
     return prove_state(running, SUBJECT, problem_of, budget_s=budget_s, worker="gw0")
 
 
-def test_it_is_polled_until_nothing_is_wrong() -> None:
+def test_a_state_is_polled_until_nothing_is_wrong() -> None:
     problems = iter(["not yet", None])
     seen = look(lambda: next(problems), 5)
     assert (seen.verdict, seen.grade, seen.observed) == (Verdict.PASS, Grade.FULL, "as expected")
@@ -39,7 +39,7 @@ def test_it_is_polled_until_nothing_is_wrong() -> None:
     assert seen.time_to_stable_s == seen.duration_s
 
 
-def test_what_stays_wrong_fails_with_what_was_seen_last() -> None:
+def test_a_state_that_stays_wrong_fails_with_the_last_problem() -> None:
     seen = look(lambda: "wrong")
     assert (seen.verdict, seen.reason, seen.observed, seen.grade) == (Verdict.FAIL, "state: wrong", "wrong", None)
     assert seen.time_to_stable_s is None

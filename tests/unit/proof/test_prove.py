@@ -117,14 +117,14 @@ def test_a_probe_that_never_ran_proves_nothing():
     assert evidence.verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_client_that_is_not_there_proves_nothing():
+def test_a_missing_client_proves_nothing():
     rig = make_rig()
     rig.problem = InfrastructureError("no ready pod")
     evidence = prove(rig, DENIAL)
     assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "no ready pod")
 
 
-def test_a_twin_is_told_as_it_was_sent():
+def test_the_evidence_names_the_twins_request_as_it_was_sent():
     with_header = replace(ALLOWED, headers=(("x-route", "external"),))
     evidence = prove(make_rig(), replace(DENIAL, twin=with_header))
     assert evidence.twin is not None
@@ -132,7 +132,7 @@ def test_a_twin_is_told_as_it_was_sent():
     assert evidence.twin.sent == expected
 
 
-def test_a_twin_from_outside_names_the_way_in():
+def test_a_twin_from_outside_names_its_gateway():
     visitor = through(Workload("ingress", "gateway", "proxy"))
     assert denial.sent(Probe(visitor, "http://shop/")) == "GET http://shop/ from outside/client by gateway"
 
@@ -143,7 +143,7 @@ def test_a_refusal_without_a_twin_proves_nothing():
     assert "names no twin" in evidence.reason
 
 
-def test_a_mesh_that_refuses_everybody_fails():
+def test_a_mesh_that_refuses_every_request_fails():
     evidence = prove(make_rig(lambda _, __, name: answered(403, name, RBAC_DENIED)), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "twin: X-1 expected 200, saw 403" in evidence.reason
@@ -247,7 +247,7 @@ def test_a_twin_through_another_backend_proves_nothing():
     assert prove(make_rig(), elsewhere).verdict is Verdict.INCONCLUSIVE
 
 
-def test_where_no_server_stands_nothing_can_arrive():
+def test_without_a_server_no_request_can_arrive():
     rig = make_rig(lambda _, probe, name: answered(200, name) if probe.token else broken(56, name))
     rig.servers = []
     evidence = prove(rig, Case("X-2", REFUSED, reset(), twin=ALLOWED))
@@ -273,19 +273,19 @@ def test_a_change_that_never_arrived_decides():
     assert (evidence.verdict, evidence.reason) == (Verdict.FAIL, "settled 1: saw 200")
 
 
-def test_what_was_seen_settling_is_the_cases_own_first_sight():
+def test_attempts_while_the_stage_settled_are_the_first_of_the_case():
     settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expect=DENIAL.expect)
     evidence = prove(make_rig(), DENIAL, settled=(settled,), changed_at=settled.at)
     assert (evidence.time_to_first_s, evidence.time_to_stable_s, evidence.flaps) == (0.2, 0.7, 1)
 
 
-def test_a_case_that_was_not_tried_says_so():
+def test_the_evidence_of_a_case_that_was_not_tried_has_the_reason():
     evidence = proof.not_tried(SUBJECT, "the environment could not be made")
     assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "the environment could not be made")
     assert evidence.observed == "nothing: the case was not tried"
 
 
-def test_a_probe_after_the_twin_that_did_not_run_is_not_the_meshs_doing():
+def test_a_probe_after_the_twin_that_did_not_run_is_inconclusive():
     twins: list[str] = []
 
     def answer(rig: FakeRig, probe: Probe, name: str) -> Any:
@@ -359,15 +359,15 @@ def test_proxies_of_versions_that_answer_differently_prove_nothing(monkeypatch: 
     assert "several versions, which answer differently: 1.37.0, 1.39.3" in evidence.reason
 
 
-def test_a_proxy_that_does_not_tell_its_version_proves_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_that_does_not_report_its_version_proves_nothing(monkeypatch: pytest.MonkeyPatch):
     def unanswered(*_: object) -> str:
-        raise InfrastructureError("sidecar of x does not tell its version")
+        raise InfrastructureError("sidecar of x does not report its version")
 
     monkeypatch.setattr(sidecar, "envoy_version", unanswered)
     evidence = prove(make_rig(), replace(DENIAL, expect_of=(DEFECT,)))
-    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "sidecar of x does not tell its version")
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "sidecar of x does not report its version")
 
 
-def test_nothing_is_asked_of_the_proxy_where_one_outcome_is_pinned(monkeypatch: pytest.MonkeyPatch):
+def test_the_proxy_is_not_asked_where_one_outcome_is_pinned(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sidecar, "envoy_version", lambda *_: pytest.fail("asked"))
     assert prove(make_rig(), DENIAL).verdict is Verdict.PASS

@@ -43,7 +43,7 @@ SERVICE = {
 
 
 class Cluster(FakeCluster):
-    """Its pods are given; the order tells how often they were asked for."""
+    """Its pods are given; `asked` counts how often they were listed."""
 
     pods_of: ClassVar[dict[str, list[Pod]]] = {}
     asked = 0
@@ -75,7 +75,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def made(cluster: Cluster, tokens: TokenIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    (tmp_path / "ground.yaml").write_text(MANIFEST)
+    (tmp_path / "environment.yaml").write_text(MANIFEST)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"mtls-client", "mtls-service"}))
     monkeypatch.setattr(sidecar, "concurrency", lambda _, pod: 2 if pod.injected else 1)
     return Rig.make(cluster, MeshInfo("istio"), overlay, tokens, tmp_path, RigOptions(ready_s=0.1))  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def test_probes_take_turns_over_the_clients_and_come_back_in_order(made: Rig, se
     assert outcomes[1].request_id == sent[1][1][0].request_id
 
 
-def test_the_ports_of_a_client_do_not_begin_anew(made: Rig, cluster: Cluster, sent: list[Any]):
+def test_the_ports_of_a_client_go_on_after_forget(made: Rig, cluster: Cluster, sent: list[Any]):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1")]
     made.prober.probe(PROBE, "X", 2)
     made.forget()
@@ -188,7 +188,7 @@ def test_a_host_that_is_no_service_has_no_backends(made: Rig):
     assert made.workloads.backends(CLIENT.get("http://example.com/")) == []
 
 
-def test_the_ground_is_made_once_and_taken_away(made: Rig, cluster: Cluster):
+def test_an_environment_is_deployed_once_and_deleted_at_the_end(made: Rig, cluster: Cluster):
     cluster.put({"kind": "Namespace", "metadata": {"name": "p-other"}, "status": {"phase": "Active"}})
     apply = cluster.apply
 
@@ -196,8 +196,8 @@ def test_the_ground_is_made_once_and_taken_away(made: Rig, cluster: Cluster):
         return apply({**body, "status": {"phase": "Active"}}, **more)
 
     cluster.apply = activate
-    first = made.environments.ensure(["ground.yaml"])
-    assert made.environments.ensure(["ground.yaml"]) == first
+    first = made.environments.ensure(["environment.yaml"])
+    assert made.environments.ensure(["environment.yaml"]) == first
     assert [applied.kind for applied in first] == ["Namespace", "Service"]
     assert made.environments.namespaces == {"p-mtls-client"}
     made.close()
@@ -205,83 +205,83 @@ def test_the_ground_is_made_once_and_taken_away(made: Rig, cluster: Cluster):
     assert ("Namespace", "", "p-other") in cluster.store
 
 
-def test_the_ground_of_another_topic_goes(made: Rig, cluster: Cluster):
+def test_the_environment_of_another_topic_is_deleted(made: Rig, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
-        made.environments.ensure(["ground.yaml"])  # made, if not ready: the namespace never becomes Active
-    made.environments._applied["ground.yaml"] = ()
+        made.environments.ensure(["environment.yaml"])  # applied, but not ready: the namespace never becomes Active
+    made.environments._applied["environment.yaml"] = ()
     made.remove_other_environments([])
-    made.remove_other_environments(["ground.yaml"])
+    made.remove_other_environments(["environment.yaml"])
     assert ("Namespace", "", "p-mtls-client") in cluster.store
-    made.remove_other_environments(["other/ground"])
+    made.remove_other_environments(["other/environment"])
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
     assert made.environments.namespaces == set()
 
 
-def test_a_ground_that_is_going_is_waited_for_before_it_is_made_anew(
+def test_an_environment_is_deployed_again_only_after_its_deletion_has_ended(
     made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
     waits: list[str] = []
     monkeypatch.setattr(made.applier, "ask_to_delete", lambda items: lambda: waits.append(items[0].name))
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: None)
     (made.applier._manifests / "other.yaml").write_text(MANIFEST.replace("mtls-client", "mtls-service"))
-    made.environments.ensure(["ground.yaml"])
+    made.environments.ensure(["environment.yaml"])
     made.remove_other_environments(["other.yaml"])
     made.environments.ensure(["other.yaml"])
-    assert waits == [], "another ground need not wait"
-    made.environments.ensure(["ground.yaml"])
+    assert waits == [], "another environment need not wait"
+    made.environments.ensure(["environment.yaml"])
     assert waits == ["p-mtls-client"]
 
 
-def test_a_ground_is_put_up_ahead_beside_other_work(made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_an_environment_is_deployed_in_the_background(made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     let, waited = threading.Event(), []
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: waited.append(items and let.wait(20)))
-    made.environments.prepare_in_background(["ground.yaml"])
-    assert waited == [], "nobody waits for it yet"
+    made.environments.prepare_in_background(["environment.yaml"])
+    assert waited == [], "no thread waits for it yet"
     let.set()
-    [namespace, _] = made.environments.ensure(["ground.yaml"])
+    [namespace, _] = made.environments.ensure(["environment.yaml"])
     assert (waited, namespace.name) == ([True, []], "p-mtls-client"), "made once"
-    made.environments.prepare_in_background(["ground.yaml"])
+    made.environments.prepare_in_background(["environment.yaml"])
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_grounds_of_other_topics_are_told_once_what_was_begun_ahead_is_there(
+def test_other_environments_are_listed_after_those_in_the_background_are_ready(
     made: Rig, monkeypatch: pytest.MonkeyPatch
 ):
     let = threading.Event()
     monkeypatch.setattr(made.applier, "wait_ready", lambda _: let.wait(20))
-    made.environments.prepare_in_background(["ground.yaml"])
-    told: list[list[str]] = []
-    asks = threading.Thread(target=lambda: told.append(made.environments.others(["other/ground"])))
+    made.environments.prepare_in_background(["environment.yaml"])
+    listed: list[list[str]] = []
+    asks = threading.Thread(target=lambda: listed.append(made.environments.others(["other/environment"])))
     asks.start()
     asks.join(0.2)
-    assert told == []
+    assert listed == []
     let.set()
     asks.join(20)
-    assert told == [["ground.yaml"]]
+    assert listed == [["environment.yaml"]]
     made.close()
 
 
-def test_what_went_wrong_ahead_is_told_to_who_needs_it(made: Rig, cluster: Cluster):
-    made.environments.prepare_in_background(["ground.yaml"])
+def test_an_error_in_the_background_is_raised_where_the_environment_is_needed(made: Rig, cluster: Cluster):
+    made.environments.prepare_in_background(["environment.yaml"])
     made.environments.ensure([])
     with pytest.raises(ClusterError, match="not ready in time"):
-        made.environments.ensure(["ground.yaml"])  # the namespace never becomes Active
+        made.environments.ensure(["environment.yaml"])  # the namespace never becomes Active
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_half_a_ground_is_taken_away_too(made: Rig, cluster: Cluster):
+def test_half_an_environment_is_deleted_too(made: Rig, cluster: Cluster):
     with pytest.raises(ClusterError, match="not ready in time"):
-        made.environments.ensure(["ground.yaml"])  # the namespace never becomes Active
+        made.environments.ensure(["environment.yaml"])  # the namespace never becomes Active
     assert ("Namespace", "", "p-mtls-client") in cluster.store
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_a_kept_ground_stays(made: Rig, cluster: Cluster):
+def test_a_kept_environment_stays(made: Rig, cluster: Cluster):
     with pytest.raises(ClusterError):
-        made.environments.ensure(["ground.yaml"])
+        made.environments.ensure(["environment.yaml"])
     made.close(keep=True)
     assert ("Namespace", "", "p-mtls-client") in cluster.store
 

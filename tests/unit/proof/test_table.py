@@ -63,7 +63,7 @@ def test_no_cell_is_tried_when_its_step_cannot_be_taken(monkeypatch: pytest.Monk
     ]
 
 
-def test_few_sources_are_at_work_at_once() -> None:
+def test_few_sources_work_in_parallel() -> None:
     sources = [Workload(f"n{n}", "web", "client") for n in range(table.CLIENTS + 1)]
     cells = tuple(Case("X-T-01", who.get(f"http://x.{n}/"), status(200)) for who in sources for n in ("a", "b"))
     order = sorted(range(len(cells)), key=table._turns(cells))

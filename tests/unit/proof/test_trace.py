@@ -1,4 +1,4 @@
-"""The way of a request, by the logs: as stated it passes, otherwise it fails, and what is not there proves nothing."""
+"""The path of a request, by the logs: as stated it passes, otherwise it fails, and a missing entry proves nothing."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_entries_as_stated_pass() -> None:
         http("a").replace("outbound_.80_", "other_"),
     ],
 )
-def test_an_entry_that_says_something_else_fails(line: str) -> None:
+def test_an_entry_unlike_the_stated_one_fails(line: str) -> None:
     made = rig()
     log(made, line)
     assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.FAIL
@@ -168,7 +168,7 @@ def test_details_are_found_in_the_failure_too() -> None:
     assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, details="OTHER")).verdict is FindingVerdict.FAIL
 
 
-def test_nothing_in_a_field_is_asked_by_a_dash() -> None:
+def test_a_dash_demands_an_empty_field() -> None:
     made = rig()
     log(made, http("a", upstream="-"))
     assert follow(made, sent("a"), AccessLogExpectation(Proxy.GATEWAY, upstream="-")).verdict is FindingVerdict.PASS
@@ -184,7 +184,7 @@ def test_a_connection_is_followed_from_hop_to_hop_by_its_addresses() -> None:
     assert follow(made, sent("a"), replace(wanted, upstream="-")).verdict is FindingVerdict.FAIL
 
 
-def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
+def test_an_entry_of_an_earlier_request_from_the_same_port_is_left_out() -> None:
     made = rig()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
     log(made, http("settled", upstream="-", code=502), tcp("10.0.0.5:41000", "10.0.9.9:50000"))
@@ -192,8 +192,8 @@ def test_a_port_that_was_another_requests_before_is_not_its_own() -> None:
     assert follow(made, sent("a"), wanted).verdict is FindingVerdict.PASS
 
 
-def test_a_port_of_the_sidecar_that_led_to_the_gateway_before_may_lead_elsewhere_now() -> None:
-    """The system gives a port out for two servers: the gateway saw it for an earlier connection, not for this one."""
+def test_a_source_port_that_the_system_reused_for_another_server_does_not_match() -> None:
+    """The gateway logged the port for an earlier connection, not for this one."""
     absent = AccessLogExpectation(Proxy.GATEWAY, tcp=True, absent=True)
     made = rig()
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000", to="198.51.100.40:443"), pod="sleep-1")
@@ -217,7 +217,7 @@ def test_absence_needs_a_later_request_of_the_twin() -> None:
     assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.FAIL
 
 
-def test_a_mesh_without_access_log_is_told_and_not_judged() -> None:
+def test_a_mesh_without_access_log_is_not_checked() -> None:
     made = rig()
     made.mesh = MeshInfo("istio", "1.31.1", (), frozenset())
     finding = follow(made, sent("a"), AS_SENT_ON)
@@ -248,7 +248,7 @@ def arrived(name: str, peer: str, **more: object) -> str:
         ("{torn", FindingVerdict.FAIL),
     ],
 )
-def test_the_external_server_tells_who_came(tmp_path: Path, line: str, verdict: FindingVerdict) -> None:
+def test_an_arrival_must_be_as_stated(tmp_path: Path, line: str, verdict: FindingVerdict) -> None:
     made = rig()
     (tmp_path / "log").write_text(line + "\n")
     made.external = ExternalHosts(HOSTS, log=tmp_path / "log")

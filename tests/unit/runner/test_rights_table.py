@@ -77,7 +77,7 @@ def test_a_readme_without_its_markers_is_noticed(text: str) -> None:
 def test_only_the_text_between_the_markers_changes(between: str) -> None:
     before, after = "# Title \n\n  indented\n\n", "\n\n## Next  \n\ttext without an end of line"
     text = rbac.in_readme(f"{before}{rbac.BEGIN}{between}{rbac.END}{after}")
-    assert text == f"{before}{rbac.readme_table()}{after}"
+    assert text == f"{before}{rbac.readme_list()}{after}"
     assert rbac.in_readme(text) == text
 
 
