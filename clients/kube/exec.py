@@ -135,8 +135,8 @@ class ExecSession:
     def _update(self, timeout_s: float) -> None:
         try:
             self._socket.update(timeout=timeout_s)
-            # Not by `read_channel`, which receives too: a frame of a channel that has just been read would stay there
-            # unseen, and the next `update` would wait for one more.
+            # Not by `read_channel`, which receives too: a frame of a channel that has just been read would stay in its
+            # buffer, and the next `update` would wait for one more.
             for channel, kept in ((_STDOUT, self._stdout), (_STDERR, self._stderr), (_ERROR, self._error)):
                 kept += self._socket._channels.pop(channel, b"")
         except Exception as error:

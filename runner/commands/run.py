@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -74,14 +75,22 @@ def look_first(target: Target) -> None:
         raise in_use(busy)
 
 
+def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:
+    """Words for Python that run pytest with these words and record the run in `folder`.
+
+    The folder is one word with its option: pytest looks for its root before it knows our options, and would take a
+    word of its own for a path of tests.
+    """
+    return ("-m", "pytest", "-p", "no:cacheprovider", f"--meshproof-run={folder}", *words)
+
+
 def conduct(words: list[str], folder: Path, target: Target) -> int:
     """Run pytest with these words, on this target and with its settings; write the reports from its journal.
 
     Returns the exit code.
     """
     started = folders.now()
-    command = ("-m", "pytest", "-p", "no:cacheprovider", "--meshproof-run", str(folder), *words)
-    ended = child.python(*command, environment=target.settings.handed())
+    ended = child.python(*pytest_words(folder, words), environment=target.settings.handed())
     folders.sweep_private_folders()
     journal = folder / folders.JOURNAL
     if not journal.exists():

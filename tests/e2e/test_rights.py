@@ -61,6 +61,7 @@ def requests(scratch: Path) -> Counter[tuple[Asked, bool]]:
     return found
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mesh_wide", [False, True], ids=["namespaced", "mesh-wide"])
 def test_the_whole_catalogue_is_proven_by_the_shipped_role(
     mesh_wide: bool, cluster: Cluster, testbed: api.Up, tmp_path: Path

@@ -230,3 +230,12 @@ def test_a_source_without_a_token_ends_the_run_before_anything_starts(
     printed = capsys.readouterr().err
     assert printed.startswith(f"meshproof: {message}")
     assert printed.count("\n") == 1
+
+
+def test_a_folder_outside_the_checkout_is_not_taken_for_a_folder_of_tests(tmp_path: Path) -> None:
+    """Pytest took it for its root, found no options of ours there, and ended with its usage."""
+    words = [*common.suites(None), "--control", "LAB-PERM-01", "--collect-only", "-q"]
+    command = [sys.executable, *run.pytest_words(tmp_path, words)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "LAB-PERM-01" in ran.stdout
