@@ -13,7 +13,7 @@ import pytest
 E2E, NIGHTLY = "e2e", "nightly"
 HOW = {
     E2E: "end-to-end tests (they need root and the embedded testbed): ./meshproof test",
-    NIGHTLY: "nightly tests (the whole catalogue on each version of the mesh, and by each shipped role): ./meshproof test --nightly",
+    NIGHTLY: "nightly tests (the whole catalogue by version and by role): ./meshproof test --nightly",
 }
 """Mark → what is left out with it, and how it is run."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()

@@ -13,7 +13,7 @@ MINIMUM = 3
 def confirmations(threads: int, replicas: int, error_rate: float) -> int:
     """Smallest number of matches in a row after which a stale answer is rarer than `error_rate`.
 
-    The model (DESIGN.md, invariant 2): each worker thread of the client's sidecar keeps one pooled connection to
+    The model (docs/convergence.md): each worker thread of the client's sidecar keeps one pooled connection to
     each replica of the server, so there are n = threads x replicas pools. After a change each pool may answer once
     more by the old rules before it is drained. A probe on a fresh connection lands on one of the n pools at random,
     so one given pool was missed by K probes with probability (1 - 1/n)^K, and any of them with at most

@@ -18,7 +18,7 @@ ProbeMany = Callable[[int], Sequence[Outcome]]
 
 
 SLOW_SHARE = 0.75
-"""A case that used more of its budget than this is slow (DESIGN.md, invariant 2)."""
+"""A case that used more of its budget than this is slow (docs/convergence.md)."""
 
 AGAIN_S = 1.0
 """Seconds after which a client without an answer retries: TCP (RFC 6298, section 2) as well as DNS."""

@@ -1,7 +1,7 @@
 """Proof steps of a denial: the mesh refused the request, and no path or server was missing.
 
-Four parts (DESIGN, invariant 1): the pinned outcome, which has converged before a step runs; the allowed twin through
-the same path in the same state; the request ids absent at the backend; and an exec that is known to have run.
+Four parts: the pinned outcome, which has converged before a step runs; the allowed twin through the
+same path in the same state; the request ids absent at the backend; and an exec that is known to have run.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
 VERSIONS = "tests/e2e/test_mesh_versions.py"
-LEFT_OUT = "nightly tests (the whole catalogue on each version of the mesh): ./meshproof test --nightly"
+LEFT_OUT = "nightly tests (the whole catalogue by version and by role): ./meshproof test --nightly"
 
 
 def collected(*words: str) -> str:
