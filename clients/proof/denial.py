@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from clients.kube.pods import Pod
 from clients.mesh import logs
-from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import Case, Probe
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
@@ -69,7 +68,7 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
 def still_refused(proving: ProvingCase) -> list[Finding]:
     """The case's own request, sent again after the twin, is still refused; no finding where it is."""
     case = proving.case
-    if not (case.refuses and proving.twin_passed):
+    if not _is_refusal(proving):
         return []
     outcomes = proving.rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)(_AFTER)
     at_s = time.monotonic() - proving.since
@@ -85,15 +84,55 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
 @of_case
 def backend_silent(proving: ProvingCase) -> list[Finding]:
     """No refused request reached the backend, whose log is known to be complete up to a later one of the twin."""
-    case = proving.case
-    if not (case.refuses and proving.twin_passed):
+    if not _is_refusal(proving):
         return []
-    own = [attempt for attempt in proving.attempts if attempt.phase is not Phase.TWIN]
-    denied = {attempt.request_id for attempt in (*proving.seen.attempts, *own) if attempt.matched}
     try:
-        return [_absent(proving, case, denied)]
+        return [] if _leads_outside(proving) else [_absent(proving, proving.case, _denied(proving))]
     except MeshproofError as error:
         return [inconclusive(BACKEND_LOG, error.message)]
+
+
+@of_case
+def external_server_silent(proving: ProvingCase) -> list[Finding]:
+    """No refused request reached the external server, which writes its log before it answers."""
+    external = proving.rig.external
+    if external is None or not _is_refusal(proving):
+        return []
+    denied = _denied(proving)
+    try:
+        if not _leads_outside(proving):
+            return []
+        if external.log is None:
+            return [not_checked(EXTERNAL_LOG, "the external hosts' own log is not available on this target")]
+        if arrived := external.arrived(denied):
+            text = f"{len(arrived)} of {len(denied)} refused requests arrived, the first from {arrived[0].peer}"
+            return [Finding(EXTERNAL_LOG, text, FindingVerdict.FAIL)]
+    except MeshproofError as error:
+        return [inconclusive(EXTERNAL_LOG, error.message)]
+    return [Finding(EXTERNAL_LOG, f"{len(denied)} refused request ids absent", FindingVerdict.PASS)]
+
+
+def _is_refusal(proving: ProvingCase) -> bool:
+    """Whether the request must not arrive anywhere, on a path that the twin has shown to be open."""
+    return proving.case.refuses and proving.twin_passed
+
+
+def _denied(proving: ProvingCase) -> set[str]:
+    """Ids of the case's refused requests, before the twin and after it."""
+    own = [attempt for attempt in proving.attempts if attempt.phase is not Phase.TWIN]
+    return {attempt.request_id for attempt in (*proving.seen.attempts, *own) if attempt.matched}
+
+
+def _leads_outside(proving: ProvingCase) -> bool:
+    """Whether the backend is an external host, which is dialed or is reached through the gateway.
+
+    Raises:
+        ClusterError: the pods cannot be listed.
+    """
+    rig, probe = proving.rig, proving.case.probe
+    if rig.external is None:
+        return False
+    return rig.external.knows(rig.workloads.connect_host(probe)) or _are_gateway(rig, rig.workloads.backends(probe))
 
 
 def _twin(proving: ProvingCase, twin: Probe) -> tuple[TwinProof, list[Attempt]]:
@@ -145,10 +184,6 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
     assert case.twin is not None
     rig, twin = proving.rig, case.twin
     backends = rig.workloads.backends(case.probe)
-    if rig.external is not None and (
-        rig.external.knows(rig.workloads.connect_host(case.probe)) or _are_gateway(rig, backends)
-    ):
-        return _absent_outside(rig.external, denied)
     if not backends:
         return Finding(BACKEND_LOG, "no ready pod is behind the destination", FindingVerdict.PASS)
     passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
@@ -176,13 +211,3 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
 def _are_gateway(rig: Rig, pods: list[Pod]) -> bool:
     """Whether these are pods of the gateway, which leads to the external hosts."""
     return bool(pods) and {pod.name for pod in pods} <= {pod.name for pod in rig.workloads.gateway_pods()}
-
-
-def _absent_outside(external: ExternalHosts, denied: set[str]) -> Finding:
-    """No refused request reached the external server, which writes its log before it answers."""
-    if external.log is None:
-        return not_checked(EXTERNAL_LOG, "the external hosts' own log is not available on this target")
-    if arrived := external.arrived(denied):
-        text = f"{len(arrived)} of {len(denied)} refused requests arrived, the first from {arrived[0].peer}"
-        return Finding(EXTERNAL_LOG, text, FindingVerdict.FAIL)
-    return Finding(EXTERNAL_LOG, f"{len(denied)} refused request ids absent", FindingVerdict.PASS)

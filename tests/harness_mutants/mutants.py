@@ -161,6 +161,12 @@ MUTANTS = (
         "verdict = FindingVerdict.FAIL",
     ),
     HarnessMutant("an-outside-log-is-not-read", DENIAL, "if arrived := external.arrived(denied):", "if arrived := []:"),
+    HarnessMutant(
+        "an-outside-log-that-is-not-there-is-silent",
+        DENIAL,
+        "        if external.log is None:\n            return [not_checked(",
+        "        if external.log is None and not denied:\n            return [not_checked(",
+    ),
     # findings and verdicts
     HarnessMutant(
         "what-was-not-checked-is-a-pass",

@@ -371,3 +371,22 @@ def test_a_proxy_that_does_not_report_its_version_proves_nothing(monkeypatch: py
 def test_the_proxy_is_not_asked_where_one_outcome_is_pinned(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sidecar, "envoy_version", lambda *_: pytest.fail("asked"))
     assert prove(make_rig(), DENIAL).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("log", "verdict", "grade", "reason"),
+    [
+        (None, Verdict.PASS, Grade.REDUCED, ""),
+        (Path("/nowhere/external.log"), Verdict.INCONCLUSIVE, None, "external server's log: the log of the external"),
+    ],
+    ids=["not available", "cannot be read"],
+)
+def test_the_silence_of_an_external_server_needs_its_log(
+    log: Path | None, verdict: Verdict, grade: Grade | None, reason: str
+):
+    rig = make_rig(lambda _, probe, name: answered(200 if probe.token else 502, name))
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
+    refused = CLIENT.get("http://example.com/")
+    evidence = prove(rig, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
+    assert (evidence.verdict, evidence.grade) == (verdict, grade)
+    assert evidence.reason.startswith(reason)
