@@ -117,9 +117,9 @@ RIGHTS = (
         ISTIO_NETWORKING,
         ("gateways", "virtualservices", "destinationrules", "serviceentries", "sidecars"),
         MAKES,
-        "routes of the front door, of the way out and of the shop",
+        "routes of the front door, of the egress suite and of the shop",
     ),
-    Right("networking.k8s.io", ("networkpolicies",), MAKES, "network policies of the way out"),
+    Right("networking.k8s.io", ("networkpolicies",), MAKES, "network policies of the egress suite"),
     Right(
         "",
         ("secrets",),
@@ -127,7 +127,7 @@ RIGHTS = (
         "the certificate of the ingress gateway, whose Role grants get, list and watch: an identity can grant only "
         "what it may do itself",
     ),
-    Right(RBAC, ("roles", "rolebindings"), MAKES, "by which the ingress gateway reads its certificate"),
+    Right(RBAC, ("roles", "rolebindings"), MAKES, "the Role by which the ingress gateway reads its certificate"),
     Right(
         "admissionregistration.k8s.io",
         ("mutatingwebhookconfigurations",),
@@ -182,7 +182,7 @@ RIGHTS = (
         "whether an agent enforces network policies (Cilium, GKE Dataplane V2, Antrea)",
         "kube-system",
         Condition.OPTIONAL,
-        "where Calico's own kinds do not tell, controls of network policies are skipped",
+        "where Calico's own kinds are absent, controls of network policies are skipped",
         (CapabilityName.NETWORK_POLICY,),
     ),
     *(
