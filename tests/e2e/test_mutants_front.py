@@ -39,7 +39,7 @@ KILLS = [
     Kill("keys-swapped", cases("CRA-AUTH-03", FAIL) | REFUSED_TOKENS, {"CRA-AUTH-07[expired]": "twin: CRA-AUTH-03"}),
     Kill("gateway-policy-elsewhere", cases("CRA-AUTH-01", FAIL), {"CRA-AUTH-01": "settled 1"}),
     Kill(
-        "refused-further-in", cases("CRA-AUTH-01", FAIL) | cases("CRA-AUTH-03", PASS), {"CRA-AUTH-01": "an entry says"}
+        "refused-further-in", cases("CRA-AUTH-01", FAIL) | cases("CRA-AUTH-03", PASS), {"CRA-AUTH-01": "an entry has"}
     ),
     Kill("past-the-gateway", cases("X-FRONT-PAST-01 02", FAIL), {"X-FRONT-PAST-01": "settled 1"}),
     Kill("route-too-wide", cases("CRA-ROUTE-01", PASS) | cases("CRA-ROUTE-03", FAIL), {"CRA-ROUTE-03": "x-served-by"}),
