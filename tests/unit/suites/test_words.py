@@ -21,8 +21,11 @@ FILES = ("meshproof", "conftest.py", "tests/conftest.py", "tests/unit/runner_fak
 """Single files that have been passed over."""
 NOT_YET: frozenset[str] = frozenset()
 """Files of these folders that have not been passed over yet."""
-DOCUMENTS = tuple(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md")))
-"""Documents that have been passed over; add README.md once it has been."""
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))),
+)
 MAX_LINE = 120
 
 BANNED = re.compile(
