@@ -121,3 +121,21 @@ def test_after_dismissal_a_case_stops_at_its_next_probe_and_no_other_starts(monk
     case_runner.dismiss()
     assert (started, ended) == (["X-1[a]"], ["X-1[a]"])
     assert not there.rig.prober.abandoned.is_set()
+
+
+def test_a_step_is_taken_when_all_cases_before_it_are_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first that is asked for is a case of the step: the others are about the state that it ends."""
+    events: list[str] = []
+    there = running()
+    there.reach = lambda step: events.append(f"step {step}")
+
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+        time.sleep(0.05)
+        events.append(one.id)
+        return prove.not_tried(subject, "")
+
+    monkeypatch.setattr(prove, "prove_case", proven)
+    later = replace(case("b"), step="two")
+    with CaseRunner(there, [job(case("a")), job(later)]) as case_runner:
+        case_runner.evidence(job(later))
+    assert events == ["X-1[a]", "step two", "X-1[b]"]

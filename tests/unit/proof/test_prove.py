@@ -390,3 +390,10 @@ def test_the_silence_of_an_external_server_needs_its_log(
     evidence = prove(rig, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
     assert (evidence.verdict, evidence.grade) == (verdict, grade)
     assert evidence.reason.startswith(reason)
+
+
+def test_another_outcome_of_the_same_request_seen_settling_is_not_the_cases_own():
+    settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expect=status(200))
+    evidence = prove(make_rig(), DENIAL, settled=(settled,), changed_at=settled.at)
+    assert (evidence.verdict, evidence.flaps) == (Verdict.PASS, 0)
+    assert evidence.time_to_first_s != 0.2
