@@ -61,7 +61,7 @@ available() { # namespace…
 }
 
 # The clients and the servers
-for namespace in $NAMESPACES; do apply "ground/$namespace.yaml"; done
+for namespace in $NAMESPACES; do apply "environment/$namespace.yaml"; done
 available $NAMESPACES
 k get service -n istio-system
 k get pods -n istio-system
