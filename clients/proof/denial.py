@@ -167,13 +167,14 @@ def sent(probe: Probe) -> str:
 
 def _attempt(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
     lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
+    problem = outcome.summary if lost else expect.problem(outcome) or ""
     return Attempt(
         at_s=at_s,
         phase=Phase.CONFIRM,
-        matched=not (problem := outcome.summary if lost else expect.problem(outcome) or ""),
-        summary=outcome.summary,
+        matched=not problem,
+        summary=redact(outcome.summary),
         request_id=outcome.request_id,
-        problem=problem,
+        problem=redact(problem),  # it may quote the body
         local=outcome.local_address,
         kind=outcome.kind,
     )

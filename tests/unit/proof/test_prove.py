@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, broken, lost
 
+from clients.identity.tokens import TokenIssuer
 from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
@@ -397,3 +398,21 @@ def test_another_outcome_of_the_same_request_seen_settling_is_not_the_cases_own(
     evidence = prove(make_rig(), DENIAL, settled=(settled,), changed_at=settled.at)
     assert (evidence.verdict, evidence.flaps) == (Verdict.PASS, 0)
     assert evidence.time_to_first_s != 0.2
+
+
+def test_a_body_that_is_quoted_after_the_twin_holds_no_token():
+    token = TokenIssuer().mint("valid")
+    twins: list[str] = []
+
+    def answer(rig: FakeRig, probe: Probe, name: str) -> Any:
+        if probe.token:
+            twins.append(name)
+        elif twins:
+            return answered(403, name, f"echo: {token}")
+        return require_jwt(rig, probe, name)
+
+    evidence = prove(make_rig(answer), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "body lacks" in evidence.reason
+    quoted = evidence.reason + "".join(attempt.problem for attempt in evidence.attempts)
+    assert token.split(".")[0] not in quoted

@@ -232,7 +232,7 @@ def test_a_whole_run_that_lost_a_control_is_not_green(inner: Inner, words: tuple
     whole = "from pathlib import Path\nfrom runner.session import whole_run\n"
     conftest.write_text(f"{conftest.read_text()}{whole}whole_run.SUITES = Path(__file__).parent / 'suites'\n")
     ran = inner.run(*words)
-    part = inner.run(*words, "-k", "PERM", own_reports=True)
+    part = inner.run(*words, "-k", "PERM", "--out", str(inner.folder.parent), own_reports=True)
     assert ran.code == 1, ran.output
     assert ran.contents.run is not None
     assert "LAB-PERM-03" in ran.contents.run.planned, "it is in the catalogue, and no test proves it"
