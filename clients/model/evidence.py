@@ -170,6 +170,20 @@ class TwinProof:
     sent: str = ""
 
 
+@dataclass(frozen=True)
+class LeakBound:
+    """How small a leak the probes of a denial would have shown (see `clients.probe.confirm.leak_share`).
+
+    Attributes:
+        probes: refused in a row, each on a fresh connection.
+        share: of the requests; if at least that many had been let through, one of the probes would have been, with a
+            probability of 99 %.
+    """
+
+    probes: int
+    share: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What a piece of evidence is about: a case and its control, in plain values.
@@ -214,6 +228,7 @@ class Evidence(Subject):
             `egress gateway`, `example.com`); the last is where they were answered or refused. Empty where no log was
             read.
         pictures: what a browser showed.
+        leak: of a denial on a path that its twin has shown to be open; None for any other case.
     """
 
     verdict: Verdict
@@ -237,6 +252,7 @@ class Evidence(Subject):
     worker: str = ""
     network_path: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    leak: LeakBound | None = None
 
     @classmethod
     def of(cls, subject: Subject, verdict: Verdict, reason: str = "", **rest: Any) -> Self:

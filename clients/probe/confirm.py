@@ -6,6 +6,8 @@ import math
 
 from clients.model.errors import SettingsError
 
+CERTAINTY = 0.99
+"""How certain a statement about a leak is: one of at least that share would have been seen with this probability."""
 MINIMUM = 3
 """Fewer matches than this are never enough, however small the target is."""
 
@@ -41,3 +43,26 @@ def confirmations(threads: int, replicas: int, error_rate: float) -> int:
 def stale_probability(pools: int, matches: int) -> float:
     """The bound n (1 - 1/n)^K for `pools` n and `matches` K in a row, at most 1."""
     return min(1.0, pools * (1 - 1 / pools) ** matches)
+
+
+def leak_share(probes: int) -> float:
+    """Smallest share of requests let through that so many refused probes would have shown with `CERTAINTY`.
+
+    If a share p of requests passes, n probes miss it with probability (1 - p)^n; the result is the p at which that is
+    1 - `CERTAINTY`: 0.25 for 16 probes, 0.01 for 459.
+
+    Args:
+        probes: all refused, each on a fresh connection; at least 1.
+
+    Raises:
+        ValueError: `probes` is below 1.
+    """
+    if probes < 1:
+        raise ValueError(f"no share follows from {probes} probes")
+    return -math.expm1(math.log1p(-CERTAINTY) / probes)
+
+
+def probes_for_leak(share: float) -> int:
+    """Smallest number of refused probes whose `leak_share` is at most this share, between 0 and 1 (both excluded)."""
+    needed = max(1, math.ceil(math.log1p(-CERTAINTY) / math.log1p(-share) - 1e-9))
+    return needed if leak_share(needed) <= share else needed + 1

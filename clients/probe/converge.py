@@ -41,6 +41,8 @@ class ConvergencePolicy:
         window_s: the matches in a row must span at least this time.
         error_rate: accepted probability of calling a change converged too early (see `clients.probe.confirm`).
         confirmations: overrides the derived number of matches in a row.
+        leak: share of requests let through that the probes of a denial must be enough to show (see
+            `clients.probe.confirm.leak_share`); None for whatever its confirmations show.
 
     Raises:
         SettingsError: a value is out of range.
@@ -51,6 +53,7 @@ class ConvergencePolicy:
     window_s: float = 0.25
     error_rate: float = 1e-4
     confirmations: int | None = None
+    leak: float | None = None
 
     def __post_init__(self) -> None:
         for name, value, ok in (
@@ -59,6 +62,7 @@ class ConvergencePolicy:
             ("window", self.window_s, 0 <= self.window_s < self.budget_s),
             ("error rate", self.error_rate, 0 < self.error_rate < 1),
             ("number of confirmations", self.confirmations, self.confirmations is None or self.confirmations >= 1),
+            ("leak", self.leak, self.leak is None or 0 < self.leak < 1),
         ):
             if not ok:
                 raise SettingsError(f"{name} {value} is out of range", "see the settings' description")

@@ -72,7 +72,7 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
         return []
     outcomes = proving.rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)(_AFTER)
     at_s = time.monotonic() - proving.since
-    after = [_attempt(outcome, case.expect, at_s) for outcome in outcomes]
+    after = [attempt_of(outcome, case.expect, at_s) for outcome in outcomes]
     proving.attempts += after
     wrong = next((attempt for attempt in after if not attempt.matched), None)
     if wrong is None:
@@ -120,7 +120,8 @@ def _is_refusal(proving: ProvingCase) -> bool:
 def _denied(proving: ProvingCase) -> set[str]:
     """Ids of the case's refused requests, before the twin and after it."""
     own = [attempt for attempt in proving.attempts if attempt.phase is not Phase.TWIN]
-    return {attempt.request_id for attempt in (*proving.seen.attempts, *own) if attempt.matched}
+    ids = {attempt.request_id for attempt in (*proving.seen.attempts, *own) if attempt.matched}
+    return ids | proving.refused_more
 
 
 def _leads_outside(proving: ProvingCase) -> bool:
@@ -165,7 +166,8 @@ def sent(probe: Probe) -> str:
     return redact(", ".join([words, *more]))
 
 
-def _attempt(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
+def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
+    """An outcome that a proof step has seen, as an attempt of the case."""
     lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
     problem = outcome.summary if lost else expect.problem(outcome) or ""
     return Attempt(

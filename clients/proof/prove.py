@@ -48,6 +48,7 @@ def prove_case(running: RunningStage, case: Case, subject: Subject, confirmation
         evidence,
         attempts=evidence.attempts + tuple(proving.attempts),
         twin=proving.twin,
+        leak=proving.leak,
         network_path=trace.network_path(proving),
     )
     return _judged(evidence, found)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from clients.model.case import Case
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Place, TwinProof, Verdict
+from clients.model.evidence import Attempt, Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
 from clients.probe.converge import Convergence
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
@@ -36,6 +36,9 @@ class ProvingCase(Proving):
         twin_control: id of the control of opposite polarity, for the record.
         twin: set by `twin_passes`.
         places: where logs have seen the case's requests, set by the steps that read logs.
+        leak: set by `leak_bounded`.
+        refused_more: ids of refused probes that were sent to bound a leak and are not among the attempts: there may be
+            thousands.
     """
 
     running: RunningStage = field(kw_only=True)
@@ -45,6 +48,8 @@ class ProvingCase(Proving):
     twin_control: str = field(default="", kw_only=True)
     twin: TwinProof | None = None
     places: set[Place] = field(default_factory=set)
+    leak: LeakBound | None = None
+    refused_more: set[str] = field(default_factory=set)
 
     @property
     def rig(self) -> Rig:

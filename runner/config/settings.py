@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clients.model.errors import SettingsError
@@ -23,6 +23,7 @@ from runner.config.identity_settings import Identity
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
 from runner.config.setting_errors import explain, refuse_unknown_variables
+from runner.config.share import share
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
@@ -105,6 +106,8 @@ class Settings(BaseModel):
         keep: leave a stage's objects in place after a failure, for inspection; `meshproof cleanup` removes them.
         shuffle: seed of a random order of modules and of cases in them; None keeps the order of the documents.
         confirmations: overrides the derived number of consecutive matches.
+        leak: share of requests let through that the probes of each denial must be enough to show: `1%` or `0.01`; None
+            for whatever its confirmations show.
         hosts: external hosts: the testbed's own (embedded target, its default), or those of the internet (other
             targets, only where this is set); without either, controls that need them are skipped.
         egress: the egress gateway.
@@ -148,6 +151,11 @@ class Settings(BaseModel):
     confirmations: Annotated[
         int | None, Option("--confirmations", "K", "Confirmations in a row, instead of the derived number.")
     ] = Field(default=None, ge=1)
+    leak: Annotated[
+        float | None,
+        BeforeValidator(share),
+        Option("--leak", "SHARE", "Probe each denial until a leak of this share (1%) would have shown."),
+    ] = Field(default=None, gt=0, lt=1)
     shuffle: Annotated[int | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
     enforce: Annotated[bool, Option("--enforce", "", "A missing capability is a failure, not a skip.")] = False
     keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
@@ -162,7 +170,9 @@ class Settings(BaseModel):
     @property
     def policy(self) -> ConvergencePolicy:
         """How convergence is judged."""
-        return ConvergencePolicy(self.budget_s, self.poll_s, self.window_s, self.error_rate, self.confirmations)
+        return ConvergencePolicy(
+            self.budget_s, self.poll_s, self.window_s, self.error_rate, self.confirmations, self.leak
+        )
 
     @model_validator(mode="after")
     def _istioctl_is_there(self) -> Self:

@@ -80,6 +80,12 @@ KILLS = [
         {"LAB-AUTHZ-02": "refused requests reached the backend"},
     ),
     Kill(
+        "leaks-a-little",
+        cases("LAB-AUTHZ-02", FAIL),
+        {"LAB-AUTHZ-02": "leak: expected 403, body contains 'RBAC: access denied', saw 200"},
+        ("--leak", "1%", "--budget", "20"),
+    ),
+    Kill(
         "caller-not-counted",
         cases("LAB-DASH-01", FAIL) | cases("LAB-DASH-02", PASS),
         {"LAB-DASH-01": "counted as the other caller's"},

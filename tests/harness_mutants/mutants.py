@@ -167,6 +167,18 @@ MUTANTS = (
         "        if external.log is None:\n            return [not_checked(",
         "        if external.log is None and not denied:\n            return [not_checked(",
     ),
+    HarnessMutant(
+        "a-leak-is-not-searched-for",
+        "clients/proof/leak.py",
+        "wanted = probes_for_leak(policy.leak) if policy.leak else 0",
+        "wanted = 0",
+    ),
+    HarnessMutant(
+        "a-request-that-leaks-is-one-more-refused",
+        "clients/proof/leak.py",
+        "            if attempt.matched:\n",
+        "            if attempt.ran:\n",
+    ),
     # findings and verdicts
     HarnessMutant(
         "what-was-not-checked-is-a-pass",

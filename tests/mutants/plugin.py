@@ -10,10 +10,10 @@ import pytest
 
 from clients.model.stage import Stage
 from clients.proof.rig import Rig
-from tests.mutants import boutique, egress, front, identity, manifests, secrets, workloads
+from tests.mutants import boutique, egress, front, identity, manifests, secrets, unusual, workloads
 from tests.mutants.mutant import Changed, Mutant, document_namespace
 
-_CHANGES = manifests.CHANGES | egress.CHANGES | boutique.CHANGES | front.CHANGES
+_CHANGES = manifests.CHANGES | egress.CHANGES | boutique.CHANGES | front.CHANGES | unusual.CHANGES
 MUTANTS: dict[str, Callable[[], Mutant]] = {
     **{name: partial(Changed, change) for name, change in _CHANGES.items()},
     **egress.MUTANTS,

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from clients.model.errors import SettingsError
-from clients.probe.confirm import MINIMUM, confirmations, stale_probability
+from clients.probe.confirm import MINIMUM, confirmations, leak_share, probes_for_leak, stale_probability
 
 pytestmark = pytest.mark.unit
 
@@ -56,3 +56,21 @@ def test_the_predicted_error_rate_holds_in_the_model() -> None:
 def test_three_in_a_row_are_not_enough_in_the_model() -> None:
     rng, runs = random.Random(21), 1_000
     assert sum(declared_too_early(4, 3, rng) for _ in range(runs)) > runs * 0.3
+
+
+@pytest.mark.parametrize(("probes", "share"), [(1, 0.99), (16, 0.25), (90, 0.05), (459, 0.01)])
+def test_the_share_that_probes_would_have_shown(probes: int, share: float) -> None:
+    assert leak_share(probes) == pytest.approx(share, rel=0.01)
+    assert (1 - leak_share(probes)) ** probes == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.25, 0.1, 0.05, 0.01, 0.001])
+def test_it_is_the_smallest_number_of_probes_that_would_have_shown_the_share(share: float) -> None:
+    needed = probes_for_leak(share)
+    assert leak_share(needed) <= share
+    assert needed == 1 or leak_share(needed - 1) > share
+
+
+def test_no_probe_shows_nothing() -> None:
+    with pytest.raises(ValueError, match="0 probes"):
+        leak_share(0)

@@ -98,7 +98,13 @@ def test_a_denial_passes_with_its_four_proofs():
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
-    assert [finding.name for finding in evidence.findings] == ["exec", "twin", "backend log", "server sidecar log"]
+    assert [finding.name for finding in evidence.findings] == [
+        "exec",
+        "twin",
+        "leak",
+        "backend log",
+        "server sidecar log",
+    ]
     assert {finding.verdict for finding in evidence.findings} == {FindingVerdict.PASS}
     assert evidence.grade is Grade.FULL
     assert "5 refused request ids absent" in texts(evidence)["backend log"]

@@ -70,6 +70,10 @@ def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
         {"error_rate": 1.0},
         {"istio": "newest"},
         {"workers": -1},
+        {"leak": "0%"},
+        {"leak": "100%"},
+        {"leak": "one%"},
+        {"leak": "a little"},
     ],
 )
 def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
@@ -144,3 +148,15 @@ def test_a_real_issuer_from_the_file(tmp_path: Path) -> None:
         "env:TOKEN",
         "https://a.example/keys",
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "share"), [("1%", 0.01), (" 0.5 % ", 0.005), ("0.02", 0.02), (0.1, 0.1), (None, None)]
+)
+def test_a_share_is_written_as_a_percentage_or_as_a_number(given: object, share: float | None) -> None:
+    assert settings.load({"leak": given}).policy.leak == share
+
+
+def test_a_share_that_is_no_number_names_the_setting() -> None:
+    with pytest.raises(SettingsError, match=r"the setting leak \('1x%'\) cannot be used: '1x' is no number"):
+        settings.load({"leak": "1x%"})

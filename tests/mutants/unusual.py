@@ -1,0 +1,30 @@
+"""Mutants that treat few requests otherwise than the rest: those that a small number of probes may miss."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from tests.mutants.mutant import Object, of_kind
+
+_LEAK_PERCENT = 2.0
+
+
+def leaks_a_little(objects: list[Object]) -> None:
+    """A route of the clients answers 2 % of the requests with 200, whatever the server's policy says."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
+        meta = {**copy.deepcopy(body["metadata"]), "name": "leaks-a-little"}
+        abort = {"httpStatus": 200, "percentage": {"value": _LEAK_PERCENT}}
+        host = f"httpbin.{meta['namespace']}.svc.cluster.local"
+        route = {"fault": {"abort": abort}, "route": [{"destination": {"host": host}}]}
+        objects.append(
+            {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "VirtualService",
+                "metadata": meta,
+                "spec": {"hosts": [host], "http": [route]},
+            }
+        )
+
+
+CHANGES: dict[str, Callable[[list[Object]], None]] = {"leaks-a-little": leaks_a_little}
