@@ -82,6 +82,12 @@ class Api:
         """A GET request with a text answer. Raises as `json` does."""
         return self._send("GET", path, None, query, "application/json").data.decode("utf-8", "replace")
 
+    def stream(
+        self, path: str, query: Iterable[tuple[str, str]] = (), *, timeouts: Timeouts = TIMEOUTS_S
+    ) -> urllib3.BaseHTTPResponse:
+        """A GET request whose answer the caller reads as it comes, and closes. Raises as `json` does."""
+        return self._send("GET", path, None, query, "application/json", timeouts)
+
     def websocket(self, path: str, query: Iterable[tuple[str, str]]) -> Any:
         """An open `WSClient` with binary channels, for an exec.
 

@@ -27,6 +27,8 @@ from clients.proof.running_stage import BASELINE_CONFIRMATIONS
 from clients.proof.trace import EXTERNAL_LOG
 
 BACKEND_LOG = "backend log"
+TURNS = 3
+"""Requests of the twin for each of several replicas, one of which may get none of fewer."""
 _AFTER = 2
 """Refused probes sent again after the twin, so that the twin's answer lies between two refusals."""
 _OF_TWIN = {
@@ -195,13 +197,12 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
         return inconclusive(BACKEND_LOG, why)
 
     def passing() -> Iterable[str]:
-        """Ids of new requests of the twin, as many as there are replicas."""
-        return [outcome.request_id for outcome in rig.prober.probe(twin, case.control, len(backends))]
+        """Ids of new requests of the twin, enough for each of several replicas to get one."""
+        count = len(backends) if len(backends) == 1 else TURNS * len(backends)
+        return [outcome.request_id for outcome in rig.prober.probe(twin, case.control, count)]
 
-    since_s, access_log = proving.running.since_s, rig.mesh.writes_access_log
-    read = logs.read_up_to(
-        rig.cluster, backends, passing, since_s=since_s, budget_s=LOG_BUDGET_S, access_log=access_log
-    )
+    since, access_log = proving.running.since, rig.mesh.writes_access_log
+    read = logs.read_up_to(rig.logs, backends, passing, since=since, budget_s=LOG_BUDGET_S, access_log=access_log)
     if read.missing:
         return inconclusive(BACKEND_LOG, f"the twin's requests did not appear in {', '.join(read.missing)}")
     if arrived := sorted(read.reached(denied)):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import accesslog, sidecar
+from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.log_lines import LogLines
+from clients.mesh.logs import LogSource, wait_for
 from clients.model.case import AccessLogExpectation, Probe, Proxy
 from clients.model.evidence import Attempt
 from clients.proof.rig import Rig
 
 LOG_BUDGET_S = 15.0
 """Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
-_POLL_S = 0.1
 
 _FIELDS = {
     "cluster": "upstream_cluster",
@@ -38,80 +38,69 @@ class Sent:
     Attributes:
         requests: the case's own, which all saw the pinned outcome.
         marks: the twin's, sent later: a log that shows one of them is complete up to it.
-        since_s: returns how far back logs matter, in seconds.
+        since: monotonic time from which on logs matter, in seconds.
     """
 
     requests: tuple[Attempt, ...]
     marks: tuple[Attempt, ...]
-    since_s: Callable[[], int]
+    since: float
 
 
 class LogReader:
-    """Finds the entries of requests: by id, or by the addresses of their connections."""
+    """Finds the entries of requests: by id, or by the addresses of their connections.
 
-    def __init__(self, rig: Rig, since_s: Callable[[], int]) -> None:
+    Its methods raise InfrastructureError where a log has a gap or must not be read.
+    """
+
+    def __init__(self, rig: Rig, since: float) -> None:
         self._rig = rig
-        self._since_s = since_s
+        self._since = since
 
     def until(
         self, pods: list[Pod], probe: Probe, logged: AccessLogExpectation, requests: Sequence[Attempt], count: int
     ) -> list[AccessLogEntry]:
         """What `read` finds, as soon as it is `count` entries or the time is over."""
-        deadline = time.monotonic() + LOG_BUDGET_S
-        while True:
-            found = self.read(pods, probe, logged, requests)
-            if len(found) >= count or time.monotonic() >= deadline:
-                return found
-            time.sleep(_POLL_S)
+        return wait_for(
+            self._rig.logs,
+            lambda: self.read(pods, probe, logged, requests),
+            lambda found: len(found) >= count,
+            [LogSource(pod, SIDECAR) for pod in pods],
+            LOG_BUDGET_S,
+        )
 
     def read(
         self, pods: list[Pod], probe: Probe, logged: AccessLogExpectation, requests: Sequence[Attempt]
     ) -> list[AccessLogEntry]:
-        """Entries of these requests in the logs as they are now."""
-        entries = self._entries(pods)
+        """Entries of these requests in the logs as far as they have come."""
         ids = {request.request_id for request in requests}
         if not logged.tcp:
-            return [entry for entry in entries if accesslog.belongs(entry.request_id, entry.user_agent, ids)]
+            return self._look(pods, lambda lines: lines.of_requests(ids))
         clients = {request.local for request in requests if request.local}
         sources = self._rig.workloads.pods(probe.source)
         if logged.proxy is Proxy.CLIENT or not all(pod.injected for pod in sources):
-            return _from_clients(entries, clients, ids)
-        before = _from_clients(self._entries(sources), clients, ids)
-        return _sent_on(before, entries, ids)
+            return self._from_clients(pods, clients, ids)
+        before = self._from_clients(sources, clients, ids)
+        # Both ends must match: the system may reuse a port for another server. Proxies dial pods, not Services.
+        ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}
+        found = self._from_clients(pods, {client for client, _ in ends}, ids)
+        return [entry for entry in found if (entry.downstream_remote, entry.downstream_local) in ends]
 
-    def _entries(self, pods: list[Pod]) -> list[AccessLogEntry]:
-        since_s = self._since_s()
+    def _from_clients(self, pods: list[Pod], clients: set[str], ids: set[str]) -> list[AccessLogEntry]:
+        """Entries of connections from these addresses, without those of earlier requests from the same port."""
+        found = self._look(pods, lambda lines: lines.of_clients(clients, self._since))
         return [
             entry
-            for pod in pods
-            for entry in accesslog.parse(sidecar.log_lines(self._rig.cluster, pod, SIDECAR, since_s=since_s))
+            for entry in found
+            if not entry.request_id or accesslog.belongs(entry.request_id, entry.user_agent, ids)
         ]
 
-
-def _from_clients(entries: Sequence[AccessLogEntry], clients: set[str], ids: set[str]) -> list[AccessLogEntry]:
-    """Entries of connections from these addresses, without those of earlier requests from the same port."""
-    return [
-        entry
-        for entry in entries
-        if entry.downstream_remote in clients
-        and (not entry.request_id or accesslog.belongs(entry.request_id, entry.user_agent, ids))
-    ]
-
-
-def _sent_on(
-    before: Sequence[AccessLogEntry], entries: Sequence[AccessLogEntry], ids: set[str]
-) -> list[AccessLogEntry]:
-    """Entries of the connections that the previous proxy opened for its own: from its address and port to this proxy's.
-
-    Both ends must match, because the system may reuse a port for another server. Proxies dial pods, not Services.
-    """
-    ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}
-    clients = {client for client, _ in ends}
-    return [
-        entry
-        for entry in _from_clients(entries, clients, ids)
-        if (entry.downstream_remote, entry.downstream_local) in ends
-    ]
+    def _look(self, pods: list[Pod], find: Callable[[LogLines], list[AccessLogEntry]]) -> list[AccessLogEntry]:
+        found = []
+        for pod in pods:
+            lines = self._rig.logs.of(LogSource(pod, SIDECAR), self._since)
+            found += find(lines)
+            lines.check(self._since)
+        return found
 
 
 def difference(rig: Rig, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:

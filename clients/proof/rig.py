@@ -17,6 +17,7 @@ from clients.mesh.discovery import MeshInfo
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
+from clients.mesh.logs import FollowedLogs, Logs
 from clients.probe.converge import ConvergencePolicy
 from clients.proof.certainty import Certainty
 from clients.proof.prober import Prober
@@ -55,6 +56,7 @@ class Rig:
         prober: sends requests.
         certainty: derives the confirmations that a path needs.
         applier, stage_objects, environments: apply manifests, keep what stages leave in force, deploy environments.
+        logs: follows the logs of containers.
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
         analyzer: runs `istioctl analyze`; None where there is no istioctl.
@@ -70,6 +72,7 @@ class Rig:
     applier: Applier
     stage_objects: StageObjects
     environments: Environments
+    logs: Logs
     external: ExternalHosts | None = None
     gateway: EgressGateway = field(default_factory=EgressGateway)
     analyzer: Analyzer | None = None
@@ -113,6 +116,7 @@ class Rig:
             applier,
             stage_objects,
             Environments(applier, stage_objects),
+            FollowedLogs(cluster),
             options.external,
             options.gateway,
             options.analyzer,
@@ -148,6 +152,7 @@ class Rig:
         self.environments.close(keep=keep)
 
     def forget(self) -> None:
-        """Close the sessions and look pods up again: after a change to the workloads themselves."""
+        """Close sessions and logs, and look pods up again: after a change to the workloads themselves."""
         self.prober.forget()
+        self.logs.close()
         self.workloads.forget()

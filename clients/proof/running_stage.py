@@ -36,6 +36,7 @@ class RunningStage:
 
     Attributes:
         applied: every object that the change sent, and every Deployment that it scaled.
+        since: monotonic seconds at which the stage began: logs matter from then on.
         changed_at: monotonic seconds at which the cluster had accepted the change (the removal, where there is one).
         baselines: by case id, for cases with a `before`.
         settled: what `settle` saw, in its order, then that of the steps taken so far.
@@ -46,7 +47,7 @@ class RunningStage:
         self.stage = stage
         self.cases = tuple(cases)
         self.applied: tuple[Applied, ...] = ()
-        self.changed_at = time.monotonic()
+        self.since = self.changed_at = time.monotonic()
         self.baselines: dict[str, Observation] = {}
         self.settled: tuple[Observation, ...] = ()
         self._undo: list[Callable[[], None]] = []
@@ -130,9 +131,8 @@ class RunningStage:
         return self.rig.overlay.worker
 
     def since_s(self) -> int:
-        """Whole seconds since the first baseline, rounded up with a margin: how far back logs matter."""
-        starts = [seen.at for seen in self.baselines.values()]
-        return int(time.monotonic() - min([*starts, self.changed_at])) + 3
+        """Whole seconds since the stage began, rounded up with a margin: how far back logs matter."""
+        return int(time.monotonic() - self.since) + 3
 
     def _observe_baselines(self) -> None:
         seen: dict[tuple[Probe, Expectation], Observation] = {}

@@ -88,7 +88,7 @@ def _sent(proving: ProvingCase) -> Sent:
     """The case's last requests, sent before the twin, so that the twin's entries come later."""
     marks = tuple(one for one in proving.attempts if one.phase is Phase.TWIN and one.matched)
     requests = sample(proving.seen.attempts, proving.case.repeat)
-    return Sent(requests, marks, proving.running.since_s)
+    return Sent(requests, marks, proving.running.since)
 
 
 def _refused_before_gateway(rig: Rig, case: Case) -> bool:
@@ -104,7 +104,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
         return inconclusive(name, f"no proxy at the {logged.proxy}")
     if not rig.mesh.writes_access_log:
         return not_checked(name, "the mesh writes no access log")
-    reader = LogReader(rig, sent.since_s)
+    reader = LogReader(rig, sent.since)
     if logged.absent:
         return _absence(reader, pods, case, name, logged, sent)
     # A redirected connection may get another port (netfilter, when its own is still tracked): not all are known.

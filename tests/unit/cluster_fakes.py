@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,10 @@ from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.log_lines import LogLines
+from clients.mesh.logs import LogSource
 from clients.model.case import Probe, Workload
+from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.probe.converge import ConvergencePolicy
@@ -125,6 +129,44 @@ class FakeCluster:
         return "\n".join(self.logs_of.get((pod.name, container), []))
 
 
+@dataclass
+class FakeLogs:
+    """Logs that are read from the cluster's `logs_of` at each look. `waits` counts."""
+
+    cluster: FakeCluster
+    waits: int = 0
+    _made: dict[tuple[str, str], LogLines] = field(default_factory=dict)
+    _taken: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def of(self, source: LogSource, since: float) -> LogLines:
+        key = (source.pod.name, source.container)
+        made = self._made.setdefault(key, LogLines(f"log of {source}", since))
+        self._update(key, source)
+        return made
+
+    def _update(self, key: tuple[str, str], source: LogSource) -> None:
+        try:
+            lines = self.cluster.logs(source.pod, source.container).splitlines()
+        except InfrastructureError as error:
+            self._made[key].broken(error.message)
+            return
+        self._made[key].add(lines[self._taken.get(key, 0) :])
+        self._taken[key] = len(lines)
+
+    def seen(self) -> int:
+        return self.waits
+
+    def wait(self, seen: int, timeout_s: float) -> None:
+        self.waits += 1
+        time.sleep(min(timeout_s, 0.001))
+        for name, container in list(self._made):
+            self._update((name, container), LogSource(Pod("", name), container))
+
+    def refresh(self, source: LogSource) -> None: ...
+
+    def close(self) -> None: ...
+
+
 CLIENT = Workload("mtls-client", "sleep", "sleep")
 SERVER_POD = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True)
 CLIENT_POD = Pod("mtls-client", "sleep-1", containers=("sleep", "istio-proxy"), ready=True)
@@ -175,6 +217,10 @@ class FakeRig:
         return self
 
     prober = certainty = environments = workloads
+
+    @cached_property
+    def logs(self) -> FakeLogs:
+        return FakeLogs(self.cluster)
 
     @cached_property
     def stage_objects(self) -> StageObjects:

@@ -41,7 +41,6 @@ def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
     monkeypatch.setattr(logs, "PRINTED_S", 0.05)
-    monkeypatch.setattr(logs, "_POLL_S", 0.001)
 
 
 def require_jwt(rig: FakeRig, probe: Any, request_id: str) -> Any:
@@ -66,7 +65,7 @@ def prove(rig: FakeRig, case: Case, **stage: Any) -> Evidence:
         baselines={},
         settled=(),
         worker="gw0",
-        since_s=lambda: 60,
+        since=0.0,
     )
     running.__dict__.update(stage)
     return proof.prove_case(running, case, replace(SUBJECT, control=case.control, id=case.id))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, FakeRig
+from cluster_fakes import CLIENT, FakeLogs, FakeRig
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
@@ -43,7 +43,6 @@ HOSTS = {"example.com": "198.51.100.10"}
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.05)
     monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.05)
-    monkeypatch.setattr(log_entries, "_POLL_S", 0.001)
 
 
 def rig() -> FakeRig:
@@ -101,7 +100,7 @@ def follow(
 
 def proving(made: FakeRig, case: Case, requests: Requests) -> ProvingCase:
     twins = [replace(mark, phase=Phase.TWIN) for mark in requests.marks]
-    running: Any = SimpleNamespace(rig=made, since_s=lambda: 60)
+    running: Any = SimpleNamespace(rig=made, since=0.0)
     seen: Any = SimpleNamespace(attempts=requests.own)
     return ProvingCase(running=running, case=case, seen=seen, since=0.0, attempts=twins)
 
@@ -202,6 +201,7 @@ def test_a_source_port_that_the_system_reused_for_another_server_does_not_match(
     twins = (attempt("t", "10.0.0.5:40001"),)
     assert follow(made, replace(sent("a"), marks=twins), absent).verdict is FindingVerdict.PASS
     made.cluster.logs_of.pop(("sleep-1", SIDECAR))
+    made.logs = FakeLogs(made.cluster)
     log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
     assert follow(made, replace(sent("a"), marks=twins), absent).verdict is FindingVerdict.FAIL
 

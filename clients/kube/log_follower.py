@@ -1,0 +1,165 @@
+"""Follows one container's log in a thread of its own: every line once and in order, also over lost connections."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from clients.kube import log_stream
+from clients.kube.cluster import Cluster
+from clients.kube.log_stream import Instance, LogLine, LogStream
+from clients.kube.pods import Pod
+from clients.model.errors import AccessError, ClusterError
+
+OVERLAP_S = 3.0
+"""Seconds before the last line that are read again after a lost connection. Lines of stdout and stderr may be written
+out of order by as much as that, and Kubernetes takes whole seconds only."""
+AGAIN_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Pauses before the log is opened again, the longer the more often that was in a row."""
+STEADY_S = 5.0
+"""A connection that lasted longer than this begins a new row."""
+_CLOCKS_S = 300.0
+"""How far the clocks of a node and of this machine may differ."""
+
+
+class Sink(Protocol):
+    """What takes the lines. All of it is called by the follower's thread."""
+
+    def add(self, lines: Sequence[str]) -> None:
+        """Take further lines."""
+
+    def trouble(self, why: str) -> None:
+        """The log cannot be read at the moment; empty: it can be again."""
+
+    def broken(self, why: str) -> None:
+        """The log has a gap, or must not be read: nothing can be concluded from it."""
+
+    def ended(self) -> None:
+        """The container, or its pod, has ended: no further line comes."""
+
+
+class LogFollower:
+    """Starts to follow when it is created.
+
+    A lost connection is opened again from a few seconds before the last line, and what came before is left out. A log
+    begins with the run before the current one where the container has been restarted; one that is restarted while it is
+    followed breaks the log, and must be followed anew.
+
+    Args:
+        since_s: how far back the log matters, in seconds.
+    """
+
+    def __init__(self, cluster: Cluster, pod: Pod, container: str, since_s: int, sink: Sink) -> None:
+        self._cluster, self._pod, self._container = cluster, pod, container
+        self._where = f"log of {pod} ({container})"
+        self._oldest = time.time() - since_s
+        self._sink = sink
+        self._recent: deque[LogLine] = deque()
+        self._known: Counter[LogLine] = Counter()
+        self._stream: LogStream | None = None
+        self._closed = threading.Event()
+        threading.Thread(target=self._run, name=f"log {pod} ({container})", daemon=True).start()
+
+    def refresh(self) -> None:
+        """Open the connection again: it may be dead without having said so."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def close(self) -> None:
+        """End it."""
+        self._closed.set()
+        self.refresh()
+
+    def _run(self) -> None:
+        run: Instance | None = None
+        failures = 0
+        while not self._closed.is_set():
+            began = time.monotonic()
+            try:
+                run, done = self._follow(run)
+                if done:
+                    return
+            except AccessError as error:
+                self._sink.broken(error.message)
+                return
+            except ClusterError as error:
+                self._sink.trouble(error.message)
+            except Exception as error:  # a line without a time, above all: nothing may be concluded from this log
+                self._sink.broken(f"{self._where}: {error}")
+                return
+            failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
+            self._closed.wait(AGAIN_S[min(failures, len(AGAIN_S) - 1)])
+
+    def _follow(self, before: Instance | None) -> tuple[Instance | None, bool]:
+        """Read until the connection ends; returns the run that was read, and whether nothing more will come.
+
+        Args:
+            before: the run that the lines so far are of.
+
+        Raises:
+            ClusterError: the log cannot be opened, or the connection broke.
+        """
+        run = log_stream.instance(self._cluster, self._pod, self._container)
+        if run is None:
+            self._sink.ended()
+            return run, True
+        if before is not None and run.id != before.id:
+            self._sink.broken(f"{self._where}: it was restarted meanwhile")
+            return run, True
+        if before is None and not self._begin(run):
+            return run, True
+        stream = self._open()
+        try:
+            self._sink.trouble("")
+            for batch in stream.batches():
+                self._take(batch)
+        except ClusterError as error:
+            self._sink.trouble(error.message)  # until it is open again
+        finally:
+            stream.close()
+        if run.ended:
+            self._sink.ended()
+        return run, run.ended
+
+    def _begin(self, run: Instance) -> bool:
+        """Hand on the run before this one, where there was one; False where there is a gap before that."""
+        if not run.restarts:
+            return True
+        if run.restarts > 1 and run.previous_began > self._oldest - _CLOCKS_S:
+            self._sink.broken(f"{self._where}: it was restarted {run.restarts} times")
+            return False
+        self._take(log_stream.previous(self._cluster, self._pod, self._container, self._since_s()))
+        return True
+
+    def _open(self) -> LogStream:
+        if not self._recent:
+            stream = LogStream(self._cluster, self._pod, self._container, since_s=self._since_s())
+        else:
+            newest = max(line.at for line in self._recent)
+            stream = LogStream(self._cluster, self._pod, self._container, since=newest - OVERLAP_S)
+        self._stream = stream
+        if self._closed.is_set():  # between its creation and the assignment
+            stream.close()
+        self._known = Counter(self._recent)
+        return stream
+
+    def _take(self, batch: Sequence[LogLine]) -> None:
+        """Hand on the lines that are new, and remember those that a reconnect would show again."""
+        new = []
+        for line in batch:
+            if self._known[line] > 0:
+                self._known[line] -= 1
+            else:
+                new.append(line)
+        self._recent.extend(new)
+        newest = max((line.at for line in new), default=0.0)
+        while self._recent and self._recent[0].at < newest - 2 * OVERLAP_S:
+            self._recent.popleft()
+        if new:
+            self._sink.add([line.text for line in new])
+
+    def _since_s(self) -> int:
+        return max(1, int(time.time() - self._oldest) + 1)

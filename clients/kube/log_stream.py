@@ -1,0 +1,151 @@
+"""A container's log as it is written: one request to the API server instead of one for each look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import urllib3
+
+from clients.kube.api import NOT_FOUND, RequestError, Timeouts
+from clients.kube.cluster import Cluster
+from clients.kube.pods import Pod
+from clients.model.errors import ClusterError
+
+TIMEOUTS_S: Timeouts = (5.0, 300.0)
+"""Connect and read timeout of one stream: a container may well print nothing for minutes."""
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line, and when it was written by the node's clock, in seconds since 1970."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One run of a container: a restart makes another, with a log of its own.
+
+    Attributes:
+        id: of the container at the runtime; empty while it has not started.
+        restarts: how often it was restarted before.
+        previous_began: when the run before this one began, in seconds since 1970; 0 where there was none.
+        ended: it runs no more, and will not be started again.
+    """
+
+    id: str
+    restarts: int = 0
+    previous_began: float = 0.0
+    ended: bool = False
+
+
+def instance(cluster: Cluster, pod: Pod, container: str) -> Instance | None:
+    """The current run of a container; None when its pod does not exist any more.
+
+    Raises:
+        ClusterError: the pod cannot be read.
+    """
+    body = cluster.get("v1", "Pod", pod.name, pod.namespace)
+    if body is None:
+        return None
+    status = body.get("status", {})
+    found = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]
+    mine: dict[str, Any] = next((one for one in found if one.get("name") == container), {})
+    before = (mine.get("lastState") or {}).get("terminated") or {}
+    return Instance(
+        id=f"{body['metadata'].get('uid', '')} {mine.get('containerID', '')}",
+        restarts=int(mine.get("restartCount") or 0),
+        previous_began=_seconds(str(before.get("startedAt") or "")),
+        ended=status.get("phase") in ("Succeeded", "Failed"),
+    )
+
+
+class LogStream:
+    """An open log. One thread reads it, and any other may close it.
+
+    Args:
+        since_s: how far back it starts, in seconds by the node's clock.
+        since: the time at which it starts instead, in seconds since 1970; Kubernetes rounds it down to whole seconds.
+
+    Raises:
+        ClusterError: the log cannot be opened.
+    """
+
+    def __init__(
+        self, cluster: Cluster, pod: Pod, container: str, *, since_s: int | None = None, since: float | None = None
+    ) -> None:
+        query = [("container", container), ("follow", "true"), ("timestamps", "true")]
+        query += [("sinceSeconds", str(max(1, since_s)))] if since_s is not None else []
+        query += [("sinceTime", rfc3339(since))] if since is not None else []
+        self._where = f"log of {pod} ({container})"
+        self._response: urllib3.BaseHTTPResponse = cluster.api.stream(_path(pod), query, timeouts=TIMEOUTS_S)
+
+    def batches(self) -> Iterator[list[LogLine]]:
+        """Whole lines, as many as came at once, until the server ends the stream. A torn last line is left out.
+
+        Raises:
+            ClusterError: the connection broke, or is silent for longer than its timeout.
+            ValueError: a line without a time.
+        """
+        rest = b""
+        for chunk in self._chunks():
+            *whole, rest = (rest + chunk).split(b"\n")
+            if whole:
+                yield [parsed(line.decode("utf-8", "replace")) for line in whole]
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.stream(_CHUNK_BYTES)
+        except Exception as error:
+            raise ClusterError(f"{self._where}: {' '.join(str(error).split())[:300]}") from None
+
+    def close(self) -> None:
+        """End the stream; a thread that reads it gets an error or the end. Never raises."""
+        with suppress(Exception):
+            self._response.shutdown()
+        with suppress(Exception):
+            self._response.close()
+
+
+def previous(cluster: Cluster, pod: Pod, container: str, since_s: int) -> list[LogLine]:
+    """Lines of the run before the current one, of the last `since_s` seconds; none where there is no such log.
+
+    Raises:
+        ClusterError: it cannot be read.
+    """
+    query = [("container", container), ("previous", "true"), ("timestamps", "true"), ("sinceSeconds", str(since_s))]
+    try:
+        return [parsed(line) for line in cluster.api.text(_path(pod), query).splitlines()]
+    except RequestError as error:
+        if error.status in (NOT_FOUND, 400):
+            raise ClusterError(f"log of {pod} ({container}) before its restart is gone") from None
+        raise
+
+
+def parsed(line: str) -> LogLine:
+    """A line that begins with its timestamp.
+
+    Raises:
+        ValueError: it does not.
+    """
+    stamp, _, text = line.partition(" ")
+    return LogLine(datetime.fromisoformat(stamp).timestamp(), text)
+
+
+def rfc3339(seconds: float) -> str:
+    """A time in seconds since 1970 as Kubernetes reads it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def _path(pod: Pod) -> str:
+    return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log"

@@ -1,0 +1,227 @@
+"""A followed log has every line once, whatever happens to the connection, the container or the pod."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from clients.kube import log_follower
+from clients.kube.api import RequestError
+from clients.kube.log_follower import LogFollower
+from clients.kube.log_stream import LogStream, parsed, rfc3339
+from clients.kube.pods import Pod
+from clients.model.errors import AccessError, ClusterError
+
+pytestmark = pytest.mark.unit
+
+POD = Pod("shop", "cart-1", containers=("server",))
+
+
+def line(second: float, text: str) -> str:
+    return f"{rfc3339(1_800_000_000 + int(second))[:-1]}.{int(second % 1 * 1000):03d}Z {text}\n"
+
+
+class Response:
+    """Sends chunks; an exception among them breaks the connection, `WAITS` keeps it open until it is closed."""
+
+    def __init__(self, chunks: Sequence[bytes | Exception]) -> None:
+        self.chunks = chunks
+        self.closed = threading.Event()
+
+    def stream(self, _: int) -> Iterator[bytes]:
+        for chunk in self.chunks:
+            if isinstance(chunk, Exception):
+                raise chunk
+            if chunk == WAITS:
+                assert self.closed.wait(5)
+                return
+            yield chunk
+
+    def shutdown(self) -> None:
+        self.closed.set()
+
+    close = shutdown
+
+
+WAITS = b"(open)"
+
+
+class Server:
+    """Answers each connection with the next script, and asks for the pod with the next run of its container."""
+
+    def __init__(self, *scripts: Sequence[bytes | Exception] | Exception) -> None:
+        self.scripts = list(scripts)
+        self.opened: list[dict[str, str]] = []
+        self.runs: list[dict[str, Any] | None] = []
+        self.before: str | Exception = ""
+        self.api = SimpleNamespace(stream=self.stream, text=self.text)
+
+    def stream(self, _: str, query: list[tuple[str, str]], *, timeouts: Any) -> Response:
+        self.opened.append(dict(query))
+        script = self.scripts.pop(0) if self.scripts else [WAITS]
+        if isinstance(script, Exception):
+            raise script
+        return Response(script)
+
+    def text(self, _: str, query: list[tuple[str, str]]) -> str:
+        assert ("previous", "true") in query
+        if isinstance(self.before, Exception):
+            raise self.before
+        return self.before
+
+    def get(self, *_: str) -> dict[str, Any] | None:
+        status = self.runs.pop(0) if len(self.runs) > 1 else self.runs[0] if self.runs else run("first")
+        return None if status is None else {"metadata": {"uid": "u"}, "status": status}
+
+
+def run(name: str, restarts: int = 0, *, phase: str = "Running", before: str = "") -> dict[str, Any]:
+    last = {"terminated": {"startedAt": before}} if before else {}
+    status = {"name": "server", "containerID": name, "restartCount": restarts, "state": {}, "lastState": last}
+    return {"phase": phase, "containerStatuses": [status]}
+
+
+class Taken:
+    """What a follower handed over."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.troubles: list[str] = []
+        self.gap = ""
+        self.done = threading.Event()
+
+    def add(self, lines: Sequence[str]) -> None:
+        self.lines += lines
+
+    def trouble(self, why: str) -> None:
+        self.troubles.append(why)
+
+    def broken(self, why: str) -> None:
+        self.gap = why
+        self.done.set()
+
+    def ended(self) -> None:
+        self.done.set()
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_follower, "AGAIN_S", (0.001,))
+
+
+def follow(server: Server, until: Callable[[Taken], bool]) -> Taken:
+    taken = Taken()
+    follower = LogFollower(server, POD, "server", 60, taken)  # type: ignore[arg-type]
+    deadline = time.monotonic() + 5
+    while not until(taken) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert until(taken), (taken.lines, taken.troubles, taken.gap)
+    follower.close()
+    return taken
+
+
+def reads(*texts: str) -> Callable[[Taken], bool]:
+    return lambda taken: len(taken.lines) >= len(texts)
+
+
+def test_lines_come_as_they_are_written_also_torn_ones_once_they_are_whole() -> None:
+    server = Server([line(1, "a").encode(), line(2, "b").encode()[:9], line(2, "b").encode()[9:], b"torn", WAITS])
+    assert follow(server, reads("a", "b")).lines == ["a", "b"]
+    assert server.opened[0]["follow"] == "true"
+    assert int(server.opened[0]["sinceSeconds"]) >= 60
+
+
+def test_a_lost_connection_loses_no_line_and_doubles_none() -> None:
+    """Kubernetes starts again at a whole second: known lines come again, equal texts at other times are other lines."""
+    first = [line(1, "a").encode(), (line(9.1, "b") + line(9.2, "b")).encode(), b"2026-01-", OSError("reset")]
+    again = [(line(9.1, "b") + line(9.2, "b") + line(9.3, "late") + line(9.3, "b")).encode(), WAITS]
+    server = Server(first, again)
+    assert follow(server, lambda taken: len(taken.lines) >= 5).lines == ["a", "b", "b", "late", "b"]
+    assert server.opened[1]["sinceTime"] == rfc3339(1_800_000_000 + 6)
+
+
+def test_a_line_that_was_written_out_of_order_is_not_lost() -> None:
+    server = Server(
+        [(line(5, "a") + line(7, "c")).encode()], [(line(5, "a") + line(6, "b") + line(7, "c")).encode(), WAITS]
+    )
+    assert sorted(follow(server, lambda taken: len(taken.lines) >= 3).lines) == ["a", "b", "c"]
+
+
+def test_an_api_server_that_is_away_is_tried_again_and_its_error_is_known_meanwhile() -> None:
+    taken = follow(Server(ClusterError("away"), [line(1, "a").encode(), WAITS]), reads("a"))
+    assert taken.troubles[:2] == ["away", ""]
+    assert taken.gap == ""
+
+
+def test_a_log_that_must_not_be_read_is_broken_at_once() -> None:
+    assert "refuses" in follow(Server(AccessError("the cluster refuses it")), lambda taken: taken.done.is_set()).gap
+
+
+def test_what_is_no_log_breaks_it() -> None:
+    assert "Invalid isoformat" in follow(Server([b"no time\n"]), lambda taken: taken.done.is_set()).gap
+
+
+def test_a_pod_that_is_gone_ends_its_log() -> None:
+    server = Server([line(1, "a").encode()])
+    server.runs = [run("first"), None]
+    taken = follow(server, lambda taken: taken.done.is_set())
+    assert (taken.lines, taken.gap) == (["a"], "")
+
+
+def test_the_log_of_a_pod_that_has_succeeded_is_read_to_its_end() -> None:
+    server = Server([line(1, "a").encode()], [(line(1, "a") + line(2, "b")).encode()])
+    server.runs = [run("first"), run("first", phase="Succeeded")]
+    taken = follow(server, lambda taken: taken.done.is_set())
+    assert (taken.lines, taken.gap) == (["a", "b"], "")
+
+
+def test_a_container_that_is_restarted_meanwhile_breaks_its_log() -> None:
+    server = Server([line(1, "a").encode()])
+    server.runs = [run("first"), run("second", 1)]
+    assert "restarted meanwhile" in follow(server, lambda taken: taken.done.is_set()).gap
+
+
+def test_the_run_before_a_restart_is_part_of_the_log() -> None:
+    server = Server([line(2, "b").encode(), WAITS])
+    server.runs = [run("second", 1)]
+    server.before = line(1, "a")
+    assert follow(server, reads("a", "b")).lines == ["a", "b"]
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_runs_whose_log_is_gone_break_it(several: bool) -> None:
+    server = Server()
+    server.runs = [run("third", 2, before="2999-01-01T00:00:00Z") if several else run("second", 1)]
+    server.before = RequestError("GET", 400, "previous terminated container not found")
+    taken = follow(server, lambda taken: taken.done.is_set() or any(taken.troubles))
+    assert (taken.gap or taken.troubles[0]).endswith("restarted 2 times" if several else "before its restart is gone")
+
+
+def test_a_dead_connection_is_opened_again_on_request() -> None:
+    server = Server([line(1, "a").encode(), WAITS], [(line(1, "a") + line(2, "b")).encode(), WAITS])
+    taken = Taken()
+    follower = LogFollower(server, POD, "server", 60, taken)  # type: ignore[arg-type]
+    deadline = time.monotonic() + 5
+    while len(taken.lines) < 2 and time.monotonic() < deadline:
+        if taken.lines:
+            follower.refresh()
+        time.sleep(0.005)
+    follower.close()
+    assert taken.lines == ["a", "b"]
+
+
+def test_a_closed_stream_ends_the_reading() -> None:
+    server = Server([WAITS])
+    stream = LogStream(server, POD, "server", since_s=1)  # type: ignore[arg-type]
+    threading.Timer(0.05, stream.close).start()
+    assert list(stream.batches()) == []
+
+
+def test_a_line_has_its_time_and_its_text() -> None:
+    made = parsed("2026-11-27T18:36:40.123456789+01:00  two  blanks")
+    assert made.text == " two  blanks"
+    assert made.at == pytest.approx(1795801000.123456)
