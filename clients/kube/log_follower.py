@@ -46,7 +46,7 @@ class LogFollower:
 
     A lost connection is opened again from a few seconds before the last line, and what came before is left out. A log
     begins with the run before the current one where the container has been restarted; one that is restarted while it is
-    followed breaks the log, and must be followed anew.
+    followed breaks the log, and must be followed again.
 
     Args:
         since_s: how far back the log matters, in seconds.

@@ -53,7 +53,7 @@ class Logs(Protocol):
         """Read this log by a new connection."""
 
     def close(self) -> None:
-        """Follow no log any more; one that is needed again is followed anew."""
+        """Follow no log any more; one that is needed again is followed again."""
 
 
 class FollowedLogs:
