@@ -14,13 +14,22 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from allure_commons.logger import AllureFileLogger
-from allure_commons.model2 import Attachment, Label, Parameter, Status, StatusDetails, TestResult, TestStepResult
+from allure_commons.model2 import (
+    Attachment,
+    Label,
+    Link,
+    Parameter,
+    Status,
+    StatusDetails,
+    TestResult,
+    TestStepResult,
+)
 
 from clients.model.evidence import Evidence, FindingVerdict, Verdict
 from reports.argument import chain
 from reports.attempts import fold, one_line
 from reports.conformance import write_text
-from reports.marks import REDUCED, mark
+from reports.marks import KNOWN, REDUCED, WORDS, mark
 from reports.model import Report
 from reports.pictures import content
 
@@ -79,10 +88,13 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
         fullName=case.id,
         name=f"{case.id} {case.title}",
         status=_STATUS[case.verdict],
-        statusDetails=StatusDetails(message=case.reason or None, flaky=bool(case.flaps) or None),
+        statusDetails=StatusDetails(
+            message=case.reason or None, flaky=bool(case.flaps) or None, known=mark(case) == KNOWN or None
+        ),
         stage="finished",
         start=start,
         stop=stop,
+        links=_links(case),
         description=f"Expected: {case.expected}\n\nObserved: {case.observed}",
         labels=[
             *(Label(name, value) for name, value in labels.items() if value),
@@ -112,8 +124,14 @@ def _steps(case: Evidence, start: int, stop: int) -> list[TestStepResult]:
     ]
 
 
+def _links(case: Evidence) -> list[Link]:
+    """The issue of a known failure, and the advisory that the control is about."""
+    links = [Link("issue", case.known.link, f"known {case.known.text}")] if case.known else []
+    return [*links, Link("link", case.advisory.link, case.advisory.id)] if case.advisory else links
+
+
 def _tags(case: Evidence) -> tuple[str, ...]:
-    grade = "reduced proof" if mark(case) == REDUCED else ""
+    grade = "reduced proof" if mark(case) == REDUCED else WORDS[KNOWN] if mark(case) == KNOWN else ""
     return case.control, case.polarity, grade, "slow" if case.slow else ""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
-from reports.marks import REDUCED, WORDS, mark, not_checked
+from reports.marks import KNOWN, REDUCED, WORDS, mark, not_checked
 from reports.model import Report
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
@@ -40,6 +40,7 @@ class Difference:
         removed: has no record now.
         newly_skipped: is skipped now, and was not before.
         reduced: passes in both, now with reduced proof, and was proven in full before.
+        known: is a known failure now, whatever it was before.
         still_failing: neither passed nor was skipped, in both.
         fixed: passes now, and did not before; also what is no longer skipped, or proven in full again.
         added: has no record before.
@@ -51,6 +52,7 @@ class Difference:
     removed: tuple[Change, ...] = ()
     newly_skipped: tuple[Change, ...] = ()
     reduced: tuple[Change, ...] = ()
+    known: tuple[Change, ...] = ()
     still_failing: tuple[Change, ...] = ()
     fixed: tuple[Change, ...] = ()
     added: tuple[Change, ...] = ()
@@ -61,9 +63,9 @@ class Difference:
     def exit_code(self) -> int:
         """1 when something got worse: regressed, removed, newly skipped, reduced, or added and failing; otherwise 0.
 
-        What failed before and fails still is no difference.
+        What failed before and fails still is no difference, and a known failure is expected.
         """
-        failing = any(change.after and change.after.verdict in _BAD for change in self.added)
+        failing = any(change.after and _is_bad(change.after) for change in self.added)
         return int(bool(self.regressed or self.removed or self.newly_skipped or self.reduced or failing))
 
     def text(self) -> str:
@@ -82,6 +84,7 @@ class Difference:
             ("removed", self.removed),
             ("newly skipped", self.newly_skipped),
             ("reduced", self.reduced),
+            ("known failures", self.known),
             ("still failing", self.still_failing),
             ("fixed", self.fixed),
             ("added", self.added),
@@ -99,13 +102,15 @@ def compare(before: Report, after: Report) -> Difference:
             changes["removed"].append(Change(key, was, None, _gone(key, after)))
         elif heading := _heading(was, new[key]):
             changes[heading].append(Change(key, was, new[key], _why(was, new[key])))
-    changes["added"] = [Change(key, None, case, case.reason) for key, case in new.items() if key not in old]
+    changes["added"] = [Change(key, None, case, _why_now(case)) for key, case in new.items() if key not in old]
     found = {name: tuple(listed) for name, listed in changes.items()}
     return Difference(**found, environment=dict(_environment(before, after)))
 
 
 def _heading(was: Evidence, now: Evidence) -> str:
     """The one field of `Difference` that a case belongs to; empty where nothing differs."""
+    if mark(now) == KNOWN:
+        return "known"
     if now.verdict in _BAD:
         return "still_failing" if was.verdict in _BAD else "regressed"
     if now.verdict is Verdict.SKIP:
@@ -117,8 +122,16 @@ def _heading(was: Evidence, now: Evidence) -> str:
     return "changed" if _said(was) != _said(now) else ""
 
 
+def _is_bad(case: Evidence) -> bool:
+    return case.verdict in _BAD and mark(case) != KNOWN
+
+
+def _why_now(case: Evidence) -> str:
+    return "; ".join(filter(None, (f"known {case.known.text}" if case.known else "", case.reason)))
+
+
 def _why(was: Evidence, now: Evidence) -> str:
-    notes = [now.reason] if now.reason or now.verdict is not Verdict.PASS else []
+    notes = [_why_now(now)] if now.reason or now.verdict is not Verdict.PASS else []
     if mark(now) == REDUCED and mark(was) != REDUCED:
         unchecked = "; ".join(one_line(f"{finding.name}: {finding.text}") for finding in not_checked(now))
         notes.append(f"not checked: {unchecked}")

@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from clients.model.evidence import Evidence
+from clients.model.known import EMBEDDED
+from reports.known import expired
 from reports.marks import not_checked
 from reports.model import Report
+from reports.reasons import short_ids
 
 _MOST_NAMES = 3
 
@@ -20,16 +23,20 @@ def headline(report: Report) -> str:
     proven = f"{totals['pass']} of {planned} cases proven on the {report.target.title}"
     if report.reduced:
         proven += f", {len(report.reduced)} of them with reduced proof ({_unchecked(report.reduced)} not checked)"
+    known, over = _known(report), expired(report)
+    proven += f", {counted(len(over), 'expired entry', 'expired entries')} of known failures" if over else ""
     if report.ok:
-        return f"Conforms: {proven}" + (f", {totals['skip']} skipped" if totals["skip"] else "")
-    if totals["fail"]:
-        return f"Does not conform: {counted(totals['fail'], 'case')} failed, {proven}"
+        but = f" but for {known}" if known else ""
+        return f"Conforms{but}: {proven}" + (f", {totals['skip']} skipped" if totals["skip"] else "")
+    proven += f", {known}" if known else ""
+    if report.failed:
+        return f"Does not conform: {counted(report.failed, 'case')} failed, {proven}"
     return f"Not proven: {proven}"
 
 
 def tone(report: Report) -> str:
     """The verdict on the whole run: `pass`, `fail` or `inconclusive`."""
-    return "pass" if report.ok else "fail" if report.totals["fail"] else "inconclusive"
+    return "pass" if report.ok else "fail" if report.failed else "inconclusive"
 
 
 def duration(run_started: str, run_ended: str) -> str:
@@ -47,9 +54,19 @@ def span(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 case`, `2 cases`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+
+
+def _known(report: Report) -> str:
+    """`3 known failures of the embedded mesh (X-A, X-B, X-C)`; empty where there is none."""
+    if not report.known:
+        return ""
+    entries = [case.known for case in report.known]
+    whose = " of the embedded mesh" if all(entry and entry.origin == EMBEDDED for entry in entries) else ""
+    ids = short_ids([case.id for case in report.known], _MOST_NAMES)
+    return f"{counted(len(report.known), 'known failure')}{whose} ({ids})"
 
 
 def _unchecked(cases: Iterable[Evidence]) -> str:

@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
-from reports.marks import REDUCED, finding_line, mark, not_checked
+from reports.marks import KNOWN, REDUCED, WORDS, finding_line, mark, not_checked
 from reports.matrix import MatrixStage, stages
 from reports.model import Report
 
@@ -19,7 +19,8 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def render(report: Report) -> str:
     """The whole file. `inconclusive` and what was not run are errors, since neither says anything about the mesh.
 
-    A pass of reduced grade is a pass; its output begins with the grade, and its suite counts it as a property.
+    A pass of reduced grade is a pass; its output begins with the grade, and its suite counts it as a property. A known
+    failure is skipped, as pytest writes an expected failure, with a type of its own; its suite counts it as well.
     """
     document = JUnitXml("meshproof")
     for stage in stages(report.cases):
@@ -49,6 +50,7 @@ def _suite(report: Report, stage: MatrixStage) -> TestSuite:
         "cluster": report.target.title,
         "stage": stage.name,
         REDUCED: str(sum(mark(case) == REDUCED for case in stage.cases) or ""),
+        KNOWN: str(sum(mark(case) == KNOWN for case in stage.cases) or ""),
     }
     for name, value in facts.items():
         if value:
@@ -62,6 +64,8 @@ def _case(case: Evidence) -> TestCase:
     row = TestCase(_clean(f"{case.id} {case.title}"), _clean(".".join(filter(None, (case.suite, case.stage)))))
     row.time = case.duration_s
     match case.verdict:
+        case Verdict.FAIL if case.known:
+            row.result = [Skipped(_clean(one_line(f"{case.known.text}; {case.reason}")), WORDS[KNOWN])]
         case Verdict.FAIL:
             row.result = [_problem(Failure(_clean(one_line(case.reason)), "fail"), case)]
         case Verdict.INCONCLUSIVE:

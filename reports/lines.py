@@ -8,10 +8,10 @@ from rich.text import Text
 from clients.model.evidence import Evidence, Verdict
 from reports.argument import chain
 from reports.attempts import fold, one_line
-from reports.marks import GLYPHS, NOT_RUN, REDUCED, WORDS, mark, not_checked
+from reports.marks import GLYPHS, KNOWN, NOT_RUN, REDUCED, WORDS, mark, not_checked
 
-STYLES = {"pass": "green", REDUCED: "dark_olive_green3", "fail": "bold red", "inconclusive": "yellow", "skip": "dim",
-          NOT_RUN: "dim"}  # fmt: skip
+STYLES = {"pass": "green", REDUCED: "dark_olive_green3", "fail": "bold red", KNOWN: "magenta",
+          "inconclusive": "yellow", "skip": "dim", NOT_RUN: "dim"}  # fmt: skip
 INDENT = 17
 """Width of the verdict's column, and where continued lines begin."""
 _MOST_ROWS = 24
@@ -51,6 +51,7 @@ def explain(evidence: Evidence) -> str:
     lines = [
         f"{evidence.id} {one_line(evidence.title)}",
         f"  {word}: {one_line(evidence.reason)}" if evidence.reason else f"  {word}",
+        *([f"  known     {one_line(evidence.known.text)}"] if evidence.known else []),
         f"  expected  {one_line(evidence.expected)}",
         f"  observed  {one_line(evidence.observed)}",
     ]

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
 from reports.headline import duration, headline
-from reports.marks import GLYPHS, REDUCED, WORDS, WORST_FIRST, finding_line, mark
+from reports.known import KnownGroup, advice, by_entry
+from reports.marks import GLYPHS, KNOWN, REDUCED, WORDS, WORST_FIRST, finding_line, mark
 from reports.matrix import stages
 from reports.model import Report
 from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
@@ -22,17 +23,18 @@ _LONGEST_DETAIL, _SHORTEST_DETAIL = 12_000, 300
 def render(report: Report, limit: int = LIMIT) -> str:
     """The summary, at most `limit` bytes in UTF-8: totals, what failed with details, then the table of all cases.
 
-    What was skipped, or passed with reduced proof, is listed by its reason.
+    What was skipped, or passed with reduced proof, is listed by its reason, and known failures by their entries.
     """
     parts = [_head(report)]
     table = _table(report)
-    worst = [c for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE) for c in report.cases if c.verdict is verdict]
+    worst = [case for key in ("fail", "inconclusive") for case in report.cases if mark(case) == key]
     if worst:  # details give way to the table, in characters of at most four bytes
         room = (limit - sum(len(part.encode(errors="replace")) for part in (*parts, *table))) // len(worst) // 4
         parts += (_failure(case, max(_SHORTEST_DETAIL, min(room, _LONGEST_DETAIL))) for case in worst)
     if report.not_run:
         names = ", ".join(_cell(key) for key in report.not_run[:200])
         parts.append(f"**Not run ({len(report.not_run)}):** {names}\n\n")
+    parts += _known(by_entry(report))
     parts += _reasons("Passed with reduced proof, as this was not checked", by_unchecked(report.cases))
     parts += _reasons("Skipped", by_reason(report.cases, Verdict.SKIP))
     parts += table
@@ -55,7 +57,9 @@ def _head(report: Report) -> str:
     columns = (
         (f"{GLYPHS['pass']} pass", totals["pass"]),
         (f"{GLYPHS[REDUCED]} of them reduced", totals["reduced"]),
-        *((f"{GLYPHS[name]} {name}", totals[name]) for name in ("fail", "inconclusive", "skip")),
+        (f"{GLYPHS['fail']} fail", report.failed),
+        *([(f"{GLYPHS[KNOWN]} {WORDS[KNOWN]}", totals["known"])] if totals["known"] else []),
+        *((f"{GLYPHS[name]} {name}", totals[name]) for name in ("inconclusive", "skip")),
         (f"{GLYPHS['not-run']} not run", totals["not_run"]),
     )
     return (
@@ -65,6 +69,7 @@ def _head(report: Report) -> str:
         + f"|\n| {' | '.join(str(number) for _, number in columns)} |\n\n"
         + (f"The run was stopped by {_cell(run.interrupted)}.\n\n" if run.interrupted else "")
         + (f"{report.damaged} records of the journal could not be read.\n\n" if report.damaged else "")
+        + "".join(f"{_cell(line)}\n\n" for line in advice(report))
     )
 
 
@@ -80,6 +85,17 @@ def _failure(case: Evidence, longest: int) -> str:
     opened = " open" if case.verdict is Verdict.FAIL else ""
     head = f"<details{opened}><summary>{title} ({case.verdict})</summary>"
     return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n</details>\n\n"
+
+
+def _known(groups: Sequence[KnownGroup]) -> list[str]:
+    if not groups:
+        return []
+    number = sum(len(group.cases) for group in groups)
+    rows = [f"**Known failures ({number}):**\n\n"]
+    for group in groups:
+        cases, why = _cell(short_ids([case.id for case in group.cases])), _cell(group.cases[0].reason)
+        rows.append(f"- {cases}: {why} (known {_cell(group.entry.text)})\n")
+    return [*rows, "\n"]
 
 
 def _reasons(title: str, groups: Sequence[ReasonGroup]) -> list[str]:

@@ -6,12 +6,15 @@ from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Ver
 
 REDUCED = "reduced"
 """Key of a pass whose proof could not be looked at as a whole."""
+KNOWN = "known"
+"""Key of a failure that an entry of a list of known failures excuses."""
 NOT_RUN = "not-run"
 
-GLYPHS = {"pass": "✓", REDUCED: "◐", "fail": "✕", "inconclusive": "?", "skip": "\N{EN DASH}", NOT_RUN: "○"}
-WORDS = {"pass": "pass", REDUCED: "pass, reduced", "fail": "fail", "inconclusive": "inconclusive", "skip": "skip",
-         NOT_RUN: "not run"}  # fmt: skip
-WORST_FIRST = ("fail", "inconclusive", NOT_RUN, "skip", REDUCED, "pass")
+GLYPHS = {"pass": "✓", REDUCED: "◐", "fail": "✕", KNOWN: "⊗", "inconclusive": "?", "skip": "\N{EN DASH}",
+          NOT_RUN: "○"}  # fmt: skip
+WORDS = {"pass": "pass", REDUCED: "pass, reduced", "fail": "fail", KNOWN: "known failure",
+         "inconclusive": "inconclusive", "skip": "skip", NOT_RUN: "not run"}  # fmt: skip
+WORST_FIRST = ("fail", "inconclusive", NOT_RUN, KNOWN, "skip", REDUCED, "pass")
 
 FINDING_GLYPHS = {
     FindingVerdict.PASS: "✓",
@@ -28,7 +31,9 @@ FINDING_WORDS = {
 
 
 def mark(case: Evidence) -> str:
-    """Key of a case in `GLYPHS` and `WORDS`: its verdict, or `reduced`."""
+    """Key of a case in `GLYPHS` and `WORDS`: its verdict, `reduced`, or `known`."""
+    if case.verdict is Verdict.FAIL and case.known:
+        return KNOWN
     return REDUCED if case.verdict is Verdict.PASS and case.grade is Grade.REDUCED else case.verdict.value
 
 

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
-from reports.marks import REDUCED, mark
+from clients.model.known import KnownFailure
+from reports.marks import KNOWN, REDUCED, mark
 
 SCHEMA = "meshproof/conformance/v2"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
@@ -35,6 +36,7 @@ class RunInfo:
         planned: ids of all selected cases in the order to show them; what has no record of these was not run.
         interrupted: what stopped the run early (`SIGINT`); empty otherwise.
         environment: name and version of what conducted the run (`python`, `meshproof`, …).
+        known_failures: the entries of all lists of known failures that the run went by.
     """
 
     id: str
@@ -45,6 +47,7 @@ class RunInfo:
     planned: tuple[str, ...] = ()
     interrupted: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    known_failures: tuple[KnownFailure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,22 +112,32 @@ class Report:
         return tuple(case for case in self.cases if mark(case) == REDUCED)
 
     @property
+    def known(self) -> tuple[Evidence, ...]:
+        """Cases whose failure is known, in order."""
+        return tuple(case for case in self.cases if mark(case) == KNOWN)
+
+    @property
+    def failed(self) -> int:
+        """How many cases failed that no entry excuses."""
+        return self.totals["fail"] - len(self.known)
+
+    @property
     def totals(self) -> dict[str, int]:
-        """How many cases have each verdict, how many of those that passed are `reduced`, and how many were `not_run`.
+        """How many cases have each verdict, and how many were `not_run`; `reduced` are among `pass`, `known` in `fail`.
 
         Every key is present.
         """
         counts = {verdict.value: sum(case.verdict is verdict for case in self.cases) for verdict in Verdict}
-        return {**counts, "reduced": len(self.reduced), "not_run": len(self.not_run)}
+        return {**counts, "reduced": len(self.reduced), "known": len(self.known), "not_run": len(self.not_run)}
 
     @property
     def ok(self) -> bool:
         """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable.
 
-        A pass of reduced grade conforms.
+        A pass of reduced grade conforms, and a known failure does not count as one.
         """
         totals = self.totals
-        return bool(totals["pass"]) and not (totals["fail"] or totals["inconclusive"] or self.not_run or self.damaged)
+        return bool(totals["pass"]) and not (self.failed or totals["inconclusive"] or self.not_run or self.damaged)
 
 
 EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)

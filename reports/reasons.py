@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
-from reports.marks import not_checked
+from reports.marks import KNOWN, mark, not_checked
 
 _SHOWN = 6
 
@@ -22,9 +22,12 @@ class ReasonGroup:
 
 
 def by_reason(cases: Iterable[Evidence], *verdicts: Verdict) -> tuple[ReasonGroup, ...]:
-    """The cases of these verdicts, verdict after verdict, reasons in the order in which they first occur."""
+    """The cases of these verdicts, verdict after verdict, reasons in the order in which they first occur.
+
+    Known failures are not among them: `reports.known` groups them by their entry.
+    """
     grouped: dict[tuple[Verdict, str], list[Evidence]] = {}
-    listed = tuple(cases)
+    listed = tuple(case for case in cases if mark(case) != KNOWN)
     for verdict in verdicts:
         for case in listed:
             if case.verdict is verdict:

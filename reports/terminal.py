@@ -17,8 +17,9 @@ from rich.text import Text
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
 from reports.headline import counted, duration, headline, span, tone
+from reports.known import KnownGroup, advice, by_entry
 from reports.lines import INDENT, STYLES, case_line, explain, print_line, stage_heading, verdict_cell
-from reports.marks import GLYPHS, NOT_RUN, REDUCED, mark
+from reports.marks import GLYPHS, KNOWN, NOT_RUN, REDUCED, mark
 from reports.matrix import MatrixStage, stages
 from reports.model import Report
 from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
@@ -119,7 +120,7 @@ class Progress:
         text = Text(f"[ {done}/{total} ]" if total else f"[ {done} ]", "bold")
         if left := self._left():
             text.append(f"  {left}", "not bold dim")
-        for key in ("fail", "inconclusive"):
+        for key in ("fail", KNOWN, "inconclusive"):
             if number := self._counts[key]:
                 text.append(f"  {number} {key}", STYLES[key])
         return text
@@ -143,6 +144,8 @@ def print_summary(console: Console, report: Report, index: Path) -> None:
         console.print()
     for group in by_unchecked(report.cases):
         _print_group(console, REDUCED, group)
+    for known in by_entry(report):
+        _print_known(console, known)
     for verdict in (Verdict.SKIP, Verdict.INCONCLUSIVE, Verdict.FAIL):  # the worst last: the end is what is read
         for group in by_reason(report.cases, verdict):
             _print_group(console, verdict.value, group)
@@ -151,6 +154,8 @@ def print_summary(console: Console, report: Report, index: Path) -> None:
         print_line(console, line, verdict_cell(NOT_RUN))
     if report.damaged:
         console.print(Text(f"{report.damaged} records of the journal could not be read", "yellow"), soft_wrap=True)
+    for note in advice(report):
+        print_line(console, Text(note, "yellow"))
     took = duration(report.run.started, report.run.ended)
     style = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}[tone(report)]
     console.print()
@@ -195,6 +200,15 @@ def _print_group(console: Console, key: str, group: ReasonGroup) -> None:
     if group.reason:
         reason = f"not checked: {group.reason}" if key == REDUCED else group.reason
         print_line(console, Text(reason, _REASON_STYLES[key]), Text(" " * INDENT))
+
+
+def _print_known(console: Console, group: KnownGroup) -> None:
+    """The cases of one entry, who answers for them until when, and why the first of them failed."""
+    ids = [case.id for case in group.cases]
+    one = f"{one_line(ids[0]):<24} {one_line(group.cases[0].title)}"
+    print_line(console, Text(one if len(ids) == 1 else f"{len(ids)} cases: {short_ids(ids)}"), verdict_cell(KNOWN))
+    for text in (group.entry.text, group.cases[0].reason):
+        print_line(console, Text(one_line(text), STYLES[KNOWN]), Text(" " * INDENT))
 
 
 _REASON_STYLES = {**STYLES, "fail": "red"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from clients.model.known import Advisory, KnownFailure
 from clients.model.outcome import OutcomeKind
 
 
@@ -196,6 +197,7 @@ class Subject:
         request: None where nothing is sent (a look at a state).
         twin_control: id of the control of opposite polarity; empty where the catalogue names none.
         substitute: `hermetic` where a stand-in proves a `live_only` control; empty otherwise.
+        advisory: the published weakness that the control looks for; None for any other control.
     """
 
     control: str
@@ -211,6 +213,7 @@ class Subject:
     expected: str = ""
     twin_control: str = ""
     substitute: str = ""
+    advisory: Advisory | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +232,8 @@ class Evidence(Subject):
             read.
         pictures: what a browser showed.
         leak: of a denial on a path that its twin has shown to be open; None for any other case.
+        known: the entry of a list of known failures that excuses this failure; None where there is none. The verdict
+            stays `fail`.
     """
 
     verdict: Verdict
@@ -253,6 +258,7 @@ class Evidence(Subject):
     network_path: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     leak: LeakBound | None = None
+    known: KnownFailure | None = None
 
     @classmethod
     def of(cls, subject: Subject, verdict: Verdict, reason: str = "", **rest: Any) -> Self:

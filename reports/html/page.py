@@ -24,6 +24,7 @@ from reports.argument import chain
 from reports.headline import counted, duration, headline, tone
 from reports.html.egress_diagram import picture
 from reports.html.timeline import LEGEND, timeline
+from reports.known import advice, by_entry
 from reports.marks import GLYPHS, WORDS, mark
 from reports.matrix import matrix, request_line, seen, short_host, stages
 from reports.model import Report
@@ -55,6 +56,8 @@ def render(report: Report, folder: Path | None = None) -> str:
         matrices=[table for table in map(matrix, groups) if table],
         pictures=[drawn for drawn in map(picture, groups) if drawn],
         trouble=by_reason(report.cases, Verdict.FAIL, Verdict.INCONCLUSIVE),
+        known=by_entry(report),
+        advice=advice(report),
         reduced=by_unchecked(report.cases),
         skipped=by_reason(report.cases, Verdict.SKIP),
         anchors=anchors,

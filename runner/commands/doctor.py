@@ -11,9 +11,9 @@ from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
 from runner.commands import common, doctor_rights
 from runner.commands.diagnosis import Diagnosis
-from runner.config import settings
+from runner.config import folders, settings
 from runner.config.rights import Right
-from runner.target import browsers, identity, targets
+from runner.target import browsers, identity, known, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.held_target import chosen_revision
@@ -26,7 +26,7 @@ def doctor(*, given: common.Given) -> int:
     wanted = settings.load(given)
     target = targets.of(wanted)
     machine = [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in target.machine()]
-    findings = [*machine, *cluster(target), browser(), *tokens(wanted)]
+    findings = [*machine, *cluster(target), browser(), *tokens(wanted), *known_failures(target)]
     console = Console(soft_wrap=True)
     for finding in findings:
         hint = f"; {finding.hint}" if finding.hint and not finding.ok else ""
@@ -53,6 +53,19 @@ def tokens(wanted: settings.Settings) -> list[Diagnosis]:
         except MeshproofError as error:
             found.append(Diagnosis(issuer.setting, False, error.message, error.hint))
     return found
+
+
+def known_failures(target: Target) -> list[Diagnosis]:
+    """How many entries of known failures there are, and each that has expired.
+
+    Raises:
+        SettingsError: an entry is wrong, or names no control.
+    """
+    entries = known.entries(target)
+    over = known.expired(target, folders.now())
+    rows = [Diagnosis("known failure", False, known.in_words(entry), known.HINT) for entry in over]
+    in_force = len(entries) - len(over)
+    return [Diagnosis("known failures", True, f"{in_force} entries in force"), *rows] if entries else []
 
 
 def cluster(target: Target) -> list[Diagnosis]:

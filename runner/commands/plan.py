@@ -11,20 +11,24 @@ from rich.console import Console
 from rich.markup import escape
 
 from runner.commands import common
-from runner.config import catalogue, settings
+from runner.config import catalogue, folders, settings
 from runner.session.collect_plan import collect
 from runner.session.plan import PlannedTest
-from runner.target import targets
+from runner.target import known, targets
 from runner.target.assemble import MANIFESTS
 
 
 def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:
     """Print what would be applied and asserted; nothing is changed."""
     wanted = settings.load()
-    targets.of(wanted)  # raises for settings that do not fit the target
+    target = targets.of(wanted)  # raises for settings that do not fit the target
     catalogue.load().select(control or ())
+    expired = known.expired(target, folders.now())
     words = [*common.words({"control": control, "k": keyword}), *common.suites(paths)]
-    show(collect(words, wanted), Console(soft_wrap=True))
+    console = Console(soft_wrap=True)
+    show(collect(words, wanted), console)
+    for entry in expired:
+        console.print(escape(f"known failure {known.in_words(entry)}; {known.HINT}"), style="yellow")
     return common.OK
 
 

@@ -24,7 +24,7 @@ from runner.commands import child, common
 from runner.config import catalogue, folders, rights, settings
 from runner.config.option import options
 from runner.config.settings import Settings
-from runner.target import identity, targets
+from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
 from runner.target.target import Target
@@ -49,6 +49,7 @@ def run(
     wanted = settings.load(given)
     target = targets.of(wanted)
     catalogue.load().select(control or ())
+    known.entries(target)
     if not plugin:  # a plugin may replace the target
         look_first(target)
     words = common.words({"control": control, "k": keyword, "m": marks, "p": plugin})
@@ -120,7 +121,7 @@ def closing(contents: Contents, folder: Path, started: str, ended: child.Ended) 
 
 
 def exit_code(ended: child.Ended, ok: bool) -> int:
-    """0 all pass, 1 something failed or is inconclusive, 2 bad input, 130 interrupted."""
+    """0 all pass, 1 something failed or is inconclusive, 2 bad input (expired known failures too), 130 interrupted."""
     if ended.interrupted or ended.code == common.INTERRUPTED:
         return common.INTERRUPTED
     if ended.code in {common.BAD_INPUT, PYTEST_USAGE_ERROR}:

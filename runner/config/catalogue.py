@@ -14,6 +14,7 @@ import yaml
 
 from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import SettingsError
+from clients.model.known import Advisory
 from runner.config.settings import ROOT
 
 ID = re.compile(r"^[A-Z]+(-[A-Z0-9]+)+$")
@@ -28,6 +29,7 @@ class Control:
         twin: id of the control of opposite polarity, or empty.
         needs: names of capabilities of the target.
         hermetic: the substitute that proves a `live_only` control without Google Cloud; empty where there is none.
+        advisory: the published weakness that it looks for; None for any other control.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Control:
     live_only: bool = False
     hermetic: str = ""
     seed: str = ""
+    advisory: Advisory | None = None
 
     @property
     def mesh_wide(self) -> bool:
@@ -129,4 +132,15 @@ def _control(entry: dict[str, Any], path: Path) -> Control:
         # "none; prerequisite only": there is no substitute, and why.
         hermetic="" if substitute.startswith("none") else substitute,
         seed=str(entry.get("seed") or ""),
+        advisory=_advisory(entry, f"{path.name}: {name}"),
     )
+
+
+def _advisory(entry: dict[str, Any], where: str) -> Advisory | None:
+    """`advisory: {id: CVE-…, link: https://…, patched: [1.29.2]}`."""
+    found = entry.get("advisory")
+    if found is None:
+        return None
+    if not isinstance(found, dict) or set(found) - {"id", "link", "patched"} or not {"id", "link"} <= set(found):
+        raise SettingsError(f"{where} has a malformed advisory", "it has an id, a link, and a list of patched versions")
+    return Advisory(str(found["id"]), str(found["link"]), tuple(map(str, found.get("patched") or ())))

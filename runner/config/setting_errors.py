@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -32,18 +33,20 @@ def explain(error: ValidationError, model: type[BaseModel]) -> SettingsError:
     if first["type"] == "extra_forbidden":
         last = name.rsplit(".", 1)[-1]
         return SettingsError(f"there is no setting {name}", _did_you_mean(last, set(_fields(model, first["loc"]))))
+    if first["type"] == "missing":
+        section, _, last = name.rpartition(".")
+        return SettingsError(f"the setting {section or 'file'} lacks {last}")
     value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({first['input']!r})"
     cause = re.sub(r"^Value error, ", "", first["msg"])
     return SettingsError(f"the setting {name}{value} cannot be used: {cause}" if name else cause)
 
 
 def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> Mapping[str, object]:
-    """The names that may come at the end of `loc`: a section's, or those of the whole."""
+    """The names that may come at the end of `loc`: a section's, an entry's of a list, or those of the whole."""
     field = model.model_fields.get(str(loc[0])) if len(loc) > 1 else None
-    section = field.annotation if field else None
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return section.model_fields
-    return model.model_fields
+    annotation = field.annotation if field else None
+    sections = (one for one in (annotation, *get_args(annotation)) if isinstance(one, type))
+    return next((one.model_fields for one in sections if issubclass(one, BaseModel)), model.model_fields)
 
 
 def _did_you_mean(name: str, known: set[str]) -> str:

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from clients.model.errors import SettingsError
 from clients.probe.converge import ConvergencePolicy
 from runner.config.identity_settings import Identity
+from runner.config.known_failures import Entry
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
 from runner.config.setting_errors import explain, refuse_unknown_variables
@@ -116,6 +117,7 @@ class Settings(BaseModel):
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
+        known_failures: who answers for which failures until when (`runner.config.known_failures`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -166,6 +168,7 @@ class Settings(BaseModel):
     identity: Identity = Identity()
     iap: Identity = Identity()
     archives: tuple[AnyPath, ...] = ()
+    known_failures: tuple[Entry, ...] = ()
 
     @property
     def policy(self) -> ConvergencePolicy:

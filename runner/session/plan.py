@@ -139,6 +139,7 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         stage=stage.name if stage else "",
         stage_title=stage.title if stage else "",
         twin_control=control.twin,
+        advisory=control.advisory,
     )
     needs = _needs(item, proves)
     planned = replace(

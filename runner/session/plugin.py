@@ -16,10 +16,11 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof.table import Table
 from reports.model import EVIDENCE
-from runner.config import catalogue, settings
-from runner.session import hooks, options, pictures, record, selection
+from runner.config import catalogue, known_failures, settings
+from runner.session import hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
 from runner.session.attach import MADE
+from runner.session.excuses import all_known
 from runner.session.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
     RUN_CONTEXT,
     case_runner,
@@ -122,6 +123,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
     try:
         context.plan = planning.plan(items, context.catalogue)
+        if whole_run.takes_whole_controls(config):
+            cases = (case for entry in context.plan.values() for case in entry.ids)
+            known_failures.check_cases(context.excuses.entries, cases)
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
 
@@ -175,13 +179,16 @@ def pytest_runtest_makereport(
     if proves is not None:
         error = call.excinfo.value if call.excinfo else None
         made = item.stash.get(MADE, [])
-        evidence = record.of_phase(proves.planned, report, error, made, context.worker)
+        evidence = record.of_phase(proves.planned, report, error, made, context.worker, context.excused)
         if report.when == "call":
             evidence = pictures.added(item, evidence)
         report.user_properties = [*report.user_properties, *((record.PROPERTY, plain(e)) for e in evidence)]
         if report.passed and any(e.verdict in record.BAD for e in evidence):
             report.outcome = "failed"
             report.longrepr = evidence[0].reason
+        if report.failed and all_known(evidence, record.BAD):
+            report.outcome = "skipped"
+            report.wasxfail = "known failure"  # what pytest's own xfail sets: it fails neither the run nor --maxfail
         context.failed += bool(report.failed)
     return report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -24,13 +24,19 @@ class EnforcedError(AssertionError):
 
 
 def of_phase(
-    planned: PlannedTest, report: pytest.TestReport, error: BaseException | None, made: Sequence[Evidence], worker: str
+    planned: PlannedTest,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    made: Sequence[Evidence],
+    worker: str,
+    excused: Callable[[Evidence], Evidence],
 ) -> list[Evidence]:
     """Evidence to pass on after a phase of a test.
 
     Set-up: only where it skipped or failed. Call: what the test made; a test that passes without any evidence has a
     defect, and one that fails after a pass is not a pass. Tear-down: a clean-up that failed is a separate case.
-    A table that did not run has evidence for each of its cells.
+    A table that did not run has evidence for each of its cells. `excused` tells known failures from others; evidence
+    that the test made has been through it.
     """
     why = redact(_reason(report, error))
 
@@ -50,8 +56,8 @@ def of_phase(
         return list(made)
     verdict = Verdict.FAIL if isinstance(error, AssertionError) else Verdict.INCONCLUSIVE
     if made:
-        return [replace(made[0], verdict=verdict, grade=None, reason=why), *made[1:]]
-    return of_each(verdict)
+        return [excused(replace(made[0], verdict=verdict, grade=None, reason=why)), *made[1:]]
+    return [excused(one) for one in of_each(verdict)]
 
 
 def crashed(planned: PlannedTest, report: pytest.TestReport) -> list[Evidence]:

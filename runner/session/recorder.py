@@ -8,14 +8,25 @@ import pytest
 from rich.console import Console
 
 from clients.model.evidence import Evidence
-from reports import conformance, terminal, write
+from reports import conformance, known, terminal, write
 from reports.journal import read
-from reports.model import EVIDENCE
+from reports.model import EVIDENCE, Report
 from runner.config.folders import JOURNAL
 from runner.session import record
 from runner.session.fixtures import RUN_CONTEXT
 
-INTERRUPTED = 130
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def exit_code(report: Report) -> int:
+    """Of a run that ended by itself: 0 it conforms, 1 it does not, 2 it does, but a known failure has expired.
+
+    An entry that has expired is a mistake in the settings. The run goes on all the same and its reports say so: a night
+    without any evidence would be worse.
+    """
+    if not report.ok:
+        return FAILED
+    return BAD_INPUT if known.expired(report) else OK
 
 
 class Recorder:
@@ -52,7 +63,8 @@ class Recorder:
         """Print no letter for a test whose evidence has its own line."""
         kept = getattr(report, "user_properties", ())  # a report of a failed collection has none
         if any(name == record.PROPERTY for name, _ in kept) and report.when != "teardown":
-            return report.outcome if report.when == "call" or report.skipped else "error", "", ""
+            outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
+            return outcome if report.when == "call" or report.skipped else "error", "", ""
         return None
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -71,8 +83,8 @@ class Recorder:
         self.context.read_plan()
         self.problem = self.context.finish(code)
         journal = self.context.folder / JOURNAL
-        if code == pytest.ExitCode.OK and not conformance.build(read(journal)).ok:
-            code = pytest.ExitCode.TESTS_FAILED
+        if code == pytest.ExitCode.OK:
+            code = exit_code(conformance.build(read(journal)))
         session.exitstatus = code
         if not self.context.reports_by_caller:
             write.write_all(journal, self.context.folder)

@@ -26,10 +26,11 @@ from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.settings import Settings
 from runner.session import collect_plan, whole_run
+from runner.session.excuses import Excuses
 from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
 from runner.session.plan import PLAN, PlannedTest
-from runner.target import identity
+from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker
 
@@ -54,6 +55,7 @@ class RunContext:
         running: the stage being entered, proven or left.
         case_runner: proves the cases of the stage, from the first of them on.
         failed: how many phases of tests failed in this process.
+        excuses: tells known failures from others.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings, selected: frozenset[str]) -> None:
@@ -76,7 +78,8 @@ class RunContext:
         self._held: HeldTarget | None = None
         self._journal: Journal | None = None
         self._seen: set[tuple[str, str]] = set()
-        self._began = folders.now()
+        self._began = str(handed.get("began") or folders.now())
+        self.excuses = Excuses(known.entries(targets.of(settings)), self._began)
         option = config.getoption("meshproof_run")
         if option and not handed:
             self._folder = Path(option)
@@ -126,6 +129,10 @@ class RunContext:
         """Real issuers of tokens, by profile; each process fetches its own tokens."""
         return identity.real_issuers(self.settings)
 
+    def excused(self, evidence: Evidence) -> Evidence:
+        """The evidence, with the entry of the known failures that excuses it, where there is one."""
+        return self.excuses.of(evidence, self.descriptor().target.mesh.version)
+
     def mesh_lock(self) -> MeshLock:
         """The lock between the processes of this run."""
         return MeshLock(self.private, self.worker, self._sweep_worker)
@@ -157,6 +164,7 @@ class RunContext:
         """What a worker gets at its start."""
         descriptor = self.descriptor().to_json() if with_target else ""
         handed = {"folder": str(self.folder), "private": str(self.private), "descriptor": descriptor}
+        handed["began"] = self._began
         return json.dumps({**handed, "settings": self.settings.model_dump(mode="json")})
 
     def write_plan(self) -> None:
@@ -196,6 +204,7 @@ class RunContext:
             planned=tuple(name for entry in cases for name in entry.ids) + tuple(sorted(self.unproven())),
             interrupted=self.interrupted,
             environment={"python": platform.python_version(), "system": sys.platform, **versions},
+            known_failures=self.excuses.entries,
         )
 
     def unproven(self) -> frozenset[str]:

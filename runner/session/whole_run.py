@@ -28,6 +28,12 @@ def is_whole(config: pytest.Config) -> bool:
     return all(any(topic.is_relative_to(path) for path in asked) for topic in topics)
 
 
+def takes_whole_controls(config: pytest.Config) -> bool:
+    """Whether the command line leaves out no single case of a control that it asks for."""
+    options = (name for name in NARROWING if name not in ("control", "ignore", "ignore_glob"))
+    return not any(config.getoption(name, None) for name in options) and not any("::" in str(a) for a in config.args)
+
+
 def lost(plan: Iterable[PlannedTest], catalogue: Catalogue) -> frozenset[str]:
     """Controls of the catalogue that a whole run ought to prove, and that no test of this plan proves."""
     return frozenset(catalogue.controls) - HARNESS_CONTROLS - {entry.control for entry in plan}

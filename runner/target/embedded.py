@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import SettingsError
-from runner.config.settings import Hosts, Settings
+from clients.model.known import EMBEDDED
+from runner.config.settings import ROOT, Hosts, Settings
 from runner.target.access import Access, ExternalHostsRecord, Say
 from runner.target.target import MachineCheck, Target
 
@@ -22,6 +23,7 @@ class Embedded(Target):
     summary = "a cluster that is built and started on this machine"
     starts_itself = True
     mesh_wide_needs_option = False
+    known_failures = ROOT / EMBEDDED
     gives = frozenset({CapabilityName.LOAD_BALANCER, CapabilityName.IAP, CapabilityName.ISTIOD_RESTART})
 
     def __init__(self, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ class Target(Protocol):
             and the identity that reaches it is its administrator.
         mesh_wide_needs_option: others use the mesh too: what changes all of it runs only with --allow-mesh-wide.
         gives: capabilities that every cluster of the kind has, whatever is found in it.
+        known_failures: list of what every cluster of the kind is known not to enforce; None where there is none.
         settings: those of the run.
     """
 
@@ -40,6 +42,7 @@ class Target(Protocol):
     starts_itself: ClassVar[bool] = False
     mesh_wide_needs_option: ClassVar[bool] = True
     gives: ClassVar[frozenset[CapabilityName]] = frozenset()
+    known_failures: ClassVar[Path | None] = None
     settings: Settings
 
     def __init__(self, settings: Settings) -> None:

@@ -41,6 +41,8 @@ CONVERGE = "clients/probe/converge.py"
 DENIAL = "clients/proof/denial.py"
 TRACE = "clients/proof/trace.py"
 PROVE = "clients/proof/prove.py"
+KNOWN = f"{MODEL}/known.py"
+EXCUSES = "runner/session/excuses.py"
 
 MUTANTS = (
     # what is expected
@@ -282,5 +284,62 @@ MUTANTS = (
         "clients/proof/running_stage.py",
         "problems = self._not_restored()",
         "problems = []",
+    ),
+    # known failures
+    HarnessMutant(
+        "an-entry-for-a-case-excuses-its-control",
+        KNOWN,
+        'self.control in (case, case.partition("[")[0])',
+        'self.control.partition("[")[0] == case.partition("[")[0]',
+        ("model/test_known.py",),
+    ),
+    HarnessMutant(
+        "an-expired-entry-excuses-on",
+        KNOWN,
+        "if entry.names(case) and entry.fits(mesh) and not entry.expired(day))",
+        "if entry.names(case) and entry.fits(mesh))",
+        ("model/test_known.py",),
+    ),
+    HarnessMutant(
+        "an-entry-excuses-whatever-is-seen",
+        KNOWN,
+        'if entry.observed in ("", observed)',
+        "if True",
+        ("model/test_known.py",),
+    ),
+    HarnessMutant(
+        "an-entry-excuses-every-mesh",
+        KNOWN,
+        'return not self.mesh or mesh == self.mesh or mesh.startswith(f"{self.mesh}.")',
+        "return True",
+        ("model/test_known.py",),
+    ),
+    HarnessMutant(
+        "what-is-inconclusive-is-excused",
+        EXCUSES,
+        "if evidence.verdict is not Verdict.FAIL:",
+        "if evidence.verdict not in (Verdict.FAIL, Verdict.INCONCLUSIVE):",
+        ("runner/test_excuses.py",),
+    ),
+    HarnessMutant(
+        "one-known-failure-excuses-the-others",
+        EXCUSES,
+        "return bool(wrong) and all(one.known for one in wrong)",
+        "return any(one.known for one in wrong)",
+        ("runner/test_excuses.py",),
+    ),
+    HarnessMutant(
+        "known-failures-are-failures",
+        "reports/model.py",
+        'return self.totals["fail"] - len(self.known)',
+        'return self.totals["fail"]',
+        ("reports/test_reports_known.py",),
+    ),
+    HarnessMutant(
+        "an-entry-of-what-passes-stays-for-ever",
+        "reports/known.py",
+        "    if not passed:\n",
+        "    if passed:\n",
+        ("reports/test_reports_known.py",),
     ),
 )

@@ -23,6 +23,7 @@ from clients.model.evidence import (
     TwinProof,
     Verdict,
 )
+from clients.model.known import Advisory, KnownFailure
 from clients.model.outcome import OutcomeKind
 from reports import conformance, schema1
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
@@ -44,6 +45,8 @@ RECORDS: dict[str, type] = {
     "finding": Finding,
     "applied object": Applied,
     "picture": Picture,
+    "advisory": Advisory,
+    "known failure": KnownFailure,
 }
 JSON_NAMES = {"array": "list"}
 FIELD = re.compile(r"^- `(\w+)` \(([a-z ]+)\): ", re.MULTILINE)

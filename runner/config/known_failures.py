@@ -1,0 +1,99 @@
+"""The lists of known failures: `known_failures` of the settings, and the project's own about the embedded mesh."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clients.model.errors import SettingsError
+from clients.model.known import EMBEDDED, KnownFailure
+from runner.config.setting_errors import explain
+
+SETTING = "known_failures"
+NAME = r"^[A-Z]+(-[A-Z0-9]+)+(-\*|\[[^\[\]*]+\*?\])?$"
+"""A control, a case, or several of either; at least two parts of the id are named, so that no entry excuses a suite."""
+
+
+class Entry(BaseModel):
+    """One entry, as a user writes it; see `clients.model.known.KnownFailure` for what its fields mean."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    control: str = Field(pattern=NAME)
+    owner: str = Field(min_length=1)
+    link: str = Field(pattern=r"^https?://\S+$")
+    until: date
+    reason: str = ""
+    mesh: str = Field(default="", pattern=r"^(\d+\.\d+(\.\d+)?)?$")
+    observed: str = ""
+
+    def record(self, origin: str) -> KnownFailure:
+        """The same for those who judge by it; `origin` is the list it stands in."""
+        return KnownFailure(**{**self.model_dump(), "until": self.until.isoformat(), "origin": origin})
+
+
+class _File(BaseModel):
+    """The project's own list: the same form, and nothing else in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    known_failures: tuple[Entry, ...] = ()
+
+
+def of_embedded(path: Path) -> tuple[KnownFailure, ...]:
+    """The project's own list about the embedded mesh.
+
+    Raises:
+        SettingsError: it cannot be read, or an entry is wrong.
+    """
+    try:
+        found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise explain(error, _File) from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"the list {path} cannot be read: {error}") from None
+    return tuple(entry.record(EMBEDDED) for entry in found.known_failures)
+
+
+def checked(entries: Sequence[KnownFailure], controls: Iterable[str]) -> tuple[KnownFailure, ...]:
+    """The entries, each about a control that exists, and no two alike.
+
+    Raises:
+        SettingsError: one names no control, or two are the same.
+    """
+    ids = tuple(controls)
+    seen: set[tuple[str, str]] = set()
+    for entry in entries:
+        if not any(_about(entry, control) for control in ids):
+            raise SettingsError(f"the known failure {entry.control} ({entry.origin}) names no control", PLAN)
+        if (entry.control, entry.mesh) in seen:
+            raise SettingsError(f"the known failure {entry.control} ({entry.origin}) is there twice", "remove one")
+        seen.add((entry.control, entry.mesh))
+    return tuple(entries)
+
+
+def check_cases(entries: Iterable[KnownFailure], cases: Iterable[str]) -> None:
+    """Check what can be known only of cases; `cases` are all those of some controls.
+
+    Raises:
+        SettingsError: an entry names a case that its control does not have.
+    """
+    ids = tuple(cases)
+    controls = {case.partition("[")[0] for case in ids}
+    for entry in entries:
+        control, bracket, _ = entry.control.partition("[")
+        if bracket and control in controls and not any(map(entry.names, ids)):
+            raise SettingsError(f"the known failure {entry.control} ({entry.origin}) names no case", PLAN)
+
+
+PLAN = "see `meshproof plan` for the ids"
+
+
+def _about(entry: KnownFailure, control: str) -> bool:
+    """Whether it may be about a case of this control."""
+    named, bracket, _ = entry.control.partition("[")
+    return named == control if bracket else entry.names(control)
