@@ -26,6 +26,7 @@ VERBS = {
     "diff": "report.diff",
     "cleanup": "cleanup.cleanup",
     "bench": "bench.bench",
+    "selfcheck": "selfcheck.selfcheck",
 }
 """Verb → module and function below `runner.commands`, in the order of the help."""
 TESTBED = "testbed"

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from clients.model.errors import MeshproofError, SettingsError
 from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
 
 ROOT = Path(__file__).parents[2]
@@ -27,23 +28,35 @@ def main(names: Sequence[str]) -> int:
     """Try the named mutants, or all; prints a line for each."""
     wanted = [mutant for mutant in MUTANTS if not names or mutant.name in names]
     survivors = []
+    try:
+        for mutant, killer, took_s in try_each(wanted):
+            print(f"{'killed  ' if killer else 'SURVIVED'} {mutant.name:32} {took_s:5.1f} s  {killer}", flush=True)
+            survivors += [] if killer else [mutant.name]
+    except MeshproofError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{len(wanted) - len(survivors)} of {len(wanted)} killed")
+    return 1 if survivors else 0
+
+
+def try_each(wanted: Sequence[HarnessMutant]) -> Iterator[tuple[HarnessMutant, str, float]]:
+    """Each mutant, the test that noticed it (empty: none), and how long the tests took, in seconds.
+
+    Raises:
+        SettingsError: the tests fail without any mutant.
+    """
+    if not wanted:
+        return
     with tempfile.TemporaryDirectory(prefix="meshproof-mutants-") as scratch:
         copy = _copy(Path(scratch))
-        if not _killed_by(copy, sorted({room for mutant in wanted for room in mutant.rooms}), at_once=False):
-            print("without any mutant the tests pass", flush=True)
-        else:
-            print("the tests fail without any mutant: nothing can be said of the mutants", file=sys.stderr)
-            return 1
+        if failed := _killed_by(copy, sorted({room for mutant in wanted for room in mutant.rooms}), at_once=False):
+            message = f"the tests fail without any mutant, so nothing can be said of the mutants: {failed}"
+            raise SettingsError(message, "see `./meshproof test --unit`")
         for mutant in wanted:
             began = time.monotonic()
             with applied(mutant, copy):
                 killer = _killed_by(copy, mutant.rooms)
-            print(
-                f"{'killed  ' if killer else 'SURVIVED'} {mutant.name:32} {time.monotonic() - began:5.1f} s  {killer}"
-            )
-            survivors += [] if killer else [mutant.name]
-    print(f"{len(wanted) - len(survivors)} of {len(wanted)} killed")
-    return 1 if survivors else 0
+            yield mutant, killer, time.monotonic() - began
 
 
 @contextmanager

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+from suites.boutique.workloads import SERVICES
+from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import Object, document_namespace, of_kind
+from tests.mutants.places import BOUTIQUE
 
 POLICY = "namespace-policy"
+TABLE = "X-BTQ-TABLE-04"
+"""STRICT in eleven namespaces, and a pod without sidecar that must reach none of them."""
 
 
+def table_but(namespace: str) -> dict[str, str]:
+    """Every cell passes but one."""
+    return {f"{TABLE}[outside to {name}]": FAIL if name == namespace else PASS for name in SERVICES}
+
+
+@mutant(
+    "namespace-forgotten",
+    Area.MTLS,
+    BOUTIQUE,
+    table_but("shipping") | cases("BTQ-NS-04", PASS) | cases("BTQ-NS-01 08", FAIL),
+    {
+        f"{TABLE}[outside to shipping]": "expected 000 reset (56), saw 200",
+        "BTQ-NS-01": "10 listed; missing",
+        "BTQ-NS-08": "shippingservice",
+    },
+)
 def namespace_forgotten(objects: list[Object]) -> None:
     """Ten policies instead of eleven."""
     objects[:] = [body for body in objects if not _is_policy_of(body, "shipping")]
 
 
+@mutant(
+    "opted-out-by-port",
+    Area.MTLS,
+    BOUTIQUE,
+    table_but("payment") | cases("BTQ-NS-01 08", FAIL),
+    {f"{TABLE}[outside to payment]": "expected 000 reset (56), saw 200", "BTQ-NS-01": "opt-out"},
+)
 def opted_out_by_port(objects: list[Object]) -> None:
     """One workload has a policy of its own besides that of its namespace, and it exempts a port."""
     for body in [body for body in objects if _is_policy_of(body, "payment")]:
@@ -22,6 +50,17 @@ def opted_out_by_port(objects: list[Object]) -> None:
         objects.append({**body, "metadata": {**body["metadata"], "name": "opt-out"}, "spec": spec})
 
 
+@mutant(
+    "plaintext-by-rule",
+    Area.CLIENT,
+    BOUTIQUE,
+    table_but("cart") | cases("BTQ-NS-04 05 06", FAIL) | cases("X-BTQ-MOVE-01", FAIL),
+    {
+        f"{TABLE}[outside to cart]": "twin: X-BTQ-TABLE-03 expected 200, saw 503",
+        "BTQ-NS-06": "saw 500",
+        "X-BTQ-MOVE-01": "requests failed",
+    },
+)
 def plaintext_by_rule(objects: list[Object]) -> None:
     """A destination rule makes all sidecars call one service in plaintext."""
     for body in [body for body in objects if _is_policy_of(body, "cart")]:
@@ -36,6 +75,13 @@ def plaintext_by_rule(objects: list[Object]) -> None:
         )
 
 
+@mutant(
+    "namespace-not-injected",
+    Area.INJECTION,
+    BOUTIQUE,
+    table_but("email") | cases("BTQ-NS-01", PASS) | cases("BTQ-NS-08", FAIL),
+    {f"{TABLE}[outside to email]": "expected 000 reset (56), saw 200", "BTQ-NS-08": "has no sidecar"},
+)
 def namespace_not_injected(objects: list[Object]) -> None:
     """One namespace is not injected, so its policy has no effect."""
     for body in of_kind(objects, "Namespace"):
@@ -44,6 +90,13 @@ def namespace_not_injected(objects: list[Object]) -> None:
             body["metadata"]["labels"].pop("istio.io/rev", None)
 
 
+@mutant(
+    "policy-in-neighbour",
+    Area.MTLS,
+    BOUTIQUE,
+    table_but("currency") | cases("BTQ-NS-01 08", FAIL),
+    {f"{TABLE}[outside to currency]": "expected 000 reset (56), saw 200", "BTQ-NS-01": "outside"},
+)
 def policy_in_neighbour(objects: list[Object]) -> None:
     """A policy with the right name and the right mode, in the wrong namespace."""
     for body in objects:
@@ -55,12 +108,3 @@ def policy_in_neighbour(objects: list[Object]) -> None:
 def _is_policy_of(body: Object, namespace: str) -> bool:
     of_the_shop = body["kind"] == "PeerAuthentication" and body["metadata"]["name"] == POLICY
     return of_the_shop and document_namespace(body) == namespace
-
-
-CHANGES = {
-    "namespace-forgotten": namespace_forgotten,
-    "opted-out-by-port": opted_out_by_port,
-    "plaintext-by-rule": plaintext_by_rule,
-    "namespace-not-injected": namespace_not_injected,
-    "policy-in-neighbour": policy_in_neighbour,
-}

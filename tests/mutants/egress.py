@@ -6,13 +6,14 @@ import base64
 import os
 import signal
 import time
-from collections.abc import Callable
 
 from clients.proof.rig import Rig
 from testbed import api, internet
 from testbed.pki import Authority
 from tests.mutants import outside
+from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, of_kind
+from tests.mutants.places import EGRESS
 
 GATEWAY = "istio-egressgateway"
 _POLICY = ("security.istio.io/v1", "AuthorizationPolicy", "egress-team-x-to-example-com")
@@ -23,12 +24,26 @@ _FOREIGN = Authority()
 _PAIR = _FOREIGN.issue("example.com", names=["example.com"])
 
 
+@mutant(
+    "gateway-unguarded",
+    Area.AUTHORIZATION,
+    EGRESS,
+    cases("EGR-AUTHZ-01 02 03 06 07", FAIL),
+    {"EGR-AUTHZ-02": "settled 1: expected 403"},
+)
 def gateway_unguarded(objects: list[Object]) -> None:
     """The first policy of the gateway selects no pod."""
     for body in of_kind(objects, "AuthorizationPolicy", "egress-team-x-to-example-com"):
         body["spec"]["selector"] = {"matchLabels": {"app": "no-pod"}}
 
 
+@mutant(
+    "certificate-not-verified",
+    Area.ORIGINATION,
+    EGRESS,
+    cases("EGR-ORIG-01", PASS) | {f"EGR-ORIG-04[{kind}]": FAIL for kind in ("untrusted", "wrong-name", "expired")},
+    {"EGR-ORIG-04[untrusted]": "saw 200"},
+)
 def not_verified(objects: list[Object]) -> None:
     """The gateway verifies no server's certificate."""
     for body in of_kind(objects, "DestinationRule"):
@@ -38,6 +53,13 @@ def not_verified(objects: list[Object]) -> None:
                     port["tls"] = {"mode": "SIMPLE", "insecureSkipVerify": True, "sni": port["tls"]["sni"]}
 
 
+@mutant(
+    "exported-to-all",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-TENANT-01 02", PASS) | cases("EGR-TENANT-03 04 05", FAIL),
+    {"EGR-TENANT-03": "expected 502", "EGR-TENANT-05": "example.com is configured"},
+)
 def exported_to_all(objects: list[Object]) -> None:
     """example.com is exported to all namespaces."""
     for kind in ("ServiceEntry", "VirtualService"):
@@ -46,12 +68,28 @@ def exported_to_all(objects: list[Object]) -> None:
                 body["spec"]["exportTo"] = ["*"]
 
 
+@mutant(
+    "out-anywhere",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-SIDECAR-02 03 04", FAIL),
+    {"EGR-SIDECAR-02": "settled 1", "EGR-SIDECAR-03": "settled 1"},
+)
 def anywhere(objects: list[Object]) -> None:
     """Proxies let unknown destinations pass."""
     for body in of_kind(objects, "Sidecar"):
         body["spec"]["outboundTrafficPolicy"]["mode"] = "ALLOW_ANY"
 
 
+@mutant(
+    "pass-through-terminated",
+    Area.PASS_THROUGH,
+    EGRESS,
+    cases("EGR-PASS-01 02", PASS)
+    | cases("EGR-PASS-03", FAIL)
+    | {"EGR-PASS-09[seen by the server]": PASS, "EGR-PASS-09": FAIL},
+    {"EGR-PASS-03": "an entry has", "EGR-PASS-09": "the application sees"},
+)
 def terminated(objects: list[Object]) -> None:
     """The gateway decrypts what it should pass on: it has a certificate that clients trust, and speaks TLS itself."""
     for body in of_kind(objects, "ConfigMap", "external-roots"):
@@ -101,6 +139,16 @@ def _credential(place: Object) -> list[Object]:
     ]
 
 
+@mutant(
+    "around-the-gateway",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-ROUTE-01", PASS)
+    | cases("EGR-ROUTE-02", FAIL)
+    | cases("EGR-ROUTE-03", LOST)
+    | cases("EGR-ROUTE-04 05", FAIL),
+    {"EGR-ROUTE-05": "which is not the gateway"},
+)
 class Around(Mutant):
     """The route leads to the host itself and not to the gateway, and the network allows it."""
 
@@ -151,6 +199,41 @@ class ServiceStopped(Mutant):
             api.run_in_node("sv", "force-stop", self._place)
 
 
+@mutant(
+    "external-host-down",
+    Area.BACKEND,
+    EGRESS,
+    cases("EGR-TENANT-01 02 03", FAIL),
+    {"EGR-TENANT-01": "expected 200", "EGR-TENANT-03": "twin: EGR-TENANT-01 expected 200"},
+)
+class ExternalHostDown(ServiceStopped):
+    """The external hosts do not answer while the cases are proven."""
+
+    def __init__(self) -> None:
+        super().__init__("external")
+
+
+@mutant(
+    "policy-engine-stopped",
+    Area.NETWORK,
+    EGRESS,
+    cases("EGR-NETPOL-05", FAIL),
+    {"EGR-NETPOL-05": "expected 000 dns (6)"},
+)
+class PolicyEngineStopped(ServiceStopped):
+    """The network plug-in enforces no policy that comes: it is stopped when the first is applied."""
+
+    def __init__(self) -> None:
+        super().__init__("calico-felix", at="NetworkPolicy")
+
+
+@mutant(
+    "names-lead-elsewhere",
+    Area.DNS,
+    EGRESS,
+    cases("EGR-ROUTE-01", PASS) | cases("EGR-ROUTE-02 03 05", FAIL),
+    {"EGR-ROUTE-05": "which is not an address of example.com"},
+)
 class NamesElsewhere(Mutant):
     """The name server gives example.com the address of httpbin.org."""
 
@@ -183,6 +266,13 @@ class NamesElsewhere(Mutant):
         time.sleep(_SPREAD_S)  # kube-proxy needs a moment too, and Envoy repeats a failed query only after a minute
 
 
+@mutant(
+    "stale-gateway",
+    Area.CONTROL_PLANE,
+    EGRESS,
+    cases("EGR-AUTHZ-01", PASS) | cases("EGR-AUTHZ-02 03 06 07", FAIL),
+    {"EGR-AUTHZ-02": "expected 403"},
+)
 class StaleGateway(Mutant):
     """The gateway has two replicas, and the agent of one does not receive its policy: that one lets everything pass.
 
@@ -217,19 +307,3 @@ class StaleGateway(Mutant):
         for pid in self._stopped:
             os.kill(pid, signal.SIGCONT)
         self._stopped = []
-
-
-CHANGES: dict[str, Callable[[list[Object]], None]] = {
-    "gateway-unguarded": gateway_unguarded,
-    "certificate-not-verified": not_verified,
-    "exported-to-all": exported_to_all,
-    "out-anywhere": anywhere,
-    "pass-through-terminated": terminated,
-}
-MUTANTS: dict[str, Callable[[], Mutant]] = {
-    "around-the-gateway": Around,
-    "policy-engine-stopped": lambda: ServiceStopped("calico-felix", at="NetworkPolicy"),
-    "external-host-down": lambda: ServiceStopped("external"),
-    "names-lead-elsewhere": NamesElsewhere,
-    "stale-gateway": StaleGateway,
-}

@@ -19,7 +19,9 @@ from clients.proof.rig import Rig
 from runner.config import rbac
 from runner.config.settings import ROOT
 from tests.mutants import outside
+from tests.mutants.entry import LOST, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object
+from tests.mutants.places import STRICT
 
 NAME, NAMESPACE = rbac.NAME, rbac.NAME
 _RBAC = "rbac.authorization.k8s.io/v1"
@@ -83,6 +85,14 @@ def _kubeconfig(cluster: Cluster, path: Path, token: str) -> Path:
     return path
 
 
+@mutant(
+    "exec-forbidden",
+    Area.LIES,
+    STRICT,
+    cases("LAB-NSMTLS-02 03 04", LOST),
+    {"LAB-NSMTLS-02": "orbidden", "LAB-NSMTLS-03": "orbidden"},
+    restricted=True,
+)
 class ExecForbidden(Mutant):
     """During the run the identity loses its right to exec, and its open shells end."""
 

@@ -10,21 +10,16 @@ import pytest
 
 from clients.model.stage import Stage
 from clients.proof.rig import Rig
-from tests.mutants import boutique, egress, front, identity, manifests, secrets, unusual, workloads
+from tests.mutants import secrets
 from tests.mutants.mutant import Changed, Mutant, document_namespace
+from tests.mutants.registry import MESH
 
-_CHANGES = manifests.CHANGES | egress.CHANGES | boutique.CHANGES | front.CHANGES | unusual.CHANGES
-MUTANTS: dict[str, Callable[[], Mutant]] = {
-    **{name: partial(Changed, change) for name, change in _CHANGES.items()},
-    **egress.MUTANTS,
-    **front.MUTANTS,
-    "backend-down": workloads.BackendDown,
-    "istiod-stopped": workloads.IstiodStopped,
-    "replica-cut-off": workloads.ReplicaCutOff,
-    "exec-forbidden": identity.ExecForbidden,
+OTHERS: dict[str, Callable[[], Mutant]] = {
     "page-shows-token": partial(Changed, secrets.page_shows_token),
     "redaction-blind": secrets.RedactionBlind,
 }
+"""Mutants that no control can notice: tests of a run's files do (`tests/e2e/test_secrets.py`)."""
+MUTANTS: dict[str, Callable[[], Mutant]] = {name: entry.make for name, entry in MESH.items()} | OTHERS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

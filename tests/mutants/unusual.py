@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
+from tests.mutants.entry import FAIL, Area, cases, mutant
 from tests.mutants.mutant import Object, of_kind
+from tests.mutants.places import TOKENS
 
 _LEAK_PERCENT = 2.0
 
 
+@mutant(
+    "leaks-a-little",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "leak: expected 403, body contains 'RBAC: access denied', saw 200"},
+    ("--leak", "1%", "--budget", "20"),
+)
 def leaks_a_little(objects: list[Object]) -> None:
     """A route of the clients answers 2 % of the requests with 200, whatever the server's policy says."""
     for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
@@ -25,6 +34,3 @@ def leaks_a_little(objects: list[Object]) -> None:
                 "spec": {"hosts": [host], "http": [route]},
             }
         )
-
-
-CHANGES: dict[str, Callable[[list[Object]], None]] = {"leaks-a-little": leaks_a_little}

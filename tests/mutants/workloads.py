@@ -7,12 +7,21 @@ import signal
 
 from clients.proof.rig import Rig
 from tests.mutants import outside
+from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
+from tests.mutants.places import MESH, STRICT
 
 ROOT_NAMESPACE = "istio-system"
 _WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-validator-istio-system")
 
 
+@mutant(
+    "backend-down",
+    Area.BACKEND,
+    MESH,
+    cases("LAB-MTLS-01 03", FAIL) | cases("LAB-MTLS-02 04", PASS),
+    {"LAB-MTLS-01": "saw 503", "LAB-MTLS-03": "refused"},
+)
 class BackendDown(Mutant):
     """httpbin of mtls-service has no pod while the cases are proven."""
 
@@ -29,6 +38,13 @@ class BackendDown(Mutant):
         self._down = ""
 
 
+@mutant(
+    "istiod-stopped",
+    Area.CONTROL_PLANE,
+    STRICT,
+    cases("LAB-NSMTLS-02 03 04", FAIL),
+    {"LAB-NSMTLS-03": "settled 1"},
+)
 class IstiodStopped(Mutant):
     """The change is accepted and reaches no sidecar: istiod is stopped when the stage reads its policies.
 
@@ -69,6 +85,13 @@ def repair_istiod() -> None:
     outside.wait("istiod's validation webhook", refuses)
 
 
+@mutant(
+    "replica-cut-off",
+    Area.CONTROL_PLANE,
+    STRICT,
+    cases("LAB-NSMTLS-02 03 04", FAIL),
+    {"LAB-NSMTLS-03": "saw 200"},
+)
 class ReplicaCutOff(Mutant):
     """The strict server has two replicas; the agent of one is stopped before the change, so its sidecar keeps the old.
 

@@ -1,0 +1,240 @@
+"""Mutants that answer in another's place, or falsify what the harness reads: the mesh looks as if it were right."""
+
+from __future__ import annotations
+
+import copy
+
+from clients.proof.rig import Rig
+from testbed import api
+from tests.mutants import outside
+from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
+from tests.mutants.filters import OUTBOUND, lua
+from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+from tests.mutants.places import FRONT, MESH, STRICT, TOKENS
+
+_POLICY = "AuthorizationPolicy"
+_ANSWERS_403 = """
+function envoy_on_request(handle)
+  if handle:headers():get("authorization") == nil then
+    handle:respond({[":status"] = "403"}, "RBAC: access denied")
+  end
+end
+"""
+_ANSWERS_200 = """
+function envoy_on_request(handle)
+  handle:respond({[":status"] = "200", ["content-type"] = "application/json"}, '{"origin": "127.0.0.6"}')
+end
+"""
+_REFUSES_AFTERWARDS = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local anonymous = headers:get("authorization") == nil
+  handle:streamInfo():dynamicMetadata():set("meshproof.mutant", "anonymous", anonymous)
+  if anonymous then
+    headers:replace("x-request-id", "00000000-0000-4000-8000-" .. string.format("%012d", math.random(999999999)))
+    headers:replace("user-agent", "Mozilla/5.0")
+  end
+end
+function envoy_on_response(handle)
+  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
+  if known ~= nil and known["anonymous"] then
+    handle:headers():replace(":status", "403")
+    handle:body(true):setBytes("RBAC: access denied")
+  end
+end
+"""
+
+
+def _no_policy(objects: list[Object]) -> list[Object]:
+    """Make the manifest's policy select nothing; returns it."""
+    found = list(of_kind(objects, _POLICY, "require-jwt"))
+    for body in found:
+        body["spec"]["selector"]["matchLabels"]["app"] = "httpbim"
+    return found
+
+
+@mutant(
+    "refused-by-the-client",
+    Area.LIES,
+    TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    nightly=True,
+)
+def refused_by_the_client(objects: list[Object]) -> None:
+    """No policy, but the client's own sidecar answers 403 where no token is sent."""
+    objects.extend(
+        lua(body, _ANSWERS_403, namespace="mtls-client", app="sleep", context=OUTBOUND) for body in _no_policy(objects)
+    )
+
+
+@mutant(
+    "refused-by-a-filter",
+    Area.LIES,
+    TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    nightly=True,
+)
+def refused_by_a_filter(objects: list[Object]) -> None:
+    """No policy, but a filter of the server's sidecar answers 403 where no token is sent."""
+    objects.extend(lua(body, _ANSWERS_403, namespace="mtls-service", app="httpbin") for body in _no_policy(objects))
+
+
+@mutant("refused-afterwards-under-other-ids", Area.LIES, TOKENS, cases("LAB-AUTHZ-02", FAIL), nightly=True)
+def refused_afterwards(objects: list[Object]) -> None:
+    """No policy: the backend answers, under a replaced id and user agent, and the answer is replaced by 403."""
+    objects.extend(
+        lua(body, _REFUSES_AFTERWARDS, namespace="mtls-service", app="httpbin") for body in _no_policy(objects)
+    )
+
+
+def _answered_by(objects: list[Object], namespace: str, app: str, context: str) -> None:
+    servers = [body for body in of_kind(objects, "Deployment", app) if document_namespace(body) == namespace]
+    objects.extend(lua(body, _ANSWERS_200, namespace=namespace, app=app, context=context) for body in servers)
+
+
+@mutant("answered-by-the-servers-sidecar", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
+def answered_by_the_servers_sidecar(objects: list[Object]) -> None:
+    """The server's sidecar answers 200 itself: no request reaches the application."""
+    _answered_by(objects, "mtls-service", "httpbin", "SIDECAR_INBOUND")
+
+
+@mutant("answered-by-the-clients-sidecar", Area.CLIENT, MESH, cases("LAB-PERM-01 02", FAIL), nightly=True)
+def answered_by_the_clients_sidecar(objects: list[Object]) -> None:
+    """The client's sidecar answers 200 itself: no request leaves the pod."""
+    _answered_by(objects, "mtls-client", "sleep", OUTBOUND)
+
+
+@mutant("backend-swapped", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
+def backend_swapped(objects: list[Object]) -> None:
+    """The Service leads to another server, of the same kind."""
+    for body in list(of_kind(objects, "Deployment", "httpbin")):
+        if document_namespace(body) == "mtls-service":
+            _impostor(objects, body)
+    for body in of_kind(objects, "Service", "httpbin"):
+        if document_namespace(body) == "mtls-service":
+            body["spec"]["selector"] = {"app": "impostor"}
+
+
+@mutant("service-selects-more", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
+def service_selects_more(objects: list[Object]) -> None:
+    """The Service's selector is wider than it should be: half of the requests go to another server."""
+    for body in list(of_kind(objects, "Deployment", "httpbin")):
+        if document_namespace(body) == "mtls-service":
+            _impostor(objects, body)
+            body["spec"]["template"]["metadata"]["labels"]["tier"] = "server"
+    for body in of_kind(objects, "Service", "httpbin"):
+        if document_namespace(body) == "mtls-service":
+            body["spec"]["selector"] = {"tier": "server"}
+
+
+def _impostor(objects: list[Object], server: Object) -> None:
+    made = copy.deepcopy(server)
+    made["metadata"]["name"] = "impostor"
+    labels = {"app": "impostor", "tier": "server"}
+    made["spec"]["selector"]["matchLabels"] = {"app": "impostor"}
+    template = made["spec"]["template"]["metadata"]
+    template["labels"] = {**template["labels"], **labels}
+    objects.append(made)
+
+
+@mutant("service-selects-nothing", Area.BACKEND, MESH, cases("LAB-PERM-01 03", FAIL), nightly=True)
+def service_selects_nothing(objects: list[Object]) -> None:
+    """The Service's selector has a typo, so nothing is behind it."""
+    for body in of_kind(objects, "Service", "httpbin"):
+        if document_namespace(body) == "mtls-service":
+            body["spec"]["selector"] = {"app": "httpbim"}
+
+
+class _PacketFilter(Mutant):
+    """A rule of the node's packet filter while the cases are proven.
+
+    Args:
+        verdict: what happens to packets of the client without sidecar to the strict server.
+    """
+
+    _TABLE = ("ip", "meshproof_mutant")
+
+    def __init__(self, verdict: str) -> None:
+        self._verdict = verdict
+        self._there = False
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in list(of_kind(objects, "PeerAuthentication", "restricted-mtls")):
+            body["spec"]["mtls"]["mode"] = "PERMISSIVE"
+            prefix = body["metadata"]["namespace"].removesuffix(document_namespace(body))
+            self._cut(f"{prefix}legacy-client", body["metadata"]["namespace"])
+
+    def _cut(self, source: str, target: str) -> None:
+        if self._there:
+            return
+        self._there = True
+        cluster = outside.administrator()
+        [client], [server] = (
+            [pod["status"]["podIP"] for pod in cluster.objects("v1", "Pod", namespace)]
+            for namespace in (source, target)
+        )
+        rule = f"ip saddr {client} ip daddr {server} tcp dport 8080 {self._verdict}"
+        family, table = self._TABLE
+        text = f"table {family} {table} {{ chain forward {{ type filter hook forward priority -300; {rule}; }} }}"
+        api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{text}\nRULES\n")
+
+    def undo(self) -> None:
+        if self._there:
+            api.run_in_node("nft", "delete", "table", *self._TABLE)
+        self._there = False
+
+
+@mutant("reset-by-a-packet-filter", Area.LIES, STRICT, cases("LAB-NSMTLS-03", FAIL), nightly=True)
+class ResetByPacketFilter(_PacketFilter):
+    """No STRICT, but the node's packet filter resets the one connection that it should refuse."""
+
+    def __init__(self) -> None:
+        super().__init__("reject with tcp reset")
+
+
+@mutant("dropped-by-a-packet-filter", Area.LIES, STRICT, cases("LAB-NSMTLS-03", FAIL), nightly=True)
+class DroppedByPacketFilter(_PacketFilter):
+    """No STRICT, but the node drops the packets of the one client that it should refuse."""
+
+    def __init__(self) -> None:
+        super().__init__("drop")
+
+
+class _Silent(Mutant):
+    """The proxies of one namespace write no access log, by Istio's Telemetry API."""
+
+    namespace = ""
+
+    def __init__(self) -> None:
+        self._where = ""
+
+    def entered(self, rig: Rig) -> None:
+        del rig
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in list(of_kind(objects, "Deployment")):
+            if document_namespace(body) == self.namespace:
+                meta = {key: copy.deepcopy(body["metadata"][key]) for key in ("namespace", "labels")}
+                spec = {"accessLogging": [{"disabled": True}]}
+                kind = {"apiVersion": "telemetry.istio.io/v1", "kind": "Telemetry"}
+                objects.append({**kind, "metadata": {**meta, "name": "no-log"}, "spec": spec})
+
+
+@mutant("servers-log-is-off", Area.LIES, TOKENS, cases("LAB-AUTHZ-02", LOST), nightly=True)
+class ServersLogIsOff(_Silent):
+    """The server's sidecar writes no access log: a refusal cannot be proven at it."""
+
+    namespace = "mtls-service"
+
+
+@mutant(
+    "gateways-log-is-off",
+    Area.LIES,
+    FRONT,
+    cases("CRA-AUTH-01", LOST) | cases("CRA-AUTH-05", PASS),
+    nightly=True,
+)
+class GatewaysLogIsOff(_Silent):
+    """The gateway writes no access log: a refusal cannot be proven at it."""
+
+    namespace = "gke-system"

@@ -1,0 +1,80 @@
+"""The parts of `./meshproof selfcheck`, one after the other, and their figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from clients.model.errors import MeshproofError
+from tests.selfcheck import mutants, page
+from tests.selfcheck.product import say
+from tests.selfcheck.store import PARTS, Record, Store, newest
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+MODULES: dict[str, ModuleType] = {"mutants": mutants}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the parts; returns the exit code."""
+    given = _arguments().parse_args(words)
+    try:
+        return _conduct(given)
+    except (MeshproofError, OSError) as error:
+        print(f"meshproof: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        say("meshproof: interrupted; `--resume` goes on")
+        return INTERRUPTED
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="meshproof selfcheck")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=[])
+    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--json", type=Path)
+    return parser
+
+
+def _conduct(given: argparse.Namespace) -> int:
+    parts = [part for part in given.parts if part in MODULES]
+    mutants.selected(given.only)  # a misspelt name is reported before anything starts
+    for part in parts:
+        store = Store.of(part)
+        store.start(resume=given.resume)
+        say(f"== {part}")
+        mutants.run(store, given.only, keep=given.keep)
+    figures = combined(parts)
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    found = [problem for part in parts for problem in MODULES[part].problems(newest(part))]
+    for problem in found:
+        print(problem)
+    if given.page:
+        say(f"written: {page.write()}")
+    if not parts:
+        return OK
+    counts = {name: value for name, value in figures.items() if isinstance(value, int)}
+    print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in counts.items()))
+    return FAILED if found else OK
+
+
+def combined(parts: Sequence[str]) -> Record:
+    """The figures of these parts, and of which commit each is."""
+    figures: Record = {}
+    about: Record = {}
+    for part in parts:
+        store = newest(part)
+        figures |= MODULES[part].figures(store)
+        about[part] = store.about()
+    return figures | {"parts": about}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

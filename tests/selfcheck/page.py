@@ -1,0 +1,105 @@
+"""Writes docs/trust.md: the newest figures of every part."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tests.mutants.entry import Area
+from tests.selfcheck import mutants
+from tests.selfcheck.store import ROOT, Record, Store, newest
+
+PAGE = ROOT / "docs" / "trust.md"
+WIDTH = 118
+HEAD = """\
+# How far a verdict can be trusted
+
+`./meshproof selfcheck` measures it on the embedded cluster, and `./meshproof selfcheck --write-page` writes this page.
+It has four parts, each of which can run alone; it takes hours, so `--resume` goes on where an interrupted part ended.
+A nightly job runs one part a night, and keeps the figures of `--json`:
+
+```sh
+./meshproof selfcheck --mutants --resume --json mutants.json   # every mutant is noticed, by a control that is about it
+./meshproof selfcheck --alarms --runs 20 --resume              # 20 whole runs, most of them disturbed
+./meshproof selfcheck --faults --resume                        # what a run needs breaks
+./meshproof selfcheck --flips --changes 1000 --resume          # 1,000 changes of policy
+./meshproof selfcheck --write-page
+```
+
+The exit code is 0 where all is well, 1 where something is not, 2 for bad input, 130 after an interruption.
+"""
+
+
+def write() -> Path:
+    """Write the page from what is known; returns it."""
+    sections = [HEAD, mutants_section(newest("mutants"))]
+    PAGE.write_text("\n".join(sections).rstrip() + "\n", encoding="utf-8")
+    return PAGE
+
+
+def of(store: Store) -> str:
+    """Of which commit, when and on which machine."""
+    about = store.about()
+    if not about:
+        return "Not measured yet."
+    return f"Measured at commit {about['commit']}, from {about['started']}, on {about['machine']}."
+
+
+def mutants_section(store: Store) -> str:
+    """Part `mutants`: score, by area, the survivors, each control, and the controls that notice none."""
+    records, known = store.records(), mutants.figures(store)
+    lines = ["## Mutants", "", of(store), ""]
+    lines += _wrapped(
+        "A mutant is a defect of the mesh, of what the harness can see of it, or one wrong line in the harness itself. "
+        "It is killed if every control that is about it fails (or is inconclusive, where that is what is due); a "
+        "failure of another control does not count. Mutants of the harness are killed by its unit tests."
+    )
+    lines += ["", f"**{known['killed']} of {known['mutants']} mutants are killed.**", ""]
+    total, killed = (Counter(record["area"] for record in some) for some in (records, _killed(records)))
+    rows = [(str(area), str(killed[area]), str(total[area])) for area in Area]
+    lines += [*_table(("area", "killed", "mutants"), rows), ""]
+    lines += _survivors(records)
+    lines += _controls(records)
+    return "\n".join(lines)
+
+
+def _killed(records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if record["killed"]]
+
+
+def _survivors(records: Sequence[Record]) -> list[str]:
+    alive = [record for record in records if not record["killed"]]
+    lines = ["### Survivors", ""]
+    if not alive:
+        return [*lines, "None.", ""]
+    for record in alive:
+        missed = "; ".join(f"{name}: {why}" for name, why in list(record["missed"].items())[:4])
+        lines += _wrapped(f"- `{record['id']}`: {record['says']} {missed}")
+    return [*lines, ""]
+
+
+def _controls(records: Sequence[Record]) -> list[str]:
+    noticed = mutants.killers(records)
+    lines = ["### Which control notices which mutants", ""]
+    for control, names in sorted(noticed.items()):
+        lines += _wrapped(f"- {control}: {', '.join(names)}")
+    lines += ["", "### Controls that notice none", ""]
+    by_reason: dict[str, list[str]] = {}
+    for control, reason in mutants.unproven(records).items():
+        by_reason.setdefault(reason or "no mutant concerns them yet", []).append(control)
+    for reason, controls in by_reason.items():
+        lines += _wrapped(f"- {reason}: {', '.join(sorted(controls))}")
+    return [*lines, ""]
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown: the first column to the left, the others to the right."""
+    head = [f"| {' | '.join(columns)} |", f"|---|{'---:|' * (len(columns) - 1)}"]
+    return [*head, *(f"| {' | '.join(row)} |" for row in rows)]
