@@ -45,12 +45,12 @@ def record(name: str, *, killed: bool = True, **cases: str) -> store.Record:
 
 def test_all_parts_without_a_choice_and_the_exit_code_is_handed_on(asked: list[tuple[str, ...]]) -> None:
     assert selfcheck.selfcheck() == 1
-    assert asked == [("-m", "tests.selfcheck", "--parts", "mutants", "alarms", "faults", "flips")]
+    assert asked == [("-m", "tests.selfcheck", "--parts", "mutants")]
 
 
 def test_parts_and_their_options(asked: list[tuple[str, ...]], tmp_path: Path) -> None:
-    selfcheck.selfcheck(alarms=True, runs=3, resume=True, only=["calm"], json=tmp_path / "x.json")
-    expected = ("--parts", "alarms", "--only", "calm", "--runs", "3", "--resume", "--json", str(tmp_path / "x.json"))
+    selfcheck.selfcheck(mutants=True, resume=True, only=["calm"], json=tmp_path / "x.json")
+    expected = ("--parts", "mutants", "--only", "calm", "--resume", "--json", str(tmp_path / "x.json"))
     assert asked == [("-m", "tests.selfcheck", *expected)]
 
 
