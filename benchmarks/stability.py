@@ -21,41 +21,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import common
+from benchmarks.policies import INSIDE, POLICIES, SERVER, Policy
 from clients.kube.pods import SIDECAR
 from clients.mesh import sidecar
-from clients.model.case import Probe, Workload
 from clients.model.errors import ClusterError
-from clients.model.expect import Expectation, rbac_denied, reset, status
+from clients.model.expect import Expectation, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.confirm import stale_probability
 from clients.probe.converge import ConvergencePolicy, ProbeMany, converge
 from clients.proof.rig import Rig
 
 THREADS, REPLICAS = 2, 2
-POOLED = ("AuthorizationPolicy", "RequestAuthentication")
-"""Kinds that are probed through the client's sidecar, which keeps connections to the server; the third is not."""
 KS = (1, 2, 3, 5, 8, 10, 15, 20, 30)
 CONTROL = "BENCH"
-URL = "http://httpbin.bench-server:8000/ip"
-INSIDE = Workload("bench-client", "sleep", "sleep")
-OUTSIDE = Workload("bench-outside", "sleep", "sleep")
-
-
-@dataclass(frozen=True)
-class Policy:
-    """One kind of policy, and the request whose outcome it changes: 200 without it, `denied` with it."""
-
-    kind: str
-    manifest: str
-    probe: Probe
-    denied: Expectation
-
-
-POLICIES = (
-    Policy("AuthorizationPolicy", "authorization-policy.yaml", INSIDE.get(URL), rbac_denied()),
-    Policy("PeerAuthentication", "peer-authentication.yaml", OUTSIDE.get(URL), reset()),
-    Policy("RequestAuthentication", "request-authentication.yaml", INSIDE.get(URL, token="malformed"), status(401)),
-)
 
 
 @dataclass(frozen=True)
@@ -97,6 +75,7 @@ class Flip:
     """One change of one policy.
 
     Attributes:
+        pooled: whether the client's sidecar keeps connections to the server's.
         before: probes until it was called converged; `after`: the further probes. Neither has lost probes.
         declared_s: time at which it was called converged; None if it never was.
     """
@@ -107,6 +86,7 @@ class Flip:
     after: tuple[Seen, ...]
     declared_s: float | None
     needed: int
+    pooled: bool = False
 
     @property
     def first_s(self) -> float:
@@ -191,7 +171,7 @@ def check_environment(rig: Rig) -> None:
     Raises:
         ClusterError: it has others.
     """
-    servers = rig.workloads.backends(POLICIES[0].probe)
+    servers = rig.workloads.pods(SERVER)
     threads = {sidecar.concurrency(rig.cluster, pod) for pod in (*servers, *rig.workloads.pods(INSIDE))}
     if len(servers) != REPLICAS or threads != {THREADS}:
         raise ClusterError(f"{len(servers)} replicas and {threads} worker threads instead of {REPLICAS} and {THREADS}")
@@ -218,6 +198,7 @@ def flip_once(rig: Rig, policy: Policy, *, applied: bool, after: int) -> Flip:
         after=tuple(seen for seen in recorder.seen[before:] if not seen.lost),
         declared_s=declared_s,
         needed=needed,
+        pooled=policy.pooled,
     )
 
 
@@ -240,7 +221,7 @@ def report_flip(rig: Rig, number: int, flip: Flip) -> None:
 def where(rig: Rig, seen: Seen) -> str:
     """Which replica's sidecar logged the request; a plaintext connection that was reset leaves no such line."""
     time.sleep(1.5)  # Envoy writes its access log once a second
-    for pod in rig.workloads.backends(POLICIES[0].probe):
+    for pod in rig.workloads.pods(SERVER):
         if any(seen.outcome.request_id in line for line in sidecar.log_lines(rig.cluster, pod, SIDECAR, since_s=30)):
             return f"by {pod.name}"
     return "in no replica's access log"
@@ -270,7 +251,7 @@ def print_tables(flips: list[Flip]) -> None:
         [convergence_row(name, group) for name, group in groups.items()],
     )
     rows = [[name, len(some), *(sum(f.too_early(k) for f in some) for k in KS)] for name, some in groups.items()]
-    pooled = sum(flip.kind in POOLED for flip in flips)
+    pooled = sum(flip.pooled for flip in flips)
     model = [round(pooled * model_too_early(THREADS * REPLICAS, k), 1) for k in KS]
     bound = [round(pooled * stale_probability(THREADS * REPLICAS, k), 1) for k in KS]
     common.table(

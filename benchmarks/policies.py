@@ -1,0 +1,64 @@
+"""The changes that `stability` makes: each kind with its manifest, the request whose outcome it changes, and the proxy.
+
+Not a benchmark of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clients.model.case import Probe, Workload
+from clients.model.expect import Expectation, rbac_denied, reset, status
+from clients.probe.outside import through
+
+URL = "http://httpbin.bench-server:8000/ip"
+INSIDE = Workload("bench-client", "sleep", "sleep")
+OUTSIDE = Workload("bench-outside", "sleep", "sleep")
+SERVER = Workload("bench-server", "httpbin", "httpbin")
+INGRESS = Workload("bench-ingress", "bench-ingress", "istio-proxy")
+AT_GATEWAY = Probe(through(INGRESS), "http://bench.example.com/ip", behind="httpbin.bench-server")
+TEAPOT = status(418)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One kind of change, and the request whose outcome it changes: 200 without it, `denied` with it.
+
+    Attributes:
+        proxy: the workload whose proxy has to apply it.
+        pooled: whether probes go through a client's sidecar, which keeps connections to the server's proxy.
+    """
+
+    kind: str
+    manifest: str
+    probe: Probe
+    denied: Expectation
+    proxy: Workload = SERVER
+    pooled: bool = False
+
+
+POLICIES = (
+    Policy("AuthorizationPolicy", "authorization-policy.yaml", INSIDE.get(URL), rbac_denied(), pooled=True),
+    Policy("PeerAuthentication", "peer-authentication.yaml", OUTSIDE.get(URL), reset()),
+    Policy(
+        "RequestAuthentication",
+        "request-authentication.yaml",
+        INSIDE.get(URL, token="malformed"),
+        status(401),
+        pooled=True,
+    ),
+)
+"""Those of `bench stability`: at the server's two replicas."""
+ROUTES = (
+    Policy("Sidecar", "sidecar.yaml", INSIDE.get(URL), status(502), INSIDE),
+    Policy("VirtualService", "virtual-service.yaml", INSIDE.get(URL), TEAPOT, INSIDE),
+)
+"""At the client's own sidecar."""
+AT_THE_GATEWAY = (
+    Policy("gateway's AuthorizationPolicy", "gateway-authorization-policy.yaml", AT_GATEWAY, rbac_denied(), INGRESS),
+    Policy("gateway's VirtualService", "gateway-route.yaml", AT_GATEWAY, TEAPOT, INGRESS),
+)
+"""At the two replicas of an ingress gateway (`gateway.yaml`)."""
+ALL = (*POLICIES, *ROUTES, *AT_THE_GATEWAY)
+ENVIRONMENT = ("environment.yaml",)
+WITH_GATEWAY = ("environment.yaml", "gateway.yaml")

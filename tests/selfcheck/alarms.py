@@ -1,0 +1,231 @@
+"""Part `alarms`: whole runs on a mesh that is right, most of them disturbed; all verdicts are those of a calm run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from clients.model.errors import SettingsError
+from tests.e2e.e2e_runs import MESHPROOF, Ran, start
+from tests.mutants import outside
+from tests.selfcheck.product import say, scratch, sweep, testbed
+from tests.selfcheck.slow_network import slow
+from tests.selfcheck.store import Record, Store
+
+RUNS = 20
+CALM = "calm"
+PATIENCE_S = 3 * 3600.0
+WORKERS = ("-n", "2")
+DEBOUNCE_S = 5
+ISTIOD = ("apps/v1", "Deployment", "istiod", "istio-system")
+_CONTROL = re.compile(r"\[.*")
+MAY_DIFFER = "inconclusive"
+"""The one verdict that a disturbed run may have instead, with its cause."""
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What is wrong with the machine, the network or the cluster during a run, but not with the mesh's policies.
+
+    Attributes:
+        words: options of the run.
+    """
+
+    says: str
+    around: Callable[[], AbstractContextManager[None]]
+    words: tuple[str, ...] = ()
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _stress() -> Iterator[None]:
+    """Keep every processor, the memory and the disk busy."""
+    program = shutil.which("stress-ng")
+    if program is None:
+        raise SettingsError("stress-ng is not installed", "apt-get install stress-ng")
+    cpus = str(os.cpu_count() or 1)
+    command = [program, "--quiet", "--cpu", cpus, "--vm", "1", "--vm-bytes", "512M", "--hdd", "1", "--hdd-bytes", "64M"]
+    with scratch() as folder, subprocess.Popen(command, cwd=folder, process_group=0) as running:
+        try:
+            yield
+        finally:
+            running.terminate()
+
+
+@contextmanager
+def _debounced() -> Iterator[None]:
+    """Changes of the mesh's configuration are collected for seconds before istiod sends them."""
+    cluster = outside.administrator()
+    found = cluster.get(*ISTIOD)
+    assert found is not None
+    [container] = found["spec"]["template"]["spec"]["containers"]
+    limits = {"PILOT_DEBOUNCE_AFTER": f"{DEBOUNCE_S}s", "PILOT_DEBOUNCE_MAX": f"{2 * DEBOUNCE_S}s"}
+    kept = [one for one in container["env"] if one["name"] not in limits]
+    changed = [*kept, *({"name": name, "value": value} for name, value in limits.items())]
+    _replace_env(container["name"], changed)
+    try:
+        yield
+    finally:
+        _replace_env(container["name"], container["env"])
+
+
+def _replace_env(name: str, env: list[dict[str, Any]]) -> None:
+    """Set istiod's variables, and wait for its new pod."""
+    cluster = outside.administrator()
+    body = cluster.get(*ISTIOD)
+    assert body is not None
+    for container in body["spec"]["template"]["spec"]["containers"]:
+        if container["name"] == name:
+            container["env"] = env
+    cluster.replace(body)
+
+    def rolled_out() -> bool:
+        now = cluster.get(*ISTIOD)
+        status = (now or {}).get("status", {})
+        seen = status.get("observedGeneration", 0) >= (now or {})["metadata"]["generation"]
+        return seen and status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 1
+
+    outside.wait("istiod with other variables", rolled_out)
+
+
+DISTURBANCES = {
+    CALM: Disturbance("nothing is disturbed", _nothing),
+    "stress": Disturbance("`stress-ng` keeps processors, memory and disk of the machine busy", _stress),
+    "slow-network": Disturbance("packets between pods take 50 ms longer, and 1 % of them are lost", slow),
+    "debounce": Disturbance(f"istiod collects changes for {DEBOUNCE_S} s before it sends them", _debounced),
+    "reschedule": Disturbance(
+        "pods are deleted and made again between cases", _nothing, ("-p", "tests.selfcheck.reschedule")
+    ),
+}
+
+
+def selected(only: Sequence[str]) -> list[str]:
+    """The disturbances that are named, or all; the calm run is always one of them.
+
+    Raises:
+        SettingsError: one does not exist, or the machine lacks what it needs.
+    """
+    if unknown := [name for name in only if name not in DISTURBANCES]:
+        raise SettingsError(f"no disturbance is named {unknown[0]}", f"there are: {', '.join(DISTURBANCES)}")
+    chosen = [name for name in DISTURBANCES if not only or name in (*only, CALM)]
+    if "stress" in chosen and shutil.which("stress-ng") is None:
+        raise SettingsError("stress-ng is not installed", "apt-get install stress-ng")
+    return chosen
+
+
+def run(store: Store, only: Sequence[str], runs: int, suites: Sequence[str] = ()) -> None:
+    """Make the runs that the store has no record of: a calm one first, then each disturbance in turn."""
+    chosen = selected(only)
+    done = {record["id"] for record in store.records()}
+    plan = [f"{number + 1}-{chosen[number % len(chosen)]}" for number in range(runs)]
+    todo = [name for name in plan if name not in done]
+    if not todo:
+        return
+    with testbed() as up:
+        for name in todo:
+            kind = name.partition("-")[2]
+            with scratch() as folder, DISTURBANCES[kind].around():
+                words = ("run", "--out", "{out}", *WORKERS, *DISTURBANCES[kind].words, *suites)
+                ran = start(folder, *MESHPROOF, *words).end(PATIENCE_S)
+                record = recorded(name, kind, ran, suites)
+            record["left"] = sweep(up)
+            store.add(record)
+            say(f"[{plan.index(name) + 1}/{runs}] {described(store, record)}")
+
+
+def recorded(name: str, kind: str, ran: Ran, suites: Sequence[str]) -> Record:
+    """What is kept of a run."""
+    cases = ran.cases if ran.folder else {}
+    flaps: Counter[str] = Counter()
+    attempts: Counter[str] = Counter()
+    for case in cases.values():
+        control = _CONTROL.sub("", case["id"])
+        flaps[control] += case["flaps"]
+        attempts[control] += case["attempts"]
+    return {
+        "id": name,
+        "kind": kind,
+        "suites": list(suites),
+        "exit": ran.code,
+        "took_s": round(ran.took_s, 1),
+        "verdicts": {case: found["verdict"] for case, found in cases.items()},
+        "reasons": {case: found["reason"][:200] for case, found in cases.items() if found["verdict"] in _EXPLAINED},
+        "flaps": {control: count for control, count in flaps.items() if count},
+        "attempts": dict(attempts),
+        "output": "" if cases else ran.output[-500:],
+    }
+
+
+_EXPLAINED = frozenset({"fail", "inconclusive"})
+
+
+def differences(calm: Record, record: Record) -> tuple[dict[str, str], dict[str, str]]:
+    """Cases whose verdict differs from the calm run's: false alarms, and those that are inconclusive with a cause."""
+    wrong: dict[str, str] = {}
+    unsure: dict[str, str] = {}
+    for case in sorted(calm["verdicts"].keys() | record["verdicts"].keys()):
+        before, now = (one["verdicts"].get(case, "not run") for one in (calm, record))
+        if before == now:
+            continue
+        reason = record["reasons"].get(case, "")
+        target = unsure if now == MAY_DIFFER and reason else wrong
+        target[case] = f"{now} instead of {before}: {reason}"
+    return wrong, unsure
+
+
+def calm_run(store: Store) -> Record | None:
+    """The run that the others are compared with."""
+    return next((record for record in store.records() if record["kind"] == CALM), None)
+
+
+def described(store: Store, record: Record) -> str:
+    """One run in a line or more."""
+    calm = calm_run(store) or record
+    wrong, unsure = differences(calm, record)
+    counts = Counter(record["verdicts"].values())
+    text = f"{record['kind']}: {', '.join(f'{count} {name}' for name, count in counts.items())}, {record['took_s']:g} s"
+    lines = [f"{text}; {len(wrong)} false alarms, {len(unsure)} inconclusive"]
+    return "\n".join([*lines, *(f"  {case}: {why}" for case, why in {**wrong, **unsure}.items())])
+
+
+def compared(store: Store) -> list[tuple[Record, dict[str, str], dict[str, str]]]:
+    """Every run with its differences from the calm one."""
+    calm = calm_run(store)
+    return [(record, *differences(calm, record)) for record in store.records()] if calm else []
+
+
+def figures(store: Store) -> Record:
+    """What `--json` has of this part."""
+    runs = compared(store)
+    flaps: Counter[str] = Counter()
+    for record, _, _ in runs:
+        flaps.update(record["flaps"])
+    return {
+        "runs": len(runs),
+        "runs_disturbed": sum(record["kind"] != CALM for record, _, _ in runs),
+        "false_alarms": sum(len(wrong) for _, wrong, _ in runs),
+        "inconclusive": sum(len(unsure) for _, _, unsure in runs),
+        "flaps": sum(flaps.values()),
+        "flaps_per_control": dict(sorted(flaps.items())),
+    }
+
+
+def problems(store: Store) -> list[str]:
+    """Why this part is not fine."""
+    found = []
+    for record, wrong, _ in compared(store):
+        found += [f"run {record['id']}: {case}: {why}" for case, why in wrong.items()]
+        found += [f"run {record['id']} has no verdicts: {record['output']}"] if not record["verdicts"] else []
+        found += [f"run {record['id']} left {', '.join(record['left'])}"] if record["left"] else []
+    return found
