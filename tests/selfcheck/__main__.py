@@ -10,12 +10,12 @@ from pathlib import Path
 from types import ModuleType
 
 from clients.model.errors import MeshproofError
-from tests.selfcheck import mutants, page
+from tests.selfcheck import alarms, faults, flips, mutants, page
 from tests.selfcheck.product import say
 from tests.selfcheck.store import PARTS, Record, Store, newest
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-MODULES: dict[str, ModuleType] = {"mutants": mutants}
+MODULES: dict[str, ModuleType] = {"mutants": mutants, "alarms": alarms, "faults": faults, "flips": flips}
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,6 +36,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=[])
     parser.add_argument("--page", action="store_true")
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--runs", type=int, default=alarms.RUNS)
+    parser.add_argument("--changes", type=int, default=flips.CHANGES)
+    parser.add_argument("--suite", action="append", default=[])
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--json", type=Path)
@@ -43,13 +46,14 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _conduct(given: argparse.Namespace) -> int:
-    parts = [part for part in given.parts if part in MODULES]
-    mutants.selected(given.only)  # a misspelt name is reported before anything starts
+    parts: list[str] = given.parts
+    for part in parts:  # a misspelt name is reported before anything starts
+        _selected(part, given.only)
     for part in parts:
         store = Store.of(part)
         store.start(resume=given.resume)
         say(f"== {part}")
-        mutants.run(store, given.only, keep=given.keep)
+        _run(part, store, given)
     figures = combined(parts)
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -63,6 +67,22 @@ def _conduct(given: argparse.Namespace) -> int:
     counts = {name: value for name, value in figures.items() if isinstance(value, int)}
     print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in counts.items()))
     return FAILED if found else OK
+
+
+def _selected(part: str, only: Sequence[str]) -> None:
+    select = flips.kinds if part == "flips" else MODULES[part].selected
+    select(only)
+
+
+def _run(part: str, store: Store, given: argparse.Namespace) -> None:
+    if part == "mutants":
+        mutants.run(store, given.only, keep=given.keep)
+    elif part == "alarms":
+        alarms.run(store, given.only, given.runs, given.suite)
+    elif part == "faults":
+        faults.run(store, given.only)
+    else:
+        flips.run(store, given.only, given.changes)
 
 
 def combined(parts: Sequence[str]) -> Record:

@@ -176,7 +176,7 @@ def differences(calm: Record, record: Record) -> tuple[dict[str, str], dict[str,
     unsure: dict[str, str] = {}
     for case in sorted(calm["verdicts"].keys() | record["verdicts"].keys()):
         before, now = (one["verdicts"].get(case, "not run") for one in (calm, record))
-        if before == now:
+        if before == now != "fail":  # on a mesh that is right, any failure is a false alarm
             continue
         reason = record["reasons"].get(case, "")
         target = unsure if now == MAY_DIFFER and reason else wrong
@@ -184,15 +184,15 @@ def differences(calm: Record, record: Record) -> tuple[dict[str, str], dict[str,
     return wrong, unsure
 
 
-def calm_run(store: Store) -> Record | None:
-    """The run that the others are compared with."""
-    return next((record for record in store.records() if record["kind"] == CALM), None)
+def calm_run(store: Store, suites: Sequence[str]) -> Record | None:
+    """The run that others of the same suites are compared with."""
+    calm = (record for record in store.records() if record["kind"] == CALM)
+    return next((record for record in calm if record["suites"] == list(suites)), None)
 
 
 def described(store: Store, record: Record) -> str:
     """One run in a line or more."""
-    calm = calm_run(store) or record
-    wrong, unsure = differences(calm, record)
+    wrong, unsure = differences(calm_run(store, record["suites"]) or record, record)
     counts = Counter(record["verdicts"].values())
     text = f"{record['kind']}: {', '.join(f'{count} {name}' for name, count in counts.items())}, {record['took_s']:g} s"
     lines = [f"{text}; {len(wrong)} false alarms, {len(unsure)} inconclusive"]
@@ -201,8 +201,7 @@ def described(store: Store, record: Record) -> str:
 
 def compared(store: Store) -> list[tuple[Record, dict[str, str], dict[str, str]]]:
     """Every run with its differences from the calm one."""
-    calm = calm_run(store)
-    return [(record, *differences(calm, record)) for record in store.records()] if calm else []
+    return [(record, *differences(calm_run(store, record["suites"]) or record, record)) for record in store.records()]
 
 
 def figures(store: Store) -> Record:

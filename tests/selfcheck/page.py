@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.stability import KS
 from tests.mutants.entry import Area
-from tests.selfcheck import mutants
+from tests.selfcheck import alarms, faults, flips, mutants
 from tests.selfcheck.store import ROOT, Record, Store, newest
 
 PAGE = ROOT / "docs" / "trust.md"
@@ -34,7 +35,13 @@ The exit code is 0 where all is well, 1 where something is not, 2 for bad input,
 
 def write() -> Path:
     """Write the page from what is known; returns it."""
-    sections = [HEAD, mutants_section(newest("mutants"))]
+    sections = [
+        HEAD,
+        mutants_section(newest("mutants")),
+        alarms_section(newest("alarms")),
+        faults_section(newest("faults")),
+        flips_section(newest("flips")),
+    ]
     PAGE.write_text("\n".join(sections).rstrip() + "\n", encoding="utf-8")
     return PAGE
 
@@ -63,6 +70,73 @@ def mutants_section(store: Store) -> str:
     lines += _survivors(records)
     lines += _controls(records)
     return "\n".join(lines)
+
+
+def alarms_section(store: Store) -> str:
+    """Part `alarms`: each run, its differences from the calm one, and the controls that flapped."""
+    known, runs = alarms.figures(store), alarms.compared(store)
+    lines = ["## False alarms", "", of(store), ""]
+    lines += _wrapped(
+        "Every run proves the whole catalogue on a mesh that is right, or the suites that its row names. No verdict "
+        "may differ from that of the first calm run, except that a disturbed case may be inconclusive, with its cause."
+    )
+    lines += ["", *(f"- {name}: {one.says}." for name, one in alarms.DISTURBANCES.items()), ""]
+    lines += [f"**{known['false_alarms']} false alarms in {known['runs']} runs.**", ""]
+    rows = [
+        (
+            record["kind"],
+            ", ".join(path.removeprefix("suites/") for path in record["suites"]) or "all",
+            str(len(record["verdicts"])),
+            str(len(wrong)),
+            str(len(unsure)),
+            str(sum(record["flaps"].values())),
+            f"{record['took_s']:.0f} s",
+        )
+        for record, wrong, unsure in runs
+    ]
+    lines += [*_table(("run", "suites", "cases", "false alarms", "inconclusive", "flaps", "took"), rows), ""]
+    for record, wrong, unsure in runs:
+        for case, why in {**wrong, **unsure}.items():
+            lines += _wrapped(f"- {record['kind']}, {case}: {why}")
+    lines += ["", "### Flaps by control", ""]
+    flapped = [f"{control} {count}" for control, count in known["flaps_per_control"].items()]
+    return "\n".join([*lines, *_wrapped(", ".join(flapped) or "None."), ""])
+
+
+def faults_section(store: Store) -> str:
+    """Part `faults`: each fault and what became of the run."""
+    known = faults.figures(store)
+    lines = ["## Faults in the harness's own way", "", of(store), ""]
+    lines += _wrapped(
+        "Each is a test that states the result (`tests/e2e/test_faults.py`, `tests/e2e/test_ends.py`): no case fails "
+        "for it, the reports are written, and nothing is left on the cluster."
+    )
+    lines += ["", f"**{known['faults_survived']} of {known['faults']} faults are survived.**", ""]
+    for record in store.records():
+        outcome = "survived" if record["survived"] else f"not survived: {record['why']}"
+        outcome = "not possible on this machine" if record["skipped"] else outcome
+        lines += _wrapped(f"- {faults.name(record['id'])}: {outcome}")
+    return "\n".join([*lines, ""])
+
+
+def flips_section(store: Store) -> str:
+    """Part `flips`: contrary answers after "stable", by kind; and how far the model holds."""
+    known = flips.figures(store)
+    lines = ["## Changes called stable", "", of(store), ""]
+    lines += _wrapped(
+        "Each change of policy is applied or deleted, waited for as in a run, and then asked about by further probes: "
+        "a contrary answer would mean that it was called stable too early. For some, the agent of one replica's proxy "
+        f"is stopped for {flips.SLOW_S:g} s when the change comes, so that this proxy has it late."
+    )
+    summary = (
+        f"{known['contrary']} of {known['probes_after_stable']} probes after {known['flips']} changes were contrary"
+    )
+    lines += ["", f"**{summary}; {known['not_converged']} changes did not converge.**", ""]
+    columns = ("change", "changes", "K", "median until stable, s", "stale before", "probes after", "contrary")
+    lines += [*_table(columns, flips.rows(store)), ""]
+    lines += _wrapped("How many changes a smaller K would have called stable too early (docs/convergence.md):")
+    lines += ["", *_table(("K", *map(str, KS)), flips.model(store))]
+    return "\n".join([*lines, ""])
 
 
 def _killed(records: Iterable[Record]) -> list[Record]:

@@ -16,7 +16,7 @@ from testbed.store import cache_root, digest
 
 ROOT = Path(__file__).parents[2]
 Record = dict[str, Any]
-PARTS = ("mutants",)
+PARTS = ("mutants", "alarms", "faults", "flips")
 
 
 def commit() -> str:

@@ -11,7 +11,7 @@ from clients.model.errors import SettingsError
 from runner.commands import child, selfcheck
 from tests.mutants.registry import MESH
 from tests.selfcheck import __main__ as program
-from tests.selfcheck import mutants, page, store
+from tests.selfcheck import alarms, faults, flips, mutants, page, slow_network, store
 
 pytestmark = pytest.mark.unit
 
@@ -45,12 +45,12 @@ def record(name: str, *, killed: bool = True, **cases: str) -> store.Record:
 
 def test_all_parts_without_a_choice_and_the_exit_code_is_handed_on(asked: list[tuple[str, ...]]) -> None:
     assert selfcheck.selfcheck() == 1
-    assert asked == [("-m", "tests.selfcheck", "--parts", "mutants")]
+    assert asked == [("-m", "tests.selfcheck", "--parts", "mutants", "alarms", "faults", "flips")]
 
 
 def test_parts_and_their_options(asked: list[tuple[str, ...]], tmp_path: Path) -> None:
-    selfcheck.selfcheck(mutants=True, resume=True, only=["calm"], json=tmp_path / "x.json")
-    expected = ("--parts", "mutants", "--only", "calm", "--resume", "--json", str(tmp_path / "x.json"))
+    selfcheck.selfcheck(alarms=True, runs=3, resume=True, only=["calm"], json=tmp_path / "x.json")
+    expected = ("--parts", "alarms", "--only", "calm", "--runs", "3", "--resume", "--json", str(tmp_path / "x.json"))
     assert asked == [("-m", "tests.selfcheck", *expected)]
 
 
@@ -118,3 +118,88 @@ def test_the_page_has_short_lines_and_says_what_survived(
     assert "- `b`: It lies. LAB-AUTHZ-02: pass instead of fail" in text
     assert "- LAB-AUTHZ-02: a" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def of_run(kind: str, **verdicts: str) -> store.Record:
+    named = {name.replace("_", "-"): verdict for name, verdict in verdicts.items()}
+    reasons = dict.fromkeys(named, "the API server does not answer")
+    made: store.Record = {"id": f"1-{kind}", "kind": kind, "suites": [], "verdicts": named, "reasons": reasons}
+    return made | {"flaps": {"A-01": 2}, "left": [], "took_s": 1.0, "output": "", "exit": 0}
+
+
+def test_a_disturbed_case_may_be_inconclusive_with_its_cause_and_nothing_else() -> None:
+    calm = of_run("calm", A_01="pass", A_02="pass", A_03="pass", A_04="skip")
+    disturbed = of_run("stress", A_01="inconclusive", A_02="fail", A_04="skip")
+    wrong, unsure = alarms.differences(calm, disturbed)
+    assert wrong.keys() == {"A-02", "A-03"}
+    assert wrong["A-03"].startswith("not run instead of pass")
+    assert unsure.keys() == {"A-01"}
+    disturbed["reasons"] = {}
+    assert "A-01" in alarms.differences(calm, disturbed)[0], "without a cause it is a false alarm"
+
+
+def test_a_failure_of_the_calm_run_is_a_false_alarm_itself(kept: store.Store) -> None:
+    kept.start(resume=False)
+    kept.add(of_run("calm", A_01="fail", A_02="pass"))
+    assert alarms.figures(kept)["false_alarms"] == 1
+    assert alarms.problems(kept) == ["run 1-calm: A-01: fail instead of fail: the API server does not answer"]
+
+
+def test_runs_are_compared_with_the_calm_one_of_the_same_suites(kept: store.Store) -> None:
+    kept.start(resume=False)
+    kept.add(of_run("calm", A_01="pass", A_02="pass"))
+    kept.add(of_run("calm", A_01="pass") | {"id": "2-calm", "suites": ["suites/lab"]})
+    kept.add(of_run("stress", A_01="pass") | {"suites": ["suites/lab"]})
+    assert alarms.figures(kept)["false_alarms"] == 0
+    assert alarms.figures(kept)["runs"] == 3
+
+
+@pytest.mark.parametrize(("part", "words"), [("alarms", "no-such"), ("flips", "no-such"), ("faults", "no-such")])
+def test_misspelt_names_of_other_parts_are_bad_input(
+    part: str, words: str, kept: store.Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "known", lambda: ["tests/e2e/test_faults.py::test_the_disk_is_full[16k]"])
+    assert program.main(["--parts", part, "--only", words]) == program.BAD_INPUT
+    assert "is named no-such" in capsys.readouterr().err
+    assert not kept.path.parent.exists()
+
+
+def test_a_fault_that_the_machine_cannot_have_is_no_survivor(kept: store.Store) -> None:
+    kept.start(resume=False)
+    for number, (survived, skipped) in enumerate(((True, False), (True, True), (False, False))):
+        name = f"tests/e2e/test_faults.py::test_fault_{number}"
+        kept.add({"id": name, "survived": survived, "skipped": skipped, "why": "it hangs", "left": []})
+    known = faults.figures(kept)
+    assert (known["faults"], known["faults_survived"], known["faults_not_possible"]) == (2, 1, ["fault 1"])
+    assert faults.problems(kept) == ["fault 2: it hangs"]
+
+
+def of_flip(number: int, *, contrary: int = 0, declared_s: float | None = 0.5) -> store.Record:
+    made: store.Record = {"id": str(number), "kind": "Sidecar", "way": "applied", "slow": False, "pooled": True}
+    made |= {"needed": 37, "first_s": 0.1, "declared_s": declared_s, "stale": 1, "probes": 50, "contrary": contrary}
+    return made | {"too_early": [1]}
+
+
+@pytest.mark.parametrize(("contrary", "found"), [(0, 0), (3, 1)])
+def test_a_change_called_stable_too_early_exceeds_the_error_rate(contrary: int, found: int, kept: store.Store) -> None:
+    kept.start(resume=False)
+    for number in range(10):
+        kept.add(of_flip(number, contrary=contrary if number == 5 else 0))
+    assert flips.figures(kept)["contrary"] == contrary
+    assert len(flips.problems(kept)) == found
+
+
+def test_a_change_without_an_end_is_a_problem_and_no_contrary_answer(kept: store.Store) -> None:
+    kept.start(resume=False)
+    kept.add(of_flip(0, declared_s=None))
+    known = flips.figures(kept)
+    assert (known["not_converged"], known["probes_after_stable"], known["contrary"]) == (1, 0, 0)
+    assert flips.problems(kept) == ["1 changes did not converge"]
+
+
+def test_ids_of_queued_packets_are_read() -> None:
+    header = slow_network._attribute(1, (7).to_bytes(4, "big") + b"\x08\x00\x02")
+    other = slow_network._attribute(9, b"abc")
+    body = bytes(4) + other + header
+    message = (16 + len(body)).to_bytes(4, "little") + (3 << 8).to_bytes(2, "little") + bytes(10) + body
+    assert list(slow_network.packet_ids(message + message)) == [7, 7]
