@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from fnmatch import fnmatchcase
 
 import pytest
+import yaml
 
+from runner.config import catalogue
 from runner.config.settings import Settings
 from runner.session.collect_plan import collect
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
@@ -13,6 +16,7 @@ from tests.mutants.entry import ENTRIES, EVERY, FAIL, LOST, PASS, Area, Entry, P
 from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Changed
 from tests.mutants.registry import HARNESS, MESH
+from tests.selfcheck.mutants import REASONS
 
 pytestmark = pytest.mark.unit
 AT_LEAST = 100
@@ -92,3 +96,10 @@ def test_every_case_of_a_control_counts() -> None:
     cases = {"B-01[x]": {"verdict": FAIL, "reason": ""}, "B-01[y]": {"verdict": PASS, "reason": ""}}
     assert judge(of_all, cases).missed == {"B-01[y]": "pass instead of fail"}
     assert judge(of_all, {}).missed == {"B-01": "not run instead of fail"}
+
+
+def test_every_control_has_a_mutant_or_a_reason() -> None:
+    noticed = {control for one in ENTRIES for control in one.about}
+    stated = [pattern for group in yaml.safe_load(REASONS.read_text()) for pattern in group["controls"]]
+    lacking = catalogue.load().controls.keys() - noticed
+    assert {name for name in lacking if not any(fnmatchcase(name, pattern) for pattern in stated)} == set()
