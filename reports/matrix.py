@@ -110,8 +110,5 @@ def seen(case: Evidence) -> str:
 
 
 def request_line(case: Evidence) -> str:
-    """What distinguishes requests of one path: `GET /ip`, `POST /ip, token: expired`; empty where nothing is sent."""
-    request = case.request
-    if request is None:
-        return ""
-    return f"{request.method} {request.path}" + (f", token: {request.token}" if request.token else "")
+    """What distinguishes requests of one destination (`RequestRecord.line`); empty where nothing is sent."""
+    return case.request.line if case.request else ""

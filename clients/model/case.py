@@ -10,9 +10,14 @@ from typing import Any, Literal
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import RequestRecord
 from clients.model.expect import Expectation
+from clients.model.redact import redact
 
 BEARER = "Authorization: Bearer {}"
 """How a token is sent (RFC 6750, section 2.1)."""
+
+
+REQUEST_ID = "{id}"
+"""In the body of a probe, replaced by the id of the request: by it logs show what has no header."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,13 @@ class Workload:
         """A HEAD request from this workload."""
         return Probe(self, url, method="HEAD", **how)
 
-    def post(self, url: str, *, token: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Probe:
-        """A POST request with an empty body from this workload."""
-        return Probe(self, url, method="POST", token=token, headers=headers)
+    def post(self, url: str, **how: Any) -> Probe:
+        """A POST request from this workload, with an empty body unless `body` states one."""
+        return Probe(self, url, method="POST", **how)
+
+    def tcp(self, address: str, body: str, **how: Any) -> Probe:
+        """Raw bytes from this workload to an address (`ledger.mtls-service:9000`); they must end with CRLF."""
+        return Probe(self, f"tcp://{address}", body=body, **how)
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,10 @@ class Probe:
     """One request. `url` uses the document's host names (`http://httpbin.mtls-service:8000/ip`).
 
     Attributes:
+        url: `http(s)://`; from outside also `grpc(s)://` and `ws(s)://`; `tcp://host:port` sends `body` as raw bytes.
+        method: its bytes as they are sent: `post` is not `POST`.
+        http2: by HTTP/2: over TLS by ALPN, else by prior knowledge. An answer of another version does not match.
+        body: of the request; raw bytes must end with CRLF. `{id}` in it is replaced by the request's id.
         token: kind of bearer token to send (`valid`, `expired`, … see `clients.identity.tokens`); empty for none.
         resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello;
             `<gateway>:443` is the egress gateway's Service.
@@ -66,6 +79,23 @@ class Probe:
     timeout_s: float = 0.0
     token_as: str = BEARER
     behind: str = ""
+    http2: bool = False
+    body: str = ""
+
+    @property
+    def protocol(self) -> str:
+        """`HTTP/1.1`, `HTTP/2`, or `TCP` for raw bytes."""
+        scheme = self.url.partition("://")[0]
+        if scheme == "tcp":
+            return "TCP"
+        return "HTTP/2" if self.http2 or scheme.startswith("grpc") else "HTTP/1.1"
+
+    @property
+    def words(self) -> str:
+        """Method, URL and what is unusual: `post http://shop.example/ by HTTP/2 with body '{}'`; tokens excepted."""
+        what = self.url if self.protocol == "TCP" else f"{self.method} {self.url}"
+        version = f" by {self.protocol}" if self.http2 else ""
+        return redact(f"{what}{version}" + (f" with body {self.body!r}" if self.body else ""))
 
     @property
     def destination(self) -> str:
@@ -78,7 +108,16 @@ class Probe:
     def record(self) -> RequestRecord:
         """The request as evidence keeps it: the path exactly as written, a token by its kind alone."""
         path = self.url.split("://", 1)[-1].partition("/")[2]
-        return RequestRecord(self.method, self.url, f"/{path}", self.token)
+        headers = tuple((name, redact(f"{name}: {value}").removeprefix(f"{name}: ")) for name, value in self.headers)
+        return RequestRecord(
+            method="" if self.protocol == "TCP" else self.method,
+            url=self.url,
+            path=f"/{path}",
+            token=self.token,
+            protocol=self.protocol,
+            headers=headers,
+            body=redact(self.body),
+        )
 
 
 class Proxy(StrEnum):

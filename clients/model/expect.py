@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clients.model.outcome import Outcome, OutcomeKind, answered, exit_codes
+from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, answered, exit_codes
 
 RBAC_DENIED = "RBAC: access denied"
 """Body that Envoy's RBAC filter sends with its 403 (Envoy, HTTP RBAC filter)."""
@@ -60,6 +60,8 @@ class Expectation:
     @property
     def refuses(self) -> bool:
         """Whether it means that the request was not served: no answer, an error's status, or that of a gRPC call."""
+        if OutcomeKind.RECEIVED in self.kinds:
+            return False
         return self.status is None or self.status >= _BAD_REQUEST or bool(self.grpc_status)
 
     @property
@@ -72,7 +74,7 @@ class Expectation:
     @property
     def may_time_out(self) -> bool:
         """Whether probes should be sent in parallel, because each may take its whole time limit."""
-        return bool(self.kinds & {OutcomeKind.TIMEOUT, OutcomeKind.DNS})
+        return bool(self.kinds & {*TIMEOUTS, OutcomeKind.DNS})
 
     def problem(self, outcome: Outcome) -> str | None:
         """Why `outcome` is not the expected one; None when it is. Infrastructure never matches."""
@@ -83,6 +85,8 @@ class Expectation:
 
 
 def _no_reply(kind: OutcomeKind) -> str:
+    if kind is OutcomeKind.RECEIVED:
+        return "bytes received"
     return f"000 {kind} ({', '.join(map(str, exit_codes(kind)))})"
 
 
@@ -106,6 +110,16 @@ def no_reply(*kinds: OutcomeKind) -> Expectation:
     if wrong or not kinds:
         raise ValueError(f"not a kind of missing reply: {wrong or 'none given'}")
     return Expectation(frozenset(kinds))
+
+
+def received(*checks: Check) -> Expectation:
+    """Raw TCP: bytes came back; `body_contains` and its like check which."""
+    return Expectation(frozenset({OutcomeKind.RECEIVED}), checks=checks)
+
+
+def closed() -> Expectation:
+    """Raw TCP: the connection ended in order, and no byte came back: how Envoy refuses a TCP connection."""
+    return no_reply(OutcomeKind.CLOSED)
 
 
 def reset() -> Expectation:

@@ -11,11 +11,24 @@ class OutcomeKind(StrEnum):
     """Named kinds of answer and of failure."""
 
     STATUS = "status"
+    RECEIVED = "received"
+    """Raw TCP: bytes came back."""
+    CLOSED = "closed"
+    """Raw TCP: the connection ended in order, and no byte came back."""
     RESET = "reset"
     REFUSED = "refused"
     TLS_ERROR = "tls_error"
-    TIMEOUT = "timeout"
+    """The handshake failed."""
+    CERTIFICATE = "certificate"
+    """The server's certificate could not be verified."""
     DNS = "dns"
+    """The name was not resolved: it does not exist, or no name server answered in time. Never a network's denial."""
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS_TIMEOUT = "tls_timeout"
+    ANSWER_TIMEOUT = "answer_timeout"
+    """Connected, and the answer did not come, or not all of it."""
+    TIMEOUT = "timeout"
+    """Only in evidence of earlier versions, which did not tell the phases of a timeout apart."""
     EMPTY_REPLY = "empty_reply"
     SEND_ERROR = "send_error"
     NOT_HTTP = "not_http"
@@ -27,26 +40,34 @@ class OutcomeKind(StrEnum):
     """No request at all: a look at the state of the cluster, which has been taken."""
 
 
+TIMED_OUT = 28
+"""curl's exit code for every timeout, whatever it waited for."""
+
+TIMEOUTS = frozenset({OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.TLS_TIMEOUT, OutcomeKind.ANSWER_TIMEOUT})
+"""Timeouts of a name that was resolved."""
+
 KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
     1: OutcomeKind.NOT_HTTP,
     6: OutcomeKind.DNS,
     7: OutcomeKind.REFUSED,
     16: OutcomeKind.HTTP2_ERROR,
     18: OutcomeKind.PARTIAL,
-    28: OutcomeKind.TIMEOUT,
     35: OutcomeKind.TLS_ERROR,
     52: OutcomeKind.EMPTY_REPLY,
     55: OutcomeKind.SEND_ERROR,
     56: OutcomeKind.RESET,
-    60: OutcomeKind.TLS_ERROR,
+    60: OutcomeKind.CERTIFICATE,
     92: OutcomeKind.HTTP2_ERROR,
 }
-"""curl exit code → kind. An exit code that is not listed is `OTHER`, and no expectation matches it by accident."""
+"""curl exit code → kind, except for `TIMED_OUT`, whose kind is that of the phase (`clients.probe.answer`). An exit code
+that is not listed is `OTHER`, and no expectation matches it by accident."""
 
 
 def exit_codes(kind: OutcomeKind) -> tuple[int, ...]:
     """Exit codes of curl for a kind of missing reply, in ascending order; empty for any other kind."""
-    return tuple(code for code, known in sorted(KIND_OF_EXIT_CODE.items()) if known is kind)
+    timed_out = (TIMED_OUT,) if kind in {*TIMEOUTS, OutcomeKind.DNS} else ()
+    ended = (0,) if kind is OutcomeKind.CLOSED else ()
+    return (*ended, *(code for code, known in sorted(KIND_OF_EXIT_CODE.items()) if known is kind), *timed_out)
 
 
 GRPC_STATUS: Mapping[int, str] = {
@@ -74,6 +95,7 @@ class Outcome:
         remote_address: `ip:port` that curl connected to; empty when it never connected.
         local_address: `ip:port` that it connected from.
         certificates: the server's certificates as curl shows them, PEM among other text; empty without TLS.
+        protocol: of the answer (`HTTP/2`); empty where none came, or where it was no HTTP.
         total_s: seconds from start to end of the transfer, as curl measured them.
     """
 
@@ -87,6 +109,7 @@ class Outcome:
     remote_address: str = ""
     local_address: str = ""
     certificates: str = ""
+    protocol: str = ""
     total_s: float = 0.0
 
     @property
@@ -102,6 +125,8 @@ class Outcome:
             return answered(self.status, self.grpc_status)
         if self.kind is OutcomeKind.INFRASTRUCTURE:
             return f"infrastructure: {self.error}"
+        if self.kind is OutcomeKind.RECEIVED:
+            return f"received {len(self.body.encode())} bytes"
         # A transfer that broke after its status line shows both; `000` is kept for "no response came".
         return f"{self.status or '000'} {self.kind} ({self.exit_code})"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+from clients.model.outcome import KIND_OF_EXIT_CODE, TIMED_OUT, Outcome, OutcomeKind, infrastructure
 
 MAX_BODY_BYTES = 16 * 1024
 """Bytes of a response body that an outcome keeps."""
@@ -26,6 +26,9 @@ _AFTER_CONNECT = frozenset({18, 52, 55, 56})
 
 _FILE_SIZE_EXCEEDED = 63
 
+RAW = "tcp"
+"""Scheme of a request that is raw bytes: `tcp://host:port`."""
+
 
 @dataclass(frozen=True)
 class Transfer:
@@ -37,6 +40,10 @@ class Transfer:
         num_connects: new connections that were made.
         remote: `ip:port` that it connected to; empty when it never connected.
         local: `ip:port` that it connected from.
+        http_version: `1.1`, `2`; empty or `0` where no answer of HTTP came.
+        scheme: of the URL; `tcp` where the request is raw bytes.
+        time_namelookup, time_connect, time_appconnect: seconds until the name was resolved, the connection was there,
+            and the TLS handshake was complete; 0 where it never was.
         time_total: seconds.
     """
 
@@ -49,32 +56,47 @@ class Transfer:
     remote: str = ""
     local: str = ""
     certs: str = ""
+    http_version: str = ""
+    scheme: str = "http"
+    time_namelookup: float = 0.0
+    time_connect: float = 0.0
+    time_appconnect: float = 0.0
     time_total: float = 0.0
 
 
-def outcome(request_id: str, method: str, transfer: Transfer) -> Outcome:
+def outcome(request_id: str, method: str, transfer: Transfer, *, http2: bool = False) -> Outcome:
     """The outcome of one request.
 
     A request that curl could not try, or that used an old connection, is an infrastructure outcome. A transfer that
     broke after its status line keeps both: kind by the exit code, and status.
+
+    Args:
+        request_id: of the request.
+        method: of the request; the answer to HEAD has no body.
+        transfer: what curl reports.
+        http2: the request had to be HTTP/2; an answer of another version is an error of HTTP/2.
     """
     if _not_run(transfer):
         why = f"curl could not try: {transfer.errormsg} (exit code {transfer.exitcode})"
         return infrastructure(request_id, why)
     if _reused(transfer):
         return infrastructure(request_id, "the probe was sent on an old connection")
-    answered = transfer.http_code > 0
+    answered, kind, error = transfer.http_code > 0, _kind(transfer), transfer.errormsg
+    if http2 and answered and transfer.http_version != "2":
+        kind, error = OutcomeKind.HTTP2_ERROR, f"the answer came by HTTP/{transfer.http_version}, not by HTTP/2"
+    has_body = (answered and method != "HEAD") or kind is OutcomeKind.RECEIVED
     return Outcome(
-        kind=_kind(transfer),
+        kind=kind,
         request_id=request_id,
         status=transfer.http_code or None,
         exit_code=transfer.exitcode,
-        error=transfer.errormsg,
-        body=_cut(transfer.body) if answered and method != "HEAD" else "",
+        error=error,
+        body=_cut(transfer.body) if has_body else "",
         headers=transfer.headers if answered else {},
         remote_address=transfer.remote,
         local_address=transfer.local,
         certificates=transfer.certs,
+        protocol=f"HTTP/{transfer.http_version}" if answered and transfer.http_version else "",
         total_s=transfer.time_total,
     )
 
@@ -114,9 +136,29 @@ def _reused(transfer: Transfer) -> bool:
 
 
 def _kind(transfer: Transfer) -> OutcomeKind:
+    if transfer.scheme == RAW and transfer.exitcode in (0, TIMED_OUT, _FILE_SIZE_EXCEEDED):
+        if transfer.body:
+            return OutcomeKind.RECEIVED
+        if not transfer.exitcode:
+            return OutcomeKind.CLOSED
     if transfer.http_code and transfer.exitcode in (0, _FILE_SIZE_EXCEEDED):
         return OutcomeKind.STATUS
+    if transfer.exitcode == TIMED_OUT:
+        return _timeout(transfer)
     return KIND_OF_EXIT_CODE.get(transfer.exitcode, OutcomeKind.OTHER)
+
+
+def _timeout(transfer: Transfer) -> OutcomeKind:
+    """What curl waited for: by its own words where the name was not resolved, and by what it had come to.
+
+    A program older than 8 notes the time of the connection only after the handshake: there its address shows it.
+    """
+    if transfer.time_connect or (transfer.num_connects and transfer.remote):
+        handshakes = transfer.scheme == "https" and not transfer.time_appconnect
+        return OutcomeKind.TLS_TIMEOUT if handshakes else OutcomeKind.ANSWER_TIMEOUT
+    if not transfer.time_namelookup or transfer.errormsg.startswith("Resolving timed out"):
+        return OutcomeKind.DNS
+    return OutcomeKind.CONNECT_TIMEOUT
 
 
 def _cut(body: str) -> str:

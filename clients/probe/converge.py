@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from clients.model.errors import InfrastructureError, SettingsError
 from clients.model.evidence import Attempt, Phase, Sample
 from clients.model.expect import Expectation
-from clients.model.outcome import Outcome, OutcomeKind, infrastructure
+from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact as redact_text
 from clients.model.redact import redact_mapping
 
@@ -22,7 +22,7 @@ SLOW_SHARE = 0.75
 
 AGAIN_S = 1.0
 """Seconds after which a client without an answer retries: TCP (RFC 6298, section 2) as well as DNS."""
-_ASKS_AGAIN = frozenset({OutcomeKind.TIMEOUT, OutcomeKind.DNS})
+_ASKS_AGAIN = frozenset({*TIMEOUTS, OutcomeKind.DNS})
 
 MAX_BATCH = 32
 """Probes sent at once: as many as a client pod can run in parallel."""

@@ -19,6 +19,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from clients.model.outcome import Outcome, infrastructure
 from clients.probe import answer
@@ -27,13 +28,10 @@ from clients.probe.answer import MAX_TRANSFER_BYTES, Transfer
 _ALWAYS = (
     "silent",  # the error text is in the JSON; standard error is left to real trouble
     "include",
-    "http1.1",  # HTTP/2 has no `Connection: close`
     "globoff",
     "path-as-is",  # a path with `/../` must reach the policy as it was written
     'noproxy = "*"',
-    'proto = "=http,https"',
     f"max-filesize = {MAX_TRANSFER_BYTES}",
-    'header = "Connection: close"',  # one connection per probe; `answer` finds a server that ignores it
 )
 
 
@@ -42,6 +40,8 @@ class Request:
     """One request on the wire, with the run's own names. Times in seconds.
 
     Attributes:
+        method: its bytes as they are sent (`post` is not `POST`).
+        url: of `http(s)`; `tcp://host:port` sends the body alone, as raw bytes that end with CRLF.
         headers: (name, value) pairs in addition to `x-request-id` and the user agent; tokens belong here.
         request_id: sent as `x-request-id`; unique in the batch.
         user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`.
@@ -50,6 +50,8 @@ class Request:
         connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
         insecure: accept any certificate.
         local_port: source port of the connection; 0 lets the system choose.
+        http2: by HTTP/2: over TLS by ALPN, else by prior knowledge (RFC 9113, section 3.3).
+        body: of the request, as UTF-8; without one, POST, PUT and PATCH have one of no bytes.
     """
 
     method: str
@@ -62,6 +64,13 @@ class Request:
     connect_to: str = ""
     insecure: bool = False
     local_port: int = 0
+    http2: bool = False
+    body: str = ""
+
+    @property
+    def raw(self) -> bool:
+        """Whether it is raw bytes, of no protocol."""
+        return self.url.startswith(f"{answer.RAW}://")
 
 
 def new_sentinel() -> str:
@@ -73,11 +82,15 @@ def check(requests: Sequence[Request]) -> None:
     """Refuse what no batch can hold.
 
     Raises:
-        ValueError: a control character in a request, which would end the option that holds it.
+        ValueError: a control character in a request, which would end the option that holds it; raw bytes without CRLF
+            at their end.
     """
     for request in requests:
         sent = (request.method, request.url, request.user_agent, request.request_id, request.connect_to)
         _quote("".join((*sent, *(text for header in request.headers for text in header))))
+        _quote_body(request.body)
+        if request.raw and not request.body.endswith(_CRLF):
+            raise ValueError(f"raw bytes must end with CRLF: {request.body[-60:]!r}")
 
 
 def config(requests: Sequence[Request], sentinel: str) -> str:
@@ -105,7 +118,7 @@ def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False
     """
     begin, end = f"printf '\\n%s begin -\\n' {sentinel}\n", f"printf '\\n%s end %s\\n' {sentinel} \"$?\"\n"
     if not parallel or len(requests) < 2:
-        return begin + _curl(config(requests, sentinel), sentinel) + end
+        return begin + "".join(_curl(text, sentinel) for text in _processes(requests, sentinel)) + end
     functions, pipeline = "", ""
     for index in reversed(range(len(requests))):
         name = f"{sentinel}_{index}"
@@ -141,9 +154,15 @@ def parse(output: str, requests: Sequence[Request], sentinel: str) -> list[Outco
 
 def command(request: Request, *options: str) -> str:
     """The request as a curl command, with further options, that a person could repeat. Not redacted."""
+    if request.raw:
+        host, _, port = (request.connect_to or request.url.partition("://")[2]).rpartition(":")
+        sent = shlex.quote(request.body.encode("unicode_escape").decode())
+        return f"printf %b {sent} | nc {shlex.quote(host)} {port}"
     words = ["curl", "-i", *options, *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
-    if request.method in WITH_BODY:
-        words += ["-d", ""]
+    if request.http2:
+        words.append("--http2" if request.url.startswith("https") else "--http2-prior-knowledge")
+    if request.body or request.method in WITH_BODY:
+        words += ["--data-raw" if request.body else "-d", request.body]
     words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
     words += ["-k"] if request.insecure else []
     for name, value in (*request.headers, ("x-request-id", request.request_id)):
@@ -155,6 +174,18 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 """Methods that are sent with a body of no bytes."""
 
 
+def _processes(requests: Sequence[Request], sentinel: str) -> list[str]:
+    """Config of each curl process of a batch: HTTP/2 has no `Connection: close`, so each has a process of its own."""
+    configs: list[list[str]] = []
+    alone = True
+    for index, request in enumerate(requests):
+        if alone or request.http2:
+            configs.append([])
+        configs[-1].append(_block(request, index, sentinel))
+        alone = request.http2
+    return ["next\n".join(blocks) for blocks in configs]
+
+
 def _curl(text: str, sentinel: str) -> str:
     return f"curl --disable --config - <<'{sentinel}_EOF'\n{text}{sentinel}_EOF\n"
 
@@ -162,7 +193,8 @@ def _curl(text: str, sentinel: str) -> str:
 def _block(request: Request, index: int, sentinel: str) -> str:
     lines = [
         *_ALWAYS,
-        f"url = {_quote(request.url)}",
+        f"url = {_quote(_url(request))}",
+        *_version(request),
         f"max-time = {request.timeout_s:.3f}",
         f"connect-timeout = {request.connect_timeout_s:.3f}",
         f"user-agent = {_quote(request.user_agent)}",
@@ -176,13 +208,40 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         lines.append("insecure")
     if request.local_port:
         lines.append(f"local-port = {request.local_port}")
+    if request.raw:
+        return "".join(f"{line}\n" for line in lines)
     if request.method == "HEAD":
         lines.append("head")  # `request = "HEAD"` would wait for a body
-    elif request.method != "GET":
+    elif request.method != "GET" or request.body:
         lines.append(f"request = {_quote(request.method)}")
-    if request.method in WITH_BODY:
+    if request.body:
+        lines.append(f"data-raw = {_quote_body(request.body)}")
+    elif request.method in WITH_BODY:
         lines.append('data = ""')  # sends Content-Length: 0
     return "".join(f"{line}\n" for line in lines)
+
+
+_CRLF = "\r\n"
+
+
+def _url(request: Request) -> str:
+    """The URL as curl takes it. It sends raw bytes by Gopher: the selector as it is, then CRLF (RFC 1436, section 2).
+
+    Newer releases take a selector of one line; more lines are then a request that could not be tried.
+    """
+    if not request.raw:
+        return request.url
+    where = request.url.partition("://")[2].partition("/")[0]
+    return f"gopher://{where}/_{quote(request.body.removesuffix(_CRLF), safe='')}"
+
+
+def _version(request: Request) -> tuple[str, ...]:
+    if request.raw:
+        return ('proto = "=gopher"',)
+    allowed = 'proto = "=http,https"'
+    if request.http2:
+        return (allowed, "http2" if request.url.startswith("https") else "http2-prior-knowledge")
+    return (allowed, "http1.1", 'header = "Connection: close"')  # `answer` finds a server that ignores it
 
 
 def header_line(name: str, value: str) -> str:
@@ -196,13 +255,21 @@ def _quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def _quote_body(text: str) -> str:
+    """A body in a config; beside other text it may have tabs and ends of lines, for which curl has escapes."""
+    parts = re.split(r"([\t\n\r])", text)
+    return (
+        '"' + "".join({"\t": r"\t", "\n": r"\n", "\r": r"\r"}.get(part) or _quote(part)[1:-1] for part in parts) + '"'
+    )
+
+
 def _outcome(request: Request, received: str, data: str) -> Outcome:
     try:
         info: dict[str, Any] = json.loads(data, strict=False)
         exit_code, code, connects = int(info["exitcode"]), int(info["http_code"]), int(info["num_connects"])
     except (ValueError, KeyError, TypeError):
         return infrastructure(request.request_id, "curl's JSON was unreadable (curl older than 7.75, or output lost)")
-    headers, body = _split(received) if code else ({}, "")
+    headers, body = _split(received) if code else ({}, received if request.raw else "")
     transfer = Transfer(
         exit_code,
         code,
@@ -213,9 +280,14 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         remote=answer.socket_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
         local=answer.socket_address(str(info.get("local_ip") or ""), info.get("local_port")),
         certs=str(info.get("certs") or ""),
-        time_total=float(info.get("time_total") or 0.0),
+        http_version=str(info.get("http_version") or ""),
+        scheme=request.url.partition("://")[0],
+        **{name: float(info.get(name) or 0.0) for name in _TIMES},
     )
-    return answer.outcome(request.request_id, request.method, transfer)
+    return answer.outcome(request.request_id, request.method, transfer, http2=request.http2)
+
+
+_TIMES = ("time_namelookup", "time_connect", "time_appconnect", "time_total")
 
 
 def _split(received: str) -> tuple[dict[str, tuple[str, ...]], str]:

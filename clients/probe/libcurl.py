@@ -26,7 +26,7 @@ _KEPT_BYTES = MAX_BODY_BYTES + 16
 
 
 def send(request: Request, to: tuple[str, int], roots: str = "") -> Outcome:
-    """One request of HTTP/1.1 on a fresh connection to `to`."""
+    """One request on a fresh connection to `to`."""
     return Exchange(request, to, roots).run()
 
 
@@ -64,7 +64,8 @@ class Exchange:
                 self.handle.perform()
             except pycurl.error as error:
                 exit_code, message = error.args[:2]
-            return answer.outcome(self.request.request_id, self.request.method, self._transfer(exit_code, message))
+            transfer = self._transfer(exit_code, message)
+            return answer.outcome(self.request.request_id, self.request.method, transfer, http2=self.request.http2)
 
     def options(self) -> Options:
         """Options of libcurl for this request: those of `curl.config`, and where to dial."""
@@ -82,12 +83,14 @@ class Exchange:
             pycurl.HEADERFUNCTION: self.on_line,
             pycurl.WRITEFUNCTION: self.on_data,
             **self._trust(),
-            **_method(request.method),
+            **({pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE} if request.http2 else {}),
+            **_method(request),
         }
 
     def headers(self) -> list[tuple[str, str]]:
         """Headers that are sent in addition to those that curl adds by itself, in order."""
-        return [("Connection", "close"), ("x-request-id", self.request.request_id), *self.request.headers]
+        version = [] if self.request.http2 else [("Connection", "close")]
+        return [*version, ("x-request-id", self.request.request_id), *self.request.headers]
 
     def on_line(self, line: bytes) -> int | None:
         """Keep a status line, a header, a trailer or an empty line. A wrong length ends the transfer."""
@@ -125,9 +128,21 @@ class Exchange:
             remote=answer.socket_address(info(pycurl.PRIMARY_IP), info(pycurl.PRIMARY_PORT)),
             local=answer.socket_address(info(pycurl.LOCAL_IP), info(pycurl.LOCAL_PORT)),
             certs=_certificates(self.handle.getinfo_raw(pycurl.INFO_CERTINFO)),
+            http_version=_VERSIONS.get(info(pycurl.INFO_HTTP_VERSION), ""),
+            scheme=self.request.url.partition("://")[0],
+            time_namelookup=info(pycurl.NAMELOOKUP_TIME),
+            time_connect=info(pycurl.CONNECT_TIME),
+            time_appconnect=info(pycurl.APPCONNECT_TIME),
             time_total=info(pycurl.TOTAL_TIME),
         )
 
+
+_VERSIONS = {
+    pycurl.CURL_HTTP_VERSION_1_0: "1",
+    pycurl.CURL_HTTP_VERSION_1_1: "1.1",
+    pycurl.CURL_HTTP_VERSION_2_0: "2",
+}
+"""Versions as the program curl writes them."""
 
 _ALWAYS: Options = {
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
@@ -149,11 +164,11 @@ def _target(url: str) -> str:
     return target if target.startswith("/") else f"/{target}"
 
 
-def _method(method: str) -> Options:
-    if method == "HEAD":
+def _method(request: Request) -> Options:
+    if request.method == "HEAD":
         return {pycurl.NOBODY: 1}
-    body = {pycurl.POSTFIELDS: b""} if method in WITH_BODY else {}
-    return {**body, pycurl.CUSTOMREQUEST: method.encode()} if method != "GET" else {}
+    body = {pycurl.POSTFIELDS: request.body.encode()} if request.body or request.method in WITH_BODY else {}
+    return {**body, pycurl.CUSTOMREQUEST: request.method.encode()} if body or request.method != "GET" else {}
 
 
 def _certificates(chain: list[list[tuple[bytes, bytes]]] | None) -> str:

@@ -1,7 +1,7 @@
 """The client outside the cluster: this machine, which reaches a gateway at the address of its Service.
 
 It is curl as well (`clients.probe.libcurl`), so an exit code means the same inside and outside. The scheme of a URL
-decides what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a WebSocket.
+decides what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a WebSocket, `tcp` raw bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clients.kube.cluster import Cluster
 from clients.model.case import Workload
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome
-from clients.probe import curl, grpc, libcurl, websocket
+from clients.probe import curl, grpc, libcurl, raw, websocket
 from clients.probe.curl import Request
 
 SIDE_BY_SIDE = 16
@@ -109,6 +109,7 @@ def _with_port(request: Request) -> Request:
 _SENDERS: Mapping[str, Callable[[Request, tuple[str, int], str], Outcome]] = {
     **dict.fromkeys(("grpc", "grpcs"), grpc.send),
     **dict.fromkeys(("ws", "wss"), websocket.send),
+    "tcp": raw.send,
 }
 _COMMANDS: Mapping[str, Callable[[Request], str]] = {
     **dict.fromkeys(("grpc", "grpcs"), grpc.command),

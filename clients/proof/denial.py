@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from clients.kube.pods import Pod
 from clients.mesh import logs
-from clients.model.case import Case, Probe
+from clients.model.case import REQUEST_ID, Case, Probe
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
 from clients.model.expect import Expectation, status
@@ -88,6 +88,8 @@ def backend_silent(proving: ProvingCase) -> list[Finding]:
     """No refused request reached the backend, whose log is known to be complete up to a later one of the twin."""
     if not _is_refusal(proving):
         return []
+    if proving.case.probe.protocol == "TCP" and REQUEST_ID not in proving.case.probe.body:
+        return [not_checked(BACKEND_LOG, "the raw bytes of this probe have no request id to look for")]
     try:
         return [] if _leads_outside(proving) else [_absent(proving, proving.case, _denied(proving))]
     except MeshproofError as error:
@@ -160,7 +162,7 @@ def _twin(proving: ProvingCase, twin: Probe) -> tuple[TwinProof, list[Attempt]]:
 
 def sent(probe: Probe) -> str:
     """A request in words: `GET http://shop.example/ from outside/client by istio-ingressgateway, x-route: external`."""
-    words = f"{probe.method} {probe.url} from {probe.source.namespace}/{probe.source.app}"
+    words = f"{probe.words} from {probe.source.namespace}/{probe.source.app}"
     if isinstance(probe.source, OutsideClient):
         words += f" by {probe.source.service or probe.source.gateway.app}"
     more = [f"{name}: {value}" for name, value in probe.headers]

@@ -14,7 +14,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.exec import ExecSession
 from clients.kube.pods import Pod
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.case import Probe, Workload
+from clients.model.case import REQUEST_ID, Probe, Workload
 from clients.model.errors import AbandonedError, InfrastructureError
 from clients.model.outcome import Outcome, infrastructure
 from clients.model.redact import redact
@@ -112,6 +112,8 @@ class Prober:
             connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
             connect_to=self._connect_to(self._workloads.named(probe.resolve)),
             insecure=probe.insecure,
+            http2=probe.http2,
+            body=probe.body.replace(REQUEST_ID, request_id),
         )
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:

@@ -195,7 +195,7 @@ def _needs(item: pytest.Item, proves: Proves) -> set[str]:
 
 def _words(probe: Probe) -> str:
     token = f" (token: {probe.token})" if probe.token else ""
-    return f"{probe.method} {probe.url}{token}"
+    return f"{probe.words}{token}"
 
 
 def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:

@@ -104,4 +104,4 @@ def cut() -> Expectation:
 
 def shut() -> Expectation:
     """A connection that the network does not let through: dropped (28) or rejected (7)."""
-    return no_reply(OutcomeKind.TIMEOUT, OutcomeKind.REFUSED)
+    return no_reply(OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.REFUSED)

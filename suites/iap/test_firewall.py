@@ -8,7 +8,7 @@ from clients.model.outcome import OutcomeKind
 from clients.model.stage import Stage
 from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, INSIDE_SITE, PAGE, PRODUCTPAGE, page
 
-NO_ANSWER = no_reply(OutcomeKind.TIMEOUT)
+NO_ANSWER = no_reply(OutcomeKind.CONNECT_TIMEOUT)
 SHUT_AFTER_S = 1.1
 """Time limit for a connection that the network must drop: TCP retransmits after a second (RFC 6298)."""
 PAST = ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE, timeout_s=SHUT_AFTER_S)

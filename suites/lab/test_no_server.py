@@ -16,7 +16,7 @@ STAGE = Stage(
 )
 
 BY_SIDECAR = status(503)
-NO_CONNECTION = no_reply(OutcomeKind.REFUSED, OutcomeKind.TIMEOUT)
+NO_CONNECTION = no_reply(OutcomeKind.REFUSED, OutcomeKind.CONNECT_TIMEOUT)
 NO_UPSTREAM = AccessLogExpectation(Proxy.CLIENT, flags=frozenset({"UH", "UF"}))
 
 CASES = [

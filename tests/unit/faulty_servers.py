@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import trustme
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import StreamEnded
+from h2.events import RequestReceived, StreamEnded
 from h2.exceptions import ProtocolError
 
 Where = tuple[str, int]
@@ -131,8 +131,14 @@ def closes(peer: socket.socket) -> None:
     request_of(peer)
 
 
-def speaks_http2(answer: Answer, *, then_closes: bool = False) -> Behaviour:
-    """Speaks HTTP/2 and answers a request so; it closes then, or waits for the client to go."""
+def speaks_http2(answer: Answer, *, then_closes: bool = False, methods: list[str] | None = None) -> Behaviour:
+    """Speaks HTTP/2 and answers a request so; it closes then, or waits for the client to go.
+
+    Args:
+        answer: what it sends.
+        then_closes: it closes after the answer.
+        methods: gets those of the requests, as they came.
+    """
 
     def behave(peer: socket.socket) -> None:
         http, over = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8")), False
@@ -140,6 +146,8 @@ def speaks_http2(answer: Answer, *, then_closes: bool = False) -> Behaviour:
         peer.sendall(http.data_to_send())
         while not (over and then_closes) and (data := peer.recv(65536)):
             for event in http.receive_data(data):
+                if isinstance(event, RequestReceived) and methods is not None:
+                    methods.append(str(dict(event.headers or ())[":method"]))  # type: ignore[call-overload]
                 if isinstance(event, StreamEnded):
                     answer(http, event.stream_id or 0)
                     over = True

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from clients.model import expect
-from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+from clients.model.outcome import KIND_OF_EXIT_CODE, TIMEOUTS, Outcome, OutcomeKind, infrastructure
 
 pytestmark = pytest.mark.unit
 
@@ -17,7 +17,12 @@ def failed(exit_code: int, status: int | None = None) -> Outcome:
     return Outcome(kind, "id", status=status, exit_code=exit_code)
 
 
-EVERY_KIND = [ok(), ok(status=403), *map(failed, (*KIND_OF_EXIT_CODE, 1, 18)), infrastructure("id", "exec lost")]
+TIMED_OUT = [Outcome(kind, "id", exit_code=28) for kind in (OutcomeKind.DNS, *sorted(TIMEOUTS))]
+RAW = [Outcome(OutcomeKind.CLOSED, "id", exit_code=0), Outcome(OutcomeKind.RECEIVED, "id", exit_code=0, body="PONG")]
+EVERY_KIND = [
+    *(ok(), ok(status=403), infrastructure("id", "exec lost")),
+    *(*map(failed, (*KIND_OF_EXIT_CODE, 1, 18)), *TIMED_OUT, *RAW),
+]
 
 
 def matching(expectation: expect.Expectation) -> list[str]:
@@ -28,11 +33,17 @@ def test_each_expectation_matches_its_own_outcome_alone() -> None:
     assert matching(expect.status(200)) == ["200"]
     assert matching(expect.status(403)) == ["403"]
     assert matching(expect.reset()) == ["000 reset (56)"]
-    assert matching(expect.no_reply(OutcomeKind.TIMEOUT)) == ["000 timeout (28)"]
-    assert matching(expect.no_reply(OutcomeKind.DNS)) == ["000 dns (6)"]
+    assert matching(expect.no_reply(OutcomeKind.CONNECT_TIMEOUT)) == ["000 connect_timeout (28)"]
+    assert matching(expect.no_reply(OutcomeKind.TLS_TIMEOUT)) == ["000 tls_timeout (28)"]
+    assert matching(expect.no_reply(OutcomeKind.ANSWER_TIMEOUT)) == ["000 answer_timeout (28)"]
+    assert matching(expect.no_reply(OutcomeKind.DNS)) == ["000 dns (6)", "000 dns (28)"]
     assert matching(expect.no_reply(OutcomeKind.REFUSED)) == ["000 refused (7)"]
     assert matching(expect.no_reply(OutcomeKind.EMPTY_REPLY)) == ["000 empty_reply (52)"]
-    assert matching(expect.no_reply(OutcomeKind.TLS_ERROR)) == ["000 tls_error (35)", "000 tls_error (60)"]
+    assert matching(expect.no_reply(OutcomeKind.TLS_ERROR)) == ["000 tls_error (35)"]
+    assert matching(expect.no_reply(OutcomeKind.CERTIFICATE)) == ["000 certificate (60)"]
+    assert matching(expect.closed()) == ["000 closed (0)"]
+    assert matching(expect.received()) == matching(expect.received(expect.body_contains("ON"))) == ["received 4 bytes"]
+    assert matching(expect.received(expect.body_contains("PING"))) == []
     assert matching(expect.no_reply(OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY)) == [
         "000 empty_reply (52)",
         "000 reset (56)",
@@ -103,7 +114,7 @@ def test_header_check_on_a_body_that_is_no_list_is_a_mismatch() -> None:
         (expect.status(200), "200"),
         (expect.reset(), "000 reset (56)"),
         (expect.rbac_denied(), "403, body contains 'RBAC: access denied'"),
-        (expect.no_reply(OutcomeKind.TIMEOUT, OutcomeKind.RESET), "000 reset (56) or 000 timeout (28)"),
+        (expect.no_reply(OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.RESET), "000 connect_timeout (28) or 000 reset (56)"),
     ],
 )
 def test_text(expectation: expect.Expectation, text: str) -> None:

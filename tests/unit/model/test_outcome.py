@@ -15,11 +15,10 @@ pytestmark = pytest.mark.unit
         (7, "refused"),
         (16, "http2_error"),
         (18, "partial"),
-        (28, "timeout"),
         (35, "tls_error"),
         (52, "empty_reply"),
         (56, "reset"),
-        (60, "tls_error"),
+        (60, "certificate"),
         (92, "http2_error"),
     ],
 )

@@ -268,9 +268,9 @@ def test_the_window_is_probed_until_its_end() -> None:
 @pytest.mark.parametrize(
     ("kind", "took_s", "batches"),
     [
-        pytest.param(OutcomeKind.TIMEOUT, 1.5, 1, id="asked again meanwhile"),
+        pytest.param(OutcomeKind.CONNECT_TIMEOUT, 1.5, 1, id="asked again meanwhile"),
         pytest.param(OutcomeKind.DNS, 3.0, 1, id="asked for the name again"),
-        pytest.param(OutcomeKind.TIMEOUT, 0.75, 2, id="asked once"),
+        pytest.param(OutcomeKind.CONNECT_TIMEOUT, 0.75, 2, id="asked once"),
         pytest.param(OutcomeKind.RESET, 1.5, 2, id="answered"),
     ],
 )

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from clients.model import expect
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe import curl
 from clients.probe.answer import MAX_BODY_BYTES
@@ -76,11 +77,10 @@ def test_output_before_the_batch_is_not_its_body() -> None:
     [
         (6, OutcomeKind.DNS),
         (7, OutcomeKind.REFUSED),
-        (28, OutcomeKind.TIMEOUT),
         (35, OutcomeKind.TLS_ERROR),
         (52, OutcomeKind.EMPTY_REPLY),
         (56, OutcomeKind.RESET),
-        (60, OutcomeKind.TLS_ERROR),
+        (60, OutcomeKind.CERTIFICATE),
         (1, OutcomeKind.NOT_HTTP),
         (18, OutcomeKind.PARTIAL),
         (55, OutcomeKind.SEND_ERROR),
@@ -326,7 +326,7 @@ def test_every_kind_in_one_batch(server: str, parallel: bool) -> None:
         refused: "000 refused (7)",
         f"{server}/empty": "000 empty_reply (52)",
         f"http://{NO_SUCH_NAME}/": "000 dns (6)",
-        f"{server}/slow": "000 timeout (28)",
+        f"{server}/slow": "000 answer_timeout (28)",
         f"{server}/partial": "200 partial (18)",
         f"{server}/old": "000 not_http (1)",
         server.replace("http", "https") + "/ok": "000 tls_error (35)",
@@ -404,7 +404,7 @@ def test_a_server_that_closes_gets_a_fresh_connection_each(server: str) -> None:
 def test_parallel_probes_time_out_together(server: str) -> None:
     started = time.monotonic()
     outcomes = execute([request(n, f"{server}/slow") for n in range(16)], parallel=True)
-    assert {o.summary for o in outcomes} == {"000 timeout (28)"}
+    assert {o.summary for o in outcomes} == {"000 answer_timeout (28)"}
     assert time.monotonic() - started < 16 * 0.4 * 0.8
 
 
@@ -433,10 +433,83 @@ def test_a_certificate_that_cannot_be_trusted(tmp_path: Path) -> None:
 
         threading.Thread(target=serve, daemon=True).start()
         (outcome,) = execute([request(0, f"https://127.0.0.1:{port}/")])
-    assert outcome.summary == "000 tls_error (60)"
+    assert outcome.summary == "000 certificate (60)"
 
 
 @both
 def test_no_curl_in_the_container(parallel: bool, tmp_path: Path) -> None:
     outcomes = execute([request(0), request(1)], parallel=parallel, path=str(tmp_path))
     assert {o.kind for o in outcomes} == {OutcomeKind.INFRASTRUCTURE}
+
+
+CONNECTED = {"time_namelookup": 0.001, "time_connect": 0.002}
+
+
+@pytest.mark.parametrize(
+    ("info", "url", "kind"),
+    [
+        pytest.param({}, "http://a.b/", OutcomeKind.DNS, id="no name was resolved"),
+        pytest.param(
+            {"errormsg": "Resolving timed out after 2000 milliseconds", "time_namelookup": 2.0},
+            "http://a.b/",
+            OutcomeKind.DNS,
+            id="curl says so",
+        ),
+        pytest.param({"time_namelookup": 0.001}, "http://a.b/", OutcomeKind.CONNECT_TIMEOUT, id="no connection"),
+        pytest.param({"time_namelookup": 0.001}, "https://a.b/", OutcomeKind.CONNECT_TIMEOUT, id="none for TLS"),
+        pytest.param(CONNECTED, "https://a.b/", OutcomeKind.TLS_TIMEOUT, id="no handshake"),
+        pytest.param(
+            {"time_namelookup": 0.001, "remote_ip": "10.0.0.1", "num_connects": 1},
+            "https://a.b/",
+            OutcomeKind.TLS_TIMEOUT,
+            id="no handshake, as 7.88 reports it",
+        ),
+        pytest.param(CONNECTED, "http://a.b/", OutcomeKind.ANSWER_TIMEOUT, id="no answer"),
+        pytest.param(
+            {**CONNECTED, "time_appconnect": 0.003}, "https://a.b/", OutcomeKind.ANSWER_TIMEOUT, id="none after TLS"
+        ),
+    ],
+)
+def test_a_timeout_has_the_kind_of_its_phase(info: dict[str, object], url: str, kind: OutcomeKind) -> None:
+    nothing = {"exitcode": 28, "http_code": 0, "num_connects": 0, "remote_ip": ""}
+    outcome = parse_one(BEGIN + frame(0, **{**nothing, **info}) + END, request(url=url))
+    assert (outcome.kind, outcome.exit_code) == (kind, 28)
+
+
+def test_a_name_that_is_not_resolved_in_time_is_never_a_timeout_of_the_network() -> None:
+    info = {"exitcode": 28, "http_code": 0, "num_connects": 0, "errormsg": "Resolving timed out after 750 milliseconds"}
+    outcome = parse_one(BEGIN + frame(0, **info, remote_ip="") + END)
+    assert outcome.summary == "000 dns (28)"
+    assert expect.no_reply(OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.REFUSED).problem(outcome)
+    assert expect.no_reply(OutcomeKind.DNS).problem(outcome) is None
+
+
+def test_an_answer_of_another_version_is_an_error_of_http2() -> None:
+    output = f"{BEGIN}{OK}{frame(0, http_version='1.1')}{END}"
+    assert parse_one(output, request(http2=True)).summary == "200 http2_error (0)"
+    assert parse_one(output).summary == "200"
+    good = parse_one(output.replace('"1.1"', '"2"'), request(http2=True))
+    assert (good.summary, good.protocol) == ("200", "HTTP/2")
+
+
+def test_each_request_of_http2_has_a_process_of_its_own() -> None:
+    batch = [request(n, http2=n in {1, 2}) for n in range(5)]
+    script = curl.script(batch, S)
+    assert script.count("curl --disable") == 4  # 0 | 1 | 2 | 3 and 4
+    assert script.count("http2-prior-knowledge\n") == 2
+    assert script.count("Connection: close") == 3
+    assert "http2\n" in curl.script([request(url="https://a.b/", http2=True)], S)
+
+
+def test_raw_bytes_must_end_as_curl_ends_them() -> None:
+    with pytest.raises(ValueError, match="CRLF"):
+        curl.check([request(url="tcp://a.b:9000", body="PING\n")])
+    config = curl.config([request(url="tcp://a.b:9000", body="GET / %HTTP\r\n\r\n")], S)
+    assert 'url = "gopher://a.b:9000/_GET%20%2F%20%25HTTP%0D%0A"' in config
+
+
+def test_the_command_repeats_version_method_and_body() -> None:
+    command = curl.command(request(method="post", http2=True, body='{"a": 1}'))
+    assert " -X post --http2-prior-knowledge --data-raw '{\"a\": 1}' " in command
+    raw = curl.command(request(url="tcp://a.b:9000", body="PING\r\n"))
+    assert raw == r"printf %b 'PING\r\n' | nc a.b 9000"

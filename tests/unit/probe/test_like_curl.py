@@ -119,18 +119,20 @@ HTTP = {
     ),
     "huge body, announced": Seen(says(OK.replace(b": 2", b": 2000000")), "200"),
     "refused": Seen(faulty.refusing(), "000 refused (7)"),
-    "no connection in time": Seen(faulty.deaf(), "000 timeout (28)", connect_timeout_s=0.3),
-    "no first byte in time": Seen(says_and_hangs(b""), "000 timeout (28)", timeout_s=0.3),
-    "no end of the body in time": Seen(says_and_hangs(OK.replace(b": 2", b": 99")), "200 timeout (28)", timeout_s=0.3),
+    "no connection in time": Seen(faulty.deaf(), "000 connect_timeout (28)", connect_timeout_s=0.3),
+    "no first byte in time": Seen(says_and_hangs(b""), "000 answer_timeout (28)", timeout_s=0.3),
+    "no end of the body in time": Seen(
+        says_and_hangs(OK.replace(b": 2", b": 99")), "200 answer_timeout (28)", timeout_s=0.3
+    ),
     "no such name": Seen(nowhere(), "000 dns (6)"),
     "good, by TLS": Seen(OURS.over_tls(says(OK)), "200", "https"),
     "plain HTTP on a port of TLS": Seen(hello_answered_by(OK), "000 tls_error (35)", "https"),
     "alert in the handshake": Seen(hello_answered_by(TLS_ALERT), "000 tls_error (35)", "https"),
     "reset in the handshake": Seen(faulty.resets_before_reading, "000 tls_error (35)", "https"),
-    "no handshake in time": Seen(hello_unanswered, "000 timeout (28)", "https", connect_timeout_s=0.3),
-    "unknown authority": Seen(OTHERS.over_tls(says(OK)), "000 tls_error (60)", "https"),
-    "wrong name": Seen(OURS.over_tls(says(OK), "other.example.com"), "000 tls_error (60)", "https"),
-    "expired": Seen(OURS.over_tls(says(OK), expired=True), "000 tls_error (60)", "https"),
+    "no handshake in time": Seen(hello_unanswered, "000 tls_timeout (28)", "https", connect_timeout_s=0.3),
+    "unknown authority": Seen(OTHERS.over_tls(says(OK)), "000 certificate (60)", "https"),
+    "wrong name": Seen(OURS.over_tls(says(OK), "other.example.com"), "000 certificate (60)", "https"),
+    "expired": Seen(OURS.over_tls(says(OK), expired=True), "000 certificate (60)", "https"),
     "closed without an answer, by TLS": Seen(OURS.over_tls(faulty.closes), "000 empty_reply (52)", "https"),
     "TCP closed and TLS not": Seen(
         OURS.over_tls(faulty.closes, takes_leave=False),
@@ -168,9 +170,9 @@ HTTP2 = {
         program="16",
         why="7.88 blames the connection for a GOAWAY; newer ones the stream that it ends",
     ),
-    "no answer in time": Seen(speaks_http2(lambda *_: None), "000 timeout (28)", "grpc", timeout_s=0.3),
+    "no answer in time": Seen(speaks_http2(lambda *_: None), "000 answer_timeout (28)", "grpc", timeout_s=0.3),
     "refused": Seen(faulty.refusing(), "000 refused (7)", "grpc"),
-    "unknown authority": Seen(OTHERS.over_tls(faulty.closes), "000 tls_error (60)", "grpcs"),
+    "unknown authority": Seen(OTHERS.over_tls(faulty.closes), "000 certificate (60)", "grpcs"),
     "no HTTP": Seen(says(TLS_ALERT), "000 http2_error (16)", "grpc", program="18|5[256]", why=NO_HTTP2),
     "HTTP/1.1": Seen(says(OK), "000 http2_error (16)", "grpc", program="18|5[256]", why=NO_HTTP2),
     "closed without an answer": Seen(
@@ -232,7 +234,85 @@ def test_every_deviation_has_its_reason() -> None:
     assert all(bool(seen.program) == bool(seen.why) for seen in (*HTTP.values(), *HTTP2.values()))
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+BODIES = ['{"a": "b\\c"}\n', "tab\tand\r\nlines", "@file", "é"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "get", "head", "post", "put", "delete", "Purge"]
+NO_ROOTS = Path(os.devnull)
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("method", ["POST", "GET", "delete"])
+def test_a_body_arrives_as_written(method: str, body: str) -> None:
+    arrived: list[bytes] = []
+
+    def keeps(peer: socket.socket) -> None:
+        head, _, rest = faulty.request_of(peer).partition(b"\r\n\r\n")
+        [length] = re.findall(rb"Content-Length: (\d+)", head)
+        while len(rest) < int(length):
+            rest += peer.recv(65536)
+        arrived.append(head.split(b" ")[0] + b" " + rest)
+        peer.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    asked = Request(method, f"http://{HOST}/ip", (), "mp-r1-1", "meshproof/X", body=body)
+    with faulty.serving(keeps, 2) as where:
+        [ours] = outside.send([asked], where)
+        theirs = by_program(asked, where, NO_ROOTS)
+    assert (ours.status, theirs.status) == (204, 204)
+    assert arrived == [f"{method} {body}".encode()] * 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_http2_carries_the_method_as_written(method: str, scheme: str, roots: Path) -> None:
+    def answer(http: H2Connection, stream: int) -> None:
+        http.send_headers(stream, [(":status", "204")], end_stream=True)
+
+    carried: list[str] = []
+    behaviour = speaks_http2(answer, methods=carried)
+    asked = Request(method, f"{scheme}://{HOST}/ip", (), "mp-r1-1", "meshproof/X mp-r1-1", http2=True)
+    with faulty.serving(OURS.over_tls(behaviour, alpn=("h2",)) if scheme == "https" else behaviour, 2) as where:
+        [ours] = outside.send([asked], where, roots=OURS.roots)
+        theirs = by_program(asked, where, roots)
+    assert (ours.summary, ours.protocol) == (theirs.summary, theirs.protocol) == ("204", "HTTP/2")
+    assert carried == [method] * 2
+
+
+def test_a_server_of_http1_alone_gives_no_answer_of_http2(roots: Path) -> None:
+    asked = Request("GET", f"https://{HOST}/ip", (), "mp-r1-1", "meshproof/X", http2=True)
+    with faulty.serving(OURS.over_tls(says(OK), alpn=("http/1.1",)), 2) as where:
+        [ours] = outside.send([asked], where, roots=OURS.roots)
+        theirs = by_program(asked, where, roots)
+    assert "200" not in {ours.summary, theirs.summary}
+
+
+RAW = {
+    "bytes, then the end": (says(b"PONG\r\n"), "received 6 bytes"),
+    "bytes, and the connection stays": (says_and_hangs(b"PONG\r\n"), "received 6 bytes"),
+    "the end alone": (faulty.closes, "000 closed (0)"),
+    "a reset": (says_and_resets(b""), "000 reset (56)"),
+    "nothing": (says_and_hangs(b""), "000 answer_timeout (28)"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "summary"), RAW.values(), ids=RAW)
+def test_raw_bytes_are_sent_and_received(behaviour: Behaviour, summary: str) -> None:
+    asked = Request("GET", f"tcp://{HOST}:9000", (), "mp-r1-1", "meshproof/X", 0.4, 0.4, body='PING "%"\r\n\r\n')
+    with faulty.serving(behaviour, 2) as where:
+        [ours] = outside.send([asked], where)
+        theirs = by_program(asked, where, NO_ROOTS)
+    assert (ours.summary, theirs.summary) == (summary, summary)
+    assert ours.body == theirs.body == ("PONG\r\n" if "bytes" in summary else "")
+
+
+def test_raw_bytes_arrive_as_written() -> None:
+    arrived: list[bytes] = []
+    asked = Request("GET", f"tcp://{HOST}:9000", (), "mp-r1-1", "meshproof/X", body='PING "%" é\r\n\r\n')
+    with faulty.serving(lambda peer: arrived.append(faulty.request_of(peer)), 2) as where:
+        outside.send([asked], where)
+        by_program(asked, where, NO_ROOTS)
+    assert arrived == [asked.body.encode()] * 2
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_what_is_sent_is_what_the_program_sends(method: str, roots: Path) -> None:
     sent: list[bytes] = []
 

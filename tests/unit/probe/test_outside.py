@@ -154,7 +154,7 @@ def test_probes_that_time_out_do_so_in_parallel() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         began = time.monotonic()
         late = outside.send([request(timeout_s=0.5)] * 16, silent.getsockname(), parallel=True)
-    assert {one.summary for one in late} == {"000 timeout (28)"}
+    assert {one.summary for one in late} == {"000 answer_timeout (28)"}
     assert time.monotonic() - began < 4  # one after the other: 8 s
 
 
@@ -184,7 +184,7 @@ def test_the_certificate_must_be_of_the_urls_host_unless_insecure() -> None:
     with serving(authority.over_tls(says(OK), "other.example.com"), 2) as where:
         asked = request(scheme="https")
         outcomes = outside.send([asked, replace(asked, insecure=True)], where, roots=authority.roots)
-    assert [one.summary for one in outcomes] == ["000 tls_error (60)", "200"]
+    assert [one.summary for one in outcomes] == ["000 certificate (60)", "200"]
 
 
 class Services:

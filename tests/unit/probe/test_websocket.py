@@ -92,7 +92,7 @@ def test_a_message_that_does_not_come_back_is_no_success():
         [late] = outside.send([upgrade(timeout_s=0.2)], where)
     with serving(other) as where:
         [wrong] = outside.send([upgrade()], where)
-    assert (late.kind, late.exit_code, late.status) == (OutcomeKind.TIMEOUT, 28, 101)
+    assert (late.kind, late.exit_code, late.status) == (OutcomeKind.ANSWER_TIMEOUT, 28, 101)
     assert (wrong.status, wrong.body) == (101, "something else")
 
 

@@ -116,6 +116,12 @@ def test_a_request_has_the_runs_names_and_an_id_that_envoy_leaves_alone(made: Ri
     assert made.prober.request_for(PROBE, "LAB-X-1").request_id != request.request_id
 
 
+def test_a_request_has_the_probes_version_method_and_body(made: Rig):
+    probe = CLIENT.post("http://httpbin.mtls-service:8000/ip", http2=True, body="of {id}")
+    request = made.prober.request_for(replace(probe, method="post"), "LAB-X-1")
+    assert (request.method, request.http2, request.body) == ("post", True, f"of {request.request_id}")
+
+
 def test_the_command_shown_holds_no_token(made: Rig):
     command = made.prober.command_for(PROBE)
     assert "httpbin.p-mtls-service" in command

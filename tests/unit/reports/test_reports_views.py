@@ -175,6 +175,8 @@ def test_a_stage_counts_reduced_proofs_apart() -> None:
     [
         (RequestRecord("GET", "http://a.b:8000/ip", "/ip"), "GET /ip"),
         (RequestRecord("POST", "http://a.b/x/y?z=1", "/x/y?z=1", "expired"), "POST /x/y?z=1, token: expired"),
+        (RequestRecord("post", "http://a.b/", "/", protocol="HTTP/2", body="x"), "post /, HTTP/2, body 'x'"),
+        (RequestRecord("", "tcp://a.b:9000", "/", protocol="TCP", body="PING\r\n"), r"bytes, TCP, body 'PING\r\n'"),
         (None, ""),
     ],
 )
