@@ -256,7 +256,7 @@ def _quote(text: str) -> str:
 
 
 def _quote_body(text: str) -> str:
-    """A body in a config; beside other text it may have tabs and ends of lines, for which curl has escapes."""
+    """A body in a config; it may also have tabs and ends of lines, for which curl has escapes."""
     parts = re.split(r"([\t\n\r])", text)
     return (
         '"' + "".join({"\t": r"\t", "\n": r"\n", "\r": r"\r"}.get(part) or _quote(part)[1:-1] for part in parts) + '"'

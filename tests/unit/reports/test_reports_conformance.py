@@ -40,7 +40,8 @@ def test_the_fields_that_readers_rely_on(saved: Path) -> None:
     assert set(wanted.split()) <= case.keys()
     assert case["grade"] == "full"
     assert case["request"] == {
-        "method": "GET", "url": "http://httpbin.mtls-service:8000/ip", "path": "/ip", "token": ""
+        "method": "GET", "url": "http://httpbin.mtls-service:8000/ip", "path": "/ip", "token": "",
+        "protocol": "HTTP/1.1", "headers": [], "body": "",
     }  # fmt: skip
     assert case["findings"][-1].keys() == {"name", "text", "verdict"}
     assert {attempt["kind"] for attempt in case["timeline"]} == {"status", "reset"}
