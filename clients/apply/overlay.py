@@ -59,7 +59,7 @@ class Overlay:
         worker: id of the worker, a valid label value.
         images: logical name (`sleep`) to image reference; manifests say `image: meshproof/sleep`.
         revision: mesh revision for `istio.io/rev`; empty keeps `istio-injection: enabled`.
-        values: template values, for instance `jwks` for `{{ jwks }}`.
+        values: template values, for instance `jwks` for `{{ jwks }}`, or of a mapping `{{ jwks_of.people }}`.
         namespaces: the namespaces that the manifests define (see `namespaces_in`); only these are prefixed.
         given: a namespace of the manifests to the user's own namespace that replaces it: neither it nor its workloads
             are created, but configuration in it is.
@@ -75,7 +75,7 @@ class Overlay:
     worker: str
     images: Mapping[str, str]
     revision: str
-    values: Mapping[str, str]
+    values: Mapping[str, str | Mapping[str, str]]
     namespaces: frozenset[str]
     given: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

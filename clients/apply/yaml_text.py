@@ -30,7 +30,7 @@ _TEMPLATES = Environment(
 )
 
 
-def render(text: str, source: str, values: Mapping[str, str]) -> str:
+def render(text: str, source: str, values: Mapping[str, Any]) -> str:
     """`text` with each `{{ name }}` replaced; line numbers stay the same where values have one line.
 
     Raises:
@@ -130,5 +130,5 @@ def _line_of(text: str, name: str) -> int:
     return next((n for n, line in enumerate(lines, 1) if re.search(rf"{{{{.*\b{name}\b", line)), 1)
 
 
-def _known(values: Mapping[str, str]) -> str:
+def _known(values: Mapping[str, Any]) -> str:
     return f"known values: {', '.join(sorted(values)) or 'none'}"

@@ -25,7 +25,9 @@ from clients.identity import claims, forgery
 from clients.identity.claims import ISSUER, Profile
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.forgery import MALFORMED
+from clients.identity.named import NamedIssuers
 from clients.model.errors import SettingsError
+from clients.model.token import Token
 
 KINDS = ("valid", "foreign-key", "wrong-issuer", "expired", "other-subject", "malformed", "valid-es256")
 """Kinds of the security lab; `clients.identity.claims` has all kinds."""
@@ -54,6 +56,7 @@ class TokenIssuer:
         self._foreign = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._next = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
         self._set = secrets.token_hex(4)
+        self._secret = secrets.token_hex(32)
         self.real: Mapping[str, ExternalIssuer] = {}
         self.audiences: Mapping[str, str] = {}
 
@@ -105,6 +108,28 @@ class TokenIssuer:
             raise SettingsError(f"unknown algorithm {algorithm!r}", f"use one of {', '.join(ALGORITHMS)}")
         return self._signed(kind, algorithm, issuer.of(kind))
 
+    def token(self, token: Token) -> str:
+        """What a probe sends as this token.
+
+        Raises:
+            SettingsError: unknown kind, or claims of an issuer that states its own (`clients.identity.claims`).
+            InfrastructureError: a real issuer's token cannot be obtained.
+        """
+        if token.text:
+            return token.text
+        if not token.issuer and not token.claims:
+            return self.mint(token.kind)
+        if token.issuer in claims.PROFILES:
+            raise SettingsError(
+                f"a token of {token.issuer or 'the security lab'} cannot have other claims", "name another issuer"
+            )
+        return self.named.mint(token)
+
+    @property
+    def named(self) -> NamedIssuers:
+        """The issuers that cases name."""
+        return NamedIssuers(self._secret)
+
     def sign(self, content: Mapping[str, Any], algorithm: str = "RS256") -> str:
         """A token with these claims, signed with the trusted key."""
         return self._signed("valid", algorithm, dict(content))
@@ -139,6 +164,7 @@ class TokenIssuer:
         """
         state = {
             "set": self._set,
+            "secret": self._secret,
             "trusted": {name: _to_pem(key) for name, key in self._trusted.items()},
             "foreign": {name: _to_pem(key) for name, key in self._foreign.items()},
             "next": {name: _to_pem(key) for name, key in self._next.items()},
@@ -164,7 +190,7 @@ class TokenIssuer:
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
             issuer = cls.__new__(cls)  # not __init__, which would make keys: that takes a while
-            issuer._set = str(state["set"])
+            issuer._set, issuer._secret = str(state["set"]), str(state["secret"])
             issuer.real, issuer.audiences = {}, {}
             issuer._trusted = {name: _from_pem(state["trusted"][name]) for name in ALGORITHMS}
             issuer._foreign = {name: _from_pem(state["foreign"][name]) for name in ALGORITHMS}

@@ -11,10 +11,7 @@ from clients.model.errors import InfrastructureError
 from clients.model.evidence import RequestRecord
 from clients.model.expect import Expectation
 from clients.model.redact import redact
-
-BEARER = "Authorization: Bearer {}"
-"""How a token is sent (RFC 6750, section 2.1)."""
-
+from clients.model.token import BEARER, Token
 
 REQUEST_ID = "{id}"
 """In the body of a probe, replaced by the id of the request: by it logs show what has no header."""
@@ -51,6 +48,17 @@ class Workload:
         return Probe(self, f"tcp://{address}", body=body, **how)
 
 
+class Dial(StrEnum):
+    """At whose address a request is sent. Each of several pods is dialled in turn."""
+
+    HOST = ""
+    """The host of the URL: a Service, also a headless one, or an external host."""
+    POD = "pod's address"
+    """A ready pod behind the Service that the URL names; its address replaces the host, in the Host header as well."""
+    POD_WITH_HOST = "pod's address with the Service's Host"
+    """A ready pod behind the Service, whose name stays in the Host header and in the TLS hello."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """One request. `url` uses the document's host names (`http://httpbin.mtls-service:8000/ip`).
@@ -61,11 +69,13 @@ class Probe:
         http2: by HTTP/2: over TLS by ALPN, else by prior knowledge. An answer of another version does not match.
         body: of the request; raw bytes must end with CRLF. `{id}` in it is replaced by the request's id.
         token: kind of bearer token to send (`valid`, `expired`, … see `clients.identity.tokens`); empty for none.
+        tokens: further tokens, each with its issuer, its claims and its place.
         resolve: `host:port` to dial in place of the URL's, whose name stays in the Host header and in the TLS hello;
             `<gateway>:443` is the egress gateway's Service.
         insecure: the server's certificate is not verified.
         timeout_s: seconds for the whole request; 0 for the run's usual limit.
         token_as: form of the token, which replaces `{}`: `Header: value`, or `?name=value` for a query parameter.
+        dial: at whose address: that of the URL's host, or of a pod behind it; the port is then the container's.
         behind: Service that a gateway routes the request to, where the host of the URL is not itself a Service.
     """
 
@@ -81,6 +91,19 @@ class Probe:
     behind: str = ""
     http2: bool = False
     body: str = ""
+    tokens: tuple[Token, ...] = ()
+    dial: Dial = Dial.HOST
+
+    @property
+    def all_tokens(self) -> tuple[Token, ...]:
+        """All tokens that it sends, in order."""
+        own = (Token(kind=self.token, place=self.token_as),) if self.token else ()
+        return own + self.tokens
+
+    @property
+    def token_words(self) -> str:
+        """Its tokens by kind, issuer and claims, and by place unless that is the usual one; empty for none."""
+        return "; ".join(one.words if one.place == BEARER else f"{one.words} in {one.where}" for one in self.all_tokens)
 
     @property
     def protocol(self) -> str:
@@ -94,6 +117,7 @@ class Probe:
     def words(self) -> str:
         """Method, URL and what is unusual: `post http://shop.example/ by HTTP/2 with body '{}'`; tokens excepted."""
         what = self.url if self.protocol == "TCP" else f"{self.method} {self.url}"
+        what += f" at a {self.dial}" if self.dial else ""
         version = f" by {self.protocol}" if self.http2 else ""
         return redact(f"{what}{version}" + (f" with body {self.body!r}" if self.body else ""))
 
@@ -113,7 +137,8 @@ class Probe:
             method="" if self.protocol == "TCP" else self.method,
             url=self.url,
             path=f"/{path}",
-            token=self.token,
+            token=self.token_words,
+            dial=self.dial,
             protocol=self.protocol,
             headers=headers,
             body=redact(self.body),

@@ -166,7 +166,7 @@ def sent(probe: Probe) -> str:
     if isinstance(probe.source, OutsideClient):
         words += f" by {probe.source.service or probe.source.gateway.app}"
     more = [f"{name}: {value}" for name, value in probe.headers]
-    more += [f"token {probe.token}"] if probe.token else []
+    more += [f"token {probe.token_words}"] if probe.token_words else []
     return redact(", ".join([words, *more]))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from clients.apply.overlay import Overlay
@@ -14,8 +15,8 @@ from clients.kube.cluster import Cluster
 from clients.kube.exec import ExecSession
 from clients.kube.pods import Pod
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.case import REQUEST_ID, Probe, Workload
-from clients.model.errors import AbandonedError, InfrastructureError
+from clients.model.case import REQUEST_ID, Dial, Probe, Workload
+from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
 from clients.model.outcome import Outcome, infrastructure
 from clients.model.redact import redact
 from clients.probe import outside
@@ -91,17 +92,25 @@ class Prober:
         self._gateway_locks: dict[Workload, threading.Lock] = {}
         self._lanes = Lanes()
 
-    def request_for(self, probe: Probe, control: str) -> Request:
-        """The request that carries the probe, with a fresh request id.
+    def request_for(self, probe: Probe, control: str, pod: Pod | None = None) -> Request:
+        """The request that carries the probe, with a fresh request id; to a pod, where the probe dials one.
 
         The id is not a 36-character UUID: Envoy rewrites one digit of those to keep its sampling decision.
         """
         request_id = f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
         headers, url = probe.headers, self._overlay.url(probe.url)
-        if probe.token:
-            sent = probe.token_as.format(self._tokens.mint(probe.token))
+        connect_to = self._connect_to(self._workloads.named(probe.resolve))
+        if pod and probe.dial is Dial.POD:
+            url = _with_host(url, pod.ip)
+        elif pod:
+            connect_to = f"{pod.ip}:{outside.port_of(url)}"
+        for token in probe.all_tokens:
+            sent = token.place.format(self._tokens.token(token))
             name, _, value = sent.partition(": ")
-            url, headers = (url + sent, headers) if sent.startswith("?") else (url, (*headers, (name, value)))
+            if token.in_url:
+                url += f"&{sent[1:]}" if "?" in url else sent
+            else:
+                headers = (*headers, (name, value))
         return Request(
             method=probe.method,
             url=url,
@@ -110,7 +119,7 @@ class Prober:
             user_agent=f"meshproof/{control} {request_id}",
             timeout_s=probe.timeout_s or self._probe_timeout_s,
             connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
-            connect_to=self._connect_to(self._workloads.named(probe.resolve)),
+            connect_to=connect_to,
             insecure=probe.insecure,
             http2=probe.http2,
             body=probe.body.replace(REQUEST_ID, request_id),
@@ -132,8 +141,12 @@ class Prober:
         return outside.send([self.request_for(probe, control)], to, roots=self._ingress_roots)
 
     def command_for(self, probe: Probe, control: str = "") -> str:
-        """The request as a command that a person could repeat, redacted."""
-        return redact(outside.command(self.request_for(probe, control)))
+        """The request as a command that a person could repeat, redacted; by the name of what has no pod now."""
+        try:
+            pods = self._dialled(probe)
+        except MeshproofError:
+            pods = [None]
+        return redact(outside.command(self.request_for(probe, control, pods[0])))
 
     def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
         """Address and port at which a client outside the cluster reaches its gateway.
@@ -154,6 +167,19 @@ class Prober:
             session.close()
         self._sessions, self._addresses = {}, {}
 
+    def _dialled(self, probe: Probe) -> Sequence[Pod | None]:
+        """The pods that the probe dials in turn; None for one that dials the host of its URL.
+
+        Raises:
+            InfrastructureError: no pod is ready.
+            ClusterError: the cluster does not answer.
+        """
+        if not probe.dial:
+            return [None]
+        if pods := self._workloads.backends(probe):
+            return pods
+        raise InfrastructureError(f"no ready pod is behind {probe.destination}")
+
     def _connect_to(self, address: str) -> str:
         """`host:port` to dial: an external host by its address, without any name server; else by its name."""
         host, _, port = address.rpartition(":")
@@ -163,7 +189,11 @@ class Prober:
     def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
         if self.abandoned.is_set():
             raise AbandonedError
-        requests = [self.request_for(probe, control) for _ in range(count)]
+        try:
+            dialled = self._dialled(probe)
+        except MeshproofError as error:
+            return [infrastructure("", error.message)] * count
+        requests = [self.request_for(probe, control, dialled[turn % len(dialled)]) for turn in range(count)]
         if isinstance(probe.source, OutsideClient):
             with self._lock:
                 one_by_one = self._gateway_locks.setdefault(probe.source.gateway, threading.Lock())
@@ -196,3 +226,10 @@ class Prober:
                 ports = self._ports.setdefault(str(pod), itertools.cycle(PORTS if pod.injected else (0,)))
                 self._sessions[key] = open_session(self._cluster, pod, container, ports)
             return self._sessions[key]
+
+
+def _with_host(url: str, address: str) -> str:
+    """The URL with an address in place of its host; port, path and query stay as they are."""
+    scheme, separator, rest = url.partition("://")
+    host = re.split(r"[:/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}{separator}{f'[{address}]' if ':' in address else address}{rest[len(host) :]}"

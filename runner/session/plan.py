@@ -194,7 +194,7 @@ def _needs(item: pytest.Item, proves: Proves) -> set[str]:
 
 
 def _words(probe: Probe) -> str:
-    token = f" (token: {probe.token})" if probe.token else ""
+    token = f" (token: {probe.token_words})" if probe.token_words else ""
     return f"{probe.words}{token}"
 
 
@@ -206,4 +206,5 @@ def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:
 def _tokens(proves: Proves) -> tuple[tuple[str, bool], ...]:
     probes = [settle.probe for settle in proves.stage.settle] if proves.stage else []
     probes += [probe for case in proves.cases for probe in (case.probe, case.twin) if probe]
-    return tuple(dict.fromkeys((probe.token, probe.token_as.startswith("?")) for probe in probes if probe.token))
+    sent = (token for probe in probes for token in probe.all_tokens if not (token.issuer or token.text))
+    return tuple(dict.fromkeys((token.kind, token.in_url) for token in sent))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,9 @@ class Scope:
     own_address: str = ""
 
 
-def template_values(descriptor: TargetDescriptor, tokens: TokenIssuer, scope: Scope) -> dict[str, str]:
+def template_values(
+    descriptor: TargetDescriptor, tokens: TokenIssuer, scope: Scope
+) -> dict[str, str | Mapping[str, str]]:
     """By name, every value that a manifest may ask for."""
     certificate = scope.certificate.values if scope.certificate else {}
     return {
@@ -48,14 +51,15 @@ def template_values(descriptor: TargetDescriptor, tokens: TokenIssuer, scope: Sc
     }
 
 
-def _of_tokens(tokens: TokenIssuer) -> dict[str, str]:
-    """Issuers, audiences, and key sets as they are before, during and after a rotation."""
+def _of_tokens(tokens: TokenIssuer) -> dict[str, str | Mapping[str, str]]:
+    """Issuers, audiences, and key sets as they are before, during and after a rotation; those of named issuers."""
     jwks = tokens.jwks_json()
     return {
         "jwks": jwks,
         "jwks_base64": base64.urlsafe_b64encode(jwks.encode()).decode(),
         "jwks_both": tokens.jwks_json("trusted", "next"),
         "jwks_next": tokens.jwks_json("next"),
+        "jwks_of": tokens.named,
         "issuer": tokens.issuer,
         "front_issuer": tokens.issuer_of("front"),
         "front_audience": tokens.audience_of("front"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,9 +17,11 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
+from clients.model.case import Dial
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
+from clients.model.token import Token
 from clients.probe.converge import ConvergencePolicy
 from clients.probe.curl import Request
 from clients.proof import diagnostics, prober
@@ -120,6 +123,48 @@ def test_a_request_has_the_probes_version_method_and_body(made: Rig):
     probe = CLIENT.post("http://httpbin.mtls-service:8000/ip", http2=True, body="of {id}")
     request = made.prober.request_for(replace(probe, method="post"), "LAB-X-1")
     assert (request.method, request.http2, request.body) == ("post", True, f"of {request.request_id}")
+
+
+def test_each_token_is_sent_in_its_place(made: Rig):
+    tokens = (
+        Token("people", {"sub": "a"}),
+        Token(text="garbage", place="x-scope-token: {}"),
+        Token("scopes", place="?one={}"),
+        Token("scopes", place="?two={}"),
+    )
+    request = made.prober.request_for(CLIENT.get("http://httpbin.mtls-service:8000/ip", tokens=tokens), "X")
+    assert [name for name, _ in request.headers] == ["Authorization", "x-scope-token"]
+    assert request.headers[0][1].startswith("Bearer ey")
+    assert request.headers[1][1] == "garbage"
+    assert re.fullmatch(r"http://httpbin.p-mtls-service:8000/ip\?one=ey[^&?]+&two=ey[^&?]+", request.url)
+
+
+@pytest.mark.parametrize(
+    ("dial", "url", "to"),
+    [
+        (Dial.POD, "http://10.1.0.1:8080/ip?x=1", ""),
+        (Dial.POD_WITH_HOST, "http://httpbin.p-mtls-service:8080/ip?x=1", "10.1.0.1:8080"),
+    ],
+)
+def test_a_pod_is_dialled_by_its_address(made: Rig, cluster: Cluster, sent: list[Any], dial: Dial, url: str, to: str):
+    cluster.pods_of["p-mtls-service"] = [
+        replace(pod("p-mtls-service", f"httpbin-{n}"), ip=f"10.1.0.{n}") for n in (1, 2)
+    ]
+    probe = CLIENT.get("http://httpbin.mtls-service:8080/ip?x=1", dial=dial)
+    made.prober.probe(probe, "X", 4)
+    requests = [request for _, batch in sent for request in batch]
+    assert sorted({(request.url, request.connect_to) for request in requests})[0] == (url, to)
+    assert len({(request.url, request.connect_to) for request in requests}) == 2
+    assert "10.1.0.1" in made.prober.command_for(probe)
+
+
+def test_a_pod_that_is_not_there_is_infrastructure(made: Rig, cluster: Cluster):
+    cluster.pods_of["p-mtls-service"] = []
+    probe = CLIENT.get("http://httpbin.mtls-service:8080/ip", dial=Dial.POD)
+    assert {one.summary for one in made.prober.probe(probe, "X", 2)} == {
+        "infrastructure: no ready pod is behind httpbin.mtls-service"
+    }
+    assert "httpbin.p-mtls-service:8080" in made.prober.command_for(probe)
 
 
 def test_the_command_shown_holds_no_token(made: Rig):
