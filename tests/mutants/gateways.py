@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-import yaml
-
-from clients.proof.rig import Rig
-from tests.mutants import outside
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+from tests.mutants.mesh_config import MeshConfig
+from tests.mutants.mutant import Object, document_namespace, of_kind
 from tests.mutants.places import FRONT, IAP
-
-_SPREAD_S = 3.0
-"""All stale answers come within a second of a change (docs/convergence.md)."""
 
 
 @mutant("https-not-served", Area.GATEWAY, FRONT, cases("CRA-AUTH-10", FAIL), nightly=True)
@@ -74,36 +67,6 @@ def one_review_missing(objects: list[Object]) -> None:
         body["spec"]["replicas"] = 0
 
 
-class _MeshConfig(Mutant):
-    """Changes the mesh's own settings when the stage has settled; istiod reads them again at once."""
-
-    def __init__(self) -> None:
-        self._before = ""
-
-    def change(self, mesh: dict[str, Any]) -> None:
-        """Change the settings in place."""
-        raise NotImplementedError
-
-    def entered(self, rig: Rig) -> None:
-        del rig
-        found = outside.administrator().get("v1", "ConfigMap", "istio", "istio-system")
-        assert found is not None
-        self._before = self._before or found["data"]["mesh"]
-        mesh = yaml.safe_load(self._before)
-        self.change(mesh)
-        self._write(yaml.safe_dump(mesh))
-        time.sleep(_SPREAD_S)
-
-    def undo(self) -> None:
-        if self._before:
-            self._write(self._before)
-        self._before = ""
-
-    @staticmethod
-    def _write(mesh: str) -> None:
-        outside.administrator().patch("v1", "ConfigMap", "istio", "istio-system", {"data": {"mesh": mesh}})
-
-
 @mutant(
     "paths-not-normalized",
     Area.GATEWAY,
@@ -111,7 +74,7 @@ class _MeshConfig(Mutant):
     {"CRA-AUTH-09[dots, from the front end]": FAIL, "CRA-AUTH-09[query]": PASS},
     nightly=True,
 )
-class PathsNotNormalized(_MeshConfig):
+class PathsNotNormalized(MeshConfig):
     """The mesh does not normalize paths, so another spelling of one avoids the policy."""
 
     def change(self, mesh: dict[str, Any]) -> None:
@@ -119,7 +82,7 @@ class PathsNotNormalized(_MeshConfig):
 
 
 @mutant("users-header-believed", Area.AUTHORIZATION, FRONT, cases("X-CUSTOM-03", FAIL), nightly=True)
-class UsersHeaderBelieved(_MeshConfig):
+class UsersHeaderBelieved(MeshConfig):
     """The header in which the authorization server names the user is taken from the client instead."""
 
     def change(self, mesh: dict[str, Any]) -> None:

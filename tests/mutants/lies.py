@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
-from clients.proof.rig import Rig
 from testbed import api
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.filters import OUTBOUND, lua
+from tests.mutants.mesh_config import MeshConfig
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import FRONT, MESH, STRICT, TOKENS
 
@@ -167,7 +168,6 @@ class _PacketFilter(Mutant):
     def _cut(self, source: str, target: str) -> None:
         if self._there:
             return
-        self._there = True
         cluster = outside.administrator()
         [client], [server] = (
             [pod["status"]["podIP"] for pod in cluster.objects("v1", "Pod", namespace)]
@@ -175,8 +175,10 @@ class _PacketFilter(Mutant):
         )
         rule = f"ip saddr {client} ip daddr {server} tcp dport 8080 {self._verdict}"
         family, table = self._TABLE
-        text = f"table {family} {table} {{ chain forward {{ type filter hook forward priority -300; {rule}; }} }}"
+        chain = f"type filter hook forward priority -300; policy accept;\n{rule}"
+        text = f"table {family} {table} {{\nchain forward {{\n{chain}\n}}\n}}"
         api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{text}\nRULES\n")
+        self._there = True
 
     def undo(self) -> None:
         if self._there:
@@ -200,41 +202,17 @@ class DroppedByPacketFilter(_PacketFilter):
         super().__init__("drop")
 
 
-class _Silent(Mutant):
-    """The proxies of one namespace write no access log, by Istio's Telemetry API."""
-
-    namespace = ""
-
-    def __init__(self) -> None:
-        self._where = ""
-
-    def entered(self, rig: Rig) -> None:
-        del rig
-
-    def objects(self, objects: list[Object]) -> None:
-        for body in list(of_kind(objects, "Deployment")):
-            if document_namespace(body) == self.namespace:
-                meta = {key: copy.deepcopy(body["metadata"][key]) for key in ("namespace", "labels")}
-                spec = {"accessLogging": [{"disabled": True}]}
-                kind = {"apiVersion": "telemetry.istio.io/v1", "kind": "Telemetry"}
-                objects.append({**kind, "metadata": {**meta, "name": "no-log"}, "spec": spec})
-
-
 @mutant("servers-log-is-off", Area.LIES, TOKENS, cases("LAB-AUTHZ-02", LOST), nightly=True)
-class ServersLogIsOff(_Silent):
-    """The server's sidecar writes no access log: a refusal cannot be proven at it."""
+class ServersLogIsOff(MeshConfig):
+    """No proxy writes an access log: a refusal cannot be proven at the one that should refuse."""
 
-    namespace = "mtls-service"
+    def change(self, mesh: dict[str, Any]) -> None:
+        mesh["accessLogFile"] = ""
 
 
-@mutant(
-    "gateways-log-is-off",
-    Area.LIES,
-    FRONT,
-    cases("CRA-AUTH-01", LOST) | cases("CRA-AUTH-05", PASS),
-    nightly=True,
-)
-class GatewaysLogIsOff(_Silent):
+@mutant("gateways-log-is-off", Area.LIES, FRONT, cases("CRA-AUTH-01", LOST), nightly=True)
+class GatewaysLogIsOff(MeshConfig):
     """The gateway writes no access log: a refusal cannot be proven at it."""
 
-    namespace = "gke-system"
+    def change(self, mesh: dict[str, Any]) -> None:
+        mesh["accessLogFile"] = ""

@@ -48,10 +48,11 @@ def write() -> Path:
 
 def of(store: Store) -> str:
     """Of which commit, when and on which machine."""
-    about = store.about()
-    if not about:
+    about, at = store.about(), Counter(record["at"] for record in store.records())
+    if not at:
         return "Not measured yet."
-    return f"Measured at commit {about['commit']}, from {about['started']}, on {about['machine']}."
+    commits = ", ".join(commit if len(at) == 1 else f"{commit} ({count})" for commit, count in at.items())
+    return f"Measured at commit {commits}; begun {about['started']}, on {about['machine']}."
 
 
 def mutants_section(store: Store) -> str:

@@ -62,9 +62,9 @@ class Store:
         self.path.write_text(json.dumps(about) + "\n", encoding="utf-8")
 
     def add(self, record: Record) -> None:
-        """Append a record; it is on the disk when this returns."""
+        """Append a record, with its commit (as the folder is called); it is on the disk when this returns."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps({**record, "at": self.path.parent.name}) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
