@@ -5,7 +5,9 @@ Source of the shapes: Envoy's admin interface, `config_dump` (envoyproxy.io, "Ad
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +56,29 @@ def routes(dump: Dump) -> dict[str, set[str]]:
             for domain in virtual.get("domains", ()):
                 found.setdefault(domain, set()).update(leads)
     return found
+
+
+def token_keys(dump: Dump) -> dict[str, list[dict[str, Any]]]:
+    """Issuer of tokens that are checked to the keys that the proxy holds for it (JSON Web Keys, RFC 7517)."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for provider in _providers(dump):
+        keys = found.setdefault(provider.get("issuer", ""), [])
+        text = provider.get("local_jwks", {}).get("inline_string", "")
+        with suppress(ValueError):  # not a key set: nothing can be checked, nor signed, by it
+            keys += json.loads(text).get("keys", ())
+    return found
+
+
+def _providers(value: Any) -> Iterator[dict[str, Any]]:
+    """Every provider of every JWT filter, wherever it is in the configuration."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _providers(one)
+    if isinstance(value, dict):
+        if str(value.get("@type", "")).endswith("jwt_authn.v3.JwtAuthentication"):
+            yield from value.get("providers", {}).values()
+        for one in value.values():
+            yield from _providers(one)
 
 
 def _leads(route: dict[str, Any]) -> Iterator[str]:

@@ -28,11 +28,13 @@ class CaseJob:
     Attributes:
         subject: what its evidence is about.
         confirmations: replaces the derived number where no change could have left stale answers.
+        budget_s: replaces the run's budget; None keeps it.
     """
 
     case: Case
     subject: Subject
     confirmations: int | None = None
+    budget_s: float | None = None
 
 
 class CaseRunner:
@@ -111,7 +113,7 @@ class CaseRunner:
             self._work[job.case.id] = self._submit(self._threads, job)
 
     def _submit(self, pool: ThreadPoolExecutor, job: CaseJob) -> Future[Evidence]:
-        return pool.submit(prove.prove_case, self._running, job.case, job.subject, job.confirmations)
+        return pool.submit(prove.prove_case, self._running, job.case, job.subject, job.confirmations, job.budget_s)
 
     def _end(self, pool: ThreadPoolExecutor, begun: Collection[Future[Evidence]]) -> None:
         """Shut the pool down. Cases that are still under way send no further probe."""

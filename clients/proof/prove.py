@@ -18,11 +18,19 @@ from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
 
 
-def prove_case(running: RunningStage, case: Case, subject: Subject, confirmations: int | None = None) -> Evidence:
+def prove_case(
+    running: RunningStage,
+    case: Case,
+    subject: Subject,
+    confirmations: int | None = None,
+    budget_s: float | None = None,
+) -> Evidence:
     """Converge on the case's outcome, then run every proof step (`clients.proof.steps`).
 
     The stage must have taken the case's step. `confirmations` replaces the derived number where no change could have
-    left stale answers. Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a
+    left stale answers, `budget_s` limits that of the run.
+
+    Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a
     contradicted one `fail`.
     """
     try:
@@ -37,7 +45,9 @@ def prove_case(running: RunningStage, case: Case, subject: Subject, confirmation
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
-    seen = _converge(running, case, max(needed, case.repeat), since, unchanged=confirmations is not None)
+    seen = _converge(
+        running, case, max(needed, case.repeat), since, unchanged=confirmations is not None, limit_s=budget_s
+    )
     evidence = _converged(evidence, seen, _seen_settling(running, case))
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
@@ -97,9 +107,12 @@ def _behind_its_proxies(rig: Rig, case: Case) -> Case:
     return case.behind_proxies(sidecar.envoy_version(rig.cluster, pod) for pod in rig.workloads.pods(case.probe.source))
 
 
-def _converge(running: RunningStage, case: Case, needed: int, since: float, *, unchanged: bool) -> Convergence:
+def _converge(
+    running: RunningStage, case: Case, needed: int, since: float, *, unchanged: bool, limit_s: float | None
+) -> Convergence:
     rig = running.rig
     policy = _policy(rig.certainty.policy, case.holds_s)
+    policy = replace(policy, budget_s=min(policy.budget_s, limit_s or policy.budget_s))
     if unchanged and not case.holds_s:
         policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait for
     send = rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)

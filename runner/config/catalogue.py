@@ -1,4 +1,4 @@
-"""The controls: `suites/catalogue.yaml`, and `suites/own.yaml` for the project's own (`X-…`)."""
+"""The controls: `suites/catalogue.yaml`, and the project's own (`X-…`) in `suites/own.yaml` and `advisories.yaml`."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def load(folder: Path = ROOT / "suites") -> Catalogue:
 @cache
 def _load(folder: Path) -> Catalogue:
     controls: dict[str, Control] = {}
-    for path in (folder / "catalogue.yaml", folder / "own.yaml"):
-        if path.name == "own.yaml" and not path.exists():
+    for path in (folder / "catalogue.yaml", folder / "own.yaml", folder / "advisories.yaml"):
+        if path.name != "catalogue.yaml" and not path.exists():
             continue
         document = _read(path)
         for entry in document.get("cases") or ():

@@ -9,6 +9,8 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure, excusing
 from clients.model.outcome import OutcomeKind
 
+KNOWN_BUDGET_S = 4.0
+
 
 @dataclass(frozen=True)
 class Excuses:
@@ -20,6 +22,14 @@ class Excuses:
 
     entries: tuple[KnownFailure, ...]
     day: str
+
+    def budget_s(self, case: str, mesh: str) -> float | None:
+        """Seconds to wait for the outcome of a case whose failure may be known; None for the run's own budget.
+
+        The stage has settled by then, so that an outcome which comes at all comes soon.
+        """
+        about = (entry for entry in self.entries if entry.names(case) and entry.fits(mesh))
+        return KNOWN_BUDGET_S if any(not entry.expired(self.day) for entry in about) else None
 
     def of(self, evidence: Evidence, mesh: str) -> Evidence:
         """The evidence, with the entry that excuses it where it is a failure that an entry in force is about.

@@ -126,7 +126,7 @@ def case_runner(request: pytest.FixtureRequest, stage: RunningStage, run_context
     """
     here = proven_here(request) if run_context.enters_first(request.module.__name__) else []
     jobs = [
-        CaseJob(proves.case, subjects_of(proves, run_context)[proves.case.id])
+        CaseJob(proves.case, subjects_of(proves, run_context)[proves.case.id], budget_s=budget_of(proves, run_context))
         for proves in here
         if proves.case and not why_not(proves, run_context)
     ]
@@ -194,6 +194,11 @@ def subjects_of(proves: Proves, run_context: RunContext) -> dict[str, Subject]:
     """By case id, what the evidence of a test's cases is about, on this target."""
     substitute = needs.variant(proves.control, run_context.descriptor())
     return {subject.id: replace(subject, substitute=substitute) for subject in proves.planned.subjects}
+
+
+def budget_of(proves: Proves, run_context: RunContext) -> float | None:
+    """Seconds for the case to converge, where that is not the run's budget."""
+    return run_context.excuses.budget_s(proves.planned.id, run_context.descriptor().target.mesh.version)
 
 
 def proves_here(request: pytest.FixtureRequest, control: str) -> Proves:

@@ -1,11 +1,17 @@
-"""An issuer that does not answer and whose keys were never fetched: every one of its tokens is refused."""
+"""An issuer that does not answer and whose keys were never fetched: every one of its tokens is refused.
+
+CVE-2026-31837: istiod put a key of its own in the place of the missing ones, of which everyone had the private part.
+"""
 
 from __future__ import annotations
 
+import pytest
+
+from clients.mesh import proxyconfig, sidecar
 from clients.model.case import Case
 from clients.model.stage import Stage
 from suites.front.keys import FOREIGN, KEYS_ENVIRONMENT, OLD, REQUIRE, TOKEN_NEEDED, WRONG_SIGNATURE, by_url
-from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
+from suites.front.workloads import GATEWAY, HEALTHY, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-keys-issuer-down",
@@ -26,3 +32,19 @@ CASES = [
 
 def test_case(case, prove):
     prove(case)
+
+
+@pytest.mark.control("X-CVE-2026-31837-01", independent=True)
+def test_no_proxy_holds_a_key_to_sign_with(observe, stage):
+    rig = stage.rig
+
+    def problem():
+        for pod in rig.workloads.pods(GATEWAY):
+            keys = proxyconfig.token_keys(sidecar.config_dump(rig.cluster, pod))
+            if not keys:
+                return f"{pod} checks no tokens"
+            if private := [issuer for issuer, found in keys.items() if any(key.get("d") for key in found)]:
+                return f"{pod} holds a private key for tokens of {', '.join(private)}"
+        return None
+
+    observe("X-CVE-2026-31837-01", "the gateway checks tokens, and holds public keys only", problem)

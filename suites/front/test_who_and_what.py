@@ -24,10 +24,19 @@ NO_SUCH_PAGE = status(404, FROM_BACKEND)
 FROM_A_POD = INSIDE.get("http://istio-ingress.gke-system/api/secure.json", behind=BACKEND)
 
 
+BY_HTTP2 = replace(call(), http2=True)
+
+
 def refused(probe, variant, before=SHOWS_SECRET):
     return Case(
         "X-DOOR-AUTHZ-01", probe, REFUSED, before=before, twin=call(), twin_expect=SHOWS_SECRET, variant=variant
     )
+
+
+def by_http2(method):
+    """A published advisory: HTTP/2 carries any spelling of a method, and the policy's is DELETE."""
+    probe = replace(BY_HTTP2, method=method)
+    return Case("X-CVE-GHSA-W44G-05", probe, REFUSED, twin=BY_HTTP2, twin_expect=SHOWS_SECRET, variant=method)
 
 
 CASES = [
@@ -37,6 +46,8 @@ CASES = [
     refused(replace(call(), method="DELETE"), "method"),
     refused(call("/api/v1/secure.json"), "template of the path", NO_SUCH_PAGE),
     refused(FROM_A_POD, "address of the client"),
+    *map(by_http2, ("DELETE", "delete")),
+    Case("X-CVE-GHSA-W44G-06", BY_HTTP2, SHOWS_SECRET, before=SHOWS_SECRET),
     Case("X-DOOR-AUTHZ-02", call(), SHOWS_SECRET, before=SHOWS_SECRET),
     Case("X-DOOR-PORT", call(base="http://admin.example.com:80"), SHOWS_SECRET, before=SHOWS_SECRET),
 ]
