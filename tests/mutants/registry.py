@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (
+    advisories,
     boutique,
     egress,
     front,
@@ -22,6 +23,7 @@ from tests.mutants import (
 from tests.mutants.entry import ENTRIES, Entry
 
 MODULES = (
+    advisories,
     boutique,
     egress,
     front,

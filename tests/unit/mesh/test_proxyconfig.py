@@ -14,6 +14,14 @@ TLS = {
     "sni": "outbound_.80_.mTLS_.gateway.svc",
     "common_tls_context": {"combined_validation_context": {"validation_context_sds_secret_config": {"name": "ROOTCA"}}},
 }
+JWT = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+    "providers": {
+        "origins-0": {"issuer": "us", "local_jwks": {"inline_string": '{"keys": [{"kty": "RSA", "d": "private"}]}'}},
+        "origins-1": {"issuer": "them", "local_jwks": {"inline_string": "not yet"}},
+        "origins-2": {"issuer": "nobody"},
+    },
+}
 DUMP = {
     "configs": [
         {
@@ -75,3 +83,11 @@ def test_findings_of_an_analysis() -> None:
 def test_an_analysis_that_failed_is_no_clean_one(output: str) -> None:
     with pytest.raises(InfrastructureError, match="istioctl analyze failed"):
         istioctl.messages(output)
+
+
+def test_the_keys_by_which_tokens_are_checked() -> None:
+    filters = [{"name": "jwt", "typed_config": JWT}]
+    listener = {"active_state": {"listener": {"filter_chains": [{"filters": [{"typed_config": {"http": filters}}]}]}}}
+    dump = {"configs": [{"@type": "x.ListenersConfigDump", "dynamic_listeners": [listener]}]}
+    assert proxyconfig.token_keys(dump) == {"us": [{"kty": "RSA", "d": "private"}], "them": [], "nobody": []}
+    assert proxyconfig.token_keys(DUMP) == {}

@@ -37,7 +37,7 @@ def running() -> Any:
 def test_cases_are_proven_in_parallel_and_each_has_its_own_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     all_there = threading.Barrier(3, timeout=5)
 
-    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None, *__: object) -> Evidence:
         all_there.wait()
         return prove.not_tried(subject, "")
 
@@ -50,7 +50,7 @@ def test_cases_are_proven_in_parallel_and_each_has_its_own_evidence(monkeypatch:
 def test_an_unknown_job_is_proven_when_its_evidence_is_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None, *__: object) -> Evidence:
         asked.append(threading.current_thread().name)
         return prove.not_tried(subject, "")
 
@@ -68,7 +68,7 @@ def test_the_cases_of_a_step_start_together_when_one_is_requested_and_all_earlie
     there.reach = lambda step: events.append(f"step {step}")
     all_there = threading.Barrier(2, timeout=5)
 
-    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None, *__: object) -> Evidence:
         all_there.wait()
         events.append(one.step or "first")
         return prove.not_tried(subject, "")
@@ -88,7 +88,7 @@ def test_the_cases_of_a_step_start_together_when_one_is_requested_and_all_earlie
 def test_waiting_ends_when_all_are_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 
-    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None, *__: object) -> Evidence:
         time.sleep(0.05)
         done.append(one.id)
         return prove.not_tried(subject, "")
@@ -104,7 +104,7 @@ def test_after_dismissal_a_case_stops_at_its_next_probe_and_no_other_starts(monk
     ended: list[str] = []
     there = running()
 
-    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None, *__: object) -> Evidence:
         started.append(one.id)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -129,7 +129,7 @@ def test_a_step_is_taken_when_all_cases_before_it_are_proven(monkeypatch: pytest
     there = running()
     there.reach = lambda step: events.append(f"step {step}")
 
-    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_: Any, one: Case, subject: Subject, confirmations: int | None, *__: object) -> Evidence:
         time.sleep(0.05)
         events.append(one.id)
         return prove.not_tried(subject, "")
@@ -139,3 +139,18 @@ def test_a_step_is_taken_when_all_cases_before_it_are_proven(monkeypatch: pytest
     with CaseRunner(there, [job(case("a")), job(later)]) as case_runner:
         case_runner.evidence(job(later))
     assert events == ["X-1[a]", "step two", "X-1[b]"]
+
+
+def test_a_job_may_limit_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float | None] = []
+
+    def proven(_: Any, __: Case, subject: Subject, confirmations: int | None, budget_s: float | None) -> Evidence:
+        limits.append(budget_s)
+        return prove.not_tried(subject, "")
+
+    monkeypatch.setattr(prove, "prove_case", proven)
+    jobs = [job(case("a")), replace(job(case("b")), budget_s=4.0)]
+    with CaseRunner(running(), jobs, threads=1) as case_runner:
+        for one in jobs:
+            case_runner.evidence(one)
+    assert limits == [None, 4.0]

@@ -421,3 +421,14 @@ def test_a_body_that_is_quoted_after_the_twin_holds_no_token():
     assert "body lacks" in evidence.reason
     quoted = evidence.reason + "".join(attempt.problem for attempt in evidence.attempts)
     assert token.split(".")[0] not in quoted
+
+
+def test_a_case_may_have_less_time_than_the_run_allows() -> None:
+    rig = FakeRig(lambda _, request_id: answered(200, request_id))
+    running = SimpleNamespace(
+        rig=rig, stage=Stage("s"), applied=(), changed_at=0.0, baselines={}, settled=(), worker="", since_s=lambda: 60
+    )
+    began = time.monotonic()
+    evidence = proof.prove_case(running, DENIAL, SUBJECT, budget_s=0.1)  # type: ignore[arg-type]
+    assert evidence.verdict is Verdict.FAIL
+    assert time.monotonic() - began < rig.certainty.policy.budget_s

@@ -35,7 +35,7 @@ def test_every_cell_is_proven_in_order_and_only_changed_ones_wait_for_stale_answ
 ) -> None:
     asked: dict[str, int | None] = {}
 
-    def proven(_running: Any, case: Case, subject: Subject, confirmations: int | None) -> Evidence:
+    def proven(_running: Any, case: Case, subject: Subject, confirmations: int | None, *_: object) -> Evidence:
         asked[case.variant] = confirmations
         return prove.not_tried(subject, "")
 

@@ -9,7 +9,7 @@ import pytest
 from clients.model.evidence import Attempt, Evidence, Phase, Subject, Verdict
 from clients.model.known import Advisory, KnownFailure
 from clients.model.outcome import OutcomeKind
-from runner.session.excuses import Excuses, all_known
+from runner.session.excuses import KNOWN_BUDGET_S, Excuses, all_known
 from runner.session.record import BAD
 
 pytestmark = pytest.mark.unit
@@ -21,6 +21,13 @@ EXCUSES = Excuses((ENTRY,), "2026-11-30T10:00:00Z")
 def evidence(verdict: str = "fail", **rest: Any) -> Evidence:
     subject = Subject(control="LAB-JWT-04", id="LAB-JWT-04[expired]", polarity="deny")
     return Evidence.of(subject, Verdict(verdict), "why", **rest)
+
+
+def test_a_known_failure_is_not_waited_for_as_long_as_another() -> None:
+    assert EXCUSES.budget_s("LAB-JWT-04[expired]", "1.31.1") == KNOWN_BUDGET_S
+    assert EXCUSES.budget_s("LAB-JWT-04[expired]", "1.29.1") is None
+    assert EXCUSES.budget_s("LAB-JWT-05", "1.31.1") is None
+    assert Excuses((ENTRY,), "2026-12-01").budget_s("LAB-JWT-04", "1.31.1") is None
 
 
 @pytest.mark.parametrize("verdict", ["pass", "inconclusive", "skip"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.model.errors import SettingsError
+from clients.model.known import Advisory
 from reports.model import TargetInfo
 from runner.config import catalogue, settings
 from runner.target import needs
@@ -68,6 +69,29 @@ def test_several_controls_in_one_word() -> None:
 def test_a_catalogue_that_is_wrong(tmp_path: Path, entries: tuple[str, ...], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         catalogue.load(folder(tmp_path, *entries))
+
+
+ADVISORY = "- {{id: X-CVE-1, title: t, polarity: deny, advisory: {advisory}}}\n"
+
+
+def test_a_control_about_an_advisory_has_its_id_its_link_and_the_patched_versions(tmp_path: Path) -> None:
+    text = "{id: CVE-1, link: 'https://x', patched: [1.29.2, 1.30.0]}"
+    (folder(tmp_path) / "advisories.yaml").write_text("cases:\n" + ADVISORY.format(advisory=text))
+    assert catalogue.load(tmp_path).control("X-CVE-1").advisory == Advisory("CVE-1", "https://x", ("1.29.2", "1.30.0"))
+
+
+@pytest.mark.parametrize("text", ["CVE-1", "{id: CVE-1}", "{link: 'https://x'}", "{id: C, link: l, fixed: [1]}"])
+def test_an_advisory_that_is_wrong(tmp_path: Path, text: str) -> None:
+    (folder(tmp_path) / "advisories.yaml").write_text("cases:\n" + ADVISORY.format(advisory=text))
+    with pytest.raises(SettingsError, match="X-CVE-1 has a malformed advisory"):
+        catalogue.load(tmp_path)
+
+
+def test_controls_about_advisories_say_where_they_were_published() -> None:
+    controls = catalogue.load().controls.values()
+    about = [control for control in controls if control.advisory]
+    assert {control.id for control in about} == {one.id for one in controls if one.id.startswith("X-CVE-")} != set()
+    assert all(control.advisory and control.advisory.link.startswith("https://") for control in about)
 
 
 EMBEDDED = TargetDescriptor(TargetInfo("embedded"), capabilities=("mesh-wide", "metrics", "plaintext-client"))
