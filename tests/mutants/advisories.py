@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
+
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import Object, of_kind
-from tests.mutants.places import TOKENS
+from tests.mutants.places import FRONT, TOKENS
 
 _DOTTED, _LOOKALIKE = "report.v1", "reportxv1"
 
@@ -51,6 +55,43 @@ def several_values_of_a_header_are_one(objects: list[Object]) -> None:
     for body in of_kind(objects, "AuthorizationPolicy", "no-admin"):
         for condition in body["spec"]["rules"][0]["when"]:
             condition["notValues"] = ["user"]
+
+
+@mutant(
+    "an-allowed-method-passes-in-any-spelling",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("X-CVE-GHSA-W44G-03", FAIL) | cases("X-CVE-GHSA-W44G-04", PASS),
+    {"X-CVE-GHSA-W44G-03": "open to GHSA-w44g-8m76-8gc5; patched in 1.29.9; expected 403"},
+    nightly=True,
+)
+def an_allowed_method_passes_in_any_spelling(objects: list[Object]) -> None:
+    """The methods that a policy allows are allowed in small letters as well."""
+    for body in of_kind(objects, "AuthorizationPolicy", "only-report-orders"):
+        for rule in body["spec"]["rules"]:
+            operation = rule["to"][0]["operation"]
+            if "methods" in operation:
+                operation["methods"] += [method.lower() for method in operation["methods"]]
+
+
+@mutant(
+    "a-private-key-stands-for-missing-ones",
+    Area.KEYS,
+    FRONT,
+    cases("X-CVE-2026-31837-01", FAIL) | cases("X-KEYS-06", PASS),
+    {"X-CVE-2026-31837-01": "holds a private key for tokens of"},
+    nightly=True,
+)
+def a_private_key_stands_for_missing_ones(objects: list[Object]) -> None:
+    """As before Istio 1.29.1, a key with its private part stands for keys that cannot be had (CVE-2026-31837)."""
+    modulus = hashlib.shake_256(b"any odd number").digest(255) + b"\x01"
+    n = base64.urlsafe_b64encode(b"\x80" + modulus[1:]).decode().rstrip("=")
+    key = {"kty": "RSA", "kid": "default", "e": "AQAB", "n": n, "d": "AQAB"}
+    for body in of_kind(objects, "RequestAuthentication", "api-origin-auth"):
+        for rule in body["spec"]["jwtRules"]:
+            if "issuer-down" in rule.get("jwksUri", ""):
+                del rule["jwksUri"]
+                rule["jwks"] = json.dumps({"keys": [key]})
 
 
 def _lookalikes_too(names: list[str]) -> None:

@@ -87,7 +87,7 @@ def texts() -> list[tuple[str, str]]:
 
 
 def objects() -> list[dict[str, Any]]:
-    images = {"sleep": "sleep:1", "httpbin": "httpbin:1"}
+    images = {"sleep": "sleep:1", "httpbin": "httpbin:1", "envoy": "envoy:1"}
     values = {"jwks": '{"keys":[]}', "jwks_base64": "e30=", "issuer": "nobody"}
     overlay = Overlay("p-", "run-1", "w0", images, "", values, namespaces_in(texts()))
     lab = [(source, text) for source, text in texts() if source.startswith("lab/")]
@@ -96,7 +96,7 @@ def objects() -> list[dict[str, Any]]:
 
 def test_workloads_fit_the_restricted_pod_security_standard():
     pods = [body["spec"]["template"]["spec"] for body in objects() if body["kind"] == "Deployment"]
-    assert len(pods) == 5
+    assert len(pods) == 8
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
