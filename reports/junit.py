@@ -83,6 +83,7 @@ def _problem(result: Failure | Error, case: Evidence) -> Failure | Error:
 
 def _text(case: Evidence) -> str:
     lines = [_grade(case)] if mark(case) == REDUCED else []
+    lines += [f"why: {one_line(case.why)}"] if case.why else []
     lines += [f"expected: {case.expected}", f"observed: {case.observed}", *(row.text for row in fold(case.attempts))]
     lines += map(finding_line, case.findings)
     lines += [f"picture {picture.title}: {picture.file} (sha256 {picture.sha256})" for picture in case.pictures]

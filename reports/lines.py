@@ -52,6 +52,7 @@ def explain(evidence: Evidence) -> str:
         f"{evidence.id} {one_line(evidence.title)}",
         f"  {word}: {one_line(evidence.reason)}" if evidence.reason else f"  {word}",
         *([f"  known     {one_line(evidence.known.text)}"] if evidence.known else []),
+        *([f"  why: {one_line(evidence.why)}"] if evidence.why else []),
         f"  expected  {one_line(evidence.expected)}",
         f"  observed  {one_line(evidence.observed)}",
     ]

@@ -75,7 +75,8 @@ def _head(report: Report) -> str:
 
 def _failure(case: Evidence, longest: int) -> str:
     rows = "\n".join(row.text for row in fold(case.attempts))
-    lines = [f"expected  {case.expected}", f"observed  {case.observed}", f"why       {case.reason}"]
+    lines = [f"expected  {case.expected}", f"observed  {case.observed}", f"reason    {case.reason}"]
+    lines += [f"why       {one_line(case.why)}"] if case.why else []
     lines += [f"request   {case.command}"] if case.command else []
     lines += map(finding_line, case.findings)
     lines += [f"diagnostics: {case.diagnostics}"] if case.diagnostics else []

@@ -30,6 +30,8 @@ _LONG = 48
 """Characters from which a reason is not repeated."""
 _NARROWEST = 20
 """Columns for the title of a stage in the summary, however narrow the terminal is."""
+_WHYS = 3
+"""Different causes of one reason that the summary tells."""
 _ESTIMATE_FROM_S, _ESTIMATE_FROM_CASES = 5.0, 5
 
 
@@ -63,6 +65,7 @@ class Progress:
         self._stage: tuple[str, str] | None = None
         self._stages: set[tuple[str, str]] = set()
         self._reasons: dict[str, str] = {}
+        self._whys: set[str] = set()
         self._done: set[str] = set()
         self._counts: Counter[str] = Counter()
 
@@ -113,6 +116,9 @@ class Progress:
             title = case_line(evidence, evidence.title or evidence.id, stage)
             self.console.print(title, no_wrap=True, overflow="ellipsis", crop=True)
             print_line(self.console, Text(reason, STYLES[mark(evidence)]), Text(" " * INDENT))
+        if evidence.why and evidence.why not in self._whys:
+            self._whys.add(evidence.why)
+            print_line(self.console, Text(f"why: {one_line(evidence.why)}"), Text(" " * INDENT))
 
     def _status(self) -> Text:
         """`[ 312/1221 ]  about 4 min 10 s left  2 fail`."""
@@ -200,6 +206,8 @@ def _print_group(console: Console, key: str, group: ReasonGroup) -> None:
     if group.reason:
         reason = f"not checked: {group.reason}" if key == REDUCED else group.reason
         print_line(console, Text(reason, _REASON_STYLES[key]), Text(" " * INDENT))
+    for why in list(dict.fromkeys(case.why for case in group.cases if case.why))[:_WHYS]:
+        print_line(console, Text(f"why: {one_line(why)}"), Text(" " * INDENT))
 
 
 def _print_known(console: Console, group: KnownGroup) -> None:

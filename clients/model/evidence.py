@@ -97,6 +97,7 @@ class Attempt:
         problem: why it did not match; empty where it did.
         local: the client's end of the connection, `ip:port`: the key in the log of a proxy that sees no request.
         kind: of the outcome; `INFRASTRUCTURE` where the probe did not run.
+        status: HTTP status of the response; None where none came.
     """
 
     at_s: float
@@ -107,6 +108,7 @@ class Attempt:
     problem: str = ""
     local: str = ""
     kind: OutcomeKind = field(kw_only=True)
+    status: int | None = field(default=None, kw_only=True)
 
     @property
     def ran(self) -> bool:
@@ -242,6 +244,7 @@ class Evidence(Subject):
     Attributes:
         grade: of a pass; None for any other verdict.
         command: the request as a curl command that a person could repeat, redacted.
+        why: which policy refused, or why none did, in one line; empty where that is not known, and for a pass.
         findings: in the order in which they were made.
         time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
         time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
@@ -258,6 +261,7 @@ class Evidence(Subject):
     verdict: Verdict
     grade: Grade | None = None
     reason: str = ""
+    why: str = ""
     observed: str = ""
     command: str = ""
     attempts: tuple[Attempt, ...] = ()

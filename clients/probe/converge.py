@@ -268,6 +268,7 @@ class _Watch:
             problem=self.redact(problem),
             local=outcome.local_address,
             kind=outcome.kind,
+            status=outcome.status,
         )
         self._keep(outcome, attempt)
         self.attempts.append(attempt)

@@ -16,6 +16,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject
 from clients.proof import prove
 from clients.proof.running_stage import RunningStage
+from clients.proof.why import Explainer
 
 THREADS = 8
 """Cases that are proven in parallel."""
@@ -48,6 +49,7 @@ class CaseRunner:
 
     def __init__(self, running: RunningStage, jobs: Sequence[CaseJob], threads: int = THREADS) -> None:
         self._running = running
+        self._explainer = Explainer(running)
         self._threads = ThreadPoolExecutor(threads)
         self._waiting: dict[str, list[CaseJob]] = {}
         for job in jobs:
@@ -113,7 +115,11 @@ class CaseRunner:
             self._work[job.case.id] = self._submit(self._threads, job)
 
     def _submit(self, pool: ThreadPoolExecutor, job: CaseJob) -> Future[Evidence]:
-        return pool.submit(prove.prove_case, self._running, job.case, job.subject, job.confirmations, job.budget_s)
+        return pool.submit(self._prove, job)
+
+    def _prove(self, job: CaseJob) -> Evidence:
+        evidence = prove.prove_case(self._running, job.case, job.subject, job.confirmations, job.budget_s)
+        return self._explainer.explained(job.case, evidence)
 
     def _end(self, pool: ThreadPoolExecutor, begun: Collection[Future[Evidence]]) -> None:
         """Shut the pool down. Cases that are still under way send no further probe."""

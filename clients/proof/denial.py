@@ -183,6 +183,7 @@ def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
         problem=redact(problem),  # it may quote the body
         local=outcome.local_address,
         kind=outcome.kind,
+        status=outcome.status,
     )
 
 

@@ -1,0 +1,241 @@
+"""Policies, workloads and Services as the detectors see them: from the API server, or from manifests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.kube.pods import SIDECAR
+from clients.mesh.survey import REVISION_LABEL
+
+Json = Mapping[str, Any]
+
+AUTHORIZATION, PEER, REQUEST = "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"
+POLICY_KINDS = (AUTHORIZATION, PEER, REQUEST)
+DEFAULT_REVISION = "default"
+
+_EXCLUDED_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
+_STATUS = "sidecar.istio.io/status"
+_NO_IDENTITY_OF_A_WORKLOAD = frozenset({"pod-template-hash", "controller-revision-hash", "pod-template-generation"})
+"""Labels that tell the pods of one workload, or its rollouts, apart."""
+_HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws"})
+_TCP = frozenset({"tcp", "tls", "https", "mongo", "mysql", "redis"})
+"""Protocols by which Istio handles a port as TCP (istio.io, "Protocol Selection"): of TLS it sees no request."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy of a mesh. `created` is its creation time (RFC 3339); empty for one of a manifest."""
+
+    kind: str
+    namespace: str
+    name: str
+    spec: Json = field(hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    created: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def revision(self) -> str:
+        """The only revision of the control plane that reads it; empty for all."""
+        return self.labels.get(REVISION_LABEL, "")
+
+    @property
+    def selector(self) -> Mapping[str, str]:
+        """Labels of the workloads that it selects; empty for all of its namespace."""
+        return (self.spec.get("selector") or {}).get("matchLabels") or {}
+
+    @property
+    def attached(self) -> bool:
+        """Whether it is attached to a Gateway or a Service by reference, and not by labels."""
+        return bool(self.spec.get("targetRefs") or self.spec.get("targetRef"))
+
+    @property
+    def action(self) -> str:
+        """Of an AuthorizationPolicy."""
+        return str(self.spec.get("action") or "ALLOW")
+
+    @property
+    def rules(self) -> list[Json]:
+        """Of an AuthorizationPolicy; an ALLOW policy without rules allows nothing."""
+        return list(self.spec.get("rules") or ())
+
+    @property
+    def mode(self) -> str:
+        """Of a PeerAuthentication: `STRICT`, `PERMISSIVE`, `DISABLE`; empty where it inherits."""
+        return _mode(self.spec.get("mtls"))
+
+    @property
+    def port_modes(self) -> dict[int, str]:
+        """Of a PeerAuthentication: modes of single ports of the container."""
+        ports = self.spec.get("portLevelMtls") or {}
+        return {int(port): _mode(mode) for port, mode in ports.items() if str(port).isdigit()}
+
+    @classmethod
+    def from_json(cls, body: Json) -> Policy:
+        """The policy of an API object or of a manifest."""
+        meta = body["metadata"]
+        return cls(
+            kind=body["kind"],
+            namespace=str(meta.get("namespace") or "default"),
+            name=str(meta["name"]),
+            spec=body.get("spec") or {},
+            labels=dict(meta.get("labels") or {}),
+            created=str(meta.get("creationTimestamp") or ""),
+        )
+
+
+@dataclass(frozen=True)
+class WorkloadView:
+    """A workload: pods with the same labels.
+
+    Attributes:
+        account: its service account.
+        ports: that its containers declare, by name where they have one.
+        excluded: inbound ports that do not go through its proxy.
+        injected: it has a proxy; None where that is not known (a manifest does not say).
+        revision: of its proxy; empty where it is not known.
+        gateway: its proxy is a gateway.
+    """
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    account: str = "default"
+    ports: Mapping[str, int] = field(default_factory=dict, hash=False)
+    excluded: frozenset[int] = frozenset()
+    injected: bool | None = None
+    revision: str = ""
+    gateway: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def has(self, labels: Mapping[str, str]) -> bool:
+        """Whether a selector matches it."""
+        return labels.items() <= self.labels.items()
+
+    @classmethod
+    def from_pod(cls, body: Json) -> WorkloadView:
+        """The workload of a pod as the API returns it, after injection."""
+        spec, meta = body.get("spec") or {}, body["metadata"]
+        native = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
+        proxies = [one for one in [*(spec.get("containers") or ()), *native] if one["name"] == SIDECAR]
+        routers = any("router" in (one.get("args") or ()) for one in proxies)
+        made = cls._of(str(meta["namespace"]), meta, spec, str(meta["name"]))
+        return cls(**{**vars(made), "injected": bool(proxies), "gateway": made.gateway or routers})
+
+    @classmethod
+    def from_template(cls, body: Json) -> WorkloadView:
+        """The workload of a Deployment in a manifest, before injection."""
+        template = body["spec"]["template"]
+        namespace = str(body["metadata"].get("namespace") or "default")
+        made = cls._of(namespace, template.get("metadata") or {}, template.get("spec") or {}, body["metadata"]["name"])
+        inject = {**made.labels, **(template.get("metadata", {}).get("annotations") or {})}
+        refused = str(inject.get("sidecar.istio.io/inject", "")).lower() == "false"
+        return cls(**{**vars(made), "injected": False if refused else None})
+
+    @classmethod
+    def _of(cls, namespace: str, meta: Json, spec: Json, name: str) -> WorkloadView:
+        labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in _NO_IDENTITY_OF_A_WORKLOAD}
+        notes = meta.get("annotations") or {}
+        declared = [port for one in spec.get("containers") or () for port in one.get("ports") or ()]
+        excluded = str(notes.get(_EXCLUDED_INBOUND, "")).split(",")
+        return cls(
+            namespace=namespace,
+            name=labels.get("app") or labels.get("app.kubernetes.io/name") or name,
+            labels=labels,
+            account=str(spec.get("serviceAccountName") or "default"),
+            ports={str(port.get("name") or port["containerPort"]): int(port["containerPort"]) for port in declared},
+            excluded=frozenset(int(port) for port in excluded if port.strip().isdigit()),
+            revision=_revision(notes),
+            gateway="gateway.networking.k8s.io/gateway-name" in labels
+            or notes.get("inject.istio.io/templates") == "gateway",
+        )
+
+
+@dataclass(frozen=True)
+class ServicePort:
+    """One port of a Service.
+
+    Attributes:
+        target: port of the container, by number or by name.
+        protocol: `http`, `tcp`; empty where the proxies detect it.
+    """
+
+    number: int
+    target: int | str
+    name: str = ""
+    protocol: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceView:
+    """A Service with its selector."""
+
+    namespace: str
+    name: str
+    selector: Mapping[str, str] = field(default_factory=dict, hash=False)
+    ports: tuple[ServicePort, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def serves(self, workload: WorkloadView) -> bool:
+        """Whether the workload's pods are behind it."""
+        return bool(self.selector) and workload.namespace == self.namespace and workload.has(self.selector)
+
+    @classmethod
+    def from_json(cls, body: Json) -> ServiceView:
+        """The Service of an API object or of a manifest."""
+        meta, spec = body["metadata"], body.get("spec") or {}
+        ports = [port for port in spec.get("ports") or () if str(port.get("protocol") or "TCP") == "TCP"]
+        return cls(
+            namespace=str(meta.get("namespace") or "default"),
+            name=str(meta["name"]),
+            selector=dict(spec.get("selector") or {}),
+            ports=tuple(
+                ServicePort(
+                    number=int(port["port"]),
+                    target=port.get("targetPort") or int(port["port"]),
+                    name=str(port.get("name") or ""),
+                    protocol=_protocol(str(port.get("name") or ""), str(port.get("appProtocol") or "")),
+                )
+                for port in ports
+            ),
+        )
+
+
+def target_of(port: ServicePort, workload: WorkloadView) -> int | None:
+    """The container's port behind a Service's port; None where a name is not declared."""
+    return port.target if isinstance(port.target, int) else _numbered(port.target, workload)
+
+
+def _numbered(name: str, workload: WorkloadView) -> int | None:
+    return int(name) if name.isdigit() else workload.ports.get(name)
+
+
+def _mode(stated: Any) -> str:
+    mode = str((stated or {}).get("mode") or "")
+    return "" if mode == "UNSET" else mode
+
+
+def _protocol(name: str, app_protocol: str) -> str:
+    """`http` or `tcp`, by the rules of istio.io, "Protocol Selection"; empty where it is detected."""
+    stated = (app_protocol or name.split("-", 1)[0]).lower()
+    if not app_protocol and name.lower().startswith("grpc-web"):
+        stated = "grpc-web"
+    return "http" if stated in _HTTP else "tcp" if stated in _TCP else ""
+
+
+def _revision(notes: Json) -> str:
+    """Revision of the control plane that injected the pod (annotations of Istio's injection template)."""
+    try:
+        stated = json.loads(notes.get(_STATUS) or "{}")
+    except ValueError:
+        stated = {}
+    return str(notes.get(REVISION_LABEL) or (stated.get("revision") if isinstance(stated, dict) else "") or "")

@@ -1,0 +1,71 @@
+"""The view of a cluster: what this identity may read of policies, pods and Services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clients.kube.cluster import Cluster
+from clients.mesh.survey import REVISION_LABEL, ROOT_NAMESPACE
+from clients.mesh.why.objects import POLICY_KINDS, Json
+from clients.mesh.why.view import PolicyView, view_of
+from clients.model.errors import ClusterError
+
+KINDS = {
+    **dict.fromkeys(POLICY_KINDS, "security.istio.io/v1"),
+    "DestinationRule": "networking.istio.io/v1",
+    "Service": "v1",
+    "Pod": "v1",
+}
+_TAG_LABEL = "istio.io/tag"
+_WEBHOOK = ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
+
+
+def read(cluster: Cluster, namespaces: Iterable[str], root: str = ROOT_NAMESPACE) -> PolicyView:
+    """The view of some namespaces, and of the policies of the whole mesh. What may not be read is not known.
+
+    Never raises for a cluster that refuses or does not answer.
+    """
+    places = sorted({*namespaces, root})
+    objects: list[Json] = []
+    known = set()
+    for kind, api_version in KINDS.items():
+        try:
+            here = places if kind in POLICY_KINDS or kind == "DestinationRule" else [p for p in places if p != root]
+            objects += [_of(body, kind) for place in here for body in cluster.objects(api_version, kind, place)]
+        except ClusterError:
+            continue
+        known.add(kind)
+    return view_of(objects, known=known, revisions=_revisions(cluster), root=root)
+
+
+def read_all(cluster: Cluster, root: str = ROOT_NAMESPACE) -> tuple[PolicyView, list[str]]:
+    """The view of all namespaces, and what of it could not be read, in words."""
+    objects: list[Json] = []
+    known, refused = set(), []
+    for kind, api_version in KINDS.items():
+        try:
+            objects += [_of(body, kind) for body in cluster.objects(api_version, kind)]
+        except ClusterError as error:
+            refused.append(f"{kind}: {error.message}")
+            continue
+        known.add(kind)
+    return view_of(objects, known=known, revisions=_revisions(cluster), root=root), refused
+
+
+def _of(body: Json, kind: str) -> Json:
+    """The object with its kind, which the API server leaves out of the items of a list."""
+    return {"kind": kind, **body}
+
+
+def _revisions(cluster: Cluster) -> dict[str, str] | None:
+    """Names of revisions, tags too → revision, by the injection webhooks; None where they may not be read."""
+    try:
+        hooks = cluster.objects(*_WEBHOOK, labels="app=sidecar-injector")
+    except ClusterError:
+        return None
+    found: dict[str, str] = {}
+    for hook in hooks:
+        labels = hook["metadata"].get("labels") or {}
+        if revision := labels.get(REVISION_LABEL):
+            found |= {revision: revision} | ({tag: revision} if (tag := labels.get(_TAG_LABEL)) else {})
+    return found

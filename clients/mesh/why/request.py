@@ -1,0 +1,106 @@
+"""One request as the policies of a workload see it: what is known of it, and of what decided about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.why.objects import WorkloadView, target_of
+from clients.mesh.why.reason import Effect
+from clients.mesh.why.view import PolicyView
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sends.
+
+    Attributes:
+        name: of its workload, for people.
+        injected: it has a proxy; None where it is not known.
+    """
+
+    name: str
+    namespace: str
+    account: str = "default"
+    injected: bool | None = None
+
+
+@dataclass(frozen=True)
+class RequestFacts:
+    """What is known of a request.
+
+    Attributes:
+        port: of the container; None where it is not known.
+        claims: of its token; an empty mapping without one; None where they are not known.
+    """
+
+    method: str
+    path: str
+    host: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    port: int | None = None
+    claims: Mapping[str, Any] | None = field(default=None, hash=False)
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A request whose outcome is not the expected one, at one workload whose policies decide about it.
+
+    Attributes:
+        effect: how the outcome is wrong: `open` where it should have been refused.
+        expected: status that was expected; None for a refusal without a response.
+        observed: status that was seen; None for no response.
+        entries: of the workload's proxy, about this request.
+        outbound: the workload is the caller's own, whose proxy may refuse to send the request on.
+        stage: (kind, namespace, name) of what the case's stage applied.
+    """
+
+    view: PolicyView
+    workload: WorkloadView
+    caller: Caller
+    request: RequestFacts
+    effect: Effect
+    expected: int | None = None
+    observed: int | None = None
+    entries: tuple[AccessLogEntry, ...] = ()
+    stage: frozenset[tuple[str, str, str]] = frozenset()
+    outbound: bool = False
+
+    @property
+    def no_identity(self) -> str:
+        """Why the caller shows no identity to the workload; empty where it shows one, or it is not known."""
+        if self.caller.injected is False:
+            return f"{self.caller.name} has no sidecar"
+        if self.request.port in self.workload.excluded:
+            return f"port {self.request.port} of {self.workload} bypasses its proxy"
+        return _disabled(self)
+
+    @property
+    def tcp(self) -> bool:
+        """Whether a Service declares the port to be TCP, so that no rule can look at a request."""
+        ports = (port for one in self.view.services_of(self.workload) for port in one.ports)
+        return any(port.protocol == "tcp" and target_of(port, self.workload) == self.request.port for port in ports)
+
+    @property
+    def principal(self) -> str | None:
+        """The caller's identity without trust domain (`ns/team/sa/app`); empty for none; None where it is not known."""
+        if self.no_identity:
+            return ""
+        ends = (self.caller.injected, self.workload.injected)
+        if ends != (True, True) or self.view.destination_rules or "DestinationRule" not in self.view.known:
+            return None
+        return f"ns/{self.caller.namespace}/sa/{self.caller.account}"
+
+
+def _disabled(case: CaseView) -> str:
+    """The DestinationRule by which the caller's proxy sends plain text to the workload's Service."""
+    for body in case.view.destination_rules:
+        meta, spec = body["metadata"], body.get("spec") or {}
+        mode = ((spec.get("trafficPolicy") or {}).get("tls") or {}).get("mode")
+        hosts = {f"{one.name}.{one.namespace}.svc.cluster.local" for one in case.view.services_of(case.workload)}
+        near = meta.get("namespace") in (case.caller.namespace, case.workload.namespace)
+        if near and mode == "DISABLE" and spec.get("host") in hosts and not spec.get("workloadSelector"):
+            return f"DestinationRule {meta.get('namespace')}/{meta['name']} disables mutual TLS"
+    return ""

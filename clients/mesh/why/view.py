@@ -1,0 +1,109 @@
+"""Everything that the detectors look at. Nothing here asks the cluster.
+
+What could not be read is absent from `PolicyView.known`, so that a detector which needs it says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.why.objects import PEER, POLICY_KINDS, Json, Policy, ServiceView, WorkloadView
+
+
+@dataclass(frozen=True)
+class PolicyView:
+    """All that the detectors look at.
+
+    Attributes:
+        destination_rules: of Istio, as they are.
+        known: kinds that could be read; of any other kind the absence says nothing.
+        revisions: names by which the revisions of control planes are known, tags too: name → revision; None where
+            they could not be read.
+        root: namespace whose policies apply to the whole mesh.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    workloads: tuple[WorkloadView, ...] = ()
+    services: tuple[ServiceView, ...] = ()
+    destination_rules: tuple[Json, ...] = field(default=(), hash=False)
+    known: frozenset[str] = frozenset()
+    revisions: Mapping[str, str] | None = field(default=None, hash=False)
+    root: str = ROOT_NAMESPACE
+
+    def of_kind(self, kind: str) -> list[Policy]:
+        """Its policies of a kind, in their order."""
+        return [policy for policy in self.policies if policy.kind == kind]
+
+    def selected(self, policy: Policy) -> list[WorkloadView]:
+        """The workloads that a policy selects, whether its revision is theirs or not; none for an attached one."""
+        if policy.attached:
+            return []
+        wide = policy.namespace == self.root and not (policy.kind == PEER and policy.selector)
+        return [
+            one for one in self.workloads if (wide or one.namespace == policy.namespace) and one.has(policy.selector)
+        ]
+
+    def reads(self, workload: WorkloadView, policy: Policy) -> bool | None:
+        """Whether the control plane of the workload's proxy reads the policy; None where that is not known."""
+        if not policy.revision:
+            return True
+        if not workload.revision or self.revisions is None:
+            return None
+        return self.revisions.get(policy.revision, policy.revision) == workload.revision
+
+    def applying(self, kind: str, workload: WorkloadView) -> list[Policy]:
+        """The policies of a kind that are in force at the workload, as far as is known."""
+        there = [policy for policy in self.of_kind(kind) if workload in self.selected(policy)]
+        return [policy for policy in there if self.reads(workload, policy) is not False]
+
+    def certain(self, kind: str, workload: WorkloadView) -> bool:
+        """Whether `applying` is known to be all of them, and all of them to be in force."""
+        if kind not in self.known:
+            return False
+        near = [one for one in self.of_kind(kind) if one.namespace in (workload.namespace, self.root)]
+        return not any(one.attached or self.reads(workload, one) is None for one in near)
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, str, str], Policy]:
+        """Policies by kind, namespace and name."""
+        return {(one.kind, one.namespace, one.name): one for one in self.policies}
+
+    def services_of(self, workload: WorkloadView) -> list[ServiceView]:
+        """The Services in front of the workload."""
+        return [service for service in self.services if service.serves(workload)]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def view_of(
+    objects: Iterable[Json],
+    *,
+    known: Iterable[str],
+    revisions: Mapping[str, str] | None = None,
+    root: str = ROOT_NAMESPACE,
+) -> PolicyView:
+    """The view of API objects, or of manifests: policies, Pods, Deployments, Services, DestinationRules.
+
+    An object that occurs twice counts as its last form.
+    """
+    kept: dict[tuple[str, str, str], Json] = {}
+    for body in objects:
+        meta = body["metadata"]
+        kept[str(body["kind"]), str(meta.get("namespace") or ""), str(meta["name"])] = body
+    bodies = list(kept.values())
+    workloads = [WorkloadView.from_pod(body) for body in bodies if body["kind"] == "Pod"]
+    workloads += [WorkloadView.from_template(body) for body in bodies if body["kind"] == "Deployment"]
+    distinct = {(one.namespace, tuple(sorted(one.labels.items()))): one for one in workloads}
+    return PolicyView(
+        policies=tuple(Policy.from_json(body) for body in bodies if body["kind"] in POLICY_KINDS),
+        workloads=tuple(distinct.values()),
+        services=tuple(ServiceView.from_json(body) for body in bodies if body["kind"] == "Service"),
+        destination_rules=tuple(body for body in bodies if body["kind"] == "DestinationRule"),
+        known=frozenset(known),
+        revisions=revisions,
+        root=root,
+    )

@@ -1,0 +1,249 @@
+"""Why a case has no pass: which policy refused its request, or why none did, where that is known.
+
+Computed for failed cases alone, while the stage is still in force. It reads policies, pods and Services of the run's
+own namespaces and of the mesh's root namespace, and logs of the proxies that decide; what may not be read is not known,
+and what is not known is not said.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from clients.apply.overlay import MESH_NAMESPACE
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import accesslog, sidecar
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.why import detectors, reading
+from clients.mesh.why.objects import ServiceView, WorkloadView, target_of
+from clients.mesh.why.reason import Effect
+from clients.mesh.why.request import Caller, CaseView, RequestFacts
+from clients.mesh.why.view import PolicyView
+from clients.model.case import Case, Probe
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Attempt, Evidence, Phase, Verdict
+from clients.model.expect import Expectation, status
+from clients.model.outcome import OutcomeKind
+from clients.model.redact import redact
+from clients.probe.outside import OutsideClient
+from clients.proof.running_stage import RunningStage
+
+MOST_LOGS = 24
+"""Cases of a stage for which logs are read; a stage of which more fail has one cause, and each log costs a request."""
+LOG_S = 2.5
+"""Seconds to wait for an entry: Envoy writes its log every second."""
+_POLL_S = 0.4
+_IDS = 20
+_REFUSED = frozenset({401, 403})
+_NO_RESPONSE = frozenset({OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY, OutcomeKind.SEND_ERROR})
+_BROKEN = frozenset({502, 503})
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True)
+class Question:
+    """The request whose outcome is not the expected one, and what came instead."""
+
+    probe: Probe
+    expect: Expectation
+    wrong: tuple[Attempt, ...]
+
+    @property
+    def last(self) -> Attempt:
+        """The last attempt with another outcome."""
+        return self.wrong[-1]
+
+    @property
+    def effect(self) -> Effect | None:
+        """What happened to the request instead; None where that says nothing about policies."""
+        seen, kind = self.last.status, self.last.kind
+        if self.expect.grpc_status is not None or (self.expect.kinds == {kind} and self.expect.status == seen):
+            return None  # the right outcome in a wrong form: a header, a body
+        if kind is OutcomeKind.STATUS and seen is not None and seen < 400:
+            return Effect.OPEN if self.expect.refuses else None
+        if seen in _REFUSED or (seen is None and kind in _NO_RESPONSE):
+            return Effect.CLOSED
+        return Effect.BROKEN if seen in _BROKEN else None
+
+
+class Explainer:
+    """Says why, for the cases of one stage. May be used from several threads."""
+
+    def __init__(self, running: RunningStage, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._running = running
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._views: dict[float, PolicyView] = {}
+        self._logs_left = MOST_LOGS
+
+    def explained(self, case: Case, evidence: Evidence) -> Evidence:
+        """The evidence with `why`, where it is no pass and the cause is known. Never raises."""
+        if evidence.verdict not in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+            return evidence
+        try:
+            return replace(evidence, why=self._why(case, evidence))
+        except Exception:  # a cause that cannot be found out must not cost the verdict
+            return evidence
+
+    def _why(self, case: Case, evidence: Evidence) -> str:
+        question = question_of(self._running, case, evidence)
+        if question is None or question.effect is None:
+            return ""
+        found = detectors.of_case(self._cases(question, question.effect))
+        text = "; ".join(reason.text for reason in found)
+        return redact(self._running.rig.overlay.plain(text))
+
+    def _view(self) -> PolicyView:
+        """Of the state that is in force now; read once."""
+        with self._lock:
+            at = self._running.changed_at
+            if at not in self._views:
+                rig = self._running.rig
+                own = {*rig.environments.namespaces, *(one.namespace for one in self._running.applied)} - {""}
+                self._views = {at: reading.read(rig.cluster, own - {MESH_NAMESPACE}, MESH_NAMESPACE)}
+            return self._views[at]
+
+    def _cases(self, question: Question, effect: Effect) -> Iterator[CaseView]:
+        """The request at every workload that decides about it: the caller's own, a gateway, the backend."""
+        view, probe, rig = self._view(), question.probe, self._running.rig
+        caller, pods = self._caller(view, probe)
+        service, backends = self._service(view, probe), rig.workloads.backends(probe)
+        claims = _claims(rig.tokens, probe)
+        places = [(rig.workloads.egress_pods_for(probe), False)]
+        places += [(pods, False)] if isinstance(probe.source, OutsideClient) else [(pods, True)]
+        places.append((backends, False))
+        entries = self._entries(question, [pod for there, _ in places for pod in there], effect)
+        for there, outbound in places:
+            workload = _workload(view, there)
+            if workload is None:
+                continue
+            behind = isinstance(probe.source, OutsideClient) and there is backends
+            yield CaseView(
+                view=view,
+                workload=workload,
+                caller=_gateway_of(view, pods) if behind else caller,
+                request=replace(_request(probe), port=_port(service, probe, workload), claims=claims),
+                effect=effect,
+                expected=question.expect.status,
+                observed=question.last.status,
+                entries=tuple(entry for pod in there for entry in entries.get(pod, ())),
+                stage=frozenset((one.kind, one.namespace, one.name) for one in self._running.applied),
+                outbound=outbound,
+            )
+
+    def _caller(self, view: PolicyView, probe: Probe) -> tuple[Caller, list[Pod]]:
+        """Who sends, and the pods of the client, or of the gateway that a client outside enters by."""
+        pods = self._running.rig.workloads.pods(probe.source)
+        if isinstance(probe.source, OutsideClient):
+            return Caller("a client outside the cluster", "", injected=False), pods
+        return _gateway_of(view, pods), pods
+
+    def _service(self, view: PolicyView, probe: Probe) -> ServiceView | None:
+        """The Service that the probe dials."""
+        overlay, workloads = self._running.rig.overlay, self._running.rig.workloads
+        name, _, rest = overlay.host(workloads.connect_host(probe)).partition(".")
+        namespace = rest.partition(".")[0] or overlay.namespace(probe.source.namespace)
+        return next((one for one in view.services if (one.namespace, one.name) == (namespace, name)), None)
+
+    def _entries(self, question: Question, pods: Sequence[Pod], effect: Effect) -> dict[Pod, list[AccessLogEntry]]:
+        """What the proxies logged about the refused requests; waits for an entry for a short while."""
+        with self._lock:
+            self._logs_left -= 1
+            if effect is Effect.OPEN or self._logs_left < 0 or not self._running.rig.mesh.writes_access_log:
+                return {}
+        ids = {attempt.request_id for attempt in question.wrong[-_IDS:]}
+        deadline = time.monotonic() + LOG_S
+        while True:
+            found = {pod: self._logged(pod, ids) for pod in dict.fromkeys(pods) if pod.injected}
+            if any(found.values()) or time.monotonic() >= deadline:
+                return found
+            self._sleep(_POLL_S)
+
+    def _logged(self, pod: Pod, ids: set[str]) -> list[AccessLogEntry]:
+        try:
+            lines = sidecar.log_lines(self._running.rig.cluster, pod, SIDECAR, since_s=self._running.since_s())
+        except MeshproofError:
+            return []
+        entries = accesslog.parse(line for line in lines if any(one in line for one in ids))
+        return [one for one in entries if accesslog.belongs(one.request_id, one.user_agent, ids)]
+
+
+def question_of(running: RunningStage, case: Case, evidence: Evidence) -> Question | None:
+    """What went wrong first: before the change, while the stage settled, with the case itself, or with its twin."""
+    baseline = running.baselines.get(case.id)
+    for seen in (*([baseline] if baseline else []), *running.settled):
+        if seen.problem:
+            return _asked(seen.probe, seen.expect, seen.attempts)
+    own = [one for one in evidence.attempts if one.phase in (Phase.CONVERGE, Phase.CONFIRM)]
+    if evidence.time_to_stable_s is None:
+        return _asked(case.probe, case.expect, own)
+    if case.twin and evidence.twin and evidence.twin.verdict is Verdict.FAIL:
+        of_twin = [one for one in evidence.attempts if one.phase is Phase.TWIN]
+        return _asked(case.twin, case.twin_expect or status(200), of_twin)
+    return None
+
+
+def _asked(probe: Probe, expect: Expectation, attempts: Sequence[Attempt]) -> Question | None:
+    wrong = tuple(one for one in attempts if one.ran and not one.matched)
+    return Question(probe, expect, wrong) if wrong else None
+
+
+def _workload(view: PolicyView, pods: Sequence[Pod]) -> WorkloadView | None:
+    """The workload that the pods are of; None where they are of several, or unknown."""
+    found = {
+        next((one for one in view.workloads if one.namespace == pod.namespace and _same(one, pod)), None)
+        for pod in pods
+    }
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _same(workload: WorkloadView, pod: Pod) -> bool:
+    return bool(workload.labels) and workload.labels.items() <= pod.labels.items()
+
+
+def _gateway_of(view: PolicyView, pods: Sequence[Pod]) -> Caller:
+    """The identity of a workload as the one that sends: a client, or the gateway that passes a request on."""
+    workload = _workload(view, pods)
+    if workload is None:
+        return Caller("the caller", "")
+    return Caller(str(workload), workload.namespace, workload.account, workload.injected)
+
+
+def _request(probe: Probe) -> RequestFacts:
+    rest = probe.url.split("://", 1)[-1]
+    host, slash, path = rest.partition("/")
+    given = {name.lower(): value for name, value in probe.headers}
+    return RequestFacts(probe.method, f"{slash}{path}" or "/", given.get("host", host), given)
+
+
+def _port(service: ServiceView | None, probe: Probe, workload: WorkloadView) -> int | None:
+    """Port of the container that the request comes to; None where the Service is not in front of the workload."""
+    if service is None or not service.serves(workload):
+        return None
+    dialled = probe.resolve.rpartition(":")[2]
+    number = int(dialled) if dialled.isdigit() else _dialled(probe.url)
+    return next((target_of(port, workload) for port in service.ports if port.number == number), None)
+
+
+def _dialled(url: str) -> int | None:
+    parts = urlsplit(url)
+    return parts.port or _PORTS.get(parts.scheme)
+
+
+def _claims(tokens: Any, probe: Probe) -> dict[str, Any] | None:
+    """Claims of the request's token; none without one; None where they are not known."""
+    if not probe.token:
+        by_hand = any(name.lower() in ("authorization", "cookie") or "token" in name.lower() or "jwt" in name.lower()
+                      for name, _ in probe.headers)  # fmt: skip
+        return None if by_hand or "token" in probe.url else {}
+    try:
+        claims = jwt.decode(tokens.mint(probe.token), options={"verify_signature": False})
+    except (jwt.PyJWTError, MeshproofError, ValueError):
+        return None
+    return dict(claims)

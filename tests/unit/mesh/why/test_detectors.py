@@ -1,0 +1,273 @@
+"""Each detector on objects as the API server returns them; and that nothing is said of what is in order or unknown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from why_samples import (
+    GET,
+    GROUND,
+    KNOWN,
+    LEGACY,
+    MESH,
+    OBJECTS,
+    REQUESTS,
+    STRICT,
+    TESTING,
+    TOKENS,
+    Sample,
+    authorization,
+    closed,
+    pod,
+    policy,
+    service,
+    source,
+    to,
+    token,
+    view,
+    when,
+)
+
+from clients.mesh.why import decisions, detectors, matching, peers, rules, selection, tokens
+from clients.mesh.why.objects import ServiceView
+from clients.mesh.why.reason import Effect
+from clients.mesh.why.view import view_of
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize("detector", detectors.OBJECTS, ids=lambda one: one.__name__)
+def test_detector_of_objects(detector: detectors.ObjectDetector) -> None:
+    sample = OBJECTS[detector.__name__]
+    assert sample.line in [reason.text for reason in detector(sample.view)]
+    assert detector(view()) == [], "nothing is said of the workloads alone"
+
+
+@pytest.mark.parametrize("detector", detectors.REQUESTS, ids=lambda one: one.__name__)
+def test_detector_of_requests(detector: detectors.RequestDetector) -> None:
+    sample = REQUESTS[detector.__name__]
+    assert [reason.text for reason in detector(sample.case)] == [sample.line]
+
+
+@pytest.mark.parametrize("name", [*OBJECTS, *REQUESTS])
+def test_a_failed_case_gets_the_line(name: str) -> None:
+    sample = {**OBJECTS, **REQUESTS}[name]
+    app = "metrics" if name == "excluded_port" else sample.app
+    peer = {"port_of_the_service", "older_peer", "overridden"}
+    expected = None if name in peer or name == "excluded_port" else sample.expected
+    stage = sample.objects if name in {"selects_nothing"} else sample.stage
+    caller = LEGACY if name in peer | {"stranger_not_denied"} else sample.caller
+    changed = replace(sample, app=app, expected=expected, stage=stage, caller=caller)
+    if name == "other_namespace":
+        changed = replace(changed, stage=sample.objects)
+    if name == "stranger_not_denied":
+        assert "keep-out does not refuse it" in detectors.of_case([changed.case])[0].text, "the caller is known"
+    elif name == "claim_with_dots":  # a token that it could refuse
+        changed = replace(changed, effect=Effect.CLOSED, observed=403, expected=200, request=token(realm={}))
+        assert "does not allow it" in detectors.of_case([changed.case])[0].text
+    elif name in {"account_pattern", "method_spelling", "request_principal_form"}:
+        assert "does not refuse it" in detectors.of_case([changed.case])[0].text
+    elif name in {"untrusted_issuer", "path_shape"}:
+        assert detectors.of_case([changed.case])
+    else:
+        assert sample.line in [reason.text for reason in detectors.of_case([changed.case])]
+
+
+def test_every_detector_has_a_sample_and_no_other() -> None:
+    assert {one.__name__ for one in detectors.OBJECTS} == set(OBJECTS)
+    assert {one.__name__ for one in detectors.REQUESTS} == set(REQUESTS)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTS))
+def test_what_cannot_be_read_is_not_known(name: str) -> None:
+    """Without pods there is no workload to be wrong about; only a policy's own text can still be odd."""
+    bare = view_of([one for one in OBJECTS[name].objects if one["kind"] != "Pod"], known=())
+    of_text = {"account_pattern", "method_spelling", "path_shape", "request_principal_form", "claim_with_dots"}
+    found = [reason for detector in detectors.OBJECTS for reason in detector(bare)]
+    assert bool(found) == (name in of_text)
+
+
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+def test_a_case_says_nothing_where_policies_are_not_known(name: str) -> None:
+    sample = REQUESTS[name]
+    seen = replace(sample.case, view=view_of(GROUND, known=()), entries=())
+    assert detectors.of_case([seen]) == [] or name == "no_sidecar"
+
+
+def test_right_policies_are_not_blamed() -> None:
+    right = view(
+        STRICT,
+        TOKENS,
+        authorization("by-token", "ALLOW", {**source(requestPrincipals=[f"{TESTING}/*"]), **to(methods=["GET"])}),
+        authorization("no-admin", "DENY", to(paths=["/admin", "/admin/*"])),
+        authorization("keep-out", "DENY", source(namespaces=["mtls-client"])),
+        authorization("only-sleep", "DENY", source(notPrincipals=["cluster.local/ns/mtls-client/sa/sleep"])),
+    )
+    assert detectors.of_objects(right) == {}
+
+
+def test_a_tag_of_the_revision_is_no_other_revision() -> None:
+    labelled = authorization("a", "ALLOW", labels={"istio.io/rev": "prod"})
+    tagged = view_of([*GROUND, labelled], known=KNOWN, revisions={"default": "default", "prod": "default"})
+    assert selection.other_revision(tagged) == []
+    unknown = view_of([*GROUND, labelled], known=KNOWN, revisions=None)
+    assert selection.other_revision(unknown) == [], "whether it is a tag is not known"
+
+
+def test_port_modes_count_where_a_container_listens() -> None:
+    spec = {"selector": {"matchLabels": {"app": "httpbin"}}, "portLevelMtls": {"8080": {"mode": "STRICT"}}}
+    right = policy("PeerAuthentication", "port", spec)
+    seen = view(right)
+    assert peers.port_of_the_service(seen) == []
+    workload = next(one for one in seen.workloads if one.name == "httpbin")
+    assert str(peers.mode_at(seen, workload, 8080)) == "STRICT by PeerAuthentication mtls-service/port"
+    assert str(peers.mode_at(seen, workload, 9999)).startswith("PERMISSIVE by default")
+
+
+def test_mode_of_several_policies_of_one_level_is_not_known_without_their_age() -> None:
+    young = policy("PeerAuthentication", "a", {"mtls": {"mode": "STRICT"}}, creationTimestamp="")
+    seen = view(young, policy("PeerAuthentication", "b", {"mtls": {"mode": "DISABLE"}}))
+    assert peers.mode_at(seen, seen.workloads[0], None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [("http", "http"), ("http-web", "http"), ("grpc-web", "http"), ("tcp-a", "tcp"), ("https", "tcp"), ("web", "")],
+)
+def test_protocol_of_a_port(name: str, protocol: str) -> None:
+    assert ServiceView.from_json(service("a", name)).ports[0].protocol == protocol
+
+
+def test_app_protocol_comes_first() -> None:
+    body = service("a", "http")
+    body["spec"]["ports"][0]["appProtocol"] = "tcp"
+    assert ServiceView.from_json(body).ports[0].protocol == "tcp"
+
+
+@pytest.mark.parametrize(
+    ("rule", "claims", "why"),
+    [
+        (when("request.auth.claims[email_verified]", "true"), {"email_verified": True}, "a boolean (true)"),
+        (when("request.auth.claims[level]", "3"), {"level": 3}, "a number (3)"),
+        (when("request.auth.claims[roles]", "admin"), {"roles": {"x": ["admin"]}}, "an object"),
+        (when("request.auth.claims[roles]", "admin"), {}, "the token has no claim roles"),
+        (when("request.auth.claims[roles]", "admin"), {"roles": ["editor"]}, "claim roles is ['editor']"),
+        (when("request.auth.claims[a][b]", "x"), {"a": {"b": "y"}}, "claim b is 'y'"),
+        (when("request.auth.audiences", "shop"), {}, "the token has no claim aud"),
+        (source(requestPrincipals=["*"]), {"sub": None}, "has no sub"),
+        (to(methods=["POST"]), {}, "the request's method is GET"),
+        (to(methods=["get"]), {}, "compared letter by letter"),
+        (to(paths=["/IP"]), {}, "compared letter by letter"),
+        (to(paths=["/"]), {}, "/ is an exact path"),
+        (to(ports=["8000"]), {}, "the container's port is 8080"),
+        (to(notMethods=["GET"]), {}, "notMethods [GET] excludes it"),
+        (
+            source(serviceAccounts=["mtls-client/s.eep"]),
+            {},
+            "differs only where the rule's mtls-client/s.eep has a dot",
+        ),
+        (source(notNamespaces=["mtls-client"]), {}, "excludes it"),
+    ],
+)
+def test_why_a_rule_does_not_match(rule: dict[str, object], claims: dict[str, object], why: str) -> None:
+    case = Sample("", (TOKENS,), request=token(**claims)).case
+    match = matching.rule(case, rule)
+    assert match.yes is False
+    assert why in match.why
+
+
+@pytest.mark.parametrize(
+    ("rule", "claims"),
+    [
+        (when("request.auth.claims[roles]", "admin"), {"roles": ["editor", "admin"]}),
+        (when("request.auth.claims[a][b]", "x*"), {"a": {"b": "xyz"}}),
+        (source(requestPrincipals=[f"{TESTING}/*"]), {}),
+        (source(principals=["cluster.local/ns/mtls-client/*"]), {}),
+        (source(serviceAccounts=["mtls-client/sleep"]), {}),
+        (to(methods=["GET"], paths=["/ip"]), {}),
+        ({}, {}),
+    ],
+)
+def test_a_rule_matches(rule: dict[str, object], claims: dict[str, object]) -> None:
+    assert matching.rule(Sample("", (TOKENS,), request=token(**claims)).case, rule).yes is True
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        source(ipBlocks=["10.0.0.0/8"]),
+        when("request.auth.claims[roles]", "admin"),
+        to(paths=["/{*}/x"]),
+        to(hosts=["other.example.com"]),
+        when("experimental.envoy.filters.a[b]", "c"),
+    ],
+)
+def test_what_is_not_known_is_not_guessed(rule: dict[str, object]) -> None:
+    case = Sample("", (TOKENS,), request=replace(GET, claims=None)).case
+    assert matching.rule(case, rule).yes is None
+    space = Sample("", (TOKENS,), request=token(roles="editor admin")).case
+    assert matching.rule(space, when("request.auth.claims[roles]", "admin")).yes is None
+
+
+def test_identity_is_not_known_where_a_destination_rule_may_change_it() -> None:
+    rule = {
+        "kind": "DestinationRule",
+        "metadata": {"name": "plain", "namespace": "mtls-client"},
+        "spec": {"host": "httpbin.mtls-service.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "DISABLE"}}},
+    }
+    case = Sample("", (rule,)).case
+    assert case.no_identity == "DestinationRule mtls-client/plain disables mutual TLS"
+    other = {**rule, "spec": {"host": "*.local", "trafficPolicy": {"tls": {"mode": "SIMPLE"}}}}
+    assert Sample("", (other,)).case.principal is None
+
+
+def test_who_shows_no_identity_matches_what_is_negated() -> None:
+    strangers = authorization("strangers", "DENY", source(notPrincipals=["*"]))
+    sample = replace(closed("", strangers), caller=LEGACY)
+    assert [one.text for one in decisions.denied_by(sample.case)] == [
+        "AuthorizationPolicy mtls-service/strangers refuses it: rule 0 matches"
+    ]
+    both = view(strangers, authorization("keep-out", "DENY", source(namespaces=["legacy-client"])))
+    assert rules.stranger_not_denied(both) == [], "the other policy refuses them"
+
+
+def test_rules_are_not_evaluated_on_a_tcp_port() -> None:
+    get_only = policy("AuthorizationPolicy", "readers", {"action": "ALLOW", "rules": [to(methods=["GET"])]})
+    sample = closed("", get_only, app="ledger")
+    [reason] = detectors.of_case([sample.case])
+    assert "such a rule is left out there" in reason.text
+
+
+def test_a_mode_of_the_wrong_direction_is_not_the_reason() -> None:
+    """STRICT in the place of PERMISSIVE does not let a request in."""
+    wide = policy("PeerAuthentication", "default", {"mtls": {"mode": "PERMISSIVE"}}, "istio-system")
+    sample = Sample("", (wide, STRICT), expected=None)
+    assert detectors.of_case([sample.case]) == []
+
+
+def test_a_policy_of_a_stage_in_another_namespace_is_named() -> None:
+    elsewhere = policy("PeerAuthentication", "restricted", {"mtls": {"mode": "STRICT"}}, "mtls-client")
+    sample = Sample("", (elsewhere,), caller=LEGACY, expected=None, stage=(elsewhere,))
+    [reason] = detectors.of_case([sample.case])
+    assert reason.text == (
+        "mutual TLS at mtls-service/httpbin port 8080 is PERMISSIVE by default: no PeerAuthentication applies; "
+        "PeerAuthentication mtls-client/restricted of this stage is not for it"
+    )
+
+
+def test_attached_policies_keep_the_rest_silent() -> None:
+    attached = policy("AuthorizationPolicy", "gw", {"targetRefs": [{"kind": "Service", "name": "httpbin"}]})
+    assert detectors.of_case([Sample("", (attached,)).case]) == []
+    assert tokens.token_not_required(view(TOKENS, attached)) == []
+
+
+def test_a_gateway_may_believe_its_callers_address() -> None:
+    gateway = pod("ingress", "mtls-service")
+    gateway["spec"]["containers"][1]["args"] = ["proxy", "router"]
+    spec = {"selector": {"matchLabels": {"app": "ingress"}}, "rules": [source(remoteIpBlocks=["203.0.113.0/24"])]}
+    assert rules.remote_address_believed(view(gateway, policy("AuthorizationPolicy", "office", spec))) == []
+
+
+def test_caller_in_the_mesh_is_known_by_its_account() -> None:
+    assert Sample("", caller=MESH).case.principal == "ns/mtls-client/sa/sleep"

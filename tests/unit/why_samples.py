@@ -1,0 +1,355 @@
+"""For each detector: objects as the API server returns them, and the line that they must give.
+
+`docs/why.md` shows these lines, so that page and detectors cannot differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clients.mesh.accesslog import parse
+from clients.mesh.why.objects import POLICY_KINDS
+from clients.mesh.why.reason import Effect
+from clients.mesh.why.request import Caller, CaseView, RequestFacts
+from clients.mesh.why.view import PolicyView, view_of
+
+Json = dict[str, Any]
+KNOWN = (*POLICY_KINDS, "Pod", "Service", "DestinationRule")
+TESTING = "testing@secure.istio.io"
+
+
+def policy(kind: str, name: str, spec: Json, namespace: str = "mtls-service", **meta: Any) -> Json:
+    """A policy with the metadata that the API server adds."""
+    made = {
+        "creationTimestamp": "2026-11-27T10:00:00Z",
+        "generation": 1,
+        "resourceVersion": "812",
+        "uid": f"uid-{name}",
+    }
+    head = {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/managed-by": "meshproof"}}
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": kind,
+        "metadata": {**made, **head, **meta},
+        "spec": spec,
+        "status": {},
+    }
+
+
+def authorization(name: str, action: str, *rules: Json, **meta: Any) -> Json:
+    """An AuthorizationPolicy for httpbin."""
+    return policy(
+        "AuthorizationPolicy", name, {"selector": {"matchLabels": {"app": "httpbin"}}, "action": action,
+        "rules": list(rules)}, **meta
+    )  # fmt: skip
+
+
+def pod(app: str = "httpbin", namespace: str = "mtls-service", *, sidecar: bool = True, **notes: str) -> Json:
+    """A pod after injection, as the API returns it."""
+    containers = [
+        {"name": app, "image": f"meshproof/{app}", "ports": [{"containerPort": 8080, "protocol": "TCP"}]},
+    ]
+    proxy = {"name": "istio-proxy", "image": "proxyv2", "args": ["proxy", "sidecar", "--domain"], "ports": [
+        {"name": "http-envoy-prom", "containerPort": 15090, "protocol": "TCP"}]}  # fmt: skip
+    status = '{"initContainers":null,"containers":["istio-proxy"],"volumes":["istio-envoy"],"revision":"default"}'
+    annotations = {"istio.io/rev": "default", "sidecar.istio.io/status": status} if sidecar else {}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{app}-6c9f7b8d5-x2x7p",
+            "namespace": namespace,
+            "labels": {"app": app, "pod-template-hash": "6c9f7b8d5", "security.istio.io/tlsMode": "istio"},
+            "annotations": annotations | {key.replace("__", "/"): value for key, value in notes.items()},
+        },
+        "spec": {"serviceAccountName": app, "containers": containers + [proxy] * sidecar},
+        "status": {"phase": "Running", "podIP": "10.244.1.7"},
+    }
+
+
+def service(name: str = "httpbin", port_name: str = "http", number: int = 8000) -> Json:
+    """A Service in front of the pods of that name."""
+    port = {"name": port_name, "port": number, "targetPort": 8080, "protocol": "TCP"}
+    return {
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "mtls-service"},
+        "spec": {"selector": {"app": name}, "ports": [port], "clusterIP": "10.96.3.4"},
+    }
+
+
+GROUND = (
+    pod(),
+    pod("ledger"),
+    pod("sleep", "mtls-client"),
+    pod("sleep", "legacy-client", sidecar=False),
+    service(),
+    service("ledger", "tcp-ledger", 9000),
+)
+TOKENS = policy(
+    "RequestAuthentication",
+    "jwt-example",
+    {
+        "selector": {"matchLabels": {"app": "httpbin"}},
+        "jwtRules": [{"issuer": TESTING, "jwksUri": "https://example.com"}],
+    },
+)
+STRICT = policy("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}})
+MESH = Caller("mtls-client/sleep", "mtls-client", "sleep", injected=True)
+LEGACY = Caller("legacy-client/sleep", "legacy-client", "sleep", injected=False)
+GET = RequestFacts("GET", "/ip", "httpbin.mtls-service:8000", port=8080, claims={})
+
+
+def view(*objects: Json, known: tuple[str, ...] = KNOWN) -> PolicyView:
+    """These objects, with the workloads of the ground."""
+    return view_of([*GROUND, *objects], known=known, revisions={"default": "default", "canary": "canary"})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Objects, and for a detector of requests the request, with the line that must come of it."""
+
+    line: str
+    objects: tuple[Json, ...] = ()
+    effect: Effect = Effect.OPEN
+    caller: Caller = MESH
+    request: RequestFacts = GET
+    expected: int | None = 403
+    observed: int | None = 200
+    log: str = ""
+    app: str = "httpbin"
+    stage: tuple[Json, ...] = ()
+    outbound: bool = False
+
+    @property
+    def view(self) -> PolicyView:
+        """Of the objects."""
+        return view(*self.objects)
+
+    @property
+    def case(self) -> CaseView:
+        """The request at the workload."""
+        seen = self.view
+        workload = next(one for one in seen.workloads if one.name == self.app)
+        return CaseView(
+            view=seen,
+            workload=workload,
+            caller=self.caller,
+            request=self.request,
+            effect=self.effect,
+            expected=self.expected,
+            observed=self.observed,
+            entries=tuple(parse([self.log])) if self.log else (),
+            stage=frozenset((one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) for one in self.stage),
+            outbound=self.outbound,
+        )
+
+
+def denied(details: str, status: int = 403, route: str = "default", cluster: str = "inbound|8080||") -> str:
+    """A line of a proxy's access log in Istio's format."""
+    return (
+        f'[2026-11-27T10:00:01.123Z] "GET /ip HTTP/1.1" {status} - {details} - "-" 0 19 0 - "-" "curl/8.5.0" '
+        f'"mp-run-1" "httpbin.mtls-service:8000" "-" {cluster} - 10.244.1.7:8080 10.244.1.9:20011 - {route}'
+    )
+
+
+def when(key: str, *values: str) -> Json:
+    """A rule with one condition."""
+    return {"when": [{"key": key, "values": list(values)}]}
+
+
+def to(**operation: list[str]) -> Json:
+    """A rule with one operation."""
+    return {"to": [{"operation": operation}]}
+
+
+def source(**fields: list[str]) -> Json:
+    """A rule with one source."""
+    return {"from": [{"source": fields}]}
+
+
+def closed(line: str, *objects: Json, **more: Any) -> Sample:
+    """A request that should have been served and got a 403."""
+    return Sample(line, objects, effect=Effect.CLOSED, expected=200, observed=403, **more)
+
+
+def token(**claims: Any) -> RequestFacts:
+    """A request with a token of the issuer that httpbin trusts."""
+    return replace(GET, claims={"iss": TESTING, "sub": TESTING, **claims})
+
+
+_REQUIRE = authorization("require-jwt", "ALLOW", source(requestPrincipals=[f"{TESTING}/{TESTING}"]))
+_NO_SUBJECT = replace(GET, claims={"iss": TESTING})
+_YOUNGER = policy(
+    "PeerAuthentication", "strict", {"mtls": {"mode": "STRICT"}}, creationTimestamp="2026-11-27T10:05:00Z"
+)
+_OLDER = policy("PeerAuthentication", "legacy", {"mtls": {"mode": "PERMISSIVE"}})
+_BY_NAMESPACE = authorization("keep-out", "DENY", source(namespaces=["mtls-client", "legacy-client"]))
+
+OBJECTS: dict[str, Sample] = {
+    "other_revision": Sample(
+        "AuthorizationPolicy mtls-service/require-jwt carries istio.io/rev=canary; the proxies of mtls-service/httpbin "
+        "run revision default and never see it",
+        (authorization("require-jwt", "ALLOW", labels={"istio.io/rev": "canary"}),),
+    ),
+    "selects_nothing": Sample(
+        "AuthorizationPolicy mtls-service/require-jwt selects no workload: app=httpbim matches none in mtls-service "
+        "(httpbin has app=httpbin)",
+        (policy("AuthorizationPolicy", "require-jwt", {"selector": {"matchLabels": {"app": "httpbim"}}}),),
+    ),
+    "other_namespace": Sample(
+        "AuthorizationPolicy mtls-client/require-jwt selects no workload: app=httpbin is in mtls-service, and the "
+        "policy in mtls-client",
+        (authorization("require-jwt", "ALLOW", namespace="mtls-client"),),
+    ),
+    "excluded_port": Sample(
+        "port 8080 of mtls-service/metrics bypasses its proxy (traffic.sidecar.istio.io/excludeInboundPorts): neither "
+        "mutual TLS nor authorization applies to it",
+        (pod("metrics", **{"traffic.sidecar.istio.io__excludeInboundPorts": "8080"}), service("metrics")),
+    ),
+    "port_of_the_service": Sample(
+        "PeerAuthentication mtls-service/httpbin-port sets STRICT for port 8000, which is the port of Service "
+        "mtls-service/httpbin; the container's is 8080",
+        (
+            policy(
+                "PeerAuthentication",
+                "httpbin-port",
+                {"selector": {"matchLabels": {"app": "httpbin"}}, "portLevelMtls": {"8000": {"mode": "STRICT"}}},
+            ),
+        ),
+    ),
+    "older_peer": Sample(
+        "PeerAuthentication mtls-service/strict is not in force at mtls-service/httpbin: PeerAuthentication "
+        "mtls-service/legacy of the same level is older",
+        (_YOUNGER, _OLDER),
+    ),
+    "overridden": Sample(
+        "PeerAuthentication istio-system/default (STRICT) is overridden at mtls-service/httpbin, mtls-service/ledger "
+        "by PeerAuthentication mtls-service/legacy (PERMISSIVE)",
+        (_OLDER, policy("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}}, "istio-system")),
+    ),
+    "http_field_on_tcp": closed(
+        "AuthorizationPolicy mtls-service/no-admin uses paths, and port 9000 of Service mtls-service/ledger "
+        "(tcp-ledger) is TCP: the rule refuses there without looking at these fields",
+        policy("AuthorizationPolicy", "no-admin", {"action": "DENY", "rules": [to(paths=["/admin", "/admin/*"])]}),
+        app="ledger",
+    ),
+    "remote_address_believed": Sample(
+        "AuthorizationPolicy mtls-service/office-only decides by the remote address at mtls-service/httpbin: a "
+        "workload takes it from the caller's own X-Forwarded-For",
+        (authorization("office-only", "ALLOW", source(remoteIpBlocks=["203.0.113.0/24"])),),
+    ),
+    "account_pattern": Sample(
+        "AuthorizationPolicy mtls-service/only-a: principals 'cluster.local/ns/*/sa/sleep' has '*' in its middle, "
+        "where it is no wildcard: it matches no caller",
+        (authorization("only-a", "DENY", source(principals=["cluster.local/ns/*/sa/sleep"])),),
+    ),
+    "method_spelling": Sample(
+        "AuthorizationPolicy mtls-service/read-only names method post, letter by letter: POST is another method",
+        (authorization("read-only", "DENY", to(methods=["post"])),),
+    ),
+    "path_shape": Sample(
+        "AuthorizationPolicy mtls-service/no-admin denies exactly /admin: nothing below, and not with a slash at "
+        "the end",
+        (authorization("no-admin", "DENY", to(paths=["/admin"])),),
+    ),
+    "stranger_not_denied": Sample(
+        "AuthorizationPolicy mtls-service/keep-out denies by namespaces: a caller without a sidecar shows no identity "
+        "and is let in, as mutual TLS at mtls-service/httpbin is PERMISSIVE by default: no PeerAuthentication applies",
+        (_BY_NAMESPACE,),
+    ),
+    "request_principal_form": Sample(
+        "AuthorizationPolicy mtls-service/no-tester names request principal tester: it is issuer/subject, so this "
+        "matches no token",
+        (TOKENS, authorization("no-tester", "DENY", source(requestPrincipals=["tester"]))),
+    ),
+    "claim_with_dots": Sample(
+        "AuthorizationPolicy mtls-service/admins asks for request.auth.claims[realm.roles], a claim with dots in its "
+        "name; the nested one is request.auth.claims[realm][roles]",
+        (TOKENS, authorization("admins", "ALLOW", when("request.auth.claims[realm.roles]", "admin"))),
+    ),
+    "untrusted_issuer": closed(
+        "AuthorizationPolicy mtls-service/need-scope asks for tokens of https://scopes.example.com, and "
+        "mtls-service/httpbin verifies tokens of testing@secure.istio.io",
+        TOKENS,
+        authorization("need-scope", "ALLOW", source(requestPrincipals=["https://scopes.example.com/*"])),
+    ),
+    "token_not_required": Sample(
+        "RequestAuthentication mtls-service/jwt-example verifies tokens, and no AuthorizationPolicy at "
+        "mtls-service/httpbin requires one",
+        (TOKENS,),
+    ),
+}
+"""By the detector's name."""
+
+REQUESTS: dict[str, Sample] = {
+    "refused_by_rule": closed(
+        "AuthorizationPolicy mtls-service/deny-all refused it at mtls-service/httpbin by its rule 0 (the proxy's log)",
+        authorization("deny-all", "DENY", {}),
+        log=denied("rbac_access_denied_matched_policy[ns[mtls-service]-policy[deny-all]-rule[0]]"),
+    ),
+    "refused_token": Sample(
+        "RequestAuthentication mtls-service/jwt-example refused the token at mtls-service/httpbin: Jwt is expired",
+        (TOKENS,),
+        effect=Effect.CLOSED,
+        expected=200,
+        observed=401,
+        log=denied("jwt_authn_access_denied{Jwt_is_expired}", 401),
+    ),
+    "refused_by_client": Sample(
+        "the proxy of mtls-client/sleep knows no such host, and sends nothing on (block_all: REGISTRY_ONLY)",
+        effect=Effect.BROKEN,
+        expected=200,
+        observed=502,
+        log=denied("direct_response", 502, "block_all", "-"),
+        app="sleep",
+        outbound=True,
+    ),
+    "no_sidecar": Sample(
+        "legacy-client/bare has no sidecar, so no policy applies to it",
+        (pod("bare", "legacy-client", sidecar=False),),
+        app="bare",
+    ),
+    "nothing_allows": closed(
+        "AuthorizationPolicy mtls-service/require-jwt does not allow it: requestPrincipals "
+        "[testing@secure.istio.io/testing@secure.istio.io]: the token has no sub, and so gives no request principal",
+        TOKENS,
+        _REQUIRE,
+        request=_NO_SUBJECT,
+    ),
+    "refused_as_not_allowed": closed(
+        "no rule of AuthorizationPolicy mtls-service/office matched it at mtls-service/httpbin (the proxy's log)",
+        authorization("office", "ALLOW", source(ipBlocks=["10.0.0.0/24"])),
+        log=denied("rbac_access_denied_matched_policy[none]"),
+    ),
+    "denied_by": closed(
+        "AuthorizationPolicy mtls-service/keep-out refuses it: rule 0 matches",
+        _BY_NAMESPACE,
+    ),
+    "strict_without_identity": Sample(
+        "mutual TLS at mtls-service/httpbin is STRICT by PeerAuthentication mtls-service/default, and "
+        "legacy-client/sleep has no sidecar",
+        (STRICT,),
+        effect=Effect.CLOSED,
+        caller=LEGACY,
+        expected=200,
+        observed=None,
+    ),
+    "deny_misses": Sample(
+        "AuthorizationPolicy mtls-service/keep-out does not refuse it: namespaces [mtls-client, legacy-client]: the "
+        "caller shows no identity (legacy-client/sleep has no sidecar)",
+        (_BY_NAMESPACE,),
+        caller=LEGACY,
+    ),
+    "allowed_by": Sample(
+        "AuthorizationPolicy mtls-service/any-token allows it: rule 0 matches",
+        (TOKENS, authorization("any-token", "ALLOW", source(requestPrincipals=["*"]))),
+        request=token(),
+    ),
+    "no_policy": Sample(
+        "no AuthorizationPolicy selects mtls-service/httpbin; AuthorizationPolicy mtls-client/require-jwt of this "
+        "stage is not for it",
+        (policy("AuthorizationPolicy", "require-jwt", {}, "mtls-client"),),
+        stage=(policy("AuthorizationPolicy", "require-jwt", {}, "mtls-client"),),
+    ),
+}
+"""By the detector's name."""
