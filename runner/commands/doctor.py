@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from typing import Annotated
+
+import typer
 from rich.console import Console
 from rich.markup import escape
 
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
-from clients.model.errors import MeshproofError
-from runner.commands import common, doctor_rights
+from clients.model.errors import ClusterError, MeshproofError, SettingsError
+from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, settings
 from runner.config.rights import Right
@@ -21,10 +26,21 @@ from runner.target.target import Target
 
 
 @common.takes(*common.CLUSTER, "revision", "hosts", "istioctl", "allow_mesh_wide")
-def doctor(*, given: common.Given) -> int:
+def doctor(
+    policies: Annotated[
+        bool, typer.Option("--policies", help="Look at the policies that are on the cluster, and at nothing else.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --policies: print the warnings as JSON.")] = False,
+    *,
+    given: common.Given,
+) -> int:
     """Check what a run needs, and print what is missing and how to get it."""
     wanted = settings.load(given)
     target = targets.of(wanted)
+    if as_json and not policies:
+        raise SettingsError("--json goes with --policies", "there is no other output in JSON")
+    if policies:
+        return on_cluster(target, as_json=as_json)
     machine = [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in target.machine()]
     findings = [*machine, *cluster(target), browser(), *tokens(wanted), *known_failures(target)]
     console = Console(soft_wrap=True)
@@ -34,6 +50,35 @@ def doctor(*, given: common.Given) -> int:
     bad = sum(not (finding.ok or finding.optional) for finding in findings)
     console.print(f"{bad} missing" if bad else "nothing is missing")
     return common.FAILED if bad else common.OK
+
+
+def on_cluster(target: Target, *, as_json: bool) -> int:
+    """Print what the policies on the cluster may not do as they seem to; see docs/why.md.
+
+    Warnings, and what this identity may not read, do not change the exit code.
+
+    Raises:
+        ClusterError: there is no cluster, or it does not answer.
+    """
+    there = target.look(lambda line: print(line, file=sys.stderr))
+    if there is None:
+        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    connection = there.connect()
+    found, refused, number = policy_warnings.of_cluster(connection)
+    connection.close()
+    if as_json:
+        rows = [{"detector": name, "text": line} for name, lines in found.items() for line in lines]
+        print(json.dumps({"policies": number, "warnings": rows, "not_read": refused}, indent=1))
+        return common.OK
+    console = Console(soft_wrap=True)
+    for name, lines in found.items():
+        for line in lines:
+            console.print(f"[yellow]warning[/yellow]  {name}: {escape(line)}")
+    for line in refused:
+        console.print(f"[yellow]without[/yellow]  {escape(line)}")
+    warnings = sum(map(len, found.values()))
+    console.print(f"{number} policies, {warnings} warnings" if warnings else f"{number} policies, no warning")
+    return common.OK
 
 
 def browser() -> Diagnosis:

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from runner.commands import common
+from runner.commands import common, policy_warnings
 from runner.config import catalogue, folders, settings
 from runner.session.collect_plan import collect
 from runner.session.plan import PlannedTest
@@ -56,6 +56,7 @@ def show(entries: Sequence[PlannedTest], console: Console) -> None:
             words = f"{source} {entry.sends} → {entry.expected}".strip() if entry.sends else about.title
             before = f" (before: {entry.before})" if entry.before else ""
             console.print(f"  {escape(entry.id):24} {about.polarity:6}{escape(words)}{escape(before)}")
+    policy_warnings.show(policy_warnings.of_manifests(entries, MANIFESTS), console)
     total, suites = len(entries), len({entry.suite for entry in entries})
     console.print(
         f"\n{total} cases of {len({e.control for e in entries})} controls in {suites} suites; nothing was touched."

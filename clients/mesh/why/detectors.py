@@ -88,8 +88,8 @@ def _of_objects(detectors: Iterable[ObjectDetector], cases: Sequence[CaseView]) 
 
 
 def of_objects(view: PolicyView) -> dict[str, list[Reason]]:
-    """What is odd about the objects, by the first line of the detector's description."""
-    found = {summary(detector): detector(view) for detector in OBJECTS}
+    """What is odd about the objects, by the detector's name."""
+    found = {detector.__name__: detector(view) for detector in OBJECTS}
     return {name: reasons for name, reasons in found.items() if reasons}
 
 

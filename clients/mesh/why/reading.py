@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from clients.kube.cluster import Cluster
 from clients.mesh.survey import REVISION_LABEL, ROOT_NAMESPACE
 from clients.mesh.why.objects import POLICY_KINDS, Json
 from clients.mesh.why.view import PolicyView, view_of
-from clients.model.errors import ClusterError
+from clients.model.errors import AccessError, ClusterError
 
 KINDS = {
     **dict.fromkeys(POLICY_KINDS, "security.istio.io/v1"),
@@ -39,17 +40,38 @@ def read(cluster: Cluster, namespaces: Iterable[str], root: str = ROOT_NAMESPACE
 
 
 def read_all(cluster: Cluster, root: str = ROOT_NAMESPACE) -> tuple[PolicyView, list[str]]:
-    """The view of all namespaces, and what of it could not be read, in words."""
+    """The view of all namespaces, and what of it could not be read, in words.
+
+    A kind that may not be listed in all namespaces at once is listed in each; where that fails too, it is not known.
+    """
     objects: list[Json] = []
     known, refused = set(), []
     for kind, api_version in KINDS.items():
         try:
             objects += [_of(body, kind) for body in cluster.objects(api_version, kind)]
+        except AccessError as error:
+            found = _in_each(cluster, api_version, kind)
+            objects += found
+            where = f"only {len({body['metadata']['namespace'] for body in found})} namespaces" if found else "not read"
+            refused.append(f"{kind}: {where}: {error.message}")
         except ClusterError as error:
-            refused.append(f"{kind}: {error.message}")
-            continue
-        known.add(kind)
+            refused.append(f"{kind}: not read: {error.message}")
+        else:
+            known.add(kind)
     return view_of(objects, known=known, revisions=_revisions(cluster), root=root), refused
+
+
+def _in_each(cluster: Cluster, api_version: str, kind: str) -> list[Json]:
+    """The objects of a kind in those namespaces in which this identity may list them."""
+    found: list[Json] = []
+    try:
+        namespaces = [body["metadata"]["name"] for body in cluster.objects("v1", "Namespace")]
+    except ClusterError:
+        return found
+    for namespace in namespaces:
+        with suppress(ClusterError):
+            found += [_of(body, kind) for body in cluster.objects(api_version, kind, namespace)]
+    return found
 
 
 def _of(body: Json, kind: str) -> Json:

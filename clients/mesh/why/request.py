@@ -79,7 +79,9 @@ class CaseView:
 
     @property
     def tcp(self) -> bool:
-        """Whether a Service declares the port to be TCP, so that no rule can look at a request."""
+        """Whether a Service declares the port to be TCP, so that no rule can look at a request; not at a gateway."""
+        if self.workload.gateway:
+            return False
         ports = (port for one in self.view.services_of(self.workload) for port in one.ports)
         return any(port.protocol == "tcp" and target_of(port, self.workload) == self.request.port for port in ports)
 

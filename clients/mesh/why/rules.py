@@ -63,7 +63,8 @@ def http_field_on_tcp(view: PolicyView) -> list[Reason]:
         fields = list(dict.fromkeys(name for rule in policy.rules for name in http_fields(rule)))
         if policy.action not in ("ALLOW", "DENY") or not fields:
             continue
-        for workload in view.selected(policy):
+        # A gateway's protocols are those of its Gateway, whatever the Service calls its ports.
+        for workload in (one for one in view.selected(policy) if not one.gateway):
             for service in view.services_of(workload):
                 for port in service.ports:
                     target = target_of(port, workload)
@@ -161,12 +162,17 @@ def path_shape(view: PolicyView) -> list[Reason]:
         paths = [value for _, value in values(policy, "paths")]
         if policy.action != "DENY":
             continue
-        exact = [path for path in paths if "*" not in path and "{" not in path and path not in ("/", "")]
+        exact = [path for path in paths if "*" not in path and "{" not in path and not _is_leaf(path)]
         bare = [path for path in exact if not any(_below(path, other) for other in paths)]
         if bare:
             text = f"{policy} denies exactly {named(bare)}: nothing below, and not with a slash at the end"
             found.append(Reason(text, OPEN, policy, frozenset(view.selected(policy))))
     return found
+
+
+def _is_leaf(path: str) -> bool:
+    """Whether nothing is expected below a path: the root itself, a file, a method of gRPC (`/pkg.Service/Method`)."""
+    return path in ("/", "") or "." in path
 
 
 def _below(path: str, other: str) -> bool:
