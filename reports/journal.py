@@ -6,6 +6,7 @@ One object a line: `{"type": "run" | "target" | "case", "recorded": time, "data"
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Journal:
     """Writer. Each record is one `write` in append mode, so records of several processes do not mix.
 
     Nothing is flushed to the disk by force: what was written survives the end of the process, if not of the machine.
+    Every method raises ReportError where the record cannot be written whole; what was written before is kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,12 +62,26 @@ class Journal:
 
     def _append(self, kind: str, data: Any) -> None:
         line = json.dumps({"type": kind, "recorded": now(), "data": data}, ensure_ascii=False).encode(errors="replace")
+        try:
+            self._write(line)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def _write(self, line: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, (b"\n" if _is_torn(descriptor) else b"") + line + b"\n")
+            whole = (b"\n" if _is_torn(descriptor) else b"") + line + b"\n"
+            if os.write(descriptor, whole) < len(whole):  # a disk that is nearly full takes a part, without an error
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
+
+
+def unwritable(path: Path, error: OSError) -> ReportError:
+    """The error for a user whose report folder takes no more."""
+    message = f"the report cannot be written to {path}: {error.strerror or error}"
+    return ReportError(message, "what was written before is kept; free space, or choose another folder by --out")
 
 
 def _is_torn(descriptor: int) -> bool:

@@ -42,14 +42,17 @@ def write_reports(report: Report, out: Path) -> Path:
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
         "latest": lambda: _point_latest(out),
     }
-    problems = []
+    problems: dict[str, list[str]] = {}
     for name, write in writers.items():
         try:
             write()
+        except OSError as error:
+            problems.setdefault(error.strerror or str(error), []).append(name)
         except Exception as error:  # one broken report must not cost the others
-            problems.append(f"{name} ({type(error).__name__}: {error})")
+            problems.setdefault(f"{type(error).__name__}: {error}", []).append(name)
     if problems:
-        raise ReportError(f"cannot write {', '.join(problems)} in {out}", "the other reports there are complete")
+        listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in problems.items())
+        raise ReportError(f"cannot write all reports in {out}: {listed}", "the other files there are complete")
     return out / INDEX
 
 

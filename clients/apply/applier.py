@@ -18,6 +18,7 @@ from clients.kube import readiness
 from clients.kube.api import NOT_FOUND, RequestError
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGER, RUN_LABEL
+from clients.kube.stuck import why_it_stays
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
 from clients.model.evidence import Applied
 from clients.model.redact import redact
@@ -159,7 +160,8 @@ class Applier:
         def wait() -> None:
             for item, uid, _ in asked:
                 if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
-                    problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion")
+                    why = why_it_stays(self._found(item))
+                    problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion{why}")
             if problems:
                 raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
 
@@ -228,8 +230,11 @@ class Applier:
                 self._cluster.delete_pods(item.name)
         return uid
 
+    def _found(self, item: Item) -> dict[str, Any] | None:
+        return self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
+
     def _gone(self, item: Item, uid: str) -> bool:
-        found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
+        found = self._found(item)
         return found is None or found["metadata"]["uid"] != uid
 
 

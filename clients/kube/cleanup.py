@@ -11,6 +11,7 @@ from typing import Any
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
+from clients.kube.stuck import why_it_stays
 from clients.model.errors import AccessError, ClusterError
 
 _MADE_BY_OTHERS = frozenset({"Endpoints", "EndpointSlice", "Event", "Pod", "ReplicaSet"})
@@ -90,7 +91,8 @@ def cleanup(
             removed.append(leftover)
             on_removed(leftover)
         else:
-            problems.append(f"{leftover} is still there after {timeout_s:g} s")
+            why = why_it_stays(_found(cluster, leftover))
+            problems.append(f"{leftover} is still there after {timeout_s:g} s{why}")
     if problems:
         raise ClusterError("; ".join(problems), "see what holds it: finalizers, or a missing permission")
     return removed
@@ -145,8 +147,12 @@ def _list(
         return []
 
 
+def _found(cluster: Cluster, leftover: Leftover) -> dict[str, Any] | None:
+    return cluster.get(leftover.api_version, leftover.kind, leftover.name, leftover.namespace)
+
+
 def _gone(cluster: Cluster, leftover: Leftover) -> bool:
-    found = cluster.get(leftover.api_version, leftover.kind, leftover.name, leftover.namespace)
+    found = _found(cluster, leftover)
     return found is None or found["metadata"]["uid"] != leftover.uid
 
 

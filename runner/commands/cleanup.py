@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import socket
 from typing import Annotated
 
 import typer
@@ -16,6 +14,7 @@ from clients.kube.lease import holder, in_use
 from runner.commands import common
 from runner.config import folders, rights, settings
 from runner.target import targets
+from runner.target.in_use import ended_here, refused
 
 
 @common.takes(*common.CLUSTER)
@@ -56,7 +55,5 @@ def refuse_while_in_use(cluster: Cluster) -> None:
         ConflictError: another run holds the cluster.
     """
     busy = holder(cluster)
-    known = re.fullmatch(r".*@(?P<host>.+) pid (?P<pid>\d+)", busy)
-    dead_here = known and known["host"] == socket.gethostname() and not folders.alive(int(known["pid"]))
-    if busy and not dead_here:
-        raise in_use(busy, "wait for it, name a run by --run, or use --force")
+    if busy and not ended_here(busy):
+        raise refused(cluster, in_use(busy, "wait for it, name a run by --run, or use --force"), busy)

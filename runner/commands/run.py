@@ -19,7 +19,7 @@ from clients.kube.lease import holder, in_use
 from clients.model.errors import MeshproofError, SettingsError
 from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
-from reports.model import RunInfo, TargetInfo
+from reports.model import ReportError, RunInfo, TargetInfo
 from runner.commands import child, common
 from runner.config import catalogue, folders, rights, settings
 from runner.config.option import options
@@ -27,6 +27,7 @@ from runner.config.settings import Settings
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
+from runner.target.in_use import refused
 from runner.target.target import Target
 
 PYTEST_USAGE_ERROR = 4
@@ -71,9 +72,10 @@ def look_first(target: Target) -> None:
         return
     cluster = there.connect()
     busy = holder(cluster)
+    problem = refused(cluster, in_use(busy), busy) if busy else None
     cluster.close()
-    if busy:
-        raise in_use(busy)
+    if problem:
+        raise problem
 
 
 def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:
@@ -105,10 +107,31 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     info = closing(contents, folder, started, ended)
     about = contents.target or TargetInfo(kind=target.kind, context=target.settings.context)
     info = replace(info, exit=exit_code(ended, conformance.build(contents, info, about).ok and clean))
-    Journal(journal).run(info)
-    index = write.write_all(journal, folder, info, about)
+    try:
+        index = _write(journal, folder, info, about)
+    except ReportError:
+        if ended.code == common.BAD_INPUT and not (contents.run and contents.run.ended):  # the test process said so
+            return common.BAD_INPUT
+        raise
     terminal.print_summary(Console(), conformance.build(read(journal), info, about), index)
     return info.exit if info.exit is not None else common.FAILED
+
+
+def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo) -> Path:
+    """Close the journal and write the reports, as many of them as the folder takes; returns the path of the page.
+
+    Raises:
+        ReportError: not all could be written.
+    """
+    problem: ReportError | None = None
+    try:
+        Journal(journal).run(info)
+    except ReportError as error:
+        problem = error
+    index = write.write_all(journal, folder, info, about)
+    if problem:
+        raise problem
+    return index
 
 
 def closing(contents: Contents, folder: Path, started: str, ended: child.Ended) -> RunInfo:
@@ -116,6 +139,8 @@ def closing(contents: Contents, folder: Path, started: str, ended: child.Ended) 
     command = shlex.join(["meshproof", *sys.argv[1:]])
     info = contents.run or RunInfo(id=folder.name, started=started, command=command)
     died = f"the test process died ({ended.code})" if not info.ended else ""
+    if died and ended.code == common.BAD_INPUT:
+        died = "a report that could not be written"
     why = ended.interrupted or info.interrupted or died
     return replace(info, command=command, ended=info.ended or folders.now(), interrupted=why)
 

@@ -15,7 +15,7 @@ from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof.table import Table
-from reports.model import EVIDENCE
+from reports.model import EVIDENCE, ReportError
 from runner.config import catalogue, known_failures, settings
 from runner.session import hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
@@ -87,6 +87,11 @@ def pytest_configure_node(node: Any) -> None:
     try:
         node.workerinput[HANDED] = context.hand_over(with_target=_wants_suites(node.config))
     except MeshproofError as error:
+        context.unwritable = str(error) if isinstance(error, ReportError) else ""
+        # So early, pytest itself prints the message; its terminal reporter would print it once more.
+        reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter:
+            reporter._report_keyboardinterrupt = lambda: None
         pytest.exit(str(error), returncode=BAD_INPUT)
 
 
@@ -144,8 +149,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if context.is_worker:
         context.write_plan()
-    else:
+        return
+    try:
         context.journal.run(context.run_info())
+    except MeshproofError as error:
+        context.unwritable = str(error)
+        pytest.exit(str(error), returncode=BAD_INPUT)
 
 
 @pytest.hookimpl(tryfirst=True)

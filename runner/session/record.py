@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.redact import redact
 from runner.session.plan import PlannedTest
@@ -85,7 +86,26 @@ def _reason(report: pytest.TestReport, error: BaseException | None) -> str:
         return report.longrepr[2].removeprefix("Skipped: ")
     if error is None:
         return report.longreprtext
+    if isinstance(error, BaseExceptionGroup):  # several fixtures could not be torn down
+        return "; ".join(dict.fromkeys(_named(one) for one in _leaves(error)))
+    return _named(error)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors of a group, and of groups in it."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
+
+
+def _named(error: BaseException) -> str:
+    """The first line of an error.
+
+    The text of our own errors is enough; for any other error its type is part of the reason.
+    """
     text = str(error) or type(error).__name__
-    # The text of our own errors is enough; for any other error its type is part of the reason.
-    named = text if isinstance(error, pytest.fail.Exception | AssertionError) else f"{type(error).__name__}: {text}"
+    own = pytest.fail.Exception | AssertionError | MeshproofError
+    named = text if isinstance(error, own) else f"{type(error).__name__}: {text}"
     return named.strip().splitlines()[0] if named.strip() else "no reason given"

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from reports import conformance, known, terminal, write
 from reports.journal import read
-from reports.model import EVIDENCE, Report
+from reports.model import EVIDENCE, Report, ReportError
 from runner.config.folders import JOURNAL
 from runner.session import record
 from runner.session.fixtures import RUN_CONTEXT
@@ -55,8 +56,19 @@ class Recorder:
             entry = self.context.plan.get(report.nodeid)
             evidence = record.crashed(entry, report) if entry else []
         for one in evidence:
-            if self.context.note(report.nodeid, one):
+            try:
+                new = self.context.note(report.nodeid, one)
+            except MeshproofError as error:  # nothing that is proven from here on could be kept
+                self._give_up(error)
+                return
+            if new:
                 self._show(one)
+
+    def _give_up(self, error: MeshproofError) -> None:
+        """End the run with exit code 2: its report cannot be written. Fixtures clean up as after Ctrl-C."""
+        if not self.context.unwritable:
+            self.context.unwritable = str(error)
+            pytest.exit(str(error), returncode=BAD_INPUT)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -81,19 +93,24 @@ class Recorder:
             return
         code = INTERRUPTED if self.context.interrupted else int(exitstatus)
         self.context.read_plan()
-        self.problem = self.context.finish(code)
-        journal = self.context.folder / JOURNAL
-        if code == pytest.ExitCode.OK:
-            code = exit_code(conformance.build(read(journal)))
+        try:
+            self.problem = self.context.finish(code)
+            journal = self.context.folder / JOURNAL
+            if code == pytest.ExitCode.OK:
+                code = exit_code(conformance.build(read(journal)))
+            if not self.context.reports_by_caller:
+                write.write_all(journal, self.context.folder)
+        except ReportError as error:
+            code = BAD_INPUT
+            if not self.context.unwritable:
+                self.context.unwritable = self.problem = str(error)
         session.exitstatus = code
-        if not self.context.reports_by_caller:
-            write.write_all(journal, self.context.folder)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the summary and the place of the reports; `meshproof run` prints them itself."""
         if self.problem:
             terminalreporter.write_line(f"meshproof: {self.problem}", yellow=True)
-        if self.context.started and not self.context.reports_by_caller:
+        if self.context.started and not (self.context.reports_by_caller or self.context.unwritable):
             report = conformance.build(read(self.context.folder / JOURNAL))
             console = Console(file=terminalreporter._tw._file, force_terminal=terminalreporter.hasmarkup or None)
             terminal.print_summary(console, report, self.context.folder / "index.html")

@@ -56,6 +56,7 @@ class RunContext:
         case_runner: proves the cases of the stage, from the first of them on.
         failed: how many phases of tests failed in this process.
         excuses: tells known failures from others.
+        unwritable: why the report cannot be written, in the words that the user gets; empty as long as it can.
     """
 
     def __init__(self, config: pytest.Config, settings: Settings, selected: frozenset[str]) -> None:
@@ -67,6 +68,7 @@ class RunContext:
         self.running: RunningStage | None = None
         self.case_runner: CaseRunner | None = None
         self.interrupted = ""
+        self.unwritable = ""
         self.lease_guard = LeaseGuard(self)
         self.failed = 0
         handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
@@ -216,7 +218,11 @@ class RunContext:
         return self.selected - {entry.control for entry in self.plan.values()}
 
     def finish(self, exit_code: int) -> str:
-        """Remove what is left, and close the journal; returns what went wrong with that, or an empty string."""
+        """Remove what is left, and close the journal; returns what went wrong with that, or an empty string.
+
+        Raises:
+            ReportError: the journal cannot be written.
+        """
         problem = ""
         if self._held:
             try:
@@ -226,6 +232,8 @@ class RunContext:
                 problem = f"the clean-up failed: {error}; run `meshproof cleanup`"
             self._held.release()
         self.read_plan()
+        if self.unwritable:
+            return problem
         ended = replace(self.run_info(), ended=folders.now(), exit=exit_code)
         self.journal.run(ended)
         return problem

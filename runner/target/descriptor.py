@@ -73,8 +73,16 @@ class TargetDescriptor:
         return made
 
     def save(self, path: Path) -> None:
-        """Write it for the command line, which cleans up after a test process that died. Holds no secret."""
-        path.write_text(self.to_json() + "\n", encoding="utf-8")
+        """Write it for the command line, which cleans up after a test process that died. Holds no secret.
+
+        Raises:
+            SettingsError: it cannot be written.
+        """
+        try:
+            path.write_text(self.to_json() + "\n", encoding="utf-8")
+        except OSError as error:
+            message = f"the run's folder cannot be written to: {path}: {error.strerror}"
+            raise SettingsError(message, "free space, or choose another folder by --out") from None
 
 
 @cache

@@ -12,13 +12,14 @@ from clients.kube.cluster import Cluster
 from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease, holder_here
 from clients.mesh.discovery import discover
-from clients.model.errors import ClusterError, MeshproofError, SettingsError
+from clients.model.errors import ClusterError, ConflictError, MeshproofError, SettingsError
 from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings
 from runner.target import browsers, capabilities, identity, targets
 from runner.target.access import Say
 from runner.target.descriptor import TargetDescriptor
+from runner.target.in_use import refused
 
 DEFAULT_REVISION = "default"
 
@@ -89,7 +90,10 @@ class HeldTarget:
             browser=browser.program,
         )
         self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
-        self._lease.acquire()
+        try:
+            self._lease.acquire()
+        except ConflictError as error:
+            raise refused(self._cluster, error) from None
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.

@@ -1,0 +1,57 @@
+"""The error of a run that is refused because another one holds the cluster: who holds it, and what is in force."""
+
+from __future__ import annotations
+
+import re
+import socket
+from contextlib import suppress
+from typing import Any
+
+from clients.kube.cleanup import Leftover
+from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
+from clients.model.errors import ClusterError, ConflictError
+from runner.config import folders, rights
+
+_API = f"{rights.ISTIO_SECURITY}/v1"
+_KINDS = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy")
+_HOLDER = re.compile(r".*@(?P<host>.+) pid (?P<pid>\d+)")
+
+
+def refused(cluster: Cluster, error: ConflictError, holder: str = "") -> ConflictError:
+    """The error with the mesh-wide changes of runs that are in force now.
+
+    They change answers of the whole mesh, for others too. If the holder was killed, they stay until a clean-up.
+
+    Args:
+        holder: as the Lease names it.
+    """
+    changes = in_force(cluster)
+    if not changes:
+        return error
+    when = "now" if ended_here(holder) else "once its lease has expired"
+    hint = f"{error.hint}; if it was killed, `meshproof cleanup` removes what it left, {when}"
+    return ConflictError(f"{error.message}; in force for the whole mesh: {', '.join(map(str, changes))}", hint)
+
+
+def in_force(cluster: Cluster) -> list[Leftover]:
+    """Policies of runs that apply to the whole mesh; without those that this identity may not list."""
+    found = []
+    for kind in _KINDS:
+        with suppress(ClusterError):
+            bodies = cluster.objects(_API, kind, rights.ROOT_NAMESPACE, f"{MANAGED_BY_LABEL}={MANAGER}")
+            found += [_leftover(kind, body["metadata"]) for body in bodies]
+    return found
+
+
+def _leftover(kind: str, meta: dict[str, Any]) -> Leftover:
+    run = meta.get("labels", {}).get(RUN_LABEL, "")
+    return Leftover(_API, kind, meta["namespace"], meta["name"], run, meta.get("uid", ""))
+
+
+def ended_here(holder: str) -> bool:
+    """Whether the holder was a process of this machine that has ended."""
+    known = _HOLDER.fullmatch(holder)
+    if known is None or known["host"] != socket.gethostname():
+        return False
+    return not folders.alive(int(known["pid"]))
