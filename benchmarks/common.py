@@ -25,7 +25,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import MeshproofError
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig, RigOptions
 from reports.model import TargetInfo
 from runner.target import assemble

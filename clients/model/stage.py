@@ -100,7 +100,7 @@ class Observation:
     Attributes:
         at: monotonic time, in seconds, that the attempts count from.
         problem: why the outcome was not as stated; empty when it was.
-        conclusive: as in `clients.probe.converge.Convergence`.
+        conclusive: as in `clients.probe.convergence.Convergence`.
         first_s: the first match, in seconds since `at`.
         stable_s: the last confirmation; None when it has not converged.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from clients.model.case import Probe
 from clients.probe.confirm import confirmations
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import OutsideClient
 from clients.proof.workloads import Workloads
 

@@ -11,7 +11,8 @@ from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.stage import Observation
-from clients.probe.converge import SLOW_SHARE, Convergence, ConvergencePolicy, converge
+from clients.probe.converge import converge
+from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
 from clients.proof import steps, trace
 from clients.proof.proving import ProblemOf, ProvingCase, ProvingState
 from clients.proof.rig import Rig

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from clients.model.case import Case
 from clients.model.evidence import Attempt, Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
-from clients.probe.converge import Convergence
+from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
 

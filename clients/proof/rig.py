@@ -18,7 +18,7 @@ from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.logs import FollowedLogs, Logs
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 from clients.proof.certainty import Certainty
 from clients.proof.prober import Prober
 from clients.proof.workloads import Workloads

@@ -17,7 +17,8 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied
 from clients.model.expect import Expectation
 from clients.model.stage import Observation, Settle, Stage, Step
-from clients.probe.converge import Convergence, converge
+from clients.probe.converge import converge
+from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
 
 BASELINE_CONFIRMATIONS = 3

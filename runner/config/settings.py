@@ -18,7 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clients.model.errors import SettingsError
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 from runner.config.identity_settings import Identity
 from runner.config.known_failures import Entry
 from runner.config.option import Option

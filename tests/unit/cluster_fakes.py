@@ -24,7 +24,7 @@ from clients.model.case import Probe, Workload
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 
 Key = tuple[str, str, str]
 RUN = "run-1"

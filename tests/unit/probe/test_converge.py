@@ -10,7 +10,8 @@ from clients.model.evidence import Phase
 from clients.model.expect import no_reply, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.confirm import confirmations
-from clients.probe.converge import MAX_BATCH, MAX_SAMPLES, Convergence, ConvergencePolicy, converge
+from clients.probe.converge import MAX_BATCH, MAX_SAMPLES, converge
+from clients.probe.convergence import Convergence, ConvergencePolicy
 
 pytestmark = pytest.mark.unit
 

@@ -22,7 +22,7 @@ from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
 from clients.model.token import Token
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 from clients.probe.curl import Request
 from clients.proof import diagnostics, prober
 from clients.proof.rig import Rig, RigOptions
