@@ -21,9 +21,9 @@ from clients.model.redact import redact
 from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
 from clients.proof.log_entries import LOG_BUDGET_S
+from clients.proof.observation import BASELINE_CONFIRMATIONS
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
-from clients.proof.running_stage import BASELINE_CONFIRMATIONS
 from clients.proof.trace import EXTERNAL_LOG
 
 BACKEND_LOG = "backend log"

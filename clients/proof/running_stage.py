@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 from clients.apply.applier import Item
 from clients.apply.overlay import MESH_NAMESPACE
-from clients.kube import readiness
 from clients.mesh import istiod
 from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case, Probe
@@ -17,13 +15,9 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied
 from clients.model.expect import Expectation
 from clients.model.stage import Observation, Settle, Stage, Step
-from clients.probe.converge import converge
-from clients.probe.convergence import Convergence
+from clients.proof.changes import Changes
+from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
 from clients.proof.rig import Rig
-
-BASELINE_CONFIRMATIONS = 3
-"""Matches in a row for a state in which nothing has changed; stale answers of a change concern only the cases."""
-BASELINE_BUDGET_S = 15.0
 
 
 class RunningStage:
@@ -51,7 +45,7 @@ class RunningStage:
         self.since = self.changed_at = time.monotonic()
         self.baselines: dict[str, Observation] = {}
         self.settled: tuple[Observation, ...] = ()
-        self._undo: list[Callable[[], None]] = []
+        self._changes = Changes(rig)
         self._steps_taken = 0
         self._checked: set[str] = set()
 
@@ -75,7 +69,7 @@ class RunningStage:
         try:
             self._change(items)
         except BaseException:
-            self._put_back()
+            self._changes.put_back()
             raise
         return self
 
@@ -87,7 +81,7 @@ class RunningStage:
         """
         if kind is None and self._may_leave:
             return
-        problems = self._put_back()
+        problems = self._changes.put_back()
         if not problems and kind is None:
             problems = self._not_restored()
         if problems:
@@ -142,14 +136,14 @@ class RunningStage:
                 continue
             key = (case.probe, case.before)
             if key not in seen:
-                seen[key] = self._observe(case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
+                seen[key] = observe(self.rig, case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
             self.baselines[case.id] = seen[key]
 
     def _change(self, items: list[Item]) -> None:
         applier = self.rig.applier
-        scaled = self._scale()
-        self._delete_without()
-        self._undo.append(self.rig.stage_objects.clear)
+        scaled = self._changes.scale(self.stage.scaled)
+        self._changes.delete(self.stage.without)
+        self._changes.register(self.rig.stage_objects.clear)
         self.applied = (*scaled, *self.rig.stage_objects.move_to(items))
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
@@ -167,7 +161,7 @@ class RunningStage:
         applier = self.rig.applier
         items = applier.load(paths)
         if items:
-            self._undo.append(lambda: applier.delete(items))
+            self._changes.register(lambda: applier.delete(items))
             self.applied = (*self.applied, *applier.apply(items))
         self.changed_at = time.monotonic()
         applier.wait_ready(items)
@@ -179,92 +173,13 @@ class RunningStage:
         self._apply_over(step.apply)
         self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
 
-    def _scale(self) -> list[Applied]:
-        """Scale the stage's Deployments, and register that they are scaled back."""
-        applied, before, after = [], [], []
-        for scale in self.stage.scaled:
-            namespace = self.rig.overlay.namespace(scale.namespace)
-            found = self.rig.cluster.get("apps/v1", "Deployment", scale.deployment, namespace)
-            if found is None:
-                raise ClusterError(
-                    f"Deployment {namespace}/{scale.deployment} does not exist", "see the stage's environment"
-                )
-            before.append((found, found["spec"].get("replicas", 1)))
-            after.append((found, scale.replicas))
-            text = f"spec:\n  replicas: {scale.replicas}\n"
-            applied.append(Applied("scaled by the stage", "Deployment", namespace, scale.deployment, text))
-        if after:
-            self._undo.append(lambda: self._set_replicas(before))
-            self._set_replicas(after)
-        return applied
-
-    def _delete_without(self) -> None:
-        """Delete what the stage does without, and register that it is applied again."""
-        applier = self.rig.applier
-        items = applier.load(self.stage.without) if self.stage.without else []
-        if items:
-            self._undo.append(lambda: self._bring_back(items))
-            applier.delete(items)
-
-    def _bring_back(self, items: list[Item]) -> None:
-        self.rig.applier.apply(items)
-        self.rig.applier.wait_ready(items)
-
-    def _set_replicas(self, deployments: list[tuple[dict[str, Any], int]]) -> None:
-        cluster, deadline = self.rig.cluster, time.monotonic() + self.rig.applier.timeout_s
-        for deployment, replicas in deployments:
-            meta, body = deployment["metadata"], {"spec": {"replicas": replicas}}
-            cluster.patch("apps/v1", "Deployment", meta["name"], meta["namespace"], body)
-        for deployment, _ in deployments:
-            readiness.wait(cluster, deployment, deadline)
-        self.rig.forget()
-
     def _settle(self, settle: Settle) -> Observation:
         try:
             needed = self.rig.certainty.required_confirmations(settle.probe)
         except MeshproofError as error:
             return Observation(settle.probe, settle.expect, self.changed_at, problem=error.message, conclusive=False)
         budget_s = self.rig.certainty.policy.budget_s
-        return self._observe(settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
-
-    def _observe(
-        self,
-        probe: Probe,
-        expect: Expectation,
-        control: str,
-        needed: int,
-        budget_s: float = BASELINE_BUDGET_S,
-        since: float | None = None,
-    ) -> Observation:
-        """Observe an outcome; all confirmations at once if nothing has changed (no `since`) or each may time out."""
-        at = time.monotonic() if since is None else since
-        at_once = since is None or expect.may_time_out
-        policy = replace(
-            self.rig.certainty.policy, budget_s=min(budget_s, self.rig.certainty.policy.budget_s), window_s=0.0
-        )
-        send = self.rig.prober.many(probe, control, parallel=expect.may_time_out)
-        seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
-        return Observation(
-            probe=probe,
-            expect=expect,
-            at=at,
-            attempts=seen.attempts,
-            flaps=seen.flaps,
-            first_s=seen.time_to_first_s,
-            stable_s=seen.time_to_stable_s,
-            problem=seen.problem,
-            conclusive=seen.conclusive,
-        )
-
-    def _put_back(self) -> list[str]:
-        """Undo everything in reverse order; returns the problems."""
-        problems = []
-        while self._undo:
-            try:
-                self._undo.pop()()
-            except MeshproofError as error:
-                problems.append(error.message)
-        return problems
+        return observe(self.rig, settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
 
     def _not_restored(self) -> list[str]:
         """Problems of baselines that held before and do not come back."""
@@ -274,8 +189,13 @@ class RunningStage:
             if case.before is None or self.baselines[case.id].problem or (case.probe, case.before) in done:
                 continue
             done.add((case.probe, case.before))
-            seen = self._observe(
-                case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, self.rig.certainty.policy.budget_s
+            seen = observe(
+                self.rig,
+                case.probe,
+                case.before,
+                case.control,
+                BASELINE_CONFIRMATIONS,
+                self.rig.certainty.policy.budget_s,
             )
             if seen.problem:
                 problems.append(f"{case.id}: the state before did not come back: {seen.problem}")

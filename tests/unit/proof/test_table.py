@@ -15,7 +15,7 @@ from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.expect import reset, status
 from clients.proof import prove, table
 from clients.proof.case_runner import CaseRunner
-from clients.proof.running_stage import BASELINE_CONFIRMATIONS
+from clients.proof.observation import BASELINE_CONFIRMATIONS
 from clients.proof.table import Table
 
 pytestmark = pytest.mark.unit

@@ -1,0 +1,45 @@
+"""An outcome observed apart from any case: a state before a change, or one that a stage settles on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from clients.model.case import Probe
+from clients.model.expect import Expectation
+from clients.model.stage import Observation
+from clients.probe.converge import converge
+from clients.probe.convergence import Convergence
+from clients.proof.rig import Rig
+
+BASELINE_CONFIRMATIONS = 3
+"""Matches in a row for a state in which nothing has changed; stale answers of a change concern only the cases."""
+BASELINE_BUDGET_S = 15.0
+
+
+def observe(
+    rig: Rig,
+    probe: Probe,
+    expect: Expectation,
+    control: str,
+    needed: int,
+    budget_s: float = BASELINE_BUDGET_S,
+    since: float | None = None,
+) -> Observation:
+    """Observe an outcome; all confirmations at once if nothing has changed (no `since`) or each may time out."""
+    at = time.monotonic() if since is None else since
+    at_once = since is None or expect.may_time_out
+    policy = replace(rig.certainty.policy, budget_s=min(budget_s, rig.certainty.policy.budget_s), window_s=0.0)
+    send = rig.prober.many(probe, control, parallel=expect.may_time_out)
+    seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
+    return Observation(
+        probe=probe,
+        expect=expect,
+        at=at,
+        attempts=seen.attempts,
+        flaps=seen.flaps,
+        first_s=seen.time_to_first_s,
+        stable_s=seen.time_to_stable_s,
+        problem=seen.problem,
+        conclusive=seen.conclusive,
+    )
