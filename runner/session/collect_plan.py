@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from clients.model.errors import SettingsError
+import pytest
+
+from clients.model.errors import MeshproofError, SettingsError
 from runner.config.settings import ROOT, Settings
 from runner.session.plan import PLAN, PlannedTest
 
@@ -36,3 +38,15 @@ def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) 
         errors = [line for line in lines if line.startswith(("E ", "ERROR", "Exit:"))]
         raise SettingsError("nothing was selected" if not errors else f"the suites cannot be read: {errors[0].strip()}")
     return planned
+
+
+def as_asked(config: pytest.Config, wanted: Settings) -> list[PlannedTest]:
+    """The plan of the running pytest, before its workers have collected; empty where it cannot be made.
+
+    The run itself reports what is wrong with its selection.
+    """
+    asked = config.invocation_params
+    try:
+        return collect([str(word) for word in asked.args], wanted, asked.dir)
+    except MeshproofError:
+        return []

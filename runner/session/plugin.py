@@ -37,9 +37,10 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     stage,
     why_not,
 )
+from runner.session.handed import HANDED, handed_settings
 from runner.session.items import control_name
 from runner.session.plan import PROVES
-from runner.session.run_context import HANDED, RunContext, handed_settings
+from runner.session.run_context import RunContext
 from runner.target import targets
 
 BAD_INPUT = 2

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import shlex
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,7 @@ from runner.config import catalogue, folders
 from runner.config.settings import Settings
 from runner.session import collect_plan, whole_run
 from runner.session.excuses import Excuses
+from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
 from runner.session.plan import PLAN, PlannedTest
@@ -34,16 +34,8 @@ from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker
 
-HANDED = "meshproof"
-"""Key of `workerinput` with what the controlling process passes to a worker."""
 PLAN_FILE = "plan.json"
 SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
-
-
-def handed_settings(config: pytest.Config) -> Settings | None:
-    """Those of the controlling process, in a worker; None anywhere else."""
-    handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
-    return Settings.model_validate(handed["settings"]) if handed else None
 
 
 class RunContext:
@@ -71,16 +63,16 @@ class RunContext:
         self.unwritable = ""
         self.lease_guard = LeaseGuard(self)
         self.failed = 0
-        handed: dict[str, Any] = json.loads(getattr(config, "workerinput", {}).get(HANDED, "null")) or {}
+        handed = Handed.of(config)
         self.is_worker = hasattr(config, "workerinput")
         self.worker = str(config.workerinput["workerid"]) if hasattr(config, "workerinput") else "main"
-        self._folder = Path(handed["folder"]) if handed else None
-        self._private = Path(handed["private"]) if handed else None
-        self._descriptor = TargetDescriptor.from_json(handed["descriptor"]) if handed.get("descriptor") else None
+        self._folder = handed.folder if handed else None
+        self._private = handed.private if handed else None
+        self._descriptor = handed.descriptor if handed else None
         self._held: HeldTarget | None = None
         self._journal: Journal | None = None
         self._seen: set[tuple[str, str]] = set()
-        self._began = str(handed.get("began") or folders.now())
+        self._began = handed.began if handed else folders.now()
         self.excuses = Excuses(known.entries(targets.of(settings)), self._began)
         option = config.getoption("meshproof_run")
         if option and not handed:
@@ -164,10 +156,8 @@ class RunContext:
 
     def hand_over(self, *, with_target: bool) -> str:
         """What a worker gets at its start."""
-        descriptor = self.descriptor().to_json() if with_target else ""
-        handed = {"folder": str(self.folder), "private": str(self.private), "descriptor": descriptor}
-        handed["began"] = self._began
-        return json.dumps({**handed, "settings": self.settings.model_dump(mode="json")})
+        descriptor = self.descriptor() if with_target else None
+        return Handed(self.folder, self.private, self.settings, self._began, descriptor).to_json()
 
     def write_plan(self) -> None:
         """In a worker, write the plan for the controlling process, which does not collect.
@@ -269,12 +259,8 @@ class RunContext:
         return self._held.descriptor
 
     def _browsed(self) -> bool:
-        """Whether anything selected needs a browser. Before the workers have collected, a separate pytest finds out."""
-        plan = list(self.plan.values())
-        if not plan:
-            asked = self.config.invocation_params
-            with suppress(MeshproofError):  # the run itself reports what is wrong with its selection
-                plan = collect_plan.collect([str(word) for word in asked.args], self.settings, asked.dir)
+        """Whether anything selected needs a browser."""
+        plan = list(self.plan.values()) or collect_plan.as_asked(self.config, self.settings)
         return any(CapabilityName.CHROMIUM in entry.needs for entry in plan)
 
     def _sweep_worker(self, worker: str) -> None:
