@@ -65,7 +65,7 @@ class RunContext:
         self.failed = 0
         handed = Handed.of(config)
         self.is_worker = hasattr(config, "workerinput")
-        self.worker = str(config.workerinput["workerid"]) if hasattr(config, "workerinput") else "main"
+        self.worker = str(getattr(config, "workerinput", {}).get("workerid", "main"))
         self._folder = handed.folder if handed else None
         self._private = handed.private if handed else None
         self._descriptor = handed.descriptor if handed else None
@@ -74,8 +74,7 @@ class RunContext:
         self._seen: set[tuple[str, str]] = set()
         self._began = handed.began if handed else folders.now()
         self.excuses = Excuses(known.entries(targets.of(settings)), self._began)
-        option = config.getoption("meshproof_run")
-        if option and not handed:
+        if (option := config.getoption("meshproof_run")) and not handed:
             self._folder = Path(option)
         self.reports_by_caller = bool(option)
 
@@ -96,8 +95,7 @@ class RunContext:
     @property
     def private(self) -> Path:
         """The private folder of the run; made at first use."""
-        if self._private is None:
-            self._private = folders.make_private_folder()
+        self._private = self._private or folders.make_private_folder()
         return self._private
 
     @property
