@@ -93,6 +93,11 @@ class Overlay:
                 f"use at most {limit} small letters, digits and '-', beginning with a letter or digit",
             )
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Those of every object that this worker creates."""
+        return {MANAGED_BY_LABEL: MANAGER, RUN_LABEL: self.run, WORKER_LABEL: self.worker}
+
     def namespace(self, name: str) -> str:
         """`mtls-client` to `<prefix>mtls-client`; a namespace that no manifest defines stays as it is."""
         if name in self.given:
@@ -168,7 +173,7 @@ class Overlay:
                 labels[REVISION_LABEL] = self.revision
         elif "namespace" in metadata:
             metadata["namespace"] = self._home(metadata["namespace"], obj, place)
-        labels |= {MANAGED_BY_LABEL: MANAGER, RUN_LABEL: self.run, WORKER_LABEL: self.worker}
+        labels |= self.labels
         return {**metadata, "labels": labels}
 
     def _home(self, name: str, obj: dict[str, Any], place: str) -> str:

@@ -18,6 +18,26 @@ class StageObjects:
     def __init__(self, applier: Applier) -> None:
         self._applier = applier
         self._items: list[Item] = []
+        self._marks: list[Item] = []
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What is in force, without markers."""
+        return tuple(self._items)
+
+    def mark(self, items: Sequence[Item]) -> None:
+        """Apply a change's markers, after the change itself; earlier ones that are not among them are deleted.
+
+        Raises:
+            ClusterError: an object is not accepted; `clear` deletes those that are.
+        """
+        wanted = {item.key for item in items}
+        gone = [item for item in self._marks if item.key not in wanted]
+        self._marks = [*gone, *items]
+        self._applier.apply(items)
+        if gone:
+            self._applier.delete(gone)
+        self._marks = list(items)
 
     def check(self, items: Sequence[Item]) -> None:
         """As `Applier.check`, for objects that are not in force in the same form."""
@@ -49,13 +69,17 @@ class StageObjects:
         self._items = [item for item in self._items if item.key not in gone]
 
     def clear(self) -> None:
-        """Delete all of them. Raises as `drop` does."""
+        """Delete all of them, and their markers. Raises as `drop` does."""
+        if self._marks:
+            self._applier.delete(self._marks)
+            self._marks = []
         self.drop(self._items)
 
     def leave(self) -> None:
         """Leave them in the cluster for a person to look at, and forget them."""
-        self._items = []
+        self._items, self._marks = [], []
 
     def lost(self, namespaces: Collection[str]) -> None:
         """Forget the objects of these namespaces, which were deleted."""
         self._items = [item for item in self._items if item.namespace not in namespaces]
+        self._marks = [item for item in self._marks if item.namespace not in namespaces]

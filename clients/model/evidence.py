@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from clients.model.known import Advisory, KnownFailure
+from clients.model.marker import MarkerRecord
 from clients.model.outcome import OutcomeKind
 
 
@@ -248,7 +249,9 @@ class Evidence(Subject):
         findings: in the order in which they were made.
         time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
         time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
-        slow: more than 75 % of the budget was used.
+        duration_s: the whole wait: until what the stage settles on and the markers were stable, and from the case's
+            first probe until its outcome was.
+        slow: the whole wait used more than 75 % of the budget.
         network_path: where the logs saw requests to an external host, from the workload on (`team-x/test`,
             `egress gateway`, `example.com`); the last is where they were answered or refused. Empty where no log was
             read.
@@ -256,6 +259,8 @@ class Evidence(Subject):
         leak: of a denial on a path that its twin has shown to be open; None for any other case.
         known: the entry of a list of known failures that excuses this failure; None where there is none. The verdict
             stays `fail`.
+        markers: what showed that the stage's change had come where the outcome is decided; empty where the outcome
+            itself shows it.
     """
 
     verdict: Verdict
@@ -282,6 +287,7 @@ class Evidence(Subject):
     pictures: tuple[Picture, ...] = ()
     leak: LeakBound | None = None
     known: KnownFailure | None = None
+    markers: tuple[MarkerRecord, ...] = ()
 
     @classmethod
     def of(cls, subject: Subject, verdict: Verdict, reason: str = "", **rest: Any) -> Self:

@@ -20,10 +20,16 @@ class Scale:
 
 @dataclass(frozen=True)
 class Settle:
-    """An outcome that must have converged before the stage continues."""
+    """An outcome that must have converged before the stage continues.
+
+    Attributes:
+        before: the outcome in the state before the change, which `expect` must exclude: what that state answers too
+            shows no change. May be left out where a case, or an earlier `Settle`, states it for the same request.
+    """
 
     probe: Probe
     expect: Expectation
+    before: Expectation | None = None
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from clients.kube.pods import Pod
 from clients.model.case import Probe
 from clients.probe.confirm import confirmations
 from clients.probe.convergence import ConvergencePolicy
@@ -41,3 +43,14 @@ class Certainty:
             # any thread of any replica of the gateway may answer; probes do not take turns over the replicas
             return confirmations(threads, max(1, len(servers)) * len(clients), policy.error_rate)
         return confirmations(threads, max(1, len(servers)), policy.error_rate) * len(clients)
+
+    def confirmations_at(self, clients: Sequence[Pod]) -> int:
+        """Confirmations of an outcome that the sidecars of these clients decide alone.
+
+        Raises:
+            InfrastructureError: a sidecar does not report its number of threads.
+        """
+        if self.policy.confirmations is not None:
+            return self.policy.confirmations
+        threads = max(self.workloads.worker_threads(pod) for pod in clients)
+        return confirmations(threads, 1, self.policy.error_rate) * len(clients)

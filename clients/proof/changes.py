@@ -52,8 +52,8 @@ class Changes:
             self._set_replicas(after)
         return applied
 
-    def delete(self, paths: Sequence[str]) -> None:
-        """Delete manifests of the environment.
+    def delete(self, paths: Sequence[str]) -> list[Item]:
+        """Delete manifests of the environment; returns their objects.
 
         Raises:
             ClusterError: an object could not be deleted.
@@ -63,6 +63,7 @@ class Changes:
         if items:
             self.register(lambda: self._bring_back(items))
             applier.delete(items)
+        return items
 
     def put_back(self) -> list[str]:
         """Undo everything in reverse order; returns the problems."""

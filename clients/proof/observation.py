@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from clients.model.case import Probe
+from clients.model.errors import AbandonedError
 from clients.model.expect import Expectation
+from clients.model.outcome import Outcome
 from clients.model.stage import Observation
-from clients.probe.converge import converge
+from clients.probe.converge import ProbeMany, converge
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
 
@@ -25,12 +29,19 @@ def observe(
     needed: int,
     budget_s: float = BASELINE_BUDGET_S,
     since: float | None = None,
+    ended: threading.Event | None = None,
 ) -> Observation:
-    """Observe an outcome; all confirmations at once if nothing has changed (no `since`) or each may time out."""
+    """Observe an outcome; all confirmations at once if nothing has changed (no `since`) or each may time out.
+
+    Raises:
+        AbandonedError: `ended` is set, or the prober's own work was ended.
+    """
     at = time.monotonic() if since is None else since
     at_once = since is None or expect.may_time_out
     policy = replace(rig.certainty.policy, budget_s=min(budget_s, rig.certainty.policy.budget_s), window_s=0.0)
     send = rig.prober.many(probe, control, parallel=expect.may_time_out)
+    if ended:
+        send = _until(ended, send)
     seen: Convergence = converge(send, expect, policy, needed=needed, since=at, unchanged=at_once)
     return Observation(
         probe=probe,
@@ -43,3 +54,12 @@ def observe(
         problem=seen.problem,
         conclusive=seen.conclusive,
     )
+
+
+def _until(ended: threading.Event, send: ProbeMany) -> ProbeMany:
+    def sent(count: int) -> Sequence[Outcome]:
+        if ended.is_set():
+            raise AbandonedError
+        return send(count)
+
+    return sent

@@ -10,6 +10,7 @@ from clients.mesh import sidecar
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
+from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
@@ -45,14 +46,18 @@ def prove_case(
         needed = confirmations or running.rig.certainty.required_confirmations(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
+    marked = running.marked(case)
+    evidence = replace(evidence, markers=marked, findings=evidence.findings + tuple(map(_of_marker, marked)))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
     seen = _converge(
         running, case, max(needed, case.repeat), since, unchanged=confirmations is not None, limit_s=budget_s
     )
     evidence = _converged(evidence, seen, _seen_settling(running, case))
+    evidence = _whole_wait(running, case, evidence, seen)
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
-        return replace(evidence, verdict=verdict, reason=seen.problem)
+        missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
+        return replace(evidence, verdict=verdict, reason="; ".join([seen.problem, *missing]))
     proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
     found = steps.findings(proving)
     evidence = replace(
@@ -198,6 +203,38 @@ def _converged(evidence: Evidence, seen: Convergence, settling: Observation | No
         duration_s=seen.duration_s,
         slow=seen.slow,
     )
+
+
+def _whole_wait(running: RunningStage, case: Case, evidence: Evidence, seen: Convergence) -> Evidence:
+    """The evidence with the times of the whole wait, from the change on.
+
+    Time in which the case only waited for its turn is not counted, but whatever the stage or the case waited for is.
+    """
+    settled = [one.stable_s for one in running.settled if one.at == running.changed_at]
+    stable = [one for one in (*settled, *(one.stable_s for one in evidence.markers)) if one is not None]
+    waited_s = max(stable, default=0.0)
+    duration_s, budget_s = waited_s + seen.duration_s, _policy(running.rig.certainty.policy, case.holds_s).budget_s
+    stable_s = evidence.time_to_stable_s
+    return replace(
+        evidence,
+        time_to_stable_s=None if stable_s is None else max(stable_s, waited_s),
+        duration_s=duration_s,
+        slow=duration_s > SLOW_SHARE * budget_s,
+    )
+
+
+MARKER = "marker"
+_OF_MARKER = {
+    MarkerState.SEEN: FindingVerdict.PASS,
+    MarkerState.MISSING: FindingVerdict.INCONCLUSIVE,
+    MarkerState.UNAVAILABLE: FindingVerdict.NOT_CHECKED,
+}
+
+
+def _of_marker(record: MarkerRecord) -> Finding:
+    text = f"{record.place}: {record.text}"
+    text = f"not checked: {text}" if record.state is MarkerState.UNAVAILABLE else text
+    return Finding(MARKER, text, _OF_MARKER[record.state])
 
 
 def _judged(evidence: Evidence, found: list[Finding]) -> Evidence:

@@ -14,7 +14,9 @@ from clients.model.case import Case, Probe
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied
 from clients.model.expect import Expectation
+from clients.model.marker import MarkerRecord
 from clients.model.stage import Observation, Settle, Stage, Step
+from clients.proof.arrival import Arrival
 from clients.proof.changes import Changes
 from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
 from clients.proof.rig import Rig
@@ -46,6 +48,8 @@ class RunningStage:
         self.baselines: dict[str, Observation] = {}
         self.settled: tuple[Observation, ...] = ()
         self._changes = Changes(rig)
+        self._arrival = Arrival(rig, stage, self.cases)
+        self._over: list[Item] = []
         self._steps_taken = 0
         self._checked: set[str] = set()
 
@@ -66,9 +70,11 @@ class RunningStage:
         for step in max((self.stage.steps_to(case.step) for case in self.cases), key=len, default=()):
             self._check(step)
         self._observe_baselines()
+        self._arrival.before("", items, more=bool(self.stage.scaled))
         try:
             self._change(items)
         except BaseException:
+            self._arrival.close()
             self._changes.put_back()
             raise
         return self
@@ -79,6 +85,7 @@ class RunningStage:
         Raises:
             ClusterError: something could not be put back, or the state before did not come back.
         """
+        self._arrival.close()
         if kind is None and self._may_leave:
             return
         problems = self._changes.put_back()
@@ -125,6 +132,10 @@ class RunningStage:
         """Name of the test process."""
         return self.rig.overlay.worker
 
+    def marked(self, case: Case) -> tuple[MarkerRecord, ...]:
+        """What shows that the newest change has arrived where this case's outcome is decided; waits for it."""
+        return self._arrival.of(case)
+
     def since_s(self) -> int:
         """Whole seconds since the stage began, rounded up with a margin: how far back logs matter."""
         return int(time.monotonic() - self.since) + 3
@@ -142,10 +153,13 @@ class RunningStage:
     def _change(self, items: list[Item]) -> None:
         applier = self.rig.applier
         scaled = self._changes.scale(self.stage.scaled)
-        self._changes.delete(self.stage.without)
+        lacking = self._changes.delete(self.stage.without)
+        left = self.rig.stage_objects.items  # those of the last stage that are deleted belong to the change
         self._changes.register(self.rig.stage_objects.clear)
         self.applied = (*scaled, *self.rig.stage_objects.move_to(items))
         self.changed_at = time.monotonic()
+        if not self.stage.goes_on:
+            self._arrival.changed("", [*left, *lacking, *items], items, self.changed_at)
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
         if self.stage.goes_on and not any(seen.problem for seen in self.settled):
@@ -153,24 +167,29 @@ class RunningStage:
 
     def _go_on(self) -> None:
         """The second half of the change: something is deleted, or something else applied."""
-        self.rig.stage_objects.drop(self.rig.applier.load(self.stage.removed))
-        self._apply_over(self.stage.replaced)
+        removed = self.rig.applier.load(self.stage.removed)
+        self.rig.stage_objects.drop(removed)
+        self._apply_over("", self.stage.replaced, removed)
 
-    def _apply_over(self, paths: Sequence[str]) -> None:
+    def _apply_over(self, state: str, paths: Sequence[str], removed: Sequence[Item] = ()) -> None:
         """Apply manifests over what is there, and register their deletion; times count from this change."""
         applier = self.rig.applier
         items = applier.load(paths)
         if items:
             self._changes.register(lambda: applier.delete(items))
             self.applied = (*self.applied, *applier.apply(items))
+        self._over += items
         self.changed_at = time.monotonic()
+        in_force = [*self.rig.stage_objects.items, *self._over]
+        self._arrival.changed(state, [*removed, *items], in_force, self.changed_at)
         applier.wait_ready(items)
 
     def _take_step(self, step: Step) -> None:
         self._check(step)
+        self._arrival.before(step.name, self.rig.applier.load(step.apply), more=step.restarts)
         if step.restarts:
             istiod.restart(self.rig.cluster, self.rig.applier.timeout_s)
-        self._apply_over(step.apply)
+        self._apply_over(step.name, step.apply)
         self.settled = (*self.settled, *(self._settle(settle) for settle in step.settle))
 
     def _settle(self, settle: Settle) -> Observation:

@@ -52,6 +52,7 @@ class Timeline:
         split: where the axis begins, right of what happened before the change; 0 when nothing did.
         first: of the first expected answer.
         stable: of the last confirmation.
+        marker: of the last first sight of a marker: before it, the change had not come everywhere; None without one.
         ticks: position and label.
         kinds: kinds of marks that occur, for the legend.
         text: all of it in words, for readers who cannot see it.
@@ -64,6 +65,7 @@ class Timeline:
     zero: float
     first: float | None
     stable: float | None
+    marker: float | None
     ticks: tuple[tuple[float, str], ...]
     kinds: tuple[str, ...]
     text: str
@@ -76,7 +78,8 @@ def timeline(case: Evidence) -> Timeline | None:
     before = [a for a in case.attempts if a.phase is Phase.BASELINE]
     after = [a for a in case.attempts if a.phase is not Phase.BASELINE]
     start = min([0.0, *(a.at_s for a in after)])
-    end = max([*(a.at_s for a in after), case.time_to_stable_s or 0.0, start + 0.1])
+    marker_s = marked_s(case)
+    end = max([*(a.at_s for a in after), case.time_to_stable_s or 0.0, marker_s or 0.0, start + 0.1])
     split = _BEFORE if before else 0.0
     left = split + (1.5 if split else _LEFT)
 
@@ -102,16 +105,24 @@ def timeline(case: Evidence) -> Timeline | None:
         zero=place(0.0),
         first=None if case.time_to_first_s is None else place(min(case.time_to_first_s, end)),
         stable=None if case.time_to_stable_s is None else place(min(case.time_to_stable_s, end)),
+        marker=None if marker_s is None else place(min(marker_s, end)),
         ticks=tuple((place(at), f"{at:g} s") for at in _nice(end)),
         kinds=tuple(name for name in LEGEND if name in used),
         text=describe(case),
     )
 
 
+def marked_s(case: Evidence) -> float | None:
+    """Seconds from the change until every marker of the case was in force; None where there was none."""
+    return max((one.first_s for one in case.markers if one.first_s is not None), default=None)
+
+
 def describe(case: Evidence) -> str:
     """The course of a case in one sentence."""
     probes = of_case(case)
     parts = [f"{len(probes)} probe{'' if len(probes) == 1 else 's'} after the change" if case.attempts else "no probe"]
+    if (marker_s := marked_s(case)) is not None:
+        parts.append(f"marker in force after {marker_s:.2f} s")
     if case.time_to_first_s is None:
         parts.append("the expected answer never came")
     else:

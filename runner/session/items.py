@@ -63,3 +63,12 @@ def placement_of(item: pytest.Item) -> Placement:
 def module_of(item: pytest.Item) -> object:
     """The test's module, for comparison; None where it has none."""
     return getattr(item, "module", None)
+
+
+def cases_stated(module: object) -> list[Case]:
+    """Every case that a module states, in lists of its own and in its tables, whether it is selected or not."""
+    values = [value for value in vars(module).values() if isinstance(value, list | tuple)] if module else []
+    entries = [entry for value in values for entry in value]
+    cells = [case for entry in entries if isinstance(entry, Table) for case in entry.cases]
+    stated = [entry for entry in entries if isinstance(entry, Case)]
+    return list({case.id: case for case in (*stated, *cells)}.values())

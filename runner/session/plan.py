@@ -13,6 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from clients.mesh.capabilities import CapabilityName
+from clients.model import settling
 from clients.model.case import Case, Probe
 from clients.model.errors import SettingsError
 from clients.model.evidence import Subject
@@ -20,7 +21,17 @@ from clients.model.schedule import Placement
 from clients.model.stage import Stage, Step
 from clients.proof.table import Table
 from runner.config.catalogue import Catalogue, Control
-from runner.session.items import case_of, control_name, is_independent, needs_of, placement_of, stage_of, table_of
+from runner.session.items import (
+    case_of,
+    cases_stated,
+    control_name,
+    is_independent,
+    module_of,
+    needs_of,
+    placement_of,
+    stage_of,
+    table_of,
+)
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,10 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
     """By node id, the tests that prove a control; each item gets what it proves.
 
     Raises:
-        SettingsError: a control is not in the catalogue, or two tests claim one case id.
+        SettingsError: a control is not in the catalogue, two tests claim one case id, or nothing would show that the
+            change of a stage has arrived.
     """
+    items = list(items)
     found: dict[str, PlannedTest] = {}
     claimed: dict[str, str] = {}
     for item in items:
@@ -121,7 +134,25 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
             raise SettingsError(f"{entry.nodeid} and {claimed[entry.id]} both prove {entry.id}", "give one a variant")
         claimed[entry.id] = entry.nodeid
         found[item.nodeid] = entry
+    by_module: dict[object, list[Case]] = {}
+    for item in items:
+        if PROVES in item.stash:
+            by_module.setdefault(module_of(item), []).extend(item.stash[PROVES].cases)
+    for module, selected in by_module.items():
+        _check_settling(module, selected)
     return found
+
+
+def _check_settling(module: object, selected: Iterable[Case]) -> None:
+    """Refuse a stage whose change nothing would show; judged by all that the module states, whatever is selected.
+
+    Raises:
+        SettingsError: the stage settles on what the state before answers too, or on nothing.
+    """
+    stage = getattr(module, "STAGE", None)
+    cases = {case.id: case for case in (*cases_stated(module), *selected)}
+    if isinstance(stage, Stage) and (wrong := settling.problem(stage, cases.values())):
+        raise SettingsError(f"{getattr(module, '__name__', module)}: {wrong[0]}", wrong[1])
 
 
 def proven_by(item: pytest.Item, control: Control) -> Proves:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import sidecar
-from clients.model.expect import reset
+from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
 from suites.boutique.outbound import FRONTEND_CLUSTER, frontend_cluster, mutual_tls_problem, rule_of
 from suites.boutique.workloads import CATALOG, ENVIRONMENT, MUTUAL, PLAIN
@@ -15,7 +15,7 @@ STAGE = Stage(
     title="Boutique: a destination rule makes sidecars use mutual TLS",
     environment=ENVIRONMENT,
     apply=("boutique/workload-strict/frontend.yaml", "boutique/workload-rule-corrected/rule.yaml"),
-    settle=(Settle(PLAIN, reset()),),
+    settle=(Settle(PLAIN, reset(), before=status(200)),),
 )
 
 

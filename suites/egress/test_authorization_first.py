@@ -15,7 +15,7 @@ STAGE = Stage(
     title="First gateway policy: team-x to example.com, all else refused",
     environment=ENVIRONMENT,
     apply=S5,
-    settle=(Settle(REFUSED, rbac_denied()), Settle(ALLOWED, status(200))),
+    settle=(Settle(REFUSED, rbac_denied(), before=status(200)), Settle(ALLOWED, status(200))),
 )
 
 CASES = [

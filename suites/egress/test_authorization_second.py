@@ -15,7 +15,7 @@ STAGE = Stage(
     title="Second gateway policy: team-y to one path of httpbin.org",
     environment=ENVIRONMENT,
     apply=S6,
-    settle=(Settle(ALLOWED, TEAPOT_SAYS),),
+    settle=(Settle(ALLOWED, TEAPOT_SAYS, before=rbac_denied()),),
 )
 
 CASES = [

@@ -29,7 +29,7 @@ STAGE = Stage(
     title="Google APIs are reached directly, past the gateway's policies",
     environment=ENVIRONMENT,
     apply=S10,
-    settle=(Settle(DIRECT, status(200)),),
+    settle=(Settle(DIRECT, status(200), before=cut()),),
 )
 
 ACCOUNT = "sa-test-app-team-x@"

@@ -41,7 +41,7 @@ STAGE = Stage(
     environment=ENVIRONMENT,
     apply=S9,
     needs=frozenset({"network-policy"}),
-    settle=(Settle(BLOCKED, shut()),),
+    settle=(Settle(BLOCKED, shut(), before=status(200)),),
 )
 
 DIRECT = f"{OPEN_ADDRESS}:80"

@@ -9,6 +9,7 @@ import pytest
 from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR
 from clients.mesh.discovery import ROOT_NAMESPACE
+from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
 from suites.egress.workloads import (
@@ -22,13 +23,17 @@ from suites.egress.workloads import (
     shut,
 )
 
+PAST = RAW_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80", timeout_s=SHUT_AFTER_S)
+
 STAGE = Stage(
     "egress-s9-without-control-plane",
     title="Network policies without istiod's rule: new pods never get ready",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_CONTROL_PLANE),
     needs=frozenset({"network-policy"}),
-    settle=(Settle(RAW_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80", timeout_s=SHUT_AFTER_S), shut()),),
+    settle=(
+        Settle(RAW_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80", timeout_s=SHUT_AFTER_S), shut(), before=status(200)),
+    ),
 )
 
 WATCH_S = 4.0

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from clients.model.case import AccessLogExpectation, Case, Proxy
-from clients.model.expect import status
+from clients.model.expect import no_reply, status
+from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import BY_NO_RULE, ENVIRONMENT, EXAMPLE, EXAMPLE_TLS, S8_WITHOUT_443, TEST_X, cut
+from suites.egress.workloads import (
+    BY_NO_RULE,
+    ENVIRONMENT,
+    EXAMPLE,
+    EXAMPLE_TLS,
+    GATEWAY,
+    RAW_X,
+    S8_WITHOUT_443,
+    TEST_X,
+    cut,
+)
 
 PLAIN = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(EXAMPLE_TLS)
+AT_PORT = RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443")
+"""The gateway's port for TLS that passes through: without any configuration for it, no connection is accepted."""
 STAGE = Stage(
     "egress-s8-without-443",
     title="TLS pass-through is cut without a policy for its port",
     environment=ENVIRONMENT,
     apply=S8_WITHOUT_443,
-    settle=(Settle(PLAIN, status(200)),),
+    settle=(Settle(AT_PORT, cut(), before=no_reply(OutcomeKind.REFUSED)), Settle(PLAIN, status(200))),
 )
 
 CASES = [

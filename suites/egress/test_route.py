@@ -28,7 +28,7 @@ STAGE = Stage(
     title="Plain HTTP to example.com goes through the egress gateway",
     environment=ENVIRONMENT,
     apply=S3,
-    settle=(Settle(ALLOWED, status(200)),),
+    settle=(Settle(ALLOWED, status(200), before=status(502)),),
 )
 
 AT_SIDECAR = AccessLogExpectation(

@@ -21,12 +21,13 @@ from suites.egress.workloads import (
 )
 
 PLAIN = TEST_X.get(EXAMPLE)
+# without a scope the sidecar tries to connect, and the network does not let it
 STAGE = Stage(
     "egress-s2",
     title="Sidecar scope for team-x: unregistered hosts are refused",
     environment=ENVIRONMENT,
     apply=S2,
-    settle=(Settle(PLAIN, status(502)),),
+    settle=(Settle(PLAIN, status(502), before=status(503)),),
 )
 
 CASES = [

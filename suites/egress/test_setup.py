@@ -9,8 +9,8 @@ import pytest
 
 from clients.mesh import proxyconfig, sidecar
 from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
-from clients.model.expect import body_contains, has_header, status
-from clients.model.stage import Stage
+from clients.model.expect import body_contains, has_header, reset, status
+from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     ENVIRONMENT,
     EXAMPLE,
@@ -28,6 +28,7 @@ STAGE = Stage(
     title="Before any egress configuration: only gateways get past the network",
     environment=ENVIRONMENT,
     apply=S1,
+    settle=(Settle(RAW_X.get("http://echo.team-x/ip"), reset(), before=status(200)),),  # STRICT is in force
 )
 
 BY_ENVOY = has_header("server", "envoy")

@@ -13,7 +13,7 @@ STAGE = Stage(
     environment=ENVIRONMENT,
     apply=("egress/strict/mesh-wide.yaml", "egress/strict/team-x-permissive.yaml"),
     needs=frozenset({"mesh-wide"}),
-    settle=(Settle(RAW_X.get("http://test.team-y/"), reset()),),  # elsewhere STRICT is in force
+    settle=(Settle(RAW_X.get("http://test.team-y/"), reset(), before=status(200)),),  # elsewhere STRICT is in force
 )
 
 CASES = [

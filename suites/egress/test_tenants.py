@@ -18,7 +18,7 @@ STAGE = Stage(
     title="Two teams: httpbin.org for both, example.com for team-x only",
     environment=ENVIRONMENT,
     apply=S4,
-    settle=(Settle(ALLOWED_Y, status(200)),),
+    settle=(Settle(ALLOWED_Y, status(200), before=status(503)),),
 )
 
 CASES = [

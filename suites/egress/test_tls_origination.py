@@ -19,6 +19,8 @@ from suites.egress.workloads import (
 )
 
 ALLOWED = TEST_X.head(EXAMPLE)
+NEW_ROUTE = TEST_X.get("http://wrong-name.example.com/ip")
+"""By a route of this stage alone, which is applied after that to example.com."""
 OVER_TLS = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
 BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
 
@@ -33,7 +35,8 @@ STAGE = Stage(
     ),
     # the route of this stage has no exportTo, so all proxies of the mesh get it
     needs=frozenset({"mesh-wide"}),
-    settle=(Settle(ALLOWED, status(200)),),
+    # 200 for example.com shows nothing: the gateway answers it by plain HTTP too, until the revised route has come
+    settle=(Settle(NEW_ROUTE, status(200), before=status(502)), Settle(ALLOWED, status(200))),
 )
 
 AT_GATEWAY = AccessLogExpectation(
@@ -77,7 +80,7 @@ CASES = [
     ),
     Case(
         "X-EGR-ORIG-NAME",
-        TEST_X.get("http://wrong-name.example.com/ip"),
+        NEW_ROUTE,
         status(200),
         arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="wrong-name.example.com"),
     ),

@@ -13,7 +13,7 @@ OLD, NEXT, FOREIGN = call(token="valid"), call(token="next-key"), call(token="fo
 
 UNKNOWN_KEY = bad_token("Jwks doesn't have key to match kid or alg from Jwt")
 WRONG_SIGNATURE = bad_token("Jwt verification fails")
-TOKEN_NEEDED = Settle(call(), NO_TOKEN)
+TOKEN_NEEDED = Settle(call(), NO_TOKEN, before=SHOWS_SECRET)
 
 
 def by_url(name: str) -> str:

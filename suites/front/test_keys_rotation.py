@@ -10,7 +10,8 @@ import pytest
 
 from clients.mesh import istiod
 from clients.model.case import Case
-from clients.model.stage import Stage, Step
+from clients.model.expect import status
+from clients.model.stage import Settle, Stage, Step
 from suites.front.keys import (
     KEYS_ENVIRONMENT,
     NEXT,
@@ -23,7 +24,11 @@ from suites.front.keys import (
     known,
     publishes,
 )
-from suites.front.workloads import HEALTHY, SHOWS_SECRET, call
+from suites.front.workloads import HEALTHY, INSIDE, SHOWS_SECRET, call
+
+KEYS = "http://rotating.issuer.svc.cluster.local/keys"
+AT_ISSUER = INSIDE.get(KEYS)
+"""The issuer itself, asked by a pod of the mesh."""
 
 STAGE = Stage(
     "front-keys-rotation",
@@ -44,13 +49,24 @@ STAGE = Stage(
             apply=(publishes("both"),),
             settle=(known(NEXT),),
         ),
-        Step("next", title="Live key rotation: the issuer publishes the next key only", apply=(publishes("next"),)),
+        Step(
+            "next",
+            title="Live key rotation: the issuer publishes the next key only",
+            apply=(publishes("next"),),
+            settle=(Settle(OLD, UNKNOWN_KEY),),
+        ),
         Step(
             "down",
             title="Live key rotation: the issuer is down, fetched keys still count",
             apply=(publishes("nothing"),),
+            settle=(Settle(AT_ISSUER, status(503), before=status(200)),),
         ),
-        Step("forgotten", title="Live key rotation: istiod restarted while the issuer is down", restarts=True),
+        Step(
+            "forgotten",
+            title="Live key rotation: istiod restarted while the issuer is down",
+            restarts=True,
+            settle=(Settle(NEXT, WRONG_SIGNATURE),),
+        ),
     ),
     safe_in_parallel=True,  # the new istiod is ready before the old one ends
 )
@@ -58,7 +74,6 @@ STAGE = Stage(
 HEALTH = call("/api/healthz")
 FAILED = "Failed to GET from"
 """istiod's own words when an issuer does not answer, and its URL in quotes."""
-KEYS = "http://rotating.issuer.svc.cluster.local/keys"
 
 BEFORE_DOWN = [
     Case("X-KEYS-09", OLD, SHOWS_SECRET, before=SHOWS_SECRET, step="old", variant="old key, before"),

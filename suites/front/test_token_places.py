@@ -12,7 +12,7 @@ STAGE = Stage(
     title="Token accepted in a named header, query parameter or cookie only",
     environment=ENVIRONMENT,
     apply=("front/beyond/token-places.yaml", REQUIRE),
-    settle=(Settle(call(), NO_TOKEN),),
+    settle=(Settle(call(), NO_TOKEN, before=SHOWS_SECRET),),
 )
 
 PLACES = {"header": "X-Token: {}", "query": "?token={}", "cookie": "Cookie: session={}"}

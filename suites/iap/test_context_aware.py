@@ -15,7 +15,7 @@ STAGE = Stage(
     needs=frozenset({"iap-key"}),
     environment=ENVIRONMENT,
     apply=(*RCTOKEN, "iap/rctoken/context-aware.yaml"),
-    settle=(Settle(page(), NO_TOKEN), Settle(NO_LEVEL, NO_TOKEN)),
+    settle=(Settle(page(), NO_TOKEN, before=PAGE), Settle(NO_LEVEL, NO_TOKEN)),
 )
 
 VALID = page("valid")

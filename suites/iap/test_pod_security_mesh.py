@@ -13,13 +13,14 @@ from clients.kube import readiness
 from clients.model.case import Case
 from clients.model.errors import ClusterError
 from clients.model.expect import body_contains, body_lacks, has_header, reset, status
-from clients.model.stage import Stage
+from clients.model.stage import Settle, Stage
 from suites.iap.admission import refusal
 from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, OUTSIDE, RATINGS, TITLE
 
 HOME = "bookinfo-restricted"
 LABEL = "app=productpage"
 INSIDE = f"http://productpage.{HOME}:9080/productpage"
+PLAINTEXT = ELSEWHERE.get(INSIDE)
 
 STAGE = Stage(
     "iap-pod-security-mesh",
@@ -27,6 +28,7 @@ STAGE = Stage(
     environment=(*ENVIRONMENT, "iap/restricted"),
     apply=("iap/restricted-strict",),
     needs=frozenset({"istio-cni"}),
+    settle=(Settle(PLAINTEXT, reset()),),
 )
 
 WHOLE = status(
@@ -42,7 +44,7 @@ CASES = [
         # the level is enforced in one namespace, which belongs to the run
         substitutes=(("mesh-wide", "istio-cni"),),
     ),
-    Case("X-IAP-PSP-02", ELSEWHERE.get(INSIDE), reset(), before=WHOLE, twin=RATINGS.get(INSIDE), twin_expect=WHOLE),
+    Case("X-IAP-PSP-02", PLAINTEXT, reset(), before=WHOLE, twin=RATINGS.get(INSIDE), twin_expect=WHOLE),
 ]
 
 

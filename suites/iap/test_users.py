@@ -13,7 +13,7 @@ from clients.kube import readiness
 from clients.mesh.logs import SILENT_S
 from clients.model.stage import Settle, Stage
 from suites.iap.visits import OTHER, page_problem
-from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, RCTOKEN, SITES, page
+from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, PAGE, RCTOKEN, SITES, page
 
 STAGE = Stage(
     "iap-users",
@@ -21,7 +21,7 @@ STAGE = Stage(
     needs=frozenset({"iap-key"}),
     environment=ENVIRONMENT,
     apply=RCTOKEN,
-    settle=(Settle(page(), NO_TOKEN),),
+    settle=(Settle(page(), NO_TOKEN, before=PAGE),),
 )
 
 URL = f"{SITES['https']}/productpage"

@@ -43,6 +43,9 @@ TRACE = "clients/proof/trace.py"
 PROVE = "clients/proof/prove.py"
 KNOWN = f"{MODEL}/known.py"
 EXCUSES = "runner/session/excuses.py"
+MARKERS = "clients/proof/markers.py"
+MARKER_OBJECTS = "clients/apply/marker_objects.py"
+SETTLING = "clients/model/settling.py"
 
 MUTANTS = (
     # what is expected
@@ -341,5 +344,66 @@ MUTANTS = (
         "    if not passed:\n",
         "    if passed:\n",
         ("reports/test_reports_known.py",),
+    ),
+    # whether the change has come
+    HarnessMutant("a-marker-is-not-awaited", PROVE, "marked = running.marked(case)", "marked = ()"),
+    HarnessMutant(
+        "a-missing-marker-is-no-matter",
+        PROVE,
+        "MarkerState.MISSING: FindingVerdict.INCONCLUSIVE",
+        "MarkerState.MISSING: FindingVerdict.PASS",
+    ),
+    HarnessMutant(
+        "a-marker-that-cannot-be-is-not-told",
+        PROVE,
+        "MarkerState.UNAVAILABLE: FindingVerdict.NOT_CHECKED",
+        "MarkerState.UNAVAILABLE: FindingVerdict.PASS",
+    ),
+    HarnessMutant(
+        "only-the-cases-own-wait-is-slow",
+        PROVE,
+        "duration_s, budget_s = waited_s + seen.duration_s,",
+        "duration_s, budget_s = seen.duration_s,",
+    ),
+    HarnessMutant("any-refusal-is-the-marker", MARKERS, "if other and other.problem:", "if other and False:"),
+    HarnessMutant("a-marker-is-seen-where-it-is-not", MARKERS, "            if seen.problem:", "            if False:"),
+    HarnessMutant(
+        "a-marker-is-used-again", "clients/apply/marker_objects.py", "return secrets.token_hex(8)", 'return "a"'
+    ),
+    HarnessMutant(
+        "a-marker-shuts-ports-of-tcp",
+        MARKER_OBJECTS,
+        '"to": [{"operation": {"ports": [str(port)]}}],',
+        '"to": [{"operation": {"ports": ["*"]}}],',
+    ),
+    HarnessMutant(
+        "a-port-of-tcp-gets-a-marker",
+        "clients/proof/servers.py",
+        "if protocol not in _HTTP and",
+        "if False and",
+    ),
+    HarnessMutant(
+        "a-scope-that-hides-the-marker-is-not-seen",
+        "clients/proof/marker_plan.py",
+        "and not _imports(scope, namespace):",
+        "and False:",
+    ),
+    HarnessMutant(
+        "a-sign-need-not-differ-from-the-state-before", "clients/proof/arrival.py", "if seen.problem:", "if False:"
+    ),
+    HarnessMutant(
+        "a-change-without-marker-needs-no-sign",
+        "clients/proof/arrival.py",
+        "if settle is None or before is None:",
+        "if False:",
+    ),
+    HarnessMutant(
+        "a-stage-may-settle-on-the-state-before",
+        SETTLING,
+        "return before is not None and not may_both_match(before, settle.expect)",
+        "return before is not None",
+    ),
+    HarnessMutant(
+        "a-stage-may-settle-on-nothing", SETTLING, "if not state.is_changed(case)), None)", "if False), None)"
     ),
 )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from suites.boutique.workloads import SERVICES
-from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import Object, document_namespace, of_kind
+from tests.mutants import workloads
+from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
+from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import BOUTIQUE
 
 POLICY = "namespace-policy"
+CALLS = "X-BTQ-TABLE-03"
+"""The same state: each of the eleven, through its sidecar, to each of the eleven. Before the change it was 200 too."""
 TABLE = "X-BTQ-TABLE-04"
 """STRICT in eleven namespaces, and a pod without sidecar that must reach none of them."""
 
@@ -108,3 +114,40 @@ def policy_in_neighbour(objects: list[Object]) -> None:
 def _is_policy_of(body: Object, namespace: str) -> bool:
     of_the_shop = body["kind"] == "PeerAuthentication" and body["metadata"]["name"] == POLICY
     return of_the_shop and document_namespace(body) == namespace
+
+
+def calls_but(namespace: str) -> dict[str, str]:
+    """What is called in one namespace is not judged, as its sidecar does not show the change's marker."""
+    return {
+        f"{CALLS}[{source} to {name}]": LOST if name == namespace else PASS for source in SERVICES for name in SERVICES
+    }
+
+
+@mutant(
+    "server-cut-off",
+    Area.CONTROL_PLANE,
+    BOUTIQUE,
+    calls_but("ad") | table_but("ad"),
+    {
+        f"{CALLS}[cart to ad]": "marker: ad/adservice: not in force",
+        f"{TABLE}[outside to ad]": "expected 000 reset (56), saw 200",
+    },
+)
+class ServerCutOff(Mutant):
+    """The agent of the ad service's pod is stopped before the change: its sidecar keeps what it has, and still answers.
+
+    What the stage settles on is another server, so only a marker shows that the change has not come to this one.
+    """
+
+    def __init__(self) -> None:
+        self._stopped: list[int] = []
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in objects:
+            if body["kind"] in POLICIES and document_namespace(body) == "ad" and not self._stopped:
+                self._stopped = workloads.stop_agent(body["metadata"]["namespace"], "app=adservice")
+
+    def undo(self) -> None:
+        for pid in self._stopped:
+            os.kill(pid, signal.SIGCONT)
+        self._stopped = []

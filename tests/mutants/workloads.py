@@ -85,6 +85,21 @@ def repair_istiod() -> None:
     outside.wait("istiod's validation webhook", refuses)
 
 
+def stop_agent(namespace: str, label: str) -> list[int]:
+    """Stop the agent of the sidecar in the first pod with this label; returns its process ids.
+
+    Raises:
+        LookupError: no agent runs there.
+    """
+    pods = outside.administrator().objects("v1", "Pod", namespace, label)
+    stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
+    if not stopped:
+        raise LookupError(f"no pilot-agent runs in {namespace}/{pods[0]['metadata']['name']}")
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    return stopped
+
+
 @mutant(
     "replica-cut-off",
     Area.CONTROL_PLANE,
@@ -107,15 +122,7 @@ class ReplicaCutOff(Mutant):
                 body["spec"]["replicas"] = 2
         policies = [body for body in objects if body["kind"] in POLICIES]
         if policies and not self._stopped:
-            self._stop(policies[0]["metadata"]["namespace"])
-
-    def _stop(self, namespace: str) -> None:
-        pods = outside.administrator().objects("v1", "Pod", namespace, "app=httpbin")
-        self._stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
-        if not self._stopped:
-            raise LookupError(f"no pilot-agent runs in {namespace}/{pods[0]['metadata']['name']}")
-        for pid in self._stopped:
-            os.kill(pid, signal.SIGSTOP)
+            self._stopped = stop_agent(policies[0]["metadata"]["namespace"], "app=httpbin")
 
     def undo(self) -> None:
         for pid in self._stopped:

@@ -53,6 +53,7 @@ class FakeCluster:
     sticky: set[str] = field(default_factory=set)
     now: float = 1000.0
     logs_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    pods_of: dict[str, list[Pod]] = field(default_factory=dict)
     _versions: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -124,6 +125,10 @@ class FakeCluster:
 
     def delete_pods(self, namespace: str) -> None:
         self.log.append(f"delete pods of {namespace}")
+
+    def pods(self, namespace: str, labels: str = "") -> list[Pod]:
+        wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
+        return [pod for pod in self.pods_of.get(namespace, ()) if wanted.items() <= pod.labels.items()]
 
     def logs(self, pod: Pod, container: str, *, since_s: int | None = None, tail: int | None = None) -> str:
         return "\n".join(self.logs_of.get((pod.name, container), []))
@@ -205,7 +210,13 @@ class FakeRig:
     gateway: EgressGateway = field(default_factory=EgressGateway)
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(
-            namespace=lambda name: name, plain=lambda text: text, run=RUN, worker="gw0"
+            namespace=lambda name: name,
+            host=lambda name: name,
+            plain=lambda text: text,
+            namespaces=frozenset({"mtls-client", "mtls-service"}),
+            labels={"meshproof.dev/run": RUN},
+            run=RUN,
+            worker="gw0",
         )
     )
     abandoned: threading.Event = field(default_factory=threading.Event)
@@ -238,11 +249,17 @@ class FakeRig:
     def pods(self, workload: Workload) -> list[Pod]:
         return [CLIENT_POD]
 
+    def confirmations_at(self, clients: Sequence[Pod]) -> int:
+        return 3
+
     def backends(self, probe: Probe) -> list[Pod]:
         return self.servers if "httpbin" in probe.url else []
 
     def connect_host(self, probe: Probe) -> str:
         return probe.destination
+
+    def named(self, address: str) -> str:
+        return address.replace("<gateway>", "istio-egressgateway.istio-egress.svc.cluster.local")
 
     def gateway_pods(self) -> list[Pod]:
         return self.gateways

@@ -30,8 +30,9 @@ CAPABILITIES = ("jwt", "mesh-wide", "plaintext-client", "sidecar-injection")
 
 
 def case(control: str, what: str, variant: str = "") -> Case:
-    """A case that does `what`: pass, slow, fail, inconclusive, crash, wait, error."""
-    return Case(control, SLEEP.get(f"http://httpbin.mtls-service:8000/{what}"), status(200), variant=variant)
+    """A case that does `what`: pass, slow, fail, inconclusive, crash, wait, error. Its stage changes its outcome."""
+    probe = SLEEP.get(f"http://httpbin.mtls-service:8000/{what}")
+    return Case(control, probe, status(200), before=status(503), variant=variant)
 
 
 def trace(text: str) -> None:

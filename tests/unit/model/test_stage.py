@@ -26,6 +26,7 @@ class Name(str):
 
     __slots__ = ()
     namespace = "mtls-service"
+    api_version, kind = "security.istio.io/v1", "PeerAuthentication"
 
     @property
     def key(self) -> str:

@@ -20,6 +20,7 @@ from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workloa
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Phase, Subject, Verdict
 from clients.model.expect import RBAC_DENIED, rbac_denied, reset, status
+from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.stage import Observation, Stage
 from clients.probe.outside import through
 from clients.proof import denial, log_entries, trace
@@ -66,6 +67,7 @@ def prove(rig: FakeRig, case: Case, **stage: Any) -> Evidence:
         settled=(),
         worker="gw0",
         since=0.0,
+        marked=lambda case: (),
     )
     running.__dict__.update(stage)
     return proof.prove_case(running, case, replace(SUBJECT, control=case.control, id=case.id))  # type: ignore[arg-type]
@@ -426,9 +428,67 @@ def test_a_body_that_is_quoted_after_the_twin_holds_no_token():
 def test_a_case_may_have_less_time_than_the_run_allows() -> None:
     rig = FakeRig(lambda _, request_id: answered(200, request_id))
     running = SimpleNamespace(
-        rig=rig, stage=Stage("s"), applied=(), changed_at=0.0, baselines={}, settled=(), worker="", since_s=lambda: 60
+        rig=rig,
+        stage=Stage("s"),
+        applied=(),
+        changed_at=0.0,
+        baselines={},
+        settled=(),
+        worker="",
+        since=0.0,
+        marked=lambda case: (),
     )
     began = time.monotonic()
     evidence = proof.prove_case(running, DENIAL, SUBJECT, budget_s=0.1)  # type: ignore[arg-type]
     assert evidence.verdict is Verdict.FAIL
     assert time.monotonic() - began < rig.certainty.policy.budget_s
+
+
+def marked(state: MarkerState, **more: Any) -> Any:
+    """A running stage's `marked`, with one marker in this state."""
+    return lambda case: (MarkerRecord("mtls-service/httpbin", state, "how it was", **more),)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "grade"),
+    [
+        (MarkerState.SEEN, Verdict.PASS, Grade.FULL),
+        (MarkerState.MISSING, Verdict.INCONCLUSIVE, None),
+        (MarkerState.UNAVAILABLE, Verdict.PASS, Grade.REDUCED),
+    ],
+)
+def test_an_unchanged_outcome_is_judged_by_its_marker(state, verdict, grade):
+    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), marked=marked(state))
+    assert (evidence.verdict, evidence.grade) == (verdict, grade)
+    assert "mtls-service/httpbin: how it was" in texts(evidence)["marker"]
+    assert evidence.markers[0].state is state
+
+
+def test_a_contrary_outcome_without_its_marker_names_both():
+    evidence = prove(make_rig(), Case("X-1", REFUSED, status(200)), marked=marked(MarkerState.MISSING))
+    assert evidence.verdict is Verdict.FAIL
+    assert "expected 200, saw 403" in evidence.reason
+    assert "marker at mtls-service/httpbin: how it was" in evidence.reason
+
+
+def test_the_times_are_those_of_the_whole_wait():
+    """Budget 0.3 s: a case that is stable at once is slow all the same where its marker came late."""
+    changed = (Applied("m", "k", "", "n", ""),)
+    case = Case("X-1", ALLOWED, status(200))
+    late = marked(MarkerState.SEEN, first_s=0.24, stable_s=0.25)
+    evidence = prove(make_rig(), case, marked=late, applied=changed)
+    assert evidence.slow
+    assert evidence.duration_s >= 0.25
+    assert evidence.time_to_stable_s is not None
+    assert evidence.time_to_stable_s >= 0.25
+    assert not prove(make_rig(), case, applied=changed).slow
+
+
+def test_a_case_is_slow_whose_stage_was_slow_to_settle():
+    changed_at = time.monotonic()
+    settled = Observation(REFUSED, status(403), changed_at, first_s=0.2, stable_s=0.26)
+    case = Case("X-1", ALLOWED, status(200))
+    evidence = prove(make_rig(), case, settled=(settled,), changed_at=changed_at)
+    assert evidence.slow
+    # what had settled before a further change belongs to that earlier one
+    assert not prove(make_rig(), case, settled=(settled,), changed_at=changed_at + 1).slow

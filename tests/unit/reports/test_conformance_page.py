@@ -24,6 +24,7 @@ from clients.model.evidence import (
     Verdict,
 )
 from clients.model.known import Advisory, KnownFailure
+from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from reports import conformance, schema1
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
@@ -42,6 +43,7 @@ RECORDS: dict[str, type] = {
     "sample": Sample,
     "twin": TwinProof,
     "leak": LeakBound,
+    "marker": MarkerRecord,
     "finding": Finding,
     "applied object": Applied,
     "picture": Picture,
@@ -97,7 +99,7 @@ def test_every_record_has_its_place() -> None:
     nested = set[str]().union(
         *(TypeAdapter(one).json_schema(mode="serialization").get("$defs", {}) for one in (Evidence, TargetInfo))
     )
-    enums = {"Verdict", "Grade", "FindingVerdict", "Phase", "OutcomeKind"}
+    enums = {"Verdict", "Grade", "FindingVerdict", "Phase", "OutcomeKind", "MarkerState"}
     assert nested - enums <= {one.__name__ for one in RECORDS.values()}
 
 
@@ -106,6 +108,7 @@ def test_every_record_has_its_place() -> None:
     [
         ("case", (*Verdict, *Grade)),
         ("finding", tuple(FindingVerdict)),
+        ("marker", tuple(MarkerState)),
         ("attempt", (*Phase, *OutcomeKind)),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from report_samples import a_case, found, kind_of, sample_report
 
 from clients.model.evidence import Attempt, Evidence, FindingVerdict, Phase, RequestRecord, TwinProof, Verdict
+from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from reports.argument import chain
 from reports.attempts import fold
@@ -240,6 +241,21 @@ def test_the_axis_has_a_few_round_ticks(end: float) -> None:
     assert 3 <= len(line.ticks) <= 6
     assert [x for x, _ in line.ticks] == sorted({x for x, _ in line.ticks})
     assert len({label for _, label in line.ticks}) == len(line.ticks)
+
+
+def test_the_marker_has_its_place_on_the_axis() -> None:
+    attempts = (_attempt(0, "403", True), _attempt(1, "403", True))
+    seen = MarkerRecord("mtls-service/httpbin", MarkerState.SEEN, "in force", first_s=0.5, stable_s=0.7, probes=3)
+    missing = MarkerRecord("legacy-service/httpbin", MarkerState.MISSING, "not in force")
+    line = timeline(a_case(attempts=attempts, time_to_stable_s=1.0, markers=(seen, missing)))
+    assert line is not None
+    assert line.marker is not None
+    assert line.stable is not None
+    assert line.zero < line.marker < line.stable
+    assert "marker in force after 0.50 s" in line.text
+    without = timeline(a_case(attempts=attempts, time_to_stable_s=1.0, markers=(missing,)))
+    assert without is not None
+    assert without.marker is None
 
 
 def test_one_attempt_is_no_timeline() -> None:

@@ -501,9 +501,12 @@ def test_the_plan_shows_what_runs_alone(inner: Inner, tmp_path: Path) -> None:
 
 STEPPED = """
 from dataclasses import replace
-from clients.model.stage import Step
+from clients.model.expect import status
+from clients.model.stage import Settle, Step
 STAGE = Stage("s", apply=("x.yaml",), steps=(Step("one", apply=("one.yaml",)), Step("two", apply=("two.yaml",))))
 CASES = [case("LAB-PERM-01", "pass"), replace(case("LAB-PERM-02", "pass"), step="one")]
+SETTLE = (Settle(CASES[1].probe, status(200), before=status(503)),)
+STAGE = replace(STAGE, steps=(replace(STAGE.steps[0], settle=SETTLE), STAGE.steps[1]))
 """
 
 
@@ -546,3 +549,40 @@ def test_a_test_of_state_waits_for_the_cases_unless_it_is_independent(
     inner.write(state=HEAD + BETWEEN.replace("{independent}", independent))
     ran = inner.run()
     assert ran.verdicts == {"LAB-PERM-01": "pass", "LAB-PERM-02": "pass", "LAB-SETUP-01": verdict}, ran.output
+
+
+STILL = "replace(case('LAB-PERM-01', 'pass'), before=status(200))"
+SILENT = """
+from dataclasses import replace
+from clients.model.expect import status
+from clients.model.stage import Settle
+CASES = [{case}]
+STAGE = Stage("s", apply=("x.yaml",){settle})
+"""
+
+
+@pytest.mark.parametrize(
+    ("settle", "why"),
+    [
+        ("", "has nothing to settle on"),
+        (", settle=(Settle(CASES[0].probe, status(200)),)", "which the state before answers too"),
+        (", settle=(Settle(replace(CASES[0].probe, method='HEAD'), status(403)),)", "without saying what the state"),
+    ],
+)
+def test_a_stage_whose_change_nothing_would_show_is_refused(
+    inner: Inner, settle: str, why: str, tmp_path: Path
+) -> None:
+    inner.write(silent=HEAD + SILENT.format(case=STILL, settle=settle) + TEST)
+    for words in ([], ["--collect-only", "--meshproof-plan", str(tmp_path / "plan.json")]):
+        ran = inner.run(*words)
+        assert ran.code == 2
+        assert why in ran.output
+        assert "before=" in ran.output
+
+
+def test_whether_a_change_is_shown_is_judged_by_the_whole_module(inner: Inner) -> None:
+    """The case that states what the state before answers need not be selected itself."""
+    settle = ", settle=(Settle(CASES[1].probe, status(200)),)"
+    cases = f"{STILL}, replace(case('LAB-PERM-02', 'slow'), before=status(503))"
+    inner.write(one=HEAD + SILENT.format(case=cases, settle=settle) + TEST)
+    assert inner.run("--control", "LAB-PERM-01").verdicts == {"LAB-PERM-01": "pass"}

@@ -1,0 +1,105 @@
+"""Whether the changes of one stage have arrived: by a marker at each proxy, and by a sign where no proxy takes part.
+
+A case whose outcome the change itself changes needs neither: its own outcome shows the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from clients.apply.applier import Item
+from clients.model.case import Case, Probe
+from clients.model.expect import Expectation, status
+from clients.model.marker import MarkerRecord, MarkerState
+from clients.model.settling import State, states
+from clients.model.stage import Settle, Stage
+from clients.proof.marker_plan import Allowed, by_proxies
+from clients.proof.markers import Markers
+from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
+from clients.proof.rig import Rig
+
+
+class Arrival:
+    """Sends a stage's markers, and knows what they showed.
+
+    Args:
+        cases: those that will be proven.
+    """
+
+    def __init__(self, rig: Rig, stage: Stage, cases: Iterable[Case]) -> None:
+        self._rig = rig
+        self._stage = stage
+        self._states = {state.name: state for state in states(stage, cases)}
+        self._markers = Markers(rig, stage.name)
+        self._signs: dict[str, MarkerRecord] = {}
+
+    def before(self, name: str, coming: Sequence[Item], *, more: bool = False) -> None:
+        """Look at the state before a change that no proxy takes part in, for instance of network policies.
+
+        What the stage settles on shows the arrival of such a change only where the state before was seen to answer
+        otherwise. Objects that the last stage left may give the same answer: then they are deleted first.
+
+        Args:
+            name: of the step; empty for the stage's own change.
+            coming: the objects of the change.
+            more: the change scales or restarts something as well.
+        """
+        state = self._states[name]
+        in_force = {item.key: item.body for item in self._rig.stage_objects.items}
+        foreign = [item for item in coming if not by_proxies(item) and in_force.get(item.key) != item.body]
+        if not _unchanged(state) or not (foreign or more):
+            return
+        kinds = ", ".join(sorted({item.kind for item in foreign})) or "workloads"
+        settle = next((one for one in state.settle if state.shows_the_change(one)), None)
+        self._signs[name] = self._sign(kinds, settle, state.before_of(settle) if settle else None, own=not name)
+
+    def changed(self, name: str, touched: Sequence[Item], in_force: Sequence[Item], since: float) -> None:
+        """Send the markers of a change that the cluster has accepted; `since` is the change's monotonic time."""
+        state = self._states[name]
+        self._markers.send(touched, in_force, _unchanged(state), _allowed(state), since)
+
+    def of(self, case: Case) -> tuple[MarkerRecord, ...]:
+        """What shows that the change has arrived where the case's outcome is decided. Waits for it.
+
+        Empty for a case whose own outcome shows it, and for one that the change cannot concern.
+        """
+        state = self._states.get(case.step)
+        if state is None or case.id not in {one.id for one in _unchanged(state)}:
+            return ()
+        sign = self._signs.get(case.step)
+        return (*self._markers.of(case), *((sign,) if sign else ()))
+
+    def close(self) -> None:
+        """End what still looks for a marker."""
+        self._markers.close()
+
+    def _sign(self, kinds: str, settle: Settle | None, before: Expectation | None, *, own: bool) -> MarkerRecord:
+        if settle is None or before is None:
+            why = f"a change of {kinds} has no marker, and nothing that the stage settles on shows it"
+            return MarkerRecord(kinds, MarkerState.UNAVAILABLE, why)
+        if own and self._rig.stage_objects.items and self._answers(settle.probe, settle.expect):
+            self._rig.stage_objects.clear()
+        seen = observe(self._rig, settle.probe, before, self._stage.name, BASELINE_CONFIRMATIONS)
+        sent = f"{settle.probe.method} {settle.probe.url}"
+        if seen.problem:
+            why = f"the state before did not answer {sent} as stated: {seen.problem}"
+            return MarkerRecord(kinds, MarkerState.MISSING, why, probes=len(seen.attempts))
+        text = f"{sent} was {before.text} before, and the stage settled on {settle.expect.text}"
+        return MarkerRecord(kinds, MarkerState.SEEN, text, probes=len(seen.attempts))
+
+    def _answers(self, probe: Probe, expect: Expectation) -> bool:
+        [outcome] = self._rig.prober.probe(probe, self._stage.name)
+        return expect.problem(outcome) is None
+
+
+def _unchanged(state: State) -> list[Case]:
+    return [case for case in state.cases if not state.is_changed(case)]
+
+
+def _allowed(state: State) -> list[Allowed]:
+    """Requests that are let through in the state, as the suite states."""
+    stated = [(case.probe, case.expect) for case in state.cases if not case.expect_of]
+    stated += [(case.twin, case.twin_expect or status(200)) for case in state.cases if case.twin]
+    stated += [] if state.mixed else [(settle.probe, settle.expect) for settle in state.settle]
+    let_through = {probe: expect for probe, expect in stated if not expect.refuses}
+    return [Allowed(probe, expect) for probe, expect in let_through.items()]

@@ -1,0 +1,266 @@
+"""Markers: what they are, where they are looked for, and what they do to a verdict."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, labelled
+
+from clients.apply import marker_objects
+from clients.apply.applier import Item
+from clients.kube.api import RequestError
+from clients.kube.pods import Pod
+from clients.model.case import Case, Probe
+from clients.model.errors import AccessError
+from clients.model.evidence import Applied
+from clients.model.expect import RBAC_DENIED, rbac_denied, status
+from clients.model.marker import MarkerState
+from clients.model.stage import Settle, Stage, Step
+from clients.proof.running_stage import RunningStage
+from clients.proof.servers import Servers
+
+pytestmark = pytest.mark.unit
+
+URL = "http://httpbin.mtls-service:8000"
+STILL = Case("X-1", CLIENT.get(f"{URL}/ip"), status(200), before=status(200))
+DENIED = Case("X-2", CLIENT.get(f"{URL}/headers"), rbac_denied(), before=status(200))
+SETTLE = (Settle(CLIENT.get(f"{URL}/headers"), rbac_denied(), before=status(200)),)
+LABELS = {"app": "httpbin"}
+SERVER = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True, labels=LABELS)
+
+
+class Applier:
+    """Keeps what is in force; `manifests` are objects by name."""
+
+    timeout_s = 1.0
+
+    def __init__(self, manifests: dict[str, dict[str, Any]]) -> None:
+        self.manifests, self.in_force, self.refuses = manifests, {}, None
+
+    def load(self, paths: Any) -> list[Item]:
+        return [Item(path, self.manifests[path]) for path in paths]
+
+    def check(self, items: Any) -> None: ...
+
+    def wait_ready(self, items: Any) -> None: ...
+
+    def apply(self, items: Any) -> list[Applied]:
+        if self.refuses and any(item.manifest == marker_objects.MANIFEST for item in items):
+            raise self.refuses
+        self.in_force |= {item.key: item.body for item in items}
+        return [Applied(item.manifest, item.kind, item.namespace, item.name, "") for item in items]
+
+    def delete(self, items: Any) -> None:
+        for item in items:
+            self.in_force.pop(item.key, None)
+
+    def markers(self) -> list[dict[str, Any]]:
+        return [body for body in self.in_force.values() if "marker" in body["metadata"]["name"]]
+
+
+def policy(kind: str = "AuthorizationPolicy", group: str = "security.istio.io/v1") -> dict[str, Any]:
+    return {"apiVersion": group, "kind": kind, "metadata": {"name": "p", "namespace": "mtls-service"}, "spec": {}}
+
+
+def service(name: str = "http", target: Any = 8080) -> dict[str, Any]:
+    ports = [{"port": 8000, "name": name, "targetPort": target}]
+    return labelled("Service", "httpbin", "mtls-service", spec={"selector": LABELS, "ports": ports})
+
+
+def words_in_force(rig: FakeRig) -> set[str]:
+    policies = [body for body in rig.applier.markers() if body["kind"] == "AuthorizationPolicy"]
+    return {word for body in policies for word in body["spec"]["rules"][0]["when"][0]["values"]}
+
+
+def make_rig(**manifests: dict[str, Any]) -> FakeRig:
+    """A mesh that enforces everything at once: /headers is refused while there is a policy, markers are answered."""
+
+    def answer(probe: Probe, name: str) -> Any:
+        rig.headers.append(dict(probe.headers))
+        if dict(probe.headers).get(marker_objects.HEADER) in rig.arrived():
+            return answered(403, name, RBAC_DENIED)
+        if probe.url.startswith("http://httpbin"):
+            enforced = any(body["metadata"]["name"] == "p" for body in rig.applier.in_force.values())
+            refused = enforced and probe.url.endswith("/headers")
+            return answered(403, name, RBAC_DENIED) if refused else answered(200, name)
+        hosts = [body["spec"]["hosts"][0] for body in rig.applier.markers() if body["kind"] == "VirtualService"]
+        word = next((host.partition(".")[0] for host in hosts if host in probe.url), "")
+        return answered(200, name, word) if word else answered(502, name)
+
+    rig = FakeRig(answer)
+    rig.headers = []
+    rig.arrived = lambda: words_in_force(rig)
+    rig.applier = Applier({"policy": policy(), **manifests})
+    rig.cluster.put(service())
+    rig.cluster.pods_of["mtls-service"] = [SERVER]
+    return rig
+
+
+def stage(**more: Any) -> Stage:
+    return Stage("s", apply=("policy",), settle=SETTLE, **more)
+
+
+def test_an_unchanged_outcome_waits_for_the_servers_marker():
+    rig = make_rig()
+    with RunningStage(rig, stage(), [STILL, DENIED]) as running:
+        [record] = running.marked(STILL)
+        assert (record.place, record.state) == ("mtls-service/httpbin", MarkerState.SEEN)
+        assert record.first_s is not None
+        assert record.stable_s is not None
+        assert running.marked(DENIED) == ()  # its own outcome shows the change
+        [body] = rig.applier.markers()
+        assert body["metadata"]["namespace"] == "mtls-service"
+        assert body["metadata"]["labels"]["meshproof.dev/run"]
+        assert body["spec"]["selector"]["matchLabels"] == LABELS
+        [rule] = body["spec"]["rules"]
+        assert rule["to"] == [{"operation": {"ports": ["8080"]}}]  # by HTTP alone, and on no other port
+    assert rig.applier.markers() == []
+
+
+def test_without_an_unchanged_outcome_no_marker_is_sent():
+    rig = make_rig()
+    with RunningStage(rig, stage(), [DENIED]):
+        assert rig.applier.markers() == []
+
+
+def test_a_server_that_gets_no_configuration_shows_no_marker():
+    rig = make_rig()
+    rig.arrived = frozenset
+    with RunningStage(rig, stage(), [STILL, DENIED]) as running:
+        [record] = running.marked(STILL)
+        assert record.state is MarkerState.MISSING
+        assert record.text.startswith("not in force: expected 403")
+
+
+def test_a_refusal_for_another_reason_is_not_the_marker():
+    rig = make_rig()
+    answer = rig.answer
+    rig.answer = lambda probe, name: answered(403, name, RBAC_DENIED) if rig.applier.markers() else answer(probe, name)
+    with RunningStage(rig, stage(), [STILL, DENIED]) as running:
+        [record] = running.marked(STILL)
+        assert record.state is MarkerState.MISSING
+        assert "not distinguished from another refusal" in record.text
+
+
+@pytest.mark.parametrize("error", [AccessError("may not create"), RequestError("apply", 403, "forbidden")])
+def test_where_it_may_not_be_applied_there_is_none(error):
+    rig = make_rig()
+    rig.applier.refuses = error
+    with RunningStage(rig, stage(), [STILL, DENIED]) as running:
+        [record] = running.marked(STILL)
+        assert record.state is MarkerState.UNAVAILABLE
+        assert error.message in record.text
+
+
+@pytest.mark.parametrize("name", ["tcp", "redis", ""])
+def test_no_marker_at_a_port_that_is_not_known_to_carry_http(name):
+    rig = make_rig()
+    rig.cluster.put(service(name))
+    with RunningStage(rig, stage(), [STILL, DENIED]) as running:
+        [record] = running.marked(STILL)
+        assert record.state is MarkerState.UNAVAILABLE
+        assert rig.applier.markers() == []
+
+
+def test_each_change_has_a_marker_of_its_own():
+    rig = make_rig(next=policy("PeerAuthentication"))
+    steps = (Step("next", apply=("next",), settle=(Settle(STILL.probe, status(200), before=status(503)),)),)
+    after = replace(STILL, control="X-3", step="next")
+    with RunningStage(rig, stage(steps=steps), [STILL, DENIED, after]) as running:
+        assert running.marked(STILL)[0].state is MarkerState.SEEN
+        first = words_in_force(rig)
+        running.reach("next")
+        assert running.marked(after)[0].state is MarkerState.SEEN
+        assert not first & words_in_force(rig)
+        assert len(rig.applier.markers()) == 1
+
+
+def test_a_removal_has_its_marker_after_it():
+    rig = make_rig()
+    with RunningStage(rig, stage(removed=("policy",)), [STILL]) as running:
+        assert running.marked(STILL)[0].state is MarkerState.SEEN
+        assert [body["metadata"]["name"] for body in rig.applier.in_force.values()] != ["p"]
+
+
+def test_a_route_has_its_marker_at_the_clients_sidecar():
+    rig = make_rig(route=policy("VirtualService", "networking.istio.io/v1"))
+    with RunningStage(rig, Stage("s", apply=("route",)), [STILL]) as running:
+        [record] = running.marked(STILL)
+        assert (record.place, record.state) == ("sidecars of mtls-client/sleep", MarkerState.SEEN)
+        assert {body["kind"] for body in rig.applier.markers()} == {"ServiceEntry", "VirtualService"}
+        assert {body["metadata"]["namespace"] for body in rig.applier.markers()} == {"mtls-client"}
+        assert all(body["spec"]["exportTo"] == ["."] for body in rig.applier.markers())
+
+
+@pytest.mark.parametrize(
+    ("container", "annotations", "through"),
+    [
+        ("sleep", {}, True),
+        ("plain", {}, False),
+        ("istio-proxy", {}, False),
+        ("sleep", {"traffic.sidecar.istio.io/excludeOutboundPorts": "80"}, False),
+    ],
+)
+def test_a_client_whose_traffic_passes_its_sidecar_by_sees_no_marker(container, annotations, through):
+    rig = make_rig(route=policy("VirtualService", "networking.istio.io/v1"))
+    containers = [{"name": "sleep"}, {"name": "plain", "securityContext": {"runAsUser": 1337}}, {"name": "istio-proxy"}]
+    body = labelled("Pod", CLIENT_POD.name, CLIENT_POD.namespace, spec={"containers": containers})
+    body["metadata"]["annotations"] = annotations
+    rig.cluster.put(body)
+    case = replace(STILL, probe=replace(STILL.probe, source=replace(CLIENT, container=container)))
+    with RunningStage(rig, Stage("s", apply=("route",)), [case]) as running:
+        assert bool(running.marked(case)) is through
+
+
+def test_a_scope_that_hides_its_own_namespace_hides_the_marker():
+    scope = policy("Sidecar", "networking.istio.io/v1")
+    scope["metadata"]["namespace"] = "mtls-client"
+    scope["spec"] = {"egress": [{"hosts": ["istio-system/*"]}]}
+    with RunningStage(make_rig(scope=scope), Stage("s", apply=("scope",)), [STILL]) as running:
+        [at_server, record] = running.marked(STILL)
+        assert at_server.state is MarkerState.SEEN
+        assert record.state is MarkerState.UNAVAILABLE
+        assert "does not import its own namespace" in record.text
+
+
+def test_network_policies_have_a_sign_in_place_of_a_marker():
+    network = policy("NetworkPolicy", "networking.k8s.io/v1")
+    rig = make_rig(network=network)
+    shown = Settle(CLIENT.get(f"{URL}/headers"), rbac_denied(), before=status(200))
+    with RunningStage(rig, Stage("s", apply=("network",), settle=(shown,)), [STILL]) as running:
+        [record] = running.marked(STILL)
+        assert (record.place, record.state) == ("NetworkPolicy", MarkerState.SEEN)
+    with RunningStage(rig, Stage("s", apply=("network",)), [STILL]) as running:
+        assert running.marked(STILL)[0].state is MarkerState.UNAVAILABLE
+    wrong = replace(shown, before=status(404))
+    with RunningStage(rig, Stage("s", apply=("network",), settle=(wrong,)), [STILL]) as running:
+        assert running.marked(STILL)[0].state is MarkerState.MISSING
+
+
+def test_a_server_without_a_proxy_needs_no_marker():
+    rig = make_rig()
+    rig.cluster.pods_of["mtls-service"] = [replace(SERVER, containers=("httpbin",))]
+    with RunningStage(rig, stage(), [STILL, DENIED]) as running:
+        assert running.marked(STILL) == ()
+
+
+def test_a_named_port_is_that_of_the_pod():
+    rig = make_rig()
+    rig.cluster.put(service(target="web"))
+    body = {"containers": [{"name": "c", "ports": [{"name": "web", "containerPort": 8081}]}]}
+    rig.cluster.put(labelled("Pod", "httpbin-1", "mtls-service", spec=body))
+    assert [server.port for server in Servers(rig, ()).of(STILL.probe)] == [8081]
+
+
+def test_what_is_still_looked_for_ends_with_the_stage():
+    rig = make_rig()
+    rig.arrived = frozenset
+    rig.policy = replace(rig.policy, budget_s=60.0)
+    began = time.monotonic()
+    with RunningStage(rig, stage(), [STILL, DENIED]):
+        pass
+    assert time.monotonic() - began < 10
+    assert CLIENT_POD.injected
