@@ -37,7 +37,7 @@ class Arrival:
         """Look at the state before a change that no proxy takes part in, for instance of network policies.
 
         What the stage settles on shows the arrival of such a change only where the state before was seen to answer
-        otherwise. Objects that the last stage left may give the same answer: then they are deleted first.
+        otherwise. Objects that the last stage left may give another answer: then they are deleted first.
 
         Args:
             name: of the step; empty for the stage's own change.
@@ -77,7 +77,7 @@ class Arrival:
         if settle is None or before is None:
             why = f"a change of {kinds} has no marker, and nothing that the stage settles on shows it"
             return MarkerRecord(kinds, MarkerState.UNAVAILABLE, why)
-        if own and self._rig.stage_objects.items and self._answers(settle.probe, settle.expect):
+        if own and self._rig.stage_objects.items and not self._answers(settle.probe, before):
             self._rig.stage_objects.clear()
         seen = observe(self._rig, settle.probe, before, self._stage.name, BASELINE_CONFIRMATIONS)
         sent = f"{settle.probe.method} {settle.probe.url}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case
+from clients.model.case import Case, Dial
 from clients.model.expect import no_reply, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, GATEWAY_NODE, RAW_X, S9, TEST_X, TO_DNS
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, GATEWAY_NODE, RAW_X, S9, SHUT_AFTER_S, TEST_X, TO_DNS, shut
 
-BY_NAME = RAW_X.get("http://plain.team-x/ip", timeout_s=30.0)
-"""Within the namespace, where only its name can be the reason."""
+BY_ADDRESS = RAW_X.get("http://plain.team-y:8080/ip", dial=Dial.POD, timeout_s=SHUT_AFTER_S)
+"""What the policies shut, without any name, which would take seconds to be refused."""
 
 STAGE = Stage(
     "egress-s9-without-dns",
@@ -17,7 +17,7 @@ STAGE = Stage(
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_DNS),
     needs=frozenset({"network-policy"}),
-    settle=(Settle(BY_NAME, no_reply(OutcomeKind.DNS), before=status(200)),),
+    settle=(Settle(BY_ADDRESS, shut(), before=status(200)),),
 )
 
 CASES = [
