@@ -53,7 +53,7 @@ def prove_case(
         running, case, max(needed, case.repeat), since, unchanged=confirmations is not None, limit_s=budget_s
     )
     evidence = _converged(evidence, seen, _seen_settling(running, case))
-    evidence = _whole_wait(running, case, evidence, seen)
+    evidence = _whole_wait(running, case, evidence, seen, budget_s)
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
         missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
@@ -117,8 +117,7 @@ def _converge(
     running: RunningStage, case: Case, needed: int, since: float, *, unchanged: bool, limit_s: float | None
 ) -> Convergence:
     rig = running.rig
-    policy = _policy(rig.certainty.policy, case.holds_s)
-    policy = replace(policy, budget_s=min(policy.budget_s, limit_s or policy.budget_s))
+    policy = _policy(rig.certainty.policy, case.holds_s, limit_s)
     if unchanged and not case.holds_s:
         policy = replace(policy, window_s=0.0)  # nothing spreads, so there is nothing to wait for
     send = rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)
@@ -126,12 +125,12 @@ def _converge(
     return converge(send, case.expect, policy, needed=needed, since=since, unchanged=at_once)
 
 
-def _policy(policy: ConvergencePolicy, holds_s: float) -> ConvergencePolicy:
+def _policy(policy: ConvergencePolicy, holds_s: float, limit_s: float | None) -> ConvergencePolicy:
     """The run's policy, longer for an outcome that must hold for a while; that one is probed about a hundred times."""
-    if holds_s <= policy.window_s:
-        return policy
-    poll_s = max(policy.poll_s, holds_s / 100)
-    return replace(policy, window_s=holds_s, budget_s=policy.budget_s + holds_s, poll_s=poll_s)
+    if holds_s > policy.window_s:
+        poll_s = max(policy.poll_s, holds_s / 100)
+        policy = replace(policy, window_s=holds_s, budget_s=policy.budget_s + holds_s, poll_s=poll_s)
+    return replace(policy, budget_s=min(policy.budget_s, limit_s or policy.budget_s))
 
 
 def _begun(running: RunningStage, case: Case, subject: Subject) -> Evidence:
@@ -205,7 +204,9 @@ def _converged(evidence: Evidence, seen: Convergence, settling: Observation | No
     )
 
 
-def _whole_wait(running: RunningStage, case: Case, evidence: Evidence, seen: Convergence) -> Evidence:
+def _whole_wait(
+    running: RunningStage, case: Case, evidence: Evidence, seen: Convergence, limit_s: float | None
+) -> Evidence:
     """The evidence with the times of the whole wait, from the change on.
 
     Time in which the case only waited for its turn is not counted, but whatever the stage or the case waited for is.
@@ -213,7 +214,8 @@ def _whole_wait(running: RunningStage, case: Case, evidence: Evidence, seen: Con
     settled = [one.stable_s for one in running.settled if one.at == running.changed_at]
     stable = [one for one in (*settled, *(one.stable_s for one in evidence.markers)) if one is not None]
     waited_s = max(stable, default=0.0)
-    duration_s, budget_s = waited_s + seen.duration_s, _policy(running.rig.certainty.policy, case.holds_s).budget_s
+    duration_s = waited_s + seen.duration_s
+    budget_s = _policy(running.rig.certainty.policy, case.holds_s, limit_s).budget_s
     stable_s = evidence.time_to_stable_s
     return replace(
         evidence,
