@@ -5,7 +5,7 @@ Not a benchmark of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clients.model.case import Probe, Workload
 from clients.model.expect import Expectation, rbac_denied, reset, status
@@ -17,6 +17,7 @@ OUTSIDE = Workload("bench-outside", "sleep", "sleep")
 SERVER = Workload("bench-server", "httpbin", "httpbin")
 INGRESS = Workload("bench-ingress", "bench-ingress", "istio-proxy")
 AT_GATEWAY = Probe(through(INGRESS), "http://bench.example.com/ip", behind="httpbin.bench-server")
+BY_HTTP2 = replace(AT_GATEWAY, http2=True)
 TEAPOT = status(418)
 
 
@@ -54,9 +55,12 @@ ROUTES = (
     Policy("VirtualService", "virtual-service.yaml", INSIDE.get(URL), TEAPOT, INSIDE),
 )
 """At the client's own sidecar."""
+_REFUSES = "gateway-authorization-policy.yaml"
 AT_THE_GATEWAY = (
-    Policy("gateway's AuthorizationPolicy", "gateway-authorization-policy.yaml", AT_GATEWAY, rbac_denied(), INGRESS),
-    Policy("gateway's VirtualService", "gateway-route.yaml", AT_GATEWAY, TEAPOT, INGRESS),
+    Policy("gateway's AuthorizationPolicy, HTTP/1.1", _REFUSES, AT_GATEWAY, rbac_denied(), INGRESS),
+    Policy("gateway's AuthorizationPolicy, HTTP/2", _REFUSES, BY_HTTP2, rbac_denied(), INGRESS),
+    Policy("gateway's VirtualService, HTTP/1.1", "gateway-route.yaml", AT_GATEWAY, TEAPOT, INGRESS),
+    Policy("gateway's VirtualService, HTTP/2", "gateway-route.yaml", BY_HTTP2, TEAPOT, INGRESS),
 )
 """At the two replicas of an ingress gateway (`gateway.yaml`)."""
 ALL = (*POLICIES, *ROUTES, *AT_THE_GATEWAY)
