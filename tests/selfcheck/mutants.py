@@ -130,6 +130,7 @@ def figures(store: Store) -> Record:
     lacking = unproven(records)
     return {
         "mutants": len(records),
+        "not_tried": len((MESH.keys() | HARNESS.keys()) - {record["id"] for record in records}),
         "mutants_of_the_mesh": sum(record["kind"] == "mesh" for record in records),
         "killed": sum(record["killed"] for record in records),
         "survivors": {record["id"]: {**record["missed"]} for record in records if not record["killed"]},

@@ -64,7 +64,8 @@ def mutants_section(store: Store) -> str:
         "It is killed if every control that is about it fails (or is inconclusive, where that is what is due); a "
         "failure of another control does not count. Mutants of the harness are killed by its unit tests."
     )
-    lines += ["", f"**{known['killed']} of {known['mutants']} mutants are killed.**", ""]
+    rest = f" {known['not_tried']} of the registry are not tried yet." if known["not_tried"] else ""
+    lines += ["", f"**{known['killed']} of {known['mutants']} mutants are killed.**{rest}", ""]
     total, killed = (Counter(record["area"] for record in some) for some in (records, _killed(records)))
     rows = [(str(area), str(killed[area]), str(total[area])) for area in Area]
     lines += [*_table(("area", "killed", "mutants"), rows), ""]
