@@ -87,6 +87,14 @@ class Entry:
         return (*plugin, *self.place.words, *selected, *self.words)
 
     @property
+    def shares(self) -> bool:
+        """Whether it can use the environment that another mutant has left: it changes only what its stage applies.
+
+        Each run has its own keys, and servers that publish them are a part of the environment.
+        """
+        return isinstance(self.make, partial) and self.area is not Area.KEYS and not self.restricted
+
+    @property
     def controls(self) -> tuple[str, ...]:
         """The controls of its verdicts, without repetition."""
         return tuple(dict.fromkeys(re.sub(r"\[.*", "", name) for name in self.verdicts))

@@ -11,6 +11,7 @@ import pytest
 from clients.model.stage import Stage
 from clients.proof.rig import Rig
 from tests.mutants import secrets
+from tests.mutants.kept import Kept
 from tests.mutants.mutant import Changed, Mutant, document_namespace
 from tests.mutants.registry import MESH
 
@@ -26,6 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the one option."""
     parser.addoption("--mutant", choices=sorted(MUTANTS), help="which defect to make")
     parser.addoption(
+        "--kept", action="store_true", help="leave the environment in place, for the next run of the same id"
+    )
+    parser.addoption(
         "--environment", default="", metavar="NAMES", help="deploy only these namespaces of the environment; quicker"
     )
 
@@ -35,7 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("mutant") is None:
         raise pytest.UsageError("no mutant is named; use --mutant NAME")
     environment = frozenset(config.getoption("environment").split(",")) - {""}
-    config.pluginmanager.register(Sabotage(MUTANTS[config.getoption("mutant")](), environment), "meshproof-sabotage")
+    mutant = MUTANTS[config.getoption("mutant")]()
+    mutant = Kept(mutant) if config.getoption("kept") else mutant
+    config.pluginmanager.register(Sabotage(mutant, environment), "meshproof-sabotage")
 
 
 class Sabotage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from testbed import api
 from tests.harness_mutants import run as harness
 from tests.mutants.entry import FAIL, Area, Entry, judge
 from tests.mutants.registry import HARNESS, MESH
-from tests.selfcheck.product import say, scratch, spoilt, sweep, testbed
+from tests.selfcheck.product import Environment, say, scratch, spoilt, sweep, testbed
 from tests.selfcheck.store import Record, Store
 
 REASONS = Path(__file__).with_name("unproven.yaml")
@@ -46,24 +46,34 @@ def run(store: Store, only: Sequence[str], *, keep: Path | None = None) -> None:
     """Try the mutants that the store has no record of."""
     mesh, own = selected(only)
     done = {record["id"] for record in store.records()}
-    total, number = len(mesh) + len(own), len(done & {*mesh, *own})
-    if number:
-        say(f"{number} of {total} mutants are known already")
-    todo = [name for name in mesh if name not in done]
-    if todo:
-        with testbed() as up:
-            for name in todo:
-                number += 1
-                record = _tried(MESH[name], up, keep)
-                store.add(record)
-                say(f"[{number}/{total}] {line(record)}")
-    for mutant, killer, took_s in harness.try_each([HARNESS[name] for name in own if name not in done]):
-        number += 1
-        missed = {} if killer else {", ".join(mutant.rooms): "all unit tests pass"}
-        record = {"id": mutant.name, "kind": "harness", "area": Area.HARNESS, "says": mutant.name.replace("-", " ")}
-        record |= {"killed": bool(killer), "missed": missed, "harmed": {}, "cases": {}, "took_s": round(took_s, 1)}
+    total, known = len(mesh) + len(own), len(done & {*mesh, *own})
+    if known:
+        say(f"{known} of {total} mutants are known already")
+    for number, record in enumerate(_records(mesh, own, done, keep), known + 1):
         store.add(record)
         say(f"[{number}/{total}] {line(record)}")
+
+
+def _records(mesh: Sequence[str], own: Sequence[str], done: Collection[str], keep: Path | None) -> Iterator[Record]:
+    todo = [MESH[name] for name in mesh if name not in done]
+    if todo:
+        with testbed() as up:
+            for place in dict.fromkeys(entry.place for entry in todo):
+                here = [entry for entry in todo if entry.place == place]
+                with Environment(up) as environment:
+                    alone = [entry for entry in here if not entry.shares]
+                    for entry in (entry for entry in here if entry.shares):
+                        record = _shared(entry, environment)
+                        if record is None:
+                            alone.append(entry)
+                        else:
+                            yield record
+                for entry in alone:
+                    yield _alone(entry, up, keep)
+    for mutant, killer, took_s in harness.try_each([HARNESS[name] for name in own if name not in done]):
+        missed = {} if killer else {", ".join(mutant.rooms): "all unit tests pass"}
+        record = {"id": mutant.name, "kind": "harness", "area": Area.HARNESS, "says": mutant.name.replace("-", " ")}
+        yield record | {"killed": bool(killer), "missed": missed, "harmed": {}, "cases": {}, "took_s": round(took_s, 1)}
 
 
 def line(record: Mapping[str, Any]) -> str:
@@ -74,25 +84,52 @@ def line(record: Mapping[str, Any]) -> str:
     return "; ".join([text, *problems[:6], *left])
 
 
-def _tried(entry: Entry, up: api.Up, keep: Path | None) -> Record:
+def _shared(entry: Entry, environment: Environment) -> Record | None:
+    """The record of a mutant in an environment that others use too; None where it has to run alone."""
     began = time.monotonic()
-    record: Record = {"id": entry.id, "kind": "mesh", "area": entry.area, "says": entry.says, "about": entry.about}
+    with scratch() as folder:
+        try:
+            cases = environment.run(entry, folder)
+        except (AssertionError, MeshproofError, OSError) as error:
+            say(f"{entry.id}: {str(error)[-300:]}")
+            cases = {}
+    return _record(entry, cases, began) | {"left": environment.left()} if cases else None
+
+
+def _alone(entry: Entry, up: api.Up, keep: Path | None) -> Record:
+    began = time.monotonic()
+    why, cases = "", {}
     with scratch() as folder:
         try:
             ran = spoilt(entry, folder, up)
             cases = ran.cases if ran.folder else {}
-            judged = judge(entry, cases)
-            missed, harmed = dict(judged.missed), dict(judged.harmed)
-            if not cases:
-                missed |= {"the run": ran.output[-300:]}
+            why = ran.output[-300:]
         except (AssertionError, MeshproofError, OSError) as error:
-            cases, missed, harmed = {}, {"the run": str(error)[-300:]}, {}
+            why = str(error)[-300:]
         if keep:
             _keep(folder, keep / entry.id)
-    verdicts = {name: case["verdict"] for name, case in cases.items()}
-    reasons = {name: cases[name]["reason"][:200] for name in {*missed, *harmed} & cases.keys()}
-    record |= {"killed": not missed, "missed": missed, "harmed": harmed, "cases": verdicts, "reasons": reasons}
-    return record | {"left": sweep(up), "took_s": round(time.monotonic() - began, 1)}
+    return _record(entry, cases, began, why) | {"left": sweep(up)}
+
+
+def _record(entry: Entry, cases: Mapping[str, Mapping[str, Any]], began: float, why: str = "") -> Record:
+    """What is kept of a mutant; a run without any case proves nothing, and the mutant survives it."""
+    judged = judge(entry, cases)
+    missed, harmed = dict(judged.missed), dict(judged.harmed)
+    if not cases:
+        missed["the run"] = why
+    return {
+        "id": entry.id,
+        "kind": "mesh",
+        "area": entry.area,
+        "says": entry.says,
+        "about": entry.about,
+        "killed": not missed,
+        "missed": missed,
+        "harmed": harmed,
+        "cases": {name: case["verdict"] for name, case in cases.items()},
+        "reasons": {name: cases[name]["reason"][:200] for name in {*missed, *harmed} & cases.keys()},
+        "took_s": round(time.monotonic() - began, 1),
+    }
 
 
 def _keep(folder: Path, to: Path) -> None:

@@ -7,13 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
+from reports.journal import read
 from testbed import api
-from tests.e2e.e2e_runs import Ran, conform
+from testbed.store import digest
+from tests.e2e.e2e_runs import PYTEST, Ran, conform, start
 from tests.mutants import identity
 from tests.mutants.entry import Entry
+from tests.mutants.kept import REFUSAL
+from tests.mutants.mutant import POLICIES
 
 
 @contextmanager
@@ -53,6 +58,51 @@ def spoilt(entry: Entry, folder: Path, up: api.Up, words: tuple[str, ...] = ()) 
             return conform(folder, *entry.options, *words, *where, environment=images, suite=entry.place.suite)
     finally:
         cluster.close()
+
+
+class Environment:
+    """The environment of one place, which several mutants use one after the other; it is removed when this is left."""
+
+    def __init__(self, up: api.Up) -> None:
+        self._up = up
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sweep(self._up)
+
+    def run(self, entry: Entry, folder: Path) -> dict[str, dict[str, str]]:
+        """The cases of a mutant's run, by id.
+
+        No case where the run could not begin, or where the mutant changes the environment itself.
+
+        Raises:
+            AssertionError: the run did not end.
+        """
+        run = folder / f"20260101-000000-{digest([repr(entry.place)])[:4]}"
+        run.mkdir()
+        start(folder, *PYTEST, entry.place.suite, *entry.options, "--kept", f"--meshproof-run={run}").end()
+        journal = run / "journal.ndjson"
+        found = {evidence.id: evidence for _, evidence in read(journal).cases} if journal.exists() else {}
+        if any(REFUSAL in evidence.reason for evidence in found.values()):
+            return {}
+        return {name: {"verdict": str(one.verdict), "reason": one.reason} for name, one in found.items()}
+
+    def left(self) -> list[str]:
+        """What the last run has left besides the environment; all is removed then, and the next run makes it again."""
+        cluster = Cluster.connect(self._up.kubeconfig)
+        try:
+            there = frozenset(str(one) for one in find(cluster) if one.kind in _OF_STAGES)
+        finally:
+            cluster.close()
+        if there:
+            sweep(self._up)
+        return sorted(there)
+
+
+_OF_STAGES = POLICIES | {"EnvoyFilter", "NetworkPolicy", "Sidecar"}
+"""Kinds that no environment has."""
 
 
 def sweep(up: api.Up) -> list[str]:
