@@ -246,3 +246,13 @@ class FirewallDown(Mutant):
         if self._rules:
             api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{self._rules}\nRULES\n")
         self._rules = ""
+
+
+@mutant("names-cut-instead", Area.DNS, IAP, cases("IAP-LB-01", FAIL), nightly=True)
+def names_cut_instead(objects: list[Object]) -> None:
+    """The gateway is open to every pod; but the one client that asks for it cannot resolve its name, and times out."""
+    for body in of_kind(objects, _NETPOL, "only-load-balancer"):
+        meta = body["metadata"]
+        meta["namespace"] = meta["namespace"].removesuffix("iap-ingress") + "elsewhere"
+        ports = [{"port": number, "protocol": "TCP"} for number in (80, 8080)]
+        body["spec"] = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": ports}]}
