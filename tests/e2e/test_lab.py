@@ -29,6 +29,10 @@ PART_VERDICTS = {
 }
 
 
+KNOWN = {"X-CVE-GHSA-W44G-01[post]", "X-CVE-GHSA-W44G-01[Post]"}
+"""What the embedded mesh is open to (`suites/known-embedded.toml`)."""
+
+
 @pytest.fixture(scope="module")
 def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The whole lab by two workers."""
@@ -37,7 +41,8 @@ def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_whole_lab_conforms(whole: Ran) -> None:
     assert whole.code == 0, whole.output[-6000:]
-    assert set(whole.verdicts.values()) == {"pass"}
+    assert {name for name, verdict in whole.verdicts.items() if verdict != "pass"} == KNOWN
+    assert {whole.verdicts[name] for name in KNOWN} == {"known"}
     documented = {name for name in catalogue.load().controls if name.startswith("LAB-")}
     assert {case["control"] for case in whole.report["cases"]} >= documented
     assert whole.report["not_run"] == []
@@ -46,7 +51,7 @@ def test_whole_lab_conforms(whole: Ran) -> None:
 
 
 def test_every_denial_has_its_proofs(whole: Ran) -> None:
-    denials = [case for case in whole.report["cases"] if case["polarity"] == "deny"]
+    denials = [case for case in whole.report["cases"] if case["polarity"] == "deny" and not case["known"]]
     assert len(denials) > 15
     for case in denials:
         about = case["id"]

@@ -49,6 +49,6 @@ def test_the_whole_catalogue_conforms(minor: str, elsewhere: dict[str, str], tmp
     assert ran.report["target"]["mesh"]["version"] == istio_release(minor).version
     assert ran.report["not_run"] == []
     assert {case["control"] for case in ran.report["cases"] if case["verdict"] == "skip"} == SKIPPED
-    assert {case["verdict"] for case in ran.report["cases"]} == {"pass", "skip"}
+    assert set(ran.verdicts.values()) == {"pass", "skip", "known"}
     documented = set(catalogue.load().controls) - NEVER_OF_A_GOOD_RUN
     assert {case["control"] for case in ran.report["cases"]} == documented

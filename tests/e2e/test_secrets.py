@@ -22,7 +22,7 @@ def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_both_suites_conform_with_the_browser(whole: Ran) -> None:
     assert whole.code == 0, whole.output[-6000:]
-    assert set(whole.verdicts.values()) <= {"pass", "skip"}
+    assert set(whole.verdicts.values()) <= {"pass", "skip", "known"}
     passed = {case["control"] for case in whole.report["cases"] if case["verdict"] == "pass"}
     assert passed >= BROWSED
     assert len(passed) > 60

@@ -159,7 +159,7 @@ def recorded(name: str, kind: str, ran: Ran, suites: Sequence[str]) -> Record:
         "suites": list(suites),
         "exit": ran.code,
         "took_s": round(ran.took_s, 1),
-        "verdicts": {case: found["verdict"] for case, found in cases.items()},
+        "verdicts": {case: "known" if found["known"] else found["verdict"] for case, found in cases.items()},
         "reasons": {case: found["reason"][:200] for case, found in cases.items() if found["verdict"] in _EXPLAINED},
         "flaps": {control: count for control, count in flaps.items() if count},
         "attempts": dict(attempts),
