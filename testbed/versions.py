@@ -46,6 +46,9 @@ ISTIO_RELEASES = {
     release.minor: release
     for release in (IstioRelease("1.31", "1.31.1", "1.39.3"), IstioRelease("1.29", "1.29.1", "1.37.0"))
 }
+"""The newest that package registries serve of each minor, with the newest Envoy of its line (looked up 2026-11-27: no
+later release of Istio is served as a module, and Envoy 1.37.0 and 1.39.3 are the last of their lines). What they are
+open to is in `suites/known-embedded.toml`."""
 DEFAULT_ISTIO = "1.31"
 SUPPORTED_MINORS = tuple(ISTIO_RELEASES)
 """What `--istio` takes. README names exactly these, and each night the whole catalogue runs on each."""
