@@ -55,6 +55,9 @@ _TEXT = re.compile(
 )
 """Istio's default text format (istio.io, "Envoy Access Logs"); before 1.8 there is a quoted Mixer status in the
 place of the details, before 1.6 nothing."""
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID_LENGTH, _VERSION = 36, 14
+"""Characters of a UUID, and the place of its version's digit."""
 
 
 def parse(lines: Iterable[str]) -> list[AccessLogEntry]:
@@ -76,7 +79,22 @@ def belongs(request_id: str, user_agent: str, ids: Set[str]) -> str:
     A gateway gives every request an id of its own (Envoy does so at the edge of a mesh), but passes the user agent
     on, which ends with ours.
     """
-    return next((one for one in (request_id, user_agent.rpartition(" ")[2]) if one in ids), "")
+    return next((one for one in (canonical(request_id), user_agent.rpartition(" ")[2]) if one in ids), "")
+
+
+def canonical(request_id: str) -> str:
+    """The id as its sender wrote it: in a UUID Envoy rewrites the digit of the version, to keep its sampling decision.
+
+    Source: Envoy, "UUID request ID" extension. A UUID of version 4 is assumed; any other id is left as it is.
+    """
+    if len(request_id) != _UUID_LENGTH or not _UUID.fullmatch(request_id):
+        return request_id
+    return f"{request_id[:_VERSION]}4{request_id[_VERSION + 1 :]}"
+
+
+def stem(request_id: str) -> str:
+    """The beginning of an id that no proxy rewrites, for a quick search."""
+    return request_id[:_VERSION] if _UUID.fullmatch(request_id) else request_id
 
 
 def mentions(lines: Iterable[str], request_id: str) -> list[str]:
@@ -87,9 +105,11 @@ def mentions(lines: Iterable[str], request_id: str) -> list[str]:
     """
     if not request_id:
         raise ValueError("no request id to look for")
-    whole = re.compile(rf"(?<![\w-]){re.escape(request_id)}(?![\w-])")
+    start = stem(request_id)
+    rewritten = rf"[0-9a-f]{re.escape(request_id[_VERSION + 1 :])}" if start != request_id else ""
+    whole = re.compile(rf"(?<![\w-]){re.escape(start)}{rewritten}(?![\w-])")
     # the plain search first: it is fifty times as fast, and nearly every line is of another request
-    return [line for line in lines if request_id in line and whole.search(line)]
+    return [line for line in lines if start in line and whole.search(line)]
 
 
 def _text_entry(line: str) -> AccessLogEntry | None:
@@ -102,7 +122,7 @@ def _text_entry(line: str) -> AccessLogEntry | None:
     # cluster, local address towards the server, the same towards the client, the client, server name, route name
     tail = [*field["tail"].split(), *[""] * 6]
     return AccessLogEntry(
-        request_id=_value(field["request_id"]),
+        request_id=canonical(_value(field["request_id"])),
         status=int(field["status"]),
         flags=_value(field["flags"]),
         details=" ".join(filter(None, map(_value, field["details"].replace('"', "").split()))),
@@ -136,7 +156,7 @@ def _json_entry(line: str) -> AccessLogEntry | None:
     text = {key: _value("" if value is None else str(value)) for key, value in data.items()}
     status = text.get("response_code", "")
     return AccessLogEntry(
-        request_id=text.get("request_id", ""),
+        request_id=canonical(text.get("request_id", "")),
         status=int(status) if status.isdigit() else None,
         flags=text.get("response_flags", ""),
         details=" ".join(filter(None, (text.get("response_code_details"), text.get("connection_termination_details")))),

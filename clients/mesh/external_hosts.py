@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clients.mesh.accesslog import belongs
+from clients.mesh.accesslog import belongs, stem
 from clients.model.errors import InfrastructureError
 
 
@@ -73,7 +73,8 @@ class ExternalHosts:
         except OSError as error:
             raise InfrastructureError(f"the log of the external hosts cannot be read: {error.strerror}") from None
         # most lines are of other requests: the id is looked for before the line is parsed
-        return [_entry(data) for line in lines if any(one in line for one in ids) and (data := _request(line, ids))]
+        stems = [stem(one) for one in ids]
+        return [_entry(data) for line in lines if any(one in line for one in stems) and (data := _request(line, ids))]
 
 
 def _request(line: str, ids: set[str]) -> dict[str, Any] | None:

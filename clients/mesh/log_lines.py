@@ -56,7 +56,7 @@ class LogLines:
                 self._drop_older_half()
             for line in lines:
                 for word in _WORD.findall(line):
-                    self._by_word.setdefault(word, []).append(len(self._lines))
+                    self._by_word.setdefault(accesslog.canonical(word), []).append(len(self._lines))
                 self._lines.append(line)
                 self._came.append(now)
         self._changed()
@@ -103,7 +103,7 @@ class LogLines:
         with self._lock:
             if len(request_id) < _SHORTEST or not _WORD.fullmatch(request_id):
                 return accesslog.mentions(self._lines, request_id)
-            return [self._lines[number] for number in self._by_word.get(request_id, ())]
+            return [self._lines[number] for number in self._by_word.get(accesslog.canonical(request_id), ())]
 
     def mentions_any(self, ids: Collection[str]) -> bool:
         """Whether one of the ids is there."""
@@ -158,6 +158,6 @@ class LogLines:
         self._entries, self._by_word, self._by_request, self._by_client = [], {}, {}, {}
         for line, at in zip(kept, came, strict=True):
             for word in _WORD.findall(line):
-                self._by_word.setdefault(word, []).append(len(self._lines))
+                self._by_word.setdefault(accesslog.canonical(word), []).append(len(self._lines))
             self._lines.append(line)
             self._came.append(at)

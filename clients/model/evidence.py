@@ -99,6 +99,7 @@ class Attempt:
         local: the client's end of the connection, `ip:port`: the key in the log of a proxy that sees no request.
         kind: of the outcome; `INFRASTRUCTURE` where the probe did not run.
         status: HTTP status of the response; None where none came.
+        ordinary: nothing in the request distinguished it from a user's (see `clients.probe.ordinary`).
     """
 
     at_s: float
@@ -110,6 +111,7 @@ class Attempt:
     local: str = ""
     kind: OutcomeKind = field(kw_only=True)
     status: int | None = field(default=None, kw_only=True)
+    ordinary: bool = field(default=False, kw_only=True)
 
     @property
     def ran(self) -> bool:

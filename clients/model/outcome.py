@@ -97,6 +97,7 @@ class Outcome:
         certificates: the server's certificates as curl shows them, PEM among other text; empty without TLS.
         protocol: of the answer (`HTTP/2`); empty where none came, or where it was no HTTP.
         total_s: seconds from start to end of the transfer, as curl measured them.
+        ordinary: nothing in the request distinguished it from a user's (see `clients.probe.ordinary`).
     """
 
     kind: OutcomeKind
@@ -111,6 +112,7 @@ class Outcome:
     certificates: str = ""
     protocol: str = ""
     total_s: float = 0.0
+    ordinary: bool = False
 
     @property
     def grpc_status(self) -> int | None:

@@ -12,6 +12,7 @@ from clients.model.expect import Expectation
 from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact as redact_text
 from clients.model.redact import redact_mapping
+from clients.probe import ordinary
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
 
 ProbeMany = Callable[[int], Sequence[Outcome]]
@@ -149,6 +150,11 @@ class _Watch:
     @property
     def problem(self) -> str:
         """Why it has not converged, in one line."""
+        differs = ordinary.difference(self.attempts)
+        return f"{self._late}; {differs}" if differs else self._late
+
+    @property
+    def _late(self) -> str:
         budget = f"in {self.policy.budget_s:g} s"
         if self.lost:
             return self.redact(f"not judged {budget}: {self.lost}")
@@ -197,6 +203,7 @@ class _Watch:
             local=outcome.local_address,
             kind=outcome.kind,
             status=outcome.status,
+            ordinary=outcome.ordinary,
         )
         self._keep(outcome, attempt)
         self.attempts.append(attempt)

@@ -33,6 +33,10 @@ _ALWAYS = (
     'noproxy = "*"',
     f"max-filesize = {MAX_TRANSFER_BYTES}",
 )
+_CLOSE = 'header = "Connection: close"'
+"""One connection per probe; `answer` finds a server that ignores it."""
+_PORTS_TRIED = 16
+"""Ports from an ordinary request's own on that curl tries where one is taken."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Request:
         url: of `http(s)`; `tcp://host:port` sends the body alone, as raw bytes that end with CRLF.
         headers: (name, value) pairs in addition to `x-request-id` and the user agent; tokens belong here.
         request_id: sent as `x-request-id`; unique in the batch.
-        user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`.
+        user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`; empty for that of the program.
         timeout_s: for the whole transfer (exit 28).
         connect_timeout_s: for name and connection (exit 28 as well).
         connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
@@ -52,6 +56,8 @@ class Request:
         local_port: source port of the connection; 0 lets the system choose.
         http2: by HTTP/2: over TLS by ALPN, else by prior knowledge (RFC 9113, section 3.3).
         body: of the request, as UTF-8; without one, POST, PUT and PATCH have one of no bytes.
+        ordinary: it is sent as a user's curl would send it (see `clients.probe.ordinary`). Its connection is kept open,
+            so that it needs a port of its own, or it would be sent on that of another one.
     """
 
     method: str
@@ -66,6 +72,7 @@ class Request:
     local_port: int = 0
     http2: bool = False
     body: str = ""
+    ordinary: bool = False
 
     @property
     def raw(self) -> bool:
@@ -96,12 +103,14 @@ def check(requests: Sequence[Request]) -> None:
 def config(requests: Sequence[Request], sentinel: str) -> str:
     """Text for `curl --disable --config -` on stdin: every request, in order, each on a fresh connection.
 
+    Ordinary ones come last, as they leave connections that others would use.
+
     Secrets are in this text only, never in an argument.
 
     Raises:
         ValueError: a control character in a request, which would end the option that holds it.
     """
-    return "next\n".join(_block(request, index, sentinel) for index, request in enumerate(requests))
+    return "next\n".join(_block(request, index, sentinel) for index, request in _ordered(requests))
 
 
 def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False) -> str:
@@ -174,11 +183,16 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 """Methods that are sent with a body of no bytes."""
 
 
+def _ordered(requests: Sequence[Request]) -> list[tuple[int, Request]]:
+    """The requests with their numbers, ordinary ones last: they leave connections that others would use."""
+    return sorted(enumerate(requests), key=lambda numbered: numbered[1].ordinary)
+
+
 def _processes(requests: Sequence[Request], sentinel: str) -> list[str]:
     """Config of each curl process of a batch: HTTP/2 has no `Connection: close`, so each has a process of its own."""
     configs: list[list[str]] = []
     alone = True
-    for index, request in enumerate(requests):
+    for index, request in _ordered(requests):
         if alone or request.http2:
             configs.append([])
         configs[-1].append(_block(request, index, sentinel))
@@ -191,15 +205,16 @@ def _curl(text: str, sentinel: str) -> str:
 
 
 def _block(request: Request, index: int, sentinel: str) -> str:
+    request_id = ("x-request-id", request.request_id)
+    headers = (*request.headers, request_id) if request.ordinary else (request_id, *request.headers)
     lines = [
         *_ALWAYS,
         f"url = {_quote(_url(request))}",
         *_version(request),
         f"max-time = {request.timeout_s:.3f}",
         f"connect-timeout = {request.connect_timeout_s:.3f}",
-        f"user-agent = {_quote(request.user_agent)}",
-        f"header = {_quote(header_line('x-request-id', request.request_id))}",
-        *(f"header = {_quote(header_line(name, value))}" for name, value in request.headers),
+        *([f"user-agent = {_quote(request.user_agent)}"] if request.user_agent else []),
+        *(f"header = {_quote(header_line(name, value))}" for name, value in headers),
         f'write-out = "\\n{sentinel} {index} %{{json}}\\n"',
     ]
     if request.connect_to:
@@ -207,7 +222,8 @@ def _block(request: Request, index: int, sentinel: str) -> str:
     if request.insecure:
         lines.append("insecure")
     if request.local_port:
-        lines.append(f"local-port = {request.local_port}")
+        last = f"-{request.local_port + _PORTS_TRIED - 1}" if request.ordinary else ""
+        lines.append(f"local-port = {request.local_port}{last}")
     if request.raw:
         return "".join(f"{line}\n" for line in lines)
     if request.method == "HEAD":
@@ -241,7 +257,7 @@ def _version(request: Request) -> tuple[str, ...]:
     allowed = 'proto = "=http,https"'
     if request.http2:
         return (allowed, "http2" if request.url.startswith("https") else "http2-prior-knowledge")
-    return (allowed, "http1.1", 'header = "Connection: close"')  # `answer` finds a server that ignores it
+    return (allowed, "http1.1") if request.ordinary else (allowed, "http1.1", _CLOSE)
 
 
 def header_line(name: str, value: str) -> str:

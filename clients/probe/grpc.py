@@ -18,6 +18,8 @@ from clients.probe.libcurl import Exchange, Options
 _PREFIX = 5
 """Bytes before a message: whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message)."""
 _EMPTY_MESSAGE = bytes(_PREFIX)
+_USER_AGENT = "grpc-go/1.76.0"
+"""Of an ordinary call: it would not be one with curl's."""
 _HEADERS = (("content-type", "application/grpc"), ("te", "trailers"))
 
 
@@ -54,7 +56,11 @@ class _Call(Exchange):
 
     def headers(self) -> list[tuple[str, str]]:
         """Those of a gRPC call; HTTP/2 has no `Connection`."""
-        return [*_HEADERS, ("x-request-id", self.request.request_id), *self.request.headers]
+        return [*_HEADERS, *self.stated()]
+
+    def own_user_agent(self) -> str:
+        """That of a client by a library of gRPC."""
+        return _USER_AGENT
 
     def text(self) -> bytes:
         """The message alone."""

@@ -77,7 +77,7 @@ class Exchange:
             pycurl.CONNECT_TO: [f"::{answer.socket_address(*self.to)}"],
             pycurl.TIMEOUT_MS: round(request.timeout_s * 1000),
             pycurl.CONNECTTIMEOUT_MS: round(request.connect_timeout_s * 1000),
-            pycurl.USERAGENT: request.user_agent.encode(),
+            pycurl.USERAGENT: (request.user_agent or self.own_user_agent()).encode(),
             pycurl.HTTPHEADER: [curl.header_line(*header).encode() for header in self.headers()],
             pycurl.LOCALPORT: request.local_port,
             pycurl.HEADERFUNCTION: self.on_line,
@@ -89,8 +89,19 @@ class Exchange:
 
     def headers(self) -> list[tuple[str, str]]:
         """Headers that are sent in addition to those that curl adds by itself, in order."""
-        version = [] if self.request.http2 else [("Connection", "close")]
-        return [*version, ("x-request-id", self.request.request_id), *self.request.headers]
+        if self.request.ordinary or self.request.http2:
+            return self.stated()
+        return [("Connection", "close"), *self.stated()]
+
+    def stated(self) -> list[tuple[str, str]]:
+        """The request's own headers and its id, in the order of `curl.config`."""
+        request_id = ("x-request-id", self.request.request_id)
+        own = self.request.headers
+        return [*own, request_id] if self.request.ordinary else [request_id, *own]
+
+    def own_user_agent(self) -> str:
+        """User agent of a request that states none: that of the program curl."""
+        return f"curl/{pycurl.version_info()[1]}"
 
     def on_line(self, line: bytes) -> int | None:
         """Keep a status line, a header, a trailer or an empty line. A wrong length ends the transfer."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from clients.model.errors import InfrastructureError
 from clients.model.outcome import Outcome, infrastructure
-from clients.probe import curl
+from clients.probe import curl, ordinary
 from clients.probe.curl import Request
 
 SLACK_S = 10.0
@@ -60,11 +60,18 @@ class ProbeSession:
     Args:
         open_shell: starts a POSIX shell that reads commands from its stdin; InfrastructureError when it cannot.
         ports: source ports, one for each request; 0 lets the system choose.
+        ordinary_ports: those of ordinary requests, no two alike in a batch; by default the session's own.
     """
 
-    def __init__(self, open_shell: Callable[[], Transport], ports: Iterable[int] = repeat(0)) -> None:
+    def __init__(
+        self,
+        open_shell: Callable[[], Transport],
+        ports: Iterable[int] = repeat(0),
+        ordinary_ports: Iterable[int] | None = None,
+    ) -> None:
         self._open_shell = open_shell
         self._ports = iter(ports)
+        self._ordinary_ports = iter(ordinary.ports() if ordinary_ports is None else ordinary_ports)
         self._shell: Transport | None = None
         self._turn = threading.Lock()
         self._shared = False
@@ -129,7 +136,7 @@ class ProbeSession:
 
     def _batch(self, requests: Sequence[Request], parallel: bool) -> list[Outcome]:
         sentinel = curl.new_sentinel()
-        requests = [replace(request, local_port=next(self._ports)) for request in requests]
+        requests = [replace(request, local_port=self._port(request)) for request in requests]
         if self._shell is None or not self._shell.is_open:
             self._drop()
             self._shell = self._open_shell()
@@ -138,6 +145,9 @@ class ProbeSession:
         limit_s = SLACK_S + (max(limits) if parallel else sum(limits))
         output = self._shell.read_until(lambda text: curl.finished(text, sentinel), limit_s)
         return curl.parse(output, requests, sentinel)
+
+    def _port(self, request: Request) -> int:
+        return next(self._ordinary_ports if request.ordinary else self._ports)
 
     def _drop(self) -> None:
         if self._shell is not None:

@@ -104,7 +104,7 @@ class _Talk(Exchange):
 
     def headers(self) -> list[tuple[str, str]]:
         """Those of the upgrade, in place of `Connection: close`."""
-        return [*_upgrade(self.key), ("x-request-id", self.request.request_id), *self.request.headers]
+        return [*_upgrade(self.key), *self.stated()]
 
     def on_line(self, line: bytes) -> int | None:
         """Send the message once the server has agreed to the upgrade, and nothing after any other answer."""

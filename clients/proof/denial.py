@@ -18,6 +18,7 @@ from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, Twin
 from clients.model.expect import Expectation, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.redact import redact
+from clients.probe import ordinary
 from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
 from clients.proof.log_entries import LOG_BUDGET_S
@@ -63,6 +64,8 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
     proving.attempts += attempts
     twin = proving.twin
     text = f"{twin.control or 'twin'} expected {twin.expected}, saw {twin.observed}"
+    if differs := ordinary.difference(attempts):
+        text = f"{text}; {differs}"
     return [Finding("twin", text, _OF_TWIN[twin.verdict])]
 
 
@@ -184,6 +187,7 @@ def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
         local=outcome.local_address,
         kind=outcome.kind,
         status=outcome.status,
+        ordinary=outcome.ordinary,
     )
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass, replace
 
 from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
@@ -19,7 +19,7 @@ from clients.model.case import REQUEST_ID, Dial, Probe, Workload
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
 from clients.model.outcome import Outcome, infrastructure
 from clients.model.redact import redact
-from clients.probe import outside
+from clients.probe import ordinary, outside
 from clients.probe.converge import ProbeMany
 from clients.probe.curl import Request
 from clients.probe.outside import OutsideClient
@@ -34,9 +34,17 @@ LANES = 8
 """Shells that work in parallel in a client container without a proxy."""
 
 
-def open_session(cluster: Cluster, pod: Pod, container: str, ports: Iterator[int]) -> ProbeSession:
+@dataclass(frozen=True)
+class Ports:
+    """Source ports of one pod, whose containers share them. Never restarted: the kernel still remembers recent ones."""
+
+    marked: Iterator[int]
+    ordinary: Iterator[int]
+
+
+def open_session(cluster: Cluster, pod: Pod, container: str, ports: Ports) -> ProbeSession:
     """A session that opens its shell in the pod's container when it is first used."""
-    return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports)
+    return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports.marked, ports.ordinary)
 
 
 class Lanes(threading.local):
@@ -86,18 +94,19 @@ class Prober:
         self._ingress_address = ingress_address
         self._ingress_roots = ingress_roots
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
-        self._ports: dict[str, Iterator[int]] = {}  # never restarted: the kernel still remembers recent ones
+        self._ports: dict[str, Ports] = {}
         self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._lock = threading.RLock()  # of the sessions
         self._gateway_locks: dict[Workload, threading.Lock] = {}
         self._lanes = Lanes()
 
-    def request_for(self, probe: Probe, control: str, pod: Pod | None = None) -> Request:
+    def request_for(self, probe: Probe, control: str, pod: Pod | None = None, *, like_a_users: bool = False) -> Request:
         """The request that carries the probe, with a fresh request id; to a pod, where the probe dials one.
 
-        The id is not a 36-character UUID: Envoy rewrites one digit of those to keep its sampling decision.
+        The id is not a 36-character UUID, one digit of which Envoy rewrites to keep its sampling decision, unless it
+        has to be like a user's (see `clients.probe.ordinary`).
         """
-        request_id = f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
+        request_id = ordinary.new_id() if like_a_users else f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
         headers, url = probe.headers, self._overlay.url(probe.url)
         connect_to = self._connect_to(self._workloads.named(probe.resolve))
         if pod and probe.dial is Dial.POD:
@@ -116,25 +125,34 @@ class Prober:
             url=url,
             headers=headers,
             request_id=request_id,
-            user_agent=f"meshproof/{control} {request_id}",
+            user_agent="" if like_a_users else f"meshproof/{control} {request_id}",
             timeout_s=probe.timeout_s or self._probe_timeout_s,
             connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
             connect_to=connect_to,
             insecure=probe.insecure,
             http2=probe.http2,
             body=probe.body.replace(REQUEST_ID, request_id),
+            ordinary=like_a_users,
         )
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods.
 
-        It raises AbandonedError while `abandoned` is set.
+        A share of them is ordinary (`clients.probe.ordinary`). It raises AbandonedError while `abandoned` is set.
         """
-        return partial(self._send, probe, control, parallel)
+        sent = 0
+
+        def send(count: int) -> list[Outcome]:
+            nonlocal sent
+            chosen = ordinary.chosen(count, sent)
+            sent += count
+            return self._send(probe, control, parallel, count, chosen)
+
+        return send
 
     def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
-        """Send the probe now, `count` times. Raises AbandonedError while `abandoned` is set."""
-        return self._send(probe, control, False, count)
+        """Send the probe now, `count` times, easy to find in logs. Raises AbandonedError while `abandoned` is set."""
+        return self._send(probe, control, False, count, frozenset())
 
     def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
         """Send the probe from outside the cluster to a known address, even if the Service of that address is gone."""
@@ -186,14 +204,23 @@ class Prober:
         known = self._external.hosts.get(host, "") if self._external else ""
         return f"{known}:{port}" if known else self._overlay.host(address.removeprefix("open."))
 
-    def _send(self, probe: Probe, control: str, parallel: bool, count: int) -> list[Outcome]:
+    def _send(
+        self, probe: Probe, control: str, parallel: bool, count: int, like_a_users: frozenset[int]
+    ) -> list[Outcome]:
         if self.abandoned.is_set():
             raise AbandonedError
         try:
             dialled = self._dialled(probe)
         except MeshproofError as error:
             return [infrastructure("", error.message)] * count
-        requests = [self.request_for(probe, control, dialled[turn % len(dialled)]) for turn in range(count)]
+        requests = [
+            self.request_for(probe, control, dialled[turn % len(dialled)], like_a_users=turn in like_a_users)
+            for turn in range(count)
+        ]
+        outcomes = self._outcomes(probe, requests, parallel)
+        return [replace(one, ordinary=index in like_a_users) for index, one in enumerate(outcomes)]
+
+    def _outcomes(self, probe: Probe, requests: list[Request], parallel: bool) -> list[Outcome]:
         if isinstance(probe.source, OutsideClient):
             with self._lock:
                 one_by_one = self._gateway_locks.setdefault(probe.source.gateway, threading.Lock())
@@ -223,7 +250,8 @@ class Prober:
         key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
         with self._lock:
             if key not in self._sessions:
-                ports = self._ports.setdefault(str(pod), itertools.cycle(PORTS if pod.injected else (0,)))
+                marked = itertools.cycle(PORTS if pod.injected else (0,))
+                ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports()))
                 self._sessions[key] = open_session(self._cluster, pod, container, ports)
             return self._sessions[key]
 

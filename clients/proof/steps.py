@@ -9,6 +9,7 @@ from clients.model.evidence import Finding
 from clients.proof.denial import backend_silent, exec_ran, external_server_silent, still_refused, twin_passes
 from clients.proof.leak import leak_bounded
 from clients.proof.observe import state_holds
+from clients.proof.ordinary_requests import ordinary_agree
 from clients.proof.proving import ProofStep, Proving
 from clients.proof.trace import logs_as_stated, server_saw
 
@@ -16,6 +17,7 @@ PROOFS: tuple[ProofStep, ...] = (
     exec_ran,
     twin_passes,
     still_refused,
+    ordinary_agree,
     leak_bounded,
     backend_silent,
     external_server_silent,

@@ -9,6 +9,7 @@ from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, ServerLogExpectation
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, Place
+from clients.probe.outside import OutsideClient
 from clients.proof.log_entries import LOG_BUDGET_S, LogReader, Sent, difference, filled
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
@@ -22,10 +23,11 @@ SAMPLE = 4
 @of_case
 def logs_as_stated(proving: ProvingCase) -> list[Finding]:
     """One finding for each entry that a proxy must have logged of the case's requests."""
-    sent, findings = _sent(proving), []
+    findings = []
     for logged in proving.case.logged:
         name = GATEWAY_LOG if logged.proxy is Proxy.GATEWAY else f"{logged.proxy} sidecar log"
         try:
+            sent = _sent(proving, marked_only=logged.proxy is Proxy.GATEWAY)
             finding = _logged(proving.rig, proving.case, name, logged, sent)
         except MeshproofError as error:
             finding = inconclusive(name, error.message)
@@ -44,7 +46,7 @@ def server_saw(proving: ProvingCase) -> list[Finding]:
     if rig.external is None or rig.external.log is None:
         return [not_checked(EXTERNAL_LOG, "the external hosts' own log is not available on this target")]
     try:
-        finding = _arrived(rig, proving.case, arrival, _sent(proving))
+        finding = _arrived(rig, proving.case, arrival, _sent(proving, marked_only=True))
     except MeshproofError as error:
         return [inconclusive(EXTERNAL_LOG, error.message)]
     if finding.verdict is FindingVerdict.PASS:
@@ -67,12 +69,14 @@ def network_path(proving: ProvingCase) -> tuple[str, ...]:
     return (*places, *([] if case.refuses else [case.probe.destination]))
 
 
-def sample(attempts: Sequence[Attempt], repeat: int = 0) -> tuple[Attempt, ...]:
-    """The last attempts in a row that saw what was expected."""
+def sample(attempts: Sequence[Attempt], repeat: int = 0, *, marked_only: bool = False) -> tuple[Attempt, ...]:
+    """The last attempts in a row that saw what was expected; `marked_only` leaves out those like any user's."""
     row: list[Attempt] = []
     for attempt in reversed(attempts):
         if not attempt.matched or len(row) >= max(SAMPLE, repeat):
             break
+        if marked_only and attempt.ordinary:
+            continue
         row.insert(0, attempt)
     return tuple(row)
 
@@ -84,10 +88,15 @@ def proxies(rig: Rig, probe: Probe, proxy: Proxy) -> list[Pod]:
     return rig.workloads.gateway_pods() if proxy is Proxy.GATEWAY else rig.workloads.backends(probe)
 
 
-def _sent(proving: ProvingCase) -> Sent:
-    """The case's last requests, sent before the twin, so that the twin's entries come later."""
-    marks = tuple(one for one in proving.attempts if one.phase is Phase.TWIN and one.matched)
-    requests = sample(proving.seen.attempts, proving.case.repeat)
+def _sent(proving: ProvingCase, *, marked_only: bool) -> Sent:
+    """The case's last requests, sent before the twin, so that the twin's entries come later.
+
+    A gateway gives requests ids of its own. It leaves the user agent, by which only marked requests are found.
+    """
+    marked_only = marked_only or isinstance(proving.case.probe.source, OutsideClient)
+    twins = (one for one in proving.attempts if one.phase is Phase.TWIN and one.matched)
+    marks = tuple(one for one in twins if not (marked_only and one.ordinary))
+    requests = sample(proving.seen.attempts, proving.case.repeat, marked_only=marked_only)
     return Sent(requests, marks, proving.running.since)
 
 

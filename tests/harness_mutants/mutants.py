@@ -173,6 +173,24 @@ MUTANTS = (
         "        if external.log is None and not denied:\n            return [not_checked(",
     ),
     HarnessMutant(
+        "every-probe-can-be-recognised",
+        "clients/proof/prober.py",
+        "chosen = ordinary.chosen(count, sent)",
+        "chosen = frozenset[int]()",
+    ),
+    HarnessMutant(
+        "a-probe-that-no-mesh-could-miss-counts-as-ordinary",
+        "clients/proof/ordinary_requests.py",
+        "    if not any(attempt.ordinary for attempt in own):\n",
+        "    if not own:\n",
+    ),
+    HarnessMutant(
+        "a-users-request-carries-our-name",
+        "clients/proof/prober.py",
+        'user_agent="" if like_a_users else',
+        'user_agent="" if not control else',
+    ),
+    HarnessMutant(
         "a-leak-is-not-searched-for",
         "clients/proof/leak.py",
         "wanted = probes_for_leak(policy.leak) if policy.leak else 0",

@@ -152,22 +152,25 @@ def copy_stays(objects: list[Object]) -> None:
 def faked_denial(objects: list[Object]) -> None:
     """No policy, but a filter that lets the backend answer and then replaces that by 403 where no token was sent."""
     matches_nothing(objects)
-    for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
-        lua = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
-        lua["default_source_code"] = {"inline_string": _FAKED_DENIAL}  # type: ignore[assignment]
-        patch = {"operation": "INSERT_FIRST", "value": {"name": "meshproof.mutant", "typed_config": lua}}
-        where = {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": {"name": _HTTP}}}}
-        objects.append(
-            {
-                "apiVersion": "networking.istio.io/v1alpha3",
-                "kind": "EnvoyFilter",
-                "metadata": {**copy.deepcopy(body["metadata"]), "name": "faked-denial"},
-                "spec": {
-                    "workloadSelector": {"labels": {"app": "httpbin"}},
-                    "configPatches": [{"applyTo": "HTTP_FILTER", "match": where, "patch": patch}],
-                },
-            }
-        )
+    policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
+    objects.extend(inbound_filter(body, "faked-denial", _FAKED_DENIAL) for body in policies)
+
+
+def inbound_filter(policy: Object, name: str, code: str) -> Object:
+    """An EnvoyFilter that runs Lua before all other filters at httpbin, in the namespace of this policy."""
+    lua = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
+    lua["default_source_code"] = {"inline_string": code}  # type: ignore[assignment]
+    patch = {"operation": "INSERT_FIRST", "value": {"name": "meshproof.mutant", "typed_config": lua}}
+    where = {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": {"name": _HTTP}}}}
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": {**copy.deepcopy(policy["metadata"]), "name": name},
+        "spec": {
+            "workloadSelector": {"labels": {"app": "httpbin"}},
+            "configPatches": [{"applyTo": "HTTP_FILTER", "match": where, "patch": patch}],
+        },
+    }
 
 
 @mutant(

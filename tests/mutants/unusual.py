@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 from tests.mutants.entry import FAIL, Area, cases, mutant
+from tests.mutants.manifests import inbound_filter, matches_nothing
 from tests.mutants.mutant import Object, of_kind
 from tests.mutants.places import TOKENS
 
@@ -34,3 +35,29 @@ def leaks_a_little(objects: list[Object]) -> None:
                 "spec": {"hosts": [host], "http": [route]},
             }
         )
+
+
+_KNOWS_THE_HARNESS = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local id, agent = headers:get("x-request-id") or "", headers:get("user-agent") or ""
+  local known = string.sub(id, 1, 3) == "mp-" or string.find(agent, "meshproof", 1, true)
+  if known and headers:get("authorization") == nil then
+    handle:respond({[":status"] = "403"}, "RBAC: access denied")
+  end
+end
+"""
+
+
+@mutant(
+    "knows-the-harness",
+    Area.LIES,
+    TOKENS,
+    cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "recognise as the harness's differently: they see 403, ordinary ones 200"},
+)
+def knows_the_harness(objects: list[Object]) -> None:
+    """No policy, but a filter that refuses requests without a token if their id or user agent is the harness's."""
+    matches_nothing(objects)
+    policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
+    objects.extend(inbound_filter(body, "knows-the-harness", _KNOWS_THE_HARNESS) for body in policies)

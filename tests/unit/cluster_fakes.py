@@ -6,8 +6,9 @@ import copy
 import itertools
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Self
@@ -274,10 +275,15 @@ class FakeRig:
         return f"curl {probe.url}"
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> Callable[[int], list[Outcome]]:
-        return lambda count: self.probe(probe, control, count)
+        return lambda count: self.probe(probe, control, count, ordinary=True)
 
-    def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
-        outcomes = [self.answer(probe, f"mp-{RUN}-{next(self._ids)}") for _ in range(count)]
+    def probe(self, probe: Probe, control: str, count: int = 1, *, ordinary: bool = False) -> list[Outcome]:
+        """As the real one: of several at once some are like a user's, with a UUID for an id, if `ordinary`."""
+        alike = {index for index in range(count) if ordinary and count > 1 and index % 4 == 1}
+        outcomes = []
+        for index in range(count):
+            name = str(uuid.uuid4()) if index in alike else f"mp-{RUN}-{next(self._ids)}"
+            outcomes.append(replace(self.answer(probe, name), ordinary=index in alike))
         self.sent += [probe] * count
         for outcome in outcomes:
             if self.writes_logs and outcome.status == 200:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clients.mesh.accesslog import forwarded, mentions, parse
+from clients.mesh.accesslog import belongs, canonical, forwarded, mentions, parse
 
 pytestmark = pytest.mark.unit
 
@@ -157,3 +157,25 @@ def test_ids_are_found_whole_in_any_log() -> None:
     assert mentions(lines, "mp-r1-ff") == []
     with pytest.raises(ValueError, match="no request id"):
         mentions(lines, "")
+
+
+SENT = "0f3a5c1e-7b2d-4e6f-9a01-23456789abcd"
+REWRITTEN = "0f3a5c1e-7b2d-ae6f-9a01-23456789abcd"
+"""As Envoy passes it on: the digit of the version says whether the request is sampled."""
+
+
+@pytest.mark.parametrize("logged", [SENT, REWRITTEN])
+def test_a_uuid_is_found_whatever_a_proxy_makes_of_its_version(logged: str) -> None:
+    line = ALLOWED.replace("mp-r1-0a", logged)
+    [entry] = parse([line])
+    assert entry.request_id == SENT
+    assert mentions([line, ALLOWED], SENT) == [line]
+    assert belongs(logged, "curl/7.88.1", {SENT}) == SENT
+
+
+def test_another_uuid_is_another_request() -> None:
+    other = "0f3a5c1e-7b2d-4e6f-9a01-23456789abce"
+    line = ALLOWED.replace("mp-r1-0a", other)
+    assert mentions([line], SENT) == []
+    assert belongs(other, "", {SENT}) == ""
+    assert canonical("mp-r1-0a") == "mp-r1-0a"

@@ -72,3 +72,11 @@ def test_of_too_many_lines_the_older_are_dropped_and_are_not_vouched_for(monkeyp
         lines.check(0.0)
     lines.check(lines.since)
     assert lines.since >= before
+
+
+def test_a_uuid_is_found_whatever_a_proxy_makes_of_its_version() -> None:
+    sent, logged = "0f3a5c1e-7b2d-4e6f-9a01-23456789abcd", "0f3a5c1e-7b2d-9e6f-9a01-23456789abcd"
+    line = entry(logged, "403", "x", "-")
+    lines = made(entry("0f3a5c1e-7b2d-4e6f-9a01-23456789abce", "403", "x", "-"), line)
+    assert set(lines.mentioning(sent)) == {line}
+    assert [one.raw for one in lines.of_requests({sent})] == [line]

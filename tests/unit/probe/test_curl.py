@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -513,3 +514,50 @@ def test_the_command_repeats_version_method_and_body() -> None:
     assert " -X post --http2-prior-knowledge --data-raw '{\"a\": 1}' " in command
     raw = curl.command(request(url="tcp://a.b:9000", body="PING\r\n"))
     assert raw == r"printf %b 'PING\r\n' | nc a.b 9000"
+
+
+LIKE_A_USERS = {"ordinary": True, "user_agent": "", "headers": (("x-a", "b"),)}
+
+
+@real
+@both
+def test_an_ordinary_request_is_one_of_curls_own(server: str, parallel: bool) -> None:
+    batch = [
+        request(0, f"{server}/echo", headers=(("x-a", "b"),)),
+        request(1, f"{server}/echo", local_port=41_000, **LIKE_A_USERS),
+        request(2, f"{server}/echo", headers=(("x-a", "b"),)),
+        request(3, f"{server}/echo", local_port=42_000, **LIKE_A_USERS),
+    ]
+    marked, user, _, second = execute(batch, parallel=parallel)
+    assert "User-Agent: meshproof/X mp-r1-0" in marked.body
+    assert re.search(r"Connection: close.*x-request-id: mp-r1-0.*x-a: b", marked.body, re.DOTALL)
+    assert re.search(r"User-Agent: curl/[\d.]+\S*\r\nAccept: \*/\*\r\nx-a: b\r\nx-request-id: mp-r1-1\r\n", user.body)
+    assert "Connection" not in user.body
+    assert "meshproof" not in user.body
+    assert int(user.local_address.rpartition(":")[2]) in range(41_000, 41_016)
+    assert int(second.local_address.rpartition(":")[2]) in range(42_000, 42_016)
+
+
+@real
+def test_connections_that_ordinary_requests_leave_open_are_not_used_again(server: str) -> None:
+    """`/kept` keeps its connection open: a request on an old one would be an infrastructure outcome."""
+
+    def one(number: int) -> Request:
+        if number % 3 == 1:
+            return request(number, f"{server}/kept", local_port=43_000 + 100 * number, **LIKE_A_USERS)
+        return request(number, f"{server}/ok")
+
+    batch = [one(number) for number in range(12)]
+    outcomes = execute(batch)
+    assert [outcome.summary for outcome in outcomes] == ["200"] * 12
+    assert [outcome.request_id for outcome in outcomes] == [f"mp-r1-{number}" for number in range(12)]
+    assert len({outcome.local_address for outcome in outcomes}) == 12
+
+
+@real
+def test_a_port_that_is_taken_is_passed_over(server: str) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        [outcome] = execute([request(0, f"{server}/ok", local_port=port, **LIKE_A_USERS)])
+    assert outcome.summary == "200"
+    assert int(outcome.local_address.rpartition(":")[2]) in range(port + 1, port + 16)

@@ -235,3 +235,21 @@ def test_an_unknown_address_of_this_machine_is_no_error(monkeypatch: pytest.Monk
     assert outside.own_address("https://127.0.0.1:6443") == "127.0.0.1"
     monkeypatch.setattr(socket.socket, "connect", unknown)
     assert outside.own_address("https://behind-a-proxy.example:6443") == ""
+
+
+@pytest.mark.parametrize(("scheme", "agent"), [("http", "curl/"), ("grpc", "grpc-go/"), ("ws", "curl/")])
+def test_an_ordinary_request_shows_no_harness(scheme: str, agent: str) -> None:
+    heads: list[bytes] = []
+
+    def listen(peer: socket.socket) -> None:
+        heads.append(peer.recv(65536))
+        peer.sendall(OK)
+
+    with serving(listen) as where:
+        outside.send([replace(request(scheme=scheme), user_agent="", ordinary=True, headers=(("x-a", "b"),))], where)
+    sent = heads[0]
+    assert b"meshproof" not in sent
+    assert b"close" not in sent
+    if scheme != "grpc":  # HTTP/2 compresses its headers
+        assert agent.encode() in sent
+        assert sent.index(b"x-a: b") < sent.index(b"x-request-id")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -241,3 +242,12 @@ def test_an_invalid_request_is_refused_in_its_own_thread():
     with pytest.raises(ValueError, match="control character"):
         session.run([Request("GET", "http://h/", (("x", "a\nb"),), "id-0", "x")])
     assert opened == []
+
+
+def test_an_ordinary_request_has_a_port_of_its_own_range():
+    shell = Shell()
+    session = ProbeSession(lambda: shell, itertools.count(20_000), iter([40_000, 41_000]))
+    batch = requests(4)
+    session.run([replace(one, ordinary=number in (1, 2)) for number, one in enumerate(batch)])
+    ports = re.findall(r"^local-port = (\S+)$", shell.scripts[0], re.MULTILINE)
+    assert ports == ["20000", "20001", "40000-40015", "41000-41015"]

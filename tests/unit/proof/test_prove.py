@@ -99,13 +99,8 @@ def test_a_denial_passes_with_its_four_proofs():
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
-    assert [finding.name for finding in evidence.findings] == [
-        "exec",
-        "twin",
-        "leak",
-        "backend log",
-        "server sidecar log",
-    ]
+    names = [finding.name for finding in evidence.findings]
+    assert names == ["exec", "twin", "ordinary requests", "leak", "backend log", "server sidecar log"]
     assert {finding.verdict for finding in evidence.findings} == {FindingVerdict.PASS}
     assert evidence.grade is Grade.FULL
     assert "5 refused request ids absent" in texts(evidence)["backend log"]
@@ -492,3 +487,62 @@ def test_a_case_is_slow_whose_stage_was_slow_to_settle():
     assert evidence.slow
     # what had settled before a further change belongs to that earlier one
     assert not prove(make_rig(), case, settled=(settled,), changed_at=changed_at + 1).slow
+
+
+def recognised(rig: FakeRig, name: str) -> Any:
+    """The answer of a mesh that refuses nothing but what it can recognise as the harness's."""
+    if name.startswith("mp-"):
+        rig.refuse_in_log(name, "rbac_access_denied_matched_policy[none]")
+        return answered(403, name, RBAC_DENIED)
+    return answered(200, name)
+
+
+def test_a_mesh_that_refuses_only_what_it_recognises_fails():
+    evidence = prove(make_rig(lambda rig, _, name: recognised(rig, name)), replace(DENIAL, twin=None))
+    assert evidence.verdict is Verdict.FAIL
+    assert "the mesh treats requests that it can recognise as the harness's differently" in evidence.reason
+    assert evidence.reason.endswith("they see 403, ordinary ones 200")
+
+
+def test_a_mesh_that_lets_in_only_what_it_recognises_fails():
+    def answer(_: FakeRig, __: Any, name: str) -> Any:
+        return answered(200, name) if name.startswith("mp-") else answered(403, name, RBAC_DENIED)
+
+    evidence = prove(make_rig(answer), Case("X-1", ALLOWED, status(200)))
+    assert evidence.verdict is Verdict.FAIL
+    assert "they see 200, ordinary ones 403" in evidence.reason
+
+
+def test_a_twin_that_gets_in_only_where_it_is_recognised_fails():
+    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
+        return require_jwt(rig, probe, name) if name.startswith("mp-") else answered(403, name, RBAC_DENIED)
+
+    evidence = prove(make_rig(answer), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "they see 200, ordinary ones 403" in evidence.reason
+
+
+def test_a_single_confirmation_is_followed_by_an_ordinary_request():
+    rig = make_rig()
+    rig.policy = replace(rig.policy, confirmations=1)
+    rig.required_confirmations = lambda *_: 1  # type: ignore[method-assign]
+    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert texts(evidence)["ordinary requests"].startswith("1 of 3 probes")
+    rig.answer = lambda _, name: answered(200 if name.startswith("mp-") else 403, name)
+    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
+    assert (evidence.verdict, evidence.reason) == (Verdict.FAIL, "ordinary requests: expected 200, saw 403")
+
+
+def test_an_ordinary_request_that_did_not_run_is_inconclusive():
+    rig = make_rig(lambda _, __, name: answered(200, name) if name.startswith("mp-") else lost(name))
+    rig.required_confirmations = lambda *_: 1  # type: ignore[method-assign]
+    assert prove(rig, Case("X-1", ALLOWED, status(200))).verdict is Verdict.INCONCLUSIVE
+
+
+def test_without_an_ordinary_request_nothing_is_said_of_the_mesh():
+    rig = make_rig()
+    rig.many = lambda probe, control, **_: lambda count: rig.probe(probe, control, count)  # type: ignore[method-assign]
+    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "no probe was like a user's request" in evidence.reason

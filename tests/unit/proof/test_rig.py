@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,14 +90,17 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
     batches: list[tuple[str, list[Request]]] = []
 
     class Session:
-        def __init__(self, _cluster: Any, pod: Pod, _container: str, ports: Iterator[int]) -> None:
+        def __init__(self, _cluster: Any, pod: Pod, _container: str, ports: prober.Ports) -> None:
             self.pod = pod
             self.ports = ports
 
         def run(self, requests: list[Request], *, parallel: bool = False) -> list[Outcome]:
-            batches.append((self.pod.name, [replace(request, local_port=next(self.ports)) for request in requests]))
+            batches.append((self.pod.name, [replace(request, local_port=self.port(request)) for request in requests]))
             reply = (lambda _, name: lost(name)) if self.pod.name == "sleep-gone" else answered
             return [reply(200, request.request_id) for request in requests]
+
+        def port(self, request: Request) -> int:
+            return next(self.ports.ordinary if request.ordinary else self.ports.marked)
 
         def close(self) -> None: ...
 
@@ -345,3 +348,22 @@ def test_diagnostics_never_raise_and_hold_no_secret(made: Rig, cluster: Cluster,
     assert files["log-istiod-1.txt"].stat().st_size <= diagnostics.MAX_BYTES
     assert token not in "".join(path.read_text() for path in files.values())
     assert "policies.yaml" in files["errors.txt"].read_text(), "this cluster knows no kinds"
+
+
+def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[Any]):
+    outcomes = made.prober.many(PROBE, "X")(12)
+    requests = {request.request_id: request for _, batch in sent for request in batch}
+    alike = [one for one in outcomes if one.ordinary]
+    assert len(alike) == 3
+    for outcome in alike:
+        request = requests[outcome.request_id]
+        assert (request.ordinary, request.user_agent) == (True, "")
+        assert str(uuid.UUID(request.request_id, version=4)) == request.request_id
+        assert RUN not in str(request.headers)
+    ports = [request.local_port for request in requests.values() if not request.ordinary]
+    assert all(port in prober.PORTS for port in ports)
+    assert not any(request.local_port in prober.PORTS for request in requests.values() if request.ordinary)
+
+
+def test_probes_that_are_sent_to_be_found_in_logs_are_never_ordinary(made: Rig, sent: list[Any]):
+    assert not any(outcome.ordinary for outcome in made.prober.probe(PROBE, "X", 40))

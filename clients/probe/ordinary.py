@@ -1,0 +1,74 @@
+"""Probes like any user's requests: a share of all, so that a mesh cannot know which requests the harness sends.
+
+A probe of the usual kind is easy to find in logs, and as easy to recognise: by the prefix of its request id, its user
+agent, its `Connection: close`, its source port. An ordinary one has the user agent of curl itself, another order of
+headers, a random UUID as request id (as a proxy before it would have made it), and a port of the system's own range.
+Both kinds must see the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from clients.model.evidence import Attempt
+
+EVERY = 4
+"""One probe of so many is ordinary; of a batch of several, at least one is."""
+PORTS = range(32_768, 60_000)
+"""Source ports of ordinary probes: of the range from which Linux takes ports itself."""
+_LEAST = 2
+_RANDOM = secrets.SystemRandom()
+
+
+def new_id() -> str:
+    """A random UUID, version 4."""
+    return str(uuid.uuid4())
+
+
+def ports() -> Iterator[int]:
+    """Source ports, each once before any comes again: a port is the key of a TCP connection in logs.
+
+    Several threads may take from it.
+    """
+    order, start = _shuffled(), secrets.randbelow(len(PORTS))
+    return itertools.cycle((*order[start:], *order[:start]))  # a generator would serve one thread only
+
+
+@cache
+def _shuffled() -> tuple[int, ...]:
+    return tuple(_RANDOM.sample(PORTS, len(PORTS)))
+
+
+def chosen(count: int, before: int) -> frozenset[int]:
+    """Which of `count` probes that are sent at once are ordinary, by index: at random, so that every client has some.
+
+    Args:
+        before: probes of the same request that were sent before.
+    """
+    if count < _LEAST:
+        return frozenset({0}) if count and before % EVERY == EVERY - 1 else frozenset()
+    return frozenset(_RANDOM.sample(range(count), max(1, count // EVERY)))
+
+
+def difference(attempts: Sequence[Attempt]) -> str:
+    """How the mesh treats the two kinds of probes differently, for people; empty where it does not.
+
+    Answers that come while a change spreads are left out: only the later half after the first match counts.
+    """
+    first = next((index for index, attempt in enumerate(attempts) if attempt.matched), len(attempts))
+    since = [attempt for attempt in attempts[first:] if attempt.ran]
+    late = since[len(since) // 2 :]
+    kinds = [one for one in late if one.ordinary], [one for one in late if not one.ordinary]
+    if any(len(kind) < _LEAST or len({one.matched for one in kind}) > 1 for kind in kinds):
+        return ""
+    ordinary, marked = kinds[0][-1], kinds[1][-1]
+    if ordinary.matched == marked.matched:
+        return ""
+    return (
+        "the mesh treats requests that it can recognise as the harness's differently:"
+        f" they see {marked.summary}, ordinary ones {ordinary.summary}"
+    )
