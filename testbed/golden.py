@@ -173,6 +173,7 @@ def _manifests(parts: Parts, target: Path) -> dict[str, str]:
         "coredns": templates.get_template("coredns.yaml").render(values),
         "istio": _istio(parts, templates.get_template("istio.yaml").render(values), target),
         "istio-cni": templates.get_template("istio-cni.yaml").render(values),
+        "istio-alpn": templates.get_template("istio-alpn.yaml").render(values),
     }
     for name, text in rendered.items():
         (target / "manifests" / f"{name}.yaml").write_text(text)
