@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from clients.model.case import Probe
@@ -25,11 +26,13 @@ class Settle:
     Attributes:
         before: the outcome in the state before the change, which `expect` must exclude: what that state answers too
             shows no change. May be left out where a case, or an earlier `Settle`, states it for the same request.
+        needs: names of capabilities; on a target that lacks one, the stage does not settle on it.
     """
 
     probe: Probe
     expect: Expectation
     before: Expectation | None = None
+    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ class Stage:
     settle: tuple[Settle, ...] = ()
     steps: tuple[Step, ...] = ()
     safe_in_parallel: bool = False
+
+    def on(self, capabilities: Collection[str]) -> Stage:
+        """The stage as it is on a target with these capabilities."""
+        here = tuple(settle for settle in self.settle if settle.needs <= set(capabilities))
+        return replace(self, settle=here)
 
     def steps_to(self, name: str) -> tuple[Step, ...]:
         """Steps up to and including the one of this name; none for an empty name.

@@ -98,8 +98,13 @@ def _unchanged(state: State) -> list[Case]:
 
 def _allowed(state: State) -> list[Allowed]:
     """Requests that are let through in the state, as the suite states."""
-    stated = [(case.probe, case.expect) for case in state.cases if not case.expect_of]
+    own = [case for case in state.cases if not case.expect_of and (case.twin is None or not case.expect.refuses)]
+    stated = [(case.probe, case.expect) for case in own]
     stated += [(case.twin, case.twin_expect or status(200)) for case in state.cases if case.twin]
-    stated += [] if state.mixed else [(settle.probe, settle.expect) for settle in state.settle]
-    let_through = {probe: expect for probe, expect in stated if not expect.refuses}
-    return [Allowed(probe, expect) for probe, expect in let_through.items()]
+    settled = [] if state.mixed else [settle for settle in state.settle if not settle.expect.refuses]
+    stated += [(settle.probe, settle.expect) for settle in settled]
+    return [Allowed(probe, expect) for probe, expect in dict(stated).items() if expect.status not in _REFUSALS]
+
+
+_REFUSALS = (None, 401, 403)
+"""No answer, or the status of a proxy that refuses. Any other may be the server's own, also one above 400."""

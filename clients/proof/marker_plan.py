@@ -10,9 +10,10 @@ from clients.apply.applier import Item
 from clients.model.case import Case, Probe, Workload
 from clients.model.expect import RBAC_DENIED, Expectation, body_contains, grpc, status
 from clients.model.marker import MarkerRecord, MarkerState
+from clients.model.outcome import OutcomeKind
 from clients.probe.outside import OutsideClient
 from clients.proof.rig import Rig
-from clients.proof.servers import Server, Servers, is_redirected
+from clients.proof.servers import Server, Servers
 
 NOWHERE = "192.0.2.1"
 """Dialled for a host that the client's own sidecar answers; nothing else does (RFC 5737, TEST-NET-1)."""
@@ -69,7 +70,6 @@ class MarkerPlan:
         # wherever the policy is: that it has no effect elsewhere is known only after it has come there too
         self._inbound = any(_of(item, _POLICY) or item.kind in _INBOUND_KINDS for item in touched)
         self._allowed = self._by_server(allowed)
-        self._redirected: dict[Workload, bool] = {}
         self._hosts: dict[str, tuple[str, str]] = {}
         self.items: list[Item] = []
         self.looks: dict[object, Look] = {}
@@ -77,23 +77,17 @@ class MarkerPlan:
 
     def places_of(self, case: Case) -> list[object]:
         """Where the case's outcome is decided by proxies that get the change; plans the marker of each, once."""
+        if case.expect.kinds == {OutcomeKind.DNS}:
+            return []  # no proxy is asked before the name has an address
         places: list[object] = [
             self._at_server(server)
             for server in self._servers.of(case.probe)
             if self._inbound or (server.gateway and self._routing)
         ]
         source = case.probe.source
-        if self._routing and not isinstance(source, OutsideClient) and self._has_sidecar(case.probe):
+        if self._routing and not isinstance(source, OutsideClient) and self._servers.by_sidecar(source):
             places.append(self._at_client(source))
         return places
-
-    def _has_sidecar(self, probe: Probe) -> bool:
-        """Whether the request goes out through a sidecar."""
-        source = probe.source
-        if source not in self._redirected:
-            pods = [pod for pod in self._rig.workloads.pods(source) if pod.injected]
-            self._redirected[source] = bool(pods) and is_redirected(self._rig.cluster, pods[0], source.container)
-        return self._redirected[source]
 
     def _by_server(self, allowed: list[Allowed]) -> dict[tuple[object, int], list[Allowed]]:
         found: dict[tuple[object, int], list[Allowed]] = {}

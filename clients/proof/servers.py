@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from clients.apply.applier import Item
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
-from clients.model.case import Probe
+from clients.model.case import Probe, Workload
 from clients.probe.outside import OutsideClient, port_of
 from clients.proof.rig import Rig
 
@@ -60,6 +60,7 @@ class Servers:
     def __init__(self, rig: Rig, in_force: Iterable[Item]) -> None:
         self._rig = rig
         self._routed = _through_gateway(in_force, rig.overlay.namespace(rig.gateway.namespace))
+        self._redirected: dict[Workload, bool] = {}
         self._known: dict[tuple[str, str, int], Server | None] = {}
 
     def of(self, probe: Probe) -> tuple[Server, ...]:
@@ -77,11 +78,20 @@ class Servers:
             found.append(self._service(service, self._rig.overlay.namespace(gateway.namespace), port))
             if probe.behind:
                 found.append(self._service(*self._split(probe.behind, probe), 80))
-        elif (host := self._rig.workloads.connect_host(probe)) in (*self._routed, self._rig.workloads.named(_GATEWAY)):
-            found.append(self._egress(readable=parts.scheme in _PLAIN and host in self._routed))
+        elif (host := self._rig.workloads.connect_host(probe)) == self._rig.workloads.named(_GATEWAY):
+            found.append(self._egress(readable=False))
+        elif host in self._routed:
+            found += [self._egress(readable=parts.scheme in _PLAIN)] if self.by_sidecar(probe.source) else []
         elif "." in host:
             found.append(self._service(*self._split(host, probe), port))
         return tuple(server for server in found if server)
+
+    def by_sidecar(self, source: Workload) -> bool:
+        """Whether what this client sends goes out through its sidecar."""
+        if source not in self._redirected:
+            pods = [pod for pod in self._rig.workloads.pods(source) if pod.injected]
+            self._redirected[source] = bool(pods) and is_redirected(self._rig.cluster, pods[0], source.container)
+        return self._redirected[source]
 
     def _split(self, host: str, probe: Probe) -> tuple[str, str]:
         name, _, rest = self._rig.overlay.host(host).partition(".")

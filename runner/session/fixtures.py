@@ -98,6 +98,7 @@ def stage(
     definition = getattr(request.module, "STAGE", None)
     if not isinstance(definition, Stage):
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
+    definition = definition.on(run_context.descriptor().capabilities)
     cases = [case for proves in proven_here(request) if not why_not(proves, run_context) for case in proves.cases]
     run_context.running = running = RunningStage(rig, definition, cases)
     with plainly():

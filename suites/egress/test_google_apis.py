@@ -14,14 +14,19 @@ from suites.egress.workloads import (
     EXAMPLE,
     HTTPBIN_TLS,
     METADATA,
+    RAW_X,
     S10,
+    SHUT_AFTER_S,
     STORAGE,
     STORAGE_TLS,
     TEST_X,
     TEST_Y,
     cut,
+    shut,
 )
 
+BLOCKED = RAW_X.get("http://plain.team-y/ip", timeout_s=SHUT_AFTER_S)
+"""By no rule of the network policies, which this stage has as well."""
 DIRECT = TEST_X.get(f"{STORAGE_TLS}/hello")
 BY_GATEWAY = TEST_X.get(EXAMPLE)
 STAGE = Stage(
@@ -29,7 +34,10 @@ STAGE = Stage(
     title="Google APIs are reached directly, past the gateway's policies",
     environment=ENVIRONMENT,
     apply=S10,
-    settle=(Settle(DIRECT, status(200), before=cut()),),
+    settle=(
+        Settle(BLOCKED, shut(), before=status(200), needs=frozenset({"network-policy"})),
+        Settle(DIRECT, status(200), before=cut()),
+    ),
 )
 
 ACCOUNT = "sa-test-app-team-x@"

@@ -105,6 +105,13 @@ def test_a_step_needs_something_to_settle_on_as_well():
         assert (settling.problem(settled, [replace(STILL, probe=HEADERS, step="next")]) is not None) is refused
 
 
+def test_a_stage_does_not_settle_on_what_the_target_lacks():
+    shut = Settle(IP, reset(), before=status(200), needs=frozenset({"network-policy"}))
+    stage = replace(STAGE, settle=(shut, Settle(HEADERS, rbac_denied())))
+    assert stage.on(["network-policy", "jwt"]) == stage
+    assert stage.on(["jwt"]).settle == (Settle(HEADERS, rbac_denied()),)
+
+
 def test_a_restart_is_a_change():
     stage = Stage("s", steps=(Step("again", restarts=True),))
     assert settling.problem(stage, [replace(STILL, step="again")]) is not None

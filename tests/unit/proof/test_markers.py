@@ -16,8 +16,9 @@ from clients.kube.pods import Pod
 from clients.model.case import Case, Probe
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied
-from clients.model.expect import RBAC_DENIED, rbac_denied, status
+from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerState
+from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage, Step
 from clients.proof.running_stage import RunningStage
 from clients.proof.servers import Servers
@@ -30,6 +31,9 @@ DENIED = Case("X-2", CLIENT.get(f"{URL}/headers"), rbac_denied(), before=status(
 SETTLE = (Settle(CLIENT.get(f"{URL}/headers"), rbac_denied(), before=status(200)),)
 LABELS = {"app": "httpbin"}
 SERVER = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True, labels=LABELS)
+
+
+PLAIN_POD = replace(CLIENT_POD, containers=("sleep",))
 
 
 class Applier:
@@ -238,6 +242,44 @@ def test_network_policies_have_a_sign_in_place_of_a_marker():
     wrong = replace(shown, before=status(404))
     with RunningStage(rig, Stage("s", apply=("network",), settle=(wrong,)), [STILL]) as running:
         assert running.marked(STILL)[0].state is MarkerState.MISSING
+
+
+def test_a_name_that_is_not_resolved_is_decided_by_no_proxy():
+    case = replace(STILL, expect=no_reply(OutcomeKind.DNS), before=None)
+    with RunningStage(make_rig(), stage(), [case, DENIED]) as running:
+        assert running.marked(case) == ()
+
+
+def test_an_answer_of_the_server_above_400_shows_the_marker_as_well():
+    """A denial's status alone is no sign of it: what the suite calls its twin is let through."""
+    rig = make_rig()
+    answer = rig.answer
+    rig.answer = lambda probe, name: replace(seen, status=418) if (seen := answer(probe, name)).status == 200 else seen
+    twin = replace(STILL.probe, url=f"{URL}/status/418")
+    denied = replace(DENIED, before=None, twin=twin, twin_expect=status(418))
+    with RunningStage(rig, Stage("s", apply=("policy",)), [denied]) as running:
+        assert [record.state for record in running.marked(denied)] == [MarkerState.SEEN]
+
+
+EGRESS_POD = Pod("istio-egress", "gw-1", containers=("istio-proxy",), ready=True, labels={"istio": "egressgateway"})
+ROUTE = {"gateways": ["istio-egress/egress-gateway", "mesh"], "hosts": ["example.com"]}
+
+
+@pytest.mark.parametrize(
+    ("client", "url", "port"),
+    [
+        (CLIENT_POD, "http://example.com", 8080),
+        (CLIENT_POD, "https://example.com", 0),
+        (PLAIN_POD, "http://example.com", None),
+    ],
+)
+def test_a_host_is_reached_through_the_egress_gateway_only_by_a_sidecar(client, url, port):
+    rig = make_rig()
+    rig.gateways = [EGRESS_POD]
+    rig.pods = lambda workload: [client]
+    route = policy("VirtualService", "networking.istio.io/v1")
+    servers = Servers(rig, [Item("route", {**route, "spec": ROUTE})]).of(CLIENT.get(url))
+    assert [server.port for server in servers] == ([] if port is None else [port])
 
 
 def test_a_server_without_a_proxy_needs_no_marker():
