@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from clients.mesh import sidecar
-from clients.model.case import Case
+from clients.model.case import Case, Probe
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.marker import MarkerRecord, MarkerState
@@ -15,7 +16,7 @@ from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
 from clients.proof import steps, trace
-from clients.proof.proving import ProblemOf, ProvingCase, ProvingState
+from clients.proof.proving import ProblemOf, ProvingCase, ProvingState, inconclusive
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
 
@@ -54,10 +55,11 @@ def prove_case(
     )
     evidence = _converged(evidence, seen, _seen_settling(running, case))
     evidence = _whole_wait(running, case, evidence, seen, budget_s)
+    grown = partial(_grown, running.rig, case.probe, None if confirmations else needed)
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
         missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
-        return replace(evidence, verdict=verdict, reason="; ".join([seen.problem, *missing]))
+        return replace(evidence, verdict=verdict, reason="; ".join(filter(None, (seen.problem, *missing, grown()))))
     proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
     found = steps.findings(proving)
     evidence = replace(
@@ -67,7 +69,30 @@ def prove_case(
         leak=proving.leak,
         network_path=trace.network_path(proving),
     )
-    return _judged(evidence, found)
+    if why := grown():
+        found = [*found, inconclusive("replicas", why)]
+    judged = _judged(evidence, found)
+    return replace(judged, reason=f"{judged.reason}; {why}") if why and judged.verdict is Verdict.FAIL else judged
+
+
+def _grown(rig: Rig, probe: Probe, needed: int | None) -> str:
+    """Why the confirmations are too few: more replicas are ready than they were derived for; empty where not so.
+
+    Args:
+        needed: as they were derived; None where they were not.
+    """
+    if needed is None:
+        return ""
+    try:
+        now = rig.certainty.required_confirmations(probe)
+        if now <= needed:
+            return ""
+        ready = rig.workloads.replicas(probe)
+    except MeshproofError:
+        return ""
+    number = f"{ready} replica{'s are' if ready > 1 else ' is'}"
+    text = f"{number} behind {probe.destination} now; the {needed} confirmations were derived for fewer"
+    return f"{text}, and {now} are needed"
 
 
 def prove_state(

@@ -50,6 +50,16 @@ def workload_disabled(objects: list[Object]) -> None:
     _beside(objects, "restricted-mtls", spec)
 
 
+@mutant("port-level-of-the-service", Area.MTLS, STRICT, cases("LAB-NSMTLS-03", FAIL), _NOT_REFUSED, nightly=True)
+def port_level_of_the_service(objects: list[Object]) -> None:
+    """STRICT is set for the Service's port, where only that of the container counts."""
+    for body in of_kind(objects, _PEERS, "restricted-mtls"):
+        body["spec"] = {
+            "selector": {"matchLabels": {"app": "httpbin"}},
+            "portLevelMtls": {"8000": {"mode": "STRICT"}},
+        }
+
+
 @mutant("selector-misspelt", Area.MTLS, STRICT, cases("LAB-NSMTLS-03", FAIL), _NOT_REFUSED, nightly=True)
 def selector_misspelt(objects: list[Object]) -> None:
     """STRICT selects a label that no pod has."""

@@ -256,6 +256,9 @@ class FakeRig:
     def backends(self, probe: Probe) -> list[Pod]:
         return self.servers if "httpbin" in probe.url else []
 
+    def replicas(self, probe: Probe) -> int:
+        return max(1, len(self.backends(probe)))
+
     def connect_host(self, probe: Probe) -> str:
         return probe.destination
 

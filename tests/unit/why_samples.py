@@ -227,6 +227,22 @@ OBJECTS: dict[str, Sample] = {
         "by PeerAuthentication mtls-service/legacy (PERMISSIVE)",
         (_OLDER, policy("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}}, "istio-system")),
     ),
+    "root_with_selector": Sample(
+        "PeerAuthentication istio-system/default has a selector, and so applies in istio-system alone, not to "
+        "mtls-service/httpbin",
+        (
+            policy(
+                "PeerAuthentication",
+                "default",
+                {"selector": {"matchLabels": {"app": "httpbin"}}, "mtls": {"mode": "STRICT"}},
+                "istio-system",
+            ),
+        ),
+    ),
+    "refuses_nothing": Sample(
+        "AuthorizationPolicy mtls-service/require-jwt is a dry run, and so refuses nothing",
+        (authorization("require-jwt", "ALLOW", annotations={"istio.io/dry-run": "true"}),),
+    ),
     "http_field_on_tcp": closed(
         "AuthorizationPolicy mtls-service/no-admin uses paths, and port 9000 of Service mtls-service/ledger "
         "(tcp-ledger) is TCP: the rule refuses there without looking at these fields",

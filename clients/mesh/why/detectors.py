@@ -29,6 +29,8 @@ IDLE: tuple[ObjectDetector, ...] = (
     peers.port_of_the_service,
     peers.older_peer,
     peers.overridden,
+    peers.root_with_selector,
+    rules.refuses_nothing,
 )
 """Policies that are not in force where their author thinks."""
 DECIDING: tuple[RequestDetector, ...] = (

@@ -17,6 +17,7 @@ POLICY_KINDS = (AUTHORIZATION, PEER, REQUEST)
 DEFAULT_REVISION = "default"
 
 _EXCLUDED_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
+_DRY_RUN = "istio.io/dry-run"
 _STATUS = "sidecar.istio.io/status"
 _NO_IDENTITY_OF_A_WORKLOAD = frozenset({"pod-template-hash", "controller-revision-hash", "pod-template-generation"})
 """Labels that tell the pods of one workload, or its rollouts, apart."""
@@ -27,7 +28,12 @@ _TCP = frozenset({"tcp", "tls", "https", "mongo", "mysql", "redis"})
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy of a mesh. `created` is its creation time (RFC 3339); empty for one of a manifest."""
+    """One policy of a mesh.
+
+    Attributes:
+        created: its creation time (RFC 3339); empty for one of a manifest.
+        dry_run: it only notes what it would do (annotation `istio.io/dry-run`).
+    """
 
     kind: str
     namespace: str
@@ -35,6 +41,7 @@ class Policy:
     spec: Json = field(hash=False)
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     created: str = ""
+    dry_run: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
@@ -86,6 +93,7 @@ class Policy:
             spec=body.get("spec") or {},
             labels=dict(meta.get("labels") or {}),
             created=str(meta.get("creationTimestamp") or ""),
+            dry_run=str((meta.get("annotations") or {}).get(_DRY_RUN, "")).lower() == "true",
         )
 
 

@@ -90,6 +90,17 @@ def overridden(view: PolicyView) -> list[Reason]:
     ]
 
 
+def root_with_selector(view: PolicyView) -> list[Reason]:
+    """A PeerAuthentication of the root namespace has a selector, and so is not one of the whole mesh."""
+    found = []
+    for policy in view.of_kind(PEER):
+        outside = [one for one in view.workloads if one.namespace != view.root and one.has(policy.selector)]
+        if policy.namespace == view.root and policy.selector and outside:
+            text = f"{policy} has a selector, and so applies in {view.root} alone, not to {named(outside)}"
+            found.append(Reason(text, lost(policy), policy, frozenset(outside)))
+    return found
+
+
 def port_of_the_service(view: PolicyView) -> list[Reason]:
     """`portLevelMtls` names the Service's port instead of the container's, and so comes into force nowhere."""
     return [reason for policy in view.of_kind(PEER) for reason in _port_of_a_service(view, policy)]

@@ -56,6 +56,17 @@ def http_fields(rule: Rule) -> list[str]:
     return list(dict.fromkeys(used))
 
 
+def refuses_nothing(view: PolicyView) -> list[Reason]:
+    """An AuthorizationPolicy is a dry run, or only audits: it refuses nothing."""
+    found = []
+    for policy in view.of_kind(AUTHORIZATION):
+        what = "is a dry run" if policy.dry_run else "has action AUDIT" if policy.action == "AUDIT" else ""
+        if what:
+            text = f"{policy} {what}, and so refuses nothing"
+            found.append(Reason(text, OPEN, policy, frozenset(view.selected(policy))))
+    return found
+
+
 def http_field_on_tcp(view: PolicyView) -> list[Reason]:
     """A rule has a field of HTTP, and selects a workload behind a port that is handled as TCP."""
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from clients.mesh.why.objects import DEFAULT_REVISION, Policy, WorkloadView
+from clients.mesh.why.objects import DEFAULT_REVISION, PEER, Policy, WorkloadView
 from clients.mesh.why.reason import Reason, lost, named
 from clients.mesh.why.view import PolicyView
 
@@ -62,6 +62,8 @@ def _without_workload(view: PolicyView) -> Iterator[Policy]:
     for policy in view.policies:
         if not policy.selector or policy.attached or _GATEWAY_API in policy.selector or view.selected(policy):
             continue
+        if policy.kind == PEER and policy.namespace == view.root:
+            continue  # see `peers.root_with_selector`
         if policy.namespace == view.root or any(one.namespace == policy.namespace for one in view.workloads):
             yield policy
 

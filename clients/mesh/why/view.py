@@ -57,7 +57,7 @@ class PolicyView:
     def applying(self, kind: str, workload: WorkloadView) -> list[Policy]:
         """The policies of a kind that are in force at the workload, as far as is known."""
         there = [policy for policy in self.of_kind(kind) if workload in self.selected(policy)]
-        return [policy for policy in there if self.reads(workload, policy) is not False]
+        return [policy for policy in there if self.reads(workload, policy) is not False and not policy.dry_run]
 
     def certain(self, kind: str, workload: WorkloadView) -> bool:
         """Whether `applying` is known to be all of them, and all of them to be in force."""

@@ -87,6 +87,33 @@ def test_without_a_change_times_count_from_the_cases_own_start():
     assert evidence.time_to_stable_s > 50
 
 
+GROWN = "2 replicas are behind httpbin.mtls-service now; the 3 confirmations were derived for fewer, and 37 are needed"
+
+
+def growing(monkeypatch: pytest.MonkeyPatch, *needed: int) -> FakeRig:
+    """A second replica that appears once the confirmations were derived."""
+    rig, derived = make_rig(), iter(needed)
+    monkeypatch.setattr(rig, "required_confirmations", lambda probe: next(derived))
+    monkeypatch.setattr(rig, "replicas", lambda probe: 2)
+    return rig
+
+
+def test_a_replica_that_came_later_leaves_too_few_confirmations(monkeypatch: pytest.MonkeyPatch):
+    evidence = prove(growing(monkeypatch, 3, 37), Case("X-1", ALLOWED, status(200)))
+    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, f"replicas: {GROWN}")
+
+
+def test_a_failure_says_that_a_replica_came_later(monkeypatch: pytest.MonkeyPatch):
+    evidence = prove(growing(monkeypatch, 3, 37), Case("X-1", ALLOWED, status(404)))
+    assert evidence.verdict is Verdict.FAIL
+    assert evidence.reason.startswith("expected 404, saw 200")
+    assert evidence.reason.endswith(f"; {GROWN}")
+
+
+def test_fewer_replicas_than_before_are_no_matter(monkeypatch: pytest.MonkeyPatch):
+    assert prove(growing(monkeypatch, 37, 3), Case("X-1", ALLOWED, status(200))).verdict is Verdict.PASS
+
+
 def test_an_allowed_request_passes():
     evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)))
     assert (evidence.verdict, evidence.observed, evidence.twin) == (Verdict.PASS, "200", None)

@@ -54,7 +54,7 @@ def test_detector_of_requests(detector: detectors.RequestDetector) -> None:
 def test_a_failed_case_gets_the_line(name: str) -> None:
     sample = {**OBJECTS, **REQUESTS}[name]
     app = "metrics" if name == "excluded_port" else sample.app
-    peer = {"port_of_the_service", "older_peer", "overridden"}
+    peer = {"port_of_the_service", "older_peer", "overridden", "root_with_selector"}
     expected = None if name in peer or name == "excluded_port" else sample.expected
     stage = sample.objects if name in {"selects_nothing"} else sample.stage
     caller = LEGACY if name in peer | {"stranger_not_denied"} else sample.caller
@@ -83,7 +83,14 @@ def test_every_detector_has_a_sample_and_no_other() -> None:
 def test_what_cannot_be_read_is_not_known(name: str) -> None:
     """Without pods there is no workload to be wrong about; only a policy's own text can still be odd."""
     bare = view_of([one for one in OBJECTS[name].objects if one["kind"] != "Pod"], known=())
-    of_text = {"account_pattern", "method_spelling", "path_shape", "request_principal_form", "claim_with_dots"}
+    of_text = {
+        "refuses_nothing",
+        "account_pattern",
+        "method_spelling",
+        "path_shape",
+        "request_principal_form",
+        "claim_with_dots",
+    }
     found = [reason for detector in detectors.OBJECTS for reason in detector(bare)]
     assert bool(found) == (name in of_text)
 
@@ -254,6 +261,15 @@ def test_a_policy_of_a_stage_in_another_namespace_is_named() -> None:
         "mutual TLS at mtls-service/httpbin port 8080 is PERMISSIVE by default: no PeerAuthentication applies; "
         "PeerAuthentication mtls-client/restricted of this stage is not for it"
     )
+
+
+def test_a_dry_run_or_an_audit_decides_nothing() -> None:
+    dry = authorization("keep-out", "DENY", {}, annotations={"istio.io/dry-run": "true"})
+    assert decisions.denied_by(closed("", dry).case) == []
+    audit = authorization("require-jwt", "AUDIT", {})
+    assert [one.text for one in detectors.of_case([Sample("", (audit,)).case])] == [
+        "AuthorizationPolicy mtls-service/require-jwt has action AUDIT, and so refuses nothing"
+    ]
 
 
 def test_attached_policies_keep_the_rest_silent() -> None:
