@@ -115,6 +115,11 @@ def test_cleanup_removes_what_a_killed_run_left(running: Start, cluster: Cluster
     run.abandon()
     left = find(cluster)
     assert {one.kind for one in left} >= {"Namespace", "PeerAuthentication"}
+    refused = running(*MESHPROOF, "run", "--out", "{out}", *MESH_WIDE).end()
+    assert refused.code == 2, refused.output
+    [line] = [line for line in refused.output.splitlines() if "the cluster is in use by" in line]
+    assert "in force for the whole mesh: PeerAuthentication istio-system/mesh-wide-mtls (run " in line
+    assert "`meshproof cleanup` removes what it left, now" in line
     listed = running(*MESHPROOF, "cleanup", "--dry-run").end()
     assert listed.code == 0
     assert len(find(cluster)) == len(left)
