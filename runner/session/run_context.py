@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import shlex
-import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -24,7 +21,7 @@ from reports.journal import Journal
 from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.settings import Settings
-from runner.session import collect_plan, whole_run
+from runner.session import collect_plan, run_facts, whole_run
 from runner.session.excuses import Excuses
 from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
@@ -35,7 +32,6 @@ from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker
 
 PLAN_FILE = "plan.json"
-SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
 
 
 class RunContext:
@@ -183,17 +179,14 @@ class RunContext:
         return True
 
     def run_info(self) -> RunInfo:
-        """What is known of the run so far. Cases are planned in the order of the catalogue."""
-        order = {name: place for place, name in enumerate(self.catalogue.controls)}
-        cases = sorted(self.plan.values(), key=lambda entry: (order.get(entry.control, len(order)), entry.id))
-        versions = {name: importlib.metadata.version(name) for name in SHOWN_PACKAGES}
+        """What is known of the run so far."""
         return RunInfo(
             id=self.run,
             started=self._began,
             command=shlex.join(["pytest", *self.config.invocation_params.args]),
-            planned=tuple(name for entry in cases for name in entry.ids) + tuple(sorted(self.unproven())),
+            planned=run_facts.planned(self.plan.values(), self.catalogue) + tuple(sorted(self.unproven())),
             interrupted=self.interrupted,
-            environment={"python": platform.python_version(), "system": sys.platform, **versions},
+            environment=run_facts.environment(),
             known_failures=self.excuses.entries,
         )
 
@@ -238,16 +231,7 @@ class RunContext:
         return given if isinstance(given, TargetDescriptor) else None
 
     def _bring_up(self) -> TargetDescriptor:
-        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-
-        def say(line: str) -> None:
-            """At once, also where standard output is a file: a first start takes a quarter of an hour."""
-            if reporter:
-                reporter.write_line(line)
-                reporter.flush()
-            else:
-                print(line, flush=True)
-
+        say = run_facts.sayer(self.config)
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         # in a test's set-up pytest captures the output
         with capture.global_and_fixture_disabled() if capture else nullcontext():
