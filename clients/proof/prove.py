@@ -11,7 +11,7 @@ from clients.mesh import sidecar
 from clients.model.case import Case, Probe
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
-from clients.model.marker import MarkerRecord, MarkerState
+from clients.model.marker import MarkerState
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
@@ -19,6 +19,7 @@ from clients.proof import steps, trace
 from clients.proof.proving import ProblemOf, ProvingCase, ProvingState, inconclusive
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
+from clients.proof.waited import MARKER, converged, of_marker
 
 
 def prove_case(
@@ -48,13 +49,13 @@ def prove_case(
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     marked = running.marked(case)
-    evidence = replace(evidence, markers=marked, findings=evidence.findings + tuple(map(_of_marker, marked)))
+    evidence = replace(evidence, markers=marked, findings=evidence.findings + tuple(map(of_marker, marked)))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
     seen = _converge(
         running, case, max(needed, case.repeat), since, unchanged=confirmations is not None, limit_s=budget_s
     )
-    evidence = _converged(evidence, seen, _seen_settling(running, case))
-    evidence = _whole_wait(running, case, evidence, seen, budget_s)
+    case_budget_s = _policy(running.rig.certainty.policy, case.holds_s, budget_s).budget_s
+    evidence = converged(running, case, evidence, seen, case_budget_s)
     grown = partial(_grown, running.rig, case.probe, None if confirmations else needed)
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
@@ -202,66 +203,6 @@ def _first_problem(evidence: Evidence, earlier: Iterable[tuple[str, Observation]
             last = seen.attempts[-1].summary if seen.attempts else "nothing"
             return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=last)
     return None
-
-
-def _seen_settling(running: RunningStage, case: Case) -> Observation | None:
-    """The same request with the same expectation, seen while the stage settled: the case's first attempts."""
-    settling = (seen for seen in running.settled if seen.at == running.changed_at)
-    same = (seen for seen in settling if (seen.probe, seen.expect) == (case.probe, case.expect))
-    return next(same, None)
-
-
-def _converged(evidence: Evidence, seen: Convergence, settling: Observation | None) -> Evidence:
-    first_s, stable_s = seen.time_to_first_s, seen.time_to_stable_s
-    if settling is not None and seen.converged and not seen.flaps:
-        first_s, stable_s = settling.first_s, settling.stable_s
-    return replace(
-        evidence,
-        observed=seen.last.summary if seen.last else "nothing",
-        attempts=evidence.attempts + (settling.attempts if settling else ()) + seen.attempts,
-        samples=seen.samples,
-        flaps=seen.flaps + (settling.flaps if settling else 0),
-        confirmations=seen.confirmations,
-        time_to_first_s=first_s,
-        time_to_stable_s=stable_s,
-        duration_s=seen.duration_s,
-        slow=seen.slow,
-    )
-
-
-def _whole_wait(
-    running: RunningStage, case: Case, evidence: Evidence, seen: Convergence, limit_s: float | None
-) -> Evidence:
-    """The evidence with the times of the whole wait, from the change on.
-
-    Time in which the case only waited for its turn is not counted, but whatever the stage or the case waited for is.
-    """
-    settled = [one.stable_s for one in running.settled if one.at == running.changed_at]
-    stable = [one for one in (*settled, *(one.stable_s for one in evidence.markers)) if one is not None]
-    waited_s = max(stable, default=0.0)
-    duration_s = waited_s + seen.duration_s
-    budget_s = _policy(running.rig.certainty.policy, case.holds_s, limit_s).budget_s
-    stable_s = evidence.time_to_stable_s
-    return replace(
-        evidence,
-        time_to_stable_s=None if stable_s is None else max(stable_s, waited_s),
-        duration_s=duration_s,
-        slow=duration_s > SLOW_SHARE * budget_s,
-    )
-
-
-MARKER = "marker"
-_OF_MARKER = {
-    MarkerState.SEEN: FindingVerdict.PASS,
-    MarkerState.MISSING: FindingVerdict.INCONCLUSIVE,
-    MarkerState.UNAVAILABLE: FindingVerdict.NOT_CHECKED,
-}
-
-
-def _of_marker(record: MarkerRecord) -> Finding:
-    text = f"{record.place}: {record.text}"
-    text = f"not checked: {text}" if record.state is MarkerState.UNAVAILABLE else text
-    return Finding(MARKER, text, _OF_MARKER[record.state])
 
 
 def _judged(evidence: Evidence, found: list[Finding]) -> Evidence:
