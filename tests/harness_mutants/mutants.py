@@ -41,6 +41,7 @@ CONVERGE = "clients/probe/converge.py"
 DENIAL = "clients/proof/denial.py"
 TRACE = "clients/proof/trace.py"
 PROVE = "clients/proof/prove.py"
+WHY = "clients/mesh/why"
 KNOWN = f"{MODEL}/known.py"
 EXCUSES = "runner/session/excuses.py"
 MARKERS = "clients/proof/markers.py"
@@ -423,5 +424,31 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-stage-may-settle-on-nothing", SETTLING, "if not state.is_changed(case)), None)", "if False), None)"
+    ),
+    # why a case failed, and what is written down
+    HarnessMutant("late-replicas-do-not-matter", PROVE, "if now <= needed:", "if True:"),
+    HarnessMutant(
+        "why-blames-a-policy-for-the-contrary",
+        f"{WHY}/detectors.py",
+        "if case.effect not in reason.effects or (",
+        "if (",
+        ("mesh",),
+    ),
+    HarnessMutant(
+        "why-guesses-what-it-may-not-read", f"{WHY}/view.py", "if kind not in self.known:", "if False:", ("mesh",)
+    ),
+    HarnessMutant(
+        "why-takes-a-dry-run-for-a-policy",
+        f"{WHY}/view.py",
+        "is not False and not policy.dry_run]",
+        "is not False]",
+        ("mesh",),
+    ),
+    HarnessMutant(
+        "a-short-write-is-whole",
+        "reports/journal.py",
+        "if os.write(descriptor, whole) < len(whole):",
+        "if os.write(descriptor, whole) < 0:",
+        ("reports",),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -94,3 +95,16 @@ def test_a_missing_journal_is_one_clear_line(path: Path) -> None:
     with pytest.raises(ReportError, match=r"cannot read journal .*journal\.ndjson: No such file") as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_short_write_is_an_error_and_the_next_record_is_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is nearly full takes a part of a record, without an error."""
+    made, whole = Journal(path), os.write
+    made.run(sample_run())
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda descriptor, data: whole(descriptor, data[:40]))
+        with pytest.raises(ReportError, match="No space left on device"):
+            made.case(a_case())
+    made.case(a_case())
+    contents = read(path)
+    assert (len(contents.cases), contents.damaged) == (1, 1)

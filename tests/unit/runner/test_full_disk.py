@@ -9,7 +9,6 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 
 import pytest
-from report_samples import a_case
 from test_runner_plugin import Inner, inner, suite  # noqa: F401 - the fixture
 from test_runner_run import CONDUCT, report_of
 
@@ -92,21 +91,6 @@ def test_bare_pytest_too(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ran.code == 2
     assert "INTERNALERROR" not in ran.output
     assert FULL in ran.output
-
-
-def test_a_short_write_is_an_error_and_the_next_record_is_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = Journal(tmp_path / "journal.ndjson")
-    made.run(RunInfo("r1", "now", "meshproof run"))
-    whole = os.write
-    with monkeypatch.context() as patched:
-        patched.setattr(journal.os, "write", lambda descriptor, data: whole(descriptor, data[:40]))
-        with pytest.raises(ReportError, match=FULL):
-            made.case(a_case())
-    made.case(a_case())
-    contents = read(made.path)
-    assert (len(contents.cases), contents.damaged) == (1, 1)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
