@@ -6,6 +6,7 @@ from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (
     advisories,
     boutique,
+    detected,
     egress,
     front,
     gateways,
@@ -25,6 +26,7 @@ from tests.mutants.entry import ENTRIES, Entry
 MODULES = (
     advisories,
     boutique,
+    detected,
     egress,
     front,
     gateways,
