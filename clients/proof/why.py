@@ -31,6 +31,7 @@ from clients.model.evidence import Attempt, Evidence, Phase, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact
+from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient
 from clients.proof.running_stage import RunningStage
 
@@ -127,7 +128,7 @@ class Explainer:
             yield CaseView(
                 view=view,
                 workload=workload,
-                caller=_gateway_of(view, pods) if behind else caller,
+                caller=_gateway_of(view, pods) if behind else replace(caller, direct=bool(probe.dial)),
                 request=replace(_request(probe), port=_port(service, probe, workload), claims=claims),
                 effect=effect,
                 expected=question.expect.status,
@@ -219,11 +220,15 @@ def _request(probe: Probe) -> RequestFacts:
     rest = probe.url.split("://", 1)[-1]
     host, slash, path = rest.partition("/")
     given = {name.lower(): value for name, value in probe.headers}
+    if probe.protocol == "TCP":
+        return RequestFacts()
     return RequestFacts(probe.method, f"{slash}{path}" or "/", given.get("host", host), given)
 
 
 def _port(service: ServiceView | None, probe: Probe, workload: WorkloadView) -> int | None:
     """Port of the container that the request comes to; None where the Service is not in front of the workload."""
+    if probe.dial:  # the URL has the container's port
+        return _dialled(probe.url)
     if service is None or not service.serves(workload):
         return None
     dialled = probe.resolve.rpartition(":")[2]
@@ -237,13 +242,16 @@ def _dialled(url: str) -> int | None:
 
 
 def _claims(tokens: Any, probe: Probe) -> dict[str, Any] | None:
-    """Claims of the request's token; none without one; None where they are not known."""
-    if not probe.token:
+    """Claims of the request's only token, in the usual place; none without one; None where they are not known."""
+    sent = probe.all_tokens
+    if not sent:
         by_hand = any(name.lower() in ("authorization", "cookie") or "token" in name.lower() or "jwt" in name.lower()
                       for name, _ in probe.headers)  # fmt: skip
         return None if by_hand or "token" in probe.url else {}
+    if len(sent) > 1 or sent[0].place != BEARER:
+        return None
     try:
-        claims = jwt.decode(tokens.mint(probe.token), options={"verify_signature": False})
+        claims = jwt.decode(tokens.token(sent[0]), options={"verify_signature": False})
     except (jwt.PyJWTError, MeshproofError, ValueError):
         return None
     return dict(claims)

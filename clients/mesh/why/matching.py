@@ -13,7 +13,7 @@ from typing import Any
 
 from clients.mesh.why.request import CaseView
 from clients.mesh.why.rules import Rule, conditions, operations, sources
-from clients.mesh.why.tokens import CLAIMS, issuers
+from clients.mesh.why.tokens import CLAIMS, issuers, reads_elsewhere
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def _identity(case: CaseView, own: str, patterns: list[str], equal: Callable[[st
 
 def _methods(case: CaseView, patterns: list[str]) -> Match:
     method = case.request.method
+    if not method:
+        return UNKNOWN
     if any(like(pattern, method) for pattern in patterns):
         return YES
     spelt = [one for one in patterns if one.upper() == method.upper()]
@@ -127,6 +129,8 @@ def _methods(case: CaseView, patterns: list[str]) -> Match:
 
 def _paths(case: CaseView, patterns: list[str]) -> Match:
     path = case.request.path.split("?", 1)[0].split("#", 1)[0]
+    if not path:
+        return UNKNOWN
     if any(like(pattern, path) for pattern in patterns):
         return YES
     if any("{" in one for one in patterns) or re.search(r"//|\\|%|/\.", path):
@@ -165,7 +169,7 @@ def _request_principals(case: CaseView, patterns: list[str]) -> Match:
 def _verified(case: CaseView) -> Mapping[str, Any] | None:
     """Claims of the token if the workload verifies it; an empty mapping where it verifies none such."""
     claims, trusted = case.request.claims, issuers(case.view, case.workload)
-    if not claims or trusted is None:
+    if not claims or trusted is None or reads_elsewhere(case.view, case.workload):
         return claims if claims == {} else None
     return claims if claims.get("iss") in trusted else {}
 

@@ -19,12 +19,14 @@ class Caller:
     Attributes:
         name: of its workload, for people.
         injected: it has a proxy; None where it is not known.
+        direct: it dials a pod's own address, for which its proxy may know no identity.
     """
 
     name: str
     namespace: str
     account: str = "default"
     injected: bool | None = None
+    direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,13 @@ class RequestFacts:
     """What is known of a request.
 
     Attributes:
+        method, path: empty where it is no HTTP request.
         port: of the container; None where it is not known.
         claims: of its token; an empty mapping without one; None where they are not known.
     """
 
-    method: str
-    path: str
+    method: str = ""
+    path: str = ""
     host: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     port: int | None = None
@@ -91,7 +94,12 @@ class CaseView:
         if self.no_identity:
             return ""
         ends = (self.caller.injected, self.workload.injected)
-        if ends != (True, True) or self.view.destination_rules or "DestinationRule" not in self.view.known:
+        if (
+            ends != (True, True)
+            or self.caller.direct
+            or self.view.destination_rules
+            or "DestinationRule" not in self.view.known
+        ):
             return None
         return f"ns/{self.caller.namespace}/sa/{self.caller.account}"
 

@@ -32,6 +32,13 @@ def issuers(view: PolicyView, workload: WorkloadView) -> list[str] | None:
     return [str(rule.get("issuer", "")) for rule in rules]
 
 
+def reads_elsewhere(view: PolicyView, workload: WorkloadView) -> bool:
+    """Whether the workload looks for tokens in other places than the Authorization header."""
+    places = ("fromHeaders", "fromParams", "fromCookies")
+    rules = (rule for one in view.applying(REQUEST, workload) for rule in one.spec.get("jwtRules") or ())
+    return any(rule.get(place) for rule in rules for place in places)
+
+
 def request_principal_form(view: PolicyView) -> list[Reason]:
     """A request principal without a slash: it is `issuer/subject`."""
     found = []

@@ -13,12 +13,13 @@ from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, 
 from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
-from clients.model.case import Case, Probe, Workload
+from clients.model.case import Case, Dial, Probe, Workload
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied, Attempt, Evidence, Phase, Subject, TwinProof, Verdict
 from clients.model.expect import body_contains, rbac_denied, reset, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Observation
+from clients.model.token import Token
 from clients.proof.why import Explainer
 
 pytestmark = pytest.mark.unit
@@ -120,6 +121,32 @@ def test_token_of_the_request_counts() -> None:
     case = Case("X-1", CLIENT.get(URL, token="other-subject"), status(200))
     text = why(running(TOKENS, REQUIRE), case, failed(attempt(403)))
     assert text.endswith("the token's is testing@secure.istio.io/other@secure.istio.io")
+
+
+SCOPES = Token(issuer="scopes", claims={"sub": "a"})
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        CLIENT.get(URL, token="valid", tokens=(SCOPES,)),
+        CLIENT.get(URL, token="valid", token_as="x-token: {}"),
+        CLIENT.get(URL, headers=(("x-scope-token", "abc"),)),
+        Probe(CLIENT, "tcp://httpbin.mtls-service:8000", body="GET /ip HTTP/1.1\r\n\r\n"),
+    ],
+    ids=["two tokens", "another place", "by hand", "raw bytes"],
+)
+def test_what_a_request_carries_may_not_be_known(probe: Probe) -> None:
+    methods = authorization("post", "ALLOW", {"to": [{"operation": {"methods": ["POST"], "paths": ["/x"]}}]})
+    rules = REQUIRE if probe.protocol != "TCP" else methods
+    assert why(running(TOKENS, rules), Case("X-1", probe, status(200)), failed(attempt(403))) == ""
+
+
+def test_the_identity_at_a_pods_own_address_is_not_known() -> None:
+    keep_out = authorization("keep-out", "DENY", source(namespaces=["mtls-client"]))
+    probe = CLIENT.get("http://httpbin.mtls-service:8080/ip", dial=Dial.POD)
+    assert why(running(keep_out), Case("X-1", probe, status(200)), failed(attempt(403))) == ""
+    assert why(running(keep_out), Case("X-1", IP, status(200)), failed(attempt(403))).endswith("rule 0 matches")
 
 
 def test_the_log_of_the_proxy_names_the_rule() -> None:
