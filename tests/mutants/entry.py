@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tests.mutants.mutant import Changed, Mutant
 
@@ -173,7 +173,8 @@ def mutant(
     """Register a class of mutants, or a function that changes objects; its docstring says what it does."""
 
     def register(made: _Made) -> _Made:
-        make = made if inspect.isclass(made) else partial(Changed, made)
+        changed: Callable[[], Mutant] = partial(Changed, made)
+        make = cast("Callable[[], Mutant]", made) if inspect.isclass(made) else changed
         says = " ".join((inspect.getdoc(made) or "").partition("\n\n")[0].split())
         ENTRIES.append(Entry(name, area, says, make, place, verdicts, because or {}, words, restricted, nightly))
         return made

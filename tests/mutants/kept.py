@@ -57,7 +57,7 @@ class Kept(Mutant):
             del keep
             close(environments, keep=True)
 
-        Environments._ensure = ensure  # type: ignore[method-assign]
-        Environments.close = leave  # type: ignore[method-assign]
-        HeldTarget.sweep = lambda _: []  # type: ignore[method-assign]
+        Environments._ensure = ensure  # type: ignore[assignment, method-assign]
+        Environments.close = leave  # type: ignore[assignment, method-assign]
+        HeldTarget.sweep = lambda _: []  # type: ignore[assignment, method-assign]
         RunningStage._may_leave = property(lambda _: False)  # type: ignore[assignment, method-assign]

@@ -13,11 +13,11 @@ _PEERS = "PeerAuthentication"
 _NOT_REFUSED = {"LAB-NSMTLS-03": "saw 200"}
 
 
-def _beside(objects: list[Object], name: str, spec: dict[str, Any], *, before: bool = False, **meta: str) -> None:
+def _beside(objects: list[Object], name: str, spec: dict[str, Any], *, before: bool = False, called: str = "") -> None:
     """Add a PeerAuthentication to each manifest that has the one of this name."""
     for body in list(of_kind(objects, _PEERS, name)):
         made = copy.deepcopy(body)
-        made["metadata"] |= {"name": f"{name}-too", **meta}
+        made["metadata"]["name"] = called or f"{name}-too"
         made["spec"] = spec
         objects.insert(0 if before else len(objects), made)
 
@@ -70,7 +70,7 @@ def selector_misspelt(objects: list[Object]) -> None:
 @mutant("an-older-one-wins", Area.MTLS, STRICT, cases("LAB-NSMTLS-03", FAIL), _NOT_REFUSED, nightly=True)
 def an_older_one_wins(objects: list[Object]) -> None:
     """The namespace has an older policy without selector, PERMISSIVE: of two of one level the older one counts."""
-    _beside(objects, "restricted-mtls", {"mtls": {"mode": "PERMISSIVE"}}, before=True, name="a-mtls")
+    _beside(objects, "restricted-mtls", {"mtls": {"mode": "PERMISSIVE"}}, before=True, called="a-mtls")
 
 
 @mutant(

@@ -94,7 +94,8 @@ def _replace_env(name: str, env: list[dict[str, Any]]) -> None:
         now = cluster.get(*ISTIOD)
         status = (now or {}).get("status", {})
         seen = status.get("observedGeneration", 0) >= (now or {})["metadata"]["generation"]
-        return seen and status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 1
+        replicas = [status.get(f"{kind}eplicas") for kind in ("updatedR", "availableR", "r")]
+        return bool(seen and replicas == [1, 1, 1])
 
     outside.wait("istiod with other variables", rolled_out)
 

@@ -14,7 +14,7 @@ from benchmarks.policies import ALL, WITH_GATEWAY, Policy
 from benchmarks.stability import KS, REPLICAS, THREADS, Flip, check_environment, flip_once, model_too_early
 from clients.model.errors import SettingsError
 from clients.probe.confirm import stale_probability
-from clients.probe.converge import ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig
 from tests.mutants import outside
 from tests.selfcheck.product import say, testbed
