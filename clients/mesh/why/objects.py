@@ -13,6 +13,8 @@ from clients.mesh.survey import REVISION_LABEL
 Json = Mapping[str, Any]
 
 AUTHORIZATION, PEER, REQUEST = "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"
+MARKERS = "meshproof-marker-"
+"""Begin the names of policies that only show when a change has arrived (`clients.apply.marker_objects`)."""
 POLICY_KINDS = (AUTHORIZATION, PEER, REQUEST)
 DEFAULT_REVISION = "default"
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.survey import ROOT_NAMESPACE
-from clients.mesh.why.objects import PEER, POLICY_KINDS, Json, Policy, ServiceView, WorkloadView
+from clients.mesh.why.objects import MARKERS, PEER, POLICY_KINDS, Json, Policy, ServiceView, WorkloadView
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ class PolicyView:
         return id(self)
 
 
+def _marks(body: Json) -> bool:
+    """Whether it is a policy of our own that matches no request but a marker's."""
+    meta = body["metadata"]
+    ours = (meta.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGER
+    return ours and str(meta["name"]).startswith(MARKERS)
+
+
 def view_of(
     objects: Iterable[Json],
     *,
@@ -99,7 +107,7 @@ def view_of(
     workloads += [WorkloadView.from_template(body) for body in bodies if body["kind"] == "Deployment"]
     distinct = {(one.namespace, tuple(sorted(one.labels.items()))): one for one in workloads}
     return PolicyView(
-        policies=tuple(Policy.from_json(body) for body in bodies if body["kind"] in POLICY_KINDS),
+        policies=tuple(Policy.from_json(body) for body in bodies if body["kind"] in POLICY_KINDS and not _marks(body)),
         workloads=tuple(distinct.values()),
         services=tuple(ServiceView.from_json(body) for body in bodies if body["kind"] == "Service"),
         destination_rules=tuple(body for body in bodies if body["kind"] == "DestinationRule"),

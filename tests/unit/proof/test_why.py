@@ -10,6 +10,7 @@ import pytest
 from cluster_fakes import CLIENT, FakeCluster
 from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, policy, source
 
+from clients.apply import marker_objects
 from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
@@ -108,6 +109,14 @@ def test_request_that_was_let_in() -> None:
         "AuthorizationPolicy mtls-service/require-jwt carries istio.io/rev=canary; the proxies of "
         "mtls-service/httpbin run revision default and never see it"
     )
+
+
+def test_markers_are_no_policies() -> None:
+    """They are in force with every stage, and match no request of a case."""
+    overlay: Any = SimpleNamespace(labels={"app.kubernetes.io/managed-by": "meshproof"})
+    item = marker_objects.refusal(overlay, "mtls-service", {"app": "httpbin"}, {}, 8080, "word")
+    text = why(running(item.body), deny(), failed(attempt(200)))
+    assert text == "no AuthorizationPolicy selects mtls-service/httpbin"
 
 
 def test_names_are_those_of_the_documents() -> None:
