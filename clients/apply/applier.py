@@ -16,7 +16,7 @@ from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
 from clients.kube.api import NOT_FOUND, RequestError
-from clients.kube.cluster import Cluster
+from clients.kube.cluster import Cluster, is_gone
 from clients.kube.labels import MANAGER, RUN_LABEL
 from clients.kube.stuck import why_it_stays
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
@@ -111,20 +111,22 @@ class Applier:
             ConflictError: an object exists already and is not this run's.
             ManifestError: the API server would not accept an object (unknown field, wrong value).
         """
-        coming = {item.name for item in items if item.kind == "Namespace"}
-        missing = {name for name in coming if self._cluster.get("v1", "Namespace", name) is None}
+        coming = sorted({item.name for item in items if item.kind == "Namespace"})
+        there = self._side_by_side(lambda name: self._cluster.get("v1", "Namespace", name) is not None, coming)
+        missing = {name for name, exists in zip(coming, there, strict=True) if not exists}
         roles = {(item.namespace, item.name) for item in items if item.kind == "Role"}
         self._side_by_side(partial(self._check, missing, roles), items)
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
-        """Apply objects of the whole cluster, then the rest: in order within a namespace, namespaces in parallel.
+        """Apply objects of the whole cluster in parallel, then the rest: in order within a namespace, in parallel else.
 
         Call `check` first, and register the deletion. The result has the order of the items.
         """
         lanes: dict[str, list[Item]] = {}
         for item in items:
             lanes.setdefault(item.namespace, []).append(item)
-        applied = {item.key: self._apply(item) for item in lanes.pop("", ())}
+        wide = lanes.pop("", [])
+        applied = dict(zip((item.key for item in wide), self._side_by_side(self._apply, wide), strict=True))
         for done in self._side_by_side(lambda lane: [(item.key, self._apply(item)) for item in lane], lanes.values()):
             applied.update(done)
         return [applied[item.key] for item in items]
@@ -159,8 +161,8 @@ class Applier:
 
         def wait() -> None:
             for item, uid, _ in asked:
-                if uid and not readiness.poll(partial(self._gone, item, uid), deadline):
-                    why = why_it_stays(self._found(item))
+                if uid and not readiness.wait_gone(self._cluster, item.key, uid, deadline):
+                    why = why_it_stays(self._cluster.get(item.api_version, item.kind, item.name, item.namespace))
                     problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion{why}")
             if problems:
                 raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
@@ -178,7 +180,7 @@ class Applier:
             return list(threads.map(do, them))
 
     def _check(self, missing: set[str], roles: set[tuple[str, str]], item: Item) -> None:
-        if item.namespace not in missing:
+        if item.namespace not in missing and not (item.kind == "Namespace" and item.name in missing):
             self._refuse_foreign(item)
         self._try(item, elsewhere=item.namespace in missing, roles=roles)
 
@@ -211,31 +213,24 @@ class Applier:
             raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.hint) from None
 
     def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
-        """The object, its uid if it is being deleted, and the error if there was one."""
+        """The object, its uid while it is being deleted, and the error if there was one."""
         try:
             return item, self._delete(item), ""
         except ClusterError as error:
             return item, "", f"{item} could not be deleted: {error.message}"
 
     def _delete(self, item: Item) -> str:
-        """Request the deletion of an object of this run; returns its uid, empty for any other object."""
+        """Request the deletion of an object of this run; returns its uid, empty if there is nothing to wait for."""
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
         if found is None or found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
             return ""
         uid = str(found["metadata"]["uid"])
-        self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
+        answer = self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)
         if item.kind == "Namespace":
             # The namespace controller starts after five seconds, and returns some seconds later if pods are left.
             with suppress(ClusterError):
                 self._cluster.delete_pods(item.name)
-        return uid
-
-    def _found(self, item: Item) -> dict[str, Any] | None:
-        return self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
-
-    def _gone(self, item: Item, uid: str) -> bool:
-        found = self._found(item)
-        return found is None or found["metadata"]["uid"] != uid
+        return "" if is_gone(answer) else uid
 
 
 def _role_of(item: Item) -> tuple[str, str] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from clients.kube import readiness
@@ -28,6 +27,11 @@ class Leftover:
     name: str
     run: str
     uid: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Its identity in the cluster."""
+        return self.api_version, self.kind, self.namespace, self.name
 
     def __str__(self) -> str:
         name = f"{self.namespace}/{self.name}" if self.namespace else self.name
@@ -87,7 +91,7 @@ def cleanup(
             problems.append(f"{leftover}: {error.message}")
     removed, deadline = [], time.monotonic() + timeout_s
     for leftover in leftovers if not problems else ():
-        if readiness.poll(partial(_gone, cluster, leftover), deadline):
+        if readiness.wait_gone(cluster, leftover.key, leftover.uid, deadline):
             removed.append(leftover)
             on_removed(leftover)
         else:
@@ -149,11 +153,6 @@ def _list(
 
 def _found(cluster: Cluster, leftover: Leftover) -> dict[str, Any] | None:
     return cluster.get(leftover.api_version, leftover.kind, leftover.name, leftover.namespace)
-
-
-def _gone(cluster: Cluster, leftover: Leftover) -> bool:
-    found = _found(cluster, leftover)
-    return found is None or found["metadata"]["uid"] != leftover.uid
 
 
 def _leftover(api_version: str, kind: str, meta: dict[str, Any]) -> Leftover:

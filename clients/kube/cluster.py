@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
+from clients.kube import watch
 from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts, one_line
 from clients.kube.labels import SCRATCH_PREFIX
 from clients.kube.pods import Pod
@@ -111,6 +113,12 @@ class Cluster:
         )
         return found
 
+    def states(
+        self, api_version: str, kind: str, name: str, namespace: str = "", *, deadline: float
+    ) -> Iterator[Json | None]:
+        """One object now and after each change, None while it does not exist; see `clients.kube.watch.states`."""
+        return watch.states(self.api, self._path(api_version, kind, namespace), name, deadline)
+
     def apply(self, body: Json, *, manager: str, dry_run: bool = False) -> Json:
         """Server-side apply of one object, forced, with strict field validation.
 
@@ -153,8 +161,11 @@ class Cluster:
 
     def delete(
         self, api_version: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = ""
-    ) -> bool:
-        """Ask for the deletion of one object, and of what it owns, in the background. False when it does not exist.
+    ) -> Json | None:
+        """Ask for the deletion of one object, and of what it owns, in the background. None when it does not exist.
+
+        The answer is a `Status` when the object is gone, and the object itself while a finalizer or a grace period
+        keeps it (see `is_gone`).
 
         With a `uid`, only the object of that uid is deleted, never a later one of the same name; with a `version`, only
         in that `resourceVersion`. Otherwise RequestError with status 409.
@@ -162,12 +173,11 @@ class Cluster:
         wanted = {key: value for key, value in (("uid", uid), ("resourceVersion", version)) if value}
         body: Json = {"propagationPolicy": "Background", **({"preconditions": wanted} if wanted else {})}
         try:
-            self.api.json("DELETE", self._path(api_version, kind, namespace, name), body=body)
+            return self.api.json("DELETE", self._path(api_version, kind, namespace, name), body=body)
         except RequestError as error:
             if error.status == NOT_FOUND:
-                return False
+                return None
             raise
-        return True
 
     def delete_pods(self, namespace: str) -> None:
         """Ask for the deletion of all pods of a namespace."""
@@ -216,6 +226,11 @@ class Cluster:
         except Exception as error:
             raise self.api.unreachable(error) from None
         return str(resource.path(name=name or None, namespace=namespace or None))
+
+
+def is_gone(answer: Json | None) -> bool:
+    """Whether the answer to a deletion says that the object is not there any more."""
+    return answer is None or answer.get("kind") == "Status"
 
 
 def _webhook_is_away(error: BaseException) -> bool:

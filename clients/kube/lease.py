@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -208,15 +205,6 @@ def in_use(who: str, hint: str = "") -> ConflictError:
     return ConflictError(f"the cluster is in use by {who}", hint or wait)
 
 
-def holder_here() -> str:
-    """How this process is named as a holder: `ann@host pid 4711`; by number where the user id has no name."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # any id in a container; OSError since Python 3.13
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()} pid {os.getpid()}"
-
-
 def holder(cluster: Cluster) -> str:
     """The holder of the cluster now, as the error of a second run names it; empty where there is none.
 
@@ -238,7 +226,7 @@ def remove(cluster: Cluster, run: str) -> bool:
     found = cluster.get(_API, "Lease", NAME, NAMESPACE)
     if found is None or found["metadata"].get("annotations", {}).get(RUN_LABEL) != run:
         return False
-    return cluster.delete(_API, "Lease", NAME, NAMESPACE, uid=found["metadata"]["uid"])
+    return cluster.delete(_API, "Lease", NAME, NAMESPACE, uid=found["metadata"]["uid"]) is not None
 
 
 def _expired(lease: dict[str, Any], now: float) -> bool:

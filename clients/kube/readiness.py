@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clients.model.errors import ClusterError
@@ -18,6 +17,8 @@ _HOPELESS = frozenset(
 )
 """Waiting reasons of a container that rarely go away: reported at once, without the time limit (kubelet)."""
 
+ProblemOf = Callable[["Cluster", dict[str, Any]], str]
+"""Why an object, as it is now, is not ready; empty when it is."""
 
 _GATEWAY_API = "gateway.networking.k8s.io/"
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
@@ -40,53 +41,66 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float) -> None:
         ClusterError: not ready at the monotonic `deadline`, or a container of it cannot start.
     """
     kind, meta = body["kind"], body["metadata"]
-    if kind == "Namespace":
-        problem = partial(_namespace, cluster, meta["name"])
-    elif kind == "Deployment":
-        problem = partial(_deployment, cluster, meta["namespace"], meta["name"])
-    elif kind == "Gateway" and body["apiVersion"].startswith(_GATEWAY_API):
-        problem = partial(_gateway, cluster, body["apiVersion"], meta["namespace"], meta["name"])
-    else:
+    problem_of = _problem_of(body)
+    if problem_of is None:
         return
-    if not poll(lambda: not problem(), deadline) and (why := problem()):
-        raise ClusterError(f"{kind} {meta['name']} is not ready in time: {why}", "see the diagnostics of the run")
+    why = ""
+    for found in cluster.states(body["apiVersion"], kind, meta["name"], meta.get("namespace", ""), deadline=deadline):
+        if not (why := problem_of(cluster, found) if found else "it is missing"):
+            return
+    raise ClusterError(f"{kind} {meta['name']} is not ready in time: {why}", "see the diagnostics of the run")
 
 
-def _namespace(cluster: Cluster, name: str) -> str:
-    found = cluster.get("v1", "Namespace", name)
-    phase = found.get("status", {}).get("phase", "not yet Active") if found else "missing"
+def wait_gone(cluster: Cluster, key: tuple[str, str, str, str], uid: str, deadline: float) -> bool:
+    """Wait until an object is gone, by its API version, kind, namespace and name; False at the monotonic `deadline`.
+
+    Another object of the same name, of another uid, means that the first one is gone.
+    """
+    api_version, kind, namespace, name = key
+    states = cluster.states(api_version, kind, name, namespace, deadline=deadline)
+    return any(found is None or found["metadata"]["uid"] != uid for found in states)
+
+
+def _problem_of(body: dict[str, Any]) -> ProblemOf | None:
+    """The check of its kind; None where the kind has no state to wait for."""
+    kind = body["kind"]
+    if kind == "Gateway" and not body["apiVersion"].startswith(_GATEWAY_API):
+        return None  # Istio's own, which nobody programs
+    return {"Namespace": _namespace, "Deployment": _deployment, "Gateway": _gateway}.get(kind)
+
+
+def _namespace(_: Cluster, found: dict[str, Any]) -> str:
+    phase = found.get("status", {}).get("phase", "not yet Active")
     return "" if phase == "Active" else f"it is {phase}"
 
 
-def _deployment(cluster: Cluster, namespace: str, name: str) -> str:
+def _deployment(cluster: Cluster, found: dict[str, Any]) -> str:
     """Empty when the controller has seen the newest generation and every replica wanted is available, and no other."""
-    found = cluster.get("apps/v1", "Deployment", name, namespace)
-    if found is None:
-        return "it is missing"
     status, wanted = found.get("status", {}), found["spec"].get("replicas", 1)
     if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
         return "its controller has not seen it yet"
     counts = {key: status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")}
     if all(count == wanted for count in counts.values()):
         return ""
-    return f"{counts['availableReplicas']} of {wanted} replicas available{_reasons(cluster, namespace, name, found)}"
+    return f"{counts['availableReplicas']} of {wanted} replicas available{_reasons(cluster, found)}"
 
 
-def _gateway(cluster: Cluster, api_version: str, namespace: str, name: str) -> str:
+def _gateway(cluster: Cluster, found: dict[str, Any]) -> str:
     """Empty when the controller has programmed the newest generation and its Deployment is available."""
-    found = cluster.get(api_version, "Gateway", name, namespace)
-    if found is None:
-        return "it is missing"
+    meta = found["metadata"]
     conditions = {one["type"]: one for one in found.get("status", {}).get("conditions", ())}
     programmed = conditions.get("Programmed", {})
-    if programmed.get("status") != "True" or programmed.get("observedGeneration", 0) < found["metadata"]["generation"]:
+    if programmed.get("status") != "True" or programmed.get("observedGeneration", 0) < meta["generation"]:
         return f"it is not programmed{': ' if 'message' in programmed else ''}{programmed.get('message', '')[:300]}"
-    deployed = cluster.objects("apps/v1", "Deployment", namespace, labels=f"{_GATEWAY_NAME}={name}")
-    problems = (_deployment(cluster, namespace, one["metadata"]["name"]) for one in deployed)
+    labels = f"{_GATEWAY_NAME}={meta['name']}"
+    problems = (
+        _deployment(cluster, one) for one in cluster.objects("apps/v1", "Deployment", meta["namespace"], labels)
+    )
     return next((problem for problem in problems if problem), "")
 
 
-def _reasons(cluster: Cluster, namespace: str, name: str, deployment: dict[str, Any]) -> str:
+def _reasons(cluster: Cluster, deployment: dict[str, Any]) -> str:
+    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
     labels = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"].get("matchLabels", {}).items())
     for pod in cluster.objects("v1", "Pod", namespace, labels=labels):
         for state in pod.get("status", {}).get("containerStatuses", ()):

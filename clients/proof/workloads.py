@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
+from clients.kube.recent import Recent
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import Probe, Workload
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.probe.outside import OutsideClient
+
+SERVICE_SHARED_S, PODS_SHARED_S = 1.0, 0.25
+"""How long the cases of a stage, which ask at the same time, share an answer about a Service and about its pods. A
+replica that appears is noticed within the shortest window of a convergence."""
 
 
 class Workloads:
@@ -32,6 +38,8 @@ class Workloads:
         self._gateway = gateway
         self._clients: dict[Workload, list[Pod]] = {}
         self._threads: dict[Pod, int] = {}
+        self._services: Recent[dict[str, Any] | None] = Recent(SERVICE_SHARED_S)
+        self._pods: Recent[list[Pod]] = Recent(PODS_SHARED_S)
         self._lock = threading.RLock()  # guards what is looked up once
 
     def pods(self, workload: Workload) -> list[Pod]:
@@ -61,12 +69,11 @@ class Workloads:
         """Ready pods behind the Service that the probe dials; empty when there is none or it is not a Service."""
         name, _, rest = self._overlay.host(self.connect_host(probe)).partition(".")
         namespace = rest.partition(".")[0] or self._overlay.namespace(probe.source.namespace)
-        service = self._cluster.get("v1", "Service", name, namespace)
+        service = self._services.get((namespace, name), lambda: self._cluster.get("v1", "Service", name, namespace))
         selector = ((service or {}).get("spec") or {}).get("selector") or {}
         if not selector:
             return []
-        labels = ",".join(f"{key}={value}" for key, value in selector.items())
-        return [pod for pod in self._cluster.pods(namespace, labels) if pod.ready]
+        return self._ready(namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
 
     def connect_host(self, probe: Probe) -> str:
         """Host that the probe connects to, by the documents' names."""
@@ -79,7 +86,11 @@ class Workloads:
     def gateway_pods(self) -> list[Pod]:
         """Ready pods of the egress gateway; empty where none is deployed."""
         namespace = self._overlay.namespace(self._gateway.namespace)
-        return [pod for pod in self._cluster.pods(namespace, self._gateway.label) if pod.ready]
+        return self._ready(namespace, self._gateway.label)
+
+    def _ready(self, namespace: str, labels: str) -> list[Pod]:
+        found = self._pods.get((namespace, labels), lambda: self._cluster.pods(namespace, labels))
+        return [pod for pod in found if pod.ready]
 
     def egress_pods_for(self, probe: Probe) -> list[Pod]:
         """Pods of the gateway, for a probe towards an external host; empty for any other."""
@@ -108,3 +119,5 @@ class Workloads:
     def forget(self) -> None:
         """Look everything up again: after a change to the workloads themselves."""
         self._clients, self._threads = {}, {}
+        self._services.forget()
+        self._pods.forget()

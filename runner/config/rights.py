@@ -94,6 +94,9 @@ ANALYZED = {
 }
 """What istioctl reads, by the API server's audit log (1.31): it waits for every list that is refused."""
 
+WATCHED = {"": ("namespaces", "pods"), "apps": ("deployments",), GATEWAY_API: ("gateways",)}
+"""What takes a while to become ready, or to go (see `clients.kube.watch`)."""
+
 RIGHTS = (
     Right("", ("namespaces",), MAKES, "a run works in namespaces of its own"),
     Right("", ("serviceaccounts", "services", "configmaps"), MAKES, "the workloads of the suites; the mesh's own"),
@@ -196,6 +199,17 @@ RIGHTS = (
             ANALYZE,
         )
         for group, resources in ANALYZED.items()
+    ),
+    *(
+        Right(
+            group,
+            resources,
+            ("watch",),
+            "waiting until they are ready, or gone, without asking again and again",
+            condition=Condition.OPTIONAL,
+            without="they are read again every quarter of a second instead",
+        )
+        for group, resources in WATCHED.items()
     ),
     Right(
         "",

@@ -9,8 +9,9 @@ from pathlib import Path
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cleanup import Leftover, cleanup, find
 from clients.kube.cluster import Cluster
+from clients.kube.holder import holder_here
 from clients.kube.labels import WORKER_LABEL
-from clients.kube.lease import RunLease, holder_here
+from clients.kube.lease import RunLease
 from clients.mesh.discovery import discover
 from clients.model.errors import ClusterError, ConflictError, MeshproofError, SettingsError
 from reports.model import MeshRecord, TargetInfo

@@ -7,7 +7,7 @@ import itertools
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace
@@ -71,6 +71,16 @@ class FakeCluster:
     def get(self, _: str, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
         return copy.deepcopy(self.store.get((kind, namespace, name)))
 
+    def states(
+        self, _: str, kind: str, name: str, namespace: str = "", *, deadline: float
+    ) -> Iterator[dict[str, Any] | None]:
+        """The object again and again, as the real watch does while nothing changes."""
+        while True:
+            yield self.get(_, kind, name, namespace)
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(0.01)
+
     def objects(self, _: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
         wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
         return [
@@ -111,7 +121,7 @@ class FakeCluster:
         self.put({**body, "metadata": {**current["metadata"], **body["metadata"]}})
         return copy.deepcopy(self.store[key_of(body)])
 
-    def delete(self, _: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = "") -> bool:
+    def delete(self, _: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = "") -> Any:
         self.log.append(f"delete {kind} {namespace}/{name}")
         found = self.store.get((kind, namespace, name))
         if found:
@@ -122,7 +132,7 @@ class FakeCluster:
             self.store.pop((kind, namespace, name), None)
             if kind == "Namespace":
                 self.store = {key: body for key, body in self.store.items() if key[1] != name}
-        return found is not None
+        return found if name in self.sticky or not found else {"kind": "Status", "status": "Success"}
 
     def delete_pods(self, namespace: str) -> None:
         self.log.append(f"delete pods of {namespace}")

@@ -14,6 +14,7 @@ from cluster_fakes import FakeCluster
 
 from clients.kube import lease as leases
 from clients.kube.api import RequestError
+from clients.kube.holder import holder_here
 from clients.kube.lease import RunLease
 from clients.model.errors import AccessError, ClusterError, ConflictError
 from runner.commands.cleanup import refuse_while_in_use
@@ -242,6 +243,6 @@ def test_the_holder_has_a_name_where_the_user_id_has_none(monkeypatch: pytest.Mo
         raise KeyError("getpwuid(): uid not found: 12345")
 
     monkeypatch.setattr("getpass.getuser", nameless)
-    assert leases.holder_here() == f"uid {os.getuid()}@{socket.gethostname()} pid {os.getpid()}"
+    assert holder_here() == f"uid {os.getuid()}@{socket.gethostname()} pid {os.getpid()}"
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
-    assert leases.holder_here() == f"ann@{socket.gethostname()} pid {os.getpid()}"
+    assert holder_here() == f"ann@{socket.gethostname()} pid {os.getpid()}"

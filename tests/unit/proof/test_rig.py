@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from clients.probe.convergence import ConvergencePolicy
 from clients.probe.curl import Request
 from clients.proof import diagnostics, prober
 from clients.proof.rig import Rig, RigOptions
+from clients.proof.workloads import PODS_SHARED_S
 
 pytestmark = pytest.mark.unit
 
@@ -226,8 +228,10 @@ def test_confirmations_come_from_threads_replicas_and_clients(made: Rig, cluster
     single = made.certainty.required_confirmations(PROBE)
     assert single == 15 * 2, "two pools at 1e-4, for each of two clients"
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", f"httpbin-{n}") for n in range(2)]
+    time.sleep(PODS_SHARED_S)  # a replica that appears is noticed by itself, a moment later
     assert made.certainty.required_confirmations(PROBE) > single
     cluster.pods_of["p-mtls-service"] = []
+    made.forget()
     assert made.workloads.replicas(PROBE) == 1
     assert made.certainty.required_confirmations(PROBE, ConvergencePolicy(confirmations=7)) == 7
 
