@@ -73,6 +73,11 @@ def forwarded(entry: AccessLogEntry) -> bool:
     return entry.upstream_host not in ("", "-")
 
 
+def as_details(text: str) -> str:
+    """A reason as Envoy writes it into response code details: without blanks, and as `parse` gives them back."""
+    return re.sub(r"\s", "_", text).replace('"', "")
+
+
 def belongs(request_id: str, user_agent: str, ids: Set[str]) -> str:
     """Which of our request ids a logged request has; empty for none.
 

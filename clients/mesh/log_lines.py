@@ -55,10 +55,7 @@ class LogLines:
             if len(self._lines) + len(lines) > MAX_LINES:
                 self._drop_older_half()
             for line in lines:
-                for word in _WORD.findall(line):
-                    self._by_word.setdefault(accesslog.canonical(word), []).append(len(self._lines))
-                self._lines.append(line)
-                self._came.append(now)
+                self._keep(line, now)
         self._changed()
 
     def trouble(self, why: str) -> None:
@@ -157,7 +154,10 @@ class LogLines:
         self._lines, self._came, self._parsed = [], [], 0
         self._entries, self._by_word, self._by_request, self._by_client = [], {}, {}, {}
         for line, at in zip(kept, came, strict=True):
-            for word in _WORD.findall(line):
-                self._by_word.setdefault(accesslog.canonical(word), []).append(len(self._lines))
-            self._lines.append(line)
-            self._came.append(at)
+            self._keep(line, at)
+
+    def _keep(self, line: str, at: float) -> None:
+        for word in set(map(accesslog.canonical, _WORD.findall(line))):
+            self._by_word.setdefault(word, []).append(len(self._lines))
+        self._lines.append(line)
+        self._came.append(at)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
+from clients.model.decision import Decision
+from clients.model.decision import Proxy as Proxy
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import RequestRecord
 from clients.model.expect import Expectation
@@ -77,6 +79,7 @@ class Probe:
         token_as: form of the token, which replaces `{}`: `Header: value`, or `?name=value` for a query parameter.
         dial: at whose address: that of the URL's host, or of a pod behind it; the port is then the container's.
         behind: Service that a gateway routes the request to, where the host of the URL is not itself a Service.
+        answered_by: the proxy that answers by itself, where no application has to: a CORS preflight, readiness.
     """
 
     source: Workload
@@ -93,6 +96,7 @@ class Probe:
     body: str = ""
     tokens: tuple[Token, ...] = ()
     dial: Dial = Dial.HOST
+    answered_by: Proxy | None = None
 
     @property
     def all_tokens(self) -> tuple[Token, ...]:
@@ -145,14 +149,6 @@ class Probe:
         )
 
 
-class Proxy(StrEnum):
-    """The proxy whose log an expectation is about."""
-
-    CLIENT = "client"
-    SERVER = "server"
-    GATEWAY = "gateway"
-
-
 @dataclass(frozen=True)
 class AccessLogExpectation:
     r"""What a proxy must have logged about the case's requests.
@@ -195,6 +191,7 @@ class ServerLogExpectation:
 
     Attributes:
         peer: the workload, or the gateway, whose pod opened the connection to the server.
+        server: external host that answers, where that is not the one that the URL names: open to a foreign server.
         tls: over TLS; `sni` is then the name in its hello.
         client_cert: whether the client showed a certificate.
     """
@@ -203,6 +200,7 @@ class ServerLogExpectation:
     tls: bool = False
     sni: str = ""
     client_cert: bool = False
+    server: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,6 +219,7 @@ class Case:
         logged: what proxies must have logged as well.
         arrival: what the external server must have seen; None where its log is not read.
         repeat: least number of requests.
+        decided: how a refusal must have been made, where that does not follow from its outcome and from the policies.
         needs: capabilities in addition to those of the control and of the stage.
         substitutes: pairs of a capability that the catalogue names and another one with which this case proves as much.
         step: name of the stage's step in which the case is proven; empty for the state before the first step.
@@ -243,6 +242,7 @@ class Case:
     holds_s: float = 0.0
     step: str = ""
     expect_of: tuple[tuple[str, Expectation], ...] = ()
+    decided: Decision | None = None
 
     def behind_proxies(self, versions: Iterable[str]) -> Case:
         """The case with the outcome that is pinned for proxies of these versions.

@@ -18,6 +18,7 @@ from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.logs import FollowedLogs, Logs
+from clients.mesh.policies import Policies
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.certainty import Certainty
 from clients.proof.prober import Prober
@@ -57,6 +58,7 @@ class Rig:
         certainty: derives the confirmations that a path needs.
         applier, stage_objects, environments: apply manifests, keep what stages leave in force, deploy environments.
         logs: follows the logs of containers.
+        policies: knows which are in force at a proxy.
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
         analyzer: runs `istioctl analyze`; None where there is no istioctl.
@@ -73,6 +75,7 @@ class Rig:
     stage_objects: StageObjects
     environments: Environments
     logs: Logs
+    policies: Policies
     external: ExternalHosts | None = None
     gateway: EgressGateway = field(default_factory=EgressGateway)
     analyzer: Analyzer | None = None
@@ -117,6 +120,7 @@ class Rig:
             stage_objects,
             Environments(applier, stage_objects),
             FollowedLogs(cluster),
+            Policies(cluster),
             options.external,
             options.gateway,
             options.analyzer,

@@ -6,6 +6,8 @@ See docs/adding-a-proof.md.
 from __future__ import annotations
 
 from clients.model.evidence import Finding
+from clients.proof.answered import application_answered
+from clients.proof.decided import refused_by_policy
 from clients.proof.denial import backend_silent, exec_ran, external_server_silent, still_refused, twin_passes
 from clients.proof.leak import leak_bounded
 from clients.proof.observe import state_holds
@@ -21,6 +23,8 @@ PROOFS: tuple[ProofStep, ...] = (
     leak_bounded,
     backend_silent,
     external_server_silent,
+    refused_by_policy,
+    application_answered,
     logs_as_stated,
     server_saw,
     state_holds,

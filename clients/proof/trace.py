@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from clients.kube.pods import Pod
 from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, ServerLogExpectation
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, Place
+from clients.model.evidence import Finding, FindingVerdict, Phase, Place
 from clients.probe.outside import OutsideClient
 from clients.proof.log_entries import LOG_BUDGET_S, LogReader, Sent, difference, filled
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
+from clients.proof.route import last_row
 
 GATEWAY_LOG = f"{Place.GATEWAY} log"
 EXTERNAL_LOG = f"{Place.SERVER}'s log"
-SAMPLE = 4
-"""Requests of a case whose entries are looked for: the last ones."""
 
 
 @of_case
@@ -69,18 +66,6 @@ def network_path(proving: ProvingCase) -> tuple[str, ...]:
     return (*places, *([] if case.refuses else [case.probe.destination]))
 
 
-def sample(attempts: Sequence[Attempt], repeat: int = 0, *, marked_only: bool = False) -> tuple[Attempt, ...]:
-    """The last attempts in a row that saw what was expected; `marked_only` leaves out those like any user's."""
-    row: list[Attempt] = []
-    for attempt in reversed(attempts):
-        if not attempt.matched or len(row) >= max(SAMPLE, repeat):
-            break
-        if marked_only and attempt.ordinary:
-            continue
-        row.insert(0, attempt)
-    return tuple(row)
-
-
 def proxies(rig: Rig, probe: Probe, proxy: Proxy) -> list[Pod]:
     """Pods of the client, of the server or of the gateway."""
     if proxy is Proxy.CLIENT:
@@ -89,14 +74,14 @@ def proxies(rig: Rig, probe: Probe, proxy: Proxy) -> list[Pod]:
 
 
 def _sent(proving: ProvingCase, *, marked_only: bool) -> Sent:
-    """The case's last requests, sent before the twin, so that the twin's entries come later.
+    """All requests of the last row of matches, sent before the twin, so that the twin's entries come later.
 
     A gateway gives requests ids of its own. It leaves the user agent, by which only marked requests are found.
     """
     marked_only = marked_only or isinstance(proving.case.probe.source, OutsideClient)
     twins = (one for one in proving.attempts if one.phase is Phase.TWIN and one.matched)
     marks = tuple(one for one in twins if not (marked_only and one.ordinary))
-    requests = sample(proving.seen.attempts, proving.case.repeat, marked_only=marked_only)
+    requests = tuple(one for one in last_row(proving) if not (marked_only and one.ordinary))
     return Sent(requests, marks, proving.running.since)
 
 
@@ -157,7 +142,7 @@ def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: Sent) ->
     if missing or not ids:
         return Finding(EXTERNAL_LOG, f"{len(missing)} of {len(ids)} requests did not arrive", FindingVerdict.FAIL)
     for entry in entries:
-        if problem := _wrong_client(rig, arrival, entry) or _wrong_server(rig.external, case, entry):
+        if problem := _wrong_client(rig, arrival, entry) or _wrong_server(rig.external, case, entry, arrival.server):
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
         if problem := _otherwise(arrival, entry):
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
@@ -179,12 +164,13 @@ def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry) 
     return f"a request came from {address}, which is not {expected} ({', '.join(sorted(peers))})"
 
 
-def _wrong_server(external: ExternalHosts, case: Case, entry: ArrivalEntry) -> str:
-    """Why the request came to an address that its host does not have; empty where it did not."""
-    own = external.addresses(case.probe.destination)
+def _wrong_server(external: ExternalHosts, case: Case, entry: ArrivalEntry, server: str = "") -> str:
+    """Why the request came to an address that its host, or the pinned server, does not have; empty where it did not."""
+    host = server or case.probe.destination
+    own = external.addresses(host)
     if entry.local.rpartition(":")[0] in own:
         return ""
-    return f"a request came to {entry.local}, which is not an address of {case.probe.destination} ({', '.join(own)})"
+    return f"a request came to {entry.local}, which is not an address of {host} ({', '.join(own)})"
 
 
 def _otherwise(arrival: ServerLogExpectation, entry: ArrivalEntry) -> str:

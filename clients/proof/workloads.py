@@ -67,13 +67,22 @@ class Workloads:
 
     def backends(self, probe: Probe) -> list[Pod]:
         """Ready pods behind the Service that the probe dials; empty when there is none or it is not a Service."""
-        name, _, rest = self._overlay.host(self.connect_host(probe)).partition(".")
-        namespace = rest.partition(".")[0] or self._overlay.namespace(probe.source.namespace)
-        service = self._services.get((namespace, name), lambda: self._cluster.get("v1", "Service", name, namespace))
+        namespace, service = self._service(probe)
         selector = ((service or {}).get("spec") or {}).get("selector") or {}
         if not selector:
             return []
         return self._ready(namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
+
+    def is_service(self, probe: Probe) -> bool:
+        """Whether the probe dials a Service, with or without pods."""
+        return self._service(probe)[1] is not None
+
+    def _service(self, probe: Probe) -> tuple[str, dict[str, Any] | None]:
+        """Namespace of the Service that the probe dials, and the Service; None where it is no Service."""
+        name, _, rest = self._overlay.host(self.connect_host(probe)).partition(".")
+        namespace = rest.partition(".")[0] or self._overlay.namespace(probe.source.namespace)
+        look = self._services.get((namespace, name), lambda: self._cluster.get("v1", "Service", name, namespace))
+        return namespace, look
 
     def connect_host(self, probe: Probe) -> str:
         """Host that the probe connects to, by the documents' names."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.model.case import Case
+from clients.model.case import Case, Proxy
 from clients.model.expect import has_header, lacks_header, status
 from clients.model.stage import Settle, Stage
 from suites.front.workloads import ENVIRONMENT, FROM_GATEWAY, NO_TOKEN, SHOWS_SECRET, call
@@ -27,7 +27,7 @@ def preflight(origin):
         ("Access-Control-Request-Method", "GET"),
         ("Access-Control-Request-Headers", "authorization"),
     )
-    return replace(ANONYMOUS, method="OPTIONS", headers=headers)
+    return replace(ANONYMOUS, method="OPTIONS", headers=headers, answered_by=Proxy.CLIENT)
 
 
 ALLOWED = status(200, has_header("access-control-allow-origin", ORIGIN), FROM_GATEWAY)

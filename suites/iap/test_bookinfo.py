@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from clients.mesh.discovery import ROOT_NAMESPACE
-from clients.model.case import Case
+from clients.model.case import Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Stage
 from suites.iap.workloads import (
@@ -34,7 +34,7 @@ STAGE = Stage(
     environment=ENVIRONMENT,
 )
 
-READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready")
+READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready", answered_by=Proxy.CLIENT)
 SERVICES = ("details", "productpage", "ratings", "reviews")
 STARS = {"none": "", "black": 'color="black"', "red": 'color="red"'}
 RELOADS = 30

@@ -60,6 +60,8 @@ def at(path):
 WITH_SPOOFED = echo("valid", headers=((USER_HEADER, SPOOFED),))
 WITH_GOOG = echo("valid", headers=((GOOG_HEADER, f"accounts.google.com:{SPOOFED}"),))
 
+READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready", answered_by=Proxy.CLIENT)
+
 CASES = [
     Case("IAP-RCT-01", VALID, PAGE, before=PAGE),
     denied(
@@ -69,7 +71,12 @@ CASES = [
         logged=BY_JWT_FILTER,
     ),
     denied("IAP-RCT-03", page(), NO_TOKEN),
-    Case("IAP-LB-02", OUTSIDE.get(f"{SITE}:15021/healthz/ready"), status(200), before=status(200)),
+    Case(
+        "IAP-LB-02",
+        OUTSIDE.get(f"{SITE}:15021/healthz/ready", answered_by=Proxy.CLIENT),
+        status(200),
+        before=status(200),
+    ),
     denied("IAP-RCT-04", at("/healthz/ready"), NO_SUCH_ROUTE, before=NO_SUCH_ROUTE, variant="exempt"),
     denied("IAP-RCT-04", at("/healthz/ready/x"), NO_TOKEN, before=NO_SUCH_ROUTE, variant="exactly"),
     denied("IAP-RCT-05", page("valid", token_as=BEARER), NO_TOKEN),

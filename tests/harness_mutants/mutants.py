@@ -40,6 +40,8 @@ MODEL = "clients/model"
 CONVERGE = "clients/probe/converge.py"
 DENIAL = "clients/proof/denial.py"
 TRACE = "clients/proof/trace.py"
+DECIDED = "clients/proof/decided.py"
+ANSWERED = "clients/proof/answered.py"
 PROVE = "clients/proof/prove.py"
 WHY = "clients/mesh/why"
 KNOWN = f"{MODEL}/known.py"
@@ -202,6 +204,69 @@ MUTANTS = (
         "clients/proof/leak.py",
         "            if attempt.matched:\n",
         "            if attempt.ran:\n",
+    ),
+    # where it was decided
+    HarnessMutant(
+        "a-decision-elsewhere-will-do",
+        DECIDED,
+        "    if complete:\n        return Finding(DECISION",
+        "    if False:\n        return Finding(DECISION",
+    ),
+    HarnessMutant(
+        "one-decided-request-is-enough",
+        DECIDED,
+        "    if not answer.missing:\n        policies",
+        "    if answer.decided:\n        policies",
+    ),
+    HarnessMutant(
+        "any-policy-may-have-refused",
+        "clients/proof/mechanism.py",
+        "and (not names or policy in names)",
+        "and (not names or policy)",
+    ),
+    HarnessMutant(
+        "what-was-sent-on-was-refused",
+        "clients/proof/mechanism.py",
+        "return (not sent_to or not entry.protocol) and policy is not None",
+        "return policy is not None",
+    ),
+    HarnessMutant(
+        "a-proxy-behind-the-network-may-see-it",
+        DECIDED,
+        "    if seen:\n        text",
+        "    if not seen and not behind:\n        text",
+    ),
+    HarnessMutant(
+        "any-upstream-is-the-application",
+        ANSWERED,
+        "return bool(host) and (not pod.ip or host == pod.ip or host.startswith(_LOOPBACK))",
+        "return bool(host)",
+    ),
+    HarnessMutant(
+        "the-twin-may-be-answered-by-anything",
+        ANSWERED,
+        "if case.twin is not None and proving.twin_passed:",
+        "if case.twin is None and proving.twin_passed:",
+    ),
+    HarnessMutant(
+        "an-external-host-has-any-address",
+        ANSWERED,
+        "    if elsewhere:\n        text",
+        "    if elsewhere and not own:\n        text",
+    ),
+    HarnessMutant(
+        "a-log-with-a-gap-is-complete",
+        "clients/mesh/log_lines.py",
+        "        if self._gap:\n            raise InfrastructureError(self._gap)\n",
+        "",
+        ("mesh", "proof"),
+    ),
+    HarnessMutant(
+        "known-lines-come-twice",
+        "clients/kube/log_follower.py",
+        "if self._known[line] > 0:",
+        "if self._known[line] > 99:",
+        ("kube",),
     ),
     # findings and verdicts
     HarnessMutant(

@@ -6,6 +6,7 @@ from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (
     advisories,
     boutique,
+    decisions,
     detected,
     egress,
     front,
@@ -26,6 +27,7 @@ from tests.mutants.entry import ENTRIES, Entry
 MODULES = (
     advisories,
     boutique,
+    decisions,
     detected,
     egress,
     front,

@@ -21,6 +21,7 @@ from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
+from clients.mesh.policies import Policy
 from clients.model.case import Probe, Workload
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied
@@ -219,6 +220,7 @@ class FakeRig:
     mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
+    in_force: set[Policy] = field(default_factory=set)
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(
             namespace=lambda name: name,
@@ -239,6 +241,10 @@ class FakeRig:
         return self
 
     prober = certainty = environments = workloads
+
+    @property
+    def policies(self) -> Any:
+        return SimpleNamespace(at=lambda *_: self.in_force)
 
     @cached_property
     def logs(self) -> FakeLogs:
@@ -268,6 +274,9 @@ class FakeRig:
 
     def replicas(self, probe: Probe) -> int:
         return max(1, len(self.backends(probe)))
+
+    def is_service(self, probe: Probe) -> bool:
+        return "httpbin" in probe.url
 
     def connect_host(self, probe: Probe) -> str:
         return probe.destination

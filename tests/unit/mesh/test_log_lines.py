@@ -28,6 +28,11 @@ def test_a_line_is_found_by_a_whole_id(name: str) -> None:
     assert lines.mentioning(name) == [f'a "{name}"', f"d user {name} end"]
 
 
+def test_a_uuid_is_found_whatever_version_envoy_made_of_it() -> None:
+    sent, logged = (f"978a35da-0a70-{version}3c6-9d2f-0123456789ab" for version in "49")
+    assert made(f'a "{logged}" {logged}').mentioning(sent) == [f'a "{logged}" {logged}']
+
+
 def test_no_id_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="no request id"):
         made("x").mentioning("")

@@ -10,20 +10,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, broken, lost
+from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, broken, entry, lost
 
 from clients.identity.tokens import TokenIssuer
+from clients.kube.pods import SIDECAR
 from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Phase, Subject, Verdict
-from clients.model.expect import RBAC_DENIED, rbac_denied, reset, status
+from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerRecord, MarkerState
+from clients.model.outcome import OutcomeKind
 from clients.model.stage import Observation, Stage
 from clients.probe.outside import through
-from clients.proof import denial, log_entries, trace
+from clients.proof import decided, denial, log_entries, trace
 from clients.proof import prove as proof
 
 pytestmark = pytest.mark.unit
@@ -40,6 +42,8 @@ def quickly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.3)
+    monkeypatch.setattr(decided, "LOG_BUDGET_S", 0.3)
+    monkeypatch.setattr(decided, "FLUSHED_S", 0.05)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
     monkeypatch.setattr(logs, "PRINTED_S", 0.05)
 
@@ -127,7 +131,8 @@ def test_a_denial_passes_with_its_four_proofs():
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
     names = [finding.name for finding in evidence.findings]
-    assert names == ["exec", "twin", "ordinary requests", "leak", "backend log", "server sidecar log"]
+    expected = ["exec", "twin", "ordinary requests", "leak", "backend log", "decision", "twin answered by"]
+    assert names == [*expected, "server sidecar log"]
     assert {finding.verdict for finding in evidence.findings} == {FindingVerdict.PASS}
     assert evidence.grade is Grade.FULL
     assert "5 refused request ids absent" in texts(evidence)["backend log"]
@@ -244,8 +249,9 @@ def test_without_access_log_the_applications_log_is_the_proof():
     evidence = prove(rig, replace(DENIAL, logged=(AccessLogExpectation(Proxy.SERVER, details="none"),)))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert "(istio-proxy)" not in texts(evidence)["backend log"]
-    [unchecked] = [one for one in evidence.findings if one.verdict is FindingVerdict.NOT_CHECKED]
-    assert (unchecked.name, unchecked.text) == ("server sidecar log", "not checked: the mesh writes no access log")
+    unchecked = {one.name: one.text for one in evidence.findings if one.verdict is FindingVerdict.NOT_CHECKED}
+    why = "not checked: the mesh writes no access log"
+    assert unchecked == {"decision": why, "server sidecar log": why}
     assert evidence.grade is Grade.REDUCED
 
 
@@ -277,10 +283,10 @@ def test_a_twin_through_another_backend_proves_nothing():
     assert prove(make_rig(), elsewhere).verdict is Verdict.INCONCLUSIVE
 
 
-def test_without_a_server_no_request_can_arrive():
-    rig = make_rig(lambda _, probe, name: answered(200, name) if probe.token else broken(56, name))
-    rig.servers = []
-    evidence = prove(rig, Case("X-2", REFUSED, reset(), twin=ALLOWED))
+def test_without_a_server_no_request_can_arrive(monkeypatch: pytest.MonkeyPatch):
+    rig = make_rig(lambda _, probe, name: answered(200, name) if probe.token else broken(7, name))
+    monkeypatch.setattr(rig, "backends", lambda probe: rig.servers if probe.token else [])
+    evidence = prove(rig, Case("X-2", REFUSED, no_reply(OutcomeKind.REFUSED), twin=ALLOWED))
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert texts(evidence)["backend log"] == "no ready pod is behind the destination"
 
@@ -330,17 +336,25 @@ def test_a_probe_after_the_twin_that_did_not_run_is_inconclusive():
     assert "after the twin: infrastructure" in evidence.reason
 
 
+def not_registered(rig: FakeRig, name: str) -> None:
+    """The client's sidecar answers for a host that it does not know."""
+    line = entry(name, "502", "direct_response", "-").replace("inbound|8080|| - - - - default", "- - - - - block_all")
+    rig.cluster.logs_of.setdefault(("sleep-1", SIDECAR), []).append(line)
+
+
 def outward(tmp_path: Path, *, arrives: bool) -> Evidence:
     """A refusal of a request to an external host, whose own log may have it all the same."""
     log = tmp_path / "external.log"
     log.touch()
 
-    def answer(_: FakeRig, probe: Probe, name: str) -> Any:
+    def answer(rig: FakeRig, probe: Probe, name: str) -> Any:
+        if probe.token or arrives:
+            with log.open("a") as lines:
+                arrival = {"request_id": name, "peer": "10.0.0.5:4000", "local": "198.51.100.10:80"}
+                lines.write(json.dumps(arrival) + "\n")
         if probe.token:
             return answered(200, name)
-        if arrives:
-            with log.open("a") as lines:
-                lines.write(json.dumps({"request_id": name, "peer": "10.0.0.5:4000"}) + "\n")
+        not_registered(rig, name)
         return answered(502, name)
 
     rig = make_rig(answer)
@@ -414,7 +428,11 @@ def test_the_proxy_is_not_asked_where_one_outcome_is_pinned(monkeypatch: pytest.
 def test_the_silence_of_an_external_server_needs_its_log(
     log: Path | None, verdict: Verdict, grade: Grade | None, reason: str
 ):
-    rig = make_rig(lambda _, probe, name: answered(200 if probe.token else 502, name))
+    def answer(rig: FakeRig, probe: Probe, name: str) -> Any:
+        not_registered(rig, name)
+        return answered(200 if probe.token else 502, name)
+
+    rig = make_rig(answer)
     rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
     refused = CLIENT.get("http://example.com/")
     evidence = prove(rig, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))

@@ -20,6 +20,7 @@ from clients.model.expect import status
 from clients.model.outcome import OutcomeKind
 from clients.proof import log_entries, trace
 from clients.proof.proving import ProvingCase
+from clients.proof.route import last_row
 
 pytestmark = pytest.mark.unit
 
@@ -287,9 +288,24 @@ def test_the_network_path_is_what_the_logs_have_seen() -> None:
     assert trace.network_path(seen) == ("mtls-client/sleep", "egress gateway", "example.com")
 
 
-def test_the_sample_is_the_last_row_of_matches() -> None:
+def test_all_requests_of_the_last_row_of_matches_are_judged() -> None:
     missed = replace(attempt("m"), matched=False)
     row = [attempt("a"), missed, *(attempt(str(n)) for n in range(9))]
-    assert [one.request_id for one in trace.sample(row)] == ["5", "6", "7", "8"]
-    assert len(trace.sample(row, 7)) == 7
-    assert [one.request_id for one in trace.sample([attempt("a"), missed, attempt("b")])] == ["b"]
+    requests = Requests(tuple(row))
+    assert [one.request_id for one in last_row(proving(rig(), CASE, requests))] == [str(n) for n in range(9)]
+    made = rig()
+    log(made, http("b"), http("c", code=503), *(http(name) for name in "defgh"))
+    finding = follow(made, sent(*"bcdefgh"), AS_SENT_ON)
+    assert finding.verdict is FindingVerdict.FAIL
+    assert "has status 503" in finding.text
+
+
+def test_a_foreign_server_may_be_pinned(tmp_path: Path) -> None:
+    made = rig()
+    hosts = {**HOSTS, "httpbin.org": "198.51.100.20"}
+    (tmp_path / "log").write_text(arrived("a", "10.0.9.9:50000", local="198.51.100.20:443") + "\n")
+    made.external = ExternalHosts(hosts, log=tmp_path / "log")
+    arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
+    assert follow(made, sent("a"), arrival=arrival).verdict is FindingVerdict.FAIL
+    by_design = replace(arrival, server="httpbin.org")
+    assert follow(made, sent("a"), arrival=by_design).verdict is FindingVerdict.PASS

@@ -1,0 +1,85 @@
+"""Policies that are in force at a proxy, by the objects on the cluster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.kube.pods import Pod
+from clients.mesh.survey import ROOT_NAMESPACE
+
+API = "security.istio.io/v1"
+_DRY_RUN = "istio.io/dry-run"
+_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+"""Label of the pods that the mesh deploys for a Gateway (Istio, "Automated deployment")."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An AuthorizationPolicy that is enforced at some pod.
+
+    Attributes:
+        name: `namespace/name` on the cluster.
+        action: `ALLOW`, `DENY`, `AUDIT` or `CUSTOM`.
+    """
+
+    name: str
+    action: str
+
+
+class Policies:
+    """Reads the AuthorizationPolicies of a namespace once for each state of the mesh. For several threads."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._state = 0.0
+        self._read: dict[str, list[dict[str, Any]]] = {}
+        self._lock = threading.Lock()
+
+    def at(self, pods: Iterable[Pod], state: float) -> set[Policy]:
+        """AuthorizationPolicies that one of the pods enforces.
+
+        Args:
+            state: when the mesh was changed last, monotonic: policies are read again after each change.
+
+        Raises:
+            ClusterError: they cannot be read.
+        """
+        return {
+            _policy(body)
+            for pod in pods
+            if pod.injected
+            for namespace in (pod.namespace, ROOT_NAMESPACE)
+            for body in self._of(namespace, state)
+            if selects(body, pod)
+        }
+
+    def _of(self, namespace: str, state: float) -> list[dict[str, Any]]:
+        with self._lock:
+            if state != self._state:
+                self._state, self._read = state, {}
+            if namespace not in self._read:
+                self._read[namespace] = self._cluster.objects(API, "AuthorizationPolicy", namespace)
+            return self._read[namespace]
+
+
+def _policy(body: dict[str, Any]) -> Policy:
+    meta, spec = body["metadata"], body.get("spec") or {}
+    return Policy(f"{meta['namespace']}/{meta['name']}", str(spec.get("action") or "ALLOW"))
+
+
+def selects(policy: dict[str, Any], pod: Pod) -> bool:
+    """Whether a policy is enforced at a pod: by its selector, its targets or its namespace; not where it runs dry."""
+    meta, spec = policy["metadata"], policy.get("spec") or {}
+    if str(meta.get("annotations", {}).get(_DRY_RUN, "")).lower() == "true":
+        return False
+    if meta["namespace"] not in (pod.namespace, ROOT_NAMESPACE):
+        return False
+    targets = [*spec.get("targetRefs", ()), *([spec["targetRef"]] if spec.get("targetRef") else [])]
+    if targets:
+        return any(one.get("kind") == "Gateway" and pod.labels.get(_GATEWAY_NAME) == one.get("name") for one in targets)
+    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
+    return bool(wanted.items() <= pod.labels.items())

@@ -1,0 +1,178 @@
+"""Proof step of what is let in: the intended application had each request, so nothing else can have answered it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import logs, sidecar
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.external_hosts import ArrivalEntry
+from clients.mesh.logs import LogSource
+from clients.model.case import Probe, Proxy
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase
+from clients.proof import mechanism
+from clients.proof.log_entries import LOG_BUDGET_S
+from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
+from clients.proof.route import ProxyLogs, Route, last_row, route, traceable
+
+ANSWERED, TWIN_ANSWERED = "answered by", "twin answered by"
+_LOOPBACK = "127."
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Where the requests were found.
+
+    Attributes:
+        places: logs of applications, or of their sidecars, that show them.
+        elsewhere: what proxies logged of requests that they answered themselves, or sent to something else.
+        missing: requests that no log shows.
+    """
+
+    places: frozenset[str]
+    elsewhere: tuple[AccessLogEntry, ...]
+    missing: int
+
+
+@of_case
+def application_answered(proving: ProvingCase) -> list[Finding]:
+    """Each allowed request of the case, and of its twin, is in the log of the application that it is for.
+
+    An answer by a proxy, by another server or by an external server at another address leaves no such entry.
+    """
+    case, found = proving.case, []
+    if not case.refuses and case.arrival is None:
+        found += _finding(proving, ANSWERED, case.probe, last_row(proving))
+    if case.twin is not None and proving.twin_passed:
+        twins = [one for one in proving.attempts if one.phase is Phase.TWIN and one.matched]
+        found += _finding(proving, TWIN_ANSWERED, case.twin, twins)
+    return found
+
+
+def _finding(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[Attempt]) -> list[Finding]:
+    if probe.answered_by is not None:
+        return []  # the suite states that a proxy answers by itself
+    try:
+        way = route(proving.rig, probe)
+        by_sidecar = proving.rig.mesh.writes_access_log and all(pod.injected for pod in way.servers)
+        requests = traceable(requests, by_sidecar and not way.outside and not way.external)
+        if not requests:
+            return [inconclusive(name, "none of the requests can be found in a log")]
+        if way.external:
+            return [_external(proving, name, probe, requests)]
+        return [_inside(proving, name, probe, way, requests)]
+    except MeshproofError as error:
+        return [inconclusive(name, error.message)]
+
+
+def _external(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[Attempt]) -> Finding:
+    """The external server's own log has them, at an address of the host that the request names."""
+    external = proving.rig.external
+    assert external is not None
+    if external.log is None:
+        return not_checked(name, "the external hosts' own log is not available on this target")
+    ids = {request.request_id for request in requests}
+    entries: list[ArrivalEntry] = external.arrived(ids)
+    own = external.addresses(probe.destination)
+    if missing := ids - {entry.request_id for entry in entries}:
+        text = f"{len(missing)} of {len(ids)} requests did not come to an external server, so another one answered"
+        return Finding(name, text, FindingVerdict.FAIL)
+    elsewhere = [entry for entry in entries if own and entry.local.rpartition(":")[0] not in own]
+    if elsewhere:
+        text = f"{elsewhere[-1].local}, which is not an address of {probe.destination} ({', '.join(own)})"
+        return Finding(name, text, FindingVerdict.FAIL)
+    return Finding(name, f"{probe.destination} itself: {len(ids)} requests at {entries[-1].local}", FindingVerdict.PASS)
+
+
+def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests: Sequence[Attempt]) -> Finding:
+    rig, since = proving.rig, proving.running.since
+    if not way.servers:
+        what = "no ready pod is behind the destination, and yet it was answered"
+        return Finding(name, what, FindingVerdict.FAIL) if rig.workloads.is_service(probe) else inconclusive(name, what)
+    sources = [LogSource(pod, one) for pod in way.servers for one in sidecar.containers_that_log(pod)]
+    if not rig.mesh.writes_access_log:
+        sources = [source for source in sources if source.container != SIDECAR]
+    seen = logs.wait_for(
+        rig.logs, lambda: _look(proving, way, requests), lambda found: not found.missing, sources, _budget_s(proving)
+    )
+    for source in sources:
+        rig.logs.of(source, since).check(since)
+    count = len(requests)
+    if not seen.missing:
+        return Finding(name, f"{count} requests in {', '.join(sorted(seen.places))}", FindingVerdict.PASS)
+    what = f"{seen.missing} of {count} requests are not in the log of {', '.join(map(str, way.servers))}"
+    if seen.elsewhere:
+        return Finding(name, f"{what}: {mechanism.seen(seen.elsewhere[-1])}", FindingVerdict.FAIL)
+    if any(rig.logs.of(source, since).mentions_any(_known(proving)) for source in sources):
+        return Finding(name, f"{what}, which has others: something else answered", FindingVerdict.FAIL)
+    if not rig.mesh.writes_access_log:
+        return not_checked(name, "neither the application nor a sidecar logs requests")
+    return inconclusive(name, f"{what}, nor is any other")
+
+
+def _budget_s(proving: ProvingCase) -> float:
+    return LOG_BUDGET_S if proving.rig.mesh.writes_access_log else logs.PRINTED_S
+
+
+def _known(proving: ProvingCase) -> set[str]:
+    """Ids of answered requests of this case and of its stage: a log may be set up to leave out what was not refused."""
+    settled = (attempt for seen in proving.running.settled for attempt in seen.attempts)
+    every = (*proving.seen.attempts, *proving.attempts, *settled)
+    return {one.request_id for one in every if one.request_id and one.summary[:1] in ("1", "2", "3")}
+
+
+def _look(proving: ProvingCase, way: Route, requests: Sequence[Attempt]) -> _Seen:
+    places, elsewhere, missing = set(), [], 0
+    for request in requests:
+        found = {_place(proving, way, pod, request) for pod in way.servers} - {""}
+        places |= found
+        if not found:
+            missing += 1
+            elsewhere += _elsewhere(proving, way, request)
+    return _Seen(frozenset(places), tuple(elsewhere), missing)
+
+
+def _elsewhere(proving: ProvingCase, way: Route, request: Attempt) -> list[AccessLogEntry]:
+    """Entries by which a proxy answered the request itself, or sent it to something else than the servers."""
+    if not proving.rig.mesh.writes_access_log:
+        return []
+    found = ProxyLogs(proving.rig, proving.running.since)
+    servers = {pod.ip for pod in way.servers}
+    sent = [entry for entry in found.entries(way.proxies(Proxy.CLIENT), request) if _host(entry) not in servers]
+    for pod in way.proxies(Proxy.SERVER):
+        sent += [entry for entry in _inbound(proving, way, pod, request) if not _to_application(pod, entry)]
+    return sent
+
+
+def _place(proving: ProvingCase, way: Route, pod: Pod, request: Attempt) -> str:
+    """The log of the pod that shows that its application had the request; empty where none does."""
+    for container in sidecar.containers_that_log(pod):
+        source = LogSource(pod, container)
+        if container != SIDECAR:
+            if proving.rig.logs.of(source, proving.running.since).mentioning(request.request_id):
+                return str(source)
+        elif any(_to_application(pod, entry) for entry in _inbound(proving, way, pod, request)):
+            return str(source)
+    return ""
+
+
+def _inbound(proving: ProvingCase, way: Route, pod: Pod, request: Attempt) -> list[AccessLogEntry]:
+    """Entries of a request, or of its connection, at the server's sidecar; not those of a client in the same pod."""
+    found = ProxyLogs(proving.rig, proving.running.since)
+    hops = way.proxies(Proxy.CLIENT) if not way.outside else ()
+    entries = found.entries((pod,), request, hops)
+    return [entry for entry in entries if not entry.upstream_cluster.startswith("outbound|")]
+
+
+def _to_application(pod: Pod, entry: AccessLogEntry) -> bool:
+    """Whether a server's sidecar passed the request on to its own pod: not to another host, and not nowhere."""
+    host = _host(entry)
+    return bool(host) and (not pod.ip or host == pod.ip or host.startswith(_LOOPBACK))
+
+
+def _host(entry: AccessLogEntry) -> str:
+    """Address that the request was sent on to; empty where it was not."""
+    return entry.upstream_host.rpartition(":")[0]

@@ -1,0 +1,205 @@
+"""Proof step of a denial: the proxy that had to refuse says of each refused request that it did, and by what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import logs
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.policies import Policy
+from clients.model.case import Proxy
+from clients.model.decision import Decision, Mechanism
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Attempt, Finding, FindingVerdict
+from clients.proof import mechanism
+from clients.proof.log_entries import LOG_BUDGET_S
+from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
+from clients.proof.route import ProxyLogs, Route, refused, route, traceable
+
+DECISION = "decision"
+FLUSHED_S = 3.0
+"""Seconds after which an entry that has not come is looked for by sending a later request of the twin: Envoy flushes
+its log every second."""
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is looked for.
+
+    Attributes:
+        requests: the refused ones.
+        pods: those whose proxies may have decided.
+        hops: pods of the client's own proxy, where it opens the connections to these.
+        names: policies that may have decided, by the names on the cluster; empty for any.
+    """
+
+    decision: Decision
+    requests: tuple[Attempt, ...]
+    pods: tuple[Pod, ...]
+    hops: tuple[Pod, ...]
+    servers: frozenset[str]
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Which requests have an entry as it must be; entries of others, and the requests without any."""
+
+    decided: tuple[AccessLogEntry, ...]
+    others: tuple[AccessLogEntry, ...]
+    missing: int
+
+
+@of_case
+def refused_by_policy(proving: ProvingCase) -> list[Finding]:
+    """Each refused request is in the log of the proxy that has to refuse it, refused by the mechanism that must."""
+    case = proving.case
+    if not (case.refuses and proving.twin_passed):
+        return []
+    try:
+        way = route(proving.rig, case.probe)
+        policies = proving.rig.policies.at(way.receiving, proving.running.changed_at)
+        decision = case.decided or _derived(proving, way, policies)
+        if decision is None:
+            return []
+        return [_finding(proving, way, decision, policies)]
+    except LookupError as error:
+        return [not_checked(DECISION, str(error))]
+    except MeshproofError as error:
+        return [inconclusive(DECISION, error.message)]
+
+
+def _derived(proving: ProvingCase, way: Route, policies: Collection[Policy]) -> Decision | None:
+    """The decision that follows from the outcome; None where the case states itself what proxies log of it."""
+    case, last = proving.case, proving.seen.last
+    assert last is not None
+    try:
+        found = mechanism.derived(case.expect, last, case.probe.method, way, policies)
+    except LookupError:
+        if mechanism.states_decision(case):
+            return None
+        raise
+    by_text = found.mechanism in (Mechanism.AUTHORIZATION, Mechanism.TOKEN)
+    return None if mechanism.states_decision(case) and not by_text else found
+
+
+def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[Policy]) -> Finding:
+    question = _question(proving, way, decision, policies)
+    found = ProxyLogs(proving.rig, proving.running.since)
+    if decision.mechanism is Mechanism.NETWORK:
+        return _unnoticed(found, question, way)
+    if not question.pods:
+        return Finding(DECISION, f"no proxy on the way could refuse by {decision.text}", FindingVerdict.FAIL)
+    if not proving.rig.mesh.writes_access_log:
+        return not_checked(DECISION, "the mesh writes no access log")
+    answer = logs.wait_for(
+        proving.rig.logs,
+        lambda: _answer(found, question),
+        lambda seen: not seen.missing,
+        [logs.LogSource(pod, SIDECAR) for pod in question.pods],
+        FLUSHED_S,
+    )
+    if answer.missing and way.outside:
+        answer = _by_number(found, question, answer)
+    complete = not answer.missing or _complete(proving, question)
+    answer = _answer(found, question) if answer.missing and not way.outside else answer
+    found.check(question.pods)
+    return _judged(question, answer, complete)
+
+
+def _question(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[Policy]) -> _Question:
+    pods = way.proxies(decision.at) if decision.at else way.receiving
+    names = mechanism.expected_policies(decision, policies)
+    if decision.policy and decision.policy != mechanism.NO_POLICY:
+        namespace, _, name = decision.policy.partition("/")
+        names = {f"{proving.rig.overlay.namespace(namespace)}/{name}"}
+    through_sidecar = not way.outside and set(pods) != set(way.client)
+    return _Question(
+        decision,
+        traceable(refused(proving), not way.outside and set(pods).isdisjoint(way.gateway)),
+        pods,
+        way.proxies(Proxy.CLIENT) if through_sidecar else (),
+        frozenset(pod.ip for pod in way.servers),
+        frozenset(names) if decision.mechanism is Mechanism.AUTHORIZATION else frozenset(),
+    )
+
+
+def _answer(found: ProxyLogs, question: _Question) -> _Answer:
+    decided, others, missing = [], [], 0
+    for request in question.requests:
+        entries = found.entries(question.pods, request, question.hops)
+        right = [one for one in entries if _is(question, one)]
+        decided += right[:1]
+        others += [] if right else entries[-1:]
+        missing += not right
+    return _Answer(tuple(decided), tuple(others), missing)
+
+
+def _is(question: _Question, entry: AccessLogEntry) -> bool:
+    return mechanism.decided(question.decision, question.names, question.servers, entry)
+
+
+def _by_number(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answer:
+    """The answer for connections from outside, whose addresses a load balancer may have translated.
+
+    The proxy has as many entries, of connections from no pod that is known here, as there were requests at least.
+    """
+    known = {pod.ip for pod in question.pods}
+    entries = [
+        entry
+        for pod in question.pods
+        for entry in found.of(pod).entries(found.since)
+        if not entry.request_id and _is(question, entry) and entry.downstream_remote.rpartition(":")[0] not in known
+    ]
+    if answer.others or len(entries) < len(question.requests):
+        return answer
+    return replace(answer, decided=tuple(entries), missing=0)
+
+
+def _complete(proving: ProvingCase, question: _Question) -> bool:
+    """Whether each proxy's log is known to go beyond the refused requests: it shows a later one of the twin."""
+    twin, control = proving.case.twin, proving.case.control
+    assert twin is not None
+    rig, found = proving.rig, ProxyLogs(proving.rig, proving.running.since)
+    known: set[str] = set()
+    deadline = time.monotonic() + LOG_BUDGET_S
+    while True:
+        seen = rig.logs.seen()
+        known |= {outcome.request_id for outcome in rig.prober.probe(twin, control, 1 + len(question.pods))}
+        if all(found.of(pod).mentions_any(known) for pod in question.pods):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        rig.logs.wait(seen, logs.AGAIN_S)
+
+
+def _judged(question: _Question, answer: _Answer, complete: bool) -> Finding:
+    count, by = len(question.requests), question.decision.text
+    where = ", ".join(map(str, question.pods))
+    if not answer.missing:
+        policies = {policy for entry in answer.decided if (policy := mechanism.matched_policy(entry))}
+        last = mechanism.seen(answer.decided[-1]) if answer.decided else "no request"
+        more = f" [{', '.join(sorted(policies))}]" if policies else ""
+        verdict = FindingVerdict.PASS if answer.decided else FindingVerdict.INCONCLUSIVE
+        return Finding(DECISION, f"{count} requests refused by {by}{more} at {where}, the last: {last}", verdict)
+    what = f"{answer.missing} of {count} refused requests were not refused by {by} at {where}"
+    if answer.others:
+        return Finding(DECISION, f"{what}: {mechanism.seen(answer.others[-1])}", FindingVerdict.FAIL)
+    if complete:
+        return Finding(DECISION, f"{what}, whose log does not have them", FindingVerdict.FAIL)
+    return inconclusive(DECISION, f"{what}, and its log is not known to be complete")
+
+
+def _unnoticed(found: ProxyLogs, question: _Question, way: Route) -> Finding:
+    """No proxy behind the network saw the connections: only the network can have refused them."""
+    behind = (*way.proxies(Proxy.GATEWAY), *way.proxies(Proxy.SERVER))
+    seen = [entry for request in question.requests for entry in found.entries(behind, request)]
+    found.check(behind)
+    if seen:
+        text = f"{len(seen)} connections came to a proxy behind the network: {mechanism.seen(seen[0])}"
+        return Finding(DECISION, text, FindingVerdict.FAIL)
+    where = f"no entry at {', '.join(map(str, behind))}" if behind else "no proxy is behind it"
+    return Finding(DECISION, f"refused by the network: {where}", FindingVerdict.PASS)

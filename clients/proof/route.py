@@ -1,0 +1,141 @@
+"""The proxies on the way of a case's request, and its requests that were refused, or answered, as pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.log_lines import LogLines
+from clients.mesh.logs import LogSource
+from clients.model.case import Probe, Proxy
+from clients.model.evidence import Attempt, Phase
+from clients.probe.outside import OutsideClient
+from clients.proof.proving import ProvingCase
+from clients.proof.rig import Rig
+
+
+@dataclass(frozen=True)
+class Route:
+    """The pods on the way of a probe.
+
+    Attributes:
+        client: the client's pods; those of the gateway for a client outside the cluster.
+        servers: ready pods behind the Service that is dialled, or that the gateway routes to.
+        gateway: pods of the egress gateway; empty where the destination is not outside the cluster.
+        outside: the client is outside the cluster.
+        external: the destination is an external host.
+    """
+
+    client: tuple[Pod, ...]
+    servers: tuple[Pod, ...]
+    gateway: tuple[Pod, ...]
+    outside: bool
+    external: bool
+
+    def proxies(self, at: Proxy) -> tuple[Pod, ...]:
+        """Pods with a proxy at one place."""
+        pods = {Proxy.CLIENT: self.client, Proxy.SERVER: self.servers, Proxy.GATEWAY: self.gateway}[at]
+        return tuple(pod for pod in pods if pod.injected)
+
+    @property
+    def receiving(self) -> tuple[Pod, ...]:
+        """Pods whose proxies take requests in, and so may refuse them by a policy."""
+        entry = self.proxies(Proxy.CLIENT) if self.outside else ()
+        return tuple(dict.fromkeys((*entry, *self.proxies(Proxy.GATEWAY), *self.proxies(Proxy.SERVER))))
+
+
+def route(rig: Rig, probe: Probe) -> Route:
+    """The pods on the way of a probe.
+
+    Raises:
+        MeshproofError: they cannot be listed.
+    """
+    workloads = rig.workloads
+    servers = workloads.backends(probe)
+    gateway = workloads.gateway_pods() if rig.external is not None else []
+    by_gateway = bool(servers) and {pod.name for pod in servers} <= {pod.name for pod in gateway}
+    external = rig.external is not None and (
+        by_gateway or any(rig.external.knows(host) for host in (workloads.connect_host(probe), probe.destination))
+    )
+    return Route(
+        client=tuple(workloads.pods(probe.source)),
+        servers=() if by_gateway else tuple(servers),
+        gateway=tuple(gateway) if external else (),
+        outside=isinstance(probe.source, OutsideClient),
+        external=external,
+    )
+
+
+def last_row(proving: ProvingCase) -> tuple[Attempt, ...]:
+    """The attempts in a row that saw the pinned outcome to the end: all of the confirmations."""
+    row: list[Attempt] = []
+    for attempt in reversed(proving.seen.attempts):
+        if not attempt.matched:
+            break
+        row.append(attempt)
+    return tuple(reversed(row))
+
+
+def refused(proving: ProvingCase) -> tuple[Attempt, ...]:
+    """The case's refused requests: the confirmations, and those that were sent again after the twin."""
+    after = (one for one in proving.attempts if one.phase is not Phase.TWIN and one.matched)
+    return (*last_row(proving), *after)
+
+
+def traceable(requests: Sequence[Attempt], by_id: bool) -> tuple[Attempt, ...]:
+    """Those of the requests that logs can show.
+
+    Args:
+        by_id: the logs have the ids that were sent. A gateway gives requests ids of its own, and many an application
+            logs the user agent only: they show requests that are marked, not those like any user's.
+    """
+    return tuple(one for one in requests if by_id or not one.ordinary)
+
+
+class ProxyLogs:
+    """Entries of single requests in the access logs of proxies.
+
+    Args:
+        since: monotonic time from which on logs matter, in seconds.
+    """
+
+    def __init__(self, rig: Rig, since: float) -> None:
+        self._rig = rig
+        self.since = since
+
+    def of(self, pod: Pod) -> LogLines:
+        """The access log of one proxy."""
+        return self._rig.logs.of(LogSource(pod, SIDECAR), self.since)
+
+    def entries(self, pods: tuple[Pod, ...], request: Attempt, hops: tuple[Pod, ...] = ()) -> list[AccessLogEntry]:
+        """Entries of one request: by its id, or by the addresses of its connection where the proxy saw no request.
+
+        Args:
+            hops: pods of the client's own proxy, which opens the connection to these for it; empty where the client
+                connects itself.
+        """
+        found = [entry for pod in pods for entry in self.of(pod).of_requests({request.request_id})]
+        if not request.local:
+            return found
+        if not hops:
+            return found + self._of_connection(pods, {request.local})
+        before = [entry for pod in hops for entry in self.of(pod).of_requests({request.request_id})]
+        before += self._of_connection(hops, {request.local})
+        ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}
+        passed = self._of_connection(pods, {client for client, _ in ends})
+        return found + [entry for entry in passed if (entry.downstream_remote, entry.downstream_local) in ends]
+
+    def _of_connection(self, pods: tuple[Pod, ...], clients: set[str]) -> list[AccessLogEntry]:
+        found = [entry for pod in pods for entry in self.of(pod).of_clients(clients, self.since)]
+        return [entry for entry in found if not entry.request_id]
+
+    def check(self, pods: tuple[Pod, ...]) -> None:
+        """See that the logs have no gap.
+
+        Raises:
+            InfrastructureError: one has.
+        """
+        for pod in pods:
+            self.of(pod).check(self.since)

@@ -1,0 +1,142 @@
+"""Mutants that give the right answer at the wrong place: a refusal or an answer that something else has made."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+from clients.kube.cluster import Cluster
+from clients.proof.rig import Rig
+from testbed import api
+from tests.mutants import outside, places
+from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
+from tests.mutants.filters import OUTBOUND, lua
+from tests.mutants.manifests import matches_nothing
+from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+
+_TABLE = "meshproof_mutant"
+_SPREAD_S = 3.0
+"""All stale answers come within a second of a change (docs/convergence.md)."""
+_REFUSE = """
+function envoy_on_request(handle)
+  if handle:headers():get("authorization") == nil then
+    handle:respond({[":status"] = "403", ["content-type"] = "text/plain"}, "RBAC: access denied")
+  end
+end
+"""
+_RENAME = """
+function envoy_on_request(handle)
+  if handle:headers():get("authorization") == nil then
+    handle:headers():replace("x-request-id", "0f8fad5b-d9cb-469f-a165-70867728950e")
+    handle:headers():replace("user-agent", "curl/8.5.0")
+    handle:streamInfo():dynamicMetadata():set("meshproof.mutant", "anonymous", true)
+  end
+end
+function envoy_on_response(handle)
+  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
+  if known ~= nil and known["anonymous"] then
+    handle:headers():replace(":status", "403")
+    handle:body(true):setBytes("RBAC: access denied")
+  end
+end
+"""
+
+
+@mutant(
+    "refused-by-client",
+    Area.CLIENT,
+    places.TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "decision: "},
+)
+def refused_by_client(objects: list[Object]) -> None:
+    """No policy at the server: the client's own sidecar answers 403, with the same body."""
+    policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
+    objects += [
+        lua(body, _REFUSE, namespace="mtls-client", app="sleep", context=OUTBOUND, name="refuses") for body in policies
+    ]
+    matches_nothing(objects)
+
+
+@mutant(
+    "let-through-renamed",
+    Area.AUTHORIZATION,
+    places.TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "decision: "},
+)
+def let_through_renamed(objects: list[Object]) -> None:
+    """No policy: the request gets another id and another user agent, reaches the backend, and the client sees 403."""
+    policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
+    objects += [lua(body, _RENAME, namespace="mtls-service", app="httpbin", name="renames") for body in policies]
+    matches_nothing(objects)
+
+
+@mutant(
+    "answered-by-sidecar",
+    Area.CLIENT,
+    places.MESH,
+    cases("LAB-PERM-01", FAIL) | cases("LAB-PERM-03", PASS),
+    {"LAB-PERM-01": "answered by: "},
+)
+def answered_by_sidecar(objects: list[Object]) -> None:
+    """Sidecars of clients answer 200 for a server, which gets no request of theirs."""
+    for body in list(of_kind(objects, "Service", "httpbin")):
+        if document_namespace(body) == "mtls-service":
+            meta = {**copy.deepcopy(body["metadata"]), "name": "answered-by-sidecar"}
+            answer = {"directResponse": {"status": 200, "body": {"string": "{}"}}}
+            spec = {"hosts": [f"httpbin.{meta['namespace']}.svc.cluster.local"], "http": [answer]}
+            route = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": spec}
+            objects.append(route)
+
+
+@mutant(
+    "service-leads-elsewhere",
+    Area.BACKEND,
+    places.MESH,
+    cases("LAB-PERM-03", PASS) | cases("LAB-PERM-04", FAIL),
+    {"LAB-PERM-04": "no ready pod is behind the destination"},
+)
+def service_leads_elsewhere(objects: list[Object]) -> None:
+    """A Service selects no pod of its own: its name leads to a server of another namespace."""
+    for body in of_kind(objects, "Service", "httpbin"):
+        if document_namespace(body) == "legacy-service":
+            other = body["metadata"]["namespace"].removesuffix("legacy-service") + "mtls-service"
+            body["spec"] = {"type": "ExternalName", "externalName": f"httpbin.{other}.svc.cluster.local"}
+
+
+@mutant(
+    "reset-by-packet-filter",
+    Area.MTLS,
+    places.MESH,
+    cases("LAB-MTLS-01", PASS) | cases("LAB-MTLS-03", FAIL),
+    {"LAB-MTLS-03": "decision: "},
+)
+class ResetByPacketFilter(Mutant):
+    """The mesh-wide policy is strict no more, but the node's packet filter resets what one client sends to a server."""
+
+    def __init__(self) -> None:
+        self._made = False
+
+    def entered(self, rig: Rig) -> None:
+        cluster = outside.administrator()
+        client, server = (
+            _addresses(cluster, rig.overlay.namespace(name)) for name in ("legacy-client", "mtls-service")
+        )
+        # after the handshake, as a server that resets: the packet with the request is the first of this length
+        rule = f"ip saddr {{ {client} }} ip daddr {{ {server} }} tcp dport 8080 meta length > 100 reject with tcp reset"
+        chain = f"chain forward {{\ntype filter hook forward priority -10\n{rule}\n}}"
+        api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\ntable ip {_TABLE} {{\n{chain}\n}}\nRULES\n")
+        self._made = True
+        permissive = {"spec": {"mtls": {"mode": "PERMISSIVE"}}}
+        cluster.patch("security.istio.io/v1", "PeerAuthentication", "mesh-wide-mtls", "istio-system", permissive)
+        time.sleep(_SPREAD_S)
+
+    def undo(self) -> None:
+        if self._made:
+            api.run_in_node("nft", "delete", "table", "ip", _TABLE)
+        self._made = False
+
+
+def _addresses(cluster: Cluster, namespace: str) -> str:
+    return ", ".join(pod.ip for pod in cluster.pods(namespace))

@@ -1,0 +1,291 @@
+"""A denial is proven at the proxy that has to refuse: by which mechanism, by which policy, for every request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, broken, entry
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import logs
+from clients.mesh.accesslog import parse
+from clients.mesh.discovery import MeshInfo
+from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.policies import Policy
+from clients.model.case import AccessLogExpectation, Case, Probe, Proxy
+from clients.model.decision import Decision, Mechanism
+from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
+from clients.model.expect import RBAC_DENIED, Expectation, no_reply, rbac_denied, reset, status
+from clients.model.outcome import Outcome, OutcomeKind
+from clients.probe.outside import through
+from clients.proof import decided, mechanism
+from clients.proof.proving import ProvingCase
+
+pytestmark = pytest.mark.unit
+
+IP = "http://httpbin.mtls-service:8000/ip"
+REFUSED, ALLOWED = CLIENT.get(IP), CLIENT.get(IP, token="valid")
+DENIAL = Case("X-2", REFUSED, rbac_denied(), twin=ALLOWED)
+BY_POLICY = "rbac_access_denied_matched_policy[ns[mtls-service]-policy[deny-admin]-rule[0]]"
+BY_NONE = "rbac_access_denied_matched_policy[none]"
+DENY, ALLOW = Policy("mtls-service/deny-admin", "DENY"), Policy("mtls-service/require-jwt", "ALLOW")
+PLAIN_POD = Pod("legacy-client", "sleep-1", "10.0.0.5", containers=("sleep",), ready=True)
+OUTSIDE = through(CLIENT)
+
+Logged = Callable[[FakeRig, str], None]
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decided, "LOG_BUDGET_S", 0.1)
+    monkeypatch.setattr(decided, "FLUSHED_S", 0.02)
+    monkeypatch.setattr(logs, "AGAIN_S", 0.005)
+
+
+def log(rig: FakeRig, line: str, pod: str = "httpbin-1") -> None:
+    rig.cluster.logs_of.setdefault((pod, SIDECAR), []).append(line)
+
+
+def tcp(remote: str, flags: str, details: str, cluster: str = "-", upstream: str = '"-"') -> str:
+    return (
+        f'[2026-11-22T16:00:00.000Z] "- - -" 0 {flags} {details} - "-" 0 0 1 - "-" "-" "-" "-" {upstream} '
+        f"{cluster} - 10.0.0.9:8080 {remote} - -"
+    )
+
+
+def prove(
+    logged: Logged,
+    case: Case = DENIAL,
+    *,
+    outcome: Callable[[str], Outcome] = lambda name: answered(403, name, RBAC_DENIED),
+    policies: tuple[Policy, ...] = (),
+    client: Pod = CLIENT_POD,
+    external: bool = False,
+    access_log: bool = True,
+) -> Finding | None:
+    """The finding about three refused requests, which `logged` writes to the logs as the mesh would have."""
+    rig = FakeRig(lambda _, name: answered(200, name), in_force=set(policies))
+    rig.pods = lambda _: [client]  # type: ignore[method-assign]
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}) if external else None
+    rig.mesh = rig.mesh if access_log else MeshInfo("istio")
+    names = [f"mp-run-{number}-0123456789" for number in range(3)]
+    for name in names:
+        logged(rig, name)
+    last = outcome(names[-1])
+    attempts = tuple(
+        Attempt(0.1, Phase.CONFIRM, True, "x", name, local=f"10.0.0.5:4{number}", kind=last.kind)
+        for number, name in enumerate(names)
+    )
+    running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
+    seen: Any = SimpleNamespace(attempts=attempts, last=last)
+    made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic())
+    made.twin = TwinProof("X-1", Verdict.PASS, "200", "200", "t")
+    found = decided.refused_by_policy(made)
+    return found[0] if found else None
+
+
+def by(details: str, status: str = "403", upstream: str = "-") -> Logged:
+    return lambda rig, name: log(rig, entry(name, status, details, upstream))
+
+
+@pytest.mark.parametrize(
+    ("details", "policies", "verdict"),
+    [
+        (BY_NONE, (ALLOW,), FindingVerdict.PASS),
+        (BY_POLICY, (DENY,), FindingVerdict.PASS),
+        (BY_POLICY, (DENY, ALLOW), FindingVerdict.PASS),
+        (BY_NONE, (DENY,), FindingVerdict.FAIL),  # no policy allows anything, so `none` cannot be why
+        (BY_POLICY, (ALLOW,), FindingVerdict.FAIL),
+        (BY_POLICY.replace("deny-admin", "deny-all"), (DENY,), FindingVerdict.FAIL),
+        ("jwt_authn_access_denied{Jwt_is_expired}", (ALLOW,), FindingVerdict.FAIL),
+        ("lua_response", (ALLOW,), FindingVerdict.FAIL),
+        ("fault_filter_abort", (ALLOW,), FindingVerdict.FAIL),
+        ("via_upstream", (ALLOW,), FindingVerdict.FAIL),
+    ],
+)
+def test_the_policy_that_refused_is_one_that_is_in_force_there(
+    details: str, policies: tuple[Policy, ...], verdict: FindingVerdict
+) -> None:
+    found = prove(by(details), policies=policies)
+    assert found is not None
+    assert found.verdict is verdict, found.text
+    if verdict is FindingVerdict.PASS:
+        assert "3 requests refused by AuthorizationPolicy" in found.text
+        assert "mtls-service/httpbin-1" in found.text
+
+
+def test_a_request_that_was_sent_on_was_not_refused() -> None:
+    found = prove(by(BY_NONE, upstream="10.0.0.9:8080"), policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+
+
+def test_a_refusal_that_only_the_clients_sidecar_knows_of_fails() -> None:
+    """The server's log is complete up to a later request of the twin, and does not have the refused ones."""
+    found = prove(lambda rig, name: log(rig, entry(name, "403", BY_NONE, "-"), "sleep-1"), policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+    assert "whose log does not have them" in found.text
+
+
+def test_one_request_without_an_entry_fails() -> None:
+    def all_but_one(rig: FakeRig, name: str) -> None:
+        if "-1-" not in name:
+            by(BY_NONE)(rig, name)
+
+    found = prove(all_but_one, policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+    assert "1 of 3 refused requests were not refused" in found.text
+
+
+def test_a_log_that_shows_no_later_request_of_the_twin_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeRig, "arrive", lambda *_: None)
+    found = prove(lambda *_: None, policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+
+
+def test_a_log_with_a_gap_proves_nothing() -> None:
+    def then_broken(rig: FakeRig, name: str) -> None:
+        by(BY_NONE)(rig, name)
+        rig.logs.of(logs.LogSource(SERVER_POD, SIDECAR), 0.0).broken("the pod was restarted")
+
+    found = prove(then_broken, policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+
+
+def test_without_an_access_log_it_is_not_checked() -> None:
+    found = prove(by(BY_NONE), access_log=False)
+    assert found is not None
+    assert found.verdict is FindingVerdict.NOT_CHECKED
+
+
+TO_STRICT = replace(DENIAL, expect=reset())
+
+
+@pytest.mark.parametrize(
+    ("flags", "details", "verdict"),
+    [
+        ("NR", "filter_chain_not_found", FindingVerdict.PASS),
+        ("UF", "-", FindingVerdict.FAIL),
+        ("-", "-", FindingVerdict.FAIL),
+    ],
+)
+def test_strict_refuses_plaintext_for_want_of_a_filter_chain(flags: str, details: str, verdict: FindingVerdict) -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        number = name.split("-")[2]
+        log(rig, tcp(f"10.0.0.5:4{number}", flags, details))
+
+    found = prove(logged, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD)
+    assert found is not None
+    assert found.verdict is verdict, found.text
+
+
+def test_a_reset_that_the_servers_proxy_knows_nothing_of_fails() -> None:
+    found = prove(lambda *_: None, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD)
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+
+
+def test_a_server_without_a_proxy_cannot_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service without selector, for instance: where it leads is not a pod of the mesh that is known."""
+    monkeypatch.setattr(FakeRig, "backends", lambda *_: [])
+    found = prove(lambda *_: None, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD)
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+    assert "no proxy on the way" in found.text
+
+
+@pytest.mark.parametrize(("entries", "verdict"), [(3, FindingVerdict.PASS), (2, FindingVerdict.FAIL)])
+def test_connections_from_outside_are_counted_where_their_addresses_are_translated(
+    entries: int, verdict: FindingVerdict
+) -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        if int(name.split("-")[2]) < entries:
+            log(rig, tcp(f"172.16.0.1:5{name[7]}", "NR", "filter_chain_not_found"))
+
+    case = replace(TO_STRICT, probe=Probe(OUTSIDE, IP))
+    found = prove(logged, case, outcome=lambda name: broken(56, name), client=SERVER_POD)
+    assert found is not None
+    assert found.verdict is verdict, found.text
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_behind_a_network_policy_no_proxy_sees_the_connection(seen: bool) -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        if seen:
+            log(rig, entry(name, "200", "-", "10.0.0.9:8080"))
+
+    case = replace(DENIAL, expect=no_reply(OutcomeKind.CONNECT_TIMEOUT))
+    found = prove(logged, case, outcome=lambda name: broken(7, name), client=PLAIN_POD)
+    assert found is not None
+    assert found.verdict is (FindingVerdict.FAIL if seen else FindingVerdict.PASS)
+
+
+def test_what_cannot_be_derived_is_not_checked_unless_the_case_states_it() -> None:
+    case = replace(DENIAL, expect=status(418))
+    found = prove(lambda *_: None, case, outcome=lambda name: answered(418, name))
+    assert found is not None
+    assert found.verdict is FindingVerdict.NOT_CHECKED
+    stated = replace(case, logged=(AccessLogExpectation(Proxy.SERVER, details="teapot"),))
+    assert prove(lambda *_: None, stated, outcome=lambda name: answered(418, name)) is None
+    pinned = replace(case, decided=Decision(Mechanism.AUTHORIZATION, Proxy.SERVER, "mtls-service/deny-admin"))
+    found = prove(by(BY_POLICY), pinned, outcome=lambda name: answered(418, name))
+    assert found is not None
+    assert found.verdict is FindingVerdict.PASS
+    found = prove(by(BY_NONE), pinned, outcome=lambda name: answered(418, name))
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+
+
+def test_an_allowed_case_has_no_decision() -> None:
+    assert prove(lambda *_: None, Case("X-1", ALLOWED, status(200))) is None
+
+
+EXPIRED = "jwt_authn_access_denied{Jwt_is_expired}"
+
+
+@pytest.mark.parametrize(
+    ("expect", "body", "outside", "line", "expected"),
+    [
+        (status(401), "Jwt is expired", False, entry("a", "401", EXPIRED, "-"), True),
+        (status(401), "Jwt issuer is not configured", False, entry("a", "401", EXPIRED, "-"), False),
+        (status(404), "", True, entry("a", "404", "route_not_found", "-").replace("404 -", "404 NR"), True),
+        (status(404), "", True, entry("a", "404", "via_upstream", "10.0.0.7:80"), True),
+        (status(404), "", True, entry("a", "404", "via_upstream", "10.0.0.9:80"), False),
+        (status(503), "", False, entry("a", "503", "x", "-").replace("503 -", "503 UF,URX"), True),
+        (status(503), "", False, entry("a", "503", "fault_filter_abort", "-").replace("503 -", "503 FI"), False),
+        (status(400), "", True, entry("a", "400", "http1.codec_error", "-").replace("400 -", "400 DPE"), True),
+        (status(502), "", False, entry("a", "502", "direct_response", "-").replace("default", "block_all"), True),
+        (status(502), "", False, entry("a", "502", "direct_response", "-"), False),
+        (no_reply(OutcomeKind.TLS_ERROR), "", False, tcp("1.2.3.4:5", "UH", "-", "BlackHoleCluster"), True),
+        (no_reply(OutcomeKind.TLS_ERROR), "", False, tcp("1.2.3.4:5", "UH", "-", "PassthroughCluster"), False),
+        (no_reply(OutcomeKind.CLOSED), "", False, tcp("1.2.3.4:5", "-", BY_NONE, upstream='"10.0.0.9:9000"'), True),
+        (no_reply(OutcomeKind.CLOSED), "", False, tcp("1.2.3.4:5", "-", "-", upstream='"10.0.0.9:9000"'), False),
+    ],
+)
+def test_the_mechanism_follows_from_the_outcome(
+    expect: Expectation, body: str, outside: bool, line: str, expected: bool
+) -> None:
+    way = mechanism.Route((CLIENT_POD,), (replace(SERVER_POD, ip="10.0.0.9"),), (), outside, not expect.status)
+    found = mechanism.derived(expect, answered(expect.status or 0, "a", body), "GET", way, ())
+    assert mechanism.decided(found, (), {"10.0.0.9"}, parse([line])[0]) is expected
+
+
+def test_external_authorization_is_known_by_its_policy() -> None:
+    way = mechanism.Route((CLIENT_POD,), (SERVER_POD,), (), True, False)
+    custom = {Policy("a/b", "CUSTOM")}
+    denied = mechanism.derived(status(403), answered(403, "a", "no header"), "GET", way, custom)
+    line = entry("a", "403", "ext_authz_denied", "-").replace("403 -", "403 UAEX")
+    assert mechanism.decided(denied, (), (), parse([line])[0])
+    failed = mechanism.derived(status(403), answered(403, "a"), "GET", way, custom)
+    assert not mechanism.decided(failed, (), (), parse([line])[0])
+    with pytest.raises(LookupError, match="403"):
+        mechanism.derived(status(403), answered(403, "a", "an application's own"), "GET", way, ())
