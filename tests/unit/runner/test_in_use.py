@@ -42,6 +42,7 @@ def test_holder_and_what_is_in_force() -> None:
         ("ann@elsewhere pid 4999999", False),
         ("something else", False),
     ],
+    ids=["ended", "this process", "another machine", "no process"],  # equal in all processes of pytest
 )
 def test_a_process_of_this_machine_that_ended_needs_no_waiting(holder: str, ended: bool) -> None:
     assert page.ended_here(holder) is ended
