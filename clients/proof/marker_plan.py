@@ -92,8 +92,9 @@ class MarkerPlan:
     def _by_server(self, allowed: list[Allowed]) -> dict[tuple[object, int], list[Allowed]]:
         found: dict[tuple[object, int], list[Allowed]] = {}
         for one in allowed:
-            for server in self._servers.of(one.probe):
-                found.setdefault((server.key, server.port), []).append(one)
+            for turn, server in enumerate(self._servers.of(one.probe)):
+                if turn == 0 or _by_the_last(one):
+                    found.setdefault((server.key, server.port), []).append(one)
         return found
 
     def _at_server(self, server: Server) -> object:
@@ -150,9 +151,15 @@ def _refused(probe: Probe) -> Expectation:
     return status(403) if probe.method == "HEAD" else status(403, body_contains(RBAC_DENIED))
 
 
-def _effort(one: Allowed) -> tuple[bool, bool]:
-    """Plain requests first, then those of clients whose sidecar makes requests follow one another."""
-    return not one.probe.url.startswith("http:"), isinstance(one.probe.source, OutsideClient)
+def _by_the_last(one: Allowed) -> bool:
+    """Whether the server behind a gateway answers; a gateway itself answers preflights, redirects and lost routes."""
+    return one.probe.method != "OPTIONS" and one.expect.status == 200
+
+
+def _effort(one: Allowed) -> tuple[bool, bool, bool]:
+    """No preflights where there is anything else; then plain requests, and those of clients in the cluster."""
+    probe = one.probe
+    return probe.method == "OPTIONS", not probe.url.startswith("http:"), isinstance(probe.source, OutsideClient)
 
 
 def _imports(scope: Item, namespace: str) -> bool:

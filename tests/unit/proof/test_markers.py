@@ -13,13 +13,15 @@ from clients.apply import marker_objects
 from clients.apply.applier import Item
 from clients.kube.api import RequestError
 from clients.kube.pods import Pod
-from clients.model.case import Case, Probe
+from clients.model.case import Case, Probe, Workload
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage, Step
+from clients.probe.outside import through
+from clients.proof.marker_plan import Allowed, MarkerPlan
 from clients.proof.running_stage import RunningStage
 from clients.proof.servers import Servers
 
@@ -306,3 +308,29 @@ def test_what_is_still_looked_for_ends_with_the_stage():
         pass
     assert time.monotonic() - began < 10
     assert CLIENT_POD.injected
+
+
+GATEWAY_POD = Pod("gke-system", "gw-1", containers=("istio-proxy",), ready=True, labels={"app": "gw"})
+OUTSIDE = through(Workload("gke-system", "gw", "istio-proxy"))
+
+
+def test_a_server_behind_a_gateway_shows_its_marker_by_what_it_answers_itself():
+    """A preflight is let through as well, but the gateway answers it."""
+    rig = make_rig()
+    rig.overlay.namespaces = frozenset({"mtls-service", "gke-system"})
+    rig.cluster.pods_of["gke-system"] = [GATEWAY_POD]
+    ports = [{"port": 80, "name": "http2", "targetPort": 8080}]
+    rig.cluster.put(labelled("Service", "gw", "gke-system", spec={"selector": {"app": "gw"}, "ports": ports}))
+    behind = Probe(OUTSIDE, "http://shop.example/ip", behind="httpbin.mtls-service")
+    preflight = replace(STILL, control="X-4", probe=replace(behind, method="OPTIONS"))
+    case = replace(STILL, probe=behind)
+    plan = MarkerPlan(
+        rig, rig.applier.load(["policy"]), (), [Allowed(preflight.probe, status(200)), Allowed(behind, status(200))]
+    )
+    plan.places_of(case)
+    assert {look.name: look.probe.method for look in plan.looks.values()}["mtls-service/httpbin"] == "GET"
+    assert {look.name: look.probe.method for look in plan.looks.values()}["gke-system/gw"] == "GET"
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), allowed[:1])
+    plan.places_of(case)
+    assert [record.place for record in plan.without.values()] == ["mtls-service/httpbin"]
+    assert [look.name for look in plan.looks.values()] == ["gke-system/gw"]
