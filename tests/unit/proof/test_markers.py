@@ -324,9 +324,8 @@ def test_a_server_behind_a_gateway_shows_its_marker_by_what_it_answers_itself():
     behind = Probe(OUTSIDE, "http://shop.example/ip", behind="httpbin.mtls-service")
     preflight = replace(STILL, control="X-4", probe=replace(behind, method="OPTIONS"))
     case = replace(STILL, probe=behind)
-    plan = MarkerPlan(
-        rig, rig.applier.load(["policy"]), (), [Allowed(preflight.probe, status(200)), Allowed(behind, status(200))]
-    )
+    allowed = [Allowed(preflight.probe, status(200)), Allowed(behind, status(200))]
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), allowed)
     plan.places_of(case)
     assert {look.name: look.probe.method for look in plan.looks.values()}["mtls-service/httpbin"] == "GET"
     assert {look.name: look.probe.method for look in plan.looks.values()}["gke-system/gw"] == "GET"
