@@ -106,13 +106,19 @@ class MarkerPlan:
             why = "no request to it by HTTP that is let through in this state, and could show a marker"
             self.without[place] = unavailable(server.name, why)
             return place
-        port, one = min(usable, key=lambda pair: _effort(pair[1]))
+        port, one = min(usable, key=lambda pair: self._effort(pair[1]))
         word = marker_objects.value()
         selector, labels = dict(server.selector), dict(server.labels)
         self.items.append(marker_objects.refusal(self._rig.overlay, server.namespace, selector, labels, port, word))
         marked = replace(one.probe, headers=(*one.probe.headers, (marker_objects.HEADER, word)))
         self.looks[place] = Look(server.name, marked, _refused(one.probe), plain=one)
         return place
+
+    def _effort(self, one: Allowed) -> tuple[bool, bool, bool, bool]:
+        """No preflights where there is anything else; plain requests; of clients whose requests may run in parallel."""
+        probe, outside = one.probe, isinstance(one.probe.source, OutsideClient)
+        by_sidecar = not outside and self._servers.by_sidecar(probe.source)
+        return probe.method == "OPTIONS", not probe.url.startswith("http:"), by_sidecar, outside
 
     def _at_client(self, source: Workload) -> object:
         place = (source.namespace, source.app)
@@ -154,12 +160,6 @@ def _refused(probe: Probe) -> Expectation:
 def _by_the_last(one: Allowed) -> bool:
     """Whether the server behind a gateway answers; a gateway itself answers preflights, redirects and lost routes."""
     return one.probe.method != "OPTIONS" and one.expect.status == 200
-
-
-def _effort(one: Allowed) -> tuple[bool, bool, bool]:
-    """No preflights where there is anything else; then plain requests, and those of clients in the cluster."""
-    probe = one.probe
-    return probe.method == "OPTIONS", not probe.url.startswith("http:"), isinstance(probe.source, OutsideClient)
 
 
 def _imports(scope: Item, namespace: str) -> bool:

@@ -60,6 +60,7 @@ class Servers:
     def __init__(self, rig: Rig, in_force: Iterable[Item]) -> None:
         self._rig = rig
         self._routed = _through_gateway(in_force, rig.overlay.namespace(rig.gateway.namespace))
+        self._gateways: list[Pod] | None = None
         self._redirected: dict[Workload, bool] = {}
         self._known: dict[tuple[str, str, int], Server | None] = {}
 
@@ -98,7 +99,9 @@ class Servers:
         return name, rest.partition(".")[0] or self._rig.overlay.namespace(probe.source.namespace)
 
     def _egress(self, *, readable: bool) -> Server | None:
-        gateway, pods = self._rig.gateway, self._rig.workloads.gateway_pods()
+        if self._gateways is None:
+            self._gateways = self._rig.workloads.gateway_pods()
+        gateway, pods = self._rig.gateway, self._gateways
         if not pods:
             return None
         name, _, label = gateway.label.partition("=")

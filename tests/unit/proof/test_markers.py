@@ -310,6 +310,17 @@ def test_what_is_still_looked_for_ends_with_the_stage():
     assert CLIENT_POD.injected
 
 
+def test_a_client_without_a_sidecar_looks_for_the_marker_where_it_may():
+    """Its requests run in parallel, while those of a sidecar follow one another."""
+    rig = make_rig()
+    plain = replace(CLIENT, namespace="legacy-client")
+    rig.pods = lambda workload: [PLAIN_POD if workload == plain else CLIENT_POD]
+    allowed = [Allowed(STILL.probe, status(200)), Allowed(replace(STILL.probe, source=plain), status(200))]
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), allowed)
+    [place] = plan.places_of(STILL)
+    assert plan.looks[place].probe.source == plain
+
+
 GATEWAY_POD = Pod("gke-system", "gw-1", containers=("istio-proxy",), ready=True, labels={"app": "gw"})
 OUTSIDE = through(Workload("gke-system", "gw", "istio-proxy"))
 
