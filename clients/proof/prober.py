@@ -70,6 +70,7 @@ class Prober:
 
     Attributes:
         abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
+        sent_ids: of all requests so far.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Prober:
         ingress_roots: str = "",
     ) -> None:
         self.abandoned = threading.Event()
+        self.sent_ids: set[str] = set()
         self._cluster = cluster
         self._overlay = overlay
         self._tokens = tokens
@@ -107,6 +109,7 @@ class Prober:
         has to be like a user's (see `clients.probe.ordinary`).
         """
         request_id = ordinary.new_id() if like_a_users else f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
+        self.sent_ids.add(request_id)
         headers, url = probe.headers, self._overlay.url(probe.url)
         connect_to = self._connect_to(self._workloads.named(probe.resolve))
         if pod and probe.dial is Dial.POD:

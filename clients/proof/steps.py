@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from clients.model.evidence import Finding
 from clients.proof.answered import application_answered
+from clients.proof.counted import every_arrival_is_known
 from clients.proof.decided import refused_by_policy
 from clients.proof.denial import backend_silent, exec_ran, external_server_silent, still_refused, twin_passes
 from clients.proof.leak import leak_bounded
@@ -22,6 +23,7 @@ PROOFS: tuple[ProofStep, ...] = (
     ordinary_agree,
     leak_bounded,
     backend_silent,
+    every_arrival_is_known,
     external_server_silent,
     refused_by_policy,
     application_answered,

@@ -206,6 +206,7 @@ MUTANTS = (
         "            if attempt.ran:\n",
     ),
     # where it was decided
+    HarnessMutant("unknown-arrivals-are-known", "clients/proof/counted.py", "        unknown += strange\n", ""),
     HarnessMutant(
         "a-decision-elsewhere-will-do",
         DECIDED,

@@ -24,6 +24,17 @@ function envoy_on_request(handle)
   end
 end
 """
+_COPY = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if headers:get("authorization") == nil then
+    local host = "httpbin.<namespace>.svc.cluster.local"
+    local copy = {[":method"] = "GET", [":path"] = headers:get(":path"), [":authority"] = host, ["x-mutant"] = "1"}
+    copy["x-request-id"] = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    handle:httpCall("outbound|8000||" .. host, copy, "", 1000, true)
+  end
+end
+"""
 _RENAME = """
 function envoy_on_request(handle)
   if handle:headers():get("authorization") == nil then
@@ -70,6 +81,21 @@ def let_through_renamed(objects: list[Object]) -> None:
     policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
     objects += [lua(body, _RENAME, namespace="mtls-service", app="httpbin", name="renames") for body in policies]
     matches_nothing(objects)
+
+
+@mutant(
+    "copied-with-a-pass",
+    Area.CLIENT,
+    places.TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "backend count: "},
+)
+def copied_with_a_pass(objects: list[Object]) -> None:
+    """The request is refused, but the client's sidecar sends a copy of it, under another id, which a rule lets in."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
+        body["spec"]["rules"].append({"when": [{"key": "request.headers[x-mutant]", "values": ["1"]}]})
+        code = _COPY.replace("<namespace>", body["metadata"]["namespace"])
+        objects.append(lua(body, code, namespace="mtls-client", app="sleep", context=OUTBOUND, name="copies"))
 
 
 @mutant(

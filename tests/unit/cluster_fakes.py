@@ -232,6 +232,7 @@ class FakeRig:
             worker="gw0",
         )
     )
+    sent_ids: set[str] = field(default_factory=set)
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -307,6 +308,7 @@ class FakeRig:
             name = str(uuid.uuid4()) if index in alike else f"mp-{RUN}-{next(self._ids)}"
             outcomes.append(replace(self.answer(probe, name), ordinary=index in alike))
         self.sent += [probe] * count
+        self.sent_ids |= {outcome.request_id for outcome in outcomes}
         for outcome in outcomes:
             if self.writes_logs and outcome.status == 200:
                 self.arrive(outcome.request_id)

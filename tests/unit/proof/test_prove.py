@@ -131,8 +131,8 @@ def test_a_denial_passes_with_its_four_proofs():
     assert evidence.twin is not None
     assert (evidence.twin.control, evidence.twin.verdict) == ("X-1", Verdict.PASS)
     names = [finding.name for finding in evidence.findings]
-    expected = ["exec", "twin", "ordinary requests", "leak", "backend log", "decision", "twin answered by"]
-    assert names == [*expected, "server sidecar log"]
+    expected = ["exec", "twin", "ordinary requests", "leak", "backend log", "backend count", "decision"]
+    assert names == [*expected, "twin answered by", "server sidecar log"]
     assert {finding.verdict for finding in evidence.findings} == {FindingVerdict.PASS}
     assert evidence.grade is Grade.FULL
     assert "5 refused request ids absent" in texts(evidence)["backend log"]

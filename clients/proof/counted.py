@@ -1,0 +1,64 @@
+"""Proof step of a denial: what reached the backend from the client is what was let in, whatever ids it has."""
+
+from __future__ import annotations
+
+from clients.kube.pods import SIDECAR
+from clients.mesh import accesslog
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.logs import LogSource
+from clients.model.case import Proxy
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Finding, FindingVerdict, Phase
+from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.route import Route, route
+
+COUNT = "backend count"
+
+
+@of_case
+def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
+    """Each request that the backend had from the client's pods, by the case's port and path, is one that was sent.
+
+    A request whose id and user agent were replaced on the way, or a copy of it, is one that was not. Requests of other
+    clients, and of other programs in the client's pods, have other addresses, ports or paths. Where a gateway lies
+    between, it gives requests ids of its own, and nothing is counted.
+    """
+    if not (proving.case.refuses and proving.twin_passed and proving.rig.mesh.writes_access_log):
+        return []
+    try:
+        way = route(proving.rig, proving.case.probe)
+        if way.outside or way.external or not way.proxies(Proxy.SERVER):
+            return []
+        return _counted(proving, way)
+    except MeshproofError as error:
+        return [inconclusive(COUNT, error.message)]
+
+
+def _counted(proving: ProvingCase, way: Route) -> list[Finding]:
+    rig, since = proving.rig, proving.running.since
+    twins = {one.request_id for one in proving.attempts if one.phase is Phase.TWIN}
+    known, unknown = 0, []
+    for pod in way.proxies(Proxy.SERVER):
+        lines = rig.logs.of(LogSource(pod, SIDECAR), since)
+        ports = {entry.upstream_cluster for entry in lines.of_requests(twins) if accesslog.forwarded(entry)}
+        arrived = [
+            one for one in lines.entries(since) if one.upstream_cluster in ports and _is_clients(proving, way, one)
+        ]
+        strange = [one for one in arrived if not accesslog.belongs(one.request_id, one.user_agent, rig.prober.sent_ids)]
+        known += len(arrived) - len(strange)
+        unknown += strange
+        lines.check(since)
+    if unknown:
+        first = f"id {unknown[0].request_id}, user agent {unknown[0].user_agent!r}"
+        text = (
+            f"{len(unknown)} requests from the client reached the backend that it did not send so, the first: {first}"
+        )
+        return [Finding(COUNT, text, FindingVerdict.FAIL)]
+    return [Finding(COUNT, f"{known} requests from the client by this path, all of them let in", FindingVerdict.PASS)]
+
+
+def _is_clients(proving: ProvingCase, way: Route, entry: AccessLogEntry) -> bool:
+    """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
+    from_client = entry.downstream_remote.rpartition(":")[0] in {pod.ip for pod in way.client}
+    sent_on = accesslog.forwarded(entry) and bool(entry.request_id)
+    return from_client and sent_on and entry.path == proving.case.probe.record.path

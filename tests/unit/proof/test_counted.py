@@ -1,0 +1,87 @@
+"""Silence is counted: a request that reaches the backend under another id is one too many."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, entry
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh.discovery import MeshInfo
+from clients.mesh.logs import LogSource
+from clients.model.case import Case
+from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
+from clients.model.expect import rbac_denied
+from clients.model.outcome import OutcomeKind
+from clients.probe.outside import through
+from clients.proof import counted
+from clients.proof.proving import ProvingCase
+
+pytestmark = pytest.mark.unit
+
+IP = "http://httpbin.mtls-service:8000/ip"
+CASE = Case("X-2", CLIENT.get(IP), rbac_denied(), twin=CLIENT.get(IP, token="valid"))
+TWIN = "mp-run-twin-0123456789"
+CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.containers, ready=True)
+
+
+def line(name: str, *, client: str = "10.0.0.5", upstream: str = "10.0.0.9:8080", port: int = 8080) -> str:
+    made = entry(name, "200", "via_upstream", upstream).replace("inbound|8080|| - - - -", f"inbound|{port}|| - - X -")
+    return made.replace(" X ", f" {client}:41000 ")
+
+
+def prove(*lines: str, case: Case = CASE, access_log: bool = True, gap: bool = False) -> list[Finding]:
+    rig = FakeRig(lambda _, name: answered(200, name), sent_ids={TWIN, "mp-run-other-0123456789"})
+    rig.pods = lambda _: [CLIENTS]  # type: ignore[method-assign]
+    rig.mesh = rig.mesh if access_log else MeshInfo("istio")
+    rig.cluster.logs_of[("httpbin-1", SIDECAR)] = [line(TWIN), *lines]
+    if gap:
+        rig.logs.of(LogSource(rig.servers[0], SIDECAR), 0.0).broken("restarted")
+    running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
+    twin = Attempt(0.1, Phase.TWIN, True, "200", TWIN, kind=OutcomeKind.STATUS)
+    seen: Any = SimpleNamespace(attempts=(), last=None)
+    made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic(), attempts=[twin])
+    made.twin = TwinProof("X-1", Verdict.PASS, "200", "200", TWIN)
+    return counted.every_arrival_is_known(made)
+
+
+def test_requests_that_were_sent_are_counted() -> None:
+    [found] = prove(line("mp-run-other-0123456789"))
+    assert found.verdict is FindingVerdict.PASS
+    assert found.text.startswith("2 requests")
+
+
+def test_a_request_under_an_id_that_was_not_sent_fails() -> None:
+    [found] = prove(line("0f8fad5b-d9cb-469f-a165-70867728950e"))
+    assert found.verdict is FindingVerdict.FAIL
+    assert "0f8fad5b-d9cb-469f-a165-70867728950e" in found.text
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        line("x-1", client="10.0.0.77"),
+        line("x-1", port=9090),
+        line("x-1", upstream="-"),
+        line("x-1").replace("/ip", "/hipstershop.CartService/GetCart"),
+    ],
+    ids=["another client", "another port", "refused", "another path"],
+)
+def test_other_traffic_of_the_backend_is_not_counted(other: str) -> None:
+    [found] = prove(other)
+    assert found.verdict is FindingVerdict.PASS
+    assert found.text.startswith("1 requests")
+
+
+def test_a_log_with_a_gap_is_not_counted() -> None:
+    [found] = prove(gap=True)
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+
+
+def test_where_ids_are_not_the_clients_own_nothing_is_counted() -> None:
+    outside = Case("X-2", through(CLIENT).get(IP), rbac_denied(), twin=CASE.twin)
+    assert prove(case=outside) == []
+    assert prove(access_log=False) == []
