@@ -40,8 +40,8 @@ _QUALIFIED_KEYS = frozenset({"hosts", "gateways", "serviceAccounts", "notService
 _CONDITION_KEYS = frozenset({"source.namespace", NAMESPACE_NAME_LABEL})
 """`key` of an AuthorizationPolicy condition or of a label expression whose `values` are namespaces."""
 
-_WORKLOADS = frozenset({"v1", "apps/v1"})
-"""API groups of the objects that a workload consists of: Deployment, Service, ServiceAccount, ConfigMap."""
+_WORKLOADS = frozenset({"v1", "apps/v1", "batch/v1"})
+"""API groups of the objects that a workload consists of: Deployment, Job, Service, ServiceAccount, ConfigMap."""
 
 _KEY_FIELDS = frozenset({"jwks", "jwksUri"})
 """Fields of a RequestAuthentication's rule that hold an issuer's keys, or their address."""

@@ -16,6 +16,7 @@ class Pod:
     Attributes:
         containers: names of its containers and of its init containers that keep running (native sidecars).
         ready: the pod's Ready condition is True and it is not being deleted.
+        initializing: names of its init containers that run now and do not keep running; none once it is being deleted.
         injected: it has a sidecar proxy.
     """
 
@@ -26,6 +27,7 @@ class Pod:
     ready: bool = False
     containers: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict, hash=False)
+    initializing: tuple[str, ...] = ()
 
     @property
     def injected(self) -> bool:
@@ -40,13 +42,21 @@ class Pod:
         """The pod of an API object."""
         meta, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
         conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
-        native = (c["name"] for c in spec.get("initContainers", ()) if c.get("restartPolicy") == "Always")
+        native = [c["name"] for c in spec.get("initContainers", ()) if c.get("restartPolicy") == "Always"]
+        deleted = "deletionTimestamp" in meta
         return cls(
             namespace=meta["namespace"],
             name=meta["name"],
             ip=status.get("podIP", ""),
             phase=status.get("phase", ""),
-            ready=conditions.get("Ready") == "True" and "deletionTimestamp" not in meta,
+            ready=conditions.get("Ready") == "True" and not deleted,
             containers=(*(c["name"] for c in spec.get("containers", ())), *native),
             labels=dict(meta.get("labels", {})),
+            initializing=tuple(name for name in _running_init(status) if name not in native and not deleted),
         )
+
+
+def _running_init(status: dict[str, Any]) -> list[str]:
+    """Names of the init containers that run now."""
+    found = status.get("initContainerStatuses", ())
+    return [one["name"] for one in found if one.get("state", {}).get("running") is not None]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def _problem_of(body: dict[str, Any]) -> ProblemOf | None:
     kind = body["kind"]
     if kind == "Gateway" and not body["apiVersion"].startswith(_GATEWAY_API):
         return None  # Istio's own, which nobody programs
-    return {"Namespace": _namespace, "Deployment": _deployment, "Gateway": _gateway}.get(kind)
+    checks = {"Namespace": _namespace, "Deployment": _deployment, "Gateway": _gateway, "Job": _job, "Pod": _pod}
+    return checks.get(kind)
 
 
 def _namespace(_: Cluster, found: dict[str, Any]) -> str:
@@ -83,6 +85,24 @@ def _deployment(cluster: Cluster, found: dict[str, Any]) -> str:
     if all(count == wanted for count in counts.values()):
         return ""
     return f"{counts['availableReplicas']} of {wanted} replicas available{_reasons(cluster, found)}"
+
+
+def _job(_: Cluster, found: dict[str, Any]) -> str:
+    """Empty when as many of its pods are ready as run at a time, or when it has ended."""
+    status, wanted = found.get("status", {}), found["spec"].get("parallelism", 1)
+    ended = {one["type"] for one in status.get("conditions", ()) if one["status"] == "True"} & {"Complete", "Failed"}
+    if ended or status.get("ready", 0) + status.get("succeeded", 0) >= wanted:
+        return ""
+    return f"{status.get('ready', 0)} of {wanted} pods ready"
+
+
+def _pod(_: Cluster, found: dict[str, Any]) -> str:
+    """Empty when it is ready or has ended, or when an init container of its own runs, from which requests are sent."""
+    pod = Pod.from_json(found)
+    own = [one for one in pod.initializing if not one.startswith("istio-")]
+    if pod.ready or own or pod.phase in {"Succeeded", "Failed"}:
+        return ""
+    return f"it is {pod.phase or 'not scheduled'}"
 
 
 def _gateway(cluster: Cluster, found: dict[str, Any]) -> str:

@@ -55,9 +55,9 @@ class Dial(StrEnum):
 
     HOST = ""
     """The host of the URL: a Service, also a headless one, or an external host."""
-    POD = "pod's address"
+    POD = "a pod's address"
     """A ready pod behind the Service that the URL names; its address replaces the host, in the Host header as well."""
-    POD_WITH_HOST = "pod's address with the Service's Host"
+    POD_WITH_HOST = "a pod's address with the Service's Host"
     """A ready pod behind the Service, whose name stays in the Host header and in the TLS hello."""
 
 
@@ -121,7 +121,7 @@ class Probe:
     def words(self) -> str:
         """Method, URL and what is unusual: `post http://shop.example/ by HTTP/2 with body '{}'`; tokens excepted."""
         what = self.url if self.protocol == "TCP" else f"{self.method} {self.url}"
-        what += f" at a {self.dial}" if self.dial else ""
+        what += f" at {self.dial or self.resolve}" if self.dial or self.resolve else ""
         version = f" by {self.protocol}" if self.http2 else ""
         return redact(f"{what}{version}" + (f" with body {self.body!r}" if self.body else ""))
 
@@ -142,7 +142,7 @@ class Probe:
             url=self.url,
             path=f"/{path}",
             token=self.token_words,
-            dial=self.dial,
+            dial=self.dial or self.resolve,
             protocol=self.protocol,
             headers=headers,
             body=redact(self.body),

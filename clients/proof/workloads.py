@@ -45,6 +45,8 @@ class Workloads:
     def pods(self, workload: Workload) -> list[Pod]:
         """Ready pods of a workload, by name; of its gateway, for a client outside the cluster.
 
+        Where the workload's container is an init container, its pods are those in which that container runs now.
+
         Raises:
             InfrastructureError: there is none, or the cluster does not answer.
         """
@@ -58,7 +60,8 @@ class Workloads:
     def _ready_pods(self, workload: Workload) -> list[Pod]:
         namespace = self._overlay.namespace(workload.namespace)
         try:
-            found = [pod for pod in self._cluster.pods(namespace, f"app={workload.app}") if pod.ready]
+            pods = self._cluster.pods(namespace, f"app={workload.app}")
+            found = [pod for pod in pods if pod.ready or workload.container in pod.initializing]
         except ClusterError as error:
             raise InfrastructureError(error.message, error.hint) from None
         if not found:

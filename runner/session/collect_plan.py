@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,9 +35,7 @@ def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) 
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
         planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
     if done.returncode or not planned:
-        lines = (done.stdout + done.stderr).splitlines()
-        errors = [line for line in lines if line.startswith(("E ", "ERROR", "Exit:"))]
-        raise SettingsError("nothing was selected" if not errors else f"the suites cannot be read: {errors[0].strip()}")
+        raise SettingsError(_why((done.stdout + done.stderr).splitlines()))
     return planned
 
 
@@ -50,3 +49,14 @@ def as_asked(config: pytest.Config, wanted: Settings) -> list[PlannedTest]:
         return collect([str(word) for word in asked.args], wanted, asked.dir)
     except MeshproofError:
         return []
+
+
+def _why(lines: Sequence[str]) -> str:
+    """Why there is no plan, in one line: a mistake that the plugin found, an error while collecting, or no test."""
+    for line in lines:
+        if found := re.fullmatch(r"!+ _pytest\.outcomes\.Exit: (.*?) !*", line):
+            return found[1]
+    for first in ("E ", "ERROR"):
+        if errors := [line for line in lines if line.startswith(first)]:
+            return f"the suites cannot be read: {errors[-1 if first == 'E ' else 0].removeprefix('E ').strip()}"
+    return "nothing was selected"

@@ -19,8 +19,10 @@ from clients.kube.cleanup import Leftover
 from clients.kube.cluster import Cluster
 from clients.model.case import Case
 from clients.model.evidence import Evidence, Subject
+from clients.model.refused import RefusedManifest
 from clients.model.stage import Stage
 from clients.proof import prove as proof
+from clients.proof import refused as refused_proof
 from clients.proof import table
 from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.proving import ProblemOf
@@ -40,6 +42,7 @@ RUN_CONTEXT = pytest.StashKey[RunContext]()
 
 Prove = Callable[[Case], Evidence]
 ProveTable = Callable[[table.Table], list[Evidence]]
+ProveRefused = Callable[[RefusedManifest], Evidence]
 Observe = Callable[..., Evidence]
 Leftovers = Callable[[], list[Leftover]]
 
@@ -159,6 +162,20 @@ def prove_table(request: pytest.FixtureRequest, case_runner: CaseRunner, run_con
         with plainly():
             evidence = table.prove_table(case_runner, cells, subjects)
         return attach(request, run_context, evidence)
+
+    return proving
+
+
+@pytest.fixture
+def prove_refused(request: pytest.FixtureRequest, stage: RunningStage, run_context: RunContext) -> ProveRefused:
+    """`prove_refused(refused)`: evidence that the API refuses a manifest, by dry run."""
+
+    def proving(refused: RefusedManifest) -> Evidence:
+        subject = subjects_of(proves_here(request, refused.control), run_context)[refused.id]
+        budget_s, worker = run_context.settings.budget_s, run_context.worker
+        with plainly():
+            evidence = refused_proof.prove_refused(stage.rig, refused, subject, budget_s=budget_s, worker=worker)
+        return attach(request, run_context, [evidence])[0]
 
     return proving
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from clients.model.case import Case
+from clients.model.refused import RefusedManifest
 from clients.model.schedule import Placement, SuiteSchedule
 from clients.model.stage import Stage
 from clients.proof.table import Table
@@ -26,9 +27,16 @@ def table_of(item: pytest.Item) -> Table | None:
     return table if isinstance(table, Table) else None
 
 
+def refused_of(item: pytest.Item) -> RefusedManifest | None:
+    """The manifest that a parametrised test proves to be refused."""
+    callspec = getattr(item, "callspec", None)
+    refused = callspec.params.get("refused") if callspec else None
+    return refused if isinstance(refused, RefusedManifest) else None
+
+
 def control_name(item: pytest.Item) -> str:
     """Id of the control that a test proves, by its case or its `control` mark; empty where it proves none."""
-    if proven := case_of(item) or table_of(item):
+    if proven := case_of(item) or table_of(item) or refused_of(item):
         return proven.control
     mark = item.get_closest_marker("control")
     return str(mark.args[0]) if mark and mark.args else ""

@@ -17,10 +17,13 @@ from clients.model import settling
 from clients.model.case import Case, Probe
 from clients.model.errors import SettingsError
 from clients.model.evidence import Subject
+from clients.model.refused import RefusedManifest
 from clients.model.schedule import Placement
 from clients.model.stage import Stage, Step
 from clients.proof.table import Table
 from runner.config.catalogue import Catalogue, Control
+from runner.config.settings import ROOT
+from runner.session import mistakes
 from runner.session.items import (
     case_of,
     cases_stated,
@@ -29,6 +32,7 @@ from runner.session.items import (
     module_of,
     needs_of,
     placement_of,
+    refused_of,
     stage_of,
     table_of,
 )
@@ -99,6 +103,7 @@ class Proves:
     control: Control
     case: Case | None = None
     table: Table | None = None
+    refused: RefusedManifest | None = None
     stage: Stage | None = None
     independent: bool = False
 
@@ -108,6 +113,7 @@ class Proves:
         return (self.case,) if self.case else self.table.cases if self.table else ()
 
 
+MANIFESTS = ROOT / "manifests"
 PROVES = pytest.StashKey[Proves]()
 """On the item of every test that proves a control."""
 PLAN: TypeAdapter[dict[str, PlannedTest]] = TypeAdapter(dict[str, PlannedTest])
@@ -118,8 +124,8 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
     """By node id, the tests that prove a control; each item gets what it proves.
 
     Raises:
-        SettingsError: a control is not in the catalogue, two tests claim one case id, or nothing would show that the
-            change of a stage has arrived.
+        SettingsError: a control is not in the catalogue, two tests claim one case id, nothing would show that the
+            change of a stage has arrived, or an author made another mistake (`runner.session.mistakes`).
     """
     items = list(items)
     found: dict[str, PlannedTest] = {}
@@ -128,8 +134,14 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
         name = control_name(item)
         if not name:
             continue
-        proves = item.stash[PROVES] = proven_by(item, catalogue.control(name))
+        try:
+            control = catalogue.control(name)
+        except SettingsError as error:
+            raise SettingsError(f"{item.nodeid}: {error.message}", error.hint) from None
+        mistakes.check(item.nodeid, MANIFESTS, stage_of(item), _cases_of(item), refused_of(item))
+        proves = item.stash[PROVES] = proven_by(item, control)
         entry = proves.planned
+        mistakes.check_needs(item.nodeid, entry.needs)
         if entry.id in claimed:
             raise SettingsError(f"{entry.nodeid} and {claimed[entry.id]} both prove {entry.id}", "give one a variant")
         claimed[entry.id] = entry.nodeid
@@ -155,11 +167,22 @@ def _check_settling(module: object, selected: Iterable[Case]) -> None:
         raise SettingsError(f"{getattr(module, '__name__', module)}: {wrong[0]}", wrong[1])
 
 
+def _cases_of(item: pytest.Item) -> tuple[Case, ...]:
+    case, table = case_of(item), table_of(item)
+    return (case,) if case else table.cases if table else ()
+
+
 def proven_by(item: pytest.Item, control: Control) -> Proves:
     """What this test is going to prove."""
-    case, table, stage = case_of(item), table_of(item), stage_of(item)
+    case, table, refused, stage = case_of(item), table_of(item), refused_of(item), stage_of(item)
     proves = Proves(
-        PlannedTest(item.nodeid, _id(item, control, case, table), ()), control, case, table, stage, is_independent(item)
+        PlannedTest(item.nodeid, _id(item, control, case or refused, table), ()),
+        control,
+        case,
+        table,
+        refused,
+        stage,
+        is_independent(item),
     )
     about = Subject(
         control=control.id,
@@ -175,7 +198,7 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
     needs = _needs(item, proves)
     planned = replace(
         proves.planned,
-        subjects=tuple(_subject(about, one) for one in proves.cases) or (about,),
+        subjects=tuple(_subject(about, one) for one in proves.cases) or (_stated(about, refused),),
         needs=tuple(sorted(needs)),
         alone=CapabilityName.MESH_WIDE in needs and not (stage and stage.safe_in_parallel),
         tokens=_tokens(proves),
@@ -195,10 +218,16 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         planned = replace(planned, sends=_words(case.probe), before=case.before.text if case.before else "")
     if table:
         planned = replace(planned, sends=f"a table of {len(table.cases)} cells")
+    if refused:
+        planned = replace(planned, sends=f"applies {refused.manifest}", expected=refused.expected)
     return replace(proves, planned=planned)
 
 
-def _id(item: pytest.Item, control: Control, case: Case | None, table: Table | None) -> str:
+def _stated(about: Subject, refused: RefusedManifest | None) -> Subject:
+    return replace(about, expected=refused.expected) if refused else about
+
+
+def _id(item: pytest.Item, control: Control, case: Case | RefusedManifest | None, table: Table | None) -> str:
     if case:
         return case.id
     suffix = getattr(getattr(item, "callspec", None), "id", "")
@@ -219,14 +248,15 @@ def _subject(about: Subject, case: Case) -> Subject:
 def _needs(item: pytest.Item, proves: Proves) -> set[str]:
     """Capabilities of the control, the stage, the cases and the mark; a case may name a substitute for one."""
     needs = proves.control.needs | (proves.stage.needs if proves.stage else frozenset()) | needs_of(item)
-    needs = needs.union(*(case.needs for case in proves.cases))
+    needs = needs.union(*(case.needs for case in proves.cases), proves.refused.needs if proves.refused else ())
     substitutes = dict(proves.case.substitutes) if proves.case else {}
     return {substitutes.get(name, name) for name in needs}
 
 
 def _words(probe: Probe) -> str:
     token = f" (token: {probe.token_words})" if probe.token_words else ""
-    return f"{probe.words}{token}"
+    headers = "".join(f", {name}: {value}" for name, value in probe.record.headers)
+    return f"{probe.words}{headers}{token}"
 
 
 def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:

@@ -14,6 +14,7 @@ import pytest
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
+from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
 from reports.model import EVIDENCE, ReportError
 from runner.config import catalogue, known_failures, settings
@@ -31,6 +32,7 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     observe,
     picture,
     prove,
+    prove_refused,
     prove_table,
     rig,
     run_context,
@@ -107,11 +109,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with an argument `case` runs once for every case of its module's `CASES`; by `table`, its `TABLES`."""
+    """Parametrise a test by its module's `CASES` (argument `case`), `REFUSED` (`refused`) or `TABLES` (`table`)."""
     cases: Sequence[Case] = getattr(metafunc.module, "CASES", ())
     by_hand = any("case" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
     if "case" in metafunc.fixturenames and cases and not by_hand:
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+    refused: Sequence[RefusedManifest] = getattr(metafunc.module, "REFUSED", ())
+    if "refused" in metafunc.fixturenames and refused:
+        metafunc.parametrize("refused", refused, ids=[one.id for one in refused])
     tables: Sequence[Table] = getattr(metafunc.module, "TABLES", ())
     if "table" in metafunc.fixturenames and tables:
         metafunc.parametrize("table", tables, ids=[table.control for table in tables])

@@ -114,3 +114,31 @@ def test_a_gateway_that_is_not_programmed_says_why(conditions: tuple[dict[str, A
 
 def test_a_gateway_of_the_other_api_has_no_state_of_its_own():
     wait(gateway(api="networking.istio.io/v1"))
+
+
+def job(**status: Any) -> dict[str, Any]:
+    meta = {"name": "work", "namespace": "shop"}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"parallelism": 2}, "status": status}
+
+
+def test_a_job_is_ready_with_its_pods_or_once_it_has_ended():
+    wait(job(ready=2))
+    wait(job(ready=1, succeeded=1))
+    wait(job(conditions=[{"type": "Failed", "status": "True"}]))
+    with pytest.raises(ClusterError, match="1 of 2 pods ready"):
+        wait(job(ready=1, conditions=[{"type": "Complete", "status": "False"}]))
+
+
+def starting(*running: str, **status: Any) -> dict[str, Any]:
+    states = [{"name": name, "state": {"running": {}}} for name in running]
+    meta = {"name": "first", "namespace": "shop"}
+    status = {"phase": "Pending", "initContainerStatuses": states, **status}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}, "status": status}
+
+
+def test_a_pod_is_ready_once_an_init_container_of_its_own_runs():
+    wait(starting("mine"))
+    wait(starting(conditions=[{"type": "Ready", "status": "True"}]))
+    wait(starting(phase="Succeeded"))
+    with pytest.raises(ClusterError, match="it is Pending"):
+        wait(starting("istio-init"))

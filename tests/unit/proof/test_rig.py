@@ -18,7 +18,7 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
-from clients.model.case import Dial
+from clients.model.case import Dial, Workload
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
@@ -201,6 +201,15 @@ def test_no_client_is_infrastructure(made: Rig, cluster: Cluster):
     [outcome] = made.prober.probe(PROBE, "X")
     assert outcome.kind is OutcomeKind.INFRASTRUCTURE
     assert "no ready pod app=sleep in p-mtls-client" in outcome.error
+
+
+def test_an_init_container_is_a_client_while_it_runs(made: Rig, cluster: Cluster, sent: list[Any]):
+    waiting = [replace(pod("p-mtls-client", f"first-{n}", ready=False)) for n in (1, 2)]
+    cluster.pods_of["p-mtls-client"] = [replace(waiting[0], initializing=("first",)), waiting[1]]
+    first = replace(PROBE, source=Workload("mtls-client", "sleep", "first"))
+    assert {outcome.summary for outcome in made.prober.probe(first, "X")} == {"200"}
+    assert [name for name, _ in sent] == ["first-1"]
+    assert made.prober.probe(PROBE, "X")[0].kind is OutcomeKind.INFRASTRUCTURE  # its main container does not run
 
 
 def test_a_client_that_has_gone_is_looked_up_again(made: Rig, cluster: Cluster, sent: list[Any]):

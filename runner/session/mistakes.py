@@ -1,0 +1,94 @@
+"""Mistakes of a suite's author that no run would show, or only late: found when the plan is made."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from clients.identity import claims
+from clients.mesh.capabilities import CapabilityName
+from clients.model.case import Case, Probe
+from clients.model.errors import SettingsError
+from clients.model.refused import RefusedManifest
+from clients.model.stage import Stage
+
+_OWN_KINDS = frozenset({"malformed", "valid-es256"})
+"""Kinds of token in addition to those of `clients.identity.claims`."""
+
+
+def check(
+    where: str, manifests: Path, stage: Stage | None, cases: Iterable[Case], refused: RefusedManifest | None
+) -> None:
+    """Check what a test states, apart from its control.
+
+    Args:
+        where: the test, for the message.
+        manifests: the folder that manifest paths are relative to.
+        stage: of the test's module.
+        cases: of the test.
+        refused: the manifest that the test proves to be refused.
+
+    Raises:
+        SettingsError: a manifest or a step does not exist, or a kind of token is unknown.
+    """
+    own = tuple(cases)
+    for path in (*_manifests_of(stage), *((refused.manifest, refused.twin) if refused else ())):
+        if not (manifests / path).exists():
+            raise SettingsError(f"{where}: no manifest {path}", _near(path, _paths(manifests)))
+    for case in own:
+        names = [step.name for step in stage.steps] if stage else []
+        if case.step and case.step not in names:
+            raise SettingsError(
+                f"{where}: {case.id} is in step {case.step!r}, which its stage has not", _near(case.step, names)
+            )
+    for probe in _probes_of(stage, own):
+        for token in probe.all_tokens:
+            if not token.text:
+                _check_kind(where, token.kind)
+
+
+def check_needs(where: str, needs: Iterable[str]) -> None:
+    """Check names of capabilities.
+
+    Raises:
+        SettingsError: one is unknown: every target would seem to lack it, and the control would always be skipped.
+    """
+    known = [name.value for name in CapabilityName]
+    for name in sorted(needs):
+        if name not in known:
+            raise SettingsError(f"{where}: unknown capability {name!r}", _near(name, known))
+
+
+def _check_kind(where: str, kind: str) -> None:
+    name, _, profile = kind.partition("@")
+    try:
+        if name not in _OWN_KINDS:
+            claims.profile(profile).of(name)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error.message}", error.hint) from None
+
+
+def _manifests_of(stage: Stage | None) -> Iterator[str]:
+    if stage is None:
+        return
+    yield from (*stage.environment, *stage.prefetch, *stage.apply, *stage.removed, *stage.replaced, *stage.without)
+    for step in stage.steps:
+        yield from step.apply
+
+
+def _probes_of(stage: Stage | None, cases: Iterable[Case]) -> Iterator[Probe]:
+    if stage is not None:
+        steps = (settle for step in stage.steps for settle in step.settle)
+        yield from (settle.probe for settle in (*stage.settle, *steps))
+    yield from (probe for case in cases for probe in (case.probe, case.twin) if probe)
+
+
+def _paths(manifests: Path) -> list[str]:
+    files = [path.relative_to(manifests) for path in manifests.rglob("*.yaml")]
+    return sorted({path.as_posix() for path in files} | {path.parent.as_posix() for path in files})
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else ""

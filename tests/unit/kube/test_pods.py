@@ -1,0 +1,41 @@
+"""Pods that have not started: their init containers can be sources of requests while they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clients.kube.pods import Pod
+
+pytestmark = pytest.mark.unit
+
+
+def body(**status: Any) -> dict[str, Any]:
+    init = [{"name": "istio-proxy", "restartPolicy": "Always"}, {"name": "first"}, {"name": "second"}]
+    return {
+        "metadata": {"name": "a", "namespace": "n"},
+        "spec": {"initContainers": init, "containers": [{"name": "main"}]},
+        "status": status,
+    }
+
+
+RUNNING = [
+    {"name": "istio-proxy", "state": {"running": {}}},
+    {"name": "first", "state": {"running": {}}},
+    {"name": "second", "state": {"waiting": {}}},
+]
+
+
+def test_an_init_container_that_runs_is_initializing() -> None:
+    pod = Pod.from_json(body(initContainerStatuses=RUNNING))
+    assert (pod.initializing, pod.ready, pod.injected) == (("first",), False, True)
+
+
+def test_none_is_once_they_have_ended_or_the_pod_is_deleted() -> None:
+    assert Pod.from_json(body()).initializing == ()
+    ended = [{"name": "first", "state": {"terminated": {}}}]
+    assert Pod.from_json(body(initContainerStatuses=ended)).initializing == ()
+    deleted = body(initContainerStatuses=RUNNING)
+    deleted["metadata"]["deletionTimestamp"] = "2026-11-27T00:00:00Z"
+    assert Pod.from_json(deleted).initializing == ()
