@@ -25,6 +25,7 @@ class CapabilityName(StrEnum):
     ANALYZE = "analyze"
     BROWSER = "browser"
     CHROMIUM = "chromium"
+    DYNAMIC_DNS = "dynamic-dns"
     EGRESS_GATEWAY = "egress-gateway"
     EXT_AUTHZ = "ext-authz"
     EXTERNAL_BLOCK = "external-block"
@@ -108,6 +109,14 @@ def _access_log(seen: Survey) -> str:
     if meshconfig.logs_access(seen.configurations):
         return ""
     return "no configuration of the mesh has accessLogFile: /dev/stdout"
+
+
+def _dynamic_dns(seen: Survey) -> str:
+    """By the version: the definition of ServiceEntry may be newer than istiod."""
+    found = re.match(r"(\d+)\.(\d+)", seen.version)
+    if found is None:
+        return "the version of istiod is not known"
+    return "" if (int(found[1]), int(found[2])) >= (1, 30) else f"istiod is {seen.version}"
 
 
 def _load_balancer(seen: Survey) -> str:
@@ -240,6 +249,12 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         lambda seen: "" if seen.unprivileged else "the injection webhook's values do not set pilot.cni.enabled",
         "needs Istio's CNI plug-in, so that injected pods do not need NET_ADMIN",
         "install Istio with its CNI plug-in",
+    ),
+    Capability(
+        N.DYNAMIC_DNS,
+        _dynamic_dns,
+        "needs a mesh whose sidecars resolve the names of a wildcard themselves (DYNAMIC_DNS)",
+        "install Istio 1.30 or newer",
     ),
     Capability(
         N.KEY_REFRESH,

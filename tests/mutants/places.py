@@ -21,3 +21,4 @@ FRONT = Place("suites/front", (), BUDGET)
 IAP = Place("suites/iap", (), BUDGET)
 BOUTIQUE = Place("suites/boutique", (), ("--budget", "12"))
 """Eleven cells of a table take turns at one client."""
+TRAPS = Place("suites/traps", (), BUDGET)

@@ -19,6 +19,7 @@ from tests.mutants import (
     peers,
     rules,
     tokens,
+    traps,
     unusual,
     workloads,
 )
@@ -40,6 +41,7 @@ MODULES = (
     peers,
     rules,
     tokens,
+    traps,
     unusual,
     workloads,
 )

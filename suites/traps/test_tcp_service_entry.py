@@ -1,0 +1,57 @@
+"""One ServiceEntry of a TCP port without an address takes the whole port, and the allowlist with it."""
+
+from __future__ import annotations
+
+from clients.model.case import Case, ServerLogExpectation
+from clients.model.expect import no_reply, status
+from clients.model.outcome import OutcomeKind
+from clients.model.stage import Settle, Stage, Step
+from suites.traps.workloads import ENVIRONMENT, TRADER
+
+FOREIGN, LISTED = TRADER.get("https://httpbin.org/get"), TRADER.get("https://example.com/")
+CUT = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
+WRONG_SERVER = no_reply(OutcomeKind.CERTIFICATE)
+
+STAGE = Stage(
+    "traps-tcp-service-entry",
+    title="An allowlist with one entry of TLS",
+    environment=ENVIRONMENT,
+    apply=("traps/tcp-service-entry/registry-only.yaml", "traps/tcp-service-entry/tls-by-dns.yaml"),
+    settle=(Settle(FOREIGN, CUT, before=status(200)), Settle(LISTED, status(200))),
+    steps=(
+        Step(
+            "dns",
+            title="An allowlist with one entry of TCP by DNS",
+            apply=("traps/tcp-service-entry/tcp-by-dns.yaml",),
+            settle=(Settle(FOREIGN, WRONG_SERVER),),
+        ),
+        Step(
+            "none",
+            title="An allowlist with one entry of TCP that goes where the client dials",
+            apply=("traps/tcp-service-entry/tcp-by-none.yaml",),
+            settle=(Settle(FOREIGN, status(200)),),
+        ),
+    ),
+)
+
+CASES = [
+    Case("X-TRAP-ENTRY-01", FOREIGN, CUT, twin=LISTED),
+    Case(
+        "X-TRAP-ENTRY-03",
+        TRADER.get("https://httpbin.org/get", insecure=True),
+        status(200),
+        arrival=ServerLogExpectation(TRADER, tls=True, sni="httpbin.org", at="example.com"),
+        step="dns",
+    ),
+    Case(
+        "X-TRAP-ENTRY-02",
+        FOREIGN,
+        status(200),
+        arrival=ServerLogExpectation(TRADER, tls=True, sni="httpbin.org"),
+        step="none",
+    ),
+]
+
+
+def test_case(case, prove):
+    prove(case)

@@ -1,0 +1,153 @@
+"""Mutants of the traps: a mesh, or a policy, that does what the author meant, or lets through what must be refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.mutants.entry import FAIL, Area, cases, mutant
+from tests.mutants.mutant import Object, of_kind
+from tests.mutants.places import TRAPS
+
+_AUTHORIZATION = "AuthorizationPolicy"
+
+
+def _rules(objects: list[Object], name: str) -> list[dict[str, Any]]:
+    return [rule for body in of_kind(objects, _AUTHORIZATION, name) for rule in body["spec"].get("rules", ())]
+
+
+def _for_nobody(objects: list[Object], name: str) -> None:
+    for rule in _rules(objects, name):
+        rule["from"] = [{"source": {"namespaces": ["no-such-namespace"]}}]
+
+
+@mutant("service-port-counts", Area.MTLS, TRAPS, cases("X-TRAP-PORT-02", FAIL), nightly=True)
+def port_of_the_service(objects: list[Object]) -> None:
+    """The mode of the Service's port counts for the container's."""
+    for body in of_kind(objects, "PeerAuthentication", "httpbin-port"):
+        modes = body["spec"]["portLevelMtls"]
+        if "mtls" not in body["spec"] and "8000" in modes:
+            modes["8080"] = modes.pop("8000")
+
+
+@mutant("exception-in-force", Area.MTLS, TRAPS, cases("X-TRAP-PORT-03", FAIL), nightly=True)
+def exception_in_force(objects: list[Object]) -> None:
+    """The exception for the Service's port opens the container's."""
+    for body in of_kind(objects, "PeerAuthentication", "httpbin-port"):
+        modes = body["spec"]["portLevelMtls"]
+        if "mtls" in body["spec"] and "8000" in modes:
+            modes["8080"] = modes.pop("8000")
+
+
+@mutant("port-mode-lost", Area.MTLS, TRAPS, cases("X-TRAP-PORT-01", FAIL), nightly=True)
+def port_mode_lost(objects: list[Object]) -> None:
+    """The mode of the container's port is PERMISSIVE."""
+    for body in of_kind(objects, "PeerAuthentication", "httpbin-port"):
+        for mode in body["spec"]["portLevelMtls"].values():
+            mode["mode"] = "PERMISSIVE"
+
+
+_STRICT = {
+    **cases("X-TRAP-POD-01 04 05", FAIL),
+    **cases("X-TRAP-EXCLUDED-02", FAIL),
+    **cases("X-TRAP-DENY-NS-05", FAIL),
+    **cases("X-TRAP-START-02", FAIL),
+}
+
+
+@mutant("traps-permissive", Area.MTLS, TRAPS, _STRICT, nightly=True)
+def permissive(objects: list[Object]) -> None:
+    """STRICT of the namespace is PERMISSIVE."""
+    for body in of_kind(objects, "PeerAuthentication", "default"):
+        body["spec"]["mtls"]["mode"] = "PERMISSIVE"
+
+
+@mutant("namespaces-let-in", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-DENY-NS-01", FAIL), nightly=True)
+def namespaces_let_in(objects: list[Object]) -> None:
+    """The DENY by namespace names another one."""
+    _for_nobody(objects, "keep-out")
+
+
+@mutant("strangers-let-in", Area.AUTHORIZATION, TRAPS, {"X-TRAP-DENY-NS-04[*]": FAIL}, nightly=True)
+def strangers_let_in(objects: list[Object]) -> None:
+    """The DENY of clients without an identity matches none."""
+    _for_nobody(objects, "keep-strangers-out")
+
+
+@mutant("http-field-left-out", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-TCP-03", FAIL), nightly=True)
+def http_field_left_out(objects: list[Object]) -> None:
+    """A DENY by path does not refuse connections of TCP."""
+    for body in of_kind(objects, _AUTHORIZATION, "no-admin"):
+        body["spec"]["selector"] = {"matchLabels": {"app": "httpbin"}}
+
+
+@mutant("tcp-allowed", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-TCP-05", FAIL), nightly=True)
+def tcp_allowed(objects: list[Object]) -> None:
+    """An ALLOW by method lets connections of TCP in."""
+    for rule in _rules(objects, "ledger-readers"):
+        rule.pop("to", None)
+        rule.pop("from", None)
+
+
+@mutant("admin-open", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-TCP-02", FAIL), nightly=True)
+def admin_open(objects: list[Object]) -> None:
+    """The DENY by path names another path."""
+    for rule in _rules(objects, "no-admin"):
+        rule["to"] = [{"operation": {"paths": ["/other"]}}]
+
+
+@mutant("second-issuer-counts", Area.JWT, TRAPS, cases("X-TRAP-TOKENS-06", FAIL), nightly=True)
+def second_issuer_counts(objects: list[Object]) -> None:
+    """A good token of the second issuer counts although one of the first came, too."""
+    for body in of_kind(objects, "RequestAuthentication", "two-tokens"):
+        body["spec"]["jwtRules"] = body["spec"]["jwtRules"][1:]
+
+
+@mutant("garbage-accepted", Area.JWT, TRAPS, cases("X-TRAP-TOKENS-04", FAIL), nightly=True)
+def garbage_accepted(objects: list[Object]) -> None:
+    """The header of the second issuer is not looked at."""
+    for body in of_kind(objects, "RequestAuthentication", "two-tokens"):
+        body["spec"]["jwtRules"] = body["spec"]["jwtRules"][:1]
+
+
+@mutant("claims-ignored", Area.JWT, TRAPS, cases("X-TRAP-CLAIMS-01 03 07", FAIL), nightly=True)
+def claims_ignored(objects: list[Object]) -> None:
+    """Rules that ask for a claim are content with any token of the issuer."""
+    for rule in _rules(objects, "by-claim"):
+        rule.pop("from", None)
+        rule["when"] = [{"key": "request.auth.claims[iss]", "values": ["*"]}]
+
+
+@mutant("addresses-ignored", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-REMOTE-01 04 05 06 08 09", FAIL), nightly=True)
+def addresses_ignored(objects: list[Object]) -> None:
+    """Rules that ask for an address are content with any."""
+    for rule in _rules(objects, "office-only"):
+        rule.pop("from", None)
+
+
+@mutant("allowlist-open", Area.EGRESS, TRAPS, {**cases("X-TRAP-ENTRY-01", FAIL), **cases("X-TRAP-WILDCARD-02", FAIL)},
+        nightly=True)  # fmt: skip
+def allowlist_open(objects: list[Object]) -> None:
+    """The allowlist lets every host out."""
+    for body in of_kind(objects, "Sidecar", "default"):
+        body["spec"]["outboundTrafficPolicy"]["mode"] = "ALLOW_ANY"
+
+
+@mutant("method-of-another", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-METHOD-01", FAIL), nightly=True)
+def method_of_another(objects: list[Object]) -> None:
+    """The DENY by method names another one."""
+    for rule in _rules(objects, "read-only"):
+        rule["to"] = [{"operation": {"methods": ["PURGE"]}}]
+
+
+@mutant("other-revision", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-REVISION-02", FAIL), nightly=True)
+def other_revision(objects: list[Object]) -> None:
+    """The policy has the label of another revision."""
+    for body in of_kind(objects, _AUTHORIZATION, "require-jwt-headers"):
+        body["metadata"].setdefault("labels", {})["istio.io/rev"] = "meshproof-other"
+
+
+@mutant("every-revision", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-REVISION-01", FAIL), nightly=True)
+def every_revision(objects: list[Object]) -> None:
+    """A policy with the label of another revision is in force."""
+    for body in of_kind(objects, _AUTHORIZATION, "require-jwt"):
+        body["metadata"]["labels"].pop("istio.io/rev", None)
