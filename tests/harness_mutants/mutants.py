@@ -517,4 +517,58 @@ MUTANTS = (
         "if os.write(descriptor, whole) < 0:",
         ("reports",),
     ),
+    # the language of cases
+    HarnessMutant(
+        "an-unresolved-name-is-a-timeout-of-the-network",
+        "clients/probe/answer.py",
+        'if not transfer.time_namelookup or transfer.errormsg.startswith("Resolving timed out"):',
+        "if False:",
+        ("probe",),
+    ),
+    HarnessMutant(
+        "http2-is-answered-by-http1",
+        "clients/probe/answer.py",
+        'if http2 and answered and transfer.http_version != "2":',
+        "if False:",
+        ("probe",),
+    ),
+    HarnessMutant(
+        "methods-are-in-capitals",
+        "clients/probe/libcurl.py",
+        "pycurl.CUSTOMREQUEST: request.method.encode()",
+        "pycurl.CUSTOMREQUEST: request.method.upper().encode()",
+        ("probe",),
+    ),
+    HarnessMutant(
+        "a-claim-is-never-removed",
+        "clients/identity/named.py",
+        "for name, value in content.items() if value is not None}",
+        "for name, value in content.items()}",
+        ("identity",),
+    ),
+    HarnessMutant(
+        "any-refusal-is-the-stated-one",
+        "clients/proof/refused.py",
+        "elif refused.reason not in answer.text:",
+        "elif not answer.text:",
+    ),
+    HarnessMutant(
+        "one-pod-stands-for-all",
+        "clients/proof/prober.py",
+        "dialled[turn % len(dialled)]",
+        "dialled[0]",
+    ),
+    HarnessMutant(
+        "a-foreign-server-is-as-good",
+        TRACE,
+        "host = arrival.at or case.probe.destination",
+        "host = case.probe.destination",
+    ),
+    HarnessMutant(
+        "misspelt-capabilities-are-lacking",
+        "runner/session/mistakes.py",
+        "if name not in known:",
+        "if False:",
+        ("runner",),
+    ),
 )

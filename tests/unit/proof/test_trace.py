@@ -257,6 +257,24 @@ def test_an_arrival_must_be_as_stated(tmp_path: Path, line: str, verdict: Findin
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("local", "at", "verdict"),
+    [
+        ("198.51.100.10:443", "", FindingVerdict.PASS),
+        ("198.51.100.20:443", "", FindingVerdict.FAIL),
+        ("198.51.100.20:443", "httpbin.org", FindingVerdict.PASS),
+        ("198.51.100.10:443", "httpbin.org", FindingVerdict.FAIL),
+    ],
+)
+def test_a_foreign_server_must_be_stated(tmp_path: Path, local: str, at: str, verdict: FindingVerdict) -> None:
+    made = rig()
+    (tmp_path / "log").write_text(arrived("a", "10.0.9.9:50000", local=local) + "\n")
+    hosts = {"example.com": "198.51.100.10", "httpbin.org": "198.51.100.20"}
+    made.external = ExternalHosts(hosts, log=tmp_path / "log")
+    arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com", at=at)
+    assert follow(made, sent("a"), arrival=arrival).verdict is verdict
+
+
 @pytest.mark.parametrize("external", [None, ExternalHosts(HOSTS)])
 def test_an_arrival_that_cannot_be_looked_up_is_not_checked(external: ExternalHosts | None) -> None:
     made = rig()
