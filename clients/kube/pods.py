@@ -14,7 +14,8 @@ class Pod:
     """One pod.
 
     Attributes:
-        containers: names of its containers and of its init containers that keep running (native sidecars).
+        containers: names of its containers and of its init containers that keep running (native sidecars); of those
+            alone while other init containers run, because the containers have not started.
         ready: the pod's Ready condition is True and it is not being deleted.
         initializing: names of its init containers that run now and do not keep running; none once it is being deleted.
         injected: it has a sidecar proxy.
@@ -44,15 +45,17 @@ class Pod:
         conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
         native = [c["name"] for c in spec.get("initContainers", ()) if c.get("restartPolicy") == "Always"]
         deleted = "deletionTimestamp" in meta
+        initializing = tuple(name for name in _running_init(status) if name not in native and not deleted)
+        started = () if initializing else (c["name"] for c in spec.get("containers", ()))
         return cls(
             namespace=meta["namespace"],
             name=meta["name"],
             ip=status.get("podIP", ""),
             phase=status.get("phase", ""),
             ready=conditions.get("Ready") == "True" and not deleted,
-            containers=(*(c["name"] for c in spec.get("containers", ())), *native),
+            containers=(*started, *native),
             labels=dict(meta.get("labels", {})),
-            initializing=tuple(name for name in _running_init(status) if name not in native and not deleted),
+            initializing=initializing,
         )
 
 

@@ -30,6 +30,16 @@ RUNNING = [
 def test_an_init_container_that_runs_is_initializing() -> None:
     pod = Pod.from_json(body(initContainerStatuses=RUNNING))
     assert (pod.initializing, pod.ready, pod.injected) == (("first",), False, True)
+    assert pod.containers == ("istio-proxy",)
+
+
+def test_a_classic_sidecar_does_not_run_yet() -> None:
+    classic = body(initContainerStatuses=RUNNING)
+    classic["spec"]["initContainers"][0].pop("restartPolicy")
+    classic["spec"]["containers"].append({"name": "istio-proxy"})
+    classic["status"]["initContainerStatuses"][0]["state"] = {"terminated": {}}
+    pod = Pod.from_json(classic)
+    assert (pod.initializing, pod.injected, pod.containers) == (("first",), False, ())
 
 
 def test_none_is_once_they_have_ended_or_the_pod_is_deleted() -> None:
