@@ -66,7 +66,7 @@ def _problem_of(body: dict[str, Any]) -> ProblemOf | None:
     """The check of its kind; None where the kind has no state to wait for."""
     kind = body["kind"]
     if kind == "Gateway" and not body["apiVersion"].startswith(_GATEWAY_API):
-        return None  # Istio's own, which nobody programs
+        return None  # Istio's own, which no controller programs
     checks = {"Namespace": _namespace, "Deployment": _deployment, "Gateway": _gateway, "Job": _job, "Pod": _pod}
     return checks.get(kind)
 

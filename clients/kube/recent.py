@@ -24,7 +24,7 @@ class Recent(Generic[Answer]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
-        """The answer of a moment ago, else a new one; whoever asks for the same meanwhile waits for it.
+        """The answer of a moment ago, else a new one; a caller that asks for the same meanwhile waits for it.
 
         An error of `ask` is raised and not kept. The moment begins when the question is sent: an answer is never older.
         """

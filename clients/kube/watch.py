@@ -1,4 +1,4 @@
-"""The states of one object, as the API server reports them: read once, then told of each change."""
+"""The states of one object, as the API server reports them: read once, then watched for each change."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ CASES = [
         "X-TRAP-ENTRY-03",
         FOREIGN,
         status(200),
-        arrival=ServerLogExpectation(TRADER, tls=True, sni="httpbin.org", at="example.com"),
+        arrival=ServerLogExpectation(TRADER, tls=True, sni="httpbin.org", server="example.com"),
         step="dns",
     ),
 ]

@@ -35,7 +35,7 @@ CASES = [
         "X-TRAP-WILDCARD-01",
         FOREIGN,
         status(200),
-        arrival=ServerLogExpectation(TRADER, tls=True, sni="any.example.com", at="httpbin.org"),
+        arrival=ServerLogExpectation(TRADER, tls=True, sni="any.example.com", server="httpbin.org"),
     ),
     Case("X-TRAP-WILDCARD-02", UNLISTED, CUT, twin=FOREIGN),
     Case("X-TRAP-WILDCARD-03", FOREIGN, CUT, twin=EXISTING, step="dynamic"),

@@ -561,7 +561,7 @@ MUTANTS = (
     HarnessMutant(
         "a-foreign-server-is-as-good",
         TRACE,
-        "host = arrival.at or case.probe.destination",
+        "host = server or case.probe.destination",
         "host = case.probe.destination",
     ),
     HarnessMutant(

@@ -271,7 +271,7 @@ def test_a_foreign_server_must_be_stated(tmp_path: Path, local: str, at: str, ve
     (tmp_path / "log").write_text(arrived("a", "10.0.9.9:50000", local=local) + "\n")
     hosts = {"example.com": "198.51.100.10", "httpbin.org": "198.51.100.20"}
     made.external = ExternalHosts(hosts, log=tmp_path / "log")
-    arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com", at=at)
+    arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com", server=at)
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
 
 

@@ -57,8 +57,8 @@ def test_every_expectation_is_described() -> None:
 
 
 def test_the_server_log_can_pin_a_foreign_server() -> None:
-    assert "at" in {one.name for one in fields(ServerLogExpectation)}
-    assert "`at` pins a foreign server" in PAGE
+    assert "server" in {one.name for one in fields(ServerLogExpectation)}
+    assert "`server` pins a foreign one" in PAGE
 
 
 def test_the_readme_leads_to_the_page() -> None:
