@@ -105,7 +105,7 @@ class WorkloadView:
 
     Attributes:
         account: its service account.
-        ports: that its containers declare, by name where they have one.
+        ports: that its own containers declare, by name where they have one.
         excluded: inbound ports that do not go through its proxy.
         injected: it has a proxy; None where that is not known (a manifest does not say).
         revision: of its proxy; empty where it is not known.
@@ -153,7 +153,8 @@ class WorkloadView:
     def _of(cls, namespace: str, meta: Json, spec: Json, name: str) -> WorkloadView:
         labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in _NO_IDENTITY_OF_A_WORKLOAD}
         notes = meta.get("annotations") or {}
-        declared = [port for one in spec.get("containers") or () for port in one.get("ports") or ()]
+        own = [one for one in spec.get("containers") or () if one.get("name") != SIDECAR]
+        declared = [port for one in own for port in one.get("ports") or ()]
         excluded = str(notes.get(_EXCLUDED_INBOUND, "")).split(",")
         return cls(
             namespace=namespace,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clients.mesh.why.objects import AUTHORIZATION, Policy, WorkloadView, target_of
-from clients.mesh.why.peers import mode_at
+from clients.mesh.why.peers import Mode, mode_at
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, misread, named
 from clients.mesh.why.view import PolicyView
 
@@ -112,15 +112,21 @@ def stranger_not_denied(view: PolicyView) -> list[Reason]:
         fields = named({name for name, _ in values(policy, *IDENTITY)})
         if policy.action != "DENY" or not fields:
             continue
-        open_to = {one: mode for one in view.selected(policy) if (mode := mode_at(view, one, None)) and one.ports}
-        weak = [one for one, mode in open_to.items() if mode.mode != "STRICT" and not _denies_strangers(view, one)]
+        weak = {one: mode for one in view.selected(policy) if (mode := _weakest(view, one))}
+        weak = {one: mode for one, mode in weak.items() if not _denies_strangers(view, one)}
         if weak:
             text = (
                 f"{policy} denies by {fields}: a caller without a sidecar shows no identity and is let in, "
-                f"as mutual TLS at {named(weak)} is {open_to[weak[0]]}"
+                f"as mutual TLS at {named(weak)} is {next(iter(weak.values()))}"
             )
             found.append(Reason(text, OPEN, policy, frozenset(weak)))
     return found
+
+
+def _weakest(view: PolicyView, workload: WorkloadView) -> Mode | None:
+    """A mode of one of its ports that lets plain text in; None where there is none, or where it is not known."""
+    modes = [mode_at(view, workload, port) for port in sorted(set(workload.ports.values()))]
+    return next((mode for mode in modes if mode and mode.mode != "STRICT"), None)
 
 
 def _denies_strangers(view: PolicyView, workload: WorkloadView) -> bool:

@@ -239,6 +239,13 @@ def test_who_shows_no_identity_matches_what_is_negated() -> None:
     assert rules.stranger_not_denied(both) == [], "the other policy refuses them"
 
 
+def test_strict_on_every_port_lets_no_stranger_in() -> None:
+    keep_out = authorization("keep-out", "DENY", source(namespaces=["legacy-client"]))
+    spec = {"selector": {"matchLabels": {"app": "httpbin"}}, "portLevelMtls": {"8080": {"mode": "STRICT"}}}
+    assert rules.stranger_not_denied(view(keep_out, policy("PeerAuthentication", "port", spec))) == []
+    assert rules.stranger_not_denied(view(keep_out)), "the port of the proxy's own statistics is not asked"
+
+
 def test_rules_are_not_evaluated_on_a_tcp_port() -> None:
     get_only = policy("AuthorizationPolicy", "readers", {"action": "ALLOW", "rules": [to(methods=["GET"])]})
     sample = closed("", get_only, app="ledger")
