@@ -41,7 +41,7 @@ WHYS = [
     (
         "wrong-key",
         "LAB-JWT-03[RS256]",
-        "RequestAuthentication mtls-service/jwt-example refused the token at mtls-service/httpbin: Jwt ",
+        "RequestAuthentication mtls-service/jwt-example refused the token at mtls-service/httpbin: Jw",
     ),
     (
         "dry-run",
