@@ -68,6 +68,17 @@ class Item:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """What the API server made of an object: its uid, and its generation, which grows with each change of its spec.
+
+    `generation` is None for kinds without one.
+    """
+
+    uid: str
+    generation: int | None
+
+
 class Applier:
     """Applies manifests and deletes them again.
 
@@ -86,6 +97,7 @@ class Applier:
         self._manifests = manifests
         self.timeout_s = timeout_s
         self._at_once = at_once
+        self._accepted: dict[tuple[str, str, str, str], Accepted] = {}
 
     def named_by(self, overlay: Overlay) -> Applier:
         """The same cluster, manifests and limits, for objects with other names."""
@@ -131,6 +143,10 @@ class Applier:
             applied.update(done)
         return [applied[item.key] for item in items]
 
+    def accepted(self, item: Item) -> Accepted | None:
+        """What the API server answered when this object was last applied; None where it never was."""
+        return self._accepted.get(item.key)
+
     def wait_ready(self, items: Sequence[Item]) -> None:
         """Wait until each object reports that it is ready.
 
@@ -170,7 +186,8 @@ class Applier:
         return wait
 
     def _apply(self, item: Item) -> Applied:
-        self._cluster.apply(item.body, manager=MANAGER)
+        meta = self._cluster.apply(item.body, manager=MANAGER).get("metadata", {})
+        self._accepted[item.key] = Accepted(str(meta.get("uid", "")), meta.get("generation"))
         text = redact(dump([item.body]))
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
 

@@ -14,7 +14,8 @@ from typing import Self
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject
-from clients.proof import prove
+from clients.proof import in_force, prove
+from clients.proof.in_force import InForce
 from clients.proof.running_stage import RunningStage
 from clients.proof.why import Explainer
 
@@ -55,6 +56,9 @@ class CaseRunner:
         for job in jobs:
             self._waiting.setdefault(job.case.step, []).append(job)
         self._work: dict[str, Future[Evidence]] = {}
+        self._step = ""
+        self._unchecked: list[Case] = []
+        self._in_force: dict[str, InForce] = {}
         self._begin("")
 
     def __enter__(self) -> Self:
@@ -64,13 +68,16 @@ class CaseRunner:
         self.dismiss()
 
     def evidence(self, job: CaseJob) -> Evidence:
-        """Wait for the evidence of a job; one that the runner was not created with starts now."""
+        """Wait for the evidence of a job; one that the runner was not created with starts now.
+
+        All started jobs are proven first, because what is in force is read back after the last of them.
+        """
         begun = self._work.get(job.case.id)
         if begun is None:
             if problem := self._reach(job.case.step):
                 return prove.not_tried(job.subject, problem, worker=self._running.worker)
-            begun = self._work.get(job.case.id) or self._submit(self._threads, job)
-        return begun.result()
+            begun = self._work.get(job.case.id) or self._start(job)
+        return self._concluded(job, begun.result())
 
     def table(self, jobs: Sequence[CaseJob], threads: int) -> list[Evidence]:
         """Evidence of many jobs of one step, in their order, `threads` of them in parallel.
@@ -84,9 +91,10 @@ class CaseRunner:
         pool = ThreadPoolExecutor(threads)
         begun = [self._submit(pool, job) for job in jobs]
         try:
-            return [work.result() for work in begun]
+            evidence = [work.result() for work in begun]
         finally:
             self._end(pool, begun)
+        return [self._concluded(job, one) for job, one in zip(jobs, evidence, strict=True)]
 
     def wait(self) -> None:
         """Wait until all started jobs are proven: the next step may change the state that they need."""
@@ -102,19 +110,40 @@ class CaseRunner:
         All cases of earlier steps are proven first, because a step ends the state that they need.
         """
         self.wait()
+        if step != self._step:
+            self._look()
         try:
             self._running.reach(step)
         except MeshproofError as error:
             self._waiting.pop(step, None)  # each of its cases gets its own evidence, one by one
             return error.message
+        self._step = step
         self._begin(step)
         return ""
 
     def _begin(self, step: str) -> None:
         for job in self._waiting.pop(step, ()):
-            self._work[job.case.id] = self._submit(self._threads, job)
+            self._start(job)
+
+    def _start(self, job: CaseJob) -> Future[Evidence]:
+        begun = self._work[job.case.id] = self._submit(self._threads, job)
+        return begun
+
+    def _concluded(self, job: CaseJob, evidence: Evidence) -> Evidence:
+        """The evidence with what was in force, which is read back once for all jobs that have been started."""
+        self.wait()
+        self._look()
+        return prove.concluded(evidence, self._in_force[job.case.id].findings(job.case))
+
+    def _look(self) -> None:
+        """Read back what is in force, for the cases that were proven since the last time, before a step changes it."""
+        if self._unchecked:
+            found = in_force.look(self._running, self._unchecked)
+            self._in_force |= {case.id: found for case in self._unchecked}
+            self._unchecked = []
 
     def _submit(self, pool: ThreadPoolExecutor, job: CaseJob) -> Future[Evidence]:
+        self._unchecked.append(job.case)
         return pool.submit(self._prove, job)
 
     def _prove(self, job: CaseJob) -> Evidence:

@@ -127,6 +127,18 @@ def prove_state(
     )
 
 
+def concluded(evidence: Evidence, found: list[Finding]) -> Evidence:
+    """The evidence with findings that were made after its proof, by which a pass is judged again.
+
+    A case that did not pass keeps its verdict, and gets one more reason.
+    """
+    if evidence.verdict is Verdict.PASS:
+        return _judged(evidence, found)
+    wrong = [one for one in found if one.verdict in (FindingVerdict.FAIL, FindingVerdict.INCONCLUSIVE)]
+    more = [f"{one.name}: {one.text}" for one in wrong]
+    return replace(evidence, findings=(*evidence.findings, *found), reason="; ".join([evidence.reason, *more]))
+
+
 def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:
     """Evidence of a case that could not be tried, for instance because its stage failed: `inconclusive`."""
     return Evidence.of(subject, Verdict.INCONCLUSIVE, why, observed="nothing: the case was not tried", worker=worker)

@@ -128,6 +128,12 @@ class RunningStage:
             self._checked.add(step.name)
 
     @property
+    def in_force(self) -> tuple[Item, ...]:
+        """The stage's objects as they must be in the cluster now."""
+        last = {item.key: item for item in (*self.rig.stage_objects.items, *self._over)}
+        return tuple(last.values())
+
+    @property
     def worker(self) -> str:
         """Name of the test process."""
         return self.rig.overlay.worker

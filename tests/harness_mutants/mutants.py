@@ -176,6 +176,24 @@ MUTANTS = (
         "        if external.log is None and not denied:\n            return [not_checked(",
     ),
     HarnessMutant(
+        "what-another-client-changed-is-as-applied",
+        "clients/proof/in_force.py",
+        "    if found:\n        return inconclusive(",
+        "    if found is None:\n        return inconclusive(",
+    ),
+    HarnessMutant(
+        "a-proxy-that-holds-something-else-passes",
+        "clients/proof/in_force.py",
+        "        if wrong:\n            found.append(Finding(",
+        "        if wrong and not own:\n            found.append(Finding(",
+    ),
+    HarnessMutant(
+        "what-is-in-force-is-read-back-too-late",
+        "clients/proof/case_runner.py",
+        "        if step != self._step:\n            self._look()\n",
+        "",
+    ),
+    HarnessMutant(
         "every-probe-can-be-recognised",
         "clients/proof/prober.py",
         "chosen = ordinary.chosen(count, sent)",
@@ -327,8 +345,8 @@ MUTANTS = (
     HarnessMutant(
         "a-step-does-not-wait-for-the-cases-before",
         "clients/proof/case_runner.py",
-        '        """\n        self.wait()\n        try:\n            self._running.reach(step)',
-        '        """\n        try:\n            self._running.reach(step)',
+        "        self.wait()\n        if step != self._step:\n",
+        "        if step != self._step:\n",
     ),
     # logs
     HarnessMutant(

@@ -6,6 +6,7 @@ from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (
     advisories,
     boutique,
+    changed,
     decisions,
     detected,
     egress,
@@ -30,6 +31,7 @@ MODULES = (
     boutique,
     decisions,
     detected,
+    changed,
     egress,
     front,
     gateways,

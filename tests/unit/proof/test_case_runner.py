@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,11 @@ from cluster_fakes import CLIENT, FakeRig, answered
 
 from clients.model.case import Case
 from clients.model.errors import AbandonedError
-from clients.model.evidence import Evidence, Subject
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Subject, Verdict
 from clients.model.expect import status
-from clients.proof import prove
+from clients.proof import in_force, prove
 from clients.proof.case_runner import CaseJob, CaseRunner
+from clients.proof.in_force import InForce
 
 pytestmark = pytest.mark.unit
 
@@ -31,7 +33,7 @@ def job(one: Case) -> CaseJob:
 
 def running() -> Any:
     rig = FakeRig(lambda _, name: answered(200, name))
-    return SimpleNamespace(rig=rig, worker="gw0", reach=lambda step: None)
+    return SimpleNamespace(rig=rig, worker="gw0", reach=lambda step: None, in_force=(), settled=())
 
 
 def test_cases_are_proven_in_parallel_and_each_has_its_own_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +156,67 @@ def test_a_job_may_limit_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
         for one in jobs:
             case_runner.evidence(one)
     assert limits == [None, 4.0]
+
+
+def looked(monkeypatch: pytest.MonkeyPatch, found: Finding) -> list[list[str]]:
+    """Ids of the cases before each look at what is in force, which finds this."""
+    looks: list[list[str]] = []
+
+    def look(_: Any, cases: Sequence[Case]) -> InForce:
+        looks.append(sorted(one.id for one in cases))
+        return InForce((found,))
+
+    monkeypatch.setattr(in_force, "look", look)
+    monkeypatch.setattr(
+        prove, "prove_case", lambda _, one, subject, *__: Evidence.of(subject, Verdict.PASS, grade=Grade.FULL)
+    )
+    return looks
+
+
+CHANGED = Finding("objects in force", "AuthorizationPolicy a/b does not exist any more", FindingVerdict.INCONCLUSIVE)
+
+
+def test_what_is_in_force_is_read_back_once_after_the_last_case_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = looked(monkeypatch, Finding("objects in force", "1 as applied", FindingVerdict.PASS))
+    cases = [case("a"), case("b"), replace(case("c"), step="two")]
+    with CaseRunner(running(), [job(one) for one in cases]) as case_runner:
+        evidence = [case_runner.evidence(job(one)) for one in cases]
+    assert looks == [["X-1[a]", "X-1[b]"], ["X-1[c]"]]
+    assert [[one.text for one in each.findings] for each in evidence] == [["1 as applied"]] * 3
+    assert {each.verdict for each in evidence} == {Verdict.PASS}
+
+
+def test_a_pass_of_what_another_client_has_changed_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked(monkeypatch, CHANGED)
+    with CaseRunner(running(), [job(case("a"))]) as case_runner:
+        evidence = case_runner.evidence(job(case("a")))
+    assert (evidence.verdict, evidence.grade) == (Verdict.INCONCLUSIVE, None)
+    assert evidence.reason == "objects in force: AuthorizationPolicy a/b does not exist any more"
+
+
+def test_each_table_is_followed_by_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = looked(monkeypatch, CHANGED)
+    with CaseRunner(running(), []) as case_runner:
+        first = case_runner.table([job(case(name)) for name in "ab"], 2)
+        case_runner.table([job(case("c"))], 2)
+    assert looks == [["X-1[a]", "X-1[b]"], ["X-1[c]"]]
+    assert {each.verdict for each in first} == {Verdict.INCONCLUSIVE}
+
+
+def test_a_failure_keeps_its_reason_and_gets_another() -> None:
+    failed = Evidence.of(Subject(control="X-1", id="X-1"), Verdict.FAIL, "expected 403, saw 200")
+    evidence = prove.concluded(failed, [CHANGED])
+    assert evidence.verdict is Verdict.FAIL
+    assert evidence.reason.startswith("expected 403, saw 200; objects in force: AuthorizationPolicy a/b does not exist")
+    assert prove.concluded(failed, [replace(CHANGED, verdict=FindingVerdict.PASS)]).reason == "expected 403, saw 200"
+
+
+def test_what_is_in_force_is_read_back_before_a_step_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the first evidence that is asked for is that of the step."""
+    looks = looked(monkeypatch, CHANGED)
+    there, later = running(), replace(case("b"), step="two")
+    there.reach = lambda step: looks.append([f"step {step}"])
+    with CaseRunner(there, [job(case("a")), job(later)]) as case_runner:
+        case_runner.evidence(job(later))
+        case_runner.evidence(job(case("a")))
+    assert looks == [["X-1[a]"], ["step two"], ["X-1[b]"]]

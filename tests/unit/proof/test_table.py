@@ -25,6 +25,7 @@ A, B = Workload("a", "a", "client"), Workload("b", "b", "client")
 
 def proven_table(cells: tuple[Case, ...], reach: Callable[[str], None]) -> list[Evidence]:
     running: Any = SimpleNamespace(rig=FakeRig(lambda _, name: answered(200, name)), reach=reach, worker="gw0")
+    running.in_force, running.settled = (), ()
     subjects = {case.id: Subject(control=case.control, id=case.id) for case in cells}
     with CaseRunner(running, []) as case_runner:
         return table.prove_table(case_runner, Table("X-T-01", cells), subjects)

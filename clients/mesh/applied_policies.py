@@ -1,0 +1,178 @@
+"""Whether a proxy holds the policies that were applied: how its configuration differs from the objects, in words.
+
+Rules: Istio's reference of AuthorizationPolicy, RequestAuthentication and PeerAuthentication (selection by namespace
+and labels, precedence of modes). Only what those pages state is compared, so that a difference is one of the mesh.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from clients.kube.pods import Pod
+from clients.mesh.enforced import Enforced, Provider, keys
+from clients.mesh.survey import REVISION_LABEL, ROOT_NAMESPACE
+
+Object = Mapping[str, Any]
+
+KINDS = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication")
+_GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
+_MODES = {"STRICT": (True, False), "PERMISSIVE": (True, True), "DISABLE": (False, True)}
+"""Mode → whether connections with and without mutual TLS are taken."""
+_WORD = re.compile(r"[a-z0-9_]+")
+_IDENTITY_WORDS = frozenset({"spiffe", "ns", "sa", "cluster", "local", "payload"})
+"""Words that istiod adds to what a rule states."""
+_ADDRESSES = ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks")
+"""Fields that a proxy holds in another form: an address without the bits that its prefix leaves out."""
+_EXACT = frozenset({"exact", "prefix", "suffix", "contains"})
+
+
+def selects(policy: Object, pod: Pod) -> bool:
+    """Whether a policy is one of this workload's; one that is for another revision's proxies is not."""
+    meta, spec = policy["metadata"], policy.get("spec") or {}
+    if meta.get("namespace") not in (pod.namespace, ROOT_NAMESPACE) or REVISION_LABEL in meta.get("labels", {}):
+        return False
+    targets = spec.get("targetRefs") or ([spec["targetRef"]] if spec.get("targetRef") else [])
+    if targets:
+        gateway = pod.labels.get(_GATEWAY_LABEL)
+        return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
+    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
+    return bool(wanted.items() <= pod.labels.items())
+
+
+def differences(policies: Sequence[Object], pod: Pod, held: Enforced) -> list[str]:
+    """How what a proxy holds differs from these policies, one line for each object that it differs from."""
+    own = [policy for policy in policies if selects(policy, pod)]
+    of_kind = {kind: [policy for policy in own if policy["kind"] == kind] for kind in KINDS}
+    rules = (found for policy in of_kind["AuthorizationPolicy"] if (found := _rule_difference(policy, held)))
+    tokens = (found for policy in of_kind["RequestAuthentication"] if (found := _token_difference(policy, held)))
+    return [*rules, *tokens, *_mode_differences(of_kind["PeerAuthentication"], held)]
+
+
+def unknown_policies(policies: Iterable[Object], held: Enforced) -> set[tuple[str, str]]:
+    """Namespace and name of AuthorizationPolicies that the proxy holds and that are not among these."""
+    known = {(one["metadata"].get("namespace"), one["metadata"]["name"]) for one in policies}
+    return {(namespace, name) for namespace, name, _ in held.rules if (namespace, name) not in known}
+
+
+def _named(policy: Object) -> str:
+    meta = policy["metadata"]
+    return f"{policy['kind']} {meta.get('namespace')}/{meta['name']}"
+
+
+def _rule_difference(policy: Object, held: Enforced) -> str:
+    """A rule without conditions has no form of its own, and one of AUDIT none that every mesh has."""
+    spec, meta = policy.get("spec") or {}, policy["metadata"]
+    rules = spec.get("rules") or []
+    if spec.get("action") == "AUDIT" or not rules:
+        return ""
+    own = (meta["namespace"], meta["name"])
+    numbers = {number for namespace, name, number in held.rules if (namespace, name) == own}
+    if not numbers:
+        return f"{_named(policy)} is not there"
+    if missing := sorted(set(range(len(rules))) - numbers):
+        return f"rule {missing[0]} of {_named(policy)} is not there"
+    if more := sorted(numbers - set(range(len(rules)))):
+        return f"rule {more[0]} of {_named(policy)} is there, which the object does not have"
+    for number, rule in enumerate(rules):
+        if found := _content(rule, held.rules[*own, number]):
+            return f"rule {number} of {_named(policy)} {found}"
+    return ""
+
+
+def _content(rule: Object, forms: Sequence[Object]) -> str:
+    """What a rule of a proxy lacks of what is stated in all its forms, or has in none of them without that."""
+    stated = _words(_stated(rule))
+    lacking = min((stated - _words(_texts(form)) for form in forms), key=len)
+    if lacking:
+        return f"lacks {', '.join(sorted(lacking))}"
+    known = _words(_texts(rule)) | _IDENTITY_WORDS
+    extra = min((_words(_exact(form)) - known for form in forms), key=len)
+    return f"has {', '.join(sorted(extra))}, which the object does not state" if extra else ""
+
+
+def _stated(rule: Any) -> Iterator[str]:
+    """The values that a rule states, without addresses, and without the keys of its conditions."""
+    if isinstance(rule, dict):
+        for name, value in rule.items():
+            address = name in _ADDRESSES or (name.endswith("alues") and str(rule.get("key", "")).endswith(".ip"))
+            if name != "key" and not address:
+                yield from _stated(value)
+    elif isinstance(rule, list):
+        for one in rule:
+            yield from _stated(one)
+    else:
+        yield str(rule)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield str(name)
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    else:
+        yield str(value)
+
+
+def _exact(value: Any) -> Iterator[str]:
+    """The texts that a proxy compares as they are."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if name in _EXACT and isinstance(one, str):
+                yield one
+            else:
+                yield from _exact(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _exact(one)
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in _WORD.findall(text.lower())}
+
+
+def _token_difference(policy: Object, held: Enforced) -> str:
+    for rule in (policy.get("spec") or {}).get("jwtRules") or ():
+        issuer = rule.get("issuer", "")
+        providers = [one for one in held.providers if one.issuer == issuer]
+        if not providers:
+            return f"{_named(policy)} is not there: no provider of issuer {issuer}"
+        found = [_provider_difference(rule, one) for one in providers]
+        if all(found):
+            return f"{_named(policy)}: the provider of issuer {issuer} {found[0]}"
+    return ""
+
+
+def _provider_difference(rule: Object, provider: Provider) -> str:
+    audiences = frozenset(rule.get("audiences") or ())
+    if audiences != provider.audiences:
+        return f"has audiences {sorted(provider.audiences)}, not {sorted(audiences)}"
+    stated = keys(rule.get("jwks") or "")
+    return "has other keys" if stated and stated != provider.keys else ""
+
+
+def _mode_differences(policies: Sequence[Object], held: Enforced) -> list[str]:
+    """The modes by the most specific policy that states one: of the workload, of its namespace, of the mesh."""
+    ranked = sorted(policies, key=_rank)
+    if not ranked or (len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1])):
+        return []  # several of one level: the oldest counts, which manifests do not show
+    policy, spec = ranked[0], ranked[0].get("spec") or {}
+    mode = (spec.get("mtls") or {}).get("mode", "")
+    by_port = {int(port): (one or {}).get("mode", "") for port, one in (spec.get("portLevelMtls") or {}).items()}
+    found = []
+    for port, seen in sorted(held.modes.items()):
+        wanted = by_port.get(port, mode)
+        if wanted in _MODES and seen != _MODES[wanted]:
+            taken = " and ".join(name for name, takes in zip(("mutual TLS", "plaintext"), seen, strict=True) if takes)
+            found.append(f"{_named(policy)} is {wanted}, but port {port} takes {taken or 'nothing'}")
+    return found[:1]
+
+
+def _rank(policy: Object) -> int:
+    if ((policy.get("spec") or {}).get("selector") or {}).get("matchLabels"):
+        return 0
+    return 2 if policy["metadata"].get("namespace") == ROOT_NAMESPACE else 1

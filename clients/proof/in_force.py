@@ -1,0 +1,167 @@
+"""What is in force is what was applied: the stage's objects, and the policies that proxies hold, read back at its end.
+
+Once for each state of a stage (before each step, and when all its cases are proven), not for each case.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from clients.apply import read_back
+from clients.apply.applier import Item
+from clients.kube.pods import Pod
+from clients.mesh import applied_policies, sidecar
+from clients.mesh.applied_policies import KINDS
+from clients.mesh.enforced import Enforced, enforced
+from clients.model.case import Case
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Finding, FindingVerdict
+from clients.model.redact import redact
+from clients.probe.outside import OutsideClient
+from clients.proof.proving import inconclusive, not_checked
+from clients.proof.rig import Rig
+from clients.proof.running_stage import RunningStage
+
+OBJECTS, PROXIES = "objects in force", "policies at the proxies"
+MAX_PROXIES = 4
+"""Proxies that are looked at in one state of a stage: each look is a program that runs in the proxy's container."""
+PATIENCE_S = 3.0
+"""How long a proxy may lag behind in what no case's outcome depends on."""
+_POLL_S = 0.5
+_THREADS = 4
+_INBOUND = "config_dump?resource=dynamic_listeners&name_regex=%5EvirtualInbound%24"
+_ALL = "config_dump?resource=dynamic_listeners"
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What was found.
+
+    Attributes:
+        common: findings that concern every case of the state.
+        wrong: by pod, how its proxy differs from what was applied; `checked` are all pods whose proxies were looked at.
+        backends: by case id, the pods that its probe may reach.
+    """
+
+    common: tuple[Finding, ...] = ()
+    wrong: dict[Pod, str] = field(default_factory=dict)
+    checked: frozenset[Pod] = frozenset()
+    backends: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
+
+    def findings(self, case: Case) -> list[Finding]:
+        """Those of a case."""
+        own = [pod for pod in self.backends.get(case.id, ()) if pod in self.checked]
+        wrong = [f"{pod}: {self.wrong[pod]}" for pod in own if pod in self.wrong]
+        found = list(self.common)
+        if wrong:
+            found.append(Finding(PROXIES, redact("; ".join(wrong)), FindingVerdict.FAIL))
+        elif own:
+            text = f"as applied at {', '.join(map(str, own))}"
+            found.append(Finding(PROXIES, text, FindingVerdict.PASS))
+        return found
+
+
+def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], float] = time.monotonic) -> InForce:
+    """Read everything back. Never raises for what the cluster does.
+
+    Args:
+        cases: those that were proven in this state of the stage; the proxies are those that their probes lead to.
+    """
+    items = running.in_force
+    if not items or any(seen.problem for seen in running.settled):
+        return InForce()
+    common = [_objects(running.rig, items)]
+    policies = [item for item in items if item.kind in KINDS]
+    try:
+        backends = _backends(running.rig, cases) if policies else {}
+        pods = _selected(policies, backends)
+        wrong = _wrong(running.rig, policies, pods, clock) if pods else {}
+    except MeshproofError as error:
+        return InForce((*common, not_checked(PROXIES, error.message)))
+    return InForce(tuple(common), wrong, frozenset(pods), backends)
+
+
+def _objects(rig: Rig, items: Sequence[Item]) -> Finding:
+    """Another client's change is not the mesh's doing: what was seen is then not known to be of what was applied."""
+
+    def one(item: Item) -> str:
+        return read_back.difference(item, rig.applier.accepted(item), rig.cluster.get)
+
+    try:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = [f"{item} {text}" for item, text in zip(items, threads.map(one, items), strict=True) if text]
+    except MeshproofError as error:
+        return not_checked(OBJECTS, error.message)
+    if found:
+        return inconclusive(OBJECTS, redact("; ".join(found)) + " (changed by another client while cases were proven)")
+    return Finding(OBJECTS, f"{len(items)} as applied", FindingVerdict.PASS)
+
+
+def _backends(rig: Rig, cases: Sequence[Case]) -> dict[str, tuple[Pod, ...]]:
+    """Looked up once for each host: namespace and name, or the short name seen from a client's namespace."""
+    found: dict[tuple[str, str], tuple[Pod, ...]] = {}
+    for case in cases:
+        key = _place(rig, case)
+        if key not in found:
+            pods = [*rig.workloads.backends(case.probe), *rig.workloads.egress_pods_for(case.probe)]
+            if isinstance(case.probe.source, OutsideClient):
+                pods += rig.workloads.pods(case.probe.source)  # of the gateway, which enforces policies too
+            found[key] = tuple(pod for pod in dict.fromkeys(pods) if pod.injected)
+    return {case.id: found[_place(rig, case)] for case in cases}
+
+
+def _place(rig: Rig, case: Case) -> tuple[str, str]:
+    host = rig.workloads.connect_host(case.probe)
+    return host, str(case.probe.source) if "." not in host or isinstance(case.probe.source, OutsideClient) else ""
+
+
+def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]]) -> list[Pod]:
+    """Pods that a policy is for: one of each destination first, then their other replicas."""
+    places = dict.fromkeys(backends.values())
+    replicas = max(map(len, places), default=0)
+    by_turn = (pods[turn] for turn in range(replicas) for pods in places if turn < len(pods))
+    chosen = dict.fromkeys(pod for pod in by_turn if any(applied_policies.selects(one.body, pod) for one in policies))
+    return list(chosen)[:MAX_PROXIES]
+
+
+def _wrong(rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Callable[[], float]) -> dict[Pod, str]:
+    """By pod, how its proxy differs; one that differs is looked at again for a while."""
+    deadline, left, wrong = clock() + PATIENCE_S, list(pods), dict[Pod, str]()
+    while left:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = dict(zip(left, threads.map(lambda pod: _difference(rig, policies, pod), left), strict=True))
+        wrong = {pod: text for pod, text in found.items() if text}
+        left = list(wrong) if clock() < deadline else []
+        if left:
+            time.sleep(_POLL_S)
+    return wrong
+
+
+def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str:
+    bodies = [item.body for item in policies]
+    held = _held(rig, pod)
+    found = applied_policies.differences(bodies, pod, held)
+    return "; ".join([*found, *_gone(rig, bodies, held)])
+
+
+def _held(rig: Rig, pod: Pod) -> Enforced:
+    text = sidecar.admin(rig.cluster, pod, _INBOUND)
+    if '"filter_chains"' not in text:  # a gateway, whose listeners have other names
+        text = sidecar.admin(rig.cluster, pod, _ALL)
+    try:
+        return enforced(json.loads(text))
+    except ValueError:
+        raise MeshproofError(f"the proxy of {pod} sent an unreadable configuration") from None
+
+
+def _gone(rig: Rig, policies: Iterable[dict[str, object]], held: Enforced) -> list[str]:
+    """Policies that the proxy still holds, and that the cluster does not have."""
+    return [
+        f"AuthorizationPolicy {namespace}/{name} is still there, which does not exist"
+        for namespace, name in sorted(applied_policies.unknown_policies(policies, held))
+        if rig.cluster.get("security.istio.io/v1", "AuthorizationPolicy", name, namespace) is None
+    ]

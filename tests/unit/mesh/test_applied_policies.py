@@ -1,0 +1,234 @@
+"""What a proxy holds beside what was applied: each difference is named, and what istiod makes of a policy is none."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from clients.kube.pods import Pod
+from clients.mesh.applied_policies import differences, selects, unknown_policies
+from clients.mesh.enforced import Enforced, enforced, keys
+
+pytestmark = pytest.mark.unit
+
+POD = Pod("shop", "httpbin-1", labels={"app": "httpbin", "version": "v1"}, containers=("httpbin", "istio-proxy"))
+JWKS = json.dumps({"keys": [{"kty": "RSA", "kid": "a", "n": "x", "e": "AQAB"}]})
+OTHER_JWKS = JWKS.replace('"x"', '"y"')
+
+
+def policy(kind: str, name: str, spec: dict[str, Any], namespace: str = "shop", **meta: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name, "namespace": namespace, **meta}, "spec": spec}
+
+
+REQUIRE = policy(
+    "AuthorizationPolicy",
+    "require-jwt",
+    {
+        "selector": {"matchLabels": {"app": "httpbin"}},
+        "rules": [
+            {
+                "from": [{"source": {"requestPrincipals": ["iss.example/sub"], "namespaces": ["team-*"]}}],
+                "to": [{"operation": {"methods": ["GET"], "paths": ["/ip*"], "ports": ["8080"]}}],
+                "when": [
+                    {"key": "request.auth.claims[scope]", "values": ["read"]},
+                    {"key": "remote.ip", "values": ["10.1.2.3/8"]},
+                ],
+            }
+        ],
+    },
+)
+TOKENS = policy(
+    "RequestAuthentication",
+    "tokens",
+    {"jwtRules": [{"issuer": "iss.example", "jwks": JWKS, "audiences": ["door"]}]},
+)
+STRICT = policy("PeerAuthentication", "strict", {"mtls": {"mode": "STRICT"}})
+
+
+def exact(text: str) -> dict[str, Any]:
+    return {"string_match": {"exact": text}}
+
+
+RULE = {
+    "permissions": [
+        {"header": {"name": ":method", **exact("GET")}},
+        {"url_path": {"path": {"prefix": "/ip"}}},
+        {"destination_port": 8080},
+    ],
+    "principals": [
+        {"metadata": {"path": [{"key": "payload"}, {"key": "iss"}], "value": exact("iss.example")}},
+        {"metadata": {"path": [{"key": "payload"}, {"key": "sub"}], "value": exact("sub")}},
+        {"metadata": {"path": [{"key": "payload"}, {"key": "scope"}], "value": exact("read")}},
+        {"authenticated": {"principal_name": {"safe_regex": {"regex": ".*/ns/team-.*/.*"}}}},
+        {"remote_ip": {"address_prefix": "10.0.0.0", "prefix_len": 8}},
+    ],
+}
+
+
+def dump(rule: dict[str, Any] | None = RULE, jwks: str = JWKS, *, tls: bool = True, plain: bool = False) -> Any:
+    """Of a sidecar: a port with HTTP, behind filters that hold the rule and the keys."""
+    rbac = {"@type": "x/envoy.extensions.filters.http.rbac.v3.RBAC", "rules": {"policies": {}}}
+    if rule is not None:
+        rbac["rules"]["policies"]["ns[shop]-policy[require-jwt]-rule[0]"] = rule  # type: ignore[index]
+    provider = {"issuer": "iss.example", "audiences": ["door"], "local_jwks": {"inline_string": jwks}}
+    jwt = {"@type": "x/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", "providers": {"o-0": provider}}
+    http = {"typed_config": {"http_filters": [{"typed_config": jwt}, {"typed_config": rbac}]}}
+    chains: list[dict[str, Any]] = [{"filter_chain_match": {"destination_port": 15006}, "filters": []}]
+    if tls:
+        match = {"destination_port": 8080, "transport_protocol": "tls"}
+        chains.append({"filter_chain_match": match, "transport_socket": {}, "filters": [http]})
+    if plain:
+        match = {"destination_port": 8080, "transport_protocol": "raw_buffer"}
+        chains.append({"filter_chain_match": match, "filters": [http]})
+    return {"configs": [{"active_state": {"listener": {"filter_chains": chains}}}]}
+
+
+def found(*policies: Any, **how: Any) -> list[str]:
+    return differences(policies, POD, enforced(dump(**how)))
+
+
+def test_what_was_applied_and_is_there_is_no_difference() -> None:
+    assert found(REQUIRE, TOKENS, STRICT) == []
+
+
+def test_a_dump_of_all_listeners_is_read_too() -> None:
+    whole = {"configs": [{"dynamic_listeners": dump()["configs"]}]}
+    assert enforced(whole) == enforced(dump())
+
+
+def test_a_policy_that_is_not_there() -> None:
+    assert found(REQUIRE, rule=None) == ["AuthorizationPolicy shop/require-jwt is not there"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("to", 0, "operation", "paths"), ["/admin"], "rule 0 of AuthorizationPolicy shop/require-jwt lacks admin"),
+        (("to", 0, "operation", "methods"), ["POST"], "lacks post"),
+        (("to", 0, "operation", "ports"), ["9090"], "lacks 9090"),
+        (("from", 0, "source", "requestPrincipals"), ["iss.example/other"], "lacks other"),
+        (("from", 0, "source", "namespaces"), ["crew-*"], "lacks crew"),
+        (("when", 0, "values"), ["write"], "lacks write"),
+        (("to", 0, "operation", "methods"), [], "has get, which the object does not state"),
+    ],
+)
+def test_a_stale_rule_of_the_same_name(path: tuple[Any, ...], value: Any, said: str) -> None:
+    """The object has been changed, and the proxy still has the rule from before."""
+    changed = copy.deepcopy(REQUIRE)
+    place = changed["spec"]["rules"][0]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    [text] = found(changed)
+    assert said in text
+
+
+def test_a_rule_too_few_and_one_too_many() -> None:
+    two = copy.deepcopy(REQUIRE)
+    two["spec"]["rules"].append({"to": [{"operation": {"methods": ["GET"]}}]})
+    assert found(two) == ["rule 1 of AuthorizationPolicy shop/require-jwt is not there"]
+    held = enforced(dump())
+    held.rules["shop", "require-jwt", 1] = [RULE]
+    [text] = differences([REQUIRE], POD, held)
+    assert text == "rule 1 of AuthorizationPolicy shop/require-jwt is there, which the object does not have"
+
+
+def test_rules_of_external_authorization_and_of_dry_runs_count() -> None:
+    whole = dump(rule=None)
+    rbac = whole["configs"][0]["active_state"]["listener"]["filter_chains"][1]["filters"][0]["typed_config"]
+    shadow = {"policies": {"istio-ext-authz-door-ns[shop]-policy[require-jwt]-rule[0]": RULE}}
+    rbac["http_filters"][1]["typed_config"]["shadow_rules"] = shadow
+    assert differences([REQUIRE], POD, enforced(whole)) == []
+
+
+@pytest.mark.parametrize("spec", [{}, {"action": "DENY"}, {"action": "AUDIT", "rules": [{}]}])
+def test_policies_without_a_form_of_their_own_are_not_compared(spec: dict[str, Any]) -> None:
+    assert found(policy("AuthorizationPolicy", "other", spec)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"issuer": "other.example"},
+            "RequestAuthentication shop/tokens is not there: no provider of issuer other.exam",
+        ),
+        ({"jwks": OTHER_JWKS}, "the provider of issuer iss.example has other keys"),
+        ({"audiences": ["window"]}, "has audiences ['door'], not ['window']"),
+    ],
+)
+def test_a_provider_that_is_stale(change: dict[str, Any], said: str) -> None:
+    changed = copy.deepcopy(TOKENS)
+    changed["spec"]["jwtRules"][0] |= change
+    [text] = found(changed)
+    assert said in text
+
+
+def test_keys_that_the_mesh_fetches_are_not_compared() -> None:
+    fetched = copy.deepcopy(TOKENS)
+    fetched["spec"]["jwtRules"][0].pop("jwks")
+    assert found(fetched, jwks=OTHER_JWKS) == []
+    assert keys("no JSON") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("mode", "tls", "plain", "said"),
+    [
+        ("STRICT", True, True, "is STRICT, but port 8080 takes mutual TLS and plaintext"),
+        ("STRICT", True, False, ""),
+        ("PERMISSIVE", True, True, ""),
+        ("PERMISSIVE", True, False, "is PERMISSIVE, but port 8080 takes mutual TLS"),
+        ("DISABLE", False, True, ""),
+        ("DISABLE", True, True, "is DISABLE, but port 8080 takes mutual TLS and plaintext"),
+        ("UNSET", True, True, ""),
+    ],
+)
+def test_the_mode_of_mutual_tls(mode: str, tls: bool, plain: bool, said: str) -> None:
+    peers = policy("PeerAuthentication", "peers", {"mtls": {"mode": mode}})
+    assert "; ".join(found(peers, tls=tls, plain=plain)) == (f"PeerAuthentication shop/peers {said}" if said else "")
+
+
+def test_the_most_specific_mode_counts_and_a_ports_own_before_it() -> None:
+    own = policy(
+        "PeerAuthentication",
+        "own",
+        {
+            "selector": {"matchLabels": {"app": "httpbin"}},
+            "mtls": {"mode": "STRICT"},
+            "portLevelMtls": {"8080": {"mode": "PERMISSIVE"}},
+        },
+    )
+    mesh = policy("PeerAuthentication", "mesh", {"mtls": {"mode": "DISABLE"}}, "istio-system")
+    assert found(mesh, STRICT, own, tls=True, plain=True) == []
+    assert found(mesh, STRICT, tls=True, plain=False) == []
+    assert found(STRICT, {**STRICT, "metadata": {"name": "b", "namespace": "shop"}}, tls=True, plain=True) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (policy("AuthorizationPolicy", "p", {}), True),
+        (policy("AuthorizationPolicy", "p", {}, "elsewhere"), False),
+        (policy("AuthorizationPolicy", "p", {}, "istio-system"), True),
+        (policy("AuthorizationPolicy", "p", {"selector": {"matchLabels": {"app": "httpbim"}}}), False),
+        (policy("AuthorizationPolicy", "p", {}, labels={"istio.io/rev": "canary"}), False),
+        (policy("AuthorizationPolicy", "p", {"targetRefs": [{"kind": "Service", "name": "httpbin"}]}), False),
+        (policy("AuthorizationPolicy", "p", {"targetRef": {"kind": "Gateway", "name": "door"}}), False),
+    ],
+)
+def test_which_policies_are_a_workloads_own(one: dict[str, Any], expected: bool) -> None:
+    assert selects(one, POD) is expected
+
+
+def test_a_policy_for_a_gateway_of_the_gateway_api() -> None:
+    door = Pod("shop", "door-1", labels={"gateway.networking.k8s.io/gateway-name": "door"})
+    assert selects(policy("AuthorizationPolicy", "p", {"targetRef": {"kind": "Gateway", "name": "door"}}), door)
+
+
+def test_policies_that_no_manifest_has() -> None:
+    assert unknown_policies([], enforced(dump())) == {("shop", "require-jwt")}
+    assert unknown_policies([REQUIRE], enforced(dump())) == set()
+    assert unknown_policies([], Enforced()) == set()

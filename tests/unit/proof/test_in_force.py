@@ -1,0 +1,149 @@
+"""What is in force, read back when the cases of a state are proven: each case gets what concerns it."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeCluster, FakeRig, answered, labelled
+
+from clients.apply.applier import Accepted, Item
+from clients.kube.pods import Pod
+from clients.mesh import sidecar
+from clients.model.case import Case, Workload
+from clients.model.errors import ClusterError, InfrastructureError
+from clients.model.evidence import FindingVerdict
+from clients.model.expect import status
+from clients.probe.outside import through
+from clients.proof import in_force
+from clients.proof.in_force import OBJECTS, PROXIES, look
+
+pytestmark = pytest.mark.unit
+
+CASE = Case("X-1", CLIENT.get("http://httpbin.mtls-service:8000/ip"), status(200))
+STRICT = Item(
+    "m.yaml",
+    {**labelled("PeerAuthentication", "strict", "mtls-service"), "spec": {"mtls": {"mode": "STRICT"}}},
+)
+
+
+def listener(*, plain: bool) -> str:
+    chains = [{"filter_chain_match": {"destination_port": 8080}, "transport_socket": {}, "filters": []}]
+    chains += [{"filter_chain_match": {"destination_port": 8080}, "filters": []}] if plain else []
+    return json.dumps({"configs": [{"active_state": {"listener": {"filter_chains": chains}}}]})
+
+
+class Looks:
+    """A stage with one policy in force at one server, whose proxy answers so; `asked` are the pods of proxies asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: str | Exception) -> None:
+        self.asked: list[str] = []
+        self.answers = list(answers)
+        self.cluster = FakeCluster()
+        self.cluster.put(STRICT.body)
+        self.rig = FakeRig(lambda _, name: answered(200, name), cluster=self.cluster)
+        uid = self.cluster.store["PeerAuthentication", "mtls-service", "strict"]["metadata"]["uid"]
+        self.rig.applier = SimpleNamespace(accepted=lambda _: Accepted(uid, None))
+        self.running: Any = SimpleNamespace(rig=self.rig, in_force=(STRICT,), settled=())
+        monkeypatch.setattr(sidecar, "admin", self.admin)
+        monkeypatch.setattr(in_force, "_POLL_S", 0.0)
+        monkeypatch.setattr(in_force, "PATIENCE_S", 0.2)
+
+    def admin(self, _: Any, pod: Pod, path: str) -> str:
+        self.asked.append(str(pod))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def findings(self, case: Case = CASE) -> dict[str, tuple[FindingVerdict, str]]:
+        return {one.name: (one.verdict, one.text) for one in look(self.running, [case]).findings(case)}
+
+
+def test_all_is_as_it_was_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Looks(monkeypatch, listener(plain=False)).findings() == {
+        OBJECTS: (FindingVerdict.PASS, "1 as applied"),
+        PROXIES: (FindingVerdict.PASS, "as applied at mtls-service/httpbin-1"),
+    }
+
+
+def test_an_object_that_another_client_has_deleted_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=False))
+    looks.cluster.store.clear()
+    verdict, text = looks.findings()[OBJECTS]
+    assert verdict is FindingVerdict.INCONCLUSIVE
+    assert text.startswith("PeerAuthentication mtls-service/strict does not exist any more (changed by another client")
+
+
+def test_a_proxy_that_holds_something_else_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict, text = Looks(monkeypatch, listener(plain=True)).findings()[PROXIES]
+    assert verdict is FindingVerdict.FAIL
+    assert text.startswith("mtls-service/httpbin-1: PeerAuthentication mtls-service/strict is STRICT, but port 8080")
+
+
+def test_a_proxy_that_only_lags_behind_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=True), listener(plain=False))
+    assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
+    assert len(looks.asked) == 2
+
+
+@pytest.mark.parametrize("answer", [InfrastructureError("the sidecar did not answer"), '{ torn "filter_chains"'])
+def test_a_proxy_that_cannot_be_read_is_not_checked(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
+    assert Looks(monkeypatch, answer).findings()[PROXIES][0] is FindingVerdict.NOT_CHECKED
+
+
+def test_objects_that_cannot_be_read_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=False))
+
+    def refuse(*_: Any) -> Any:
+        raise ClusterError("forbidden")
+
+    monkeypatch.setattr(looks.cluster, "get", refuse)
+    assert looks.findings()[OBJECTS] == (FindingVerdict.NOT_CHECKED, "not checked: forbidden")
+
+
+def test_a_policy_that_the_cluster_no_longer_has_and_the_proxy_still_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = json.loads(listener(plain=False))
+    rbac = {"@type": "x.RBAC", "rules": {"policies": {"ns[mtls-service]-policy[gone]-rule[0]": {}}}}
+    held["configs"][0]["active_state"]["listener"]["filter_chains"][0]["filters"] = [{"typed_config": rbac}]
+    looks = Looks(monkeypatch, json.dumps(held))
+    verdict, text = looks.findings()[PROXIES]
+    assert verdict is FindingVerdict.FAIL
+    assert "AuthorizationPolicy mtls-service/gone is still there, which does not exist" in text
+    looks.cluster.put(labelled("AuthorizationPolicy", "gone", "mtls-service", run="of another"))
+    assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
+
+
+def test_a_gateway_is_asked_for_all_its_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, "{}", listener(plain=False))
+    case = Case("X-1", through(Workload("mtls-client", "gateway", "proxy")).get("http://shop.example/"), status(200))
+    monkeypatch.setattr(in_force.applied_policies, "selects", lambda *_: True)
+    assert looks.findings(case)[PROXIES] == (FindingVerdict.PASS, f"as applied at {CLIENT_POD}")
+    assert looks.asked == [str(CLIENT_POD)] * 2
+
+
+def test_at_most_a_few_proxies_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=False))
+    looks.rig.servers = [Pod("mtls-service", f"httpbin-{n}", containers=SERVER_POD.containers) for n in range(9)]
+    text = looks.findings()[PROXIES][1]
+    assert len(looks.asked) == in_force.MAX_PROXIES == text.count("mtls-service/")
+
+
+def test_without_policies_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=False))
+    other = Item("m.yaml", labelled("ConfigMap", "c", "mtls-service"))
+    looks.cluster.put(other.body)
+    looks.rig.applier.accepted = lambda _: None
+    looks.running.in_force = (other,)
+    assert list(looks.findings()) == [OBJECTS]
+    assert looks.asked == []
+
+
+def test_a_stage_that_changes_nothing_or_has_not_settled_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=True))
+    looks.running.settled = (SimpleNamespace(problem="saw 200"),)
+    assert looks.findings() == {}
+    looks.running.settled, looks.running.in_force = (), ()
+    assert looks.findings() == {}
