@@ -8,6 +8,8 @@ from typing import Any, Self
 SIDECAR = "istio-proxy"
 """Name of the sidecar's container, or of its init container where it is a native sidecar (Istio's injection)."""
 
+_EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -18,6 +20,7 @@ class Pod:
             alone while other init containers run, because the containers have not started.
         ready: the pod's Ready condition is True and it is not being deleted.
         initializing: names of its init containers that run now and do not keep running; none once it is being deleted.
+        past_sidecar: ports, as text, that an annotation keeps out of its sidecar; `*` for all.
         injected: it has a sidecar proxy.
     """
 
@@ -29,6 +32,7 @@ class Pod:
     containers: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict, hash=False)
     initializing: tuple[str, ...] = ()
+    past_sidecar: frozenset[str] = frozenset()
 
     @property
     def injected(self) -> bool:
@@ -56,7 +60,12 @@ class Pod:
             containers=(*started, *native),
             labels=dict(meta.get("labels", {})),
             initializing=initializing,
+            past_sidecar=_ports(meta.get("annotations", {}).get(_EXCLUDES_INBOUND, "")),
         )
+
+
+def _ports(listed: str) -> frozenset[str]:
+    return frozenset(filter(None, (one.strip() for one in listed.split(","))))
 
 
 def _running_init(status: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from clients.proof import mechanism
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.route import ProxyLogs, Route, last_row, route, traceable
+from clients.proof.servers import past_sidecar
 
 ANSWERED, TWIN_ANSWERED = "answered by", "twin answered by"
 _LOOPBACK = "127."
@@ -58,6 +59,7 @@ def _finding(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[A
     try:
         way = route(proving.rig, probe)
         by_sidecar = proving.rig.mesh.writes_access_log and all(pod.injected for pod in way.servers)
+        by_sidecar = by_sidecar and not past_sidecar(proving.rig, probe, way.servers)
         requests = traceable(requests, by_sidecar and not way.outside and not way.external)
         if not requests:
             return [inconclusive(name, "none of the requests can be found in a log")]

@@ -20,7 +20,6 @@ _GATEWAY = "<gateway>"
 """The egress gateway's Service (see `Workloads.named`)."""
 _SIDECARS_USER = 1337
 """Its traffic is not redirected (Istio, Application Requirements)."""
-_EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 _EXCLUDES = "traffic.sidecar.istio.io/excludeOutbound"
 _PLAIN = frozenset({"http", "grpc", "ws"})
 """Schemes of URLs whose requests a proxy can read."""
@@ -131,7 +130,7 @@ class Servers:
         ports = spec.get("ports", ())
         stated = [one for one in ports if one["port"] == port or len(ports) == 1]  # a gateway may call another port
         number = self._target(stated[0], pods[0]) if stated else 0
-        if number and _is_excluded(cluster, pods[0], number):
+        if pods[0].past_sidecar & {"*", str(number)}:
             return None  # what comes to this port does not pass the sidecar
         shown = f"{self._rig.overlay.plain(f'{name}.{namespace}').partition('.')[2]}/{pods[0].labels.get('app', name)}"
         where = tuple(sorted(selector.items()))
@@ -178,8 +177,6 @@ def is_redirected(cluster: Cluster, pod: Pod, container: str) -> bool:
     return container != SIDECAR and user != _SIDECARS_USER
 
 
-def _is_excluded(cluster: Cluster, pod: Pod, port: int) -> bool:
-    """Whether what comes to this port of a pod does not pass its sidecar."""
-    body = cluster.get("v1", "Pod", pod.name, pod.namespace) or {}
-    listed = str(body.get("metadata", {}).get("annotations", {}).get(_EXCLUDES_INBOUND, ""))
-    return bool({"*", str(port)} & {one.strip() for one in listed.split(",")})
+def past_sidecar(rig: Rig, probe: Probe, pods: Iterable[Pod]) -> bool:
+    """Whether a request comes to a port of these pods, behind its destination, that is kept out of their sidecars."""
+    return any(pod.past_sidecar for pod in pods) and not Servers(rig, ()).of(probe)

@@ -34,7 +34,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-CLAIMS-01", asks("/get", email_verified=True), rbac_denied(), twin=VERIFIED),
+    Case("X-TRAP-CLAIMS-01", asks("/get", email_verified=True), rbac_denied(), before=status(200), twin=VERIFIED),
     Case("X-TRAP-CLAIMS-02", VERIFIED, status(200)),
     Case("X-TRAP-CLAIMS-03", asks("/ip", sub=None), rbac_denied(), twin=WITH_SUBJECT),
     Case("X-TRAP-CLAIMS-04", WITH_SUBJECT, status(200)),

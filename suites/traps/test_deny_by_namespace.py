@@ -35,7 +35,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-DENY-NS-01", MUTUAL, rbac_denied(), twin=OTHER),
+    Case("X-TRAP-DENY-NS-01", MUTUAL, rbac_denied(), before=status(200), twin=OTHER),
     Case("X-TRAP-DENY-NS-02", PLAIN, status(200)),
     Case("X-TRAP-DENY-NS-03", BY_ADDRESS, status(200)),
     Case("X-TRAP-DENY-NS-04", PLAIN, rbac_denied(), twin=OTHER, step="strangers"),

@@ -28,7 +28,7 @@ STAGE = Stage(
 
 CASES = [
     Case("X-TRAP-EXCLUDED-01", PLAIN_TO_METRICS, status(200)),
-    Case("X-TRAP-EXCLUDED-02", PLAIN, reset(), twin=TRADER.get(f"{HTTPBIN}/ip")),
+    Case("X-TRAP-EXCLUDED-02", PLAIN, reset(), before=status(200), twin=TRADER.get(f"{HTTPBIN}/ip")),
     Case("X-TRAP-EXCLUDED-03", MUTUAL_TO_METRICS, status(503), twin=PLAIN_TO_METRICS),
     Case("X-TRAP-EXCLUDED-04", MUTUAL_TO_METRICS, status(200), step="plaintext"),
 ]

@@ -21,7 +21,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-METHOD-01", POST, rbac_denied(), twin=PUT),
+    Case("X-TRAP-METHOD-01", POST, rbac_denied(), before=status(200), twin=PUT),
     Case("X-TRAP-METHOD-02", replace(POST, method="post"), status(400), twin=PUT),
     Case("X-TRAP-METHOD-03", PUT, status(200, body_contains('"method": "PUT"'))),
     Case("X-TRAP-METHOD-03", replace(PUT, http2=True), status(200, body_contains('"method": "PUT"')), variant="HTTP/2"),

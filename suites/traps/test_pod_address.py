@@ -40,7 +40,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-POD-04", LEGACY.get(URL, dial=Dial.POD), reset(), twin=MUTUAL),
+    Case("X-TRAP-POD-04", LEGACY.get(URL, dial=Dial.POD), reset(), before=status(200), twin=MUTUAL),
     Case("X-TRAP-POD-05", BY_ADDRESS, CUT, twin=MUTUAL),
     Case("X-TRAP-POD-01", BY_ADDRESS, status(503), twin=MUTUAL, step="services"),
     Case("X-TRAP-POD-02", MESH.get(DIRECT, dial=Dial.POD_WITH_HOST), status(200), step="services"),

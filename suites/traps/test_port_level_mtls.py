@@ -34,7 +34,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-PORT-01", PLAIN, reset(), twin=MUTUAL),
+    Case("X-TRAP-PORT-01", PLAIN, reset(), before=status(200), twin=MUTUAL),
     Case("X-TRAP-PORT-02", PLAIN, status(200), step="service"),
     Case("X-TRAP-PORT-03", PLAIN, reset(), twin=MUTUAL, step="exception"),
 ]

@@ -36,7 +36,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-REMOTE-01", HONEST, rbac_denied(), twin=LIAR),
+    Case("X-TRAP-REMOTE-01", HONEST, rbac_denied(), before=status(200), twin=LIAR),
     Case("X-TRAP-REMOTE-02", LIAR, status(200)),
     Case("X-TRAP-REMOTE-03", saying(ELSEWHERE, INSIDE), status(200)),
     Case("X-TRAP-REMOTE-04", saying(INSIDE, ELSEWHERE), rbac_denied(), twin=LIAR),

@@ -18,7 +18,7 @@ STAGE = Stage(
     settle=(Settle(LIAR, rbac_denied(), before=status(200)),),
 )
 
-CASES = [Case("X-TRAP-REMOTE-05", LIAR, rbac_denied(), twin=replace(LIAR, source=TRADER))]
+CASES = [Case("X-TRAP-REMOTE-05", LIAR, rbac_denied(), before=status(200), twin=replace(LIAR, source=TRADER))]
 
 
 def test_case(case, prove):

@@ -19,7 +19,7 @@ STAGE = Stage(
 
 CASES = [
     Case("X-TRAP-REVISION-01", MESH.get(f"{HTTPBIN}/ip"), status(200)),
-    Case("X-TRAP-REVISION-02", GUARDED, rbac_denied(), twin=MESH.get(f"{HTTPBIN}/ip")),
+    Case("X-TRAP-REVISION-02", GUARDED, rbac_denied(), before=status(200), twin=MESH.get(f"{HTTPBIN}/ip")),
 ]
 
 

@@ -29,7 +29,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-START-01", FIRST_NATIVE.get(URL), status(200)),
+    Case("X-TRAP-START-01", FIRST_NATIVE.get(URL), status(200), before=status(200)),
     Case("X-TRAP-START-02", FIRST_CLASSIC.get(URL), NO_PROXY, twin=MESH.get(URL)),
     Case("X-TRAP-START-03", JOB_NATIVE.get(URL), status(200)),
     Case("X-TRAP-START-03", JOB_CLASSIC.get(URL), status(200), variant="classic"),

@@ -28,7 +28,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-TRAP-ENTRY-01", FOREIGN, CUT, twin=LISTED),
+    Case("X-TRAP-ENTRY-01", FOREIGN, CUT, before=status(200), twin=LISTED),
     Case(
         "X-TRAP-ENTRY-03",
         FOREIGN,

@@ -44,7 +44,7 @@ CASES = [
     Case("X-TRAP-TOKENS-01", GOOD, status(200)),
     Case("X-TRAP-TOKENS-02", sends(PEOPLE, GARBAGE_SCOPE), LETS_GARBAGE_THROUGH),
     Case("X-TRAP-TOKENS-03", sends(GARBAGE, SCOPE), status(200)),
-    Case("X-TRAP-TOKENS-04", BAD, REFUSED, twin=GOOD),
+    Case("X-TRAP-TOKENS-04", BAD, REFUSED, before=status(200), twin=GOOD),
     Case("X-TRAP-TOKENS-05", NONE, status(200)),
     Case("X-TRAP-TOKENS-06", GOOD, rbac_denied(), twin=sends(SCOPE), step="need-scope"),
     Case("X-TRAP-TOKENS-07", sends(SCOPE), status(200), step="need-scope"),

@@ -37,7 +37,7 @@ CASES = [
         status(200),
         arrival=ServerLogExpectation(TRADER, tls=True, sni="any.example.com", server="httpbin.org"),
     ),
-    Case("X-TRAP-WILDCARD-02", UNLISTED, CUT, twin=FOREIGN),
+    Case("X-TRAP-WILDCARD-02", UNLISTED, CUT, before=status(200), twin=FOREIGN),
     Case("X-TRAP-WILDCARD-03", FOREIGN, CUT, twin=EXISTING, step="dynamic"),
 ]
 

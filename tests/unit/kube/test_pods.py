@@ -42,6 +42,13 @@ def test_a_classic_sidecar_does_not_run_yet() -> None:
     assert (pod.initializing, pod.injected, pod.containers) == (("first",), False, ())
 
 
+def test_ports_that_are_kept_out_of_the_sidecar() -> None:
+    assert Pod.from_json(body()).past_sidecar == frozenset()
+    excluding = body()
+    excluding["metadata"]["annotations"] = {"traffic.sidecar.istio.io/excludeInboundPorts": "8080, 9000"}
+    assert Pod.from_json(excluding).past_sidecar == {"8080", "9000"}
+
+
 def test_none_is_once_they_have_ended_or_the_pod_is_deleted() -> None:
     assert Pod.from_json(body()).initializing == ()
     ended = [{"name": "first", "state": {"terminated": {}}}]
