@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clients.model.case import Case, ServerLogExpectation
+from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.expect import no_reply, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage, Step
@@ -12,6 +13,8 @@ FOREIGN = TRADER.get("https://any.example.com/", resolve="httpbin.org:443", inse
 UNLISTED = TRADER.get("https://any.example.org/", resolve="httpbin.org:443", insecure=True)
 EXISTING = TRADER.get("https://untrusted.example.com/", insecure=True)
 """A name of that domain that resolves."""
+NOT_RESOLVED = Decision(Mechanism.NO_UPSTREAM, Proxy.CLIENT)
+"""The proxy finds no address for the name."""
 CUT = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
 
 STAGE = Stage(
@@ -38,7 +41,7 @@ CASES = [
         arrival=ServerLogExpectation(TRADER, tls=True, sni="any.example.com", server="httpbin.org"),
     ),
     Case("X-TRAP-WILDCARD-02", UNLISTED, CUT, before=status(200), twin=FOREIGN),
-    Case("X-TRAP-WILDCARD-03", FOREIGN, CUT, twin=EXISTING, step="dynamic"),
+    Case("X-TRAP-WILDCARD-03", FOREIGN, CUT, twin=EXISTING, step="dynamic", decided=NOT_RESOLVED),
 ]
 
 
