@@ -50,9 +50,7 @@ def _counted(proving: ProvingCase, way: Route) -> list[Finding]:
         lines.check(since)
     if unknown:
         first = f"id {unknown[0].request_id}, user agent {unknown[0].user_agent!r}"
-        text = (
-            f"{len(unknown)} requests from the client reached the backend that it did not send so, the first: {first}"
-        )
+        text = f"{len(unknown)} requests from the client reached the backend that were not sent so, the first: {first}"
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
     return [Finding(COUNT, f"{known} requests from the client by this path, all of them let in", FindingVerdict.PASS)]
 
