@@ -60,7 +60,7 @@ def _finding(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[A
         way = route(proving.rig, probe)
         by_sidecar = proving.rig.mesh.writes_access_log and all(pod.injected for pod in way.servers)
         by_sidecar = by_sidecar and not past_sidecar(proving.rig, probe, way.servers)
-        requests = traceable(requests, by_sidecar and not way.outside and not way.external)
+        requests = traceable(requests, by_sidecar and way.keeps_ids)
         if not requests:
             return [inconclusive(name, "none of the requests can be found in a log")]
         if way.external:
@@ -142,7 +142,7 @@ def _elsewhere(proving: ProvingCase, way: Route, request: Attempt) -> list[Acces
     if not proving.rig.mesh.writes_access_log:
         return []
     found = ProxyLogs(proving.rig, proving.running.since)
-    servers = {pod.ip for pod in way.servers}
+    servers = {pod.ip for pod in (*way.servers, *way.door)}
     sent = [entry for entry in found.entries(way.proxies(Proxy.CLIENT), request) if _host(entry) not in servers]
     for pod in way.proxies(Proxy.SERVER):
         sent += [entry for entry in _inbound(proving, way, pod, request) if not _to_application(pod, entry)]

@@ -27,7 +27,7 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
         return []
     try:
         way = route(proving.rig, proving.case.probe)
-        if way.outside or way.external or not way.proxies(Proxy.SERVER):
+        if not way.keeps_ids or not way.proxies(Proxy.SERVER):
             return []
         return _counted(proving, way)
     except MeshproofError as error:
@@ -57,6 +57,8 @@ def _counted(proving: ProvingCase, way: Route) -> list[Finding]:
 
 def _is_clients(proving: ProvingCase, way: Route, entry: AccessLogEntry) -> bool:
     """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
-    from_client = entry.downstream_remote.rpartition(":")[0] in {pod.ip for pod in way.client}
+    address, _, port = entry.downstream_remote.rpartition(":")
+    # an address without a port is by a header that a gateway has set (Envoy, `x-forwarded-for`)
+    from_client = address in {pod.ip for pod in way.client} and port != "0"
     sent_on = accesslog.forwarded(entry) and bool(entry.request_id)
     return from_client and sent_on and entry.path == proving.case.probe.record.path

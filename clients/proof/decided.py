@@ -119,7 +119,7 @@ def _question(proving: ProvingCase, way: Route, decision: Decision, policies: Co
     through_sidecar = not way.outside and set(pods) != set(way.client)
     return _Question(
         decision,
-        traceable(refused(proving), not way.outside and set(pods).isdisjoint(way.gateway)),
+        traceable(refused(proving), not (way.outside or way.door) and set(pods).isdisjoint(way.gateway)),
         pods,
         way.proxies(Proxy.CLIENT) if through_sidecar else (),
         frozenset(pod.ip for pod in way.servers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.accesslog import AccessLogEntry
@@ -26,6 +26,7 @@ class Route:
         gateway: pods of the egress gateway; empty where the destination is not outside the cluster.
         outside: the client is outside the cluster.
         external: the destination is an external host.
+        door: pods of an ingress gateway that a client inside the cluster dials.
     """
 
     client: tuple[Pod, ...]
@@ -33,6 +34,12 @@ class Route:
     gateway: tuple[Pod, ...]
     outside: bool
     external: bool
+    door: tuple[Pod, ...] = ()
+
+    @property
+    def keeps_ids(self) -> bool:
+        """Whether requests have the ids that were sent all the way: a gateway gives them ids of its own."""
+        return not (self.outside or self.external or self.door)
 
     def proxies(self, at: Proxy) -> tuple[Pod, ...]:
         """Pods with a proxy at one place."""
@@ -43,7 +50,7 @@ class Route:
     def receiving(self) -> tuple[Pod, ...]:
         """Pods whose proxies take requests in, and so may refuse them by a policy."""
         entry = self.proxies(Proxy.CLIENT) if self.outside else ()
-        return tuple(dict.fromkeys((*entry, *self.proxies(Proxy.GATEWAY), *self.proxies(Proxy.SERVER))))
+        return tuple(dict.fromkeys((*entry, *self.door, *self.proxies(Proxy.GATEWAY), *self.proxies(Proxy.SERVER))))
 
 
 def route(rig: Rig, probe: Probe) -> Route:
@@ -65,7 +72,15 @@ def route(rig: Rig, probe: Probe) -> Route:
         gateway=tuple(gateway) if external else (),
         outside=isinstance(probe.source, OutsideClient),
         external=external,
+        door=_door(rig, probe),
     )
+
+
+def _door(rig: Rig, probe: Probe) -> tuple[Pod, ...]:
+    """Pods of the gateway that a probe from inside dials, which routes it to the Service behind."""
+    if not probe.behind or isinstance(probe.source, OutsideClient):
+        return ()
+    return tuple(pod for pod in rig.workloads.backends(replace(probe, behind="")) if pod.injected)
 
 
 def last_row(proving: ProvingCase) -> tuple[Attempt, ...]:
@@ -119,8 +134,9 @@ class ProxyLogs:
         found = [entry for pod in pods for entry in self.of(pod).of_requests({request.request_id})]
         if not request.local:
             return found
+        found += self._of_connection(pods, {request.local})  # also of a client that its own proxy does not redirect
         if not hops:
-            return found + self._of_connection(pods, {request.local})
+            return found
         before = [entry for pod in hops for entry in self.of(pod).of_requests({request.request_id})]
         before += self._of_connection(hops, {request.local})
         ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}

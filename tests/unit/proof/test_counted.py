@@ -66,9 +66,10 @@ def test_a_request_under_an_id_that_was_not_sent_fails() -> None:
         line("x-1", client="10.0.0.77"),
         line("x-1", port=9090),
         line("x-1", upstream="-"),
+        line("x-1").replace("10.0.0.5:41000", "10.0.0.5:0"),
         line("x-1").replace("/ip", "/hipstershop.CartService/GetCart"),
     ],
-    ids=["another client", "another port", "refused", "another path"],
+    ids=["another client", "another port", "refused", "by a gateway", "another path"],
 )
 def test_other_traffic_of_the_backend_is_not_counted(other: str) -> None:
     [found] = prove(other)

@@ -188,6 +188,24 @@ def test_strict_refuses_plaintext_for_want_of_a_filter_chain(flags: str, details
     assert found.verdict is verdict, found.text
 
 
+def test_a_client_that_its_own_sidecar_does_not_redirect_connects_itself() -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        log(rig, tcp(f"10.0.0.5:4{name.split('-')[2]}", "NR", "filter_chain_not_found"))
+
+    found = prove(logged, TO_STRICT, outcome=lambda name: broken(56, name))
+    assert found is not None
+    assert found.verdict is FindingVerdict.PASS, found.text
+
+
+def test_a_client_inside_may_be_refused_by_the_gateway_that_it_dials(monkeypatch: pytest.MonkeyPatch) -> None:
+    door = Pod("ingress", "door-1", "10.0.0.8", containers=(SIDECAR,), ready=True)
+    monkeypatch.setattr(FakeRig, "backends", lambda rig, probe: [SERVER_POD] if probe.behind else [door])
+    case = replace(DENIAL, probe=CLIENT.get("http://door.ingress/ip", behind="httpbin.mtls-service"))
+    found = prove(lambda rig, name: log(rig, entry(name, "403", BY_NONE, "-"), "door-1"), case, policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.PASS, found.text
+
+
 def test_a_reset_that_the_servers_proxy_knows_nothing_of_fails() -> None:
     found = prove(lambda *_: None, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD)
     assert found is not None
