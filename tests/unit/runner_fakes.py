@@ -18,10 +18,10 @@ from clients.model.errors import AbandonedError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
 from clients.model.expect import status
 from clients.model.stage import Observation, Stage
-from clients.proof import diagnostics
+from clients.proof import diagnostics, in_force
 from clients.proof import prove as proof
 from reports.model import MeshRecord, TargetInfo
-from runner.session import fixtures
+from runner.session import fixtures, mistakes
 from runner.session.run_context import RunContext
 from runner.target.descriptor import TargetDescriptor
 
@@ -132,6 +132,8 @@ STAND_INS = (
     (fixtures, "RunningStage", Running),
     (proof, "prove_case", prove_case),
     (diagnostics, "collect", lambda rig, stage, folder: folder.mkdir(parents=True)),
+    (in_force, "look", lambda running, cases: in_force.InForce()),
+    (mistakes, "_manifests_of", lambda stage: ()),  # the stages' manifests are names only
 )
 
 
