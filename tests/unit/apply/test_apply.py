@@ -38,25 +38,25 @@ def cluster() -> FakeCluster:
 
 @pytest.fixture
 def applier(cluster: FakeCluster, tmp_path: Path) -> Applier:
-    (tmp_path / "ground").mkdir()
-    (tmp_path / "ground" / "shop.yaml").write_text(ENVIRONMENT)
+    (tmp_path / "environment").mkdir()
+    (tmp_path / "environment" / "shop.yaml").write_text(ENVIRONMENT)
     (tmp_path / "policy.yaml").write_text(POLICY)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
     return Applier(cluster, overlay, tmp_path, timeout_s=0.2, at_once=1)
 
 
 def test_a_folder_is_all_its_manifests(applier: Applier):
-    items = applier.load(["ground", "policy.yaml"])
+    items = applier.load(["environment", "policy.yaml"])
     assert list(map(str, items)) == ["Namespace p-shop", "Service p-shop/web", "PeerAuthentication istio-system/strict"]
-    assert [item.manifest for item in items] == ["ground/shop.yaml", "ground/shop.yaml", "policy.yaml"]
+    assert [item.manifest for item in items] == ["environment/shop.yaml", "environment/shop.yaml", "policy.yaml"]
 
 
 def test_the_same_manifests_can_be_applied_under_other_names(applier: Applier, cluster: FakeCluster):
     overlay = Overlay("q-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
     other = applier.named_by(overlay)
-    assert list(map(str, other.load(["ground"]))) == ["Namespace q-shop", "Service q-shop/web"]
+    assert list(map(str, other.load(["environment"]))) == ["Namespace q-shop", "Service q-shop/web"]
     assert other.timeout_s == applier.timeout_s
-    assert list(map(str, applier.load(["ground"]))) == ["Namespace p-shop", "Service p-shop/web"]
+    assert list(map(str, applier.load(["environment"]))) == ["Namespace p-shop", "Service p-shop/web"]
 
 
 @pytest.mark.parametrize("path", ["missing.yaml", "nothing"])
@@ -67,7 +67,7 @@ def test_a_missing_manifest_is_named(applier: Applier, path: str, tmp_path: Path
 
 
 def test_check_changes_nothing_and_tries_everything(applier: Applier, cluster: FakeCluster):
-    applier.check(applier.load(["ground", "policy.yaml"]))
+    applier.check(applier.load(["environment", "policy.yaml"]))
     assert cluster.store == {}
     assert [line.split()[:2] for line in cluster.log] == [
         ["try", "Namespace"],
@@ -79,11 +79,11 @@ def test_check_changes_nothing_and_tries_everything(applier: Applier, cluster: F
 def test_an_object_whose_namespace_is_not_there_yet_is_tried_elsewhere_under_another_name(
     applier: Applier, cluster: FakeCluster
 ):
-    applier.check(applier.load(["ground"]))
+    applier.check(applier.load(["environment"]))
     assert "default/dry-run-" in cluster.log[1]
     cluster.log.clear()
     cluster.put(labelled("Namespace", "p-shop"))
-    applier.check(applier.load(["ground"]))
+    applier.check(applier.load(["environment"]))
     assert cluster.log[1] == "try Service p-shop/web"
 
 
@@ -118,7 +118,7 @@ def test_applied_objects_are_told_with_their_text(applier: Applier):
 
 
 def test_deletion_goes_backwards_and_leaves_the_content_of_a_namespace_to_it(applier: Applier, cluster: FakeCluster):
-    items = applier.load(["ground", "policy.yaml"])
+    items = applier.load(["environment", "policy.yaml"])
     applier.apply(items)
     cluster.log.clear()
     applier.delete(items)
@@ -147,7 +147,7 @@ def test_what_does_not_go_away_is_an_error(applier: Applier, cluster: FakeCluste
 
 def test_a_namespace_of_somebody_else_keeps_its_pods(applier: Applier, cluster: FakeCluster):
     cluster.put(labelled("Namespace", "p-shop", run="another-run"), labelled("Pod", "web-1", "p-shop", run=""))
-    applier.delete(applier.load(["ground"]))
+    applier.delete(applier.load(["environment"]))
     assert cluster.log == []
     assert len(cluster.store) == 2
 
@@ -211,6 +211,6 @@ def test_a_binding_may_be_tried_before_its_role_is_there(
     """The API server looks for the role when an identity that is no administrator binds it."""
     (tmp_path / "roles.yaml").write_text(ROLES % bound)
     cluster.refuse["RoleBinding"] = RequestError("PATCH", status, "not found")
-    items = applier.load(["ground", "roles.yaml"])
+    items = applier.load(["environment", "roles.yaml"])
     with nullcontext() if accepted else pytest.raises(ManifestError, match="RoleBinding p-shop/reads is not accepted"):
         applier.check(items)
