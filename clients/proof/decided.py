@@ -23,6 +23,8 @@ DECISION = "decision"
 FLUSHED_S = 3.0
 """Seconds after which an entry that has not come is looked for by sending a later request of the twin: Envoy flushes
 its log every second."""
+MOST_FROM_OTHER_PORTS = 0.25
+"""Largest share of the requests whose connections may have got another port on the way."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Col
     if answer.missing and way.outside:
         answer = _by_number(found, question, answer)
     complete = not answer.missing or _complete(proving, question)
-    answer = _answer(found, question) if answer.missing and not way.outside else answer
+    if answer.missing and not way.outside:
+        answer = _from_other_ports(found, question, _answer(found, question))
     found.check(question.pods)
     return _judged(question, answer, complete)
 
@@ -157,6 +160,33 @@ def _by_number(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answe
     if answer.others or len(entries) < len(question.requests):
         return answer
     return replace(answer, decided=tuple(entries), missing=0)
+
+
+def _from_other_ports(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answer:
+    """The answer with the connections whose port netfilter changed on the way to the proxy.
+
+    A client may use one port for connections to two ports of a server at once. Both are redirected to one port of the
+    proxy, where their addresses would be the same, so the second gets another port. Its entry is of the same client and
+    server port, and of no port that a request had. As this is rare, it explains no more than a quarter of the requests.
+    """
+    if answer.others or answer.missing > len(question.requests) * MOST_FROM_OTHER_PORTS:
+        return answer
+    sent = {request.local for request in question.requests}
+    clients = {local.rpartition(":")[0] for local in sent if local}
+    dialled = {entry.downstream_local for entry in answer.decided}
+    entries = [
+        entry
+        for pod in question.pods
+        for entry in found.of(pod).entries(found.since)
+        if not entry.request_id
+        and _is(question, entry)
+        and entry.downstream_remote not in sent
+        and entry.downstream_remote.rpartition(":")[0] in clients
+        and entry.downstream_local in dialled
+    ]
+    if len(entries) < answer.missing:
+        return answer
+    return replace(answer, decided=(*answer.decided, *entries[-answer.missing :]), missing=0)
 
 
 def _complete(proving: ProvingCase, question: _Question) -> bool:

@@ -226,6 +226,13 @@ MUTANTS = (
     # where it was decided
     HarnessMutant("unknown-arrivals-are-known", "clients/proof/counted.py", "        unknown += strange\n", ""),
     HarnessMutant(
+        "other-ports-explain-any-number",
+        DECIDED,
+        "if answer.others or answer.missing > len(question.requests) * MOST_FROM_OTHER_PORTS:",
+        "if answer.others:",
+        PROOF,
+    ),
+    HarnessMutant(
         "a-decision-elsewhere-will-do",
         DECIDED,
         "    if complete:\n        return Finding(DECISION",

@@ -67,13 +67,14 @@ def prove(
     client: Pod = CLIENT_POD,
     external: bool = False,
     access_log: bool = True,
+    count: int = 3,
 ) -> Finding | None:
-    """The finding about three refused requests, which `logged` writes to the logs as the mesh would have."""
+    """The finding about refused requests, which `logged` writes to the logs as the mesh would have."""
     rig = FakeRig(lambda _, name: answered(200, name), in_force=set(policies))
     rig.pods = lambda _: [client]  # type: ignore[method-assign]
     rig.external = ExternalHosts({"example.com": "198.51.100.10"}) if external else None
     rig.mesh = rig.mesh if access_log else MeshInfo("istio")
-    names = [f"mp-run-{number}-0123456789" for number in range(3)]
+    names = [f"mp-run-{number}-0123456789" for number in range(count)]
     for name in names:
         logged(rig, name)
     last = outcome(names[-1])
@@ -231,6 +232,32 @@ def test_connections_from_outside_are_counted_where_their_addresses_are_translat
 
     case = replace(TO_STRICT, probe=Probe(OUTSIDE, IP))
     found = prove(logged, case, outcome=lambda name: broken(56, name), client=SERVER_POD)
+    assert found is not None
+    assert found.verdict is verdict, found.text
+
+
+@pytest.mark.parametrize(
+    ("remapped", "ports", "verdict"),
+    [
+        (2, ("10.0.0.5:17579", "10.0.0.5:26008"), FindingVerdict.PASS),
+        (2, ("10.0.0.5:17579",), FindingVerdict.FAIL),
+        (1, ("10.0.0.77:17579",), FindingVerdict.FAIL),  # another client's
+        (3, ("10.0.0.5:17579", "10.0.0.5:26008", "10.0.0.5:26009"), FindingVerdict.FAIL),  # more than a few
+    ],
+)
+def test_a_few_connections_may_come_from_another_port(
+    remapped: int, ports: tuple[str, ...], verdict: FindingVerdict
+) -> None:
+    """netfilter changes the port of a redirected connection whose own is tracked for another port of the server."""
+
+    def logged(rig: FakeRig, name: str) -> None:
+        number = int(name.split("-")[2])
+        if number >= remapped:
+            log(rig, tcp(f"10.0.0.5:4{number}", "NR", "filter_chain_not_found"))
+        elif number < len(ports):
+            log(rig, tcp(ports[number], "NR", "filter_chain_not_found"))
+
+    found = prove(logged, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD, count=8)
     assert found is not None
     assert found.verdict is verdict, found.text
 
