@@ -21,6 +21,8 @@ from clients.proof.why import Explainer
 
 THREADS = 8
 """Cases that are proven in parallel."""
+GATHER_S = 0.3
+"""Longest wait for further cases before what is in force is read back, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class CaseRunner:
             self._waiting.setdefault(job.case.step, []).append(job)
         self._work: dict[str, Future[Evidence]] = {}
         self._step = ""
-        self._unchecked: list[Case] = []
+        self._unchecked: list[tuple[Case, Future[Evidence]]] = []
         self._in_force: dict[str, InForce] = {}
         self._begin("")
 
@@ -68,10 +70,7 @@ class CaseRunner:
         self.dismiss()
 
     def evidence(self, job: CaseJob) -> Evidence:
-        """Wait for the evidence of a job; one that the runner was not created with starts now.
-
-        All started jobs are proven first, because what is in force is read back after the last of them.
-        """
+        """Wait for the evidence of a job; one that the runner was not created with starts now."""
         begun = self._work.get(job.case.id)
         if begun is None:
             if problem := self._reach(job.case.step):
@@ -130,21 +129,29 @@ class CaseRunner:
         return begun
 
     def _concluded(self, job: CaseJob, evidence: Evidence) -> Evidence:
-        """The evidence with what was in force, which is read back once for all jobs that have been started."""
-        self.wait()
-        self._look()
+        """The evidence with what was in force, which is read back after the case was proven.
+
+        It is read once for all cases that are proven soon. A case that takes longer, or never ends, does not keep back
+        the evidence of the others, which a crash would lose.
+        """
+        if job.case.id not in self._in_force:
+            wait(self._work.values(), timeout=GATHER_S)
+            self._look()
         return prove.concluded(evidence, self._in_force[job.case.id].findings(job.case))
 
     def _look(self) -> None:
         """Read back what is in force, for the cases that were proven since the last time, before a step changes it."""
-        if self._unchecked:
-            found = in_force.look(self._running, self._unchecked)
-            self._in_force |= {case.id: found for case in self._unchecked}
-            self._unchecked = []
+        proven = [case for case, work in self._unchecked if work.done()]
+        if proven:
+            names = {case.id for case in proven}
+            self._unchecked = [(case, work) for case, work in self._unchecked if case.id not in names]
+            found = in_force.look(self._running, proven)
+            self._in_force |= {case.id: found for case in proven}
 
     def _submit(self, pool: ThreadPoolExecutor, job: CaseJob) -> Future[Evidence]:
-        self._unchecked.append(job.case)
-        return pool.submit(self._prove, job)
+        work = pool.submit(self._prove, job)
+        self._unchecked.append((job.case, work))
+        return work
 
     def _prove(self, job: CaseJob) -> Evidence:
         evidence = prove.prove_case(self._running, job.case, job.subject, job.confirmations, job.budget_s)

@@ -85,7 +85,7 @@ def prove_case(running: Running, case: Case, subject: Subject, *_: object) -> Ev
     what = case.probe.url.rsplit("/", 1)[-1]
     trace(f"prove {case.id}")
     if what == "crash":
-        time.sleep(0.5)  # by then the cases that run in parallel are recorded
+        time.sleep(1.0)  # by then the cases that run in parallel are recorded
         os._exit(3)
     if what == "wait":
         time.sleep(1.0)  # by then the cases that run in parallel are recorded
