@@ -79,6 +79,7 @@ class Probe:
         token_as: form of the token, which replaces `{}`: `Header: value`, or `?name=value` for a query parameter.
         dial: at whose address: that of the URL's host, or of a pod behind it; the port is then the container's.
         behind: Service that a gateway routes the request to, where the host of the URL is not itself a Service.
+        workload: `app` label of the pods that must answer, where the Service's name does not begin with it.
         answered_by: the proxy that answers by itself, where no application has to: a CORS preflight, readiness.
     """
 
@@ -92,6 +93,7 @@ class Probe:
     timeout_s: float = 0.0
     token_as: str = BEARER
     behind: str = ""
+    workload: str = ""
     http2: bool = False
     body: str = ""
     tokens: tuple[Token, ...] = ()

@@ -103,6 +103,9 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
     for source in sources:
         rig.logs.of(source, since).check(since)
     count = len(requests)
+    if not seen.missing and (others := [pod for pod in way.servers if not _intended(probe, pod)]):
+        what = f"{probe.destination} leads to {', '.join(map(str, others))}, which is no pod of {_workload(probe)}"
+        return Finding(name, what, FindingVerdict.FAIL)
     if not seen.missing:
         return Finding(name, f"{count} requests in {', '.join(sorted(seen.places))}", FindingVerdict.PASS)
     what = f"{seen.missing} of {count} requests are not in the log of {', '.join(map(str, way.servers))}"
@@ -113,6 +116,20 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
     if not rig.mesh.writes_access_log:
         return not_checked(name, "neither the application nor a sidecar logs requests")
     return inconclusive(name, f"{what}, nor is any other")
+
+
+def _workload(probe: Probe) -> str:
+    """Value of the `app` label of the pods that a request is for: the name of the Service, unless the suite states one."""
+    return probe.workload or probe.destination.partition(".")[0]
+
+
+def _intended(probe: Probe, pod: Pod) -> bool:
+    """Whether it is a pod of that workload; one with several Services has their names begin with its own.
+
+    A Service's selector cannot say this, because it may be what is wrong.
+    """
+    app, wanted = pod.labels.get("app", ""), _workload(probe)
+    return bool(app) and (wanted == app or wanted.startswith(f"{app}-"))
 
 
 def _budget_s(proving: ProvingCase) -> float:

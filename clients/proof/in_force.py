@@ -75,6 +75,8 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     if not items or any(seen.problem for seen in running.settled):
         return InForce()
     common = [_objects(running.rig, items)]
+    if common[0].verdict is FindingVerdict.INCONCLUSIVE:
+        return InForce(tuple(common))  # proxies hold what another client has made of the objects: not the mesh's doing
     policies = [item for item in items if item.kind in KINDS]
     try:
         backends = _backends(running.rig, cases) if policies else {}

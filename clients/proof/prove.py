@@ -130,13 +130,17 @@ def prove_state(
 def concluded(evidence: Evidence, found: list[Finding]) -> Evidence:
     """The evidence with findings that were made after its proof, by which a pass is judged again.
 
-    A case that did not pass keeps its verdict, and gets one more reason.
+    A case that did not pass gets one more reason. One that was inconclusive fails where a proxy is known not to hold
+    what was applied: that may be why its change was not seen to arrive.
     """
     if evidence.verdict is Verdict.PASS:
         return _judged(evidence, found)
     wrong = [one for one in found if one.verdict in (FindingVerdict.FAIL, FindingVerdict.INCONCLUSIVE)]
     more = [f"{one.name}: {one.text}" for one in wrong]
-    return replace(evidence, findings=(*evidence.findings, *found), reason="; ".join([evidence.reason, *more]))
+    failed = evidence.verdict is Verdict.INCONCLUSIVE and any(one.verdict is FindingVerdict.FAIL for one in found)
+    verdict = Verdict.FAIL if failed else evidence.verdict
+    reason = "; ".join([evidence.reason, *more])
+    return replace(evidence, verdict=verdict, findings=(*evidence.findings, *found), reason=reason)
 
 
 def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:

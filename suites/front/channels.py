@@ -24,13 +24,13 @@ ECHOED = status(101, body_contains(MESSAGE))
 def cart(method="GetCart", token="", scheme="grpc"):
     """A call of the cart service from outside."""
     url = f"{scheme}://{CART}/hipstershop.CartService/{method}"
-    return Probe(OUTSIDE, url, method="POST", token=_of_front(token), behind="cart.channels")
+    return Probe(OUTSIDE, url, method="POST", token=_of_front(token), behind="cart.channels", workload="channels")
 
 
 def echo(token="", scheme="ws", **how):
     """A WebSocket from outside to the echo server."""
     url = f"{scheme}://{ECHO}/websocket/echo"
-    return Probe(OUTSIDE, url, token=_of_front(token), behind="echo.channels", **how)
+    return Probe(OUTSIDE, url, token=_of_front(token), behind="echo.channels", workload="channels", **how)
 
 
 def call_refused(code, message):

@@ -185,7 +185,8 @@ class FakeLogs:
 
 
 CLIENT = Workload("mtls-client", "sleep", "sleep")
-SERVER_POD = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True)
+HTTPBIN = {"app": "httpbin"}
+SERVER_POD = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True, labels=HTTPBIN)
 CLIENT_POD = Pod("mtls-client", "sleep-1", containers=("sleep", "istio-proxy"), ready=True)
 
 Answer = Callable[[Probe, str], Outcome]

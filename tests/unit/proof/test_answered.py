@@ -112,6 +112,32 @@ def test_an_answer_is_the_applications_if_a_log_shows_that_it_had_the_request(
     assert verdict(*prove(logged, change=once, twins=TWINS)) is expected
 
 
+@pytest.mark.parametrize(
+    ("app_label", "stated", "expected"),
+    [
+        ("httpbin", "", FindingVerdict.PASS),
+        ("impostor", "", FindingVerdict.FAIL),
+        ("", "", FindingVerdict.FAIL),
+        ("http", "", FindingVerdict.FAIL),  # the beginning of the name, but not of one of its words
+        ("channels", "channels", FindingVerdict.PASS),
+        ("httpbin", "channels", FindingVerdict.FAIL),
+    ],
+)
+def test_the_pods_behind_the_service_are_those_of_the_workload_that_is_meant(
+    app_label: str, stated: str, expected: FindingVerdict
+) -> None:
+    def led(rig: FakeRig) -> None:
+        rig.servers = [replace(SERVER_POD, ip="10.0.0.9", labels={"app": app_label} if app_label else {})]
+
+    case = replace(CASE, probe=CLIENT.get(IP, workload=stated))
+    assert verdict(*prove(app, case, change=led)) is expected
+
+
+def test_a_further_service_of_a_workload_has_a_name_that_begins_with_its() -> None:
+    case = replace(CASE, probe=CLIENT.get("http://httpbin-headless.mtls-service:8000/ip"))
+    assert verdict(*prove(app, case)) is FindingVerdict.PASS
+
+
 def test_logs_that_show_no_request_at_all_prove_nothing() -> None:
     assert verdict(*prove(lambda *_: None)) is FindingVerdict.INCONCLUSIVE
 

@@ -211,6 +211,14 @@ def test_a_failure_keeps_its_reason_and_gets_another() -> None:
     assert prove.concluded(failed, [replace(CHANGED, verdict=FindingVerdict.PASS)]).reason == "expected 403, saw 200"
 
 
+@pytest.mark.parametrize("found", [FindingVerdict.FAIL, FindingVerdict.INCONCLUSIVE])
+def test_what_a_proxy_does_not_hold_explains_a_change_that_did_not_arrive(found: FindingVerdict) -> None:
+    unknown = Evidence.of(Subject(control="X-1", id="X-1"), Verdict.INCONCLUSIVE, "the marker was not seen")
+    evidence = prove.concluded(unknown, [replace(CHANGED, verdict=found)])
+    assert evidence.verdict is (Verdict.FAIL if found is FindingVerdict.FAIL else Verdict.INCONCLUSIVE)
+    assert evidence.reason.startswith("the marker was not seen; objects in force")
+
+
 def test_what_is_in_force_is_read_back_before_a_step_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the first evidence that is asked for is that of the step."""
     looks = looked(monkeypatch, CHANGED)
