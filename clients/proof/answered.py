@@ -119,7 +119,7 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
 
 
 def _workload(probe: Probe) -> str:
-    """Value of the `app` label of the pods that a request is for: the name of the Service, unless the suite states one."""
+    """The `app` label of the pods that a request is for: the name of the Service, unless the suite states one."""
     return probe.workload or probe.destination.partition(".")[0]
 
 

@@ -64,7 +64,7 @@ def test_every_denial_has_its_proofs(whole: Ran) -> None:
 
 def test_every_attempt_has_a_request_of_its_own(whole: Ran) -> None:
     for case in whole.report["cases"]:
-        if not case["source"]:  # read off the cluster, not probed
+        if not case["source"] or case["known"]:  # read off the cluster, not probed; or never as pinned
             continue
         inside = [attempt for attempt in case["timeline"] if attempt["phase"] in {"converge", "confirm"}]
         ids = [attempt["request_id"] for attempt in inside]
