@@ -58,7 +58,18 @@ def _counted(proving: ProvingCase, way: Route) -> list[Finding]:
 def _is_clients(proving: ProvingCase, way: Route, entry: AccessLogEntry) -> bool:
     """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
     address, _, port = entry.downstream_remote.rpartition(":")
-    # an address without a port is by a header that a gateway has set (Envoy, `x-forwarded-for`)
-    from_client = address in {pod.ip for pod in way.client} and port != "0"
+    from_client = address in {pod.ip for pod in way.client}
+    if port == "0" and _dials_gateways(proving):
+        return False
     sent_on = accesslog.forwarded(entry) and bool(entry.request_id)
     return from_client and sent_on and entry.path == proving.case.probe.record.path
+
+
+def _dials_gateways(proving: ProvingCase) -> bool:
+    """Whether the client sends requests of other cases through a gateway, which gives them ids of its own.
+
+    They have the client's address without a port, from a header (Envoy, `x-forwarded-for`); so has what a filter in
+    the client's own sidecar sends.
+    """
+    sources = {case.probe.source for case in proving.running.cases if case.probe.behind}
+    return proving.case.probe.source in sources

@@ -57,7 +57,7 @@ end
     "refused-by-client",
     Area.CLIENT,
     places.TOKENS,
-    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    cases("LAB-AUTHZ-02", FAIL),
     {"LAB-AUTHZ-02": "decision: "},
 )
 def refused_by_client(objects: list[Object]) -> None:
