@@ -135,7 +135,7 @@ def service_leads_elsewhere(objects: list[Object]) -> None:
     "reset-by-packet-filter",
     Area.MTLS,
     places.MESH,
-    cases("LAB-MTLS-01", PASS) | cases("LAB-MTLS-03", FAIL),
+    cases("LAB-MTLS-03", FAIL),
     {"LAB-MTLS-03": "decision: "},
 )
 class ResetByPacketFilter(Mutant):
