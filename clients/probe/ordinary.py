@@ -2,7 +2,8 @@
 
 A probe of the usual kind is easy to find in logs, and as easy to recognise: by the prefix of its request id, its user
 agent, its `Connection: close`, its source port. An ordinary one has the user agent of curl itself, another order of
-headers, a random UUID as request id (as a proxy before it would have made it), and a port of the system's own range.
+headers, a random UUID as request id (as a proxy before it would have made it), and a port of the system's own range
+where no sidecar redirects its connections.
 Both kinds must see the same.
 """
 
@@ -20,6 +21,9 @@ EVERY = 4
 """One probe of so many is ordinary; of a batch of several, at least one is."""
 PORTS = range(32_768, 60_000)
 """Source ports of ordinary probes: of the range from which Linux takes ports itself."""
+WITH_SIDECAR = range(10_000, 15_000)
+"""Those of a client with a sidecar, below that range. The sidecar's own connections have ports of the system's range and
+the pod's address: what comes from such a port to the same server may still be tracked, and then is not redirected."""
 _LEAST = 2
 _RANDOM = secrets.SystemRandom()
 
@@ -29,18 +33,18 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def ports() -> Iterator[int]:
+def ports(of: range = PORTS) -> Iterator[int]:
     """Source ports, each once before any comes again: a port is the key of a TCP connection in logs.
 
     Several threads may take from it.
     """
-    order, start = _shuffled(), secrets.randbelow(len(PORTS))
+    order, start = _shuffled(of), secrets.randbelow(len(of))
     return itertools.cycle((*order[start:], *order[:start]))  # a generator would serve one thread only
 
 
 @cache
-def _shuffled() -> tuple[int, ...]:
-    return tuple(_RANDOM.sample(PORTS, len(PORTS)))
+def _shuffled(of: range) -> tuple[int, ...]:
+    return tuple(_RANDOM.sample(of, len(of)))
 
 
 def chosen(count: int, before: int) -> frozenset[int]:

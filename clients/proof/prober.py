@@ -254,7 +254,8 @@ class Prober:
         with self._lock:
             if key not in self._sessions:
                 marked = itertools.cycle(PORTS if pod.injected else (0,))
-                ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports()))
+                own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
+                ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports(own)))
                 self._sessions[key] = open_session(self._cluster, pod, container, ports)
             return self._sessions[key]
 

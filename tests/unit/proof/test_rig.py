@@ -23,6 +23,7 @@ from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Stage
 from clients.model.token import Token
+from clients.probe import ordinary
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.curl import Request
 from clients.proof import diagnostics, prober
@@ -375,7 +376,7 @@ def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[An
         assert RUN not in str(request.headers)
     ports = [request.local_port for request in requests.values() if not request.ordinary]
     assert all(port in prober.PORTS for port in ports)
-    assert not any(request.local_port in prober.PORTS for request in requests.values() if request.ordinary)
+    assert all(request.local_port in ordinary.WITH_SIDECAR for request in requests.values() if request.ordinary)
 
 
 def test_probes_that_are_sent_to_be_found_in_logs_are_never_ordinary(made: Rig, sent: list[Any]):
