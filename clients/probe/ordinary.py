@@ -22,7 +22,7 @@ EVERY = 4
 PORTS = range(32_768, 60_000)
 """Source ports of ordinary probes: of the range from which Linux takes ports itself."""
 WITH_SIDECAR = range(10_000, 15_000)
-"""Those of a client with a sidecar, below that range. The sidecar's own connections have ports of the system's range and
+"""Those of a client with a sidecar, below that range. The sidecar itself connects from ports of the system's range and
 the pod's address: what comes from such a port to the same server may still be tracked, and then is not redirected."""
 _LEAST = 2
 _RANDOM = secrets.SystemRandom()
