@@ -218,7 +218,7 @@ class ExternalHostDown(ServiceStopped):
     Area.NETWORK,
     EGRESS,
     cases("EGR-NETPOL-05", FAIL),
-    {"EGR-NETPOL-05": "expected 000 dns (6"},
+    {"EGR-NETPOL-05": "saw 200"},
 )
 class PolicyEngineStopped(ServiceStopped):
     """The network plug-in enforces no policy that comes: it is stopped when the first is applied."""

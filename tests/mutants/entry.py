@@ -16,6 +16,8 @@ PASS, FAIL, LOST = "pass", "fail", "inconclusive"
 EVERY = "[*]"
 """At the end of a key of `Entry.verdicts`: every case of the control, and at least one."""
 ABSENT = "not run"
+_NOT_JUDGED = re.compile("(marker|objects in force): ")
+"""In the reason of a case that was not judged: its change was not seen to arrive, or another client changed objects."""
 
 
 class Area(StrEnum):
@@ -113,7 +115,9 @@ class Judgement:
     Attributes:
         missed: cases of the controls that are about it, and have not the verdict that is due; or have it for another
             reason. With any of them the mutant survives.
-        harmed: cases that should have passed, and did not: the mutant breaks more than it says.
+        harmed: cases that should have passed, and did not: the mutant breaks more than it says. One that is not judged
+            for want of the change's marker, or because objects were changed meanwhile, is not harmed: nothing is known
+            of it.
     """
 
     missed: Mapping[str, str]
@@ -132,7 +136,7 @@ def judge(entry: Entry, cases: Mapping[str, Mapping[str, Any]]) -> Judgement:
     for key, due in entry.verdicts.items():
         for name in _cases_of(key, cases):
             verdict = cases[name]["verdict"] if name in cases else ABSENT
-            if verdict != due:
+            if verdict != due and not (due == PASS and verdict == LOST and _NOT_JUDGED.search(cases[name]["reason"])):
                 (harmed if due == PASS else missed)[name] = f"{verdict} instead of {due}"
     for name, text in entry.because.items():
         if name in cases and text not in (reason := cases[name]["reason"]):

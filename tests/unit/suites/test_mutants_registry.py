@@ -91,6 +91,20 @@ def test_what_should_have_passed_is_named_and_does_not_save_it() -> None:
     assert judged.harmed == {"A-02": "fail instead of pass"}
 
 
+@pytest.mark.parametrize(
+    ("verdict", "reason", "harmed"),
+    [
+        (LOST, "marker: mtls-service/httpbin: not in force", False),
+        (LOST, "objects in force: PeerAuthentication a/b does not exist any more", False),
+        (LOST, "exec failed", True),
+        (FAIL, "marker: mtls-service/httpbin: not in force", True),
+    ],
+)
+def test_what_is_not_judged_for_want_of_a_marker_is_not_harmed(verdict: str, reason: str, harmed: bool) -> None:
+    cases = {**seen(A_01=FAIL), "A-02": {"verdict": verdict, "reason": reason}}
+    assert bool(judge(entry(A_01=FAIL, A_02=PASS), cases).harmed) is harmed
+
+
 def test_every_case_of_a_control_counts() -> None:
     of_all = Entry("m", Area.JWT, "It lies.", lambda: Changed(matches_nothing), Place("suites/lab"), {"B-01[*]": FAIL})
     cases = {"B-01[x]": {"verdict": FAIL, "reason": ""}, "B-01[y]": {"verdict": PASS, "reason": ""}}
