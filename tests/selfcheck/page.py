@@ -52,7 +52,7 @@ def of(store: Store) -> str:
     if not at:
         return "Not measured yet."
     commits = ", ".join(commit if len(at) == 1 else f"{commit} ({count})" for commit, count in at.items())
-    return f"Measured at commit {commits}; begun {about['started']}, on {about['machine']}."
+    return textwrap.fill(f"Measured at commit {commits}; begun {about['started']}, on {about['machine']}.", WIDTH)
 
 
 def mutants_section(store: Store) -> str:
