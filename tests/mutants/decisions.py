@@ -10,7 +10,7 @@ from clients.proof.rig import Rig
 from testbed import api
 from tests.mutants import outside, places
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.filters import OUTBOUND, lua
+from tests.mutants.filters import OUTBOUND, REFUSED_AFTERWARDS, lua
 from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 
@@ -35,7 +35,8 @@ function envoy_on_request(handle)
   end
 end
 """
-_RENAME = """
+_RENAME = (
+    """
 function envoy_on_request(handle)
   if handle:headers():get("authorization") == nil then
     handle:headers():replace("x-request-id", "0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -43,14 +44,9 @@ function envoy_on_request(handle)
     handle:streamInfo():dynamicMetadata():set("meshproof.mutant", "anonymous", true)
   end
 end
-function envoy_on_response(handle)
-  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
-  if known ~= nil and known["anonymous"] then
-    handle:headers():replace(":status", "403")
-    handle:body(true):setBytes("RBAC: access denied")
-  end
-end
 """
+    + REFUSED_AFTERWARDS
+)
 
 
 @mutant(

@@ -10,6 +10,15 @@ from tests.mutants.mutant import Object, document_namespace
 _HTTP = "envoy.filters.network.http_connection_manager"
 _LUA = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
 INBOUND, OUTBOUND = "SIDECAR_INBOUND", "SIDECAR_OUTBOUND"
+REFUSED_AFTERWARDS = """function envoy_on_response(handle)
+  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
+  if known ~= nil and known["anonymous"] then
+    handle:headers():replace(":status", "403")
+    handle:body(true):setBytes("RBAC: access denied")
+  end
+end
+"""
+"""Lua: a request that a filter has marked as anonymous is answered like a denial, after the backend had it."""
 
 
 def lua(like: Object, code: str, *, namespace: str, app: str, context: str = INBOUND, name: str = "mutant") -> Object:

@@ -8,7 +8,7 @@ from typing import Any
 from testbed import api
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
-from tests.mutants.filters import OUTBOUND, lua
+from tests.mutants.filters import OUTBOUND, REFUSED_AFTERWARDS, lua
 from tests.mutants.mesh_config import MeshConfig
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import FRONT, MESH, STRICT, TOKENS
@@ -26,7 +26,8 @@ function envoy_on_request(handle)
   handle:respond({[":status"] = "200", ["content-type"] = "application/json"}, '{"origin": "127.0.0.6"}')
 end
 """
-_REFUSES_AFTERWARDS = """
+_REFUSES_AFTERWARDS = (
+    """
 function envoy_on_request(handle)
   local headers = handle:headers()
   local anonymous = headers:get("authorization") == nil
@@ -36,14 +37,9 @@ function envoy_on_request(handle)
     headers:replace("user-agent", "Mozilla/5.0")
   end
 end
-function envoy_on_response(handle)
-  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
-  if known ~= nil and known["anonymous"] then
-    handle:headers():replace(":status", "403")
-    handle:body(true):setBytes("RBAC: access denied")
-  end
-end
 """
+    + REFUSED_AFTERWARDS
+)
 
 
 def _no_policy(objects: list[Object]) -> list[Object]:

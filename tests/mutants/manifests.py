@@ -7,23 +7,20 @@ import json
 
 from clients.identity.tokens import TokenIssuer
 from tests.mutants.entry import FAIL, LOST, PASS, Area, Place, cases, mutant
+from tests.mutants.filters import REFUSED_AFTERWARDS
 from tests.mutants.mutant import Object, document_namespace, of_kind
 from tests.mutants.places import COUNTED, LAB, MESH, STRICT, TOKENS
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()
-_FAKED_DENIAL = """
+_FAKED_DENIAL = (
+    """
 function envoy_on_request(handle)
   local anonymous = handle:headers():get("authorization") == nil
   handle:streamInfo():dynamicMetadata():set("meshproof.mutant", "anonymous", anonymous)
 end
-function envoy_on_response(handle)
-  local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
-  if known ~= nil and known["anonymous"] then
-    handle:headers():replace(":status", "403")
-    handle:body(true):setBytes("RBAC: access denied")
-  end
-end
 """
+    + REFUSED_AFTERWARDS
+)
 
 
 @mutant(
