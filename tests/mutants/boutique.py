@@ -7,7 +7,7 @@ import signal
 
 from suites.boutique.workloads import SERVICES
 from tests.mutants import workloads
-from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
+from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import BOUTIQUE
 
@@ -117,9 +117,9 @@ def _is_policy_of(body: Object, namespace: str) -> bool:
 
 
 def calls_but(namespace: str) -> dict[str, str]:
-    """What is called in one namespace is not judged, as its sidecar does not show the change's marker."""
+    """What is called in one namespace fails: its sidecar does not show the change's marker, nor hold the policy."""
     return {
-        f"{CALLS}[{source} to {name}]": LOST if name == namespace else PASS for source in SERVICES for name in SERVICES
+        f"{CALLS}[{source} to {name}]": FAIL if name == namespace else PASS for source in SERVICES for name in SERVICES
     }
 
 

@@ -112,6 +112,28 @@ def test_an_answer_is_the_applications_if_a_log_shows_that_it_had_the_request(
     assert verdict(*prove(logged, change=once, twins=TWINS)) is expected
 
 
+def test_an_applications_log_of_marked_requests_does_not_show_that_an_ordinary_one_was_answered_elsewhere() -> None:
+    """The sidecar's log is off: the application has what the harness marked, and nothing shows what it did not mark."""
+    own = tuple(replace(one, ordinary=number == 0) for number, one in enumerate(attempts(NAMES)))
+
+    def marked(rig: FakeRig, name: str) -> None:
+        if name != NAMES[0]:
+            app(rig, name)
+
+    found = prove(marked, own=own)
+    assert verdict(*found) is FindingVerdict.INCONCLUSIVE, found
+
+
+def test_a_request_from_before_the_change_does_not_show_that_the_log_is_still_written() -> None:
+    earlier = attempts(["mp-run-earlier-0123456789"], Phase.BASELINE)
+
+    def once(rig: FakeRig) -> None:
+        app(rig, earlier[0].request_id)
+
+    found = prove(lambda *_: None, change=once, twins=earlier)
+    assert verdict(*found) is FindingVerdict.INCONCLUSIVE, found
+
+
 @pytest.mark.parametrize(
     ("app_label", "stated", "expected"),
     [
@@ -244,6 +266,8 @@ def test_requests_like_any_users_are_looked_for_where_logs_have_their_ids() -> N
         rig.servers = [replace(rig.servers[0], containers=("httpbin",))]
 
     assert verdict(*prove(all_but_one, own=ordinary, change=no_sidecar)) is FindingVerdict.PASS
-    assert verdict(*prove(all_but_one, own=ordinary)) is FindingVerdict.FAIL
+    assert verdict(*prove(all_but_one, own=ordinary)) is FindingVerdict.INCONCLUSIVE  # the sidecar's log may be off
+    shown = prove(lambda rig, name: None if "-1-" in name else proxy()(rig, name), own=ordinary)
+    assert verdict(*shown) is FindingVerdict.FAIL
     lost = tuple(replace(one, ordinary=True) for one in ordinary)
     assert verdict(*prove(app, own=lost, change=no_sidecar)) is FindingVerdict.INCONCLUSIVE
