@@ -145,18 +145,19 @@ def _is(question: _Question, entry: AccessLogEntry) -> bool:
     return mechanism.decided(question.decision, question.names, question.servers, entry)
 
 
+def _of_connections(found: ProxyLogs, question: _Question) -> list[AccessLogEntry]:
+    """The entries of connections, which have no request's id, that were refused as they had to be."""
+    entries = [entry for pod in question.pods for entry in found.of(pod).entries(found.since)]
+    return [entry for entry in entries if not entry.request_id and _is(question, entry)]
+
+
 def _by_number(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answer:
     """The answer for connections from outside, whose addresses a load balancer may have translated.
 
     The proxy has as many entries, of connections from no pod that is known here, as there were requests at least.
     """
     known = {pod.ip for pod in question.pods}
-    entries = [
-        entry
-        for pod in question.pods
-        for entry in found.of(pod).entries(found.since)
-        if not entry.request_id and _is(question, entry) and entry.downstream_remote.rpartition(":")[0] not in known
-    ]
+    entries = [one for one in _of_connections(found, question) if _host(one.downstream_remote) not in known]
     if answer.others or len(entries) < len(question.requests):
         return answer
     return replace(answer, decided=tuple(entries), missing=0)
@@ -171,22 +172,23 @@ def _from_other_ports(found: ProxyLogs, question: _Question, answer: _Answer) ->
     """
     if answer.others or answer.missing > len(question.requests) * MOST_FROM_OTHER_PORTS:
         return answer
-    sent = {request.local for request in question.requests}
-    clients = {local.rpartition(":")[0] for local in sent if local}
+    sent = {request.local for request in question.requests if request.local}
+    clients = {_host(local) for local in sent}
     dialled = {entry.downstream_local for entry in answer.decided}
     entries = [
         entry
-        for pod in question.pods
-        for entry in found.of(pod).entries(found.since)
-        if not entry.request_id
-        and _is(question, entry)
-        and entry.downstream_remote not in sent
-        and entry.downstream_remote.rpartition(":")[0] in clients
+        for entry in _of_connections(found, question)
+        if entry.downstream_remote not in sent
+        and _host(entry.downstream_remote) in clients
         and entry.downstream_local in dialled
     ]
-    if len(entries) < answer.missing:
+    if not answer.missing or len(entries) < answer.missing:
         return answer
     return replace(answer, decided=(*answer.decided, *entries[-answer.missing :]), missing=0)
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
 
 
 def _complete(proving: ProvingCase, question: _Question) -> bool:

@@ -8,18 +8,11 @@ from typing import Any
 from clients.proof.rig import Rig
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, Area, cases, mutant
-from tests.mutants.manifests import inbound_filter
+from tests.mutants.filters import REFUSES, lua
 from tests.mutants.mutant import Mutant, Object, of_kind
 from tests.mutants.places import TOKENS
 
 _POLICY = ("security.istio.io/v1", "AuthorizationPolicy", "require-jwt", "mtls-service")
-_STANDS_IN = """
-function envoy_on_request(handle)
-  if handle:headers():get("authorization") == nil then
-    handle:respond({[":status"] = "403"}, "RBAC: access denied")
-  end
-end
-"""
 
 
 @mutant(
@@ -91,7 +84,7 @@ class LetsInOneMore(_Patched):
 def not_at_the_proxy(objects: list[Object]) -> None:
     """The policy is on the cluster, but the proxies have no rule of it: a filter answers as it would."""
     for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
-        stand_in = inbound_filter(body, "stands-in", _STANDS_IN)
+        stand_in = lua(body, REFUSES, namespace="mtls-service", app="httpbin", name="stands-in")
         [added] = stand_in["spec"]["configPatches"]
         where = copy.deepcopy(added["match"])
         where["listener"]["filterChain"]["filter"]["subFilter"] = {"name": "envoy.filters.http.rbac"}

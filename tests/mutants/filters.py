@@ -10,6 +10,14 @@ from tests.mutants.mutant import Object, document_namespace
 _HTTP = "envoy.filters.network.http_connection_manager"
 _LUA = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
 INBOUND, OUTBOUND = "SIDECAR_INBOUND", "SIDECAR_OUTBOUND"
+REFUSES = """
+function envoy_on_request(handle)
+  if handle:headers():get("authorization") == nil then
+    handle:respond({[":status"] = "403", ["content-type"] = "text/plain"}, "RBAC: access denied")
+  end
+end
+"""
+"""Lua: a request without a token is answered like a denial."""
 REFUSED_AFTERWARDS = """function envoy_on_response(handle)
   local known = handle:streamInfo():dynamicMetadata():get("meshproof.mutant")
   if known ~= nil and known["anonymous"] then

@@ -8,38 +8,17 @@ from typing import Any
 from testbed import api
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
-from tests.mutants.filters import OUTBOUND, REFUSED_AFTERWARDS, lua
+from tests.mutants.filters import OUTBOUND, REFUSES, lua
 from tests.mutants.mesh_config import MeshConfig
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import FRONT, MESH, STRICT, TOKENS
 
 _POLICY = "AuthorizationPolicy"
-_ANSWERS_403 = """
-function envoy_on_request(handle)
-  if handle:headers():get("authorization") == nil then
-    handle:respond({[":status"] = "403"}, "RBAC: access denied")
-  end
-end
-"""
 _ANSWERS_200 = """
 function envoy_on_request(handle)
   handle:respond({[":status"] = "200", ["content-type"] = "application/json"}, '{"origin": "127.0.0.6"}')
 end
 """
-_REFUSES_AFTERWARDS = (
-    """
-function envoy_on_request(handle)
-  local headers = handle:headers()
-  local anonymous = headers:get("authorization") == nil
-  handle:streamInfo():dynamicMetadata():set("meshproof.mutant", "anonymous", anonymous)
-  if anonymous then
-    headers:replace("x-request-id", "00000000-0000-4000-8000-" .. string.format("%012d", math.random(999999999)))
-    headers:replace("user-agent", "Mozilla/5.0")
-  end
-end
-"""
-    + REFUSED_AFTERWARDS
-)
 
 
 def _no_policy(objects: list[Object]) -> list[Object]:
@@ -51,20 +30,6 @@ def _no_policy(objects: list[Object]) -> list[Object]:
 
 
 @mutant(
-    "refused-by-the-client",
-    Area.LIES,
-    TOKENS,
-    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
-    nightly=True,
-)
-def refused_by_the_client(objects: list[Object]) -> None:
-    """No policy, but the client's own sidecar answers 403 where no token is sent."""
-    objects.extend(
-        lua(body, _ANSWERS_403, namespace="mtls-client", app="sleep", context=OUTBOUND) for body in _no_policy(objects)
-    )
-
-
-@mutant(
     "refused-by-a-filter",
     Area.LIES,
     TOKENS,
@@ -73,15 +38,7 @@ def refused_by_the_client(objects: list[Object]) -> None:
 )
 def refused_by_a_filter(objects: list[Object]) -> None:
     """No policy, but a filter of the server's sidecar answers 403 where no token is sent."""
-    objects.extend(lua(body, _ANSWERS_403, namespace="mtls-service", app="httpbin") for body in _no_policy(objects))
-
-
-@mutant("refused-afterwards-under-other-ids", Area.LIES, TOKENS, cases("LAB-AUTHZ-02", FAIL), nightly=True)
-def refused_afterwards(objects: list[Object]) -> None:
-    """No policy: the backend answers, under a replaced id and user agent, and the answer is replaced by 403."""
-    objects.extend(
-        lua(body, _REFUSES_AFTERWARDS, namespace="mtls-service", app="httpbin") for body in _no_policy(objects)
-    )
+    objects.extend(lua(body, REFUSES, namespace="mtls-service", app="httpbin") for body in _no_policy(objects))
 
 
 def _answered_by(objects: list[Object], namespace: str, app: str, context: str) -> None:
@@ -95,8 +52,14 @@ def answered_by_the_servers_sidecar(objects: list[Object]) -> None:
     _answered_by(objects, "mtls-service", "httpbin", "SIDECAR_INBOUND")
 
 
-@mutant("answered-by-the-clients-sidecar", Area.CLIENT, MESH, cases("LAB-PERM-01 02", FAIL), nightly=True)
-def answered_by_the_clients_sidecar(objects: list[Object]) -> None:
+@mutant(
+    "answered-by-sidecar",
+    Area.CLIENT,
+    MESH,
+    cases("LAB-PERM-01 02", FAIL) | cases("LAB-PERM-03", PASS),
+    {"LAB-PERM-01": "answered by: "},
+)
+def answered_by_sidecar(objects: list[Object]) -> None:
     """The client's sidecar answers 200 itself: no request leaves the pod."""
     _answered_by(objects, "mtls-client", "sleep", OUTBOUND)
 

@@ -7,7 +7,7 @@ import json
 
 from clients.identity.tokens import TokenIssuer
 from tests.mutants.entry import FAIL, LOST, PASS, Area, Place, cases, mutant
-from tests.mutants.filters import REFUSED_AFTERWARDS
+from tests.mutants.filters import REFUSED_AFTERWARDS, lua
 from tests.mutants.mutant import Object, document_namespace, of_kind
 from tests.mutants.places import COUNTED, LAB, MESH, STRICT, TOKENS
 
@@ -150,24 +150,8 @@ def faked_denial(objects: list[Object]) -> None:
     """No policy, but a filter that lets the backend answer and then replaces that by 403 where no token was sent."""
     matches_nothing(objects)
     policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
-    objects.extend(inbound_filter(body, "faked-denial", _FAKED_DENIAL) for body in policies)
-
-
-def inbound_filter(policy: Object, name: str, code: str) -> Object:
-    """An EnvoyFilter that runs Lua before all other filters at httpbin, in the namespace of this policy."""
-    lua = {"@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"}
-    lua["default_source_code"] = {"inline_string": code}  # type: ignore[assignment]
-    patch = {"operation": "INSERT_FIRST", "value": {"name": "meshproof.mutant", "typed_config": lua}}
-    where = {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"filter": {"name": _HTTP}}}}
-    return {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": {**copy.deepcopy(policy["metadata"]), "name": name},
-        "spec": {
-            "workloadSelector": {"labels": {"app": "httpbin"}},
-            "configPatches": [{"applyTo": "HTTP_FILTER", "match": where, "patch": patch}],
-        },
-    }
+    where = {"namespace": "mtls-service", "app": "httpbin", "name": "faked-denial"}
+    objects.extend(lua(body, _FAKED_DENIAL, **where) for body in policies)
 
 
 @mutant(
@@ -218,6 +202,3 @@ def typo_in_environment(objects: list[Object]) -> None:
     """A field that no API has, in the environment of every stage."""
     for body in of_kind(objects, "Deployment"):
         body["spec"]["replica"] = body["spec"].pop("replicas")
-
-
-_HTTP = "envoy.filters.network.http_connection_manager"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
-from tests.mutants import (
+from tests.mutants import (  # noqa: F401  those that register mutants when they are imported
     advisories,
     boutique,
     changed,
@@ -25,29 +25,6 @@ from tests.mutants import (
     workloads,
 )
 from tests.mutants.entry import ENTRIES, Entry
-
-MODULES = (
-    advisories,
-    boutique,
-    decisions,
-    detected,
-    changed,
-    egress,
-    front,
-    gateways,
-    identity,
-    injection,
-    lies,
-    manifests,
-    outbound,
-    peers,
-    rules,
-    tokens,
-    traps,
-    unusual,
-    workloads,
-)
-"""Those that register mutants when they are imported."""
 
 MESH: dict[str, Entry] = {entry.id: entry for entry in ENTRIES}
 """Mutants of the mesh, and of what the harness sees of it, by id."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 
 from tests.mutants.entry import FAIL, Area, cases, mutant
-from tests.mutants.manifests import inbound_filter, matches_nothing
+from tests.mutants.filters import lua
+from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Object, of_kind
 from tests.mutants.places import TOKENS
 
@@ -60,4 +61,5 @@ def knows_the_harness(objects: list[Object]) -> None:
     """No policy, but a filter that refuses requests without a token if their id or user agent is the harness's."""
     matches_nothing(objects)
     policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
-    objects.extend(inbound_filter(body, "knows-the-harness", _KNOWS_THE_HARNESS) for body in policies)
+    where = {"namespace": "mtls-service", "app": "httpbin", "name": "knows-the-harness"}
+    objects.extend(lua(body, _KNOWS_THE_HARNESS, **where) for body in policies)
