@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator
 from functools import cached_property
@@ -43,6 +44,7 @@ class Cluster:
     def __init__(self, api: Api, context: str = "") -> None:
         self.api = api
         self.context = context
+        self._discovery = threading.Lock()
         self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-discovery-")
         self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
 
@@ -89,12 +91,23 @@ class Cluster:
     def has_kind(self, api_version: str, kind: str) -> bool:
         """Whether the cluster knows the kind."""
         try:
-            self.dynamic.resources.get(api_version=api_version, kind=kind)
+            self._resource(api_version, kind)
         except ResourceNotFoundError:
             return False
+        return True
+
+    def _resource(self, api_version: str, kind: str) -> Any:
+        """What the client knows of a kind.
+
+        One thread at a time: for a kind that is missing the client forgets all others, and reads them again.
+        """
+        try:
+            with self._discovery:
+                return self.dynamic.resources.get(api_version=api_version, kind=kind)
+        except (ResourceNotFoundError, ClusterError):
+            raise
         except Exception as error:
             raise self.api.unreachable(error) from None
-        return True
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Json | None:
         """One object, or None when it does not exist."""
@@ -220,11 +233,9 @@ class Cluster:
     def _path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
         """URL path of an object, or of all of its kind."""
         try:
-            resource: Any = self.dynamic.resources.get(api_version=api_version, kind=kind)
+            resource = self._resource(api_version, kind)
         except ResourceNotFoundError:
             raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it") from None
-        except Exception as error:
-            raise self.api.unreachable(error) from None
         return str(resource.path(name=name or None, namespace=namespace or None))
 
 

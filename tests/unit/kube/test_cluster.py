@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -192,3 +193,18 @@ def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path):
     (tmp_path / "list").write_text("[1]")
     with pytest.raises(ClusterError, match="cannot be used"):
         Cluster.connect(tmp_path / "list")
+
+
+def test_threads_may_ask_for_kinds_while_one_of_them_is_missing(cluster: Cluster):
+    """For a missing kind the client forgets all it knows, in the middle of the others' reading."""
+
+    def known(_number: int) -> bool:
+        return cluster.has_kind("v1", "Pod")
+
+    def missing(_number: int) -> bool:
+        return cluster.has_kind("gateway.networking.k8s.io/v1", "HTTPRoute")
+
+    with ThreadPoolExecutor(8) as pool:
+        waits = [pool.submit(missing if number % 4 == 0 else known, number) for number in range(80)]
+        answers = [wait.result() for wait in waits]
+    assert answers == [number % 4 != 0 for number in range(80)]
