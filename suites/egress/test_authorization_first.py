@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HOSTS, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
 
 ALLOWED = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(HTTPBIN)
@@ -15,6 +15,7 @@ STAGE = Stage(
     title="First gateway policy: team-x to example.com, all else refused",
     environment=ENVIRONMENT,
     apply=S5,
+    needs=HOSTS,
     settle=(Settle(REFUSED, rbac_denied(), before=status(200)), Settle(ALLOWED, status(200))),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case, Proxy, ServerLogExpectation
 from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
+from suites.egress.workloads import ENVIRONMENT, HOSTS, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
 
 TEAPOT_SAYS = status(418, body_contains("teapot"))
 ALLOWED = TEST_Y.get(TEAPOT)
@@ -15,6 +15,7 @@ STAGE = Stage(
     title="Second gateway policy: team-y to one path of httpbin.org",
     environment=ENVIRONMENT,
     apply=S6,
+    needs=HOSTS,
     settle=(Settle(ALLOWED, TEAPOT_SAYS, before=rbac_denied()),),
 )
 

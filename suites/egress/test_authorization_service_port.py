@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HTTPBIN, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HOSTS, HTTPBIN, S4, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
 
 STAGE = Stage(
     "egress-s5-service-port",
@@ -13,6 +13,7 @@ STAGE = Stage(
     environment=ENVIRONMENT,
     # team-y's policy names the right port, and so shows that requests pass through the gateway
     apply=(*S4, "egress/authorization/team-x-service-port.yaml", "egress/authorization/team-y-to-httpbin-teapot.yaml"),
+    needs=HOSTS,
     settle=(Settle(TEST_X.get(HTTPBIN), rbac_denied(), before=status(200)),),
 )
 

@@ -12,6 +12,7 @@ from suites.egress.workloads import (
     BLACK_HOLE,
     ENVIRONMENT,
     EXAMPLE,
+    HOSTS,
     HTTPBIN_TLS,
     METADATA,
     RAW_X,
@@ -34,6 +35,7 @@ STAGE = Stage(
     title="Google APIs are reached directly, past the gateway's policies",
     environment=ENVIRONMENT,
     apply=S10,
+    needs=HOSTS,
     settle=(
         Settle(BLOCKED, shut(), before=status(200), needs=frozenset({"network-policy"})),
         Settle(DIRECT, status(200), before=cut()),
@@ -43,7 +45,7 @@ STAGE = Stage(
 ACCOUNT = "sa-test-app-team-x@"
 FLAVOR = (("Metadata-Flavor", "Google"),)
 ACCOUNTS = f"{METADATA}/computeMetadata/v1/instance/service-accounts/"
-HOSTS = ("metadata.google.internal", "private.googleapis.com", "storage.googleapis.com")
+REGISTERED = ("metadata.google.internal", "private.googleapis.com", "storage.googleapis.com")
 FROM_POD = ServerLogExpectation(TEST_X, tls=True, sni="storage.googleapis.com")
 BY_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT,
@@ -90,7 +92,7 @@ def test_case(case, prove):
 @pytest.mark.control("EGR-API-03")
 def test_hosts_are_registered_for_team_x_only(observe, stage):
     rig = stage.rig
-    wanted = {f"outbound|{port}||{host}" for host in HOSTS for port in (80, 443)}
+    wanted = {f"outbound|{port}||{host}" for host in REGISTERED for port in (80, 443)}
 
     def problem():
         x, y = (
@@ -100,4 +102,4 @@ def test_hosts_are_registered_for_team_x_only(observe, stage):
             return f"team-x lacks {', '.join(sorted(lacks))}"
         return f"team-y has {', '.join(sorted(wanted & y))}" if wanted & y else None
 
-    observe("EGR-API-03", f"clusters of {', '.join(HOSTS)} on 80 and 443 in team-x, none in team-y", problem)
+    observe("EGR-API-03", f"clusters of {', '.join(REGISTERED)} on 80 and 443 in team-x, none in team-y", problem)

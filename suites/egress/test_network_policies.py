@@ -20,6 +20,7 @@ from suites.egress.workloads import (
     EXAMPLE_TLS,
     EXCLUDED_X,
     GATEWAY,
+    HOSTS,
     METADATA,
     OPEN,
     OPEN_ADDRESS,
@@ -79,6 +80,7 @@ CASES = [
         RAW_X.get(f"{METADATA}/", headers=(("Metadata-Flavor", "Google"),)),
         status(200),
         arrival=ServerLogExpectation(RAW_X, tls=False),
+        needs=HOSTS,
         variant="metadata server",
     ),
     Case(
@@ -86,6 +88,7 @@ CASES = [
         RAW_X.get(f"{STORAGE_TLS}/hello"),
         status(200),
         arrival=ServerLogExpectation(RAW_X, tls=True, sni="storage.googleapis.com"),
+        needs=HOSTS,
         variant="Google APIs",
     ),
 ]

@@ -15,6 +15,7 @@ from suites.egress import rollout
 from suites.egress.workloads import (
     ENVIRONMENT,
     EXAMPLE,
+    OPEN,
     OPEN_ADDRESS,
     RAW_X,
     S9,
@@ -30,7 +31,7 @@ STAGE = Stage(
     title="Network policies without istiod's rule: new pods never get ready",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_CONTROL_PLANE),
-    needs=frozenset({"network-policy"}),
+    needs=OPEN | {"network-policy"},
     settle=(
         Settle(RAW_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80", timeout_s=SHUT_AFTER_S), shut(), before=status(200)),
     ),

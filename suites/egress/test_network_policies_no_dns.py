@@ -6,7 +6,18 @@ from clients.model.case import Case, Dial
 from clients.model.expect import no_reply, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, GATEWAY_NODE, RAW_X, S9, SHUT_AFTER_S, TEST_X, TO_DNS, shut
+from suites.egress.workloads import (
+    ENVIRONMENT,
+    EXAMPLE,
+    GATEWAY_NODE,
+    HOSTS,
+    RAW_X,
+    S9,
+    SHUT_AFTER_S,
+    TEST_X,
+    TO_DNS,
+    shut,
+)
 
 BY_ADDRESS = RAW_X.get("http://plain.team-y:8080/ip", dial=Dial.POD, timeout_s=SHUT_AFTER_S)
 """What the policies shut, without any name, which would take seconds to be refused."""
@@ -26,6 +37,7 @@ CASES = [
         TEST_X.get(EXAMPLE, timeout_s=30.0),
         no_reply(OutcomeKind.DNS),
         twin=GATEWAY_NODE.get(EXAMPLE),
+        needs=HOSTS,
     ),
 ]
 

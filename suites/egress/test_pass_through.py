@@ -24,6 +24,7 @@ from suites.egress.workloads import (
     EXCLUDED_X,
     GATEWAY,
     GATEWAY_NODE,
+    HOSTS,
     HTTPBIN,
     HTTPBIN_TLS,
     NO_ROUTE,
@@ -45,6 +46,7 @@ STAGE = Stage(
     title="TLS passes through the egress gateway untouched",
     environment=ENVIRONMENT,
     apply=S8,
+    needs=HOSTS,
     settle=(
         Settle(PASSED, status(200), before=cut()),
         Settle(TEST_Y.get(EXAMPLE), status(502)),

@@ -12,6 +12,7 @@ from suites.egress.workloads import (
     EXAMPLE,
     EXAMPLE_TLS,
     GATEWAY,
+    HOSTS,
     RAW_X,
     S8_WITHOUT_443,
     TEST_X,
@@ -27,6 +28,7 @@ STAGE = Stage(
     title="TLS pass-through is cut without a policy for its port",
     environment=ENVIRONMENT,
     apply=S8_WITHOUT_443,
+    needs=HOSTS,
     settle=(Settle(AT_PORT, cut(), before=no_reply(OutcomeKind.REFUSED)), Settle(PLAIN, status(200))),
 )
 

@@ -17,6 +17,7 @@ from suites.egress.workloads import (
     EXAMPLE_TLS,
     GATEWAY,
     HOP_SNI,
+    HOSTS,
     RAW_X,
     S3,
     TEST_X,
@@ -28,6 +29,7 @@ STAGE = Stage(
     title="Plain HTTP to example.com goes through the egress gateway",
     environment=ENVIRONMENT,
     apply=S3,
+    needs=HOSTS,
     settle=(Settle(ALLOWED, status(200), before=status(502)),),
 )
 

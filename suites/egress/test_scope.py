@@ -14,6 +14,7 @@ from suites.egress.workloads import (
     EXAMPLE,
     EXAMPLE_TLS,
     GATEWAY_NODE,
+    HOSTS,
     NO_ROUTE,
     S2,
     TEST_X,
@@ -27,6 +28,7 @@ STAGE = Stage(
     title="Sidecar scope for team-x: unregistered hosts are refused",
     environment=ENVIRONMENT,
     apply=S2,
+    needs=HOSTS,
     settle=(Settle(PLAIN, status(502), before=status(503)),),
 )
 

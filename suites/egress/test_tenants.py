@@ -9,7 +9,7 @@ from clients.model.case import AccessLogExpectation, Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
+from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HOSTS, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
 
 ALLOWED_Y = TEST_Y.head(HTTPBIN)
 REFUSED_Y = TEST_Y.head(EXAMPLE)
@@ -18,6 +18,7 @@ STAGE = Stage(
     title="Two teams: httpbin.org for both, example.com for team-x only",
     environment=ENVIRONMENT,
     apply=S4,
+    needs=HOSTS,
     settle=(Settle(ALLOWED_Y, status(200), before=status(503)),),
 )
 

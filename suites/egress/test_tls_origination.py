@@ -10,6 +10,7 @@ from suites.egress.workloads import (
     ENVIRONMENT,
     EXAMPLE,
     HOP_SNI,
+    HOSTS,
     ORIGINATED,
     S7,
     TEAPOT,
@@ -34,7 +35,7 @@ STAGE = Stage(
         "egress/authorization/team-x-to-badly-certified.yaml",
     ),
     # the route of this stage has no exportTo, so all proxies of the mesh get it
-    needs=frozenset({"mesh-wide"}),
+    needs=HOSTS | {"mesh-wide"},
     # 200 for example.com shows nothing: the gateway answers it by plain HTTP too, until the revised route has come
     settle=(Settle(NEW_ROUTE, status(200), before=status(502)), Settle(ALLOWED, status(200))),
 )

@@ -27,6 +27,8 @@ TEAPOT = f"{HTTPBIN}/status/418"
 STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
 METADATA = "http://metadata.google.internal"
 
+HOSTS = frozenset({"external-hosts"})
+"""What a stage needs that settles on a request to an external host; without one its other controls have no ground."""
 SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
 OPEN_ADDRESS = "open.example.com"

@@ -16,6 +16,7 @@ STAGE = Stage(
     title="An allowlist with one entry of TLS",
     environment=ENVIRONMENT,
     apply=("traps/tcp-service-entry/registry-only.yaml", "traps/tcp-service-entry/tls-by-dns.yaml"),
+    needs=frozenset({"external-hosts"}),
     settle=(Settle(FOREIGN, CUT, before=status(200)), Settle(LISTED, status(200))),
     steps=(
         Step(

@@ -14,6 +14,7 @@ STAGE = Stage(
     title="An allowlist with one entry of TLS, once more",
     environment=listed.STAGE.environment,
     apply=listed.STAGE.apply,
+    needs=listed.STAGE.needs,
     settle=listed.STAGE.settle,
     steps=(
         Step(
