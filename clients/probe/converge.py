@@ -26,6 +26,10 @@ _ASKS_AGAIN = frozenset({*TIMEOUTS, OutcomeKind.DNS})
 MAX_BATCH = 32
 """Probes sent at once: as many as a client pod can run in parallel."""
 
+GROWTH = 4
+"""Budgets more that confirmations may take once they have begun within the first: how long they take is decided by the
+distance to the cluster and by the number of proxies' threads, and not by the mesh."""
+
 MAX_SAMPLES = 40
 """Limit of the whole answers that are kept of one case, however often it flaps."""
 
@@ -47,10 +51,13 @@ def converge(
     The first match of the row counts as one of them. A probe that timed out after more than 1 s counts for its whole
     duration, because TCP and DNS retransmit within it. A mismatch after a match is a flap and starts the row again; an
     infrastructure outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches,
-    and all answers of a batch carry the time of its last one. An answer that comes at the deadline is too late.
+    and all answers of a batch carry the time of its last one.
 
-    A run is conclusive if it converged, or if no infrastructure outcome followed its last mismatch. A run without any
-    mismatch that was only too slow to confirm enough is not.
+    The first match of the row must come within the budget: one at the deadline is too late. Its confirmations may take
+    up to `GROWTH` budgets more, as long as none is contrary, because their number and pace are the harness's own.
+
+    A run is conclusive if it converged, or if no infrastructure outcome followed its last mismatch. A run whose last
+    row began in time and was only too slow to confirm enough is not.
 
     Args:
         probe: sends the probes.
@@ -70,7 +77,7 @@ def converge(
         raise ValueError(f"needed must be at least 1, not {needed}")
     start = clock()
     watch = _Watch(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock, redact)
-    while not (converged := watch.step()) and clock() < watch.deadline:
+    while not (converged := watch.step()) and clock() < watch.limit:
         sleep(watch.pause())
     duration = clock() - start
     return Convergence(
@@ -95,6 +102,7 @@ class _Watch:
 
     Attributes:
         row: matches in a row; `row_start` is the time of the first.
+        in_time: the row began within the budget.
         held: the last outcome that was not infrastructure matched.
         mismatch: what the last mismatch was.
         lost: the last infrastructure outcome since the last mismatch.
@@ -115,6 +123,7 @@ class _Watch:
     flaps: int = 0
     row: int = 0
     row_start: float = 0.0
+    in_time: bool = False
     first_s: float | None = None
     last: Outcome | None = None
     held: bool = False
@@ -123,7 +132,7 @@ class _Watch:
     probe_s: float = 0.0
 
     def step(self) -> bool:
-        """One batch of probes; True when the expected outcome has stayed and the deadline has not passed."""
+        """One batch of probes; True when the expected outcome came in time and has stayed."""
         count = self._batch()
         started = self.clock()
         outcomes = self._send(count)
@@ -131,21 +140,27 @@ class _Watch:
         self.probe_s = (now - started) / count
         for outcome in outcomes:
             self._judge(outcome, started, now)
-        in_time = now < self.deadline
-        return in_time and self.row >= self.needed and now - self.row_start >= self.policy.window_s
+        stayed = self.row >= self.needed and now - self.row_start >= self.policy.window_s
+        return stayed and self.in_time and now < self.limit
+
+    @property
+    def limit(self) -> float:
+        """When to give up: later than the deadline while a row that began in time is confirmed."""
+        return self.deadline + GROWTH * self.policy.budget_s if self.row and self.in_time else self.deadline
 
     def pause(self) -> float:
-        """Seconds until the next batch: none while confirmations are missing, never past the deadline."""
+        """Seconds until the next batch: none while confirmations are missing, never past the limit."""
         wait = self.policy.poll_s
         if self.row:
             window_left = self.row_start + self.policy.window_s - self.clock()
             wait = 0.0 if self.row < self.needed else min(wait, max(0.0, window_left))
-        return max(0.0, min(wait, self.deadline - self.clock()))
+        return max(0.0, min(wait, self.limit - self.clock()))
 
     @property
     def conclusive(self) -> bool:
         """Whether the mesh, and not the harness, is why it did not converge."""
-        return bool(self.mismatch) and not self.lost
+        only_slow = self.row > 0 and self.in_time
+        return bool(self.mismatch) and not self.lost and not only_slow
 
     @property
     def problem(self) -> str:
@@ -156,20 +171,30 @@ class _Watch:
     @property
     def _late(self) -> str:
         budget = f"in {self.policy.budget_s:g} s"
+        if self.row and self.in_time:
+            whole_s = (1 + GROWTH) * self.policy.budget_s
+            late = f"probes were too slow for {self.needed} confirmations in {whole_s:g} s: {self.row} in a row"
+            return self.redact(f"{late}, none contrary since the first of them")
         if self.lost:
             return self.redact(f"not judged {budget}: {self.lost}")
         if self.row:
-            late = f", {self.flaps} flap(s), last: {self.mismatch}" if self.mismatch else ", none contrary"
-            return self.redact(f"not stable {budget}: {self.row} of {self.needed} confirmations{late}")
+            late = f"{self.row} of {self.needed} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
+            return self.redact(f"not stable {budget}: {late}")
         return self.redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
 
     def _batch(self) -> int:
-        """How many probes fit: one while waiting, then what is missing, as far as the time left allows."""
+        """How many probes fit: one while waiting, then what is missing, as far as the time left allows.
+
+        No batch goes past the deadline, as a mismatch in it would leave no time for a row that begins after it; later
+        ones are short, so that a contrary answer ends the wait soon.
+        """
         missing = self.needed - self.row
         waiting = not self.row and (bool(self.attempts) or not self.unchanged)
         if waiting or missing <= 0:
             return 1
-        fit = int((self.deadline - self.clock()) / self.probe_s) if self.probe_s > 0 else MAX_BATCH
+        now = self.clock()
+        left_s = self.deadline - now if now < self.deadline else min(self.limit - now, self.policy.budget_s / 4)
+        fit = int(left_s / self.probe_s) if self.probe_s > 0 else MAX_BATCH
         return max(1, min(missing, fit, MAX_BATCH))
 
     def _send(self, count: int) -> list[Outcome]:
@@ -191,6 +216,7 @@ class _Watch:
         else:
             begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
             self.row_start = self.row_start if self.row else begins
+            self.in_time = self.in_time if self.row else now < self.deadline
             self.row, self.held = self.row + 1, True
             self.first_s = now - self.since if self.first_s is None else self.first_s
         attempt = Attempt(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from clients.kube.pods import Pod
 from clients.model.case import Probe
-from clients.probe.confirm import confirmations
+from clients.probe.confirm import confirmations, stale_probability
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import OutsideClient
 from clients.proof.workloads import Workloads
@@ -36,13 +36,28 @@ class Certainty:
         policy = policy or self.policy
         if policy.confirmations is not None:
             return policy.confirmations
+        pools, turns = self._pools(probe)
+        return confirmations(pools, 1, policy.error_rate) * turns
+
+    def reached_error_rate(self, probe: Probe, matches: int) -> float:
+        """Probability that a stale answer is left after so many matches in a row; fewer than required are enough.
+
+        Raises:
+            InfrastructureError: a sidecar does not report its number of threads.
+        """
+        pools, turns = self._pools(probe)
+        return stale_probability(pools, matches // turns)
+
+    def _pools(self, probe: Probe) -> tuple[int, int]:
+        """Places that may hold a stale answer on the way from one client, and the clients that take turns."""
         clients = self.workloads.pods(probe.source)
         servers = self.workloads.egress_pods_for(probe) or self.workloads.backends(probe)
         threads = max(self.workloads.worker_threads(pod) for pod in [*clients, *servers])
+        pools = threads * max(1, len(servers))
         if isinstance(probe.source, OutsideClient):
             # any thread of any replica of the gateway may answer; probes do not take turns over the replicas
-            return confirmations(threads, max(1, len(servers)) * len(clients), policy.error_rate)
-        return confirmations(threads, max(1, len(servers)), policy.error_rate) * len(clients)
+            return pools * len(clients), 1
+        return pools, len(clients)
 
     def confirmations_at(self, clients: Sequence[Pod]) -> int:
         """Confirmations of an outcome that the sidecars of these clients decide alone.

@@ -60,7 +60,8 @@ def prove_case(
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
         missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
-        return replace(evidence, verdict=verdict, reason="; ".join(filter(None, (seen.problem, *missing, grown()))))
+        why = (seen.problem, "" if seen.conclusive else _reached(running.rig, case.probe, seen), *missing, grown())
+        return replace(evidence, verdict=verdict, reason="; ".join(filter(None, why)))
     proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
     found = steps.findings(proving)
     evidence = replace(
@@ -74,6 +75,18 @@ def prove_case(
         found = [*found, inconclusive("replicas", why)]
     judged = _judged(evidence, found)
     return replace(judged, reason=f"{judged.reason}; {why}") if why and judged.verdict is Verdict.FAIL else judged
+
+
+def _reached(rig: Rig, probe: Probe, seen: Convergence) -> str:
+    """How certain too few confirmations are; empty where there are none, or where it is not known."""
+    if not seen.confirmations:
+        return ""
+    try:
+        left = rig.certainty.reached_error_rate(probe, seen.confirmations)
+    except MeshproofError:
+        return ""
+    wanted = rig.certainty.policy.error_rate
+    return f"a stale answer may be left with a probability of {left:.1g}, and {wanted:g} is wanted"
 
 
 def _grown(rig: Rig, probe: Probe, needed: int | None) -> str:

@@ -265,6 +265,9 @@ class FakeRig:
             raise self.problem
         return 3
 
+    def reached_error_rate(self, probe: Probe, matches: int) -> float:
+        return 0.25
+
     def pods(self, workload: Workload) -> list[Pod]:
         return [CLIENT_POD]
 

@@ -22,8 +22,9 @@ from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Phase, Subject, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerRecord, MarkerState
-from clients.model.outcome import OutcomeKind
+from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.stage import Observation, Stage
+from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import through
 from clients.proof import decided, denial, log_entries, trace
 from clients.proof import prove as proof
@@ -89,6 +90,19 @@ def test_without_a_change_times_count_from_the_cases_own_start():
     evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60, applied=changed)
     assert evidence.time_to_stable_s is not None
     assert evidence.time_to_stable_s > 50
+
+
+def test_too_few_confirmations_are_inconclusive_and_state_the_error_rate_that_they_reach():
+    def slowly(_: Probe, request_id: str) -> Outcome:
+        time.sleep(0.02)
+        return answered(200, request_id)
+
+    rig = FakeRig(slowly, policy=ConvergencePolicy(budget_s=0.03, poll_s=0.001, window_s=0.0))
+    rig.required_confirmations = lambda *_: 400  # type: ignore[method-assign]
+    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    assert "probes were too slow for 400 confirmations" in evidence.reason
+    assert "may be left with a probability of 0.2, and 0.0001 is wanted" in evidence.reason
 
 
 GROWN = "2 replicas are behind httpbin.mtls-service now; the 3 confirmations were derived for fewer, and 37 are needed"

@@ -246,6 +246,13 @@ def test_confirmations_come_from_threads_replicas_and_clients(made: Rig, cluster
     assert made.certainty.required_confirmations(PROBE, ConvergencePolicy(confirmations=7)) == 7
 
 
+def test_fewer_confirmations_state_the_error_rate_that_they_reach(made: Rig):
+    needed = made.certainty.required_confirmations(PROBE)
+    assert made.certainty.reached_error_rate(PROBE, needed) <= 1e-4
+    assert made.certainty.reached_error_rate(PROBE, 2 * 5) == pytest.approx(2 * 0.5**5)
+    assert made.certainty.reached_error_rate(PROBE, 1) == 1
+
+
 def test_a_plain_client_of_a_plain_server_needs_the_minimum(made: Rig, cluster: Cluster):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", injected=False)]
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", "httpbin-1", injected=False)]
