@@ -85,23 +85,39 @@ class Applier:
     Args:
         manifests: the folder that manifest paths are relative to.
         timeout_s: time limit for all objects of one `apply` to be ready, and of one `delete` to be gone.
+        load_balancers: something gives Services of type LoadBalancer an address, so it is waited for.
         at_once: number of objects that are checked, created or deleted in parallel; with 1, they follow one another in
             the order that each method states.
     """
 
     def __init__(
-        self, cluster: Cluster, overlay: Overlay, manifests: Path, *, timeout_s: float = 120.0, at_once: int = AT_ONCE
+        self,
+        cluster: Cluster,
+        overlay: Overlay,
+        manifests: Path,
+        *,
+        timeout_s: float = 120.0,
+        load_balancers: bool = False,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._cluster = cluster
         self._overlay = overlay
         self._manifests = manifests
         self.timeout_s = timeout_s
+        self._load_balancers = load_balancers
         self._at_once = at_once
         self._accepted: dict[tuple[str, str, str, str], Accepted] = {}
 
     def named_by(self, overlay: Overlay) -> Applier:
         """The same cluster, manifests and limits, for objects with other names."""
-        return Applier(self._cluster, overlay, self._manifests, timeout_s=self.timeout_s, at_once=self._at_once)
+        return Applier(
+            self._cluster,
+            overlay,
+            self._manifests,
+            timeout_s=self.timeout_s,
+            load_balancers=self._load_balancers,
+            at_once=self._at_once,
+        )
 
     def load(self, paths: Sequence[str]) -> list[Item]:
         """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
@@ -155,7 +171,7 @@ class Applier:
         """
         deadline = time.monotonic() + self.timeout_s
         for item in items:
-            readiness.wait(self._cluster, item.body, deadline)
+            readiness.wait(self._cluster, item.body, deadline, load_balancers=self._load_balancers)
 
     def delete(self, items: Sequence[Item]) -> None:
         """Delete objects, the last first, and wait until they are gone. A deleted namespace takes its objects with it.

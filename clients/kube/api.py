@@ -104,6 +104,15 @@ class Api:
             self.configuration, method, url, headers=headers, _preload_content=False, capture_all=False, binary=True
         )
 
+    def port_forward(self, namespace: str, pod: str, port: int) -> Any:
+        """A connection to a port of a pod, as the client library's `PortForward`; ApiException where it is refused."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
+        query = [("ports", str(port))]
+        request = self.client.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+        method, url, headers = request[:3]
+        call: Any = ws_client.portforward_call
+        return call(self.configuration, method, url, headers=headers)
+
     def time(self, *, timeouts: Timeouts = TIMEOUTS_S) -> float:
         """The server's clock, in seconds since 1970 (its `Date` header, whole seconds)."""
         answer = self._send("GET", "/version", None, (), "", timeouts)

@@ -21,6 +21,7 @@ class Pod:
         ready: the pod's Ready condition is True and it is not being deleted.
         initializing: names of its init containers that run now and do not keep running; none once it is being deleted.
         past_sidecar: ports, as text, that an annotation keeps out of its sidecar; `*` for all.
+        node: name of the node that it runs on; empty while it is not scheduled.
         injected: it has a sidecar proxy.
     """
 
@@ -33,6 +34,7 @@ class Pod:
     labels: dict[str, str] = field(default_factory=dict, hash=False)
     initializing: tuple[str, ...] = ()
     past_sidecar: frozenset[str] = frozenset()
+    node: str = ""
 
     @property
     def injected(self) -> bool:
@@ -61,6 +63,7 @@ class Pod:
             labels=dict(meta.get("labels", {})),
             initializing=initializing,
             past_sidecar=_ports(meta.get("annotations", {}).get(_EXCLUDES_INBOUND, "")),
+            node=spec.get("nodeName", ""),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clients.kube.pods import Pod
@@ -22,6 +23,7 @@ ProblemOf = Callable[["Cluster", dict[str, Any]], str]
 """Why an object, as it is now, is not ready; empty when it is."""
 
 _GATEWAY_API = "gateway.networking.k8s.io/"
+_NO_ADDRESS = "AddressNotAssigned"
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 """Label of the objects that a controller deploys for a Gateway (Gateway API, GEP-1762)."""
 
@@ -35,14 +37,17 @@ def poll(done: Callable[[], bool], deadline: float) -> bool:
     return True
 
 
-def wait(cluster: Cluster, body: dict[str, Any], deadline: float) -> None:
+def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balancers: bool = False) -> None:
     """Wait until the object is ready. Kinds without a status count as ready at once.
+
+    Args:
+        load_balancers: something gives Services of type LoadBalancer an address, so it is waited for.
 
     Raises:
         ClusterError: not ready at the monotonic `deadline`, or a container of it cannot start.
     """
     kind, meta = body["kind"], body["metadata"]
-    problem_of = _problem_of(body)
+    problem_of = _problem_of(body, load_balancers)
     if problem_of is None:
         return
     why = ""
@@ -62,18 +67,33 @@ def wait_gone(cluster: Cluster, key: tuple[str, str, str, str], uid: str, deadli
     return any(found is None or found["metadata"]["uid"] != uid for found in states)
 
 
-def _problem_of(body: dict[str, Any]) -> ProblemOf | None:
+def _problem_of(body: dict[str, Any], load_balancers: bool) -> ProblemOf | None:
     """The check of its kind; None where the kind has no state to wait for."""
     kind = body["kind"]
+    if kind == "Service":
+        return _service if load_balancers and body["spec"].get("type") == "LoadBalancer" else None
     if kind == "Gateway" and not body["apiVersion"].startswith(_GATEWAY_API):
         return None  # Istio's own, which no controller programs
-    checks = {"Namespace": _namespace, "Deployment": _deployment, "Gateway": _gateway, "Job": _job, "Pod": _pod}
+    gateway = partial(_gateway, addressed=load_balancers)
+    checks: dict[str, ProblemOf] = {
+        "Namespace": _namespace,
+        "Deployment": _deployment,
+        "Gateway": gateway,
+        "Job": _job,
+        "Pod": _pod,
+    }
     return checks.get(kind)
 
 
 def _namespace(_: Cluster, found: dict[str, Any]) -> str:
     phase = found.get("status", {}).get("phase", "not yet Active")
     return "" if phase == "Active" else f"it is {phase}"
+
+
+def _service(_: Cluster, found: dict[str, Any]) -> str:
+    """Empty when its load balancer has an address."""
+    given = found.get("status", {}).get("loadBalancer", {}).get("ingress")
+    return "" if given else "its load balancer has no address yet"
 
 
 def _deployment(cluster: Cluster, found: dict[str, Any]) -> str:
@@ -105,12 +125,17 @@ def _pod(_: Cluster, found: dict[str, Any]) -> str:
     return f"it is {pod.phase or 'not scheduled'}"
 
 
-def _gateway(cluster: Cluster, found: dict[str, Any]) -> str:
-    """Empty when the controller has programmed the newest generation and its Deployment is available."""
+def _gateway(cluster: Cluster, found: dict[str, Any], *, addressed: bool) -> str:
+    """Empty when the controller has programmed the newest generation and its Deployment is available.
+
+    Args:
+        addressed: it gets an address. Where none is given, nothing else may be missing (Gateway API, GatewayReason).
+    """
     meta = found["metadata"]
     conditions = {one["type"]: one for one in found.get("status", {}).get("conditions", ())}
     programmed = conditions.get("Programmed", {})
-    if programmed.get("status") != "True" or programmed.get("observedGeneration", 0) < meta["generation"]:
+    fine = programmed.get("status") == "True" or (not addressed and programmed.get("reason") == _NO_ADDRESS)
+    if not fine or programmed.get("observedGeneration", 0) < meta["generation"]:
         return f"it is not programmed{': ' if 'message' in programmed else ''}{programmed.get('message', '')[:300]}"
     labels = f"{_GATEWAY_NAME}={meta['name']}"
     problems = (

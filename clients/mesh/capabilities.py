@@ -25,6 +25,7 @@ class CapabilityName(StrEnum):
     ANALYZE = "analyze"
     BROWSER = "browser"
     CHROMIUM = "chromium"
+    CLIENT_ADDRESS = "client-address"
     DYNAMIC_DNS = "dynamic-dns"
     EGRESS_GATEWAY = "egress-gateway"
     EXT_AUTHZ = "ext-authz"

@@ -10,13 +10,11 @@ import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlsplit
 
-from clients.kube.cluster import Cluster
 from clients.model.case import Workload
-from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome
 from clients.probe import curl, grpc, libcurl, raw, websocket
 from clients.probe.curl import Request
@@ -45,32 +43,6 @@ class OutsideClient(Workload):
 def through(gateway: Workload, service: str = "") -> OutsideClient:
     """The client outside the cluster that enters by this gateway, with a `service` always at its address."""
     return OutsideClient("outside", "client", "curl", gateway, service)
-
-
-def address(cluster: Cluster, service: str, namespace: str, port: int, *, given: str = "") -> tuple[str, int]:
-    """Address and port of a Service from outside: its load balancer's address, or a node's with its node port.
-
-    Args:
-        given: address to use instead, by the user's settings; the Service's own port is used with it.
-
-    Raises:
-        InfrastructureError: the Service has no such address (yet), or does not exist.
-    """
-    if given:
-        return given, port
-    try:
-        found = cluster.get("v1", "Service", service, namespace)
-        if found is None:
-            raise InfrastructureError(f"service {namespace}/{service} does not exist")
-        for ingress in found.get("status", {}).get("loadBalancer", {}).get("ingress", ()):
-            return str(ingress.get("ip") or ingress.get("hostname")), port
-        node_port = next((p.get("nodePort") for p in found["spec"]["ports"] if p["port"] == port), None)
-        node = _node_address(cluster.objects("v1", "Node")) if node_port else ""
-    except ClusterError as error:
-        raise InfrastructureError(error.message, error.hint) from None
-    if not node_port or not node:
-        raise InfrastructureError(f"service {namespace}/{service} has no address outside the cluster for port {port}")
-    return node, int(node_port)
 
 
 def send(
@@ -123,21 +95,13 @@ def port_of(url: str) -> int:
     return parts.port or _PORTS[parts.scheme]
 
 
-def own_address(server: str) -> str:
-    """Own address of this machine on its route to the API server at this URL; nothing is sent to find it.
+def own_address(*hosts: str) -> str:
+    """Own address of this machine on its route to the first of these hosts that has one; nothing is sent to find it.
 
-    Empty where it is not known (a server behind a proxy, by IPv6 only): few manifests need it.
+    Empty where it is not known (hosts by IPv6 only): few manifests need it.
     """
-    parts = urlsplit(server)
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)))
+    for host in hosts:
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, _PORTS["http"]))
             return str(probe.getsockname()[0])
-    except OSError:
-        return ""
-
-
-def _node_address(nodes: Sequence[dict[str, Any]]) -> str:
-    """External address of a node, or its internal one: a node port is reached there."""
-    found = {a["type"]: a["address"] for node in nodes for a in node.get("status", {}).get("addresses", ())}
-    return str(found.get("ExternalIP") or found.get("InternalIP") or "")
+    return ""

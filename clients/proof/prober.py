@@ -6,14 +6,15 @@ import itertools
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.exec import ExecSession
-from clients.kube.pods import Pod
+from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import REQUEST_ID, Dial, Probe, Workload
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
@@ -24,6 +25,7 @@ from clients.probe.converge import ProbeMany
 from clients.probe.curl import Request
 from clients.probe.outside import OutsideClient
 from clients.probe.session import SHELL, ProbeSession
+from clients.probe.way_in import WaysIn
 from clients.proof.workloads import Workloads
 
 PORTS = range(20_000, 32_768)
@@ -65,7 +67,7 @@ class Prober:
 
     Args:
         probe_timeout_s: curl's `--max-time`, in seconds.
-        ingress_address: where gateways are reached from outside, instead of the address of their Service.
+        ways_in: finds where gateways are reached from outside.
         ingress_roots: PEM of the authorities that clients outside trust.
 
     Attributes:
@@ -82,7 +84,7 @@ class Prober:
         *,
         external: ExternalHosts | None = None,
         probe_timeout_s: float = 5.0,
-        ingress_address: str = "",
+        ways_in: WaysIn | None = None,
         ingress_roots: str = "",
     ) -> None:
         self.abandoned = threading.Event()
@@ -93,11 +95,10 @@ class Prober:
         self._workloads = workloads
         self._external = external
         self._probe_timeout_s = probe_timeout_s
-        self._ingress_address = ingress_address
+        self._ways_in = ways_in or WaysIn(cluster)
         self._ingress_roots = ingress_roots
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
         self._ports: dict[str, Ports] = {}
-        self._addresses: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._lock = threading.RLock()  # of the sessions
         self._gateway_locks: dict[Workload, threading.Lock] = {}
         self._lanes = Lanes()
@@ -173,20 +174,24 @@ class Prober:
         """Address and port at which a client outside the cluster reaches its gateway.
 
         Raises:
-            InfrastructureError: the gateway's Service has no address.
+            InfrastructureError: no way leads to the gateway's Service.
         """
         service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
-        key = (namespace, service, port)
-        if key not in self._addresses:
-            given = "" if source.service else self._ingress_address
-            self._addresses[key] = outside.address(self._cluster, service, namespace, port, given=given)
-        return self._addresses[key]
+        return self._ways_in.find(service, namespace, port, direct=source.gateway.container != SIDECAR)
+
+    def wait_open(self, sources: Iterable[Workload], timeout_s: float) -> None:
+        """Wait until load balancers lead to the gateways of these clients outside the cluster, for at most so long."""
+        deadline = time.monotonic() + timeout_s
+        for source in {one for one in sources if isinstance(one, OutsideClient)}:
+            service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
+            self._ways_in.wait_open(service, namespace, deadline)
 
     def forget(self) -> None:
         """Close the sessions, and look addresses up again: after a change to the workloads themselves."""
         for session in self._sessions.values():
             session.close()
-        self._sessions, self._addresses = {}, {}
+        self._sessions = {}
+        self._ways_in.forget()
 
     def _dialled(self, probe: Probe) -> Sequence[Pod | None]:
         """The pods that the probe dials in turn; None for one that dials the host of its URL.

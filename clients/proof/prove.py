@@ -60,8 +60,9 @@ def prove_case(
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
         missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
-        why = (seen.problem, "" if seen.conclusive else _reached(running.rig, case.probe, seen), *missing, grown())
-        return replace(evidence, verdict=verdict, reason="; ".join(filter(None, why)))
+        reached = "" if seen.conclusive else _reached(running.rig, case.probe, seen)
+        reasons = filter(None, (seen.problem, reached, *missing, grown()))
+        return replace(evidence, verdict=verdict, reason="; ".join(reasons))
     proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
     found = steps.findings(proving)
     evidence = replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -20,6 +20,7 @@ from clients.mesh.istioctl import Analyzer
 from clients.mesh.logs import FollowedLogs, Logs
 from clients.mesh.policies import Policies
 from clients.probe.convergence import ConvergencePolicy
+from clients.probe.way_in import Entrance, WaysIn
 from clients.proof.certainty import Certainty
 from clients.proof.prober import Prober
 from clients.proof.workloads import Workloads
@@ -33,7 +34,8 @@ class RigOptions:
         policy: budget and confirmations of every convergence.
         probe_timeout_s: curl's `--max-time`.
         ready_s: limit for an environment or a change to become ready, and to be deleted.
-        ingress_address: where gateways are reached from outside, instead of the address of their Service.
+        entrances: `namespace/service` of a gateway, by the documents' names → what the settings say about its way in.
+        load_balancers: Services of type LoadBalancer get an address, which is waited for.
         ingress_roots: PEM of the authorities that clients outside trust.
     """
 
@@ -43,7 +45,8 @@ class RigOptions:
     external: ExternalHosts | None = None
     gateway: EgressGateway = field(default_factory=EgressGateway)
     analyzer: Analyzer | None = None
-    ingress_address: str = ""
+    entrances: Mapping[str, Entrance] = field(default_factory=dict)
+    load_balancers: bool = False
     ingress_roots: str = ""
 
 
@@ -96,7 +99,7 @@ class Rig:
             manifests: the folder that manifest paths are relative to.
         """
         workloads = Workloads(cluster, overlay, options.external, options.gateway)
-        applier = Applier(cluster, overlay, manifests, timeout_s=options.ready_s)
+        applier = Applier(cluster, overlay, manifests, timeout_s=options.ready_s, load_balancers=options.load_balancers)
         stage_objects = StageObjects(applier)
         prober = Prober(
             cluster,
@@ -105,7 +108,7 @@ class Rig:
             workloads,
             external=options.external,
             probe_timeout_s=options.probe_timeout_s,
-            ingress_address=options.ingress_address,
+            ways_in=WaysIn(cluster, _real_names(options.entrances, overlay)),
             ingress_roots=options.ingress_roots,
         )
         return cls(
@@ -160,3 +163,9 @@ class Rig:
         self.prober.forget()
         self.logs.close()
         self.workloads.forget()
+
+
+def _real_names(entrances: Mapping[str, Entrance], overlay: Overlay) -> dict[str, Entrance]:
+    """The same by the names that the run's namespaces have."""
+    split = ((name.partition("/"), entrance) for name, entrance in entrances.items())
+    return {f"{overlay.namespace(namespace)}/{service}": entrance for (namespace, _, service), entrance in split}

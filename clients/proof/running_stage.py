@@ -60,6 +60,8 @@ class RunningStage:
             MeshproofError: the environment could not be deployed, or the change not made; the change is put back.
         """
         self.rig.environments.ensure(self.stage.environment)
+        probes = [case.probe for case in self.cases] + [settle.probe for settle in self.stage.settle]
+        self.rig.prober.wait_open((probe.source for probe in probes), self.rig.applier.timeout_s)
         applier, stage_objects = self.rig.applier, self.rig.stage_objects
         items = applier.load(self.stage.apply)
         if self._sees_before:

@@ -180,6 +180,14 @@ RIGHTS = (
         reveals=(CapabilityName.LOAD_BALANCER, CapabilityName.NODE_POOL),
     ),
     Right(
+        "",
+        ("pods/portforward",),
+        ("get", "create"),
+        "the last way in to a gateway, where no address of it can be reached from here",
+        condition=Condition.OPTIONAL,
+        without="such a gateway is out of reach, and its cases are inconclusive",
+    ),
+    Right(
         "apps",
         ("daemonsets",),
         ("list",),

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from clients.model.errors import SettingsError
 from clients.probe.convergence import ConvergencePolicy
 from runner.config.identity_settings import Identity
+from runner.config.ingress_settings import Ingress
 from runner.config.known_failures import Entry
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
@@ -113,7 +114,9 @@ class Settings(BaseModel):
             targets, only where this is set); without either, controls that need them are skipped.
         egress: the egress gateway.
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
-        ingress_address: where the ingress gateway is reached from outside; empty: the address of its Service.
+        ingress_address: where the ingress gateways are reached that have no address of their own in `ingress`.
+        ingress: how gateways are reached from outside (`runner.config.ingress_settings`).
+        ready_s: seconds for an environment or a change to become ready, and to be deleted.
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
@@ -163,6 +166,10 @@ class Settings(BaseModel):
     keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
     out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are created.")] = ROOT / "reports" / "out"
     ingress_address: str = ""
+    ingress: Ingress = Ingress()
+    ready_s: Annotated[float, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
+        default=120.0, gt=0
+    )
     images: Images = Images()
     egress: Egress = Egress()
     identity: Identity = Identity()

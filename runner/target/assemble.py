@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity import certificates
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
+from clients.mesh.capabilities import CapabilityName
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
+from clients.model.errors import ClusterError
 from clients.probe import outside
+from clients.probe.way_in import node_addresses
 from clients.proof.rig import Rig, RigOptions
 from runner.config.settings import ROOT, Settings
 from runner.target import identity
@@ -102,7 +106,7 @@ def rig(
     prefix = prefix_of(run, worker)
     gateway = egress_gateway(settings, prefix)
     certificate = certificates.issue(FRONT_HOSTS)
-    scope = Scope(prefix, gateway, certificate, outside.own_address(cluster.server))
+    scope = Scope(prefix, gateway, certificate, descriptor.outside_address or own_address(cluster))
     file = Path(descriptor.kubeconfig) if descriptor.kubeconfig else None
     analyzer = (
         Analyzer(Path(descriptor.istioctl), file, descriptor.context, descriptor.revision)
@@ -114,11 +118,26 @@ def rig(
         external=external(descriptor),
         gateway=gateway,
         analyzer=analyzer,
-        ingress_address=settings.ingress_address,
+        ready_s=settings.ready_s,
+        entrances=settings.ingress.entrances(settings.ingress_address),
+        load_balancers=CapabilityName.LOAD_BALANCER in descriptor.capabilities,
         ingress_roots=certificate.roots,
     )
     names = overlay(descriptor, run, worker, touch, tokens, scope)
     return Rig.make(cluster, descriptor.mesh, names, tokens, MANIFESTS, options)
+
+
+def own_address(cluster: Cluster) -> str:
+    """Of this machine, as gateways see it: on its route to a node, or to the API server where nodes are not known.
+
+    The API server may be published elsewhere: that of a kind cluster is at 127.0.0.1.
+    """
+    try:
+        nodes = cluster.objects("v1", "Node")
+    except ClusterError:
+        nodes = []
+    server = urlsplit(cluster.server).hostname or ""
+    return outside.own_address(*node_addresses(nodes, set(), only=False), server)
 
 
 def external(descriptor: TargetDescriptor) -> ExternalHosts | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName, always
 from clients.mesh.discovery import MeshInfo
+from clients.probe.way_in import Way
 from runner.config.settings import Settings
 from runner.target import identity
 from runner.target.access import Access
@@ -101,6 +102,12 @@ def _external_open(seen: Surroundings) -> str:
     return "" if seen.access.outside.hosts else "there are no external hosts"
 
 
+def _client_address(seen: Surroundings) -> str:
+    """Whether no way in is known to hide it."""
+    forwarded = seen.settings.ingress.way is Way.PORT_FORWARD
+    return "the API server forwards the ports of gateways, which see a client at 127.0.0.1" if forwarded else ""
+
+
 def _load_count(seen: Surroundings) -> str:
     other = seen.access.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]
     return "" if other else "the shop's public load generator reports no counts"
@@ -157,6 +164,12 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         lambda seen: "" if seen.browser.program else seen.browser.why_not or "none was found",
         "needs headless Chromium, from the PATH or built for the testbed",
         BROWSER_HINT,
+    ),
+    Capability(
+        N.CLIENT_ADDRESS,
+        _client_address,
+        "needs a way in by which gateways see the address of a client outside the cluster",
+        "reach gateways by an address that keeps it: a load balancer or node ports with externalTrafficPolicy: Local",
     ),
     Capability(
         N.FRONT_KEY,

@@ -31,6 +31,7 @@ class TargetDescriptor:
         lacks: every other capability → why the target lacks it.
         tokens: file with the run's token keys (mode 0600).
         outside: hosts outside of the cluster.
+        outside_address: this machine's, as gateways see it; empty where that was not looked at.
         istioctl: the program; empty where there is none.
         browser: the program; empty where there is none.
     """
@@ -45,6 +46,7 @@ class TargetDescriptor:
     lacks: dict[str, str] = field(default_factory=dict)
     tokens: str = ""
     outside: ExternalHostsRecord = field(default_factory=ExternalHostsRecord)
+    outside_address: str = ""
     istioctl: str = ""
     browser: str = ""
 

@@ -17,6 +17,7 @@ STAGE = Stage(
     title="Front door refuses by host, method, path template, client address",
     environment=ENVIRONMENT,
     apply=("front/beyond/authorization.yaml",),
+    needs=frozenset({"client-address"}),
     settle=(Settle(ADMIN, REFUSED),),
 )
 

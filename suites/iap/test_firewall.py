@@ -18,7 +18,7 @@ STAGE = Stage(
     title="Only the load balancer reaches the gateway behind IAP",
     environment=ENVIRONMENT,
     apply=("iap/network/only-load-balancer.yaml",),
-    needs=frozenset({"network-policy"}),
+    needs=frozenset({"client-address", "network-policy"}),
 )
 
 CASES = [Case("IAP-LB-01", PAST, NO_ANSWER, before=PAGE, twin=page(), twin_expect=PAGE)]

@@ -14,7 +14,7 @@ from e2e_runs import Ran, conform
 
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
-from clients.probe import outside
+from clients.probe.way_in import WaysIn
 from testbed import api
 from tests.standins.issuer import AUDIENCE, NAME, Issuer
 
@@ -80,7 +80,7 @@ def site(cluster: Cluster, testbed: api.Up) -> Iterator[str]:
 
     try:
         assert readiness.poll(ready, time.monotonic() + 60)
-        host, port = outside.address(cluster, "issuer", HOME, 80)
+        host, port = WaysIn(cluster).find("issuer", HOME, 80, direct=True)
         yield f"http://{host}:{port}"
     finally:
         cluster.delete("v1", "Namespace", HOME)

@@ -298,6 +298,8 @@ class FakeRig:
     def forget(self) -> None:
         self.cluster.log.append("forget")
 
+    def wait_open(self, sources: Any, timeout_s: float) -> None: ...
+
     def command_for(self, probe: Probe, control: str = "") -> str:
         return f"curl {probe.url}"
 

@@ -86,6 +86,32 @@ def test_kinds_without_a_state_are_ready():
     readiness.wait(FakeCluster(), {"kind": "Service", "metadata": {"name": "web"}}, time.monotonic())
 
 
+@pytest.mark.parametrize("given", [[], [{"ip": "198.18.0.129"}], [{"hostname": "lb.example"}]])
+def test_a_load_balancer_is_ready_with_its_address_where_something_gives_one(given: list[dict[str, str]]):
+    spec, status = {"type": "LoadBalancer"}, {"loadBalancer": {"ingress": given}}
+    meta = {"name": "door", "namespace": "shop"}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec, "status": status}
+    cluster = FakeCluster()
+    cluster.put(body)
+    readiness.wait(cluster, body, time.monotonic())  # nothing gives addresses: not waited for
+    if given:
+        readiness.wait(cluster, body, time.monotonic(), load_balancers=True)
+        return
+    with pytest.raises(ClusterError, match="Service door is not ready in time: its load balancer has no address yet"):
+        readiness.wait(cluster, body, time.monotonic(), load_balancers=True)
+
+
+def test_a_gateway_without_an_address_is_ready_where_nothing_gives_one():
+    pending = {**programmed("False"), "reason": "AddressNotAssigned"}
+    wait(gateway(pending), deployed(full(2)))
+    cluster = FakeCluster()
+    cluster.put(gateway(pending), deployed(full(2)))
+    with pytest.raises(ClusterError, match="not programmed: no address yet"):
+        readiness.wait(cluster, gateway(pending), time.monotonic(), load_balancers=True)
+    with pytest.raises(ClusterError, match="1 of 2 replicas available"):
+        wait(gateway(pending), deployed(full(2) | {"availableReplicas": 1}))
+
+
 def gateway(*conditions: dict[str, Any], api: str = "gateway.networking.k8s.io/v1") -> dict[str, Any]:
     meta = {"name": "door", "namespace": "shop", "generation": 2}
     return {"apiVersion": api, "kind": "Gateway", "metadata": meta, "status": {"conditions": list(conditions)}}

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from faulty_servers import HOST, Authority, Where, refusing, request_of, says, serving
 
-from clients.model.errors import InfrastructureError
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside
 from clients.probe.answer import MAX_BODY_BYTES
@@ -187,54 +186,14 @@ def test_the_certificate_must_be_of_the_urls_host_unless_insecure() -> None:
     assert [one.summary for one in outcomes] == ["000 certificate (60)", "200"]
 
 
-class Services:
-    def __init__(self, service: dict[str, object] | None) -> None:
-        self.service = service
-
-    def get(self, *_: str) -> dict[str, object] | None:
-        return self.service
-
-    def objects(self, *_: str) -> list[dict[str, object]]:
-        return [{"status": {"addresses": [{"type": "InternalIP", "address": "198.18.0.2"}]}}]
-
-
-PORTS = [{"port": 80, "nodePort": 30080}]
-
-
-@pytest.mark.parametrize(
-    ("service", "given", "where"),
-    [
-        (
-            {"spec": {"ports": PORTS}, "status": {"loadBalancer": {"ingress": [{"ip": "198.18.0.129"}]}}},
-            "",
-            ("198.18.0.129", 80),
-        ),
-        (
-            {"spec": {"ports": PORTS}, "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}},
-            "",
-            ("lb.example", 80),
-        ),
-        ({"spec": {"ports": PORTS}, "status": {"loadBalancer": {}}}, "", ("198.18.0.2", 30080)),
-        (None, "192.168.7.7", ("192.168.7.7", 80)),
-    ],
-)
-def test_the_address_of_a_gateway(service, given, where) -> None:
-    assert outside.address(Services(service), "istio-ingress", "gke-system", 80, given=given) == where  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("service", [None, {"spec": {"ports": [{"port": 80}]}}])
-def test_a_gateway_without_an_address_is_no_denial(service) -> None:
-    with pytest.raises(InfrastructureError):
-        outside.address(Services(service), "istio-ingress", "gke-system", 80)  # type: ignore[arg-type]
-
-
 def test_an_unknown_address_of_this_machine_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    assert outside.own_address("https://127.0.0.1:6443") == "127.0.0.1"
+    assert outside.own_address("127.0.0.1") == "127.0.0.1"
+    assert outside.own_address("::1", "", "127.0.0.1") == "127.0.0.1", "the first that can be reached by IPv4"
     monkeypatch.setattr(socket.socket, "connect", unknown)
-    assert outside.own_address("https://behind-a-proxy.example:6443") == ""
+    assert outside.own_address("behind-a-proxy.example") == ""
 
 
 @pytest.mark.parametrize(("scheme", "agent"), [("http", "curl/"), ("grpc", "grpc-go/"), ("ws", "curl/")])

@@ -14,6 +14,7 @@ import yaml
 from clients.mesh.capabilities import OF_MESH, CapabilityName
 from clients.mesh.discovery import MeshInfo
 from runner.config import catalogue
+from runner.config.ingress_settings import Ingress
 from runner.config.settings import Egress, Identity, Settings
 from runner.target import capabilities, targets
 from runner.target.access import Access, ExternalHostsRecord
@@ -129,3 +130,9 @@ def test_a_load_generator_of_ones_own_counts(image: str, counts: bool) -> None:
 def test_programs_of_this_machine(access: Access, browser: Found, name: str) -> None:
     assert name in of(access, browser).names
     assert name in of().lacks
+
+
+def test_a_forwarded_port_hides_the_address_of_the_client() -> None:
+    assert "client-address" in of(context="x").names
+    hidden = of(context="x", ingress=Ingress(way="port-forward"))
+    assert "see a client at 127.0.0.1" in hidden.lacks["client-address"]

@@ -1,0 +1,221 @@
+"""The way in: where a client outside the cluster reaches a gateway, found by asking and never guessed.
+
+In this order: the address that the settings give; the load balancer's; a node that has a pod of the gateway, at the
+node port; a port that the API server forwards. The first that takes a connection is the way.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.kube.pods import Pod
+from clients.kube.port_forward import PortForward
+from clients.kube.recent import Recent
+from clients.model.errors import ClusterError, InfrastructureError
+
+CONNECT_S = 2.0
+"""Time limit of a connection that only shows whether an address is reachable."""
+POLL_S = 0.5
+SHARED_S = 2.0
+"""How long a node's address counts: a gateway's pod may be replaced by one on another node."""
+STATUS_PORT = 15021
+"""Of every gateway, open as soon as it is ready (Istio); its other ports open with the first `Gateway` object."""
+
+
+class Way(StrEnum):
+    """Which ways in may be used."""
+
+    AUTO = "auto"
+    ADDRESS = "address"
+    NODE_PORT = "node-port"
+    PORT_FORWARD = "port-forward"
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """What the settings say about one Service that is reached from outside.
+
+    Attributes:
+        address: of it, or of what leads to it; the Service's own port is used with it. Empty: find it.
+        way: the only way to use.
+    """
+
+    address: str = ""
+    way: Way = Way.AUTO
+
+
+Look = Callable[[dict[str, Any], int, list[str]], tuple[str, int] | None]
+"""Looks for one kind of way to a port of a Service; notes in the list what it has tried in vain."""
+Answers = Callable[[str, int], bool]
+"""Whether something accepts a connection at an address."""
+
+
+def accepts(host: str, port: int) -> bool:
+    """Whether a connection is accepted within `CONNECT_S`."""
+    with suppress(OSError), socket.create_connection((host, port), CONNECT_S):
+        return True
+    return False
+
+
+@dataclass
+class WaysIn:
+    """Finds the way in to each Service, once; nodes are asked for again, as pods move.
+
+    Args:
+        entrances: `namespace/service`, by its real name → what the settings say.
+    """
+
+    cluster: Cluster
+    entrances: Mapping[str, Entrance] = field(default_factory=dict)
+    answers: Answers = accepts
+
+    def __post_init__(self) -> None:
+        self._recent: Recent[tuple[str, int]] = Recent(SHARED_S)
+        self._chosen: dict[tuple[str, str, int], Way] = {}
+        self._forwards: dict[tuple[str, int], PortForward] = {}
+        self._waited: set[tuple[str, str]] = set()
+
+    def find(self, service: str, namespace: str, port: int, *, direct: bool = False) -> tuple[str, int]:
+        """Address and port of a Service from outside.
+
+        Args:
+            direct: the Service leads to pods with a sidecar, which a forwarded port would bypass.
+
+        Raises:
+            InfrastructureError: the Service does not exist, or no way leads to it (yet).
+        """
+        key = (namespace, service, port)
+        said = self.entrances.get(f"{namespace}/{service}", Entrance())
+        if said.address:
+            return said.address, port
+        try:
+            return self._recent.get(key, lambda: self._look(key, self._chosen.get(key, said.way), direct=direct))
+        except ClusterError as error:
+            raise InfrastructureError(error.message, error.hint) from None
+
+    def wait_open(self, service: str, namespace: str, deadline: float) -> None:
+        """Wait until the address of a gateway's load balancer answers: names must resolve, targets become healthy.
+
+        Returns at the monotonic `deadline` at the latest, and at once where there is nothing to wait for. Once for each
+        Service: one whose address has not answered is reached by another way.
+        """
+        said = self.entrances.get(f"{namespace}/{service}", Entrance())
+        if said.address or said.way not in (Way.AUTO, Way.ADDRESS) or (namespace, service) in self._waited:
+            return
+        self._waited.add((namespace, service))
+        with suppress(ClusterError):
+            found = self.cluster.get("v1", "Service", service, namespace) or {"spec": {"ports": []}}
+            port = status_port(found)
+            while port and addresses(found) and time.monotonic() < deadline:
+                if any(self.answers(host, port) for host in addresses(found)):
+                    return
+                time.sleep(POLL_S)
+
+    def forget(self) -> None:
+        """Look everything up again: after a change to the workloads themselves."""
+        self._recent.forget()
+        self._chosen.clear()
+        for forward in self._forwards.values():
+            forward.close()
+        self._forwards.clear()
+
+    def _look(self, key: tuple[str, str, int], way: Way, *, direct: bool) -> tuple[str, int]:
+        """The first way that is open. It stays the only one: the gateway may see another client by another way."""
+        namespace, name, port = key
+        service = self.cluster.get("v1", "Service", name, namespace)
+        if service is None:
+            raise InfrastructureError(f"service {namespace}/{name} does not exist")
+        tried: list[str] = []
+        looks: list[tuple[Way, Look]] = [(Way.ADDRESS, self._balanced), (Way.NODE_PORT, self._node)]
+        looks += [] if direct else [(Way.PORT_FORWARD, self._forward)]
+        for kind, look in looks:
+            if way in (Way.AUTO, kind) and (found := look(service, port, tried)):
+                self._chosen[key] = kind
+                return found
+        why = "; ".join(tried) or "it has no address outside the cluster"
+        raise InfrastructureError(f"service {namespace}/{name} cannot be reached at port {port}: {why}", HINT)
+
+    def _balanced(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:
+        """The load balancer's address."""
+        for host in addresses(service):
+            if self.answers(host, status_port(service) or port):
+                return host, port
+            tried.append(f"its address {host} does not answer")
+        return None
+
+    def _node(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:
+        """A node that answers at the node port; asked at that of the status port, where the Service has one."""
+        number = node_port(service, port)
+        if not number:
+            return None
+        asked = node_port(service, status_port(service)) or number
+        try:
+            nodes = self.cluster.objects("v1", "Node")
+        except ClusterError as error:
+            tried.append(f"nodes are not known ({error.message})")
+            return None
+        local = service["spec"].get("externalTrafficPolicy") == "Local"
+        for host in node_addresses(nodes, {pod.node for pod in self._pods(service)}, only=local):
+            if self.answers(host, asked):
+                return host, number
+            tried.append(f"node {host} does not answer at {asked}")
+        return None
+
+    def _forward(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:
+        """A port that the API server forwards to one of the gateway's pods."""
+        if not self.cluster.can_i("create", "pods", service["metadata"]["namespace"], subresource="portforward"):
+            tried.append("this identity may not create pods/portforward")
+            return None
+        stated: dict[str, Any] = next((one for one in service["spec"]["ports"] if one["port"] == port), {})
+        target = stated.get("targetPort", port)
+        pods = self._pods(service)
+        if not pods or not isinstance(target, int):
+            tried.append("no pod of it is ready" if not pods else f"the port of its pods is the name {target}")
+            return None
+        key = (str(pods[0]), target)
+        if key not in self._forwards:
+            self._forwards[key] = PortForward(self.cluster, pods[0], target)
+        return self._forwards[key].address
+
+    def _pods(self, service: dict[str, Any]) -> list[Pod]:
+        labels = ",".join(f"{key}={value}" for key, value in (service["spec"].get("selector") or {}).items())
+        found = self.cluster.pods(service["metadata"]["namespace"], labels) if labels else []
+        return [pod for pod in found if pod.ready]
+
+
+HINT = "give its address by [ingress.<gateway>] address, or let the identity list nodes and forward ports"
+
+
+def addresses(service: dict[str, Any]) -> list[str]:
+    """Those that a load balancer has given to the Service."""
+    given = service.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
+    return [str(one.get("ip") or one.get("hostname")) for one in given]
+
+
+def status_port(service: dict[str, Any]) -> int:
+    """`STATUS_PORT` where the Service has it, else 0."""
+    return STATUS_PORT if any(one["port"] == STATUS_PORT for one in service["spec"]["ports"]) else 0
+
+
+def node_port(service: dict[str, Any], port: int) -> int:
+    """The node port of a port of the Service; 0 where it has none."""
+    return int(next((one.get("nodePort") or 0 for one in service["spec"]["ports"] if one["port"] == port), 0))
+
+
+def node_addresses(nodes: list[dict[str, Any]], with_pods: set[str], *, only: bool) -> Iterator[str]:
+    """Addresses of nodes, those of nodes with one of the pods first.
+
+    Args:
+        only: of no other nodes: with `externalTrafficPolicy: Local` the others drop what comes to them.
+    """
+    named = [(node["metadata"]["name"] in with_pods, node) for node in nodes]
+    for _, node in sorted((one for one in named if one[0] or not only), key=lambda one: not one[0]):
+        found = {one["type"]: str(one["address"]) for one in node.get("status", {}).get("addresses", ())}
+        yield from (found[kind] for kind in ("ExternalIP", "InternalIP") if kind in found)

@@ -1,0 +1,74 @@
+"""The settings of the ways in: `[ingress]`, and `[ingress.<gateway>]` for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from clients.probe.way_in import Entrance, Way
+
+SERVICES = {
+    "front": "gke-system/istio-ingress",
+    "front_api": "gke-system/front-door",
+    "iap": "iap-ingress/istio-ingressgateway",
+    "boutique": "boutique-ingress/istio-ingressgateway",
+    "shop": "frontend/frontend-external",
+    "traps": "traps-ingress/istio-ingress",
+}
+"""Name of a gateway in the settings → namespace and name of its Service, as the manifests have them."""
+OWN_ADDRESS = frozenset({"front_api", "shop"})
+"""They lead elsewhere than the ingress gateways, so an address for all of these is not theirs."""
+
+
+class Gateway(BaseModel):
+    """One gateway that clients outside the cluster use.
+
+    Attributes:
+        address: host name or IP where it is reached, instead of what its Service says; its Service's ports count.
+        way: the only way to use: `address`, `node-port`, `port-forward`; empty takes that of all.
+        annotations: more of them for its Service, and of other values.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = ""
+    way: Way | None = None
+    annotations: dict[str, str] = {}
+
+
+class Ingress(BaseModel):
+    """How gateways are reached from outside.
+
+    Attributes:
+        way: the only way to use for all of them; `auto` takes the first that is open.
+        annotations: of all Services of type LoadBalancer that a run makes, for instance for internal load balancers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    way: Way = Way.AUTO
+    annotations: dict[str, str] = {}
+    front: Gateway = Gateway()
+    front_api: Gateway = Gateway()
+    iap: Gateway = Gateway()
+    boutique: Gateway = Gateway()
+    shop: Gateway = Gateway()
+    traps: Gateway = Gateway()
+
+    def entrances(self, address: str = "") -> dict[str, Entrance]:
+        """`namespace/service` → its way in.
+
+        Args:
+            address: of every ingress gateway that has none of its own.
+        """
+        found = {}
+        for name, service in SERVICES.items():
+            own: Gateway = getattr(self, name)
+            given = own.address or ("" if name in OWN_ADDRESS else address)
+            found[service] = Entrance(given, own.way or self.way)
+        return found
+
+    def service_annotations(self) -> dict[str, Mapping[str, str]]:
+        """`namespace/service` → annotations of that Service alone."""
+        return {service: getattr(self, name).annotations for name, service in SERVICES.items()}

@@ -1,0 +1,175 @@
+"""The way in: asked for, never guessed; what does not answer is not used."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import pytest
+from cluster_fakes import FakeCluster
+
+from clients.kube.pods import Pod
+from clients.model.errors import AccessError, InfrastructureError
+from clients.probe import way_in
+from clients.probe.way_in import Entrance, Way, WaysIn, accepts
+
+pytestmark = pytest.mark.unit
+
+PORTS = [{"port": 15021, "nodePort": 30021}, {"port": 80, "targetPort": 8080, "nodePort": 30080}]
+BALANCER, ELSEWHERE, HERE = "198.18.0.129", "198.18.0.2", "198.18.0.3"
+
+
+class Cluster(FakeCluster):
+    """With the right to forward ports, or without it."""
+
+    may_forward = True
+
+    def can_i(self, *_: str, **__: str) -> bool:
+        return self.may_forward
+
+
+def node(name: str, address: str, kind: str = "InternalIP") -> dict[str, Any]:
+    addresses = [{"type": kind, "address": address}]
+    return {"kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses}}
+
+
+def cluster(*given: str, ports: Any = PORTS, **spec: Any) -> Cluster:
+    """A gateway on the second of two nodes, and what its load balancer has given."""
+    made = Cluster()
+    made.put(
+        {
+            "kind": "Service",
+            "metadata": {"name": "door", "namespace": "front"},
+            "spec": {"ports": ports, "selector": {"app": "door"}, **spec},
+            "status": {"loadBalancer": {"ingress": [{"ip": address} for address in given]} if given else {}},
+        },
+        node("one", ELSEWHERE),
+        node("two", HERE),
+    )
+    made.pods_of["front"] = [Pod("front", "door-1", ready=True, labels={"app": "door"}, node="two")]
+    return made
+
+
+def ways(made: Cluster, *open_: tuple[str, int], said: Entrance | None = None) -> WaysIn:
+    return WaysIn(made, {"front/door": said} if said else {}, answers=lambda host, port: (host, port) in open_)  # type: ignore[arg-type]
+
+
+def test_the_load_balancers_address_is_used_once_it_answers():
+    assert ways(cluster(BALANCER), (BALANCER, 15021)).find("door", "front", 80) == (BALANCER, 80)
+
+
+def test_a_name_of_a_load_balancer_is_an_address_too():
+    made = cluster("lb.example")
+    assert ways(made, ("lb.example", 15021)).find("door", "front", 80) == ("lb.example", 80)
+
+
+def test_an_address_that_comes_later_is_not_missed():
+    made = cluster()
+    found = ways(made, (BALANCER, 15021), said=Entrance(way=Way.ADDRESS))
+    with pytest.raises(InfrastructureError, match="cannot be reached at port 80: it has no address outside"):
+        found.find("door", "front", 80)
+    made.store["Service", "front", "door"]["status"] = {"loadBalancer": {"ingress": [{"ip": BALANCER}]}}
+    assert found.find("door", "front", 80) == (BALANCER, 80)
+
+
+def test_a_node_with_a_pod_of_the_gateway_comes_first():
+    both = ((ELSEWHERE, 30021), (HERE, 30021))
+    assert ways(cluster(), *both).find("door", "front", 80) == (HERE, 30080)
+    assert ways(cluster(), (ELSEWHERE, 30021)).find("door", "front", 80) == (ELSEWHERE, 30080)
+
+
+def test_only_nodes_with_a_pod_answer_where_the_policy_is_local():
+    made = cluster(externalTrafficPolicy="Local")
+    assert ways(made, (ELSEWHERE, 30021), (HERE, 30021)).find("door", "front", 80) == (HERE, 30080)
+    made.may_forward = False
+    with pytest.raises(InfrastructureError, match=f"node {HERE} does not answer at 30021") as caught:
+        ways(made, (ELSEWHERE, 30021)).find("door", "front", 80)
+    assert ELSEWHERE not in str(caught.value)
+
+
+def test_a_pod_that_moves_to_another_node_is_followed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(way_in, "SHARED_S", 0.01)
+    made = cluster(externalTrafficPolicy="Local")
+    found = ways(made, (ELSEWHERE, 30021), (HERE, 30021))
+    assert found.find("door", "front", 80) == (HERE, 30080)
+    made.pods_of["front"] = [Pod("front", "door-2", ready=True, labels={"app": "door"}, node="one")]
+    time.sleep(0.02)
+    assert found.find("door", "front", 80) == (ELSEWHERE, 30080)
+
+
+def test_an_address_that_does_not_answer_is_not_used():
+    found = ways(cluster(BALANCER), (HERE, 30021))
+    assert found.find("door", "front", 80) == (HERE, 30080)
+
+
+def test_an_address_of_the_settings_is_used_as_it_is():
+    said = Entrance("front.internal")
+    assert ways(cluster(BALANCER), said=said).find("door", "front", 443) == ("front.internal", 443)
+
+
+def test_the_api_server_forwards_a_port_where_nothing_else_answers():
+    found = ways(cluster(BALANCER))
+    host, port = found.find("door", "front", 80)
+    assert host == "127.0.0.1"
+    assert accepts(host, port)
+    assert found.find("door", "front", 80) == (host, port), "one listener for all requests"
+    found.forget()
+    assert not accepts(host, port)
+
+
+def test_no_port_is_forwarded_past_a_sidecar():
+    with pytest.raises(InfrastructureError, match="node"):
+        ways(cluster(BALANCER)).find("door", "front", 80, direct=True)
+
+
+def test_a_way_that_was_open_is_not_changed_for_another(monkeypatch: pytest.MonkeyPatch):
+    """By another way the gateway would see another client, and the outcome might be another one."""
+    monkeypatch.setattr(way_in, "SHARED_S", 0.0)
+    open_ = {(HERE, 30021)}
+    found = WaysIn(cluster(), answers=lambda host, port: (host, port) in open_)  # type: ignore[arg-type]
+    assert found.find("door", "front", 80) == (HERE, 30080)
+    open_.clear()
+    with pytest.raises(InfrastructureError, match="does not answer"):
+        found.find("door", "front", 80)
+
+
+def test_without_the_right_to_list_nodes_the_reason_says_so():
+    made = cluster()
+    made.may_forward = False
+    made.objects = lambda *_: (_ for _ in ()).throw(AccessError("may not list nodes"))  # type: ignore[method-assign]
+    with pytest.raises(InfrastructureError, match=r"nodes are not known \(may not list nodes\); this identity may not"):
+        ways(made).find("door", "front", 80)
+
+
+def test_a_service_that_does_not_exist_is_no_denial():
+    with pytest.raises(InfrastructureError, match="service front/window does not exist"):
+        ways(cluster()).find("window", "front", 80)
+
+
+def test_a_service_without_a_status_port_is_asked_at_its_own():
+    made = cluster(BALANCER, ports=[{"port": 80, "nodePort": 30080}])
+    assert ways(made, (BALANCER, 80)).find("door", "front", 80) == (BALANCER, 80)
+
+
+def test_a_slow_load_balancer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(way_in, "POLL_S", 0.01)
+    asked: list[str] = []
+
+    def answers(host: str, _: int) -> bool:
+        asked.append(host)
+        return len(asked) >= 3
+
+    found = WaysIn(cluster(BALANCER), answers=answers)  # type: ignore[arg-type]
+    found.wait_open("door", "front", time.monotonic() + 5)
+    found.wait_open("door", "front", time.monotonic() + 5)
+    assert len(asked) == 3
+    assert found.find("door", "front", 80) == (BALANCER, 80)
+
+
+def test_only_an_accepted_connection_is_an_answer():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = server.getsockname()
+        assert accepts(*place)
+    assert not accepts(*place)
+    assert not accepts("no-such-host.invalid", 80)

@@ -1,0 +1,50 @@
+"""Settings of the ways in: by gateway, by the names that its Service has in the manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clients.model.errors import SettingsError
+from clients.probe.way_in import Entrance, Way
+from runner.config import settings
+from runner.config.ingress_settings import SERVICES, Ingress
+
+pytestmark = pytest.mark.unit
+MANIFESTS = Path(__file__).parents[3] / "manifests"
+
+
+def test_each_gateway_has_an_address_of_its_own_and_the_ingress_address_is_that_of_the_others() -> None:
+    made = Ingress.model_validate({"front": {"address": "front.internal"}, "iap": {"way": "port-forward"}})
+    found = made.entrances("192.168.7.7")
+    assert found["gke-system/istio-ingress"] == Entrance("front.internal")
+    assert found["iap-ingress/istio-ingressgateway"] == Entrance("192.168.7.7", Way.PORT_FORWARD)
+    assert found["frontend/frontend-external"] == Entrance(), "it is no ingress gateway"
+    assert found["gke-system/front-door"] == Entrance()
+
+
+def test_a_way_for_all_is_that_of_each() -> None:
+    assert {one.way for one in Ingress(way=Way.NODE_PORT).entrances().values()} == {Way.NODE_PORT}
+
+
+def test_the_services_are_those_of_the_manifests() -> None:
+    made = set()
+    for path in MANIFESTS.rglob("*.yaml"):
+        for body in filter(None, yaml.safe_load_all(path.read_text().replace("{{", "").replace("}}", ""))):
+            if body["kind"] == "Service" and body["spec"].get("type") in ("LoadBalancer", "NodePort"):
+                made.add(f"{body['metadata']['namespace']}/{body['metadata']['name']}")
+            if body["kind"] == "Gateway" and "infrastructure" in body["spec"]:
+                made.add(f"{body['metadata']['namespace']}/{body['metadata']['name']}")
+    assert made == set(SERVICES.values())
+
+
+def test_the_file_names_a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "meshproof.toml"
+    file.write_text('[ingress]\nway = "address"\n[ingress.front]\naddress = "front.internal"\n')
+    monkeypatch.setenv("MESHPROOF_CONFIG", str(file))
+    assert settings.load().ingress.front.address == "front.internal"
+    file.write_text('[ingress.frnt]\naddress = "front.internal"\n')
+    with pytest.raises(SettingsError, match=r"no setting ingress.frnt.*did you mean front\?"):
+        settings.load()
