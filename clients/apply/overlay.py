@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from clients.apply.fitting import Fitting, known_as
 from clients.apply.yaml_text import load, render
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
 from clients.model.errors import ManifestError, SettingsError
@@ -65,6 +66,7 @@ class Overlay:
             are created, but configuration in it is.
         keys: a real issuer to the fields of a RequestAuthentication's rule for its keys (`jwksUri` or `jwks`; none: the
             mesh asks the issuer), which replace the run's own keys.
+        fitting: what the cluster demands of every object.
 
     Raises:
         SettingsError: the prefix, run, worker or revision cannot be part of a name or label.
@@ -79,6 +81,7 @@ class Overlay:
     namespaces: frozenset[str]
     given: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    fitting: Fitting = field(default_factory=Fitting)
 
     def __post_init__(self) -> None:
         labels = {"run id": self.run, "worker id": self.worker}
@@ -137,9 +140,14 @@ class Overlay:
             ManifestError: not YAML, a key twice, an unknown template value, image or namespace; with `source` and line.
         """
         rendered = render(text, source, self.values)
-        return [
-            self._object(obj, f"{source}:{line}") for obj, line in load(rendered, source) if not self._is_given(obj)
-        ]
+        made = []
+        for obj, line in load(rendered, source):
+            if self._is_given(obj):
+                continue
+            made.append(self.fitting.fit(self._object(obj, f"{source}:{line}"), known_as(obj)))
+            if obj["kind"] == "Namespace":  # at once: no pod may be there before it
+                made += self.fitting.secrets(made[-1]["metadata"]["name"], self.labels)
+        return made
 
     def _is_given(self, obj: dict[str, Any]) -> bool:
         """Whether it is the user's own: a given namespace, or a workload in it."""

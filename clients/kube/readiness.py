@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from clients.kube.cluster import Cluster
 
 _POLL_S = 0.1
-_HOPELESS = frozenset(
-    {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff"}
-)
-"""Waiting reasons of a container that rarely go away: reported at once, without the time limit (kubelet)."""
+_HOPELESS = frozenset({"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
+"""Waiting reasons of a container that do not go away: reported at once, without the time limit (kubelet)."""
+_PASSING = frozenset({"ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff"})
+"""Those that may: a registry that limits its requests, a server that waits for another one."""
+_NO_SUCH_IMAGE = ("not found", "manifest unknown", "does not exist")
+"""What registries say about an image that they do not have, in small letters."""
+_CRASHES = 3
+"""Restarts after which a container is taken for broken."""
 
 ProblemOf = Callable[["Cluster", dict[str, Any]], str]
 """Why an object, as it is now, is not ready; empty when it is."""
@@ -150,10 +154,20 @@ def _reasons(cluster: Cluster, deployment: dict[str, Any]) -> str:
     for pod in cluster.objects("v1", "Pod", namespace, labels=labels):
         for state in pod.get("status", {}).get("containerStatuses", ()):
             waiting = state.get("state", {}).get("waiting") or {}
-            if waiting.get("reason") in _HOPELESS:
-                text = f"container {state['name']} of {namespace}/{pod['metadata']['name']} is in {waiting['reason']}"
-                raise ClusterError(f"Deployment {name} cannot start: {text}: {waiting.get('message', '')}"[:400])
+            text = f"container {state['name']} of {namespace}/{pod['metadata']['name']} is in {waiting.get('reason')}"
+            text = f"{text}: {waiting.get('message', '')}"[:360]
+            if _is_hopeless(waiting, state.get("restartCount", 0)):
+                raise ClusterError(f"Deployment {name} cannot start: {text}")
+            if waiting.get("reason") in _PASSING:
+                return f": {text}"
     return _refused_pods(deployment)
+
+
+def _is_hopeless(waiting: dict[str, Any], restarts: int) -> bool:
+    reason, message = waiting.get("reason"), waiting.get("message", "").lower()
+    if reason == "CrashLoopBackOff":
+        return restarts >= _CRASHES
+    return reason in _HOPELESS or (reason in _PASSING and any(one in message for one in _NO_SUCH_IMAGE))
 
 
 def _refused_pods(deployment: dict[str, Any]) -> str:

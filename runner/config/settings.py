@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from clients.model.errors import SettingsError
 from clients.probe.convergence import ConvergencePolicy
+from runner.config.fitting_settings import Namespaces, Pods
 from runner.config.identity_settings import Identity
 from runner.config.ingress_settings import Ingress
 from runner.config.known_failures import Entry
@@ -112,6 +113,8 @@ class Settings(BaseModel):
             for whatever its confirmations show.
         hosts: external hosts: the testbed's own (embedded target, its default), or those of the internet (other
             targets, only where this is set); without either, controls that need them are skipped.
+        image_prefix: a mirror for all of the target's own images: their registry is replaced by it.
+        namespaces, pods: what the cluster demands of them (`runner.config.fitting_settings`).
         egress: the egress gateway.
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateways are reached that have no address of their own in `ingress`.
@@ -170,7 +173,12 @@ class Settings(BaseModel):
     ready_s: Annotated[float, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
         default=120.0, gt=0
     )
+    image_prefix: Annotated[
+        str, Option("--image-prefix", "PREFIX", "Mirror that has all images, instead of their registries.", TARGET)
+    ] = ""
     images: Images = Images()
+    namespaces: Namespaces = Namespaces()
+    pods: Pods = Pods()
     egress: Egress = Egress()
     identity: Identity = Identity()
     iap: Identity = Identity()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from clients.apply.fitting import Fitting
 from clients.apply.overlay import Overlay, namespaces_in
 from clients.identity import certificates
 from clients.identity.external_issuer import ExternalIssuer
@@ -22,8 +23,9 @@ from clients.probe import outside
 from clients.probe.way_in import node_addresses
 from clients.proof.rig import Rig, RigOptions
 from runner.config.settings import ROOT, Settings
-from runner.target import identity
+from runner.target import identity, targets
 from runner.target.descriptor import TargetDescriptor
+from runner.target.fitting import fitting
 from runner.target.template_values import FRONT_HOSTS, Scope, template_values
 
 MANIFESTS = ROOT / "manifests"
@@ -64,7 +66,13 @@ def egress_gateway(settings: Settings, prefix: str) -> EgressGateway:
 
 
 def overlay(
-    descriptor: TargetDescriptor, run: str, worker: str, touch: Touch, tokens: TokenIssuer, scope: Scope
+    descriptor: TargetDescriptor,
+    run: str,
+    worker: str,
+    touch: Touch,
+    tokens: TokenIssuer,
+    scope: Scope,
+    demanded: Fitting | None = None,
 ) -> TouchedOverlay:
     """The overlay of one worker of one run."""
     gateway = scope.gateway
@@ -78,6 +86,7 @@ def overlay(
         namespaces=namespaces_in(manifest_texts()),
         given={gateway.namespace: gateway.given} if gateway.given else {},
         keys={issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()},
+        fitting=demanded or Fitting(),
         touch=touch,
     )
 
@@ -123,7 +132,9 @@ def rig(
         load_balancers=CapabilityName.LOAD_BALANCER in descriptor.capabilities,
         ingress_roots=certificate.roots,
     )
-    names = overlay(descriptor, run, worker, touch, tokens, scope)
+    own = targets.of_kind(descriptor.target.kind).starts_itself
+    fitted = fitting(settings, cluster, own=own)
+    names = overlay(descriptor, run, worker, touch, tokens, scope, fitted)
     return Rig.make(cluster, descriptor.mesh, names, tokens, MANIFESTS, options)
 
 

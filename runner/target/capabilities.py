@@ -19,6 +19,7 @@ from runner.target import identity
 from runner.target.access import Access
 from runner.target.browsers import HINT as BROWSER_HINT
 from runner.target.browsers import Found
+from runner.target.fitting import mirrored
 from runner.target.live import PUBLIC_IMAGES
 from runner.target.target import Target
 
@@ -109,7 +110,8 @@ def _client_address(seen: Surroundings) -> str:
 
 
 def _load_count(seen: Surroundings) -> str:
-    other = seen.access.images.get("loadgenerator") != PUBLIC_IMAGES["loadgenerator"]
+    public = mirrored(PUBLIC_IMAGES["loadgenerator"], seen.settings.image_prefix)
+    other = seen.access.images.get("loadgenerator") != public
     return "" if other else "the shop's public load generator reports no counts"
 
 

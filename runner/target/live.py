@@ -12,6 +12,7 @@ from clients.model.errors import SettingsError
 from clients.model.images import SHOP
 from runner.config.settings import Hosts, Settings
 from runner.target.access import Access, ExternalHostsRecord, Say
+from runner.target.fitting import mirrored
 from runner.target.target import Target
 
 PUBLIC_IMAGES = {
@@ -64,5 +65,6 @@ class Live(Target):
         internet = ExternalHostsRecord(dict.fromkeys(INTERNET_HOSTS, ""), certifi.where())
         outside = internet if settings.hosts is Hosts.INTERNET else ExternalHostsRecord()
         istioctl = str(settings.istioctl or shutil.which("istioctl") or "")
-        images = {**PUBLIC_IMAGES, **settings.images.given}
+        public = {name: mirrored(image, settings.image_prefix) for name, image in PUBLIC_IMAGES.items()}
+        images = {**public, **settings.images.given}
         return Access(str(settings.kubeconfig or ""), self.context(), images, outside, istioctl)

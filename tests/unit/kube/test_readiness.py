@@ -62,17 +62,41 @@ def test_a_deployment_that_is_not_ready_says_why(status: dict[str, Any], why: st
         wait(deployment(status))
 
 
-def test_a_container_that_cannot_start_is_told_at_once():
-    state = {"name": "web", "state": {"waiting": {"reason": "ErrImageNeverPull", "message": "no such image"}}}
+@pytest.mark.parametrize(
+    ("reason", "message", "restarts"),
+    [
+        ("ErrImageNeverPull", "no such image", 0),
+        ("ImagePullBackOff", "manifest unknown: no such image", 0),
+        ("CrashLoopBackOff", "back-off: no such image", 3),
+    ],
+)
+def test_a_container_that_cannot_start_is_told_at_once(reason: str, message: str, restarts: int):
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match=f"web of shop/web-1 is in {reason}: .*no such image"):
+        wait_for_waiting(reason, message, restarts, began + 60)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "restarts"),
+    [("ImagePullBackOff", "429 Too Many Requests", 0), ("CrashLoopBackOff", "back-off", 2)],
+)
+def test_what_may_pass_is_waited_for_and_told_in_the_end(reason: str, message: str, restarts: int):
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match=f"not ready in time: .*web-1 is in {reason}: {message}"):
+        wait_for_waiting(reason, message, restarts, began + 0.1)
+    assert time.monotonic() - began >= 0.1
+
+
+def wait_for_waiting(reason: str, message: str, restarts: int, deadline: float) -> None:
+    waiting = {"waiting": {"reason": reason, "message": message}}
+    state = {"name": "web", "state": waiting, "restartCount": restarts}
     meta = {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"containerStatuses": [state]}}
     cluster = FakeCluster()
     body = deployment({"observedGeneration": 3})
     cluster.put(body, pod)
-    began = time.monotonic()
-    with pytest.raises(ClusterError, match="web of shop/web-1 is in ErrImageNeverPull: no such image"):
-        readiness.wait(cluster, body, began + 60)
-    assert time.monotonic() - began < 5
+    readiness.wait(cluster, body, deadline)
 
 
 def test_a_namespace_is_ready_when_active():

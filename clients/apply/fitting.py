@@ -1,0 +1,135 @@
+"""What a cluster demands of everything that is created in it: labels, tolerations, pull secrets, resources.
+
+Pure functions: the settings decide, and `clients.apply.overlay` applies them to every object that it adapts. What a
+manifest states itself is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PULL_SECRET = "meshproof-pull"
+"""Name of the copy of the user's pull secret in every namespace of a run."""
+_TEMPLATED = frozenset({"Deployment", "Job", "DaemonSet", "StatefulSet"})
+
+
+@dataclass(frozen=True)
+class PullSecret:
+    """The content of the user's Secret for a registry.
+
+    Attributes:
+        kind: its type, `kubernetes.io/dockerconfigjson`.
+        data: in base64, as the API server has it. Secret.
+    """
+
+    kind: str
+    data: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What is added to objects of some kinds.
+
+    Attributes:
+        namespace_labels, namespace_annotations: of namespaces.
+        node_selector, tolerations: of pods.
+        pull_secret: copied into every namespace, and used by every pod.
+        requests, limits: of containers, `cpu` and `memory`; each for containers that do not state it.
+        service_annotations: of Services of type LoadBalancer, and of Gateways that get one.
+        annotations_of: `namespace/service`, by the documents' names → more annotations of that one.
+    """
+
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    namespace_annotations: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    pull_secret: PullSecret | None = None
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def fit(self, body: dict[str, Any], documented: str) -> dict[str, Any]:
+        """The object with what it lacks. `body` is not changed.
+
+        Args:
+            documented: `namespace/name` by the documents' names.
+        """
+        kind, spec = body["kind"], body.get("spec") or {}
+        if kind == "Namespace":
+            return self._namespace(body)
+        if kind == "Pod":
+            return {**body, "spec": self.pod(spec)}
+        if kind in _TEMPLATED and "template" in spec:
+            template = spec["template"]
+            return {**body, "spec": {**spec, "template": {**template, "spec": self.pod(template.get("spec") or {})}}}
+        if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
+            return _annotated(body, annotations)
+        return body
+
+    def secrets(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The pull secret of a namespace, where there is one."""
+        if self.pull_secret is None:
+            return []
+        meta = {"name": PULL_SECRET, "namespace": namespace, "labels": dict(labels)}
+        head = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
+        return [{**head, "type": self.pull_secret.kind, "data": dict(self.pull_secret.data)}]
+
+    def pod(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The specification of a pod with what it lacks."""
+        made = dict(spec)
+        if self.node_selector:
+            made["nodeSelector"] = {**self.node_selector, **spec.get("nodeSelector", {})}
+        if self.tolerations:
+            made["tolerations"] = [*spec.get("tolerations", ()), *map(dict, self.tolerations)]
+        if self.pull_secret:
+            made["imagePullSecrets"] = [*spec.get("imagePullSecrets", ()), {"name": PULL_SECRET}]
+        for name in ("initContainers", "containers"):
+            if name in spec and (self.requests or self.limits):
+                made[name] = [self._container(one) for one in spec[name]]
+        return made
+
+    def _container(self, container: dict[str, Any]) -> dict[str, Any]:
+        stated = container.get("resources") or {}
+        limits = {**self.limits, **stated.get("limits", {})}
+        requests = {**self.requests, **stated.get("requests", {})}
+        resources = {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
+        return {**container, "resources": {**stated, **resources}}
+
+    def _namespace(self, body: dict[str, Any]) -> dict[str, Any]:
+        meta = dict(body["metadata"])
+        meta["labels"] = {**self.namespace_labels, **meta.get("labels", {})}
+        if self.namespace_annotations:
+            meta["annotations"] = {**self.namespace_annotations, **meta.get("annotations", {})}
+        return {**body, "metadata": meta}
+
+
+def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
+    """A Service of type LoadBalancer, or a Gateway for which one is made, with more annotations."""
+    spec = body.get("spec") or {}
+    if body["kind"] == "Service" and spec.get("type") == "LoadBalancer":
+        meta = body["metadata"]
+        return {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **annotations}}}
+    if body["kind"] == "Gateway" and body["apiVersion"].startswith("gateway.networking.k8s.io/"):
+        infrastructure = spec.get("infrastructure", {})
+        merged = {**infrastructure.get("annotations", {}), **annotations}
+        return {**body, "spec": {**spec, "infrastructure": {**infrastructure, "annotations": merged}}}
+    return body
+
+
+def known_as(body: Mapping[str, Any]) -> str:
+    """`namespace/name` of an object."""
+    return f"{body['metadata'].get('namespace', '')}/{body['metadata']['name']}"
+
+
+def images_in(bodies: Iterable[dict[str, Any]]) -> set[str]:
+    """The images that pods of these objects need, without those that the mesh fills in (`auto`)."""
+    specs = [
+        body["spec"] if body["kind"] == "Pod" else body["spec"]["template"]["spec"]
+        for body in bodies
+        if body["kind"] == "Pod" or body["kind"] in _TEMPLATED
+    ]
+    containers = [one for spec in specs for name in ("initContainers", "containers") for one in spec.get(name, ())]
+    return {str(one["image"]) for one in containers} - {"auto"}

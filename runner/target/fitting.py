@@ -1,0 +1,69 @@
+"""From the settings to what is added to every object of a run, and to every reference of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clients.apply.fitting import Fitting, PullSecret
+from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError, SettingsError
+from clients.model.redact import remember
+from runner.config.fitting_settings import Quantities
+from runner.config.settings import Settings
+
+REQUESTS = {"cpu": "10m", "memory": "64Mi"}
+LIMITS = {"cpu": "1", "memory": "512Mi"}
+"""Of containers on a cluster that others use: quotas demand both, and autoscalers guess what is not stated."""
+
+
+def fitting(settings: Settings, cluster: Cluster, *, own: bool) -> Fitting:
+    """What the objects of a run need.
+
+    Args:
+        own: the cluster is the harness's, so nothing but the settings asks for resources.
+
+    Raises:
+        SettingsError: the pull secret does not exist, or may not be read.
+    """
+    pods = settings.pods
+    return Fitting(
+        namespace_labels=settings.namespaces.labels,
+        namespace_annotations=settings.namespaces.annotations,
+        node_selector=pods.node_selector,
+        tolerations=tuple(one.as_json for one in pods.tolerations),
+        pull_secret=_pull_secret(pods.pull_secret, cluster) if pods.pull_secret else None,
+        requests=_or_default(pods.requests, {} if own else REQUESTS),
+        limits=_or_default(pods.limits, {} if own else LIMITS),
+        service_annotations=settings.ingress.annotations,
+        annotations_of=settings.ingress.service_annotations(),
+    )
+
+
+def _or_default(given: Quantities | None, default: Mapping[str, str]) -> dict[str, str]:
+    return dict(default) if given is None else {str(name): quantity for name, quantity in given.items()}
+
+
+def _pull_secret(name: str, cluster: Cluster) -> PullSecret:
+    """The user's Secret; its content is redacted from now on wherever it occurs."""
+    namespace, _, secret = name.partition("/")
+    try:
+        found = cluster.get("v1", "Secret", secret, namespace)
+    except ClusterError as error:
+        raise SettingsError(f"pods.pull_secret {name} cannot be read: {error.message}", error.hint) from None
+    if found is None:
+        raise SettingsError(f"pods.pull_secret names {name}, which does not exist", "create it, or name another one")
+    for value in found.get("data", {}).values():
+        remember(value)
+    return PullSecret(str(found.get("type", "")), found.get("data", {}))
+
+
+def mirrored(reference: str, prefix: str) -> str:
+    """The reference at a mirror: its registry is replaced by the prefix, path, tag and digest stay.
+
+    `registry.k8s.io/e2e/agnhost:2.53` at `mirror.example.com/all` is `mirror.example.com/all/e2e/agnhost:2.53`.
+    """
+    if not prefix:
+        return reference
+    first, slash, rest = reference.partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return f"{prefix.rstrip('/')}/{rest if named else reference}"

@@ -1,0 +1,129 @@
+"""What a cluster demands of everything in it is added; what a manifest states itself is kept."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clients.apply.fitting import PULL_SECRET, Fitting, PullSecret, images_in
+from clients.apply.overlay import Overlay, namespaces_in
+
+pytestmark = pytest.mark.unit
+MANIFESTS = Path(__file__).parents[3] / "manifests"
+OVERLAY = Overlay("w0-", "r1", "gw0", {"sleep": "sleep:1"}, "", {}, frozenset({"shop"}))
+TEXT = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: shop}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  template:
+    spec:
+      nodeSelector: {disk: fast}
+      tolerations: [{key: dedicated, operator: Exists}]
+      containers:
+        - {name: own, image: meshproof/sleep, resources: {requests: {cpu: 5m}}}
+        - {name: istio-proxy, image: auto}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: door, namespace: shop}
+spec: {type: LoadBalancer}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {}
+"""
+
+
+def fitted(fitting: Fitting, text: str = TEXT) -> dict[str, dict[str, Any]]:
+    overlay = replace(OVERLAY, fitting=fitting)
+    return {f"{body['kind']} {body['metadata']['name']}": body for body in overlay.objects(text, "x.yaml")}
+
+
+def test_without_demands_nothing_is_changed() -> None:
+    assert OVERLAY.objects(TEXT, "x.yaml") == replace(OVERLAY, fitting=Fitting()).objects(TEXT, "x.yaml")
+
+
+def test_namespaces_get_labels_and_annotations_but_none_of_theirs_is_replaced() -> None:
+    labels = {"team": "other", "mesh": "discovered", "meshproof.dev/run": "forged"}
+    meta = fitted(Fitting(namespace_labels=labels, namespace_annotations={"a": "b"}))["Namespace w0-shop"]["metadata"]
+    assert meta["labels"].items() >= {"team": "shop", "mesh": "discovered", "meshproof.dev/run": "r1"}.items()
+    assert meta["annotations"] == {"a": "b"}
+
+
+def test_pods_get_nodes_tolerations_and_resources() -> None:
+    demanded = Fitting(
+        node_selector={"disk": "slow", "os": "linux"},
+        tolerations=({"key": "spot", "operator": "Exists"},),
+        requests={"cpu": "10m", "memory": "64Mi"},
+        limits={"memory": "512Mi"},
+    )
+    pod = fitted(demanded)["Deployment web"]["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"disk": "fast", "os": "linux"}
+    assert [one["key"] for one in pod["tolerations"]] == ["dedicated", "spot"]
+    assert [one["resources"] for one in pod["containers"]] == [
+        {"requests": {"cpu": "5m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+        {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}},
+    ]
+
+
+def test_the_pull_secret_is_there_before_any_pod_and_used_by_all() -> None:
+    overlay = replace(OVERLAY, fitting=Fitting(pull_secret=PullSecret("kubernetes.io/dockerconfigjson", {"x": "eQ=="})))
+    made = overlay.objects(TEXT, "x.yaml")
+    assert [body["kind"] for body in made[:3]] == ["Namespace", "Secret", "Deployment"]
+    meta = made[1]["metadata"]
+    assert (meta["name"], meta["namespace"], meta["labels"]["meshproof.dev/run"]) == (PULL_SECRET, "w0-shop", "r1")
+    assert made[1]["data"] == {"x": "eQ=="}
+    assert made[2]["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": PULL_SECRET}]
+    assert "eQ==" not in repr(overlay)
+
+
+def test_services_with_a_load_balancer_get_annotations_each_its_own() -> None:
+    demanded = Fitting(service_annotations={"type": "internal"}, annotations_of={"shop/door": {"type": "public"}})
+    objects = fitted(demanded)
+    assert objects["Service door"]["metadata"]["annotations"] == {"type": "public"}
+    assert "annotations" not in objects["Service web"]["metadata"]
+    elsewhere = fitted(replace(demanded, annotations_of={}))
+    assert elsewhere["Service door"]["metadata"]["annotations"] == {"type": "internal"}
+
+
+def test_gateways_of_the_gateway_api_hand_them_on() -> None:
+    text = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: door, namespace: shop}
+spec: {infrastructure: {annotations: {a: b}}}
+"""
+    made = fitted(Fitting(service_annotations={"type": "internal"}), text)["Gateway door"]
+    assert made["spec"]["infrastructure"]["annotations"] == {"a": "b", "type": "internal"}
+
+
+def test_every_pod_of_the_manifests_gets_requests_and_limits() -> None:
+    demanded = Fitting(requests={"cpu": "1m", "memory": "1Mi"}, limits={"cpu": "1", "memory": "1Gi"})
+    found = 0
+    for path in MANIFESTS.rglob("*.yaml"):
+        for body in filter(None, yaml.safe_load_all(path.read_text().replace("{{", "").replace("}}", ""))):
+            before = copy.deepcopy(body)
+            made = demanded.fit(body, "")
+            assert body == before, "the given object is not changed"
+            spec = made.get("spec", {})
+            pod = spec.get("template", {}).get("spec", {}) if made["kind"] != "Pod" else spec
+            for container in (*pod.get("containers", ()), *pod.get("initContainers", ())):
+                found += 1
+                assert set(container["resources"]) >= {"requests", "limits"}, path
+    assert found > 80
+
+
+def test_the_images_of_objects_without_those_of_the_mesh() -> None:
+    assert images_in(OVERLAY.objects(TEXT, "x.yaml")) == {"sleep:1"}
+    assert namespaces_in([("x", TEXT)]) == {"shop"}

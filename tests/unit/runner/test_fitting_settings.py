@@ -1,0 +1,81 @@
+"""From the settings to what is added to objects, and to references of images."""
+
+from __future__ import annotations
+
+import pytest
+from cluster_fakes import FakeCluster
+
+from clients.model.errors import SettingsError
+from clients.model.redact import redact
+from runner.config import settings
+from runner.config.settings import Settings
+from runner.target import targets
+from runner.target.fitting import LIMITS, REQUESTS, fitting, mirrored
+from runner.target.live import PUBLIC_IMAGES
+
+pytestmark = pytest.mark.unit
+DATA = "eyJhdXRocyI6eyJyZWdpc3RyeS5leGFtcGxlLmNvbSI6eyJhdXRoIjoiZFhObGNqcHpaV055WlhRPSJ9fX0="
+
+
+def made(**given: object) -> Settings:
+    return Settings.model_validate(given)
+
+
+def cluster(data: dict[str, str] | None) -> FakeCluster:
+    found = FakeCluster()
+    meta = {"name": "regcred", "namespace": "ci"}
+    if data is not None:
+        found.put({"kind": "Secret", "metadata": meta, "type": "kubernetes.io/dockerconfigjson", "data": data})
+    return found
+
+
+def test_pods_on_a_shared_cluster_state_what_they_need() -> None:
+    shared = fitting(made(), FakeCluster(), own=False)  # type: ignore[arg-type]
+    assert (shared.requests, shared.limits) == (REQUESTS, LIMITS)
+    own = fitting(made(), FakeCluster(), own=True)  # type: ignore[arg-type]
+    assert (own.requests, own.limits) == ({}, {})
+    given = made(pods={"requests": {"cpu": "1"}, "limits": {}})
+    chosen = fitting(given, FakeCluster(), own=False)  # type: ignore[arg-type]
+    assert (chosen.requests, chosen.limits) == ({"cpu": "1"}, {})
+
+
+def test_a_pull_secret_is_read_once_and_never_shown() -> None:
+    given = made(pods={"pull_secret": "ci/regcred"})
+    found = fitting(given, cluster({".dockerconfigjson": DATA}), own=False).pull_secret  # type: ignore[arg-type]
+    assert found is not None
+    assert found.data == {".dockerconfigjson": DATA}
+    assert DATA not in redact(f"data: {DATA}")
+    assert DATA not in repr(found)
+    with pytest.raises(SettingsError, match=r"pods.pull_secret names ci/regcred, which does not exist"):
+        fitting(given, cluster(None), own=False)  # type: ignore[arg-type]
+
+
+def test_tolerations_are_tables_or_as_kubectl_writes_taints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESHPROOF_PODS__TOLERATIONS", '["dedicated=mesh:NoSchedule", "spot"]')
+    found = fitting(settings.load(), FakeCluster(), own=True)  # type: ignore[arg-type]
+    assert found.tolerations == (
+        {"key": "dedicated", "operator": "Equal", "value": "mesh", "effect": "NoSchedule"},
+        {"key": "spot", "operator": "Exists"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("curlimages/curl:8.16.0", "mirror.example.com/all/curlimages/curl:8.16.0"),
+        ("registry.k8s.io/e2e/agnhost:2.53", "mirror.example.com/all/e2e/agnhost:2.53"),
+        ("localhost:5000/a@sha256:0f", "mirror.example.com/all/a@sha256:0f"),
+        ("busybox", "mirror.example.com/all/busybox"),
+    ],
+)
+def test_a_mirror_replaces_the_registry(reference: str, expected: str) -> None:
+    assert mirrored(reference, "mirror.example.com/all/") == expected
+    assert mirrored(reference, "") == reference
+
+
+def test_all_images_come_from_the_mirror_but_those_that_are_named() -> None:
+    given = made(context="x", image_prefix="mirror.example.com", images={"sleep": "other.example.com/curl:1"})
+    images = targets.of(given).access(print).images
+    assert set(images) == set(PUBLIC_IMAGES)
+    assert images.pop("sleep") == "other.example.com/curl:1"
+    assert all(image.startswith("mirror.example.com/") for image in images.values())
