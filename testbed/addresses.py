@@ -22,9 +22,9 @@ _REJECT = 0x0200
 
 PODS = ipaddress.ip_network("10.244.0.0/16")
 SERVICES = ipaddress.ip_network("10.96.0.0/16")
-POD_POOL = ipaddress.ip_network("10.244.0.0/17")
+POD_POOL = Network("10.244.0.0/17")
 """Addresses of pods."""
-GATEWAY_POOL = ipaddress.ip_network("10.244.240.0/20")
+GATEWAY_POOL = Network("10.244.240.0/20")
 """Addresses of pods that ask for the pool `gateway`, and of no other: the packet filter lets only these pods out."""
 EXTERNAL = ipaddress.ip_network("198.51.100.0/24")
 """Documentation range (RFC 5737) for simulated external hosts; it exists inside the node only."""
@@ -45,6 +45,15 @@ class Link:
     def node(self) -> str:
         """The node's end, where the API server listens."""
         return str(self.network[2])
+
+    def node_address(self, number: int) -> str:
+        """The address of a node, by its number from 0; the first is `node`."""
+        return str(self.network[2 + number])
+
+    @property
+    def router(self) -> str:
+        """The address of the network between several nodes, which routes."""
+        return str(self.network[126])
 
     @property
     def balancers(self) -> Network:

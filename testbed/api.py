@@ -8,10 +8,10 @@ from pathlib import Path
 
 from clients.model.errors import ClusterError
 from clients.model.images import SHOP
-from testbed import browser, bundle, golden, internet, preflight
+from testbed import browser, bundle, internet, preflight
 from testbed.addresses import GATEWAY_POOL
 from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed
-from testbed.parts import ImageNames, Parts
+from testbed.parts import ImageNames
 from testbed.preflight import Requirement
 from testbed.progress import Say, to_stderr
 from testbed.store import Store
@@ -78,14 +78,21 @@ class Status:
 
 
 def _as_up(running: Running) -> Up:
-    names = ImageNames(running.tag)
-    images = {name: names.of(image) for name, image in IMAGES.items()}
     istioctl = Path(running.istioctl) if running.istioctl else None
-    return Up(Path(running.kubeconfig), running.istio, running.kubernetes, images, _external(), istioctl)
+    return Up(
+        Path(running.kubeconfig), running.istio, running.kubernetes, images(running), external(Testbed()), istioctl
+    )
 
 
-def _external() -> ExternalAddresses | None:
-    node = Testbed().node
+def images(running: Running) -> dict[str, str]:
+    """Logical name in manifests → reference that the nodes of a running cluster have."""
+    names = ImageNames(running.tag)
+    return {name: names.of(image) for name, image in IMAGES.items()}
+
+
+def external(testbed: Testbed) -> ExternalAddresses | None:
+    """The hermetic internet of a cluster that is up; None if an older version of meshproof started it."""
+    node = testbed.node
     roots = node.folder("etc") / "external" / "roots.pem"
     if not roots.exists():
         return None
@@ -141,7 +148,11 @@ def logs(component: str | None = None) -> Iterator[str]:
     Raises:
         ClusterError: there is no such log.
     """
-    folder = Testbed().node.folder("log")
+    yield from logs_in(Testbed().node.folder("log"), component)
+
+
+def logs_in(folder: Path, component: str | None = None) -> Iterator[str]:
+    """As `logs`, of the files in a folder. Raises as it does."""
     files = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if component is not None and component not in files:
         raise ClusterError(
@@ -160,8 +171,7 @@ def build(istio: str | None = None, progress: Say = to_stderr) -> None:
 
 def built(istio: str | None = None) -> bool:
     """Whether a start would build nothing."""
-    parts = Parts(istio_release(istio), lambda _line: None)
-    return parts.store.has(golden.part(parts))
+    return Testbed().built(istio_release(istio))
 
 
 def make_browser(progress: Say = to_stderr) -> Path:
@@ -208,7 +218,7 @@ def checks(istio: str | None = None) -> list[Requirement]:
 
 def processes() -> set[int]:
     """Ids of every process of the node, as this machine numbers them."""
-    return Testbed().node.cgroups.processes()
+    return Testbed().processes()
 
 
 def run_in_node(*command: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,14 +109,19 @@ def ready(session: requests.Session, server: str) -> str | None:
     return None if answer.status_code == 200 else answer.text[:200]
 
 
-def node_ready(session: requests.Session, server: str) -> str | None:
-    """The one node is Ready."""
-    items = session.get(f"{server}/api/v1/nodes", timeout=5).json()["items"]
-    for node in items:
-        for condition in node["status"].get("conditions", []):
-            if condition["type"] == "Ready":
-                return None if condition["status"] == "True" else f"node: {condition.get('message', '')}"
-    return "no node has registered"
+def nodes_ready(number: int) -> Callable[[requests.Session, str], str | None]:
+    """So many nodes are Ready."""
+
+    def question(session: requests.Session, server: str) -> str | None:
+        nodes = session.get(f"{server}/api/v1/nodes", timeout=5).json()["items"]
+        conditions = [(node, one) for node in nodes for one in node["status"].get("conditions", [])]
+        ready = [(node, one) for node, one in conditions if one["type"] == "Ready"]
+        for node, condition in ready:
+            if condition["status"] != "True":
+                return f"node {node['metadata']['name']}: {condition.get('message', '')}"
+        return None if len(ready) == number else f"{len(ready)} of {number} nodes have registered"
+
+    return question
 
 
 def deployments_available(wanted: Sequence[tuple[str, str]]) -> Callable[[requests.Session, str], str | None]:
@@ -144,17 +149,21 @@ def _why(session: requests.Session, server: str, namespace: str, name: str) -> s
     return ": no pod yet"
 
 
-def injection_works(session: requests.Session, server: str) -> str | None:
-    """A pod that requests a sidecar would get one (a dry run: nothing is created)."""
+def injects(labels: Mapping[str, str]) -> Callable[[requests.Session, str], str | None]:
+    """A pod with these labels would get a sidecar (a dry run: nothing is created)."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "injection-probe", "labels": {"sidecar.istio.io/inject": "true"}},
+        "metadata": {"name": "injection-probe", "labels": dict(labels)},
         "spec": {"containers": [{"name": "probe", "image": "registry.meshproof.test/none"}]},
     }
-    answer = session.post(f"{server}/api/v1/namespaces/default/pods?dryRun=All", json=pod, timeout=5)
-    if answer.status_code >= 300:
-        return f"injection: {answer.json().get('message', answer.text)[:300]}"
-    spec = answer.json()["spec"]
-    names = [container["name"] for container in [*spec["containers"], *spec.get("initContainers", [])]]
-    return None if "istio-proxy" in names else "injection: a pod got no sidecar yet"
+
+    def question(session: requests.Session, server: str) -> str | None:
+        answer = session.post(f"{server}/api/v1/namespaces/default/pods?dryRun=All", json=pod, timeout=5)
+        if answer.status_code >= 300:
+            return f"injection: {answer.json().get('message', answer.text)[:300]}"
+        spec = answer.json()["spec"]
+        names = [container["name"] for container in [*spec["containers"], *spec.get("initContainers", [])]]
+        return None if "istio-proxy" in names else "injection: a pod got no sidecar yet"
+
+    return question

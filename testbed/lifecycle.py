@@ -1,31 +1,24 @@
-"""Up, down and status of the one testbed of this machine's user."""
+"""Up, down and status of an embedded cluster: the one of this machine's user, or that of a profile."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clients.model.errors import ClusterError
-from testbed import apiserver, browser, configuration, golden, lanes, preflight
-from testbed.addresses import choose_link, routed
-from testbed.apiserver import CORE, ApiServer
+from testbed import browser, golden, lanes, preflight
+from testbed.form import SINGLE, Form
 from testbed.lock import held
-from testbed.node import SERVICES, Node, Programs
+from testbed.node import Node, Programs
 from testbed.parts import Parts
+from testbed.preflight import USUAL, Needs
 from testbed.progress import Say, step
+from testbed.starting import EXTERNAL_LOG as EXTERNAL_LOG
+from testbed.starting import Start
 from testbed.store import Part, Store, cache_root
 from testbed.versions import KUBERNETES, IstioRelease
-
-EXTERNAL_LOG = "external.log"
-"""Log of requests to the external hosts, in the node's log folder: one JSON object per line."""
-_DATABASES = (
-    "io.containerd.snapshotter.v1.overlayfs/metadata.db",
-    "io.containerd.metadata.v1.bolt/meta.db",
-)
-"""The only files of containerd's store that change in place; all others are written once."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +34,16 @@ class Running:
 
 
 class Testbed:
-    """The testbed in a folder of the cache."""
+    """An embedded cluster in a folder of the cache."""
 
     __test__ = False  # not a test class, despite its name
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, form: Form = SINGLE, needs: Needs = USUAL) -> None:
         self.root = root or cache_root() / "testbed"
+        self.form, self._needs = form, needs
         self.node = Node(self.root / "node")
+        further = [Node(self.root / f"node-{number}") for number in range(2, len(form.nodes) + 1)]
+        self.nodes = (self.node, *further)
         self._lock = self.root / "lock"
         self._state = self.node.state / "state.json"
 
@@ -70,15 +66,19 @@ class Testbed:
         with held(self._lock, "up", say):
             if there := self._adoptable(release, default):
                 return there
-            parts, installed = _parts(release, say)
-            state = parts.get(installed)
+            parts, state = self._built(release, say)
             programs = golden.programs(parts)
-            with step(say, f"starting Kubernetes and Istio {release.version}") as current:
+            with step(say, f"starting Kubernetes and Istio {release.version}{self._as_profile}") as current:
                 try:
-                    return self._start(parts, state, programs, installed.key, current.note)
+                    kubeconfig = Start(self.form, self.nodes, parts, programs, state, current.note).run()
+                    return self._note_running(parts, kubeconfig)
                 except BaseException:
                     self._end()
                     raise
+
+    @property
+    def _as_profile(self) -> str:
+        return f" as profile {self.form.name}" if self.form.name else ""
 
     def build(self, release: IstioRelease, say: Say) -> None:
         """Build every part that a start needs, and the browser.
@@ -87,10 +87,38 @@ class Testbed:
             ClusterError: the machine cannot build it. BuildError: a part could not be built.
         """
         with held(self._lock, "build", say):
-            parts, installed = _parts(release, say)
-            parts.get(installed)
+            parts, _ = self._built(release, say)
             golden.programs(parts)
             parts.get(browser.part(say))
+
+    def built(self, release: IstioRelease) -> bool:
+        """Whether a start would build nothing."""
+        parts = Parts(release, lambda _line: None)
+        more = self.form.amendment
+        return parts.store.has(golden.part(parts)) and (more is None or more.built(parts))
+
+    def programs(self, release: IstioRelease) -> Programs:
+        """Folders of the programs that its nodes run from; built when missing."""
+        return golden.programs(Parts(release, lambda _line: None))
+
+    def _built(self, release: IstioRelease, say: Say) -> tuple[Parts, Path]:
+        """The parts of a release, and the folder of its installed state; checks the machine before a build.
+
+        Raises:
+            ClusterError: the machine cannot build or run it. BuildError: a part could not be built.
+        """
+        parts = Parts(release, say)
+        preflight.require(built=self.built(release), needs=self._needs)
+        # the parts are common to all clusters of this user: only one of them builds at a time
+        with held(parts.store.root.parent / "parts.lock", "build", say):
+            parts.store.sweep()
+            installed = golden.part(parts)
+            if not parts.store.has(installed):
+                lanes.build_programs(parts)
+            state = parts.get(installed)
+            if self.form.amendment:
+                self.form.amendment.build(parts)
+        return parts, state
 
     def browser(self, say: Say) -> Path:
         """The browser's program, built if missing. It needs no cluster.
@@ -111,88 +139,34 @@ class Testbed:
         hint = "run './meshproof down' first"
         raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", hint)
 
-    def _start(self, parts: Parts, state: Path, programs: Programs, key: str, note: Say) -> Running:
-        node = self.node
-        node.prepare()
-        _copy_state(state, node)
-        link = choose_link(routed())
-        names = parts.image_names()
-        kubeconfig = node.state / "kubeconfig"
-        kubeconfig.touch(mode=0o600)
-        kubeconfig.write_text(configuration.write(node.folder("etc"), link, names, SERVICES))
-        node.start(programs, link)
-        api = ApiServer(kubeconfig, programs.kubernetes / "kubectl", node.state / "work", node.gone)
-        note("API server")
-        api.wait("the API server", apiserver.ready, 60)
-        api.wait(
-            "the cluster's authority",
-            apiserver.publish_authority((node.folder("etc") / "pki" / "ca.crt").read_bytes()),
-            30,
-        )
-        node.api_is_ready()
-        note("node")
-        api.wait("the node", apiserver.node_ready, 60)
-        note("external hosts")
-        log = node.folder("log") / EXTERNAL_LOG
-        api.wait(
-            "the external hosts", lambda _session, _server: None if log.exists() else "see external-server.log", 30
-        )
-        note("istiod and CoreDNS")
-        api.wait("istiod and CoreDNS", apiserver.deployments_available(CORE), 120)
-        note("sidecar injection")
-        api.wait("sidecar injection", apiserver.injection_works, 60)
+    def _note_running(self, parts: Parts, kubeconfig: Path) -> Running:
         istioctl = parts.store.path(_mesh_programs(parts)) / "istioctl"
+        names, key = parts.image_names(), golden.part(parts).key
         running = Running(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl))
         self._state.write_text(json.dumps(asdict(running), indent=1))
         return running
 
+    def processes(self) -> set[int]:
+        """Ids of every process of its nodes, as this machine numbers them."""
+        return set().union(*(node.cgroups.processes() for node in self.nodes))
+
     def down(self, say: Say) -> bool:
-        """Stop the testbed and remove its state; True if there was something to stop."""
+        """Stop the cluster and remove its state; True if there was something to stop."""
         with held(self._lock, "down", say):
-            there = self.node.pid() is not None
+            there = bool(self.processes())
             self._end()
             return there
 
     def _end(self) -> None:
-        """Stop the node; only its logs are kept, for a diagnosis."""
-        self.node.stop()
-        if self.node.state.exists():
-            for entry in self.node.state.iterdir():
+        """Stop the nodes, the first one last; only their logs are kept, for a diagnosis."""
+        for node in reversed(self.nodes):
+            node.stop()
+            for entry in node.state.iterdir() if node.state.exists() else ():
                 if entry.name == "log":
                     continue
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def _parts(release: IstioRelease, say: Say) -> tuple[Parts, Part]:
-    """The parts of a release and its installed state; checks the machine before anything is built."""
-    parts = Parts(release, say)
-    parts.store.sweep()
-    installed = golden.part(parts)
-    built = parts.store.has(installed)
-    preflight.require(built=built)
-    if not built:
-        lanes.build_programs(parts)
-    return parts, installed
-
-
 def _mesh_programs(parts: Parts) -> Part:
     """Istio's own programs; istioctl and the CNI plug-in are used outside images."""
     return parts.program(parts.release.module)
-
-
-def _copy_state(installed: Path, node: Node) -> None:
-    """Copy the installed state for this node: unpacked images as hard links, databases as copies."""
-    for name in ("etcd", "containerd"):
-        node.folder(name).rmdir()
-    _copy("--sparse=always", installed / "etcd", node.folder("etcd"))
-    _copy("--link", installed / "containerd", node.folder("containerd"))
-    for name in _DATABASES:
-        own = node.folder("containerd") / name
-        own.unlink()
-        shutil.copy2(installed / "containerd" / name, own)
-
-
-def _copy(option: str, source: Path, target: Path) -> None:
-    result = subprocess.run(["cp", "--archive", option, str(source), str(target)], capture_output=True, text=True)
-    if result.returncode:
-        raise ClusterError(f"copying {source.name} failed: {result.stderr.strip()[-200:]}", "see './meshproof doctor'")

@@ -27,6 +27,9 @@ SERVICES = (
     "external",
     "load-balancer",
 )
+"""Services of the first node."""
+FURTHER_SERVICES = ("containerd", "kubelet", "kube-proxy", "calico-felix")
+"""Services of every further node."""
 _FOLDERS = ("root", "upper", "work", "etcd", "containerd", "kubelet", "etc", "log")
 
 
@@ -73,12 +76,34 @@ class Node:
         for name in _FOLDERS:
             self.folder(name).mkdir(parents=True)
 
-    def start(self, programs: Programs, link: Link) -> None:
-        """Start the namespaces and every service that `etc/env` enables.
+    def start(self, programs: Programs, link: Link, inner: str = "eth0") -> None:
+        """Start the namespaces and every service that `etc/env` enables, with a link to this machine.
+
+        Args:
+            inner: name of the link in the node.
 
         Raises:
             ClusterError: the namespaces could not be created; the message has the node's last output.
         """
+        self._connect(programs.root, self._run_namespaces(programs), link, inner)
+
+    def start_behind(self, programs: Programs, first: Node, port: str) -> None:
+        """Start the namespaces as `start` does, with a link to the network that is on the first node.
+
+        Args:
+            port: name of the other end of the link, in that network.
+        """
+        pid, there = self._run_namespaces(programs), first.pid()
+        self._ip(
+            programs.root,
+            *("link", "add", "eth0", "netns", str(pid), "type", "veth"),
+            *("peer", "name", port, "netns", str(there)),
+        )
+        script = f"ip link set {port} netns network && ip -netns network link set {port} master nodes0 up"
+        first.run(["sh", "-c", script])
+
+    def _run_namespaces(self, programs: Programs) -> int:
+        """Start the namespaces; returns their PID 1."""
         self.cgroups.create()
         folders = ":".join(str(folder) for folder in self.cgroups.folders)
         command = [
@@ -103,14 +128,14 @@ class Node:
                     f"the node's namespaces could not be made: {self.last_output()}", "see './meshproof doctor'"
                 )
             time.sleep(0.005)
-        self._connect(programs.root, pid, link)
+        return pid
 
     @staticmethod
     def _mounted(programs: Programs) -> tuple[Path, ...]:
         """The arguments of enter.sh, in its order."""
         return programs.root, programs.kubernetes, programs.calico, programs.etcd, programs.external, programs.istio
 
-    def _connect(self, root: Path, pid: int, link: Link) -> None:
+    def _connect(self, root: Path, pid: int, link: Link, inner: str) -> None:
         """The one link between this machine and the node, for the API server only.
 
         The second route is a fallback: when the node is gone, its address is unreachable, and this machine does not
@@ -118,7 +143,7 @@ class Node:
         """
         self._link_note.write_text(f"{root} {link.network}")
         self._ip(root, "route", "replace", "unreachable", str(link.network), "metric", "4096")
-        self._ip(root, "link", "add", self.link_name, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+        self._ip(root, "link", "add", self.link_name, "type", "veth", "peer", "name", inner, "netns", str(pid))
         self._ip(root, "address", "add", f"{link.host}/{link.network.prefixlen}", "dev", self.link_name)
         self._ip(root, "link", "set", self.link_name, "up")
 

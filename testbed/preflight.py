@@ -16,12 +16,26 @@ from clients.model.errors import ClusterError
 from testbed.addresses import BENCHMARKING, choose_link, routed
 from testbed.store import cache_root
 
-MEMORY_GIB = 4
 DISK_BUILD_GIB = 14
 DISK_RUN_GIB = 2
-INOTIFY_INSTANCES = 96
-"""inotify instances of one user (inotify(7)): three for each sidecar, and all sidecars have the same user id."""
 INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a cluster takes of the machine.
+
+    Attributes:
+        memory_gib: memory in GiB that is to be available when it starts.
+        inotify_instances: of one user (inotify(7)): three for each sidecar, and all sidecars have the same user id.
+    """
+
+    memory_gib: float = 4
+    inotify_instances: int = 96
+
+
+USUAL = Needs()
+"""The embedded target's."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ class Requirement:
     hint: str
 
 
-def checks(*, built: bool) -> list[Requirement]:
+def checks(*, built: bool, needs: Needs = USUAL) -> list[Requirement]:
     """All requirements, the most basic first.
 
     Args:
@@ -46,8 +60,8 @@ def checks(*, built: bool) -> list[Requirement]:
         _tools,
         _namespaces,
         _overlay,
-        _memory,
-        _inotify,
+        lambda: _memory(needs),
+        lambda: _inotify(needs),
         lambda: _disk(built),
         _addresses,
     ]
@@ -61,9 +75,9 @@ def checks(*, built: bool) -> list[Requirement]:
     return results
 
 
-def require(*, built: bool) -> None:
+def require(*, built: bool, needs: Needs = USUAL) -> None:
     """Raise ClusterError for the first requirement that is not met."""
-    for check in checks(built=built):
+    for check in checks(built=built, needs=needs):
         if not check.ok:
             raise ClusterError(f"the testbed cannot run here: {check.name}: {check.detail}", check.hint)
 
@@ -147,18 +161,17 @@ def available_gib() -> float:
     return int(fields["MemAvailable"].split()[0]) / 2**20
 
 
-def _memory() -> Requirement:
+def _memory(needs: Needs) -> Requirement:
     available = available_gib()
-    return Requirement(
-        "memory", available >= MEMORY_GIB, f"{available:.1f} GiB available", f"free at least {MEMORY_GIB} GiB"
-    )
+    hint = f"free at least {needs.memory_gib:g} GiB, for instance by ending another cluster: ./meshproof status"
+    return Requirement("memory", available >= needs.memory_gib, f"{available:.1f} GiB available", hint)
 
 
-def _inotify() -> Requirement:
+def _inotify(needs: Needs) -> Requirement:
     limit = int(INOTIFY_LIMIT.read_text())
     hint = "sysctl fs.inotify.max_user_instances=512"
-    detail = f"{limit} instances for each user, {INOTIFY_INSTANCES} needed"
-    return Requirement("file watches", limit >= INOTIFY_INSTANCES, detail, hint)
+    detail = f"{limit} instances for each user, {needs.inotify_instances} needed"
+    return Requirement("file watches", limit >= needs.inotify_instances, detail, hint)
 
 
 def _disk(built: bool) -> Requirement:

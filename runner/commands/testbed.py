@@ -1,4 +1,7 @@
-"""`meshproof up`, `down`, `status`, `logs`, and `testbed build|export|import`: the embedded cluster by hand."""
+"""`meshproof up`, `down`, `status`, `logs`, and `testbed build|export|import`: clusters of our own, by hand.
+
+Each verb is about the embedded cluster, or with `--profile` about a proving cluster (docs/targets.md).
+"""
 
 from __future__ import annotations
 
@@ -10,45 +13,67 @@ import typer
 
 from runner.commands import common
 from runner.config import settings
+from testbed.profiles import manager, table
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 Component = Annotated[str | None, typer.Argument(help="For instance kubelet, istiod; default: all.")]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help=f"A proving cluster instead. {table.help_text()}."),
+]
 
 
 @common.takes("istio")
-def up(*, given: common.Given) -> int:
+def up(profile: Profile = None, *, given: common.Given) -> int:
     """Start the embedded cluster; build it first if needed. A second start finds it running."""
     from testbed import api
 
+    if profile is not None:
+        made = manager.up(profile, _version(given), _print_progress)
+        print(f"profile {made.name}: Istio {made.istio} is ready on Kubernetes {made.kubernetes}; a run against it:")
+        print(f"  {made.command}")
+        print(f"its administrator: KUBECONFIG={made.administrator}")
+        return common.OK
     testbed = api.up(_version(given), _print_progress)
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")
     return common.OK
 
 
-def down() -> int:
+def down(profile: Profile = None) -> int:
     """Stop the embedded cluster; only its built parts stay."""
     from testbed import api
 
+    if profile is not None:
+        stopped = manager.down(profile, _print_progress)
+        print(f"the profile {profile} is down" if stopped else f"the profile {profile} was not up")
+        return common.OK
     print("the testbed is down" if api.down() else "no testbed was up")
     return common.OK
 
 
-def status() -> int:
-    """Print whether the embedded cluster runs; exit 1 when it does not."""
+def status(profile: Profile = None) -> int:
+    """Print whether the embedded cluster runs, and which profiles do; exit 1 when it does not."""
     from testbed import api
 
-    found = api.status()
+    found = api.status() if profile is None else manager.status(profile)
     print(found.state)
-    for name, value in found.detail.items():
-        print(f"  {name}: {value}")
+    _print_details(found.detail)
+    for name, other in manager.states().items() if profile is None else ():
+        print(f"profile {name}: {other.state}")
+        _print_details(other.detail)
     return common.OK if found.state == "up" else common.FAILED
 
 
-def logs(component: Component = None) -> int:
+def _print_details(detail: dict[str, str]) -> None:
+    for name, value in detail.items():
+        print(f"  {name}: {value}")
+
+
+def logs(component: Component = None, profile: Profile = None) -> int:
     """Print the logs of the embedded cluster's parts."""
     from testbed import api
 
-    for line in api.logs(component):
+    for line in api.logs(component) if profile is None else manager.logs(profile, component):
         print(line.rstrip("\n"))
     return common.OK
 

@@ -95,6 +95,29 @@ class Egress(BaseModel):
     blocked: bool = False
 
 
+class External(BaseModel):
+    """External hosts of the user's own, for a cluster that does not reach the internet; none without `hosts`.
+
+    Attributes:
+        hosts: name → address of each host that the suites send to, as the cluster's DNS has it; `open.NAME` is another
+            address of NAME, which the network lets every pod reach.
+        more: name → its further addresses.
+        roots: PEM file of the authorities that signed the hosts' certificates.
+        log: file with the hosts' own log, as the testbed's hosts write it; None where it cannot be read.
+        google_apis: CIDR in place of Google's private.googleapis.com.
+        metadata_server: CIDR in place of Google's metadata server.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hosts: dict[str, str] = {}
+    more: dict[str, list[str]] = {}
+    roots: AnyPath | None = None
+    log: AnyPath | None = None
+    google_apis: str = ""
+    metadata_server: str = ""
+
+
 class Settings(BaseModel):
     """Everything that can be set. Paths are absolute.
 
@@ -116,6 +139,7 @@ class Settings(BaseModel):
         image_prefix: a mirror for all of the target's own images: their registry is replaced by it.
         namespaces, pods: what the cluster demands of them (`runner.config.fitting_settings`).
         egress: the egress gateway.
+        external: external hosts of the user's own, in place of `hosts`.
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateways are reached that have no address of their own in `ingress`.
         ingress: how gateways are reached from outside (`runner.config.ingress_settings`).
@@ -180,6 +204,7 @@ class Settings(BaseModel):
     namespaces: Namespaces = Namespaces()
     pods: Pods = Pods()
     egress: Egress = Egress()
+    external: External = External()
     identity: Identity = Identity()
     iap: Identity = Identity()
     archives: tuple[AnyPath, ...] = ()

@@ -10,8 +10,8 @@ from kubernetes import config
 
 from clients.model.errors import SettingsError
 from clients.model.images import SHOP
-from runner.config.settings import Hosts, Settings
-from runner.target.access import Access, ExternalHostsRecord, Say
+from runner.config.settings import External, Hosts, Settings
+from runner.target.access import GOOGLE_APIS, METADATA_SERVER, Access, ExternalHostsRecord, Say
 from runner.target.fitting import mirrored
 from runner.target.target import Target
 
@@ -44,6 +44,10 @@ class Live(Target):
         super().__init__(settings)
         if settings.hosts is Hosts.HERMETIC:
             raise SettingsError("only the embedded target has hosts of its own", "use --hosts internet")
+        if settings.hosts is Hosts.INTERNET and settings.external.hosts:
+            raise SettingsError(
+                "the settings name external hosts of two kinds: hosts and external", "leave one of them out"
+            )
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:
@@ -63,8 +67,20 @@ class Live(Target):
         """Start nothing, and load no image."""
         settings = self.settings
         internet = ExternalHostsRecord(dict.fromkeys(INTERNET_HOSTS, ""), certifi.where())
-        outside = internet if settings.hosts is Hosts.INTERNET else ExternalHostsRecord()
+        outside = internet if settings.hosts is Hosts.INTERNET else own_hosts(settings.external)
         istioctl = str(settings.istioctl or shutil.which("istioctl") or "")
         public = {name: mirrored(image, settings.image_prefix) for name, image in PUBLIC_IMAGES.items()}
         images = {**public, **settings.images.given}
         return Access(str(settings.kubeconfig or ""), self.context(), images, outside, istioctl)
+
+
+def own_hosts(given: External) -> ExternalHostsRecord:
+    """The hosts that the settings name."""
+    return ExternalHostsRecord(
+        hosts=given.hosts,
+        roots=str(given.roots or certifi.where()) if given.hosts else "",
+        log=str(given.log or ""),
+        google_apis=given.google_apis or GOOGLE_APIS,
+        metadata_server=given.metadata_server or METADATA_SERVER,
+        more=given.more,
+    )

@@ -25,53 +25,25 @@ wanted kernel/keys/root_maxbytes 25000000
 : >/etc/resolv.conf
 printf '127.0.0.1 localhost\n%s %s\n' "$NODE_IP" "$NODE_NAME" >/etc/hosts
 
+# Wait for a link that the machine puts into this network.
+await() {
+	tries=0
+	until ip link show "$1" >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 500 ] || { echo "the link $1 to the machine never came" >&2; exit 1; }
+		sleep 0.02
+	done
+}
 ip link set lo up
-tries=0
-until ip link show eth0 >/dev/null 2>&1; do
-	tries=$((tries + 1))
-	[ "$tries" -lt 500 ] || { echo "the link to the machine never came" >&2; exit 1; }
-	sleep 0.02
-done
-ip address add "$NODE_IP/$LINK_BITS" dev eth0
-ip link set eth0 up
-# Load balancers' addresses are the node's own; one that no Service has refuses connections.
-ip route add local "$BALANCER_CIDR" dev eth0
 # Service addresses and Calico's proxy-ARP gateway need a route to exist; an empty bridge holds them.
 ip link add cluster0 type bridge
 ip link set cluster0 up
 ip route add "$SERVICE_CIDR" dev cluster0
 ip route add 169.254.1.1 dev cluster0
 echo 1 >/proc/sys/net/ipv4/ip_forward
-# The hermetic internet: every external address in a network namespace of its own, one link away.
-ip netns add internet
-ip link add internet0 type veth peer name eth0 netns internet
-ip address add "$EXTERNAL_NODE_END/${EXTERNAL_CIDR#*/}" dev internet0
-ip link set internet0 up
-{
-	echo "link set lo up"
-	echo "link set eth0 up"
-	for address in $EXTERNAL_ADDRESSES; do echo "address add $address/${EXTERNAL_CIDR#*/} dev eth0"; done
-	echo "route add $POD_CIDR via $EXTERNAL_NODE_END"
-} | ip -netns internet -batch -
 # A Service without endpoints is refused by an ICMP message; many probes a second would run into its rate limit.
 echo 0 >/proc/sys/net/ipv4/icmp_ratelimit
-# Hermetic: the only traffic towards the machine is the answer to what the machine asked, of the node or of a Service's
-# outer address (translated by kube-proxy); a pod's address cannot be asked from outside.
-nft -f - <<RULES
-table inet meshproof_hermetic {
-	chain forward { type filter hook forward priority -300; policy accept; oifname "eth0" ct direction reply accept; oifname "eth0" drop; iifname "eth0" ct status dnat accept; iifname "eth0" drop; }
-	chain output { type filter hook output priority 0; policy accept; oifname "eth0" ct state established,related accept; oifname "eth0" drop; }
-}
-table ip meshproof_external {
-	chain refuse { meta l4proto tcp reject with tcp reset; reject with icmp type admin-prohibited; }
-	# after the policies of pods (priority 0): what these drop is dropped, and a refusal here is that of a firewall behind them
-	chain forward {
-		type filter hook forward priority 10; policy accept;
-		ip saddr $GATEWAY_POOL accept
-		ip saddr $POD_CIDR ip daddr $EXTERNAL_BLOCKED jump refuse
-	}
-}
-RULES
+. /etc/meshproof/network.sh
 
 mkdir -p /opt/cni/bin /etc/cni/net.d /etc/cni/istio.d /run/istio-cni /run/service /var/lib/calico
 ln -sf /usr/lib/cni/loopback /usr/lib/cni/host-local /usr/lib/cni/portmap /opt/calico/calico /opt/istio/istio-cni /opt/cni/bin/

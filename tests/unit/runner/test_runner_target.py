@@ -197,3 +197,15 @@ def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.
     with pytest.raises(SettingsError, match="named k3d-…; name it by --context"):
         targets.of(load({"target": "k3d"}))
     assert targets.of(load({"context": "prod"})).kind == "live"
+
+
+def test_a_live_target_has_the_external_hosts_that_the_settings_name(tmp_path: Path) -> None:
+    roots = tmp_path / "roots.pem"
+    external = {"hosts": {"example.com": "10.0.0.1"}, "roots": roots, "more": {"example.com": ["10.0.0.2"]}}
+    outside = targets.of(Settings.model_validate({"context": "mine", "external": external})).access(print).outside
+    assert (outside.hosts, outside.more) == ({"example.com": "10.0.0.1"}, {"example.com": ["10.0.0.2"]})
+    assert outside.roots == str(roots)
+    assert outside.metadata_server == "169.254.169.254/32", "Google's own, where nothing else is stated"
+    assert targets.of(Settings(context="mine")).access(print).outside.roots == ""
+    with pytest.raises(SettingsError, match="external hosts of two kinds"):
+        targets.of(Settings.model_validate({"context": "mine", "external": external, "hosts": "internet"}))
