@@ -15,8 +15,8 @@ from clients.probe.outside import OutsideClient
 from clients.proof.rig import Rig
 from clients.proof.servers import Server, Servers
 
-NOWHERE = "192.0.2.1"
-"""Dialled for a host that the client's own sidecar answers; nothing else does (RFC 5737, TEST-NET-1)."""
+NOWHERE = "198.51.100.254"
+"""Dialled for a host that the client's own sidecar answers; nothing else does (RFC 5737, TEST-NET-2)."""
 UNANSWERED_S = 2.0
 """Time limit of such a request: until the marker is in force the sidecar tries to connect there."""
 _PERMISSION_DENIED = 7

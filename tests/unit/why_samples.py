@@ -252,7 +252,7 @@ OBJECTS: dict[str, Sample] = {
     "remote_address_believed": Sample(
         "AuthorizationPolicy mtls-service/office-only decides by the remote address at mtls-service/httpbin: a "
         "workload takes it from the caller's own X-Forwarded-For",
-        (authorization("office-only", "ALLOW", source(remoteIpBlocks=["203.0.113.0/24"])),),
+        (authorization("office-only", "ALLOW", source(remoteIpBlocks=["198.51.100.0/24"])),),
     ),
     "account_pattern": Sample(
         "AuthorizationPolicy mtls-service/only-a: principals 'cluster.local/ns/*/sa/sleep' has '*' in its middle, "

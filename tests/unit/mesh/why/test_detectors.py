@@ -288,7 +288,7 @@ def test_attached_policies_keep_the_rest_silent() -> None:
 def test_a_gateway_may_believe_its_callers_address() -> None:
     gateway = pod("ingress", "mtls-service")
     gateway["spec"]["containers"][1]["args"] = ["proxy", "router"]
-    spec = {"selector": {"matchLabels": {"app": "ingress"}}, "rules": [source(remoteIpBlocks=["203.0.113.0/24"])]}
+    spec = {"selector": {"matchLabels": {"app": "ingress"}}, "rules": [source(remoteIpBlocks=["198.51.100.0/24"])]}
     assert rules.remote_address_believed(view(gateway, policy("AuthorizationPolicy", "office", spec))) == []
 
 
