@@ -32,6 +32,8 @@ PORTS = range(20_000, 32_768)
 """Client ports of injected pods, one for each request. For TCP the access log has no request id, so the port is the
 only key, and the kernel may reuse a port for another destination. Above what listens in a pod, below the ephemeral
 ports."""
+CLOSED_S = 64.0
+"""Seconds after which a port may be used again: for 60 the kernel remembers a connection that the client closed."""
 LANES = 8
 """Shells that work in parallel in a client container without a proxy."""
 
@@ -47,6 +49,19 @@ class Ports:
 def open_session(cluster: Cluster, pod: Pod, container: str, ports: Ports) -> ProbeSession:
     """A session that opens its shell in the pod's container when it is first used."""
     return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports.marked, ports.ordinary)
+
+
+def in_turn(now_s: float) -> Iterator[int]:
+    """The ports, endlessly; the first depends on the clock, so that it is none that another process has just used.
+
+    Runs of one held environment follow one another in the same pods. A run of fewer than 200 requests a second leaves
+    all of its ports behind the next run's first.
+
+    Args:
+        now_s: the time, in seconds since any moment that all processes share.
+    """
+    first = int(now_s / CLOSED_S * len(PORTS)) % len(PORTS)
+    return itertools.cycle((*PORTS[first:], *PORTS[:first]))
 
 
 class Lanes(threading.local):
@@ -258,7 +273,7 @@ class Prober:
         key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
         with self._lock:
             if key not in self._sessions:
-                marked = itertools.cycle(PORTS if pod.injected else (0,))
+                marked = in_turn(time.time()) if pod.injected else itertools.repeat(0)
                 own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
                 ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports(own)))
                 self._sessions[key] = open_session(self._cluster, pod, container, ports)

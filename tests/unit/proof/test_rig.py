@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -193,8 +194,28 @@ def test_the_ports_of_a_client_go_on_after_forget(made: Rig, cluster: Cluster, s
     made.prober.probe(PROBE, "X", 2)
     made.forget()
     made.prober.probe(PROBE, "X", 1)
-    first = prober.PORTS[0]
-    assert [request.local_port for _, batch in sent for request in batch] == [first, first + 1, first + 2]
+    ports = [request.local_port for _, batch in sent for request in batch]
+    later = itertools.dropwhile(lambda port: port != ports[0], itertools.cycle(prober.PORTS))
+    assert ports == list(itertools.islice(later, 3))
+
+
+def test_a_later_process_begins_behind_the_ports_of_the_one_before_it():
+    """The pods of a held environment remember connections of the last run, whose ports cannot be bound for a minute."""
+    runs = [(0.0, 400), (5.0, 1900), (15.0, 2900), (30.0, 2900), (45.0, 2900), (62.0, 400), (65.0, 100)]
+    used: list[tuple[float, set[int]]] = []
+    for began_s, requests in runs:
+        ports = set(itertools.islice(prober.in_turn(began_s), requests))
+        assert len(ports) == requests
+        assert ports <= set(prober.PORTS)
+        recent = (before for ended_s, before in used if ended_s > began_s - 60)
+        assert not any(ports & before for before in recent)
+        used.append((began_s, ports))
+
+
+def test_ports_come_in_turn_and_all_of_them():
+    ports = list(itertools.islice(prober.in_turn(12.3), len(prober.PORTS) + 1))
+    assert set(ports) == set(prober.PORTS)
+    assert ports[0] == ports[-1]
 
 
 def test_no_client_is_infrastructure(made: Rig, cluster: Cluster):
