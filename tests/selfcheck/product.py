@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Self
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError
 from reports.journal import read
 from testbed import api
 from testbed.store import digest
@@ -19,6 +21,8 @@ from tests.mutants import identity
 from tests.mutants.entry import Entry
 from tests.mutants.kept import REFUSAL
 from tests.mutants.mutant import POLICIES
+
+PATIENCE_S = 120.0
 
 
 @contextmanager
@@ -105,8 +109,23 @@ _OF_STAGES = POLICIES | {"EnvoyFilter", "NetworkPolicy", "Sidecar"}
 """Kinds that no environment has."""
 
 
-def sweep(up: api.Up) -> list[str]:
-    """Remove what a run has left; returns what it was."""
+def sweep(up: api.Up, patience_s: float = PATIENCE_S) -> list[str]:
+    """Remove what a run has left; returns what it was. An API server that is starting again is waited for.
+
+    Raises:
+        ClusterError: it does not answer within `patience_s` seconds.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _swept(up)
+        except ClusterError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def _swept(up: api.Up) -> list[str]:
     cluster = Cluster.connect(up.kubeconfig)
     try:
         left = [str(one) for one in find(cluster)]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from clients.model.errors import SettingsError
+from clients.model.errors import ClusterError, SettingsError
 from runner.commands import child, selfcheck
 from tests.mutants.registry import MESH
 from tests.selfcheck import __main__ as program
-from tests.selfcheck import alarms, faults, flips, mutants, page, slow_network, store
+from tests.selfcheck import alarms, faults, flips, mutants, page, product, slow_network, store
 
 pytestmark = pytest.mark.unit
 
@@ -203,3 +205,28 @@ def test_ids_of_queued_packets_are_read() -> None:
     body = bytes(4) + other + header
     message = (16 + len(body)).to_bytes(4, "little") + (3 << 8).to_bytes(2, "little") + bytes(10) + body
     assert list(slow_network.packet_ids(message + message)) == [7, 7]
+
+
+@pytest.mark.parametrize(("patience_s", "calls"), [(60.0, 3), (0.0, 1)])
+def test_the_sweep_waits_for_an_api_server_that_is_starting_again(
+    patience_s: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up: Any = None
+    answers = iter([ClusterError("it does not answer", "see"), ClusterError("it does not answer", "see"), ["Lease x"]])
+    now = itertools.count()
+    monkeypatch.setattr(product, "time", SimpleNamespace(sleep=lambda _: None, monotonic=lambda: float(next(now))))
+    asked: list[object] = []
+
+    def swept(up: object) -> list[str]:
+        asked.append(up)
+        if isinstance(answer := next(answers), ClusterError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(product, "_swept", swept)
+    if patience_s:
+        assert product.sweep(up, patience_s) == ["Lease x"]
+    else:
+        with pytest.raises(ClusterError, match="does not answer"):
+            product.sweep(up, patience_s)
+    assert len(asked) == calls
