@@ -73,7 +73,8 @@ def _records(mesh: Sequence[str], own: Sequence[str], done: Collection[str], kee
     for mutant, killer, took_s in harness.try_each([HARNESS[name] for name in own if name not in done]):
         missed = {} if killer else {", ".join(mutant.rooms): "all unit tests pass"}
         record = {"id": mutant.name, "kind": "harness", "area": Area.HARNESS, "says": mutant.name.replace("-", " ")}
-        yield record | {"killed": bool(killer), "missed": missed, "harmed": {}, "cases": {}, "took_s": round(took_s, 1)}
+        record |= {"killed": bool(killer), "by": killer, "missed": missed, "harmed": {}, "cases": {}}
+        yield record | {"took_s": round(took_s, 1)}
 
 
 def line(record: Mapping[str, Any]) -> str:
