@@ -21,6 +21,7 @@ from e2e_runs import MESHPROOF, PYTEST, Ran, Running, controls, start
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
+from clients.model.errors import MeshproofError
 from testbed import api
 from tests.mutants import outside
 from tests.standins.busy_api import busy_api
@@ -71,6 +72,14 @@ def deployed(cluster: Cluster, name: str = "mtls-client") -> Callable[[], bool]:
     return there
 
 
+def answers(cluster: Cluster) -> bool:
+    """Whether the API server answers."""
+    try:
+        return cluster.get("v1", "Namespace", "default") is not None
+    except MeshproofError:
+        return False
+
+
 def survived(ran: Ran) -> None:
     """Every case has a verdict, none failed, and one that is not a pass says why."""
     assert ran.report["run"]["exit"] == ran.code, ran.output[-3000:]
@@ -95,7 +104,9 @@ def test_api_server_restarts(running: Start, cluster: Cluster) -> None:
     one = run(running)
     one.until("its environment is there", deployed(cluster))
     node("sv", "restart", "/run/service/kube-apiserver")
-    survived(one.end())
+    ran = one.end()
+    outside.wait("the API server", lambda: answers(cluster))
+    survived(ran)
 
 
 def test_shells_are_cut(running: Start, cluster: Cluster) -> None:

@@ -19,7 +19,9 @@ from clients.model.errors import MeshproofError, SettingsError
 from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("clients", "manifests", "reports", "runner", "suites", "testbed", "tests", "conftest.py", "pyproject.toml")
+CODE = ("benchmarks", "clients", "manifests", "reports", "runner", "suites", "testbed", "tests")
+COPIED = (*CODE, "deploy", "docs", "CHANGELOG.md", "README.md", "conftest.py", "meshproof", "pyproject.toml", "tox.ini")
+"""What the unit tests read."""
 LIMIT_S = 300.0
 """For the tests of one mutant; one that hangs them is noticed too."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
 from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
-from tests.harness_mutants.run import ROOT
+from tests.harness_mutants.run import COPIED, ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -21,3 +22,10 @@ def test_it_applies_and_is_python(mutant: HarnessMutant) -> None:
 
 def test_names_are_unique_and_there_are_enough() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS) >= 25
+
+
+def test_the_copy_in_which_the_tests_run_has_all_that_they_read() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "unit").rglob("*.py")]
+    read = {name for text in texts for name in re.findall(r'\bROOT / "([^"/]+)', text)}
+    assert "docs" in read
+    assert read <= set(COPIED)
