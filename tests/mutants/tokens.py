@@ -90,7 +90,7 @@ def another_principal(objects: list[Object]) -> None:
 def audience_misspelt(objects: list[Object]) -> None:
     """The audience that the gateway demands is not the one of its tokens."""
     for rule in _rules(objects, "api-origin-auth"):
-        rule["audiences"] = [f"{name}/" for name in rule["audiences"]]
+        rule["audiences"] = [f"{name}s" for name in rule["audiences"]]  # Envoy ignores a slash at the end
 
 
 @mutant(
