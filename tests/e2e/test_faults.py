@@ -33,6 +33,7 @@ CONTROLS = controls("LAB-NSMTLS-02", "LAB-NSMTLS-03", "LAB-NSMTLS-04", "LAB-AUTH
 CASES = {word for word in CONTROLS if word.startswith("LAB-")}
 REPORTS = {"conformance.json", "index.html", "junit.xml", "summary.md"}
 WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-validator-istio-system")
+POLICIES, KINDS = "security.istio.io/v1", ("PeerAuthentication", "AuthorizationPolicy")
 FINALIZER = "example.com/nobody-serves-this"
 DEAD_GROUP = "dead.example.com"
 MOMENTS = 10
@@ -136,8 +137,7 @@ def test_a_client_is_evicted(running: Start, cluster: Cluster) -> None:
 def test_istiod_restarts_in_a_push(running: Start, cluster: Cluster) -> None:
     """istiod restarts when the first policy is there: the change comes later, and is waited for."""
     one = run(running)
-    policies = {"PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"}
-    one.until("a policy is applied", lambda: any(item.kind in policies for item in find(cluster)))
+    one.until("a policy is applied", lambda: any(cluster.objects(POLICIES, kind) for kind in KINDS))
     for pod in cluster.pods("istio-system", "app=istiod"):
         path = f"/api/v1/namespaces/istio-system/pods/{pod.name}"
         cluster.api.json("DELETE", path, body={"gracePeriodSeconds": 0})
