@@ -1,4 +1,4 @@
-"""The way in: where a client outside the cluster reaches a gateway, found by asking and never guessed.
+"""The way in: where a client outside the cluster reaches a gateway, found by asking and not guessed.
 
 In this order: the address that the settings give; the load balancer's; a node that has a pod of the gateway, at the
 node port; a port that the API server forwards. The first that takes a connection is the way.
@@ -52,7 +52,7 @@ class Entrance:
 
 
 Look = Callable[[dict[str, Any], int, list[str]], tuple[str, int] | None]
-"""Looks for one kind of way to a port of a Service; notes in the list what it has tried in vain."""
+"""Looks for one kind of way to a port of a Service; notes in the list what does not lead there."""
 Answers = Callable[[str, int], bool]
 """Whether something accepts a connection at an address."""
 
@@ -92,11 +92,11 @@ class WaysIn:
             InfrastructureError: the Service does not exist, or no way leads to it (yet).
         """
         key = (namespace, service, port)
-        said = self.entrances.get(f"{namespace}/{service}", Entrance())
-        if said.address:
-            return said.address, port
+        stated = self.entrances.get(f"{namespace}/{service}", Entrance())
+        if stated.address:
+            return stated.address, port
         try:
-            return self._recent.get(key, lambda: self._look(key, self._chosen.get(key, said.way), direct=direct))
+            return self._recent.get(key, lambda: self._look(key, self._chosen.get(key, stated.way), direct=direct))
         except ClusterError as error:
             raise InfrastructureError(error.message, error.hint) from None
 
@@ -106,8 +106,8 @@ class WaysIn:
         Returns at the monotonic `deadline` at the latest, and at once where there is nothing to wait for. Once for each
         Service: one whose address has not answered is reached by another way.
         """
-        said = self.entrances.get(f"{namespace}/{service}", Entrance())
-        if said.address or said.way not in (Way.AUTO, Way.ADDRESS) or (namespace, service) in self._waited:
+        stated = self.entrances.get(f"{namespace}/{service}", Entrance())
+        if stated.address or stated.way not in (Way.AUTO, Way.ADDRESS) or (namespace, service) in self._waited:
             return
         self._waited.add((namespace, service))
         with suppress(ClusterError):

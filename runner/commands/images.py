@@ -26,7 +26,7 @@ class Image:
         name: as manifests have it, and as the setting `images.<name>` has it.
         source: where it is published.
         reference: what a run uses.
-        digest: `sha256:…`, of the nodes that have it; empty where no node has it, or nobody was asked.
+        digest: `sha256:…`, of the nodes that have it; empty where no node has it, or none was asked.
     """
 
     name: str
