@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
 from clients.kube.port_forward import PortForward
 from clients.kube.recent import Recent
+from clients.model.entrance import Entrance, Way
 from clients.model.errors import ClusterError, InfrastructureError
 
 CONNECT_S = 2.0
@@ -27,28 +27,6 @@ SHARED_S = 2.0
 """How long a node's address counts: a gateway's pod may be replaced by one on another node."""
 STATUS_PORT = 15021
 """Of every gateway, open as soon as it is ready (Istio); its other ports open with the first `Gateway` object."""
-
-
-class Way(StrEnum):
-    """Which ways in may be used."""
-
-    AUTO = "auto"
-    ADDRESS = "address"
-    NODE_PORT = "node-port"
-    PORT_FORWARD = "port-forward"
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """What the settings say about one Service that is reached from outside.
-
-    Attributes:
-        address: of it, or of what leads to it; the Service's own port is used with it. Empty: find it.
-        way: the only way to use.
-    """
-
-    address: str = ""
-    way: Way = Way.AUTO
 
 
 Look = Callable[[dict[str, Any], int, list[str]], tuple[str, int] | None]

@@ -19,8 +19,9 @@ from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.logs import FollowedLogs, Logs
 from clients.mesh.policies import Policies
+from clients.model.entrance import Entrance
 from clients.probe.convergence import ConvergencePolicy
-from clients.probe.way_in import Entrance, WaysIn
+from clients.probe.way_in import WaysIn
 from clients.proof.certainty import Certainty
 from clients.proof.prober import Prober
 from clients.proof.workloads import Workloads

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from clients.probe.way_in import Entrance, Way
+from clients.model.entrance import Entrance, Way
 
 SERVICES = {
     "front": "gke-system/istio-ingress",

@@ -13,7 +13,7 @@ from typing import Any
 
 from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName, always
 from clients.mesh.discovery import MeshInfo
-from clients.probe.way_in import Way
+from clients.model.entrance import Way
 from runner.config.settings import Settings
 from runner.target import identity
 from runner.target.access import Access

@@ -10,9 +10,10 @@ import pytest
 from cluster_fakes import FakeCluster
 
 from clients.kube.pods import Pod
+from clients.model.entrance import Entrance, Way
 from clients.model.errors import AccessError, InfrastructureError
 from clients.probe import way_in
-from clients.probe.way_in import Entrance, Way, WaysIn, accepts
+from clients.probe.way_in import WaysIn, accepts
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from clients.model.entrance import Entrance, Way
 from clients.model.errors import SettingsError
-from clients.probe.way_in import Entrance, Way
 from runner.config import settings
 from runner.config.ingress_settings import SERVICES, Ingress
 
