@@ -23,7 +23,7 @@ CODE = ("benchmarks", "clients", "manifests", "reports", "runner", "suites", "te
 COPIED = (*CODE, "deploy", "docs", "CHANGELOG.md", "README.md", "conftest.py", "meshproof", "pyproject.toml", "tox.ini")
 """What the unit tests read."""
 LIMIT_S = 300.0
-"""For the tests of one mutant; one that hangs them is noticed too."""
+"""For the tests of one room; a mutant that hangs them is noticed too."""
 
 
 def main(names: Sequence[str]) -> int:
@@ -51,14 +51,26 @@ def try_each(wanted: Sequence[HarnessMutant]) -> Iterator[tuple[HarnessMutant, s
         return
     with tempfile.TemporaryDirectory(prefix="meshproof-mutants-") as scratch:
         copy = _copy(Path(scratch))
-        if failed := _killed_by(copy, sorted({room for mutant in wanted for room in mutant.rooms}), at_once=False):
+        rooms = sorted({f"tests/unit/{room}" for mutant in wanted for room in mutant.rooms})
+        if failed := _killed_by(copy, rooms, at_once=False):
             message = f"the tests fail without any mutant, so nothing can be said of the mutants: {failed}"
             raise SettingsError(message, "see `./meshproof test --unit`")
         for mutant in wanted:
             began = time.monotonic()
             with applied(mutant, copy):
-                killer = _killed_by(copy, mutant.rooms)
+                killer = _noticed_by(mutant, copy)
             yield mutant, killer, time.monotonic() - began
+
+
+def _noticed_by(mutant: HarnessMutant, root: Path) -> str:
+    near = nearest(mutant, root)
+    return (_killed_by(root, near) if near else "") or _killed_by(root, [f"tests/unit/{room}" for room in mutant.rooms])
+
+
+def nearest(mutant: HarnessMutant, root: Path) -> list[str]:
+    """Files of its rooms' tests that have the name of the file with the wrong line: they notice it soonest."""
+    files = (f"tests/unit/{room}/test_{Path(mutant.file).stem}.py" for room in mutant.rooms)
+    return [file for file in files if (root / file).exists()]
 
 
 @contextmanager
@@ -87,18 +99,23 @@ def _copy(scratch: Path) -> Path:
     return scratch
 
 
-def _killed_by(root: Path, rooms: Sequence[str], *, at_once: bool = True) -> str:
-    """The first test that fails, or what else ended the tests; empty where all pass."""
+def _killed_by(root: Path, tests: Sequence[str], *, at_once: bool = True) -> str:
+    """The first test that fails, or what else ended the tests; empty where all pass.
+
+    Args:
+        tests: files, or folders of rooms.
+    """
     command = [sys.executable, "-B", "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += ["-x"] if at_once else []
-    command += [f"tests/unit/{room}" for room in rooms]
+    command += tests
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "HOME": str(root)}
+    limit_s = LIMIT_S * len(tests)
     try:
         ran = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=limit_s, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"the tests did not end within {LIMIT_S:g} s"
+        return f"the tests did not end within {limit_s:g} s"
     if not ran.returncode:
         return ""
     lines = (ran.stdout + ran.stderr).splitlines()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 
 from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
-from tests.harness_mutants.run import COPIED, ROOT
+from tests.harness_mutants.run import COPIED, ROOT, nearest
 
 pytestmark = pytest.mark.unit
 
@@ -29,3 +30,9 @@ def test_the_copy_in_which_the_tests_run_has_all_that_they_read() -> None:
     read = {name for text in texts for name in re.findall(r'\bROOT / "([^"/]+)', text)}
     assert "docs" in read
     assert read <= set(COPIED)
+
+
+def test_the_tests_of_the_same_file_are_asked_first() -> None:
+    wrong = HarnessMutant("m", "clients/proof/decided.py", "a", "b", ("model", "proof"))
+    assert nearest(wrong, ROOT) == ["tests/unit/proof/test_decided.py"]
+    assert nearest(replace(wrong, file="clients/proof/no_such.py"), ROOT) == []
