@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any
 import urllib3
 from kubernetes import client
 from kubernetes.stream import ws_client
+from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from clients.model.errors import AccessError, ClusterError
 
@@ -18,6 +20,14 @@ Json = dict[str, Any]
 Timeouts = tuple[float, float]
 TIMEOUTS_S: Timeouts = (5.0, 30.0)
 """Connect and read timeout of one request."""
+RIDE_OUT_S = 20.0
+"""How long a request is tried again while the API server limits requests, or restarts, after it has answered once."""
+_AGAIN_S = 0.5
+"""Pause before it is, where the server states none."""
+_BUSY = frozenset({429, 503})
+"""Statuses of a request that the server has not begun to process (API priority and fairness; a server that starts)."""
+_REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
+"""Methods that may be sent twice, as the answer to the first may be what was lost. `PATCH` is server-side apply."""
 NOT_FOUND = 404
 CONFLICT = 409
 _REFUSED = (401, 403)
@@ -46,6 +56,7 @@ class Api:
 
     def __init__(self, configuration: Any) -> None:
         self.configuration = configuration
+        self._has_answered = False
 
     @property
     def server(self) -> str:
@@ -145,13 +156,35 @@ class Api:
         request = self.client.param_serialize(
             method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
         )
-        try:
-            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
-        except Exception as error:
-            raise self.unreachable(error) from None
-        if not 200 <= response.status <= 299:
-            raise _refusal(method, path, response.status, response.data)
-        return response
+        # A caller with limits of its own, such as the renewal of a lease, must know at once.
+        deadline = time.monotonic() + (RIDE_OUT_S if timeouts == TIMEOUTS_S else 0.0)
+        while True:
+            try:
+                response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
+            except Exception as error:
+                if not self._passes(method, error) or time.monotonic() + _AGAIN_S >= deadline:
+                    raise self.unreachable(error) from None
+                time.sleep(_AGAIN_S)
+                continue
+            self._has_answered = True
+            if 200 <= response.status <= 299:
+                return response
+            pause_s = _pause_s(response) if response.status in _BUSY else 0.0
+            if not pause_s or time.monotonic() + pause_s >= deadline:
+                raise _refusal(method, path, response.status, response.data)
+            time.sleep(pause_s)
+
+    def _passes(self, method: str, error: Exception) -> bool:
+        """Whether a lost connection is worth another try: that of a server that has answered before."""
+        cause = getattr(error, "reason", None) if isinstance(error, MaxRetryError) else error
+        lost = isinstance(cause, HTTPError) and not isinstance(cause, SSLError)
+        return lost and self._has_answered and method in _REPEATABLE
+
+
+def _pause_s(response: urllib3.BaseHTTPResponse) -> float:
+    """Seconds that the server asks to wait."""
+    stated = response.headers.get("Retry-After", "")
+    return max(float(stated), _AGAIN_S) if stated.isdigit() else _AGAIN_S
 
 
 def one_line(error: object) -> str:

@@ -28,6 +28,8 @@ from clients.kube.labels import SCRATCH_PREFIX
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+"""Of a pod's service account (Kubernetes, Accessing the API from a Pod)."""
 WEBHOOK_S = 15.0
 """Seconds that `Cluster.apply` waits for a webhook's server to come back."""
 _WEBHOOK_POLL_S = 0.2
@@ -52,6 +54,8 @@ class Cluster:
     def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
         """Connect by a kubeconfig file (default: as kubectl finds it) and a context (default: the current one).
 
+        In a pod without a kubeconfig, the pod's own service account is the identity.
+
         Raises:
             ClusterError: the file or the context cannot be used, or the API server does not answer.
             AccessError: the API server does not accept the identity.
@@ -59,8 +63,12 @@ class Cluster:
         configuration: Any = client.Configuration()
         file = str(kubeconfig) if kubeconfig else None
         load: Any = config.load_kube_config
+        load_own: Any = config.load_incluster_config
         try:
-            load(file, context, client_configuration=configuration, persist_config=False)
+            if in_pod() and not (file or context):
+                load_own(client_configuration=configuration)
+            else:
+                load(file, context, client_configuration=configuration, persist_config=False)
         except (config.ConfigException, OSError, ValueError, TypeError) as error:
             hint = "name a file by --kubeconfig and a context by --context"
             raise ClusterError(f"{file or 'the kubeconfig'} cannot be used: {one_line(error)}", hint) from None
@@ -237,6 +245,14 @@ class Cluster:
         except ResourceNotFoundError:
             raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it") from None
         return str(resource.path(name=name or None, namespace=namespace or None))
+
+
+def in_pod() -> bool:
+    """Whether this process runs in a pod with a service account and has no kubeconfig (as kubectl decides it)."""
+    given = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser() if "HOME" in os.environ else "")
+    if any(Path(path).is_file() for path in given.split(os.pathsep) if path):
+        return False
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and Path(TOKEN).is_file()
 
 
 def is_gone(answer: Json | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from clients.kube import api
 from clients.kube import cluster as module
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
@@ -193,6 +195,92 @@ def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path):
     (tmp_path / "list").write_text("[1]")
     with pytest.raises(ClusterError, match="cannot be used"):
         Cluster.connect(tmp_path / "list")
+
+
+def test_a_server_that_limits_requests_is_asked_again(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(api, "_AGAIN_S", 0.01)
+    cluster.has_kind("v1", "Pod")
+    Handler.asked.clear()
+    monkeypatch.setattr(Handler, "first", [(429, "too many requests"), (503, "starting")])
+    assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
+    assert len(Handler.asked) == 3
+    monkeypatch.setattr(api, "RIDE_OUT_S", 0.1)
+    monkeypatch.setattr(Handler, "first", [(429, "too many requests")] * 10_000)
+    with pytest.raises(RequestError, match="too many requests"):
+        cluster.get("v1", "Pod", "sleep-1", "shop")
+
+
+def test_a_caller_with_limits_of_its_own_is_told_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    """The renewal of a lease must not wait: another run may begin meanwhile."""
+    monkeypatch.setattr(Handler, "first", [(429, "too many requests")])
+    with pytest.raises(RequestError, match="too many requests"):
+        cluster.api.time(timeouts=(1.0, 2.0))
+
+
+def test_a_server_that_restarts_is_waited_for(cluster: Cluster, server: HTTPServer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(api, "_AGAIN_S", 0.05)
+    cluster.has_kind("v1", "Pod")
+    cluster.api.close()
+    address = server.server_address
+    server.shutdown()
+    server.server_close()
+    started: list[HTTPServer] = []
+
+    def start() -> None:
+        started.append(HTTPServer((str(address[0]), int(address[1])), Handler))
+        started[0].serve_forever(poll_interval=0.01)
+
+    timer = threading.Timer(0.5, start)
+    timer.start()
+    try:
+        assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
+        assert cluster.delete("v1", "Pod", "sleep-1", "shop", uid="u-1")
+    finally:
+        timer.join(0.5)
+        started[0].shutdown()
+        started[0].server_close()
+
+
+def test_a_server_that_never_answered_is_not_waited_for(tmp_path: Path):
+    began = time.monotonic()
+    with pytest.raises(ClusterError):
+        Cluster.connect(kubeconfig(tmp_path, "http://127.0.0.1:9"))
+    assert time.monotonic() - began < 5
+
+
+def test_in_a_pod_the_service_account_is_the_identity(
+    server: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    token = tmp_path / "token"
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setattr(module, "TOKEN", str(token))
+    used: list[Any] = []
+
+    def load(client_configuration: Any) -> None:
+        used.append(client_configuration)
+        client_configuration.host = f"http://127.0.0.1:{server.server_port}"
+
+    monkeypatch.setattr(module.config, "load_incluster_config", load)
+    with pytest.raises(ClusterError, match="kubeconfig cannot be used"):
+        Cluster.connect()  # no token: not in a pod
+    token.write_text("of the account")
+    assert Cluster.connect().server_version == "1.34.4"
+    assert len(used) == 1
+    assert Cluster.connect(kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}")).server
+    (tmp_path / ".kube").mkdir()
+    kubeconfig(tmp_path / ".kube", f"http://127.0.0.1:{server.server_port}")
+    assert Cluster.connect().server
+    assert len(used) == 1, "a kubeconfig goes first"
+
+
+def test_the_api_server_is_reached_through_a_proxy(server: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The variable is that of the address's scheme: HTTPS_PROXY for https."""
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_port}" if "http" in name.lower() else "")
+    monkeypatch.setitem(ANSWERS, "http://api.invalid/version", {"gitVersion": "v1.30.0"})
+    assert Cluster.connect(kubeconfig(tmp_path, "http://api.invalid")).server_version == "1.30.0"
 
 
 def test_threads_may_ask_for_kinds_while_one_of_them_is_missing(cluster: Cluster):
