@@ -114,8 +114,18 @@ def test_the_token_that_arrives_is_for_the_chosen_audience(observe, stage):
         [outcome] = stage.rig.prober.probe(echo("valid"), "IAP-RCT-07")
         if outcome.status != 200:
             return f"expected 200, saw {outcome.summary}"
-        sent = echoed_header(outcome.body, "Ingress-Authorization") or ""
-        claims = jwt.decode(sent.removeprefix("Istio "), options={"verify_signature": False})
-        return None if claims["aud"] == audience else f"the audience is {claims['aud']!r}"
+        return audience_problem(outcome.body, audience)
 
     observe("IAP-RCT-07", f"the token that reaches a workload behind the gateway is for {audience}", problem)
+
+
+def audience_problem(body, audience):
+    """What is wrong with the token that arrived, by the echo of the request; None when it is for this audience."""
+    try:
+        sent = echoed_header(body, "Ingress-Authorization")
+        claims = jwt.decode(sent.removeprefix("Istio "), options={"verify_signature": False}) if sent else None
+    except (ValueError, jwt.InvalidTokenError) as error:
+        return f"what arrived cannot be read: {error}"
+    if claims is None:
+        return "no token arrived"
+    return None if claims.get("aud") == audience else f"the audience is {claims.get('aud')!r}"

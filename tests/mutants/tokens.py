@@ -152,7 +152,14 @@ def next_key_too_late(objects: list[Object]) -> None:
         rule["jwksUri"] = rule.get("jwksUri", "").replace("/keys-both", "/keys")
 
 
-@mutant("token-not-forwarded", Area.JWT, IAP, cases("IAP-RCT-07", FAIL), nightly=True)
+@mutant(
+    "token-not-forwarded",
+    Area.JWT,
+    IAP,
+    cases("IAP-RCT-07", FAIL),
+    {"IAP-RCT-07": "no token arrived"},
+    nightly=True,
+)
 def token_not_forwarded(objects: list[Object]) -> None:
     """The gateway keeps the token to itself, which workloads behind it need."""
     for rule in _rules(objects, "ingressgateway"):
