@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from clients.model.case import Probe, Workload
-from clients.model.expect import Expectation, rbac_denied, reset, status
+from clients.model.expect import Expectation, no_reply, rbac_denied, reset, status
+from clients.model.outcome import OutcomeKind
 from clients.probe.outside import through
 
 URL = "http://httpbin.bench-server:8000/ip"
@@ -19,6 +20,8 @@ INGRESS = Workload("bench-ingress", "bench-ingress", "istio-proxy")
 AT_GATEWAY = Probe(through(INGRESS), "http://bench.example.com/ip", behind="httpbin.bench-server")
 BY_HTTP2 = replace(AT_GATEWAY, http2=True)
 TEAPOT = status(418)
+NO_LISTENER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
+"""No other service that the client's proxy keeps has the server's port, so connections end in BlackHoleCluster."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ POLICIES = (
 )
 """Those of `bench stability`: at the server's two replicas."""
 ROUTES = (
-    Policy("Sidecar", "sidecar.yaml", INSIDE.get(URL), status(502), INSIDE),
+    Policy("Sidecar", "sidecar.yaml", INSIDE.get(URL), NO_LISTENER, INSIDE),
     Policy("VirtualService", "virtual-service.yaml", INSIDE.get(URL), TEAPOT, INSIDE),
 )
 """At the client's own sidecar."""
