@@ -117,6 +117,17 @@ class External(BaseModel):
     google_apis: str = ""
     metadata_server: str = ""
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        alone = [name for name in type(self).model_fields if name != "hosts" and getattr(self, name)]
+        if alone and not self.hosts:
+            raise ValueError(f"{alone[0]} is of external hosts, so it needs their names and addresses (hosts)")
+        if unknown := sorted(self.more.keys() - self.hosts.keys()):
+            raise ValueError(f"more names {unknown[0]}, which hosts does not")
+        if self.roots and not self.roots.is_file():
+            raise ValueError(f"roots names {self.roots}, which is no file")
+        return self
+
 
 class Settings(BaseModel):
     """Everything that can be set. Paths are absolute.

@@ -22,6 +22,7 @@ class ExternalHostsRecord:
         roots: file with the certificates that verify them.
         log: the hosts' own log; empty where it cannot be read.
         more: further addresses of some hosts.
+        blocked: the network is known to let only gateways reach them, but for the addresses `open.NAME`.
         google_apis, metadata_server: ranges that network policies name.
     """
 
@@ -31,6 +32,7 @@ class ExternalHostsRecord:
     google_apis: str = GOOGLE_APIS
     metadata_server: str = METADATA_SERVER
     more: dict[str, list[str]] = field(default_factory=dict)
+    blocked: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,13 +90,13 @@ def _given(name: CapabilityName, why: str) -> Callable[[Surroundings], str]:
 
 
 def _external_block(seen: Surroundings) -> str:
-    blocked = seen.access.outside.log or seen.settings.egress.blocked
+    blocked = seen.access.outside.blocked or seen.settings.egress.blocked
     return "" if blocked else "the settings do not set egress.blocked"
 
 
 def _external_open(seen: Surroundings) -> str:
     """Without a firewall only the mesh and its policies can refuse; the testbed's hosts also have open addresses."""
-    if seen.access.outside.log:
+    if any(name.startswith("open.") for name in seen.access.outside.hosts):
         return ""
     if seen.settings.egress.blocked:
         return "the settings set egress.blocked"
@@ -133,13 +133,13 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         N.EXTERNAL_HOSTS,
         lambda seen: "" if seen.access.outside.hosts else "the run has no external hosts",
         "needs example.com / httpbin.org / googleapis stand-ins outside the mesh, known to cluster DNS",
-        "--hosts internet",
+        "--hosts internet, or name hosts of your own in [external]",
     ),
     Capability(
         N.EXTERNAL_LOG,
-        lambda seen: "" if seen.access.outside.log else "the log of hosts on the internet cannot be read",
+        lambda seen: "" if seen.access.outside.log else "the log of external hosts cannot be read",
         "needs external hosts whose own log can be read",
-        "use the embedded target",
+        "use the embedded target, or name hosts of your own in [external]",
     ),
     Capability(
         N.EXTERNAL_BLOCK,

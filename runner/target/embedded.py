@@ -32,6 +32,8 @@ class Embedded(Target):
             raise SettingsError(
                 "the embedded target has its own cluster", "a context or kubeconfig is for --target live or kind"
             )
+        if settings.external.hosts:
+            raise SettingsError("the embedded target has external hosts of its own", "leave out [external]")
         if settings.hosts is Hosts.INTERNET:
             raise SettingsError("the embedded target does not reach the internet; it has external hosts of its own")
 
@@ -79,4 +81,5 @@ def external_hosts(testbed: Up) -> ExternalHostsRecord:
         return ExternalHostsRecord()
     hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
     roots, log = str(external.roots), str(external.log)
-    return ExternalHostsRecord(hosts, roots, log, external.google_apis, external.metadata_server, external.more)
+    ranges = external.google_apis, external.metadata_server
+    return ExternalHostsRecord(hosts, roots, log, *ranges, external.more, blocked=True)

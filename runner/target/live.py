@@ -43,7 +43,8 @@ class Live(Target):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         if settings.hosts is Hosts.HERMETIC:
-            raise SettingsError("only the embedded target has hosts of its own", "use --hosts internet")
+            hint = "use --hosts internet, or name hosts of your own in [external]"
+            raise SettingsError("only the embedded target has hosts of its own", hint)
         if settings.hosts is Hosts.INTERNET and settings.external.hosts:
             raise SettingsError(
                 "the settings name external hosts of two kinds: hosts and external", "leave one of them out"

@@ -100,7 +100,7 @@ HOSTS = {"example.com": ""}
         (ExternalHostsRecord(HOSTS), False, {"external-hosts", "external-open"}),
         (ExternalHostsRecord(HOSTS), True, {"external-hosts", "external-block"}),
         (
-            ExternalHostsRecord(HOSTS, log="a"),
+            ExternalHostsRecord(HOSTS | {"open.example.com": "198.51.100.138"}, log="a", blocked=True),
             False,
             {"external-hosts", "external-log", "external-block", "external-open"},
         ),

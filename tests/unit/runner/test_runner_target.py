@@ -102,6 +102,13 @@ def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pyte
             {"target": "live", "hosts": "hermetic"},
             "only the embedded target has hosts of its own; use --hosts internet",
         ),
+        ({"external": {"hosts": {"example.com": "10.0.0.1"}}}, "embedded target has external hosts of its own"),
+        ({"target": "live", "external": {"log": "/log"}}, "it needs their names and addresses"),
+        ({"target": "live", "external": {"hosts": {"a": "10.0.0.1"}, "more": {"b": ["10.0.0.2"]}}}, "more names b"),
+        (
+            {"target": "live", "external": {"hosts": {"example.com": "10.0.0.1"}, "roots": "/no/such.pem"}},
+            "roots names /no/such.pem",
+        ),
         ({"hosts": "internet"}, "does not reach the internet"),
         ({"target": "lvie"}, "there is no target lvie; did you mean live?"),
         ({"target": "nowhere"}, "there is no target nowhere; there are embedded, kind, live"),
@@ -201,6 +208,7 @@ def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.
 
 def test_a_live_target_has_the_external_hosts_that_the_settings_name(tmp_path: Path) -> None:
     roots = tmp_path / "roots.pem"
+    roots.touch()
     external = {"hosts": {"example.com": "10.0.0.1"}, "roots": roots, "more": {"example.com": ["10.0.0.2"]}}
     outside = targets.of(Settings.model_validate({"context": "mine", "external": external})).access(print).outside
     assert (outside.hosts, outside.more) == ({"example.com": "10.0.0.1"}, {"example.com": ["10.0.0.2"]})
