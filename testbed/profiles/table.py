@@ -7,11 +7,12 @@ import textwrap
 from pathlib import Path
 
 from clients.model.errors import SettingsError
+from testbed.profiles.kind import Kind, KindFull
 from testbed.profiles.nodes import Nodes
 from testbed.profiles.profile import Profile
 from testbed.versions import HERE
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (Nodes(),)}
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (Nodes(), Kind(), KindFull())}
 """Name → profile, in the order of the docs."""
 
 DOCUMENT = HERE.parent / "docs" / "targets.md"
