@@ -32,6 +32,8 @@ mount -t overlay -o "lowerdir=$machine,upperdir=$work/.upper,workdir=$work/.work
 prepare "$work/.machine"
 mkdir -p "$work/.machine/store" "$work/.machine/etc/containers" "$work/.machine/var/tmp"
 mount --bind "$work/store" "$work/.machine/store"
+# otherwise podman looks for another backend's plug-ins, and warns of each that is missing
+printf '[network]\nnetwork_backend = "netavark"\n' >"$work/.machine/etc/containers/containers.conf"
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/.machine/etc/containers/policy.json"
 tar -c -C "$node" . | chroot "$work/.machine" podman --root /store --storage-driver overlay --cgroup-manager cgroupfs \
 	import --quiet --change "$entrypoint" --change "$signal" --change "$variable" - "$reference"
