@@ -97,9 +97,8 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
     sources = [LogSource(pod, one) for pod in way.servers for one in sidecar.containers_that_log(pod)]
     if not rig.mesh.writes_access_log:
         sources = [source for source in sources if source.container != SIDECAR]
-    seen = logs.wait_for(
-        rig.logs, lambda: _look(proving, way, requests), lambda found: not found.missing, sources, _budget_s(proving)
-    )
+
+    seen = _wait(proving, way, requests, sources)
     for source in sources:
         rig.logs.of(source, since).check(since)
     count = len(requests)
@@ -111,11 +110,37 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
     what = f"{len(seen.missing)} of {count} requests are not in the log of {', '.join(map(str, way.servers))}"
     if seen.elsewhere:
         return Finding(name, f"{what}: {mechanism.seen(seen.elsewhere[-1])}", FindingVerdict.FAIL)
-    if any(_has_others(proving, source, seen.missing) for source in sources):
+    if _any_has_others(proving, sources, seen.missing):
         return Finding(name, f"{what}, which has others: something else answered", FindingVerdict.FAIL)
     if not rig.mesh.writes_access_log:
         return not_checked(name, "neither the application nor a sidecar logs requests")
     return inconclusive(name, f"{what}, nor is any other")
+
+
+def _wait(proving: ProvingCase, way: Route, requests: Sequence[Attempt], sources: Sequence[LogSource]) -> _Seen:
+    """Look until no request is missing. Without access logs it may be that nothing logs requests: for a moment only.
+
+    Where the application does log such requests, its lines come late on a busy node, and are waited for.
+    """
+
+    def look(budget_s: float) -> _Seen:
+        return logs.wait_for(
+            proving.rig.logs,
+            lambda: _look(proving, way, requests),
+            lambda found: not found.missing,
+            sources,
+            budget_s,
+        )
+
+    if proving.rig.mesh.writes_access_log:
+        return look(LOG_BUDGET_S)
+    seen = look(logs.PRINTED_S)
+    late = seen.missing and _any_has_others(proving, sources, seen.missing)
+    return look(LOG_BUDGET_S) if late else seen
+
+
+def _any_has_others(proving: ProvingCase, sources: Sequence[LogSource], missing: Sequence[Attempt]) -> bool:
+    return any(_has_others(proving, source, missing) for source in sources)
 
 
 def _has_others(proving: ProvingCase, source: LogSource, missing: Sequence[Attempt]) -> bool:
@@ -146,10 +171,6 @@ def _intended(probe: Probe, pod: Pod) -> bool:
     """
     app, wanted = pod.labels.get("app", ""), _workload(probe)
     return bool(app) and (wanted == app or wanted.startswith(f"{app}-"))
-
-
-def _budget_s(proving: ProvingCase) -> float:
-    return LOG_BUDGET_S if proving.rig.mesh.writes_access_log else logs.PRINTED_S
 
 
 def _look(proving: ProvingCase, way: Route, requests: Sequence[Attempt]) -> _Seen:

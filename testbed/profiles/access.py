@@ -17,6 +17,7 @@ from testbed.versions import HERE
 
 ROLES = HERE.parent / "deploy" / "rbac" / "mesh-wide.yaml"
 """What a user applies; the roles confine a run without `--allow-mesh-wide` as the other file's do."""
+KNOWN_FAILURES = HERE.parent / "suites" / "known-embedded.toml"
 ACCOUNT = "meshproof"
 """Name of the account in that file, and of its namespace."""
 TOKEN_LIFETIME = "240h"
@@ -67,7 +68,8 @@ def settings_of(name: str, started: StartedCluster) -> str:
     flat |= started.settings
     lines = [f"# Settings of a run against the profile {name}: MESHPROOF_CONFIG names this file."]
     lines += [f"{key} = {json.dumps(value)}" for key, value in flat.items()]
-    return "\n".join([*lines, ""])
+    # the mesh is the embedded target's own, and so are its weaknesses; on any other cluster that list does not count
+    return "\n".join([*lines, "", KNOWN_FAILURES.read_text(encoding="utf-8")])
 
 
 def _external(external: ExternalHosts) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -207,6 +208,28 @@ def test_where_nothing_logs_requests_it_is_not_checked() -> None:
         rig.mesh = MeshInfo("istio")
 
     assert verdict(*prove(lambda *_: None, change=silent)) is FindingVerdict.NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("late_s", "expected"), [(0.15, FindingVerdict.PASS), (60.0, FindingVerdict.FAIL)], ids=["late", "never"]
+)
+def test_an_applications_log_that_lags_is_waited_for(
+    late_s: float, expected: FindingVerdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without access logs it is asked first whether the application logs at all, which takes little time to see."""
+    monkeypatch.setattr(steps, "LOG_BUDGET_S", 0.4)
+
+    def logged(rig: FakeRig, name: str) -> None:
+        if name != NAMES[-1]:
+            app(rig, name)
+
+    def change(rig: FakeRig) -> None:
+        rig.mesh = MeshInfo("istio")
+        late = threading.Timer(late_s, lambda: app(rig, NAMES[-1]))
+        late.daemon = True
+        late.start()
+
+    assert verdict(*prove(logged, change=change)) is expected
 
 
 def test_a_log_with_a_gap_proves_nothing() -> None:
