@@ -89,7 +89,7 @@ def port_of_the_service(objects: list[Object]) -> None:
         operation["ports"] = ["8000"]
 
 
-@mutant("every-path", Area.AUTHORIZATION, TOKENS, cases("LAB-PATH-02", FAIL) | {}, nightly=True)
+@mutant("every-path", Area.AUTHORIZATION, TOKENS, cases("LAB-PATH-02", FAIL), nightly=True)
 def every_path(objects: list[Object]) -> None:
     """The rule's path has an asterisk too many."""
     for operation in _operations(objects, "require-jwt"):
