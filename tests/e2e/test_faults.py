@@ -35,6 +35,8 @@ REPORTS = {"conformance.json", "index.html", "junit.xml", "summary.md"}
 WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-validator-istio-system")
 POLICIES, KINDS = "security.istio.io/v1", ("PeerAuthentication", "AuthorizationPolicy")
 FINALIZER = "example.com/nobody-serves-this"
+CLEAN_UP = "X-CLEAN-UP"
+"""The case of a stage that could not be taken back: no namespace can be deleted while a group does not answer."""
 DEAD_GROUP = "dead.example.com"
 MOMENTS = 10
 CLOCK_OFF_S = 120
@@ -279,7 +281,7 @@ def test_a_dead_api_service(running: Start, cluster: Cluster) -> None:
     finally:
         cluster.delete(version, kind, name)
         cleanup(cluster)
-    assert {case["control"] for case in ran.report["cases"]} == CASES
+    assert {case["control"] for case in ran.report["cases"]} - {CLEAN_UP} == CASES
     assert "fail" not in ran.verdicts.values()
     assert ran.code == 0 or DEAD_GROUP in ran.output, ran.output[-3000:]
     assert "ExceptionGroup" not in ran.output
