@@ -52,11 +52,12 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class MeshRecord:
-    """The service mesh that was found, for instance `istio`, `1.29.1`, revision `default`."""
+    """The service mesh that was found, for instance `istio`, `1.29.1`, revision `default`, of flavour `Istio`."""
 
     name: str = ""
     version: str = ""
     revision: str = ""
+    flavour: str = ""
 
 
 @dataclass(frozen=True)

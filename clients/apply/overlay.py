@@ -19,7 +19,7 @@ from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LAB
 from clients.model.errors import ManifestError, SettingsError
 
 MESH_NAMESPACE = "istio-system"
-"""Root namespace of the mesh; objects in it are mesh-wide and keep their namespace."""
+"""Root namespace of the mesh in the manifests; objects in it are mesh-wide."""
 
 IMAGE_PREFIX = "meshproof/"
 INJECTION_LABEL = "istio-injection"
@@ -62,6 +62,7 @@ class Overlay:
         revision: mesh revision for `istio.io/rev`; empty keeps `istio-injection: enabled`.
         values: template values, for instance `jwks` for `{{ jwks }}`, or of a mapping `{{ jwks_of.people }}`.
         namespaces: the namespaces that the manifests define (see `namespaces_in`); only these are prefixed.
+        root: the root namespace by its real name.
         given: a namespace of the manifests to the user's own namespace that replaces it: neither it nor its workloads
             are created, but configuration in it is.
         keys: a real issuer to the fields of a RequestAuthentication's rule for its keys (`jwksUri` or `jwks`; none: the
@@ -79,6 +80,7 @@ class Overlay:
     revision: str
     values: Mapping[str, str | Mapping[str, str]]
     namespaces: frozenset[str]
+    root: str = MESH_NAMESPACE
     given: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fitting: Fitting = field(default_factory=Fitting)
@@ -185,7 +187,9 @@ class Overlay:
         return {**metadata, "labels": labels}
 
     def _home(self, name: str, obj: dict[str, Any], place: str) -> str:
-        if name == MESH_NAMESPACE or name in self.namespaces:
+        if name == MESH_NAMESPACE:
+            return self.root
+        if name in self.namespaces:
             return self.namespace(name)
         close = difflib.get_close_matches(str(name), [*self.namespaces, MESH_NAMESPACE], 1)
         raise ManifestError(

@@ -33,7 +33,7 @@ def difference(item: Item, accepted: Accepted | None, get: Get) -> str:
     meta = found["metadata"]
     if accepted and accepted.uid and meta.get("uid") != accepted.uid:
         return "was deleted and created again"
-    fields = {name: value for name, value in item.body.items() if name not in ("metadata", *_NOT_STORED)}
+    fields = {name: value for name, value in item.body.items() if name not in ("apiVersion", "metadata", *_NOT_STORED)}
     sent = {**fields, "metadata": {name: item.body["metadata"].get(name) or {} for name in _METADATA}}
     generation = accepted.generation if accepted else None
     if generation is None:

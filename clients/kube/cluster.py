@@ -30,6 +30,13 @@ from clients.model.errors import ClusterError
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 """Of a pod's service account (Kubernetes, Accessing the API from a Pod)."""
+OLDER = {
+    "security.istio.io": ("v1beta1",),
+    "networking.istio.io": ("v1beta1",),
+    "telemetry.istio.io": ("v1alpha1",),
+    "gateway.networking.k8s.io": ("v1beta1",),
+}
+"""Versions with the same fields as `v1`, for clusters whose definitions are older: Istio serves `v1` since 1.22."""
 WEBHOOK_S = 15.0
 """Seconds that `Cluster.apply` waits for a webhook's server to come back."""
 _WEBHOOK_POLL_S = 0.2
@@ -46,7 +53,8 @@ class Cluster:
     def __init__(self, api: Api, context: str = "") -> None:
         self.api = api
         self.context = context
-        self._discovery = threading.Lock()
+        self._kinds: dict[tuple[str, str], Any] = {}
+        self._looking = threading.RLock()
         self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-discovery-")
         self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
 
@@ -98,24 +106,15 @@ class Cluster:
 
     def has_kind(self, api_version: str, kind: str) -> bool:
         """Whether the cluster knows the kind."""
-        try:
-            self._resource(api_version, kind)
-        except ResourceNotFoundError:
-            return False
-        return True
+        return self._resource(api_version, kind) is not None
 
-    def _resource(self, api_version: str, kind: str) -> Any:
-        """What the client knows of a kind.
+    def served(self, api_version: str, kind: str) -> str:
+        """The version in which the cluster serves a kind: the stated one, or an older one with the same fields.
 
-        One thread at a time: for a kind that is missing the client forgets all others, and reads them again.
+        Raises:
+            ClusterError: it knows neither.
         """
-        try:
-            with self._discovery:
-                return self.dynamic.resources.get(api_version=api_version, kind=kind)
-        except (ResourceNotFoundError, ClusterError):
-            raise
-        except Exception as error:
-            raise self.api.unreachable(error) from None
+        return str(self._known(api_version, kind).group_version)
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Json | None:
         """One object, or None when it does not exist."""
@@ -154,6 +153,7 @@ class Cluster:
         query = [("fieldManager", manager), ("force", "true"), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
+        body = self._as_served(body)
         retrying: Any = Retrying(
             retry=retry_if_exception(_webhook_is_away),
             stop=stop_after_delay(WEBHOOK_S),
@@ -172,13 +172,13 @@ class Cluster:
     def create(self, body: Json) -> Json:
         """Create one object; RequestError with status 409 when it exists."""
         path = self._path(body["apiVersion"], body["kind"], body["metadata"].get("namespace", ""))
-        return self.api.json("POST", path, body=body)
+        return self.api.json("POST", path, body=self._as_served(body))
 
     def replace(self, body: Json, *, timeouts: Timeouts = TIMEOUTS_S) -> Json:
         """Replace one object; RequestError with status 409 unless its `resourceVersion` is the current one."""
         meta = body["metadata"]
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        return self.api.json("PUT", path, body=body, timeouts=timeouts)
+        return self.api.json("PUT", path, body=self._as_served(body), timeouts=timeouts)
 
     def delete(
         self, api_version: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = ""
@@ -238,13 +238,42 @@ class Cluster:
         self._remove_scratch()
         self.api.close()
 
+    def _as_served(self, body: Json) -> Json:
+        """The object in a version that the cluster serves."""
+        served = self.served(body["apiVersion"], body["kind"])
+        return body if served == body["apiVersion"] else {**body, "apiVersion": served}
+
     def _path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
         """URL path of an object, or of all of its kind."""
-        try:
-            resource = self._resource(api_version, kind)
-        except ResourceNotFoundError:
-            raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it") from None
-        return str(resource.path(name=name or None, namespace=namespace or None))
+        return str(self._known(api_version, kind).path(name=name or None, namespace=namespace or None))
+
+    def _known(self, api_version: str, kind: str) -> Any:
+        """What the cluster says of a kind. ClusterError where it does not know it."""
+        resource = self._resource(api_version, kind)
+        if resource is None:
+            raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it")
+        return resource
+
+    def _resource(self, api_version: str, kind: str) -> Any:
+        """What the cluster says of a kind, in this version or an older one; None where it knows neither.
+
+        One thread at a time: the client empties its cache when it does not find a kind, while others read it.
+        """
+        group, _, version = api_version.rpartition("/")
+        older = OLDER.get(group, ()) if version == "v1" else ()
+        with self._looking:
+            for one in (api_version, *(f"{group}/{name}" for name in older)):
+                if (one, kind) in self._kinds:
+                    return self._kinds[one, kind]
+                try:
+                    found = self.dynamic.resources.get(api_version=one, kind=kind)
+                except ResourceNotFoundError:
+                    continue
+                except Exception as error:
+                    raise self.api.unreachable(error) from None
+                self._kinds[one, kind] = found
+                return found
+        return None
 
 
 def in_pod() -> bool:

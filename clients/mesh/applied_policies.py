@@ -28,10 +28,14 @@ _ADDRESSES = ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks")
 _EXACT = frozenset({"exact", "prefix", "suffix", "contains"})
 
 
-def selects(policy: Object, pod: Pod) -> bool:
-    """Whether a policy is one of this workload's; one that is for another revision's proxies is not."""
+def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
+    """Whether a policy is one of this workload's; one that is for another revision's proxies is not.
+
+    Args:
+        root: namespace whose policies apply to the whole mesh.
+    """
     meta, spec = policy["metadata"], policy.get("spec") or {}
-    if meta.get("namespace") not in (pod.namespace, ROOT_NAMESPACE) or REVISION_LABEL in meta.get("labels", {}):
+    if meta.get("namespace") not in (pod.namespace, root) or REVISION_LABEL in meta.get("labels", {}):
         return False
     targets = spec.get("targetRefs") or ([spec["targetRef"]] if spec.get("targetRef") else [])
     if targets:
@@ -41,13 +45,13 @@ def selects(policy: Object, pod: Pod) -> bool:
     return bool(wanted.items() <= pod.labels.items())
 
 
-def differences(policies: Sequence[Object], pod: Pod, held: Enforced) -> list[str]:
+def differences(policies: Sequence[Object], pod: Pod, held: Enforced, root: str = ROOT_NAMESPACE) -> list[str]:
     """How what a proxy holds differs from these policies, one line for each object that it differs from."""
-    own = [policy for policy in policies if selects(policy, pod)]
+    own = [policy for policy in policies if selects(policy, pod, root)]
     of_kind = {kind: [policy for policy in own if policy["kind"] == kind] for kind in KINDS}
     rules = (found for policy in of_kind["AuthorizationPolicy"] if (found := _rule_difference(policy, held)))
     tokens = (found for policy in of_kind["RequestAuthentication"] if (found := _token_difference(policy, held)))
-    return [*rules, *tokens, *_mode_differences(of_kind["PeerAuthentication"], held)]
+    return [*rules, *tokens, *_mode_differences(of_kind["PeerAuthentication"], held, root)]
 
 
 def unknown_policies(policies: Iterable[Object], held: Enforced) -> set[tuple[str, str]]:
@@ -155,10 +159,10 @@ def _provider_difference(rule: Object, provider: Provider) -> str:
     return "has other keys" if stated and stated != provider.keys else ""
 
 
-def _mode_differences(policies: Sequence[Object], held: Enforced) -> list[str]:
+def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> list[str]:
     """The modes by the most specific policy that states one: of the workload, of its namespace, of the mesh."""
-    ranked = sorted(policies, key=_rank)
-    if not ranked or (len(ranked) > 1 and _rank(ranked[0]) == _rank(ranked[1])):
+    ranked = sorted(policies, key=lambda policy: _rank(policy, root))
+    if not ranked or (len(ranked) > 1 and _rank(ranked[0], root) == _rank(ranked[1], root)):
         return []  # several of one level: the oldest counts, which manifests do not show
     policy, spec = ranked[0], ranked[0].get("spec") or {}
     mode = (spec.get("mtls") or {}).get("mode", "")
@@ -172,7 +176,7 @@ def _mode_differences(policies: Sequence[Object], held: Enforced) -> list[str]:
     return found[:1]
 
 
-def _rank(policy: Object) -> int:
+def _rank(policy: Object, root: str) -> int:
     if ((policy.get("spec") or {}).get("selector") or {}).get("matchLabels"):
         return 0
-    return 2 if policy["metadata"].get("namespace") == ROOT_NAMESPACE else 1
+    return 2 if policy["metadata"].get("namespace") == root else 1

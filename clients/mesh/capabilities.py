@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from clients.mesh import meshconfig
+from clients.mesh.flavour import Flavour
 from clients.mesh.survey import Survey
 
 Seen = TypeVar("Seen")
@@ -40,6 +41,7 @@ class CapabilityName(StrEnum):
     IAP_KEY = "iap-key"
     INGRESS_GATEWAY = "ingress-gateway"
     ISTIO_CNI = "istio-cni"
+    ISTIOD = "istiod"
     ISTIOD_RESTART = "istiod-restart"
     JWT = "jwt"
     KEY_REFRESH = "key-refresh"
@@ -51,8 +53,10 @@ class CapabilityName(StrEnum):
     NODE_POOL = "node-pool"
     PLAINTEXT_CLIENT = "plaintext-client"
     PROXY_CONFIG = "proxy-config"
+    PROXY_SHELL = "proxy-shell"
     PSP = "psp"
     SIDECAR_INJECTION = "sidecar-injection"
+    STAND_INS = "stand-ins"
     TLS_LISTENER = "tls-listener"
     WORKLOAD_IDENTITY = "workload-identity"
 
@@ -78,7 +82,7 @@ def always(_: object) -> str:
     return ""
 
 
-NO_MESH = "no istiod with injection webhooks was found"
+NO_MESH = "no injection webhook of a mesh was found"
 _REFRESH = "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL"
 _REFRESH_LIMIT_S = 5.0
 """Longest interval, in seconds, that fits into a case's budget together with the spread of the change."""
@@ -91,6 +95,25 @@ _ENFORCERS = frozenset({"calico-node", "cilium", "anetd", "canal", "antrea-agent
 
 def _injects(seen: Survey) -> str:
     return "" if seen.injects else NO_MESH
+
+
+def _istiod(seen: Survey) -> str:
+    where = f"in {seen.control_namespace}" if not seen.injects else f"in {seen.control_namespace} ({seen.flavour})"
+    return "" if seen.istiods else f"no Deployment of the control plane is seen {where}"
+
+
+def _proxy_shell(seen: Survey) -> str:
+    if seen.flavour is Flavour.CSM_TRAFFIC_DIRECTOR or "distroless" in (seen.proxy.image if seen.proxy else ""):
+        return "the proxies' image has no shell (distroless)"
+    return _injects(seen)
+
+
+def _psp(seen: Survey) -> str:
+    """Pod Security Admission is in every Kubernetes since 1.25; the mesh's own namespace must be free of its limits."""
+    level = seen.pod_security
+    if level not in ("baseline", "restricted"):
+        return ""
+    return f"namespace {seen.root} enforces the level {level} of pod security, also on the mesh's own pods"
 
 
 def _gateway(seen: Survey) -> str:
@@ -116,8 +139,8 @@ def _dynamic_dns(seen: Survey) -> str:
     """By the version: the definition of ServiceEntry may be newer than istiod."""
     found = re.match(r"(\d+)\.(\d+)", seen.version)
     if found is None:
-        return "the version of istiod is not known"
-    return "" if (int(found[1]), int(found[2])) >= (1, 30) else f"istiod is {seen.version}"
+        return "the version of the mesh is not known"
+    return "" if (int(found[1]), int(found[2])) >= (1, 30) else f"the mesh is {seen.version}"
 
 
 def _load_balancer(seen: Survey) -> str:
@@ -181,6 +204,24 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         _injects,
         "needs automatic injection in named namespaces",
         "install Istio with its injection webhook",
+    ),
+    Capability(
+        N.ISTIOD,
+        _istiod,
+        "needs a control plane whose Deployment and Service are in the cluster",
+        "let the identity list deployments in its namespace; a managed control plane has none",
+    ),
+    Capability(
+        N.PSP,
+        _psp,
+        "needs pod security enforcement (PodSecurityPolicy or Pod Security Admission)",
+        "nothing has to be done: the rule is stricter than the one that would be proven",
+    ),
+    Capability(
+        N.PROXY_SHELL,
+        _proxy_shell,
+        "needs sidecars in whose container a shell and curl can be run",
+        "use the proxy image that is not distroless, for the time of the run",
     ),
     Capability(N.PLAINTEXT_CLIENT, always, "needs a client outside the mesh or one that bypasses its proxy"),
     Capability(N.INGRESS_GATEWAY, _gateway, "needs an ingress gateway", "install Istio with its injection webhook"),

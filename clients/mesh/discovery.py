@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from clients.kube.cluster import Cluster
+from clients.mesh import injection
 from clients.mesh.capabilities import OF_MESH, CapabilityName
 from clients.mesh.survey import ROOT_NAMESPACE as ROOT_NAMESPACE
 from clients.mesh.survey import Survey
@@ -16,8 +17,15 @@ class MeshInfo:
 
     Attributes:
         name: `istio`; empty where none was found.
-        version: of istiod, from its image tag or its version label.
-        revisions: values of `istio.io/rev` that injection webhooks react to, sorted (`asm-1157-23`, `default`).
+        version: of the chosen revision's istiod, or of its proxies where no istiod is seen.
+        flavour: whose mesh it is, in words (`clients.mesh.flavour.Flavour`).
+        revisions: of the control planes that inject, sorted (`asm-1157-23`, `default`).
+        tags: further names by which namespaces ask for a revision, and that revision.
+        revision: the one that was chosen, never a tag.
+        label: value of `istio.io/rev` for namespaces; empty keeps `istio-injection: enabled`.
+        root: the namespace whose policies apply to the whole mesh.
+        control_namespace: namespace of the control plane, or of what represents it in the cluster.
+        service: name of the control plane's Service there.
         capabilities: those of `clients.mesh.capabilities.OF_MESH` that the cluster has, by name.
         gateway_nodes: there are nodes of the pool `gateway`.
         unprivileged: injection template whose pods do not need NET_ADMIN; empty where there is none.
@@ -28,7 +36,14 @@ class MeshInfo:
 
     name: str = ""
     version: str = ""
+    flavour: str = ""
     revisions: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    revision: str = ""
+    label: str = ""
+    root: str = ROOT_NAMESPACE
+    control_namespace: str = ROOT_NAMESPACE
+    service: str = "istiod"
     capabilities: frozenset[str] = frozenset()
     gateway_nodes: bool = False
     unprivileged: str = ""
@@ -42,18 +57,30 @@ class MeshInfo:
         return CapabilityName.ACCESS_LOG in self.capabilities
 
 
-def discover(cluster: Cluster) -> MeshInfo:
+def discover(cluster: Cluster, revision: str = "", root: str = "") -> MeshInfo:
     """Find out which mesh is installed, and what it can do.
 
+    Args:
+        revision: name of the revision or tag to use; empty for the default one, or the only one.
+        root: the root namespace; empty for the one that the mesh itself states.
+
     Raises:
-        AccessError: the identity may not read the root namespace or the webhooks.
+        AccessError: the identity may not read the webhooks.
+        SettingsError: there is no such revision, or it is not clear which one to use.
     """
-    survey = Survey(cluster)
+    survey = Survey(cluster, revision, root)
     lacks = {one.name.value: why for one in OF_MESH if (why := one.why_not(survey))}
     return MeshInfo(
-        name="istio" if survey.istiods else "",
+        name="istio" if survey.injects or survey.istiods else "",
         version=survey.version,
-        revisions=survey.revisions,
+        flavour=survey.flavour.value,
+        revisions=injection.revisions(survey.injectors),
+        tags=injection.tags(survey.injectors),
+        revision=survey.revision.name,
+        label=survey.revision.label,
+        root=survey.root,
+        control_namespace=survey.control_namespace,
+        service=survey.service,
         capabilities=frozenset(one.name.value for one in OF_MESH if one.name not in lacks),
         gateway_nodes=bool(survey.gateway_nodes),
         unprivileged=survey.unprivileged,

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from clients.kube.cluster import Cluster
+from clients.mesh.injection import DEFAULT
 
 EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 """Host that a provider of external authorization must name to be ours: a ServiceEntry of the suite gives it pods.
@@ -14,15 +15,26 @@ EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 A mesh configures its providers once, while a run's namespaces are new every time."""
 
 
-def read(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
-    """The mesh configurations of a root namespace, one for each revision; one that is not YAML is left out.
+def read(cluster: Cluster, namespace: str, revision: str = "") -> list[dict[str, Any]]:
+    """The configuration of a revision of the mesh; one that is not YAML is left out.
+
+    It is in the ConfigMap `istio-<revision>` (`istio` for the default one), of which a second one may hold what a user
+    may change (`istio-shared-configmap-<revision>` of AKS). Where there is none of these names, every ConfigMap counts
+    that has such a configuration.
 
     Raises:
         ClusterError: this identity may not read them.
     """
     maps = cluster.objects("v1", "ConfigMap", namespace)
-    texts = [one.get("data", {}).get("mesh", "") for one in maps if one["metadata"]["name"].split("-")[0] == "istio"]
-    return [found for text in texts if (found := _parsed(text))]
+    texts = {one["metadata"]["name"]: text for one in maps if (text := (one.get("data") or {}).get("mesh"))}
+    own = {name: text for name, text in texts.items() if name in _names(revision)}
+    return [found for text in (own or texts).values() if (found := _parsed(text))]
+
+
+def _names(revision: str) -> tuple[str, ...]:
+    if revision in ("", DEFAULT):
+        return ("istio", "istio-shared-configmap")
+    return (f"istio-{revision}", f"istio-shared-configmap-{revision}")
 
 
 def logs_access(meshes: list[dict[str, Any]]) -> bool:

@@ -33,8 +33,9 @@ class Policy:
 class Policies:
     """Reads the AuthorizationPolicies of a namespace once for each state of the mesh. For several threads."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, root: str = ROOT_NAMESPACE) -> None:
         self._cluster = cluster
+        self._root = root
         self._state = 0.0
         self._read: dict[str, list[dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -52,9 +53,9 @@ class Policies:
             _policy(body)
             for pod in pods
             if pod.injected
-            for namespace in (pod.namespace, ROOT_NAMESPACE)
+            for namespace in (pod.namespace, self._root)
             for body in self._of(namespace, state)
-            if selects(body, pod)
+            if selects(body, pod, self._root)
         }
 
     def _of(self, namespace: str, state: float) -> list[dict[str, Any]]:
@@ -71,12 +72,12 @@ def _policy(body: dict[str, Any]) -> Policy:
     return Policy(f"{meta['namespace']}/{meta['name']}", str(spec.get("action") or "ALLOW"))
 
 
-def selects(policy: dict[str, Any], pod: Pod) -> bool:
+def selects(policy: dict[str, Any], pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     """Whether a policy is enforced at a pod: by its selector, its targets or its namespace; not where it runs dry."""
     meta, spec = policy["metadata"], policy.get("spec") or {}
     if str(meta.get("annotations", {}).get(_DRY_RUN, "")).lower() == "true":
         return False
-    if meta["namespace"] not in (pod.namespace, ROOT_NAMESPACE):
+    if meta["namespace"] not in (pod.namespace, root):
         return False
     targets = [*spec.get("targetRefs", ()), *([spec["targetRef"]] if spec.get("targetRef") else [])]
     if targets:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import cached_property
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.mesh import meshconfig
+from clients.mesh import injection, meshconfig
+from clients.mesh.flavour import Flavour, flavour
+from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
+from clients.mesh.injection import REVISION_LABEL as REVISION_LABEL
+from clients.mesh.injection import Injector, Revision
 from clients.model.errors import ClusterError
 
 ROOT_NAMESPACE = "istio-system"
-REVISION_LABEL = "istio.io/rev"
+"""That of most meshes, and the one that the manifests name."""
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
+_GOOGLE_REVISIONS = "mesh.cloud.google.com/v1beta1"
+_INJECTOR_MAP = "istio-sidecar-injector"
 CNI_TEMPLATE = "cni"
 """Injection template of the testbed whose pods do not need NET_ADMIN."""
 _GATEWAY_API = "gateway.networking.k8s.io/v1"
@@ -28,51 +33,134 @@ class Survey:
     A part that a run does not depend on is None where this identity may not read it.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, revision: str = "", root: str = "") -> None:
+        """Look at nothing yet.
+
+        Args:
+            revision: name of the revision or tag that the run is to use; empty for the default one, or the only one.
+            root: the root namespace, where the user states it.
+        """
         self.cluster = cluster
+        self._wanted = revision
+        self._stated_root = root
 
     @cached_property
-    def istiods(self) -> list[dict[str, Any]]:
-        """Deployments of istiod. AccessError where the root namespace may not be read."""
-        return self.cluster.objects("apps/v1", "Deployment", ROOT_NAMESPACE, labels="app=istiod")
-
-    @cached_property
-    def webhooks(self) -> list[dict[str, Any]]:
-        """The injection webhooks. AccessError where they may not be read."""
-        return self.cluster.objects(_ADMISSION, "MutatingWebhookConfiguration", labels="app=sidecar-injector")
+    def injectors(self) -> tuple[Injector, ...]:
+        """What injects. AccessError where webhooks may not be read."""
+        return injection.injectors(self.cluster.objects(_ADMISSION, "MutatingWebhookConfiguration"))
 
     @property
     def injects(self) -> bool:
-        """Whether there is an istiod and a webhook that calls it."""
-        return bool(self.istiods and self.webhooks)
+        """Whether something does."""
+        return bool(self.injectors)
 
     @cached_property
-    def revisions(self) -> tuple[str, ...]:
-        """Values of `istio.io/rev` that the webhooks react to, sorted."""
-        labels = [hook["metadata"].get("labels", {}) for hook in self.webhooks]
-        return tuple(sorted({revision for found in labels if (revision := found.get(REVISION_LABEL))}))
+    def revision(self) -> Revision:
+        """The control plane that the run uses. SettingsError where it is not there, or not clear."""
+        return injection.choose(self._wanted, self.injectors)
 
     @property
+    def injector(self) -> Injector | None:
+        """The injector of that revision; None where nothing injects."""
+        return injection.injector_of(self.revision, self.injectors)
+
+    @cached_property
+    def istiods(self) -> list[dict[str, Any]]:
+        """Deployments of istiod of the chosen revision; none where it runs elsewhere, or may not be seen.
+
+        They are those behind the Service that injects: labels and names of Deployments differ between installations.
+        """
+        there = self._optional("apps/v1", "Deployment", self.control_namespace) or []
+        service = self._service_object()
+        selector = ((service or {}).get("spec") or {}).get("selector") or {}
+        behind = [one for one in there if selector and selector.items() <= _pod_labels(one).items()]
+        if behind or (self.injector and self.injector.host):
+            return behind
+        return [one for one in there if (one["metadata"].get("labels") or {}).get("app") == "istiod"]
+
+    @property
+    def service(self) -> str:
+        """Name of the Service of the control plane."""
+        return (self.injector.service if self.injector else "") or "istiod"
+
+    def _service_object(self) -> dict[str, Any] | None:
+        """The Service that injects; None where there is none, or it may not be read."""
+        if not (self.injector and self.injector.service):
+            return None
+        try:
+            return self.cluster.get("v1", "Service", self.injector.service, self.injector.namespace)
+        except ClusterError:
+            return None
+
+    @property
+    def control_namespace(self) -> str:
+        """Namespace of the control plane, or of what represents it in the cluster."""
+        return (self.injector.namespace if self.injector else "") or self._stated_root or ROOT_NAMESPACE
+
+    @cached_property
+    def root(self) -> str:
+        """The root namespace: stated by the user, or by the mesh's configuration, or else that of the control plane."""
+        stated = (str(one.get("rootNamespace") or "") for one in self.configurations)
+        return self._stated_root or next(filter(None, stated), self.control_namespace)
+
+    @cached_property
+    def proxy(self) -> InjectedProxy | None:
+        """The proxy that is injected; None where no pod shows it."""
+        return injected_proxy(self.cluster, self.revision) if self.injects else None
+
+    @cached_property
     def version(self) -> str:
-        """From the image tag (`1.29.1-distroless`, `1.15.7-asm.23`): some builds are labelled with the chart's."""
+        """Of the chosen revision's istiod; where that is not seen, of the proxies that are injected."""
         for deployment in self.istiods:
-            labels = deployment["spec"]["template"]["metadata"].get("labels", {})
-            image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].split("@", 1)[0]
-            tag = image.rsplit(":", 1)[1] if ":" in image.rsplit("/", 1)[-1] else ""
-            for stated in (tag, str(labels.get("app.kubernetes.io/version") or "")):
-                if version := re.match(r"\d+\.\d+(\.\d+)?(-(asm|alpha|beta|rc|dev)[\w.]*)?", stated):
-                    return version.group()
-        return ""
+            image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+            label = str(_pod_labels(deployment).get("app.kubernetes.io/version") or "")
+            if version := version_of(image, label):
+                return version
+        return self.proxy.version if self.proxy else ""
+
+    @cached_property
+    def flavour(self) -> Flavour:
+        """Whose mesh it is. Proxies are looked at only where no istiod is seen."""
+        if not self.injector:
+            return Flavour.NONE
+        proxy = None if self.istiods else self.proxy
+        return flavour(
+            namespace=self.injector.namespace,
+            host=self.injector.host,
+            version=self.version,
+            discovery=proxy.discovery if proxy else "",
+            revision=self.revision.name,
+            managed=self._is_google_revision(),
+        )
+
+    def _is_google_revision(self) -> bool:
+        if not self.cluster.has_kind(_GOOGLE_REVISIONS, "ControlPlaneRevision"):
+            return False
+        found = self._optional(_GOOGLE_REVISIONS, "ControlPlaneRevision", self.control_namespace) or ()
+        return self.revision.name in {one["metadata"]["name"] for one in found}
 
     @cached_property
     def configurations(self) -> list[dict[str, Any]]:
-        """The configurations of the mesh, one for each revision."""
-        return meshconfig.read(self.cluster, ROOT_NAMESPACE)
+        """The configuration of the chosen revision, in parts; none where it may not be read."""
+        try:
+            return meshconfig.read(self.cluster, self.control_namespace, self.revision.name)
+        except ClusterError:
+            return []
 
     @cached_property
     def ext_authz(self) -> str:
         """Name of the provider of external authorization whose server the suites deploy; empty for none."""
         return meshconfig.ext_authz_provider(self.configurations)
+
+    @cached_property
+    def pod_security(self) -> str:
+        """Level of pod security that the root namespace enforces; empty for none, or where it may not be read."""
+        try:
+            found = self.cluster.get("v1", "Namespace", self.root) or {}
+        except ClusterError:
+            return ""
+        labels = (found.get("metadata") or {}).get("labels") or {}
+        return str(labels.get("pod-security.kubernetes.io/enforce") or "")
 
     @cached_property
     def nodes(self) -> list[dict[str, Any]] | None:
@@ -99,8 +187,11 @@ class Survey:
     @cached_property
     def unprivileged(self) -> str:
         """Injection template whose pods do not need NET_ADMIN: the testbed's, or Istio's own; empty for none."""
-        maps = self.cluster.objects("v1", "ConfigMap", ROOT_NAMESPACE)
-        injectors = [m.get("data", {}) for m in maps if m["metadata"]["name"].startswith("istio-sidecar-injector")]
+        maps = self._optional("v1", "ConfigMap", self.control_namespace) or ()
+        named = {m["metadata"]["name"]: m.get("data") or {} for m in maps}
+        own = named.get(_injector_map(self.revision.name))
+        others = [data for name, data in named.items() if name.startswith(_INJECTOR_MAP)]
+        injectors = [own] if own is not None else others
         if any(f"\n  {CNI_TEMPLATE}: |" in data.get("config", "") for data in injectors):
             return CNI_TEMPLATE
         values = [json.loads(data.get("values") or "{}") for data in injectors]
@@ -125,3 +216,13 @@ class Survey:
 def _cni_enabled(values: dict[str, Any]) -> bool:
     """Istio's value `pilot.cni.enabled`; up to 1.23 `istio_cni.enabled`."""
     return bool(values.get("pilot", {}).get("cni", {}).get("enabled") or values.get("istio_cni", {}).get("enabled"))
+
+
+def _injector_map(revision: str) -> str:
+    """Name of the ConfigMap with the values of injection (Istio's chart `istiod`)."""
+    return _INJECTOR_MAP if revision in ("", injection.DEFAULT) else f"{_INJECTOR_MAP}-{revision}"
+
+
+def _pod_labels(deployment: dict[str, Any]) -> dict[str, str]:
+    labels: dict[str, str] = (deployment["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    return labels

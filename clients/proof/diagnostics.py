@@ -11,7 +11,6 @@ from clients.apply.yaml_text import dump
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
-from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.redact import redact, redact_mapping
 from clients.model.stage import Stage
 from clients.proof.rig import Rig
@@ -53,7 +52,7 @@ def collect(rig: Rig, stage: Stage, folder: Path) -> list[Path]:
 def _texts(rig: Rig, stage: Stage) -> Iterator[tuple[str, Callable[[], str]]]:
     """File names and how to get their text."""
     cluster, namespaces = rig.cluster, sorted(rig.environments.namespaces)
-    yield "policies.yaml", lambda: f"# stage {stage.name}\n" + _policies(cluster, [*namespaces, ROOT_NAMESPACE])
+    yield "policies.yaml", lambda: f"# stage {stage.name}\n" + _policies(cluster, [*namespaces, rig.mesh.root])
     yield "pods.yaml", lambda: _dump(cluster, "v1", "Pod", namespaces)
     yield "events.txt", lambda: _events(cluster, namespaces)
     for pod in _pods(cluster, namespaces):
@@ -61,7 +60,7 @@ def _texts(rig: Rig, stage: Stage) -> Iterator[tuple[str, Callable[[], str]]]:
             yield f"log-{pod.namespace}-{pod.name}-{container}.txt", _log(cluster, pod, container)
         if pod.injected:
             yield f"config-{pod.namespace}-{pod.name}.json", _config(cluster, pod)
-    for pod in _pods(cluster, [ROOT_NAMESPACE], "app=istiod"):
+    for pod in _pods(cluster, [rig.mesh.control_namespace], "app=istiod"):
         yield f"log-{pod.name}.txt", _log(cluster, pod, "discovery")
 
 

@@ -80,7 +80,7 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     policies = [item for item in items if item.kind in KINDS]
     try:
         backends = _backends(running.rig, cases) if policies else {}
-        pods = _selected(policies, backends)
+        pods = _selected(policies, backends, running.rig.mesh.root)
         wrong = _wrong(running.rig, policies, pods, clock) if pods else {}
     except MeshproofError as error:
         return InForce((*common, not_checked(PROXIES, error.message)))
@@ -121,12 +121,14 @@ def _place(rig: Rig, case: Case) -> tuple[str, str]:
     return host, str(case.probe.source) if "." not in host or isinstance(case.probe.source, OutsideClient) else ""
 
 
-def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]]) -> list[Pod]:
+def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], root: str) -> list[Pod]:
     """Pods that a policy is for: one of each destination first, then their other replicas."""
     places = dict.fromkeys(backends.values())
     replicas = max(map(len, places), default=0)
     by_turn = (pods[turn] for turn in range(replicas) for pods in places if turn < len(pods))
-    chosen = dict.fromkeys(pod for pod in by_turn if any(applied_policies.selects(one.body, pod) for one in policies))
+    chosen = dict.fromkeys(
+        pod for pod in by_turn if any(applied_policies.selects(one.body, pod, root) for one in policies)
+    )
     return list(chosen)[:MAX_PROXIES]
 
 
@@ -146,7 +148,7 @@ def _wrong(rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Calla
 def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str:
     bodies = [item.body for item in policies]
     held = _held(rig, pod)
-    found = applied_policies.differences(bodies, pod, held)
+    found = applied_policies.differences(bodies, pod, held, rig.mesh.root)
     return "; ".join([*found, *_gone(rig, bodies, held)])
 
 

@@ -124,7 +124,7 @@ class Rig:
             stage_objects,
             Environments(applier, stage_objects),
             FollowedLogs(cluster),
-            Policies(cluster),
+            Policies(cluster, mesh.root),
             options.external,
             options.gateway,
             options.analyzer,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Self
 
 from clients.apply.applier import Item
-from clients.apply.overlay import MESH_NAMESPACE
 from clients.mesh import istiod
 from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case, Probe
@@ -107,7 +106,9 @@ class RunningStage:
         """Whether its objects may stay in force (see `clients.apply.stage_objects`): only in its own namespaces."""
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
-        reaches_far = CapabilityName.MESH_WIDE in needs or any(one.namespace == MESH_NAMESPACE for one in self.applied)
+        reaches_far = CapabilityName.MESH_WIDE in needs or any(
+            one.namespace == self.rig.overlay.root for one in self.applied
+        )
         return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.without or stage.scaled)
 
     def reach(self, name: str) -> None:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.accesslog import AccessLogEntry
@@ -107,7 +106,7 @@ class Explainer:
             if at not in self._views:
                 rig = self._running.rig
                 own = {*rig.environments.namespaces, *(one.namespace for one in self._running.applied)} - {""}
-                self._views = {at: reading.read(rig.cluster, own - {MESH_NAMESPACE}, MESH_NAMESPACE)}
+                self._views = {at: reading.read(rig.cluster, own - {rig.mesh.root}, rig.mesh.root)}
             return self._views[at]
 
     def _cases(self, question: Question, effect: Effect) -> Iterator[CaseView]:

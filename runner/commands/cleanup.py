@@ -37,7 +37,7 @@ def cleanup(
             print(f"would remove {leftover}")
     else:
         if not (run or force):
-            refuse_while_in_use(cluster)
+            refuse_while_in_use(cluster, target.settings.root_namespace or rights.ROOT_NAMESPACE)
         if run and leases.remove(cluster, run):
             print(f"removed the lease of run {run}", flush=True)
         folders.sweep_private_folders()
@@ -48,7 +48,7 @@ def cleanup(
     return common.OK
 
 
-def refuse_while_in_use(cluster: Cluster) -> None:
+def refuse_while_in_use(cluster: Cluster, root: str = rights.ROOT_NAMESPACE) -> None:
     """Refuse to clean up while a run goes on; one that died on this machine does not count.
 
     Raises:
@@ -56,4 +56,4 @@ def refuse_while_in_use(cluster: Cluster) -> None:
     """
     busy = holder(cluster)
     if busy and not ended_here(busy):
-        raise refused(cluster, in_use(busy, "wait for it, name a run by --run, or use --force"), busy)
+        raise refused(cluster, in_use(busy, "wait for it, name a run by --run, or use --force"), busy, root=root)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
+from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
@@ -21,11 +22,10 @@ from runner.config.rights import Right
 from runner.target import browsers, identity, known, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
-from runner.target.held_target import chosen_revision
 from runner.target.target import Target
 
 
-@common.takes(*common.CLUSTER, "revision", "hosts", "istioctl", "allow_mesh_wide")
+@common.takes(*common.CLUSTER, "revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide")
 def doctor(
     policies: Annotated[
         bool, typer.Option("--policies", help="Look at the policies that are on the cluster, and at nothing else.")
@@ -64,7 +64,8 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
     if there is None:
         raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
     connection = there.connect()
-    found, refused, number = policy_warnings.of_cluster(connection)
+    root = Survey(connection, target.settings.revision, target.settings.root_namespace).root
+    found, refused, number = policy_warnings.of_cluster(connection, root)
     connection.close()
     if as_json:
         rows = [{"detector": name, "text": line} for name, lines in found.items() for line in lines]
@@ -125,24 +126,26 @@ def cluster(target: Target) -> list[Diagnosis]:
         return [Diagnosis("cluster", False, error.message, error.hint)]
     rights: list[Diagnosis] = []
     missing: tuple[Right, ...] = ()
+    info, diagnosis = mesh(found, target.settings)
     if not target.starts_itself:
-        rights, missing = doctor_rights.diagnoses(found, mesh_wide=target.settings.allow_mesh_wide)
-    info, diagnosis = mesh(found, target.settings.revision)
+        mesh_wide = target.settings.allow_mesh_wide
+        rights, missing = doctor_rights.diagnoses(found, mesh_wide=mesh_wide, root=info.root)
     reached = Diagnosis("cluster", True, f"{name}, Kubernetes {found.server_version}")
     return [reached, diagnosis, *capabilities(target, there, info, missing), *rights]
 
 
-def mesh(found: Cluster, revision: str) -> tuple[MeshInfo, Diagnosis]:
+def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis]:
     """Whether there is a mesh, and which revision a run would use."""
     info = MeshInfo()
     try:
-        info = discover(found)
+        info = discover(found, wanted.revision, wanted.root_namespace)
         if not info.name:
             return info, Diagnosis("mesh", False, "none was found", "install Istio, or use --target embedded")
-        chosen = chosen_revision(revision, info.revisions) or "default injection label"
     except MeshproofError as error:
         return info, Diagnosis("mesh", False, error.message, error.hint)
-    return info, Diagnosis("mesh", True, f"{info.name} {info.version}, revision: {chosen}")
+    by = f"label istio.io/rev={info.label}" if info.label else "label istio-injection=enabled"
+    detail = f"{info.flavour} {info.version}, revision {info.revision} by {by}, root namespace {info.root}"
+    return info, Diagnosis("mesh", True, detail)
 
 
 def capabilities(target: Target, there: Access, info: MeshInfo, missing: tuple[Right, ...]) -> list[Diagnosis]:

@@ -8,14 +8,16 @@ from clients.kube.cluster import Cluster
 from clients.model.errors import MeshproofError
 from runner.commands.diagnosis import Diagnosis
 from runner.config import rbac
-from runner.config.rights import Condition, Right, unknown, wanted
+from runner.config.rights import ROOT_NAMESPACE, Condition, Right, unknown, wanted
 from runner.target.granted import Granted, granted
 
 
-def diagnoses(found: Cluster, *, mesh_wide: bool) -> tuple[list[Diagnosis], tuple[Right, ...]]:
+def diagnoses(
+    found: Cluster, *, mesh_wide: bool, root: str = ROOT_NAMESPACE
+) -> tuple[list[Diagnosis], tuple[Right, ...]]:
     """One for each right of the table, and the rights that the identity lacks, in whole or in part."""
     try:
-        found_rights = granted(found, wanted(mesh_wide=mesh_wide))
+        found_rights = granted(found, wanted(mesh_wide=mesh_wide, root=root))
     except MeshproofError as error:
         return [Diagnosis("rights", False, error.message, error.hint)], ()
     file = rbac.file_for(mesh_wide=mesh_wide)

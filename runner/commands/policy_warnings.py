@@ -37,9 +37,13 @@ def of_manifests(entries: Iterable[PlannedTest], folder: Path) -> Warnings:
     return {name: list(lines) for name, lines in found.items()}
 
 
-def of_cluster(cluster: Cluster) -> tuple[Warnings, list[str], int]:
-    """What the policies on a cluster do, what could not be read of it, and how many policies there are."""
-    view, refused = reading.read_all(cluster)
+def of_cluster(cluster: Cluster, root: str) -> tuple[Warnings, list[str], int]:
+    """What the policies on a cluster do, what could not be read of it, and how many policies there are.
+
+    Args:
+        root: namespace whose policies apply to the whole mesh.
+    """
+    view, refused = reading.read_all(cluster, root)
     return _lines(view), refused, len(view.policies)
 
 

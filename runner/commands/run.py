@@ -72,7 +72,11 @@ def look_first(target: Target) -> None:
         return
     cluster = there.connect()
     busy = holder(cluster)
-    problem = refused(cluster, in_use(busy), busy) if busy else None
+    problem = (
+        refused(cluster, in_use(busy), busy, root=target.settings.root_namespace or rights.ROOT_NAMESPACE)
+        if busy
+        else None
+    )
     cluster.close()
     if problem:
         raise problem

@@ -7,7 +7,7 @@ The roles in `deploy/rbac/`, README's table, the checks of `doctor` and the iden
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from clients.mesh.capabilities import CapabilityName
@@ -231,9 +231,14 @@ RIGHTS = (
 )
 
 
-def wanted(*, mesh_wide: bool) -> tuple[Right, ...]:
-    """The rights of a run that may change the whole mesh, or may not."""
-    return tuple(right for right in RIGHTS if mesh_wide or right.condition is not Condition.MESH_WIDE)
+def wanted(*, mesh_wide: bool, root: str = ROOT_NAMESPACE) -> tuple[Right, ...]:
+    """The rights of a run that may change the whole mesh, or may not.
+
+    Args:
+        root: the mesh's root namespace, where the right on the whole mesh is needed.
+    """
+    rights = (right for right in RIGHTS if mesh_wide or right.condition is not Condition.MESH_WIDE)
+    return tuple(replace(one, namespace=root) if one.condition is Condition.MESH_WIDE else one for one in rights)
 
 
 def made() -> dict[tuple[str, str], str]:

@@ -136,6 +136,8 @@ class Settings(BaseModel):
         target: kind of the cluster under test (`runner.target.targets`); empty: the one that `context` or `kubeconfig`
             implies, else `embedded`, which starts the testbed if needed.
         revision: labels namespaces `istio.io/rev=…`; empty: detected where there is just one.
+        root_namespace: the namespace whose policies apply to the whole mesh; empty: found by what injects, and by the
+            configuration of the mesh.
         istio: version line of the embedded mesh (`1.31`); empty for the default one.
         workers: test processes; 0 runs everything in one.
         allow_mesh_wide: run controls that change the whole mesh on a cluster that is not the embedded one.
@@ -171,6 +173,9 @@ class Settings(BaseModel):
     revision: Annotated[str, Option("--revision", "REV", "Label namespaces istio.io/rev=REV.", TARGET)] = Field(
         default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
     )
+    root_namespace: Annotated[
+        str, Option("--root-namespace", "NAME", "Root namespace of the mesh, where it cannot be found.", TARGET)
+    ] = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
     istio: Annotated[str, Option("--istio", "VERSION", "Version line of the embedded mesh.", TARGET)] = Field(
         default="", pattern=r"^(\d+\.\d+(\.\d+)?)?$"
     )

@@ -84,6 +84,7 @@ def overlay(
         revision=descriptor.revision,
         values=template_values(descriptor, tokens, scope),
         namespaces=namespaces_in(manifest_texts()),
+        root=descriptor.mesh.root,
         given={gateway.namespace: gateway.given} if gateway.given else {},
         keys={issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()},
         fitting=demanded or Fitting(),
@@ -117,11 +118,8 @@ def rig(
     certificate = certificates.issue(FRONT_HOSTS)
     scope = Scope(prefix, gateway, certificate, descriptor.outside_address or own_address(cluster))
     file = Path(descriptor.kubeconfig) if descriptor.kubeconfig else None
-    analyzer = (
-        Analyzer(Path(descriptor.istioctl), file, descriptor.context, descriptor.revision)
-        if descriptor.istioctl
-        else None
-    )
+    revision = descriptor.mesh.revision if descriptor.revision else ""  # istioctl does not take a tag for it
+    analyzer = Analyzer(Path(descriptor.istioctl), file, descriptor.context, revision) if descriptor.istioctl else None
     options = RigOptions(
         policy=settings.policy,
         external=external(descriptor),

@@ -159,9 +159,6 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         "install istioctl, or name it by --istioctl",
     ),
     Capability(
-        N.PSP, always, "needs pod security enforcement (PodSecurityPolicy or Pod Security Admission)"
-    ),  # Pod Security Admission: in every Kubernetes since 1.25, and current meshes require a newer one
-    Capability(
         N.CHROMIUM,
         lambda seen: "" if seen.browser.program else seen.browser.why_not or "none was found",
         "needs headless Chromium, from the PATH or built for the testbed",
@@ -187,6 +184,12 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         N.IAP,
         _given(N.IAP, "only the embedded target has the stand-in for it"),
         "needs Identity-Aware Proxy or the stand-in proxy",
+        "use the embedded target",
+    ),
+    Capability(
+        N.STAND_INS,
+        _given(N.STAND_INS, "only the embedded target has them"),
+        "needs Google's metadata server and APIs, or the stand-ins for them",
         "use the embedded target",
     ),
     Capability(

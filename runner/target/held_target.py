@@ -13,7 +13,7 @@ from clients.kube.holder import holder_here
 from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
 from clients.mesh.discovery import discover
-from clients.model.errors import ClusterError, ConflictError, MeshproofError, SettingsError
+from clients.model.errors import ClusterError, ConflictError, MeshproofError
 from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings
@@ -61,10 +61,9 @@ class HeldTarget:
         there = target.access(say)
         self._run = run
         self._cluster = there.connect()
-        mesh = discover(self._cluster)
+        mesh = discover(self._cluster, settings.revision, settings.root_namespace)
         if not mesh.name:
             raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
-        revision = chosen_revision(settings.revision, mesh.revisions)
         browser = browsers.find_or_install(browsed, say)
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))
         tokens = private / "tokens"
@@ -73,7 +72,7 @@ class HeldTarget:
             target=TargetInfo(
                 kind=target.kind,
                 kubernetes=self._cluster.server_version,
-                mesh=MeshRecord(mesh.name, mesh.version, revision or DEFAULT_REVISION),
+                mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
                 context=there.context,
                 name=target.name(there, self._cluster.server),
                 server=self._cluster.server,
@@ -81,7 +80,7 @@ class HeldTarget:
             mesh=mesh,
             kubeconfig=there.kubeconfig,
             context=there.context,
-            revision=revision,
+            revision=mesh.label,
             images=there.images,
             capabilities=found.names,
             lacks=found.lacks,
@@ -94,7 +93,7 @@ class HeldTarget:
         try:
             self._lease.acquire()
         except ConflictError as error:
-            raise refused(self._cluster, error) from None
+            raise refused(self._cluster, error, root=mesh.root) from None
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.
@@ -130,22 +129,3 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)
-
-
-def chosen_revision(wanted: str, found: tuple[str, ...]) -> str:
-    """The revision for `istio.io/rev`; empty keeps the default injection label.
-
-    Raises:
-        SettingsError: the wanted one does not exist, or it is not clear which one to use.
-    """
-    if wanted:
-        if wanted not in found:
-            raise SettingsError(f"the mesh has no revision {wanted}", f"it has: {', '.join(found) or 'none'}")
-        return wanted
-    if DEFAULT_REVISION in found or not found:
-        return ""
-    if len(found) > 1:
-        raise SettingsError(
-            "the mesh has several revisions and no default one", f"choose by --revision: {', '.join(found)}"
-        )
-    return found[0]

@@ -18,15 +18,18 @@ _KINDS = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy")
 _HOLDER = re.compile(r".*@(?P<host>.+) pid (?P<pid>\d+)")
 
 
-def refused(cluster: Cluster, error: ConflictError, holder: str = "") -> ConflictError:
+def refused(
+    cluster: Cluster, error: ConflictError, holder: str = "", *, root: str = rights.ROOT_NAMESPACE
+) -> ConflictError:
     """The error with the mesh-wide changes of runs that are in force now.
 
     They change answers of the whole mesh, for others too. If the holder was killed, they stay until a clean-up.
 
     Args:
         holder: as the Lease names it.
+        root: namespace whose policies apply to the whole mesh.
     """
-    changes = in_force(cluster)
+    changes = in_force(cluster, root)
     if not changes:
         return error
     when = "now" if ended_here(holder) else "once its lease has expired"
@@ -34,12 +37,12 @@ def refused(cluster: Cluster, error: ConflictError, holder: str = "") -> Conflic
     return ConflictError(f"{error.message}; in force for the whole mesh: {', '.join(map(str, changes))}", hint)
 
 
-def in_force(cluster: Cluster) -> list[Leftover]:
+def in_force(cluster: Cluster, root: str = rights.ROOT_NAMESPACE) -> list[Leftover]:
     """Policies of runs that apply to the whole mesh; without those that this identity may not list."""
     found = []
     for kind in _KINDS:
         with suppress(ClusterError):
-            bodies = cluster.objects(_API, kind, rights.ROOT_NAMESPACE, f"{MANAGED_BY_LABEL}={MANAGER}")
+            bodies = cluster.objects(_API, kind, root, f"{MANAGED_BY_LABEL}={MANAGER}")
             found += [_leftover(kind, body["metadata"]) for body in bodies]
     return found
 

@@ -12,8 +12,10 @@ from runner.target.capabilities import TABLE
 from runner.target.descriptor import TargetDescriptor
 
 HERMETIC = "hermetic"
-STAND_INS = frozenset({CapabilityName.GKE_ONLY, CapabilityName.BROWSER, CapabilityName.WORKLOAD_IDENTITY})
+SUBSTITUTED = frozenset({CapabilityName.GKE_ONLY, CapabilityName.BROWSER, CapabilityName.WORKLOAD_IDENTITY})
 """Capabilities that a hermetic substitute replaces, so that it does not need them."""
+_BY_STAND_INS = frozenset({CapabilityName.WORKLOAD_IDENTITY})
+"""Those of them that are replaced by servers, which only some targets have."""
 
 
 def variant(control: Control, descriptor: TargetDescriptor) -> str:
@@ -31,7 +33,8 @@ def reason_to_skip(control: Control, needs: Iterable[str], descriptor: TargetDes
     if variant(control, descriptor):
         if not control.hermetic:
             return f"needs Google Cloud ({CapabilityName.GKE_ONLY}), and there is no substitute"
-        wanted -= STAND_INS
+        servers = {CapabilityName.STAND_INS} if wanted & _BY_STAND_INS else set()
+        wanted = wanted - SUBSTITUTED | servers
     missing = sorted(wanted - set(descriptor.capabilities) - {CapabilityName.MESH_WIDE})
     if missing:
         return "the target lacks " + "; ".join(f"{name} ({_explained(name, descriptor)})" for name in missing)

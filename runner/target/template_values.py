@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
+
 from clients.identity import certificates
 from clients.identity.claims import ACCESS_LEVEL
 from clients.identity.tokens import TokenIssuer
@@ -41,6 +43,7 @@ def template_values(
     certificate = scope.certificate.values if scope.certificate else {}
     return {
         "scope": scope.prefix,
+        "control_namespace": descriptor.mesh.control_namespace,
         "unprivileged": descriptor.mesh.unprivileged or "sidecar",
         "ext_authz_provider": descriptor.mesh.ext_authz,
         "gateway_class": descriptor.mesh.gateway_class,
@@ -74,7 +77,8 @@ def _of_egress(descriptor: TargetDescriptor, gateway: EgressGateway) -> dict[str
     key, _, value = gateway.label.partition("=")
     roots = descriptor.outside.roots
     return {
-        "external_roots": Path(roots).read_text(encoding="utf-8") if roots else "",
+        # never empty: the gateway has them in the place of its system's own, which may verify the mesh itself
+        "external_roots": Path(roots or certifi.where()).read_text(encoding="utf-8"),
         "google_apis": descriptor.outside.google_apis,
         "metadata_server": descriptor.outside.metadata_server,
         "egress_service": gateway.service,

@@ -18,6 +18,7 @@ from suites.egress.workloads import (
     RAW_X,
     S10,
     SHUT_AFTER_S,
+    STAND_INS,
     STORAGE,
     STORAGE_TLS,
     TEST_X,
@@ -35,7 +36,7 @@ STAGE = Stage(
     title="Google APIs are reached directly, past the gateway's policies",
     environment=ENVIRONMENT,
     apply=S10,
-    needs=HOSTS,
+    needs=HOSTS | STAND_INS | {"istiod"},
     settle=(
         Settle(BLOCKED, shut(), before=status(200), needs=frozenset({"network-policy"})),
         Settle(DIRECT, status(200), before=cut()),

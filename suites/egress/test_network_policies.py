@@ -28,7 +28,9 @@ from suites.egress.workloads import (
     RAW_X,
     RAW_Y,
     S9,
+    SHELL,
     SHUT_AFTER_S,
+    STAND_INS,
     STORAGE_TLS,
     TEST_X,
     shut,
@@ -41,7 +43,7 @@ STAGE = Stage(
     title="Network policies for team-x shut the ways around its sidecars",
     environment=ENVIRONMENT,
     apply=S9,
-    needs=frozenset({"network-policy"}),
+    needs=frozenset({"network-policy", "istiod"}),
     settle=(Settle(BLOCKED, shut(), before=status(200)),),
 )
 
@@ -57,7 +59,7 @@ CASES = [
             source.get(EXAMPLE, resolve=DIRECT, timeout_s=SHUT_AFTER_S),
             shut(),
             twin=OTHER_TEAM,
-            needs=OPEN,
+            needs=OPEN | (SHELL if source is PROXY_USER_X else frozenset()),
             variant=way,
         )
         for way, source in {"no sidecar": RAW_X, "user of the proxy": PROXY_USER_X}.items()
@@ -80,7 +82,7 @@ CASES = [
         RAW_X.get(f"{METADATA}/", headers=(("Metadata-Flavor", "Google"),)),
         status(200),
         arrival=ServerLogExpectation(RAW_X, tls=False),
-        needs=HOSTS,
+        needs=HOSTS | STAND_INS,
         variant="metadata server",
     ),
     Case(
@@ -88,7 +90,7 @@ CASES = [
         RAW_X.get(f"{STORAGE_TLS}/hello"),
         status(200),
         arrival=ServerLogExpectation(RAW_X, tls=True, sni="storage.googleapis.com"),
-        needs=HOSTS,
+        needs=HOSTS | STAND_INS,
         variant="Google APIs",
     ),
 ]

@@ -8,7 +8,6 @@ import pytest
 
 from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR
-from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
@@ -19,6 +18,7 @@ from suites.egress.workloads import (
     OPEN_ADDRESS,
     RAW_X,
     S9,
+    SHELL,
     SHUT_AFTER_S,
     TO_CONTROL_PLANE,
     shut,
@@ -49,7 +49,7 @@ def restarted(stage):
     rollout.take_back(stage.rig, "team-x", before)
 
 
-@pytest.mark.control("EGR-NETPOL-06")
+@pytest.mark.control("EGR-NETPOL-06", needs=SHELL)
 @pytest.mark.usefixtures("restarted")
 def test_restarted_workload_does_not_become_ready(observe, stage):
     seen_at: dict[str, float] = {}
@@ -86,7 +86,8 @@ def what_it_reaches(stage, pod):
 
 def control_plane(stage):
     """URL at which proxies get their configuration."""
-    [service, *_] = stage.rig.cluster.objects("v1", "Service", ROOT_NAMESPACE, labels="app=istiod")
+    mesh = stage.rig.mesh
+    service = stage.rig.cluster.get("v1", "Service", mesh.service, mesh.control_namespace)
     return f"https://{service['spec']['clusterIP']}:15012"
 
 

@@ -27,7 +27,7 @@ STAGE = Stage(
     title="Network policies without the DNS rule: names do not resolve",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_DNS),
-    needs=frozenset({"network-policy"}),
+    needs=frozenset({"network-policy", "istiod"}),
     settle=(Settle(BY_ADDRESS, shut(), before=status(200)),),
 )
 

@@ -15,7 +15,7 @@ STAGE = Stage(
     title="Optional network policies: within team-x, and from it to team-y",
     environment=ENVIRONMENT,
     apply=(*S9, *OPTIONAL_POLICIES),
-    needs=frozenset({"network-policy"}),
+    needs=frozenset({"network-policy", "istiod"}),
     settle=(Settle(FROM_Y, shut()),),
 )
 

@@ -33,6 +33,7 @@ from suites.egress.workloads import (
     PROXY_USER_X,
     RAW_X,
     S8,
+    SHELL,
     TEAPOT,
     TEST_X,
     TEST_Y,
@@ -114,7 +115,7 @@ CASES += [
             source.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80"),
             status(200),
             arrival=ServerLogExpectation(source, tls=False),
-            needs=OPEN,
+            needs=OPEN | (SHELL if source is PROXY_USER_X else frozenset()),
             variant=way,
         )
         for way, source in WAYS_OPEN.items()

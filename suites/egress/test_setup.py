@@ -75,7 +75,6 @@ POOL = "cloud.google.com/gke-nodepool"
 TOLERATED = {"key": "dedicated", "operator": "Equal", "value": "gateway"}
 GATEWAY_PORTS = {80: 8080, 443: 8443}
 REVISION = "istio.io/rev"
-OTHER_NAMESPACES = ("kube-dns.kube-system.svc.cluster.local", "istiod.istio-system.svc.cluster.local")
 
 
 def test_case(case, prove):
@@ -130,10 +129,14 @@ def test_without_a_scope_the_proxy_knows_the_whole_mesh(observe, stage):
     def problem():
         known = proxyconfig.clusters(sidecar.config_dump(stage.rig.cluster, stage.rig.workloads.pods(TEST_X)[0]))
         gateway = f"istio-egressgateway.{stage.rig.overlay.namespace('istio-egress')}.svc.cluster.local"
-        lacks = [host for host in (*OTHER_NAMESPACES, gateway) if not any(name.endswith(f"|{host}") for name in known)]
+        lacks = [] if any(name.endswith(f"|{gateway}") for name in known) else [gateway]
+        for namespace in ("kube-system", stage.rig.mesh.control_namespace):
+            hosts = services_in(stage, namespace)
+            if hosts and not any(name.endswith(f"|{host}") for name in known for host in hosts):
+                lacks.append(f"any of {', '.join(hosts)}")
         return f"no cluster of {', '.join(lacks)}" if lacks else None
 
-    expected = "outbound clusters of the egress gateway and of services of kube-system and istio-system"
+    expected = "outbound clusters of the egress gateway and of services of kube-system and of the mesh's own namespace"
     observe("EGR-SIDECAR-01", expected, problem)
 
 
@@ -173,6 +176,12 @@ def test_applications_stay_off_the_gateway_nodes(observe, stage):
         return None
 
     observe("EGR-NODE-03", "the test pod is on no node of the gateway pool", problem)
+
+
+def services_in(stage, namespace):
+    """Host names of a namespace's Services; none in that of a control plane that is elsewhere."""
+    found = stage.rig.cluster.objects("v1", "Service", namespace)
+    return [f"{one['metadata']['name']}.{namespace}.svc.cluster.local" for one in found if one["spec"].get("ports")]
 
 
 def pod_objects(stage, namespace, labels):

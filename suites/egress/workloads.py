@@ -15,7 +15,7 @@ RAW_X = Workload("team-x", "raw", "curl")
 RAW_Y = Workload("team-y", "raw", "curl")
 """Without one."""
 PROXY_USER_X = Workload("team-x", "test", "istio-proxy")
-"""The sidecar's own container, with user id 1337, whose traffic is not redirected."""
+"""The sidecar's own container, with user id 1337, whose traffic is not redirected. Needs `SHELL`."""
 EXCLUDED_X = Workload("team-x", "excluded", "curl")
 """With a sidecar, and an annotation that excludes its traffic from redirection."""
 GATEWAY_NODE = Workload("istio-egress", "gateway-node", "curl")
@@ -35,6 +35,10 @@ OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only mesh and network policies can refuse."""
 OPEN = frozenset({"external-open"})
 """Capability of targets with that address: behind a firewall, no other refusal could be observed."""
+STAND_INS = frozenset({"stand-ins"})
+"""Capability of targets with servers in the place of Google's."""
+SHELL = frozenset({"proxy-shell"})
+"""Capability of targets in whose sidecars a shell and curl can be run."""
 GATEWAY = "<gateway>"
 """Service of the gateway; for `Probe.resolve`."""
 

@@ -6,6 +6,9 @@ from clients.kube.api import RequestError
 from clients.kube.labels import MANAGER
 from clients.model.errors import AccessError
 
+POD_SECURITY = "violates PodSecurity"
+"""In every refusal of Pod Security Admission, and in none of another admission policy's."""
+
 
 def refusal(rig, item):
     """Why the API server would refuse the pod; empty when it would admit it."""

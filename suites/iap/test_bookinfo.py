@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.case import Case, Proxy
 from clients.model.expect import status
 from clients.model.stage import Stage
@@ -86,13 +85,13 @@ def test_a_release_archive_has_a_valid_signature(observe, tmp_path):
     observe("IAP-PRE-02", "Verified OK and exit status 0; a failure for an archive with one changed byte", problem)
 
 
-@pytest.mark.control("IAP-CP-01")
+@pytest.mark.control("IAP-CP-01", needs=frozenset({"istiod"}))
 def test_control_plane_and_gateway_run(observe, stage):
     rig = stage.rig
 
     def problem():
         for namespace, label in (
-            (ROOT_NAMESPACE, "app=istiod"),
+            (rig.mesh.control_namespace, "app=istiod"),
             (rig.overlay.namespace("iap-ingress"), "app=istio-ingressgateway"),
         ):
             pods = rig.cluster.pods(namespace, label)

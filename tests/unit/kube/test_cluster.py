@@ -45,6 +45,19 @@ REFUSALS = {
 }
 
 
+OLD_MESH = {
+    "kind": "APIResourceList",
+    "groupVersion": "security.istio.io/v1beta1",
+    "resources": [{"name": "peerauthentications", "kind": "PeerAuthentication", "namespaced": True, "verbs": ["get"]}],
+}
+"""Istio before 1.22: no `v1`."""
+OLD_PATH = "/apis/security.istio.io/v1beta1"
+STRICT = {
+    "apiVersion": "security.istio.io/v1",
+    "kind": "PeerAuthentication",
+    "metadata": {"name": "strict", "namespace": "shop"},
+}
+
 AWAY = 'Internal error occurred: failed calling webhook "validation.istio.io": failed to call webhook: EOF'
 SAYS_NO = 'admission webhook "validation.istio.io" denied the request: no such mode'
 
@@ -296,3 +309,21 @@ def test_threads_may_ask_for_kinds_while_one_of_them_is_missing(cluster: Cluster
         waits = [pool.submit(missing if number % 4 == 0 else known, number) for number in range(80)]
         answers = [wait.result() for wait in waits]
     assert answers == [number % 4 != 0 for number in range(80)]
+
+
+def test_a_kind_of_an_older_version_is_used_in_that_version(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = {"groupVersion": "security.istio.io/v1beta1", "version": "v1beta1"}
+    group = {"name": "security.istio.io", "versions": [version], "preferredVersion": version}
+    monkeypatch.setitem(ANSWERS, "/apis", {"kind": "APIGroupList", "groups": [group]})
+    monkeypatch.setitem(ANSWERS, OLD_PATH, OLD_MESH)
+    monkeypatch.setitem(ANSWERS, f"{OLD_PATH}/namespaces/shop/peerauthentications/strict", STRICT)
+    assert cluster.has_kind("security.istio.io/v1", "PeerAuthentication")
+    assert cluster.served("security.istio.io/v1", "PeerAuthentication") == "security.istio.io/v1beta1"
+    assert cluster.get("security.istio.io/v1", "PeerAuthentication", "strict", "shop") == STRICT
+    cluster.apply(STRICT, manager="meshproof")
+    method, path, body = Handler.asked[-1]
+    assert (method, path.split("?")[0]) == ("PATCH", f"{OLD_PATH}/namespaces/shop/peerauthentications/strict")
+    assert body == {**STRICT, "apiVersion": "security.istio.io/v1beta1"}
+    assert not cluster.has_kind("security.istio.io/v1", "AuthorizationPolicy")
+    with pytest.raises(ClusterError, match="knows no AuthorizationPolicy of"):
+        cluster.served("security.istio.io/v1", "AuthorizationPolicy")

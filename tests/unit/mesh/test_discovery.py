@@ -30,9 +30,19 @@ def istiod(image: str, version: str = "") -> dict[str, Any]:
     return {"kind": "Deployment", "metadata": meta, "spec": {"template": template}}
 
 
-def webhook(revision: str) -> dict[str, Any]:
-    labels = {"app": "sidecar-injector", "istio.io/rev": revision}
-    return {"kind": "MutatingWebhookConfiguration", "metadata": {"name": f"hook-{revision}", "labels": labels}}
+def webhook(
+    revision: str, tag: str = "", service: tuple[str, str] | None = None, url: str = "", **selector: Any
+) -> dict[str, Any]:
+    labels = {"app": "sidecar-injector", "istio.io/rev": revision} | ({"istio.io/tag": tag} if tag else {})
+    namespace, name = service or ("istio-system", "istiod" if revision == "default" else f"istiod-{revision}")
+    client = {"url": url} if url else {"service": {"namespace": namespace, "name": name, "path": "/inject"}}
+    hook = {
+        "name": "rev.namespace.sidecar-injector.istio.io",
+        "clientConfig": client,
+        "namespaceSelector": selector.get("selector", {"matchLabels": {"istio.io/rev": tag or revision}}),
+    }
+    meta = {"name": f"hook-{tag or revision}", "labels": labels}
+    return {"kind": "MutatingWebhookConfiguration", "metadata": meta, "webhooks": [hook]}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_the_version_is_that_of_the_image(image: str, label: str, version: str):
 def test_revisions_and_capabilities():
     cluster = Meshed()
     mesh = {"mesh": "accessLogFile: /dev/stdout\n"}
-    config = {"kind": "ConfigMap", "metadata": {"name": "istio-canary", "namespace": "istio-system"}, "data": mesh}
+    config = {"kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"}, "data": mesh}
     cluster.put(istiod("pilot:1.31.1"), webhook("default"), webhook("asm-1157-23"), config)
     found = discover(cluster)
     assert (found.name, found.revisions) == ("istio", ("asm-1157-23", "default"))

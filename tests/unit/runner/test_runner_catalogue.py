@@ -110,6 +110,14 @@ def test_a_substitute_proves_what_needs_google_cloud() -> None:
     assert needs.variant(control, LIVE) == ""
 
 
+@pytest.mark.parametrize("name", ["EGR-API-01", "EGR-API-02", "EGR-API-06"])
+def test_a_substitute_that_is_a_server_needs_a_target_that_has_it(name: str) -> None:
+    """On a live cluster these asked Google's own servers for what only the testbed's answer, and failed."""
+    bare = TargetDescriptor(TargetInfo("live"), capabilities=("external-hosts", "network-policy"))
+    assert why(name, bare, target="live").startswith("the target lacks stand-ins (needs Google's metadata server")
+    assert why(name, TargetDescriptor(TargetInfo("embedded"), capabilities=("stand-ins",))) == ""
+
+
 def test_without_a_substitute_it_is_skipped() -> None:
     assert "no substitute" in why("IAP-PRE-01", EMBEDDED)
 

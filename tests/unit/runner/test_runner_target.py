@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from clients.mesh import injection
 from clients.model.errors import ClusterError, SettingsError
 from reports.model import MeshRecord, TargetInfo
 from runner.config.settings import Settings, load
-from runner.target import held_target, kind, targets
+from runner.target import kind, targets
 from runner.target.access import Access
 from runner.target.assemble import TouchedOverlay
 
@@ -131,13 +132,13 @@ def test_settings_that_do_not_fit_the_target(given: dict[str, Any], message: str
     ],
 )
 def test_the_revision_is_detected_where_it_is_clear(wanted: str, found: tuple[str, ...], chosen: str) -> None:
-    assert held_target.chosen_revision(wanted, found) == chosen
+    assert injection.choose(wanted, [injection.Injector(one) for one in found]).label == chosen
 
 
-@pytest.mark.parametrize(("wanted", "found"), [("c", ("a", "b")), ("", ("a", "b")), ("a", ())])
+@pytest.mark.parametrize(("wanted", "found"), [("c", ("a", "b")), ("", ("a", "b"))])
 def test_a_revision_that_is_not_there_or_not_clear(wanted: str, found: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError, match="revision"):
-        held_target.chosen_revision(wanted, found)
+        injection.choose(wanted, [injection.Injector(one) for one in found])
 
 
 def test_objects_can_be_changed_before_they_are_applied() -> None:

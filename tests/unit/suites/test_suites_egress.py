@@ -92,3 +92,14 @@ def test_clean_up_looks_for_what_was_deleted(left: tuple[str, ...], problem: str
     found = [Leftover("v1", "Namespace", "", name, "r") for name in left]
     test_clean_up.test_nothing_remains(lambda _, __, problem_of: seen.append(problem_of()), lambda: found, "main-end-")
     assert seen == [problem]
+
+
+GOOGLE = ("googleapis.com", "google.internal")
+
+
+def test_what_is_sent_to_google_needs_servers_in_its_place() -> None:
+    """On the internet Google answers otherwise than the testbed's stand-ins."""
+    stages = [module.STAGE for module in MODULES if hasattr(module, "STAGE")]
+    settling = {stage.name for stage in stages for one in stage.settle if one.probe.destination.endswith(GOOGLE)}
+    assert settling
+    assert {stage.name for stage in stages if "stand-ins" in stage.needs} >= settling

@@ -1,0 +1,210 @@
+"""Which mesh it is, by what injects: revisions, tags, where webhooks lead, and the proxy that comes out of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from test_discovery import Meshed, istiod, mesh_config, webhook
+
+from clients.mesh import injection
+from clients.mesh.discovery import discover
+from clients.mesh.flavour import Flavour
+from clients.mesh.injected import version_of
+from clients.model.errors import AccessError, SettingsError
+
+pytestmark = pytest.mark.unit
+
+MANAGED_URL = "https://mesh.example.com:443/inject/ISTIO_META_CLUSTER/x"
+
+
+def deployment(revision: str, namespace: str = "istio-system", version: str = "1.31.1") -> dict[str, Any]:
+    """Of a chart: its name and labels have the revision, and no `app` but on its pods."""
+    body = istiod(f"registry.example/pilot:{version}")
+    body["metadata"] = {"name": f"istiod-{revision}", "namespace": namespace}
+    body["spec"]["template"]["metadata"]["labels"] = {"app": "istiod", "istio.io/rev": revision}
+    return body
+
+
+def service(revision: str, namespace: str = "istio-system") -> dict[str, Any]:
+    meta = {"name": f"istiod-{revision}", "namespace": namespace}
+    return {"kind": "Service", "metadata": meta, "spec": {"selector": {"app": "istiod", "istio.io/rev": revision}}}
+
+
+class Injecting(Meshed):
+    """A cluster whose webhook puts this proxy into pods."""
+
+    image = "registry.example/proxyv2:1.20.3-asm.4"
+    discovery = "meshconfig.googleapis.com:443"
+
+    def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool = False) -> dict[str, Any]:
+        assert dry_run, "discovery changes nothing"
+        assert body["metadata"]["labels"].get("istio.io/rev") == "asm-managed"
+        env = [{"name": "PROXY_CONFIG", "value": json.dumps({"discoveryAddress": self.discovery})}]
+        proxy = {"name": "istio-proxy", "image": self.image, "restartPolicy": "Always", "env": env}
+        return {**body, "spec": {**body["spec"], "initContainers": [proxy]}}
+
+
+def canary() -> Meshed:
+    cluster = Meshed()
+    cluster.put(
+        webhook("1-29"),
+        webhook("1-31"),
+        webhook("1-29", tag="stable"),
+        webhook("1-31", tag="next"),
+        deployment("1-29", version="1.29.4"),
+        deployment("1-31"),
+        service("1-29"),
+        service("1-31"),
+        mesh_config("1-29", "accessLogFile: /dev/stdout"),
+        mesh_config("1-31", "rootNamespace: istio-config"),
+    )
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("wanted", "label", "revision", "version"),
+    [("1-31", "1-31", "1-31", "1.31.1"), ("1-29", "1-29", "1-29", "1.29.4"), ("stable", "stable", "1-29", "1.29.4")],
+)
+def test_the_version_is_that_of_the_chosen_revision_also_by_its_tag(
+    wanted: str, label: str, revision: str, version: str
+) -> None:
+    found = discover(canary(), wanted)  # type: ignore[arg-type]
+    assert (found.label, found.revision, found.version) == (label, revision, version)
+    assert found.revisions == ("1-29", "1-31")
+    assert found.tags == {"stable": "1-29", "next": "1-31"}
+    assert found.flavour == Flavour.ISTIO
+
+
+def test_configuration_of_another_revision_does_not_count() -> None:
+    old, new = (discover(canary(), name) for name in ("1-29", "1-31"))  # type: ignore[arg-type]
+    assert (old.root, new.root) == ("istio-system", "istio-config")
+
+
+def test_two_revisions_without_a_default_one_are_not_guessed() -> None:
+    with pytest.raises(SettingsError, match="several revisions") as caught:
+        discover(canary())  # type: ignore[arg-type]
+    assert caught.value.hint == "choose by --revision: 1-29, 1-31, next, stable"
+    with pytest.raises(SettingsError, match="no revision or tag prod"):
+        discover(canary(), "prod")  # type: ignore[arg-type]
+
+
+def test_a_default_tag_is_what_the_default_label_leads_to() -> None:
+    cluster = canary()
+    cluster.put(webhook("1-29", tag="default"))
+    found = discover(cluster)  # type: ignore[arg-type]
+    assert (found.label, found.revision, found.version) == ("", "1-29", "1.29.4")
+
+
+def test_a_webhook_that_was_turned_off_injects_nothing() -> None:
+    cluster = canary()
+    cluster.put(webhook("default", selector={"matchLabels": {"istio.io/deactivated": "never-match"}}))
+    assert "default" not in discover(cluster, "1-29").revisions  # type: ignore[arg-type]
+
+
+def test_the_only_revision_is_used_also_where_only_a_tag_injects() -> None:
+    [only] = injection.injectors([webhook("1-29", tag="prod")])
+    assert injection.choose("", [only]) == injection.Revision("prod", "1-29")
+    assert injection.choose("", injection.injectors([webhook("1-29")])) == injection.Revision("1-29", "1-29")
+
+
+def test_an_injector_is_known_by_the_names_of_its_webhooks_too() -> None:
+    hook = webhook("1-29")
+    del hook["metadata"]["labels"]["app"]
+    assert [one.revision for one in injection.injectors([hook])] == ["1-29"]
+    other = {"metadata": {"name": "policy"}, "webhooks": [{"name": "mutate.policy.example", "clientConfig": {}}]}
+    assert injection.injectors([other]) == ()
+
+
+@pytest.mark.parametrize("namespace", ["aks-istio-system", "mesh-system"])
+def test_the_control_plane_may_be_in_another_namespace(namespace: str) -> None:
+    cluster = Meshed()
+    hook = webhook("asm-1-27", service=(namespace, "istiod-asm-1-27"))
+    cluster.put(hook, deployment("asm-1-27", namespace, "1.27.2"), service("asm-1-27", namespace))
+    found = discover(cluster)  # type: ignore[arg-type]
+    assert (found.name, found.version, found.root, found.control_namespace) == (
+        "istio",
+        "1.27.2",
+        namespace,
+        namespace,
+    )
+    assert "istiod" in found.capabilities
+    assert found.flavour == (Flavour.AKS if namespace == "aks-istio-system" else Flavour.ISTIO)
+
+
+def managed() -> Injecting:
+    cluster = Injecting()
+    cluster.put(webhook("asm-managed", url=MANAGED_URL))
+    return cluster
+
+
+def test_a_managed_mesh_is_found_without_an_istiod() -> None:
+    found = discover(managed())  # type: ignore[arg-type]
+    assert (found.name, found.version, found.revision) == ("istio", "1.20.3-asm.4", "asm-managed")
+    assert (found.flavour, found.root) == (Flavour.CSM_ISTIOD, "istio-system")
+    assert "sidecar-injection" in found.capabilities
+    assert "managed Cloud Service Mesh" in found.lacks["istiod"]
+
+
+def test_traffic_director_is_known_by_what_proxies_ask() -> None:
+    cluster = managed()
+    cluster.discovery = "trafficdirector.googleapis.com:443"
+    assert discover(cluster).flavour == Flavour.CSM_TRAFFIC_DIRECTOR  # type: ignore[arg-type]
+
+
+def test_a_control_plane_elsewhere_is_not_google_s() -> None:
+    cluster = Meshed()
+    cluster.put(webhook("default", url="https://istiod.example.com/inject"))
+    assert discover(cluster).flavour == Flavour.EXTERNAL  # type: ignore[arg-type]
+
+
+def test_where_no_pod_may_be_tried_the_version_is_that_of_a_running_pod() -> None:
+    cluster = managed()
+    cluster.apply = refuse  # type: ignore[method-assign]
+    assert discover(cluster).version == ""  # type: ignore[arg-type]
+    proxy = {"name": "istio-proxy", "image": "registry.example/proxyv2:1.19.0"}
+    for revision in ("other", "asm-managed"):
+        meta = {
+            "name": revision,
+            "namespace": "shop",
+            "labels": {"security.istio.io/tlsMode": "istio"},
+            "annotations": {"istio.io/rev": revision},
+        }
+        image = proxy if revision == "asm-managed" else {**proxy, "image": "registry.example/proxyv2:1.2.3"}
+        cluster.put({"kind": "Pod", "metadata": meta, "spec": {"containers": [image]}})
+    assert discover(cluster).version == "1.19.0"  # type: ignore[arg-type]
+
+
+def refuse(*_: object, **__: object) -> dict[str, Any]:
+    raise AccessError("pods is forbidden")
+
+
+def test_the_user_may_state_the_root_namespace() -> None:
+    assert discover(managed(), root="mesh-root").root == "mesh-root"  # type: ignore[arg-type]
+
+
+def test_a_namespace_that_may_not_be_read_does_not_end_the_run() -> None:
+    cluster = managed()
+    seen = cluster.objects
+
+    def objects(version: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        if namespace == "istio-system":
+            raise AccessError(f"{kind} is forbidden in {namespace}")
+        return seen(version, kind, namespace, labels)
+
+    cluster.objects = objects  # type: ignore[method-assign]
+    assert discover(cluster).version == "1.20.3-asm.4"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "version"),
+    [
+        ("docker.io/istio/proxyv2:1.31.1-distroless", "", "1.31.1"),
+        ("gcr.io/gke-release/asm/proxyv2:1.15.7-asm.23", "", "1.15.7-asm.23"),
+        ("registry:5000/proxyv2@sha256:0123", "1.30.2", "1.30.2"),
+        ("proxyv2", "", ""),
+    ],
+)
+def test_versions(image: str, label: str, version: str) -> None:
+    assert version_of(image, label) == version
