@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from clients.apply.applier import Applier, Item
+from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.apply.stage_objects import StageObjects
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Applied
@@ -29,8 +30,9 @@ class Environments:
         stage_objects: objects that stages have left in force in them.
     """
 
-    def __init__(self, applier: Applier, stage_objects: StageObjects) -> None:
+    def __init__(self, applier: Applier, stage_objects: StageObjects, open_mesh: OpenMesh = NOTHING_NEEDED) -> None:
         self._applier = applier
+        self._open_mesh = open_mesh
         self._stage_objects = stage_objects
         self._items: list[Item] = []
         self._applied: dict[str, tuple[Applied, ...]] = {}
@@ -73,7 +75,7 @@ class Environments:
 
     def _ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         missing = [path for path in environment if path not in self._applied]
-        items = {path: self._applier.load([path]) for path in missing}
+        items = {path: self._open_mesh.with_logs(self._applier.load([path])) for path in missing}
         everything = [item for path in missing for item in items[path]]
         if {item.key for item in everything} & frozenset().union(*(leaving.keys for leaving in self._leaving)):
             self._wait()
@@ -82,6 +84,7 @@ class Environments:
         self._items += everything  # before the first is created: `close` must know all of a half-made environment
         applied = iter(self._applier.apply(everything))
         self._applied |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
+        self._stage_objects.stand_on(self._items)
         self._applier.wait_ready(everything)
         return tuple(one for path in environment for one in self._applied[path])
 
@@ -97,6 +100,7 @@ class Environments:
         paths = {item.manifest for item in self._applier.load(environment)}
         items = [item for item in self._items if item.manifest in paths]
         self._items = [item for item in self._items if item.manifest not in paths]
+        self._stage_objects.stand_on(self._items)
         self._applied = {path: applied for path, applied in self._applied.items() if path not in environment}
         self._begin(items)
 
@@ -119,6 +123,7 @@ class Environments:
         items, self._items, self._applied = self._items, [], {}
         if keep:
             return
+        self._stage_objects.stand_on(())
         self._begin(items)
         try:
             self._stage_objects.clear()

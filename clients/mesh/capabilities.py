@@ -130,9 +130,11 @@ def _kind(api_version: str, kind: str) -> Callable[[Survey], str]:
 
 
 def _access_log(seen: Survey) -> str:
-    if meshconfig.logs_access(seen.configurations):
+    if seen.logs_plainly or seen.log_provider:
         return ""
-    return "no configuration of the mesh has accessLogFile: /dev/stdout"
+    if meshconfig.logs_access(seen.configurations):
+        return "the access log has a format of its own, and this identity may create no Telemetry"
+    return "the mesh writes no access log to /dev/stdout, and this identity may create no Telemetry"
 
 
 def _dynamic_dns(seen: Survey) -> str:
@@ -191,11 +193,15 @@ def _refreshes_keys(istiod: dict[str, Any]) -> bool:
     return found is not None and float(found[1]) / (1000 if found[2] == "ms" else 1) <= _REFRESH_LIMIT_S
 
 
+def _mesh_wide(seen: Survey) -> str:
+    return _kind(_SECURITY, "PeerAuthentication")(seen) or seen.prior.mesh_wide
+
+
 N = CapabilityName
 OF_MESH: tuple[Capability[Survey], ...] = (
     Capability(
         N.MESH_WIDE,
-        _kind(_SECURITY, "PeerAuthentication"),
+        _mesh_wide,
         "changes configuration of the root namespace or of the cluster; must not run beside other cases",
         "outside the embedded target such controls run only with --allow-mesh-wide",
     ),
@@ -259,7 +265,7 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         N.ACCESS_LOG,
         _access_log,
         "needs Envoy access logs on standard output",
-        "set meshConfig.accessLogFile to /dev/stdout",
+        "let the identity create telemetries, or set meshConfig.accessLogFile to /dev/stdout",
     ),
     Capability(
         N.PROXY_CONFIG,

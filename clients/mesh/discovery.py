@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from clients.kube.cluster import Cluster
 from clients.mesh import injection
 from clients.mesh.capabilities import OF_MESH, CapabilityName
+from clients.mesh.prior import Prior
 from clients.mesh.survey import ROOT_NAMESPACE as ROOT_NAMESPACE
 from clients.mesh.survey import Survey
 
@@ -31,6 +32,8 @@ class MeshInfo:
         unprivileged: injection template whose pods do not need NET_ADMIN; empty where there is none.
         ext_authz: name of the provider of external authorization whose server the suites deploy; empty for none.
         gateway_class: class of Kubernetes' Gateway API that this mesh's gateways have; empty for none.
+        prior: what was in force before the run, and reaches all namespaces.
+        log_provider: of access logs, for a Telemetry of the run's own namespaces; empty where none is needed.
         lacks: the capabilities of `OF_MESH` that the cluster does not have, each with the reason.
     """
 
@@ -50,6 +53,8 @@ class MeshInfo:
     ext_authz: str = ""
     gateway_class: str = ""
     lacks: dict[str, str] = field(default_factory=dict)
+    prior: Prior = field(default_factory=Prior)
+    log_provider: str = ""
 
     @property
     def writes_access_log(self) -> bool:
@@ -87,4 +92,6 @@ def discover(cluster: Cluster, revision: str = "", root: str = "") -> MeshInfo:
         ext_authz=survey.ext_authz,
         gateway_class=survey.gateway_class,
         lacks=lacks,
+        prior=survey.prior,
+        log_provider=survey.log_provider,
     )

@@ -9,6 +9,8 @@ import yaml
 from clients.kube.cluster import Cluster
 from clients.mesh.injection import DEFAULT
 
+LOG_PROVIDER = "envoy"
+"""Provider of every mesh that writes Istio's default format to standard output (Istio, "Envoy Access Logs")."""
 EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 """Host that a provider of external authorization must name to be ours: a ServiceEntry of the suite gives it pods.
 
@@ -40,6 +42,11 @@ def _names(revision: str) -> tuple[str, ...]:
 def logs_access(meshes: list[dict[str, Any]]) -> bool:
     """Whether one of them names the access log that `kubectl logs` shows."""
     return any(mesh.get("accessLogFile") == "/dev/stdout" for mesh in meshes)
+
+
+def has_own_format(meshes: list[dict[str, Any]]) -> bool:
+    """Whether the access log has a format of the user's."""
+    return any(mesh.get("accessLogFormat") for mesh in meshes)
 
 
 def ext_authz_provider(meshes: list[dict[str, Any]]) -> str:

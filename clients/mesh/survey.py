@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.mesh import injection, meshconfig
+from clients.mesh import injection, meshconfig, prior
 from clients.mesh.flavour import Flavour, flavour
 from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
 from clients.mesh.injection import REVISION_LABEL as REVISION_LABEL
 from clients.mesh.injection import Injector, Revision
+from clients.mesh.prior import Prior
 from clients.model.errors import ClusterError
 
 ROOT_NAMESPACE = "istio-system"
@@ -19,6 +20,7 @@ ROOT_NAMESPACE = "istio-system"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _GOOGLE_REVISIONS = "mesh.cloud.google.com/v1beta1"
+_TELEMETRY = "telemetry.istio.io/v1"
 _INJECTOR_MAP = "istio-sidecar-injector"
 CNI_TEMPLATE = "cni"
 """Injection template of the testbed whose pods do not need NET_ADMIN."""
@@ -146,6 +148,29 @@ class Survey:
             return meshconfig.read(self.cluster, self.control_namespace, self.revision.name)
         except ClusterError:
             return []
+
+    @cached_property
+    def prior(self) -> Prior:
+        """What is in force already and reaches every namespace."""
+        return prior.look(self.cluster, self.root, self.configurations) if self.injects else Prior()
+
+    @property
+    def logs_plainly(self) -> bool:
+        """Whether all proxies write the access log that is looked for, in a format that is known."""
+        replaced = any(note.startswith("Telemetry ") for note in self.prior.notes)
+        return meshconfig.logs_access(self.configurations) and not (
+            meshconfig.has_own_format(self.configurations) or replaced
+        )
+
+    @cached_property
+    def log_provider(self) -> str:
+        """The provider for a Telemetry that turns access logs on; empty where none is needed or can be used."""
+        if self.logs_plainly or not self.injects or self.flavour is Flavour.CSM_TRAFFIC_DIRECTOR:
+            return ""
+        if not self.cluster.has_kind(_TELEMETRY, "Telemetry"):
+            return ""
+        may = self.cluster.can_i("create", "telemetries", group="telemetry.istio.io")
+        return meshconfig.LOG_PROVIDER if may else ""
 
     @cached_property
     def ext_authz(self) -> str:

@@ -58,7 +58,7 @@ def _finding(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[A
         return []  # the suite states that a proxy answers by itself
     try:
         way = route(proving.rig, probe)
-        by_sidecar = proving.rig.mesh.writes_access_log and all(pod.injected for pod in way.servers)
+        by_sidecar = proving.rig.writes_access_log and all(pod.injected for pod in way.servers)
         by_sidecar = by_sidecar and not past_sidecar(proving.rig, probe, way.servers)
         requests = traceable(requests, by_sidecar and way.keeps_ids)
         if not requests:
@@ -95,7 +95,7 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
         what = "no ready pod is behind the destination, and yet it was answered"
         return Finding(name, what, FindingVerdict.FAIL) if rig.workloads.is_service(probe) else inconclusive(name, what)
     sources = [LogSource(pod, one) for pod in way.servers for one in sidecar.containers_that_log(pod)]
-    if not rig.mesh.writes_access_log:
+    if not rig.writes_access_log:
         sources = [source for source in sources if source.container != SIDECAR]
 
     seen = _wait(proving, way, requests, sources)
@@ -112,7 +112,7 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
         return Finding(name, f"{what}: {mechanism.seen(seen.elsewhere[-1])}", FindingVerdict.FAIL)
     if _any_has_others(proving, sources, seen.missing):
         return Finding(name, f"{what}, which has others: something else answered", FindingVerdict.FAIL)
-    if not rig.mesh.writes_access_log:
+    if not rig.writes_access_log:
         return not_checked(name, "neither the application nor a sidecar logs requests")
     return inconclusive(name, f"{what}, nor is any other")
 
@@ -132,7 +132,7 @@ def _wait(proving: ProvingCase, way: Route, requests: Sequence[Attempt], sources
             budget_s,
         )
 
-    if proving.rig.mesh.writes_access_log:
+    if proving.rig.writes_access_log:
         return look(LOG_BUDGET_S)
     seen = look(logs.PRINTED_S)
     late = seen.missing and _any_has_others(proving, sources, seen.missing)
@@ -186,7 +186,7 @@ def _look(proving: ProvingCase, way: Route, requests: Sequence[Attempt]) -> _See
 
 def _elsewhere(proving: ProvingCase, way: Route, request: Attempt) -> list[AccessLogEntry]:
     """Entries by which a proxy answered the request itself, or sent it to something else than the servers."""
-    if not proving.rig.mesh.writes_access_log:
+    if not proving.rig.writes_access_log:
         return []
     found = ProxyLogs(proving.rig, proving.running.since)
     servers = {pod.ip for pod in (*way.servers, *way.door)}

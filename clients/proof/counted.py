@@ -23,7 +23,7 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
     clients, and of other programs in the client's pods, have other addresses, ports or paths. Where a gateway lies
     between, it gives requests ids of its own, and nothing is counted.
     """
-    if not (proving.case.refuses and proving.twin_passed and proving.rig.mesh.writes_access_log):
+    if not (proving.case.refuses and proving.twin_passed and proving.rig.writes_access_log):
         return []
     try:
         way = route(proving.rig, proving.case.probe)

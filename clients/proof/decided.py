@@ -95,7 +95,7 @@ def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Col
         return _unnoticed(found, question, way)
     if not question.pods:
         return Finding(DECISION, f"no proxy on the way could refuse by {decision.text}", FindingVerdict.FAIL)
-    if not proving.rig.mesh.writes_access_log:
+    if not proving.rig.writes_access_log:
         return not_checked(DECISION, "the mesh writes no access log")
     answer = logs.wait_for(
         proving.rig.logs,

@@ -208,7 +208,7 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
         count = len(backends) if len(backends) == 1 else TURNS * len(backends)
         return [outcome.request_id for outcome in rig.prober.probe(twin, case.control, count)]
 
-    since, access_log = proving.running.since, rig.mesh.writes_access_log
+    since, access_log = proving.running.since, rig.writes_access_log
     read = logs.read_up_to(rig.logs, backends, passing, since=since, budget_s=LOG_BUDGET_S, access_log=access_log)
     if read.missing:
         return inconclusive(BACKEND_LOG, f"the twin's requests did not appear in {', '.join(read.missing)}")

@@ -9,6 +9,7 @@ from typing import Self
 
 from clients.apply.applier import Applier
 from clients.apply.environments import Environments
+from clients.apply.open_mesh import OpenMesh
 from clients.apply.overlay import Overlay
 from clients.apply.stage_objects import StageObjects
 from clients.identity.tokens import TokenIssuer
@@ -22,6 +23,7 @@ from clients.mesh.policies import Policies
 from clients.model.entrance import Entrance
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.way_in import WaysIn
+from clients.proof.access_logs import AccessLogs
 from clients.proof.certainty import Certainty
 from clients.proof.prober import Prober
 from clients.proof.workloads import Workloads
@@ -62,6 +64,7 @@ class Rig:
         certainty: derives the confirmations that a path needs.
         applier, stage_objects, environments: apply manifests, keep what stages leave in force, deploy environments.
         logs: follows the logs of containers.
+        access_logs: knows whether sidecars write them.
         policies: knows which are in force at a proxy.
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
@@ -80,6 +83,7 @@ class Rig:
     environments: Environments
     logs: Logs
     policies: Policies
+    access_logs: AccessLogs
     external: ExternalHosts | None = None
     gateway: EgressGateway = field(default_factory=EgressGateway)
     analyzer: Analyzer | None = None
@@ -101,7 +105,9 @@ class Rig:
         """
         workloads = Workloads(cluster, overlay, options.external, options.gateway)
         applier = Applier(cluster, overlay, manifests, timeout_s=options.ready_s, load_balancers=options.load_balancers)
-        stage_objects = StageObjects(applier)
+        found = mesh.prior
+        open_mesh = OpenMesh(overlay.labels, found.permissive, found.allow, found.open, mesh.log_provider)
+        stage_objects = StageObjects(applier, open_mesh)
         prober = Prober(
             cluster,
             overlay,
@@ -122,13 +128,28 @@ class Rig:
             Certainty(workloads, options.policy),
             applier,
             stage_objects,
-            Environments(applier, stage_objects),
+            Environments(applier, stage_objects, open_mesh),
             FollowedLogs(cluster),
             Policies(cluster, mesh.root),
+            AccessLogs(cluster, mesh),
             options.external,
             options.gateway,
             options.analyzer,
         )
+
+    @property
+    def writes_access_log(self) -> bool:
+        """Whether sidecars write an access log that can be read."""
+        return self.access_logs.written
+
+    def deploy(self, environment: Sequence[str]) -> None:
+        """Deploy an environment, and look once whether its sidecars write access logs.
+
+        Raises:
+            MeshproofError: it cannot be deployed.
+        """
+        self.environments.ensure(environment)
+        self.access_logs.look(self.environments.namespaces)
 
     def remove(self, environment: Sequence[str]) -> None:
         """Delete an environment before the end, and wait until it is gone; `environments.ensure` deploys it again.

@@ -58,7 +58,7 @@ class RunningStage:
         Raises:
             MeshproofError: the environment could not be deployed, or the change not made; the change is put back.
         """
-        self.rig.environments.ensure(self.stage.environment)
+        self.rig.deploy(self.stage.environment)
         probes = [case.probe for case in self.cases] + [settle.probe for settle in self.stage.settle]
         self.rig.prober.wait_open((probe.source for probe in probes), self.rig.applier.timeout_s)
         applier, stage_objects = self.rig.applier, self.rig.stage_objects
@@ -107,7 +107,7 @@ class RunningStage:
         stage = self.stage
         needs = stage.needs.union(*(case.needs for case in self.cases))
         reaches_far = CapabilityName.MESH_WIDE in needs or any(
-            one.namespace == self.rig.overlay.root for one in self.applied
+            one.namespace == self.rig.mesh.root for one in self.applied
         )
         return not (reaches_far or self._sees_before or stage.goes_on or stage.steps or stage.without or stage.scaled)
 
@@ -168,7 +168,8 @@ class RunningStage:
         self.applied = (*scaled, *self.rig.stage_objects.move_to(items))
         self.changed_at = time.monotonic()
         if not self.stage.goes_on:
-            self._arrival.changed("", [*left, *lacking, *items], items, self.changed_at)
+            now = self.rig.stage_objects.items  # with what opens the mesh besides
+            self._arrival.changed("", [*left, *lacking, *now], now, self.changed_at)
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
         if self.stage.goes_on and not any(seen.problem for seen in self.settled):
@@ -184,13 +185,17 @@ class RunningStage:
         """Apply manifests over what is there, and register their deletion; times count from this change."""
         applier = self.rig.applier
         items = applier.load(paths)
+        before = self.rig.stage_objects.items
+        self.rig.stage_objects.make_way([*self._over, *items])
+        after = self.rig.stage_objects.items
+        made_way = [one for one in (*before, *after) if (one in before) is not (one in after)]
         if items:
             self._changes.register(lambda: applier.delete(items))
             self.applied = (*self.applied, *applier.apply(items))
         self._over += items
         self.changed_at = time.monotonic()
         in_force = [*self.rig.stage_objects.items, *self._over]
-        self._arrival.changed(state, [*removed, *items], in_force, self.changed_at)
+        self._arrival.changed(state, [*removed, *made_way, *items], in_force, self.changed_at)
         applier.wait_ready(items)
 
     def _take_step(self, step: Step) -> None:

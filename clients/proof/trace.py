@@ -96,7 +96,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
     pods = proxies(rig, case.probe, logged.proxy)
     if not pods or not all(pod.injected for pod in pods):
         return inconclusive(name, f"no proxy at the {logged.proxy}")
-    if not rig.mesh.writes_access_log:
+    if not rig.writes_access_log:
         return not_checked(name, "the mesh writes no access log")
     reader = LogReader(rig, sent.since)
     if logged.absent:

@@ -155,7 +155,7 @@ class Explainer:
         """What the proxies logged about the refused requests; waits for an entry for a short while."""
         with self._lock:
             self._logs_left -= 1
-            if effect is Effect.OPEN or self._logs_left < 0 or not self._running.rig.mesh.writes_access_log:
+            if effect is Effect.OPEN or self._logs_left < 0 or not self._running.rig.writes_access_log:
                 return {}
         ids = {attempt.request_id for attempt in question.wrong[-_IDS:]}
         deadline = time.monotonic() + LOG_S

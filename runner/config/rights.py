@@ -154,6 +154,23 @@ RIGHTS = (
         Condition.MESH_WIDE,
     ),
     Right(
+        "telemetry.istio.io",
+        ("telemetries",),
+        MAKES,
+        "access logs of the run's own namespaces, where the mesh writes none or in a format of its own",
+        condition=Condition.OPTIONAL,
+        without="proofs that need such a log are of reduced grade, or skipped",
+        reveals=(CapabilityName.ACCESS_LOG,),
+    ),
+    Right(
+        ISTIO_NETWORKING,
+        ("envoyfilters",),
+        ("list",),
+        "what of the root namespace reaches a run's namespaces",
+        condition=Condition.OPTIONAL,
+        without="EnvoyFilters of the root namespace are not reported",
+    ),
+    Right(
         GATEWAY_API,
         ("gateways", "httproutes"),
         MAKES,

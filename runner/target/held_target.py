@@ -12,7 +12,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.holder import holder_here
 from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
-from clients.mesh.discovery import discover
+from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError, ConflictError, MeshproofError
 from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
@@ -74,6 +74,7 @@ class HeldTarget:
                 kubernetes=self._cluster.server_version,
                 mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
                 context=there.context,
+                details=_details(mesh),
                 name=target.name(there, self._cluster.server),
                 server=self._cluster.server,
             ),
@@ -129,3 +130,14 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)
+
+
+def _details(mesh: MeshInfo) -> dict[str, str]:
+    """What else reports show of the mesh; empty values are left out by them."""
+    logs = "turned on in the run's namespaces" if mesh.log_provider else ""
+    return {
+        "mesh flavour": mesh.flavour,
+        "root namespace": mesh.root if mesh.root != rights.ROOT_NAMESPACE else "",
+        "access logs": logs,
+        "in force before the run": "; ".join(mesh.prior.notes),
+    }

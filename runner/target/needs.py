@@ -38,6 +38,8 @@ def reason_to_skip(control: Control, needs: Iterable[str], descriptor: TargetDes
     missing = sorted(wanted - set(descriptor.capabilities) - {CapabilityName.MESH_WIDE})
     if missing:
         return "the target lacks " + "; ".join(f"{name} ({_explained(name, descriptor)})" for name in missing)
+    if CapabilityName.MESH_WIDE in wanted and descriptor.lacks.get(CapabilityName.MESH_WIDE):
+        return f"the target lacks {CapabilityName.MESH_WIDE} ({_explained(CapabilityName.MESH_WIDE, descriptor)})"
     if CapabilityName.MESH_WIDE in wanted and not settings.allow_mesh_wide and _shared(descriptor):
         return f"changes the whole mesh ({CapabilityName.MESH_WIDE}); on this target only with --allow-mesh-wide"
     return ""

@@ -31,7 +31,7 @@ STAGE = Stage(
     title="Network policies without istiod's rule: new pods never get ready",
     environment=ENVIRONMENT,
     apply=tuple(path for path in S9 if path != TO_CONTROL_PLANE),
-    needs=OPEN | {"network-policy"},
+    needs=OPEN | {"network-policy", "istiod"},
     settle=(
         Settle(RAW_X.get(EXAMPLE, resolve=f"{OPEN_ADDRESS}:80", timeout_s=SHUT_AFTER_S), shut(), before=status(200)),
     ),

@@ -19,6 +19,7 @@ KEPT = {
     "v1": ("Namespace",),
     "apps/v1": ("Deployment",),
     "security.istio.io/v1": ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
+    "telemetry.istio.io/v1": ("Telemetry",),
     "networking.istio.io/v1": ("Gateway", "VirtualService", "DestinationRule", "ServiceEntry", "Sidecar"),
     "networking.istio.io/v1alpha3": ("EnvoyFilter",),
     "networking.k8s.io/v1": ("NetworkPolicy",),

@@ -256,6 +256,13 @@ class FakeRig:
     def stage_objects(self) -> StageObjects:
         return StageObjects(self.applier)
 
+    @property
+    def writes_access_log(self) -> bool:
+        return self.mesh.writes_access_log
+
+    def deploy(self, environment: Sequence[str]) -> None:
+        self.ensure(environment)
+
     def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         self.cluster.log.append(f"environment {','.join(environment)}")
         return ()

@@ -48,7 +48,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rig() -> FakeRig:
     made = FakeRig(lambda _, __: None, gateways=[GATEWAY_POD], external=ExternalHosts(HOSTS))  # type: ignore[arg-type,return-value]
-    made.mesh = MeshInfo("istio", "1.31.1", (), frozenset({"access-log"}))
+    made.mesh = MeshInfo("istio", "1.31.1", capabilities=frozenset({"access-log"}))
     return made
 
 
@@ -220,7 +220,7 @@ def test_absence_needs_a_later_request_of_the_twin() -> None:
 
 def test_a_mesh_without_access_log_is_not_checked() -> None:
     made = rig()
-    made.mesh = MeshInfo("istio", "1.31.1", (), frozenset())
+    made.mesh = MeshInfo("istio", "1.31.1", capabilities=frozenset())
     finding = follow(made, sent("a"), AS_SENT_ON)
     assert finding.verdict is FindingVerdict.NOT_CHECKED
     assert finding.text == "not checked: the mesh writes no access log"

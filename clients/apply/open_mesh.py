@@ -1,0 +1,126 @@
+"""Objects that let a run's own namespaces start from an open mesh, where the mesh as it was found is not one.
+
+What a stage or an environment states itself is left to it: the objects here are in the place of what neither states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.apply.applier import Item
+
+NAME = "meshproof-open-mesh"
+LOG_NAME = "meshproof-access-log"
+MANIFEST = "open mesh"
+"""Stands in place of a manifest's path."""
+_SECURITY, _NETWORKING, _TELEMETRY = "security.istio.io/v1", "networking.istio.io/v1", "telemetry.istio.io/v1"
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job", "Pod"})
+
+
+@dataclass(frozen=True)
+class OpenMesh:
+    """What has to be set against the mesh (see `clients.mesh.prior.Prior`), and the provider of access logs.
+
+    Attributes:
+        labels: of every object that this process creates.
+        provider: of access logs, for a Telemetry of the run's namespaces; empty where the mesh writes them by itself.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    permissive: bool = False
+    allow: bool = False
+    open: bool = False
+    provider: str = ""
+
+    @property
+    def needed(self) -> bool:
+        """Whether something has to be set against the mesh."""
+        return self.permissive or self.allow or self.open
+
+    def with_logs(self, items: Sequence[Item]) -> list[Item]:
+        """The objects of an environment, and a Telemetry for each namespace among them."""
+        if not self.provider:
+            return list(items)
+        spec = {"accessLogging": [{"providers": [{"name": self.provider}]}]}
+        spaces = [item for item in items if item.kind == "Namespace"]
+        logs = [self._item(_TELEMETRY, "Telemetry", LOG_NAME, one.name, spec, one.manifest) for one in spaces]
+        return [*items, *logs]
+
+    def beside(self, ground: Sequence[Item], stage: Sequence[Item]) -> list[Item]:
+        """What must be in force besides the objects of a stage.
+
+        Args:
+            ground: the objects of all environments that are deployed.
+            stage: the objects of the stage, and of its steps.
+        """
+        made: list[Item] = []
+        for namespace in dict.fromkeys(item.name for item in ground if item.kind == "Namespace"):
+            stated = [item for item in (*ground, *stage) if item.namespace == namespace]
+            if self.permissive and not _wide(stated, "PeerAuthentication"):
+                mode = {"mtls": {"mode": "PERMISSIVE"}}
+                made.append(self._item(_SECURITY, "PeerAuthentication", NAME, namespace, mode))
+            if self.open and not _wide(stated, "Sidecar"):
+                scope = {"egress": [{"hosts": ["*/*"]}], "outboundTrafficPolicy": {"mode": "ALLOW_ANY"}}
+                made.append(self._item(_NETWORKING, "Sidecar", NAME, namespace, scope))
+            if self.allow:
+                made += self._allowing(namespace, stated)
+        return made
+
+    def _allowing(self, namespace: str, stated: Sequence[Item]) -> list[Item]:
+        """Policies that allow all to workloads which no policy of ALLOW of the stage is for."""
+        policies = [item for item in stated if _is_allow(item)]
+        if not policies:
+            return [self._allow(namespace, NAME, {})]
+        if any(not _selector(policy) for policy in policies):
+            return []
+        workloads = [labels for item in stated if (labels := _labels(item))]
+        others = [one for one in workloads if not any(_selector(p).items() <= one.items() for p in policies)]
+        return [self._allow(namespace, f"{NAME}-{number}", labels) for number, labels in enumerate(others)]
+
+    def _allow(self, namespace: str, name: str, labels: Mapping[str, str]) -> Item:
+        which = {"selector": {"matchLabels": dict(labels)}} if labels else {}
+        spec = {**which, "action": "ALLOW", "rules": [{}]}
+        return self._item(_SECURITY, "AuthorizationPolicy", name, namespace, spec)
+
+    def _item(
+        self, version: str, kind: str, name: str, namespace: str, spec: Mapping[str, Any], manifest: str = MANIFEST
+    ) -> Item:
+        meta = {"name": name, "namespace": namespace, "labels": dict(self.labels)}
+        return Item(manifest, {"apiVersion": version, "kind": kind, "metadata": meta, "spec": dict(spec)})
+
+
+NOTHING_NEEDED = OpenMesh()
+"""For a mesh that is open as it was found, and writes access logs by itself."""
+
+
+def _spec(item: Item) -> Mapping[str, Any]:
+    return item.body.get("spec") or {}
+
+
+def _wide(items: Iterable[Item], kind: str) -> bool:
+    """Whether one of them is of this kind and for the whole namespace."""
+    return any(item.kind == kind and not _selector(item) for item in items)
+
+
+def _selector(item: Item) -> dict[str, str]:
+    """Labels of the workloads that it is for; a gateway counts by the label that its pods have; empty for all."""
+    spec = _spec(item)
+    targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
+    if targets:
+        return {"gateway.networking.k8s.io/gateway-name": str(targets[0].get("name", ""))}
+    selector = spec.get("selector") or spec.get("workloadSelector") or {}
+    return dict(selector.get("matchLabels") or selector.get("labels") or {})
+
+
+def _is_allow(item: Item) -> bool:
+    return item.kind == "AuthorizationPolicy" and (_spec(item).get("action") or "ALLOW") == "ALLOW"
+
+
+def _labels(item: Item) -> dict[str, str]:
+    """Labels of the pods of a workload; none for another kind."""
+    if item.kind not in _WORKLOADS:
+        return {}
+    meta = item.body["metadata"] if item.kind == "Pod" else (_spec(item).get("template") or {}).get("metadata") or {}
+    return dict(meta.get("labels") or {})

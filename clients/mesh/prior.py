@@ -1,0 +1,134 @@
+"""What is in force in a mesh before a run touches it, and reaches every namespace: policies, scopes, defaults.
+
+Rules: Istio's reference of PeerAuthentication, AuthorizationPolicy, Sidecar and MeshConfig: objects of the root
+namespace without a selector apply everywhere; a namespace's own PeerAuthentication or Sidecar replaces the root's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.model.errors import ClusterError
+
+Json = Mapping[str, Any]
+
+_SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
+_KINDS = {
+    "PeerAuthentication": _SECURITY,
+    "AuthorizationPolicy": _SECURITY,
+    "RequestAuthentication": _SECURITY,
+    "Sidecar": _NETWORKING,
+    "DestinationRule": _NETWORKING,
+    "EnvoyFilter": "networking.istio.io/v1alpha3",
+    "Telemetry": "telemetry.istio.io/v1",
+}
+_DRY_RUN = "istio.io/dry-run"
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What a run finds, and what it has to set against it in its own namespaces so that they start from an open mesh.
+
+    Attributes:
+        permissive: the mesh accepts no plaintext, or no mutual TLS.
+        allow: some root AuthorizationPolicy of ALLOW refuses what it does not match.
+        open: a root Sidecar narrows what proxies know, or the mesh lets out to registered hosts only.
+        notes: each object or default that reaches the run's namespaces, with what is done about it.
+        mesh_wide: why what a run sets for the whole mesh would not count; empty where it would.
+    """
+
+    permissive: bool = False
+    allow: bool = False
+    open: bool = False
+    notes: tuple[str, ...] = field(default=())
+    mesh_wide: str = ""
+
+
+def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
+    """Look at the root namespace, as far as this identity may, and at the mesh's configuration."""
+    there = {kind: _of(cluster, version, kind, root) for kind, version in _KINDS.items()}
+    modes = [one for one in there["PeerAuthentication"] if _is_wide(one) and _mode(one) not in ("", "PERMISSIVE")]
+    allows = [one for one in there["AuthorizationPolicy"] if _action(one) == "ALLOW" and _enforced(one)]
+    others = [one for one in there["AuthorizationPolicy"] if _action(one) in ("DENY", "CUSTOM") and _enforced(one)]
+    scopes = [one for one in there["Sidecar"] if _is_wide(one)]
+    registry_only = any(_outbound(one) == "REGISTRY_ONLY" for one in configurations)
+    notes = [
+        *(f"{_named(one)} ({_mode(one)}): set aside by PERMISSIVE in the run's namespaces" for one in modes),
+        *(f"{_named(one)} (ALLOW): set aside by a policy that allows, where a stage has none" for one in allows),
+        *(f"{_named(one)} ({_action(one)}): in force; its refusals count as the mesh's" for one in others),
+        *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),
+        *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
+        *(f"{_named(one)}: in force" for kind in _LEFT for one in there[kind] if _is_wide(one)),
+        *_defaults(configurations),
+    ]
+    wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
+    return Prior(
+        permissive=bool(modes),
+        allow=bool(allows),
+        open=bool(scopes) or registry_only,
+        notes=tuple(notes),
+        mesh_wide=f"{_named(wide[0])} is there already, and the older one counts" if wide else "",
+    )
+
+
+_EXPORTS = ("defaultServiceExportTo", "defaultVirtualServiceExportTo", "defaultDestinationRuleExportTo")
+_LEFT = ("RequestAuthentication", "DestinationRule", "EnvoyFilter", "Telemetry")
+"""Kinds that nothing is set against."""
+
+
+def _defaults(configurations: Iterable[Json]) -> list[str]:
+    """Defaults of the mesh that a run does not set aside."""
+    found = []
+    for one in configurations:
+        if one.get("discoverySelectors"):
+            found.append("MeshConfig discoverySelectors: the run's namespaces must match ([namespaces] labels)")
+        if str(one.get("enableAutoMtls", True)).lower() == "false":
+            found.append("MeshConfig enableAutoMtls false: clients do not use mutual TLS by themselves")
+        found += [f"MeshConfig {name} {one[name]}: in force" for name in _EXPORTS if one.get(name) not in (None, ["*"])]
+    return found
+
+
+def _of(cluster: Cluster, version: str, kind: str, root: str) -> list[dict[str, Any]]:
+    """The objects of others; none where the cluster does not know the kind, or this identity may not list it."""
+    try:
+        found = cluster.objects(version, kind, root) if cluster.has_kind(version, kind) else []
+    except ClusterError:
+        return []
+    own = {MANAGED_BY_LABEL: MANAGER}
+    return [{"kind": kind, **one} for one in found if not own.items() <= (one["metadata"].get("labels") or {}).items()]
+
+
+def _named(body: Json) -> str:
+    return f"{body['kind']} {body['metadata']['namespace']}/{body['metadata']['name']}"
+
+
+def _spec(body: Json) -> Json:
+    return body.get("spec") or {}
+
+
+def _is_wide(body: Json) -> bool:
+    """Whether it applies to every workload of its reach."""
+    spec = _spec(body)
+    selectors = (spec.get("selector") or {}, spec.get("workloadSelector") or {})
+    return not (any(selectors) or spec.get("targetRefs") or spec.get("targetRef"))
+
+
+def _enforced(body: Json) -> bool:
+    annotations = body["metadata"].get("annotations") or {}
+    return str(annotations.get(_DRY_RUN, "")).lower() != "true" and _is_wide(body)
+
+
+def _mode(body: Json) -> str:
+    return str((_spec(body).get("mtls") or {}).get("mode") or "").removeprefix("UNSET")
+
+
+def _action(body: Json) -> str:
+    return str(_spec(body).get("action") or "ALLOW")
+
+
+def _outbound(configuration: Json) -> str:
+    return str((configuration.get("outboundTrafficPolicy") or {}).get("mode") or "")

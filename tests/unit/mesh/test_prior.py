@@ -1,0 +1,119 @@
+"""What is in force before a run, and what it sets against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from test_discovery import Meshed, istiod, mesh_config, webhook
+
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.mesh import prior
+from clients.mesh.discovery import discover
+from clients.model.errors import AccessError
+
+pytestmark = pytest.mark.unit
+
+
+class WithTelemetry(Meshed):
+    kinds = ("PeerAuthentication", "AuthorizationPolicy", "Sidecar", "Telemetry", "EnvoyFilter")
+    allowed = True
+
+    def can_i(self, verb: str, resource: str, *_: str, **__: str) -> bool:
+        assert (verb, resource) == ("create", "telemetries")
+        return self.allowed
+
+
+def body(kind: str, name: str, spec: dict[str, Any], **labels: str) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name, "namespace": "istio-system", "labels": labels}, "spec": spec}
+
+
+STRICT = body("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}})
+NOTHING = body("AuthorizationPolicy", "allow-nothing", {})
+
+
+def looked(*bodies: dict[str, Any], configuration: dict[str, Any] | None = None) -> prior.Prior:
+    cluster = WithTelemetry()
+    cluster.put(*bodies)
+    return prior.look(cluster, "istio-system", [configuration or {}])  # type: ignore[arg-type]
+
+
+def test_an_open_mesh_has_nothing_to_set_aside() -> None:
+    permissive = body("PeerAuthentication", "default", {"mtls": {"mode": "PERMISSIVE"}})
+    found = looked(permissive)
+    assert (found.permissive, found.allow, found.open, found.notes) == (False, False, False, ())
+    assert looked() == prior.Prior()
+
+
+def test_each_kind_is_set_aside_and_named() -> None:
+    found = looked(STRICT, NOTHING, configuration={"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}})
+    assert (found.permissive, found.allow, found.open) == (True, True, True)
+    assert found.mesh_wide == "PeerAuthentication istio-system/default is there already, and the older one counts"
+    assert [note.split(":")[0] for note in found.notes] == [
+        "PeerAuthentication istio-system/default (STRICT)",
+        "AuthorizationPolicy istio-system/allow-nothing (ALLOW)",
+        "MeshConfig outboundTrafficPolicy REGISTRY_ONLY",
+    ]
+
+
+def test_what_selects_or_runs_dry_or_is_a_run_s_own_does_not_count() -> None:
+    one = {**STRICT, "spec": {**STRICT["spec"], "selector": {"matchLabels": {"app": "x"}}}}
+    dry = {**NOTHING, "metadata": {**NOTHING["metadata"], "annotations": {"istio.io/dry-run": "true"}}}
+    own = body("PeerAuthentication", "left", STRICT["spec"], **{MANAGED_BY_LABEL: MANAGER})
+    assert looked(one, dry, own) == prior.Prior()
+
+
+def test_what_nothing_is_set_against_is_named() -> None:
+    found = looked(
+        body("AuthorizationPolicy", "deny", {"action": "DENY", "rules": [{}]}),
+        body("EnvoyFilter", "theirs", {"configPatches": []}),
+        configuration={"discoverySelectors": [{"matchLabels": {"mesh": "yes"}}], "defaultServiceExportTo": ["."]},
+    )
+    assert [note.split(":")[0] for note in found.notes] == [
+        "AuthorizationPolicy istio-system/deny (DENY)",
+        "EnvoyFilter istio-system/theirs",
+        "MeshConfig discoverySelectors",
+        "MeshConfig defaultServiceExportTo ['.']",
+    ]
+
+
+def test_what_may_not_be_listed_is_not_known() -> None:
+    cluster = WithTelemetry()
+
+    def refuse(*_: object, **__: object) -> list[dict[str, Any]]:
+        raise AccessError("forbidden")
+
+    cluster.objects = refuse  # type: ignore[method-assign,assignment]
+    assert prior.look(cluster, "istio-system", []) == prior.Prior()  # type: ignore[arg-type]
+
+
+def meshed(text: str, *more: dict[str, Any], allowed: bool = True) -> WithTelemetry:
+    cluster = WithTelemetry()
+    cluster.allowed = allowed
+    cluster.put(istiod("pilot:1.31.1"), webhook("default"), mesh_config("", text), *more)
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        ("accessLogFile: /dev/stdout", ""),
+        ("accessLogFile: /dev/stdout\naccessLogFormat: '%PROTOCOL%'", "envoy"),
+        ("accessLogFile: /var/log/envoy.log", "envoy"),
+        ("{}", "envoy"),
+    ],
+)
+def test_access_logs_are_turned_on_where_the_mesh_writes_none_that_is_known(text: str, provider: str) -> None:
+    found = discover(meshed(text))  # type: ignore[arg-type]
+    assert (found.log_provider, found.writes_access_log) == (provider, True)
+
+
+def test_a_telemetry_of_the_root_namespace_may_write_them_otherwise() -> None:
+    theirs = body("Telemetry", "mesh-default", {"accessLogging": [{"providers": [{"name": "otel"}]}]})
+    assert discover(meshed("accessLogFile: /dev/stdout", theirs)).log_provider == "envoy"  # type: ignore[arg-type]
+
+
+def test_without_the_right_the_mesh_is_one_without_logs() -> None:
+    found = discover(meshed("{}", allowed=False))  # type: ignore[arg-type]
+    assert (found.log_provider, found.writes_access_log) == ("", False)
+    assert "may create no Telemetry" in found.lacks["access-log"]
