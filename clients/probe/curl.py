@@ -1,29 +1,18 @@
-"""curl as the probe: the config of a batch of requests, and the outcome of each from its output. Pure; no I/O.
+"""curl as the probe: the config of a batch of requests. Pure; no I/O. `curl_output` reads what the batch writes.
 
-Needs curl 7.75 or newer (`exitcode` and `errormsg` in `%{json}`). Response headers come from `include`, not from
-`%{header_json}`: curl 7.83 to 8.0 write broken JSON for repeated or non-ASCII headers (curl issue 10704), and Debian 12
-has 7.88.1. The output of a batch is a sequence of frames; what a transfer received precedes its frame:
-
-    SENTINEL begin -
-    <headers and body> SENTINEL 0 {json of request 0}
-    <headers and body> SENTINEL 1 {json of request 1}
-    SENTINEL end <exit code of curl>
+Needs curl 7.75 or newer (`exitcode` and `errormsg` in `%{json}`).
 """
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
-from clients.model.outcome import Outcome, infrastructure
-from clients.probe import answer
-from clients.probe.answer import MAX_TRANSFER_BYTES, Transfer
+from clients.probe.answer import MAX_TRANSFER_BYTES
+from clients.probe.request import WITH_BODY, Request
 
 _ALWAYS = (
     "silent",  # the error text is in the JSON; standard error is left to real trouble
@@ -37,47 +26,6 @@ _CLOSE = 'header = "Connection: close"'
 """One connection per probe; `answer` finds a server that ignores it."""
 _PORTS_TRIED = 16
 """Ports from an ordinary request's own on that curl tries where one is taken."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request on the wire, with the run's own names. Times in seconds.
-
-    Attributes:
-        method: its bytes as they are sent (`post` is not `POST`).
-        url: of `http(s)`; `tcp://host:port` sends the body alone, as raw bytes that end with CRLF.
-        headers: (name, value) pairs in addition to `x-request-id` and the user agent; tokens belong here.
-        request_id: sent as `x-request-id`; unique in the batch.
-        user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`; empty for that of the program.
-        timeout_s: for the whole transfer (exit 28).
-        connect_timeout_s: for name and connection (exit 28 as well).
-        connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
-        insecure: accept any certificate.
-        local_port: source port of the connection; 0 lets the system choose.
-        http2: by HTTP/2: over TLS by ALPN, else by prior knowledge (RFC 9113, section 3.3).
-        body: of the request, as UTF-8; without one, POST, PUT and PATCH have one of no bytes.
-        ordinary: it is sent as a user's curl would send it (see `clients.probe.ordinary`). Its connection is kept open,
-            so that it needs a port of its own, or it would be sent on that of another one.
-    """
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    request_id: str
-    user_agent: str
-    timeout_s: float = 5.0
-    connect_timeout_s: float = 2.0
-    connect_to: str = ""
-    insecure: bool = False
-    local_port: int = 0
-    http2: bool = False
-    body: str = ""
-    ordinary: bool = False
-
-    @property
-    def raw(self) -> bool:
-        """Whether it is raw bytes, of no protocol."""
-        return self.url.startswith(f"{answer.RAW}://")
 
 
 def new_sentinel() -> str:
@@ -138,29 +86,6 @@ def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False
     return f"{functions}{begin}{pipeline}\n{end}"
 
 
-def finished(output: str, sentinel: str) -> bool:
-    """Whether `output` holds the end of the batch, so that nothing more will come."""
-    return re.search(rf"\n{sentinel} end \d+\n", output) is not None
-
-
-def parse(output: str, requests: Sequence[Request], sentinel: str) -> list[Outcome]:
-    """One outcome per request, in the order of `requests`, from what the batch wrote to stdout.
-
-    A request whose frame is missing or unreadable is an infrastructure outcome; see `answer.outcome` for the others.
-    """
-    found: dict[int, Outcome] = {}
-    start, ended = 0, None
-    for frame in re.finditer(rf"\n{sentinel} (\d+|begin|done|end) (.*)\n", output):
-        received, start = output[start : frame.start()], frame.end()
-        word, data = frame.groups()
-        if word.isdigit() and int(word) < len(requests):
-            found[int(word)] = _outcome(requests[int(word)], received, data)
-        elif word == "end":
-            ended = data
-    lost = f"curl ended with exit code {ended} and no result" if ended else "the output of the probe was lost"
-    return [found.get(index) or infrastructure(request.request_id, lost) for index, request in enumerate(requests)]
-
-
 def command(request: Request, *options: str) -> str:
     """The request as a curl command, with further options, that a person could repeat. Not redacted."""
     if request.raw:
@@ -177,10 +102,6 @@ def command(request: Request, *options: str) -> str:
     for name, value in (*request.headers, ("x-request-id", request.request_id)):
         words += ["-H", header_line(name, value)]
     return shlex.join([*words, request.url])
-
-
-WITH_BODY = ("POST", "PUT", "PATCH")
-"""Methods that are sent with a body of no bytes."""
 
 
 def _ordered(requests: Sequence[Request]) -> list[tuple[int, Request]]:
@@ -277,39 +198,3 @@ def _quote_body(text: str) -> str:
     return (
         '"' + "".join({"\t": r"\t", "\n": r"\n", "\r": r"\r"}.get(part) or _quote(part)[1:-1] for part in parts) + '"'
     )
-
-
-def _outcome(request: Request, received: str, data: str) -> Outcome:
-    try:
-        info: dict[str, Any] = json.loads(data, strict=False)
-        exit_code, code, connects = int(info["exitcode"]), int(info["http_code"]), int(info["num_connects"])
-    except (ValueError, KeyError, TypeError):
-        return infrastructure(request.request_id, "curl's JSON was unreadable (curl older than 7.75, or output lost)")
-    headers, body = _split(received) if code else ({}, received if request.raw else "")
-    transfer = Transfer(
-        exit_code,
-        code,
-        connects,
-        str(info.get("errormsg") or ""),
-        headers,
-        body,
-        remote=answer.socket_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
-        local=answer.socket_address(str(info.get("local_ip") or ""), info.get("local_port")),
-        certs=str(info.get("certs") or ""),
-        http_version=str(info.get("http_version") or ""),
-        scheme=request.url.partition("://")[0],
-        **{name: float(info.get(name) or 0.0) for name in _TIMES},
-    )
-    return answer.outcome(request.request_id, request.method, transfer, http2=request.http2)
-
-
-_TIMES = ("time_namelookup", "time_connect", "time_appconnect", "time_total")
-
-
-def _split(received: str) -> tuple[dict[str, tuple[str, ...]], str]:
-    """Headers of the final response and its body; interim responses (1xx) before it are dropped."""
-    while True:
-        head, _, rest = received.partition("\r\n\r\n")
-        if not re.match(r"HTTP/\S+ 1\d\d\b", head):
-            return answer.headers_of(head.split("\r\n")), rest
-        received = rest

@@ -12,8 +12,8 @@ import pycurl
 
 from clients.model.outcome import Outcome
 from clients.probe import curl
-from clients.probe.curl import Request
 from clients.probe.libcurl import Exchange, Options
+from clients.probe.request import Request
 
 _PREFIX = 5
 """Bytes before a message: whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message)."""

@@ -16,7 +16,7 @@ import pycurl
 from clients.model.outcome import Outcome, infrastructure
 from clients.probe import answer, curl
 from clients.probe.answer import MAX_BODY_BYTES, MAX_TRANSFER_BYTES, Transfer
-from clients.probe.curl import WITH_BODY, Request
+from clients.probe.request import WITH_BODY, Request
 
 Options = dict[int, Any]
 """Option of libcurl → its value, of whatever type it wants."""

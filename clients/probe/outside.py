@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from clients.model.case import Workload
 from clients.model.outcome import Outcome
 from clients.probe import curl, grpc, libcurl, raw, websocket
-from clients.probe.curl import Request
+from clients.probe.request import Request
 
 SIDE_BY_SIDE = 16
 """Requests that are sent in parallel, where each may take its whole time limit."""

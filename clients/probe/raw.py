@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from clients.model.outcome import Outcome, infrastructure
 from clients.probe import answer, curl
 from clients.probe.answer import MAX_TRANSFER_BYTES, Transfer
-from clients.probe.curl import Request
+from clients.probe.request import Request
 
 _REFUSED, _TIMED_OUT, _SEND_ERROR, _RECEIVE_ERROR = 7, 28, 55, 56
 """Exit codes that the program curl would have (curl(1))."""

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from clients.model.errors import InfrastructureError
 from clients.model.outcome import Outcome, infrastructure
-from clients.probe import curl, ordinary
-from clients.probe.curl import Request
+from clients.probe import curl, curl_output, ordinary
+from clients.probe.request import Request
 
 SLACK_S = 10.0
 """Seconds beyond the transfers' own limits that a batch may take before its output counts as lost."""
@@ -143,8 +143,8 @@ class ProbeSession:
         self._shell.write(curl.script(requests, sentinel, parallel=parallel))
         limits = [request.timeout_s for request in requests]
         limit_s = SLACK_S + (max(limits) if parallel else sum(limits))
-        output = self._shell.read_until(lambda text: curl.finished(text, sentinel), limit_s)
-        return curl.parse(output, requests, sentinel)
+        output = self._shell.read_until(lambda text: curl_output.finished(text, sentinel), limit_s)
+        return curl_output.parse(output, requests, sentinel)
 
     def _port(self, request: Request) -> int:
         return next(self._ordinary_ports if request.ordinary else self._ports)

@@ -18,8 +18,8 @@ import pycurl
 from clients.model.outcome import Outcome
 from clients.probe import curl
 from clients.probe.answer import headers_of
-from clients.probe.curl import Request
 from clients.probe.libcurl import Exchange, Options
+from clients.probe.request import Request
 
 MESSAGE = "there and back"
 """What is sent, and must come back from a server that echoes."""

@@ -22,8 +22,8 @@ from clients.model.outcome import Outcome, infrastructure
 from clients.model.redact import redact
 from clients.probe import ordinary, outside
 from clients.probe.converge import ProbeMany
-from clients.probe.curl import Request
 from clients.probe.outside import OutsideClient
+from clients.probe.request import Request
 from clients.probe.session import SHELL, ProbeSession
 from clients.probe.way_in import WaysIn
 from clients.proof.workloads import Workloads

@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from clients.model import expect
 from clients.model.outcome import Outcome, OutcomeKind
-from clients.probe import curl
+from clients.probe import curl, curl_output
 from clients.probe.answer import MAX_BODY_BYTES
-from clients.probe.curl import Request
+from clients.probe.request import Request
 
 pytestmark = pytest.mark.unit
 
@@ -58,7 +58,7 @@ BEGIN, END = f"\n{S} begin -\n", f"\n{S} end 0\n"
 
 
 def parse_one(output: str, asked: Request | None = None) -> Outcome:
-    (outcome,) = curl.parse(output, [asked or request()], S)
+    (outcome,) = curl_output.parse(output, [asked or request()], S)
     return outcome
 
 
@@ -148,7 +148,7 @@ def test_lost_output_is_infrastructure(output: str, why: str) -> None:
 
 def test_only_the_lost_answer_of_a_batch_is_lost() -> None:
     batch = [request(0), request(1), request(2)]
-    outcomes = curl.parse(
+    outcomes = curl_output.parse(
         f"{BEGIN}{OK}{frame(0)}HTTP/1.1 200 OK\r\n\r\ntorn\n{S} done 137\n{OK}{frame(2)}{END}", batch, S
     )
     assert [o.summary.split(":")[0] for o in outcomes] == ["200", "infrastructure", "200"]
@@ -163,7 +163,9 @@ def test_frames_that_a_server_sends_do_not_count() -> None:
 
 
 def test_frames_may_come_in_any_order() -> None:
-    outcomes = curl.parse(f"{BEGIN}{OK}{frame(1, http_code=500)}{OK}{frame(0)}{END}", [request(0), request(1)], S)
+    outcomes = curl_output.parse(
+        f"{BEGIN}{OK}{frame(1, http_code=500)}{OK}{frame(0)}{END}", [request(0), request(1)], S
+    )
     assert [o.status for o in outcomes] == [200, 500]
 
 
@@ -187,8 +189,8 @@ def test_ipv6_addresses_are_bracketed() -> None:
 
 def test_finished_needs_the_whole_last_line() -> None:
     output = f"{BEGIN}{OK}{frame(0)}{END}"
-    assert curl.finished(output, S)
-    assert not any(curl.finished(output[:end], S) for end in range(len(output)))
+    assert curl_output.finished(output, S)
+    assert not any(curl_output.finished(output[:end], S) for end in range(len(output)))
 
 
 @pytest.mark.parametrize("where", ["url", "user_agent", "request_id"])
@@ -300,8 +302,8 @@ def execute(batch: Sequence[Request], *, parallel: bool = False, path: str | Non
         env=environment,
     )
     output = done.stdout.decode(errors="replace")
-    assert curl.finished(output, sentinel)
-    return curl.parse(output, batch, sentinel)
+    assert curl_output.finished(output, sentinel)
+    return curl_output.parse(output, batch, sentinel)
 
 
 def usable_curl() -> bool:

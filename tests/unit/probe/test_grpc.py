@@ -18,7 +18,7 @@ from h2.events import RequestReceived, StreamEnded
 from clients.model import expect
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside
-from clients.probe.curl import Request
+from clients.probe.request import Request
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,7 @@
 """The client outside and the program curl, side by side: a server that misbehaves must look the same to both.
 
-The program runs as it does in a pod: by the shell text of `clients.probe.curl`, whose output the same module reads.
-gRPC calls are sent by the command that the evidence shows.
+The program runs as it does in a pod: by the shell text of `clients.probe.curl`; `clients.probe.curl_output` reads what
+it writes. gRPC calls are sent by the command that the evidence shows.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from faulty_servers import HOST, Authority, Behaviour, Where, says, says_and_han
 from h2.connection import H2Connection
 
 from clients.model.outcome import Outcome
-from clients.probe import curl, outside
-from clients.probe.curl import Request
+from clients.probe import curl, curl_output, outside
+from clients.probe.request import Request
 
 pytestmark = [pytest.mark.unit, pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")]
 
@@ -191,7 +191,7 @@ def by_program(asked: Request, where: Where, roots: Path) -> Outcome:
     trusting = {**os.environ, "CURL_CA_BUNDLE": str(roots)}
     script = curl.script([asked], sentinel).encode()
     ran = subprocess.run(["sh"], input=script, env=trusting, capture_output=True)
-    [outcome] = curl.parse(ran.stdout.decode(errors="replace"), [asked], sentinel)  # with every CR
+    [outcome] = curl_output.parse(ran.stdout.decode(errors="replace"), [asked], sentinel)  # with every CR
     return outcome
 
 

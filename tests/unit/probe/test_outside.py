@@ -15,7 +15,7 @@ from faulty_servers import HOST, Authority, Where, refusing, request_of, says, s
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside
 from clients.probe.answer import MAX_BODY_BYTES
-from clients.probe.curl import Request
+from clients.probe.request import Request
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ import pytest
 
 from clients.model.errors import InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
-from clients.probe.curl import Request
+from clients.probe.request import Request
 from clients.probe.session import SHARED, SLACK_S, ProbeSession
 
 pytestmark = pytest.mark.unit

@@ -22,7 +22,7 @@ from websockets.utils import accept_key
 from clients.model.expect import body_contains, status
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside, websocket
-from clients.probe.curl import Request
+from clients.probe.request import Request
 from clients.probe.websocket import MESSAGE
 
 pytestmark = pytest.mark.unit

@@ -26,7 +26,7 @@ from clients.model.stage import Stage
 from clients.model.token import Token
 from clients.probe import ordinary
 from clients.probe.convergence import ConvergencePolicy
-from clients.probe.curl import Request
+from clients.probe.request import Request
 from clients.proof import diagnostics, prober
 from clients.proof.rig import Rig, RigOptions
 from clients.proof.workloads import PODS_SHARED_S

@@ -1,0 +1,51 @@
+"""One request on the wire, whichever program sends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clients.probe import answer
+
+WITH_BODY = ("POST", "PUT", "PATCH")
+"""Methods that are sent with a body of no bytes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request on the wire, with the run's own names. Times in seconds.
+
+    Attributes:
+        method: its bytes as they are sent (`post` is not `POST`).
+        url: of `http(s)`; `tcp://host:port` sends the body alone, as raw bytes that end with CRLF.
+        headers: (name, value) pairs in addition to `x-request-id` and the user agent; tokens belong here.
+        request_id: sent as `x-request-id`; unique in the batch.
+        user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`; empty for that of the program.
+        timeout_s: for the whole transfer (exit 28).
+        connect_timeout_s: for name and connection (exit 28 as well).
+        connect_to: `host:port` to dial in place of the URL's; empty for the URL's own.
+        insecure: accept any certificate.
+        local_port: source port of the connection; 0 lets the system choose.
+        http2: by HTTP/2: over TLS by ALPN, else by prior knowledge (RFC 9113, section 3.3).
+        body: of the request, as UTF-8; without one, POST, PUT and PATCH have one of no bytes.
+        ordinary: it is sent as a user's curl would send it (see `clients.probe.ordinary`). Its connection is kept open,
+            so that it needs a port of its own, or it would be sent on that of another one.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    request_id: str
+    user_agent: str
+    timeout_s: float = 5.0
+    connect_timeout_s: float = 2.0
+    connect_to: str = ""
+    insecure: bool = False
+    local_port: int = 0
+    http2: bool = False
+    body: str = ""
+    ordinary: bool = False
+
+    @property
+    def raw(self) -> bool:
+        """Whether it is raw bytes, of no protocol."""
+        return self.url.startswith(f"{answer.RAW}://")
