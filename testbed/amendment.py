@@ -40,14 +40,17 @@ class Amendment:
     """Base of all amendments; each method here changes nothing.
 
     Attributes:
-        core: (namespace, name) of the Deployments without which there is no mesh.
         injected: labels of a pod that gets a sidecar in the namespace `default`.
         services: services of the first node, besides those of every embedded cluster.
     """
 
-    core: tuple[tuple[str, str], ...] = CORE
     injected: Mapping[str, str] = INJECTED
     services: tuple[str, ...] = ()
+
+    def core(self, parts: Parts) -> tuple[tuple[str, str], ...]:
+        """(namespace, name) of the Deployments without which there is no mesh."""
+        del parts
+        return CORE
 
     def built(self, parts: Parts) -> bool:
         """Whether `build` would build nothing."""

@@ -18,6 +18,8 @@ from clients.model.errors import ClusterError
 CORE = (("istio-system", "istiod"), ("kube-system", "coredns"))
 """(namespace, name) of the Deployments without which there is no mesh."""
 
+_AT_ONCE = ("--cascade=background", "--force", "--grace-period=0", "--wait=false")
+
 
 @dataclass(frozen=True)
 class ApiServer:
@@ -82,9 +84,24 @@ class ApiServer:
         Raises:
             ClusterError: the server refused one.
         """
+        self._kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", *extra, text=text)
+
+    def delete(self, resources: str, namespace: str, selector: str) -> None:
+        """Delete the objects that have these labels at once: no controller and no kubelet is asked.
+
+        Args:
+            resources: names of kinds with commas between them.
+        """
+        where = ("--namespace", namespace, "--selector", selector) if namespace else ("--selector", selector)
+        self._kubectl("delete", resources, *where, *_AT_ONCE)
+
+    def delete_objects(self, text: str) -> None:
+        """Delete the objects of YAML documents, as `delete` does; those that are not there are no error."""
+        self._kubectl("delete", "--filename", "-", "--ignore-not-found", *_AT_ONCE, text=text)
+
+    def _kubectl(self, *words: str, text: str = "") -> None:
         command = [str(self.kubectl), "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.work / "cache")]
-        command += ["apply", "--server-side", "--force-conflicts", "-f", "-", *extra]
-        result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
+        result = subprocess.run([*command, *words], input=text, capture_output=True, text=True, timeout=120)
         if result.returncode:
             raise ClusterError(f"the testbed's API server refused a manifest: {result.stderr.strip()[-400:]}")
 
@@ -106,7 +123,10 @@ def publish_authority(authority: bytes) -> Callable[[requests.Session, str], str
 def ready(session: requests.Session, server: str) -> str | None:
     """The API server reports that it is ready."""
     answer = session.get(f"{server}/readyz", timeout=2)
-    return None if answer.status_code == 200 else answer.text[:200]
+    if answer.status_code == 200:
+        return None
+    failed = [line for line in answer.text.splitlines() if not line.startswith("[+]")]
+    return "; ".join(failed)[:200]
 
 
 def nodes_ready(number: int) -> Callable[[requests.Session, str], str | None]:
@@ -129,8 +149,10 @@ def deployments_available(wanted: Sequence[tuple[str, str]]) -> Callable[[reques
 
     def question(session: requests.Session, server: str) -> str | None:
         for namespace, name in wanted:
-            body = session.get(f"{server}/apis/apps/v1/namespaces/{namespace}/deployments/{name}", timeout=5).json()
-            status: dict[str, Any] = body.get("status", {})
+            answer = session.get(f"{server}/apis/apps/v1/namespaces/{namespace}/deployments/{name}", timeout=5)
+            if answer.status_code >= 300:
+                return f"{namespace}/{name}: {answer.json().get('message', answer.text)[:200]}"
+            status: dict[str, Any] = answer.json().get("status", {})
             if status.get("availableReplicas", 0) < 1:
                 return f"{namespace}/{name} has no available replica{_why(session, server, namespace, name)}"
         return None
@@ -151,11 +173,16 @@ def _why(session: requests.Session, server: str, namespace: str, name: str) -> s
 
 def injects(labels: Mapping[str, str]) -> Callable[[requests.Session, str], str | None]:
     """A pod with these labels would get a sidecar (a dry run: nothing is created)."""
+    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "injection-probe", "labels": dict(labels)},
-        "spec": {"containers": [{"name": "probe", "image": "registry.meshproof.test/none"}]},
+        "spec": {
+            # as every Pod Security level wants it
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{"name": "probe", "image": "registry.meshproof.test/none", "securityContext": confined}],
+        },
     }
 
     def question(session: requests.Session, server: str) -> str | None:

@@ -24,6 +24,8 @@ EXTERNAL_LOG = "external.log"
 """Log of requests to the external hosts, in the first node's log folder: one JSON object per line."""
 ADDRESSES_LOCK = Path("/run/meshproof-addresses.lock")
 """Held while a cluster chooses its addresses and until its link has them, machine-wide."""
+PATIENCE_S = 180.0
+"""Longest wait for one part of a start, in seconds: a machine that is busy with builds needs more than an idle one."""
 _BALANCER_ROUTES = ("balancer-routes",)
 """Services of the first node of several."""
 _DATABASES = (
@@ -70,23 +72,25 @@ class Start:
         api = ApiServer(kubeconfig, self.programs.kubernetes / "kubectl", first.state / "work", first.gone)
         cluster = Amended(api, first, self.parts, configuration, self.installed, note)
         note("API server")
-        api.wait("the API server", apiserver.ready, 60)
+        api.wait("the API server", apiserver.ready, PATIENCE_S)
         authority = configuration.authority.pair.certificate
-        api.wait("the cluster's authority", apiserver.publish_authority(authority), 30)
+        api.wait("the cluster's authority", apiserver.publish_authority(authority), PATIENCE_S)
         self._amendment.apply(cluster)
         first.api_is_ready()
         self._start_further(configuration)
         note("nodes")
-        api.wait("the nodes", apiserver.nodes_ready(len(self.nodes)), 60)
+        api.wait("the nodes", apiserver.nodes_ready(len(self.nodes)), PATIENCE_S)
         note("external hosts")
         log = first.folder("log") / EXTERNAL_LOG
         api.wait(
-            "the external hosts", lambda _session, _server: None if log.exists() else "see external-server.log", 30
+            "the external hosts",
+            lambda _session, _server: None if log.exists() else "see external-server.log",
+            PATIENCE_S,
         )
         note("istiod and CoreDNS")
-        api.wait("istiod and CoreDNS", apiserver.deployments_available(self._amendment.core), 120)
+        api.wait("istiod and CoreDNS", apiserver.deployments_available(self._amendment.core(self.parts)), PATIENCE_S)
         note("sidecar injection")
-        api.wait("sidecar injection", apiserver.injects(self._amendment.injected), 60)
+        api.wait("sidecar injection", apiserver.injects(self._amendment.injected), PATIENCE_S)
         self._amendment.finish(cluster)
         return kubeconfig
 

@@ -25,6 +25,8 @@ CHECKS = (
 )
 UNIT = Path("tests/unit")
 END_TO_END = Path("tests/e2e")
+PROFILES = END_TO_END / "profiles"
+"""Tests on the proving clusters, which start these themselves."""
 NIGHTLY = "e2e or nightly"
 """Selects all end-to-end tests: without the second word tests/conftest.py leaves the nightly ones out."""
 
@@ -36,6 +38,9 @@ def own_tests(
     mutants: Annotated[
         bool, typer.Option("--harness-mutants", help="Instead: the unit tests on mutants of the harness.")
     ] = False,
+    profiles: Annotated[
+        bool, typer.Option("--profiles", help="Instead: the whole catalogue on each proving cluster.")
+    ] = False,
     keyword: common.Keyword = None,
     *,
     given: common.Given,
@@ -45,11 +50,13 @@ def own_tests(
     _check(unit=unit, nightly=nightly, istio=istio)
     if mutants:
         return _run("mutants of the harness", ("-m", "tests.harness_mutants.run"))
+    if profiles:
+        return _run("proving clusters", ("-m", "pytest", str(PROFILES), "-m", NIGHTLY, *_selection(keyword)))
     for name, command in CHECKS:
         code = _run(name, command)
         if code:
             return code
-    selection = ["-k", keyword] if keyword else []
+    selection = _selection(keyword)
     code = _run("unit tests", ("-m", "pytest", str(UNIT), *selection))
     if code or unit or not any((settings.ROOT / END_TO_END).glob("test_*.py")):
         if not code:
@@ -57,6 +64,10 @@ def own_tests(
         return code
     _bring_up(istio)
     return _run("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", NIGHTLY if nightly else "e2e", *selection))
+
+
+def _selection(keyword: str | None) -> list[str]:
+    return ["-k", keyword] if keyword else []
 
 
 def _check(*, unit: bool, nightly: bool, istio: str | None) -> None:

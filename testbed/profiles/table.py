@@ -7,12 +7,17 @@ import textwrap
 from pathlib import Path
 
 from clients.model.errors import SettingsError
+from testbed.profiles.canary import Canary
+from testbed.profiles.hardened import Hardened
 from testbed.profiles.kind import Kind, KindFull
+from testbed.profiles.managed import Managed
 from testbed.profiles.nodes import Nodes
 from testbed.profiles.profile import Profile
 from testbed.versions import HERE
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (Nodes(), Kind(), KindFull())}
+PROFILES: dict[str, Profile] = {
+    profile.name: profile for profile in (Nodes(), Hardened(), Managed(), Canary(), Kind(), KindFull())
+}
 """Name → profile, in the order of the docs."""
 
 DOCUMENT = HERE.parent / "docs" / "targets.md"

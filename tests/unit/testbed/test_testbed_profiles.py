@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -175,3 +176,11 @@ def test_each_node_gets_its_own_labels_routes_and_server(tmp_path):
     server = yaml.safe_load((tmp_path / "third" / "kubelet.kubeconfig").read_text())["clusters"][0]["cluster"]["server"]
     assert server == f"https://{link.node}:{configuration.API_PORT}"
     assert not (tmp_path / "third" / "pki" / "ca.key").exists(), "the authority's key stays on the first node"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(manager.__file__).parent.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_manifests_of_profiles_are_yaml(path):
+    text = re.sub(r"\{\{ *\w+ *\}\}", "value", path.read_text(encoding="utf-8"))
+    assert [body["kind"] for body in yaml.safe_load_all(text)]
