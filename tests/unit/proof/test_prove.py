@@ -294,7 +294,10 @@ def test_other_flags_in_the_sidecars_log_fail():
 
 def test_a_twin_through_another_backend_proves_nothing():
     elsewhere = replace(DENIAL, twin=CLIENT.get("http://elsewhere:80/ip", token="valid"))
-    assert prove(make_rig(), elsewhere).verdict is Verdict.INCONCLUSIVE
+    evidence = prove(make_rig(), elsewhere)
+    assert evidence.verdict is Verdict.INCONCLUSIVE
+    [found] = [one for one in evidence.findings if one.name == denial.BACKEND_LOG]
+    assert found.text == "the twin goes to another backend, so this log is not known to be complete"
 
 
 def test_without_a_server_no_request_can_arrive(monkeypatch: pytest.MonkeyPatch):
