@@ -26,6 +26,8 @@ SLOW_EVERY = 8
 SLOW_S = 4.0
 """For so long the agent of that replica's proxy gets no configuration: it is stopped."""
 AGENT = "pilot-agent"
+SHOWN = 5
+"""Contrary answers of a change that its record has."""
 
 
 def kinds(only: Sequence[str]) -> tuple[Policy, ...]:
@@ -84,6 +86,7 @@ def recorded(flip: Flip, *, slow: bool) -> Record:
         "probes": len(flip.after),
         "contrary": len(flip.contrary) if flip.declared_s is not None else 0,
         "too_early": [k for k in KS if flip.too_early(k)],
+        "saw": [seen.outcome.summary for seen in flip.contrary][:SHOWN] if flip.declared_s is not None else [],
     }
 
 
@@ -92,8 +95,9 @@ def described(record: Record) -> str:
     if record["declared_s"] is None:
         return "not converged"
     slow = ", one replica late" if record["slow"] else ""
+    saw = f" ({', '.join(record['saw'])})" if record.get("saw") else ""
     return (
-        f"{record['contrary']} of {record['probes']} contrary, stable after {record['declared_s']:.1f} s, "
+        f"{record['contrary']} of {record['probes']} contrary{saw}, stable after {record['declared_s']:.1f} s, "
         f"{record['stale']} stale answers before{slow}"
     )
 
@@ -150,9 +154,14 @@ def problems(store: Store) -> list[str]:
     if known["flips_with_contrary"] > allowed:
         share = f"{known['flips_with_contrary']} of {known['flips']} changes"
         found.append(f"{share} were called stable too early; the stated error rate allows {allowed:.2g}")
+        found += [f"change {one['id']}, {one['kind']} {one['way']}: {described(one)}" for one in _contrary(store)]
     if known["not_converged"]:
         found.append(f"{known['not_converged']} changes did not converge")
     return found
+
+
+def _contrary(store: Store) -> list[Record]:
+    return [record for record in store.records() if record["contrary"]]
 
 
 def rows(store: Store) -> list[tuple[str, ...]]:

@@ -179,7 +179,7 @@ def test_a_fault_that_the_machine_cannot_have_is_no_survivor(kept: store.Store) 
 def of_flip(number: int, *, contrary: int = 0, declared_s: float | None = 0.5) -> store.Record:
     made: store.Record = {"id": str(number), "kind": "Sidecar", "way": "applied", "slow": False, "pooled": True}
     made |= {"needed": 37, "first_s": 0.1, "declared_s": declared_s, "stale": 1, "probes": 50, "contrary": contrary}
-    return made | {"too_early": [1]}
+    return made | {"too_early": [1], "saw": ["200"] if contrary else []}
 
 
 @pytest.mark.parametrize(("contrary", "found"), [(0, 0), (3, 1)])
@@ -188,7 +188,9 @@ def test_a_change_called_stable_too_early_exceeds_the_error_rate(contrary: int, 
     for number in range(10):
         kept.add(of_flip(number, contrary=contrary if number == 5 else 0))
     assert flips.figures(kept)["contrary"] == contrary
-    assert len(flips.problems(kept)) == found
+    problems = flips.problems(kept)
+    assert len(problems) == 2 * found  # how many, and each
+    assert all("change 5, Sidecar applied: 3 of 50 contrary (200)" in text for text in problems[1:])
 
 
 def test_a_change_without_an_end_is_a_problem_and_no_contrary_answer(kept: store.Store) -> None:
