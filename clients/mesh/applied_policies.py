@@ -42,6 +42,8 @@ def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
         gateway = pod.labels.get(_GATEWAY_LABEL)
         return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
     wanted = (spec.get("selector") or {}).get("matchLabels") or {}
+    if wanted and policy["kind"] == "PeerAuthentication" and meta["namespace"] != pod.namespace:
+        return False  # of the root namespace, it is for that namespace alone where it has a selector
     return bool(wanted.items() <= pod.labels.items())
 
 

@@ -7,7 +7,7 @@ same path in the same state; the request ids absent at the backend; and an exec 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from clients.kube.pods import Pod
@@ -21,10 +21,12 @@ from clients.model.redact import redact
 from clients.probe import ordinary
 from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
+from clients.proof import own_pod
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.observation import BASELINE_CONFIRMATIONS
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
+from clients.proof.sent import sent
 from clients.proof.trace import EXTERNAL_LOG
 
 BACKEND_LOG = "backend log"
@@ -43,7 +45,7 @@ _OF_TWIN = {
 def exec_ran(proving: ProvingCase) -> list[Finding]:
     """The outcome carries curl's own exit code, so curl ran in the client; without one it would be infrastructure."""
     case, seen = proving.case, proving.seen
-    if case.twin is None:
+    if case.twin is None and not case.refuses:
         return []
     matched = sum(attempt.matched for attempt in seen.attempts)
     code = seen.last.exit_code if seen.last else None
@@ -59,7 +61,7 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
     """The allowed counterpart gets through in the same state; a refusal without one proves nothing."""
     case = proving.case
     if case.twin is None:
-        return [inconclusive("twin", "the suite names no twin for this refusal")] if case.refuses else []
+        return _from_own_pod(proving) if case.refuses else []
     proving.twin, attempts = _twin(proving, case.twin)
     proving.attempts += attempts
     twin = proving.twin
@@ -67,6 +69,21 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
     if differs := ordinary.difference(attempts):
         text = f"{text}; {differs}"
     return [Finding("twin", text, _OF_TWIN[twin.verdict])]
+
+
+def _from_own_pod(proving: ProvingCase) -> list[Finding]:
+    """The twin of a state that lets no request in (see `clients.proof.own_pod`)."""
+    if not own_pod.was_open(proving.running, proving.case):
+        why = "the suite names no twin for this refusal, and no `before` in which the request was let in"
+        return [inconclusive("twin", why)]
+    try:
+        backends = proving.rig.workloads.backends(proving.case.probe)
+        proving.own_probe = own_pod.probe_of(proving.rig, proving.case, backends)
+        proving.twin = own_pod.twin(proving.rig, proving.case, proving.own_probe)
+    except MeshproofError as error:
+        return [inconclusive("twin", error.message)]
+    text = f"let in before the change; now expected {proving.twin.expected}, saw {proving.twin.observed}"
+    return [Finding("twin", text, _OF_TWIN[proving.twin.verdict])]
 
 
 @of_case
@@ -163,16 +180,6 @@ def _twin(proving: ProvingCase, twin: Probe) -> tuple[TwinProof, list[Attempt]]:
     return TwinProof(control, verdict, expect.text, observed, last_id, sent(twin)), attempts
 
 
-def sent(probe: Probe) -> str:
-    """A request in words: `GET http://shop.example/ from outside/client by istio-ingressgateway, x-route: external`."""
-    words = f"{probe.words} from {probe.source.namespace}/{probe.source.app}"
-    if isinstance(probe.source, OutsideClient):
-        words += f" by {probe.source.service or probe.source.gateway.app}"
-    more = [f"{name}: {value}" for name, value in probe.headers]
-    more += [f"token {probe.token_words}"] if probe.token_words else []
-    return redact(", ".join([words, *more]))
-
-
 def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
     """An outcome that a proof step has seen, as an attempt of the case."""
     lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
@@ -193,30 +200,45 @@ def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
 
 def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
     """No refused id reached a replica, each of whose logs already shows a later request of the twin's."""
-    assert case.twin is not None
     rig, twin = proving.rig, case.twin
     backends = rig.workloads.backends(case.probe)
     if not backends:
         return Finding(BACKEND_LOG, "no ready pod is behind the destination", FindingVerdict.PASS)
-    passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
-    if not passed >= {pod.name for pod in backends}:
-        why = "the twin goes to another backend, so this log is not known to be complete"
-        return inconclusive(BACKEND_LOG, why)
+    if twin is None or not _reaches(rig, twin, backends):
+        if not own_pod.was_open(proving.running, case):
+            why = "the twin goes to another backend, so this log is not known to be complete"
+            return inconclusive(BACKEND_LOG, f"{why}; a `before` in which the request was let in would do")
+        twin = proving.own_probe or own_pod.probe_of(rig, case, backends)
 
     def passing() -> Iterable[str]:
-        """Ids of new requests of the twin, enough for each of several replicas to get one."""
+        """Ids of new requests of the twin, enough for each of several replicas to get one.
+
+        The server's own pod passes its sidecar by, whose log is complete up to a new refused request of the case.
+        """
         count = len(backends) if len(backends) == 1 else TURNS * len(backends)
-        return [outcome.request_id for outcome in rig.prober.probe(twin, case.control, count)]
+        shown = [outcome.request_id for outcome in rig.prober.probe(twin, case.control, count)]
+        if twin is not case.twin:
+            again = rig.prober.probe(case.probe, case.control, count)
+            proving.refused_more.update(outcome.request_id for outcome in again)
+            shown += [outcome.request_id for outcome in again]
+        return shown
 
     since, access_log = proving.running.since, rig.writes_access_log
     read = logs.read_up_to(rig.logs, backends, passing, since=since, budget_s=LOG_BUDGET_S, access_log=access_log)
     if read.missing:
         return inconclusive(BACKEND_LOG, f"the twin's requests did not appear in {', '.join(read.missing)}")
+    denied = denied | proving.refused_more
     if arrived := sorted(read.reached(denied)):
         text = f"{len(arrived)} of {len(denied)} refused requests reached the backend, the first: {arrived[0]}"
         return Finding(BACKEND_LOG, text, FindingVerdict.FAIL)
     text = f"{len(denied)} refused request ids absent, the twin's present, in {', '.join(read.places)}"
     return Finding(BACKEND_LOG, text, FindingVerdict.PASS)
+
+
+def _reaches(rig: Rig, twin: Probe, backends: Sequence[Pod]) -> bool:
+    """Whether the twin goes to the same pods."""
+    passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
+    return passed >= {pod.name for pod in backends}
 
 
 def _are_gateway(rig: Rig, pods: list[Pod]) -> bool:

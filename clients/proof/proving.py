@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from clients.model.case import Case
+from clients.model.case import Case, Probe
 from clients.model.evidence import Attempt, Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
@@ -35,6 +35,7 @@ class ProvingCase(Proving):
         since: monotonic time that the times of attempts count from, in seconds.
         twin_control: id of the control of opposite polarity, for the record.
         twin: set by `twin_passes`.
+        own_probe: the request of the server's own pod, where no other twin reaches the server.
         places: where logs have seen the case's requests, set by the steps that read logs.
         leak: set by `leak_bounded`.
         refused_more: ids of refused probes that were sent to bound a leak and are not among the attempts: there may be
@@ -47,6 +48,7 @@ class ProvingCase(Proving):
     since: float = field(kw_only=True)
     twin_control: str = field(default="", kw_only=True)
     twin: TwinProof | None = None
+    own_probe: Probe | None = None
     places: set[Place] = field(default_factory=set)
     leak: LeakBound | None = None
     refused_more: set[str] = field(default_factory=set)

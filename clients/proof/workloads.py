@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
@@ -75,6 +76,18 @@ class Workloads:
         if not selector:
             return []
         return self._ready(namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
+
+    def target_port(self, probe: Probe) -> int:
+        """Port of the container behind the Service that the probe dials; 0 where its number is not known.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
+        service = self._service(probe)[1] or {}
+        wanted = urlsplit(probe.url).port or 80
+        ports = (one for one in service.get("spec", {}).get("ports") or () if one["port"] == wanted)
+        found = next((one.get("targetPort", wanted) for one in ports), 0)
+        return found if isinstance(found, int) else 0
 
     def is_service(self, probe: Probe) -> bool:
         """Whether the probe dials a Service, with or without pods."""

@@ -152,8 +152,8 @@ MUTANTS = (
     HarnessMutant(
         "no-twin-is-needed",
         DENIAL,
-        'return [inconclusive("twin", "the suite names no twin for this refusal")] if case.refuses else []',
-        "return []",
+        "        return _from_own_pod(proving) if case.refuses else []\n",
+        "        return []\n",
     ),
     HarnessMutant(
         "the-twin-is-not-run",
@@ -180,8 +180,8 @@ MUTANTS = (
     HarnessMutant(
         "a-twin-elsewhere-will-do",
         DENIAL,
-        "if not passed >= {pod.name for pod in backends}:",
-        "if not passed and backends == []:",
+        "if twin is None or not _reaches(rig, twin, backends):",
+        "if twin is None:",
     ),
     HarnessMutant(
         "a-lost-probe-after-the-twin-blames-the-mesh",
@@ -195,6 +195,18 @@ MUTANTS = (
         DENIAL,
         "        if external.log is None:\n            return [not_checked(",
         "        if external.log is None and not denied:\n            return [not_checked(",
+    ),
+    HarnessMutant(
+        "a-server-that-is-down-lets-no-request-in",
+        "clients/proof/own_pod.py",
+        "return Verdict.PASS if wrong is None else Verdict.INCONCLUSIVE",
+        "return Verdict.PASS",
+    ),
+    HarnessMutant(
+        "a-way-that-was-never-open-is-refused",
+        "clients/proof/own_pod.py",
+        "return baseline is not None and not baseline.problem and not baseline.expect.refuses",
+        "return True",
     ),
     HarnessMutant(
         "what-another-client-changed-is-as-applied",

@@ -287,6 +287,9 @@ class FakeRig:
     def replicas(self, probe: Probe) -> int:
         return max(1, len(self.backends(probe)))
 
+    def target_port(self, probe: Probe) -> int:
+        return 8080
+
     def is_service(self, probe: Probe) -> bool:
         return "httpbin" in probe.url
 

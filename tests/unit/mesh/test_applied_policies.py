@@ -214,6 +214,8 @@ def test_the_most_specific_mode_counts_and_a_ports_own_before_it() -> None:
         (policy("AuthorizationPolicy", "p", {}, "elsewhere"), False),
         (policy("AuthorizationPolicy", "p", {}, "istio-system"), True),
         (policy("AuthorizationPolicy", "p", {"selector": {"matchLabels": {"app": "httpbim"}}}), False),
+        (policy("PeerAuthentication", "p", {}, "istio-system"), True),
+        (policy("PeerAuthentication", "p", {"selector": {"matchLabels": {"app": "httpbin"}}}, "istio-system"), False),
         (policy("AuthorizationPolicy", "p", {}, labels={"istio.io/rev": "canary"}), False),
         (policy("AuthorizationPolicy", "p", {"targetRefs": [{"kind": "Service", "name": "httpbin"}]}), False),
         (policy("AuthorizationPolicy", "p", {"targetRef": {"kind": "Gateway", "name": "door"}}), False),

@@ -409,3 +409,19 @@ def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[An
 
 def test_probes_that_are_sent_to_be_found_in_logs_are_never_ordinary(made: Rig, sent: list[Any]):
     assert not any(outcome.ordinary for outcome in made.prober.probe(PROBE, "X", 40))
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("http://httpbin.mtls-service:8000/ip", 8080),
+        ("http://httpbin.mtls-service/ip", 80),
+        ("tcp://httpbin.mtls-service:9000", 0),  # by a name, which the Service does not resolve
+        ("http://httpbin.mtls-service:7777/ip", 0),
+        ("http://nothing.mtls-service/ip", 0),
+    ],
+)
+def test_the_port_of_the_container_behind_a_service(made: Rig, cluster: Cluster, url: str, port: int):
+    ports = [{"port": 8000, "targetPort": 8080}, {"port": 80}, {"port": 9000, "targetPort": "ledger"}]
+    cluster.put({**SERVICE, "spec": {**SERVICE["spec"], "ports": ports}})  # type: ignore[dict-item]
+    assert made.workloads.target_port(CLIENT.get(url)) == port
