@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from testbed import mesh
 from testbed.amendment import Amended, Amendment
@@ -97,7 +99,8 @@ class Canary(EmbeddedProfile):
     traits = (
         "a revision of each version that the testbed knows; the tag `next` is of the version that `--istio` chooses, "
         "and `stable` of the other",
-        "there is no default revision: a run names one by `--revision`",
+        "there is no default revision: a run names one by `--revision`; the settings that `up` writes name `next`",
     )
     needs = Needs(memory_gib=5, inotify_instances=96)
     form = Form(name, amendment=TwoRevisions())
+    settings: ClassVar[Mapping[str, str | int | bool]] = {"revision": NEXT}
