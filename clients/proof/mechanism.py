@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 
+from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import Policy
@@ -99,7 +100,9 @@ def expected_policies(decision: Decision, policies: Collection[Policy]) -> set[s
     if decision.policy:
         return {decision.policy}
     denying = {policy.name for policy in policies if policy.action == "DENY"}
-    return denying | ({NO_POLICY} if any(policy.action == "ALLOW" for policy in policies) else set())
+    allowing = [policy.name.rpartition("/")[2] for policy in policies if policy.action == "ALLOW"]
+    opened = any(name.startswith(OPEN_MESH) for name in allowing)  # it allows every request to this workload
+    return denying | ({NO_POLICY} if allowing and not opened else set())
 
 
 def decided(decision: Decision, names: Collection[str], servers: Collection[str], entry: AccessLogEntry) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from clients.apply.applier import Item
+from clients.apply.open_mesh import MANIFEST as OPEN_MESH
 from clients.mesh import istiod
 from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case, Probe
@@ -168,8 +169,10 @@ class RunningStage:
         self.applied = (*scaled, *self.rig.stage_objects.move_to(items))
         self.changed_at = time.monotonic()
         if not self.stage.goes_on:
-            now = self.rig.stage_objects.items  # with what opens the mesh besides
-            self._arrival.changed("", [*left, *lacking, *now], now, self.changed_at)
+            now = self.rig.stage_objects.items
+            kept = [one for one in now if one.manifest == OPEN_MESH and one in left]
+            touched = [one for one in (*left, *lacking, *now) if one not in kept]
+            self._arrival.changed("", touched, now, self.changed_at)
         applier.wait_ready(items)
         self.settled = tuple(self._settle(settle) for settle in self.stage.settle)
         if self.stage.goes_on and not any(seen.problem for seen in self.settled):

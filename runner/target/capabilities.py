@@ -109,6 +109,13 @@ def _client_address(seen: Surroundings) -> str:
     return "the API server forwards the ports of gateways, which see a client at 127.0.0.1" if forwarded else ""
 
 
+def _stand_ins(seen: Surroundings) -> str:
+    """Named by their addresses, with a log: on the internet Google answers otherwise."""
+    outside = seen.access.outside
+    named = all(outside.hosts.get(host) for host in _GOOGLES)
+    return "" if named and outside.log else "no hosts of one's own are named in their place"
+
+
 def _load_count(seen: Surroundings) -> str:
     public = mirrored(PUBLIC_IMAGES["loadgenerator"], seen.settings.image_prefix)
     other = seen.access.images.get("loadgenerator") != public
@@ -125,6 +132,7 @@ def _own_key(profile: str) -> Callable[[Surroundings], str]:
     return why_not
 
 
+_GOOGLES = ("metadata.google.internal", "storage.googleapis.com")
 N = CapabilityName
 _GCP = "controls of Google Cloud itself are proven by substitutes so far"
 OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
@@ -182,15 +190,15 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     ),
     Capability(
         N.IAP,
-        _given(N.IAP, "only the embedded target has the stand-in for it"),
+        _own_key("iap"),
         "needs Identity-Aware Proxy or the stand-in proxy",
-        "use the embedded target",
+        "leave [iap] out of the settings: the stand-in signs by the run's own key",
     ),
     Capability(
         N.STAND_INS,
-        _given(N.STAND_INS, "only the embedded target has them"),
-        "needs Google's metadata server and APIs, or the stand-ins for them",
-        "use the embedded target",
+        _stand_ins,
+        "needs stand-ins for Google's metadata server and APIs, which answer as the testbed's do",
+        "use the embedded target, or name hosts of your own in [external]",
     ),
     Capability(
         N.ISTIOD_RESTART,

@@ -24,9 +24,7 @@ class Embedded(Target):
     starts_itself = True
     mesh_wide_needs_option = False
     known_failures = ROOT / EMBEDDED
-    gives = frozenset(
-        {CapabilityName.LOAD_BALANCER, CapabilityName.IAP, CapabilityName.ISTIOD_RESTART, CapabilityName.STAND_INS}
-    )
+    gives = frozenset({CapabilityName.LOAD_BALANCER, CapabilityName.IAP, CapabilityName.ISTIOD_RESTART})
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -26,7 +26,7 @@ class Name(str):
 
     __slots__ = ()
     namespace = "mtls-service"
-    api_version, kind = "security.istio.io/v1", "PeerAuthentication"
+    api_version, kind, manifest = "security.istio.io/v1", "PeerAuthentication", "lab/x.yaml"
 
     @property
     def key(self) -> str:

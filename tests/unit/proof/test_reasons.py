@@ -70,6 +70,7 @@ def running(*objects: Any, cluster: FakeCluster | None = None, stage: Sequence[A
         overlay=overlay,
         tokens=TokenIssuer(),
         mesh=MeshInfo("istio", capabilities=frozenset({"access-log"})),
+        writes_access_log=True,
         environments=SimpleNamespace(namespaces={"mtls-service", "mtls-client", "legacy-client"}),
     )
     applied = tuple(

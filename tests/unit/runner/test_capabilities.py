@@ -77,8 +77,29 @@ def test_what_a_target_gives_is_there_whatever_is_detected() -> None:
     embedded, live = of(), of(target="live")
     assert {"load-balancer", "iap", "istiod-restart"} <= set(embedded.names)
     assert live.lacks["load-balancer"] == "none"
-    assert "iap" in live.lacks
+    assert "istiod-restart" in live.lacks
     assert not set(embedded.names) & embedded.lacks.keys()
+
+
+def test_the_stand_in_of_iap_needs_nothing_but_the_run_s_own_key() -> None:
+    assert "iap" in of(target="live").names
+    assert of(target="live", iap=REAL).lacks["iap"] == "the issuer is https://accounts.example.com"
+
+
+GOOGLES = {"metadata.google.internal": "198.51.100.210", "storage.googleapis.com": "198.51.100.200"}
+
+
+@pytest.mark.parametrize(
+    ("outside", "there"),
+    [
+        (ExternalHostsRecord(), False),
+        (ExternalHostsRecord(dict.fromkeys(GOOGLES, ""), log="a"), False),
+        (ExternalHostsRecord(GOOGLES), False),
+        (ExternalHostsRecord(GOOGLES, log="a"), True),
+    ],
+)
+def test_stand_ins_are_hosts_of_ones_own_in_the_place_of_google_s(outside: ExternalHostsRecord, there: bool) -> None:
+    assert ("stand-ins" in of(Access(outside=outside), target="live").names) is there
 
 
 def test_every_capability_that_is_not_there_has_a_reason() -> None:

@@ -114,7 +114,9 @@ def test_a_substitute_proves_what_needs_google_cloud() -> None:
 def test_a_substitute_that_is_a_server_needs_a_target_that_has_it(name: str) -> None:
     """On a live cluster these asked Google's own servers for what only the testbed's answer, and failed."""
     bare = TargetDescriptor(TargetInfo("live"), capabilities=("external-hosts", "network-policy"))
-    assert why(name, bare, target="live").startswith("the target lacks stand-ins (needs Google's metadata server")
+    assert why(name, bare, target="live").startswith(
+        "the target lacks stand-ins (needs stand-ins for Google's metadata server"
+    )
     assert why(name, TargetDescriptor(TargetInfo("embedded"), capabilities=("stand-ins",))) == ""
 
 

@@ -1,0 +1,29 @@
+"""By which policies a request may be refused, also where the run itself has allowed everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.mesh.policies import Policy
+from clients.model.decision import Decision, Mechanism
+from clients.proof.mechanism import expected_policies
+
+pytestmark = pytest.mark.unit
+
+DENY, ALLOW = Policy("shop/deny", "DENY"), Policy("shop/allow", "ALLOW")
+ROOT = Policy("istio-system/allow-nothing", "ALLOW")
+OPEN = Policy("shop/meshproof-open-mesh-0", "ALLOW")
+
+
+@pytest.mark.parametrize(
+    ("policies", "names"),
+    [
+        ({DENY}, {"shop/deny"}),
+        ({DENY, ALLOW}, {"shop/deny", "none"}),
+        ({ALLOW, ROOT}, {"none"}),
+        ({DENY, ROOT, OPEN}, {"shop/deny"}),
+    ],
+)
+def test_where_everything_is_allowed_only_a_denial_may_refuse(policies: set[Policy], names: set[str]) -> None:
+    """Otherwise a refusal before the allowing policy has come would be taken for that of the policy under test."""
+    assert expected_policies(Decision(Mechanism.AUTHORIZATION), policies) == names
