@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from typing import Annotated
 
@@ -15,17 +16,27 @@ from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
 from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
+from clients.proof.canary import Shown
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, settings
 from runner.config.rights import Right
-from runner.target import browsers, identity, known, targets
+from runner.target import browsers, identity, known, preflight, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.target import Target
 
 
-@common.takes(*common.CLUSTER, "revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide")
+@common.takes(
+    *common.CLUSTER,
+    "revision",
+    "root_namespace",
+    "hosts",
+    "istioctl",
+    "allow_mesh_wide",
+    "image_prefix",
+    "skip_preflight",
+)
 def doctor(
     policies: Annotated[
         bool, typer.Option("--policies", help="Look at the policies that are on the cluster, and at nothing else.")
@@ -131,7 +142,24 @@ def cluster(target: Target) -> list[Diagnosis]:
         mesh_wide = target.settings.allow_mesh_wide
         rights, missing = doctor_rights.diagnoses(found, mesh_wide=mesh_wide, root=info.root)
     reached = Diagnosis("cluster", True, f"{name}, Kubernetes {found.server_version}")
-    return [reached, diagnosis, *capabilities(target, there, info, missing), *rights]
+    tried: list[Diagnosis] = []
+    shown = Shown()
+    if diagnosis.ok and not (target.starts_itself or target.settings.skip_preflight):
+        shown, tried = try_it(found, target, there, info.label)
+    return [reached, diagnosis, *tried, *capabilities(target, there, info, missing, shown), *rights]
+
+
+def try_it(found: Cluster, target: Target, there: Access, revision: str) -> tuple[Shown, list[Diagnosis]]:
+    """What the cluster does, tried in a namespace of its own, which is removed; see `clients.proof.canary`."""
+    run = f"doctor-{secrets.token_hex(3)}"
+    try:
+        canary = preflight.canary(found, target.settings, there, revision, run)
+        shown = canary.look(images=True)
+        rows = [Diagnosis(one.name, one.ok, one.detail, one.hint, optional=not one.needed) for one in shown.lines]
+        canary.wait_gone()
+    except MeshproofError as error:
+        return Shown(), [Diagnosis("preflight", False, error.message, error.hint)]
+    return shown, rows
 
 
 def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis]:
@@ -148,17 +176,20 @@ def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis
     return info, Diagnosis("mesh", True, detail)
 
 
-def capabilities(target: Target, there: Access, info: MeshInfo, missing: tuple[Right, ...]) -> list[Diagnosis]:
+def capabilities(
+    target: Target, there: Access, info: MeshInfo, missing: tuple[Right, ...], shown: Shown
+) -> list[Diagnosis]:
     """What the target has, in one line, and what it lacks, each with the reason.
 
     Args:
         missing: rights that the identity lacks; a capability that is not detectable without them is not called lacking.
+        shown: what was tried, which counts more than what was detected.
     """
     if not info.name:
         return []
     has_browser, detail = browsers.describe()
     browser = browsers.Found(detail) if has_browser else browsers.Found(why_not=detail)
-    found = table.found(info, table.Surroundings(target, there, browser))
+    found = preflight.corrected(table.found(info, table.Surroundings(target, there, browser)), shown)
     rows = [
         Diagnosis(f"capability {name}", False, why, table.TABLE[name].hint, optional=True)
         for name, why in sorted(found.lacks.items())

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from runner.commands import common, policy_warnings
+from runner.commands import common, plan_here, policy_warnings
 from runner.config import catalogue, folders, settings
 from runner.session.collect_plan import collect
 from runner.session.plan import PlannedTest
@@ -18,15 +18,25 @@ from runner.target import known, targets
 from runner.target.assemble import MANIFESTS
 
 
-def plan(paths: common.Paths = None, control: common.Controls = None, keyword: common.Keyword = None) -> int:
-    """Print what would be applied and asserted; nothing is changed."""
-    wanted = settings.load()
+@common.takes(*common.CLUSTER, "revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide")
+def plan(
+    paths: common.Paths = None,
+    control: common.Controls = None,
+    keyword: common.Keyword = None,
+    *,
+    given: common.Given,
+) -> int:
+    """Print what would be applied and asserted, and what would be skipped on a named cluster; nothing is changed."""
+    wanted = settings.load(given)
     target = targets.of(wanted)  # raises for settings that do not fit the target
     catalogue.load().select(control or ())
     expired = known.expired(target, folders.now())
     words = [*common.words({"control": control, "k": keyword}), *common.suites(paths)]
     console = Console(soft_wrap=True)
-    show(collect(words, wanted), console)
+    entries = collect(words, wanted)
+    show(entries, console)
+    if given["target"] or not target.starts_itself:
+        plan_here.show(plan_here.outlook(entries, catalogue.load(), target), console)
     for entry in expired:
         console.print(escape(f"known failure {known.in_words(entry)}; {known.HINT}"), style="yellow")
     return common.OK

@@ -156,6 +156,7 @@ class Settings(BaseModel):
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateways are reached that have no address of their own in `ingress`.
         ingress: how gateways are reached from outside (`runner.config.ingress_settings`).
+        skip_preflight: do not try what the cluster does before the first case (`clients.proof.canary`).
         ready_s: seconds for an environment or a change to become ready, and to be deleted.
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
@@ -210,6 +211,9 @@ class Settings(BaseModel):
     out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are created.")] = ROOT / "reports" / "out"
     ingress_address: str = ""
     ingress: Ingress = Ingress()
+    skip_preflight: Annotated[
+        bool, Option("--skip-preflight", "", "Do not try what the cluster does before the first case.", TARGET)
+    ] = False
     ready_s: Annotated[float, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
         default=120.0, gt=0
     )

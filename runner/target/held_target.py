@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from clients.identity.tokens import TokenIssuer
@@ -14,10 +15,11 @@ from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError, ConflictError, MeshproofError
+from clients.proof.canary import Canary
 from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings
-from runner.target import browsers, capabilities, identity, targets
+from runner.target import browsers, capabilities, identity, preflight, targets
 from runner.target.access import Say
 from runner.target.descriptor import TargetDescriptor
 from runner.target.in_use import refused
@@ -95,6 +97,26 @@ class HeldTarget:
             self._lease.acquire()
         except ConflictError as error:
             raise refused(self._cluster, error, root=mesh.root) from None
+        self._canary: Canary | None = None
+        if not (target.starts_itself or settings.skip_preflight):
+            self._canary = preflight.canary(self._cluster, settings, there, mesh.label, run)
+            self._try(found, say)
+
+    def _try(self, found: capabilities.Capabilities, say: Say) -> None:
+        """Try what the cluster does, and correct what was only detected."""
+        assert self._canary
+        say("preflight: what this cluster does is tried in a namespace of its own")
+        shown = self._canary.look()
+        for line in shown.lines:
+            if not line.ok:
+                say(f"preflight: {line.name}: {line.detail}" + (f"; {line.hint}" if line.hint else ""))
+        tried = preflight.corrected(found, shown)
+        self.descriptor = replace(
+            self.descriptor,
+            capabilities=tried.names,
+            lacks=tried.lacks,
+            outside_address=shown.outside_address,
+        )
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.
@@ -102,6 +124,9 @@ class HeldTarget:
         Raises:
             ClusterError: an object is not removed in time, or the cluster does not answer.
         """
+        if self._canary:
+            with suppress(MeshproofError):  # what is still there is found below
+                self._canary.wait_gone()
         return cleanup(self._cluster, self._run, made=rights.made())
 
     def release(self) -> None:

@@ -1,0 +1,63 @@
+"""What a cluster that is not the harness's own does is tried before the first case, and decides what can be proven."""
+
+from __future__ import annotations
+
+from clients.apply.applier import Applier
+from clients.apply.overlay import Overlay
+from clients.kube.cluster import Cluster
+from clients.mesh.capabilities import CapabilityName
+from clients.model.entrance import Entrance
+from clients.probe.way_in import WaysIn
+from clients.proof.canary import HOME, START_S, Canary, Shown
+from runner.config.settings import ROOT, Settings
+from runner.target.access import Access
+from runner.target.capabilities import Capabilities
+from runner.target.fitting import fitting
+
+WORKER = "canary"
+
+
+def canary(cluster: Cluster, settings: Settings, there: Access, revision: str, run: str) -> Canary:
+    """The canary of a run, or of a call of doctor, by its id.
+
+    Raises:
+        SettingsError: the pull secret of the settings cannot be read.
+    """
+    overlay = Overlay(
+        prefix=f"mp-{run.rsplit('-', 1)[-1]}-",
+        run=run,
+        worker=WORKER,
+        images=there.images,
+        revision=revision,
+        values={},
+        namespaces=frozenset({HOME}),
+        fitting=fitting(settings, cluster, own=False),
+    )
+    namespace = overlay.namespace(HOME)
+    ways_in = WaysIn(cluster, {f"{namespace}/door": Entrance(way=settings.ingress.way)})
+    applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)
+    return Canary(cluster, applier, namespace, ways_in)
+
+
+def corrected(found: Capabilities, shown: Shown) -> Capabilities:
+    """The capabilities as far as they were tried; what was not found out stays as it was detected.
+
+    A load balancer that gave no address in time may be slow, so it counts where it was detected otherwise.
+    """
+    lines = {one.name: one.detail for one in shown.lines}
+    names, lacks = set(found.names), dict(found.lacks)
+    balanced = shown.load_balancer or (None if CapabilityName.LOAD_BALANCER in names else shown.load_balancer)
+    for name, has, why in (
+        (CapabilityName.NETWORK_POLICY, shown.network_policy, lines.get("network policies", "")),
+        (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),
+        (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get("way in", "")),
+    ):
+        if has is None:
+            continue
+        names.discard(name.value)
+        lacks.pop(name.value, None)
+        if has:
+            names.add(name.value)
+        else:
+            lacks[name.value] = f"tried: {why}"
+    return Capabilities(tuple(sorted(names)), lacks)

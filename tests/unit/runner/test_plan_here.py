@@ -1,0 +1,47 @@
+"""What a run would do on a named cluster: counted by case, the commonest reason first."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from clients.model.evidence import Subject
+from runner.commands.plan_here import SHOWN, judged, show
+from runner.session.plan import PlannedTest
+
+pytestmark = pytest.mark.unit
+
+
+def planned(name: str, cells: int = 1) -> PlannedTest:
+    """A planned test, or a table of so many cells."""
+    ids = [name] if cells == 1 else [f"{name}[{number}]" for number in range(cells)]
+    return PlannedTest(name, name, tuple(Subject(control=name, id=one) for one in ids))
+
+
+def printed(reasons: dict[str, str], *entries: PlannedTest) -> str:
+    out = io.StringIO()
+    show(judged("live cluster x", entries, reasons, ("what is tried",)), Console(file=out, width=300))
+    return out.getvalue()
+
+
+def test_cases_are_counted_by_what_becomes_of_them() -> None:
+    reasons = {"A": "", "B": "the target lacks iap", "C": "the target lacks jwt"}
+    found = judged("x", [planned("A"), planned("B"), planned("C", 3)], reasons, ())
+    assert found.tried == ("A",)
+    assert list(found.skipped) == ["the target lacks jwt", "the target lacks iap"], "the commonest first"
+    assert found.skipped["the target lacks jwt"] == ("C[0]", "C[1]", "C[2]")
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    text = printed({"A": "", "B": "needs [x]"}, planned("A"), planned("B", SHOWN + 4))
+    assert "On the live cluster x" in text
+    assert f"1 of {SHOWN + 5} cases would be tried, {SHOWN + 4} skipped:" in text
+    assert "needs [x]: B[0]" in text
+    assert "and 4 more" in text
+    assert "not known yet: what is tried" in text
+
+
+def test_where_nothing_is_skipped_it_says_that() -> None:
+    assert "all tried" in printed({"A": ""}, planned("A"))

@@ -1,0 +1,56 @@
+"""What was tried corrects what was detected; what was not found out leaves it as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from clients.proof.canary import Shown, Tried, origin
+from runner.target.capabilities import Capabilities
+from runner.target.preflight import corrected
+
+pytestmark = pytest.mark.unit
+DETECTED = Capabilities(("client-address", "load-balancer", "metrics"), {"network-policy": "no known agent"})
+
+
+def test_nothing_that_was_not_found_out_is_changed() -> None:
+    assert corrected(DETECTED, Shown()) == DETECTED
+
+
+def test_network_policies_that_are_enforced_are_a_capability_whatever_enforces_them() -> None:
+    made = corrected(DETECTED, Shown(network_policy=True))
+    assert "network-policy" in made.names
+    assert "network-policy" not in made.lacks
+    lines = (Tried("network policies", False, "a denied request got 200"),)
+    made = corrected(made, Shown(lines, network_policy=False))
+    assert "network-policy" not in made.names
+    assert made.lacks["network-policy"] == "tried: a denied request got 200"
+
+
+def test_a_way_in_that_hides_the_client_is_a_reason_to_skip() -> None:
+    lines = (Tried("way in", False, "127.0.0.1:4711, where this machine is seen as 127.0.0.1"),)
+    made = corrected(DETECTED, Shown(lines, client_address=False))
+    assert "client-address" not in made.names
+    assert "seen as 127.0.0.1" in made.lacks["client-address"]
+
+
+def test_a_load_balancer_that_is_slow_is_not_lacking_where_it_was_detected() -> None:
+    late = Shown((Tried("load balancer", False, "no address within 45 s"),), load_balancer=False)
+    assert "load-balancer" in corrected(DETECTED, late).names
+    unknown = Capabilities((), {"load-balancer": "no Service has an external address"})
+    assert corrected(unknown, late).lacks == {"load-balancer": "tried: no address within 45 s"}
+    assert corrected(unknown, Shown(load_balancer=True)).names == ("load-balancer",)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"origin": "198.18.0.1"}', "198.18.0.1"),
+        ('{"origin": "198.18.0.1:4711"}', "198.18.0.1"),
+        ('{"origin": "fd00::1"}', "fd00::1"),
+        ("<html>", ""),
+        ("{}", ""),
+        ("[]", ""),
+    ],
+)
+def test_the_address_that_a_server_sees(body: str, expected: str) -> None:
+    assert origin(body) == expected
