@@ -26,17 +26,10 @@ from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.target import Target
 
+OPTIONS = ("revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide", "image_prefix", "skip_preflight")
 
-@common.takes(
-    *common.CLUSTER,
-    "revision",
-    "root_namespace",
-    "hosts",
-    "istioctl",
-    "allow_mesh_wide",
-    "image_prefix",
-    "skip_preflight",
-)
+
+@common.takes(*common.CLUSTER, *OPTIONS)
 def doctor(
     policies: Annotated[
         bool, typer.Option("--policies", help="Look at the policies that are on the cluster, and at nothing else.")

@@ -92,21 +92,25 @@ class HeldTarget:
             istioctl=there.istioctl,
             browser=browser.program,
         )
+        tries = not (target.starts_itself or settings.skip_preflight)
+        self._canary = preflight.canary(self._cluster, settings, there, mesh.label, run) if tries else None
         self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
         try:
             self._lease.acquire()
         except ConflictError as error:
             raise refused(self._cluster, error, root=mesh.root) from None
-        self._canary: Canary | None = None
-        if not (target.starts_itself or settings.skip_preflight):
-            self._canary = preflight.canary(self._cluster, settings, there, mesh.label, run)
-            self._try(found, say)
+        if self._canary:
+            try:
+                self._try(self._canary, found, say)
+            except BaseException:  # an interruption too: no caller has this object yet
+                self.sweep()
+                self.release()
+                raise
 
-    def _try(self, found: capabilities.Capabilities, say: Say) -> None:
+    def _try(self, canary: Canary, found: capabilities.Capabilities, say: Say) -> None:
         """Try what the cluster does, and correct what was only detected."""
-        assert self._canary
         say("preflight: what this cluster does is tried in a namespace of its own")
-        shown = self._canary.look()
+        shown = canary.look()
         for line in shown.lines:
             if not line.ok:
                 say(f"preflight: {line.name}: {line.detail}" + (f"; {line.hint}" if line.hint else ""))
