@@ -154,14 +154,16 @@ def problems(store: Store) -> list[str]:
     if known["flips_with_contrary"] > allowed:
         share = f"{known['flips_with_contrary']} of {known['flips']} changes"
         found.append(f"{share} were called stable too early; the stated error rate allows {allowed:.2g}")
-        found += [f"change {one['id']}, {one['kind']} {one['way']}: {described(one)}" for one in _contrary(store)]
+        found += contrary(store)
     if known["not_converged"]:
         found.append(f"{known['not_converged']} changes did not converge")
     return found
 
 
-def _contrary(store: Store) -> list[Record]:
-    return [record for record in store.records() if record["contrary"]]
+def contrary(store: Store) -> list[str]:
+    """Each change that was called stable too early, in one line."""
+    found = (record for record in store.records() if record["contrary"])
+    return [f"change {one['id']}, {one['kind']} {one['way']}: {described(one)}" for one in found]
 
 
 def rows(store: Store) -> list[tuple[str, ...]]:

@@ -136,6 +136,8 @@ def flips_section(store: Store) -> str:
     lines += ["", f"**{summary}; {known['not_converged']} changes did not converge.**", ""]
     columns = ("change", "changes", "K", "median until stable, s", "stale before", "probes after", "contrary")
     lines += [*_table(columns, flips.rows(store)), ""]
+    early = [line for text in flips.contrary(store) for line in _wrapped(f"- {text}")]
+    lines += [*early, ""] if early else []
     lines += _wrapped("How many changes a smaller K would have called stable too early (docs/convergence.md):")
     lines += ["", *_table(("K", *map(str, KS)), flips.model(store))]
     return "\n".join([*lines, ""])

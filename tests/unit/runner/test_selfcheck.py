@@ -191,6 +191,7 @@ def test_a_change_called_stable_too_early_exceeds_the_error_rate(contrary: int, 
     problems = flips.problems(kept)
     assert len(problems) == 2 * found  # how many, and each
     assert all("change 5, Sidecar applied: 3 of 50 contrary (200)" in text for text in problems[1:])
+    assert page.flips_section(kept).count("- change 5, Sidecar applied: 3 of 50 contrary (200)") == found
 
 
 def test_a_change_without_an_end_is_a_problem_and_no_contrary_answer(kept: store.Store) -> None:
