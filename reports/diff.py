@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
 from reports.marks import KNOWN, REDUCED, WORDS, mark, not_checked
-from reports.model import Report
+from reports.model import Report, TargetInfo
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 
@@ -104,7 +103,7 @@ def compare(before: Report, after: Report) -> Difference:
             changes[heading].append(Change(key, was, new[key], _why(was, new[key])))
     changes["added"] = [Change(key, None, case, _why_now(case)) for key, case in new.items() if key not in old]
     found = {name: tuple(listed) for name, listed in changes.items()}
-    return Difference(**found, environment=dict(_environment(before, after)))
+    return Difference(**found, environment=environment(before.target, after.target))
 
 
 def _heading(was: Evidence, now: Evidence) -> str:
@@ -148,8 +147,8 @@ def _said(case: Evidence) -> tuple[str, str]:
     return case.expected, case.observed
 
 
-def _environment(before: Report, after: Report) -> Iterable[tuple[str, tuple[str, str]]]:
-    was, now = before.target, after.target
+def environment(was: TargetInfo, now: TargetInfo) -> dict[str, tuple[str, str]]:
+    """Name → (before, after) of what differs between two targets: mesh, cluster, and every detail that was recorded."""
     pairs = {
         "target": (f"{was.kind} {was.context}".strip(), f"{now.kind} {now.context}".strip()),
         "kubernetes": (was.kubernetes, now.kubernetes),
@@ -157,4 +156,4 @@ def _environment(before: Report, after: Report) -> Iterable[tuple[str, tuple[str
         "mesh revision": (was.mesh.revision, now.mesh.revision),
         **{name: (was.details.get(name, ""), now.details.get(name, "")) for name in {**was.details, **now.details}},
     }
-    return ((name, pair) for name, pair in pairs.items() if pair[0] != pair[1])
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Verdict
+from clients.model.known import KnownFailure
 
 REDUCED = "reduced"
 """Key of a pass whose proof could not be looked at as a whole."""
@@ -30,7 +33,23 @@ FINDING_WORDS = {
 }
 
 
-def mark(case: Evidence) -> str:
+class Judged(Protocol):
+    """What the mark of a case depends on."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the case showed."""
+
+    @property
+    def grade(self) -> Grade | None:
+        """Of a pass."""
+
+    @property
+    def known(self) -> KnownFailure | None:
+        """The entry that excuses the failure."""
+
+
+def mark(case: Judged) -> str:
     """Key of a case in `GLYPHS` and `WORDS`: its verdict, `reduced`, or `known`."""
     if case.verdict is Verdict.FAIL and case.known:
         return KNOWN

@@ -6,32 +6,27 @@ was written with (by its hash), and no request leave it.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from jinja2 import Environment
 
 from clients.model.evidence import Evidence, Verdict
 from reports import attempts
 from reports.argument import chain
-from reports.headline import counted, duration, headline, tone
+from reports.headline import duration, headline, tone
 from reports.html.egress_diagram import picture
+from reports.html.frame import frame, templates, time_text
 from reports.html.timeline import LEGEND, timeline
 from reports.known import advice, by_entry
-from reports.marks import GLYPHS, WORDS, mark
+from reports.marks import mark
 from reports.matrix import matrix, request_line, seen, short_host, stages
 from reports.model import Report
 from reports.pictures import embedded
 from reports.reasons import by_reason, by_unchecked
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(report: Report, folder: Path | None = None) -> str:
@@ -41,8 +36,7 @@ def render(report: Report, folder: Path | None = None) -> str:
         folder: of the run, for its pictures; without one the page only names them.
     """
     environment = _environment()
-    style = Markup(environment.get_template("style.css.j2").render())  # noqa: S704  (our own file, no evidence in it)
-    script = Markup((TEMPLATES / "script.js").read_text())  # noqa: S704  (the same)
+    page = frame(["style.css.j2"], ["theme.js", "script.js"])
     anchors = _anchors(report.cases)
     groups = stages(report.cases)
     return environment.get_template("report.html.j2").render(
@@ -65,9 +59,9 @@ def render(report: Report, folder: Path | None = None) -> str:
         twins=_by_control(report.cases, anchors),
         facts=_facts(report),
         embedded=partial(embedded, folder),
-        style=style,
-        script=script,
-        policy=_policy(style, script),
+        style=page.style,
+        script=page.script,
+        policy=page.policy,
     )
 
 
@@ -80,8 +74,8 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Kubernetes", target.kubernetes),
         *target.details.items(),
         ("Run", run.id),
-        ("Started", _time(run.started)),
-        ("Ended", _time(run.ended) or "not recorded"),
+        ("Started", time_text(run.started)),
+        ("Ended", time_text(run.ended) or "not recorded"),
         ("Exit code", "not recorded" if run.exit is None else str(run.exit)),
         ("Stopped by", run.interrupted),
         ("Command", run.command),
@@ -122,37 +116,11 @@ def _by_control(cases: Iterable[Evidence], anchors: Mapping[str, str]) -> dict[s
     return found
 
 
-def _policy(style: str, script: str) -> str:
-    def digest(text: str) -> str:
-        return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-    return f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; img-src data:"
-
-
-def _time(text: str) -> str:
-    try:
-        return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except ValueError:
-        return text
-
-
-def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.2f} s"
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(("html.j2",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     helpers: dict[str, Any] = {
-        "glyphs": GLYPHS,
         "legend": LEGEND,
-        "words": WORDS,
         "mark": mark,
         "chain": chain,
         "fold": attempts.fold,
@@ -163,5 +131,4 @@ def _environment() -> Environment:
         "duration": duration,
     }
     environment.globals.update(helpers)
-    environment.filters.update(seconds=_seconds, count=counted, time=_time)
     return environment

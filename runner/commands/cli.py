@@ -24,6 +24,7 @@ VERBS = {
     "logs": "testbed.logs",
     "report": "report.report",
     "diff": "report.diff",
+    "history": "history.history",
     "images": "images.images",
     "cleanup": "cleanup.cleanup",
     "bench": "bench.bench",

@@ -1,0 +1,164 @@
+"""A `conformance.json` of any age → what a history keeps of the run. Only what is kept is looked at, for speed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from clients.model.evidence import Evidence, Grade, Verdict
+from clients.model.known import KnownFailure
+from reports import conformance, schema1
+from reports.marks import NOT_RUN, mark
+from reports.model import SCHEMA, ReportError, RunInfo, TargetInfo
+
+HINT = "write it again with `meshproof report`"
+NO_POLICIES = frozenset({
+    "ConfigMap", "CustomResourceDefinition", "DaemonSet", "Deployment", "Endpoints", "EndpointSlice", "Job",
+    "Namespace", "Pod", "Secret", "Service", "ServiceAccount", "StatefulSet",
+})  # fmt: skip
+"""Kinds of applied objects that say nothing of traffic, so that no time to stable is counted for them."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is kept of one case.
+
+    Attributes:
+        mark: key of `reports.marks.WORDS`.
+        flaps: how often an unexpected outcome followed the expected one.
+        stable_s: seconds from the change to the last confirmation; None where it was never stable.
+        slow: it used more than 75 % of its budget.
+        kinds: of the policies that were applied for it, sorted.
+    """
+
+    case: str
+    control: str
+    title: str
+    mark: str
+    flaps: int = 0
+    stable_s: float | None = None
+    slow: bool = False
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of one run.
+
+    Attributes:
+        digest: SHA-256 of the file, in hex digits.
+        started: in UTC, ISO 8601.
+        night: the day of `started`.
+    """
+
+    digest: str
+    run: RunInfo
+    target: TargetInfo
+    started: str
+    night: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class _Object:
+    kind: str
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The fields of a case that a history needs; the adapter ignores the others."""
+
+    id: str
+    control: str
+    verdict: Verdict
+    title: str = ""
+    grade: Grade | None = None
+    known: KnownFailure | None = None
+    flaps: int = 0
+    time_to_stable_s: float | None = None
+    slow: bool = False
+    applied: tuple[_Object, ...] = ()
+
+
+@dataclass(frozen=True)
+class _File:
+    schema: str
+    run: RunInfo
+    target: TargetInfo
+    cases: tuple[_Case, ...]
+    not_run: tuple[str, ...] = ()
+
+
+_FILE = TypeAdapter(_File)
+
+
+def content(file: Path) -> tuple[bytes, str]:
+    """The bytes of a file, and their SHA-256.
+
+    Raises:
+        ReportError: it cannot be read.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ReportError(f"cannot read {file}: {error.strerror}") from None
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def parse(file: Path, data: bytes, digest: str) -> Record:
+    """What a history keeps of these bytes.
+
+    Raises:
+        ReportError: not JSON, another schema, a field of the wrong kind, or a run without a time; it names the file.
+    """
+    try:
+        found = _FILE.validate_json(data)
+    except ValidationError as error:
+        raise ReportError(f"{file}{_why(data, error)}", HINT) from None
+    if found.schema not in (SCHEMA, schema1.SCHEMA):
+        raise ReportError(f"{file} has schema {found.schema!r}, not {SCHEMA!r}", HINT)
+    cases: tuple[_Case | Evidence, ...] = found.cases
+    if found.schema == schema1.SCHEMA:  # grades are in its prose, so it takes the long way
+        try:
+            cases = conformance.from_json(json.loads(data)).cases
+        except ReportError as error:
+            raise ReportError(f"{file}: {error.message}", HINT) from None
+    try:
+        started = datetime.fromisoformat(found.run.started).astimezone(UTC)
+    except ValueError:
+        raise ReportError(f"{file}: run.started is {found.run.started!r}, which is no time", HINT) from None
+    text = started.strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = {row.case: row for row in _rows(cases)}
+    if len(rows) < len(cases):
+        raise ReportError(f"{file}: a case is there twice", HINT)
+    for name in found.not_run:
+        rows.setdefault(name, Row(name, name.partition("[")[0], "", NOT_RUN))
+    return Record(digest, found.run, found.target, text, text[:10], tuple(rows.values()))
+
+
+def _rows(cases: Iterable[_Case | Evidence]) -> Iterable[Row]:
+    for case in cases:
+        kinds = tuple(sorted({applied.kind for applied in case.applied} - NO_POLICIES))
+        yield Row(
+            case.id, case.control, case.title, mark(case), case.flaps, case.time_to_stable_s, case.slow, kinds
+        )  # fmt: skip
+
+
+def _why(data: bytes, error: ValidationError) -> str:
+    """What is wrong with a file that is no report: its form, its schema or the first wrong field."""
+    try:
+        whole = json.loads(data)
+    except ValueError as damage:
+        return f" is not JSON: {damage}"
+    schema = whole.get("schema") if isinstance(whole, dict) else None
+    if schema not in (SCHEMA, schema1.SCHEMA):
+        return f" has schema {schema!r}, not {SCHEMA!r}"
+    first = error.errors(include_url=False)[0]
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    return f": {field}: {first['msg']}"

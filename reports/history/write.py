@@ -1,0 +1,44 @@
+"""A folder of runs → its history: the file, the page, and the same for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reports.conformance import write_text
+from reports.history import page
+from reports.history.feed import Fed, feed
+from reports.history.history import build, to_json
+from reports.history.store import FILE, Store
+from reports.model import ReportError
+
+PAGE, JSON = "history.html", "history.json"
+
+
+def update(folder: Path, file: Path | None = None, keep_days: int | None = None) -> tuple[Fed, Path]:
+    """Feed the file from the folder, and write page and JSON next to it.
+
+    Args:
+        file: of the history; by default in the folder.
+        keep_days: nights to keep; None keeps all.
+
+    Returns:
+        what was imported, and the path of the page.
+
+    Raises:
+        ReportError: the folder cannot be read, the file is no history, something cannot be written, or there is no run.
+    """
+    if not folder.is_dir():
+        raise ReportError(f"{folder} is no folder", "name the folder of your runs, for instance reports/out")
+    file = file or folder / FILE
+    with Store(file) as store:
+        fed = feed(store, folder, keep_days)
+        history = build(store)
+    if not history.clusters and not fed.problems:
+        raise ReportError(f"{folder} holds no conformance.json", "name the folder of your runs")
+    try:
+        write_text(file.with_name(JSON), json.dumps(to_json(history), ensure_ascii=False) + "\n")
+        write_text(file.with_name(PAGE), page.render(history))
+    except OSError as error:
+        raise ReportError(f"cannot write the history's page in {file.parent}: {error.strerror}") from None
+    return fed, file.with_name(PAGE)

@@ -1,0 +1,234 @@
+"""A history keeps what it has whatever it is fed, and says what changed on the night when a control became bad."""
+
+from __future__ import annotations
+
+import html
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_samples import sample_report
+
+from clients.model.evidence import Applied, Evidence, Grade, Verdict
+from reports import conformance
+from reports.history import page, trends
+from reports.history.feed import feed
+from reports.history.history import build, to_json
+from reports.history.store import Store
+from reports.history.write import update
+from reports.model import MeshRecord, Report, ReportError, RunInfo, TargetInfo
+from runner.commands import cli
+
+pytestmark = pytest.mark.unit
+
+OLD = Path(__file__).parent / "data" / "conformance-v1.json"
+
+
+def case(verdict: Verdict = Verdict.PASS, **more: Any) -> Evidence:
+    given = {"control": "LAB-A-01", "id": "LAB-A-01", "title": "a <b>title</b>", "time_to_stable_s": 1.5, **more}
+    grade = Grade.FULL if verdict is Verdict.PASS else None
+    applied = (Applied("a.yaml", "PeerAuthentication", "a", "a", ""), Applied("a.yaml", "Service", "a", "a", ""))
+    return Evidence(verdict=verdict, grade=grade, applied=applied, **given)
+
+
+def night(out: Path, number: int, *cases: Evidence, mesh: str = "1.29.1", name: str = "") -> Path:
+    date = f"2026-{1 + number // 28:02}-{1 + number % 28:02}"
+    run = RunInfo(name or f"run-{number}", f"{date}T02:00:00Z", "meshproof run")
+    report = Report(run, TargetInfo("live", "1.34.4", MeshRecord("istio", mesh), "prod"), cases or (case(),))
+    file = out / run.id / conformance.FILE
+    conformance.save(report, file)
+    return file
+
+
+def test_the_first_bad_night_names_what_changed(tmp_path: Path) -> None:
+    for number, verdict in enumerate((Verdict.PASS, Verdict.PASS, Verdict.FAIL, Verdict.FAIL)):
+        night(tmp_path, number, case(verdict), mesh="1.30.0" if number > 1 else "1.29.1")
+    _, written = update(tmp_path)
+    data = json.loads((tmp_path / "history.json").read_bytes())
+    (strip,) = data["clusters"][0]["strips"]
+    assert strip["marks"] == ["pass", "pass", "fail", "fail"]
+    assert strip["bad_since"] == 2
+    assert [(one["night"], one["after"]) for one in strip["switches"]] == [(2, "fail")]
+    assert strip["switches"][0]["changes"] == {"mesh": ["istio 1.29.1", "istio 1.30.0"]}
+    text = written.read_text()
+    assert "mesh: istio 1.29.1 → istio 1.30.0" in text
+    assert "<b>title</b>" not in text  # evidence stays text
+
+
+def test_a_run_goes_in_once_and_its_link_not_at_all(tmp_path: Path) -> None:
+    night(tmp_path, 0)
+    (tmp_path / "latest").symlink_to("run-0", target_is_directory=True)
+    with Store(tmp_path / "history.sqlite") as store:
+        assert (feed(store, tmp_path).added, feed(store, tmp_path).added) == (1, 0)
+        assert len(store.runs()) == 1
+
+
+def test_a_report_written_again_replaces_its_run_but_not_by_less(tmp_path: Path) -> None:
+    more = case(control="LAB-B-01", id="LAB-B-01")
+    with Store(tmp_path / "history.sqlite") as store:
+        for cases, number in (((case(),), 1), ((case(), more), 2), ((case(Verdict.FAIL),), 2)):
+            night(tmp_path, 0, *cases)
+            feed(store, tmp_path)
+            (run,) = store.runs()
+            assert len(list(store.results(run.id))) == number
+
+
+def test_of_a_case_that_ran_twice_in_a_night_the_worst_mark_counts(tmp_path: Path) -> None:
+    night(tmp_path, 0, case(Verdict.FAIL))
+    night(tmp_path, 0, case(), name="later")
+    with Store(tmp_path / "history.sqlite") as store:
+        feed(store, tmp_path)
+        assert build(store).clusters[0].strips[0].marks == ("fail",)
+
+
+def test_schema_1_goes_in_with_its_grades(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / conformance.FILE).write_bytes(OLD.read_bytes())
+    report = conformance.load(OLD)
+    with Store(tmp_path / "history.sqlite") as store:
+        assert not feed(store, tmp_path).problems
+        marks = {row.case: row.mark for row in store.results(store.runs()[0].id)}
+    assert {key for key, mark in marks.items() if mark == "reduced"} == {one.id for one in report.reduced}
+    assert set(marks) == {one.id for one in report.cases} | set(report.not_run)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('{"schema": "meshproof/conformance/v2", "run"', "is not JSON"),
+        ('{"schema": "meshproof/conformance/v9"}', "has schema 'meshproof/conformance/v9'"),
+        ("[]", "has schema None"),
+        ('{"schema": "meshproof/conformance/v2", "run": {}, "target": {}, "cases": []}', ": run.id: "),
+        (
+            '{"schema": "meshproof/conformance/v2", "run": {"id": "x", "started": "soon", "command": ""},'
+            ' "target": {"kind": "live"}, "cases": []}',
+            "run.started is 'soon'",
+        ),
+    ],
+)
+def test_a_damaged_report_is_named_and_the_others_go_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, cause: str
+) -> None:
+    night(tmp_path, 0)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / conformance.FILE).write_text(text)
+    assert cli.main(["history", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert "1 run imported" in out
+    assert len(err.splitlines()) == 1
+    assert f"{tmp_path}/a/conformance.json" in err
+    assert cause in err
+
+
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    night(tmp_path, 0)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE theirs (a)")
+    db.close()
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database at all " * 100)
+    for file in (other, text):
+        before = file.read_bytes()
+        assert cli.main(["history", str(tmp_path), "--file", str(file)]) == 2
+        assert "is no history of meshproof" in capsys.readouterr().err
+        assert file.read_bytes() == before
+
+
+def test_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    night(tmp_path, 0)
+    update(tmp_path)
+    with sqlite3.connect(tmp_path / "history.sqlite") as db:
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(ReportError, match="version 2, not 1"):
+        update(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [(["missing"], "is no folder"), (["."], "holds no conformance.json"), ([".", "--keep", "soon"], "number of days"),
+     ([".", "--file", "missing/a"], "unable to open")],
+)  # fmt: skip
+def test_bad_input_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], cause: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["history", *words]) == 2
+    err = capsys.readouterr().err
+    assert cause in err
+    assert len(err.splitlines()) == 1
+
+
+def test_what_is_too_old_goes_and_does_not_come_back(tmp_path: Path) -> None:
+    for number in range(5):
+        night(tmp_path, number)
+    with Store(tmp_path / "history.sqlite") as store:
+        assert feed(store, tmp_path, keep_days=2).removed == 3
+        again = feed(store, tmp_path, keep_days=2)
+        assert (again.added, again.removed, len(store.runs())) == (0, 0, 2)
+        assert feed(store, tmp_path).added == 3
+
+
+def test_an_import_that_breaks_off_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    night(tmp_path, 0)
+    with Store(tmp_path / "history.sqlite") as store:
+        feed(store, tmp_path)
+        night(tmp_path, 0, case(Verdict.FAIL))
+        monkeypatch.setattr(Store, "_add_rows", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            feed(store, tmp_path)
+        assert [row.mark for row in store.results(store.runs()[0].id)] == ["pass"]
+
+
+def test_a_new_level_is_found_on_its_night_and_noise_is_none() -> None:
+    noise = [1 + (number * 7919 % 97) / 970 for number in range(60)]
+    assert trends.change_points(noise) == []
+    found = trends.trend(noise)
+    assert found
+    assert not found.claimed
+    shifted = [value + (0.5 if number >= 40 else 0) for number, value in enumerate(noise)]
+    (place,) = trends.change_points(shifted)
+    assert abs(place - 40) <= 1  # the test is by ranks: noise next to the step may move it by a night
+    rising = trends.trend([value + number * 0.01 for number, value in enumerate(noise)])
+    assert rising
+    assert rising.claimed
+    assert rising.per_night == pytest.approx(0.01, abs=0.001)
+
+
+def test_times_count_by_kind_of_policy_and_only_of_passes(tmp_path: Path) -> None:
+    for number in range(20):
+        failed = case(Verdict.FAIL, id="LAB-A-01[x]", time_to_stable_s=99.0)
+        night(tmp_path, number, case(time_to_stable_s=1.0 if number < 10 else 3.0), failed)
+    with Store(tmp_path / "history.sqlite") as store:
+        feed(store, tmp_path)
+        (kind,) = build(store).clusters[0].kinds
+    assert (kind.kind, kind.longest_s, kind.median_s) == ("PeerAuthentication", 3.0, 2.0)
+    assert [(one.night, one.before_s, one.after_s) for one in kind.levels] == [(10, 1.0, 3.0)]
+
+
+def test_clusters_do_not_mix(tmp_path: Path) -> None:
+    night(tmp_path, 0)
+    report = replace(conformance.load(night(tmp_path, 1, case(Verdict.FAIL))), target=TargetInfo("embedded"))
+    conformance.save(report, tmp_path / "run-1" / conformance.FILE)
+    with Store(tmp_path / "history.sqlite") as store:
+        feed(store, tmp_path)
+        history = build(store)
+    assert [(one.name, len(one.bad)) for one in history.clusters] == [("embedded", 1), ("live prod", 0)]
+    assert not any(strip.switches for one in history.clusters for strip in one.strips)
+
+
+def test_the_page_of_a_whole_run_loads_nothing_and_is_the_same_each_time(tmp_path: Path) -> None:
+    conformance.save(sample_report(), tmp_path / "a" / conformance.FILE)
+    with Store(tmp_path / "history.sqlite") as store:
+        feed(store, tmp_path)
+        history = build(store)
+    text = html.unescape(page.render(history))
+    assert text == html.unescape(page.render(history))
+    assert "default-src 'none'" in text
+    assert "http://" not in text
+    assert " style=" not in text
+    json.dumps(to_json(history))
