@@ -1,1 +1,1 @@
-"""Proving clusters: each profile is a cluster that stands for somebody's, and is reached as a live target."""
+"""Proving clusters: each profile is a cluster that stands for clusters of users, and is reached as a live target."""

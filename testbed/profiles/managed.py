@@ -1,4 +1,4 @@
-"""The profile `managed`: somebody else runs istiod, outside the cluster."""
+"""The profile `managed`: others run istiod, outside the cluster."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Managed(EmbeddedProfile):
     """See `Profile`."""
 
     name = "managed"
-    summary = "istiod is outside the cluster, and somebody else's"
+    summary = "istiod is outside the cluster, and run by others"
     stands_for = "managed Cloud Service Mesh, and external control planes"
     traits = (
         "no Deployment in `istio-system`; istiod is a program outside the cluster, and the injection webhooks lead to "

@@ -55,7 +55,7 @@ def test_the_whole_catalogue(profile: ProfileUp, foreign: None, tmp_path: Path) 
 
 @pytest.fixture
 def smoke() -> Iterator[ProfileUp]:
-    """The profile of the quick test, next to the shared testbed; started anew."""
+    """The profile of the quick test, next to the shared testbed; started again."""
     manager.down(SMOKE, print)
     yield manager.up(SMOKE, None, print)
     manager.down(SMOKE, print)
