@@ -14,7 +14,7 @@ from rich.markup import escape
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
-from clients.mesh.survey import Survey
+from clients.mesh.survey import ROOT_NAMESPACE, Survey
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from clients.proof.canary import Shown
 from runner.commands import common, doctor_rights, policy_warnings
@@ -68,8 +68,7 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
     if there is None:
         raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
     connection = there.connect()
-    root = Survey(connection, target.settings.revision, target.settings.root_namespace).root
-    found, refused, number = policy_warnings.of_cluster(connection, root)
+    found, refused, number = policy_warnings.of_cluster(connection, _root(connection, target.settings))
     connection.close()
     if as_json:
         rows = [{"detector": name, "text": line} for name, lines in found.items() for line in lines]
@@ -84,6 +83,14 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
     warnings = sum(map(len, found.values()))
     console.print(f"{number} policies, {warnings} warnings" if warnings else f"{number} policies, no warning")
     return common.OK
+
+
+def _root(connection: Cluster, wanted: settings.Settings) -> str:
+    """The root namespace; the usual one where this identity may not see what injects, or it is not clear which."""
+    try:
+        return Survey(connection, wanted.revision, wanted.root_namespace).root
+    except MeshproofError:
+        return wanted.root_namespace or ROOT_NAMESPACE
 
 
 def browser() -> Diagnosis:

@@ -17,6 +17,7 @@ from why_samples import GROUND, authorization, policy
 
 from clients.model.errors import AccessError, ClusterError, SettingsError
 from runner.commands import doctor, plan, policy_warnings
+from runner.config.settings import Settings
 from runner.session.plan import PlannedTest
 
 pytestmark = pytest.mark.unit
@@ -103,7 +104,7 @@ class Limited(FakeCluster):
 def target(monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster | None) -> Any:
     monkeypatch.setattr(FakeCluster, "close", lambda self: None, raising=False)
     there = SimpleNamespace(connect=lambda: cluster) if cluster else None
-    return SimpleNamespace(kind="live", look=lambda say: there)
+    return SimpleNamespace(kind="live", look=lambda say: there, settings=Settings())
 
 
 def filled(cluster: FakeCluster) -> FakeCluster:
