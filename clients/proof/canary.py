@@ -19,7 +19,7 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import sidecar
 from clients.model.errors import ClusterError, InfrastructureError, MeshproofError
 from clients.probe import outside
-from clients.probe.curl import Request
+from clients.probe.request import Request
 from clients.probe.way_in import WaysIn, addresses, node_addresses
 
 HOME = "canary"
