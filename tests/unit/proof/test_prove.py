@@ -297,7 +297,7 @@ def test_a_twin_through_another_backend_proves_nothing():
     evidence = prove(make_rig(), elsewhere)
     assert evidence.verdict is Verdict.INCONCLUSIVE
     [found] = [one for one in evidence.findings if one.name == denial.BACKEND_LOG]
-    assert found.text == "the twin goes to another backend, so this log is not known to be complete"
+    assert found.text.startswith("the twin goes to another backend, so this log is not known to be complete")
 
 
 def test_without_a_server_no_request_can_arrive(monkeypatch: pytest.MonkeyPatch):
