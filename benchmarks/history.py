@@ -27,6 +27,11 @@ from runner.target import browsers
 KINDS = ("PeerAuthentication", "DestinationRule", "AuthorizationPolicy", "RequestAuthentication", "Sidecar")
 CASE_BYTES = 16_000
 """Of a case in a real report of the whole catalogue: 20 MB for 1,221 cases."""
+LINE = '    app.kubernetes.io/managed-by: "meshproof"\n'
+ATTEMPT = {"at_s": 1.5006088390000514, "phase": "confirm", "matched": True, "summary": "200", "problem": "",
+           "request_id": "5d0c2a4e-77a1-4f6e-9c53-0d7a5a3e2c11", "local": "10.0.0.1:40000", "kind": "status",
+           "status": 200, "ordinary": True}  # fmt: skip
+"""Three quarters of a real report are objects as they were sent, a quarter is attempts."""
 FIRST = datetime(2025, 1, 1, 2, tzinfo=UTC)
 MIB = 1024
 
@@ -43,7 +48,8 @@ def generated(number: int, cases: int, case_bytes: int) -> str:
             "verdict": "fail" if bad else "pass", "grade": None if bad else "full",
             "flaps": int(chance.random() < 0.01), "slow": chance.random() < 0.005,
             "time_to_stable_s": round(1 + number / 1000 + chance.random() + (number > 450), 3),
-            "applied": [{"kind": KINDS[index % len(KINDS)], "yaml": "x" * case_bytes}],
+            "applied": [{"kind": KINDS[index % len(KINDS)], "yaml": LINE * (case_bytes * 3 // 4 // len(LINE))}],
+            "timeline": [ATTEMPT] * (case_bytes // 4 // len(str(ATTEMPT))),
         })  # fmt: skip
     return json.dumps({
         "schema": SCHEMA,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.conformance import write_text
 from reports.history import page
-from reports.history.feed import Fed, feed
+from reports.history.feed import Fed, feed, reports_below
 from reports.history.history import build, to_json
 from reports.history.store import FILE, Store
 from reports.model import ReportError
@@ -31,11 +31,14 @@ def update(folder: Path, file: Path | None = None, keep_days: int | None = None)
     if not folder.is_dir():
         raise ReportError(f"{folder} is no folder", "name the folder of your runs, for instance reports/out")
     file = file or folder / FILE
+    nothing = ReportError(f"{folder} holds no conformance.json", "name the folder of your runs")
+    if not file.exists() and not any(reports_below(folder, lambda _problem: None)):
+        raise nothing  # before an empty history is made
     with Store(file) as store:
         fed = feed(store, folder, keep_days)
         history = build(store)
     if not history.clusters and not fed.problems:
-        raise ReportError(f"{folder} holds no conformance.json", "name the folder of your runs")
+        raise nothing
     try:
         write_text(file.with_name(JSON), json.dumps(to_json(history), ensure_ascii=False) + "\n")
         write_text(file.with_name(PAGE), page.render(history))

@@ -150,8 +150,7 @@ def test_a_later_version_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "cause"),
-    [(["missing"], "is no folder"), (["."], "holds no conformance.json"), ([".", "--keep", "soon"], "number of days"),
-     ([".", "--file", "missing/a"], "unable to open")],
+    [(["missing"], "is no folder"), (["."], "holds no conformance.json"), ([".", "--keep", "soon"], "number of days")],
 )  # fmt: skip
 def test_bad_input_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], cause: str
@@ -160,6 +159,15 @@ def test_bad_input_is_one_line(
     assert cli.main(["history", *words]) == 2
     err = capsys.readouterr().err
     assert cause in err
+    assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_history_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    night(tmp_path, 0)
+    assert cli.main(["history", str(tmp_path), "--file", str(tmp_path / "missing" / "a")]) == 2
+    err = capsys.readouterr().err
+    assert "unable to open" in err
     assert len(err.splitlines()) == 1
 
 
