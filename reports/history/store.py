@@ -112,7 +112,7 @@ class Store:
     def add(self, record: Record) -> bool:
         """Keep a run, in one transaction; False where the file has it with more cases already.
 
-        A run whose report was written again (it went on, or its journal was read anew) replaces its earlier record.
+        A run whose report was written again (it went on, or its journal was read again) replaces its earlier record.
         """
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (record.digest, record.night))
