@@ -133,7 +133,7 @@ def _access_log(seen: Survey) -> str:
     if seen.logs_plainly or seen.log_provider:
         return ""
     if meshconfig.logs_access(seen.configurations):
-        return "the access log has a format of its own, and this identity may create no Telemetry"
+        return "the mesh's access log has a format of its own (accessLogFormat), which is not known"
     return "the mesh writes no access log to /dev/stdout, and this identity may create no Telemetry"
 
 

@@ -167,6 +167,8 @@ class Survey:
         """The provider for a Telemetry that turns access logs on; empty where none is needed or can be used."""
         if self.logs_plainly or not self.injects or self.flavour is Flavour.CSM_TRAFFIC_DIRECTOR:
             return ""
+        if meshconfig.has_own_format(self.configurations):
+            return ""  # the provider writes in the mesh's format, and a Telemetry cannot state another
         if not self.cluster.has_kind(_TELEMETRY, "Telemetry"):
             return ""
         may = self.cluster.can_i("create", "telemetries", group="telemetry.istio.io")

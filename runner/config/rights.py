@@ -157,7 +157,7 @@ RIGHTS = (
         "telemetry.istio.io",
         ("telemetries",),
         MAKES,
-        "access logs of the run's own namespaces, where the mesh writes none or in a format of its own",
+        "access logs of the run's own namespaces, where the mesh writes none",
         condition=Condition.OPTIONAL,
         without="proofs that need such a log are of reduced grade, or skipped",
         reveals=(CapabilityName.ACCESS_LOG,),

@@ -98,7 +98,6 @@ def meshed(text: str, *more: dict[str, Any], allowed: bool = True) -> WithTeleme
     ("text", "provider"),
     [
         ("accessLogFile: /dev/stdout", ""),
-        ("accessLogFile: /dev/stdout\naccessLogFormat: '%PROTOCOL%'", "envoy"),
         ("accessLogFile: /var/log/envoy.log", "envoy"),
         ("{}", "envoy"),
     ],
@@ -106,6 +105,13 @@ def meshed(text: str, *more: dict[str, Any], allowed: bool = True) -> WithTeleme
 def test_access_logs_are_turned_on_where_the_mesh_writes_none_that_is_known(text: str, provider: str) -> None:
     found = discover(meshed(text))  # type: ignore[arg-type]
     assert (found.log_provider, found.writes_access_log) == (provider, True)
+
+
+def test_a_format_of_the_mesh_s_own_is_one_without_logs() -> None:
+    """A Telemetry writes in it too: no line was known, and what was not found failed the cases."""
+    found = discover(meshed("accessLogFile: /dev/stdout\naccessLogFormat: '%PROTOCOL%'"))  # type: ignore[arg-type]
+    assert (found.log_provider, found.writes_access_log) == ("", False)
+    assert "format of its own" in found.lacks["access-log"]
 
 
 def test_a_telemetry_of_the_root_namespace_may_write_them_otherwise() -> None:
