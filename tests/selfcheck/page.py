@@ -162,7 +162,7 @@ def _controls(records: Sequence[Record]) -> list[str]:
     noticed = mutants.killers(records)
     lines = ["### Which control notices which mutants", ""]
     for control, names in sorted(noticed.items()):
-        lines += _wrapped(f"- {control}: {', '.join(names)}")
+        lines += _wrapped(f"- {control}: {', '.join(f'`{name}`' for name in names)}")
     lines += ["", "### Controls that notice none", ""]
     by_reason: dict[str, list[str]] = {}
     for control, reason in mutants.unproven(records).items():

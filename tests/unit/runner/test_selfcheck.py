@@ -118,7 +118,7 @@ def test_the_page_has_short_lines_and_says_what_survived(
     text = page.write().read_text()
     assert "**1 of 2 mutants are killed.**" in text
     assert "- `b`: It lies. LAB-AUTHZ-02: pass instead of fail" in text
-    assert "- LAB-AUTHZ-02: a" in text
+    assert "- LAB-AUTHZ-02: `a`" in text
     assert max(map(len, text.splitlines())) <= 120
 
 
