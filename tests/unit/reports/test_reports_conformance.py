@@ -31,7 +31,8 @@ def test_the_fields_that_readers_rely_on(saved: Path) -> None:
     assert data["schema"] == "meshproof/conformance/v2"
     assert data["run"].items() >= {"id": "20261122-161305-7c1e", "exit": 1}.items()
     assert {"started", "ended", "command"} <= data["run"].keys()
-    assert data["target"]["mesh"] == {"name": "istio", "version": "1.29.1", "revision": "default"}
+    expected = {"name": "istio", "version": "1.29.1", "revision": "default", "flavour": ""}
+    assert data["target"]["mesh"] == expected
     assert data["totals"] == {"pass": 33, "fail": 2, "inconclusive": 1, "skip": 3, "reduced": 3, "known": 0,
                               "not_run": 2}  # fmt: skip
     case = next(case for case in data["cases"] if case["id"] == "LAB-MTLS-03")
