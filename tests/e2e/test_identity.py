@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 from e2e_runs import Ran, conform
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
+from clients.model.errors import InfrastructureError
 from clients.probe.way_in import WaysIn
 from testbed import api
 from tests.standins.issuer import AUDIENCE, NAME, Issuer
@@ -69,6 +71,12 @@ WOULD_BE_LOGGED = {
 }
 
 
+_WITH_PATIENCE = Retrying(
+    stop=stop_after_delay(60), wait=wait_fixed(0.5), retry=retry_if_exception_type(InfrastructureError), reraise=True
+)
+"""The node forwards to a new pod a moment after the pod is ready."""
+
+
 @pytest.fixture(scope="module")
 def site(cluster: Cluster, testbed: api.Up) -> Iterator[str]:
     """The issuer's site, which every client may fetch its files from."""
@@ -80,7 +88,7 @@ def site(cluster: Cluster, testbed: api.Up) -> Iterator[str]:
 
     try:
         assert readiness.poll(ready, time.monotonic() + 60)
-        host, port = WaysIn(cluster).find("issuer", HOME, 80, direct=True)
+        host, port = _WITH_PATIENCE(WaysIn(cluster).find, "issuer", HOME, 80, direct=True)
         yield f"http://{host}:{port}"
     finally:
         cluster.delete("v1", "Namespace", HOME)
