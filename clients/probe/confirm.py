@@ -8,6 +8,8 @@ from clients.model.errors import SettingsError
 
 CERTAINTY = 0.99
 """How certain a statement about a leak is: one of at least that share would have been seen with this probability."""
+Z = 1.645
+"""Quantile of the normal distribution for 95 %, one-sided."""
 MINIMUM = 3
 """Fewer matches than this are never enough, however small the target is."""
 
@@ -43,6 +45,35 @@ def confirmations(threads: int, replicas: int, error_rate: float) -> int:
 def stale_probability(pools: int, matches: int) -> float:
     """The bound n (1 - 1/n)^K for `pools` n and `matches` K in a row, at most 1."""
     return min(1.0, pools * (1 - 1 / pools) ** matches)
+
+
+def confirmations_after_flaps(flaps: int, contrary: int, probes: int, error_rate: float) -> int:
+    """Smallest number of matches in a row that a mesh which answers contrarily now and then rarely reaches by chance.
+
+    If a share p of the answers is contrary, for good, a row of K matches begins with probability (1 - p)^K, and each
+    flap begins another row: one of f + 1 rows is that long with at most (f + 1) (1 - p)^K. The result is the smallest K
+    that brings this bound to `error_rate`. For p counts the least share that is likely by what was seen (Wilson's lower
+    bound, 95 %), as the first answers after a change are contrary more often than later ones. A change that spreads
+    slowly is flapping too, but only until it has come everywhere, so that a longer row costs it little.
+
+    Args:
+        flaps: matches that were followed by a contrary answer.
+        contrary: contrary answers since the first match.
+        probes: all answers since the first match, without those of the row that goes on.
+
+    Returns:
+        0 where nothing was contrary.
+    """
+    if not flaps or not 0 < contrary < probes:
+        return 0
+    return math.ceil(math.log(error_rate / (flaps + 1)) / math.log1p(-_at_least(contrary, probes)))
+
+
+def _at_least(hits: int, trials: int) -> float:
+    """Wilson's lower bound of a share (Wilson 1927), one-sided."""
+    share, square = hits / trials, Z**2 / trials
+    spread = Z * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
+    return (share + square / 2 - spread) / (1 + square)
 
 
 def leak_share(probes: int) -> float:

@@ -13,6 +13,7 @@ from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact as redact_text
 from clients.model.redact import redact_mapping
 from clients.probe import ordinary
+from clients.probe.confirm import confirmations_after_flaps
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
 
 ProbeMany = Callable[[int], Sequence[Outcome]]
@@ -29,6 +30,9 @@ MAX_BATCH = 32
 GROWTH = 4
 """Budgets more that confirmations may take once they have begun within the first: how long they take is decided by the
 distance to the cluster and by the number of proxies' threads, and not by the mesh."""
+
+MAX_GROWTH = 20
+"""Times the confirmations by which they may grow after flaps: a rare contrary answer would ask for thousands."""
 
 MAX_SAMPLES = 40
 """Limit of the whole answers that are kept of one case, however often it flaps."""
@@ -49,9 +53,10 @@ def converge(
     """Poll until `expect` matches, then demand `needed` matches in a row that span at least the window.
 
     The first match of the row counts as one of them. A probe that timed out after more than 1 s counts for its whole
-    duration, because TCP and DNS retransmit within it. A mismatch after a match is a flap and starts the row again; an
-    infrastructure outcome starts it again too, and is neither match nor mismatch. Confirmations are sent in batches,
-    and all answers of a batch carry the time of its last one.
+    duration, because TCP and DNS retransmit within it. A mismatch after a match is a flap and starts the row again. It
+    must then be longer (`confirm.confirmations_after_flaps`), or what is contrary now and then would come to a long
+    enough row by luck. An infrastructure outcome starts it again too, and is neither match nor mismatch. Confirmations
+    are sent in batches, and all answers of a batch carry the time of its last one.
 
     The first match of the row must come within the budget: one at the deadline is too late. Its confirmations may take
     up to `GROWTH` budgets more, as long as none is contrary, because their number and pace are the harness's own.
@@ -101,6 +106,7 @@ class _Watch:
     """State of one `converge`: the row of matches, and what is reported about it.
 
     Attributes:
+        contrary, matched: answers since the first match, one that included.
         row: matches in a row; `row_start` is the time of the first.
         in_time: the row began within the budget.
         held: the last outcome that was not infrastructure matched.
@@ -121,6 +127,8 @@ class _Watch:
     attempts: list[Attempt] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     flaps: int = 0
+    contrary: int = 0
+    matched: int = 0
     row: int = 0
     row_start: float = 0.0
     in_time: bool = False
@@ -140,8 +148,15 @@ class _Watch:
         self.probe_s = (now - started) / count
         for outcome in outcomes:
             self._judge(outcome, started, now)
-        stayed = self.row >= self.needed and now - self.row_start >= self.policy.window_s
+        stayed = self.row >= self.demanded and now - self.row_start >= self.policy.window_s
         return stayed and self.in_time and now < self.limit
+
+    @property
+    def demanded(self) -> int:
+        """Matches in a row that are enough: more where answers have changed back, or luck would end the wait."""
+        answers = self.contrary + self.matched - self.row
+        after_flaps = confirmations_after_flaps(self.flaps, self.contrary, answers, self.policy.error_rate)
+        return max(self.needed, min(after_flaps, MAX_GROWTH * self.needed))
 
     @property
     def limit(self) -> float:
@@ -153,7 +168,7 @@ class _Watch:
         wait = self.policy.poll_s
         if self.row:
             window_left = self.row_start + self.policy.window_s - self.clock()
-            wait = 0.0 if self.row < self.needed else min(wait, max(0.0, window_left))
+            wait = 0.0 if self.row < self.demanded else min(wait, max(0.0, window_left))
         return max(0.0, min(wait, self.limit - self.clock()))
 
     @property
@@ -173,12 +188,12 @@ class _Watch:
         budget = f"in {self.policy.budget_s:g} s"
         if self.row and self.in_time:
             whole_s = (1 + GROWTH) * self.policy.budget_s
-            late = f"probes were too slow for {self.needed} confirmations in {whole_s:g} s: {self.row} in a row"
+            late = f"probes were too slow for {self.demanded} confirmations in {whole_s:g} s: {self.row} in a row"
             return self.redact(f"{late}, none contrary since the first of them")
         if self.lost:
             return self.redact(f"not judged {budget}: {self.lost}")
         if self.row:
-            late = f"{self.row} of {self.needed} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
+            late = f"{self.row} of {self.demanded} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
             return self.redact(f"not stable {budget}: {late}")
         return self.redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
 
@@ -188,7 +203,7 @@ class _Watch:
         No batch goes past the deadline, as a mismatch in it would leave no time for a row that begins after it; later
         ones are short, so that a contrary answer ends the wait soon.
         """
-        missing = self.needed - self.row
+        missing = self.demanded - self.row
         waiting = not self.row and (bool(self.attempts) or not self.unchanged)
         if waiting or missing <= 0:
             return 1
@@ -212,12 +227,13 @@ class _Watch:
             self.row = 0
         elif problem := self.expect.problem(outcome) or "":
             self.flaps += self.held
+            self.contrary += self.first_s is not None
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
         else:
             begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
             self.row_start = self.row_start if self.row else begins
             self.in_time = self.in_time if self.row else now < self.deadline
-            self.row, self.held = self.row + 1, True
+            self.row, self.held, self.matched = self.row + 1, True, self.matched + 1
             self.first_s = now - self.since if self.first_s is None else self.first_s
         attempt = Attempt(
             at_s=now - self.since,

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ _ROW = re.compile(
     r"^\| `(?P<profile>[^`]+)` \| (?P<cases>\d+) \| (?P<reason>.+?) \| (?P<controls>.+) \|$", re.MULTILINE
 )
 _SAME = re.compile(r"^same reason as (.+)$")
+LINE = 120
+"""Longest line of a document, in characters."""
 Skips = Counter[tuple[str, str]]
 """(reason, control) → number of cases."""
 
 
 def of_report(report: Mapping[str, Any]) -> Skips:
-    """The skips of a run; what only repeats another case's reason has that one."""
+    """The skips of a run, each with its reason without what is in brackets; a case that repeats one has that one."""
     cases = [case for case in report["cases"] if case["verdict"] == "skip"]
     reasons = {case["id"]: case["reason"] for case in cases}
 
@@ -32,7 +34,7 @@ def of_report(report: Mapping[str, Any]) -> Skips:
         same = _SAME.match(case["reason"])
         return str(reasons.get(same[1], case["reason"]) if same else case["reason"])
 
-    return Counter((reason(case), case["control"]) for case in cases)
+    return Counter((reason(case).partition(" (")[0], case["control"]) for case in cases)
 
 
 def pinned(profile: str, text: str) -> Skips:
@@ -52,13 +54,27 @@ def written(profile: str, skips: Skips, text: str) -> str:
     kept = [row[0] for row in _ROW.finditer(text[start:end]) if row["profile"] != profile]
     rows = []
     for reason in sorted({reason for reason, _ in skips}):
-        controls = {control: number for (why, control), number in skips.items() if why == reason}
-        named = ", ".join(
-            f"{control} x{number}" if number > 1 else control for control, number in sorted(controls.items())
-        )
-        rows.append(f"| `{profile}` | {sum(controls.values())} | {reason} | {named} |")
+        numbers = {control: number for (why, control), number in skips.items() if why == reason}
+        rows += _rows(profile, reason, numbers)
     head = [BEGIN, "", "| profile | cases | reason | controls |", "|---|---|---|---|"]
     return text[:start] + "\n".join([*head, *kept, *rows, "", ""]) + text[end:]
+
+
+def _rows(profile: str, reason: str, numbers: Mapping[str, int]) -> list[str]:
+    """As many as it takes to keep each within the length of a line."""
+    rows, part = [], list[str]()
+    cases = 0
+    for control, number in sorted(numbers.items()):
+        item = f"{control} x{number}" if number > 1 else control
+        if part and len(_row(profile, cases + number, reason, [*part, item])) > LINE:
+            rows.append(_row(profile, cases, reason, part))
+            part, cases = [], 0
+        part, cases = [*part, item], cases + number
+    return [*rows, _row(profile, cases, reason, part)]
+
+
+def _row(profile: str, cases: int, reason: str, controls: Sequence[str]) -> str:
+    return f"| `{profile}` | {cases} | {reason} | {', '.join(controls)} |"
 
 
 def main(profile: str, report: str) -> None:

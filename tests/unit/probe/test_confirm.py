@@ -5,7 +5,14 @@ import random
 import pytest
 
 from clients.model.errors import SettingsError
-from clients.probe.confirm import MINIMUM, confirmations, leak_share, probes_for_leak, stale_probability
+from clients.probe.confirm import (
+    MINIMUM,
+    confirmations,
+    confirmations_after_flaps,
+    leak_share,
+    probes_for_leak,
+    stale_probability,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -74,3 +81,11 @@ def test_it_is_the_smallest_number_of_probes_that_would_have_shown_the_share(sha
 def test_no_probe_shows_nothing() -> None:
     with pytest.raises(ValueError, match="0 probes"):
         leak_share(0)
+
+
+def test_after_flaps_a_row_is_so_long_that_luck_is_rarer_than_the_error_rate() -> None:
+    needed = confirmations_after_flaps(240, 240, 960, 1e-4)
+    assert 241 * 0.75**needed <= 1e-4, "the share that was seen, and any that is likely by it"
+    assert confirmations_after_flaps(1, 1, 2, 1e-4) > needed, "two answers say little"
+    assert confirmations_after_flaps(0, 0, 100, 1e-4) == 0
+    assert confirmations_after_flaps(0, 3, 3, 1e-4) == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
@@ -79,6 +80,29 @@ def then(*parts: Iterable[Outcome], rest: Outcome) -> Callable[[], Outcome]:
     return lambda: next(answers)
 
 
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.1])
+def test_an_answer_that_is_contrary_now_and_then_does_not_last_by_luck(share: float) -> None:
+    """Polling until a row is long enough gives chance many turns: without longer rows a quarter leaked and passed."""
+    lucky = 0
+    for seed in range(100):
+        drawn = random.Random(seed)
+        seen = run(
+            then([NO, YES, NO], (NO if drawn.random() < share else YES for _ in range(10**6)), rest=NO), needed=15
+        )
+        lucky += seen.converged
+        assert seen.converged or seen.conclusive, seen.problem
+    assert lucky == 0
+
+
+def test_what_spreads_slowly_is_confirmed_for_longer_and_converges() -> None:
+    drawn = random.Random(1)
+    spreading = [NO if drawn.random() < 0.5 else YES for _ in range(60)]
+    seen = run(then(spreading, rest=YES), needed=15)
+    assert seen.converged
+    assert seen.flaps > 5
+    assert seen.confirmations > 15
+
+
 def test_a_late_change_converges_and_its_times_count_from_the_change() -> None:
     time = Time()
     result = run(then([NO] * 4, rest=YES), time=time, since=999.0)
@@ -110,7 +134,7 @@ def test_where_nothing_has_changed_the_first_batch_holds_every_confirmation() ->
 def test_where_it_has_changed_after_all_it_is_polled_for_one_by_one() -> None:
     batches: list[int] = []
     result = run(then([YES, NO, NO, NO], rest=YES), needed=3, batches=batches, unchanged=True)
-    assert (result.converged, result.flaps, batches) == (True, 1, [3, 1, 1, 2])
+    assert (result.converged, result.flaps, batches) == (True, 1, [3, 1, 1, 22])
 
 
 def test_a_batch_has_a_limit() -> None:
@@ -251,7 +275,7 @@ def test_a_lost_answer_after_the_budget_ends_the_wait_and_is_inconclusive() -> N
 def test_only_too_slow_to_confirm_is_inconclusive(before: list[Outcome]) -> None:
     result = run(then(before, rest=YES), time=Time(3.0), needed=29)
     assert (result.converged, result.conclusive) == (False, False)
-    assert "too slow for 29 confirmations in 50 s" in result.problem
+    assert re.search(r"too slow for (29|77) confirmations in 50 s", result.problem), "77 after a flap"
     assert "none contrary" in result.problem
 
 
