@@ -95,7 +95,10 @@ MUTANTS = (
         "if outcome is None:",
         PROBE,
     ),
-    HarnessMutant("one-match-is-enough", CONVERGE, "self.row >= self.needed", "self.row >= 1", PROBE),
+    HarnessMutant("one-match-is-enough", CONVERGE, "self.row >= self.demanded", "self.row >= 1", PROBE),
+    HarnessMutant(
+        "flaps-ask-for-no-more", CONVERGE, "return max(self.needed, min(", "return min(self.needed, max(", PROBE
+    ),
     HarnessMutant("a-flap-is-not-counted", CONVERGE, "self.flaps += self.held", "self.flaps += 0 * self.held", PROBE),
     HarnessMutant(
         "a-mismatch-keeps-the-row",
