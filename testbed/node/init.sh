@@ -34,6 +34,27 @@ await() {
 		sleep 0.02
 	done
 }
+# The hermetic internet: every external address in a network namespace of its own, which leads to pods by one link.
+internet() {
+	echo "link set lo up"
+	echo "link set eth0 up"
+	for address in $EXTERNAL_ADDRESSES; do echo "address add $address/${EXTERNAL_CIDR#*/} dev eth0"; done
+	echo "route add $POD_CIDR via $EXTERNAL_NODE_END"
+}
+# Which addresses of pods the packet filter lets out to it.
+external_rules() {
+	cat <<RULES
+table ip meshproof_external {
+	chain refuse { meta l4proto tcp reject with tcp reset; reject with icmp type admin-prohibited; }
+	# after the policies of pods (priority 0): what these drop is dropped, and a refusal here is that of a firewall behind them
+	chain forward {
+		type filter hook forward priority 10; policy accept;
+		ip saddr $ALLOWED_OUT accept
+		ip saddr $POD_CIDR ip daddr $EXTERNAL_BLOCKED jump refuse
+	}
+}
+RULES
+}
 ip link set lo up
 # Service addresses and Calico's proxy-ARP gateway need a route to exist; an empty bridge holds them.
 ip link add cluster0 type bridge

@@ -21,10 +21,7 @@ if [ "$NODE_NUMBER" = 0 ]; then
 		echo "route add unreachable $BALANCER_CIDR"
 	} | ip -netns network -batch -
 	{
-		echo "link set lo up"
-		echo "link set eth0 up"
-		for address in $EXTERNAL_ADDRESSES; do echo "address add $address/${EXTERNAL_CIDR#*/} dev eth0"; done
-		echo "route add $POD_CIDR via $EXTERNAL_NODE_END"
+		internet
 		echo "route add $LINK via $EXTERNAL_NODE_END"
 	} | ip -netns internet -batch -
 	# The machine asks for nodes and load balancers by ARP, as if they were on its link; the router answers for them.
@@ -46,14 +43,7 @@ table inet meshproof_hermetic {
 	}
 	chain output { type filter hook output priority 0; policy accept; oifname "uplink" ct state established,related accept; oifname "uplink" drop; }
 }
-table ip meshproof_external {
-	chain refuse { meta l4proto tcp reject with tcp reset; reject with icmp type admin-prohibited; }
-	chain forward {
-		type filter hook forward priority 10; policy accept;
-		ip saddr $ALLOWED_OUT accept
-		ip saddr $POD_CIDR ip daddr $EXTERNAL_BLOCKED jump refuse
-	}
-}
+$(external_rules)
 RULES
 else
 	await eth0

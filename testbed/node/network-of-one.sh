@@ -4,17 +4,11 @@ ip address add "$NODE_IP/$LINK_BITS" dev eth0
 ip link set eth0 up
 # Load balancers' addresses are the node's own; one that no Service has refuses connections.
 ip route add local "$BALANCER_CIDR" dev eth0
-# The hermetic internet: every external address in a network namespace of its own, one link away.
 ip netns add internet
 ip link add internet0 type veth peer name eth0 netns internet
 ip address add "$EXTERNAL_NODE_END/${EXTERNAL_CIDR#*/}" dev internet0
 ip link set internet0 up
-{
-	echo "link set lo up"
-	echo "link set eth0 up"
-	for address in $EXTERNAL_ADDRESSES; do echo "address add $address/${EXTERNAL_CIDR#*/} dev eth0"; done
-	echo "route add $POD_CIDR via $EXTERNAL_NODE_END"
-} | ip -netns internet -batch -
+internet | ip -netns internet -batch -
 # Hermetic: the only traffic towards the machine is the answer to what the machine asked, of the node or of a Service's
 # outer address (translated by kube-proxy); a pod's address cannot be asked from outside.
 nft -f - <<RULES
@@ -22,13 +16,5 @@ table inet meshproof_hermetic {
 	chain forward { type filter hook forward priority -300; policy accept; oifname "eth0" ct direction reply accept; oifname "eth0" drop; iifname "eth0" ct status dnat accept; iifname "eth0" drop; }
 	chain output { type filter hook output priority 0; policy accept; oifname "eth0" ct state established,related accept; oifname "eth0" drop; }
 }
-table ip meshproof_external {
-	chain refuse { meta l4proto tcp reject with tcp reset; reject with icmp type admin-prohibited; }
-	# after the policies of pods (priority 0): what these drop is dropped, and a refusal here is that of a firewall behind them
-	chain forward {
-		type filter hook forward priority 10; policy accept;
-		ip saddr $ALLOWED_OUT accept
-		ip saddr $POD_CIDR ip daddr $EXTERNAL_BLOCKED jump refuse
-	}
-}
+$(external_rules)
 RULES

@@ -34,10 +34,7 @@ class Creation:
         self.machine, self.parts, self.link, self.note, self.full = machine, parts, link, note, full
         self.kubeconfig = machine.state / "kubeconfig"
         kubectl = parts.get(parts.program("kubernetes")) / "kubectl"
-        self.api = ApiServer(self.kubeconfig, kubectl, machine.state / "work", self._gone)
-
-    def _gone(self) -> str | None:
-        return None if self.machine.pid() else self.machine.last_output()
+        self.api = ApiServer(self.kubeconfig, kubectl, machine.state / "work", machine.gone)
 
     def all(self) -> None:
         """Create everything.

@@ -5,15 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clients.model.errors import ClusterError
-from testbed import cgroups
 from testbed.addresses import Link
-from testbed.store import digest
-from testbed.versions import HERE
+from testbed.enclosure import ENTER, START_S, Enclosure
 
 FILES = Path(__file__).parent / "files" / "machine"
 _FOLDERS = ("root", "upper", "work", "containers", "etc", "log")
@@ -32,30 +30,21 @@ class Programs:
     external: Path
 
 
-class Machine:
+class Machine(Enclosure):
     """One machine, which is found by its state folder alone.
 
     Its link has two halves: the lower one connects this machine with it, the upper one is the network of the nodes,
     which this machine reaches through it, as it would reach those of a kind cluster of its own.
     """
 
+    noun = "machine for kind"
+
     def __init__(self, state: Path) -> None:
-        self.state = state
-        name = digest(["kind", str(state.resolve())])
-        self.cgroups = cgroups.Cgroups(f"meshproof-{name}")
-        self.link_name = f"mp{name[:8]}"
+        super().__init__(state, "kind")
 
     @property
-    def _link_note(self) -> Path:
-        return self.state / "link"
-
-    def folder(self, name: str) -> Path:
-        """A folder of the machine's state, for instance `log`."""
-        return self.state / name
-
-    def pid(self) -> int | None:
-        """Its PID 1, or None when it does not run."""
-        return cgroups.first_in_namespace(self.cgroups.processes())
+    def _log(self) -> Path:
+        return self.folder("log") / "machine.log"
 
     def prepare(self) -> None:
         """End and remove everything that an earlier machine left, and create empty folders."""
@@ -72,17 +61,12 @@ class Machine:
         """
         self.cgroups.create()
         self._weigh()
-        groups = ":".join(str(folder) for folder in self.cgroups.folders)
-        command = ["sh", str(HERE / "node" / "launch.sh"), groups, "sh", str(FILES / "enter.sh"), str(self.state)]
-        command += [str(path) for path in (programs.root, programs.kind, programs.store, programs.external)]
-        with (self.folder("log") / "machine.log").open("w") as log:
-            # a session of its own and no parent: the machine outlives the process and the shell that started it
-            subprocess.run(
-                ["setsid", "--fork", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", check=True
-            )
-        self._wait("namespaces", lambda: self.pid() is not None)
-        self._connect(programs.root, link)
-        self._wait("network", (self.folder("etc") / "network-ready").exists)
+        pid = self._launch(FILES / "enter.sh", (programs.root, programs.kind, programs.store, programs.external))
+        self._link(programs.root, pid, link, f"{link.host}/{link.network.prefixlen + 1}")
+        self._ip(programs.root, "route", "add", str(link.balancers), "via", link.node)
+        deadline = time.monotonic() + START_S
+        while not (self.folder("etc") / "network-ready").exists():
+            self._go_on_waiting("network", deadline)
 
     def _weigh(self) -> None:
         """Let it have the processor time of as many programs as it has nodes, where others want it too.
@@ -93,40 +77,6 @@ class Machine:
             for name, weight in (("cpu.shares", 1024 * NODE_WEIGHT), ("cpu.weight", 100 * NODE_WEIGHT)):
                 if (folder / name).exists():
                     (folder / name).write_text(str(weight))
-
-    def _wait(self, what: str, done: Callable[[], bool], timeout_s: float = 10) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not done():
-            ended = self.last_output() != "nothing" and not self.cgroups.processes()
-            if ended or time.monotonic() > deadline:
-                hint = "see './meshproof doctor'"
-                raise ClusterError(f"the machine for kind has no {what}: {self.last_output()}", hint)
-            time.sleep(0.01)
-
-    def _connect(self, root: Path, link: Link) -> None:
-        """The one link between this machine and that one.
-
-        The last route is a fallback: when the machine is gone, its addresses are unreachable, and this machine does not
-        look for them in its own network.
-        """
-        self._link_note.write_text(f"{root} {link.network}")
-        half = f"{link.host}/{link.network.prefixlen + 1}"
-        for words in (
-            ["route", "replace", "unreachable", str(link.network), "metric", "4096"],
-            ["link", "add", self.link_name, "type", "veth", "peer", "name", "eth0", "netns", str(self.pid())],
-            ["address", "add", half, "dev", self.link_name],
-            ["link", "set", self.link_name, "up"],
-            ["route", "add", str(link.balancers), "via", link.node],
-        ):
-            result = subprocess.run(["chroot", str(root), "/usr/sbin/ip", *words], capture_output=True, text=True)
-            if result.returncode:
-                raise ClusterError(f"ip {' '.join(words)}: {result.stderr.strip()}", "see './meshproof doctor'")
-
-    def last_output(self) -> str:
-        """The last lines of the machine's own log."""
-        log = self.folder("log") / "machine.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return " | ".join(lines[-5:]) or "nothing"
 
     def command(self, words: Sequence[str], env: Mapping[str, str]) -> list[str]:
         """The command that runs `words` inside, in its control groups.
@@ -140,9 +90,9 @@ class Machine:
         groups = ":".join(str(folder) for folder in self.cgroups.folders)
         # into the control groups first: what podman starts belongs to the machine, and ends with it
         script = 'IFS=:; for folder in $1; do echo $$ >"$folder/cgroup.procs"; done; unset IFS; shift; exec "$@"'
-        enter = ["nsenter", "--target", str(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root"]
+        enter = ["nsenter", "--target", str(pid), *ENTER]
         values = [f"{name}={value}" for name, value in {"PATH": _PATH, "HOME": "/root", **env}.items()]
-        return ["sh", "-c", script, "sh", groups, *enter, "--wd", "--", "env", "-i", *values, *words]
+        return ["sh", "-c", script, "sh", groups, *enter, "env", "-i", *values, *words]
 
     def run(
         self, *words: str, data: str | None = None, timeout_s: float = 120, env: Mapping[str, str] | None = None
@@ -164,16 +114,7 @@ class Machine:
 
     def stop(self) -> None:
         """End every process, and with them all mounts and interfaces; remove all files but the logs."""
-        self.cgroups.end()
-        if self._link_note.exists():
-            # the kernel removes a network namespace some seconds later: do not wait with the link until then
-            root, network = self._link_note.read_text().split()
-            for words in (
-                ["link", "delete", self.link_name],
-                ["route", "delete", "unreachable", network, "metric", "4096"],
-            ):
-                subprocess.run(["chroot", root, "/usr/sbin/ip", *words], capture_output=True)
-            self._link_note.unlink()
+        super().stop()
         for entry in self.state.iterdir() if self.state.exists() else ():
             if entry.name != "log":
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
