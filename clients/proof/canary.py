@@ -26,6 +26,8 @@ HOME = "canary"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
 START_S, ADDRESS_S, ENFORCED_S, IMAGES_S, LOG_S = 60.0, 45.0, 10.0, 60.0, 3.0
 """Limits for pods to start, a load balancer's address, a network policy, the pull of all images, a line of a log."""
+SILENT = 2
+"""Requests in a row without an answer that show a denial."""
 SKEW_S = 5.0
 """Clocks that differ by more confuse times in tokens and in logs."""
 _POLL_S = 0.5
@@ -299,14 +301,13 @@ class Canary:
             self.applier.apply(items)
         except MeshproofError as error:
             return Tried("network policies", False, error.message)
-        deadline, seen = time.monotonic() + ENFORCED_S, before
-        while seen == "200" and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-            seen = self._curl(pods["outsider"], "outsider", url)
-        self._shown = replace(self._shown, network_policy=seen != "200")
+        found, seen = enforced(lambda: self._curl(pods["outsider"], "outsider", url))
+        self._shown = replace(self._shown, network_policy=found)
+        if found is None:
+            return Tried("network policies", False, f"a denied request: expected 000 or 200, saw {seen}")
         hint = "controls of network policies are skipped; Calico, Cilium and others enforce them"
-        detail = f"a denied request got {seen}" if seen == "200" else "a denied request got no answer"
-        return Tried("network policies", seen != "200", detail, hint)
+        detail = "a denied request got no answer" if found else f"a denied request got {seen}"
+        return Tried("network policies", found, detail, hint)
 
     def _curl(self, pod: Pod, container: str, url: str, header: str = "", *more: str) -> str:
         """The status, `000` without an answer; or why curl did not run."""
@@ -319,6 +320,20 @@ class Canary:
 
 
 ADMISSION_HINT = "see what admission policies demand; [namespaces] and [pods] set labels, resources and more"
+
+
+def enforced(ask: Callable[[], str]) -> tuple[bool | None, str]:
+    """Whether a denied request stays without an answer, and what was seen last; None where the probe did not run.
+
+    Args:
+        ask: sends it; `000` is no answer, as curl prints it.
+    """
+    deadline, seen, row = time.monotonic() + ENFORCED_S, "", 0
+    while row < SILENT and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        seen = ask()
+        row = row + 1 if seen == "000" else 0
+    return {"000": row == SILENT or None, "200": False}.get(seen), seen
 
 
 def origin(body: str) -> str:

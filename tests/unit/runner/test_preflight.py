@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clients.proof.canary import Shown, Tried, origin
+from clients.proof import canary
+from clients.proof.canary import Shown, Tried, enforced, origin
 from runner.target.capabilities import Capabilities
 from runner.target.preflight import corrected
 
@@ -54,3 +55,23 @@ def test_a_load_balancer_that_is_slow_is_not_lacking_where_it_was_detected() -> 
 )
 def test_the_address_that_a_server_sees(body: str, expected: str) -> None:
     assert origin(body) == expected
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (["200", "200", "000", "000"], True),
+        (["000", "200"], False),  # lost once, then answered
+        (["200"], False),
+        (["000", "curl did not run"], None),
+        (["curl did not run"], None),  # the harness's own failure is no denial
+        (["503"], None),
+    ],
+)
+def test_only_a_request_that_stays_without_an_answer_shows_that_policies_are_enforced(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str], expected: bool | None
+) -> None:
+    monkeypatch.setattr(canary, "ENFORCED_S", 0.05)
+    monkeypatch.setattr(canary, "_POLL_S", 0.01)
+    left = list(answers)
+    assert enforced(lambda: left.pop(0) if len(left) > 1 else left[0])[0] is expected
