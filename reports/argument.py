@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clients.model.evidence import Attempt, Evidence, Finding, FindingVerdict, Phase, Verdict
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
 from clients.model.outcome import OutcomeKind
 from reports.attempts import of_case, one_line
 from reports.marks import FINDING_GLYPHS, FINDING_WORDS

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from clients.model.evidence import Attempt, Evidence, Phase
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Evidence
 
 PHASES = {
     Phase.BASELINE: "before the change",

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from clients.model.evidence import FindingVerdict, Grade, RequestRecord, Verdict
+from clients.model.evidence import FindingVerdict, Grade, Verdict
 from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 
 SCHEMA = "meshproof/conformance/v1"
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from clients.model.decision import Decision
 from clients.model.decision import Proxy as Proxy
 from clients.model.errors import InfrastructureError
-from clients.model.evidence import RequestRecord
 from clients.model.expect import Expectation
 from clients.model.redact import redact
+from clients.model.request_record import RequestRecord
 from clients.model.token import BEARER, Token
 
 REQUEST_ID = "{id}"

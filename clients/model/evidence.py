@@ -6,13 +6,14 @@ Plain values only, so that a record travels between test processes and files by 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from clients.model.attempt import Attempt, Sample
 from clients.model.known import Advisory, KnownFailure
 from clients.model.marker import MarkerRecord
-from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 
 
 class Verdict(StrEnum):
@@ -40,84 +41,11 @@ class Grade(StrEnum):
     REDUCED = "reduced"
 
 
-class Phase(StrEnum):
-    """Why an attempt was made: before the change, waiting for it, confirming it, or proving the path by the twin."""
-
-    BASELINE = "baseline"
-    CONVERGE = "converge"
-    CONFIRM = "confirm"
-    TWIN = "twin"
-
-
 class Place(StrEnum):
     """A place whose log shows the requests of a case on their path to an external host."""
 
     GATEWAY = "egress gateway"
     SERVER = "external server"
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """The request of a case, by the documents' names. Redacted.
-
-    Attributes:
-        method: its bytes as they are sent (`post` is not `POST`); empty for raw TCP.
-        url: whole, as the suite states it; `path` is its path with the query.
-        token: kind of the bearer token (`expired`), or each by issuer, claims and place; empty where none is sent.
-        dial: whose address was dialled, or which one; empty for that of the URL's host.
-        protocol: `HTTP/1.1`, `HTTP/2`, or `TCP` for raw bytes.
-        headers: names and values, in addition to those that every probe has.
-        body: of the request; the bytes themselves for raw TCP.
-    """
-
-    method: str
-    url: str
-    path: str
-    token: str = ""
-    protocol: str = "HTTP/1.1"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-    dial: str = ""
-
-    @property
-    def line(self) -> str:
-        """What distinguishes requests of one destination: `GET /ip`, `post /ip, HTTP/2, token: expired`."""
-        what = f"{self.method} {self.path}" if self.method else "bytes"
-        more = [f"at {self.dial}"] if self.dial else []
-        more += [self.protocol] if self.protocol != "HTTP/1.1" else []
-        more += [f"body {self.body!r}"] if self.body else []
-        more += [f"{name}: {value}" for name, value in self.headers]
-        more += [f"token: {self.token}"] if self.token else []
-        return ", ".join([what, *more])
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One probe of a case, or one look at a state. Times in seconds since the case's change (negative: before it).
-
-    Attributes:
-        problem: why it did not match; empty where it did.
-        local: the client's end of the connection, `ip:port`: the key in the log of a proxy that sees no request.
-        kind: of the outcome; `INFRASTRUCTURE` where the probe did not run.
-        status: HTTP status of the response; None where none came.
-        ordinary: nothing in the request distinguished it from a user's (see `clients.probe.ordinary`).
-    """
-
-    at_s: float
-    phase: Phase
-    matched: bool
-    summary: str
-    request_id: str
-    problem: str = ""
-    local: str = ""
-    kind: OutcomeKind = field(kw_only=True)
-    status: int | None = field(default=None, kw_only=True)
-    ordinary: bool = field(default=False, kw_only=True)
-
-    @property
-    def ran(self) -> bool:
-        """Whether the probe ran at all; one that did not is no evidence about the mesh."""
-        return self.kind is not OutcomeKind.INFRASTRUCTURE
 
 
 @dataclass(frozen=True)
@@ -132,20 +60,6 @@ class Finding:
     name: str
     text: str
     verdict: FindingVerdict
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A whole answer kept as proof: the first, each that differs from the one before, and the last. Redacted."""
-
-    at_s: float
-    summary: str
-    request_id: str
-    remote_address: str
-    total_s: float
-    headers: dict[str, list[str]]
-    body: str
-    error: str
 
 
 @dataclass(frozen=True)

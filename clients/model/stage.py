@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import Probe
-from clients.model.evidence import Attempt, Phase
 from clients.model.expect import Expectation
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.errors import InfrastructureError
-from clients.model.evidence import Attempt, Phase, Sample
 from clients.model.expect import Expectation
 from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact as redact_text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clients.model.attempt import Attempt, Sample
 from clients.model.errors import SettingsError
-from clients.model.evidence import Attempt, Sample
 from clients.model.outcome import Outcome
 
 SLOW_SHARE = 0.75

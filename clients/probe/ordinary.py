@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from clients.model.evidence import Attempt
+from clients.model.attempt import Attempt
 
 EVERY = 4
 """One probe of so many is ordinary; of a batch of several, at least one is."""

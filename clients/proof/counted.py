@@ -6,9 +6,10 @@ from clients.kube.pods import SIDECAR
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.logs import LogSource
+from clients.model.attempt import Phase
 from clients.model.case import Proxy
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Finding, FindingVerdict, Phase
+from clients.model.evidence import Finding, FindingVerdict
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 from clients.proof.route import Route, route
 

@@ -10,10 +10,11 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import logs
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import Policy
+from clients.model.attempt import Attempt
 from clients.model.case import Proxy
 from clients.model.decision import Decision, Mechanism
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Attempt, Finding, FindingVerdict
+from clients.model.evidence import Finding, FindingVerdict
 from clients.proof import mechanism
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from clients.kube.pods import Pod
 from clients.mesh import logs
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import REQUEST_ID, Case, Probe
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
+from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.redact import redact

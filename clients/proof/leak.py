@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from clients.model.evidence import Finding, FindingVerdict, LeakBound, Phase
+from clients.model.attempt import Phase
+from clients.model.evidence import Finding, FindingVerdict, LeakBound
 from clients.probe.confirm import CERTAINTY, leak_share, probes_for_leak
 from clients.probe.converge import MAX_BATCH
 from clients.proof.denial import attempt_of

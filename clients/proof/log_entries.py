@@ -12,8 +12,8 @@ from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource, wait_for
+from clients.model.attempt import Attempt
 from clients.model.case import AccessLogExpectation, Probe, Proxy
-from clients.model.evidence import Attempt
 from clients.proof.rig import Rig
 
 LOG_BUDGET_S = 15.0

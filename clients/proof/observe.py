@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from clients.model.attempt import Attempt, Phase
 from clients.model.errors import ClusterError, InfrastructureError
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase
+from clients.model.evidence import Finding, FindingVerdict
 from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact
 from clients.proof.proving import ProblemOf, ProvingState, of_state

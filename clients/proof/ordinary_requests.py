@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Finding, FindingVerdict
 from clients.proof.denial import attempt_of
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from clients.model.attempt import Attempt
 from clients.model.case import Case, Probe
-from clients.model.evidence import Attempt, Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
+from clients.model.evidence import Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage

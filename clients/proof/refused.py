@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from clients.kube.api import RequestError
 from clients.kube.labels import MANAGER
+from clients.model.attempt import Attempt, Phase
 from clients.model.errors import AccessError, MeshproofError
-from clients.model.evidence import Attempt, Evidence, Finding, FindingVerdict, Phase, Subject, Verdict, judge
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact
 from clients.model.refused import RefusedManifest

@@ -24,9 +24,10 @@ from clients.mesh.why.objects import ServiceView, WorkloadView, target_of
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.view import PolicyView
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case, Probe
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Attempt, Evidence, Phase, Verdict
+from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clients.model.evidence import Attempt, Evidence, Phase, Verdict
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Evidence, Verdict
 from reports.attempts import of_case, one_line
 
 LANE_HEIGHT = 36

@@ -7,22 +7,10 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
-from clients.model.evidence import (
-    Applied,
-    Attempt,
-    Evidence,
-    Finding,
-    FindingVerdict,
-    Grade,
-    Phase,
-    RequestRecord,
-    Sample,
-    Subject,
-    TwinProof,
-    Verdict,
-    judge,
-)
+from clients.model.attempt import Attempt, Phase, Sample
+from clients.model.evidence import Applied, Evidence, Finding, FindingVerdict, Grade, Subject, TwinProof, Verdict, judge
 from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 from reports.journal import Contents
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clients.model.case import Probe, Workload
-from clients.model.evidence import RequestRecord
+from clients.model.request_record import RequestRecord
 
 pytestmark = pytest.mark.unit
 

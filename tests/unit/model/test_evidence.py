@@ -4,19 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from clients.model.evidence import (
-    Attempt,
-    Evidence,
-    Finding,
-    FindingVerdict,
-    Grade,
-    Phase,
-    RequestRecord,
-    Subject,
-    Verdict,
-    judge,
-)
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Subject, Verdict, judge
 from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 
 pytestmark = pytest.mark.unit
 

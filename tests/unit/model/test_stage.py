@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from cluster_fakes import CLIENT, FakeRig, answered, broken, lost
 
+from clients.model.attempt import Phase
 from clients.model.case import Case
 from clients.model.errors import ClusterError
-from clients.model.evidence import Applied, Phase
+from clients.model.evidence import Applied
 from clients.model.expect import reset, status
 from clients.model.stage import Scale, Settle, Stage, Step
 from clients.proof.running_stage import RunningStage

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 
+from clients.model.attempt import Phase
 from clients.model.errors import InfrastructureError, SettingsError
-from clients.model.evidence import Phase
 from clients.model.expect import no_reply, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.confirm import confirmations

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from clients.model.evidence import Attempt, Phase
+from clients.model.attempt import Attempt, Phase
 from clients.model.outcome import OutcomeKind
 from clients.probe import ordinary
 

@@ -18,8 +18,9 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case, Proxy, ServerLogExpectation
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
+from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import rbac_denied, status
 from clients.model.outcome import OutcomeKind
 from clients.proof import answered as steps

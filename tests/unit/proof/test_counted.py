@@ -12,8 +12,9 @@ from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, entry
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.logs import LogSource
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
+from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import rbac_denied
 from clients.model.outcome import OutcomeKind
 from clients.probe.outside import through

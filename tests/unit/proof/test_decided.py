@@ -17,9 +17,10 @@ from clients.mesh.accesslog import parse
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.policies import Policy
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy
 from clients.model.decision import Decision, Mechanism
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase, TwinProof, Verdict
+from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import RBAC_DENIED, Expectation, no_reply, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.outside import through

@@ -17,9 +17,10 @@ from clients.kube.pods import SIDECAR
 from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.model.attempt import Phase
 from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
 from clients.model.errors import InfrastructureError
-from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Phase, Subject, Verdict
+from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Subject, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import Outcome, OutcomeKind

@@ -14,9 +14,10 @@ from clients.apply import marker_objects
 from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case, Dial, Probe, Workload
 from clients.model.errors import AccessError
-from clients.model.evidence import Applied, Attempt, Evidence, Phase, Subject, TwinProof, Verdict
+from clients.model.evidence import Applied, Evidence, Subject, TwinProof, Verdict
 from clients.model.expect import body_contains, rbac_denied, reset, status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Observation

@@ -14,8 +14,9 @@ from cluster_fakes import CLIENT, FakeLogs, FakeRig
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.model.attempt import Attempt, Phase
 from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
-from clients.model.evidence import Attempt, Finding, FindingVerdict, Phase
+from clients.model.evidence import Finding, FindingVerdict
 from clients.model.expect import status
 from clients.model.outcome import OutcomeKind
 from clients.proof import log_entries, trace

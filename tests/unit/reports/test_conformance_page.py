@@ -8,24 +8,22 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.evidence import (
     Applied,
-    Attempt,
     Evidence,
     Finding,
     FindingVerdict,
     Grade,
     LeakBound,
-    Phase,
     Picture,
-    RequestRecord,
-    Sample,
     TwinProof,
     Verdict,
 )
 from clients.model.known import Advisory, KnownFailure
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 from reports import conformance, schema1
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
 from runner.config.settings import ROOT

@@ -11,7 +11,9 @@ from html.parser import HTMLParser
 import pytest
 from report_samples import NOT_RUN, a_case, sample_report, sample_run, sample_target
 
-from clients.model.evidence import Applied, Finding, FindingVerdict, Grade, RequestRecord, Sample, Verdict
+from clients.model.attempt import Sample
+from clients.model.evidence import Applied, Finding, FindingVerdict, Grade, Verdict
+from clients.model.request_record import RequestRecord
 from reports.headline import duration, headline
 from reports.html import render
 from reports.model import MeshRecord, Report, TargetInfo

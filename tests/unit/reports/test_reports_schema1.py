@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clients.model.evidence import Evidence, Grade, RequestRecord, Verdict
+from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 from reports import conformance, journal, schema1
 from reports.diff import compare
 from reports.html import render

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from report_samples import a_case, found, kind_of, sample_report
 
-from clients.model.evidence import Attempt, Evidence, FindingVerdict, Phase, RequestRecord, TwinProof, Verdict
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Evidence, FindingVerdict, TwinProof, Verdict
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
+from clients.model.request_record import RequestRecord
 from reports.argument import chain
 from reports.attempts import fold
 from reports.html.timeline import describe, timeline

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from clients.model.evidence import Attempt, Evidence, Phase, Subject, Verdict
+from clients.model.attempt import Attempt, Phase
+from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.known import Advisory, KnownFailure
 from clients.model.outcome import OutcomeKind
 from runner.session.excuses import KNOWN_BUDGET_S, Excuses, all_known

@@ -1,0 +1,40 @@
+"""The request of a case as evidence keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """The request of a case, by the documents' names. Redacted.
+
+    Attributes:
+        method: its bytes as they are sent (`post` is not `POST`); empty for raw TCP.
+        url: whole, as the suite states it; `path` is its path with the query.
+        token: kind of the bearer token (`expired`), or each by issuer, claims and place; empty where none is sent.
+        dial: whose address was dialled, or which one; empty for that of the URL's host.
+        protocol: `HTTP/1.1`, `HTTP/2`, or `TCP` for raw bytes.
+        headers: names and values, in addition to those that every probe has.
+        body: of the request; the bytes themselves for raw TCP.
+    """
+
+    method: str
+    url: str
+    path: str
+    token: str = ""
+    protocol: str = "HTTP/1.1"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    dial: str = ""
+
+    @property
+    def line(self) -> str:
+        """What distinguishes requests of one destination: `GET /ip`, `post /ip, HTTP/2, token: expired`."""
+        what = f"{self.method} {self.path}" if self.method else "bytes"
+        more = [f"at {self.dial}"] if self.dial else []
+        more += [self.protocol] if self.protocol != "HTTP/1.1" else []
+        more += [f"body {self.body!r}"] if self.body else []
+        more += [f"{name}: {value}" for name, value in self.headers]
+        more += [f"token: {self.token}"] if self.token else []
+        return ", ".join([what, *more])
