@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from clients.model.case import Probe, Workload
 from clients.model.expect import Expectation, no_reply, rbac_denied, reset, status
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe, Workload
 from clients.probe.outside import through
 
 URL = "http://httpbin.bench-server:8000/ip"

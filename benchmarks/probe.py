@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks import common
 from clients.kube.pods import Pod
-from clients.model.case import Workload
 from clients.model.errors import InfrastructureError
+from clients.model.probe import Workload
 from clients.probe.converge import MAX_BATCH
 from clients.proof.rig import Rig
 

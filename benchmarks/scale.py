@@ -18,10 +18,11 @@ from typing import Any
 from benchmarks import common
 from benchmarks.probe import run_loop
 from benchmarks.testbed import pss_kib
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.errors import ClusterError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.expect import status
+from clients.model.probe import Workload
 from clients.model.stage import Stage
 from clients.proof import table
 from clients.proof.case_runner import CaseRunner

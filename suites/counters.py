@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from clients.mesh import sidecar
 from clients.mesh.sidecar import Stats
-from clients.model.case import Probe
+from clients.model.probe import Probe
 from clients.proof.rig import Rig
 
 REQUESTS = 5

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.expect import Expectation
+from clients.model.probe import Probe
 from clients.model.stage import Settle, Stage, Step
 
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import Probe
 from clients.model.expect import Expectation
+from clients.model.probe import Probe
 
 
 @dataclass(frozen=True)

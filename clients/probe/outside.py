@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from clients.model.case import Workload
 from clients.model.outcome import Outcome
+from clients.model.probe import Workload
 from clients.probe import curl, grpc, libcurl, raw, websocket
 from clients.probe.request import Request
 

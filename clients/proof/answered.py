@@ -11,9 +11,10 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.logs import LogSource
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import Probe, Proxy
+from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
+from clients.model.probe import Probe
 from clients.proof import mechanism
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from clients.apply.applier import Item
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.expect import Expectation, status
 from clients.model.marker import MarkerRecord, MarkerState
+from clients.model.probe import Probe
 from clients.model.settling import State, states
 from clients.model.stage import Settle, Stage
 from clients.proof.marker_plan import Allowed, by_proxies

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clients.kube.pods import Pod
-from clients.model.case import Probe
+from clients.model.probe import Probe
 from clients.probe.confirm import confirmations, stale_probability
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import OutsideClient

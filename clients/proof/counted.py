@@ -7,7 +7,7 @@ from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.logs import LogSource
 from clients.model.attempt import Phase
-from clients.model.case import Proxy
+from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.proof.proving import ProvingCase, inconclusive, of_case

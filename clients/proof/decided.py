@@ -11,8 +11,7 @@ from clients.mesh import logs
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import Policy
 from clients.model.attempt import Attempt
-from clients.model.case import Proxy
-from clients.model.decision import Decision, Mechanism
+from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.proof import mechanism

@@ -13,11 +13,12 @@ from dataclasses import replace
 from clients.kube.pods import Pod
 from clients.mesh import logs
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import REQUEST_ID, Case, Probe
+from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import REQUEST_ID, Probe
 from clients.model.redact import redact
 from clients.probe import ordinary
 from clients.probe.converge import converge

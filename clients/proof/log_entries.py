@@ -13,7 +13,9 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource, wait_for
 from clients.model.attempt import Attempt
-from clients.model.case import AccessLogExpectation, Probe, Proxy
+from clients.model.decision import Proxy
+from clients.model.log_expectations import AccessLogExpectation
+from clients.model.probe import Probe
 from clients.proof.rig import Rig
 
 LOG_BUDGET_S = 15.0

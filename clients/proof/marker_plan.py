@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from clients.apply import marker_objects
 from clients.apply.applier import Item
-from clients.model.case import Case, Probe, Workload
+from clients.model.case import Case
 from clients.model.expect import RBAC_DENIED, Expectation, body_contains, grpc, status
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient
 from clients.proof.rig import Rig
 from clients.proof.servers import Server, Servers

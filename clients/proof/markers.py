@@ -12,10 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from clients.apply.applier import Item
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.errors import AbandonedError, MeshproofError
 from clients.model.expect import Expectation
 from clients.model.marker import MarkerRecord, MarkerState
+from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.proof.marker_plan import Allowed, Look, MarkerPlan, by_proxies, unavailable
 from clients.proof.observation import observe

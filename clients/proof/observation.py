@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from clients.model.case import Probe
 from clients.model.errors import AbandonedError
 from clients.model.expect import Expectation
 from clients.model.outcome import Outcome
+from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.probe.converge import ProbeMany, converge
 from clients.probe.convergence import Convergence

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.model.case import Case, Dial, Probe, Workload
+from clients.model.case import Case
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import TwinProof, Verdict
 from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import Dial, Probe, Workload
 from clients.model.redact import redact
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage

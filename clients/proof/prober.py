@@ -16,9 +16,9 @@ from clients.kube.cluster import Cluster
 from clients.kube.exec import ExecSession
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.case import REQUEST_ID, Dial, Probe, Workload
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
 from clients.model.outcome import Outcome, infrastructure
+from clients.model.probe import REQUEST_ID, Dial, Probe, Workload
 from clients.model.redact import redact
 from clients.probe import ordinary, outside
 from clients.probe.converge import ProbeMany

@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import partial
 
 from clients.mesh import sidecar
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.marker import MarkerState
+from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy

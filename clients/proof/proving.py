@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from clients.model.attempt import Attempt
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.evidence import Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
+from clients.model.probe import Probe
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage

@@ -10,7 +10,8 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import Probe, Proxy
+from clients.model.decision import Proxy
+from clients.model.probe import Probe
 from clients.probe.outside import OutsideClient
 from clients.proof.proving import ProvingCase
 from clients.proof.rig import Rig

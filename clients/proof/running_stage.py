@@ -10,11 +10,12 @@ from clients.apply.applier import Item
 from clients.apply.open_mesh import MANIFEST as OPEN_MESH
 from clients.mesh import istiod
 from clients.mesh.capabilities import CapabilityName
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied
 from clients.model.expect import Expectation
 from clients.model.marker import MarkerRecord
+from clients.model.probe import Probe
 from clients.model.stage import Observation, Settle, Stage, Step
 from clients.proof.arrival import Arrival
 from clients.proof.changes import Changes

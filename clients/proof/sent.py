@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.model.case import Probe
+from clients.model.probe import Probe
 from clients.model.redact import redact
 from clients.probe.outside import OutsideClient
 

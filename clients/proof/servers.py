@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from clients.apply.applier import Item
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
-from clients.model.case import Probe, Workload
+from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient, port_of
 from clients.proof.rig import Rig
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from clients.kube.pods import Pod
 from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
 from clients.model.attempt import Phase
-from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict, Place
+from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
+from clients.model.probe import Probe
 from clients.probe.outside import OutsideClient
 from clients.proof.log_entries import LOG_BUDGET_S, LogReader, Sent, difference, filled
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case

@@ -25,11 +25,12 @@ from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.view import PolicyView
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe
 from clients.model.redact import redact
 from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient

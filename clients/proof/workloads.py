@@ -13,8 +13,8 @@ from clients.kube.recent import Recent
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.case import Probe, Workload
 from clients.model.errors import ClusterError, InfrastructureError
+from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient
 
 SERVICE_SHARED_S, PODS_SHARED_S = 1.0, 0.25

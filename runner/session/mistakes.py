@@ -8,8 +8,9 @@ from pathlib import Path
 
 from clients.identity import claims
 from clients.mesh.capabilities import CapabilityName
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.errors import SettingsError
+from clients.model.probe import Probe
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Stage
 

@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 
 from clients.mesh.capabilities import CapabilityName
 from clients.model import settling
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.errors import SettingsError
 from clients.model.evidence import Subject
+from clients.model.probe import Probe
 from clients.model.refused import RefusedManifest
 from clients.model.schedule import Placement
 from clients.model.stage import Stage, Step

@@ -10,8 +10,8 @@ from typing import Any
 
 from clients.apply.applier import Item
 from clients.kube.exec import exec_once
-from clients.model.case import Workload
 from clients.model.errors import InfrastructureError
+from clients.model.probe import Workload
 from clients.proof.rig import Rig
 
 LOAD = Workload("loadgenerator", "loadgenerator", "client")

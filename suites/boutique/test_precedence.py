@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import sidecar
-from clients.model.case import Workload
 from clients.model.expect import reset
+from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage
 from suites.boutique import inbound, precedence
 from suites.boutique.workloads import ECHO, ENVIRONMENT, OUTSIDE, url

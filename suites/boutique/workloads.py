@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from clients.model.case import Case, Probe, Workload
+from clients.model.case import Case
 from clients.model.expect import Check, Expectation, no_reply, status
 from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import Probe, Workload
 from clients.model.stage import Stage
 from clients.probe.outside import through
 from clients.proof.table import Table

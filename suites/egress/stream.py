@@ -6,8 +6,8 @@ import re
 import time
 
 from clients.kube.exec import ExecSession
-from clients.model.case import Workload
 from clients.model.errors import InfrastructureError
+from clients.model.probe import Workload
 from clients.proof.rig import Rig
 
 RATE = 4

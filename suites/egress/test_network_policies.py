@@ -8,8 +8,10 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import Case, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import status
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
 from suites.egress.state import selectors_without_pods

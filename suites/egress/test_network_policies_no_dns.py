@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Dial
+from clients.model.case import Case
 from clients.model.expect import no_reply, status
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     ENVIRONMENT,

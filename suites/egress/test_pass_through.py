@@ -11,8 +11,10 @@ import ssl
 
 import pytest
 
-from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import rbac_denied, status
+from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
 from suites.egress.workloads import (

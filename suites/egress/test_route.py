@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import no_reply, status
+from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
 from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HOSTS, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y

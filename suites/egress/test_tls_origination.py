@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import body_contains, rbac_denied, status
+from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     BY_MUTUAL_TLS,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from clients.model.case import AccessLogExpectation, Proxy, Workload
+from clients.model.decision import Proxy
 from clients.model.expect import Expectation, no_reply
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Workload
 
 ENVIRONMENT = ("egress/environment",)
 

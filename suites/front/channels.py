@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from clients.model.case import Probe
 from clients.model.expect import body_contains, grpc, has_header, status
+from clients.model.probe import Probe
 from clients.model.stage import Stage
 from clients.probe.websocket import MESSAGE
 from suites.front.workloads import ENVIRONMENT, FROM_GATEWAY, OUTSIDE

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from clients.model.case import Workload
+from clients.model.probe import Workload
 from clients.probe.outside import OutsideClient, through
 from suites.front.workloads import ENVIRONMENT, GATEWAY, OUTSIDE, POLICY, call
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import body_contains, status
+from clients.model.log_expectations import AccessLogExpectation
 from suites.front.workloads import (
     FROM_GATEWAY,
     FRONTEND,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.model.case import Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import has_header, lacks_header, status
 from clients.model.stage import Settle, Stage
 from suites.front.workloads import ENVIRONMENT, FROM_GATEWAY, NO_TOKEN, SHOWS_SECRET, call

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import body_contains, has_header, lacks_header, status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.front.custom import (
     ALLOWED,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Scale, Settle, Stage
 from suites.front.custom import ALLOWED, ANONYMOUS, CUSTOM_ENVIRONMENT, CUSTOM_NEEDS, CUSTOM_POLICY
 from suites.front.workloads import FROM_GATEWAY, HEALTHY, SHOWS_SECRET, call

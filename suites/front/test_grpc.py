@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import RBAC_DENIED
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle
 from suites.front.channels import ANSWERED, PERMISSION_DENIED, UNAUTHENTICATED, call_refused, cart, stage
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from clients.model.case import Probe, Workload
 from clients.model.expect import (
     Check,
     Expectation,
@@ -15,6 +14,7 @@ from clients.model.expect import (
     rbac_denied,
     status,
 )
+from clients.model.probe import Probe, Workload
 from clients.model.token import BEARER
 from clients.probe.outside import through
 

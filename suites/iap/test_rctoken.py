@@ -9,8 +9,10 @@ import jwt
 import pytest
 
 from clients.identity.claims import USER
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import echoed_header, echoes_header, echoes_no_header, status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
 from clients.model.token import BEARER
 from suites.iap.workloads import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clients.model.case import Probe, Workload
 from clients.model.expect import Check, Expectation, body_contains, has_header, lacks_header, rbac_denied, status
+from clients.model.probe import Probe, Workload
 from clients.probe.outside import through
 
 ENVIRONMENT = ("iap/environment", "iap/routes")

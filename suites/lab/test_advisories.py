@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.expect import has_header, rbac_denied, status
+from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage
 from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 

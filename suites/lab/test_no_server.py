@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import no_reply, status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Scale, Stage
 from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, LEGACY_SERVICE, MTLS_CLIENT, MTLS_SERVICE, STRICT_SERVICE

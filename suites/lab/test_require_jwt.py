@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.case import AccessLogExpectation, Case, Proxy
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import rbac_denied, status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clients.model.case import Workload
 from clients.model.expect import Check, echoes_header, echoes_no_header
+from clients.model.probe import Workload
 
 ENVIRONMENT = ("lab/environment",)
 

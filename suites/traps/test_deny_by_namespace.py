@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Dial
+from clients.model.case import Case
 from clients.model.expect import rbac_denied, reset, status
+from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage, Step
 from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEGACY, MESH, TRADER
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, Dial
+from clients.model.case import Case
 from clients.model.expect import no_reply, reset, status
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage, Step
 from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEGACY, MESH
 

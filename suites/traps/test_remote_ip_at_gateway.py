@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from clients.model.case import Case, Probe, Workload
+from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
+from clients.model.probe import Probe, Workload
 from clients.model.stage import Settle, Stage
 from clients.probe.outside import through
 from suites.traps.test_remote_ip import INSIDE, LIAR

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from clients.kube.exec import exec_once
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.expect import no_reply, reset, status
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage
 from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEGACY, MESH
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, ServerLogExpectation
+from clients.model.case import Case
 from clients.model.expect import no_reply, status
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage, Step
 from suites.traps.workloads import ENVIRONMENT, TRADER

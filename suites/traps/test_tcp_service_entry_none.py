@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clients.model.case import Case, ServerLogExpectation
+from clients.model.case import Case
 from clients.model.expect import status
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.stage import Settle, Stage, Step
 from suites.traps import test_tcp_service_entry as listed
 from suites.traps.test_tcp_service_entry import FOREIGN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.model.case import Workload
+from clients.model.probe import Workload
 from suites.lab.workloads import LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
 ENVIRONMENT = ("lab/environment", "traps/environment")

@@ -22,10 +22,10 @@ from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.mesh.policies import Policy
-from clients.model.case import Probe, Workload
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
+from clients.model.probe import Probe, Workload
 from clients.probe.convergence import ConvergencePolicy
 
 Key = tuple[str, str, str]

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.errors import AbandonedError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
 from clients.model.expect import status
+from clients.model.probe import Workload
 from clients.model.stage import Observation, Stage
 from clients.proof import diagnostics, in_force
 from clients.proof import prove as proof

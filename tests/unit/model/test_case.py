@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.model.case import Probe, Workload
+from clients.model.probe import Probe, Workload
 from clients.model.request_record import RequestRecord
 
 pytestmark = pytest.mark.unit

@@ -19,9 +19,11 @@ from clients.mesh import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import Case, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import rbac_denied, status
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.proof import answered as steps
 from clients.proof.proving import ProvingCase

@@ -18,11 +18,13 @@ from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.policies import Policy
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import AccessLogExpectation, Case, Probe, Proxy
-from clients.model.decision import Decision, Mechanism
+from clients.model.case import Case
+from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import RBAC_DENIED, Expectation, no_reply, rbac_denied, reset, status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import Probe
 from clients.probe.outside import through
 from clients.proof import decided, mechanism
 from clients.proof.proving import ProvingCase

@@ -12,10 +12,11 @@ from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeCluster, FakeRig, 
 from clients.apply.applier import Accepted, Item
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.evidence import FindingVerdict
 from clients.model.expect import status
+from clients.model.probe import Workload
 from clients.probe.outside import through
 from clients.proof import in_force
 from clients.proof.in_force import OBJECTS, PROXIES, look

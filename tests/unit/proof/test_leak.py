@@ -9,9 +9,10 @@ import pytest
 from cluster_fakes import QUICK, FakeRig, answered, lost
 from test_prove import DENIAL, make_rig, prove, quickly, require_jwt
 
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.evidence import Evidence, Finding, Verdict
 from clients.model.expect import status
+from clients.model.probe import Probe
 from clients.probe.confirm import probes_for_leak
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]

@@ -13,12 +13,13 @@ from clients.apply import marker_objects
 from clients.apply.applier import Item
 from clients.kube.api import RequestError
 from clients.kube.pods import Pod
-from clients.model.case import Case, Probe, Workload
+from clients.model.case import Case
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerState
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe, Workload
 from clients.model.stage import Settle, Stage, Step
 from clients.probe.outside import through
 from clients.proof.marker_plan import Allowed, MarkerPlan

@@ -10,9 +10,10 @@ from cluster_fakes import CLIENT, SERVER_POD, FakeRig, answered, broken, lost
 from test_prove import make_rig, observation, prove, quickly
 
 from clients.kube.pods import Pod
-from clients.model.case import Case, Probe
+from clients.model.case import Case
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
 from clients.model.expect import RBAC_DENIED, rbac_denied, status
+from clients.model.probe import Probe
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
 __all__ = ["quickly"]  # a fixture

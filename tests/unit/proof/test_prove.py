@@ -18,12 +18,15 @@ from clients.mesh import logs, sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Phase
-from clients.model.case import AccessLogExpectation, Case, Probe, Proxy, Workload
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Subject, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import Probe, Workload
 from clients.model.stage import Observation, Stage
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import through

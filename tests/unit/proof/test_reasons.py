@@ -15,11 +15,12 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import Case, Dial, Probe, Workload
+from clients.model.case import Case
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied, Evidence, Subject, TwinProof, Verdict
 from clients.model.expect import body_contains, rbac_denied, reset, status
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Dial, Probe, Workload
 from clients.model.stage import Observation
 from clients.model.token import Token
 from clients.proof.why import Explainer

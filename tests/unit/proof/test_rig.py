@@ -19,9 +19,9 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
-from clients.model.case import Dial, Workload
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import Dial, Workload
 from clients.model.stage import Stage
 from clients.model.token import Token
 from clients.probe import ordinary

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from cluster_fakes import FakeRig, answered
 
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.errors import ClusterError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.expect import reset, status
+from clients.model.probe import Workload
 from clients.proof import prove, table
 from clients.proof.case_runner import CaseRunner
 from clients.proof.observation import BASELINE_CONFIRMATIONS

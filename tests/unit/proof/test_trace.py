@@ -15,9 +15,11 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Attempt, Phase
-from clients.model.case import AccessLogExpectation, Case, Proxy, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.evidence import Finding, FindingVerdict
 from clients.model.expect import status
+from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.proof import log_entries, trace
 from clients.proof.proving import ProvingCase

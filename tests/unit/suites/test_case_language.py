@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from clients.model import expect
-from clients.model.case import Case, Dial, Probe, ServerLogExpectation
+from clients.model.case import Case
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.outcome import OutcomeKind
+from clients.model.probe import Dial, Probe
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Settle, Stage, Step
 from clients.model.token import Token

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from clients.model.case import Case, Probe
+from clients.model.case import Case
+from clients.model.probe import Probe
 from clients.model.stage import Stage
 from runner.target.live import INTERNET_HOSTS
 
