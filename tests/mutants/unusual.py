@@ -18,7 +18,7 @@ _LEAK_PERCENT = 2.0
     Area.AUTHORIZATION,
     TOKENS,
     cases("LAB-AUTHZ-02", FAIL),
-    {"LAB-AUTHZ-02": "leak: expected 403, body contains 'RBAC: access denied', saw 200"},
+    {"LAB-AUTHZ-02": "saw 200"},  # by its own probes, or by its stage's: a row that is longer after flaps rarely ends
     ("--leak", "1%", "--budget", "20"),
 )
 def leaks_a_little(objects: list[Object]) -> None:
