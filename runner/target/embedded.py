@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import SettingsError
 from clients.model.known import EMBEDDED
-from runner.config.settings import ROOT, Hosts, Settings
+from runner.config.egress_settings import Hosts
+from runner.config.settings import ROOT, Settings
 from runner.target.access import Access, ExternalHostsRecord, Say
 from runner.target.target import MachineCheck, Target
 

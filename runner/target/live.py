@@ -10,7 +10,8 @@ from kubernetes import config
 
 from clients.model.errors import SettingsError
 from clients.model.images import SHOP
-from runner.config.settings import External, Hosts, Settings
+from runner.config.egress_settings import External, Hosts
+from runner.config.settings import Settings
 from runner.target.access import GOOGLE_APIS, METADATA_SERVER, Access, ExternalHostsRecord, Say
 from runner.target.fitting import mirrored
 from runner.target.target import Target

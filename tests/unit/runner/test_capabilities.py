@@ -14,8 +14,9 @@ import yaml
 from clients.mesh.capabilities import OF_MESH, CapabilityName
 from clients.mesh.discovery import MeshInfo
 from runner.config import catalogue
+from runner.config.egress_settings import Egress
 from runner.config.ingress_settings import Ingress
-from runner.config.settings import Egress, Identity, Settings
+from runner.config.settings import Identity, Settings
 from runner.target import capabilities, targets
 from runner.target.access import Access, ExternalHostsRecord
 from runner.target.browsers import Found

@@ -8,7 +8,8 @@ import pytest
 
 from runner.commands import cli
 from runner.commands.images import Image, of_settings, with_digests
-from runner.config.settings import Images, Settings
+from runner.config.image_settings import Images
+from runner.config.settings import Settings
 from runner.target.live import PUBLIC_IMAGES
 
 pytestmark = pytest.mark.unit

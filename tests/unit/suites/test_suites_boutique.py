@@ -11,7 +11,7 @@ import yaml
 
 from clients.model.expect import status
 from clients.model.images import SHOP
-from runner.config.settings import Images
+from runner.config.image_settings import Images
 from runner.target.live import PUBLIC_IMAGES
 from suites.boutique import inbound, precedence, workloads
 from suites.boutique.migration import Tally
