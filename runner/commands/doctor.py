@@ -20,7 +20,7 @@ from clients.proof.canary import Shown
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, settings
-from runner.config.rights import Right
+from runner.config.right import Right
 from runner.target import browsers, identity, known, preflight, targets
 from runner.target import capabilities as table
 from runner.target.access import Access

@@ -8,7 +8,8 @@ from clients.kube.cluster import Cluster
 from clients.model.errors import MeshproofError
 from runner.commands.diagnosis import Diagnosis
 from runner.config import rbac
-from runner.config.rights import ROOT_NAMESPACE, Condition, Right, unknown, wanted
+from runner.config.right import Condition, Right
+from runner.config.rights import ROOT_NAMESPACE, unknown, wanted
 from runner.target.granted import Granted, granted
 
 

@@ -6,7 +6,8 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from runner.config.rights import LEASE_NAMESPACE, RBAC, RIGHTS, ROOT_NAMESPACE, Condition, Right, wanted
+from runner.config.right import Condition, Right
+from runner.config.rights import LEASE_NAMESPACE, RBAC, RIGHTS, ROOT_NAMESPACE, wanted
 from runner.config.settings import ROOT
 
 NAME = "meshproof"

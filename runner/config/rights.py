@@ -6,11 +6,11 @@ The roles in `deploy/rbac/`, README's table, the checks of `doctor` and the iden
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import replace
 
 from clients.mesh.capabilities import CapabilityName
+from runner.config.right import Condition, Right
 
 ISTIO_NETWORKING, ISTIO_SECURITY = "networking.istio.io", "security.istio.io"
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -19,55 +19,6 @@ ROOT_NAMESPACE = "istio-system"
 LEASE_NAMESPACE = "default"
 MAKES = ("get", "list", "create", "patch", "delete")
 """Verbs on objects that a run creates: server-side apply (`patch`, and `create` for a new object), search by label."""
-
-
-class Condition(StrEnum):
-    """When a right is needed."""
-
-    ALWAYS = "always"
-    MESH_WIDE = "with --allow-mesh-wide"
-    OPTIONAL = "optional"
-
-
-@dataclass(frozen=True)
-class Right:
-    """Verbs on some resources of one API group.
-
-    Attributes:
-        group: of the API; empty for the core one.
-        resources: plural names, with the subresource behind a slash.
-        namespace: the only one in which it is needed; empty for all of them, and for kinds that have none. The names of
-            a run's own namespaces are not known in advance, and RBAC has no patterns.
-        without: what is lost without it, where it is optional.
-        reveals: capabilities of the target that cannot be detected without it.
-    """
-
-    group: str
-    resources: tuple[str, ...]
-    verbs: tuple[str, ...]
-    why: str
-    namespace: str = ""
-    condition: Condition = Condition.ALWAYS
-    without: str = ""
-    reveals: tuple[str, ...] = ()
-
-    @property
-    def kinds(self) -> str:
-        """`deployments (apps)`."""
-        names = ", ".join(self.resources)
-        return f"{names} ({self.group})" if self.group else names
-
-    def each(self) -> Iterator[tuple[str, str, str]]:
-        """(verb, resource, subresource) of every single right that this one combines."""
-        for name in self.resources:
-            resource, _, subresource = name.partition("/")
-            for verb in self.verbs:
-                yield verb, resource, subresource
-
-    def covers(self, verb: str, group: str, resource: str, namespace: str) -> bool:
-        """Whether it allows this request; an empty namespace asks for all of them."""
-        where = not self.namespace or self.namespace == namespace
-        return where and group == self.group and resource in self.resources and verb in self.verbs
 
 
 ANALYZE = "controls of `istioctl analyze` are inconclusive where that program is there"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
-from runner.config.rights import GATEWAY_API, Condition, Right
+from runner.config.right import Condition, Right
+from runner.config.rights import GATEWAY_API
 
 AT_ONCE = 8
 """Access reviews in parallel; there are about 130 in all."""

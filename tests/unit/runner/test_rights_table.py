@@ -14,7 +14,8 @@ from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.model.errors import ClusterError
 from runner.commands import doctor_rights
 from runner.config import rbac
-from runner.config.rights import MAKES, RBAC, RIGHTS, Condition, Right, made, unknown, wanted
+from runner.config.right import Condition, Right
+from runner.config.rights import MAKES, RBAC, RIGHTS, made, unknown, wanted
 from runner.config.settings import ROOT
 from runner.target import held_target
 from runner.target.granted import granted
