@@ -13,7 +13,7 @@ from rich.markup import escape
 from runner.commands import common, plan_here, policy_warnings
 from runner.config import catalogue, folders, settings
 from runner.session.collect_plan import collect
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 from runner.target import known, targets
 from runner.target.assemble import MANIFESTS
 

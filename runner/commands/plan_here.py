@@ -12,7 +12,7 @@ from clients.mesh.discovery import discover
 from clients.model.errors import ClusterError
 from reports.model import TargetInfo
 from runner.config.catalogue import Catalogue
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 from runner.target import browsers, capabilities, identity, needs
 from runner.target.descriptor import TargetDescriptor
 from runner.target.target import Target

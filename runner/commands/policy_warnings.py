@@ -13,7 +13,7 @@ from rich.markup import escape
 from clients.kube.cluster import Cluster
 from clients.mesh.why import detectors, reading
 from clients.mesh.why.view import PolicyView, view_of
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 SHOWN = 3
 """Lines of one kind that `plan` prints."""

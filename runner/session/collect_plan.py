@@ -14,7 +14,7 @@ import pytest
 
 from clients.model.errors import MeshproofError, SettingsError
 from runner.config.settings import ROOT, Settings
-from runner.session.plan import PLAN, PlannedTest
+from runner.session.planned import PLAN, PlannedTest
 
 
 def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) -> list[PlannedTest]:

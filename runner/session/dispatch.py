@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 from runner.session.work import Process, Work, scope_of, works
 
 

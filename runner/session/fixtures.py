@@ -32,7 +32,7 @@ from runner.session import pictures
 from runner.session.attach import attach, plainly
 from runner.session.items import module_of
 from runner.session.mesh_lock import MeshLock
-from runner.session.plan import PROVES, Proves
+from runner.session.planned import PROVES, Proves
 from runner.session.run_context import RunContext
 from runner.target import assemble, identity, needs
 from runner.target.descriptor import TargetDescriptor

@@ -41,7 +41,7 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
 )
 from runner.session.handed import HANDED, handed_settings
 from runner.session.items import control_name
-from runner.session.plan import PROVES
+from runner.session.planned import PLAN, PROVES
 from runner.session.run_context import RunContext
 from runner.target import targets
 
@@ -150,7 +150,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     context = session.config.stash[RUN_CONTEXT]
     target = session.config.getoption("meshproof_plan")
     if target:
-        Path(target).write_bytes(planning.PLAN.dump_json(context.plan))
+        Path(target).write_bytes(PLAN.dump_json(context.plan))
     if session.config.option.collectonly or not context.plan:
         return
     if context.is_worker:

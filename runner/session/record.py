@@ -10,7 +10,7 @@ import pytest
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.redact import redact
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 PROPERTY = "meshproof"
 """Name of the user property that carries evidence from a test process to the controlling one."""

@@ -26,7 +26,7 @@ from runner.session.excuses import Excuses
 from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
-from runner.session.plan import PLAN, PlannedTest
+from runner.session.planned import PLAN, PlannedTest
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker

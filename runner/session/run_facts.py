@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from runner.config.catalogue import Catalogue
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
 

@@ -9,7 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
 from runner.session.dispatch import Answer, Dispatcher
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 
 class StageScheduling(LoadFileScheduling):  # type: ignore[misc]

@@ -8,7 +8,7 @@ import pytest
 
 from runner.config.catalogue import Catalogue
 from runner.config.settings import ROOT
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 from runner.session.record import CLEAN_UP
 
 SUITES = ROOT / "suites"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 MODULE_S, TEST_S = 0.6, 0.1
 """Seconds for a module without its tests, and for each test, where its suite's schedule has no measured duration."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clients.model.evidence import Subject
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 
 def planned_test(nodeid: str, *, name: str = "X-1", control: str = "X-1", suite: str = "", **more: Any) -> PlannedTest:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from clients.model.evidence import Subject
 from runner.commands.plan_here import SHOWN, judged, show
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 pytestmark = pytest.mark.unit
 

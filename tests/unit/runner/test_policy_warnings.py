@@ -18,7 +18,7 @@ from why_samples import GROUND, authorization, policy
 from clients.model.errors import AccessError, ClusterError, SettingsError
 from runner.commands import doctor, plan, policy_warnings
 from runner.config.settings import Settings
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 pytestmark = pytest.mark.unit
 

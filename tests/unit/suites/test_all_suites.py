@@ -18,7 +18,7 @@ from runner.config import catalogue
 from runner.config.settings import Settings
 from runner.session import whole_run
 from runner.session.collect_plan import collect
-from runner.session.plan import PlannedTest
+from runner.session.planned import PlannedTest
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,99 @@
+"""What is planned: a test in plain values, which travels as JSON, and what it proves, typed, on its item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import TypeAdapter
+
+from clients.model.case import Case
+from clients.model.evidence import Subject
+from clients.model.refused import RefusedManifest
+from clients.model.schedule import Placement
+from clients.model.stage import Stage
+from clients.proof.table import Table
+from runner.config.catalogue import Control
+
+
+@dataclass(frozen=True)
+class PlannedTest:
+    """One test that is going to run. Plain values: it travels as JSON.
+
+    Attributes:
+        id: of the case, or of the control; unique in a run.
+        subjects: what the evidence of each of its cases is about; one, or one for each cell of a table.
+        prefetch: manifests of later tests' environments that its process deploys meanwhile.
+        apply: manifests of the stage's change; `removed` those that are deleted again before the case is judged.
+        sends: the request in words; `before` is the outcome before the change. Both for people.
+        alone: nothing else may run at the same time.
+        tokens: kinds of tokens that are sent, also while the stage settles; each with whether it is sent in the URL.
+        placement: how its suite schedules it in a distributed run.
+    """
+
+    nodeid: str
+    id: str
+    subjects: tuple[Subject, ...]
+    needs: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    prefetch: tuple[str, ...] = ()
+    apply: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    sends: str = ""
+    expected: str = ""
+    before: str = ""
+    alone: bool = False
+    tokens: tuple[tuple[str, bool], ...] = ()
+    placement: Placement = field(default_factory=Placement)
+
+    @property
+    def subject(self) -> Subject:
+        """Of its only case, or of the first cell: control, suite and stage are those of all."""
+        return self.subjects[0]
+
+    @property
+    def control(self) -> str:
+        """Id of the control that it proves."""
+        return self.subject.control
+
+    @property
+    def suite(self) -> str:
+        """Its file, relative to the checkout."""
+        return self.subject.suite
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of all cases that the test proves."""
+        return tuple(subject.id for subject in self.subjects)
+
+
+@dataclass(frozen=True)
+class Proves:
+    """What a test proves, typed; on its item, in the process that runs it.
+
+    Attributes:
+        planned: the same in plain values.
+        case: None for a table, and for a test that looks at a state.
+        independent: a test without a case that does not disturb the cases of its module.
+    """
+
+    planned: PlannedTest
+    control: Control
+    case: Case | None = None
+    table: Table | None = None
+    refused: RefusedManifest | None = None
+    stage: Stage | None = None
+    independent: bool = False
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Its case, or its table's cells."""
+        return (self.case,) if self.case else self.table.cases if self.table else ()
+
+
+PROVES = pytest.StashKey[Proves]()
+"""On the item of every test that proves a control."""
+
+
+PLAN: TypeAdapter[dict[str, PlannedTest]] = TypeAdapter(dict[str, PlannedTest])
+"""A plan as JSON, by node id."""
