@@ -1,0 +1,133 @@
+"""Detectors of capabilities: each returns why the mesh of a cluster lacks one, in a few words, or an empty text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from clients.mesh import meshconfig
+from clients.mesh.flavour import Flavour
+from clients.mesh.survey import Survey
+
+NO_MESH = "no injection webhook of a mesh was found"
+REFRESH = "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL"
+_REFRESH_LIMIT_S = 5.0
+"""Longest interval, in seconds, that fits into a case's budget together with the spread of the change."""
+_CLOUDS = ("gce://", "aws://", "azure://")
+SECURITY = "security.istio.io/v1"
+_NETWORKING = "networking.istio.io/v1"
+_ENFORCERS = frozenset({"calico-node", "cilium", "anetd", "canal", "antrea-agent"})
+"""Agents of Calico, Cilium, GKE Dataplane V2, Canal, Antrea."""
+
+
+def injects(seen: Survey) -> str:
+    """Sidecars are injected into pods."""
+    return "" if seen.injects else NO_MESH
+
+
+def istiod(seen: Survey) -> str:
+    """The control plane's Deployment is in the cluster."""
+    where = f"in {seen.control_namespace}" if not seen.injects else f"in {seen.control_namespace} ({seen.flavour})"
+    return "" if seen.istiods else f"no Deployment of the control plane is seen {where}"
+
+
+def proxy_shell(seen: Survey) -> str:
+    """A shell and curl can be run in a sidecar's container."""
+    if seen.flavour is Flavour.CSM_TRAFFIC_DIRECTOR or "distroless" in (seen.proxy.image if seen.proxy else ""):
+        return "the proxies' image has no shell (distroless)"
+    return injects(seen)
+
+
+def psp(seen: Survey) -> str:
+    """Pod Security Admission is in every Kubernetes since 1.25; the mesh's own namespace must be free of its limits."""
+    level = seen.pod_security
+    if level not in ("baseline", "restricted"):
+        return ""
+    return f"namespace {seen.root} enforces the level {level} of pod security, also on the mesh's own pods"
+
+
+def gateway(seen: Survey) -> str:
+    """Gateways can be deployed by injection, and the mesh knows their kind."""
+    return injects(seen) or kind_known(_NETWORKING, "Gateway")(seen)
+
+
+def kind_known(api_version: str, kind: str) -> Callable[[Survey], str]:
+    """A detector of what needs this kind of object."""
+
+    def why_not(seen: Survey) -> str:
+        return "" if seen.cluster.has_kind(api_version, kind) else f"the cluster knows no {kind} of {api_version}"
+
+    return why_not
+
+
+def access_log(seen: Survey) -> str:
+    """Proxies write access logs that can be read, or can be made to by a Telemetry."""
+    if seen.logs_plainly or seen.log_provider:
+        return ""
+    if meshconfig.logs_access(seen.configurations):
+        return "the mesh's access log has a format of its own (accessLogFormat), which is not known"
+    return "the mesh writes no access log to /dev/stdout, and this identity may create no Telemetry"
+
+
+def dynamic_dns(seen: Survey) -> str:
+    """By the version: the definition of ServiceEntry may be newer than istiod."""
+    found = re.match(r"(\d+)\.(\d+)", seen.version)
+    if found is None:
+        return "the version of the mesh is not known"
+    return "" if (int(found[1]), int(found[2])) >= (1, 30) else f"the mesh is {seen.version}"
+
+
+def load_balancer(seen: Survey) -> str:
+    """Whether Services get addresses: the nodes are those of a cloud, or a Service has one."""
+    if seen.nodes is None:
+        return "this identity may not list nodes"
+    if any(node.get("spec", {}).get("providerID", "").startswith(_CLOUDS) for node in seen.nodes):
+        return ""
+    if seen.services is None:
+        return "this identity may not list services of all namespaces"
+    given = any(one.get("status", {}).get("loadBalancer", {}).get("ingress") for one in seen.services)
+    return "" if given else "no Service has an external address, and the nodes are of no known cloud"
+
+
+def node_pool(seen: Survey) -> str:
+    """Some nodes are only for gateways."""
+    if seen.nodes is None:
+        return "this identity may not list nodes"
+    if not seen.gateway_nodes:
+        return "no node has the label cloud.google.com/gke-nodepool=gateway"
+    dedicated = any(map(_dedicated, seen.gateway_nodes))
+    return "" if dedicated else "no node of that pool has the taint dedicated=gateway:NoSchedule"
+
+
+def _dedicated(node: dict[str, Any]) -> bool:
+    taints = node.get("spec", {}).get("taints", ())
+    return any((t.get("key"), t.get("value"), t["effect"]) == ("dedicated", "gateway", "NoSchedule") for t in taints)
+
+
+def network_policy(seen: Survey) -> str:
+    """Judged by what is installed: Calico's datastore, or the agent of a plug-in that enforces them."""
+    if seen.cluster.has_kind("crd.projectcalico.org/v1", "ClusterInformation"):
+        return ""
+    if seen.system_agents is None:
+        return "this identity may not list daemonsets in kube-system"
+    return "" if seen.system_agents & _ENFORCERS else "no known agent that enforces network policies is in kube-system"
+
+
+def key_refresh(seen: Survey) -> str:
+    """Keys of issuers are fetched every few seconds."""
+    soon = any(map(_refreshes_keys, seen.istiods))
+    return "" if soon else f"no istiod has {REFRESH} of at most {_REFRESH_LIMIT_S:g} s"
+
+
+def _refreshes_keys(istiod: dict[str, Any]) -> bool:
+    """Whether istiod fetches keys often enough for a case's budget. Go writes durations as `1s`, `500ms`, `20m0s`."""
+    variables = [one for c in istiod["spec"]["template"]["spec"]["containers"] for one in c.get("env", ())]
+    interval = next((str(one.get("value", "")) for one in variables if one["name"] == REFRESH), "")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", interval)
+    return found is not None and float(found[1]) / (1000 if found[2] == "ms" else 1) <= _REFRESH_LIMIT_S
+
+
+def mesh_wide(seen: Survey) -> str:
+    """This run may change the whole mesh, and that change is known to the cluster."""
+    return kind_known(SECURITY, "PeerAuthentication")(seen) or seen.prior.mesh_wide
