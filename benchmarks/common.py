@@ -19,7 +19,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from clients.apply.overlay import Overlay, namespaces_in
+from clients.apply.overlay import Overlay
+from clients.apply.references import namespaces_in
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from clients.apply.item import Accepted, Item, bound_role, manifest_files
 from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
@@ -30,53 +30,6 @@ AT_ONCE = 8
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-@dataclass(frozen=True)
-class Item:
-    """One object of a manifest, as it is sent to the cluster. `body` must not be changed."""
-
-    manifest: str
-    body: dict[str, Any]
-
-    @property
-    def api_version(self) -> str:
-        """For instance `apps/v1`."""
-        return str(self.body["apiVersion"])
-
-    @property
-    def kind(self) -> str:
-        """For instance `Deployment`."""
-        return str(self.body["kind"])
-
-    @property
-    def namespace(self) -> str:
-        """Its namespace; empty for an object of the whole cluster."""
-        return str(self.body["metadata"].get("namespace") or "")
-
-    @property
-    def name(self) -> str:
-        """Name of the object."""
-        return str(self.body["metadata"]["name"])
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """Its identity in the cluster."""
-        return self.api_version, self.kind, self.namespace, self.name
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """What the API server made of an object: its uid, and its generation, which grows with each change of its spec.
-
-    `generation` is None for kinds without one.
-    """
-
-    uid: str
-    generation: int | None
 
 
 class Applier:
@@ -128,7 +81,7 @@ class Applier:
         return [
             Item(file.relative_to(self._manifests).as_posix(), body)
             for path in paths
-            for file in _files(self._manifests, path)
+            for file in manifest_files(self._manifests, path)
             for body in self._overlay.objects(file.read_text(), file.relative_to(self._manifests).as_posix())
         ]
 
@@ -239,7 +192,7 @@ class Applier:
         except AccessError:
             raise
         except RequestError as error:
-            if error.status == NOT_FOUND and _role_of(item) in roles:
+            if error.status == NOT_FOUND and bound_role(item) in roles:
                 return
             raise ManifestError(f"{item.manifest}: {item} is not accepted: {error.detail}") from None
         except ClusterError as error:
@@ -264,16 +217,3 @@ class Applier:
             with suppress(ClusterError):
                 self._cluster.delete_pods(item.name)
         return "" if is_gone(answer) else uid
-
-
-def _role_of(item: Item) -> tuple[str, str] | None:
-    """(namespace, name) of the Role that it binds; None where it binds none."""
-    return (item.namespace, item.body["roleRef"]["name"]) if item.kind == "RoleBinding" else None
-
-
-def _files(root: Path, path: str) -> list[Path]:
-    place = root / path
-    files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
-    if not files or not all(file.is_file() for file in files):
-        raise ManifestError(f"no manifest {path}", f"it should be a file or a folder of *.yaml below {root.name}/")
-    return files

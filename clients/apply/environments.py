@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from clients.apply.applier import Applier, Item
+from clients.apply.applier import Applier
+from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.apply.stage_objects import StageObjects
 from clients.model.errors import MeshproofError

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.apply.overlay import Overlay
 
 HEADER = "x-meshproof-marker"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 
 NAME = "meshproof-open-mesh"
 LOG_NAME = "meshproof-access-log"

@@ -10,10 +10,10 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from clients.apply.fitting import Fitting, known_as
+from clients.apply.references import CONDITION_KEYS, NAMESPACE_KEYS, QUALIFIED_KEYS, VALUES_KEYS, references
 from clients.apply.yaml_text import load, render
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
 from clients.model.errors import ManifestError, SettingsError
@@ -24,7 +24,6 @@ MESH_NAMESPACE = "istio-system"
 IMAGE_PREFIX = "meshproof/"
 INJECTION_LABEL = "istio-injection"
 REVISION_LABEL = "istio.io/rev"
-NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 _MAX_NAME = 63
 """Longest namespace name and label value (RFC 1123 label)."""
@@ -32,22 +31,12 @@ _MAX_NAME = 63
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _PREFIX = re.compile(r"([a-z0-9][a-z0-9-]*)?")
 
-_NAMESPACE_KEYS = frozenset({"namespace", "namespaces", "notNamespaces", "exportTo", NAMESPACE_NAME_LABEL})
-"""Fields whose strings are namespaces: subjects, authorization sources, exportTo, selectors by name."""
-
-_QUALIFIED_KEYS = frozenset({"hosts", "gateways", "serviceAccounts", "notServiceAccounts"})
-"""Fields whose strings may be `namespace/name`: Sidecar and Gateway hosts, VirtualService gateways, accounts."""
-
-_CONDITION_KEYS = frozenset({"source.namespace", NAMESPACE_NAME_LABEL})
-"""`key` of an AuthorizationPolicy condition or of a label expression whose `values` are namespaces."""
 
 _WORKLOADS = frozenset({"v1", "apps/v1", "batch/v1"})
 """API groups of the objects that a workload consists of: Deployment, Job, Service, ServiceAccount, ConfigMap."""
 
 _KEY_FIELDS = frozenset({"jwks", "jwksUri"})
 """Fields of a RequestAuthentication's rule that hold an issuer's keys, or their address."""
-
-_VALUES_KEYS = frozenset({"values", "notValues"})
 
 
 @dataclass(frozen=True)
@@ -200,7 +189,7 @@ class Overlay:
     def _translate(self, value: Any, key: str, place: str) -> Any:
         if isinstance(value, dict):
             condition = value.get("key") if isinstance(value.get("key"), str) else None
-            by_condition = _VALUES_KEYS if condition in _CONDITION_KEYS else frozenset()
+            by_condition = VALUES_KEYS if condition in CONDITION_KEYS else frozenset()
             return {
                 name: self._translate(item, "namespaces" if name in by_condition else str(name), place)
                 for name, item in value.items()
@@ -212,10 +201,10 @@ class Overlay:
     def _string(self, text: str, key: str, place: str) -> str:
         if key == "image" and text.startswith(IMAGE_PREFIX):
             return self._image(text.removeprefix(IMAGE_PREFIX), place)
-        if key in _NAMESPACE_KEYS:
+        if key in NAMESPACE_KEYS:
             return self._pattern(text)
         head, slash, tail = text.partition("/")
-        if key in _QUALIFIED_KEYS and slash and head in self.namespaces:
+        if key in QUALIFIED_KEYS and slash and head in self.namespaces:
             return f"{self.namespace(head)}/{self._in_text(tail)}"
         return self._in_text(text)
 
@@ -229,7 +218,7 @@ class Overlay:
         """Prefixes the known namespaces in service hosts and workload identities anywhere in `text`."""
         if not self.namespaces:
             return text
-        return _references(self.namespaces).sub(self._renamed, text)
+        return references(self.namespaces).sub(self._renamed, text)
 
     def _renamed(self, match: re.Match[str]) -> str:
         name = next(group for group in match.groups() if group)
@@ -240,29 +229,3 @@ class Overlay:
             known = ", ".join(sorted(self.images)) or "none"
             raise ManifestError(f"{place}: no image for {IMAGE_PREFIX}{name}", f"known images: {known}")
         return self.images[name]
-
-
-def namespaces_in(manifests: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Names of the Namespace objects in (source, text) pairs, for `Overlay.namespaces`. Templates are not rendered.
-
-    Raises:
-        ManifestError: a text is not a valid manifest.
-    """
-    objects = (obj for source, text in manifests for obj, _ in load(text, source))
-    return frozenset(str(obj["metadata"]["name"]) for obj in objects if obj["kind"] == "Namespace")
-
-
-@lru_cache(maxsize=8)
-def _references(namespaces: frozenset[str]) -> re.Pattern[str]:
-    """Matches the text before a known namespace where a string refers to one.
-
-    Hosts: `name.NS`, and `any.thing.NS.svc[.cluster.local]`, also with `*`. Identities: `ns/NS/sa/…`, with or
-    without trust domain and `spiffe://` (Istio, AuthorizationPolicy principals).
-    """
-    names = "|".join(map(re.escape, sorted(namespaces)))
-    label = r"(?:\*|[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)"
-    end = r"(?![\w-]|\.[\w-])"  # no further label; a full stop may follow
-    return re.compile(
-        rf"(?<![\w.*-])(?:(?:{label}\.)+({names})(?=\.svc(?:\.cluster\.local)?{end})"
-        rf"|{label}\.({names}){end}|(?<![^\s/\"'])ns/({names})(?=/|$))"
-    )

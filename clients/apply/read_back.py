@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from clients.apply.applier import Accepted, Item
+from clients.apply.item import Accepted, Item
 
 Get = Callable[[str, str, str, str], dict[str, Any] | None]
 """Reads an object by API version, kind, name and namespace; None where it does not exist."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from clients.apply.applier import Applier, Item
+from clients.apply.applier import Applier
+from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.model.evidence import Applied
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.model.case import Case
 from clients.model.expect import Expectation, status
 from clients.model.marker import MarkerRecord, MarkerState

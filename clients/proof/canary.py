@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from clients.apply.applier import Applier, Item
+from clients.apply.applier import Applier
+from clients.apply.item import Item
 from clients.kube.cluster import Cluster
 from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR, Pod

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.kube import readiness
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from clients.apply import read_back
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.kube.pods import Pod
 from clients.mesh import applied_policies, sidecar
 from clients.mesh.applied_policies import KINDS

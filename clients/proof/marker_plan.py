@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clients.apply import marker_objects
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.model.case import Case
 from clients.model.expect import RBAC_DENIED, Expectation, body_contains, grpc, status
 from clients.model.marker import MarkerRecord, MarkerState

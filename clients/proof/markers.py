@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.model.case import Case
 from clients.model.errors import AbandonedError, MeshproofError
 from clients.model.expect import Expectation

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.apply.open_mesh import MANIFEST as OPEN_MESH
 from clients.mesh import istiod
 from clients.mesh.capabilities import CapabilityName

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
 from clients.model.probe import Probe, Workload

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clients.apply.fitting import Fitting
-from clients.apply.overlay import Overlay, namespaces_in
+from clients.apply.overlay import Overlay
+from clients.apply.references import namespaces_in
 from clients.identity import certificates
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.tokens import TokenIssuer

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.kube.exec import exec_once
 from clients.model.errors import InfrastructureError
 from clients.model.probe import Workload

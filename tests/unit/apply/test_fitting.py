@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from clients.apply.fitting import PULL_SECRET, Fitting, PullSecret, images_in
-from clients.apply.overlay import Overlay, namespaces_in
+from clients.apply.overlay import Overlay
+from clients.apply.references import namespaces_in
 
 pytestmark = pytest.mark.unit
 MANIFESTS = Path(__file__).parents[3] / "manifests"

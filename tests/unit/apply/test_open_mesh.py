@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from clients.apply.applier import Item
 from clients.apply.environments import Environments
+from clients.apply.item import Item
 from clients.apply.open_mesh import OpenMesh
 from clients.apply.stage_objects import StageObjects
 

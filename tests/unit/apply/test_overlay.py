@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clients.apply.overlay import Overlay, namespaces_in
+from clients.apply.overlay import Overlay
+from clients.apply.references import namespaces_in
 from clients.model.errors import ManifestError, SettingsError
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clients.apply.applier import Accepted, Item
+from clients.apply.item import Accepted, Item
 from clients.apply.read_back import difference
 
 pytestmark = pytest.mark.unit

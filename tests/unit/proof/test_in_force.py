@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeCluster, FakeRig, answered, labelled
 
-from clients.apply.applier import Accepted, Item
+from clients.apply.item import Accepted, Item
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.model.case import Case

@@ -10,7 +10,7 @@ import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, labelled
 
 from clients.apply import marker_objects
-from clients.apply.applier import Item
+from clients.apply.item import Item
 from clients.kube.api import RequestError
 from clients.kube.pods import Pod
 from clients.model.case import Case

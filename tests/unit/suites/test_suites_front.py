@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clients.apply.overlay import Overlay, namespaces_in
+from clients.apply.overlay import Overlay
+from clients.apply.references import namespaces_in
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.mesh.egress_gateway import EgressGateway

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from clients.apply.overlay import Overlay, namespaces_in
+from clients.apply.overlay import Overlay
+from clients.apply.references import namespaces_in
 from clients.model.case import Case
 
 pytestmark = pytest.mark.unit

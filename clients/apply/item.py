@@ -1,0 +1,69 @@
+"""One object of a manifest, and the files that a path of manifests names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.model.errors import ManifestError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object of a manifest, as it is sent to the cluster. `body` must not be changed."""
+
+    manifest: str
+    body: dict[str, Any]
+
+    @property
+    def api_version(self) -> str:
+        """For instance `apps/v1`."""
+        return str(self.body["apiVersion"])
+
+    @property
+    def kind(self) -> str:
+        """For instance `Deployment`."""
+        return str(self.body["kind"])
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace; empty for an object of the whole cluster."""
+        return str(self.body["metadata"].get("namespace") or "")
+
+    @property
+    def name(self) -> str:
+        """Name of the object."""
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """Its identity in the cluster."""
+        return self.api_version, self.kind, self.namespace, self.name
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What the API server made of an object: its uid, and its generation, which grows with each change of its spec.
+
+    `generation` is None for kinds without one.
+    """
+
+    uid: str
+    generation: int | None
+
+
+def bound_role(item: Item) -> tuple[str, str] | None:
+    """(namespace, name) of the Role that it binds; None where it binds none."""
+    return (item.namespace, item.body["roleRef"]["name"]) if item.kind == "RoleBinding" else None
+
+
+def manifest_files(root: Path, path: str) -> list[Path]:
+    place = root / path
+    files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
+    if not files or not all(file.is_file() for file in files):
+        raise ManifestError(f"no manifest {path}", f"it should be a file or a folder of *.yaml below {root.name}/")
+    return files
