@@ -62,6 +62,11 @@ def bound_role(item: Item) -> tuple[str, str] | None:
 
 
 def manifest_files(root: Path, path: str) -> list[Path]:
+    """The file that a path of manifests names, or the `*.yaml` of the folder, by name.
+
+    Raises:
+        ManifestError: there is none.
+    """
     place = root / path
     files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
     if not files or not all(file.is_file() for file in files):

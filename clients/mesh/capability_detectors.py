@@ -129,5 +129,5 @@ def _refreshes_keys(istiod: dict[str, Any]) -> bool:
 
 
 def mesh_wide(seen: Survey) -> str:
-    """This run may change the whole mesh, and that change is known to the cluster."""
+    """The run may change the whole mesh, by a kind that the cluster knows."""
     return kind_known(SECURITY, "PeerAuthentication")(seen) or seen.prior.mesh_wide
