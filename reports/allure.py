@@ -1,12 +1,14 @@
 """`allure-results/`: the same evidence as Allure reads it. An extra view, never the source.
 
 The results are written from the evidence and not by the pytest plug-in: they survive a crash of a worker, and cases
-with equal parameter values stay apart, since every id is made from the case's own.
+with equal parameter values stay apart, since every id is made from the case's own. What several cases share is one
+file, to which each of them refers: the objects that were applied for a stage are the same for all its cases.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import datetime
 from hashlib import md5
@@ -28,7 +30,7 @@ from allure_commons.model2 import (
 from clients.model.evidence import Evidence, FindingVerdict, Verdict
 from reports.argument import chain
 from reports.attempts import fold, one_line
-from reports.conformance import write_text
+from reports.files import write_text
 from reports.marks import KNOWN, REDUCED, WORDS, mark
 from reports.model import Report
 from reports.pictures import content
@@ -95,7 +97,7 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
         start=start,
         stop=stop,
         links=_links(case),
-        description=f"Expected: {case.expected}\n\nObserved: {case.observed}",
+        description=_description(case),
         labels=[
             *(Label(name, value) for name, value in labels.items() if value),
             *(Label("tag", tag) for tag in _tags(case) if tag),
@@ -135,15 +137,24 @@ def _tags(case: Evidence) -> tuple[str, ...]:
     return case.control, case.polarity, grade, "slow" if case.slow else ""
 
 
-def _attachments(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
+def _description(case: Evidence) -> str:
+    """Markdown: expected, observed, and each attempt."""
+    text = f"Expected: {case.expected}\n\nObserved: {case.observed}"
+    if not case.attempts:
+        return text
     attempts = "\n".join(f"{row.text}  {row.first.request_id}" for row in fold(case.attempts))
-    texts = [("attempts", attempts, "txt", "text/plain")] if attempts else []
-    texts += [(f"{item.kind} {item.name}", item.yaml, "yaml", "application/yaml") for item in case.applied]
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", attempts)), default=0))
+    return f"{text}\n\n{fence}text\n{attempts}\n{fence}"
+
+
+def _attachments(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
     attached = []
-    for index, (name, text, ending, kind) in enumerate(texts):
-        source = f"{uuid5(NAMESPACE_URL, f'{report.run.id}/{case.id}/{index}')}-attachment.{ending}"
-        write_text(folder / source, text + "\n")
-        attached.append(Attachment(name=name, source=source, type=kind))
+    if case.applied:
+        text = "---\n".join(f"# {item.manifest}\n{item.yaml.rstrip()}\n" for item in case.applied)
+        source = f"{uuid5(NAMESPACE_URL, text.encode(errors='replace').decode())}-attachment.yaml"
+        if not (folder / source).exists():
+            write_text(folder / source, text)
+        attached.append(Attachment(name="applied objects", source=source, type="application/yaml"))
     return attached + _pictures(report, case, folder)
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Verdict
-from reports import schema1
+from reports import files, objects, schema1
 from reports.journal import Contents
-from reports.model import EVIDENCE, RUN, SCHEMA, TARGET, Report, ReportError, RunInfo, TargetInfo
+from reports.model import EVIDENCE, RUN, SCHEMA, SCHEMA_2, TARGET, Report, ReportError, RunInfo, TargetInfo
 
 FILE = "conformance.json"
+READABLE = (SCHEMA, SCHEMA_2, schema1.SCHEMA)
+"""Schemas that `load` reads."""
 
 _NAMES = TypeAdapter(tuple[str, ...])
 _NUMBER = TypeAdapter(int)
@@ -57,7 +58,13 @@ def _natural(text: str) -> list[tuple[int, str]]:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """Plain JSON values. In a case `attempts` is their number, and `timeline` lists them."""
+    """Plain JSON values. In a case `attempts` is their number, `timeline` lists them, `applied` has keys of objects."""
+    table: objects.Table = {}
+    cases = [_case_to_json(report, case, table) for case in report.cases]
+    return {**_head(report), "cases": cases, "objects": table}
+
+
+def _head(report: Report) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "run": RUN.dump_python(report.run, mode="json"),
@@ -65,38 +72,50 @@ def to_json(report: Report) -> dict[str, Any]:
         "totals": report.totals,
         "not_run": list(report.not_run),
         "damaged": report.damaged,
-        "cases": [_case_to_json(case, report.recorded.get(case.id, "")) for case in report.cases],
     }
 
 
-def _case_to_json(case: Evidence, recorded: str) -> dict[str, Any]:
-    data = EVIDENCE.dump_python(case, mode="json")
+def _case_to_json(report: Report, case: Evidence, table: objects.Table) -> dict[str, Any]:
+    data = objects.pack(EVIDENCE.dump_python(case, mode="json"), table)
     timeline = data.pop("attempts")
-    return {**data, "recorded": recorded, "attempts": len(timeline), "timeline": timeline}
+    return {**data, "recorded": report.recorded.get(case.id, ""), "attempts": len(timeline), "timeline": timeline}
 
 
 def save(report: Report, path: Path) -> None:
-    """Write the file at once or not at all.
+    """Write the file at once or not at all, a case a line; it is never in memory as a whole.
 
     Raises:
         OSError: it cannot be written.
     """
-    write_text(path, json.dumps(to_json(report), indent=1, ensure_ascii=False) + "\n")
+    with files.whole(path) as file:
+        file.writelines(_lines(report))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file atomically; characters that UTF-8 cannot hold become `?`.
+def _lines(report: Report) -> Iterator[bytes]:
+    table: objects.Table = {}
+    between = b"{\n"
+    for name, value in _head(report).items():
+        yield between + _field(name, value)
+        between = b",\n"
+    yield between + b'"cases": ['
+    between = b"\n"
+    for case in report.cases:
+        yield between + _compact(_case_to_json(report, case, table))
+        between = b",\n"
+    yield b'\n],\n"objects": {'
+    between = b"\n"
+    for key, item in table.items():
+        yield between + _field(key, item)
+        between = b",\n"
+    yield b"\n}\n}\n"
 
-    Raises:
-        OSError: it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(text.encode(errors="replace"))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+def _field(name: str, value: Any) -> bytes:
+    return _compact(name) + b": " + _compact(value)
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 def load(path: Path) -> Report:
@@ -115,7 +134,7 @@ def load(path: Path) -> Report:
     except ValueError as error:
         raise ReportError(f"{file} is not JSON: {error}", "name the conformance.json of a run") from None
     found = data.get("schema") if isinstance(data, dict) else None
-    if found not in (SCHEMA, schema1.SCHEMA):
+    if found not in READABLE:
         raise ReportError(f"{file} has schema {found!r}, not {SCHEMA!r}", "write it again with `meshproof report`")
     try:
         return from_json(data)
@@ -124,7 +143,7 @@ def load(path: Path) -> Report:
 
 
 def from_json(data: dict[str, Any]) -> Report:
-    """The report that `to_json` wrote, of this schema or of the one before; unknown fields are ignored.
+    """The report that `to_json` wrote, of this schema or of those before; unknown fields are ignored.
 
     Raises:
         ReportError: a field is missing or of the wrong kind; it names the field.
@@ -132,7 +151,10 @@ def from_json(data: dict[str, Any]) -> Report:
     rows = data.get("cases")
     if not isinstance(rows, list):
         raise ReportError("cases is not a list")
-    cases = tuple(_case_from_json(row, index) for index, row in enumerate(rows))
+    table = data.get("objects", {})
+    if not isinstance(table, dict):
+        raise ReportError("objects is not an object")
+    cases = tuple(_case_from_json(row, index, table) for index, row in enumerate(rows))
     if repeated := sorted(key for key, number in Counter(case.id for case in cases).items() if number > 1):
         raise ReportError(f"case {repeated[0]} is there twice")
     return Report(
@@ -145,10 +167,13 @@ def from_json(data: dict[str, Any]) -> Report:
     )
 
 
-def _case_from_json(row: Any, index: int) -> Evidence:
+def _case_from_json(row: Any, index: int, table: dict[str, Any]) -> Evidence:
     if not isinstance(row, dict):
         raise ReportError(f"cases[{index}] is not an object")
-    data = {**row, "attempts": row.get("timeline", ())}
+    try:
+        data = {**objects.unpack(row, table), "attempts": row.get("timeline", ())}
+    except ReportError as error:
+        raise ReportError(f"cases[{index}].{error.message}") from None
     return _valid(EVIDENCE, schema1.upgraded(data) if schema1.is_older(data) else data, f"cases[{index}]")
 
 

@@ -1,7 +1,8 @@
 """Append-only NDJSON of what happened, written while a run goes on, so that reports survive `kill -9`.
 
-One object a line: `{"type": "run" | "target" | "case", "recorded": time, "data": {…}}`. A case that a release before
-`meshproof/conformance/v2` wrote is read too.
+One object a line: `{"type": "run" | "target" | "object" | "case", "recorded": time, "data": {…}}`. An object that was
+applied is recorded before the first case that names its key. Journals of releases before that, and before
+`meshproof/conformance/v2`, are read too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clients.model.evidence import Evidence
-from reports import schema1
+from reports import objects, schema1
 from reports.model import EVIDENCE, RUN, TARGET, ReportError, RunInfo, TargetInfo
 
 
@@ -47,35 +48,49 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._objects: objects.Table = {}
 
     def run(self, run: RunInfo) -> None:
         """Record what is known of the run; may be called again when more is known."""
-        self._append("run", RUN.dump_python(run, mode="json"))
+        self._append(("run", RUN.dump_python(run, mode="json")))
 
     def target(self, target: TargetInfo) -> None:
         """Record what is known of the target; may be called again."""
-        self._append("target", TARGET.dump_python(target, mode="json"))
+        self._append(("target", TARGET.dump_python(target, mode="json")))
 
     def case(self, evidence: Evidence) -> None:
-        """Record a case."""
-        self._append("case", EVIDENCE.dump_python(evidence, mode="json"))
+        """Record a case, after the objects of it that this writer has not recorded yet.
 
-    def _append(self, kind: str, data: Any) -> None:
-        line = json.dumps({"type": kind, "recorded": now(), "data": data}, ensure_ascii=False).encode(errors="replace")
+        Fields that have their default value are left out; the list of findings shows that the case is no older one.
+        """
+        table = dict(self._objects)
+        data = {"findings": [], **EVIDENCE.dump_python(evidence, mode="json", exclude_defaults=True)}
+        case = objects.pack(data, table)
+        new = [("object", {"key": key, **item}) for key, item in table.items() if key not in self._objects]
+        self._append(*new, ("case", case))
+        self._objects = table
+
+    def _append(self, *records: tuple[str, Any]) -> None:
+        lines = (_line(kind, data) for kind, data in records)
         try:
-            self._write(line)
+            self._write(b"\n".join(lines))
         except OSError as error:
             raise unwritable(self.path, error) from None
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, lines: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            whole = (b"\n" if _is_torn(descriptor) else b"") + line + b"\n"
+            whole = (b"\n" if _is_torn(descriptor) else b"") + lines + b"\n"
             if os.write(descriptor, whole) < len(whole):  # a disk that is nearly full takes a part, without an error
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
+
+
+def _line(kind: str, data: Any) -> bytes:
+    record = {"type": kind, "recorded": now(), "data": data}
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 def unwritable(path: Path, error: OSError) -> ReportError:
@@ -103,6 +118,7 @@ def read(path: Path) -> Contents:
     run: RunInfo | None = None
     target: TargetInfo | None = None
     cases: list[tuple[str, Evidence]] = []
+    table: objects.Table = {}
     damaged = 0
     for line in filter(None, lines):
         try:
@@ -112,13 +128,15 @@ def read(path: Path) -> Contents:
                     run = RUN.validate_python(record["data"])
                 case "target":
                     target = TARGET.validate_python(record["data"])
+                case "object":
+                    table[record["data"]["key"]] = record["data"]
                 case "case":
-                    data = record["data"]
+                    data = objects.unpack(record["data"], table)
                     current = schema1.upgraded(data) if schema1.is_older(data) else data
                     cases.append((str(record["recorded"]), EVIDENCE.validate_python(current)))
                 case _:
                     damaged += 1
-        except (ValueError, KeyError, TypeError, ValidationError):
+        except (ValueError, KeyError, TypeError, AttributeError, ValidationError, ReportError):
             damaged += 1
     return Contents(run, target, tuple(cases), damaged)
 

@@ -16,8 +16,10 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
 from reports.marks import KNOWN, REDUCED, mark
 
-SCHEMA = "meshproof/conformance/v2"
+SCHEMA = "meshproof/conformance/v3"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
+SCHEMA_2 = "meshproof/conformance/v2"
+"""The one before: each case had the objects themselves that were applied for it, where it has their keys now."""
 
 
 class ReportError(MeshproofError):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reports import allure, conformance, html, journal, junit, markdown
+from reports import allure, conformance, files, html, journal, junit, markdown
 from reports.model import Report, ReportError, RunInfo, TargetInfo
 
 INDEX = "index.html"
@@ -36,9 +36,9 @@ def write_reports(report: Report, out: Path) -> Path:
     """
     writers: dict[str, Callable[[], None]] = {
         conformance.FILE: lambda: conformance.save(report, out / conformance.FILE),
-        INDEX: lambda: conformance.write_text(out / INDEX, html.render(report, out)),
-        "junit.xml": lambda: conformance.write_text(out / "junit.xml", junit.render(report)),
-        "summary.md": lambda: conformance.write_text(out / "summary.md", markdown.render(report)),
+        INDEX: lambda: files.write_text(out / INDEX, html.render(report, out)),
+        "junit.xml": lambda: files.write_text(out / "junit.xml", junit.render(report)),
+        "summary.md": lambda: files.write_text(out / "summary.md", markdown.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
         "latest": lambda: _point_latest(out),
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import KnownFailure
 from reports import conformance, schema1
+from reports.conformance import READABLE
 from reports.marks import NOT_RUN, mark
 from reports.model import SCHEMA, ReportError, RunInfo, TargetInfo
 
@@ -83,7 +84,7 @@ class _Case:
     flaps: int = 0
     time_to_stable_s: float | None = None
     slow: bool = False
-    applied: tuple[_Object, ...] = ()
+    applied: tuple[_Object | str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class _File:
     target: TargetInfo
     cases: tuple[_Case, ...]
     not_run: tuple[str, ...] = ()
+    objects: dict[str, _Object] = field(default_factory=dict)
 
 
 _FILE = TypeAdapter(_File)
@@ -121,7 +123,7 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
         found = _FILE.validate_json(data)
     except ValidationError as error:
         raise ReportError(f"{file}{_why(data, error)}", HINT) from None
-    if found.schema not in (SCHEMA, schema1.SCHEMA):
+    if found.schema not in READABLE:
         raise ReportError(f"{file} has schema {found.schema!r}, not {SCHEMA!r}", HINT)
     cases: tuple[_Case | Evidence, ...] = found.cases
     if found.schema == schema1.SCHEMA:  # grades are in its prose, so it takes the long way
@@ -134,7 +136,7 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     except ValueError:
         raise ReportError(f"{file}: run.started is {found.run.started!r}, which is no time", HINT) from None
     text = started.strftime("%Y-%m-%dT%H:%M:%SZ")
-    rows = {row.case: row for row in _rows(cases)}
+    rows = {row.case: row for row in _rows(cases, found.objects)}
     if len(rows) < len(cases):
         raise ReportError(f"{file}: a case is there twice", HINT)
     for name in found.not_run:
@@ -142,9 +144,11 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     return Record(digest, found.run, found.target, text, text[:10], tuple(rows.values()))
 
 
-def _rows(cases: Iterable[_Case | Evidence]) -> Iterable[Row]:
+def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> Iterable[Row]:
+    """An object of a case is itself, or a key of `objects`; one that is missing there has no kind."""
     for case in cases:
-        kinds = tuple(sorted({applied.kind for applied in case.applied} - NO_POLICIES))
+        applied = (objects.get(item) if isinstance(item, str) else item for item in case.applied)
+        kinds = tuple(sorted({item.kind for item in applied if item} - NO_POLICIES))
         yield Row(
             case.id, case.control, case.title, mark(case), case.flaps, case.time_to_stable_s, case.slow, kinds
         )  # fmt: skip
@@ -157,7 +161,7 @@ def _why(data: bytes, error: ValidationError) -> str:
     except ValueError as damage:
         return f" is not JSON: {damage}"
     schema = whole.get("schema") if isinstance(whole, dict) else None
-    if schema not in (SCHEMA, schema1.SCHEMA):
+    if schema not in READABLE:
         return f" has schema {schema!r}, not {SCHEMA!r}"
     first = error.errors(include_url=False)[0]
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reports.conformance import write_text
+from reports.files import write_text
 from reports.history import page
 from reports.history.feed import Fed, feed, reports_below
 from reports.history.history import build, to_json

@@ -141,7 +141,8 @@ def test_what_needs_the_issuers_key_is_skipped_with_the_reason(ran: Ran) -> None
 
 
 def test_the_mesh_has_the_real_issuer_and_the_address_of_its_keys(ran: Ran, site: str) -> None:
-    [applied] = [one for one in ran.cases["CRA-AUTH-03"]["applied"] if one["kind"] == "RequestAuthentication"]
+    objects = [ran.report["objects"][key] for key in ran.cases["CRA-AUTH-03"]["applied"]]
+    [applied] = [one for one in objects if one["kind"] == "RequestAuthentication"]
     [rule] = yaml.safe_load(applied["yaml"])["spec"]["jwtRules"]
     assert (rule["issuer"], rule["audiences"]) == (NAME, [AUDIENCE])
     assert rule["jwksUri"].startswith(site)

@@ -28,7 +28,7 @@ def saved(tmp_path: Path) -> Path:
 
 def test_the_fields_that_readers_rely_on(saved: Path) -> None:
     data = json.loads(saved.read_text())
-    assert data["schema"] == "meshproof/conformance/v2"
+    assert data["schema"] == "meshproof/conformance/v3"
     assert data["run"].items() >= {"id": "20261122-161305-7c1e", "exit": 1}.items()
     assert {"started", "ended", "command"} <= data["run"].keys()
     expected = {"name": "istio", "version": "1.29.1", "revision": "default", "flavour": ""}

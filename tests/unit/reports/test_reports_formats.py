@@ -119,8 +119,13 @@ def test_allure_has_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) -> N
     steps = next(row["steps"] for row in results if row["fullName"] == "LAB-JWT-04[expired]")
     assert {step["name"]: step["status"] for step in steps}[f"Access log: not checked: {UNCHECKED}"] == "skipped"
     assert row["stop"] - row["start"] == 30_400
-    for item in row["attachments"]:
-        assert (stale.parent / item["source"]).read_text()
+    assert "```text\n" in row["description"]
+    assert "as expected" in row["description"]
+    [item] = row["attachments"]
+    assert "# lab/require-jwt.yaml\napiVersion: " in (stale.parent / item["source"]).read_text()
+    shared = {item["source"] for row in results for item in row.get("attachments", ())}
+    assert shared == {path.name for path in stale.parent.glob("*-attachment.*")}
+    assert len(shared) == len({case.applied for case in sample_report().cases if case.applied}) == 4
     assert "Mesh\\ revision=default\n" in (stale.parent / "environment.properties").read_text()
     assert json.loads((stale.parent / "executor.json").read_text())["buildName"] == "20261122-161305-7c1e"
     assert len(json.loads((stale.parent / "categories.json").read_text())) == 3

@@ -70,7 +70,7 @@ def test_garbage_costs_only_itself(path: Path, line: bytes) -> None:
 
 
 def test_a_field_of_the_wrong_kind_is_damage(path: Path) -> None:
-    Journal(path).case(a_case())
+    Journal(path).case(a_case(applied=()))
     record = json.loads(path.read_text())
     record["data"]["verdict"] = "passed"
     path.write_text(json.dumps(record) + "\n")

@@ -14,6 +14,7 @@ from clients.model.request_record import RequestRecord
 from reports import conformance, journal, schema1
 from reports.diff import compare
 from reports.html import render
+from reports.model import SCHEMA
 from reports.write import write_all
 
 pytestmark = pytest.mark.unit
@@ -130,7 +131,7 @@ def test_way_was_the_path_once() -> None:
 def test_a_report_of_schema_1_is_written_as_schema_2_and_comes_back(tmp_path: Path) -> None:
     report = conformance.load(FILE)
     conformance.save(report, tmp_path / "conformance.json")
-    assert json.loads((tmp_path / "conformance.json").read_text())["schema"] == "meshproof/conformance/v2"
+    assert json.loads((tmp_path / "conformance.json").read_text())["schema"] == SCHEMA
     again = conformance.load(tmp_path)
     assert again == report
     assert compare(report, again).environment == {}
