@@ -150,6 +150,20 @@ class Testbed:
         """Ids of every process of its nodes, as this machine numbers them."""
         return set().union(*(node.cgroups.processes() for node in self.nodes))
 
+    def load(self, archive: Path) -> None:
+        """Load an OCI archive into every node.
+
+        Raises:
+            ClusterError: a node does not run, or refuses the archive.
+        """
+        for node in self.nodes:
+            there = node.folder("kubelet") / "load.tar"  # a folder that the node sees
+            try:
+                shutil.copyfile(archive, there)
+                node.run(["ctr", "-n", "k8s.io", "images", "import", "/var/lib/kubelet/load.tar"], timeout_s=300)
+            finally:
+                there.unlink(missing_ok=True)
+
     def down(self, say: Say) -> bool:
         """Stop the cluster and remove its state; True if there was something to stop."""
         with held(self._lock, "down", say):

@@ -31,8 +31,17 @@ VERBS = {
     "selfcheck": "selfcheck.selfcheck",
 }
 """Verb → module and function below `runner.commands`, in the order of the help."""
-TESTBED = "testbed"
-TESTBED_VERBS = {"build": "testbed.build", "export": "testbed.export", "import": "testbed.import_"}
+GROUPS = {
+    "testbed": (
+        "The built parts of the embedded cluster.",
+        {"build": "testbed.build", "export": "testbed.export", "import": "testbed.import_"},
+    ),
+    "image": (
+        "The harness's own image, for pods that run it.",
+        {"build": "image.build", "list": "image.show", "load": "image.load", "export": "image.export"},
+    ),
+}
+"""Group of verbs → its help, and its verbs as in `VERBS`."""
 
 
 def application(first: str = "") -> typer.Typer:
@@ -46,12 +55,13 @@ def application(first: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_before_the_verb)
-    known = first in VERBS or first in {TESTBED, "--version"}
+    known = first in VERBS or first in GROUPS or first == "--version"
     _register(app, {name: place for name, place in VERBS.items() if name == first or not known})
-    if first == TESTBED or not known:
-        parts = typer.Typer(help="The built parts of the embedded cluster.", no_args_is_help=True)
-        _register(parts, TESTBED_VERBS)
-        app.add_typer(parts, name=TESTBED)
+    for name, (text, verbs) in GROUPS.items():
+        if first == name or not known:
+            group = typer.Typer(help=text, no_args_is_help=True)
+            _register(group, verbs)
+            app.add_typer(group, name=name)
     return app
 
 

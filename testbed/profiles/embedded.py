@@ -56,6 +56,10 @@ class EmbeddedProfile(Profile):
         """Those of all of its nodes."""
         return self._testbed(folder).processes()
 
+    def load(self, folder: Path, archive: Path) -> None:
+        """Into each of its nodes."""
+        self._testbed(folder).load(archive)
+
     def logs(self, folder: Path) -> Path:
         """The folder of the first node's logs."""
         return self._testbed(folder).node.folder("log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from testbed.lock import held
 from testbed.parts import Parts
 from testbed.preflight import Needs, Requirement
 from testbed.profiles.kindcluster import ground, settings_files
-from testbed.profiles.kindcluster.creation import Creation
+from testbed.profiles.kindcluster.creation import KIND_ENV, Creation
 from testbed.profiles.kindcluster.machine import Machine, Programs
 from testbed.profiles.kindcluster.parts import KindParts
 from testbed.profiles.profile import ExternalHosts, Profile, StartedCluster
@@ -119,6 +120,17 @@ class Kind(Profile):
     def processes(self, folder: Path) -> set[int]:
         """Those of the machine and of all nodes."""
         return self.machine(folder).cgroups.processes()
+
+    def load(self, folder: Path, archive: Path) -> None:
+        """By `kind load image-archive`, as a user does it."""
+        machine = self.machine(folder)
+        there = machine.folder("etc") / "load.tar"
+        try:
+            shutil.copyfile(archive, there)
+            words = ("kind", "load", "image-archive", "/etc/meshproof/load.tar", "--name", settings_files.CLUSTER)
+            machine.run(*words, timeout_s=600, env=KIND_ENV)
+        finally:
+            there.unlink(missing_ok=True)
 
     def logs(self, folder: Path) -> Path:
         """The folder of the machine's logs."""

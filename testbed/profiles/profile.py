@@ -110,6 +110,14 @@ class Profile(Protocol):
     def processes(self, folder: Path) -> set[int]:
         """Ids of its processes that run now, as this machine numbers them."""
 
+    @abstractmethod
+    def load(self, folder: Path, archive: Path) -> None:
+        """Load an OCI archive into every node of the running cluster.
+
+        Raises:
+            ClusterError: a node does not run, or refuses the archive.
+        """
+
     def logs(self, folder: Path) -> Path:
         """The folder of its logs, `*.log`."""
         return folder / "log"

@@ -53,6 +53,9 @@ class Fake(Profile):
     def processes(self, folder):
         return self.running
 
+    def load(self, folder, archive):
+        self._call("load")
+
     def _call(self, name):
         self.calls.append(name)
         if self.fails == name:
