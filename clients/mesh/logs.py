@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from clients.kube.cluster import Cluster
-from clients.kube.log_follower import LogFollower
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.log_lines import LogLines
@@ -22,8 +19,6 @@ AGAIN_S = 0.5
 """Seconds after which requests are sent again to replicas whose logs show none."""
 DEAD_S = 5.0
 """Seconds of waiting after which the connection to a log is opened again: it may be dead without having said so."""
-MARGIN_S = 3
-"""Seconds more than needed that a log is read from: clocks of nodes differ a little, and Kubernetes rounds."""
 
 
 @dataclass(frozen=True)
@@ -54,59 +49,6 @@ class Logs(Protocol):
 
     def close(self) -> None:
         """Follow no log any more; one that is needed again is followed again."""
-
-
-class FollowedLogs:
-    """Follows each log from the first time that it is needed until `close`. For several threads."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._followed: dict[tuple[str, str], tuple[LogFollower, LogLines]] = {}
-        self._changes = 0
-        self._changed = threading.Condition()
-
-    def of(self, source: LogSource, since: float) -> LogLines:
-        """See `Logs.of`."""
-        key = (str(source.pod), source.container)
-        with self._changed:
-            follower, lines = self._followed.get(key, (None, None))
-            if follower and lines and lines.complete_since(since):
-                return lines
-            if follower:
-                follower.close()
-            lines = LogLines(f"log of {source}", since, self._notify)
-            since_s = max(0, int(time.monotonic() - since)) + 1 + MARGIN_S
-            follower = LogFollower(self._cluster, source.pod, source.container, since_s, lines)
-            self._followed[key] = follower, lines
-            return lines
-
-    def seen(self) -> int:
-        """See `Logs.seen`."""
-        return self._changes
-
-    def wait(self, seen: int, timeout_s: float) -> None:
-        """See `Logs.wait`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._changes != seen, timeout_s)
-
-    def refresh(self, source: LogSource) -> None:
-        """See `Logs.refresh`."""
-        with self._changed:
-            found = self._followed.get((str(source.pod), source.container))
-        if found:
-            found[0].refresh()
-
-    def close(self) -> None:
-        """See `Logs.close`."""
-        with self._changed:
-            followed, self._followed = self._followed, {}
-        for follower, _ in followed.values():
-            follower.close()
-
-    def _notify(self) -> None:
-        with self._changed:
-            self._changes += 1
-            self._changed.notify_all()
 
 
 @dataclass(frozen=True)

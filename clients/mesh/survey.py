@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +11,7 @@ from clients.mesh.flavour import Flavour, flavour
 from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
 from clients.mesh.injection import REVISION_LABEL as REVISION_LABEL
 from clients.mesh.injection import Injector, Revision
+from clients.mesh.injection_values import unprivileged_template
 from clients.mesh.prior import Prior
 from clients.model.errors import ClusterError
 
@@ -21,9 +21,6 @@ NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _GOOGLE_REVISIONS = "mesh.cloud.google.com/v1beta1"
 _TELEMETRY = "telemetry.istio.io/v1"
-_INJECTOR_MAP = "istio-sidecar-injector"
-CNI_TEMPLATE = "cni"
-"""Injection template of the testbed whose pods do not need NET_ADMIN."""
 _GATEWAY_API = "gateway.networking.k8s.io/v1"
 _GATEWAY_CONTROLLER = "istio.io/gateway-controller"
 """Controller of the classes of which istiod deploys gateways (Istio, Kubernetes Gateway API)."""
@@ -215,14 +212,7 @@ class Survey:
     def unprivileged(self) -> str:
         """Injection template whose pods do not need NET_ADMIN: the testbed's, or Istio's own; empty for none."""
         maps = self._optional("v1", "ConfigMap", self.control_namespace) or ()
-        named = {m["metadata"]["name"]: m.get("data") or {} for m in maps}
-        own = named.get(_injector_map(self.revision.name))
-        others = [data for name, data in named.items() if name.startswith(_INJECTOR_MAP)]
-        injectors = [own] if own is not None else others
-        if any(f"\n  {CNI_TEMPLATE}: |" in data.get("config", "") for data in injectors):
-            return CNI_TEMPLATE
-        values = [json.loads(data.get("values") or "{}") for data in injectors]
-        return "sidecar" if values and all(_cni_enabled(one) for one in values) else ""
+        return unprivileged_template(maps, self.revision.name)
 
     @cached_property
     def gateway_class(self) -> str:
@@ -238,16 +228,6 @@ class Survey:
             return self.cluster.objects(api_version, kind, namespace)
         except ClusterError:
             return None
-
-
-def _cni_enabled(values: dict[str, Any]) -> bool:
-    """Istio's value `pilot.cni.enabled`; up to 1.23 `istio_cni.enabled`."""
-    return bool(values.get("pilot", {}).get("cni", {}).get("enabled") or values.get("istio_cni", {}).get("enabled"))
-
-
-def _injector_map(revision: str) -> str:
-    """Name of the ConfigMap with the values of injection (Istio's chart `istiod`)."""
-    return _INJECTOR_MAP if revision in ("", injection.DEFAULT) else f"{_INJECTOR_MAP}-{revision}"
 
 
 def _pod_labels(deployment: dict[str, Any]) -> dict[str, str]:

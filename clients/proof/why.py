@@ -20,9 +20,10 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.why import detectors, reading
-from clients.mesh.why.objects import ServiceView, WorkloadView, target_of
+from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
+from clients.mesh.why.services import ServiceView, target_of
 from clients.mesh.why.view import PolicyView
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clients.mesh.why import matching
-from clients.mesh.why.matching import Match
+from clients.mesh.why.comparison import UNKNOWN, Match
 from clients.mesh.why.objects import AUTHORIZATION, PEER, REQUEST, Policy
 from clients.mesh.why.peers import mode_at
 from clients.mesh.why.reason import CLOSED, OPEN, Effect, Reason, named
@@ -113,7 +113,7 @@ def _of_action(case: CaseView, action: str) -> list[Policy]:
 def _matches(case: CaseView, policy: Policy) -> Iterator[tuple[int, Match]]:
     for number, rule in enumerate(policy.rules):
         invisible = case.tcp and http_fields(rule)  # see `rules.http_field_on_tcp`
-        yield number, matching.UNKNOWN if invisible else matching.rule(case, rule)
+        yield number, UNKNOWN if invisible else matching.rule(case, rule)
 
 
 def _no_rule(case: CaseView, policy: Policy) -> str:

@@ -8,23 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from clients.mesh.why.claims import audiences, claim, request_principals
+from clients.mesh.why.comparison import UNKNOWN, YES, Field, Match, like
 from clients.mesh.why.request import CaseView
 from clients.mesh.why.rules import Rule, conditions, operations, sources
-from clients.mesh.why.tokens import CLAIMS, issuers, reads_elsewhere
-
-
-@dataclass(frozen=True)
-class Match:
-    """Whether something matches; None where that is not known. `why` says what does not match."""
-
-    yes: bool | None
-    why: str = ""
-
-
-UNKNOWN, YES = Match(None), Match(True)
+from clients.mesh.why.tokens import CLAIMS
 
 
 def rule(case: CaseView, stated: Rule) -> Match:
@@ -65,20 +55,6 @@ def _fields(case: CaseView, stated: Mapping[str, Any], fields: Mapping[str, Fiel
             yield Match(match.yes, f"{name} [{', '.join(map(str, patterns))}]: {match.why}" if match.why else "")
         else:
             yield Match(not match.yes, f"{name} [{', '.join(map(str, patterns))}] excludes it")
-
-
-Field = Callable[[CaseView, list[str]], Match]
-
-
-def like(pattern: str, value: str) -> bool:
-    """Whether a string matches: exactly, by prefix (`a*`), by suffix (`*a`), or by being there (`*`)."""
-    if pattern == "*":
-        return bool(value)
-    if pattern.endswith("*"):
-        return value.startswith(pattern[:-1])
-    if pattern.startswith("*"):
-        return value.endswith(pattern[1:])
-    return value == pattern
 
 
 def _principals(case: CaseView, patterns: list[str]) -> Match:
@@ -153,32 +129,11 @@ def _ports(case: CaseView, patterns: list[str]) -> Match:
     return YES if str(case.request.port) in patterns else Match(False, f"the container's port is {case.request.port}")
 
 
-def _request_principals(case: CaseView, patterns: list[str]) -> Match:
-    claims = _verified(case)
-    if claims is None:
-        return UNKNOWN
-    missing = [name for name in ("iss", "sub") if not isinstance(claims.get(name), str)]
-    if not claims:
-        return Match(False, "the request has no token that is verified")
-    if missing:
-        return Match(False, f"the token has no {' and no '.join(missing)}, and so gives no request principal")
-    principal = f"{claims['iss']}/{claims['sub']}"
-    return YES if any(like(one, principal) for one in patterns) else Match(False, f"the token's is {principal}")
-
-
-def _verified(case: CaseView) -> Mapping[str, Any] | None:
-    """Claims of the token if the workload verifies it; an empty mapping where it verifies none such."""
-    claims, trusted = case.request.claims, issuers(case.view, case.workload)
-    if not claims or trusted is None or reads_elsewhere(case.view, case.workload):
-        return claims if claims == {} else None
-    return claims if claims.get("iss") in trusted else {}
-
-
 def condition(case: CaseView, stated: Mapping[str, Any]) -> Match:
     """Whether a condition (`when`) holds."""
     key, wanted = str(stated.get("key", "")), [str(one) for one in stated.get("values") or ()]
     unwanted = [str(one) for one in stated.get("notValues") or ()]
-    field = _CONDITION.get(key) or (_claim(key) if key.startswith(f"{CLAIMS}[") else None)
+    field = _CONDITION.get(key) or (claim(key) if key.startswith(f"{CLAIMS}[") else None)
     if field is None:
         return UNKNOWN
     parts = [field(case, wanted)] if wanted else []
@@ -189,70 +144,21 @@ def condition(case: CaseView, stated: Mapping[str, Any]) -> Match:
     return Match(match.yes, f"{key} {wanted or unwanted}: {match.why}") if match.yes is False else match
 
 
-def _claim(key: str) -> Field:
-    names = re.findall(r"\[([^\]]*)\]", key)
-
-    def compared(case: CaseView, patterns: list[str]) -> Match:
-        claims = _verified(case)
-        if claims is None:
-            return UNKNOWN
-        value: Any = claims
-        for name in names:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return _compared(names[-1], value, patterns)
-
-    return compared
-
-
-def _compared(name: str, value: Any, patterns: list[str]) -> Match:
-    """A claim's value: only strings, and strings in a list, are compared."""
-    if value is None:
-        return Match(False, f"the token has no claim {name}")
-    strings = (
-        [value]
-        if isinstance(value, str)
-        else [one for one in value if isinstance(one, str)]
-        if isinstance(value, list)
-        else []
-    )
-    if not strings:
-        return Match(False, f"claim {name} is {_kind(value)}, and only strings are compared")
-    if any(like(pattern, one) for pattern in patterns for one in strings):
-        return YES
-    split = [one for one in strings if " " in one and set(one.split()) & set(patterns)]
-    if split:
-        return UNKNOWN  # spaceDelimitedClaims may split it
-    return Match(False, f"claim {name} is {value!r}")
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return f"a boolean ({str(value).lower()})"
-    if isinstance(value, int | float):
-        return f"a number ({value})"
-    return "an object" if isinstance(value, Mapping) else "a list without strings"
-
-
-def _audiences(case: CaseView, patterns: list[str]) -> Match:
-    claims = _verified(case)
-    return UNKNOWN if claims is None else _compared("aud", claims.get("aud"), patterns)
-
-
 def _token_principal(case: CaseView, patterns: list[str]) -> Match:
-    return _request_principals(case, patterns)
+    return request_principals(case, patterns)
 
 
 _SOURCE: Mapping[str, Field] = {
     "principals": _principals,
     "namespaces": _namespaces,
     "serviceAccounts": _accounts,
-    "requestPrincipals": _request_principals,
+    "requestPrincipals": request_principals,
 }
 _OPERATION: Mapping[str, Field] = {"methods": _methods, "paths": _paths, "hosts": _hosts, "ports": _ports}
 _CONDITION: Mapping[str, Field] = {
     "source.namespace": _namespaces,
     "source.principal": _principals,
     "request.auth.principal": _token_principal,
-    "request.auth.audiences": _audiences,
+    "request.auth.audiences": audiences,
     "destination.port": _ports,
 }

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from clients.mesh.why.objects import PEER, Policy, WorkloadView, target_of
+from clients.mesh.why.objects import PEER, Policy, WorkloadView
 from clients.mesh.why.reason import EITHER, Effect, Reason, lost, named
+from clients.mesh.why.services import target_of
 from clients.mesh.why.view import PolicyView
 
 PERMISSIVE = "PERMISSIVE"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.why.objects import WorkloadView, target_of
+from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect
+from clients.mesh.why.services import target_of
 from clients.mesh.why.view import PolicyView
 
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clients.mesh.why.objects import AUTHORIZATION, Policy, WorkloadView, target_of
+from clients.mesh.why.objects import AUTHORIZATION, Policy, WorkloadView
 from clients.mesh.why.peers import Mode, mode_at
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, misread, named
+from clients.mesh.why.services import target_of
 from clients.mesh.why.view import PolicyView
 
 Rule = Mapping[str, Any]

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.survey import ROOT_NAMESPACE
-from clients.mesh.why.objects import MARKERS, PEER, POLICY_KINDS, Json, Policy, ServiceView, WorkloadView
+from clients.mesh.why.objects import MARKERS, PEER, POLICY_KINDS, Json, Policy, WorkloadView
+from clients.mesh.why.services import ServiceView
 
 
 @dataclass(frozen=True)

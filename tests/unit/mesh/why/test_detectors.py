@@ -30,8 +30,8 @@ from why_samples import (
 )
 
 from clients.mesh.why import decisions, detectors, matching, peers, rules, selection, tokens
-from clients.mesh.why.objects import ServiceView
 from clients.mesh.why.reason import Effect
+from clients.mesh.why.services import ServiceView
 from clients.mesh.why.view import view_of
 
 pytestmark = pytest.mark.unit
