@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,17 +25,15 @@ from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.services import ServiceView, target_of
 from clients.mesh.why.view import PolicyView
-from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
-from clients.model.expect import Expectation, status
-from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe
 from clients.model.redact import redact
 from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient
 from clients.proof.running_stage import RunningStage
+from clients.proof.wrong_outcome import WrongOutcome, wrong_outcome
 
 MOST_LOGS = 24
 """Cases of a stage for which logs are read; a stage of which more fail has one cause, and each log costs a request."""
@@ -43,36 +41,7 @@ LOG_S = 2.5
 """Seconds to wait for an entry: Envoy writes its log every second."""
 _POLL_S = 0.4
 _IDS = 20
-_REFUSED = frozenset({401, 403})
-_NO_RESPONSE = frozenset({OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY, OutcomeKind.SEND_ERROR})
-_BROKEN = frozenset({502, 503})
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-
-
-@dataclass(frozen=True)
-class Question:
-    """The request whose outcome is not the expected one, and what came instead."""
-
-    probe: Probe
-    expect: Expectation
-    wrong: tuple[Attempt, ...]
-
-    @property
-    def last(self) -> Attempt:
-        """The last attempt with another outcome."""
-        return self.wrong[-1]
-
-    @property
-    def effect(self) -> Effect | None:
-        """What happened to the request instead; None where that says nothing about policies."""
-        seen, kind = self.last.status, self.last.kind
-        if self.expect.grpc_status is not None or (self.expect.kinds == {kind} and self.expect.status == seen):
-            return None  # the right outcome in a wrong form: a header, a body
-        if kind is OutcomeKind.STATUS and seen is not None and seen < 400:
-            return Effect.OPEN if self.expect.refuses else None
-        if seen in _REFUSED or (seen is None and kind in _NO_RESPONSE):
-            return Effect.CLOSED
-        return Effect.BROKEN if seen in _BROKEN else None
 
 
 class Explainer:
@@ -95,10 +64,10 @@ class Explainer:
             return evidence
 
     def _why(self, case: Case, evidence: Evidence) -> str:
-        question = question_of(self._running, case, evidence)
-        if question is None or question.effect is None:
+        wrong = wrong_outcome(self._running, case, evidence)
+        if wrong is None or wrong.effect is None:
             return ""
-        found = detectors.of_case(self._cases(question, question.effect))
+        found = detectors.of_case(self._cases(wrong, wrong.effect))
         text = "; ".join(reason.text for reason in found)
         return redact(self._running.rig.overlay.plain(text))
 
@@ -112,16 +81,16 @@ class Explainer:
                 self._views = {at: reading.read(rig.cluster, own - {rig.mesh.root}, rig.mesh.root)}
             return self._views[at]
 
-    def _cases(self, question: Question, effect: Effect) -> Iterator[CaseView]:
+    def _cases(self, wrong: WrongOutcome, effect: Effect) -> Iterator[CaseView]:
         """The request at every workload that decides about it: the caller's own, a gateway, the backend."""
-        view, probe, rig = self._view(), question.probe, self._running.rig
+        view, probe, rig = self._view(), wrong.probe, self._running.rig
         caller, pods = self._caller(view, probe)
         service, backends = self._service(view, probe), rig.workloads.backends(probe)
         claims = _claims(rig.tokens, probe)
         places = [(rig.workloads.egress_pods_for(probe), False)]
         places += [(pods, False)] if isinstance(probe.source, OutsideClient) else [(pods, True)]
         places.append((backends, False))
-        entries = self._entries(question, [pod for there, _ in places for pod in there], effect)
+        entries = self._entries(wrong, [pod for there, _ in places for pod in there], effect)
         for there, outbound in places:
             workload = _workload(view, there)
             if workload is None:
@@ -133,8 +102,8 @@ class Explainer:
                 caller=_gateway_of(view, pods) if behind else replace(caller, direct=bool(probe.dial)),
                 request=replace(_request(probe), port=_port(service, probe, workload), claims=claims),
                 effect=effect,
-                expected=question.expect.status,
-                observed=question.last.status,
+                expected=wrong.expect.status,
+                observed=wrong.last.status,
                 entries=tuple(entry for pod in there for entry in entries.get(pod, ())),
                 stage=frozenset((one.kind, one.namespace, one.name) for one in self._running.applied),
                 outbound=outbound,
@@ -154,13 +123,13 @@ class Explainer:
         namespace = rest.partition(".")[0] or overlay.namespace(probe.source.namespace)
         return next((one for one in view.services if (one.namespace, one.name) == (namespace, name)), None)
 
-    def _entries(self, question: Question, pods: Sequence[Pod], effect: Effect) -> dict[Pod, list[AccessLogEntry]]:
+    def _entries(self, wrong: WrongOutcome, pods: Sequence[Pod], effect: Effect) -> dict[Pod, list[AccessLogEntry]]:
         """What the proxies logged about the refused requests; waits for an entry for a short while."""
         with self._lock:
             self._logs_left -= 1
             if effect is Effect.OPEN or self._logs_left < 0 or not self._running.rig.writes_access_log:
                 return {}
-        ids = {attempt.request_id for attempt in question.wrong[-_IDS:]}
+        ids = {attempt.request_id for attempt in wrong.attempts[-_IDS:]}
         deadline = time.monotonic() + LOG_S
         while True:
             found = {pod: self._logged(pod, ids) for pod in dict.fromkeys(pods) if pod.injected}
@@ -175,26 +144,6 @@ class Explainer:
             return []
         entries = accesslog.parse(line for line in lines if any(one in line for one in ids))
         return [one for one in entries if accesslog.belongs(one.request_id, one.user_agent, ids)]
-
-
-def question_of(running: RunningStage, case: Case, evidence: Evidence) -> Question | None:
-    """What went wrong first: before the change, while the stage settled, with the case itself, or with its twin."""
-    baseline = running.baselines.get(case.id)
-    for seen in (*([baseline] if baseline else []), *running.settled):
-        if seen.problem:
-            return _asked(seen.probe, seen.expect, seen.attempts)
-    own = [one for one in evidence.attempts if one.phase in (Phase.CONVERGE, Phase.CONFIRM)]
-    if evidence.time_to_stable_s is None:
-        return _asked(case.probe, case.expect, own)
-    if case.twin and evidence.twin and evidence.twin.verdict is Verdict.FAIL:
-        of_twin = [one for one in evidence.attempts if one.phase is Phase.TWIN]
-        return _asked(case.twin, case.twin_expect or status(200), of_twin)
-    return None
-
-
-def _asked(probe: Probe, expect: Expectation, attempts: Sequence[Attempt]) -> Question | None:
-    wrong = tuple(one for one in attempts if one.ran and not one.matched)
-    return Question(probe, expect, wrong) if wrong else None
 
 
 def _workload(view: PolicyView, pods: Sequence[Pod]) -> WorkloadView | None:
