@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
-from clients.kube.exec import ExecSession
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
@@ -24,53 +22,9 @@ from clients.probe import ordinary, outside
 from clients.probe.converge import ProbeMany
 from clients.probe.outside import OutsideClient
 from clients.probe.request import Request
-from clients.probe.session import SHELL, ProbeSession
 from clients.probe.way_in import WaysIn
+from clients.proof.client_sessions import ClientSessions
 from clients.proof.workloads import Workloads
-
-PORTS = range(20_000, 32_768)
-"""Client ports of injected pods, one for each request. For TCP the access log has no request id, so the port is the
-only key, and the kernel may reuse a port for another destination. Above what listens in a pod, below the ephemeral
-ports."""
-CLOSED_S = 64.0
-"""Seconds after which a port may be used again: for 60 the kernel remembers a connection that the client closed."""
-LANES = 8
-"""Shells that work in parallel in a client container without a proxy."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Source ports of one pod, whose containers share them. Never restarted: the kernel still remembers recent ones."""
-
-    marked: Iterator[int]
-    ordinary: Iterator[int]
-
-
-def open_session(cluster: Cluster, pod: Pod, container: str, ports: Ports) -> ProbeSession:
-    """A session that opens its shell in the pod's container when it is first used."""
-    return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports.marked, ports.ordinary)
-
-
-def in_turn(now_s: float) -> Iterator[int]:
-    """The ports, endlessly; the first depends on the clock, so that it is none that another process has just used.
-
-    Runs of one held environment follow one another in the same pods. A run of fewer than 200 requests a second leaves
-    all of its ports behind the next run's first.
-
-    Args:
-        now_s: the time, in seconds since any moment that all processes share.
-    """
-    first = int(now_s / CLOSED_S * len(PORTS)) % len(PORTS)
-    return itertools.cycle((*PORTS[first:], *PORTS[:first]))
-
-
-class Lanes(threading.local):
-    """Gives each thread one of the lanes, in turn."""
-
-    _next = itertools.count()
-
-    def __init__(self) -> None:
-        self.mine = next(Lanes._next) % LANES
 
 
 class Prober:
@@ -104,7 +58,6 @@ class Prober:
     ) -> None:
         self.abandoned = threading.Event()
         self.sent_ids: set[str] = set()
-        self._cluster = cluster
         self._overlay = overlay
         self._tokens = tokens
         self._workloads = workloads
@@ -112,11 +65,9 @@ class Prober:
         self._probe_timeout_s = probe_timeout_s
         self._ways_in = ways_in or WaysIn(cluster)
         self._ingress_roots = ingress_roots
-        self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
-        self._ports: dict[str, Ports] = {}
-        self._lock = threading.RLock()  # of the sessions
+        self._sessions = ClientSessions(cluster)
+        self._lock = threading.Lock()  # of the gateways' locks
         self._gateway_locks: dict[Workload, threading.Lock] = {}
-        self._lanes = Lanes()
 
     def request_for(self, probe: Probe, control: str, pod: Pod | None = None, *, like_a_users: bool = False) -> Request:
         """The request that carries the probe, with a fresh request id; to a pod, where the probe dials one.
@@ -203,9 +154,7 @@ class Prober:
 
     def forget(self) -> None:
         """Close the sessions, and look addresses up again: after a change to the workloads themselves."""
-        for session in self._sessions.values():
-            session.close()
-        self._sessions = {}
+        self._sessions.close()
         self._ways_in.forget()
 
     def _dialled(self, probe: Probe) -> Sequence[Pod | None]:
@@ -256,7 +205,7 @@ class Prober:
         by_id: dict[str, Outcome] = {}
         for turn, pod in enumerate(pods):
             batch = requests[turn :: len(pods)]
-            outcomes = self._session(pod, probe.source.container).run(batch, parallel=parallel)
+            outcomes = self._sessions.of(pod, probe.source.container).run(batch, parallel=parallel)
             by_id |= {outcome.request_id: outcome for outcome in outcomes}
         if any(outcome.exit_code is None for outcome in by_id.values()):
             self._workloads.forget_client(probe.source)
@@ -268,16 +217,6 @@ class Prober:
         except InfrastructureError as error:
             return [infrastructure(request.request_id, error.message) for request in requests]
         return outside.send(requests, to, roots=self._ingress_roots, parallel=parallel)
-
-    def _session(self, pod: Pod, container: str) -> ProbeSession:
-        key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
-        with self._lock:
-            if key not in self._sessions:
-                marked = in_turn(time.time()) if pod.injected else itertools.repeat(0)
-                own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
-                ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports(own)))
-                self._sessions[key] = open_session(self._cluster, pod, container, ports)
-            return self._sessions[key]
 
 
 def _with_host(url: str, address: str) -> str:

@@ -27,7 +27,7 @@ from clients.model.token import Token
 from clients.probe import ordinary
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.request import Request
-from clients.proof import diagnostics, prober
+from clients.proof import client_sessions, diagnostics
 from clients.proof.rig import Rig, RigOptions
 from clients.proof.workloads import PODS_SHARED_S
 
@@ -94,7 +94,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
     batches: list[tuple[str, list[Request]]] = []
 
     class Session:
-        def __init__(self, _cluster: Any, pod: Pod, _container: str, ports: prober.Ports) -> None:
+        def __init__(self, _cluster: Any, pod: Pod, _container: str, ports: client_sessions.Ports) -> None:
             self.pod = pod
             self.ports = ports
 
@@ -108,7 +108,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(prober, "open_session", Session)
+    monkeypatch.setattr(client_sessions, "open_session", Session)
     return batches
 
 
@@ -195,7 +195,7 @@ def test_the_ports_of_a_client_go_on_after_forget(made: Rig, cluster: Cluster, s
     made.forget()
     made.prober.probe(PROBE, "X", 1)
     ports = [request.local_port for _, batch in sent for request in batch]
-    later = itertools.dropwhile(lambda port: port != ports[0], itertools.cycle(prober.PORTS))
+    later = itertools.dropwhile(lambda port: port != ports[0], itertools.cycle(client_sessions.PORTS))
     assert ports == list(itertools.islice(later, 3))
 
 
@@ -204,17 +204,17 @@ def test_a_later_process_begins_behind_the_ports_of_the_one_before_it():
     runs = [(0.0, 400), (5.0, 1900), (15.0, 2900), (30.0, 2900), (45.0, 2900), (62.0, 400), (65.0, 100)]
     used: list[tuple[float, set[int]]] = []
     for began_s, requests in runs:
-        ports = set(itertools.islice(prober.in_turn(began_s), requests))
+        ports = set(itertools.islice(client_sessions.in_turn(began_s), requests))
         assert len(ports) == requests
-        assert ports <= set(prober.PORTS)
+        assert ports <= set(client_sessions.PORTS)
         recent = (before for ended_s, before in used if ended_s > began_s - 60)
         assert not any(ports & before for before in recent)
         used.append((began_s, ports))
 
 
 def test_ports_come_in_turn_and_all_of_them():
-    ports = list(itertools.islice(prober.in_turn(12.3), len(prober.PORTS) + 1))
-    assert set(ports) == set(prober.PORTS)
+    ports = list(itertools.islice(client_sessions.in_turn(12.3), len(client_sessions.PORTS) + 1))
+    assert set(ports) == set(client_sessions.PORTS)
     assert ports[0] == ports[-1]
 
 
@@ -403,7 +403,7 @@ def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[An
         assert str(uuid.UUID(request.request_id, version=4)) == request.request_id
         assert RUN not in str(request.headers)
     ports = [request.local_port for request in requests.values() if not request.ordinary]
-    assert all(port in prober.PORTS for port in ports)
+    assert all(port in client_sessions.PORTS for port in ports)
     assert all(request.local_port in ordinary.WITH_SIDECAR for request in requests.values() if request.ordinary)
 
 

@@ -1,0 +1,90 @@
+"""Shells in client pods, each opened when it is first used, and the source ports of the requests that they send."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clients.kube.cluster import Cluster
+from clients.kube.exec import ExecSession
+from clients.kube.pods import Pod
+from clients.probe import ordinary
+from clients.probe.session import SHELL, ProbeSession
+
+PORTS = range(20_000, 32_768)
+"""Client ports of injected pods, one for each request. For TCP the access log has no request id, so the port is the
+only key, and the kernel may reuse a port for another destination. Above what listens in a pod, below the ephemeral
+ports."""
+CLOSED_S = 64.0
+"""Seconds after which a port may be used again: for 60 the kernel remembers a connection that the client closed."""
+LANES = 8
+"""Shells that work in parallel in a client container without a proxy."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Source ports of one pod, whose containers share them. Never restarted: the kernel still remembers recent ones."""
+
+    marked: Iterator[int]
+    ordinary: Iterator[int]
+
+
+def open_session(cluster: Cluster, pod: Pod, container: str, ports: Ports) -> ProbeSession:
+    """A session that opens its shell in the pod's container when it is first used."""
+    return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports.marked, ports.ordinary)
+
+
+def in_turn(now_s: float) -> Iterator[int]:
+    """The ports, endlessly; the first depends on the clock, so that it is none that another process has just used.
+
+    Runs of one held environment follow one another in the same pods. A run of fewer than 200 requests a second leaves
+    all of its ports behind the next run's first.
+
+    Args:
+        now_s: the time, in seconds since any moment that all processes share.
+    """
+    first = int(now_s / CLOSED_S * len(PORTS)) % len(PORTS)
+    return itertools.cycle((*PORTS[first:], *PORTS[:first]))
+
+
+class Lanes(threading.local):
+    """Gives each thread one of the lanes, in turn."""
+
+    _next = itertools.count()
+
+    def __init__(self) -> None:
+        self.mine = next(Lanes._next) % LANES
+
+
+class ClientSessions:
+    """One session for each client container with a sidecar; for one without, a session for each of `LANES` shells.
+
+    For several threads.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
+        self._ports: dict[str, Ports] = {}
+        self._lock = threading.RLock()
+        self._lanes = Lanes()
+
+    def of(self, pod: Pod, container: str) -> ProbeSession:
+        """The session of the calling thread in a pod's container."""
+        key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
+        with self._lock:
+            if key not in self._sessions:
+                marked = in_turn(time.time()) if pod.injected else itertools.repeat(0)
+                own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
+                ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports(own)))
+                self._sessions[key] = open_session(self._cluster, pod, container, ports)
+            return self._sessions[key]
+
+    def close(self) -> None:
+        """Close all of them; one that is needed again is opened again, with the next ports of its pod."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions = {}
