@@ -6,37 +6,19 @@ a cluster is often newer than the client.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import threading
-import weakref
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import urllib3
-from kubernetes import client, config
-from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import ResourceNotFoundError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from clients.kube import watch
-from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts, one_line
-from clients.kube.labels import SCRATCH_PREFIX
+from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts
+from clients.kube.kinds import Kinds
+from clients.kube.kubeconfig import configuration
 from clients.kube.pods import Pod
-from clients.model.errors import ClusterError
 
-TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-"""Of a pod's service account (Kubernetes, Accessing the API from a Pod)."""
-OLDER = {
-    "security.istio.io": ("v1beta1",),
-    "networking.istio.io": ("v1beta1",),
-    "telemetry.istio.io": ("v1alpha1",),
-    "gateway.networking.k8s.io": ("v1beta1",),
-}
-"""Versions with the same fields as `v1`, for clusters whose definitions are older: Istio serves `v1` since 1.22."""
 WEBHOOK_S = 15.0
 """Seconds that `Cluster.apply` waits for a webhook's server to come back."""
 _WEBHOOK_POLL_S = 0.2
@@ -53,10 +35,7 @@ class Cluster:
     def __init__(self, api: Api, context: str = "") -> None:
         self.api = api
         self.context = context
-        self._kinds: dict[tuple[str, str], Any] = {}
-        self._looking = threading.RLock()
-        self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-discovery-")
-        self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+        self._kinds = Kinds(api)
 
     @classmethod
     def connect(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
@@ -68,20 +47,7 @@ class Cluster:
             ClusterError: the file or the context cannot be used, or the API server does not answer.
             AccessError: the API server does not accept the identity.
         """
-        configuration: Any = client.Configuration()
-        file = str(kubeconfig) if kubeconfig else None
-        load: Any = config.load_kube_config
-        load_own: Any = config.load_incluster_config
-        try:
-            if in_pod() and not (file or context):
-                load_own(client_configuration=configuration)
-            else:
-                load(file, context, client_configuration=configuration, persist_config=False)
-        except (config.ConfigException, OSError, ValueError, TypeError) as error:
-            hint = "name a file by --kubeconfig and a context by --context"
-            raise ClusterError(f"{file or 'the kubeconfig'} cannot be used: {one_line(error)}", hint) from None
-        configuration.retries = urllib3.Retry(total=1, backoff_factor=0.2)
-        cluster = cls(Api(configuration), context or "")
+        cluster = cls(Api(configuration(kubeconfig, context)), context or "")
         _ = cluster.server_version
         return cluster
 
@@ -95,18 +61,9 @@ class Cluster:
         """Version of Kubernetes (`1.34.4`)."""
         return str(self.api.json("GET", "/version")["gitVersion"]).removeprefix("v")
 
-    @cached_property
-    def dynamic(self) -> Any:
-        """The dynamic client. Its discovery cache is a file of this process alone, as it is not written atomically."""
-        make: Any = DynamicClient
-        try:
-            return make(self.api.client, cache_file=str(Path(self._scratch) / "resources.json"))
-        except Exception as error:
-            raise self.api.unreachable(error) from None
-
     def has_kind(self, api_version: str, kind: str) -> bool:
         """Whether the cluster knows the kind."""
-        return self._resource(api_version, kind) is not None
+        return self._kinds.find(api_version, kind) is not None
 
     def served(self, api_version: str, kind: str) -> str:
         """The version in which the cluster serves a kind: the stated one, or an older one with the same fields.
@@ -114,7 +71,7 @@ class Cluster:
         Raises:
             ClusterError: it knows neither.
         """
-        return str(self._known(api_version, kind).group_version)
+        return str(self._kinds.get(api_version, kind).group_version)
 
     def get(self, api_version: str, kind: str, name: str, namespace: str = "") -> Json | None:
         """One object, or None when it does not exist."""
@@ -235,7 +192,7 @@ class Cluster:
 
     def close(self) -> None:
         """Remove the discovery cache, and close idle connections."""
-        self._remove_scratch()
+        self._kinds.close()
         self.api.close()
 
     def _as_served(self, body: Json) -> Json:
@@ -245,43 +202,7 @@ class Cluster:
 
     def _path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
         """URL path of an object, or of all of its kind."""
-        return str(self._known(api_version, kind).path(name=name or None, namespace=namespace or None))
-
-    def _known(self, api_version: str, kind: str) -> Any:
-        """What the cluster says of a kind. ClusterError where it does not know it."""
-        resource = self._resource(api_version, kind)
-        if resource is None:
-            raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it")
-        return resource
-
-    def _resource(self, api_version: str, kind: str) -> Any:
-        """What the cluster says of a kind, in this version or an older one; None where it knows neither.
-
-        One thread at a time: the client empties its cache when it does not find a kind, while others read it.
-        """
-        group, _, version = api_version.rpartition("/")
-        older = OLDER.get(group, ()) if version == "v1" else ()
-        with self._looking:
-            for one in (api_version, *(f"{group}/{name}" for name in older)):
-                if (one, kind) in self._kinds:
-                    return self._kinds[one, kind]
-                try:
-                    found = self.dynamic.resources.get(api_version=one, kind=kind)
-                except ResourceNotFoundError:
-                    continue
-                except Exception as error:
-                    raise self.api.unreachable(error) from None
-                self._kinds[one, kind] = found
-                return found
-        return None
-
-
-def in_pod() -> bool:
-    """Whether this process runs in a pod with a service account and has no kubeconfig (as kubectl decides it)."""
-    given = os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser() if "HOME" in os.environ else "")
-    if any(Path(path).is_file() for path in given.split(os.pathsep) if path):
-        return False
-    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and Path(TOKEN).is_file()
+        return str(self._kinds.get(api_version, kind).path(name=name or None, namespace=namespace or None))
 
 
 def is_gone(answer: Json | None) -> bool:

@@ -15,6 +15,7 @@ import pytest
 
 from clients.kube import api
 from clients.kube import cluster as module
+from clients.kube import kubeconfig as kubeconfigs
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
 from clients.model.errors import AccessError, ClusterError
@@ -189,7 +190,7 @@ def test_the_servers_clock_is_asked(cluster: Cluster):
 
 def test_the_discovery_cache_is_private_and_goes(cluster: Cluster):
     cluster.has_kind("v1", "Pod")
-    scratch = Path(cluster._scratch)
+    scratch = Path(cluster._kinds._scratch)
     assert scratch.exists()
     cluster.close()
     assert not scratch.exists()
@@ -268,14 +269,14 @@ def test_in_a_pod_the_service_account_is_the_identity(
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
-    monkeypatch.setattr(module, "TOKEN", str(token))
+    monkeypatch.setattr(kubeconfigs, "TOKEN", str(token))
     used: list[Any] = []
 
     def load(client_configuration: Any) -> None:
         used.append(client_configuration)
         client_configuration.host = f"http://127.0.0.1:{server.server_port}"
 
-    monkeypatch.setattr(module.config, "load_incluster_config", load)
+    monkeypatch.setattr(kubeconfigs.config, "load_incluster_config", load)
     with pytest.raises(ClusterError, match="kubeconfig cannot be used"):
         Cluster.connect()  # no token: not in a pod
     token.write_text("of the account")

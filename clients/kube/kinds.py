@@ -1,0 +1,79 @@
+"""Which kinds a cluster knows, and in which version, by its discovery: one cache per process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import ResourceNotFoundError
+
+from clients.kube.api import Api
+from clients.kube.labels import SCRATCH_PREFIX
+from clients.model.errors import ClusterError
+
+OLDER = {
+    "security.istio.io": ("v1beta1",),
+    "networking.istio.io": ("v1beta1",),
+    "telemetry.istio.io": ("v1alpha1",),
+    "gateway.networking.k8s.io": ("v1beta1",),
+}
+"""Versions with the same fields as `v1`, for clusters whose definitions are older: Istio serves `v1` since 1.22."""
+
+
+class Kinds:
+    """What the API server serves. For several threads."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._found: dict[tuple[str, str], Any] = {}
+        self._looking = threading.RLock()
+        self._scratch = tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-discovery-")
+        self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
+
+    def get(self, api_version: str, kind: str) -> Any:
+        """What the cluster says of a kind. ClusterError where it does not know it."""
+        resource = self.find(api_version, kind)
+        if resource is None:
+            raise ClusterError(f"the cluster knows no {kind} of {api_version}", "install what defines it")
+        return resource
+
+    def find(self, api_version: str, kind: str) -> Any:
+        """What the cluster says of a kind, in this version or an older one; None where it knows neither.
+
+        One thread at a time: the client empties its cache when it does not find a kind, while others read it.
+        """
+        group, _, version = api_version.rpartition("/")
+        older = OLDER.get(group, ()) if version == "v1" else ()
+        with self._looking:
+            for one in (api_version, *(f"{group}/{name}" for name in older)):
+                if (one, kind) in self._found:
+                    return self._found[one, kind]
+                try:
+                    found = self._dynamic.resources.get(api_version=one, kind=kind)
+                except ResourceNotFoundError:
+                    continue
+                except Exception as error:
+                    raise self._api.unreachable(error) from None
+                self._found[one, kind] = found
+                return found
+        return None
+
+    def close(self) -> None:
+        """Remove the cache."""
+        self._remove_scratch()
+
+    @cached_property
+    def _dynamic(self) -> Any:
+        """The dynamic client. Its discovery cache is a file of this process alone, as it is not written atomically."""
+        make: Any = DynamicClient
+        try:
+            return make(self._api.client, cache_file=str(Path(self._scratch) / "resources.json"))
+        except Exception as error:
+            raise self._api.unreachable(error) from None
