@@ -14,7 +14,7 @@ from benchmarks import common
 from clients.kube.pods import Pod
 from clients.model.errors import InfrastructureError
 from clients.model.probe import Workload
-from clients.probe.converge import MAX_BATCH
+from clients.probe.confirmation_row import MAX_BATCH
 from clients.proof.rig import Rig
 
 CLIENT = Workload("bench-client", "sleep", "sleep")

@@ -28,7 +28,8 @@ from clients.model.errors import ClusterError
 from clients.model.expect import Expectation, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.confirm import stale_probability
-from clients.probe.converge import ProbeMany, converge
+from clients.probe.confirmation_row import ProbeMany
+from clients.probe.converge import converge
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig
 

@@ -3,39 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from clients.model.attempt import Attempt, Phase, Sample
-from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
-from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact as redact_text
-from clients.model.redact import redact_mapping
-from clients.probe import ordinary
-from clients.probe.confirm import confirmations_after_flaps
+from clients.probe.confirmation_row import ConfirmationRow, ProbeMany
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
-
-ProbeMany = Callable[[int], Sequence[Outcome]]
-"""Sends n probes, each on a fresh connection and with its own request id, and returns their n outcomes in order."""
-
-
-AGAIN_S = 1.0
-"""Seconds after which a client without an answer retries: TCP (RFC 6298, section 2) as well as DNS."""
-_ASKS_AGAIN = frozenset({*TIMEOUTS, OutcomeKind.DNS})
-
-MAX_BATCH = 32
-"""Probes sent at once: as many as a client pod can run in parallel."""
-
-GROWTH = 4
-"""Budgets more that confirmations may take once they have begun within the first: how long they take is decided by the
-distance to the cluster and by the number of proxies' threads, and not by the mesh."""
-
-MAX_GROWTH = 20
-"""Times the confirmations by which they may grow after flaps: a rare contrary answer would ask for thousands."""
-
-MAX_SAMPLES = 40
-"""Limit of the whole answers that are kept of one case, however often it flaps."""
 
 
 def converge(
@@ -59,7 +32,8 @@ def converge(
     are sent in batches, and all answers of a batch carry the time of its last one.
 
     The first match of the row must come within the budget: one at the deadline is too late. Its confirmations may take
-    up to `GROWTH` budgets more, as long as none is contrary, because their number and pace are the harness's own.
+    up to `confirmation_row.GROWTH` budgets more, as long as none is contrary, because their number and pace are the
+    harness's own.
 
     A run is conclusive if it converged, or if no infrastructure outcome followed its last mismatch. A run whose last
     row began in time and was only too slow to confirm enough is not.
@@ -81,194 +55,21 @@ def converge(
     if needed < 1:
         raise ValueError(f"needed must be at least 1, not {needed}")
     start = clock()
-    watch = _Watch(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock, redact)
-    while not (converged := watch.step()) and clock() < watch.limit:
-        sleep(watch.pause())
+    row = ConfirmationRow(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock, redact)
+    while not (converged := row.step()) and clock() < row.limit:
+        sleep(row.pause())
     duration = clock() - start
     return Convergence(
         converged=converged,
-        conclusive=converged or watch.conclusive,
-        attempts=tuple(watch.attempts),
-        samples=tuple(watch.samples),
-        flaps=watch.flaps,
-        confirmations=watch.row,
-        time_to_first_s=watch.first_s,
-        time_to_stable_s=watch.attempts[-1].at_s if converged else None,
+        conclusive=converged or row.conclusive,
+        attempts=tuple(row.attempts),
+        samples=tuple(row.samples),
+        flaps=row.flaps,
+        confirmations=row.row,
+        time_to_first_s=row.first_s,
+        time_to_stable_s=row.attempts[-1].at_s if converged else None,
         duration_s=duration,
         slow=duration > SLOW_SHARE * policy.budget_s,
-        last=watch.last,
-        problem="" if converged else watch.problem,
+        last=row.last,
+        problem="" if converged else row.problem,
     )
-
-
-@dataclass
-class _Watch:
-    """State of one `converge`: the row of matches, and what is reported about it.
-
-    Attributes:
-        contrary, matched: answers since the first match, one that included.
-        row: matches in a row; `row_start` is the time of the first.
-        in_time: the row began within the budget.
-        held: the last outcome that was not infrastructure matched.
-        mismatch: what the last mismatch was.
-        lost: the last infrastructure outcome since the last mismatch.
-        probe_s: mean duration of a probe of the last batch.
-    """
-
-    probe: ProbeMany
-    expect: Expectation
-    policy: ConvergencePolicy
-    needed: int
-    since: float
-    deadline: float
-    unchanged: bool
-    clock: Callable[[], float]
-    redact: Callable[[str], str]
-    attempts: list[Attempt] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    flaps: int = 0
-    contrary: int = 0
-    matched: int = 0
-    row: int = 0
-    row_start: float = 0.0
-    in_time: bool = False
-    first_s: float | None = None
-    last: Outcome | None = None
-    held: bool = False
-    mismatch: str = ""
-    lost: str = ""
-    probe_s: float = 0.0
-
-    def step(self) -> bool:
-        """One batch of probes; True when the expected outcome came in time and has stayed."""
-        count = self._batch()
-        started = self.clock()
-        outcomes = self._send(count)
-        now = self.clock()
-        self.probe_s = (now - started) / count
-        for outcome in outcomes:
-            self._judge(outcome, started, now)
-        stayed = self.row >= self.demanded and now - self.row_start >= self.policy.window_s
-        return stayed and self.in_time and now < self.limit
-
-    @property
-    def demanded(self) -> int:
-        """Matches in a row that are enough: more where answers have changed back, or luck would end the wait."""
-        answers = self.contrary + self.matched - self.row
-        after_flaps = confirmations_after_flaps(self.flaps, self.contrary, answers, self.policy.error_rate)
-        return max(self.needed, min(after_flaps, MAX_GROWTH * self.needed))
-
-    @property
-    def limit(self) -> float:
-        """When to give up: later than the deadline while a row that began in time is confirmed."""
-        return self.deadline + GROWTH * self.policy.budget_s if self.row and self.in_time else self.deadline
-
-    def pause(self) -> float:
-        """Seconds until the next batch: none while confirmations are missing, never past the limit."""
-        wait = self.policy.poll_s
-        if self.row:
-            window_left = self.row_start + self.policy.window_s - self.clock()
-            wait = 0.0 if self.row < self.demanded else min(wait, max(0.0, window_left))
-        return max(0.0, min(wait, self.limit - self.clock()))
-
-    @property
-    def conclusive(self) -> bool:
-        """Whether the mesh, and not the harness, is why it did not converge."""
-        only_slow = self.row > 0 and self.in_time
-        return bool(self.mismatch) and not self.lost and not only_slow
-
-    @property
-    def problem(self) -> str:
-        """Why it has not converged, in one line."""
-        differs = ordinary.difference(self.attempts)
-        return f"{self._late}; {differs}" if differs else self._late
-
-    @property
-    def _late(self) -> str:
-        budget = f"in {self.policy.budget_s:g} s"
-        if self.row and self.in_time:
-            whole_s = (1 + GROWTH) * self.policy.budget_s
-            late = f"probes were too slow for {self.demanded} confirmations in {whole_s:g} s: {self.row} in a row"
-            return self.redact(f"{late}, none contrary since the first of them")
-        if self.lost:
-            return self.redact(f"not judged {budget}: {self.lost}")
-        if self.row:
-            late = f"{self.row} of {self.demanded} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
-            return self.redact(f"not stable {budget}: {late}")
-        return self.redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
-
-    def _batch(self) -> int:
-        """How many probes fit: one while waiting, then what is missing, as far as the time left allows.
-
-        No batch goes past the deadline, as a mismatch in it would leave no time for a row that begins after it; later
-        ones are short, so that a contrary answer ends the wait soon.
-        """
-        missing = self.demanded - self.row
-        waiting = not self.row and (bool(self.attempts) or not self.unchanged)
-        if waiting or missing <= 0:
-            return 1
-        now = self.clock()
-        left_s = self.deadline - now if now < self.deadline else min(self.limit - now, self.policy.budget_s / 4)
-        fit = int(left_s / self.probe_s) if self.probe_s > 0 else MAX_BATCH
-        return max(1, min(missing, fit, MAX_BATCH))
-
-    def _send(self, count: int) -> list[Outcome]:
-        """Exactly `count` outcomes; those that are missing are infrastructure."""
-        try:
-            outcomes = list(self.probe(count))[:count]
-        except InfrastructureError as error:
-            return [infrastructure("", str(error))] * count
-        return outcomes + [infrastructure("", "the probe gave no outcome")] * (count - len(outcomes))
-
-    def _judge(self, outcome: Outcome, sent: float, now: float) -> None:
-        phase = Phase.CONFIRM if self.row else Phase.CONVERGE
-        if outcome.kind is OutcomeKind.INFRASTRUCTURE:
-            problem = self.lost = outcome.summary
-            self.row = 0
-        elif problem := self.expect.problem(outcome) or "":
-            self.flaps += self.held
-            self.contrary += self.first_s is not None
-            self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
-        else:
-            begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
-            self.row_start = self.row_start if self.row else begins
-            self.in_time = self.in_time if self.row else now < self.deadline
-            self.row, self.held, self.matched = self.row + 1, True, self.matched + 1
-            self.first_s = now - self.since if self.first_s is None else self.first_s
-        attempt = Attempt(
-            at_s=now - self.since,
-            phase=phase,
-            matched=not problem,
-            summary=self.redact(outcome.summary),
-            request_id=outcome.request_id,
-            problem=self.redact(problem),
-            local=outcome.local_address,
-            kind=outcome.kind,
-            status=outcome.status,
-            ordinary=outcome.ordinary,
-        )
-        self._keep(outcome, attempt)
-        self.attempts.append(attempt)
-        self.last = outcome
-
-    def _keep(self, outcome: Outcome, attempt: Attempt) -> None:
-        """The newest sample is always the last outcome; the one before it is dropped unless it began something new."""
-        before = [(a.summary, a.matched) for a in self.attempts[-2:]]
-        repeated = len(before) == 2 and before[0] == before[1]
-        if len(self.samples) > 1 and (repeated or len(self.samples) >= MAX_SAMPLES):
-            self.samples.pop()
-        self.samples.append(
-            Sample(
-                at_s=attempt.at_s,
-                summary=attempt.summary,
-                request_id=outcome.request_id,
-                remote_address=outcome.remote_address,
-                total_s=outcome.total_s,
-                headers={
-                    name: [self.redact(value) for value in values]
-                    for name, values in redact_mapping(outcome.headers).items()
-                },
-                body=self.redact(outcome.body),
-                error=self.redact(outcome.error),
-            )
-        )

@@ -12,7 +12,8 @@ from clients.model.expect import Expectation
 from clients.model.outcome import Outcome
 from clients.model.probe import Probe
 from clients.model.stage import Observation
-from clients.probe.converge import ProbeMany, converge
+from clients.probe.confirmation_row import ProbeMany
+from clients.probe.converge import converge
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
 

@@ -19,7 +19,7 @@ from clients.model.outcome import Outcome, infrastructure
 from clients.model.probe import REQUEST_ID, Dial, Probe, Workload
 from clients.model.redact import redact
 from clients.probe import ordinary, outside
-from clients.probe.converge import ProbeMany
+from clients.probe.confirmation_row import ProbeMany
 from clients.probe.outside import OutsideClient
 from clients.probe.request import Request
 from clients.probe.way_in import WaysIn

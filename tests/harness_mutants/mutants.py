@@ -37,7 +37,7 @@ class HarnessMutant:
 
 
 MODEL = "clients/model"
-CONVERGE = "clients/probe/converge.py"
+ROW = "clients/probe/confirmation_row.py"
 DENIAL = "clients/proof/denial.py"
 TRACE = "clients/proof/trace.py"
 DECIDED = "clients/proof/decided.py"
@@ -90,34 +90,32 @@ MUTANTS = (
     # waiting
     HarnessMutant(
         "infrastructure-is-a-mismatch",
-        CONVERGE,
+        ROW,
         "if outcome.kind is OutcomeKind.INFRASTRUCTURE:",
         "if outcome is None:",
         PROBE,
     ),
-    HarnessMutant("one-match-is-enough", CONVERGE, "self.row >= self.demanded", "self.row >= 1", PROBE),
-    HarnessMutant(
-        "flaps-ask-for-no-more", CONVERGE, "return max(self.needed, min(", "return min(self.needed, max(", PROBE
-    ),
-    HarnessMutant("a-flap-is-not-counted", CONVERGE, "self.flaps += self.held", "self.flaps += 0 * self.held", PROBE),
+    HarnessMutant("one-match-is-enough", ROW, "self.row >= self.demanded", "self.row >= 1", PROBE),
+    HarnessMutant("flaps-ask-for-no-more", ROW, "return max(self.needed, min(", "return min(self.needed, max(", PROBE),
+    HarnessMutant("a-flap-is-not-counted", ROW, "self.flaps += self.held", "self.flaps += 0 * self.held", PROBE),
     HarnessMutant(
         "a-mismatch-keeps-the-row",
-        CONVERGE,
+        ROW,
         'self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""',
         'self.held, self.mismatch, self.lost = False, problem, ""',
         PROBE,
     ),
-    HarnessMutant("the-window-is-ignored", CONVERGE, "now - self.row_start >= self.policy.window_s", "now >= 0", PROBE),
+    HarnessMutant("the-window-is-ignored", ROW, "now - self.row_start >= self.policy.window_s", "now >= 0", PROBE),
     HarnessMutant(
         "the-deadline-is-ignored",
-        CONVERGE,
+        ROW,
         "self.in_time if self.row else now < self.deadline",
         "self.in_time if self.row else True",
         PROBE,
     ),
     HarnessMutant(
         "slow-confirmations-are-conclusive",
-        CONVERGE,
+        ROW,
         "bool(self.mismatch) and not self.lost and not only_slow",
         "bool(self.mismatch) and not self.lost",
         PROBE,
@@ -132,14 +130,14 @@ MUTANTS = (
     ),
     HarnessMutant(
         "lost-probes-are-conclusive",
-        CONVERGE,
+        ROW,
         "bool(self.mismatch) and not self.lost and not only_slow",
         "bool(self.mismatch) and not only_slow",
         PROBE,
     ),
     HarnessMutant(
         "missing-outcomes-are-forgotten",
-        CONVERGE,
+        ROW,
         'return outcomes + [infrastructure("", "the probe gave no outcome")] * (count - len(outcomes))',
         "return outcomes",
         PROBE,
