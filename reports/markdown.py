@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
+from reports.cells import cell as _cell
+from reports.cells import cut as _cut
 from reports.headline import duration, headline
 from reports.known import KnownGroup, advice, by_entry
 from reports.marks import GLYPHS, KNOWN, REDUCED, WORDS, WORST_FIRST, finding_line, mark
@@ -16,7 +18,6 @@ from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
 
 LIMIT = 1024 * 1024 - 1024
 """Bytes (GitHub Docs, "Step isolation and limits": 1 MiB a step), less a margin."""
-_LONGEST_CELL = 300
 _LONGEST_DETAIL, _SHORTEST_DETAIL = 12_000, 300
 
 
@@ -118,13 +119,3 @@ def _table(report: Report) -> list[str]:
         cells = (f"{GLYPHS[mark(case)]} {WORDS[mark(case)]}", case.id, case.title, case.expected, seen, stable)
         rows.append(f"| {' | '.join(map(_cell, cells))} |\n")
     return rows
-
-
-def _cell(text: str) -> str:
-    """Text that stays within a table cell and is no markup."""
-    escaped = _cut(one_line(text), _LONGEST_CELL).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|~#!@])", lambda found: f"&#{ord(found[1])};", escaped)
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -73,6 +73,8 @@ class TargetInfo:
         details: further facts worth showing (`nodes`, `proxy`, `cni`, …).
         name: for people, with what tells it from others (`live cluster prod at 10.0.0.1:6443`).
         server: address of the API server; empty where the run never came to one.
+        configuration: how the mesh is set, by name: `proxy image`, `CNI`, `MeshConfig accessLogFile`, `istiod
+            PILOT_ENABLE_ALPN_FILTER`. Redacted; without what could not be read.
     """
 
     kind: str
@@ -82,6 +84,7 @@ class TargetInfo:
     details: dict[str, str] = field(default_factory=dict)
     name: str = ""
     server: str = ""
+    configuration: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

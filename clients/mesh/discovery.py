@@ -8,6 +8,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh import injection
 from clients.mesh.capabilities import OF_MESH, CapabilityName
 from clients.mesh.prior import Prior
+from clients.mesh.recorded import recorded
 from clients.mesh.survey import ROOT_NAMESPACE as ROOT_NAMESPACE
 from clients.mesh.survey import Survey
 
@@ -35,6 +36,7 @@ class MeshInfo:
         prior: what was in force before the run, and reaches all namespaces.
         log_provider: of access logs, for a Telemetry of the run's own namespaces; empty where none is needed.
         lacks: the capabilities of `OF_MESH` that the cluster does not have, each with the reason.
+        configuration: how the mesh is set, by name, redacted (`clients.mesh.recorded`).
     """
 
     name: str = ""
@@ -55,6 +57,7 @@ class MeshInfo:
     lacks: dict[str, str] = field(default_factory=dict)
     prior: Prior = field(default_factory=Prior)
     log_provider: str = ""
+    configuration: dict[str, str] = field(default_factory=dict)
 
     @property
     def writes_access_log(self) -> bool:
@@ -94,4 +97,5 @@ def discover(cluster: Cluster, revision: str = "", root: str = "") -> MeshInfo:
         lacks=lacks,
         prior=survey.prior,
         log_provider=survey.log_provider,
+        configuration=recorded(survey) if survey.injects else {},
     )

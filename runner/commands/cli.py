@@ -23,7 +23,7 @@ VERBS = {
     "status": "testbed.status",
     "logs": "testbed.logs",
     "report": "report.report",
-    "diff": "report.diff",
+    "diff": "diff.diff",
     "history": "history.history",
     "images": "images.images",
     "cleanup": "cleanup.cleanup",

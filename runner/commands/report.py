@@ -1,4 +1,4 @@
-"""`meshproof report` and `meshproof diff`: from the files of earlier runs."""
+"""`meshproof report`: the reports of an earlier run, from its journal."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
-from reports import conformance, write
-from reports.diff import compare
+from reports import write
 from runner.commands import common
 from runner.config import folders, settings
 
 Folder = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run; default: the latest.")]
-Run = Annotated[Path, typer.Argument(help="Folder of a run, or its conformance.json.")]
 
 
 def report(run: Folder = None) -> int:
@@ -25,10 +23,3 @@ def report(run: Folder = None) -> int:
         raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {settings.load().out}")
     print(write.write_all(journal.resolve(), folder.resolve()))
     return common.OK
-
-
-def diff(before: Run, after: Run) -> int:
-    """Compare two runs by control; exit 1 when something got worse."""
-    difference = compare(conformance.load(before), conformance.load(after))
-    print(difference.text())
-    return difference.exit_code

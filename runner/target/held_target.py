@@ -79,6 +79,7 @@ class HeldTarget:
                 details=_details(mesh),
                 name=target.name(there, self._cluster.server),
                 server=self._cluster.server,
+                configuration=mesh.configuration,
             ),
             mesh=mesh,
             kubeconfig=there.kubeconfig,

@@ -1,0 +1,86 @@
+"""How a mesh is set, for its record: proxy image, network plug-in, MeshConfig, variables of istiod. Redacted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from clients.mesh.survey import Survey
+from clients.model.redact import REDACTED, redact, redact_mapping
+
+_PLUGINS = {
+    "calico-node": "calico",
+    "cilium": "cilium",
+    "anetd": "GKE Dataplane V2",
+    "aws-node": "Amazon VPC CNI",
+    "azure-cns": "Azure CNI",
+    "antrea-agent": "antrea",
+    "kube-flannel-ds": "flannel",
+    "kindnet": "kindnet",
+    "kube-router": "kube-router",
+    "weave-net": "weave",
+    "istio-cni-node": "Istio CNI",
+}
+"""DaemonSet of `kube-system` → the plug-in whose agent it is, by each plug-in's own manifests."""
+_CALICO = ("crd.projectcalico.org/v1", "ClusterInformation")
+_SECRET_NAMES = ("TOKEN", "SECRET", "PASSWORD", "PRIVATE", "CREDENTIAL")
+"""Words in names of variables whose values are never kept. `TOKEN_ISSUER` and the like lose theirs too."""
+_OF_THE_POD = frozenset({"REVISION", "POD_NAME", "POD_NAMESPACE", "SERVICE_ACCOUNT", "KUBECONFIG", "PLATFORM"})
+"""Variables of istiod that say where it runs, and not how it is set."""
+_LONGEST = 300
+"""Characters of one value."""
+
+
+def recorded(survey: Survey) -> dict[str, str]:
+    """Name → value of what this identity may read; what it may not read is left out.
+
+    Names are `proxy image`, `CNI`, `MeshConfig defaultConfig.holdApplicationUntilProxyStarts`, `istiod PILOT_…`.
+    """
+    found = {"proxy image": survey.proxy.image if survey.proxy else "", "CNI": _plugin(survey)}
+    for part in survey.configurations:
+        found |= {f"MeshConfig {name}": value for name, value in flattened(redact_mapping(part))}
+    for istiod in survey.istiods:
+        found |= {f"istiod {name}": value for name, value in variables(istiod).items()}
+    return {name: value[:_LONGEST] for name, value in found.items() if value}
+
+
+def flattened(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every leaf of nested mappings and lists, as (`a.b[0].c`, text)."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from flattened(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from flattened(item, f"{path}[{_name_of(item) or place}]")
+    elif value is not None:
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def variables(istiod: Mapping[str, Any]) -> dict[str, str]:
+    """The variables of a Deployment of istiod: values as they are set, and from where those come that are not."""
+    found: dict[str, str] = {}
+    for container in istiod["spec"]["template"]["spec"]["containers"]:
+        for one in container.get("env") or ():
+            name = str(one.get("name") or "")
+            if name and name not in _OF_THE_POD:
+                found[name] = _value(name, one)
+    return found
+
+
+def _value(name: str, variable: Mapping[str, Any]) -> str:
+    if source := variable.get("valueFrom"):
+        return f"from {', '.join(source)}"
+    value = str(variable.get("value") or "")
+    return REDACTED if value and any(word in name.upper() for word in _SECRET_NAMES) else redact(value)
+
+
+def _name_of(item: Any) -> str:
+    return str(item.get("name") or "") if isinstance(item, Mapping) else ""
+
+
+def _plugin(survey: Survey) -> str:
+    agents = survey.system_agents or frozenset()
+    found = [name for agent, name in _PLUGINS.items() if agent in agents]
+    if "calico" not in found and survey.cluster.has_kind(*_CALICO):
+        found.insert(0, "calico")
+    return ", ".join(found)
