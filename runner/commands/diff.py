@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
-from reports import conformance
+from reports import conformance, files
 from reports.diff import Difference, compare
 from reports.diff.page import render
 from reports.diff.plain import to_json, to_markdown
@@ -44,7 +44,7 @@ def diff(
     print(difference.text())
     for file in output or ():
         try:
-            conformance.write_text(file, FORMS[file.suffix](difference))
+            files.write_text(file, FORMS[file.suffix](difference))
         except OSError as error:
             raise ReportError(f"cannot write {file}: {error.strerror}") from None
     return difference.exit_code
