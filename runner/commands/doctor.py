@@ -16,7 +16,7 @@ from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
-from clients.proof.canary import Shown
+from clients.proof.preflight.shown import Shown
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, settings
@@ -150,7 +150,7 @@ def cluster(target: Target) -> list[Diagnosis]:
 
 
 def try_it(found: Cluster, target: Target, there: Access, revision: str) -> tuple[Shown, list[Diagnosis]]:
-    """What the cluster does, tried in a namespace of its own, which is removed; see `clients.proof.canary`."""
+    """What the cluster does, tried in a namespace of its own, which is removed; see `clients.proof.preflight`."""
     run = f"doctor-{secrets.token_hex(3)}"
     try:
         canary = preflight.canary(found, target.settings, there, revision, run)

@@ -67,7 +67,7 @@ class Settings(BaseModel):
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateways are reached that have no address of their own in `ingress`.
         ingress: how gateways are reached from outside (`runner.config.ingress_settings`).
-        skip_preflight: do not try what the cluster does before the first case (`clients.proof.canary`).
+        skip_preflight: do not try what the cluster does before the first case (`clients.proof.preflight`).
         ready_s: seconds for an environment or a change to become ready, and to be deleted.
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.

@@ -15,7 +15,7 @@ from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError, ConflictError, MeshproofError
-from clients.proof.canary import Canary
+from clients.proof.preflight.canary import Canary
 from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings

@@ -8,7 +8,8 @@ from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.model.entrance import Entrance
 from clients.probe.way_in import WaysIn
-from clients.proof.canary import HOME, START_S, Canary, Shown
+from clients.proof.preflight.canary import HOME, START_S, Canary
+from clients.proof.preflight.shown import Shown
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access
 from runner.target.capabilities import Capabilities

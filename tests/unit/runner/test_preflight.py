@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from clients.proof import canary
-from clients.proof.canary import Shown, Tried, enforced, origin
+from clients.proof.preflight.network_checks import enforced, origin
+from clients.proof.preflight.shown import Shown, Tried
 from runner.target.capabilities import Capabilities
 from runner.target.preflight import corrected
 
@@ -69,9 +69,12 @@ def test_the_address_that_a_server_sees(body: str, expected: str) -> None:
     ],
 )
 def test_only_a_request_that_stays_without_an_answer_shows_that_policies_are_enforced(
-    monkeypatch: pytest.MonkeyPatch, answers: list[str], expected: bool | None
+    answers: list[str], expected: bool | None
 ) -> None:
-    monkeypatch.setattr(canary, "ENFORCED_S", 0.05)
-    monkeypatch.setattr(canary, "_POLL_S", 0.01)
-    left = list(answers)
-    assert enforced(lambda: left.pop(0) if len(left) > 1 else left[0])[0] is expected
+    left, now = list(answers), [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    found, _ = enforced(lambda: left.pop(0) if len(left) > 1 else left[0], lambda: now[0], sleep)
+    assert found is expected

@@ -13,7 +13,7 @@ import pytest
 from clients.model.case import Case
 from clients.model.schedule import WHOLE_SUITE, SuiteSchedule
 from clients.model.stage import Stage, Step
-from clients.proof import canary
+from clients.proof.preflight import canary
 from runner.config import catalogue
 from runner.config.settings import Settings
 from runner.session import whole_run

@@ -1,0 +1,151 @@
+"""What a cluster does, found out by trying it, in a namespace of its own: one line each, with what to do.
+
+A client and a server with sidecars and a pair without, a network policy that denies one of them, and a Service that
+asks for a load balancer. It takes some seconds; where addresses or images are slow, up to its time limits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from clients.apply.applier import Applier
+from clients.apply.item import Item
+from clients.kube.cluster import Cluster
+from clients.kube.pods import SIDECAR, Pod
+from clients.model.errors import ClusterError, MeshproofError
+from clients.probe.way_in import WaysIn
+from clients.proof.preflight import cluster_checks, mesh_checks, network_checks
+from clients.proof.preflight.shown import Shown, Tried
+
+HOME = "canary"
+PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
+START_S, IMAGES_S = 60.0, 60.0
+"""Limits for pods to start, and for the pull of all images."""
+ADMISSION_HINT = "see what admission policies demand; [namespaces] and [pods] set labels, resources and more"
+_POLL_S = 0.5
+
+
+@dataclass
+class Canary:
+    """Deploys it, looks, and removes it. Never raises for what the cluster does.
+
+    Args:
+        applier: with an overlay that has images, labels and the revision of the run, and with `START_S` as its limit.
+        namespace: real name of `HOME`.
+    """
+
+    cluster: Cluster
+    applier: Applier
+    namespace: str
+    ways_in: WaysIn
+    _shown: Shown = field(default_factory=Shown)
+    _items: list[Item] = field(default_factory=list)
+    _admitted_at: float = 0.0
+    _gone: Callable[[], None] | None = None
+
+    def look(self, *, images: bool = False) -> Shown:
+        """Deploy it and try everything, then ask for its removal; `images` pulls all of them."""
+        try:
+            for found in self._checks(images=images):
+                self._shown = self._shown.plus(found)
+        finally:
+            if self._items:
+                self._gone = self.applier.ask_to_delete(self._items)
+        return self._shown
+
+    def wait_gone(self) -> None:
+        """Wait until it is removed.
+
+        Raises:
+            ClusterError: it could not be removed.
+        """
+        gone, self._gone = self._gone, None
+        if gone:
+            gone()
+
+    def _checks(self, *, images: bool) -> Iterator[Tried | Shown]:
+        yield cluster_checks.clock(self.cluster)
+        yield cluster_checks.nodes(self.cluster)
+        admitted = self._admit()
+        yield admitted
+        if not admitted.ok:
+            return
+        pods: dict[str, Pod] = {}
+        yield self._start(pods)
+        if images:
+            yield self._pulls()
+        if "client" not in pods or "server" not in pods:
+            return
+        yield mesh_checks.injected(pods)
+        yield mesh_checks.runs_curl(self.cluster, pods["client"])
+        if SIDECAR in pods["client"].containers:
+            yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods)
+        if "outsider" in pods and "plain" in pods:
+            deadline = self._admitted_at + network_checks.ADDRESS_S
+            yield network_checks.load_balancer(self.cluster, self.ways_in, self.namespace, deadline)
+            yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
+            yield self._network_policy(pods)  # the last, as it shuts the way in
+
+    def _admit(self) -> Tried:
+        try:
+            items = self.applier.load([PAIRS])
+            self.applier.check(items)
+            self._items = items
+            self.applier.apply(items)
+            self._admitted_at = time.monotonic()
+        except MeshproofError as error:
+            return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True)
+        return Tried("admission", True, "a namespace with workloads is accepted")
+
+    def _start(self, pods: dict[str, Pod]) -> Tried:
+        """Fills `pods` with what is ready, by app."""
+        began, why = time.monotonic(), ""
+        try:
+            self.applier.wait_ready([item for item in self._items if item.kind == "Deployment"])
+        except MeshproofError as error:
+            why = error.message
+        try:
+            pods |= {pod.labels.get("app", ""): pod for pod in self.cluster.pods(self.namespace) if pod.ready}
+        except ClusterError as error:
+            why = why or error.message
+        took = f"all ready after {time.monotonic() - began:.0f} s"
+        return Tried("workloads", not why, why or took, "see the events of its pods; ready_s is a setting", needed=True)
+
+    def _pulls(self) -> Tried:
+        hint = "image_prefix names a mirror, pods.pull_secret a Secret for it, images.<name> another image"
+        try:
+            items = self.applier.load([IMAGES])
+            self._items += items
+            self.applier.apply(items)
+            deadline = time.monotonic() + IMAGES_S
+            while waiting := self._not_pulled(items[0].name):
+                if time.monotonic() >= deadline or any(reason for reason in waiting.values()):
+                    break
+                time.sleep(_POLL_S)
+        except MeshproofError as error:
+            return Tried("images", False, error.message, hint)
+        if not waiting:
+            return Tried("images", True, "all of them can be pulled")
+        listed = "; ".join(f"{name}: {reason or 'not yet pulled'}" for name, reason in sorted(waiting.items()))
+        return Tried("images", False, listed[:600], hint)
+
+    def _not_pulled(self, name: str) -> dict[str, str]:
+        return cluster_checks.not_pulled(self.cluster.get("v1", "Pod", name, self.namespace) or {})
+
+    def _network_policy(self, pods: dict[str, Pod]) -> Tried | Shown:
+        url = f"http://{pods['plain'].ip}:8080/status/200"
+
+        def ask() -> str:
+            return mesh_checks.curl(self.cluster, pods["outsider"], "outsider", url)
+
+        if wrong := network_checks.without_policy(ask):
+            return wrong
+        items = self.applier.load([DENY])
+        try:
+            self._items += items
+            self.applier.apply(items)
+        except MeshproofError as error:
+            return Tried("network policies", False, error.message)
+        return network_checks.network_policy(ask)

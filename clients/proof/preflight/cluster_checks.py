@@ -1,0 +1,49 @@
+"""Checks of the cluster itself: its clock, its nodes, and whether it can pull images."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError, MeshproofError
+from clients.proof.preflight.shown import Tried
+
+SKEW_S = 5.0
+"""Clocks that differ by more confuse times in tokens and in logs."""
+
+
+def clock(cluster: Cluster) -> Tried:
+    """The API server's clock beside this machine's."""
+    before = time.time()
+    try:
+        skew = cluster.api.time() - (before + time.time()) / 2
+    except MeshproofError as error:
+        return Tried("clock", False, error.message)
+    hint = "set the clocks by NTP: tokens and certificates have times"
+    return Tried("clock", abs(skew) <= SKEW_S, f"the API server's differs by {abs(skew):.0f} s", hint)
+
+
+def nodes(cluster: Cluster) -> Tried:
+    """Whether all nodes have one architecture."""
+    try:
+        there = cluster.objects("v1", "Node")
+    except ClusterError as error:
+        return Tried("nodes", False, f"not known: {error.message}", "let the identity list nodes")
+    found = sorted({node.get("status", {}).get("nodeInfo", {}).get("architecture", "?") for node in there})
+    hint = "choose nodes of one by pods.node_selector: images may not exist for all"
+    return Tried("nodes", len(found) == 1, f"{len(there)}, of {' and '.join(found)}", hint)
+
+
+def not_pulled(pod: dict[str, Any]) -> dict[str, str]:
+    """Container → why its image could not be pulled, empty where that is still to come; of those that lack it."""
+    containers = {one["name"] for one in pod.get("spec", {}).get("containers", ())}
+    pulled, failed = set(), {}
+    for one in pod.get("status", {}).get("containerStatuses") or ():
+        waiting = one.get("state", {}).get("waiting") or {}
+        reason = waiting.get("reason", "")
+        if reason.startswith(("ErrImage", "ImagePull", "InvalidImage", "ErrPull")):
+            failed[one["name"]] = f"{reason} {waiting.get('message', '')}".strip()[:160]
+        elif one.get("imageID") or one.get("state", {}).get("terminated") or reason.endswith("Error"):
+            pulled.add(one["name"])
+    return {name: failed.get(name, "") for name in containers - pulled}

@@ -1,0 +1,78 @@
+"""Checks of the mesh: sidecars are injected, commands can be run, and a request goes from sidecar to sidecar."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+
+from clients.kube.cluster import Cluster
+from clients.kube.exec import exec_once
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import sidecar
+from clients.model.errors import InfrastructureError
+from clients.proof.preflight.shown import Tried
+
+SENT_S, LOG_S = 10.0, 3.0
+"""Limits for a request to be let through, and for a line of a log."""
+POLL_S = 0.5
+
+
+def injected(pods: Mapping[str, Pod]) -> Tried:
+    """Whether the client and the server have a sidecar."""
+    lacking = [name for name in ("client", "server") if not pods[name].injected]
+    if not lacking:
+        return Tried("injection", True, "pods get a sidecar")
+    hint = "see the labels of the namespace that the injection webhook selects; --revision names one"
+    return Tried("injection", False, f"{' and '.join(lacking)} got no sidecar", hint, needed=True)
+
+
+def runs_curl(cluster: Cluster, client: Pod) -> Tried:
+    """Whether a command can be run in a pod."""
+    try:
+        done = exec_once(cluster, client, "client", ["curl", "--version"], timeout_s=10.0)
+    except InfrastructureError as error:
+        return Tried("exec", False, error.message, "allow pods/exec, and websockets on the way", needed=True)
+    return Tried("exec", done.exit_code == 0, " ".join(done.stdout.split()[:2]) or done.stderr[:200], needed=True)
+
+
+def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -> Tried:
+    """A request from sidecar to sidecar, and what writes a line about it."""
+    marker = f"mp-canary-{secrets.token_hex(6)}"
+    url = f"http://server.{namespace}/status/200"
+    seen = ""
+    deadline = time.monotonic() + SENT_S
+    while seen != "200" and time.monotonic() < deadline:
+        seen = curl(cluster, pods["client"], "client", url, f"x-request-id: {marker}", "--user-agent", marker)
+    if seen != "200":
+        hint = "see which policies of the root namespace apply to all namespaces: doctor --policies"
+        return Tried("request in the mesh", False, f"from client to server: expected 200, saw {seen}", hint)
+    places = [(pods["client"], SIDECAR), (pods["server"], SIDECAR), (pods["server"], "server")]
+    deadline = time.monotonic() + LOG_S
+    while True:
+        logged = [
+            f"{pod.labels['app']}/{container}" for pod, container in places if _logs(cluster, pod, container, marker)
+        ]
+        if len(logged) == len(places) or time.monotonic() >= deadline:
+            break
+        time.sleep(POLL_S)
+    detail = f"200; logged by {', '.join(logged) or 'none'}"
+    hint = "turn on access logs (meshConfig.accessLogFile, or a Telemetry): without them proofs are of reduced grade"
+    return Tried("request in the mesh", any(SIDECAR in one for one in logged), detail, hint)
+
+
+def _logs(cluster: Cluster, pod: Pod, container: str, marker: str) -> bool:
+    try:
+        return any(marker in line for line in sidecar.log_lines(cluster, pod, container, since_s=60))
+    except InfrastructureError:
+        return False
+
+
+def curl(cluster: Cluster, pod: Pod, container: str, url: str, header: str = "", *more: str) -> str:
+    """The status, `000` without an answer; or why curl did not run."""
+    words = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--connect-timeout", "1", "-m", "3"]
+    words += ["-H", header] if header else []
+    try:
+        return exec_once(cluster, pod, container, [*words, *more, url], timeout_s=10.0).stdout.strip()
+    except InfrastructureError as error:
+        return error.message

@@ -1,0 +1,117 @@
+"""Checks of the network: load balancers, the way in through a gateway, and network policies."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError, InfrastructureError
+from clients.probe import outside
+from clients.probe.request import Request
+from clients.probe.way_in import WaysIn, addresses, node_addresses
+from clients.proof.preflight.mesh_checks import POLL_S
+from clients.proof.preflight.shown import Shown, Tried
+
+ADDRESS_S, ENFORCED_S = 45.0, 10.0
+"""Limits for a load balancer's address, and for a network policy to be enforced."""
+SILENT = 2
+"""Requests in a row without an answer that show a denial."""
+
+
+def load_balancer(cluster: Cluster, ways_in: WaysIn, namespace: str, deadline: float) -> Tried | Shown:
+    """Whether a Service gets an address in time, and whether that answers."""
+    given: list[str] = []
+    hint = "gateways are reached by node ports or forwarded ports instead; [ingress] has addresses and annotations"
+    while not given and time.monotonic() < deadline:
+        try:
+            given = addresses(cluster.get("v1", "Service", "door", namespace) or {})
+        except ClusterError as error:
+            return Tried("load balancer", False, error.message, hint)
+        time.sleep(0.0 if given else POLL_S)
+    if not given:
+        line = Tried("load balancer", False, f"no address within {ADDRESS_S:g} s", hint)
+        return Shown((line,), load_balancer=False)
+    while not (answered := any(ways_in.answers(host, 80) for host in given)) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    detail = f"{given[0]} {'answers' if answered else 'does not answer'}"
+    return Shown((Tried("load balancer", answered, detail, hint),), load_balancer=True)
+
+
+def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
+    """What a server sees as the address of a client outside, several times."""
+    hint = "set [ingress.<gateway>] address, or allow the identity to list nodes and to forward ports"
+    request = Request("GET", "http://door.canary/ip", (), "mp-canary", "meshproof/canary")
+    try:
+        to = ways_in.find("door", namespace, 80)
+    except InfrastructureError as error:
+        return Tried("way in", False, error.message, hint)
+    outcomes = outside.send([request] * 4, to)
+    if wrong := [one.summary for one in outcomes if one.status != 200]:
+        return Tried("way in", False, f"expected 200 at {to[0]}:{to[1]}, saw {wrong[0]}", hint)
+    seen = {origin(one.body) for one in outcomes}
+    own = {one.local_address.rpartition(":")[0].strip("[]") for one in outcomes}
+    hidden = seen & _inside(cluster) - own
+    fine = len(seen) == 1 and not hidden and "127.0.0.1" not in seen and "" not in seen
+    detail = f"{to[0]}:{to[1]}, where this machine is seen as {', '.join(sorted(seen))}"
+    line = Tried("way in", fine, detail, "the path hides the client's address; controls that need it are skipped")
+    return Shown((line,), client_address=fine, outside_address=min(seen) if fine else "")
+
+
+def _inside(cluster: Cluster) -> set[str]:
+    """Addresses of nodes: one of them in place of the client's means that it was translated."""
+    try:
+        return set(node_addresses(cluster.objects("v1", "Node"), set(), only=False))
+    except ClusterError:
+        return set()
+
+
+def without_policy(ask: Callable[[], str]) -> Tried | None:
+    """What is wrong with a request that no policy of the canary denies yet; None where it is answered.
+
+    Args:
+        ask: sends it (see `enforced`).
+    """
+    if (before := ask()) == "200":
+        return None
+    hint = "let namespaces with the label meshproof.dev/run talk among themselves, or choose namespaces.labels"
+    return Tried("network policies", False, f"without any of ours: expected 200, saw {before}", hint)
+
+
+def network_policy(ask: Callable[[], str]) -> Tried | Shown:
+    """Whether the policy that denies a request is enforced."""
+    found, seen = enforced(ask)
+    if found is None:
+        return Tried("network policies", False, f"a denied request: expected 000 or 200, saw {seen}")
+    hint = "controls of network policies are skipped; Calico, Cilium and others enforce them"
+    detail = "a denied request got no answer" if found else f"a denied request got {seen}"
+    return Shown((Tried("network policies", found, detail, hint),), network_policy=found)
+
+
+def enforced(
+    ask: Callable[[], str],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[bool | None, str]:
+    """Whether a denied request stays without an answer, and what was seen last; None where the probe did not run.
+
+    Args:
+        ask: sends it; `000` is no answer, as curl prints it.
+    """
+    deadline, seen, row = clock() + ENFORCED_S, "", 0
+    while row < SILENT and clock() < deadline:
+        sleep(POLL_S)
+        seen = ask()
+        row = row + 1 if seen == "000" else 0
+    return {"000": row == SILENT or None, "200": False}.get(seen), seen
+
+
+def origin(body: str) -> str:
+    """The address in the answer of httpbin's `/ip`, without a port; empty where there is none."""
+    try:
+        stated = str(json.loads(body)["origin"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+    host, _, port = stated.rpartition(":")
+    return host if port.isdigit() and "." in host else stated

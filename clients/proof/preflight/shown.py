@@ -1,0 +1,42 @@
+"""What was tried of a cluster, and what that has shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One thing that was tried.
+
+    Attributes:
+        needed: a run is of little use without it.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+    needed: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What all of it, or one check, has shown; None and empty where it was not found out.
+
+    Attributes:
+        outside_address: this machine's, as a pod behind a gateway's Service sees it.
+    """
+
+    lines: tuple[Tried, ...] = ()
+    network_policy: bool | None = None
+    load_balancer: bool | None = None
+    client_address: bool | None = None
+    outside_address: str = ""
+
+    def plus(self, more: Tried | Shown) -> Shown:
+        """With the lines of another check behind these, and with what it has found out."""
+        if isinstance(more, Tried):
+            return replace(self, lines=(*self.lines, more))
+        found = {name: value for name, value in vars(more).items() if value not in (None, "")}
+        return replace(self, **{**found, "lines": (*self.lines, *more.lines)})
