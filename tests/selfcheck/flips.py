@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from benchmarks import common
+from benchmarks.flips import Flip
 from benchmarks.policies import ALL, WITH_GATEWAY, Policy
-from benchmarks.stability import KS, REPLICAS, THREADS, Flip, check_environment, flip_once, model_too_early
+from benchmarks.stability import check_environment, flip_once
+from benchmarks.stability_tables import KS, REPLICAS, THREADS, model_too_early
 from clients.model.errors import SettingsError
 from clients.probe.confirm import stale_probability
 from clients.probe.convergence import ConvergencePolicy

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.stability import KS
+from benchmarks.stability_tables import KS
 from tests.mutants.entry import Area
 from tests.selfcheck import alarms, faults, flips, mutants
 from tests.selfcheck.store import ROOT, Record, Store, newest
