@@ -11,7 +11,7 @@ from clients.model.errors import SettingsError
 from runner.commands import child, common
 from runner.config import settings
 
-NO_BENCHMARKS = {"__init__", "common", "policies", "serial"}
+NO_BENCHMARKS = {"__init__", "common", "flips", "inotify", "policies", "scale_figures", "serial", "stability_tables"}
 
 
 def bench(
