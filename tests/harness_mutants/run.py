@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clients.model.errors import MeshproofError, SettingsError
-from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
+from tests.harness_mutants.mutant import HarnessMutant
+from tests.harness_mutants.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
 CODE = ("benchmarks", "clients", "manifests", "reports", "runner", "suites", "testbed", "tests")
-COPIED = (*CODE, "deploy", "docs", "CHANGELOG.md", "README.md", "conftest.py", "meshproof", "pyproject.toml", "tox.ini")
+FILES = ("CHANGELOG.md", "README.md", "conftest.py", "meshproof", "pyproject.toml", "requirements.lock", "tox.ini")
+COPIED = (*CODE, "deploy", "docs", *FILES)
 """What the unit tests read."""
 LIMIT_S = 300.0
 """For the tests of one room; a mutant that hangs them is noticed too."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.harness_mutants.mutants import MUTANTS, HarnessMutant
+from tests.harness_mutants.mutant import HarnessMutant
+from tests.harness_mutants.mutants import MUTANTS
 from tests.harness_mutants.run import COPIED, ROOT, nearest
 
 pytestmark = pytest.mark.unit

@@ -1,0 +1,76 @@
+"""Mutants of manifests, of the connection, of identities, of reports and of the session."""
+
+from __future__ import annotations
+
+from tests.harness_mutants.mutant import HarnessMutant
+
+EXCUSES = "runner/session/excuses.py"
+MARKER_OBJECTS = "clients/apply/marker_objects.py"
+
+MUTANTS = (
+    HarnessMutant(
+        "known-lines-come-twice",
+        "clients/kube/log_follower.py",
+        "if self._known[line] > 0:",
+        "if self._known[line] > 99:",
+        ("kube",),
+    ),
+    HarnessMutant(
+        "what-is-inconclusive-is-excused",
+        EXCUSES,
+        "if evidence.verdict is not Verdict.FAIL:",
+        "if evidence.verdict not in (Verdict.FAIL, Verdict.INCONCLUSIVE):",
+        ("runner/test_excuses.py",),
+    ),
+    HarnessMutant(
+        "one-known-failure-excuses-the-others",
+        EXCUSES,
+        "return bool(wrong) and all(one.known for one in wrong)",
+        "return any(one.known for one in wrong)",
+        ("runner/test_excuses.py",),
+    ),
+    HarnessMutant(
+        "known-failures-are-failures",
+        "reports/model.py",
+        'return self.totals["fail"] - len(self.known)',
+        'return self.totals["fail"]',
+        ("reports/test_reports_known.py",),
+    ),
+    HarnessMutant(
+        "an-entry-of-what-passes-stays-for-ever",
+        "reports/known.py",
+        "    if not passed:\n",
+        "    if passed:\n",
+        ("reports/test_reports_known.py",),
+    ),
+    HarnessMutant(
+        "a-marker-is-used-again", "clients/apply/marker_objects.py", "return secrets.token_hex(8)", 'return "a"'
+    ),
+    HarnessMutant(
+        "a-marker-shuts-ports-of-tcp",
+        MARKER_OBJECTS,
+        '"to": [{"operation": {"ports": [str(port)]}}],',
+        '"to": [{"operation": {"ports": ["*"]}}],',
+    ),
+    HarnessMutant(
+        "a-short-write-is-whole",
+        "reports/journal.py",
+        "if os.write(descriptor, whole) < len(whole):",
+        "if os.write(descriptor, whole) < 0:",
+        ("reports",),
+    ),
+    HarnessMutant(
+        "a-claim-is-never-removed",
+        "clients/identity/named.py",
+        "for name, value in content.items() if value is not None}",
+        "for name, value in content.items()}",
+        ("identity",),
+    ),
+    HarnessMutant(
+        "misspelt-capabilities-are-lacking",
+        "runner/session/mistakes.py",
+        "if name not in known:",
+        "if False:",
+        ("runner",),
+    ),
+)

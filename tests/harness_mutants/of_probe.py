@@ -1,0 +1,92 @@
+"""Mutants of probes: their answers, and the waiting for an outcome."""
+
+from __future__ import annotations
+
+from tests.harness_mutants.mutant import PROBE, HarnessMutant
+
+ROW = "clients/probe/confirmation_row.py"
+
+MUTANTS = (
+    HarnessMutant(
+        "infrastructure-is-a-mismatch",
+        ROW,
+        "if outcome.kind is OutcomeKind.INFRASTRUCTURE:",
+        "if outcome is None:",
+        PROBE,
+    ),
+    HarnessMutant("one-match-is-enough", ROW, "self.row >= self.demanded", "self.row >= 1", PROBE),
+    HarnessMutant("flaps-ask-for-no-more", ROW, "return max(self.needed, min(", "return min(self.needed, max(", PROBE),
+    HarnessMutant("a-flap-is-not-counted", ROW, "self.flaps += self.held", "self.flaps += 0 * self.held", PROBE),
+    HarnessMutant(
+        "a-mismatch-keeps-the-row",
+        ROW,
+        'self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""',
+        'self.held, self.mismatch, self.lost = False, problem, ""',
+        PROBE,
+    ),
+    HarnessMutant("the-window-is-ignored", ROW, "now - self.row_start >= self.policy.window_s", "now >= 0", PROBE),
+    HarnessMutant(
+        "the-deadline-is-ignored",
+        ROW,
+        "self.in_time if self.row else now < self.deadline",
+        "self.in_time if self.row else True",
+        PROBE,
+    ),
+    HarnessMutant(
+        "slow-confirmations-are-conclusive",
+        ROW,
+        "bool(self.mismatch) and not self.lost and not only_slow",
+        "bool(self.mismatch) and not self.lost",
+        PROBE,
+    ),
+    HarnessMutant("any-node-is-dialled", "clients/probe/way_in.py", "if one[0] or not only", "if True", PROBE),
+    HarnessMutant(
+        "an-address-need-not-answer",
+        "clients/probe/way_in.py",
+        "if self.answers(host, status_port(service) or port):",
+        "if host:",
+        PROBE,
+    ),
+    HarnessMutant(
+        "lost-probes-are-conclusive",
+        ROW,
+        "bool(self.mismatch) and not self.lost and not only_slow",
+        "bool(self.mismatch) and not only_slow",
+        PROBE,
+    ),
+    HarnessMutant(
+        "missing-outcomes-are-forgotten",
+        ROW,
+        'return outcomes + [infrastructure("", "the probe gave no outcome")] * (count - len(outcomes))',
+        "return outcomes",
+        PROBE,
+    ),
+    HarnessMutant(
+        "replicas-do-not-count",
+        "clients/probe/confirm.py",
+        "pools = threads * replicas",
+        "pools = threads",
+        PROBE,
+    ),
+    HarnessMutant(
+        "an-unresolved-name-is-a-timeout-of-the-network",
+        "clients/probe/answer.py",
+        'if not transfer.time_namelookup or transfer.errormsg.startswith("Resolving timed out"):',
+        "if False:",
+        ("probe",),
+    ),
+    HarnessMutant(
+        "http2-is-answered-by-http1",
+        "clients/probe/answer.py",
+        'if http2 and answered and transfer.http_version != "2":',
+        "if False:",
+        ("probe",),
+    ),
+    HarnessMutant(
+        "methods-are-in-capitals",
+        "clients/probe/libcurl.py",
+        "pycurl.CUSTOMREQUEST: request.method.encode()",
+        "pycurl.CUSTOMREQUEST: request.method.upper().encode()",
+        ("probe",),
+    ),
+)

@@ -1,0 +1,139 @@
+"""Mutants of the proof of a denial: where it was decided, and that the backend did not get the request."""
+
+from __future__ import annotations
+
+from tests.harness_mutants.mutant import PROOF, HarnessMutant
+
+DENIAL = "clients/proof/denial.py"
+DECIDED = "clients/proof/decided.py"
+ANSWERED = "clients/proof/answered.py"
+
+MUTANTS = (
+    HarnessMutant(
+        "no-twin-is-needed",
+        DENIAL,
+        "        return _from_own_pod(proving) if case.refuses else []\n",
+        "        return []\n",
+    ),
+    HarnessMutant(
+        "the-twin-is-not-run",
+        DENIAL,
+        "proving.twin, attempts = _twin(proving, case.twin)",
+        'proving.twin, attempts = TwinProof("", Verdict.PASS, "200", "200", ""), []',
+    ),
+    HarnessMutant(
+        "every-twin-passes",
+        DENIAL,
+        "verdict = Verdict.PASS if seen.converged else Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE",
+        "verdict = Verdict.PASS",
+    ),
+    HarnessMutant(
+        "nothing-is-sent-after-the-twin",
+        DENIAL,
+        "wrong = next((attempt for attempt in after if not attempt.matched), None)",
+        "wrong = None if after else after",
+    ),
+    HarnessMutant(
+        "the-backend-is-always-silent", DENIAL, "if arrived := sorted(read.reached(denied)):", "if arrived := []:"
+    ),
+    HarnessMutant("an-unread-log-is-silent", DENIAL, "    if read.missing:\n", "    if read.missing and not read:\n"),
+    HarnessMutant(
+        "a-twin-elsewhere-will-do",
+        DENIAL,
+        "if twin is None or not _reaches(rig, twin, backends):",
+        "if twin is None:",
+    ),
+    HarnessMutant(
+        "a-lost-probe-after-the-twin-blames-the-mesh",
+        DENIAL,
+        "verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE",
+        "verdict = FindingVerdict.FAIL",
+    ),
+    HarnessMutant("an-outside-log-is-not-read", DENIAL, "if arrived := external.arrived(denied):", "if arrived := []:"),
+    HarnessMutant(
+        "an-outside-log-that-is-not-there-is-silent",
+        DENIAL,
+        "        if external.log is None:\n            return [not_checked(",
+        "        if external.log is None and not denied:\n            return [not_checked(",
+    ),
+    HarnessMutant(
+        "a-server-that-is-down-lets-no-request-in",
+        "clients/proof/own_pod.py",
+        "return Verdict.PASS if wrong is None else Verdict.INCONCLUSIVE",
+        "return Verdict.PASS",
+    ),
+    HarnessMutant(
+        "a-way-that-was-never-open-is-refused",
+        "clients/proof/own_pod.py",
+        "return baseline is not None and not baseline.problem and not baseline.expect.refuses",
+        "return True",
+    ),
+    HarnessMutant(
+        "a-leak-is-not-searched-for",
+        "clients/proof/leak.py",
+        "wanted = probes_for_leak(policy.leak) if policy.leak else 0",
+        "wanted = 0",
+    ),
+    HarnessMutant(
+        "a-request-that-leaks-is-one-more-refused",
+        "clients/proof/leak.py",
+        "            if attempt.matched:\n",
+        "            if attempt.ran:\n",
+    ),
+    HarnessMutant("unknown-arrivals-are-known", "clients/proof/counted.py", "        unknown += strange\n", ""),
+    HarnessMutant(
+        "other-ports-explain-any-number",
+        DECIDED,
+        "if answer.others or answer.missing > len(question.requests) * MOST_FROM_OTHER_PORTS:",
+        "if answer.others:",
+        PROOF,
+    ),
+    HarnessMutant(
+        "a-decision-elsewhere-will-do",
+        DECIDED,
+        "    if complete:\n        return Finding(DECISION",
+        "    if False:\n        return Finding(DECISION",
+    ),
+    HarnessMutant(
+        "one-decided-request-is-enough",
+        DECIDED,
+        "    if not answer.missing:\n        policies",
+        "    if answer.decided:\n        policies",
+    ),
+    HarnessMutant(
+        "any-policy-may-have-refused",
+        "clients/proof/mechanism.py",
+        "and (not names or policy in names)",
+        "and (not names or policy)",
+    ),
+    HarnessMutant(
+        "what-was-sent-on-was-refused",
+        "clients/proof/mechanism.py",
+        "return (not sent_to or not entry.protocol) and policy is not None",
+        "return policy is not None",
+    ),
+    HarnessMutant(
+        "a-proxy-behind-the-network-may-see-it",
+        DECIDED,
+        "    if seen:\n        text",
+        "    if not seen and not behind:\n        text",
+    ),
+    HarnessMutant(
+        "any-upstream-is-the-application",
+        ANSWERED,
+        "return bool(host) and (not pod.ip or host == pod.ip or host.startswith(_LOOPBACK))",
+        "return bool(host)",
+    ),
+    HarnessMutant(
+        "the-twin-may-be-answered-by-anything",
+        ANSWERED,
+        "if case.twin is not None and proving.twin_passed:",
+        "if case.twin is None and proving.twin_passed:",
+    ),
+    HarnessMutant(
+        "an-external-host-has-any-address",
+        ANSWERED,
+        "    if elsewhere:\n        text",
+        "    if elsewhere and not own:\n        text",
+    ),
+)
