@@ -24,6 +24,7 @@ VERBS = {
     "logs": "testbed.logs",
     "report": "report.report",
     "diff": "diff.diff",
+    "precheck": "precheck.precheck",
     "history": "history.history",
     "images": "images.images",
     "cleanup": "cleanup.cleanup",

@@ -1,0 +1,60 @@
+"""What is bound to a revision: policies that only one control plane reads, namespaces whose label leads nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from clients.mesh import injection
+from clients.mesh.injection import DEFAULT, REVISION_LABEL
+from clients.mesh.upgrade.change import Level, Touched
+from clients.mesh.upgrade.view import CONFIGURATION, MeshView, labels_of, named
+
+CHECK = "revisions"
+_SECURITY = frozenset({"AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"})
+
+
+def checks(view: MeshView, target: str = "") -> Iterator[Touched]:
+    """What is bound to another revision than the one that the mesh moves to.
+
+    Args:
+        target: revision after the upgrade; empty where it keeps its name (an upgrade in place).
+    """
+    injectors = injection.injectors(view.of("MutatingWebhookConfiguration"))
+    names = {one.name: one.revision for one in injectors} | {one.revision: one.revision for one in injectors}
+    yield from _configuration(view, names, target)
+    if injectors:
+        yield from _namespaces(view, names)
+
+
+def _configuration(view: MeshView, names: Mapping[str, str], target: str) -> Iterator[Touched]:
+    """Configuration with the label; a control plane reads what has its own revision, a tag of it, or no label."""
+    for body in view.of(*CONFIGURATION):
+        bound = labels_of(body).get(REVISION_LABEL)
+        if not bound:
+            continue
+        level = Level.ERROR if body["kind"] in _SECURITY else Level.WARNING
+        if bound not in names and bound != target:
+            text = f"bound to the revision {bound}, which does not exist: no control plane reads it"
+        elif target and names.get(bound, bound) != target:
+            text = f"bound to the revision {bound}: the revision {target} does not read it"
+        else:
+            continue
+        yield Touched("REVISION-BOUND", level, CHECK, text, (named(body),), f"remove the label {REVISION_LABEL}")
+
+
+def _namespaces(view: MeshView, names: Mapping[str, str]) -> Iterator[Touched]:
+    for body in view.of("Namespace"):
+        wanted, injected = labels_of(body).get(REVISION_LABEL, ""), labels_of(body).get("istio-injection", "")
+        here = (named(body),)
+        if wanted and injected == "enabled":
+            text = f"the label istio-injection counts, and the revision {wanted} does not"
+            hint = "remove the label istio-injection, or the namespace does not move"
+            yield Touched("REVISION-HIDDEN", Level.ERROR, CHECK, text, here, hint)
+        elif wanted and wanted not in names:
+            text = f"the label {REVISION_LABEL}={wanted} leads to no control plane: new pods get no sidecar"
+            yield Touched("REVISION-NOWHERE", Level.ERROR, CHECK, text, here, f"known: {', '.join(sorted(names))}")
+        elif injected == "enabled" and DEFAULT not in names:
+            text = "there is no default revision or tag: new pods get no sidecar"
+            yield Touched(
+                "REVISION-NOWHERE", Level.ERROR, CHECK, text, here, "istioctl tag set default --revision NAME"
+            )

@@ -1,0 +1,190 @@
+"""Detectors of which objects a change of Istio touches: one function for one change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from clients.mesh.upgrade.change import Detector
+from clients.mesh.upgrade.detectors import is_kept
+from clients.mesh.upgrade.view import KUBERNETES_GATEWAY, Json, MeshView, annotations_of, labels_of, named, spec
+
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+"""Label of the pods that the mesh deploys for a Gateway of Kubernetes."""
+
+
+def same_host(*, needs_sidecar: bool, across_namespaces: bool, unless: str) -> Detector:
+    """Services and ServiceEntries that state a host which another one states too.
+
+    Args:
+        needs_sidecar: only where some Sidecar object exists.
+        across_namespaces: only where they are in different namespaces.
+        unless: variable of istiod that keeps the old behaviour when it is set to `false`.
+    """
+
+    def touches(view: MeshView) -> Iterator[str]:
+        if is_kept(view, (unless,)) or (needs_sidecar and not view.of("Sidecar")):
+            return
+        found: dict[str, list[Json]] = defaultdict(list)
+        for body in view.of("ServiceEntry"):
+            for host in spec(body).get("hosts") or ():
+                found[str(host)].append(body)
+        for body in view.of("Service"):
+            meta = body["metadata"]
+            if (host := f"{meta['name']}.{meta['namespace']}.svc.cluster.local") in found:
+                found[host].append(body)
+        for bodies in found.values():
+            spread = {body["metadata"]["namespace"] for body in bodies}
+            if len(bodies) > 1 and (len(spread) > 1 or not across_namespaces):
+                yield from map(named, bodies)
+
+    return touches
+
+
+def different_exports(view: MeshView) -> Iterator[str]:
+    """DestinationRules of one host that are exported to different namespaces."""
+    found: dict[str, list[Json]] = defaultdict(list)
+    if is_kept(view, ("ENABLE_ENHANCED_DESTINATIONRULE_MERGE",)):
+        return
+    for body in view.of("DestinationRule"):
+        found[str(spec(body).get("host"))].append(body)
+    for bodies in found.values():
+        if len({tuple(sorted(spec(body).get("exportTo") or ["*"])) for body in bodies}) > 1:
+            yield from map(named, bodies)
+
+
+def certificates_of_external_hosts(view: MeshView) -> Iterator[str]:
+    """DestinationRules with certificates for a host outside of the mesh."""
+    if is_kept(view, ("PREFER_DESTINATIONRULE_TLS_FOR_EXTERNAL_SERVICES",)):
+        return
+    outside = {
+        str(host)
+        for body in view.of("ServiceEntry")
+        if spec(body).get("location", "MESH_EXTERNAL") == "MESH_EXTERNAL"
+        for host in spec(body).get("hosts") or ()
+    }
+    for body in view.of("DestinationRule"):
+        tls = (spec(body).get("trafficPolicy") or {}).get("tls") or {}
+        if spec(body).get("host") in outside and (tls.get("caCertificates") or tls.get("clientCertificate")):
+            yield named(body)
+
+
+def without_policy_of_retries(view: MeshView) -> Iterator[str]:
+    """The default of the mesh, where MeshConfig states no policy of its own."""
+    if view.configurations and not any("defaultHttpRetryPolicy" in mesh for mesh in view.configurations):
+        yield "MeshConfig defaultHttpRetryPolicy"
+
+
+def selects_by_old_gateway_label(body: Json) -> bool:
+    """Whether a selector names the label that Istio's gateways had before that of the Gateway API."""
+    selector = spec(body).get("selector") or {}
+    return "istio.io/gateway-name" in {**selector, **(selector.get("matchLabels") or {})}
+
+
+def gets_an_address(body: Json) -> bool:
+    """Whether a ServiceEntry gets an address from Istio (its documentation, "DNS Proxying")."""
+    hosts = spec(body).get("hosts") or ()
+    enabled = labels_of(body).get("networking.istio.io/enable-autoallocate-ip", "").lower() != "false"
+    named_hosts = any(not str(host).startswith("*") for host in hosts)
+    return bool(enabled and named_hosts and not spec(body).get("addresses") and spec(body).get("resolution") != "NONE")
+
+
+def becomes_native(view: MeshView) -> Iterator[str]:
+    """Injected pods whose proxy is an ordinary container, where nothing states that it is to stay one.
+
+    The default depends on the nodes: from Kubernetes 1.33 on, where native sidecars are stable (DetectNativeSidecar).
+    """
+    minor = view.kubernetes.split(".")[1] if view.kubernetes.count(".") else "0"
+    if "ENABLE_NATIVE_SIDECARS" in view.variables or int(minor.rstrip("+")) < 33:
+        return
+    for body in view.sidecars:
+        ordinary = any(one["name"] == "istio-proxy" for one in spec(body).get("containers") or ())
+        if ordinary and "sidecar.istio.io/nativeSidecar" not in annotations_of(body):
+            yield named(body)
+
+
+def is_a_tool_elsewhere(view: MeshView) -> Iterator[str]:
+    """Pods of Kiali, which asks istiod for its state, outside of the root namespace."""
+    if is_kept(view, ("ENABLE_DEBUG_ENDPOINT_AUTH",)):
+        return
+    allowed = view.variables.get("DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES", "").split(",")
+    for body in view.of("Pod"):
+        name = labels_of(body).get("app.kubernetes.io/name") or labels_of(body).get("app")
+        if name == "kiali" and body["metadata"]["namespace"] not in (view.root, *allowed):
+            yield named(body)
+
+
+def gateway_merged_elsewhere(view: MeshView) -> Iterator[str]:
+    """Gateways of Istio that select the pods which the mesh deploys for a Gateway of Kubernetes elsewhere."""
+    if is_kept(view, ("PILOT_ENABLE_STRICT_GATEWAY_MERGING",)):
+        return
+    managed = [body for body in view.of("Pod") if GATEWAY_NAME in labels_of(body)]
+    for body in view.of("Gateway"):
+        wanted: Mapping[str, str] = spec(body).get("selector") or {}
+        here = body["metadata"]["namespace"]
+        if wanted and any(
+            wanted.items() <= labels_of(pod).items() and pod["metadata"]["namespace"] != here for pod in managed
+        ):
+            yield named(body)
+
+
+def default_registry(view: MeshView) -> Iterator[str]:
+    """Pods whose images come from the registry that was the default of Istio's charts."""
+    for body in view.of("Pod"):
+        images = [str(one.get("image")) for one in spec(body).get("containers") or ()]
+        if any(image.removeprefix("docker.io/").startswith("istio/") for image in images):
+            yield named(body)
+
+
+def listens_for_tls(body: Json) -> bool:
+    """Whether a Gateway of Kubernetes has a listener that passes TLS through."""
+    return any(one.get("protocol") == "TLS" for one in spec(body).get("listeners") or ())
+
+
+def traces_at_gateways(view: MeshView) -> Iterator[str]:
+    """Telemetry with tracing, where there are gateways."""
+    if view.of("Gateway", KUBERNETES_GATEWAY) and not is_kept(view, ("PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY",)):
+        yield from (named(body) for body in view.of("Telemetry") if spec(body).get("tracing"))
+
+
+def outlier(body: Json) -> bool:
+    """Whether a DestinationRule ejects hosts without stating how many must stay healthy."""
+    policy = spec(body).get("trafficPolicy") or {}
+    found = (
+        policy.get("outlierDetection"),
+        *(one.get("outlierDetection") for one in policy.get("portLevelSettings") or ()),
+    )
+    return any(one is not None and not one.get("minHealthPercent") for one in found)
+
+
+def limits_connections(body: Json) -> bool:
+    """Whether a DestinationRule limits connections or requests."""
+    return bool((spec(body).get("trafficPolicy") or {}).get("connectionPool"))
+
+
+def mirrors(body: Json) -> bool:
+    """Whether a VirtualService mirrors requests."""
+    return any(route.get("mirror") or route.get("mirrors") for route in spec(body).get("http") or ())
+
+
+def budget_without_share(body: Json) -> bool:
+    """Whether a DestinationRule has a budget of retries that states no share."""
+    budget = (spec(body).get("trafficPolicy") or {}).get("retryBudget")
+    return budget is not None and "percent" not in budget
+
+
+def keys_of_metadata_server(body: Json) -> bool:
+    """Whether a RequestAuthentication fetches keys from a link-local address, or from the metadata server."""
+    uris = [str(rule.get("jwksUri") or "") for rule in spec(body).get("jwtRules") or ()]
+    return any(part in uri for uri in uris for part in ("//169.254.", "//[fe80:", "//metadata.google.internal"))
+
+
+def runs_dry(body: Json) -> bool:
+    """Whether a policy only notes what it would do."""
+    return annotations_of(body).get("istio.io/dry-run", "").lower() == "true"
+
+
+def unmarked_registration(body: Json) -> bool:
+    """Whether a WorkloadEntry was registered by itself, and does not state that it takes the tunnel."""
+    own = "istio.io/autoRegistrationGroup" in annotations_of(body)
+    return own and labels_of(body).get("networking.istio.io/tunnel") != "http"

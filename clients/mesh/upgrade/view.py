@@ -1,0 +1,122 @@
+"""What the detectors of an upgrade look at: the objects of a cluster, and how its mesh is set. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.kube.cluster import Cluster
+from clients.mesh.recorded import variables
+from clients.mesh.survey import ROOT_NAMESPACE, Survey
+from clients.model.errors import ClusterError
+
+Json = Mapping[str, Any]
+
+_SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
+_WEBHOOKS = "admissionregistration.k8s.io/v1"
+KUBERNETES_GATEWAY = "Gateway of Kubernetes"
+"""Key of the Gateways of Kubernetes' Gateway API; `Gateway` are those of Istio."""
+KINDS: Mapping[str, tuple[str, str]] = {
+    **{name: (_SECURITY, name) for name in ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication")},
+    **{
+        name: (_NETWORKING, name)
+        for name in ("DestinationRule", "VirtualService", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry")
+    },
+    "ProxyConfig": ("networking.istio.io/v1beta1", "ProxyConfig"),
+    "EnvoyFilter": ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+    "Telemetry": ("telemetry.istio.io/v1", "Telemetry"),
+    "WasmPlugin": ("extensions.istio.io/v1alpha1", "WasmPlugin"),
+    KUBERNETES_GATEWAY: ("gateway.networking.k8s.io/v1", "Gateway"),
+    "BackendTLSPolicy": ("gateway.networking.k8s.io/v1alpha3", "BackendTLSPolicy"),
+    "InferencePool": ("inference.networking.x-k8s.io/v1alpha2", "InferencePool"),
+    "Namespace": ("v1", "Namespace"),
+    "Service": ("v1", "Service"),
+    "Pod": ("v1", "Pod"),
+    "MutatingWebhookConfiguration": (_WEBHOOKS, "MutatingWebhookConfiguration"),
+}
+"""Key → version and kind. The versions of the two that are not `v1` anywhere are those that Istio stopped to read."""
+CONFIGURATION = ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "DestinationRule",
+                 "VirtualService", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "ProxyConfig", "EnvoyFilter",
+                 "Telemetry", "WasmPlugin", KUBERNETES_GATEWAY)  # fmt: skip
+"""Keys of what a control plane reads."""
+
+
+@dataclass(frozen=True)
+class MeshView:
+    """A mesh before its upgrade.
+
+    Attributes:
+        objects: key of `KINDS` → objects, each with its kind.
+        configurations: MeshConfig of the revision, in parts.
+        variables: of its istiod; empty where that is not seen.
+        root: the root namespace.
+        unread: what could not be read, in words.
+    """
+
+    objects: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    configurations: tuple[Json, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    kubernetes: str = ""
+    root: str = ROOT_NAMESPACE
+    unread: tuple[str, ...] = ()
+
+    def of(self, *keys: str) -> list[Json]:
+        """The objects of these kinds."""
+        return [body for key in keys for body in self.objects.get(key, ())]
+
+    @property
+    def ambient(self) -> list[Json]:
+        """Namespaces and pods that are in the mesh without a sidecar."""
+        return [
+            body for body in self.of("Namespace", "Pod") if labels_of(body).get("istio.io/dataplane-mode") == "ambient"
+        ]
+
+    @property
+    def sidecars(self) -> list[Json]:
+        """Pods with a proxy that was injected."""
+        return [body for body in self.of("Pod") if "sidecar.istio.io/status" in annotations_of(body)]
+
+
+def read(cluster: Cluster, survey: Survey) -> MeshView:
+    """The view of a cluster, for the revision of a survey."""
+    objects: dict[str, tuple[Json, ...]] = {}
+    unread: list[str] = []
+    for key, (api_version, kind) in KINDS.items():
+        try:
+            if not cluster.has_kind(api_version, kind):
+                continue
+            listed = cluster.objects(api_version, kind)
+        except ClusterError as error:
+            unread.append(f"{key}: {error.message}")
+            continue
+        objects[key] = tuple({"kind": kind, **body} for body in listed)
+    found: dict[str, str] = {}
+    for istiod in survey.istiods:
+        found |= variables(istiod)
+    if not survey.istiods:
+        unread.append("istiod: its Deployment is not seen, so that its variables are not known")
+    if not survey.configurations:
+        unread.append("MeshConfig: no ConfigMap of the revision can be read")
+    return MeshView(objects, tuple(survey.configurations), found, cluster.server_version, survey.root, tuple(unread))
+
+
+def named(body: Json) -> str:
+    """`AuthorizationPolicy shop/deny-all`, `Namespace shop`."""
+    meta = body["metadata"]
+    return f"{body['kind']} {'/'.join(filter(None, (meta.get('namespace'), meta['name'])))}"
+
+
+def spec(body: Json) -> Json:
+    """Its specification; empty where it has none."""
+    return body.get("spec") or {}
+
+
+def labels_of(body: Json) -> Mapping[str, str]:
+    """Its labels."""
+    return body["metadata"].get("labels") or {}
+
+
+def annotations_of(body: Json) -> Mapping[str, str]:
+    """Its annotations."""
+    return body["metadata"].get("annotations") or {}

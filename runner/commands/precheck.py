@@ -1,0 +1,101 @@
+"""`meshproof precheck`: what an upgrade of the mesh would touch on a cluster. Reads only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from clients.kube.cluster import Cluster
+from clients.mesh.istioctl import Analyzer
+from clients.mesh.survey import Survey
+from clients.mesh.upgrade.change import Level
+from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
+from clients.model.errors import ClusterError
+from reports.headline import counted
+from runner.commands import common
+from runner.config import settings
+from runner.target import targets
+from runner.target.access import Access
+
+NOT_KNOWN = 3
+"""Exit code where nothing bad was found, but not everything could be looked at."""
+SHOWN = 5
+"""Objects that are printed of one result."""
+STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.INFO: "dim"}
+
+
+@common.takes(*common.CLUSTER, "revision", "root_namespace", "istioctl")
+def precheck(
+    end: Annotated[str, typer.Option("--to", metavar="VERSION", help="Version of Istio after the upgrade.")],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="VERSION", help="Version before; default: that of the mesh.")
+    ] = None,
+    target_revision: Annotated[
+        str, typer.Option("--to-revision", metavar="NAME", help="Revision after; default: an upgrade in place.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    *,
+    given: common.Given,
+) -> int:
+    """Print which objects of a cluster an upgrade of the mesh touches; exit 1 when something would break."""
+    if start:
+        check_versions(start, end)
+    wanted = settings.load(given)
+    target = targets.of(wanted)
+    there = target.look(lambda line: print(line, file=sys.stderr))
+    if there is None:
+        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    cluster = there.connect()
+    try:
+        found = prechecks(
+            cluster,
+            start or _version(cluster, wanted),
+            end,
+            revision=wanted.revision,
+            target=target_revision,
+            root=wanted.root_namespace,
+            istioctl=_istioctl(there, wanted.revision),
+        )
+    finally:
+        cluster.close()
+    if as_json:
+        print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+    else:
+        show(found, Console(soft_wrap=True))
+    return common.FAILED if found.of(Level.ERROR) else NOT_KNOWN if found.not_checked else common.OK
+
+
+def show(found: Prechecks, console: Console) -> None:
+    """Print every result with its objects, the worst first, and what could not be looked at."""
+    for one in found.found:
+        console.print(f"[{STYLES[one.level]}]{one.level:8}[/] {escape(one.code)}: {escape(one.text)}")
+        for name in one.objects[:SHOWN]:
+            console.print(f"           {escape(name)}")
+        if len(one.objects) > SHOWN:
+            console.print(f"           and {len(one.objects) - SHOWN} more")
+        if one.hint:
+            console.print(f"           [dim]hint: {escape(one.hint)}[/]")
+    for line in found.not_checked:
+        console.print(f"[yellow]not checked[/] {escape(line)}")
+    numbers = ", ".join(counted(len(found.of(level)), level) for level in (Level.ERROR, Level.WARNING))
+    console.print(f"from {found.start} to {found.end}: {numbers}")
+
+
+def _version(cluster: Cluster, wanted: settings.Settings) -> str:
+    version = Survey(cluster, wanted.revision, wanted.root_namespace).version
+    if not version:
+        raise ClusterError("the version of the mesh is not seen", "state it by --from")
+    return version
+
+
+def _istioctl(there: Access, revision: str) -> Analyzer | None:
+    if not there.istioctl:
+        return None
+    return Analyzer(Path(there.istioctl), Path(there.kubeconfig) if there.kubeconfig else None, there.context, revision)

@@ -1,0 +1,239 @@
+"""Revisions, proxies, istioctl, and all checks of a cluster together."""
+
+from __future__ import annotations
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import FakeCluster
+from upgrade_samples import body, pod, view
+
+from clients.mesh.istioctl import Analyzer
+from clients.mesh.upgrade import proxies, revisions
+from clients.mesh.upgrade.change import Level, Touched
+from clients.mesh.upgrade.prechecks import Prechecks, prechecks
+from clients.mesh.upgrade.programs import Programs, behind
+from clients.mesh.upgrade.view import KINDS, Json
+from clients.model.errors import AccessError, InfrastructureError, SettingsError
+from runner.commands import cli, precheck
+
+pytestmark = pytest.mark.unit
+
+
+def webhook(revision: str, tag: str = "") -> Json:
+    labels = {"app": "sidecar-injector", "istio.io/rev": revision, **({"istio.io/tag": tag} if tag else {})}
+    return body("MutatingWebhookConfiguration", name=f"injector-{revision}-{tag}", namespace="", labels=labels)
+
+
+def bound(kind: str, revision: str) -> Json:
+    return body(kind, labels={"istio.io/rev": revision})
+
+
+HOOKS = (webhook("1-29"), webhook("1-31"), webhook("1-29", "prod"))
+
+
+def codes(found: Any) -> list[tuple[str, Level, tuple[str, ...]]]:
+    return [(one.code, one.level, one.objects) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("label", "target", "text"),
+    [
+        ("1-29", "1-31", "bound to the revision 1-29: the revision 1-31 does not read it"),
+        ("prod", "1-31", "bound to the revision prod: the revision 1-31 does not read it"),
+        ("1-31", "1-31", ""),
+        ("1-32", "1-32", ""),
+        ("1-29", "", ""),
+        ("gone", "", "bound to the revision gone, which does not exist: no control plane reads it"),
+    ],
+)
+def test_policies_that_are_bound_to_a_revision(label: str, target: str, text: str) -> None:
+    found = list(revisions.checks(view(*HOOKS, bound("AuthorizationPolicy", label)), target))
+    assert [one.text for one in found] == ([text] if text else [])
+    assert all(one.level is Level.ERROR and one.objects == ("AuthorizationPolicy shop/one",) for one in found)
+
+
+def test_what_is_no_policy_is_a_warning_and_what_has_no_label_is_read_by_all() -> None:
+    found = revisions.checks(view(*HOOKS, bound("VirtualService", "1-29"), body("PeerAuthentication")), "1-31")
+    assert codes(found) == [("REVISION-BOUND", Level.WARNING, ("VirtualService shop/one",))]
+
+
+@pytest.mark.parametrize(
+    ("labels", "code"),
+    [
+        ({"istio.io/rev": "1-29"}, ""),
+        ({"istio.io/rev": "prod"}, ""),
+        ({"istio.io/rev": "gone"}, "REVISION-NOWHERE"),
+        ({"istio.io/rev": "1-31", "istio-injection": "enabled"}, "REVISION-HIDDEN"),
+        ({"istio-injection": "enabled"}, "REVISION-NOWHERE"),
+        ({"istio-injection": "disabled"}, ""),
+        ({}, ""),
+    ],
+)
+def test_labels_of_namespaces(labels: dict[str, str], code: str) -> None:
+    found = revisions.checks(view(*HOOKS, body("Namespace", name="shop", namespace="", labels=labels)), "1-31")
+    assert codes(found) == ([(code, Level.ERROR, ("Namespace shop",))] if code else [])
+
+
+def test_the_default_revision_serves_the_common_label_and_nothing_is_said_where_webhooks_are_not_seen() -> None:
+    namespace = body("Namespace", name="shop", namespace="", labels={"istio-injection": "enabled"})
+    assert list(revisions.checks(view(webhook("default"), namespace))) == []
+    assert list(revisions.checks(view(body("Namespace", labels={"istio.io/rev": "x"})))) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "start", "end", "expected"),
+    [
+        ("proxyv2:1.29.1", "1.29", "1.30", []),
+        ("proxyv2:1.29.1", "1.29", "1.31", ["PROXY-OLDER"]),
+        ("proxyv2:1.28.0", "1.29", "1.30", ["PROXY-OLDER", "PROXY-LEFT"]),
+        ("proxyv2:1.32.0", "1.30", "1.31", ["PROXY-NEWER"]),
+        ("proxyv2:latest", "1.29", "1.31", []),
+    ],
+)
+def test_versions_of_proxies(image: str, start: str, end: str, expected: list[str]) -> None:
+    for one in (pod(image), pod(image, native=True)):
+        found = list(proxies.checks(view(one, body("Pod", {"containers": []})), start, end))
+        assert [touched.code for touched in found] == expected
+        assert all(touched.objects == ("Pod shop/one",) for touched in found)
+
+
+def status(**states: str) -> str:
+    kinds = [{"typeUrl": f"type.googleapis.com/x.{kind}", "configStatus": state} for kind, state in states.items()]
+    return json.dumps({"resources": [{"node": {"id": "pay-1.shop"}, "genericXdsConfigs": kinds}]})
+
+
+def test_proxies_that_do_not_follow() -> None:
+    found = list(behind(status(Cluster="SYNCED", Listener="ERROR") + "\n" + status(Route="STALE", Secret="NOT_SENT")))
+    assert codes(found) == [
+        ("PROXY-ERROR", Level.ERROR, ("Proxy pay-1.shop",)),
+        ("PROXY-STALE", Level.WARNING, ("Proxy pay-1.shop",)),
+    ]
+    assert found[0].text == "rejects its configuration (Listener)"
+    assert list(behind(status(Cluster="SYNCED"))) == []
+    assert list(behind("")) == []
+    with pytest.raises(InfrastructureError, match="does not print the status of proxies as JSON"):
+        list(behind("NAME  CLUSTER  ISTIOD\n"))
+
+
+def program(folder: Path, script: str) -> Analyzer:
+    file = folder / "istioctl"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return Analyzer(file, folder / "kubeconfig", "prod", "1-31")
+
+
+FINDING = '[{"code": "IST0162", "level": "%s", "message": "m", "origin": "Gateway a/b"}]'
+
+
+def test_istioctl_is_asked_with_the_cluster_and_the_minor(tmp_path: Path) -> None:
+    script = f"echo \"$@\" >> {tmp_path}/calls; echo '{FINDING % 'Error'}'; exit 1"
+    found = Programs(program(tmp_path, script)).precheck("1.29.1")
+    assert codes(found) == [("IST0162", Level.ERROR, ("Gateway a/b",))]
+    options = f"--kubeconfig {tmp_path}/kubeconfig --context prod --revision 1-31"
+    assert (tmp_path / "calls").read_text() == f"x precheck --from-version 1.29 -o json {options}\n"
+
+
+def test_a_cluster_without_issues_and_findings_that_only_inform(tmp_path: Path) -> None:
+    assert Programs(program(tmp_path, "echo 'No issues found when checking' >&2")).precheck("1.29") == []
+    assert Programs(program(tmp_path, f"echo '{FINDING % 'Info'}'")).analyze() == []
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [("echo 'Error: forbidden' >&2; exit 1", "forbidden"), ("sleep 5", "took longer than 0.2 s"), ("echo x", "failed")],
+)
+def test_an_istioctl_that_fails_is_no_finding(script: str, message: str, tmp_path: Path) -> None:
+    programs = Programs(program(tmp_path, script), timeout_s=0.2)
+    with pytest.raises(InfrastructureError, match=message):
+        programs.precheck("1.29")
+
+
+class Served(FakeCluster):
+    """All kinds are known, by the key under which `KINDS` has them."""
+
+    server_version = "1.34.4"
+
+    def has_kind(self, version: str, kind: str) -> bool:
+        return (version, kind) in KINDS.values()
+
+    def objects(self, version: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        if kind in self.refuse:
+            raise self.refuse[kind]
+        found = super().objects(version, kind, namespace, labels)
+        return [] if (version, kind) == ("gateway.networking.k8s.io/v1", "Gateway") else found
+
+
+def a_cluster() -> Served:
+    cluster = Served()
+    containers = [{"image": "pilot:1.29.1", "env": [{"name": "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "value": "x"}]}]
+    spec = {"template": {"metadata": {}, "spec": {"containers": containers}}}
+    istiod = body("Deployment", spec, "istiod", "istio-system", labels={"app": "istiod"})
+    config = {**body("ConfigMap", None, "istio", "istio-system"), "data": {"mesh": "defaultHttpRetryPolicy: {}\n"}}
+    policies = [body("AuthorizationPolicy", None, name, labels={"istio.io/rev": "gone"}) for name in ("a", "b")]
+    for one in (istiod, config, webhook("default"), pod(), *policies):
+        cluster.put(dict(one))
+    return cluster
+
+
+def test_all_checks_of_a_cluster(tmp_path: Path) -> None:
+    istioctl = program(tmp_path, "echo 'No issues found' >&2; echo '[]'")
+    found = prechecks(a_cluster(), "1.29", "1.31", istioctl=istioctl)  # type: ignore[arg-type]
+    assert codes(found.found) == [
+        ("1.31-variables", Level.ERROR, ("istiod PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY=x",)),
+        ("REVISION-BOUND", Level.ERROR, ("AuthorizationPolicy shop/a", "AuthorizationPolicy shop/b")),
+        ("PROXY-OLDER", Level.WARNING, ("Pod shop/one",)),
+    ]
+    assert found.not_checked == ()
+    assert [one.code for one in found.of(Level.WARNING)] == ["PROXY-OLDER"]
+
+
+def test_what_may_not_be_read_is_named_and_no_finding() -> None:
+    cluster = a_cluster()
+    cluster.refuse["Pod"] = AccessError("may not list pods")
+    found = prechecks(cluster, "1.22", "1.32")  # type: ignore[arg-type]
+    assert "Pod: may not list pods" in found.not_checked
+    assert "precheck, analyze and proxy-status: there is no istioctl" in found.not_checked
+    assert "changes before 1.24 and after 1.31 are not in the table" in found.not_checked
+    assert not [one for one in found.found if one.check == "proxies"]
+
+
+@pytest.mark.parametrize(("start", "end"), [("1.31", "1.31.1"), ("1.31", "1.29"), ("1.29", "x")])
+def test_versions_that_are_no_upgrade(start: str, end: str) -> None:
+    with pytest.raises(SettingsError):
+        prechecks(a_cluster(), start, end)  # type: ignore[arg-type]
+
+
+def test_the_command_prints_what_is_touched_and_ends_by_the_worst(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Prechecks("1.29", "1.31", (Touched("1.30-x", Level.WARNING, "changes", "it differs", ("Pod a/b",), "do"),))
+    worse = replace(found, found=(*found.found, Touched("IST1", Level.ERROR, "analyze", "broken")))
+    asked: list[tuple[str, str]] = []
+
+    def looked(result: Prechecks) -> None:
+        def look(_: Any, start: str, end: str, **__: Any) -> Prechecks:
+            asked.append((start, end))
+            return result
+
+        cluster = SimpleNamespace(close=lambda: None)
+        access = SimpleNamespace(connect=lambda: cluster, istioctl="")
+        monkeypatch.setattr(precheck, "prechecks", look)
+        monkeypatch.setattr(precheck.targets, "of", lambda _: SimpleNamespace(look=lambda _: access, kind="live"))
+
+    for result, code in ((found, 0), (replace(found, not_checked=("Pod: refused",)), 3), (worse, 1)):
+        looked(result)
+        assert cli.main(["precheck", "--from", "1.29", "--to", "1.31"]) == code
+    printed = capsys.readouterr().out
+    assert "warning  1.30-x: it differs\n           Pod a/b\n           hint: do\n" in printed
+    assert "not checked Pod: refused" in printed
+    assert "from 1.29 to 1.31: 1 error, 1 warning" in printed
+    assert cli.main(["precheck", "--from", "1.29", "--to", "1.31", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["found"][1]["level"] == "error"
+    assert asked[0] == ("1.29", "1.31")
+    assert cli.main(["precheck", "--from", "1.31", "--to", "1.29"]) == 2
