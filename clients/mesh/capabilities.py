@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from clients.mesh import meshconfig
+from clients.mesh import keys, meshconfig
 from clients.mesh.capability_detectors import (
-    REFRESH,
     SECURITY,
     access_log,
     dynamic_dns,
     gateway,
     injects,
     istiod,
-    key_refresh,
     kind_known,
     load_balancer,
     mesh_wide,
@@ -59,6 +57,7 @@ class CapabilityName(StrEnum):
     ISTIOD = "istiod"
     ISTIOD_RESTART = "istiod-restart"
     JWT = "jwt"
+    KEY_FETCH = "key-fetch"
     KEY_REFRESH = "key-refresh"
     LOAD_BALANCER = "load-balancer"
     LOAD_COUNT = "load-count"
@@ -205,10 +204,16 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         "install Istio 1.30 or newer",
     ),
     Capability(
+        N.KEY_FETCH,
+        keys.not_fetched,
+        "needs an istiod that fetches issuers' keys from Services of the cluster",
+        keys.FETCH_HINT,
+    ),
+    Capability(
         N.KEY_REFRESH,
-        key_refresh,
+        keys.not_refreshed,
         "needs an istiod that fetches the keys of issuers every few seconds (PILOT_JWT_PUB_KEY_REFRESH_INTERVAL); the "
         "default is every 20 minutes",
-        f"set {REFRESH} of istiod to 1s",
+        keys.REFRESH_HINT,
     ),
 )

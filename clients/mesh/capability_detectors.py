@@ -11,9 +11,6 @@ from clients.mesh.flavour import Flavour
 from clients.mesh.survey import Survey
 
 NO_MESH = "no injection webhook of a mesh was found"
-REFRESH = "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL"
-_REFRESH_LIMIT_S = 5.0
-"""Longest interval, in seconds, that fits into a case's budget together with the spread of the change."""
 _CLOUDS = ("gce://", "aws://", "azure://")
 SECURITY = "security.istio.io/v1"
 _NETWORKING = "networking.istio.io/v1"
@@ -112,20 +109,6 @@ def network_policy(seen: Survey) -> str:
     if seen.system_agents is None:
         return "this identity may not list daemonsets in kube-system"
     return "" if seen.system_agents & _ENFORCERS else "no known agent that enforces network policies is in kube-system"
-
-
-def key_refresh(seen: Survey) -> str:
-    """Keys of issuers are fetched every few seconds."""
-    soon = any(map(_refreshes_keys, seen.istiods))
-    return "" if soon else f"no istiod has {REFRESH} of at most {_REFRESH_LIMIT_S:g} s"
-
-
-def _refreshes_keys(istiod: dict[str, Any]) -> bool:
-    """Whether istiod fetches keys often enough for a case's budget. Go writes durations as `1s`, `500ms`, `20m0s`."""
-    variables = [one for c in istiod["spec"]["template"]["spec"]["containers"] for one in c.get("env", ())]
-    interval = next((str(one.get("value", "")) for one in variables if one["name"] == REFRESH), "")
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", interval)
-    return found is not None and float(found[1]) / (1000 if found[2] == "ms" else 1) <= _REFRESH_LIMIT_S
 
 
 def mesh_wide(seen: Survey) -> str:

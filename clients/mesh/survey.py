@@ -82,6 +82,11 @@ class Survey:
         """Name of the Service of the control plane."""
         return (self.injector.service if self.injector else "") or "istiod"
 
+    @property
+    def service_address(self) -> str:
+        """Address of that Service inside the cluster; empty where it may not be read."""
+        return str(((self._service_object() or {}).get("spec") or {}).get("clusterIP") or "")
+
     def _service_object(self) -> dict[str, Any] | None:
         """The Service that injects; None where there is none, or it may not be read."""
         if not (self.injector and self.injector.service):

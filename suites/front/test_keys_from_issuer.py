@@ -21,7 +21,7 @@ from suites.front.workloads import SHOWS_SECRET
 STAGE = Stage(
     "front-keys-from-issuer",
     title="Issuer's keys fetched from a URL: other keys are refused",
-    needs=frozenset({"front-key"}),
+    needs=frozenset({"front-key", "key-fetch"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),
     settle=(TOKEN_NEEDED, known(OLD)),

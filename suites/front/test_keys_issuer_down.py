@@ -16,7 +16,7 @@ from suites.front.workloads import GATEWAY, HEALTHY, SHOWS_SECRET, call
 STAGE = Stage(
     "front-keys-issuer-down",
     title="Issuer down, keys never fetched: all its tokens are refused",
-    needs=frozenset({"front-key"}),
+    needs=frozenset({"front-key", "key-fetch"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("down"), REQUIRE),
     settle=(TOKEN_NEEDED,),

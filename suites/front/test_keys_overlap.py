@@ -20,7 +20,7 @@ from suites.front.workloads import SHOWS_SECRET
 STAGE = Stage(
     "front-keys-overlap",
     title="Key rotation: while both keys are published, both are accepted",
-    needs=frozenset({"front-key"}),
+    needs=frozenset({"front-key", "key-fetch"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("old"), REQUIRE),
     replaced=(by_url("both"),),

@@ -10,7 +10,7 @@ from suites.front.workloads import SHOWS_SECRET
 STAGE = Stage(
     "front-keys-rotated",
     title="Key rotation: a withdrawn key is refused",
-    needs=frozenset({"front-key"}),
+    needs=frozenset({"front-key", "key-fetch"}),
     environment=KEYS_ENVIRONMENT,
     apply=(by_url("both"), REQUIRE),
     replaced=(by_url("next"),),

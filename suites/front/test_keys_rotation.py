@@ -34,7 +34,7 @@ STAGE = Stage(
     "front-keys-rotation",
     title="Live key rotation at one URL",
     environment=KEYS_ENVIRONMENT,
-    needs=frozenset({"mesh-wide", "istiod-restart", "key-refresh"}),
+    needs=frozenset({"mesh-wide", "istiod-restart", "key-fetch", "key-refresh"}),
     steps=(
         Step(
             "old",

@@ -15,6 +15,7 @@ BY_ITS_SIGNATURE = status(401, body_contains("Jwt verification fails"))
 STAGE = Stage(
     "keys-by-url",
     title="RequestAuthentication with a key set fetched from a URL",
+    needs=frozenset({"key-fetch"}),
     environment=ENVIRONMENT,
     apply=("lab/jwt/jwt-example-by-url.yaml",),
     settle=(Settle(FOREIGN, BY_ITS_SIGNATURE),),

@@ -152,6 +152,37 @@ def test_whether_istiod_fetches_keys_again_soon(interval: str, soon: bool):
     assert ("key-refresh" in discover(cluster).capabilities) is soon
 
 
+def service(address: str = "10.96.7.7") -> dict[str, Any]:
+    meta = {"name": "istiod", "namespace": "istio-system"}
+    return {"kind": "Service", "metadata": meta, "spec": {"clusterIP": address, "selector": {"app": "istiod"}}}
+
+
+@pytest.mark.parametrize(
+    ("blocked", "why_not"),
+    [
+        ("", ""),
+        ("192.168.0.0/16, 10.0.0.0/16", ""),
+        ("192.168.0.0/16,10.0.0.0/8", "BLOCKED_CIDRS_IN_JWKS_URIS"),
+        ("not a range", "BLOCKED_CIDRS_IN_JWKS_URIS"),
+    ],
+)
+def test_whether_istiod_fetches_keys_inside_the_cluster(blocked: str, why_not: str):
+    """A hardened istiod takes an unknown key in their place: good tokens were refused, and the mesh was blamed."""
+    cluster, deployment = Meshed(), istiod("pilot:1.31.1")
+    deployment["spec"]["template"]["metadata"]["labels"]["app"] = "istiod"
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "BLOCKED_CIDRS_IN_JWKS_URIS", "value": blocked}] if blocked else []
+    cluster.put(deployment, service(), webhook("default"))
+    assert why_not in discover(cluster).lacks.get("key-fetch", "")
+    assert ("key-fetch" in discover(cluster).capabilities) is (not why_not)
+
+
+def test_an_istiod_outside_the_cluster_fetches_no_keys_inside_it():
+    cluster = Meshed()
+    cluster.put(webhook("asm-managed", url="https://istiod.example.com/inject"))
+    assert "no Deployment" in discover(cluster).lacks["key-fetch"]
+
+
 @pytest.mark.parametrize(
     ("data", "template"),
     [
