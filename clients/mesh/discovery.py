@@ -35,6 +35,7 @@ class MeshInfo:
         gateway_class: class of Kubernetes' Gateway API that this mesh's gateways have; empty for none.
         prior: what was in force before the run, and reaches all namespaces.
         log_provider: of access logs, for a Telemetry of the run's own namespaces; empty where none is needed.
+        not_analyzed: why `istioctl analyze` cannot look at the mesh; empty where it can.
         lacks: the capabilities of `OF_MESH` that the cluster does not have, each with the reason.
         configuration: how the mesh is set, by name, redacted (`clients.mesh.recorded`).
     """
@@ -54,6 +55,7 @@ class MeshInfo:
     unprivileged: str = ""
     ext_authz: str = ""
     gateway_class: str = ""
+    not_analyzed: str = ""
     lacks: dict[str, str] = field(default_factory=dict)
     prior: Prior = field(default_factory=Prior)
     log_provider: str = ""
@@ -94,6 +96,7 @@ def discover(cluster: Cluster, revision: str = "", root: str = "") -> MeshInfo:
         unprivileged=survey.unprivileged,
         ext_authz=survey.ext_authz,
         gateway_class=survey.gateway_class,
+        not_analyzed=survey.not_analyzed,
         lacks=lacks,
         prior=survey.prior,
         log_provider=survey.log_provider,

@@ -177,6 +177,13 @@ class Survey:
         return meshconfig.LOG_PROVIDER if may else ""
 
     @cached_property
+    def not_analyzed(self) -> str:
+        """Why `istioctl analyze` cannot look at the mesh; empty where it can. It fails at the first refused list."""
+        if self.cluster.can_i("list", "secrets", self.root):
+            return ""
+        return f"this identity may not list secrets in {self.root}, which istioctl reads"
+
+    @cached_property
     def ext_authz(self) -> str:
         """Name of the provider of external authorization whose server the suites deploy; empty for none."""
         return meshconfig.ext_authz_provider(self.configurations)

@@ -54,6 +54,7 @@ class Capabilities:
 def found(mesh: MeshInfo, seen: Surroundings) -> Capabilities:
     """The capabilities of the mesh, of its surroundings, and of every target of the kind."""
     here = {one.name.value: one.why_not(seen) for one in OF_SURROUNDINGS}
+    here[N.ANALYZE.value] = here[N.ANALYZE.value] or mesh.not_analyzed
     lacks = {**mesh.lacks, **{name: why for name, why in here.items() if why}}
     lacks = {name: why for name, why in lacks.items() if name not in seen.target.gives}
     has = mesh.capabilities | seen.target.gives | {name for name, why in here.items() if not why}

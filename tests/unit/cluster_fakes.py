@@ -56,7 +56,11 @@ class FakeCluster:
     now: float = 1000.0
     logs_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     pods_of: dict[str, list[Pod]] = field(default_factory=dict)
+    forbidden: set[tuple[str, str, str]] = field(default_factory=set)
     _versions: Any = field(default_factory=lambda: itertools.count(1))
+
+    def can_i(self, verb: str, resource: str, namespace: str = "", **_: str) -> bool:
+        return (verb, resource, namespace) not in self.forbidden
 
     @property
     def api(self) -> Any:

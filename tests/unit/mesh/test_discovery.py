@@ -152,6 +152,15 @@ def test_whether_istiod_fetches_keys_again_soon(interval: str, soon: bool):
     assert ("key-refresh" in discover(cluster).capabilities) is soon
 
 
+def test_a_provider_keeps_its_secrets_from_istioctl():
+    """istioctl fails at that list, and its controls were inconclusive."""
+    cluster = Meshed()
+    cluster.put(istiod("pilot:1.31.1"), webhook("default"))
+    assert discover(cluster).not_analyzed == ""
+    cluster.forbidden.add(("list", "secrets", "istio-system"))
+    assert "secrets in istio-system" in discover(cluster).not_analyzed
+
+
 def service(address: str = "10.96.7.7") -> dict[str, Any]:
     meta = {"name": "istiod", "namespace": "istio-system"}
     return {"kind": "Service", "metadata": meta, "spec": {"clusterIP": address, "selector": {"app": "istiod"}}}

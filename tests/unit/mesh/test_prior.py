@@ -20,8 +20,7 @@ class WithTelemetry(Meshed):
     allowed = True
 
     def can_i(self, verb: str, resource: str, *_: str, **__: str) -> bool:
-        assert (verb, resource) == ("create", "telemetries")
-        return self.allowed
+        return self.allowed or (verb, resource) != ("create", "telemetries")
 
 
 def body(kind: str, name: str, spec: dict[str, Any], **labels: str) -> dict[str, Any]:
