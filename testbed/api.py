@@ -211,6 +211,11 @@ def import_(file: Path, progress: Say = to_stderr) -> None:
     bundle.import_(file, progress)
 
 
+def bundle_key() -> str:
+    """Digest of everything that a bundle of this checkout is built from, for a cache."""
+    return bundle.key()
+
+
 def checks(istio: str | None = None) -> list[Requirement]:
     """The machine's requirements and whether they are met, for `doctor`."""
     return preflight.checks(built=built(istio))

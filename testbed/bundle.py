@@ -9,7 +9,7 @@ from clients.model.errors import ClusterError
 from testbed import browser, golden
 from testbed.parts import Parts
 from testbed.progress import Say, step
-from testbed.store import COMPLETE, Part, Store
+from testbed.store import COMPLETE, Part, Store, digest
 from testbed.versions import ISTIO_RELEASES
 
 
@@ -33,6 +33,11 @@ def _known(say: Say) -> dict[str, Part]:
         parts = Parts(release, say)
         found |= {parts.store.path(part).name: part for part in (*_needed(parts), browser.part(say))}
     return found
+
+
+def key() -> str:
+    """Digest of everything that a bundle of this checkout is built from: it names one in a cache."""
+    return digest(sorted(_known(lambda _line: None)))
 
 
 def export(file: Path, say: Say) -> None:

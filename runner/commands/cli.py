@@ -35,7 +35,12 @@ VERBS = {
 GROUPS = {
     "testbed": (
         "The built parts of the embedded cluster.",
-        {"build": "testbed.build", "export": "testbed.export", "import": "testbed.import_"},
+        {
+            "build": "testbed.build",
+            "digest": "testbed.digest",
+            "export": "testbed.export",
+            "import": "testbed.import_",
+        },
     ),
     "image": (
         "The harness's own image, for pods that run it.",

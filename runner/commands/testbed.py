@@ -1,4 +1,4 @@
-"""`meshproof up`, `down`, `status`, `logs`, and `testbed build|export|import`: clusters of our own, by hand.
+"""`meshproof up`, `down`, `status`, `logs`, and `testbed build|digest|export|import`: clusters of our own, by hand.
 
 Each verb is about the embedded cluster, or with `--profile` about a proving cluster (docs/targets.md).
 """
@@ -84,6 +84,14 @@ def build(*, given: common.Given) -> int:
     from testbed import api
 
     api.build(_version(given), _print_progress)
+    return common.OK
+
+
+def digest() -> int:
+    """Print a digest of what the built parts are made of: the key of an exported file in a cache."""
+    from testbed import api
+
+    print(api.bundle_key())
     return common.OK
 
 

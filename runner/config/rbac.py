@@ -1,24 +1,34 @@
-"""Files generated from the table of rights: `python -m runner.config.rbac` writes `deploy/rbac/` and README's list."""
+"""Files generated from the table of rights: `deploy/rbac/`, the chart's roles, README's list.
+
+`python -m runner.config.rbac` writes them.
+"""
 
 from __future__ import annotations
 
-import json
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from runner.config.right import Condition, Right
-from runner.config.rights import LEASE_NAMESPACE, RBAC, RIGHTS, ROOT_NAMESPACE, wanted
+from clients.kube.labels import MANAGED_BY_LABEL
+from runner.config.right import Condition
+from runner.config.rights import LEASE_NAMESPACE, RIGHTS, ROOT_NAMESPACE, wanted
+from runner.config.roles import WRITABLE, Names, confinement, roles
 from runner.config.settings import ROOT
 
 NAME = "meshproof"
 """Name of the account, of its namespace, of its roles and of their bindings."""
 FOLDER = "deploy/rbac"
 NAMESPACED, MESH_WIDE = f"{FOLDER}/namespaced.yaml", f"{FOLDER}/mesh-wide.yaml"
-WRITABLE = "meshproof.dev/writable"
-"""Label of a user's namespace in which a run may create policies: that of the egress gateway under test."""
 README = "README.md"
 BEGIN, END = "<!-- rights: begin (python -m runner.config.rbac) -->", "<!-- rights: end -->"
-_MANAGED = "app.kubernetes.io/managed-by"
+CHART = "deploy/helm/meshproof/templates/rbac.yaml"
+_CHART_HEAD = """\
+{{- /* Written by `python -m runner.config.rbac`, from the one table in runner/config/rights.py. */}}
+{{- if .Values.rbac.create }}
+"""
+_CONFINE = """\
+{{- $policies := "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy" }}
+{{- if and .Values.rbac.confine (.Capabilities.APIVersions.Has $policies) }}
+"""
 
 _HEAD = """\
 # Rights of a meshproof run{what}.
@@ -47,83 +57,6 @@ metadata:
   namespace: {name}
 """
 
-_ROLE = """\
----
-apiVersion: {group}/v1
-kind: {kind}
-metadata:
-  name: {name}
-{namespace}rules:
-"""
-
-_BINDING = """\
----
-apiVersion: {group}/v1
-kind: {kind}Binding
-metadata:
-  name: {name}
-{namespace}roleRef:
-  apiGroup: {group}
-  kind: {kind}
-  name: {name}
-subjects:
-  - kind: ServiceAccount
-    name: {name}
-    namespace: {name}
-"""
-
-_CONFINED = """\
----
-# Keeps what this account writes in its own namespaces, whatever the roles above would let it.
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata:
-  name: {name}
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-      - apiGroups: ["*"]
-        apiVersions: ["*"]
-        operations: [CREATE, UPDATE, DELETE]
-        resources: ["*"]
-  matchConditions:
-    - name: this-account
-      expression: request.userInfo.username == "system:serviceaccount:{name}:{name}"
-  variables:
-    - name: before
-      expression: "request.operation == 'CREATE' ? object : oldObject"
-    - name: labels
-      expression: >-
-        request.resource.resource == 'namespaces'
-        ? (has(variables.before.metadata.labels) ? variables.before.metadata.labels : {{}})
-        : (namespaceObject != null && has(namespaceObject.metadata.labels) ? namespaceObject.metadata.labels : {{}})
-    - name: resource
-      expression: request.resource.group + '/' + request.resource.resource
-  validations:
-    - message: {name} writes in namespaces of its own runs only
-      expression: >-
-        ('{managed}' in variables.labels
-            && variables.labels['{managed}'] == '{name}')
-        || (request.resource.resource != 'namespaces'
-            && '{writable}' in variables.labels && variables.labels['{writable}'] == 'true')
-        || (request.namespace == '{lease}' && variables.resource == 'coordination.k8s.io/leases'
-            && variables.before.metadata.name == '{name}')
-        || (request.dryRun && (request.namespace == '{lease}' || variables.resource == '/pods'))
-        || request.resource.group == 'authorization.k8s.io'{more}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata:
-  name: {name}
-spec:
-  policyName: {name}
-  validationActions: [Deny]
-"""
-
-_ROOT = """
-        || (request.namespace == '{root}' && variables.resource == 'security.istio.io/peerauthentications')"""
-
 
 def file_for(*, mesh_wide: bool) -> str:
     """The file that grants what a run needs, by its path in the checkout."""
@@ -132,44 +65,24 @@ def file_for(*, mesh_wide: bool) -> str:
 
 def manifest(*, mesh_wide: bool) -> str:
     """The text of that file."""
-    lease = {"name": NAME, "writable": WRITABLE, "lease": LEASE_NAMESPACE, "managed": _MANAGED}
+    words = {"name": NAME, "writable": WRITABLE, "lease": LEASE_NAMESPACE, "managed": MANAGED_BY_LABEL}
     more = f"\n#   - PeerAuthentications in `{ROOT_NAMESPACE}`," if mesh_wide else ""
     what = " that may change the whole mesh" if mesh_wide else ""
-    parts = [_HEAD.format(what=what, file=file_for(mesh_wide=mesh_wide), more=more, **lease)]
-    rights = wanted(mesh_wide=mesh_wide)
-    for namespace in dict.fromkeys(right.namespace for right in rights):
-        parts.extend(_role(namespace, [right for right in rights if right.namespace == namespace]))
-    parts.append(_CONFINED.format(more=_ROOT.format(root=ROOT_NAMESPACE) if mesh_wide else "", **lease))
-    return "".join(parts)
+    names = Names(NAME, NAME, NAME)
+    head = _HEAD.format(what=what, file=file_for(mesh_wide=mesh_wide), more=more, **words)
+    return head + roles(wanted(mesh_wide=mesh_wide), names) + confinement(names, mesh_wide=mesh_wide)
 
 
-def _role(namespace: str, rights: Iterable[Right]) -> Iterator[str]:
-    names = {
-        "group": RBAC,
-        "kind": "Role" if namespace else "ClusterRole",
-        "name": NAME,
-        "namespace": f"  namespace: {namespace}\n" if namespace else "",
-    }
-    yield _ROLE.format(**names)
-    yield from map(_rule, rights)
-    yield _BINDING.format(**names)
-
-
-def _rule(right: Right) -> str:
-    without = f" Without it, {right.without}." if right.without else ""
-    comment = "".join(f"  # {line}\n" for line in _lines(f"{right.why[0].upper()}{right.why[1:]}.{without}", 114))
-    groups, resources, verbs = (json.dumps(list(each)) for each in ([right.group], right.resources, right.verbs))
-    wrapped = "\n      ".join(_lines(f"resources: {resources}", 114))
-    return f"{comment}  - apiGroups: {groups}\n    {wrapped}\n    verbs: {verbs}\n"
-
-
-def _lines(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        if len(lines[-1]) + len(word) + 1 > width:
-            lines.append("")
-        lines[-1] += f"{' ' if lines[-1] else ''}{word}"
-    return lines
+def template() -> str:
+    """The text of the chart's template: the same objects, named by the release."""
+    names = Names(
+        '{{ include "meshproof.fullname" . }}',
+        '{{ include "meshproof.account" . }}',
+        "{{ .Release.Namespace }}",
+        ("\n        {{- if .Values.meshWide }}", "\n        {{- end }}"),
+    )
+    policy = confinement(names, mesh_wide=True)
+    return f"{_CHART_HEAD}{roles(wanted(mesh_wide=True), names)}{_CONFINE}{policy}{{{{- end }}}}\n{{{{- end }}}}\n"
 
 
 def readme_list() -> str:
@@ -216,6 +129,8 @@ def main() -> None:
     (ROOT / FOLDER).mkdir(parents=True, exist_ok=True)
     for mesh_wide in (False, True):
         (ROOT / file_for(mesh_wide=mesh_wide)).write_text(manifest(mesh_wide=mesh_wide), encoding="utf-8")
+    (ROOT / CHART).parent.mkdir(parents=True, exist_ok=True)
+    (ROOT / CHART).write_text(template(), encoding="utf-8")
     readme = ROOT / README
     readme.write_text(in_readme(readme.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -1,0 +1,27 @@
+{{/* Name of all objects: the release's, with the chart's where that is not in it. */}}
+{{- define "meshproof.fullname" -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
+{{- $name | trunc 52 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* The service account. */}}
+{{- define "meshproof.account" -}}
+{{- .Values.serviceAccount.name | default (include "meshproof.fullname" .) -}}
+{{- end }}
+
+{{/* The claim of the volume that holds the results. */}}
+{{- define "meshproof.claim" -}}
+{{- .Values.results.volume.existingClaim | default (printf "%s-results" (include "meshproof.fullname" .)) -}}
+{{- end }}
+
+{{/* The image; there is no public one. */}}
+{{- define "meshproof.image" -}}
+{{- required "image must be set: the reference of meshproof's image in a registry of yours" .Values.image -}}
+{{- end }}
+
+{{- define "meshproof.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}

@@ -1,0 +1,170 @@
+"""The chart on a cluster of our own: installed by helm, its CronJob fires, its reports are fetched, all of it goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).parents[2] / "deploy/helm/meshproof"
+RELEASE, NAMESPACE = "meshproof", "e2e-nightly-job"
+VOLUME = "e2e-nightly-results"
+FOLDER = "/var/lib/kubelet/e2e-nightly-results"
+PATIENCE_S = 180.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the job is tried on.
+
+    Attributes:
+        kubeconfig: with an administrator's rights.
+        image: reference of the harness's own image, which every node has.
+        settings: text of meshproof.toml.
+        helm, kubectl: programs.
+        scratch: folder of the test.
+    """
+
+    kubeconfig: Path
+    image: str
+    settings: str
+    helm: Path
+    kubectl: Path
+    scratch: Path
+
+    def run(self, *words: str | Path, data: str | None = None) -> str:
+        """Run a program as administrator; returns its output."""
+        done = subprocess.run(
+            [str(word) for word in words],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            input=data,
+            cwd=self.scratch,
+            env=os.environ
+            | {
+                "KUBECONFIG": str(self.kubeconfig),
+                "PATH": f"{self.kubectl.parent}:{os.environ['PATH']}",
+                "HOME": str(self.scratch),
+            },
+        )
+        assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout
+
+    def get(self, *words: str) -> Any:
+        """Objects by kubectl."""
+        return json.loads(self.run(self.kubectl, "-n", NAMESPACE, "get", "-o", "json", *words))
+
+    def until(self, what: str, done: Callable[[], Any]) -> Any:
+        """The first result of `done` that counts as true."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := done()):
+            assert time.monotonic() < deadline, f"no {what} within {PATIENCE_S:g} s"
+            time.sleep(0.5)
+        return found
+
+
+@contextmanager
+def volume(ground: Ground) -> Iterator[None]:
+    """A volume on one node that any user may write to, as a provisioner makes one; a pod prepares it."""
+    node = ground.run(ground.kubectl, "get", "nodes", "-o", "jsonpath={.items[-1:].metadata.name}")
+    ground.run(ground.kubectl, "create", "namespace", NAMESPACE)
+    affinity = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    made = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": VOLUME},
+        "spec": {
+            "capacity": {"storage": "5Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": VOLUME,
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [affinity]}]}},
+        },
+    }
+    ground.run(ground.kubectl, "apply", "-f", "-", data=yaml.safe_dump(made))
+    _on_node(ground, node, "chmod 1777 /results")
+    try:
+        yield
+    finally:
+        _on_node(ground, node, "rm -rf /results/*")
+        ground.run(ground.kubectl, "delete", "namespace", NAMESPACE, "--timeout=180s")
+        ground.run(ground.kubectl, "delete", "persistentvolume", VOLUME)
+
+
+def _on_node(ground: Ground, node: str, script: str) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "ground", "namespace": NAMESPACE},
+        "spec": {
+            "nodeName": node,
+            "restartPolicy": "Never",
+            "containers": [
+                {
+                    "name": "ground",
+                    "image": ground.image,
+                    "command": ["sh", "-c", script],
+                    "securityContext": {"runAsUser": 0},
+                    "volumeMounts": [{"name": "results", "mountPath": "/results"}],
+                }
+            ],
+            "volumes": [{"name": "results", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"}}],
+        },
+    }
+    ground.run(ground.kubectl, "apply", "-f", "-", data=yaml.safe_dump(pod))
+    done = "--for=jsonpath={.status.phase}=Succeeded"
+    ground.run(ground.kubectl, "-n", NAMESPACE, "wait", done, "pod/ground", "--timeout=120s")
+    ground.run(ground.kubectl, "-n", NAMESPACE, "delete", "pod/ground")
+
+
+@contextmanager
+def installed(ground: Ground, *words: str) -> Iterator[str]:
+    """The release; its notes."""
+    settings = ground.scratch / "meshproof.toml"
+    settings.write_text(ground.settings)
+    values = [f"image={ground.image}", f"results.volume.storageClassName={VOLUME}", *words]
+    options = [word for value in values for word in ("--set", value)]
+    ground.run(
+        *(ground.helm, "install", RELEASE, CHART, "--namespace", NAMESPACE, "--wait"),
+        *("--set-file", f"settings={settings}", *options),
+    )
+    try:
+        yield ground.run(ground.helm, "get", "notes", RELEASE, "--namespace", NAMESPACE)
+    finally:
+        ground.run(ground.helm, "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
+
+
+def commands(notes: str, heading: str) -> str:
+    """The commands below a heading of the notes, as a script."""
+    found = re.search(rf"^{heading}[^\n]*\n((?:  [^\n]*\n?)+)", notes, re.MULTILINE)
+    assert found, notes
+    return "set -e\n" + textwrap.dedent(found[1])
+
+
+def ended(ground: Ground, job: str) -> dict[str, Any]:
+    """The Job when it has succeeded or failed."""
+
+    def look() -> dict[str, Any] | None:
+        found = ground.get("job", job)
+        kinds = {one["type"] for one in found["status"].get("conditions", []) if one["status"] == "True"}
+        return found if kinds & {"Complete", "Failed"} else None
+
+    return ground.until(f"end of {job}", look)
+
+
+def reports(folder: Path) -> list[dict[str, Any]]:
+    """All runs whose reports were fetched, the oldest first."""
+    files = sorted(folder.glob("*/conformance.json"))
+    return [json.loads(file.read_text()) for file in files if not file.parent.is_symlink()]

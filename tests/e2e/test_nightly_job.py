@@ -1,0 +1,99 @@
+"""The nightly job in the embedded cluster: image, chart, CronJob, reports, and how it is ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+
+import nightly_job
+import pytest
+from nightly_job import Ground, commands, ended, installed, reports
+
+from clients.kube.cleanup import find
+from clients.kube.cluster import Cluster
+from clients.model.known import EMBEDDED
+from runner.config.settings import ROOT
+from testbed import api
+from testbed.harness import helm, loading
+from testbed.harness.image import HarnessImage
+from testbed.lifecycle import Testbed
+from testbed.progress import to_stderr
+from testbed.versions import istio_release
+
+pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
+
+SUITES = ("suites/lab/test_mesh_wide_strict.py", "suites/lab/test_require_jwt.py")
+SELECTED = f"run.suites={{{','.join(SUITES)}}}"
+
+
+@pytest.fixture(scope="module")
+def image(testbed: api.Up) -> str:
+    built = HarnessImage(to_stderr).build()
+    loading.load(built.archive, None, to_stderr)
+    return built.reference
+
+
+@pytest.fixture
+def ground(image: str, testbed: api.Up, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    images = "\n".join(f"{name} = {json.dumps(reference)}" for name, reference in testbed.images.items())
+    settings = (ROOT / EMBEDDED).read_text(encoding="utf-8") + f"\n[images]\n{images}\n"
+    kubectl = Testbed().programs(istio_release(None)).kubernetes / "kubectl"
+    scratch = tmp_path_factory.mktemp("job")
+    found = Ground(testbed.kubeconfig, image, settings, helm.program(to_stderr), kubectl, scratch)
+    with nightly_job.volume(found):
+        yield found
+
+
+def test_the_cron_job_fires_and_its_reports_are_fetched(ground: Ground, cluster: Cluster) -> None:
+    """Every minute, to fire soon; the run takes about one, and a second one is never started next to it."""
+    with installed(ground, "schedule=* * * * *", "meshWide=true", SELECTED) as notes:
+        [first] = ground.until("first job", lambda: ground.get("jobs")["items"])
+        ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "patch", "cronjob/meshproof", "-p", _SUSPENDED)
+        name = first["metadata"]["name"]
+        assert first["metadata"]["ownerReferences"][0]["kind"] == "CronJob"
+        done = ended(ground, name)
+        log = ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "logs", f"job/{name}")
+        assert done["status"].get("succeeded") == 1, log[-3000:]
+        assert [str(one) for one in find(cluster)] == [], "nothing is left"
+
+        ground.run("sh", "-c", commands(notes, "Fetch the reports"))
+        [report] = reports(ground.scratch / "results")
+        assert report["run"]["exit"] == 0
+        assert report["target"]["kind"] == "live"
+        verdicts = {case["id"]: case["verdict"] for case in report["cases"]}
+        assert set(verdicts.values()) == {"pass"}
+        assert {"LAB-MTLS-01", "LAB-MTLS-03"} <= verdicts.keys()
+        assert (ground.scratch / "results" / report["run"]["id"] / "index.html").is_file()
+
+
+def test_a_run_by_hand_as_the_notes_say(ground: Ground) -> None:
+    with installed(ground, "suspend=true", f"run.suites={{{SUITES[1]}}}") as notes:
+        shown = ground.run("sh", "-c", commands(notes, "Run it now"))
+        assert "Conforms" in shown
+        assert ended(ground, "meshproof-now")["status"].get("succeeded") == 1
+
+
+def test_a_run_past_its_deadline_cleans_up_and_reports(ground: Ground, cluster: Cluster) -> None:
+    """The kubelet sends SIGTERM, and the Job makes no second pod."""
+    with installed(ground, "suspend=true", "run.suites={suites/lab}") as notes:
+        ground.run(*(ground.kubectl, "-n", nightly_job.NAMESPACE, "create", "job", "late"), "--from=cronjob/meshproof")
+        ground.until("first namespace", lambda: [one for one in find(cluster) if one.kind == "Namespace"])
+        late = json.dumps({"spec": {"activeDeadlineSeconds": 1}})
+        ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "patch", "job/late", "-p", late)
+        done = ended(ground, "late")
+        [condition] = [one for one in done["status"]["conditions"] if one["type"] == "Failed"]
+        assert condition["reason"] == "DeadlineExceeded"
+        ground.until("end of the pod", partial(_no_pod, ground))
+        assert done["status"].get("failed") == 1, "one pod and no other"
+        assert [str(one) for one in find(cluster)] == [], "nothing is left"
+        ground.run("sh", "-c", commands(notes, "Fetch the reports"))
+        [report] = reports(ground.scratch / "results")
+        assert (report["run"]["exit"], report["run"]["interrupted"]) == (130, "SIGTERM")
+
+
+_SUSPENDED = json.dumps({"spec": {"suspend": True}})
+
+
+def _no_pod(ground: Ground) -> bool:
+    return not [pod for pod in ground.get("pods")["items"] if pod["status"]["phase"] in {"Running", "Pending"}]
