@@ -18,7 +18,7 @@ import typer
 import yaml
 
 from runner.commands import cli
-from runner.config.settings import ROOT
+from runner.config.settings import NOT_SETTINGS, PREFIX, ROOT, Settings
 
 pytestmark = pytest.mark.unit
 
@@ -85,6 +85,14 @@ def test_every_command_and_option_exists() -> None:
     assert {"run", "cleanup", "testbed digest", "testbed import", "testbed export"} <= {verbs for _, verbs, _ in found}
     for name, verbs, options in found:
         assert set(options) <= parameters(verbs), (name, verbs)
+
+
+def test_every_variable_of_ours_is_a_setting() -> None:
+    """Another one would be refused as a misspelt setting, and nothing would be proven."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
+    for name in ALL:
+        text = (CI / name).read_text(encoding="utf-8")
+        assert set(re.findall(r"\bMESHPROOF_[A-Z_]+", text)) <= known, name
 
 
 def test_options_in_containers_exist() -> None:
