@@ -33,3 +33,12 @@ def test_export_of_nothing_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("MESHPROOF_CACHE_DIR", str(tmp_path))
     with pytest.raises(ClusterError, match="nothing is built yet; run"):
         api.export(tmp_path / "bundle")
+
+
+def test_the_key_of_a_bundle_is_of_all_its_parts(monkeypatch):
+    before = api.bundle_key()
+    assert before == api.bundle_key()
+    known = bundle._known(print)
+    name = next(iter(known))
+    monkeypatch.setattr(bundle, "_known", lambda _say: {**known, f"{name}0": known[name]})
+    assert api.bundle_key() != before
