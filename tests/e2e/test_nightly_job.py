@@ -78,7 +78,7 @@ def test_a_run_past_its_deadline_cleans_up_and_reports(ground: Ground, cluster: 
     """The kubelet sends SIGTERM, and the Job makes no second pod."""
     with installed(ground, "suspend=true", "run.suites={suites/lab}") as notes:
         ground.run(*(ground.kubectl, "-n", nightly_job.NAMESPACE, "create", "job", "late"), "--from=cronjob/meshproof")
-        ground.until("first namespace", lambda: [one for one in find(cluster) if one.kind == "Namespace"])
+        ground.until("first policy", lambda: [one for one in find(cluster) if one.kind == "AuthorizationPolicy"])
         late = json.dumps({"spec": {"activeDeadlineSeconds": 1}})
         ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "patch", "job/late", "-p", late)
         done = ended(ground, "late")
