@@ -173,6 +173,7 @@ class Evidence(Subject):
             `egress gateway`, `example.com`); the last is where they were answered or refused. Empty where no log was
             read.
         pictures: what a browser showed.
+        source_twin: a request of the same client that is let in, where the twin is another client's.
         leak: of a denial on a path that its twin has shown to be open; None for any other case.
         known: the entry of a list of known failures that excuses this failure; None where there is none. The verdict
             stays `fail`.
@@ -202,6 +203,7 @@ class Evidence(Subject):
     worker: str = ""
     network_path: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    source_twin: TwinProof | None = None
     leak: LeakBound | None = None
     known: KnownFailure | None = None
     markers: tuple[MarkerRecord, ...] = ()

@@ -70,6 +70,8 @@ class Stage:
         scaled: Deployments of the environment that have another number of replicas.
         settle: must converge after `apply`, before `removed` is deleted and before any case.
         steps: taken one after the other, never back; the module's tests keep their order.
+        reachable: requests that their clients may send in every state of the stage, answered by 200; for denials of
+            clients that no allowed case is about.
         safe_in_parallel: the stage needs `mesh-wide`, but no other stage can notice its change.
     """
 
@@ -86,6 +88,7 @@ class Stage:
     settle: tuple[Settle, ...] = ()
     steps: tuple[Step, ...] = ()
     safe_in_parallel: bool = False
+    reachable: tuple[Probe, ...] = ()
 
     def on(self, capabilities: Collection[str]) -> Stage:
         """The stage as it is on a target with these capabilities."""

@@ -67,7 +67,11 @@ def refused_by_policy(proving: ProvingCase) -> list[Finding]:
         decision = case.decided or _derived(proving, way, policies)
         if decision is None:
             return []
-        return [_finding(proving, way, decision, policies)]
+        finding = _finding(proving, way, decision, policies)
+        at = way.proxies(decision.at) if decision.at else way.receiving
+        passed = decision.mechanism is not Mechanism.NETWORK and finding.verdict is FindingVerdict.PASS
+        proving.refused_elsewhere = passed and set(at).isdisjoint(way.client)
+        return [finding]
     except LookupError as error:
         return [not_checked(DECISION, str(error))]
     except MeshproofError as error:

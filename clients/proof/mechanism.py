@@ -24,7 +24,8 @@ _MATCHED = re.compile(r"rbac_access_denied_matched_policy\[(?:ns\[(.+?)\]-policy
 _TOKEN = re.compile(r"jwt_authn_access_denied\{(.*)\}")
 _TOKEN_TEXTS = ("Jwt", "Jwks", "Audiences in Jwt")
 """How the reasons begin that Envoy's JWT filter answers with."""
-_NETWORK_KINDS = TIMEOUTS | {OutcomeKind.REFUSED, OutcomeKind.DNS}
+NETWORK_KINDS = TIMEOUTS | {OutcomeKind.REFUSED, OutcomeKind.DNS}
+"""Outcomes that a network makes: no sidecar that a request passes does."""
 _ENDED_IN_ORDER = frozenset({OutcomeKind.CLOSED, OutcomeKind.EMPTY_REPLY})
 """How a connection ends that Envoy's RBAC filter for TCP refuses."""
 _PERMISSION_DENIED, _UNAUTHENTICATED = 7, 16
@@ -77,7 +78,7 @@ def _by_status(expect: Expectation, method: str, text: str, route: Route, polici
 
 
 def _without_answer(expect: Expectation, route: Route) -> Decision:
-    if expect.kinds <= _NETWORK_KINDS:
+    if expect.kinds <= NETWORK_KINDS:
         return Decision(Mechanism.NETWORK)
     if expect.kinds <= _ENDED_IN_ORDER:
         return Decision(Mechanism.AUTHORIZATION)

@@ -70,6 +70,7 @@ def prove_case(
         evidence,
         attempts=evidence.attempts + tuple(proving.attempts),
         twin=proving.twin,
+        source_twin=proving.source_twin,
         leak=proving.leak,
         network_path=trace.network_path(proving),
     )

@@ -37,6 +37,9 @@ class ProvingCase(Proving):
         since: monotonic time that the times of attempts count from, in seconds.
         twin_control: id of the control of opposite polarity, for the record.
         twin: set by `twin_passes`.
+        refused_elsewhere: the log of a proxy other than the client's own has the refused requests, set by
+            `refused_by_policy`.
+        source_twin: set by `source_reaches`.
         own_probe: the request of the server's own pod, where no other twin reaches the server.
         places: where logs have seen the case's requests, set by the steps that read logs.
         leak: set by `leak_bounded`.
@@ -50,6 +53,8 @@ class ProvingCase(Proving):
     since: float = field(kw_only=True)
     twin_control: str = field(default="", kw_only=True)
     twin: TwinProof | None = None
+    refused_elsewhere: bool = False
+    source_twin: TwinProof | None = None
     own_probe: Probe | None = None
     places: set[Place] = field(default_factory=set)
     leak: LeakBound | None = None

@@ -19,6 +19,7 @@ from clients.model.probe import Probe
 from clients.model.stage import Observation, Settle, Stage, Step
 from clients.proof.arrival import Arrival
 from clients.proof.changes import Changes
+from clients.proof.client_reach import ClientReach
 from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
 from clients.proof.rig import Rig
 
@@ -31,6 +32,7 @@ class RunningStage:
 
     Args:
         cases: those that will be proven (the selected ones); their `before` is observed.
+        others: cases of the stage that are not proven in this run; requests of theirs may show what a client reaches.
 
     Attributes:
         applied: every object that the change sent, and every Deployment that it scaled.
@@ -40,7 +42,7 @@ class RunningStage:
         settled: what `settle` saw, in its order, then that of the steps taken so far.
     """
 
-    def __init__(self, rig: Rig, stage: Stage, cases: Sequence[Case]) -> None:
+    def __init__(self, rig: Rig, stage: Stage, cases: Sequence[Case], others: Sequence[Case] = ()) -> None:
         self.rig = rig
         self.stage = stage
         self.cases = tuple(cases)
@@ -48,6 +50,7 @@ class RunningStage:
         self.since = self.changed_at = time.monotonic()
         self.baselines: dict[str, Observation] = {}
         self.settled: tuple[Observation, ...] = ()
+        self.client_reach = ClientReach(rig, self.cases, others, stage.reachable)
         self._changes = Changes(rig)
         self._arrival = Arrival(rig, stage, self.cases)
         self._over: list[Item] = []

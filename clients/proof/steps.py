@@ -14,6 +14,7 @@ from clients.proof.leak import leak_bounded
 from clients.proof.observe import state_holds
 from clients.proof.ordinary_requests import ordinary_agree
 from clients.proof.proving import ProofStep, Proving
+from clients.proof.source_twins import source_reaches
 from clients.proof.trace import logs_as_stated, server_saw
 
 PROOFS: tuple[ProofStep, ...] = (
@@ -26,6 +27,7 @@ PROOFS: tuple[ProofStep, ...] = (
     every_arrival_is_known,
     external_server_silent,
     refused_by_policy,
+    source_reaches,
     application_answered,
     logs_as_stated,
     server_saw,

@@ -30,7 +30,7 @@ from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
 from runner.session import pictures
 from runner.session.attach import attach, plainly
-from runner.session.items import module_of
+from runner.session.items import cases_of, module_of
 from runner.session.mesh_lock import MeshLock
 from runner.session.planned import PROVES, Proves
 from runner.session.run_context import RunContext
@@ -103,7 +103,7 @@ def stage(
         pytest.fail(f"{request.module.__name__} defines no STAGE", pytrace=False)
     definition = definition.on(run_context.descriptor().capabilities)
     cases = [case for proves in proven_here(request) if not why_not(proves, run_context) for case in proves.cases]
-    run_context.running = running = RunningStage(rig, definition, cases)
+    run_context.running = running = RunningStage(rig, definition, cases, cases_of(request.module))
     with plainly():
         rig.remove_other_environments(definition.environment)
         running.__enter__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -32,6 +33,12 @@ def refused_of(item: pytest.Item) -> RefusedManifest | None:
     callspec = getattr(item, "callspec", None)
     refused = callspec.params.get("refused") if callspec else None
     return refused if isinstance(refused, RefusedManifest) else None
+
+
+def cases_of(module: object) -> list[Case]:
+    """The cases of a module and of its tables, whether they are selected or not."""
+    tables: Sequence[Table] = getattr(module, "TABLES", ())
+    return [*getattr(module, "CASES", ()), *(case for table in tables for case in table.cases)]
 
 
 def control_name(item: pytest.Item) -> str:

@@ -47,6 +47,7 @@ STAGE = Stage(
     apply=S9,
     needs=frozenset({"network-policy", "istiod"}),
     settle=(Settle(BLOCKED, shut(), before=status(200)),),
+    reachable=(EXCLUDED_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:443"),),
 )
 
 DIRECT = f"{OPEN_ADDRESS}:80"

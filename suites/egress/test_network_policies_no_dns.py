@@ -12,6 +12,7 @@ from suites.egress.workloads import (
     EXAMPLE,
     GATEWAY_NODE,
     HOSTS,
+    PROXY_USER_X,
     RAW_X,
     S9,
     SHUT_AFTER_S,
@@ -22,6 +23,8 @@ from suites.egress.workloads import (
 
 BY_ADDRESS = RAW_X.get("http://plain.team-y:8080/ip", dial=Dial.POD, timeout_s=SHUT_AFTER_S)
 """What the policies shut, without any name, which would take seconds to be refused."""
+GATEWAY_BY_ADDRESS = PROXY_USER_X.get("http://istio-egressgateway.istio-egress:15021/healthz/ready", dial=Dial.POD)
+"""What the policies let the client reach without any name: whether the gateway is ready."""
 
 STAGE = Stage(
     "egress-s9-without-dns",
@@ -30,6 +33,7 @@ STAGE = Stage(
     apply=tuple(path for path in S9 if path != TO_DNS),
     needs=frozenset({"network-policy", "istiod"}),
     settle=(Settle(BY_ADDRESS, shut(), before=status(200)),),
+    reachable=(GATEWAY_BY_ADDRESS,),
 )
 
 CASES = [

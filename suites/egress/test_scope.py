@@ -16,6 +16,7 @@ from suites.egress.workloads import (
     GATEWAY_NODE,
     HOSTS,
     NO_ROUTE,
+    OWN_TEAM,
     S2,
     TEST_X,
     cut,
@@ -30,6 +31,7 @@ STAGE = Stage(
     apply=S2,
     needs=HOSTS,
     settle=(Settle(PLAIN, status(502), before=status(503)),),
+    reachable=(TEST_X.get(OWN_TEAM),),
 )
 
 CASES = [

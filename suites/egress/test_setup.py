@@ -19,6 +19,7 @@ from suites.egress.workloads import (
     EXAMPLE,
     EXAMPLE_TLS,
     GATEWAY_NODE,
+    OWN_TEAM,
     RAW_X,
     S1,
     SHUT_ADDRESS,
@@ -31,7 +32,8 @@ STAGE = Stage(
     title="Before any egress configuration: only gateways get past the network",
     environment=ENVIRONMENT,
     apply=S1,
-    settle=(Settle(RAW_X.get("http://echo.team-x/ip"), reset(), before=status(200)),),  # STRICT is in force
+    settle=(Settle(RAW_X.get(OWN_TEAM), reset(), before=status(200)),),  # STRICT is in force
+    reachable=(TEST_X.get(OWN_TEAM), RAW_X.get("http://plain.team-x/ip")),
 )
 
 BY_ENVOY = has_header("server", "envoy")

@@ -28,6 +28,7 @@ HTTPBIN, HTTPBIN_TLS = "http://httpbin.org", "https://httpbin.org"
 TEAPOT = f"{HTTPBIN}/status/418"
 STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
 METADATA = "http://metadata.google.internal"
+OWN_TEAM = "http://echo.team-x/ip"
 
 HOSTS = frozenset({"external-hosts"})
 """What a stage needs that settles on a request to an external host; without one its other controls have no ground."""

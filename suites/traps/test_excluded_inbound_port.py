@@ -16,6 +16,7 @@ STAGE = Stage(
     environment=ENVIRONMENT,
     apply=("traps/excluded-inbound-port/strict-and-traders.yaml",),
     settle=(Settle(PLAIN, reset(), before=status(200)),),
+    reachable=(MESH.get("http://httpbin.legacy-service:8000/ip"),),
     steps=(
         Step(
             "plaintext",

@@ -136,4 +136,10 @@ MUTANTS = (
         "    if elsewhere:\n        text",
         "    if elsewhere and not own:\n        text",
     ),
+    HarnessMutant(
+        "a-client-that-reaches-nothing-is-refused",
+        "clients/proof/source_twins.py",
+        "    if proof.verdict is Verdict.PASS:\n",
+        "    if proof:\n",
+    ),
 )

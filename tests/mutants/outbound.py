@@ -7,7 +7,7 @@ from typing import Any
 
 from clients.proof.rig import Rig
 from testbed import api
-from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
+from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, of_kind
 from tests.mutants.places import EGRESS, IAP
 
@@ -198,6 +198,42 @@ def network_policy_of_one_workload(objects: list[Object]) -> None:
     """The policies select the workload with a sidecar only, and leave out the one without."""
     for body in of_kind(objects, _NETPOL):
         body["spec"]["podSelector"] = {"matchLabels": {"app": "test"}}
+
+
+_REACHES_NOTHING = "the client reaches nothing"
+
+
+@mutant(
+    "client-without-a-network",
+    Area.NETWORK,
+    EGRESS,
+    cases("EGR-NETPOL-08 12", LOST) | cases("X-EGR-GATEWAY-OPEN", FAIL),
+    {"EGR-NETPOL-08": _REACHES_NOTHING, "EGR-NETPOL-12": _REACHES_NOTHING},
+    nightly=True,
+)
+def client_without_a_network(objects: list[Object]) -> None:
+    """Nothing but name servers is open to the client without a sidecar: it would reach nothing without the policies.
+
+    By its denials alone the policies seem to hold: the other team's twins get through.
+    """
+    for body in of_kind(objects, _NETPOL):
+        if body["metadata"]["name"] != "allow-egress-to-dns":
+            body["spec"]["podSelector"] = {"matchLabels": {"app": "test"}}
+
+
+@mutant(
+    "sidecar-refuses-everything",
+    Area.CLIENT,
+    EGRESS,
+    cases("EGR-SIDECAR-03 04", LOST),
+    {"EGR-SIDECAR-03": _REACHES_NOTHING, "EGR-SIDECAR-04": _REACHES_NOTHING},
+    nightly=True,
+)
+def sidecar_refuses_everything(objects: list[Object]) -> None:
+    """The scope is without the client's own namespace: its sidecar refuses what it should reach there as well."""
+    for body in of_kind(objects, "Sidecar", "default"):
+        for egress in body["spec"]["egress"]:
+            egress["hosts"] = [host for host in egress["hosts"] if "istio-egress/" in host]
 
 
 @mutant("control-plane-reachable", Area.NETWORK, EGRESS, cases("EGR-NETPOL-06", FAIL), nightly=True)

@@ -32,6 +32,7 @@ from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import through
 from clients.proof import decided, denial, log_entries, trace
 from clients.proof import prove as proof
+from clients.proof.client_reach import ClientReach
 
 pytestmark = pytest.mark.unit
 
@@ -77,6 +78,7 @@ def prove(rig: FakeRig, case: Case, **stage: Any) -> Evidence:
         worker="gw0",
         since=0.0,
         marked=lambda case: (),
+        client_reach=ClientReach(rig, ()),  # type: ignore[arg-type]
     )
     running.__dict__.update(stage)
     return proof.prove_case(running, case, replace(SUBJECT, control=case.control, id=case.id))  # type: ignore[arg-type]
