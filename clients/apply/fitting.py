@@ -12,6 +12,8 @@ from typing import Any
 
 PULL_SECRET = "meshproof-pull"
 """Name of the copy of the user's pull secret in every namespace of a run."""
+OPEN_NETWORK = "meshproof-open-network"
+"""Name of the network policy that lets everything in and out."""
 _TEMPLATED = frozenset({"Deployment", "Job", "DaemonSet", "StatefulSet"})
 
 
@@ -39,6 +41,7 @@ class Fitting:
         requests, limits: of containers, `cpu` and `memory`; each for containers that do not state it.
         service_annotations: of Services of type LoadBalancer, and of Gateways that get one.
         annotations_of: `namespace/service`, by the documents' names → more annotations of that one.
+        open_network: namespaces get a network policy that lets everything in and out, as the cluster's own do not.
     """
 
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +53,7 @@ class Fitting:
     limits: Mapping[str, str] = field(default_factory=dict)
     service_annotations: Mapping[str, str] = field(default_factory=dict)
     annotations_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    open_network: bool = False
 
     def fit(self, body: dict[str, Any], documented: str) -> dict[str, Any]:
         """The object with what it lacks. `body` is not changed.
@@ -69,13 +73,18 @@ class Fitting:
             return _annotated(body, annotations)
         return body
 
-    def secrets(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The pull secret of a namespace, where there is one."""
-        if self.pull_secret is None:
-            return []
-        meta = {"name": PULL_SECRET, "namespace": namespace, "labels": dict(labels)}
-        head = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
-        return [{**head, "type": self.pull_secret.kind, "data": dict(self.pull_secret.data)}]
+    def of_namespace(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """What each namespace needs before its first pod: the pull secret, an open network."""
+        made: list[dict[str, Any]] = []
+        if secret := self.pull_secret:
+            head = _head("v1", "Secret", PULL_SECRET, namespace, labels)
+            made.append({**head, "type": secret.kind, "data": dict(secret.data)})
+        if self.open_network:
+            spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]}
+            made.append(
+                {**_head("networking.k8s.io/v1", "NetworkPolicy", OPEN_NETWORK, namespace, labels), "spec": spec}
+            )
+        return made
 
     def pod(self, spec: dict[str, Any]) -> dict[str, Any]:
         """The specification of a pod with what it lacks."""
@@ -104,6 +113,11 @@ class Fitting:
         if self.namespace_annotations:
             meta["annotations"] = {**self.namespace_annotations, **meta.get("annotations", {})}
         return {**body, "metadata": meta}
+
+
+def _head(version: str, kind: str, name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    meta = {"name": name, "namespace": namespace, "labels": dict(labels)}
+    return {"apiVersion": version, "kind": kind, "metadata": meta}
 
 
 def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:

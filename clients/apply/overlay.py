@@ -137,7 +137,7 @@ class Overlay:
                 continue
             made.append(self.fitting.fit(self._object(obj, f"{source}:{line}"), known_as(obj)))
             if obj["kind"] == "Namespace":  # at once: no pod may be there before it
-                made += self.fitting.secrets(made[-1]["metadata"]["name"], self.labels)
+                made += self.fitting.of_namespace(made[-1]["metadata"]["name"], self.labels)
         return made
 
     def _is_given(self, obj: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,7 +132,7 @@ def rig(
         ingress_roots=certificate.roots,
     )
     own = targets.of_kind(descriptor.target.kind).starts_itself
-    fitted = fitting(settings, cluster, own=own)
+    fitted = replace(fitting(settings, cluster, own=own), open_network=bool(descriptor.guarding))
     names = overlay(descriptor, run, worker, touch, tokens, scope, fitted)
     return Rig.make(cluster, descriptor.mesh, names, tokens, MANIFESTS, options)
 

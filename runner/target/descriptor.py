@@ -32,6 +32,7 @@ class TargetDescriptor:
         tokens: file with the run's token keys (mode 0600).
         outside: hosts outside of the cluster.
         outside_address: this machine's, as gateways see it; empty where that was not looked at.
+        guarding: network policies that the cluster puts into new namespaces, by name; a run opens its own.
         istioctl: the program; empty where there is none.
         browser: the program; empty where there is none.
     """
@@ -47,6 +48,7 @@ class TargetDescriptor:
     tokens: str = ""
     outside: ExternalHostsRecord = field(default_factory=ExternalHostsRecord)
     outside_address: str = ""
+    guarding: tuple[str, ...] = ()
     istioctl: str = ""
     browser: str = ""
 

@@ -25,6 +25,8 @@ from runner.target.descriptor import TargetDescriptor
 from runner.target.in_use import refused
 
 DEFAULT_REVISION = "default"
+_IN_FORCE = "in force before the run"
+"""Name of a detail of the target."""
 
 
 def connect(descriptor: TargetDescriptor) -> Cluster:
@@ -121,7 +123,18 @@ class HeldTarget:
             capabilities=tried.names,
             lacks=tried.lacks,
             outside_address=shown.outside_address,
+            guarding=shown.guarding,
         )
+        if shown.guarding:
+            note = f"NetworkPolicy {', '.join(shown.guarding)} of new namespaces: set aside by one that allows"
+            self._note(note)
+
+    def _note(self, note: str) -> None:
+        """Add to what was in force before the run, for reports."""
+        target = self.descriptor.target
+        before = target.details.get(_IN_FORCE, "")
+        details = {**target.details, _IN_FORCE: "; ".join(filter(None, (before, note)))}
+        self.descriptor = replace(self.descriptor, target=replace(target, details=details))
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.
@@ -169,5 +182,5 @@ def _details(mesh: MeshInfo) -> dict[str, str]:
         "mesh flavour": mesh.flavour,
         "root namespace": mesh.root if mesh.root != rights.ROOT_NAMESPACE else "",
         "access logs": logs,
-        "in force before the run": "; ".join(mesh.prior.notes),
+        _IN_FORCE: "; ".join(mesh.prior.notes),
     }

@@ -21,6 +21,7 @@ from clients.proof.preflight.shown import Shown, Tried
 
 HOME = "canary"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
+OPEN = "canary/open/all.yaml"
 START_S, IMAGES_S = 60.0, 60.0
 """Limits for pods to start, and for the pull of all images."""
 ADMISSION_HINT = "see what admission policies demand; [namespaces] and [pods] set labels, resources and more"
@@ -74,6 +75,8 @@ class Canary:
             return
         pods: dict[str, Pod] = {}
         yield self._start(pods)
+        if guarding := network_checks.guarding(self.cluster, self.namespace):
+            yield self._open_network(guarding)
         if images:
             yield self._pulls()
         if "client" not in pods or "server" not in pods:
@@ -86,7 +89,10 @@ class Canary:
             deadline = self._admitted_at + network_checks.ADDRESS_S
             yield network_checks.load_balancer(self.cluster, self.ways_in, self.namespace, deadline)
             yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
-            yield self._network_policy(pods)  # the last, as it shuts the way in
+            if self._shown.guarding:
+                yield network_checks.not_alone(self._shown.guarding)
+            else:
+                yield self._network_policy(pods)  # the last, as it shuts the way in
 
     def _admit(self) -> Tried:
         try:
@@ -133,6 +139,16 @@ class Canary:
 
     def _not_pulled(self, name: str) -> dict[str, str]:
         return cluster_checks.not_pulled(self.cluster.get("v1", "Pod", name, self.namespace) or {})
+
+    def _open_network(self, guarding: tuple[str, ...]) -> Tried | Shown:
+        """Allow everything, as a run does in its namespaces."""
+        try:
+            items = self.applier.load([OPEN])
+            self._items += items
+            self.applier.apply(items)
+        except MeshproofError as error:
+            return Tried("new namespaces", False, f"{', '.join(guarding)} denies, and: {error.message}", needed=True)
+        return network_checks.opened(guarding)
 
     def _network_policy(self, pods: dict[str, Pod]) -> Tried | Shown:
         url = f"http://{pods['plain'].ip}:8080/status/200"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.probe import outside
 from clients.probe.request import Request
@@ -65,6 +66,31 @@ def _inside(cluster: Cluster) -> set[str]:
         return set(node_addresses(cluster.objects("v1", "Node"), set(), only=False))
     except ClusterError:
         return set()
+
+
+def guarding(cluster: Cluster, namespace: str) -> tuple[str, ...]:
+    """Names of the network policies that others have put into a namespace of the run, sorted."""
+    try:
+        found = cluster.objects("networking.k8s.io/v1", "NetworkPolicy", namespace)
+    except ClusterError:
+        return ()
+    others = (
+        one["metadata"] for one in found if (one["metadata"].get("labels") or {}).get(MANAGED_BY_LABEL) != MANAGER
+    )
+    return tuple(sorted(str(one["name"]) for one in others))
+
+
+def opened(names: tuple[str, ...]) -> Shown:
+    """That new namespaces are closed, and that a run opens its own."""
+    detail = f"each gets {', '.join(names)}; a run's own get a network policy that allows everything"
+    return Shown((Tried("new namespaces", True, detail),), guarding=names)
+
+
+def not_alone(names: tuple[str, ...]) -> Shown:
+    """That a run's network policies would not be the only ones of its namespaces: what any of them allows passes."""
+    detail = f"new namespaces get {', '.join(names)}, which add to a run's own"
+    hint = "controls of network policies are skipped; exempt namespaces with the label meshproof.dev/run"
+    return Shown((Tried("network policies", False, detail, hint),), network_policy=False)
 
 
 def without_policy(ask: Callable[[], str]) -> Tried | None:

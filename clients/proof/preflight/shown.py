@@ -25,6 +25,7 @@ class Shown:
     """What all of it, or one check, has shown; None and empty where it was not found out.
 
     Attributes:
+        guarding: network policies that the cluster puts into new namespaces, by name.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
     """
 
@@ -32,11 +33,12 @@ class Shown:
     network_policy: bool | None = None
     load_balancer: bool | None = None
     client_address: bool | None = None
+    guarding: tuple[str, ...] = ()
     outside_address: str = ""
 
     def plus(self, more: Tried | Shown) -> Shown:
         """With the lines of another check behind these, and with what it has found out."""
         if isinstance(more, Tried):
             return replace(self, lines=(*self.lines, more))
-        found = {name: value for name, value in vars(more).items() if value not in (None, "")}
+        found = {name: value for name, value in vars(more).items() if value not in (None, "", ())}
         return replace(self, **{**found, "lines": (*self.lines, *more.lines)})

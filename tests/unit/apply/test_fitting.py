@@ -89,6 +89,18 @@ def test_the_pull_secret_is_there_before_any_pod_and_used_by_all() -> None:
     assert "eQ==" not in repr(overlay)
 
 
+def test_where_the_cluster_closes_new_namespaces_those_of_a_run_are_opened_before_any_pod() -> None:
+    """Network policies add up, so one that allows everything sets those of others aside."""
+    overlay = replace(OVERLAY, fitting=Fitting(open_network=True))
+    made = overlay.objects(TEXT, "x.yaml")
+    assert [one["kind"] for one in made[:2]] == ["Namespace", "NetworkPolicy"]
+    policy = made[1]
+    assert policy["metadata"]["namespace"] == made[0]["metadata"]["name"]
+    assert policy["metadata"]["labels"].items() >= overlay.labels.items()
+    assert (policy["spec"]["ingress"], policy["spec"]["egress"]) == ([{}], [{}])
+    assert not any(one["kind"] == "NetworkPolicy" for one in OVERLAY.objects(TEXT, "x.yaml"))
+
+
 def test_services_with_a_load_balancer_get_annotations_each_its_own() -> None:
     demanded = Fitting(service_annotations={"type": "internal"}, annotations_of={"shop/door": {"type": "public"}})
     objects = fitted(demanded)

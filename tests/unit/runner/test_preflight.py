@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from cluster_fakes import FakeCluster
 
-from clients.proof.preflight.network_checks import enforced, origin
+from clients.proof.preflight.network_checks import enforced, guarding, not_alone, opened, origin
 from clients.proof.preflight.shown import Shown, Tried
 from runner.target.capabilities import Capabilities
 from runner.target.preflight import corrected
@@ -40,6 +41,21 @@ def test_a_load_balancer_that_is_slow_is_not_lacking_where_it_was_detected() -> 
     unknown = Capabilities((), {"load-balancer": "no Service has an external address"})
     assert corrected(unknown, late).lacks == {"load-balancer": "tried: no address within 45 s"}
     assert corrected(unknown, Shown(load_balancer=True)).names == ("load-balancer",)
+
+
+def test_policies_that_others_put_into_new_namespaces_are_seen_and_set_aside() -> None:
+    """They denied the requests of every baseline, and the mesh was blamed."""
+    cluster = FakeCluster()
+    own = {"app.kubernetes.io/managed-by": "meshproof"}
+    for name, labels in (("bank-default-deny", {}), ("meshproof-open-network", own)):
+        cluster.put({"kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "mp-canary", "labels": labels}})
+    found = guarding(cluster, "mp-canary")
+    assert found == ("bank-default-deny",)
+    assert guarding(cluster, "another") == ()
+    shown = Shown().plus(opened(found)).plus(not_alone(found))
+    assert shown.guarding == found
+    lacks = corrected(Capabilities(("network-policy",), {}), shown).lacks
+    assert lacks["network-policy"].startswith("tried: new namespaces get bank-default-deny")
 
 
 @pytest.mark.parametrize(
