@@ -37,11 +37,15 @@ def proxy_shell(seen: Survey) -> str:
 
 
 def psp(seen: Survey) -> str:
-    """Pod Security Admission is in every Kubernetes since 1.25; the mesh's own namespace must be free of its limits."""
+    """Pod Security Admission is in every Kubernetes since 1.25; the mesh's own namespace must be free of its limits.
+
+    That is shown by pods there, by dry run, so the identity must be one that may create them.
+    """
     level = seen.pod_security
-    if level not in ("baseline", "restricted"):
-        return ""
-    return f"namespace {seen.root} enforces the level {level} of pod security, also on the mesh's own pods"
+    if level in ("baseline", "restricted"):
+        return f"namespace {seen.root} enforces the level {level} of pod security, also on the mesh's own pods"
+    may = seen.cluster.can_i("patch", "pods", seen.root)
+    return "" if may else f"this identity may not create pods in {seen.root}, not even by dry run"
 
 
 def gateway(seen: Survey) -> str:

@@ -161,6 +161,14 @@ def test_a_provider_keeps_its_secrets_from_istioctl():
     assert "secrets in istio-system" in discover(cluster).not_analyzed
 
 
+def test_pod_security_of_a_provider_s_namespace_cannot_be_tried():
+    cluster = Meshed()
+    cluster.put(istiod("pilot:1.31.1"), webhook("default"))
+    assert "psp" in discover(cluster).capabilities
+    cluster.forbidden.add(("patch", "pods", "istio-system"))
+    assert "may not create pods in istio-system" in discover(cluster).lacks["psp"]
+
+
 def service(address: str = "10.96.7.7") -> dict[str, Any]:
     meta = {"name": "istiod", "namespace": "istio-system"}
     return {"kind": "Service", "metadata": meta, "spec": {"clusterIP": address, "selector": {"app": "istiod"}}}
