@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 
 import pytest
-from test_runner_plugin import Inner, inner, suite  # noqa: F401 - the fixture
+from inner_pytest import Inner, suite
 from test_runner_run import CONDUCT, report_of
 
 from clients.mesh.discovery import MeshInfo
@@ -26,7 +26,7 @@ CASES = {
 }
 
 
-def conduct(inner: Inner, *words: str, room: int, reports: str = "full") -> tuple[int, str]:  # noqa: F811
+def conduct(inner: Inner, *words: str, room: int, reports: str = "full") -> tuple[int, str]:
     path = os.pathsep.join(map(str, (Path(__file__).parents[3], Path(__file__).parents[1])))
     environment = {**os.environ, "PYTHONPATH": path, "FAKE_TRACE": str(inner.trace), "FAKE_ROOM": str(room)}
     environment |= {"FAKE_REPORTS": reports}
@@ -44,7 +44,7 @@ def conduct(inner: Inner, *words: str, room: int, reports: str = "full") -> tupl
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
 @pytest.mark.parametrize("room", [0, 300, 4000])
-def test_a_full_disk_is_one_line_and_exit_2(inner: Inner, words: tuple[str, ...], room: int) -> None:  # noqa: F811
+def test_a_full_disk_is_one_line_and_exit_2(inner: Inner, words: tuple[str, ...], room: int) -> None:
     inner.write(**CASES)
     code, output = conduct(inner, *words, room=room)
     assert code == 2, output
@@ -60,7 +60,7 @@ def test_a_full_disk_is_one_line_and_exit_2(inner: Inner, words: tuple[str, ...]
     assert len(entered) == len(left), "what was set up is cleaned up"
 
 
-def test_what_fits_is_kept_and_reported(inner: Inner) -> None:  # noqa: F811
+def test_what_fits_is_kept_and_reported(inner: Inner) -> None:
     inner.write(**CASES)
     code, output = conduct(inner, room=6000, reports="fit")
     assert code == 2, output
@@ -72,7 +72,7 @@ def test_what_fits_is_kept_and_reported(inner: Inner) -> None:  # noqa: F811
     assert report["not_run"]
 
 
-def test_reports_that_do_not_fit_at_the_end(inner: Inner) -> None:  # noqa: F811
+def test_reports_that_do_not_fit_at_the_end(inner: Inner) -> None:
     inner.write(**CASES)
     code, output = conduct(inner, room=10_000_000)
     assert code == 2, output
@@ -81,7 +81,7 @@ def test_reports_that_do_not_fit_at_the_end(inner: Inner) -> None:  # noqa: F811
     assert len(read(inner.folder / "journal.ndjson").cases) == 3
 
 
-def test_bare_pytest_too(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_bare_pytest_too(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

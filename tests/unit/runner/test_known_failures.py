@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_runner_plugin import Inner, inner, suite  # noqa: F401 - a fixture
+from inner_pytest import Inner, suite
 
 from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
@@ -108,7 +108,7 @@ def entry_for(control: str, until: str = "2999-12-31", more: str = "") -> str:
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "1")])
-def test_a_known_failure_ends_with_0(inner: Inner, words: tuple[str, ...]) -> None:  # noqa: F811
+def test_a_known_failure_ends_with_0(inner: Inner, words: tuple[str, ...]) -> None:
     inner.write(one=ONE_FAILS)
     written(inner.root, GOOD)
     ran = inner.run(*words)
@@ -134,19 +134,19 @@ def test_a_known_failure_ends_with_0(inner: Inner, words: tuple[str, ...]) -> No
         (entry_for("LAB-JWT-04", "2020-01-01"), 1),
     ],
 )
-def test_an_entry_excuses_no_more_than_it_says(inner: Inner, entry: str, code: int) -> None:  # noqa: F811
+def test_an_entry_excuses_no_more_than_it_says(inner: Inner, entry: str, code: int) -> None:
     inner.write(one=ONE_FAILS)
     written(inner.root, entry)
     assert inner.run().code == code
 
 
-def test_what_is_inconclusive_is_not_excused(inner: Inner) -> None:  # noqa: F811
+def test_what_is_inconclusive_is_not_excused(inner: Inner) -> None:
     inner.write(one=ONE_FAILS.replace("'fail'", "'inconclusive'"))
     written(inner.root, GOOD)
     assert inner.run().code == 1
 
 
-def test_a_pass_asks_to_remove_the_entry_and_is_none_the_worse(inner: Inner) -> None:  # noqa: F811
+def test_a_pass_asks_to_remove_the_entry_and_is_none_the_worse(inner: Inner) -> None:
     inner.write(one=ONE_FAILS.replace("'fail'", "'pass'"))
     written(inner.root, GOOD)
     ran = inner.run(own_reports=True)
@@ -154,7 +154,7 @@ def test_a_pass_asks_to_remove_the_entry_and_is_none_the_worse(inner: Inner) -> 
     assert "LAB-JWT-04[expired] passed: remove the known failure" in ran.output
 
 
-def test_an_entry_that_expired_is_an_error_of_its_own(inner: Inner) -> None:  # noqa: F811
+def test_an_entry_that_expired_is_an_error_of_its_own(inner: Inner) -> None:
     inner.write(one=ONE_FAILS.replace("'fail'", "'pass'"))
     written(inner.root, entry_for("LAB-JWT-04", "2020-01-01"))
     ran = inner.run()
@@ -163,7 +163,7 @@ def test_an_entry_that_expired_is_an_error_of_its_own(inner: Inner) -> None:  # 
     assert len(lines.expired(conformance.build(read(ran.folder / "journal.ndjson")))) == 1
 
 
-def test_a_test_that_fails_after_its_case_is_excused_too(inner: Inner) -> None:  # noqa: F811
+def test_a_test_that_fails_after_its_case_is_excused_too(inner: Inner) -> None:
     inner.write(one=ONE_FAILS.replace("'fail'", "'pass'") + "    assert 'expired' not in case.id\n")
     written(inner.root, GOOD)
     ran = inner.run()
@@ -171,7 +171,7 @@ def test_a_test_that_fails_after_its_case_is_excused_too(inner: Inner) -> None: 
     assert ran.verdicts["LAB-JWT-04[expired]"] == "fail"
 
 
-def test_enforce_alone_is_not_excused(inner: Inner) -> None:  # noqa: F811
+def test_enforce_alone_is_not_excused(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-JWT-04', 'pass', 'expired')", needs="jwt"))
     written(inner.root, GOOD)
     ran = inner.run("--enforce", env={"FAKE_LACKS": '["jwt"]'})
@@ -179,7 +179,7 @@ def test_enforce_alone_is_not_excused(inner: Inner) -> None:  # noqa: F811
     assert ran.cases["LAB-JWT-04[expired]"].known is None
 
 
-def test_keep_does_not_stop_at_a_known_failure(inner: Inner) -> None:  # noqa: F811
+def test_keep_does_not_stop_at_a_known_failure(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-JWT-04', 'fail', 'expired')", "case('LAB-PERM-01', 'pass')"))
     written(inner.root, GOOD)
     ran = inner.run("--keep")
@@ -187,7 +187,7 @@ def test_keep_does_not_stop_at_a_known_failure(inner: Inner) -> None:  # noqa: F
     assert any("exit one" in line for line in ran.trace), "nothing failed, so the stage is undone"
 
 
-def test_an_entry_for_a_case_that_does_not_exist_is_exit_2(inner: Inner) -> None:  # noqa: F811
+def test_an_entry_for_a_case_that_does_not_exist_is_exit_2(inner: Inner) -> None:
     inner.write(one=ONE_FAILS)
     written(inner.root, GOOD.replace("expired", "expird"))
     ran = inner.run()

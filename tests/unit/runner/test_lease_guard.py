@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_runner_plugin import Inner, inner, suite  # noqa: F401 - a fixture is found by its name
+from inner_pytest import Inner, suite
 
 from reports import conformance
 from runner.session.lease_guard import LeaseGuard
@@ -33,7 +33,7 @@ def pytest_sessionstart(session):
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
-def test_a_lost_lease_ends_the_run_which_cleans_up_and_says_why(inner: Inner, words: tuple[str, ...]) -> None:  # noqa: F811
+def test_a_lost_lease_ends_the_run_which_cleans_up_and_says_why(inner: Inner, words: tuple[str, ...]) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'wait')"))
     conftest = inner.root / "conftest.py"
     conftest.write_text(conftest.read_text() + LOSES)

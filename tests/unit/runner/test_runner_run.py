@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_runner_plugin import Inner, inner, suite  # noqa: F401 - the fixture
+from inner_pytest import Inner, suite
 
 from clients.model.errors import SettingsError
 from runner.commands import child, cli, common, run
