@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import QUICK, FakeRig, answered, lost
-from test_prove import DENIAL, make_rig, prove, quickly, require_jwt
+from proving_fakes import DENIAL, make_rig, prove, require_jwt
 
 from clients.model.case import Case
 from clients.model.evidence import Evidence, Finding, Verdict
@@ -16,7 +16,6 @@ from clients.model.probe import Probe
 from clients.probe.confirm import probes_for_leak
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
-__all__ = ["quickly"]  # a fixture
 
 POLICY = replace(QUICK, budget_s=5.0)
 

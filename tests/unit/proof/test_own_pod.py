@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, SERVER_POD, FakeRig, answered, broken, lost
-from test_prove import make_rig, observation, prove, quickly
+from proving_fakes import make_rig, observation, prove
 
 from clients.kube.pods import Pod
 from clients.model.case import Case
@@ -16,7 +16,6 @@ from clients.model.expect import RBAC_DENIED, rbac_denied, status
 from clients.model.probe import Probe
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
-__all__ = ["quickly"]  # a fixture
 
 REFUSED = CLIENT.get("http://httpbin.mtls-service:8000/ip")
 DENIAL = Case("X-2", REFUSED, rbac_denied(), before=status(200))

@@ -3,139 +3,32 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, broken, entry, lost
+from proving_fakes import ALLOWED, DENIAL, REFUSED, make_rig, prove, require_jwt, texts
 
 from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import SIDECAR
-from clients.mesh import logs, sidecar
+from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.errors import InfrastructureError
-from clients.model.evidence import Applied, Evidence, FindingVerdict, Grade, Subject, Verdict
+from clients.model.evidence import Evidence, FindingVerdict, Grade, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
-from clients.model.marker import MarkerRecord, MarkerState
-from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe, Workload
-from clients.model.stage import Observation, Stage
-from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import through
-from clients.proof import decided, denial, log_entries, trace
-from clients.proof import prove as proof
-from clients.proof.client_reach import ClientReach
+from clients.proof import denial
 
-pytestmark = pytest.mark.unit
-
-IP = "http://httpbin.mtls-service:8000/ip"
-ALLOWED = CLIENT.get(IP, token="valid")
-REFUSED = CLIENT.get(IP)
-DENIAL = Case("X-2", REFUSED, rbac_denied(), twin=ALLOWED)
-SUBJECT = Subject(control="X-2", id="X-2", title="t", polarity="deny", twin_control="X-1")
-
-
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(denial, "LOG_BUDGET_S", 0.3)
-    monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.3)
-    monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.3)
-    monkeypatch.setattr(decided, "LOG_BUDGET_S", 0.3)
-    monkeypatch.setattr(decided, "FLUSHED_S", 0.05)
-    monkeypatch.setattr(logs, "SILENT_S", 0.05)
-    monkeypatch.setattr(logs, "PRINTED_S", 0.05)
-
-
-def require_jwt(rig: FakeRig, probe: Any, request_id: str) -> Any:
-    """A mesh that lets tokens through and refuses the rest, and logs both."""
-    if probe.token:
-        return answered(200, request_id)
-    rig.refuse_in_log(request_id, "rbac_access_denied_matched_policy[none]")
-    return answered(403, request_id, RBAC_DENIED)
-
-
-def make_rig(answer: Any = require_jwt) -> FakeRig:
-    rig = FakeRig(lambda probe, request_id: answer(rig, probe, request_id))
-    return rig
-
-
-def prove(rig: FakeRig, case: Case, **stage: Any) -> Evidence:
-    running = SimpleNamespace(
-        rig=rig,
-        stage=Stage("s"),
-        applied=(),
-        changed_at=time.monotonic(),
-        baselines={},
-        settled=(),
-        worker="gw0",
-        since=0.0,
-        marked=lambda case: (),
-        client_reach=ClientReach(rig, ()),  # type: ignore[arg-type]
-    )
-    running.__dict__.update(stage)
-    return proof.prove_case(running, case, replace(SUBJECT, control=case.control, id=case.id))  # type: ignore[arg-type]
-
-
-def texts(evidence: Evidence) -> dict[str, str]:
-    return {finding.name: finding.text for finding in evidence.findings}
-
-
-def test_without_a_change_times_count_from_the_cases_own_start():
-    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60)
-    assert evidence.time_to_stable_s is not None
-    assert evidence.time_to_stable_s < 10
-    changed = (Applied("m", "k", "", "n", ""),)
-    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), changed_at=time.monotonic() - 60, applied=changed)
-    assert evidence.time_to_stable_s is not None
-    assert evidence.time_to_stable_s > 50
-
-
-def test_too_few_confirmations_are_inconclusive_and_state_the_error_rate_that_they_reach():
-    def slowly(_: Probe, request_id: str) -> Outcome:
-        time.sleep(0.02)
-        return answered(200, request_id)
-
-    rig = FakeRig(slowly, policy=ConvergencePolicy(budget_s=0.03, poll_s=0.001, window_s=0.0))
-    rig.required_confirmations = lambda *_: 400  # type: ignore[method-assign]
-    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
-    assert evidence.verdict is Verdict.INCONCLUSIVE
-    assert "probes were too slow for 400 confirmations" in evidence.reason
-    assert "may be left with a probability of 0.2, and 0.0001 is wanted" in evidence.reason
-
-
-GROWN = "2 replicas are behind httpbin.mtls-service now; the 3 confirmations were derived for fewer, and 37 are needed"
-
-
-def growing(monkeypatch: pytest.MonkeyPatch, *needed: int) -> FakeRig:
-    """A second replica that appears once the confirmations were derived."""
-    rig, derived = make_rig(), iter(needed)
-    monkeypatch.setattr(rig, "required_confirmations", lambda probe: next(derived))
-    monkeypatch.setattr(rig, "replicas", lambda probe: 2)
-    return rig
-
-
-def test_a_replica_that_came_later_leaves_too_few_confirmations(monkeypatch: pytest.MonkeyPatch):
-    evidence = prove(growing(monkeypatch, 3, 37), Case("X-1", ALLOWED, status(200)))
-    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, f"replicas: {GROWN}")
-
-
-def test_a_failure_says_that_a_replica_came_later(monkeypatch: pytest.MonkeyPatch):
-    evidence = prove(growing(monkeypatch, 3, 37), Case("X-1", ALLOWED, status(404)))
-    assert evidence.verdict is Verdict.FAIL
-    assert evidence.reason.startswith("expected 404, saw 200")
-    assert evidence.reason.endswith(f"; {GROWN}")
-
-
-def test_fewer_replicas_than_before_are_no_matter(monkeypatch: pytest.MonkeyPatch):
-    assert prove(growing(monkeypatch, 37, 3), Case("X-1", ALLOWED, status(200))).verdict is Verdict.PASS
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
 
 
 def test_an_allowed_request_passes():
@@ -314,36 +207,6 @@ def test_without_a_server_no_request_can_arrive(monkeypatch: pytest.MonkeyPatch)
     assert texts(evidence)["backend log"] == "no ready pod is behind the destination"
 
 
-def observation(**more: Any) -> Observation:
-    return Observation(REFUSED, status(200), time.monotonic(), **more)
-
-
-@pytest.mark.parametrize(("conclusive", "verdict"), [(True, Verdict.FAIL), (False, Verdict.INCONCLUSIVE)])
-def test_a_wrong_state_before_the_change_decides(conclusive: bool, verdict: Verdict):
-    rig = make_rig()
-    before = observation(problem="expected 200, saw 503", conclusive=conclusive)
-    evidence = prove(rig, DENIAL, baselines={"X-2": before})
-    assert (evidence.verdict, evidence.reason) == (verdict, "before the change: expected 200, saw 503")
-    assert rig.sent == []
-
-
-def test_a_change_that_never_arrived_decides():
-    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), settled=(observation(problem="saw 200"),))
-    assert (evidence.verdict, evidence.reason) == (Verdict.FAIL, "settled 1: saw 200")
-
-
-def test_attempts_while_the_stage_settled_are_the_first_of_the_case():
-    settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expect=DENIAL.expect)
-    evidence = prove(make_rig(), DENIAL, settled=(settled,), changed_at=settled.at)
-    assert (evidence.time_to_first_s, evidence.time_to_stable_s, evidence.flaps) == (0.2, 0.7, 1)
-
-
-def test_the_evidence_of_a_case_that_was_not_tried_has_the_reason():
-    evidence = proof.not_tried(SUBJECT, "the environment could not be made")
-    assert (evidence.verdict, evidence.reason) == (Verdict.INCONCLUSIVE, "the environment could not be made")
-    assert evidence.observed == "nothing: the case was not tried"
-
-
 def test_a_probe_after_the_twin_that_did_not_run_is_inconclusive():
     twins: list[str] = []
 
@@ -463,13 +326,6 @@ def test_the_silence_of_an_external_server_needs_its_log(
     assert evidence.reason.startswith(reason)
 
 
-def test_another_outcome_of_the_same_request_seen_settling_is_not_the_cases_own():
-    settled = replace(observation(first_s=0.2, stable_s=0.7, flaps=1), expect=status(200))
-    evidence = prove(make_rig(), DENIAL, settled=(settled,), changed_at=settled.at)
-    assert (evidence.verdict, evidence.flaps) == (Verdict.PASS, 0)
-    assert evidence.time_to_first_s != 0.2
-
-
 def test_a_body_that_is_quoted_after_the_twin_holds_no_token():
     token = TokenIssuer().mint("valid")
     twins: list[str] = []
@@ -486,131 +342,3 @@ def test_a_body_that_is_quoted_after_the_twin_holds_no_token():
     assert "body lacks" in evidence.reason
     quoted = evidence.reason + "".join(attempt.problem for attempt in evidence.attempts)
     assert token.split(".")[0] not in quoted
-
-
-def test_a_case_may_have_less_time_than_the_run_allows() -> None:
-    rig = FakeRig(lambda _, request_id: answered(200, request_id))
-    running = SimpleNamespace(
-        rig=rig,
-        stage=Stage("s"),
-        applied=(),
-        changed_at=0.0,
-        baselines={},
-        settled=(),
-        worker="",
-        since=0.0,
-        marked=lambda case: (),
-    )
-    began = time.monotonic()
-    evidence = proof.prove_case(running, DENIAL, SUBJECT, budget_s=0.1)  # type: ignore[arg-type]
-    assert evidence.verdict is Verdict.FAIL
-    assert time.monotonic() - began < rig.certainty.policy.budget_s
-
-
-def marked(state: MarkerState, **more: Any) -> Any:
-    """A running stage's `marked`, with one marker in this state."""
-    return lambda case: (MarkerRecord("mtls-service/httpbin", state, "how it was", **more),)
-
-
-@pytest.mark.parametrize(
-    ("state", "verdict", "grade"),
-    [
-        (MarkerState.SEEN, Verdict.PASS, Grade.FULL),
-        (MarkerState.MISSING, Verdict.INCONCLUSIVE, None),
-        (MarkerState.UNAVAILABLE, Verdict.PASS, Grade.REDUCED),
-    ],
-)
-def test_an_unchanged_outcome_is_judged_by_its_marker(state, verdict, grade):
-    evidence = prove(make_rig(), Case("X-1", ALLOWED, status(200)), marked=marked(state))
-    assert (evidence.verdict, evidence.grade) == (verdict, grade)
-    assert "mtls-service/httpbin: how it was" in texts(evidence)["marker"]
-    assert evidence.markers[0].state is state
-
-
-def test_a_contrary_outcome_without_its_marker_names_both():
-    evidence = prove(make_rig(), Case("X-1", REFUSED, status(200)), marked=marked(MarkerState.MISSING))
-    assert evidence.verdict is Verdict.FAIL
-    assert "expected 200, saw 403" in evidence.reason
-    assert "marker at mtls-service/httpbin: how it was" in evidence.reason
-
-
-def test_the_times_are_those_of_the_whole_wait():
-    """Budget 0.3 s: a case that is stable at once is slow all the same where its marker came late."""
-    changed = (Applied("m", "k", "", "n", ""),)
-    case = Case("X-1", ALLOWED, status(200))
-    late = marked(MarkerState.SEEN, first_s=0.24, stable_s=0.25)
-    evidence = prove(make_rig(), case, marked=late, applied=changed)
-    assert evidence.slow
-    assert evidence.duration_s >= 0.25
-    assert evidence.time_to_stable_s is not None
-    assert evidence.time_to_stable_s >= 0.25
-    assert not prove(make_rig(), case, applied=changed).slow
-
-
-def test_a_case_is_slow_whose_stage_was_slow_to_settle():
-    changed_at = time.monotonic()
-    settled = Observation(REFUSED, status(403), changed_at, first_s=0.2, stable_s=0.26)
-    case = Case("X-1", ALLOWED, status(200))
-    evidence = prove(make_rig(), case, settled=(settled,), changed_at=changed_at)
-    assert evidence.slow
-    # what had settled before a further change belongs to that earlier one
-    assert not prove(make_rig(), case, settled=(settled,), changed_at=changed_at + 1).slow
-
-
-def recognised(rig: FakeRig, name: str) -> Any:
-    """The answer of a mesh that refuses nothing but what it can recognise as the harness's."""
-    if name.startswith("mp-"):
-        rig.refuse_in_log(name, "rbac_access_denied_matched_policy[none]")
-        return answered(403, name, RBAC_DENIED)
-    return answered(200, name)
-
-
-def test_a_mesh_that_refuses_only_what_it_recognises_fails():
-    evidence = prove(make_rig(lambda rig, _, name: recognised(rig, name)), replace(DENIAL, twin=None))
-    assert evidence.verdict is Verdict.FAIL
-    assert "the mesh treats requests that it can recognise as the harness's differently" in evidence.reason
-    assert evidence.reason.endswith("they see 403, ordinary ones 200")
-
-
-def test_a_mesh_that_lets_in_only_what_it_recognises_fails():
-    def answer(_: FakeRig, __: Any, name: str) -> Any:
-        return answered(200, name) if name.startswith("mp-") else answered(403, name, RBAC_DENIED)
-
-    evidence = prove(make_rig(answer), Case("X-1", ALLOWED, status(200)))
-    assert evidence.verdict is Verdict.FAIL
-    assert "they see 200, ordinary ones 403" in evidence.reason
-
-
-def test_a_twin_that_gets_in_only_where_it_is_recognised_fails():
-    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
-        return require_jwt(rig, probe, name) if name.startswith("mp-") else answered(403, name, RBAC_DENIED)
-
-    evidence = prove(make_rig(answer), DENIAL)
-    assert evidence.verdict is Verdict.FAIL
-    assert "they see 200, ordinary ones 403" in evidence.reason
-
-
-def test_a_single_confirmation_is_followed_by_an_ordinary_request():
-    rig = make_rig()
-    rig.policy = replace(rig.policy, confirmations=1)
-    rig.required_confirmations = lambda *_: 1  # type: ignore[method-assign]
-    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
-    assert evidence.verdict is Verdict.PASS, evidence.reason
-    assert texts(evidence)["ordinary requests"].startswith("1 of 3 probes")
-    rig.answer = lambda _, name: answered(200 if name.startswith("mp-") else 403, name)
-    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
-    assert (evidence.verdict, evidence.reason) == (Verdict.FAIL, "ordinary requests: expected 200, saw 403")
-
-
-def test_an_ordinary_request_that_did_not_run_is_inconclusive():
-    rig = make_rig(lambda _, __, name: answered(200, name) if name.startswith("mp-") else lost(name))
-    rig.required_confirmations = lambda *_: 1  # type: ignore[method-assign]
-    assert prove(rig, Case("X-1", ALLOWED, status(200))).verdict is Verdict.INCONCLUSIVE
-
-
-def test_without_an_ordinary_request_nothing_is_said_of_the_mesh():
-    rig = make_rig()
-    rig.many = lambda probe, control, **_: lambda count: rig.probe(probe, control, count)  # type: ignore[method-assign]
-    evidence = prove(rig, Case("X-1", ALLOWED, status(200)))
-    assert evidence.verdict is Verdict.INCONCLUSIVE
-    assert "no probe was like a user's request" in evidence.reason

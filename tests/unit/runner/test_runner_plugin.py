@@ -1,4 +1,4 @@
-"""The plugin, run by a separate pytest, with and without workers, on a stand-in for the mesh: evidence and exit codes."""
+"""The plugin, run by a separate pytest, with and without workers, on a stand-in for the mesh."""
 
 from __future__ import annotations
 
