@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, FakeRig, answered, broken
-from test_prove import make_rig, observation, prove, quickly
+from proving_fakes import make_rig, observation, prove
 
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
@@ -23,7 +23,6 @@ from clients.proof.client_reach import MOST, ClientReach
 from clients.proof.source_twins import SOURCE_TWIN
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
-__all__ = ["quickly"]  # a fixture
 
 LEGACY = Workload("legacy-client", "sleep", "sleep")
 IP = "http://httpbin.mtls-service:8000/ip"
