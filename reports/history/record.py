@@ -15,15 +15,11 @@ from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import KnownFailure
 from reports import conformance, schema1
 from reports.conformance import READABLE
+from reports.kinds import policy_kinds
 from reports.marks import NOT_RUN, mark
 from reports.model import SCHEMA, ReportError, RunInfo, TargetInfo
 
 HINT = "write it again with `meshproof report`"
-NO_POLICIES = frozenset({
-    "ConfigMap", "CustomResourceDefinition", "DaemonSet", "Deployment", "Endpoints", "EndpointSlice", "Job",
-    "Namespace", "Pod", "Secret", "Service", "ServiceAccount", "StatefulSet",
-})  # fmt: skip
-"""Kinds of applied objects that say nothing of traffic, so that no time to stable is counted for them."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +144,7 @@ def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> 
     """An object of a case is itself, or a key of `objects`; one that is missing there has no kind."""
     for case in cases:
         applied = (objects.get(item) if isinstance(item, str) else item for item in case.applied)
-        kinds = tuple(sorted({item.kind for item in applied if item} - NO_POLICIES))
+        kinds = policy_kinds(item for item in applied if item)
         yield Row(
             case.id, case.control, case.title, mark(case), case.flaps, case.time_to_stable_s, case.slow, kinds
         )  # fmt: skip

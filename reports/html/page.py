@@ -1,4 +1,7 @@
-"""`index.html`: the report that a person reads and an auditor keeps. One file, no network, works without scripts.
+"""`index.html`: the report that a person reads and an auditor keeps. One file, no network.
+
+The summary is there without scripts; tables, rows and evidence are unpacked when they are opened
+(`reports.html.parts`).
 
 Evidence is hostile text: everything is escaped, and the page's own policy lets no script run but the one that the page
 was written with (by its hash), and no request leave it.
@@ -6,27 +9,31 @@ was written with (by its hash), and no request leave it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
 
-from clients.model.evidence import Evidence, Verdict
+from clients.model.evidence import Verdict
 from reports import attempts
 from reports.argument import chain
 from reports.headline import duration, headline, tone
 from reports.html.egress_diagram import picture
 from reports.html.frame import frame, templates, time_text
+from reports.html.index import Index, index
+from reports.html.parts import Part, bodies, part
 from reports.html.timeline import LEGEND, timeline
 from reports.known import advice, by_entry
 from reports.marks import mark
-from reports.matrix import matrix, request_line, seen, short_host, stages
+from reports.matrix import Matrix, matrix, request_line, seen, short_host, stages
 from reports.model import Report
 from reports.pictures import embedded
 from reports.reasons import by_reason, by_unchecked
+
+SMALL = 150
+"""Cases up to which all tables and stages are open from the beginning."""
 
 
 def render(report: Report, folder: Path | None = None) -> str:
@@ -37,8 +44,9 @@ def render(report: Report, folder: Path | None = None) -> str:
     """
     environment = _environment()
     page = frame(["style.css.j2"], ["theme.js", "script.js"])
-    anchors = _anchors(report.cases)
     groups = stages(report.cases)
+    known = index(groups)
+    drawn = [(table, number) for number, table in enumerate(map(matrix, groups)) if table]
     return environment.get_template("report.html.j2").render(
         report=report,
         run=report.run,
@@ -47,22 +55,34 @@ def render(report: Report, folder: Path | None = None) -> str:
         headline=headline(report),
         tone=tone(report),
         groups=groups,
-        matrices=[table for table in map(matrix, groups) if table],
-        pictures=[drawn for drawn in map(picture, groups) if drawn],
+        index=known,
+        tables=drawn,
+        small=len(report.cases) <= SMALL,
+        built=list(_built(known, [table for table, _ in drawn], bool(report.reduced), folder)),
+        pictures=[found for found in map(picture, groups) if found],
         trouble=by_reason(report.cases, Verdict.FAIL, Verdict.INCONCLUSIVE),
         known=by_entry(report),
         advice=advice(report),
         reduced=by_unchecked(report.cases),
         skipped=by_reason(report.cases, Verdict.SKIP),
-        anchors=anchors,
-        first_of_control=_first_of_control(report.cases, anchors),
-        twins=_by_control(report.cases, anchors),
         facts=_facts(report),
-        embedded=partial(embedded, folder),
         style=page.style,
         script=page.script,
         policy=page.policy,
     )
+
+
+def _built(known: Index, tables: Iterable[Matrix], reduced: bool, folder: Path | None) -> Iterator[Part]:
+    """What the page's script builds when it is asked for: the index, tables, rows of stages, bodies of cases."""
+    environment = _environment()
+    table, rows, body = (environment.get_template(f"{name}.html.j2") for name in ("table", "rows", "body"))
+    places = {"anchors": known.anchors, "places": known.places, "embedded": partial(embedded, folder)}
+    yield part("index", known.text())
+    for number, one in enumerate(tables):
+        yield part(f"t{number}", table.render(table=one, reduced=reduced, **places))
+    for number, stage in enumerate(known.groups):
+        yield part(f"s{number}", rows.render(stage=stage, **places))
+    yield from bodies(body.render(case=case, twins=known.twins, **places) for case in known.cases)
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -82,38 +102,6 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         *run.environment.items(),
     ]
     return [(name[:1].upper() + name[1:], value) for name, value in rows if value]
-
-
-def _anchors(cases: Iterable[Evidence]) -> dict[str, str]:
-    """Case id → unique id in the page: `LAB-MTLS-03`, `LAB-JWT-04.expired`."""
-    anchors: dict[str, str] = {}
-    used: set[str] = set()
-    for case in cases:
-        base = re.sub(r"[^A-Za-z0-9_-]+", ".", case.id).strip(".") or "case"
-        anchor, number = base, 2
-        while anchor in used:
-            anchor, number = f"{base}.{number}", number + 1
-        used.add(anchor)
-        anchors[case.id] = anchor
-    return anchors
-
-
-def _first_of_control(cases: Iterable[Evidence], anchors: Mapping[str, str]) -> dict[str, str]:
-    """Case id → control, for the first case of a control whose own name is no anchor yet."""
-    taken = set(anchors.values())
-    first: dict[str, str] = {}
-    for case in cases:
-        if case.control not in taken and re.fullmatch(r"[A-Za-z0-9_-]+", case.control):
-            taken.add(case.control)
-            first[case.id] = case.control
-    return first
-
-
-def _by_control(cases: Iterable[Evidence], anchors: Mapping[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for case in cases:
-        found.setdefault(case.control, anchors[case.id])
-    return found
 
 
 @cache

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from base64 import b64encode
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from report_parts import parts, unfolded
 from report_samples import NOT_RUN, a_case, sample_report, sample_run, sample_target
 
 from clients.model.attempt import Sample
@@ -54,7 +56,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page() -> Page:
-    return Page(render(sample_report()))
+    return Page(unfolded(render(sample_report())))
 
 
 def test_every_case_is_there_with_its_evidence(page: Page) -> None:
@@ -80,14 +82,19 @@ def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(page: Pag
     links = [link[1:] for link in page.values("href") if link.startswith("#")]
     assert len(links) > 80
     assert set(links) <= set(ids)
-    assert {"LAB-MTLS-03", "LAB-JWT-04", "LAB-JWT-04.expired"} <= set(ids)
+    assert {"LAB-MTLS-03", "LAB-JWT-04.wrong-issuer", "LAB-JWT-04.expired"} <= set(ids)
+
+
+def test_a_control_leads_to_its_first_case() -> None:
+    controls = json.loads(parts(render(sample_report()))["index"])["controls"]
+    assert controls == {"LAB-JWT-04": "LAB-JWT-04.wrong-issuer"}
 
 
 def test_ids_that_look_alike_stay_apart() -> None:
     cases = tuple(a_case(id=key, control="C-1") for key in ("C-1[a b]", "C-1[a/b]", "C-1[a.b]", "[]"))
-    ids = Page(render(replace(sample_report(), cases=cases))).values("id")
+    ids = Page(unfolded(render(replace(sample_report(), cases=cases)))).values("id")
     assert len(ids) == len(set(ids))
-    assert {"C-1", "C-1.a.b", "C-1.a.b.2", "C-1.a.b.3"} <= set(ids)
+    assert {"C-1.a.b", "C-1.a.b.2", "C-1.a.b.3"} <= set(ids)
 
 
 def test_the_page_loads_nothing(page: Page) -> None:
@@ -122,7 +129,7 @@ def test_hostile_evidence_stays_text() -> None:
     )  # fmt: skip
     run = replace(sample_run(), id=HOSTILE, command=HOSTILE, started=HOSTILE, environment={HOSTILE: HOSTILE})
     target = replace(sample_target(), kind=HOSTILE, details={HOSTILE: HOSTILE})
-    page = Page(render(Report(run, target, (case,), not_run=(HOSTILE,))))
+    page = Page(unfolded(render(Report(run, target, (case,), not_run=(HOSTILE,)))))
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert "img" not in [tag for tag, _ in page.tags]
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -141,7 +148,7 @@ def test_hostile_evidence_stays_text() -> None:
     ids=["nothing", "interrupted", "bare"],
 )
 def test_a_poor_report_still_renders(report: Report) -> None:
-    text = Page(render(report)).text
+    text = Page(unfolded(render(report))).text
     assert "conformance report" in text
     assert ("stopped by SIGINT" in text) == bool(report.run.interrupted)
     assert ("2 records of the journal" in text) == bool(report.damaged)
@@ -186,7 +193,7 @@ def _links(page: Page) -> list[tuple[str, str]]:
 def test_the_page_never_ticks_what_was_not_looked_at() -> None:
     findings = tuple(Finding("access log", f"said {verdict}", verdict) for verdict in FindingVerdict)
     case = a_case(findings=findings, grade=Grade.REDUCED)
-    page = Page(render(replace(sample_report(), cases=(case,), not_run=())))
+    page = Page(unfolded(render(replace(sample_report(), cases=(case,), not_run=()))))
     assert _links(page)[-4:] == [
         ("pass", "pass"), ("fail", "fail"), ("inconclusive", "inconclusive"), ("not_checked", "not checked")
     ]  # fmt: skip
@@ -204,14 +211,14 @@ def test_reduced_proof_has_its_own_mark_filter_legend_and_tally(page: Page) -> N
     assert "show-reduced" in page.values("id")
     assert '[data-verdict="reduced"]' in page.raw["style"]
     assert "◐ Pass, reduced proof" in text
-    assert "request-authenticationsuites/lab/test_lab.py, 6 pass (3 reduced)" in text
+    assert "request-authentication suites/lab/test_lab.py, 6 pass (3 reduced)" in text
     assert "access log: the proxies of this target write no access log" in text
     rows = [found["id"] for _, found in page.tags if found.get("class", "").startswith("case reduced")]
     assert rows == ["LAB-JWT-04.wrong-issuer", "LAB-JWT-04.foreign-key", "LAB-JWT-04.expired"]
 
 
 def test_a_page_without_reduced_proof_has_no_filter_for_it() -> None:
-    page = Page(render(replace(sample_report(), cases=(a_case(),))))
+    page = Page(unfolded(render(replace(sample_report(), cases=(a_case(),)))))
     assert "show-reduced" not in page.values("id")
     assert "passed with reduced proof" not in page.text
 
@@ -224,7 +231,7 @@ def test_a_reason_that_many_cases_share_is_shown_once() -> None:
     why = "the service account may not read secrets in the namespaces of this run; " * 5
     skipped = tuple(a_case(id=f"S-{n}", verdict=Verdict.SKIP, grade=None, reason=why + "skip") for n in range(130))
     open_ = tuple(a_case(id=f"I-{n}", verdict=Verdict.INCONCLUSIVE, grade=None, reason=why + "open") for n in range(3))
-    page = Page(render(replace(sample_report(), cases=(*skipped, *open_))))
+    page = Page(unfolded(render(replace(sample_report(), cases=(*skipped, *open_)))))
     summary = page.text[: page.text.index("Truth tables", page.text.index("How to read this"))]
     assert summary.count(why + "skip") == 1
     assert "130 cases: S-0 … S-129" in summary

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import jwt
 import pytest
+from report_parts import unfolded
 from report_samples import a_case, sample_report
 
 from clients.model.errors import InfrastructureError
@@ -105,7 +106,7 @@ def test_what_has_not_changed_is_kept_once(item: pytest.Item, tmp_path: Path) ->
 
 
 def test_the_page_holds_it_and_needs_no_other_file(kept: Evidence, tmp_path: Path) -> None:
-    page = render(report_of(kept), tmp_path)
+    page = unfolded(render(report_of(kept), tmp_path))
     assert f'src="data:image/png;base64,{b64encode(PNG).decode()}"' in page
     assert "It shows: Sign in &lt;b&gt;" in page
     assert kept.pictures[0].sha256 in page
@@ -139,7 +140,7 @@ def test_what_is_not_the_picture_that_was_taken_is_not_shown_but_reported(
 ) -> None:
     folder = tmp_path
     case = replace(kept, pictures=(spoil(kept.pictures[0], folder),))
-    page = render(report_of(case), folder)
+    page = unfolded(render(report_of(case), folder))
     assert "data:image/png" not in page
     assert "The picture is not in this page" in page
     assert "It showed: Sign in" in page
