@@ -19,7 +19,11 @@ from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
 """Annotation of a pod that is to get an address from which the blocked external hosts are reachable."""
-IMAGES = {"sleep": "sleep", "httpbin": "httpbin", "envoy": "proxyv2", **dict.fromkeys((*SHOP, "porter"), "boutique")}
+IMAGES = {
+    **{name: name for name in ("sleep", "httpbin", "traffic")},
+    "envoy": "proxyv2",
+    **dict.fromkeys((*SHOP, "porter"), "boutique"),
+}
 """Logical image names that manifests may use → images of the testbed; the mesh's proxy image contains Envoy.
 
 One image replaces all images of the shop: each container's variable `SERVICE` selects the service.

@@ -26,7 +26,7 @@ def build_programs(parts: Parts) -> None:
         BuildError: one could not be built; the other builds are ended.
     """
     parts.get(parts.toolchain())  # every lane needs it first
-    ours = [parts.program(name) for name in ("external", "coredns", "httpbin", "boutique")]
+    ours = [parts.program(name) for name in ("external", "coredns", "httpbin", "boutique", "traffic")]
     one = [parts.program("kubernetes"), *ours]
     fetched = [parts.node_root(), parts.image_root(), parts.etcd(), parts.envoy()]
     other = [*fetched, parts.program(parts.release.module), parts.program("calico")]

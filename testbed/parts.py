@@ -111,7 +111,7 @@ class Parts:
 
     def images(self) -> Part:
         """All images of the testbed in one OCI archive."""
-        programs = [self.program(name) for name in (self.release.module, "coredns", "httpbin", "boutique")]
+        programs = [self.program(name) for name in (self.release.module, "coredns", "httpbin", "boutique", "traffic")]
         base, envoy = self.image_root(), self.envoy()
         key = digest(
             [RECIPE, *(part.key for part in (*programs, base, envoy)), HERE / "parts.py", HERE / "build" / "oci.py"]
@@ -119,7 +119,7 @@ class Parts:
         names = ImageNames(f"{self.release.version}-{key}")
 
         def make(target: Path) -> dict[str, str]:
-            istio, coredns, httpbin, boutique = (self.get(part) for part in programs)
+            istio, coredns, httpbin, boutique, traffic = (self.get(part) for part in programs)
             bootstrap = self._bootstrap_template(target)
             proxy, root = self.get(envoy), self.get(base) / "root"
             images = [
@@ -135,6 +135,12 @@ class Parts:
                     names.of("boutique"),
                     ("/usr/local/bin/boutique",),
                     {"/usr/local/bin/boutique": boutique / "boutique"},
+                    user="1000:1000",
+                ),
+                oci.Image(
+                    names.of("traffic"),
+                    ("/usr/local/bin/traffic",),
+                    {"/usr/local/bin/traffic": traffic / "traffic"},
                     user="1000:1000",
                 ),
                 oci.Image(

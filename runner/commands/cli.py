@@ -42,6 +42,10 @@ GROUPS = {
             "import": "testbed.import_",
         },
     ),
+    "hold": (
+        "Requests that go on in the cluster while anything is done to it, and what becomes of each.",
+        {"start": "hold.start", "check": "hold.check", "mark": "hold.mark", "stop": "hold.stop"},
+    ),
     "image": (
         "The harness's own image, for pods that run it.",
         {"build": "image.build", "list": "image.show", "load": "image.load", "export": "image.export"},

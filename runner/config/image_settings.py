@@ -25,6 +25,7 @@ class Images(BaseModel):
     recommendationservice: str = ""
     shippingservice: str = ""
     porter: str = ""
+    traffic: str = ""
 
     @property
     def given(self) -> dict[str, str]:

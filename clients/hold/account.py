@@ -1,0 +1,192 @@
+"""From what each process has written to the account of every flow: requests, failures, gaps, reconnections, leaks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.hold.flows import ANSWERED, ARRIVED, FLOWS, SERVER, Flow
+
+GOT_THROUGH = frozenset({ANSWERED, ARRIVED, "another answer"})
+"""Outcomes that show that a request was not denied: an answer with status 200, or its arrival at the server."""
+TOGETHER_S = 1.0
+"""Rows of the same outcome that are no further apart are one; as the generator has it."""
+HOLE_S = 3.0
+"""Longest time in seconds between two writings of a process; what is longer was not observed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Requests in a row with one outcome that was not due. Times are in seconds since 1970, by the node's clock."""
+
+    start: float
+    end: float
+    outcome: str
+    count: int
+
+    @property
+    def lasted_s(self) -> float:
+        """From the sending of the first to the end of the last."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one process has written.
+
+    Attributes:
+        by: the client, or `server`.
+        began, written: times of its first request and of its last writing.
+        ended: it was asked to end, so that nothing is missing after `written`.
+        flows: as the generator wrote them.
+    """
+
+    by: str
+    pod: str
+    began: float
+    written: float
+    ended: bool
+    flows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Page:
+        """The content of one ConfigMap."""
+        read = json.loads(text)
+        began, written = read["began"] / 1000, read["written"] / 1000
+        return cls(read["by"], read["pod"], began, written, read["ended"], read["flows"])
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account of one flow over all processes that sent it.
+
+    Attributes:
+        requests: that were sent.
+        due: those that came to what they must come to: an answer, or the denial.
+        rows: all others, in the order of time.
+        unlisted: requests of further rows, of which only the number is known.
+        gap_s: longest time in seconds between two due outcomes on one connection; it began at `gap_at`.
+        reconnections: of a kept connection, and when each was.
+    """
+
+    flow: Flow
+    requests: int = 0
+    due: int = 0
+    rows: tuple[Row, ...] = ()
+    unlisted: int = 0
+    gap_s: float = 0.0
+    gap_at: float = 0.0
+    reconnections: int = 0
+    reconnected_at: tuple[float, ...] = ()
+
+    @property
+    def leaks(self) -> tuple[Row, ...]:
+        """Requests of a denied flow that got through."""
+        return tuple(row for row in self.rows if row.outcome in GOT_THROUGH) if self.flow.denied else ()
+
+    @property
+    def leaked(self) -> int:
+        """How many got through: by the answers that clients had, or by what arrived at the servers, if that is more."""
+        seen: Counter[bool] = Counter()
+        for row in self.leaks:
+            seen[row.outcome == ARRIVED] += row.count
+        return max(seen.values(), default=0)
+
+    @property
+    def lost(self) -> int:
+        """Requests of an allowed flow without the server's answer."""
+        return 0 if self.flow.denied else self.requests - self.due
+
+    @property
+    def other(self) -> int:
+        """Requests of a denied flow that failed, but not as the denial does: what denied them is not known."""
+        if not self.flow.denied:
+            return 0
+        return self.requests - self.due - sum(row.count for row in self.leaks if row.outcome != ARRIVED)
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Outcome → number of the requests that did not come to what was due."""
+        found: Counter[str] = Counter()
+        for row in self.rows:
+            found[row.outcome] += row.count
+        return dict(found)
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A time in which nothing is known of a client's flows: its process had died, and no other had begun."""
+
+    by: str
+    start: float
+    end: float
+
+
+def accounts(pages: Sequence[Page], flows: Sequence[Flow] = FLOWS) -> list[Account]:
+    """The account of every flow; of one that no process has sent, an empty one."""
+    return [_account(flow, pages) for flow in flows]
+
+
+def holes(pages: Iterable[Page], now: float) -> list[Hole]:
+    """Times that no process of a client has observed, from the first page on until now. Servers only confirm."""
+    of: dict[str, list[Page]] = {}
+    for page in pages:
+        if page.by != SERVER:
+            of.setdefault(page.by, []).append(page)
+    found = []
+    for by, own in of.items():
+        covered = sorted((page.began, page.written) for page in own)
+        until = covered[0][1]
+        for began, written in [*covered[1:], (now, now)]:
+            if began - until > HOLE_S:
+                found.append(Hole(by, until, began))
+            until = max(until, written)
+    return found
+
+
+def _account(flow: Flow, pages: Sequence[Page]) -> Account:
+    sent = [(page, page.flows[flow.name]) for page in pages if page.by == flow.by and flow.name in page.flows]
+    arrived = [page.flows[flow.name] for page in pages if page.by == SERVER and flow.name in page.flows]
+    rows = [row for one in (*(own for _, own in sent), *arrived) for row in _rows(one)]
+    gap_s, gap_at = max((_gap(page, own) for page, own in sent), default=(0.0, 0.0))
+    lasting = [own for _, own in sent if flow.kept and not flow.denied]  # a stream that is denied never lasts
+    more = [at / 1000 for own in lasting for at in own["connected"][1:]]
+    connects = sum(max(own["connects"] - 1, 0) for own in lasting)
+    return Account(
+        flow=flow,
+        requests=sum(own["requests"] for _, own in sent),
+        due=sum(own["outcomes"].get(flow.due, 0) for _, own in sent),
+        rows=merged(rows),
+        unlisted=sum(own["more"] for _, own in sent),
+        gap_s=gap_s,
+        gap_at=gap_at,
+        reconnections=connects,
+        reconnected_at=tuple(sorted(more)),
+    )
+
+
+def _rows(own: Mapping[str, Any]) -> list[Row]:
+    return [Row(row["from"] / 1000, row["to"] / 1000, row["outcome"], row["count"]) for row in own["runs"]]
+
+
+def _gap(page: Page, own: Mapping[str, Any]) -> tuple[float, float]:
+    """The longest gap of one process and when it began; one that goes on counts up to the last writing."""
+    start, end = own["gap"]
+    last = own["last_due"] or own["first"]
+    going_on = page.written - last / 1000, last / 1000
+    return max(((end - start) / 1000, start / 1000), going_on if not page.ended else (0.0, 0.0))
+
+
+def merged(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows of several processes in the order of time; what is one event for a reader is one row."""
+    made: list[Row] = []
+    for row in sorted(rows, key=lambda one: (one.outcome, one.start)):
+        last = made[-1] if made else None
+        if last and last.outcome == row.outcome and row.start - last.end <= TOGETHER_S:
+            made[-1] = Row(last.start, max(last.end, row.end), row.outcome, last.count + row.count)
+        else:
+            made.append(row)
+    return tuple(sorted(made, key=lambda one: one.start))

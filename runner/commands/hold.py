@@ -1,0 +1,121 @@
+"""`meshproof hold`: traffic that goes on in the cluster while anything is done to it, and the account of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from clients.hold import held as holding
+from clients.hold.seen import Seen
+from clients.kube.cluster import Cluster
+from clients.mesh.discovery import discover
+from clients.model.errors import ClusterError
+from reports import hold as shown
+from runner.commands import common
+from runner.config import settings
+from runner.config.settings import Settings
+from runner.target import held_traffic, targets
+
+UNKNOWN = 3
+WIDTH = 110
+"""Columns that the table takes at least."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(f"  {line}", file=sys.stderr, flush=True)
+
+
+@common.takes(*common.CLUSTER, "revision", "root_namespace", "image_prefix")
+def start(*, given: common.Given) -> int:
+    """Deploy servers, gateways and clients, and let requests go on until `hold stop`."""
+    wanted = settings.load(given)
+    target = targets.of(wanted)
+    there = target.access(say)
+    cluster = there.connect()
+    label = discover(cluster, wanted.revision, wanted.root_namespace).label
+    applier = held_traffic.applier(cluster, wanted, there, label, own=target.starts_itself)
+    held = holding.start(cluster, applier, say)
+    cluster.close()
+    print(f"traffic is held as {held.id}; look at it by `meshproof hold check`, end it by `meshproof hold stop`")
+    return common.OK
+
+
+@common.takes(*common.CLUSTER)
+def check(as_json: AsJson = False, *, given: common.Given) -> int:
+    """Print what has become of all requests. Exit code 0: none lost or leaked; 1: some were; 3: not all is known."""
+    cluster = _connect(settings.load(given))
+    seen = holding.check(cluster, holding.require(cluster))
+    cluster.close()
+    print_seen(seen, as_json=as_json)
+    return code(seen)
+
+
+@common.takes(*common.CLUSTER)
+def mark(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What begins now, for instance: drain of node-2.")],
+    *,
+    given: common.Given,
+) -> int:
+    """Note what begins now, so that `hold check` names it next to what happens from now on."""
+    cluster = _connect(settings.load(given))
+    at = holding.mark(cluster, holding.require(cluster), name)
+    cluster.close()
+    print(f"{name}: from {shown.clock(at)} on")
+    return common.OK
+
+
+@common.takes(*common.CLUSTER)
+def stop(as_json: AsJson = False, *, given: common.Given) -> int:
+    """Print the last account, end the requests, and remove all of it; the exit code is that of `check`."""
+    cluster = _connect(settings.load(given))
+    held = holding.find(cluster)
+    if held is None:
+        print("no traffic is held on this cluster")
+        return common.OK
+    seen = _last(cluster)
+    holding.stop(cluster, held)
+    cluster.close()
+    if seen is None:
+        print(f"the held traffic {held.id} was not whole; it is removed")
+        return UNKNOWN
+    print_seen(seen, as_json=as_json)
+    return code(seen)
+
+
+def code(seen: Seen) -> int:
+    """Exit code: 0 nothing was lost or leaked, 1 something was, 3 not everything was observed."""
+    if seen.lost or seen.leaked or seen.other:
+        return common.FAILED
+    return common.OK if seen.certain else UNKNOWN
+
+
+def print_seen(seen: Seen, *, as_json: bool) -> None:
+    """For people, or as JSON."""
+    if as_json:
+        print(json.dumps(shown.as_json(seen), indent=1))
+        return
+    console = Console(soft_wrap=True)
+    console.print(shown.table(seen), width=max(console.width, WIDTH))
+    for line in shown.lines(seen):
+        console.print(line, markup=False, highlight=False)
+
+
+def _last(cluster: Cluster) -> Seen | None:
+    try:
+        return holding.check(cluster, holding.require(cluster))
+    except ClusterError:
+        return None
+
+
+def _connect(wanted: Settings) -> Cluster:
+    target = targets.of(wanted)
+    there = target.look(say)
+    if there is None:
+        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    return there.connect()

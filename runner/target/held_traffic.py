@@ -1,0 +1,53 @@
+"""Held traffic with the settings of a run: names, images, the mesh's revision, and what the cluster demands."""
+
+from __future__ import annotations
+
+import secrets
+
+from clients.apply.applier import Applier
+from clients.apply.overlay import Overlay
+from clients.hold import flows
+from clients.hold.held import NAMESPACES
+from clients.kube.cluster import Cluster
+from clients.model.errors import ClusterError, SettingsError
+from runner.config.settings import ROOT, Settings
+from runner.target.access import Access
+from runner.target.fitting import fitting
+
+IMAGE = "traffic"
+START_S = 120.0
+
+
+def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, own: bool) -> Applier:
+    """What applies the manifests of a new hold, under an id of its own.
+
+    Args:
+        label: value of `istio.io/rev` for its namespaces; empty keeps `istio-injection: enabled`.
+        own: the cluster is the harness's.
+
+    Raises:
+        SettingsError: no image of the traffic generator is named.
+        ClusterError: the API server's address is not known.
+    """
+    if IMAGE not in there.images:
+        hint = "build it as docs/hold.md has it, and name it by images.traffic"
+        raise SettingsError("no image of the traffic generator is set", hint)
+    service = cluster.get("v1", "Service", "kubernetes", "default")
+    if service is None:
+        raise ClusterError("the Service default/kubernetes is missing", "the clients write what they see through it")
+    name = secrets.token_hex(2)
+    overlay = Overlay(
+        prefix=f"mp-{name}-",
+        run=f"hold-{name}",
+        worker="hold",
+        images=there.images,
+        revision=label,
+        values={
+            "flows": flows.as_json(),
+            "scope": f"mp-{name}-",
+            "api_server": str(service["spec"]["clusterIP"]),
+        },
+        namespaces=frozenset(NAMESPACES),
+        fitting=fitting(settings, cluster, own=own),
+    )
+    return Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)
