@@ -20,7 +20,7 @@ from clients.model.errors import MeshproofError, SettingsError
 from reports import conformance, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import ReportError, RunInfo, TargetInfo
-from runner.commands import child, common
+from runner.commands import child, common, uploading
 from runner.config import catalogue, folders, rights, settings
 from runner.config.option import options
 from runner.config.settings import Settings
@@ -56,7 +56,9 @@ def run(
     words = common.words({"control": control, "k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
     words += ["-v"] if verbose else []
-    return conduct([*words, *common.suites(paths)], folders.make_run_folder(wanted.out), target)
+    bucket = uploading.bucket(wanted)
+    folder = folders.make_run_folder(wanted.out)
+    return uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)
 
 
 def look_first(target: Target) -> None:

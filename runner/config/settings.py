@@ -72,6 +72,7 @@ class Settings(BaseModel):
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
+        upload: bucket to which the folder of a run is copied when it has ended (`reports.bucket`).
         known_failures: who answers for which failures until when (`runner.config.known_failures`).
     """
 
@@ -120,6 +121,10 @@ class Settings(BaseModel):
     enforce: Annotated[bool, Option("--enforce", "", "A missing capability is a failure, not a skip.")] = False
     keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
     out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are created.")] = ROOT / "reports" / "out"
+    upload: Annotated[
+        str,
+        Option("--upload", "s3://BUCKET/PREFIX", "Copy the reports there when the run has ended.", pytest=False),
+    ] = ""
     ingress_address: str = ""
     ingress: Ingress = Ingress()
     skip_preflight: Annotated[

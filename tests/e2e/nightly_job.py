@@ -61,9 +61,18 @@ class Ground:
         assert done.returncode == 0, f"{' '.join(map(str, words))}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
 
+    def kube(self, *words: str) -> str:
+        """kubectl in the namespace of the release; returns its output."""
+        return self.run(self.kubectl, "-n", NAMESPACE, *words)
+
     def get(self, *words: str) -> Any:
         """Objects by kubectl."""
-        return json.loads(self.run(self.kubectl, "-n", NAMESPACE, "get", "-o", "json", *words))
+        return json.loads(self.kube("get", "-o", "json", *words))
+
+    def log(self, job: str) -> str:
+        """What the Job's pod has printed so far; empty while it has no container."""
+        words = (self.kubectl, "--kubeconfig", self.kubeconfig, "-n", NAMESPACE, "logs", f"job/{job}")
+        return subprocess.run(words, capture_output=True, text=True, timeout=60).stdout
 
     def until(self, what: str, done: Callable[[], Any]) -> Any:
         """The first result of `done` that counts as true."""
@@ -144,6 +153,41 @@ def installed(ground: Ground, *words: str) -> Iterator[str]:
         yield ground.run(ground.helm, "get", "notes", RELEASE, "--namespace", NAMESPACE)
     finally:
         ground.run(ground.helm, "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
+
+
+def serve_bucket(ground: Ground, program: str, words: list[str], bucket: str) -> None:
+    """A pod and a Service `s3` with an empty bucket.
+
+    Args:
+        program: of a server of S3's interface, on every node; runs with `words`, and its buckets are in /data/buckets.
+    """
+    made = f"mkdir -p /data/attributes /data/buckets/{bucket}"
+    container = {
+        "name": "s3",
+        "image": ground.image,
+        "command": ["sh", "-c", f'{made}; exec /versitygw "$@"', "sh", *words],
+        "workingDir": "/data",
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "program", "mountPath": "/versitygw"}],
+        "readinessProbe": {"tcpSocket": {"port": 7070}, "periodSeconds": 1},
+    }
+    meta = {"name": "s3", "namespace": NAMESPACE, "labels": {"app": "s3"}}
+    volumes = [{"name": "data", "emptyDir": {}}, {"name": "program", "hostPath": {"path": program, "type": "File"}}]
+    objects = [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": meta,
+            "spec": {"containers": [container], "volumes": volumes, "securityContext": {"fsGroup": 65532}},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": meta,
+            "spec": {"selector": {"app": "s3"}, "ports": [{"port": 7070}]},
+        },
+    ]
+    ground.run(ground.kubectl, "apply", "-f", "-", data=yaml.safe_dump_all(objects))
+    ground.kube("wait", "--for=condition=Ready", "pod/s3", "--timeout=120s")
 
 
 def commands(notes: str, heading: str) -> str:

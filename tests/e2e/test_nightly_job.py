@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 from collections.abc import Iterator
 from functools import partial
 
 import nightly_job
 import pytest
+import s3
 from nightly_job import Ground, commands, ended, installed, reports
 
 from clients.kube.cleanup import find
@@ -15,7 +18,7 @@ from clients.kube.cluster import Cluster
 from clients.model.known import EMBEDDED
 from runner.config.settings import ROOT
 from testbed import api
-from testbed.harness import helm, loading
+from testbed.harness import loading, tools
 from testbed.harness.image import HarnessImage
 from testbed.lifecycle import Testbed
 from testbed.progress import to_stderr
@@ -40,7 +43,7 @@ def ground(image: str, testbed: api.Up, tmp_path_factory: pytest.TempPathFactory
     settings = (ROOT / EMBEDDED).read_text(encoding="utf-8") + f"\n[images]\n{images}\n"
     kubectl = Testbed().programs(istio_release(None)).kubernetes / "kubectl"
     scratch = tmp_path_factory.mktemp("job")
-    found = Ground(testbed.kubeconfig, image, settings, helm.program(to_stderr), kubectl, scratch)
+    found = Ground(testbed.kubeconfig, image, settings, tools.program("helm", to_stderr), kubectl, scratch)
     with nightly_job.volume(found):
         yield found
 
@@ -49,11 +52,11 @@ def test_the_cron_job_fires_and_its_reports_are_fetched(ground: Ground, cluster:
     """Every minute, to fire soon; the run takes about one, and a second one is never started next to it."""
     with installed(ground, "schedule=* * * * *", "meshWide=true", SELECTED) as notes:
         [first] = ground.until("first job", lambda: ground.get("jobs")["items"])
-        ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "patch", "cronjob/meshproof", "-p", _SUSPENDED)
+        ground.kube("patch", "cronjob/meshproof", "-p", _SUSPENDED)
         name = first["metadata"]["name"]
         assert first["metadata"]["ownerReferences"][0]["kind"] == "CronJob"
         done = ended(ground, name)
-        log = ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "logs", f"job/{name}")
+        log = ground.log(name)
         assert done["status"].get("succeeded") == 1, log[-3000:]
         assert [str(one) for one in find(cluster)] == [], "nothing is left"
 
@@ -77,10 +80,10 @@ def test_a_run_by_hand_as_the_notes_say(ground: Ground) -> None:
 def test_a_run_past_its_deadline_cleans_up_and_reports(ground: Ground, cluster: Cluster) -> None:
     """The kubelet sends SIGTERM, and the Job makes no second pod."""
     with installed(ground, "suspend=true", "run.suites={suites/lab}") as notes:
-        ground.run(*(ground.kubectl, "-n", nightly_job.NAMESPACE, "create", "job", "late"), "--from=cronjob/meshproof")
-        ground.until("first policy", lambda: [one for one in find(cluster) if one.kind == "AuthorizationPolicy"])
+        ground.kube("create", "job", "late", "--from=cronjob/meshproof")
+        ground.until("first case", lambda: "✓ pass" in ground.log("late"))
         late = json.dumps({"spec": {"activeDeadlineSeconds": 1}})
-        ground.run(ground.kubectl, "-n", nightly_job.NAMESPACE, "patch", "job/late", "-p", late)
+        ground.kube("patch", "job/late", "-p", late)
         done = ended(ground, "late")
         [condition] = [one for one in done["status"]["conditions"] if one["type"] == "Failed"]
         assert condition["reason"] == "DeadlineExceeded"
@@ -90,6 +93,43 @@ def test_a_run_past_its_deadline_cleans_up_and_reports(ground: Ground, cluster: 
         ground.run("sh", "-c", commands(notes, "Fetch the reports"))
         [report] = reports(ground.scratch / "results")
         assert (report["run"]["exit"], report["run"]["interrupted"]) == (130, "SIGTERM")
+
+
+def test_reports_go_to_a_bucket_and_no_log_has_the_key(ground: Ground, cluster: Cluster) -> None:
+    """A server in the cluster; its program is put on the node, as no image has it."""
+    program = tools.program("versitygw", to_stderr)
+    on_node = Testbed().node.folder("kubelet") / "versitygw"
+    shutil.copy(program, on_node)
+    try:
+        key, secret = f"key{secrets.token_hex(8)}", secrets.token_hex(20)
+        nightly_job.serve_bucket(
+            ground, "/var/lib/kubelet/versitygw", s3.words(key, secret, ":7070", "/data"), "proofs"
+        )
+        keys = (f"--from-literal=AWS_ACCESS_KEY_ID={key}", f"--from-literal=AWS_SECRET_ACCESS_KEY={secret}")
+        ground.kube("create", "secret", "generic", "keys", *keys)
+        values = {
+            "kind": "s3",
+            "s3.url": "s3://proofs/nightly",
+            "s3.endpoint": f"http://s3.{nightly_job.NAMESPACE}:7070",
+            "s3.region": "us-east-1",
+            "s3.secretName": "keys",
+        }
+        stated = [f"results.{name}={value}" for name, value in values.items()]
+        with installed(ground, "suspend=true", f"run.suites={{{SUITES[1]}}}", *stated):
+            ground.kube("create", "job", "kept", "--from=cronjob/meshproof")
+            done, log = ended(ground, "kept"), ground.log("kept")
+            assert done["status"].get("succeeded") == 1, log[-3000:]
+            assert "reports are in s3://proofs/nightly/" in log
+            ground.kube("cp", "s3:/data/buckets/proofs/nightly", "results")
+            [report] = reports(ground.scratch / "results")
+            assert report["run"]["exit"] == 0
+            files = [path for path in (ground.scratch / "results").rglob("*") if path.is_file()]
+            written = log.encode() + b"".join(path.read_bytes() for path in files)
+            assert key.encode() not in written
+            assert secret.encode() not in written
+            assert [str(one) for one in find(cluster)] == [], "nothing is left"
+    finally:
+        on_node.unlink()
 
 
 _SUSPENDED = json.dumps({"spec": {"suspend": True}})

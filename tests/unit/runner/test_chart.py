@@ -15,7 +15,7 @@ import yaml
 
 from runner.config import rbac
 from runner.config.settings import ROOT
-from testbed.harness import helm
+from testbed.harness import tools
 
 pytestmark = pytest.mark.unit
 
@@ -42,6 +42,7 @@ def test_the_schema_is_one_and_takes_the_default_values() -> None:
         ({"imge": "x"}, "'imge' was unexpected"),
         ({"run": VALUES["run"] | {"suite": []}}, "'suite' was unexpected"),
         ({"results": {"kind": "disk"}}, "'disk' is not one of"),
+        ({"results": {"kind": "s3", "s3": {"url": "https://bucket"}}}, "'https://bucket' does not match"),
         ({"job": {"backoffLimit": 3}}, "'backoffLimit' was unexpected"),
         ({"schedule": ""}, "''"),
         ({"suspend": "no"}, "'no' is not of type 'boolean'"),
@@ -85,7 +86,7 @@ def test_the_roles_are_those_of_the_table() -> None:
 
 @pytest.fixture(scope="module")
 def program() -> Path:
-    built = helm.built()
+    built = tools.built("helm")
     if built is None:
         pytest.skip("the testbed's helm is not built here; the nightly end-to-end test builds it")
     return built
@@ -197,3 +198,24 @@ def test_the_settings_file_comes_through_unchanged(program: Path, tmp_path: Path
     pod = made["CronJob", "nightly-meshproof", "proofs"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     [variable] = pod["containers"][0]["env"]
     assert variable == {"name": "MESHPROOF_CONFIG", "value": "/etc/meshproof/meshproof.toml"}
+
+
+def test_reports_go_to_a_bucket_with_the_keys_of_a_secret(program: Path) -> None:
+    values = {"url": "s3://proofs/a", "endpoint": "https://s3.example.com", "region": "eu", "secretName": "keys"}
+    words = [word for name, value in values.items() for word in ("--set", f"results.s3.{name}={value}")]
+    made = rendered(program, "--set", "results.kind=s3", *words)
+    assert "PersistentVolumeClaim" not in {kind for kind, _, _ in made}
+    pod = made["CronJob", "nightly-meshproof", "proofs"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert "--upload=s3://proofs/a" in container["args"]
+    plain = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    assert plain == {"AWS_ENDPOINT_URL_S3": "https://s3.example.com", "AWS_REGION": "eu"}
+    keys = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
+    assert keys == {name: {"name": "keys", "key": name} for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    assert {"name": "results", "emptyDir": {}} in pod["volumes"]
+
+
+def test_a_bucket_without_a_name_is_asked_for(program: Path) -> None:
+    made = run(program, "template", "nightly", str(CHART), "--set", f"image={IMAGE}", "--set", "results.kind=s3")
+    assert made.returncode != 0
+    assert "results.s3.url must be set" in made.stderr

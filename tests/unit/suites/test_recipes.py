@@ -19,6 +19,7 @@ import yaml
 
 from runner.commands import cli
 from runner.config.settings import NOT_SETTINGS, PREFIX, ROOT, Settings
+from testbed.harness import tools
 
 pytestmark = pytest.mark.unit
 
@@ -187,6 +188,25 @@ def test_gitlab_takes_the_parts_of_this_checkout_and_no_others(tmp_path: Path) -
         *("testbed digest", "testbed import testbed-abc.bundle"),
     ]
     assert [path.name for path in tmp_path.glob("*.bundle")] == ["testbed-abc.bundle"]
+
+
+# -- Tekton
+
+
+def accepted(program: Path, text: str, folder: Path) -> str:
+    """What Tekton's own validation says of it; empty where it accepts it."""
+    (folder / "tekton.yaml").write_text(text)
+    return subprocess.run([program, folder / "tekton.yaml"], capture_output=True, text=True).stdout
+
+
+def test_tekton_accepts_the_task_and_the_pipeline(tmp_path: Path) -> None:
+    program = tools.built("tekton")
+    if program is None:
+        pytest.skip("Tekton's validation is not built here; the nightly end-to-end test builds it")
+    text = (CI / "tekton.yaml").read_text(encoding="utf-8")
+    assert accepted(program, text, tmp_path) == ""
+    assert 'unknown field "onErr"' in accepted(program, text.replace("onError:", "onErr:"), tmp_path)
+    assert "non-existent variable" in accepted(program, text.replace("params.image)", "params.imag)"), tmp_path)
 
 
 # -- systemd

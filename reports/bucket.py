@@ -1,0 +1,158 @@
+"""Copies the folder of a run to a bucket: S3, or another store with its interface (MinIO, Ceph, Google's HMAC keys).
+
+Where the bucket is, and who may write to it, is found as Amazon's own programs find it: `AWS_ENDPOINT_URL_S3`,
+`AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on, a shared credentials file, or the identity of the pod or machine. No
+message and no report names a credential.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
+from minio.error import MinioException, S3Error
+
+from clients.model.errors import SettingsError
+from reports.model import ReportError
+
+_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.()/-]*)?")
+"""Names of buckets as Amazon S3 has them, and paths that need no escaping."""
+AMAZON = "https://s3.amazonaws.com"
+CONNECT_S, READ_S, TRIES = 5.0, 60.0, 3
+_FIRST = ("conformance.json", "index.html")
+"""Files that matter most are copied first."""
+_HINTS = {
+    "AccessDenied": "the identity needs s3:PutObject there",
+    "InvalidAccessKeyId": "see AWS_ACCESS_KEY_ID",
+    "NoSuchBucket": "make it, or see AWS_ENDPOINT_URL_S3",
+    "SignatureDoesNotMatch": "see AWS_SECRET_ACCESS_KEY and AWS_REGION",
+}
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A place for reports.
+
+    Attributes:
+        name, prefix: of `s3://NAME/PREFIX`; the prefix has no slash at its ends.
+        endpoint: address of the service.
+        region: empty where it has to be asked for.
+        roots: PEM file of the authorities that may sign the service's certificate.
+    """
+
+    name: str
+    prefix: str
+    endpoint: str
+    region: str
+    roots: str
+
+    @classmethod
+    def of(cls, url: str, environment: Mapping[str, str] = os.environ) -> Bucket:
+        """The bucket that `s3://BUCKET/PREFIX` names.
+
+        Raises:
+            SettingsError: it is no such URL, or the service's address cannot be used. The message quotes neither, as
+                people write credentials into both.
+        """
+        if not _URL.fullmatch(url):
+            raise SettingsError("the setting upload names no bucket", "give it as s3://BUCKET/PREFIX")
+        name, _, prefix = url.removeprefix("s3://").partition("/")
+        endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or AMAZON
+        parts = urlsplit(endpoint)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.username:
+            raise SettingsError(
+                "AWS_ENDPOINT_URL_S3 is not the address of a service", "give it as https://HOST:PORT, with no path"
+            )
+        region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
+        roots = environment.get("AWS_CA_BUNDLE") or environment.get("SSL_CERT_FILE") or certifi.where()
+        return cls(name, prefix.strip("/"), endpoint.rstrip("/"), region, roots)
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (f"s3://{self.name}", self.prefix)))
+
+    def look(self) -> None:
+        """Report what would keep reports out of it, as far as it shows without writing.
+
+        Raises:
+            SettingsError: there is no such bucket, no credential, or no such service.
+        """
+        with self._explained(lambda text, hint: SettingsError(text, hint)):
+            try:
+                found = self._client().bucket_exists(self.name)
+            except S3Error as error:
+                if error.code == "AccessDenied":
+                    return  # an identity that may only write
+                raise
+        if not found:
+            raise SettingsError(f"there is no bucket {self.name} at {self.endpoint}", _HINTS["NoSuchBucket"])
+
+    def put(self, folder: Path) -> str:
+        """Copy all files of a folder below its own name; returns where they are.
+
+        Raises:
+            ReportError: the service does not answer, or refuses it. What was copied before stays there.
+        """
+        place = "/".join(filter(None, (self.prefix, folder.name)))
+        with self._explained(lambda text, hint: ReportError(text, hint)):
+            client = self._client()
+            for file in _files(folder):
+                kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+                inside = file.relative_to(folder).as_posix()
+                client.fput_object(self.name, f"{place}/{inside}", str(file), content_type=kind)
+        return f"s3://{self.name}/{place}"
+
+    def _client(self) -> Minio:
+        pool = self._pool(TRIES)
+        identity = IamAwsProvider(http_client=self._pool(0), region=self.region or None)
+        credentials = ChainedProvider([EnvAWSProvider(), AWSConfigProvider(), identity])
+        parts = urlsplit(self.endpoint)
+        return Minio(
+            parts.netloc,
+            secure=parts.scheme == "https",
+            region=self.region or None,
+            credentials=credentials,
+            http_client=pool,
+        )
+
+    def _pool(self, tries: int) -> urllib3.PoolManager:
+        retries = urllib3.Retry(total=tries, backoff_factor=0.5, status_forcelist=(500, 502, 503, 504))
+        timeout = urllib3.Timeout(connect=CONNECT_S, read=READ_S)
+        return urllib3.PoolManager(timeout=timeout, retries=retries, ca_certs=self.roots)
+
+    @contextmanager
+    def _explained(self, error: Callable[[str, str], Exception]) -> Iterator[None]:
+        """Turn what the client library raises into one line."""
+        try:
+            yield
+        except S3Error as problem:
+            hint = _HINTS.get(problem.code or "", "see the service's own log")
+            raise error(f"{self} at {self.endpoint} refuses the reports ({problem.code})", hint) from None
+        except (MinioException, urllib3.exceptions.HTTPError, ssl.SSLError, OSError) as problem:
+            text = f"{self} at {self.endpoint} cannot be reached: {_reason(problem)}"
+            raise error(text, "see AWS_ENDPOINT_URL_S3, and the network") from None
+        except ValueError:  # by all providers in turn; their own texts name only the last one
+            hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod an identity"
+            raise error(f"no credential for {self} was found", hint) from None
+
+
+def _files(folder: Path) -> list[Path]:
+    """All of them, the most important ones first."""
+    found = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return sorted(found, key=lambda path: (path.name not in _FIRST or path.parent != folder, path))
+
+
+def _reason(problem: BaseException) -> str:
+    """The cause, without the internals of the library that found it."""
+    inner = getattr(problem, "reason", None) or problem
+    return str(inner).rpartition(": ")[2].rstrip(")") or type(inner).__name__

@@ -1,0 +1,225 @@
+"""Reports in a bucket: which one, by whom, and what is said where it cannot be. A server here answers as S3 does.
+
+A real server of S3's interface takes the reports of a run in `tests/e2e/test_bucket.py`.
+"""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from minio.credentials.providers import AWSConfigProvider, IamAwsProvider
+
+from clients.model.errors import SettingsError
+from reports.bucket import Bucket
+from reports.model import ReportError
+from runner.commands import uploading
+from runner.config.settings import Settings
+
+pytestmark = pytest.mark.unit
+
+KEY, SECRET = "AKIDEXAMPLE", "a-secret-of-nobody"
+
+
+@dataclass
+class Service:
+    """Takes objects, or refuses each with a code of S3.
+
+    Attributes:
+        objects: path → (kind, content).
+        refuses: code; empty where nothing is refused.
+    """
+
+    url: str = ""
+    objects: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    refuses: str = ""
+    status: int = 403
+    signed: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    state = Service()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer(state.status if state.refuses else 200)
+
+        def do_PUT(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            if state.refuses:
+                self._answer(state.status, f"<Error><Code>{state.refuses}</Code></Error>".encode())
+                return
+            state.objects[self.path] = (self.headers["Content-Type"], content)
+            state.order.append(self.path)
+            self._answer(200)
+
+        def _answer(self, code: int, body: bytes = b"") -> None:
+            state.signed.append(self.headers.get("Authorization", ""))
+            self.send_response(code)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("ETag", '"0"')
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        for name, value in {
+            "AWS_ENDPOINT_URL_S3": state.url,
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield state
+        server.shutdown()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "20261128-021700-3fa9"
+    for name in ("index.html", "conformance.json", "diagnostics/a/b.log", "allure-results/x.json"):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text(name)
+    return made
+
+
+def test_every_file_is_copied_below_the_runs_name_with_its_kind(service: Service, folder: Path) -> None:
+    bucket = Bucket.of("s3://proofs/nightly/a/")
+    bucket.look()
+    assert bucket.put(folder) == f"s3://proofs/nightly/a/{folder.name}"
+    place = f"/proofs/nightly/a/{folder.name}"
+    assert service.objects == {
+        f"{place}/conformance.json": ("application/json", b"conformance.json"),
+        f"{place}/index.html": ("text/html", b"index.html"),
+        f"{place}/allure-results/x.json": ("application/json", b"allure-results/x.json"),
+        f"{place}/diagnostics/a/b.log": ("application/octet-stream", b"diagnostics/a/b.log"),
+    }
+    assert service.order[:2] == [f"{place}/conformance.json", f"{place}/index.html"]
+    assert all(KEY in one and SECRET not in one for one in service.signed)
+
+
+@pytest.mark.parametrize("prefix", ["", "/"])
+def test_a_bucket_without_a_prefix(prefix: str, service: Service, folder: Path) -> None:
+    assert Bucket.of(f"s3://proofs{prefix}").put(folder) == f"s3://proofs/{folder.name}"
+    assert f"/proofs/{folder.name}/index.html" in service.objects
+
+
+@pytest.mark.parametrize("url", ["proofs", "s3://", "s3://a", "s3://key:secret@proofs", "https://proofs", "s3://p/a b"])
+def test_what_is_no_bucket_is_refused_and_not_quoted(url: str) -> None:
+    with pytest.raises(SettingsError, match="give it as s3://BUCKET/PREFIX") as refused:
+        Bucket.of(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["proofs:9000", "ftp://proofs", "https://key:secret@proofs", "https://proofs/path"])
+def test_what_is_no_service_is_refused_and_not_quoted(url: str) -> None:
+    with pytest.raises(SettingsError, match="AWS_ENDPOINT_URL_S3 is not the address") as refused:
+        Bucket.of("s3://proofs", {"AWS_ENDPOINT_URL_S3": url})
+    assert "secret" not in str(refused.value)
+
+
+def test_without_an_address_it_is_amazons() -> None:
+    assert Bucket.of("s3://proofs/x", {}).endpoint == "https://s3.amazonaws.com"
+    assert Bucket.of("s3://proofs", {"AWS_DEFAULT_REGION": "eu-west-1"}).region == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("SignatureDoesNotMatch", "see AWS_SECRET_ACCESS_KEY"),
+        ("AccessDenied", "s3:PutObject"),
+        ("NoSuchBucket", "make it"),
+        ("QuotaExceeded", "the service's own log"),
+    ],
+)
+def test_a_refusal_is_one_line_without_a_credential(code: str, hint: str, service: Service, folder: Path) -> None:
+    service.refuses = code
+    with pytest.raises(ReportError) as refused:
+        Bucket.of("s3://proofs").put(folder)
+    text = str(refused.value)
+    assert f"s3://proofs at {service.url} refuses the reports ({code})" in text
+    assert hint in text
+    assert "\n" not in text
+    assert KEY not in text
+    assert SECRET not in text
+
+
+def test_a_bucket_that_is_not_there_is_named_before_the_run(service: Service) -> None:
+    service.refuses, service.status = "NoSuchBucket", 404
+    with pytest.raises(SettingsError, match=r"there is no bucket proofs at http://127\.0\.0\.1"):
+        Bucket.of("s3://proofs").look()
+
+
+def test_an_identity_that_may_only_write_is_no_mistake(service: Service) -> None:
+    service.refuses = "AccessDenied"
+    Bucket.of("s3://proofs").look()
+
+
+def test_a_service_that_is_down_is_one_line(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as closed:
+        port = closed.server_port
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+    with pytest.raises(SettingsError, match=r"cannot be reached: \[Errno \d+\] Connection refused; see AWS"):
+        Bucket.of("s3://proofs").look()
+
+
+def test_without_a_credential_the_line_says_which(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    for provider in (AWSConfigProvider, IamAwsProvider):
+        monkeypatch.setattr(provider, "retrieve", _none)
+    with pytest.raises(SettingsError, match="no credential for s3://proofs was found; set AWS_ACCESS_KEY_ID"):
+        Bucket.of("s3://proofs").look()
+
+
+def _none(_: object) -> None:
+    raise ValueError("none")
+
+
+# -- after a run
+
+
+def run(folder: Path, code: int) -> int:
+    return uploading.after(lambda: code, folder, uploading.bucket(Settings(upload="s3://proofs")))
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 130])
+def test_a_run_keeps_its_exit_code(code: int, service: Service, folder: Path) -> None:
+    assert run(folder, code) == code
+    assert len(service.objects) == 4
+
+
+@pytest.mark.parametrize(("code", "due"), [(0, 2), (1, 1), (3, 3), (130, 130)])
+def test_a_copy_that_fails_costs_no_report_and_hides_no_failure(
+    code: int, due: int, service: Service, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = uploading.bucket(Settings(upload="s3://proofs"))
+    service.refuses = "AccessDenied"
+    assert uploading.after(lambda: code, folder, bucket) == due
+    assert (folder / "index.html").exists()
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"; the reports are in {folder}")
+
+
+def test_what_a_full_disk_left_is_copied_too(service: Service, folder: Path) -> None:
+    def conduct() -> int:
+        raise ReportError("not all could be written")
+
+    with pytest.raises(ReportError):
+        uploading.after(conduct, folder, Bucket.of("s3://proofs"))
+    assert len(service.objects) == 4
+
+
+def test_without_the_setting_nothing_is_copied(folder: Path) -> None:
+    assert uploading.bucket(Settings()) is None
+    assert uploading.after(lambda: 3, folder, None) == 3
