@@ -8,6 +8,7 @@ from datetime import datetime
 
 from clients.model.evidence import Evidence
 from clients.model.known import EMBEDDED
+from reports.gates import Gates
 from reports.known import expired
 from reports.marks import not_checked
 from reports.model import Report
@@ -26,17 +27,36 @@ def headline(report: Report) -> str:
     known, over = _known(report), expired(report)
     proven += f", {counted(len(over), 'expired entry', 'expired entries')} of known failures" if over else ""
     if report.ok:
-        but = f" but for {known}" if known else ""
-        return f"Conforms{but}: {proven}" + (f", {totals['skip']} skipped" if totals["skip"] else "")
+        but = " and ".join(filter(None, (known, _allowed(report))))
+        return f"{_conforms(report)}{f' but for {but}' if but else ''}: {proven}" + (
+            f", {totals['skip']} skipped" if totals["skip"] else ""
+        )
     proven += f", {known}" if known else ""
-    if report.failed:
-        return f"Does not conform: {counted(report.failed, 'case')} failed, {proven}"
-    return f"Not proven: {proven}"
+    judged, baseline = report.judged, report.run.gates.baseline
+    if judged.failed:
+        worse = f" ({len(judged.failed)} of them not in run {baseline.run})" if baseline else ""
+        return f"Does not conform: {counted(report.failed, 'case')} failed{worse}, {proven}"
+    limits = report.run.gates != Gates()
+    return f"Not proven{' (' + '; '.join(judged.over) + ')' if limits else ''}: {proven}"
+
+
+def _conforms(report: Report) -> str:
+    """`Conforms`; where a baseline excuses failures, `No worse than run 20261127-… (2 cases failed there too)`."""
+    baseline = report.run.gates.baseline
+    if not baseline or not report.failed:
+        return "Conforms"
+    return f"No worse than run {baseline.run} ({counted(report.failed, 'case')} failed there too)"
+
+
+def _allowed(report: Report) -> str:
+    """What is not known and within the limits; empty where all is."""
+    number = report.totals["inconclusive"] + report.totals["not_run"]
+    return f"{counted(number, 'case')} inconclusive or not run" if number else ""
 
 
 def tone(report: Report) -> str:
     """The verdict on the whole run: `pass`, `fail` or `inconclusive`."""
-    return "pass" if report.ok else "fail" if report.failed else "inconclusive"
+    return "pass" if report.ok else "fail" if report.judged.failed else "inconclusive"
 
 
 def duration(run_started: str, run_ended: str) -> str:

@@ -29,7 +29,7 @@ def render(report: Report) -> str:
         suite = TestSuite("not run")
         for key in report.not_run:
             case = TestCase(_clean(key), "not run")
-            case.result = [Error("it was selected, and there is no record of it", "not run")]
+            case.result = [Error(f"it was selected, and {report.run.no_record}", "not run")]
             suite.add_testcase(case)
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]

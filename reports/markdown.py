@@ -34,7 +34,8 @@ def render(report: Report, limit: int = LIMIT) -> str:
         parts += (_failure(case, max(_SHORTEST_DETAIL, min(room, _LONGEST_DETAIL))) for case in worst)
     if report.not_run:
         names = ", ".join(_cell(key) for key in report.not_run[:200])
-        parts.append(f"**Not run ({len(report.not_run)}):** {names}\n\n")
+        why = ": deadline" if report.run.deadline else ""
+        parts.append(f"**Not run{why} ({len(report.not_run)}):** {names}\n\n")
     parts += _known(by_entry(report))
     parts += _reasons("Passed with reduced proof, as this was not checked", by_unchecked(report.cases))
     parts += _reasons("Skipped", by_reason(report.cases, Verdict.SKIP))
@@ -68,7 +69,7 @@ def _head(report: Report) -> str:
         + f"| {' | '.join(name for name, _ in columns)} |\n"
         + "| ---: " * len(columns)
         + f"|\n| {' | '.join(str(number) for _, number in columns)} |\n\n"
-        + (f"The run was stopped by {_cell(run.interrupted)}.\n\n" if run.interrupted else "")
+        + (f"The run was stopped by {_cell(run.stopped)}.\n\n" if run.stopped else "")
         + (f"{report.damaged} records of the journal could not be read.\n\n" if report.damaged else "")
         + "".join(f"{_cell(line)}\n\n" for line in advice(report))
     )

@@ -14,7 +14,9 @@ from pydantic import TypeAdapter
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
-from reports.marks import KNOWN, REDUCED, mark
+from reports import gates
+from reports.gates import Gates, Judgement
+from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
 
 SCHEMA = "meshproof/conformance/v3"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
@@ -39,6 +41,8 @@ class RunInfo:
         interrupted: what stopped the run early (`SIGINT`); empty otherwise.
         environment: name and version of what conducted the run (`python`, `meshproof`, …).
         known_failures: the entries of all lists of known failures that the run went by.
+        gates: what it may show and still conform.
+        deadline: the deadline that ended it before all was proven, for instance `25m`; empty otherwise.
     """
 
     id: str
@@ -50,6 +54,18 @@ class RunInfo:
     interrupted: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     known_failures: tuple[KnownFailure, ...] = ()
+    gates: Gates = field(default_factory=Gates)
+    deadline: str = ""
+
+    @property
+    def stopped(self) -> str:
+        """What ended it early, in words; empty where nothing did."""
+        return self.interrupted or (f"its deadline of {self.deadline}" if self.deadline else "")
+
+    @property
+    def no_record(self) -> str:
+        """Why a planned case has no record, in words."""
+        return "not run: deadline" if self.deadline else "there is no record of it"
 
 
 @dataclass(frozen=True)
@@ -137,13 +153,22 @@ class Report:
         return {**counts, "reduced": len(self.reduced), "known": len(self.known), "not_run": len(self.not_run)}
 
     @property
-    def ok(self) -> bool:
-        """At least one case passed, none is fail or inconclusive, and nothing planned is missing or unreadable.
+    def marks(self) -> dict[str, str]:
+        """Id of every planned case → its mark."""
+        return {case.id: mark(case) for case in self.cases} | dict.fromkeys(self.not_run, NOT_RUN)
 
-        A pass of reduced grade conforms, and a known failure does not count as one.
+    @property
+    def judged(self) -> Judgement:
+        """What counts of the run by its gates."""
+        return gates.judge(self.marks, self.run.gates, damaged=self.damaged)
+
+    @property
+    def ok(self) -> bool:
+        """At least one case passed, none failed, and what is inconclusive, missing or reduced is within the gates.
+
+        Without a limit of its own a pass of reduced grade conforms. A known failure does not count as a failure.
         """
-        totals = self.totals
-        return bool(totals["pass"]) and not (self.failed or totals["inconclusive"] or self.not_run or self.damaged)
+        return self.judged.code == gates.OK
 
 
 EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)

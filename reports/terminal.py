@@ -157,6 +157,7 @@ def print_summary(console: Console, report: Report, index: Path) -> None:
             _print_group(console, verdict.value, group)
     if report.not_run:
         line = Text(f"{counted(len(report.not_run), 'case')}: {short_ids(report.not_run)}")
+        line.append("; not run: deadline" if report.run.deadline else "")
         print_line(console, line, verdict_cell(NOT_RUN))
     if report.damaged:
         console.print(Text(f"{report.damaged} records of the journal could not be read", "yellow"), soft_wrap=True)

@@ -97,7 +97,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Started", time_text(run.started)),
         ("Ended", time_text(run.ended) or "not recorded"),
         ("Exit code", "not recorded" if run.exit is None else str(run.exit)),
-        ("Stopped by", run.interrupted),
+        ("Stopped by", run.stopped),
         ("Command", run.command),
         *run.environment.items(),
     ]

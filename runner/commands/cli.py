@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import MeshproofError
+from runner.commands import rerun
 from runner.commands.common import BAD_INPUT, INTERRUPTED
 
 VERBS = {
@@ -77,7 +78,7 @@ def application(first: str = "") -> typer.Typer:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = rerun.completed(sys.argv[1:] if arguments is None else arguments)
     try:
         code = application(words[0] if words else "")(args=words, prog_name="meshproof", standalone_mode=False)
     except MeshproofError as error:

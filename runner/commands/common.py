@@ -13,9 +13,16 @@ import typer
 from runner.config.option import Option, options
 from runner.config.settings import Settings
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, BAD_INPUT, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes; 3: nothing failed, but not all is known."""
 
 Controls = Annotated[list[str] | None, typer.Option("--control", metavar="ID", help="Only this control; repeatable.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="Only controls with this tag; repeatable.")
+]
+SkippedTags = Annotated[
+    list[str] | None, typer.Option("--skip-tag", metavar="TAG", help="No control with this tag; repeatable.")
+]
 Keyword = Annotated[str | None, typer.Option("-k", metavar="EXPR", help="Only tests whose names match.")]
 Marks = Annotated[str | None, typer.Option("-m", metavar="EXPR", help="Only tests with these marks.")]
 Paths = Annotated[

@@ -11,17 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from runner.commands import common, plan_here, policy_warnings
-from runner.config import catalogue, folders, settings
+from runner.config import catalogue, folders, settings, tiers
 from runner.session.collect_plan import collect
 from runner.session.planned import PlannedTest
 from runner.target import known, targets
 from runner.target.assemble import MANIFESTS
 
 
-@common.takes(*common.CLUSTER, "revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide")
+@common.takes(*common.CLUSTER, "revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide", "tier")
 def plan(
     paths: common.Paths = None,
     control: common.Controls = None,
+    tags: common.Tags = None,
+    skipped_tags: common.SkippedTags = None,
     keyword: common.Keyword = None,
     *,
     given: common.Given,
@@ -30,8 +32,12 @@ def plan(
     wanted = settings.load(given)
     target = targets.of(wanted)  # raises for settings that do not fit the target
     catalogue.load().select(control or ())
+    tiers.with_tags(tags or (), skipped_tags or (), catalogue.load())
     expired = known.expired(target, folders.now())
-    words = [*common.words({"control": control, "k": keyword}), *common.suites(paths)]
+    words = [
+        *common.words({"control": control, "tag": tags, "skip-tag": skipped_tags, "k": keyword}),
+        *common.suites(paths),
+    ]
     console = Console(soft_wrap=True)
     entries = collect(words, wanted)
     show(entries, console)

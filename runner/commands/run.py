@@ -17,11 +17,11 @@ from clients.kube import lease
 from clients.kube.cleanup import cleanup
 from clients.kube.lease import holder, in_use
 from clients.model.errors import MeshproofError, SettingsError
-from reports import conformance, terminal, write
+from reports import conformance, earlier, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import ReportError, RunInfo, TargetInfo
-from runner.commands import child, common, uploading
-from runner.config import catalogue, folders, rights, settings
+from runner.commands import child, common, rerun, uploading
+from runner.config import catalogue, folders, rights, settings, tiers
 from runner.config.option import options
 from runner.config.settings import Settings
 from runner.target import identity, known, targets
@@ -38,6 +38,14 @@ PYTEST_NOTHING_SELECTED = 5
 def run(
     paths: common.Paths = None,
     control: common.Controls = None,
+    tags: common.Tags = None,
+    skipped_tags: common.SkippedTags = None,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            "--rerun-failed", metavar="[RUN]", help="Only what did not pass in this run; default: the latest."
+        ),
+    ] = None,
     keyword: common.Keyword = None,
     marks: common.Marks = None,
     plugin: Annotated[list[str] | None, typer.Option("-p", metavar="MODULE", help="Load a pytest plugin.")] = None,
@@ -50,10 +58,17 @@ def run(
     wanted = settings.load(given)
     target = targets.of(wanted)
     catalogue.load().select(control or ())
+    tiers.with_tags(tags or (), skipped_tags or (), catalogue.load())
     known.entries(target)
+    if wanted.baseline:
+        earlier.load(wanted.baseline)
+    earlier_run = rerun.found(again, wanted.out) if again else None
+    if earlier_run and rerun.nothing(earlier_run):
+        return common.OK
     if not plugin:  # a plugin may replace the target
         look_first(target)
-    words = common.words({"control": control, "k": keyword, "m": marks, "p": plugin})
+    words = common.words({"control": control, "tag": tags, "skip-tag": skipped_tags, "rerun-failed": earlier_run})
+    words += common.words({"k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
     words += ["-v"] if verbose else []
     bucket = uploading.bucket(wanted)
@@ -112,7 +127,8 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
         clean = sweep_after_death(folder)
     info = closing(contents, folder, started, ended)
     about = contents.target or TargetInfo(kind=target.kind, context=target.settings.context)
-    info = replace(info, exit=exit_code(ended, conformance.build(contents, info, about).ok and clean))
+    judged = conformance.build(contents, info, about).judged.code
+    info = replace(info, exit=exit_code(ended, judged or (common.OK if clean else common.UNKNOWN)))
     try:
         index = _write(journal, folder, info, about)
     except ReportError:
@@ -151,13 +167,19 @@ def closing(contents: Contents, folder: Path, started: str, ended: child.Ended) 
     return replace(info, command=command, ended=info.ended or folders.now(), interrupted=why)
 
 
-def exit_code(ended: child.Ended, ok: bool) -> int:
-    """0 all pass, 1 something failed or is inconclusive, 2 bad input (expired known failures too), 130 interrupted."""
+def exit_code(ended: child.Ended, judged: int) -> int:
+    """0 conforms, 1 does not, 2 bad input (expired known failures too), 3 not all is known, 130 interrupted.
+
+    Args:
+        judged: by the gates.
+    """
     if ended.interrupted or ended.code == common.INTERRUPTED:
         return common.INTERRUPTED
     if ended.code in {common.BAD_INPUT, PYTEST_USAGE_ERROR}:
         return common.BAD_INPUT
-    return common.OK if ok and ended.code == 0 else common.FAILED
+    if common.FAILED in (judged, ended.code):
+        return common.FAILED
+    return judged if ended.code == common.OK else common.UNKNOWN
 
 
 def sweep_after_death(folder: Path) -> bool:
@@ -181,4 +203,4 @@ def _code_without_journal(ended: child.Ended) -> int:
         raise SettingsError("nothing was selected", "see `meshproof plan` for what there is")
     if ended.code < 0 and not ended.interrupted:
         print(f"meshproof: the test process died (signal {-ended.code}); pid {os.getpid()}", file=sys.stderr)
-    return exit_code(ended, ok=False)
+    return exit_code(ended, common.UNKNOWN)

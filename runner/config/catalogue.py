@@ -30,6 +30,7 @@ class Control:
         needs: names of capabilities of the target.
         hermetic: the substitute that proves a `live_only` control without Google Cloud; empty where there is none.
         advisory: the published weakness that it looks for; None for any other control.
+        tags: further words to select it by (`runner.config.tiers`).
     """
 
     id: str
@@ -41,6 +42,7 @@ class Control:
     hermetic: str = ""
     seed: str = ""
     advisory: Advisory | None = None
+    tags: frozenset[str] = frozenset()
 
     @property
     def mesh_wide(self) -> bool:
@@ -133,6 +135,7 @@ def _control(entry: dict[str, Any], path: Path) -> Control:
         hermetic="" if substitute.startswith("none") else substitute,
         seed=str(entry.get("seed") or ""),
         advisory=_advisory(entry, f"{path.name}: {name}"),
+        tags=frozenset(map(str, entry.get("tags") or ())),
     )
 
 

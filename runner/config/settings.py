@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clients.model.errors import SettingsError
 from clients.probe.convergence import ConvergencePolicy
 from runner.config.egress_settings import Egress, External, Hosts
 from runner.config.fitting_settings import Namespaces, Pods
+from runner.config.gate_settings import GateSettings
 from runner.config.identity_settings import Identity
 from runner.config.image_settings import Images
 from runner.config.ingress_settings import Ingress
@@ -40,8 +41,8 @@ TARGET = "Target"
 """Heading of the help."""
 
 
-class Settings(BaseModel):
-    """Everything that can be set. Paths are absolute.
+class Settings(GateSettings):
+    """Everything that can be set, with the gates. Paths are absolute.
 
     Attributes:
         target: kind of the cluster under test (`runner.target.targets`); empty: the one that `context` or `kubeconfig`

@@ -18,6 +18,9 @@ def add(parser: pytest.Parser) -> None:
     """Register them."""
     group = parser.getgroup("meshproof", "meshproof: what is tested, and where")
     group.addoption("--control", action="append", default=[], metavar="ID", help="Only this control; repeatable.")
+    group.addoption("--tag", action="append", default=[], metavar="TAG", help="Only controls with it; repeatable.")
+    group.addoption("--skip-tag", action="append", default=[], metavar="TAG", help="No control with it; repeatable.")
+    group.addoption("--rerun-failed", metavar="RUN", help="Only cases of this run that did not pass.")
     for name, option in SETTINGS.items():
         value: dict[str, Any] = {"metavar": option.metavar}
         if option.switch:

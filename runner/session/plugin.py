@@ -18,7 +18,7 @@ from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
 from reports.model import EVIDENCE, ReportError
 from runner.config import catalogue, known_failures, settings
-from runner.session import hooks, options, pictures, record, selection, whole_run
+from runner.session import deadline, hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
 from runner.session.attach import MADE
 from runner.session.excuses import all_known
@@ -40,7 +40,6 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     why_not,
 )
 from runner.session.handed import HANDED, handed_settings
-from runner.session.items import control_name
 from runner.session.planned import PLAN, PROVES
 from runner.session.run_context import RunContext
 from runner.target import targets
@@ -65,7 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
         wanted = handed_settings(config) or settings.load(options.given(config))
         targets.of(wanted)  # raises for settings that do not fit the target
         selected = catalogue.load().select(config.getoption("control"))
-        config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
+        selection.controls(config, wanted, catalogue.load())  # raises for a tag that no control has
+        context = config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
         pytest.exit(str(error), returncode=BAD_INPUT)
     if wanted.keep:
@@ -75,6 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "dist", "no") == "load" and not by_user:
         config.option.dist = "loadfile"  # a module is a stage, which one process enters once
     _terminate_like_interrupt(config)
+    if wanted.deadline and not config.option.collectonly:
+        config.pluginmanager.register(deadline.Deadline(context), "meshproof-deadline")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -96,6 +98,9 @@ def pytest_configure_node(node: Any) -> None:
         if reporter:
             reporter._report_keyboardinterrupt = lambda: None
         pytest.exit(str(error), returncode=BAD_INPUT)
+    except KeyboardInterrupt:
+        deadline.exit_before_any_case(context)
+        raise
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -128,12 +133,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     context = config.stash[RUN_CONTEXT]
     if context.settings.shuffle is not None:
         items[:] = selection.shuffled(items, context.settings.shuffle)
-    if context.selected:
-        kept = [item for item in items if control_name(item) in context.selected]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = kept
     try:
+        selection.keep_controls(items, config, context.settings, context.catalogue)
         context.plan = planning.plan(items, context.catalogue)
+        selection.keep_failed(items, config)
+        context.plan = {item.nodeid: context.plan[item.nodeid] for item in items if item.nodeid in context.plan}
         if whole_run.takes_whole_controls(config):
             cases = (case for entry in context.plan.values() for case in entry.ids)
             known_failures.check_cases(context.excuses.entries, cases)

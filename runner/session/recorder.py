@@ -10,6 +10,7 @@ from rich.console import Console
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from reports import conformance, known, terminal, write
+from reports.gates import UNKNOWN
 from reports.journal import read
 from reports.model import EVIDENCE, Report, ReportError
 from runner.config.folders import JOURNAL
@@ -20,14 +21,13 @@ OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def exit_code(report: Report) -> int:
-    """Of a run that ended by itself: 0 it conforms, 1 it does not, 2 it does, but a known failure has expired.
+    """Of a run that ended by itself, by its gates: 0, 1 or 3; 2 where it conforms, but a known failure has expired.
 
     An entry that has expired is a mistake in the settings. The run goes on all the same and its reports say so: a night
     without any evidence would be worse.
     """
-    if not report.ok:
-        return FAILED
-    return BAD_INPUT if known.expired(report) else OK
+    code = report.judged.code
+    return BAD_INPUT if code == OK and known.expired(report) else code
 
 
 class Recorder:
@@ -37,6 +37,7 @@ class Recorder:
         self.config = config
         self.context = config.stash[RUN_CONTEXT]
         self.problem = ""
+        self._unexplained = 0
         self._progress: terminal.Progress | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -55,6 +56,7 @@ class Recorder:
             self.context.read_plan()
             entry = self.context.plan.get(report.nodeid)
             evidence = record.crashed(entry, report) if entry else []
+        self._unexplained += report.failed and not evidence
         for one in evidence:
             try:
                 new = self.context.note(report.nodeid, one)
@@ -81,7 +83,7 @@ class Recorder:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Remember what ended the run early (`pytest.exit` is reported here too; it is no interruption)."""
-        if not isinstance(excinfo.value, pytest.exit.Exception):
+        if not isinstance(excinfo.value, pytest.exit.Exception) and not self.context.deadline:
             self.context.interrupted = str(excinfo.value) or "SIGINT"
 
     @pytest.hookimpl(trylast=True)
@@ -90,14 +92,15 @@ class Recorder:
         if self._progress:
             self._progress.finish()
         if not self.context.started:
+            session.exitstatus = UNKNOWN if self.context.deadline else exitstatus
             return
         code = INTERRUPTED if self.context.interrupted else int(exitstatus)
         self.context.read_plan()
         try:
-            self.problem = self.context.finish(code)
             journal = self.context.folder / JOURNAL
-            if code == pytest.ExitCode.OK:
-                code = exit_code(conformance.build(read(journal)))
+            if code in (OK, FAILED) or self.context.deadline:
+                code = self._judged(conformance.build(read(journal), self.context.run_info()))
+            self.problem = self.context.finish(code)
             if not self.context.reports_by_caller:
                 write.write_all(journal, self.context.folder)
         except ReportError as error:
@@ -105,6 +108,11 @@ class Recorder:
             if not self.context.unwritable:
                 self.context.unwritable = self.problem = str(error)
         session.exitstatus = code
+
+    def _judged(self, report: Report) -> int:
+        """The exit code by the gates; a test that failed without evidence (it proves no control) fails the run."""
+        code = exit_code(report)
+        return FAILED if self._unexplained and code in (OK, UNKNOWN) else code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the summary and the place of the reports; `meshproof run` prints them itself."""

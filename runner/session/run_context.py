@@ -17,9 +17,11 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof.case_runner import CaseRunner
 from clients.proof.running_stage import RunningStage
+from reports.gates import Gates
 from reports.journal import Journal
 from reports.model import RunInfo
 from runner.config import catalogue, folders
+from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
 from runner.session import collect_plan, run_facts, whole_run
 from runner.session.excuses import Excuses
@@ -44,6 +46,8 @@ class RunContext:
         case_runner: proves the cases of the stage, from the first of them on.
         failed: how many phases of tests failed in this process.
         excuses: tells known failures from others.
+        deadline: the one that ended the run, as it was set; empty as long as none did.
+        began: when the run began, in ISO 8601.
         unwritable: why the report cannot be written, in the words that the user gets; empty as long as it can.
     """
 
@@ -56,8 +60,10 @@ class RunContext:
         self.running: RunningStage | None = None
         self.case_runner: CaseRunner | None = None
         self.interrupted = ""
+        self.deadline = ""
         self.unwritable = ""
         self.lease_guard = LeaseGuard(self)
+        self.gates = Gates() if hasattr(config, "workerinput") else run_facts.gates(settings)
         self.failed = 0
         handed = Handed.of(config)
         self.is_worker = hasattr(config, "workerinput")
@@ -68,8 +74,8 @@ class RunContext:
         self._held: HeldTarget | None = None
         self._journal: Journal | None = None
         self._seen: set[tuple[str, str]] = set()
-        self._began = handed.began if handed else folders.now()
-        self.excuses = Excuses(known.entries(targets.of(settings)), self._began)
+        self.began = handed.began if handed else folders.now()
+        self.excuses = Excuses(known.entries(targets.of(settings)), self.began)
         if (option := config.getoption("meshproof_run")) and not handed:
             self._folder = Path(option)
         self.reports_by_caller = bool(option)
@@ -151,7 +157,7 @@ class RunContext:
     def hand_over(self, *, with_target: bool) -> str:
         """What a worker gets at its start."""
         descriptor = self.descriptor() if with_target else None
-        return Handed(self.folder, self.private, self.settings, self._began, descriptor).to_json()
+        return Handed(self.folder, self.private, self.settings, self.began, descriptor).to_json()
 
     def write_plan(self) -> None:
         """In a worker, write the plan for the controlling process, which does not collect.
@@ -180,23 +186,19 @@ class RunContext:
 
     def run_info(self) -> RunInfo:
         """What is known of the run so far."""
+        whole = self.settings.tier is Tier.FULL and whole_run.is_whole(self.config)
+        unproven = whole_run.unproven(self.plan.values(), self.catalogue, self.selected, whole=whole)
         return RunInfo(
             id=self.run,
-            started=self._began,
+            started=self.began,
             command=shlex.join(["pytest", *self.config.invocation_params.args]),
-            planned=run_facts.planned(self.plan.values(), self.catalogue) + tuple(sorted(self.unproven())),
+            planned=run_facts.planned(self.plan.values(), self.catalogue) + tuple(sorted(unproven)),
             interrupted=self.interrupted,
             environment=run_facts.environment(),
             known_failures=self.excuses.entries,
+            gates=self.gates,
+            deadline=self.deadline if run_facts.unrecorded(self.plan.values(), self._seen) else "",
         )
-
-    def unproven(self) -> frozenset[str]:
-        """Selected controls that no test proves: selected by name, or as part of a whole run."""
-        if not self.plan:
-            return frozenset()
-        if whole_run.is_whole(self.config):
-            return whole_run.lost(self.plan.values(), self.catalogue)
-        return self.selected - {entry.control for entry in self.plan.values()}
 
     def finish(self, exit_code: int) -> str:
         """Remove what is left, and close the journal; returns what went wrong with that, or an empty string.

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from reports import earlier
+from reports.gates import Gates
 from runner.config.catalogue import Catalogue
+from runner.config.settings import Settings
 from runner.session.planned import PlannedTest
 
 SHOWN_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
@@ -20,6 +23,21 @@ def planned(tests: Iterable[PlannedTest], catalogue: Catalogue) -> tuple[str, ..
     order = {name: place for place, name in enumerate(catalogue.controls)}
     cases = sorted(tests, key=lambda entry: (order.get(entry.control, len(order)), entry.id))
     return tuple(name for entry in cases for name in entry.ids)
+
+
+def unrecorded(tests: Iterable[PlannedTest], seen: Iterable[tuple[str, str]]) -> bool:
+    """Whether a planned case has no evidence; `seen` has node id and case of all evidence."""
+    return bool({name for one in tests for name in one.ids} - {case for _, case in seen})
+
+
+def gates(settings: Settings) -> Gates:
+    """What a run with these settings may show and still conform.
+
+    Raises:
+        ReportError: the baseline cannot be read.
+    """
+    baseline = earlier.load(settings.baseline) if settings.baseline else None
+    return Gates(settings.max_inconclusive, settings.max_reduced, baseline)
 
 
 def environment() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pytest
 
@@ -12,8 +12,13 @@ from runner.session.planned import PlannedTest
 from runner.session.record import CLEAN_UP
 
 SUITES = ROOT / "suites"
-NARROWING = ("control", "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+NARROWING = (
+    "control", "tag", "skip_tag", "rerun_failed",
+    "keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise",
+)  # fmt: skip
 """Options, ours and pytest's, that leave tests out (by `dest`); each is empty where it was not given."""
+WHOLE_CONTROLS = ("control", "tag", "skip_tag", "ignore", "ignore_glob")
+"""Those that leave out no single case of a control."""
 HARNESS_CONTROLS = frozenset({CLEAN_UP})
 """Controls that no test proves: the harness judges them in every run, and reports them only where they fail."""
 
@@ -30,8 +35,21 @@ def is_whole(config: pytest.Config) -> bool:
 
 def takes_whole_controls(config: pytest.Config) -> bool:
     """Whether the command line leaves out no single case of a control that it asks for."""
-    options = (name for name in NARROWING if name not in ("control", "ignore", "ignore_glob"))
+    options = (name for name in NARROWING if name not in WHOLE_CONTROLS)
     return not any(config.getoption(name, None) for name in options) and not any("::" in str(a) for a in config.args)
+
+
+def unproven(
+    plan: Collection[PlannedTest], catalogue: Catalogue, selected: frozenset[str], *, whole: bool
+) -> frozenset[str]:
+    """Controls that ought to be proven, and that no test of this plan proves; none as long as there is no plan.
+
+    Args:
+        selected: controls that were selected by name; they count unless the run is a whole one.
+    """
+    if not plan:
+        return frozenset()
+    return lost(plan, catalogue) if whole else selected - {entry.control for entry in plan}
 
 
 def lost(plan: Iterable[PlannedTest], catalogue: Catalogue) -> frozenset[str]:

@@ -29,6 +29,6 @@ def is_killed(ran: Ran, entry: Entry) -> None:
     judged = judge(entry, ran.cases)
     assert not judged.missed, ran.output[-3000:]
     assert not judged.harmed, ran.output[-3000:]
-    assert ran.code == 1
+    assert ran.code == (1 if "fail" in ran.verdicts.values() else 3)
     assert ran.secrets() == []
     assert ran.left == []

@@ -102,7 +102,7 @@ def test_killed_test_process_is_cleaned_up_after(running: Start, cluster: Cluste
     [child] = run.children
     os.killpg(child, signal.SIGKILL)
     ran = run.end()
-    assert ran.code == 1, ran.output[-3000:]
+    assert ran.code == 3, ran.output[-3000:]
     assert find(cluster) == []
     assert "died" in ran.report["run"]["interrupted"]
     assert ran.report["not_run"]
@@ -141,7 +141,7 @@ def test_typo_in_a_manifest_fails_before_any_probe(
     mutant: str, where: str, field: str, control: str, tmp_path: Path
 ) -> None:
     ran = conform(tmp_path, "-p", "tests.mutants.plugin", "--mutant", mutant, *controls(control))
-    assert ran.code == 1
+    assert ran.code == 3
     assert ran.verdicts == {control: "inconclusive"}
     [case] = ran.report["cases"]
     assert where in case["reason"]
@@ -159,7 +159,7 @@ def test_namespace_that_exists_is_refused_and_left_alone(tmp_path: Path, cluster
     try:
         words = ("suites/lab", "--meshproof-run", str(folder), *controls("LAB-PERM-01"))
         ran = running(*PYTEST, *words).end()
-        assert ran.code == 1
+        assert ran.code == 3
         [(_, evidence)] = read(folder / "journal.ndjson").cases
         assert evidence.verdict == "inconclusive"
         assert f"Namespace {name} exists already and is not this run's" in evidence.reason

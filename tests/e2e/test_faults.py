@@ -294,6 +294,6 @@ def test_the_namespace_of_a_case_vanishes(running: Start, cluster: Cluster) -> N
     [space] = [item.name for item in find(cluster) if item.kind == "Namespace" and item.name.endswith("-mtls-client")]
     cluster.delete("v1", "Namespace", space)
     ran = one.end()
-    assert ran.code == 1
+    assert ran.code == 3
     assert "fail" not in ran.verdicts.values(), ran.verdicts
     assert "Traceback" not in ran.output

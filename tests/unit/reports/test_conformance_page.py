@@ -25,6 +25,7 @@ from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
 from reports import conformance, schema1
+from reports.gates import Baseline, Gates
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
 from runner.config.settings import ROOT
 
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.unit
 PAGE = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
 RECORDS: dict[str, type] = {
     "run": RunInfo,
+    "gates": Gates,
+    "baseline": Baseline,
     "target": TargetInfo,
     "mesh": MeshRecord,
     "case": Evidence,

@@ -143,7 +143,7 @@ def test_an_entry_excuses_no_more_than_it_says(inner: Inner, entry: str, code: i
 def test_what_is_inconclusive_is_not_excused(inner: Inner) -> None:
     inner.write(one=ONE_FAILS.replace("'fail'", "'inconclusive'"))
     written(inner.root, GOOD)
-    assert inner.run().code == 1
+    assert inner.run().code == 3
 
 
 def test_a_pass_asks_to_remove_the_entry_and_is_none_the_worse(inner: Inner) -> None:

@@ -70,9 +70,9 @@ def test_enforce_turns_a_missing_capability_into_a_failure(inner: Inner) -> None
     assert ran.code == 1
 
 
-def test_inconclusive_alone_fails_the_run(inner: Inner) -> None:
+def test_inconclusive_alone_is_exit_3(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'inconclusive')", "case('LAB-PERM-02', 'pass')"))
-    assert inner.run().code == 1
+    assert inner.run().code == 3
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
@@ -117,7 +117,7 @@ def test_a_selected_control_that_no_test_proves_is_not_run(inner: Inner) -> None
     ran = inner.run("--control", "LAB-PERM-01", "--control", "LAB-PERM-02")
     assert ran.contents.run is not None
     assert ran.contents.run.planned == ("LAB-PERM-01", "LAB-PERM-02")
-    assert ran.code == 1
+    assert ran.code == 3
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
@@ -129,7 +129,7 @@ def test_a_whole_run_that_lost_a_control_is_not_green(inner: Inner, words: tuple
     conftest.write_text(f"{conftest.read_text()}{whole}whole_run.SUITES = Path(__file__).parent / 'suites'\n")
     ran = inner.run(*words)
     part = inner.run(*words, "-k", "PERM", "--out", str(inner.folder.parent), own_reports=True)
-    assert ran.code == 1, ran.output
+    assert ran.code == 3, ran.output
     assert ran.contents.run is not None
     assert "LAB-PERM-03" in ran.contents.run.planned, "it is in the catalogue, and no test proves it"
     assert "X-CLEAN-UP" not in ran.contents.run.planned
@@ -149,7 +149,7 @@ def test_a_dead_worker_leaves_evidence_and_the_rest_goes_on(inner: Inner) -> Non
         two=suite("two", "case('LAB-XFCC-01', 'pass')"),
     )
     ran = inner.run("-n", "2")
-    assert ran.code == 1
+    assert ran.code == 3
     assert ran.verdicts["LAB-PERM-02"] == "inconclusive", ran.output
     assert "the test process died" in ran.cases["LAB-PERM-02"].reason
     assert {ran.verdicts[name] for name in ("LAB-PERM-01", "LAB-PERM-03", "LAB-XFCC-01")} == {"pass"}
@@ -177,14 +177,14 @@ def test_a_clean_up_that_fails_is_a_case_of_its_own(inner: Inner) -> None:
     inner.write(one=suite("sticky", "case('LAB-PERM-01', 'pass')"))
     ran = inner.run()
     assert ran.verdicts == {"LAB-PERM-01": "pass", "X-CLEAN-UP[sticky]": "inconclusive"}, ran.output
-    assert ran.code == 1
+    assert ran.code == 3
 
 
 def test_a_test_that_proves_nothing_is_not_a_pass(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')").replace("prove(case)", "pass"))
     ran = inner.run()
     assert ran.verdicts == {"LAB-PERM-01": "inconclusive"}
-    assert ran.code == 1
+    assert ran.code == 3
 
 
 def test_a_test_that_fails_after_a_pass_is_not_a_pass(inner: Inner) -> None:

@@ -55,7 +55,7 @@ def test_the_death_of_the_test_process_still_leaves_reports(inner: Inner) -> Non
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'crash')"))
     process = conduct(inner)
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 1, output
+    assert process.returncode == 3, output
     assert report_of(inner)["totals"]["pass"] == 1
     assert "died" in report_of(inner)["run"]["interrupted"]
     assert "LAB-PERM-02" in (inner.folder / "index.html").read_text()
@@ -85,21 +85,24 @@ def test_nothing_selected_is_bad_input_and_leaves_no_folder(
 
 
 @pytest.mark.parametrize(
-    ("ended", "ok", "code"),
+    ("ended", "judged", "code"),
     [
-        (child.Ended(0), True, 0),
-        (child.Ended(0), False, 1),
-        (child.Ended(1), True, 1),
-        (child.Ended(3), True, 1),
-        (child.Ended(-9), True, 1),
-        (child.Ended(2), False, 2),
-        (child.Ended(4), False, 2),
-        (child.Ended(130), False, 130),
-        (child.Ended(1, "SIGTERM"), False, 130),
+        (child.Ended(0), 0, 0),
+        (child.Ended(0), 1, 1),
+        (child.Ended(0), 3, 3),
+        (child.Ended(1), 0, 1),
+        (child.Ended(3), 0, 3),
+        (child.Ended(3), 1, 1),
+        (child.Ended(-9), 0, 3),
+        (child.Ended(-9), 1, 1),
+        (child.Ended(2), 1, 2),
+        (child.Ended(4), 3, 2),
+        (child.Ended(130), 1, 130),
+        (child.Ended(1, "SIGTERM"), 1, 130),
     ],
 )
-def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
-    assert run.exit_code(ended, ok) == code
+def test_exit_codes(ended: child.Ended, judged: int, code: int) -> None:
+    assert run.exit_code(ended, judged) == code
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,16 @@ def test_exit_codes(ended: child.Ended, ok: bool, code: int) -> None:
         (["run", "--target", "embedded", "--context", "prod"], "embedded target has its own"),
         (["runn"], "No such command 'runn'"),
         (["run", "--budget", "-1"], "budget_s"),
+        (["run", "--tier", "smok"], "should be 'smoke', 'core' or 'full'"),
+        (["run", "--deadline", "soon"], "'soon' is no duration; write for instance 90s, 25m or 1h30m"),
+        (["run", "--max-inconclusive", "few"], "'few' is neither a number of cases nor a share of them"),
+        (["run", "--max-reduced", "-1"], "max_reduced"),
+        (["run", "--tag", "jtw"], "no control has the tag jtw; did you mean jwt?"),
+        (["plan", "--skip-tag", "jtw"], "no control has the tag jtw; did you mean jwt?"),
+        (["run", "--baseline", "/nowhere"], "cannot read /nowhere"),
+        (["run", "--baseline", "pyproject.toml"], "pyproject.toml is not JSON"),
+        (["run", "--rerun-failed", "/nowhere"], "there is no run /nowhere to run again"),
+        (["run", "--rerun-failed", "pyproject.toml"], "pyproject.toml is not JSON"),
         (["--version=2"], "Option '--version' does not take a value"),
         (["--verson"], "No such option"),
         (["plan", "--version"], "No such option"),

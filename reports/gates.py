@@ -1,0 +1,118 @@
+"""What of a run counts against it: the gates that decide between exit codes 0, 1 and 3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import floor
+
+from reports.marks import KNOWN, NOT_RUN, REDUCED
+
+OK, FAILED, UNKNOWN = 0, 1, 3
+"""Exit codes: it conforms; it does not; nothing failed, but not all is known."""
+LIMIT = r"^(\d{1,6}|\d{1,2}(\.\d+)?%)$"
+"""A number of cases, or a share of the planned ones."""
+RANK = {"pass": 0, KNOWN: 0, REDUCED: 1, "skip": 2, "inconclusive": 3, NOT_RUN: 3, "fail": 4}
+"""Mark of a case → how bad it is. A known failure is excused, so that it is no worse than a pass."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An earlier run, below which a run must not fall.
+
+    Attributes:
+        run: its id.
+        marks: case id → mark (`reports.marks`) of every case that it planned.
+    """
+
+    run: str
+    marks: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What a run may show and still conform.
+
+    Attributes:
+        max_inconclusive: how many cases may be inconclusive or not run: `2`, or `1%` of those planned.
+        max_reduced: how many may have passed by reduced proof; empty for any number.
+        baseline: the run that it is compared with; only what is worse than there counts. None: everything counts.
+    """
+
+    max_inconclusive: str = "0"
+    max_reduced: str = ""
+    baseline: Baseline | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Ids of the cases that count, in order, and what follows from them.
+
+    Attributes:
+        failed: failed, and no entry excuses it.
+        unknown: inconclusive, or planned and not run.
+        reduced: passed by reduced proof.
+        lost: skipped, where the baseline has more than a skip; none without a baseline.
+        over: in words, which limits are exceeded, and what else keeps the run from being known.
+    """
+
+    failed: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    reduced: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return FAILED if self.failed else UNKNOWN if self.over else OK
+
+
+def judge(marks: Mapping[str, str], gates: Gates, *, damaged: int = 0) -> Judgement:
+    """What counts of a run.
+
+    Args:
+        marks: case id → mark of every planned case, in order.
+        damaged: records that could not be read.
+    """
+    counted = {name: mark for name, mark in marks.items() if _counts(name, mark, gates.baseline)}
+
+    def of(*wanted: str) -> tuple[str, ...]:
+        return tuple(name for name, mark in counted.items() if mark in wanted)
+
+    unknown, reduced, lost = of("inconclusive", NOT_RUN), of(REDUCED), of("skip")
+    over = []
+    if not any(mark in ("pass", REDUCED) for mark in marks.values()):
+        over.append("no case passed")
+    if damaged:
+        over.append(f"{damaged} damaged")
+    if len(unknown) > limit(gates.max_inconclusive, len(marks)):
+        over.append(f"{len(unknown)} inconclusive or not run, at most {gates.max_inconclusive} allowed")
+    if gates.max_reduced and len(reduced) > limit(gates.max_reduced, len(marks)):
+        over.append(f"{len(reduced)} with reduced proof, at most {gates.max_reduced} allowed")
+    if lost:
+        over.append(f"{len(lost)} skipped that the baseline has")
+    return Judgement(of("fail"), unknown, reduced, lost, tuple(over))
+
+
+def limit(text: str, of: int) -> int:
+    """How many cases a limit allows, of so many.
+
+    Raises:
+        ValueError: it is no limit.
+    """
+    if not re.fullmatch(LIMIT, text):
+        raise ValueError(f"{text!r} is neither a number of cases nor a share of them")
+    return floor(float(text[:-1]) * of / 100) if text.endswith("%") else int(text)
+
+
+def _counts(name: str, mark: str, baseline: Baseline | None) -> bool:
+    """Whether a case may count: always without a baseline, except for a skip; with one, where it is worse than there.
+
+    A case that the baseline does not have is judged for itself.
+    """
+    before = baseline.marks.get(name) if baseline else None
+    if before is None:
+        return mark != "skip"
+    return RANK[mark] > RANK[before]
