@@ -20,7 +20,7 @@ from clients.probe import browser
 from reports.conformance import FILE
 from reports.history import write
 from reports.history.feed import feed
-from reports.history.store import Store
+from reports.history.store import HistoryStore
 from reports.model import SCHEMA
 from runner.target import browsers
 
@@ -73,7 +73,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         for number in range(given.runs):
             (run / FILE).write_text(generated(number, given.cases, given.case_bytes))
             started = time.monotonic()
-            with Store(folder / "history.sqlite") as store:
+            with HistoryStore(folder / "history.sqlite") as store:
                 problems = feed(store, folder).problems
             import_s += time.monotonic() - started
             if problems:

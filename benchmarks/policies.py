@@ -25,7 +25,7 @@ NO_LISTENER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
 
 
 @dataclass(frozen=True)
-class Policy:
+class FlippedPolicy:
     """One kind of change, and the request whose outcome it changes: 200 without it, `denied` with it.
 
     Attributes:
@@ -42,9 +42,9 @@ class Policy:
 
 
 POLICIES = (
-    Policy("AuthorizationPolicy", "authorization-policy.yaml", INSIDE.get(URL), rbac_denied(), pooled=True),
-    Policy("PeerAuthentication", "peer-authentication.yaml", OUTSIDE.get(URL), reset()),
-    Policy(
+    FlippedPolicy("AuthorizationPolicy", "authorization-policy.yaml", INSIDE.get(URL), rbac_denied(), pooled=True),
+    FlippedPolicy("PeerAuthentication", "peer-authentication.yaml", OUTSIDE.get(URL), reset()),
+    FlippedPolicy(
         "RequestAuthentication",
         "request-authentication.yaml",
         INSIDE.get(URL, token="malformed"),
@@ -54,16 +54,16 @@ POLICIES = (
 )
 """Those of `bench stability`: at the server's two replicas."""
 ROUTES = (
-    Policy("Sidecar", "sidecar.yaml", INSIDE.get(URL), NO_LISTENER, INSIDE),
-    Policy("VirtualService", "virtual-service.yaml", INSIDE.get(URL), TEAPOT, INSIDE),
+    FlippedPolicy("Sidecar", "sidecar.yaml", INSIDE.get(URL), NO_LISTENER, INSIDE),
+    FlippedPolicy("VirtualService", "virtual-service.yaml", INSIDE.get(URL), TEAPOT, INSIDE),
 )
 """At the client's own sidecar."""
 _REFUSES = "gateway-authorization-policy.yaml"
 AT_THE_GATEWAY = (
-    Policy("gateway's AuthorizationPolicy, HTTP/1.1", _REFUSES, AT_GATEWAY, rbac_denied(), INGRESS),
-    Policy("gateway's AuthorizationPolicy, HTTP/2", _REFUSES, BY_HTTP2, rbac_denied(), INGRESS),
-    Policy("gateway's VirtualService, HTTP/1.1", "gateway-route.yaml", AT_GATEWAY, TEAPOT, INGRESS),
-    Policy("gateway's VirtualService, HTTP/2", "gateway-route.yaml", BY_HTTP2, TEAPOT, INGRESS),
+    FlippedPolicy("gateway's AuthorizationPolicy, HTTP/1.1", _REFUSES, AT_GATEWAY, rbac_denied(), INGRESS),
+    FlippedPolicy("gateway's AuthorizationPolicy, HTTP/2", _REFUSES, BY_HTTP2, rbac_denied(), INGRESS),
+    FlippedPolicy("gateway's VirtualService, HTTP/1.1", "gateway-route.yaml", AT_GATEWAY, TEAPOT, INGRESS),
+    FlippedPolicy("gateway's VirtualService, HTTP/2", "gateway-route.yaml", BY_HTTP2, TEAPOT, INGRESS),
 )
 """At the two replicas of an ingress gateway (`gateway.yaml`)."""
 ALL = (*POLICIES, *ROUTES, *AT_THE_GATEWAY)

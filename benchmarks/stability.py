@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import common
 from benchmarks.flips import Flip, FlipRecorder, Seen
-from benchmarks.policies import INSIDE, POLICIES, SERVER, Policy
+from benchmarks.policies import INSIDE, POLICIES, SERVER, FlippedPolicy
 from benchmarks.stability_tables import REPLICAS, THREADS, print_tables
 from clients.kube.pods import SIDECAR
 from clients.mesh import sidecar
@@ -83,7 +83,7 @@ def check_environment(rig: Rig) -> None:
         raise ClusterError(f"{len(servers)} replicas and {threads} worker threads instead of {REPLICAS} and {THREADS}")
 
 
-def flip_once(rig: Rig, policy: Policy, *, applied: bool, after: int) -> Flip:
+def flip_once(rig: Rig, policy: FlippedPolicy, *, applied: bool, after: int) -> Flip:
     """Change the policy, converge, send further probes."""
     items = rig.applier.load([policy.manifest])
     expect = policy.denied if applied else status(200)

@@ -20,7 +20,7 @@ BEFORE, TWIN = "before the change", "twin"
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainLink:
     """One link of the chain. `twin` is the id of the control that it points at."""
 
     name: str
@@ -44,7 +44,7 @@ class Link:
         return ("not checked: " if self.verdict is FindingVerdict.NOT_CHECKED else "") + one_line(self.text)
 
 
-def chain(case: Evidence) -> tuple[Link, ...]:
+def chain(case: Evidence) -> tuple[ChainLink, ...]:
     """Baseline, change, stability, twin, then every other finding in order. Empty for what was skipped."""
     if case.verdict is Verdict.SKIP:
         return ()
@@ -52,7 +52,7 @@ def chain(case: Evidence) -> tuple[Link, ...]:
     return (*links, *(_link(finding) for finding in _further(case)), *_lost(case))
 
 
-def _baseline(case: Evidence) -> Iterator[Link]:
+def _baseline(case: Evidence) -> Iterator[ChainLink]:
     before = [attempt for attempt in case.attempts if attempt.phase is Phase.BASELINE]
     if not before:
         return
@@ -63,7 +63,7 @@ def _baseline(case: Evidence) -> Iterator[Link]:
     text = f"{answers}; {good} of {len(before)} probes as expected"
     if finding and finding.verdict is not FindingVerdict.PASS:
         text = f"{finding.text}; {text}"
-    yield Link("Before the change", finding.verdict if finding else verdict, text)
+    yield ChainLink("Before the change", finding.verdict if finding else verdict, text)
 
 
 def _looked(case: Evidence) -> bool:
@@ -71,19 +71,19 @@ def _looked(case: Evidence) -> bool:
     return any(attempt.kind is OutcomeKind.LOOK for attempt in case.attempts)
 
 
-def _change(case: Evidence) -> Iterator[Link]:
+def _change(case: Evidence) -> Iterator[ChainLink]:
     probes = of_case(case)
     if case.time_to_first_s is not None:
         since = "after the first look" if _looked(case) else "after the change"
         text = f"{case.expected}; first seen {case.time_to_first_s:.2f} s {since}"
-        yield Link("Pinned outcome", FindingVerdict.PASS, text)
+        yield ChainLink("Pinned outcome", FindingVerdict.PASS, text)
     elif probes:
         answers = ", ".join(dict.fromkeys(one_line(attempt.summary) for attempt in probes))
         text = f"{case.expected} never seen in {len(probes)} probes; seen: {answers}"
-        yield Link("Pinned outcome", _worst(probes), text)
+        yield ChainLink("Pinned outcome", _worst(probes), text)
 
 
-def _stability(case: Evidence) -> Iterator[Link]:
+def _stability(case: Evidence) -> Iterator[ChainLink]:
     if case.time_to_first_s is None or _looked(case):
         return
     flaps = f"{case.flaps} flap{'' if case.flaps == 1 else 's'}"
@@ -91,23 +91,23 @@ def _stability(case: Evidence) -> Iterator[Link]:
         wanted = f"{case.confirmations} matches in a row" if case.confirmations else "enough matches in a row"
         text = f"{wanted} were not reached in {case.duration_s:.1f} s; {flaps}"
         failed = case.verdict is Verdict.FAIL
-        yield Link("It stayed", FindingVerdict.FAIL if failed else FindingVerdict.INCONCLUSIVE, text)
+        yield ChainLink("It stayed", FindingVerdict.FAIL if failed else FindingVerdict.INCONCLUSIVE, text)
     else:
         row = f"{case.confirmations} in a row, each on a fresh connection, until {case.time_to_stable_s:.2f} s; {flaps}"
-        yield Link("It stayed", FindingVerdict.PASS, row)
+        yield ChainLink("It stayed", FindingVerdict.PASS, row)
 
 
-def _twin(case: Evidence) -> Iterator[Link]:
+def _twin(case: Evidence) -> Iterator[ChainLink]:
     finding = _named(case, TWIN)
     if case.twin:
         twin = case.twin
         text = f"{twin.sent}: " if twin.sent else ""
         text += f"expected {twin.expected}, saw {twin.observed}"
         text += f"; request {twin.request_id}" if twin.request_id else ""
-        yield Link("Twin", finding.verdict if finding else _OF_TWIN[twin.verdict], text, twin.control)
+        yield ChainLink("Twin", finding.verdict if finding else _OF_TWIN[twin.verdict], text, twin.control)
     elif case.polarity == "deny" and not finding and not _looked(case):
         text = "it was not sent, so nothing here shows that the path itself works"
-        yield Link("Twin", FindingVerdict.NOT_CHECKED, text, case.twin_control)
+        yield ChainLink("Twin", FindingVerdict.NOT_CHECKED, text, case.twin_control)
 
 
 _OF_TWIN = {
@@ -129,16 +129,16 @@ def _further(case: Evidence) -> Iterator[Finding]:
             yield finding
 
 
-def _link(finding: Finding) -> Link:
+def _link(finding: Finding) -> ChainLink:
     name = one_line(finding.name.replace("_", " "))
-    return Link(name[:1].upper() + name[1:], finding.verdict, finding.text)
+    return ChainLink(name[:1].upper() + name[1:], finding.verdict, finding.text)
 
 
-def _lost(case: Evidence) -> Iterator[Link]:
+def _lost(case: Evidence) -> Iterator[ChainLink]:
     lost = sum(not attempt.ran for attempt in case.attempts)
     if lost:
         text = f"{lost} of {len(case.attempts)} did not run; they count as neither match nor mismatch"
-        yield Link("Probes", FindingVerdict.INCONCLUSIVE, text)
+        yield ChainLink("Probes", FindingVerdict.INCONCLUSIVE, text)
 
 
 def _named(case: Evidence, name: str) -> Finding | None:

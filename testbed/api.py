@@ -10,11 +10,11 @@ from clients.model.errors import ClusterError
 from clients.model.images import SHOP
 from testbed import browser, bundle, internet, preflight
 from testbed.addresses import GATEWAY_POOL
-from testbed.lifecycle import EXTERNAL_LOG, Running, Testbed
+from testbed.lifecycle import EXTERNAL_LOG, RunningTestbed, Testbed
 from testbed.parts import ImageNames
 from testbed.preflight import Requirement
 from testbed.progress import Say, to_stderr
-from testbed.store import Store
+from testbed.store import PartStore
 from testbed.versions import istio_release
 
 POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
@@ -81,14 +81,14 @@ class Status:
     detail: dict[str, str] = field(default_factory=dict)
 
 
-def _as_up(running: Running) -> Up:
+def _as_up(running: RunningTestbed) -> Up:
     istioctl = Path(running.istioctl) if running.istioctl else None
     return Up(
         Path(running.kubeconfig), running.istio, running.kubernetes, images(running), external(Testbed()), istioctl
     )
 
 
-def images(running: Running) -> dict[str, str]:
+def images(running: RunningTestbed) -> dict[str, str]:
     """Logical name in manifests → reference that the nodes of a running cluster have."""
     names = ImageNames(running.tag)
     return {name: names.of(image) for name, image in IMAGES.items()}
@@ -189,12 +189,12 @@ def make_browser(progress: Say = to_stderr) -> Path:
 
 def browser_built() -> bool:
     """Whether `make_browser` would build nothing."""
-    return browser.built(Store())
+    return browser.built(PartStore())
 
 
 def browser_problem() -> str:
     """Why `make_browser` cannot work on this machine; empty if it can."""
-    return browser.problem(Store())
+    return browser.problem(PartStore())
 
 
 def export(file: Path, progress: Say = to_stderr) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from testbed.build import debian
 from testbed.parts import RECIPE
 from testbed.progress import Say, step
-from testbed.store import Part, Store, digest
+from testbed.store import Part, PartStore, digest
 from testbed.versions import HERE
 
 PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core")
@@ -47,12 +47,12 @@ def part(say: Say) -> Part:
     return Part("chromium", digest([RECIPE, platform.machine(), *PACKAGES, *_UNUSED, *sources]), make)
 
 
-def built(store: Store) -> bool:
+def built(store: PartStore) -> bool:
     """Whether it is built."""
     return store.has(part(lambda _line: None))
 
 
-def problem(store: Store) -> str:
+def problem(store: PartStore) -> str:
     """Why it cannot be built or run on this machine; empty if it can."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"the private browser is for Linux on x86_64, not {platform.system()} {platform.machine()}"

@@ -9,7 +9,7 @@ from clients.model.errors import ClusterError
 from testbed import browser, golden
 from testbed.parts import Parts
 from testbed.progress import Say, step
-from testbed.store import COMPLETE, Part, Store, digest
+from testbed.store import COMPLETE, Part, PartStore, digest
 from testbed.versions import ISTIO_RELEASES
 
 
@@ -42,7 +42,7 @@ def key() -> str:
 
 def export(file: Path, say: Say) -> None:
     """Write the parts of every version that is built, and the browser if it is built."""
-    store = Store()
+    store = PartStore()
     names: list[str] = []
     for release in ISTIO_RELEASES.values():
         parts = Parts(release, say)
@@ -67,7 +67,7 @@ def export(file: Path, say: Say) -> None:
 
 def import_(file: Path, say: Say) -> None:
     """Unpack the parts that are missing here; a file with unknown parts is refused before anything is written."""
-    store = Store()
+    store = PartStore()
     known = _known(say)
     try:
         with tarfile.open(file, "r:*") as archive:
@@ -84,7 +84,9 @@ def import_(file: Path, say: Say) -> None:
         ) from error
 
 
-def _unpack(archive: tarfile.TarFile, members: list[tarfile.TarInfo], wanted: set[str], store: Store, say: Say) -> None:
+def _unpack(
+    archive: tarfile.TarFile, members: list[tarfile.TarInfo], wanted: set[str], store: PartStore, say: Say
+) -> None:
     store.root.mkdir(parents=True, exist_ok=True)
     for top in sorted(wanted):
         own = [member for member in members if member.name.split("/", 1)[0] == top]

@@ -21,7 +21,7 @@ from testbed.addresses import choose_link, routed
 from testbed.apiserver import CORE, ApiServer
 from testbed.build import golang
 from testbed.build.command import BuildError
-from testbed.node import Node, Programs
+from testbed.node import Node, NodePrograms
 from testbed.parts import REGISTRY, Parts
 from testbed.progress import step
 from testbed.store import Part, digest
@@ -45,9 +45,9 @@ _CALICO_MODULE = "github.com/projectcalico/calico"
 _GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
 
 
-def programs(parts: Parts) -> Programs:
+def programs(parts: Parts) -> NodePrograms:
     """Folders of everything that the node runs from, built when missing."""
-    return Programs(
+    return NodePrograms(
         root=parts.get(parts.node_root()) / "root",
         kubernetes=parts.get(parts.program("kubernetes")),
         calico=parts.get(parts.program("calico")),

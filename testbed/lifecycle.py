@@ -11,18 +11,18 @@ from clients.model.errors import ClusterError
 from testbed import browser, golden, lanes, preflight
 from testbed.form import SINGLE, Form
 from testbed.lock import held
-from testbed.node import Node, Programs
+from testbed.node import Node, NodePrograms
 from testbed.parts import Parts
 from testbed.preflight import USUAL, Needs
 from testbed.progress import Say, step
 from testbed.starting import EXTERNAL_LOG as EXTERNAL_LOG
 from testbed.starting import Start
-from testbed.store import Part, Store, cache_root
+from testbed.store import Part, PartStore, cache_root
 from testbed.versions import KUBERNETES, IstioRelease
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningTestbed:
     """A testbed that is up; the content of `state.json`."""
 
     istio: str
@@ -47,13 +47,13 @@ class Testbed:
         self._lock = self.root / "lock"
         self._state = self.node.state / "state.json"
 
-    def running(self) -> Running | None:
+    def running(self) -> RunningTestbed | None:
         """The testbed that is up; None if there is none, or if its start did not complete."""
         if self.node.pid() is None or not self._state.exists():
             return None
-        return Running(**json.loads(self._state.read_text()))
+        return RunningTestbed(**json.loads(self._state.read_text()))
 
-    def up(self, release: IstioRelease, say: Say, *, default: bool = True) -> Running:
+    def up(self, release: IstioRelease, say: Say, *, default: bool = True) -> RunningTestbed:
         """Build what is missing and start the testbed; does nothing if it is up.
 
         Args:
@@ -97,7 +97,7 @@ class Testbed:
         more = self.form.amendment
         return parts.store.has(golden.part(parts)) and (more is None or more.built(parts))
 
-    def programs(self, release: IstioRelease) -> Programs:
+    def programs(self, release: IstioRelease) -> NodePrograms:
         """Folders of the programs that its nodes run from; built when missing."""
         return golden.programs(Parts(release, lambda _line: None))
 
@@ -126,11 +126,11 @@ class Testbed:
         Raises:
             BuildError: it could not be built.
         """
-        store = Store(self.root / "parts")
+        store = PartStore(self.root / "parts")
         with held(self._lock, "browser", say):
             return store.get(browser.part(say)) / browser.PROGRAM
 
-    def _adoptable(self, release: IstioRelease, default: bool) -> Running | None:
+    def _adoptable(self, release: IstioRelease, default: bool) -> RunningTestbed | None:
         there = self.running()
         if there is None or there.istio == release.version:
             return there
@@ -139,10 +139,10 @@ class Testbed:
         hint = "run './meshproof down' first"
         raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", hint)
 
-    def _note_running(self, parts: Parts, kubeconfig: Path) -> Running:
+    def _note_running(self, parts: Parts, kubeconfig: Path) -> RunningTestbed:
         istioctl = parts.store.path(_mesh_programs(parts)) / "istioctl"
         names, key = parts.image_names(), golden.part(parts).key
-        running = Running(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl))
+        running = RunningTestbed(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl))
         self._state.write_text(json.dumps(asdict(running), indent=1))
         return running
 

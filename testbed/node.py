@@ -32,7 +32,7 @@ _FOLDERS = ("root", "upper", "work", "etcd", "containerd", "kubelet", "etc", "lo
 
 
 @dataclass(frozen=True)
-class Programs:
+class NodePrograms:
     """Folders of the built parts that the node runs from."""
 
     root: Path
@@ -58,7 +58,7 @@ class Node(Enclosure):
         for name in _FOLDERS:
             self.folder(name).mkdir(parents=True)
 
-    def start(self, programs: Programs, link: Link, inner: str = "eth0") -> None:
+    def start(self, programs: NodePrograms, link: Link, inner: str = "eth0") -> None:
         """Start the namespaces and every service that `etc/env` enables, with a link to this machine.
 
         Args:
@@ -70,7 +70,7 @@ class Node(Enclosure):
         pid = self._run_namespaces(programs)
         self._link(programs.root, pid, link, f"{link.host}/{link.network.prefixlen}", inner)
 
-    def start_behind(self, programs: Programs, first: Node, port: str) -> None:
+    def start_behind(self, programs: NodePrograms, first: Node, port: str) -> None:
         """Start the namespaces as `start` does, with a link to the network that is on the first node.
 
         Args:
@@ -85,13 +85,13 @@ class Node(Enclosure):
         script = f"ip link set {port} netns network && ip -netns network link set {port} master nodes0 up"
         first.run(["sh", "-c", script])
 
-    def _run_namespaces(self, programs: Programs) -> int:
+    def _run_namespaces(self, programs: NodePrograms) -> int:
         """Start the namespaces; returns their PID 1."""
         self.cgroups.create()
         return self._launch(HERE / "node" / "enter.sh", self._mounted(programs))
 
     @staticmethod
-    def _mounted(programs: Programs) -> tuple[Path, ...]:
+    def _mounted(programs: NodePrograms) -> tuple[Path, ...]:
         """The arguments of enter.sh, in its order."""
         return programs.root, programs.kubernetes, programs.calico, programs.etcd, programs.external, programs.istio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.build import debian, golang, oci, wheels
 from testbed.progress import Say, step
-from testbed.store import Part, Store, digest
+from testbed.store import Part, PartStore, digest
 from testbed.versions import COREDNS, HERE, MODULES, WHEELS, IstioRelease, linker_flags
 
 RECIPE = "1"
@@ -34,10 +34,10 @@ class ImageNames:
 class Parts:
     """Builds, or finds, each part once."""
 
-    def __init__(self, release: IstioRelease, say: Say, store: Store | None = None) -> None:
+    def __init__(self, release: IstioRelease, say: Say, store: PartStore | None = None) -> None:
         self.release = release
         self.say = say
-        self.store = store or Store()
+        self.store = store or PartStore()
         self.logs = self.store.root.parent / "build-logs"
 
     def get(self, part: Part) -> Path:

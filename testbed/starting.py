@@ -16,7 +16,7 @@ from testbed.apiserver import ApiServer
 from testbed.configuration import Configuration
 from testbed.form import Form
 from testbed.lock import held
-from testbed.node import FURTHER_SERVICES, SERVICES, Node, Programs
+from testbed.node import FURTHER_SERVICES, SERVICES, Node, NodePrograms
 from testbed.parts import Parts
 from testbed.progress import Say
 
@@ -48,7 +48,7 @@ class Start:
     form: Form
     nodes: Sequence[Node]
     parts: Parts
-    programs: Programs
+    programs: NodePrograms
     installed: Path
     note: Say
 

@@ -52,7 +52,7 @@ class Part:
     make: Callable[[Path], dict[str, str] | None]
 
 
-class Store:
+class PartStore:
     """The folder of parts."""
 
     def __init__(self, root: Path | None = None) -> None:

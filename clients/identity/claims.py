@@ -39,7 +39,7 @@ ACCESS_LEVEL = "accessPolicies/1234567890/accessLevels/trusted_device"
 
 
 @dataclass(frozen=True)
-class Profile:
+class ClaimsProfile:
     """An issuer's tokens.
 
     Attributes:
@@ -87,9 +87,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 _OTHER_PROJECT = "another-project"
 _IAP_USER = {"sub": "accounts.google.com:1234567890", "email": USER, "hd": "example.com"}
 
-PROFILES: Mapping[str, Profile] = {
-    "": Profile({"foo": "bar", "iss": ISSUER, "sub": ISSUER}),
-    "front": Profile(
+PROFILES: Mapping[str, ClaimsProfile] = {
+    "": ClaimsProfile({"foo": "bar", "iss": ISSUER, "sub": ISSUER}),
+    "front": ClaimsProfile(
         {"iss": FRONT_ISSUER, "aud": PROJECT, "sub": "tester", "email": USER, "groups": ["testers"]},
         kinds={
             "wrong-issuer": {"iss": f"https://securetoken.google.com/{_OTHER_PROJECT}"},
@@ -99,7 +99,7 @@ PROFILES: Mapping[str, Profile] = {
             "other-group": {"groups": ["visitors"]},
         },
     ),
-    "iap": Profile(
+    "iap": ClaimsProfile(
         {
             "iss": IAP_ISSUER,
             "aud": RCTOKEN_AUDIENCE,
@@ -123,7 +123,7 @@ PROFILES: Mapping[str, Profile] = {
 """Name after the `@` of a kind → its issuer's tokens; the security lab's name is empty."""
 
 
-def profile(name: str, audience: str = "") -> Profile:
+def profile(name: str, audience: str = "") -> ClaimsProfile:
     """The profile of this name.
 
     Args:

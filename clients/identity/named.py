@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from jwt.algorithms import ECAlgorithm
 
 from clients.identity import forgery
-from clients.identity.claims import Profile
+from clients.identity.claims import ClaimsProfile
 from clients.model.errors import SettingsError
 from clients.model.token import Token
 
@@ -62,7 +62,7 @@ class NamedIssuers(Mapping[str, str]):
             return forgery.MALFORMED
         if token.kind in _OTHERS:
             raise SettingsError(f"a named issuer has no token of kind {token.kind!r}", "use a kind of another issuer")
-        content = {**Profile({"iss": f"https://{token.issuer}.example.test"}).of(token.kind), **token.claims}
+        content = {**ClaimsProfile({"iss": f"https://{token.issuer}.example.test"}).of(token.kind), **token.claims}
         given = {name: value for name, value in content.items() if value is not None}
         if token.kind in forgery.WITHOUT_SIGNATURE:
             return forgery.WITHOUT_SIGNATURE[token.kind](given, _key_id(token.issuer))

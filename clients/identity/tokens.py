@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from clients.identity import claims, forgery
-from clients.identity.claims import ISSUER, Profile
+from clients.identity.claims import ISSUER, ClaimsProfile
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.forgery import MALFORMED
 from clients.identity.named import NamedIssuers
@@ -60,7 +60,7 @@ class TokenIssuer:
         self.real: Mapping[str, ExternalIssuer] = {}
         self.audiences: Mapping[str, str] = {}
 
-    def profile(self, name: str) -> Profile:
+    def profile(self, name: str) -> ClaimsProfile:
         """The claims of one of the run's own issuers.
 
         Raises:

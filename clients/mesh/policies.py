@@ -18,7 +18,7 @@ _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
 @dataclass(frozen=True)
-class Policy:
+class EnforcedPolicy:
     """An AuthorizationPolicy that is enforced at some pod.
 
     Attributes:
@@ -40,7 +40,7 @@ class Policies:
         self._read: dict[str, list[dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
-    def at(self, pods: Iterable[Pod], state: float) -> set[Policy]:
+    def at(self, pods: Iterable[Pod], state: float) -> set[EnforcedPolicy]:
         """AuthorizationPolicies that one of the pods enforces.
 
         Args:
@@ -67,9 +67,9 @@ class Policies:
             return self._read[namespace]
 
 
-def _policy(body: dict[str, Any]) -> Policy:
+def _policy(body: dict[str, Any]) -> EnforcedPolicy:
     meta, spec = body["metadata"], body.get("spec") or {}
-    return Policy(f"{meta['namespace']}/{meta['name']}", str(spec.get("action") or "ALLOW"))
+    return EnforcedPolicy(f"{meta['namespace']}/{meta['name']}", str(spec.get("action") or "ALLOW"))
 
 
 def selects(policy: dict[str, Any], pod: Pod, root: str = ROOT_NAMESPACE) -> bool:

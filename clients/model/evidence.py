@@ -41,7 +41,7 @@ class Grade(StrEnum):
     REDUCED = "reduced"
 
 
-class Place(StrEnum):
+class LogPlace(StrEnum):
     """A place whose log shows the requests of a case on their path to an external host."""
 
     GATEWAY = "egress gateway"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import logs
 from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.policies import Policy
+from clients.mesh.policies import EnforcedPolicy
 from clients.model.attempt import Attempt
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
@@ -78,7 +78,7 @@ def refused_by_policy(proving: ProvingCase) -> list[Finding]:
         return [inconclusive(DECISION, error.message)]
 
 
-def _derived(proving: ProvingCase, way: Route, policies: Collection[Policy]) -> Decision | None:
+def _derived(proving: ProvingCase, way: Route, policies: Collection[EnforcedPolicy]) -> Decision | None:
     """The decision that follows from the outcome; None where the case states itself what proxies log of it."""
     case, last = proving.case, proving.seen.last
     assert last is not None
@@ -92,7 +92,7 @@ def _derived(proving: ProvingCase, way: Route, policies: Collection[Policy]) -> 
     return None if mechanism.states_decision(case) and not by_text else found
 
 
-def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[Policy]) -> Finding:
+def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> Finding:
     question = _question(proving, way, decision, policies)
     found = ProxyLogs(proving.rig, proving.running.since)
     if decision.mechanism is Mechanism.NETWORK:
@@ -117,7 +117,7 @@ def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Col
     return _judged(question, answer, complete)
 
 
-def _question(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[Policy]) -> _Question:
+def _question(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> _Question:
     pods = way.proxies(decision.at) if decision.at else way.receiving
     names = mechanism.expected_policies(decision, policies)
     if decision.policy and decision.policy != mechanism.NO_POLICY:

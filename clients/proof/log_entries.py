@@ -34,7 +34,7 @@ _FIELDS = {
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentRequests:
     """Requests that are looked for in logs.
 
     Attributes:

@@ -27,7 +27,7 @@ THREADS = 8
 
 
 @dataclass
-class Sent:
+class SentMarkers:
     """The markers of one change.
 
     Attributes:
@@ -53,7 +53,7 @@ class Markers:
         self._stage = stage
         self._pool = ThreadPoolExecutor(THREADS)
         self._closed = threading.Event()
-        self._sent = Sent()
+        self._sent = SentMarkers()
 
     def send(
         self,
@@ -72,7 +72,7 @@ class Markers:
             allowed: requests that are let through after the change.
             since: monotonic time of the change, that times count from.
         """
-        self._sent = sent = Sent()
+        self._sent = sent = SentMarkers()
         if not unchanged or not any(by_proxies(item) for item in touched):
             return
         try:
@@ -102,7 +102,7 @@ class Markers:
         self._closed.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _fail(self, sent: Sent, cases: Sequence[Case], why: str) -> None:
+    def _fail(self, sent: SentMarkers, cases: Sequence[Case], why: str) -> None:
         sent.without = {"": unavailable("the proxies", why)}
         sent.places = {case.id: [""] for case in cases}
 

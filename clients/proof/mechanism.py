@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.policies import Policy
+from clients.mesh.policies import EnforcedPolicy
 from clients.model.case import Case
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.expect import RBAC_DENIED, Expectation
@@ -37,7 +37,9 @@ def states_decision(case: Case) -> bool:
     return any(one.absent or one.details or one.flags or one.route for one in case.logged)
 
 
-def derived(expect: Expectation, outcome: Outcome, method: str, route: Route, policies: Collection[Policy]) -> Decision:
+def derived(
+    expect: Expectation, outcome: Outcome, method: str, route: Route, policies: Collection[EnforcedPolicy]
+) -> Decision:
     """What must have refused a request with the pinned outcome.
 
     Args:
@@ -57,7 +59,9 @@ def derived(expect: Expectation, outcome: Outcome, method: str, route: Route, po
     return _by_status(expect, method, text, route, policies)
 
 
-def _by_status(expect: Expectation, method: str, text: str, route: Route, policies: Collection[Policy]) -> Decision:
+def _by_status(
+    expect: Expectation, method: str, text: str, route: Route, policies: Collection[EnforcedPolicy]
+) -> Decision:
     """By the status alone, where the answer's text is not Envoy's own."""
     bare = method == "HEAD" and not text
     if expect.status == 403 and any(policy.action == "CUSTOM" for policy in policies):
@@ -96,7 +100,7 @@ def _text(outcome: Outcome) -> str:
     return outcome.body
 
 
-def expected_policies(decision: Decision, policies: Collection[Policy]) -> set[str]:
+def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) -> set[str]:
     """Names of policies, or `none`, by which a proxy with these in force may refuse; empty for any."""
     if decision.policy:
         return {decision.policy}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from clients.model.attempt import Attempt
 from clients.model.case import Case
-from clients.model.evidence import Finding, FindingVerdict, LeakBound, Place, TwinProof, Verdict
+from clients.model.evidence import Finding, FindingVerdict, LeakBound, LogPlace, TwinProof, Verdict
 from clients.model.probe import Probe
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
@@ -56,7 +56,7 @@ class ProvingCase(Proving):
     refused_elsewhere: bool = False
     source_twin: TwinProof | None = None
     own_probe: Probe | None = None
-    places: set[Place] = field(default_factory=set)
+    places: set[LogPlace] = field(default_factory=set)
     leak: LeakBound | None = None
     refused_more: set[str] = field(default_factory=set)
 

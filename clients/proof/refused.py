@@ -20,7 +20,7 @@ POLL_S = 0.5
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _DryRun:
     """The API's answer to a dry run.
 
     Attributes:
@@ -66,18 +66,18 @@ def prove_refused(rig: Rig, refused: RefusedManifest, subject: Subject, *, budge
     )
 
 
-def _dry_run(rig: Rig, manifest: str) -> _Answer:
+def _dry_run(rig: Rig, manifest: str) -> _DryRun:
     try:
         for item in rig.applier.load([manifest]):
             rig.cluster.apply(item.body, manager=MANAGER, dry_run=True)
     except (RequestError, AccessError) as error:  # an admission webhook may refuse with any status, 403 as well
-        return _Answer(text=redact(error.message))
+        return _DryRun(text=redact(error.message))
     except MeshproofError as error:
-        return _Answer(lost=redact(error.message))
-    return _Answer()
+        return _DryRun(lost=redact(error.message))
+    return _DryRun()
 
 
-def _judged(refused: RefusedManifest, answer: _Answer, twin: _Answer) -> tuple[Finding, ...]:
+def _judged(refused: RefusedManifest, answer: _DryRun, twin: _DryRun) -> tuple[Finding, ...]:
     verdict = FindingVerdict.PASS
     if answer.lost:
         verdict = FindingVerdict.INCONCLUSIVE
@@ -90,7 +90,7 @@ def _judged(refused: RefusedManifest, answer: _Answer, twin: _Answer) -> tuple[F
     )
 
 
-def _attempt(answer: _Answer, findings: tuple[Finding, ...], at_s: float) -> Attempt:
+def _attempt(answer: _DryRun, findings: tuple[Finding, ...], at_s: float) -> Attempt:
     problem = next((finding.text for finding in findings if finding.verdict is not FindingVerdict.PASS), "")
     kind = OutcomeKind.INFRASTRUCTURE if answer.lost else OutcomeKind.LOOK
     return Attempt(at_s, Phase.CONVERGE, not problem, answer.words, "", problem, kind=kind)

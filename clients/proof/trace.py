@@ -8,17 +8,17 @@ from clients.model.attempt import Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Finding, FindingVerdict, Place
+from clients.model.evidence import Finding, FindingVerdict, LogPlace
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.probe import Probe
 from clients.probe.outside import OutsideClient
-from clients.proof.log_entries import LOG_BUDGET_S, LogReader, Sent, difference, filled
+from clients.proof.log_entries import LOG_BUDGET_S, LogReader, SentRequests, difference, filled
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
 from clients.proof.route import last_row
 
-GATEWAY_LOG = f"{Place.GATEWAY} log"
-EXTERNAL_LOG = f"{Place.SERVER}'s log"
+GATEWAY_LOG = f"{LogPlace.GATEWAY} log"
+EXTERNAL_LOG = f"{LogPlace.SERVER}'s log"
 
 
 @of_case
@@ -33,7 +33,7 @@ def logs_as_stated(proving: ProvingCase) -> list[Finding]:
         except MeshproofError as error:
             finding = inconclusive(name, error.message)
         if logged.proxy is Proxy.GATEWAY and not logged.absent and finding.verdict is FindingVerdict.PASS:
-            proving.places.add(Place.GATEWAY)
+            proving.places.add(LogPlace.GATEWAY)
         findings.append(finding)
     return findings
 
@@ -51,7 +51,7 @@ def server_saw(proving: ProvingCase) -> list[Finding]:
     except MeshproofError as error:
         return [inconclusive(EXTERNAL_LOG, error.message)]
     if finding.verdict is FindingVerdict.PASS:
-        proving.places |= {Place.SERVER} | ({Place.GATEWAY} if arrival.peer is Proxy.GATEWAY else set())
+        proving.places |= {LogPlace.SERVER} | ({LogPlace.GATEWAY} if arrival.peer is Proxy.GATEWAY else set())
     return [finding]
 
 
@@ -60,13 +60,13 @@ def network_path(proving: ProvingCase) -> tuple[str, ...]:
     rig, case = proving.rig, proving.case
     if rig.external is None or not rig.external.knows(case.probe.destination):
         return ()
-    by_gateway = Place.GATEWAY in proving.places
+    by_gateway = LogPlace.GATEWAY in proving.places
     if not case.refuses and not proving.places:
         return ()  # answered, but no log shows on what path
     if case.refuses and not by_gateway and not _refused_before_gateway(rig, case):
         return ()  # refused, and no log shows where
     source = f"{case.probe.source.namespace}/{case.probe.source.app}"
-    places = [source, *([Place.GATEWAY.value] if by_gateway else [])]
+    places = [source, *([LogPlace.GATEWAY.value] if by_gateway else [])]
     return (*places, *([] if case.refuses else [case.probe.destination]))
 
 
@@ -77,7 +77,7 @@ def proxies(rig: Rig, probe: Probe, proxy: Proxy) -> list[Pod]:
     return rig.workloads.gateway_pods() if proxy is Proxy.GATEWAY else rig.workloads.backends(probe)
 
 
-def _sent(proving: ProvingCase, *, marked_only: bool) -> Sent:
+def _sent(proving: ProvingCase, *, marked_only: bool) -> SentRequests:
     """All requests of the last row of matches, sent before the twin, so that the twin's entries come later.
 
     A gateway gives requests ids of its own. It leaves the user agent, by which only marked requests are found.
@@ -86,7 +86,7 @@ def _sent(proving: ProvingCase, *, marked_only: bool) -> Sent:
     twins = (one for one in proving.attempts if one.phase is Phase.TWIN and one.matched)
     marks = tuple(one for one in twins if not (marked_only and one.ordinary))
     requests = tuple(one for one in last_row(proving) if not (marked_only and one.ordinary))
-    return Sent(requests, marks, proving.running.since)
+    return SentRequests(requests, marks, proving.running.since)
 
 
 def _refused_before_gateway(rig: Rig, case: Case) -> bool:
@@ -96,7 +96,7 @@ def _refused_before_gateway(rig: Rig, case: Case) -> bool:
     return not any(pod.injected for pod in rig.workloads.pods(case.probe.source))  # nothing leads it to the gateway
 
 
-def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent: Sent) -> Finding:
+def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent: SentRequests) -> Finding:
     pods = proxies(rig, case.probe, logged.proxy)
     if not pods or not all(pod.injected for pod in pods):
         return inconclusive(name, f"no proxy at the {logged.proxy}")
@@ -123,7 +123,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
 
 
 def _absence(
-    reader: LogReader, pods: list[Pod], case: Case, name: str, logged: AccessLogExpectation, sent: Sent
+    reader: LogReader, pods: list[Pod], case: Case, name: str, logged: AccessLogExpectation, sent: SentRequests
 ) -> Finding:
     """No entry of the requests in a log that shows a later one of the twin."""
     if case.twin is None or not sent.marks:
@@ -137,7 +137,7 @@ def _absence(
     return Finding(name, text, FindingVerdict.PASS)
 
 
-def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: Sent) -> Finding:
+def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: SentRequests) -> Finding:
     """What the external server logged of the requests."""
     assert rig.external is not None
     ids = {request.request_id for request in sent.requests}

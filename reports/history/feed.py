@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reports.conformance import FILE
 from reports.history import record
-from reports.history.store import Store, StoreError
+from reports.history.store import HistoryStore, StoreError
 from reports.model import ReportError
 
 
@@ -31,7 +31,7 @@ class Fed:
     problems: tuple[str, ...] = ()
 
 
-def feed(store: Store, folder: Path, keep_days: int | None = None) -> Fed:
+def feed(store: HistoryStore, folder: Path, keep_days: int | None = None) -> Fed:
     """Import every `conformance.json` below a folder, then remove what is too old.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from reports.history import times
-from reports.history.store import Kept, Store
+from reports.history.store import HistoryStore, KeptRun
 from reports.history.strips import Changes, Strip, changes, strips
 from reports.history.times import CaseTimes, KindTimes
 
@@ -67,19 +67,19 @@ class History:
 _HISTORY = TypeAdapter(History)
 
 
-def build(store: Store, nights: int = NIGHTS) -> History:
+def build(store: HistoryStore, nights: int = NIGHTS) -> History:
     """The history of a file, over the last nights that have a run.
 
     Raises:
         StoreError: the file cannot be read.
     """
-    found: dict[str, dict[str, list[Kept]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[str, list[KeptRun]]] = defaultdict(lambda: defaultdict(list))
     for run in store.runs():
         found[run.cluster][run.night].append(run)
     return History(tuple(_cluster(store, name, found[name], nights) for name in sorted(found)))
 
 
-def _cluster(store: Store, name: str, found: dict[str, list[Kept]], most: int) -> ClusterHistory:
+def _cluster(store: HistoryStore, name: str, found: dict[str, list[KeptRun]], most: int) -> ClusterHistory:
     dates = sorted(found)[-most:]
     nights = [found[date] for date in dates]
     rows = [[row for run in night for row in store.results(run.id)] for night in nights]

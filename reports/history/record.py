@@ -84,7 +84,7 @@ class _Case:
 
 
 @dataclass(frozen=True)
-class _File:
+class _RunFile:
     schema: str
     run: RunInfo
     target: TargetInfo
@@ -93,7 +93,7 @@ class _File:
     objects: dict[str, _Object] = field(default_factory=dict)
 
 
-_FILE = TypeAdapter(_File)
+_FILE = TypeAdapter(_RunFile)
 
 
 def content(file: Path) -> tuple[bytes, str]:

@@ -35,7 +35,7 @@ class StoreError(ReportError):
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptRun:
     """A run as the file has it. `cluster` tells the runs of one cluster from those of others."""
 
     id: int
@@ -51,7 +51,7 @@ def cluster_of(target: TargetInfo) -> str:
     return f"{target.kind} {target.context}".strip()
 
 
-class Store:
+class HistoryStore:
     """An open history; a context manager.
 
     Raises:
@@ -68,7 +68,7 @@ class Store:
             self._db.close()
             raise
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> HistoryStore:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -160,12 +160,12 @@ class Store:
         with self._transaction():
             return self._db.execute("DELETE FROM run WHERE night < ?", (oldest,)).rowcount
 
-    def runs(self) -> list[Kept]:
+    def runs(self) -> list[KeptRun]:
         """Every run, the oldest first."""
         with self._errors():
             rows = self._db.execute("SELECT id, cluster, night, started, about, target FROM run ORDER BY started, name")
             return [
-                Kept(number, cluster, night, started, RUN.validate_json(about), TARGET.validate_json(target))
+                KeptRun(number, cluster, night, started, RUN.validate_json(about), TARGET.validate_json(target))
                 for number, cluster, night, started, about, target in rows
             ]
 

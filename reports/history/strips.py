@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from reports.diff import environment
 from reports.history.record import Row
-from reports.history.store import Kept
+from reports.history.store import KeptRun
 from reports.marks import NOT_RUN, WORST_FIRST
 
 BAD = frozenset({"fail", "inconclusive"})
@@ -64,7 +64,7 @@ class Strip:
         return not self.switches and self.bad_since is None
 
 
-def strips(nights: Sequence[Sequence[Kept]], rows: Sequence[Sequence[Row]]) -> list[Strip]:
+def strips(nights: Sequence[Sequence[KeptRun]], rows: Sequence[Sequence[Row]]) -> list[Strip]:
     """Those of one cluster: what is bad now first, then what switched most.
 
     Args:
@@ -99,7 +99,7 @@ def strips(nights: Sequence[Sequence[Kept]], rows: Sequence[Sequence[Row]]) -> l
     return sorted(made, key=lambda strip: (strip.bad_since is None, -len(strip.switches), strip.control))
 
 
-def changes(before: Sequence[Kept], after: Sequence[Kept]) -> Changes:
+def changes(before: Sequence[KeptRun], after: Sequence[KeptRun]) -> Changes:
     """What differs between the last runs of two nights, in the cluster and in what conducted them."""
     was, now = before[-1], after[-1]
     programs = {**was.run.environment, **now.run.environment}

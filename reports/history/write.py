@@ -9,7 +9,7 @@ from reports.files import write_text
 from reports.history import page
 from reports.history.feed import Fed, feed, reports_below
 from reports.history.history import build, to_json
-from reports.history.store import FILE, Store
+from reports.history.store import FILE, HistoryStore
 from reports.model import ReportError
 
 PAGE, JSON = "history.html", "history.json"
@@ -34,7 +34,7 @@ def update(folder: Path, file: Path | None = None, keep_days: int | None = None)
     nothing = ReportError(f"{folder} holds no conformance.json", "name the folder of your runs")
     if not file.exists() and not any(reports_below(folder, lambda _problem: None)):
         raise nothing  # before an empty history is made
-    with Store(file) as store:
+    with HistoryStore(file) as store:
         fed = feed(store, folder, keep_days)
         history = build(store)
     if not history.clusters and not fed.problems:

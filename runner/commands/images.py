@@ -19,7 +19,7 @@ from runner.target.target import Target
 
 
 @dataclass(frozen=True)
-class Image:
+class WorkloadImage:
     """One image of a run.
 
     Attributes:
@@ -71,16 +71,16 @@ def images(
     return common.OK
 
 
-def of_settings(wanted: settings.Settings) -> list[Image]:
+def of_settings(wanted: settings.Settings) -> list[WorkloadImage]:
     """The images of a cluster that is not the embedded one, by the settings."""
     named = wanted.images.given
     return [
-        Image(name, named.get(name, public), named.get(name) or mirrored(public, wanted.image_prefix))
+        WorkloadImage(name, named.get(name, public), named.get(name) or mirrored(public, wanted.image_prefix))
         for name, public in PUBLIC_IMAGES.items()
     ]
 
 
-def with_digests(listed: Sequence[Image], nodes: Iterable[dict[str, Any]]) -> list[Image]:
+def with_digests(listed: Sequence[WorkloadImage], nodes: Iterable[dict[str, Any]]) -> list[WorkloadImage]:
     """The same with the digests that nodes report for their images (`status.images`)."""
     known: dict[str, str] = {}
     for node in nodes:
@@ -88,7 +88,7 @@ def with_digests(listed: Sequence[Image], nodes: Iterable[dict[str, Any]]) -> li
             names = image.get("names") or ()
             digest = next((name.partition("@")[2] for name in names if "@" in name), "")
             known |= {_whole(name): digest for name in names if digest and "@" not in name}
-    return [Image(one.name, one.source, one.reference, known.get(_whole(one.reference), "")) for one in listed]
+    return [WorkloadImage(one.name, one.source, one.reference, known.get(_whole(one.reference), "")) for one in listed]
 
 
 def _whole(reference: str) -> str:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.survey import Survey
-from clients.mesh.upgrade.change import Level
+from clients.mesh.upgrade.change import ChangeLevel
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
 from clients.model.errors import ClusterError
 from reports.headline import counted
@@ -28,7 +28,7 @@ NOT_KNOWN = 3
 """Exit code where nothing bad was found, but not everything could be looked at."""
 SHOWN = 5
 """Objects that are printed of one result."""
-STYLES = {Level.ERROR: "bold red", Level.WARNING: "yellow", Level.INFO: "dim"}
+STYLES = {ChangeLevel.ERROR: "bold red", ChangeLevel.WARNING: "yellow", ChangeLevel.INFO: "dim"}
 
 
 @common.takes(*common.CLUSTER, "revision", "root_namespace", "istioctl")
@@ -69,7 +69,7 @@ def precheck(
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:
         show(found, Console(soft_wrap=True))
-    return common.FAILED if found.of(Level.ERROR) else NOT_KNOWN if found.not_checked else common.OK
+    return common.FAILED if found.of(ChangeLevel.ERROR) else NOT_KNOWN if found.not_checked else common.OK
 
 
 def show(found: Prechecks, console: Console) -> None:
@@ -84,7 +84,7 @@ def show(found: Prechecks, console: Console) -> None:
             console.print(f"           [dim]hint: {escape(one.hint)}[/]")
     for line in found.not_checked:
         console.print(f"[yellow]not checked[/] {escape(line)}")
-    numbers = ", ".join(counted(len(found.of(level)), level) for level in (Level.ERROR, Level.WARNING))
+    numbers = ", ".join(counted(len(found.of(level)), level) for level in (ChangeLevel.ERROR, ChangeLevel.WARNING))
     console.print(f"from {found.start} to {found.end}: {numbers}")
 
 

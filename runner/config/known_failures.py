@@ -18,7 +18,7 @@ NAME = r"^[A-Z]+(-[A-Z0-9]+)+(-\*|\[[^\[\]*]+\*?\])?$"
 """A control, a case, or several of either; at least two parts of the id are named, so that no entry excuses a suite."""
 
 
-class Entry(BaseModel):
+class KnownEntry(BaseModel):
     """One entry, as a user writes it; see `clients.model.known.KnownFailure` for what its fields mean."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,12 +36,12 @@ class Entry(BaseModel):
         return KnownFailure(**{**self.model_dump(), "until": self.until.isoformat(), "origin": origin})
 
 
-class _File(BaseModel):
+class _OwnList(BaseModel):
     """The project's own list: the same form, and nothing else in it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    known_failures: tuple[Entry, ...] = ()
+    known_failures: tuple[KnownEntry, ...] = ()
 
 
 def of_embedded(path: Path) -> tuple[KnownFailure, ...]:
@@ -51,9 +51,9 @@ def of_embedded(path: Path) -> tuple[KnownFailure, ...]:
         SettingsError: it cannot be read, or an entry is wrong.
     """
     try:
-        found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = _OwnList.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise explain(error, _File) from None
+        raise explain(error, _OwnList) from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the list {path} cannot be read: {error}") from None
     return tuple(entry.record(EMBEDDED) for entry in found.known_failures)

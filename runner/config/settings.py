@@ -24,7 +24,7 @@ from runner.config.gate_settings import GateSettings
 from runner.config.identity_settings import Identity
 from runner.config.image_settings import Images
 from runner.config.ingress_settings import Ingress
-from runner.config.known_failures import Entry
+from runner.config.known_failures import KnownEntry
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
 from runner.config.setting_errors import explain, refuse_unknown_variables
@@ -145,7 +145,7 @@ class Settings(GateSettings):
     identity: Identity = Identity()
     iap: Identity = Identity()
     archives: tuple[AnyPath, ...] = ()
-    known_failures: tuple[Entry, ...] = ()
+    known_failures: tuple[KnownEntry, ...] = ()
 
     @property
     def policy(self) -> ConvergencePolicy:

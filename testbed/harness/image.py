@@ -20,7 +20,7 @@ from testbed.harness import checkout, packages, sbom
 from testbed.lock import held
 from testbed.parts import RECIPE, REGISTRY
 from testbed.progress import Say, step
-from testbed.store import Part, Store, digest
+from testbed.store import Part, PartStore, digest
 from testbed.versions import HERE
 
 ROOT = HERE.parent
@@ -85,8 +85,8 @@ class Built:
 class HarnessImage:
     """Builds the image of this checkout, or finds it."""
 
-    def __init__(self, say: Say, store: Store | None = None, root: Path = ROOT) -> None:
-        self._say, self._store, self._root = say, store or Store(), root
+    def __init__(self, say: Say, store: PartStore | None = None, root: Path = ROOT) -> None:
+        self._say, self._store, self._root = say, store or PartStore(), root
         self._logs = self._store.root.parent / "build-logs"
 
     def build(self) -> Built:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from clients.model.errors import ClusterError
-from testbed.profiles.profile import ExternalHosts, StartedCluster
+from testbed.profiles.profile import ProfileHosts, StartedCluster
 from testbed.versions import HERE
 
 ROLES = HERE.parent / "deploy" / "rbac" / "mesh-wide.yaml"
@@ -72,7 +72,7 @@ def settings_of(name: str, started: StartedCluster) -> str:
     return "\n".join([*lines, "", KNOWN_FAILURES.read_text(encoding="utf-8")])
 
 
-def _external(external: ExternalHosts) -> Mapping[str, Any]:
+def _external(external: ProfileHosts) -> Mapping[str, Any]:
     return {
         "external.roots": str(external.roots),
         "external.log": str(external.log),

@@ -90,7 +90,7 @@ def _mesh(side: Parts, tag: str) -> Part:
     return mesh.manifests(side, f"mesh-canary-{tag}", _OPERATOR, values)
 
 
-class Canary(EmbeddedProfile):
+class CanaryProfile(EmbeddedProfile):
     """See `Profile`."""
 
     name = "canary"

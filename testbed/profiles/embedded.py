@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from testbed import api
 from testbed.form import Form
-from testbed.lifecycle import Running, Testbed
-from testbed.profiles.profile import ExternalHosts, Profile, StartedCluster
+from testbed.lifecycle import RunningTestbed, Testbed
+from testbed.profiles.profile import Profile, ProfileHosts, StartedCluster
 from testbed.progress import Say
 from testbed.versions import IstioRelease
 
@@ -64,13 +64,13 @@ class EmbeddedProfile(Profile):
         """The folder of the first node's logs."""
         return self._testbed(folder).node.folder("log")
 
-    def _images(self, running: Running) -> dict[str, str]:
+    def _images(self, running: RunningTestbed) -> dict[str, str]:
         """Logical names → references."""
         return api.images(running)
 
-    def _external(self, testbed: Testbed) -> ExternalHosts | None:
+    def _external(self, testbed: Testbed) -> ProfileHosts | None:
         found = api.external(testbed)
         if found is None:
             return None
         hosts = found.hosts | {f"open.{name}": address for name, address in found.open_hosts.items()}
-        return ExternalHosts(hosts, found.roots, found.log, found.google_apis, found.metadata_server, found.more)
+        return ProfileHosts(hosts, found.roots, found.log, found.google_apis, found.metadata_server, found.more)

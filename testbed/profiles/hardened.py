@@ -17,7 +17,7 @@ from testbed import mesh, pki
 from testbed.amendment import Amended, Amendment
 from testbed.configuration import API_PORT, Configuration
 from testbed.form import Form
-from testbed.lifecycle import Running
+from testbed.lifecycle import RunningTestbed
 from testbed.parts import REGISTRY, Parts
 from testbed.preflight import Needs
 from testbed.profiles.embedded import EmbeddedProfile
@@ -111,6 +111,6 @@ class Hardened(EmbeddedProfile):
     )
     settings: ClassVar[Mapping[str, str | int | bool]] = {"pods.pull_secret": PULL_SECRET}
 
-    def _images(self, running: Running) -> dict[str, str]:
+    def _images(self, running: RunningTestbed) -> dict[str, str]:
         """At the bank's registry."""
         return {name: image.replace(REGISTRY, BANK) for name, image in super()._images(running).items()}

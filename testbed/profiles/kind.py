@@ -14,9 +14,9 @@ from testbed.parts import Parts
 from testbed.preflight import Needs, Requirement
 from testbed.profiles.kindcluster import ground, settings_files
 from testbed.profiles.kindcluster.creation import KIND_ENV, Creation
-from testbed.profiles.kindcluster.machine import Machine, Programs
+from testbed.profiles.kindcluster.machine import Machine, MachinePrograms
 from testbed.profiles.kindcluster.parts import KindParts
-from testbed.profiles.profile import ExternalHosts, Profile, StartedCluster
+from testbed.profiles.profile import Profile, ProfileHosts, StartedCluster
 from testbed.progress import Say, step
 from testbed.store import cache_root
 from testbed.versions import KUBERNETES, IstioRelease
@@ -29,7 +29,7 @@ _BOTH = (
 )
 
 
-class Kind(Profile):
+class KindProfile(Profile):
     """See `Profile`.
 
     Attributes:
@@ -83,7 +83,7 @@ class Kind(Profile):
         """Create the cluster, and install the mesh by istioctl."""
         parts, machine = Parts(release, say), self.machine(folder)
         kind, root, store = (parts.get(part) for part in KindParts(parts).all())
-        programs = Programs(root / "root", kind, store / "store", parts.get(parts.program("external")))
+        programs = MachinePrograms(root / "root", kind, store / "store", parts.get(parts.program("external")))
         with step(say, f"starting {self.name}: Kubernetes {KUBERNETES}, Istio {release.version}") as current:
             machine.prepare()
             link = choose_link(routed())
@@ -106,12 +106,12 @@ class Kind(Profile):
         )
 
     @staticmethod
-    def _external(machine: Machine) -> ExternalHosts:
+    def _external(machine: Machine) -> ProfileHosts:
         hosts = {host.name: host.addresses[0] for host in internet.HOSTS}
         hosts |= {f"open.{host.name}": host.open_addresses[0] for host in internet.HOSTS if host.open_addresses}
         more = {host.name: list(host.addresses[1:]) for host in internet.HOSTS if host.addresses[1:]}
         roots, log = machine.folder("etc") / "external" / "roots.pem", machine.folder("log") / "external.log"
-        return ExternalHosts(hosts, roots, log, str(internet.GOOGLE_APIS), str(internet.METADATA_SERVER), more)
+        return ProfileHosts(hosts, roots, log, str(internet.GOOGLE_APIS), str(internet.METADATA_SERVER), more)
 
     def stop(self, folder: Path) -> None:
         """End the machine, and with it every node."""
@@ -137,8 +137,8 @@ class Kind(Profile):
         return self.machine(folder).folder("log")
 
 
-class KindFull(Kind):
-    """See `Kind`."""
+class KindFullProfile(KindProfile):
+    """See `KindProfile`."""
 
     name = "kind-full"
     summary = "the same with Calico, a gateway node, external hosts and the Gateway API"

@@ -15,7 +15,7 @@ from testbed.versions import IstioRelease
 
 
 @dataclass(frozen=True)
-class ExternalHosts:
+class ProfileHosts:
     """The external hosts that a profile's cluster reaches; the table `[external]` of a run's settings.
 
     Attributes:
@@ -55,7 +55,7 @@ class StartedCluster:
     istio: str
     images: Mapping[str, str] = field(default_factory=dict)
     istioctl: Path | None = None
-    external: ExternalHosts | None = None
+    external: ProfileHosts | None = None
     settings: Mapping[str, str | int | bool] = field(default_factory=dict)
     context: str = ""
 

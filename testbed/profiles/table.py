@@ -7,16 +7,17 @@ import textwrap
 from pathlib import Path
 
 from clients.model.errors import SettingsError
-from testbed.profiles.canary import Canary
+from testbed.profiles.canary import CanaryProfile
 from testbed.profiles.hardened import Hardened
-from testbed.profiles.kind import Kind, KindFull
+from testbed.profiles.kind import KindFullProfile, KindProfile
 from testbed.profiles.managed import Managed
 from testbed.profiles.nodes import Nodes
 from testbed.profiles.profile import Profile
 from testbed.versions import HERE
 
 PROFILES: dict[str, Profile] = {
-    profile.name: profile for profile in (Nodes(), Hardened(), Managed(), Canary(), Kind(), KindFull())
+    profile.name: profile
+    for profile in (Nodes(), Hardened(), Managed(), CanaryProfile(), KindProfile(), KindFullProfile())
 }
 """Name → profile, in the order of the docs."""
 

@@ -34,7 +34,7 @@ MESHPROOF = ("-m", "runner")
 
 
 @dataclass
-class Ran:
+class EndedRun:
     """A run that has ended.
 
     Attributes:
@@ -81,7 +81,7 @@ class Ran:
         ]
 
 
-class Running:
+class StartedRun:
     """A run in a process group of its own. Its output goes to a file, so that nothing blocks."""
 
     def __init__(self, scratch: Path, command: Iterable[str], environment: dict[str, str]) -> None:
@@ -124,7 +124,7 @@ class Running:
         """Send a signal to the process alone."""
         os.kill(self.process.pid, number)
 
-    def end(self, patience_s: float = PATIENCE_S) -> Ran:
+    def end(self, patience_s: float = PATIENCE_S) -> EndedRun:
         """Wait for its end."""
         try:
             code = self.process.wait(patience_s)
@@ -138,7 +138,7 @@ class Running:
         latest = self.out / "latest"
         folder = latest.resolve() if latest.exists() else None
         left = sorted(path.name for path in self._scratch.iterdir() if not path.name.startswith(PYTESTS_OWN))
-        return Ran(code, self.output, folder, left, time.monotonic() - self._began)
+        return EndedRun(code, self.output, folder, left, time.monotonic() - self._began)
 
     def abandon(self) -> None:
         """Kill it with everything that it started."""
@@ -169,13 +169,15 @@ def found(case: dict[str, Any]) -> dict[str, str]:
     return texts
 
 
-def start(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> Running:
+def start(scratch: Path, *words: str, environment: dict[str, str] | None = None) -> StartedRun:
     """Start our own Python with these words; `{out}` in them is replaced by the folder of its runs."""
     command = [word.replace("{out}", str(scratch / "out")) for word in words]
-    return Running(scratch, command, environment or {})
+    return StartedRun(scratch, command, environment or {})
 
 
-def conform(scratch: Path, *words: str, environment: dict[str, str] | None = None, suite: str = "suites/lab") -> Ran:
+def conform(
+    scratch: Path, *words: str, environment: dict[str, str] | None = None, suite: str = "suites/lab"
+) -> EndedRun:
     """The lab, or another folder of suites, by bare pytest, to its end."""
     return start(scratch, *PYTEST, suite, "--out", "{out}", *words, environment=environment).end()
 

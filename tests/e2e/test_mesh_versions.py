@@ -16,7 +16,7 @@ from e2e_runs import CACHE, MESHPROOF, start
 
 from runner.config import catalogue
 from testbed import api
-from testbed.store import Store, cache_root
+from testbed.store import PartStore, cache_root
 from testbed.versions import SUPPORTED_MINORS, istio_release
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
@@ -32,7 +32,7 @@ def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A separate cache for a second cluster, with the shared parts."""
     place = cache_root() / f"versions-{os.getpid()}"
     (place / "testbed").mkdir(parents=True)
-    (place / "testbed" / "parts").symlink_to(Store().root)
+    (place / "testbed" / "parts").symlink_to(PartStore().root)
     environment = {CACHE: str(place)}
     (tmp_path / "down").mkdir()
     yield environment

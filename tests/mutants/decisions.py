@@ -109,7 +109,7 @@ def service_leads_elsewhere(objects: list[Object]) -> None:
     cases("LAB-MTLS-03", FAIL),
     {"LAB-MTLS-03": "decision: "},
 )
-class ResetByPacketFilter(Mutant):
+class ResetAndNotStrict(Mutant):
     """The mesh-wide policy is strict no more, but the node's packet filter resets what one client sends to a server."""
 
     def __init__(self) -> None:

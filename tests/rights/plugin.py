@@ -34,10 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Record in this process."""
     folder = config.getoption("requests")
     if folder:
-        config.pluginmanager.register(Recorder(Path(folder)), "meshproof-requests")
+        config.pluginmanager.register(RequestRecorder(Path(folder)), "meshproof-requests")
 
 
-class Recorder:
+class RequestRecorder:
     """Counts requests by verb and resource, and by whether they were refused (403).
 
     Below everything that sends: the library's client and the exec's websocket. istioctl is a program of its own, and

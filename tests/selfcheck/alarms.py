@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.model.errors import SettingsError
-from tests.e2e.e2e_runs import MESHPROOF, Ran, start
+from tests.e2e.e2e_runs import MESHPROOF, EndedRun, start
 from tests.mutants import outside
 from tests.selfcheck.product import say, scratch, sweep, testbed
 from tests.selfcheck.slow_network import slow
@@ -145,7 +145,7 @@ def run(store: Store, only: Sequence[str], runs: int, suites: Sequence[str] = ()
             say(f"[{plan.index(name) + 1}/{runs}] {described(store, record)}")
 
 
-def recorded(name: str, kind: str, ran: Ran, suites: Sequence[str]) -> Record:
+def recorded(name: str, kind: str, ran: EndedRun, suites: Sequence[str]) -> Record:
     """What is kept of a run."""
     cases = ran.cases if ran.folder else {}
     flaps: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from benchmarks import common
 from benchmarks.flips import Flip
-from benchmarks.policies import ALL, WITH_GATEWAY, Policy
+from benchmarks.policies import ALL, WITH_GATEWAY, FlippedPolicy
 from benchmarks.stability import check_environment, flip_once
 from benchmarks.stability_tables import KS, REPLICAS, THREADS, model_too_early
 from clients.model.errors import SettingsError
@@ -32,7 +32,7 @@ SHOWN = 5
 """Contrary answers of a change that its record has."""
 
 
-def kinds(only: Sequence[str]) -> tuple[Policy, ...]:
+def kinds(only: Sequence[str]) -> tuple[FlippedPolicy, ...]:
     """The kinds of changes that are named, or all.
 
     Raises:
@@ -67,7 +67,7 @@ def run(store: Store, only: Sequence[str], changes: int) -> None:
                 say(f"[{number + 1}/{changes}] {record['kind']} {record['way']}: {described(record)}")
 
 
-def one(rig: Rig, policy: Policy, *, applied: bool, slow: bool) -> Record:
+def one(rig: Rig, policy: FlippedPolicy, *, applied: bool, slow: bool) -> Record:
     """One change; `slow` stops the agent of one replica's proxy meanwhile."""
     with stopped(rig, policy) if slow else _nothing():
         flip = flip_once(rig, policy, applied=applied, after=AFTER)
@@ -105,7 +105,7 @@ def described(record: Record) -> str:
 
 
 @contextmanager
-def stopped(rig: Rig, policy: Policy) -> Iterator[None]:
+def stopped(rig: Rig, policy: FlippedPolicy) -> Iterator[None]:
     """Stop the agent of one replica's proxy, for `SLOW_S` seconds or until the context ends."""
     [pod, *_] = rig.workloads.pods(policy.proxy)
     body = rig.cluster.get("v1", "Pod", pod.name, pod.namespace)

@@ -16,7 +16,7 @@ from clients.model.errors import ClusterError
 from reports.journal import read
 from testbed import api
 from testbed.store import digest
-from tests.e2e.e2e_runs import PYTEST, Ran, conform, start
+from tests.e2e.e2e_runs import PYTEST, EndedRun, conform, start
 from tests.mutants import identity
 from tests.mutants.entry import Entry
 from tests.mutants.kept import REFUSAL
@@ -46,7 +46,7 @@ def scratch() -> Iterator[Path]:
         yield Path(made)
 
 
-def spoilt(entry: Entry, folder: Path, up: api.Up, words: tuple[str, ...] = ()) -> Ran:
+def spoilt(entry: Entry, folder: Path, up: api.Up, words: tuple[str, ...] = ()) -> EndedRun:
     """The run of a mutant, with the controls of its verdicts.
 
     Raises:

@@ -21,7 +21,7 @@ from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
-from clients.mesh.policies import Policy
+from clients.mesh.policies import EnforcedPolicy
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
@@ -225,7 +225,7 @@ class FakeRig:
     mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
-    in_force: set[Policy] = field(default_factory=set)
+    in_force: set[EnforcedPolicy] = field(default_factory=set)
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(
             namespace=lambda name: name,

@@ -45,7 +45,7 @@ def trace(text: str) -> None:
 class Running:
     """Stands in for `RunningStage`."""
 
-    def __init__(self, rig: Any, stage: Stage, cases: list[Case]) -> None:
+    def __init__(self, rig: Any, stage: Stage, cases: list[Case], _others: object = ()) -> None:
         self.rig, self.stage, self.cases = rig, stage, cases
         never = Observation(
             SLEEP.get("http://httpbin.mtls-service:8000/ip"), status(403), 0.0, problem="expected 403, saw 200"

@@ -13,7 +13,7 @@ Detector = Callable[[MeshView], Iterable[str]]
 """The names of the objects that a change touches."""
 
 
-class Level(StrEnum):
+class ChangeLevel(StrEnum):
     """How bad it is: something breaks or is not enforced any more; it may behave differently; good to know."""
 
     ERROR = "error"
@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True)
-class Change:
+class ReleaseChange:
     """A change of Istio between two minors, by its release notes.
 
     Attributes:
@@ -33,7 +33,7 @@ class Change:
     """
 
     code: str
-    level: Level
+    level: ChangeLevel
     text: str
     hint: str
     touches: Detector
@@ -55,7 +55,7 @@ class Touched:
     """
 
     code: str
-    level: Level
+    level: ChangeLevel
     check: str
     text: str
     objects: tuple[str, ...] = ()

@@ -9,14 +9,14 @@ from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade import proxies, revisions
-from clients.mesh.upgrade.change import Level, Touched, minor_of
-from clients.mesh.upgrade.programs import Programs
+from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
+from clients.mesh.upgrade.programs import UpgradePrograms
 from clients.mesh.upgrade.removed import REMOVED
 from clients.mesh.upgrade.table import CHANGES, NEWEST, OLDEST
 from clients.mesh.upgrade.view import MeshView, read
 from clients.model.errors import ClusterError, InfrastructureError, SettingsError
 
-_ORDER = tuple(Level)
+_ORDER = tuple(ChangeLevel)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Prechecks:
     found: tuple[Touched, ...] = ()
     not_checked: tuple[str, ...] = ()
 
-    def of(self, level: Level) -> tuple[Touched, ...]:
+    def of(self, level: ChangeLevel) -> tuple[Touched, ...]:
         """Results of one level."""
         return tuple(one for one in self.found if one.level is level)
 
@@ -88,14 +88,14 @@ def changes(view: MeshView, start: str, end: str) -> Iterator[Touched]:
             text = "istiod does not know these variables any more: what they set is lost"
             objects = tuple(f"istiod {name}={view.variables[name]}" for name in gone)
             yield Touched(
-                f"1.{minor}-variables", Level.ERROR, "changes", text, objects, "read the notes of the release"
+                f"1.{minor}-variables", ChangeLevel.ERROR, "changes", text, objects, "read the notes of the release"
             )
 
 
 def _by_program(istioctl: Analyzer | None, start: str) -> tuple[list[Touched], list[str]]:
     if istioctl is None:
         return [], ["precheck, analyze and proxy-status: there is no istioctl"]
-    programs = Programs(istioctl)
+    programs = UpgradePrograms(istioctl)
     found: list[Touched] = []
     refused: list[str] = []
     checks: dict[str, Callable[[], Sequence[Touched]]] = {

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.mesh.istioctl import Analyzer, Message, messages
-from clients.mesh.upgrade.change import Level, Touched, minor_of
+from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
 from clients.model.errors import InfrastructureError
 
-_LEVELS = {"Error": Level.ERROR, "Warning": Level.WARNING, "Info": Level.INFO}
+_LEVELS = {"Error": ChangeLevel.ERROR, "Warning": ChangeLevel.WARNING, "Info": ChangeLevel.INFO}
 _BAD = {"STALE": "has not confirmed its newest configuration", "ERROR": "rejects its configuration"}
 """Status of a proxy's configuration (Envoy's `ConfigStatus`) → in words."""
 
 
 @dataclass(frozen=True)
-class Programs:
+class UpgradePrograms:
     """istioctl of the version that the mesh moves to, and the cluster that it looks at."""
 
     istioctl: Analyzer
@@ -34,7 +34,7 @@ class Programs:
     def analyze(self) -> list[Touched]:
         """`istioctl analyze -A`, but for mere information. Raises as above."""
         output, errors, _ = self._run("analyze", "-A", "-o", "json")
-        return [one for one in _grouped(messages(output, errors)) if one.level is not Level.INFO]
+        return [one for one in _grouped(messages(output, errors)) if one.level is not ChangeLevel.INFO]
 
     def proxy_status(self) -> list[Touched]:
         """Proxies that do not follow their control plane. Raises as above."""
@@ -71,7 +71,7 @@ def behind(output: str) -> Iterator[Touched]:
             for state, text in _BAD.items():
                 kinds = [_kind(one) for one in proxy.get("genericXdsConfigs") or () if one.get("configStatus") == state]
                 if kinds:
-                    level = Level.ERROR if state == "ERROR" else Level.WARNING
+                    level = ChangeLevel.ERROR if state == "ERROR" else ChangeLevel.WARNING
                     detail = f"{text} ({', '.join(kinds)})"
                     yield Touched(f"PROXY-{state}", level, "proxies", detail, (f"Proxy {name}",), "see its log")
 
@@ -98,14 +98,14 @@ def _grouped(found: Sequence[Message]) -> list[Touched]:
     for one in found:
         groups.setdefault((one.code, one.level, one.text), []).append(one.origin)
     return [
-        Touched(code, _LEVELS.get(level, Level.WARNING), "analyze", text, tuple(filter(None, origins)))
+        Touched(code, _LEVELS.get(level, ChangeLevel.WARNING), "analyze", text, tuple(filter(None, origins)))
         for (code, level, text), origins in groups.items()
     ]
 
 
 def _touched(check: str, one: Message) -> Touched:
     return Touched(
-        one.code, _LEVELS.get(one.level, Level.WARNING), check, one.text, (one.origin,) if one.origin else ()
+        one.code, _LEVELS.get(one.level, ChangeLevel.WARNING), check, one.text, (one.origin,) if one.origin else ()
     )
 
 

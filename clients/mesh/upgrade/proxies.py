@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from clients.mesh.injected import version_of
-from clients.mesh.upgrade.change import Level, Touched, minor_of
+from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
 from clients.mesh.upgrade.view import Json, MeshView, labels_of, named, spec
 from clients.model.errors import SettingsError
 
@@ -32,14 +32,14 @@ def checks(view: MeshView, start: str, end: str) -> Iterator[Touched]:
             continue
         if minor > after:
             text = f"proxies of {version} are newer than {end}, which Istio does not support"
-            yield Touched("PROXY-NEWER", Level.ERROR, CHECK, text, tuple(pods), "restart them after the move")
+            yield Touched("PROXY-NEWER", ChangeLevel.ERROR, CHECK, text, tuple(pods), "restart them after the move")
         elif after - minor > SKEW:
             text = f"proxies of {version} are {after - minor} minors older than {end}; Istio supports {SKEW}"
             hint = "move them by a revision of their own, or upgrade minor by minor"
-            yield Touched("PROXY-OLDER", Level.WARNING, CHECK, text, tuple(pods), hint)
+            yield Touched("PROXY-OLDER", ChangeLevel.WARNING, CHECK, text, tuple(pods), hint)
         if minor < before:
             text = f"proxies of {version} were not restarted since an earlier upgrade"
-            yield Touched("PROXY-LEFT", Level.WARNING, CHECK, text, tuple(pods), "restart them before this one")
+            yield Touched("PROXY-LEFT", ChangeLevel.WARNING, CHECK, text, tuple(pods), "restart them before this one")
 
 
 def proxy_version(body: Json) -> str:

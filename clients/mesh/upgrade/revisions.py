@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from clients.mesh import injection
 from clients.mesh.injection import DEFAULT, REVISION_LABEL
-from clients.mesh.upgrade.change import Level, Touched
+from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.view import CONFIGURATION, MeshView, labels_of, named
 
 CHECK = "revisions"
@@ -32,7 +32,7 @@ def _configuration(view: MeshView, names: Mapping[str, str], target: str) -> Ite
         bound = labels_of(body).get(REVISION_LABEL)
         if not bound:
             continue
-        level = Level.ERROR if body["kind"] in _SECURITY else Level.WARNING
+        level = ChangeLevel.ERROR if body["kind"] in _SECURITY else ChangeLevel.WARNING
         if bound not in names and bound != target:
             text = f"bound to the revision {bound}, which does not exist: no control plane reads it"
         elif target and names.get(bound, bound) != target:
@@ -49,12 +49,14 @@ def _namespaces(view: MeshView, names: Mapping[str, str]) -> Iterator[Touched]:
         if wanted and injected == "enabled":
             text = f"the label istio-injection counts, and the revision {wanted} does not"
             hint = "remove the label istio-injection, or the namespace does not move"
-            yield Touched("REVISION-HIDDEN", Level.ERROR, CHECK, text, here, hint)
+            yield Touched("REVISION-HIDDEN", ChangeLevel.ERROR, CHECK, text, here, hint)
         elif wanted and wanted not in names:
             text = f"the label {REVISION_LABEL}={wanted} leads to no control plane: new pods get no sidecar"
-            yield Touched("REVISION-NOWHERE", Level.ERROR, CHECK, text, here, f"known: {', '.join(sorted(names))}")
+            yield Touched(
+                "REVISION-NOWHERE", ChangeLevel.ERROR, CHECK, text, here, f"known: {', '.join(sorted(names))}"
+            )
         elif injected == "enabled" and DEFAULT not in names:
             text = "there is no default revision or tag: new pods get no sidecar"
             yield Touched(
-                "REVISION-NOWHERE", Level.ERROR, CHECK, text, here, "istioctl tag set default --revision NAME"
+                "REVISION-NOWHERE", ChangeLevel.ERROR, CHECK, text, here, "istioctl tag set default --revision NAME"
             )

@@ -19,7 +19,7 @@ PERMISSIVE = "PERMISSIVE"
 
 
 @dataclass(frozen=True)
-class Mode:
+class PeerMode:
     """Mode of mutual TLS at a port, and the policy that decides it; None where it is the default."""
 
     mode: str
@@ -29,7 +29,7 @@ class Mode:
         return f"{self.mode} by {self.by}" if self.by else f"{self.mode} by default: no PeerAuthentication applies"
 
 
-def mode_at(view: PolicyView, workload: WorkloadView, port: int | None) -> Mode | None:
+def mode_at(view: PolicyView, workload: WorkloadView, port: int | None) -> PeerMode | None:
     """The mode that is in force; None where it is not known."""
     if not view.certain(PEER, workload):
         return None
@@ -40,8 +40,8 @@ def mode_at(view: PolicyView, workload: WorkloadView, port: int | None) -> Mode 
             return None
         modes = [first.port_modes.get(port, "") if first.selector and port else "", first.mode]
         if mode := next(filter(None, modes), ""):
-            return Mode(mode, first)
-    return Mode(PERMISSIVE)
+            return PeerMode(mode, first)
+    return PeerMode(PERMISSIVE)
 
 
 def oldest(level: list[Policy]) -> Policy | None:

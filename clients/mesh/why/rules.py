@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clients.mesh.why.objects import AUTHORIZATION, Policy, WorkloadView
-from clients.mesh.why.peers import Mode, mode_at
+from clients.mesh.why.peers import PeerMode, mode_at
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, misread, named
 from clients.mesh.why.services import target_of
 from clients.mesh.why.view import PolicyView
@@ -124,7 +124,7 @@ def stranger_not_denied(view: PolicyView) -> list[Reason]:
     return found
 
 
-def _weakest(view: PolicyView, workload: WorkloadView) -> Mode | None:
+def _weakest(view: PolicyView, workload: WorkloadView) -> PeerMode | None:
     """A mode of one of its ports that lets plain text in; None where there is none, or where it is not known."""
     modes = [mode_at(view, workload, port) for port in sorted(set(workload.ports.values()))]
     return next((mode for mode in modes if mode and mode.mode != "STRICT"), None)

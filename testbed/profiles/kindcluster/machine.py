@@ -21,7 +21,7 @@ _PATH = "/opt/kind:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
-class Programs:
+class MachinePrograms:
     """Folders of the built parts that the machine runs from."""
 
     root: Path
@@ -53,7 +53,7 @@ class Machine(Enclosure):
         for name in _FOLDERS:
             self.folder(name).mkdir(parents=True)
 
-    def start(self, programs: Programs, link: Link) -> None:
+    def start(self, programs: MachinePrograms, link: Link) -> None:
         """Start the namespaces and podman's settings in them.
 
         Raises:

@@ -10,7 +10,7 @@ import e2e_runs
 import pytest
 
 from testbed.profiles import manager, table
-from testbed.profiles.kind import Kind
+from testbed.profiles.kind import KindProfile
 from testbed.profiles.manager import ProfileUp
 from testbed.progress import to_stderr
 from testbed.versions import istio_release
@@ -38,13 +38,13 @@ def seen() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", params=["kind", "kind-full"])
-def profile(request: pytest.FixtureRequest) -> Kind:
+def profile(request: pytest.FixtureRequest) -> KindProfile:
     found = table.of(request.param)
-    assert isinstance(found, Kind)
+    assert isinstance(found, KindProfile)
     return found
 
 
-def test_a_start_that_fails_leaves_nothing(profile: Kind, monkeypatch: pytest.MonkeyPatch):
+def test_a_start_that_fails_leaves_nothing(profile: KindProfile, monkeypatch: pytest.MonkeyPatch):
     """The last step of the start is refused while everything else runs. First: no other cluster is up yet."""
     other = type("Other", (type(profile),), {"name": f"{profile.name}-fails"})()
     monkeypatch.setitem(table.PROFILES, other.name, other)
@@ -61,7 +61,7 @@ def _fail(*_: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def up(profile: Kind) -> Iterator[ProfileUp]:
+def up(profile: KindProfile) -> Iterator[ProfileUp]:
     """The profile, and the check that its end leaves nothing."""
     manager.down(profile.name, to_stderr)
     profile.build(istio_release(None), to_stderr)
@@ -85,7 +85,7 @@ def run(up: ProfileUp, scratch: Path, *words: str) -> e2e_runs.Ran:
     ).end(patience_s=1800)
 
 
-def test_a_warm_start_is_quick(profile: Kind, up: ProfileUp):
+def test_a_warm_start_is_quick(profile: KindProfile, up: ProfileUp):
     assert manager.up(up.name, None, to_stderr) == up, "a second start finds it running"
     assert up.took_s < profile.warm_s
 

@@ -8,7 +8,7 @@ import pytest
 from cluster_fakes import FakeCluster
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh.policies import Policies, Policy, selects
+from clients.mesh.policies import EnforcedPolicy, Policies, selects
 
 pytestmark = pytest.mark.unit
 
@@ -48,11 +48,11 @@ def test_policies_are_read_once_for_each_state() -> None:
     cluster = FakeCluster()
     cluster.put(policy("allow"), policy("deny", action="DENY"), policy("other", selector={"matchLabels": {"app": "x"}}))
     policies = Policies(cluster)  # type: ignore[arg-type]
-    both = {Policy("shop/allow", "ALLOW"), Policy("shop/deny", "DENY")}
+    both = {EnforcedPolicy("shop/allow", "ALLOW"), EnforcedPolicy("shop/deny", "DENY")}
     assert policies.at([POD], 1.0) == both
     cluster.put(policy("later"))
     assert policies.at([POD], 1.0) == both
-    assert Policy("shop/later", "ALLOW") in policies.at([POD], 2.0)
+    assert EnforcedPolicy("shop/later", "ALLOW") in policies.at([POD], 2.0)
 
 
 def test_a_pod_without_a_sidecar_enforces_none() -> None:

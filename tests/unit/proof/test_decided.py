@@ -16,7 +16,7 @@ from clients.mesh import logs
 from clients.mesh.accesslog import parse
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
-from clients.mesh.policies import Policy
+from clients.mesh.policies import EnforcedPolicy
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.decision import Decision, Mechanism, Proxy
@@ -36,7 +36,7 @@ REFUSED, ALLOWED = CLIENT.get(IP), CLIENT.get(IP, token="valid")
 DENIAL = Case("X-2", REFUSED, rbac_denied(), twin=ALLOWED)
 BY_POLICY = "rbac_access_denied_matched_policy[ns[mtls-service]-policy[deny-admin]-rule[0]]"
 BY_NONE = "rbac_access_denied_matched_policy[none]"
-DENY, ALLOW = Policy("mtls-service/deny-admin", "DENY"), Policy("mtls-service/require-jwt", "ALLOW")
+DENY, ALLOW = EnforcedPolicy("mtls-service/deny-admin", "DENY"), EnforcedPolicy("mtls-service/require-jwt", "ALLOW")
 PLAIN_POD = Pod("legacy-client", "sleep-1", "10.0.0.5", containers=("sleep",), ready=True)
 OUTSIDE = through(CLIENT)
 
@@ -66,7 +66,7 @@ def prove(
     case: Case = DENIAL,
     *,
     outcome: Callable[[str], Outcome] = lambda name: answered(403, name, RBAC_DENIED),
-    policies: tuple[Policy, ...] = (),
+    policies: tuple[EnforcedPolicy, ...] = (),
     client: Pod = CLIENT_POD,
     external: bool = False,
     access_log: bool = True,
@@ -113,7 +113,7 @@ def by(details: str, status: str = "403", upstream: str = "-") -> Logged:
     ],
 )
 def test_the_policy_that_refused_is_one_that_is_in_force_there(
-    details: str, policies: tuple[Policy, ...], verdict: FindingVerdict
+    details: str, policies: tuple[EnforcedPolicy, ...], verdict: FindingVerdict
 ) -> None:
     found = prove(by(details), policies=policies)
     assert found is not None
@@ -329,7 +329,7 @@ def test_the_mechanism_follows_from_the_outcome(
 
 def test_external_authorization_is_known_by_its_policy() -> None:
     way = mechanism.Route((CLIENT_POD,), (SERVER_POD,), (), True, False)
-    custom = {Policy("a/b", "CUSTOM")}
+    custom = {EnforcedPolicy("a/b", "CUSTOM")}
     denied = mechanism.derived(status(403), answered(403, "a", "no header"), "GET", way, custom)
     line = entry("a", "403", "ext_authz_denied", "-").replace("403 -", "403 UAEX")
     assert mechanism.decided(denied, (), (), parse([line])[0])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from clients.mesh.policies import Policy
+from clients.mesh.policies import EnforcedPolicy
 from clients.model.decision import Decision, Mechanism
 from clients.proof.mechanism import expected_policies
 
 pytestmark = pytest.mark.unit
 
-DENY, ALLOW = Policy("shop/deny", "DENY"), Policy("shop/allow", "ALLOW")
-ROOT = Policy("istio-system/allow-nothing", "ALLOW")
-OPEN = Policy("shop/meshproof-open-mesh-0", "ALLOW")
+DENY, ALLOW = EnforcedPolicy("shop/deny", "DENY"), EnforcedPolicy("shop/allow", "ALLOW")
+ROOT = EnforcedPolicy("istio-system/allow-nothing", "ALLOW")
+OPEN = EnforcedPolicy("shop/meshproof-open-mesh-0", "ALLOW")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,6 @@ OPEN = Policy("shop/meshproof-open-mesh-0", "ALLOW")
         ({DENY, ROOT, OPEN}, {"shop/deny"}),
     ],
 )
-def test_where_everything_is_allowed_only_a_denial_may_refuse(policies: set[Policy], names: set[str]) -> None:
+def test_where_everything_is_allowed_only_a_denial_may_refuse(policies: set[EnforcedPolicy], names: set[str]) -> None:
     """Otherwise a refusal before the allowing policy has come would be taken for that of the policy under test."""
     assert expected_policies(Decision(Mechanism.AUTHORIZATION), policies) == names

@@ -17,7 +17,7 @@ from reports import conformance
 from reports.history import page, trends
 from reports.history.feed import feed
 from reports.history.history import build, to_json
-from reports.history.store import Store
+from reports.history.store import HistoryStore
 from reports.history.write import update
 from reports.model import MeshRecord, Report, ReportError, RunInfo, TargetInfo
 from runner.commands import cli
@@ -61,14 +61,14 @@ def test_the_first_bad_night_names_what_changed(tmp_path: Path) -> None:
 def test_a_run_goes_in_once_and_its_link_not_at_all(tmp_path: Path) -> None:
     night(tmp_path, 0)
     (tmp_path / "latest").symlink_to("run-0", target_is_directory=True)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         assert (feed(store, tmp_path).added, feed(store, tmp_path).added) == (1, 0)
         assert len(store.runs()) == 1
 
 
 def test_a_report_written_again_replaces_its_run_but_not_by_less(tmp_path: Path) -> None:
     more = case(control="LAB-B-01", id="LAB-B-01")
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         for cases, number in (((case(),), 1), ((case(), more), 2), ((case(Verdict.FAIL),), 2)):
             night(tmp_path, 0, *cases)
             feed(store, tmp_path)
@@ -79,7 +79,7 @@ def test_a_report_written_again_replaces_its_run_but_not_by_less(tmp_path: Path)
 def test_of_a_case_that_ran_twice_in_a_night_the_worst_mark_counts(tmp_path: Path) -> None:
     night(tmp_path, 0, case(Verdict.FAIL))
     night(tmp_path, 0, case(), name="later")
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         feed(store, tmp_path)
         assert build(store).clusters[0].strips[0].marks == ("fail",)
 
@@ -88,7 +88,7 @@ def test_schema_1_goes_in_with_its_grades(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / conformance.FILE).write_bytes(OLD.read_bytes())
     report = conformance.load(OLD)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         assert not feed(store, tmp_path).problems
         marks = {row.case: row.mark for row in store.results(store.runs()[0].id)}
     assert {key for key, mark in marks.items() if mark == "reduced"} == {one.id for one in report.reduced}
@@ -174,7 +174,7 @@ def test_a_history_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytes
 def test_what_is_too_old_goes_and_does_not_come_back(tmp_path: Path) -> None:
     for number in range(5):
         night(tmp_path, number)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         assert feed(store, tmp_path, keep_days=2).removed == 3
         again = feed(store, tmp_path, keep_days=2)
         assert (again.added, again.removed, len(store.runs())) == (0, 0, 2)
@@ -183,10 +183,10 @@ def test_what_is_too_old_goes_and_does_not_come_back(tmp_path: Path) -> None:
 
 def test_an_import_that_breaks_off_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     night(tmp_path, 0)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         feed(store, tmp_path)
         night(tmp_path, 0, case(Verdict.FAIL))
-        monkeypatch.setattr(Store, "_add_rows", lambda *_: 1 / 0)
+        monkeypatch.setattr(HistoryStore, "_add_rows", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             feed(store, tmp_path)
         assert [row.mark for row in store.results(store.runs()[0].id)] == ["pass"]
@@ -211,7 +211,7 @@ def test_times_count_by_kind_of_policy_and_only_of_passes(tmp_path: Path) -> Non
     for number in range(20):
         failed = case(Verdict.FAIL, id="LAB-A-01[x]", time_to_stable_s=99.0)
         night(tmp_path, number, case(time_to_stable_s=1.0 if number < 10 else 3.0), failed)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         feed(store, tmp_path)
         (kind,) = build(store).clusters[0].kinds
     assert (kind.kind, kind.longest_s, kind.median_s) == ("PeerAuthentication", 3.0, 2.0)
@@ -222,7 +222,7 @@ def test_clusters_do_not_mix(tmp_path: Path) -> None:
     night(tmp_path, 0)
     report = replace(conformance.load(night(tmp_path, 1, case(Verdict.FAIL))), target=TargetInfo("embedded"))
     conformance.save(report, tmp_path / "run-1" / conformance.FILE)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         feed(store, tmp_path)
         history = build(store)
     assert [(one.name, len(one.bad)) for one in history.clusters] == [("embedded", 1), ("live prod", 0)]
@@ -231,7 +231,7 @@ def test_clusters_do_not_mix(tmp_path: Path) -> None:
 
 def test_the_page_of_a_whole_run_loads_nothing_and_is_the_same_each_time(tmp_path: Path) -> None:
     conformance.save(sample_report(), tmp_path / "a" / conformance.FILE)
-    with Store(tmp_path / "history.sqlite") as store:
+    with HistoryStore(tmp_path / "history.sqlite") as store:
         feed(store, tmp_path)
         history = build(store)
     text = html.unescape(page.render(history))

@@ -20,7 +20,7 @@ from runner.target.descriptor import TargetDescriptor
 from testbed import api, bundle, golden
 from testbed import browser as part
 from testbed.build.command import BuildError
-from testbed.store import COMPLETE, Store
+from testbed.store import COMPLETE, PartStore
 
 pytestmark = pytest.mark.unit
 
@@ -127,7 +127,7 @@ def test_it_is_carried_with_the_cluster(
     tmp_path: Path, packages: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundle, "_needed", lambda parts: [golden.part(parts)])
-    store = Store()
+    store = PartStore()
     for release in bundle.ISTIO_RELEASES.values():
         place = store.path(golden.part(bundle.Parts(release, lambda _: None)))
         place.mkdir(parents=True)

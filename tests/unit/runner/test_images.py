@@ -7,7 +7,7 @@ import json
 import pytest
 
 from runner.commands import cli
-from runner.commands.images import Image, of_settings, with_digests
+from runner.commands.images import WorkloadImage, of_settings, with_digests
 from runner.config.image_settings import Images
 from runner.config.settings import Settings
 from runner.target.live import PUBLIC_IMAGES
@@ -27,11 +27,14 @@ def test_every_image_is_listed_with_its_source() -> None:
 def test_digests_are_those_of_the_nodes() -> None:
     names = [f"docker.io/curlimages/curl@{DIGEST}", "docker.io/curlimages/curl:8.16.0"]
     nodes = [{"status": {"images": [{"names": names}, {"names": None}]}}, {"status": {}}]
-    listed = [Image("sleep", "", "curlimages/curl:8.16.0"), Image("httpbin", "", "mccutchen/go-httpbin:v2.15.0")]
+    listed = [
+        WorkloadImage("sleep", "", "curlimages/curl:8.16.0"),
+        WorkloadImage("httpbin", "", "mccutchen/go-httpbin:v2.15.0"),
+    ]
     sleep, httpbin = with_digests(listed, nodes)
     assert sleep.pinned == f"curlimages/curl@{DIGEST}"
     assert httpbin.pinned == "mccutchen/go-httpbin:v2.15.0"
-    port = Image("x", "", "localhost:5000/a/b:1", DIGEST)
+    port = WorkloadImage("x", "", "localhost:5000/a/b:1", DIGEST)
     assert port.pinned == f"localhost:5000/a/b@{DIGEST}"
 
 

@@ -16,7 +16,7 @@ from runner.commands import image as verb
 from runner.config.settings import ROOT
 from testbed.harness import checkout, image, loading, packages, sbom
 from testbed.harness.image import HarnessImage
-from testbed.store import COMPLETE, Store
+from testbed.store import COMPLETE, PartStore
 
 pytestmark = pytest.mark.unit
 
@@ -38,7 +38,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def of(root: Path, tmp_path: Path) -> HarnessImage:
-    return HarnessImage(lambda _line: None, Store(tmp_path / "parts"), root)
+    return HarnessImage(lambda _line: None, PartStore(tmp_path / "parts"), root)
 
 
 def test_the_image_has_suites_manifests_and_roles_and_no_test() -> None:

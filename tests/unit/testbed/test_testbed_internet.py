@@ -13,7 +13,7 @@ import pytest
 
 from testbed import bundle, internet
 from testbed.addresses import EXTERNAL, GATEWAY_POOL, POD_POOL, PODS
-from testbed.lifecycle import Running
+from testbed.lifecycle import RunningTestbed
 from testbed.parts import Parts
 from testbed.versions import HERE, istio_release
 
@@ -149,4 +149,4 @@ def test_a_bundle_carries_the_server_and_istioctl():
 
 def test_a_testbed_that_an_older_version_started_is_still_understood():
     old = {"istio": "1.31.1", "kubernetes": "1.34.4", "installed": "x", "tag": "y", "kubeconfig": "/k"}
-    assert Running(**old).istioctl == ""
+    assert RunningTestbed(**old).istioctl == ""

@@ -12,13 +12,13 @@ import pytest
 
 from testbed import lanes
 from testbed.build.command import BuildError, run
-from testbed.store import Part, Store
+from testbed.store import Part, PartStore
 
 pytestmark = pytest.mark.unit
 
 
 def parts(folder: Path) -> Any:
-    return SimpleNamespace(get=Store(folder).get)
+    return SimpleNamespace(get=PartStore(folder).get)
 
 
 def test_lanes_are_at_work_at_once_and_each_keeps_its_order(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from testbed.form import GATEWAY, SINGLE, Form, NodeForm, pools
 from testbed.parts import ImageNames
 from testbed.preflight import Needs
 from testbed.profiles import access, manager, table
-from testbed.profiles.profile import ExternalHosts, Profile, StartedCluster
+from testbed.profiles.profile import Profile, ProfileHosts, StartedCluster
 
 pytestmark = pytest.mark.unit
 
@@ -142,7 +142,7 @@ def test_the_account_has_the_context_of_the_profile_and_not_the_administrators_k
 
 
 def test_the_settings_of_a_run_are_read_back():
-    external = ExternalHosts({"example.com": "198.51.100.10"}, Path("/r"), Path("/l"), "a/30", "b/32", {"x.y": ["z"]})
+    external = ProfileHosts({"example.com": "198.51.100.10"}, Path("/r"), Path("/l"), "a/30", "b/32", {"x.y": ["z"]})
     images = {"sleep": "registry.meshproof.test/sleep:1"}
     started = StartedCluster(Path("k"), Path("k"), "1", "1", images, Path("/i"), external, {"egress.blocked": True})
     read = tomllib.loads(access.settings_of("nodes", started))

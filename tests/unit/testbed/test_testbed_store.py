@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed.store import COMPLETE, Part, Store, digest
+from testbed.store import COMPLETE, Part, PartStore, digest
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +26,7 @@ def test_a_part_is_made_once(tmp_path):
         (target / "file").write_text("content")
         return {"fact": "kept"}
 
-    store = Store(tmp_path)
+    store = PartStore(tmp_path)
     first, second = store.get(part(make)), store.get(part(make))
     assert first == second
     assert len(made) == 1
@@ -35,7 +35,7 @@ def test_a_part_is_made_once(tmp_path):
 
 
 def test_another_key_is_another_part(tmp_path):
-    store = Store(tmp_path)
+    store = PartStore(tmp_path)
     assert store.get(part(lambda _: None, "a")) != store.get(part(lambda _: None, "b"))
 
 
@@ -45,14 +45,14 @@ def test_a_build_that_stops_half_way_leaves_nothing(tmp_path, error):
         (target / "half").write_text("")
         raise error
 
-    store = Store(tmp_path)
+    store = PartStore(tmp_path)
     with pytest.raises(error):
         store.get(part(make))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_without_the_mark_of_a_whole_part_is_built_again(tmp_path):
-    store = Store(tmp_path)
+    store = PartStore(tmp_path)
     place = store.path(part(lambda _: None))
     place.mkdir(parents=True)
     (place / "half").touch()
@@ -61,7 +61,7 @@ def test_a_folder_without_the_mark_of_a_whole_part_is_built_again(tmp_path):
 
 
 def test_sweep_takes_what_a_killed_build_left_and_what_nothing_used_for_long(tmp_path):
-    store = Store(tmp_path)
+    store = PartStore(tmp_path)
     used, unused = store.get(part(lambda _: None, "used")), store.get(part(lambda _: None, "unused"))
     (tmp_path / ".thing-x1").mkdir()
     long_ago = time.time() - 40 * 86400

@@ -7,7 +7,7 @@ import re
 import pytest
 from upgrade_samples import EXAMPLES, body, pod, view
 
-from clients.mesh.upgrade.change import Level, minor_of
+from clients.mesh.upgrade.change import ChangeLevel, minor_of
 from clients.mesh.upgrade.prechecks import changes
 from clients.mesh.upgrade.removed import REMOVED
 from clients.mesh.upgrade.table import CHANGES, NEWEST, OLDEST
@@ -52,8 +52,8 @@ def test_only_changes_between_the_two_versions_count() -> None:
 def test_variables_that_a_version_does_not_know_are_named_with_their_values() -> None:
     found = list(changes(view(ENABLE_AUTO_SNI="true", PILOT_STATUS_QPS="5", PILOT_X="1"), "1.25", "1.28"))
     assert [(one.code, one.level, one.objects) for one in found] == [
-        ("1.26-variables", Level.ERROR, ("istiod ENABLE_AUTO_SNI=true",)),
-        ("1.27-variables", Level.ERROR, ("istiod PILOT_STATUS_QPS=5",)),
+        ("1.26-variables", ChangeLevel.ERROR, ("istiod ENABLE_AUTO_SNI=true",)),
+        ("1.27-variables", ChangeLevel.ERROR, ("istiod PILOT_STATUS_QPS=5",)),
     ]
     assert not list(changes(view(ENABLE_AUTO_SNI="true"), "1.26", "1.28"))
     assert all(OLDEST <= minor <= NEWEST for minor in REMOVED)

@@ -15,9 +15,9 @@ from upgrade_samples import body, pod, view
 
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade import proxies, revisions
-from clients.mesh.upgrade.change import Level, Touched
+from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.prechecks import Prechecks, prechecks
-from clients.mesh.upgrade.programs import Programs, behind
+from clients.mesh.upgrade.programs import UpgradePrograms, behind
 from clients.mesh.upgrade.view import KINDS, Json
 from clients.model.errors import AccessError, InfrastructureError, SettingsError
 from runner.commands import cli, precheck
@@ -37,7 +37,7 @@ def bound(kind: str, revision: str) -> Json:
 HOOKS = (webhook("1-29"), webhook("1-31"), webhook("1-29", "prod"))
 
 
-def codes(found: Any) -> list[tuple[str, Level, tuple[str, ...]]]:
+def codes(found: Any) -> list[tuple[str, ChangeLevel, tuple[str, ...]]]:
     return [(one.code, one.level, one.objects) for one in found]
 
 
@@ -55,12 +55,12 @@ def codes(found: Any) -> list[tuple[str, Level, tuple[str, ...]]]:
 def test_policies_that_are_bound_to_a_revision(label: str, target: str, text: str) -> None:
     found = list(revisions.checks(view(*HOOKS, bound("AuthorizationPolicy", label)), target))
     assert [one.text for one in found] == ([text] if text else [])
-    assert all(one.level is Level.ERROR and one.objects == ("AuthorizationPolicy shop/one",) for one in found)
+    assert all(one.level is ChangeLevel.ERROR and one.objects == ("AuthorizationPolicy shop/one",) for one in found)
 
 
 def test_what_is_no_policy_is_a_warning_and_what_has_no_label_is_read_by_all() -> None:
     found = revisions.checks(view(*HOOKS, bound("VirtualService", "1-29"), body("PeerAuthentication")), "1-31")
-    assert codes(found) == [("REVISION-BOUND", Level.WARNING, ("VirtualService shop/one",))]
+    assert codes(found) == [("REVISION-BOUND", ChangeLevel.WARNING, ("VirtualService shop/one",))]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_is_no_policy_is_a_warning_and_what_has_no_label_is_read_by_all() -
 )
 def test_labels_of_namespaces(labels: dict[str, str], code: str) -> None:
     found = revisions.checks(view(*HOOKS, body("Namespace", name="shop", namespace="", labels=labels)), "1-31")
-    assert codes(found) == ([(code, Level.ERROR, ("Namespace shop",))] if code else [])
+    assert codes(found) == ([(code, ChangeLevel.ERROR, ("Namespace shop",))] if code else [])
 
 
 def test_the_default_revision_serves_the_common_label_and_nothing_is_said_where_webhooks_are_not_seen() -> None:
@@ -111,8 +111,8 @@ def status(**states: str) -> str:
 def test_proxies_that_do_not_follow() -> None:
     found = list(behind(status(Cluster="SYNCED", Listener="ERROR") + "\n" + status(Route="STALE", Secret="NOT_SENT")))
     assert codes(found) == [
-        ("PROXY-ERROR", Level.ERROR, ("Proxy pay-1.shop",)),
-        ("PROXY-STALE", Level.WARNING, ("Proxy pay-1.shop",)),
+        ("PROXY-ERROR", ChangeLevel.ERROR, ("Proxy pay-1.shop",)),
+        ("PROXY-STALE", ChangeLevel.WARNING, ("Proxy pay-1.shop",)),
     ]
     assert found[0].text == "rejects its configuration (Listener)"
     assert list(behind(status(Cluster="SYNCED"))) == []
@@ -133,15 +133,15 @@ FINDING = '[{"code": "IST0162", "level": "%s", "message": "m", "origin": "Gatewa
 
 def test_istioctl_is_asked_with_the_cluster_and_the_minor(tmp_path: Path) -> None:
     script = f"echo \"$@\" >> {tmp_path}/calls; echo '{FINDING % 'Error'}'; exit 1"
-    found = Programs(program(tmp_path, script)).precheck("1.29.1")
-    assert codes(found) == [("IST0162", Level.ERROR, ("Gateway a/b",))]
+    found = UpgradePrograms(program(tmp_path, script)).precheck("1.29.1")
+    assert codes(found) == [("IST0162", ChangeLevel.ERROR, ("Gateway a/b",))]
     options = f"--kubeconfig {tmp_path}/kubeconfig --context prod --revision 1-31"
     assert (tmp_path / "calls").read_text() == f"x precheck --from-version 1.29 -o json {options}\n"
 
 
 def test_a_cluster_without_issues_and_findings_that_only_inform(tmp_path: Path) -> None:
-    assert Programs(program(tmp_path, "echo 'No issues found when checking' >&2")).precheck("1.29") == []
-    assert Programs(program(tmp_path, f"echo '{FINDING % 'Info'}'")).analyze() == []
+    assert UpgradePrograms(program(tmp_path, "echo 'No issues found when checking' >&2")).precheck("1.29") == []
+    assert UpgradePrograms(program(tmp_path, f"echo '{FINDING % 'Info'}'")).analyze() == []
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_cluster_without_issues_and_findings_that_only_inform(tmp_path: Path) 
     [("echo 'Error: forbidden' >&2; exit 1", "forbidden"), ("sleep 5", "took longer than 0.2 s"), ("echo x", "failed")],
 )
 def test_an_istioctl_that_fails_is_no_finding(script: str, message: str, tmp_path: Path) -> None:
-    programs = Programs(program(tmp_path, script), timeout_s=0.2)
+    programs = UpgradePrograms(program(tmp_path, script), timeout_s=0.2)
     with pytest.raises(InfrastructureError, match=message):
         programs.precheck("1.29")
 
@@ -185,12 +185,12 @@ def test_all_checks_of_a_cluster(tmp_path: Path) -> None:
     istioctl = program(tmp_path, "echo 'No issues found' >&2; echo '[]'")
     found = prechecks(a_cluster(), "1.29", "1.31", istioctl=istioctl)  # type: ignore[arg-type]
     assert codes(found.found) == [
-        ("1.31-variables", Level.ERROR, ("istiod PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY=x",)),
-        ("REVISION-BOUND", Level.ERROR, ("AuthorizationPolicy shop/a", "AuthorizationPolicy shop/b")),
-        ("PROXY-OLDER", Level.WARNING, ("Pod shop/one",)),
+        ("1.31-variables", ChangeLevel.ERROR, ("istiod PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY=x",)),
+        ("REVISION-BOUND", ChangeLevel.ERROR, ("AuthorizationPolicy shop/a", "AuthorizationPolicy shop/b")),
+        ("PROXY-OLDER", ChangeLevel.WARNING, ("Pod shop/one",)),
     ]
     assert found.not_checked == ()
-    assert [one.code for one in found.of(Level.WARNING)] == ["PROXY-OLDER"]
+    assert [one.code for one in found.of(ChangeLevel.WARNING)] == ["PROXY-OLDER"]
 
 
 def test_what_may_not_be_read_is_named_and_no_finding() -> None:
@@ -212,8 +212,10 @@ def test_versions_that_are_no_upgrade(start: str, end: str) -> None:
 def test_the_command_prints_what_is_touched_and_ends_by_the_worst(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = Prechecks("1.29", "1.31", (Touched("1.30-x", Level.WARNING, "changes", "it differs", ("Pod a/b",), "do"),))
-    worse = replace(found, found=(*found.found, Touched("IST1", Level.ERROR, "analyze", "broken")))
+    found = Prechecks(
+        "1.29", "1.31", (Touched("1.30-x", ChangeLevel.WARNING, "changes", "it differs", ("Pod a/b",), "do"),)
+    )
+    worse = replace(found, found=(*found.found, Touched("IST1", ChangeLevel.ERROR, "analyze", "broken")))
     asked: list[tuple[str, str]] = []
 
     def looked(result: Prechecks) -> None:
