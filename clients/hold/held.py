@@ -204,7 +204,7 @@ def _unsteady(found: Sequence[Account], now: float) -> list[Account]:
 
 
 def _begin(cluster: Cluster, held: Held, applier: Applier) -> None:
-    """Let every process begin its account anew, and write the first mark."""
+    """Let every process begin its account from here on, and write the first mark."""
     for pod in senders(cluster, held):
         done = exec_once(cluster, pod, CONTAINER, [PROGRAM, "begin"], timeout_s=10)
         if done.exit_code:

@@ -2,7 +2,7 @@
 //
 //	traffic serve              HTTP/1.1 and HTTP/2, WebSocket, gRPC and TCP, until SIGTERM
 //	traffic send               the flows of FLOWS whose `by` is BY, until SIGTERM
-//	traffic begin              tells the first process of this container to begin its account anew
+//	traffic begin              tells the first process of this container to begin its account from here on
 //
 // What a sender has seen is in a ConfigMap of its own (see ledger.go), which outlives the pod and every other process.
 package main
