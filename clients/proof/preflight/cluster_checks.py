@@ -14,7 +14,7 @@ SKEW_S = 5.0
 
 
 def clock(cluster: Cluster) -> Tried:
-    """The API server's clock beside this machine's."""
+    """The API server's clock against this machine's."""
     before = time.time()
     try:
         skew = cluster.api.time() - (before + time.time()) / 2

@@ -185,7 +185,7 @@ def test_what_is_run_is_stated_word_for_word(program: Path) -> None:
     words = ("--set", "run.suites={suites/lab}", "--set", "run.arguments={-k,jwt and not removed}")
     pod = rendered(program, *words)["CronJob", "nightly-meshproof", "proofs"]["spec"]["jobTemplate"]["spec"]["template"]
     [container] = pod["spec"]["containers"]
-    assert container["args"] == ["run", "--workers=2", "-k", "jwt and not removed", "suites/lab"]
+    assert container["args"] == ["run", "--workers=2", "--deadline=100m", "-k", "jwt and not removed", "suites/lab"]
 
 
 def test_the_settings_file_comes_through_unchanged(program: Path, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_the_scripts_are_shell() -> None:
 def test_gitlab_takes_the_parts_of_this_checkout_and_no_others(tmp_path: Path) -> None:
     """Once without a bundle, once with one; of an older checkout one is there too."""
     *script, proof = load("gitlab-ci.yml")["embedded"]["script"]
-    assert proof == "./meshproof run --workers 2"
+    assert proof == "./meshproof run --workers 2 --deadline 100m"
     program = tmp_path / "meshproof"
     program.write_text(
         '#!/bin/sh\necho "$*" >>calls\n[ "$2" = digest ] && echo abc\n[ "$2" = export ] && touch "$3"\nexit 0\n'
