@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.mutants.entry import FAIL, Area, cases, mutant
+from tests.mutants.filters import REFUSES, lua
 from tests.mutants.mutant import Object, of_kind
 from tests.mutants.places import TRAPS
 
@@ -151,3 +152,21 @@ def every_revision(objects: list[Object]) -> None:
     """A policy with the label of another revision is in force."""
     for body in of_kind(objects, _AUTHORIZATION, "require-jwt"):
         body["metadata"]["labels"].pop("istio.io/rev", None)
+
+
+_NOTHING = {"X-TRAP-NOTHING-01[*]": FAIL}
+
+
+@mutant("nothing-is-everything", Area.AUTHORIZATION, TRAPS, _NOTHING, nightly=True)
+def nothing_is_everything(objects: list[Object]) -> None:
+    """The ALLOW without rules has an empty one, which every request matches."""
+    for body in of_kind(objects, _AUTHORIZATION, "allow-nothing"):
+        body["spec"]["rules"] = [{}]
+
+
+@mutant("nothing-by-a-filter", Area.LIES, TRAPS, _NOTHING, nightly=True)
+def nothing_by_a_filter(objects: list[Object]) -> None:
+    """The ALLOW without rules lets every request in, and a filter of the server's sidecar refuses those."""
+    for body in list(of_kind(objects, _AUTHORIZATION, "allow-nothing")):
+        body["spec"]["rules"] = [{}]
+        objects.append(lua(body, REFUSES, namespace="mtls-service", app="httpbin"))
