@@ -170,3 +170,16 @@ def nothing_by_a_filter(objects: list[Object]) -> None:
     for body in list(of_kind(objects, _AUTHORIZATION, "allow-nothing")):
         body["spec"]["rules"] = [{}]
         objects.append(lua(body, REFUSES, namespace="mtls-service", app="httpbin"))
+
+
+@mutant("one-client-misspelt", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-NOTHING-02", FAIL), nightly=True)
+def one_client_misspelt(objects: list[Object]) -> None:
+    """The ALLOW next to the one without rules names another namespace."""
+    _for_nobody(objects, "one-client")
+
+
+@mutant("one-client-is-any", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-NOTHING-03", FAIL), nightly=True)
+def one_client_is_any(objects: list[Object]) -> None:
+    """The ALLOW next to the one without rules names no client."""
+    for rule in _rules(objects, "one-client"):
+        rule.pop("from")

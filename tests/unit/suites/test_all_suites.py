@@ -67,8 +67,13 @@ def test_case_ids_are_unique(plan: list[PlannedTest]) -> None:
     assert [name for name, count in ids.items() if count > 1] == []
 
 
+def _lets_no_client_in(case: Case) -> bool:
+    """Whether the twin is the server's own pod, as no client gets in: the request was let in before."""
+    return case.twin is None and case.before is not None and not case.before.refuses
+
+
 def test_every_denial_has_a_twin_that_is_another_request() -> None:
-    denials = [case for case in CASES if case.refuses]
+    denials = [case for case in CASES if case.refuses and not _lets_no_client_in(case)]
     assert len(denials) > 100
     assert [case.id for case in denials if case.twin is None or case.twin == case.probe] == []
 
@@ -81,7 +86,7 @@ def test_an_entry_that_must_be_absent_from_a_log_has_a_twin_that_the_log_shows()
 
 def test_a_control_that_denies_has_a_case_with_a_twin() -> None:
     by_cases = {case.control for case in CASES if CONTROLS[case.control].polarity == "deny"}
-    assert by_cases - {case.control for case in CASES if case.twin} == set()
+    assert by_cases - {case.control for case in CASES if case.twin or _lets_no_client_in(case)} == set()
 
 
 def test_a_twin_behind_a_gateway_reaches_the_same_backend() -> None:
