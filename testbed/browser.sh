@@ -1,6 +1,6 @@
 #!/bin/sh
-# Headless Chromium out of the root file system beside this script. It sees this machine's network, and of its files only
-# the profile folder that it was told; what it writes elsewhere is gone with it.
+# Headless Chromium out of the root file system next to this script. It sees this machine's network, and of its files only
+# the profile folder that it is given; what it writes elsewhere is gone with it.
 # Everything is mounted in a private mount namespace, so the end of the browser is the end of every mount. No process
 # stands between the caller and the browser: file descriptors and signals are its own.
 # Usage: chromium ARGUMENT...

@@ -85,7 +85,7 @@ class Environments:
         self._items += everything  # before the first is created: `close` must know all of a half-made environment
         applied = iter(self._applier.apply(everything))
         self._applied |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
-        self._stage_objects.stand_on(self._items)
+        self._stage_objects.set_environment(self._items)
         self._applier.wait_ready(everything)
         return tuple(one for path in environment for one in self._applied[path])
 
@@ -101,7 +101,7 @@ class Environments:
         paths = {item.manifest for item in self._applier.load(environment)}
         items = [item for item in self._items if item.manifest in paths]
         self._items = [item for item in self._items if item.manifest not in paths]
-        self._stage_objects.stand_on(self._items)
+        self._stage_objects.set_environment(self._items)
         self._applied = {path: applied for path, applied in self._applied.items() if path not in environment}
         self._begin(items)
 
@@ -124,7 +124,7 @@ class Environments:
         items, self._items, self._applied = self._items, [], {}
         if keep:
             return
-        self._stage_objects.stand_on(())
+        self._stage_objects.set_environment(())
         self._begin(items)
         try:
             self._stage_objects.clear()

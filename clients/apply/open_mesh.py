@@ -48,16 +48,16 @@ class OpenMesh:
         logs = [self._item(_TELEMETRY, "Telemetry", LOG_NAME, one.name, spec, one.manifest) for one in spaces]
         return [*items, *logs]
 
-    def beside(self, ground: Sequence[Item], stage: Sequence[Item]) -> list[Item]:
+    def additions(self, environment: Sequence[Item], stage: Sequence[Item]) -> list[Item]:
         """What must be in force besides the objects of a stage.
 
         Args:
-            ground: the objects of all environments that are deployed.
+            environment: the objects of all environments that are deployed.
             stage: the objects of the stage, and of its steps.
         """
         made: list[Item] = []
-        for namespace in dict.fromkeys(item.name for item in ground if item.kind == "Namespace"):
-            stated = [item for item in (*ground, *stage) if item.namespace == namespace]
+        for namespace in dict.fromkeys(item.name for item in environment if item.kind == "Namespace"):
+            stated = [item for item in (*environment, *stage) if item.namespace == namespace]
             if self.permissive and not _wide(stated, "PeerAuthentication"):
                 mode = {"mtls": {"mode": "PERMISSIVE"}}
                 made.append(self._item(_SECURITY, "PeerAuthentication", NAME, namespace, mode))

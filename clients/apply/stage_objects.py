@@ -20,7 +20,7 @@ class StageObjects:
     def __init__(self, applier: Applier, open_mesh: OpenMesh = NOTHING_NEEDED) -> None:
         self._applier = applier
         self._open_mesh = open_mesh
-        self._ground: tuple[Item, ...] = ()
+        self._environment: tuple[Item, ...] = ()
         self._own: list[Item] = []
         self._over: tuple[Item, ...] = ()
         self._items: list[Item] = []
@@ -31,9 +31,9 @@ class StageObjects:
         """What is in force, without markers, and with what opens the mesh besides."""
         return tuple(self._items)
 
-    def stand_on(self, ground: Sequence[Item]) -> None:
+    def set_environment(self, items: Sequence[Item]) -> None:
         """Take note of the objects of all environments that are deployed."""
-        self._ground = tuple(ground)
+        self._environment = tuple(items)
 
     def make_way(self, over: Sequence[Item]) -> list[Applied]:
         """Put into force, or out of it, what opens the mesh besides, for these objects of a step as well.
@@ -76,7 +76,7 @@ class StageObjects:
 
     def _adjust(self, own: Sequence[Item]) -> list[Applied]:
         """Apply these and what opens the mesh besides; delete all others."""
-        items = [*own, *self._open_mesh.beside(self._ground, [*own, *self._over])]
+        items = [*own, *self._open_mesh.additions(self._environment, [*own, *self._over])]
         wanted = {item.key for item in items}
         gone = [item for item in self._items if item.key not in wanted]
         self._own = list(own)
@@ -110,7 +110,7 @@ class StageObjects:
             self._applier.delete(self._marks)
             self._marks = []
         self._over = ()
-        if self._open_mesh.needed and self._ground:
+        if self._open_mesh.needed and self._environment:
             self._adjust(())
         else:
             self._delete(self._items)

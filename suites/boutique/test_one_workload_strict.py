@@ -66,8 +66,8 @@ def test_the_rule_matches_no_service(observe, stage):
                 return f"{pod} knows no cluster {FRONTEND_CLUSTER}"
             if rule := rule_of(found):
                 return f"the cluster is configured by {rule}"
-        said = rig.analyzer.run(rig.overlay.namespace("frontend"))
-        about = [message for message in said if "DestinationRule" in message.origin and "/frontend" in message.origin]
+        messages = rig.analyzer.run(rig.overlay.namespace("frontend"))
+        about = [one for one in messages if "DestinationRule" in one.origin and "/frontend" in one.origin]
         codes = {message.code for message in about}
         return None if NO_SUCH_HOST in codes else f"istioctl analyze reports {sorted(map(str, about)) or 'nothing'}"
 

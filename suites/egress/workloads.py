@@ -31,7 +31,7 @@ METADATA = "http://metadata.google.internal"
 OWN_TEAM = "http://echo.team-x/ip"
 
 HOSTS = frozenset({"external-hosts"})
-"""What a stage needs that settles on a request to an external host; without one its other controls have no ground."""
+"""What a stage needs that settles on a request to an external host; without one its other controls prove nothing."""
 SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
 OPEN_ADDRESS = "open.example.com"

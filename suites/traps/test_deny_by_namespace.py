@@ -1,4 +1,4 @@
-"""A DENY by namespace lets in whoever shows no identity."""
+"""A DENY by namespace lets in callers that show no identity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAGE = Stage(
     steps=(
         Step(
             "strangers",
-            title="DENY by namespace, and of whoever shows no identity",
+            title="DENY by namespace, and of callers without an identity",
             apply=("traps/deny-by-namespace/strangers.yaml",),
             settle=(Settle(PLAIN, rbac_denied()),),
         ),

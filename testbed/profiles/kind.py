@@ -12,7 +12,7 @@ from testbed.addresses import choose_link, routed
 from testbed.lock import held
 from testbed.parts import Parts
 from testbed.preflight import Needs, Requirement
-from testbed.profiles.kindcluster import ground, settings_files
+from testbed.profiles.kindcluster import requirements, settings_files
 from testbed.profiles.kindcluster.creation import KIND_ENV, Creation
 from testbed.profiles.kindcluster.machine import Machine, MachinePrograms
 from testbed.profiles.kindcluster.parts import KindParts
@@ -63,7 +63,7 @@ class KindProfile(Profile):
         parts = Parts(release, lambda _line: None)
         go = parts.toolchain()
         toolchain = parts.store.path(go) / "go" if parts.store.has(go) else None
-        return [*super().requirements(release), *ground.checks(built=self.built(release), toolchain=toolchain)]
+        return [*super().requirements(release), *requirements.checks(built=self.built(release), toolchain=toolchain)]
 
     def build(self, release: IstioRelease, say: Say) -> None:
         """The testbed's own parts, the installed state (for its manifests), then those of kind."""
@@ -71,7 +71,7 @@ class KindProfile(Profile):
             return
         parts = Parts(release, say)
         with held(cache_root() / "testbed" / "lock", f"build for {self.name}", say):
-            kind = ground.served(parts.get(parts.toolchain()) / "go")
+            kind = requirements.served(parts.get(parts.toolchain()) / "go")
             if not kind.ok:
                 raise ClusterError(f"the profile {self.name} cannot be built: {kind.detail}", kind.hint)
             lanes.build_programs(parts)

@@ -27,15 +27,15 @@ def deployment(name: str) -> Item:
 
 
 SHOP = item("Namespace", "shop")
-GROUND = (SHOP, deployment("web"), deployment("pay"))
+DEPLOYED = (SHOP, deployment("web"), deployment("pay"))
 
 
-def beside(*stage: Item, open_mesh: OpenMesh = SET_AGAINST) -> dict[str, Any]:
-    return {f"{one.kind} {one.name}": one.body["spec"] for one in open_mesh.beside(GROUND, stage)}
+def additions(*stage: Item, open_mesh: OpenMesh = SET_AGAINST) -> dict[str, Any]:
+    return {f"{one.kind} {one.name}": one.body["spec"] for one in open_mesh.additions(DEPLOYED, stage)}
 
 
 def test_a_namespace_without_anything_of_its_own_is_opened() -> None:
-    assert beside() == {
+    assert additions() == {
         "PeerAuthentication meshproof-open-mesh": {"mtls": {"mode": "PERMISSIVE"}},
         "Sidecar meshproof-open-mesh": {
             "egress": [{"hosts": ["*/*"]}],
@@ -43,8 +43,8 @@ def test_a_namespace_without_anything_of_its_own_is_opened() -> None:
         },
         "AuthorizationPolicy meshproof-open-mesh": {"action": "ALLOW", "rules": [{}]},
     }
-    assert all(one.body["metadata"]["labels"] == LABELS for one in SET_AGAINST.beside(GROUND, ()))
-    assert beside(open_mesh=OpenMesh(LABELS)) == {}
+    assert all(one.body["metadata"]["labels"] == LABELS for one in SET_AGAINST.additions(DEPLOYED, ()))
+    assert additions(open_mesh=OpenMesh(LABELS)) == {}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_namespace_without_anything_of_its_own_is_opened() -> None:
     ],
 )
 def test_it_makes_way_for_what_a_stage_states_for_the_namespace(stated: Item, gone: str) -> None:
-    assert {name.split()[0] for name in beside(stated)} == {
+    assert {name.split()[0] for name in additions(stated)} == {
         "PeerAuthentication",
         "Sidecar",
         "AuthorizationPolicy",
@@ -65,7 +65,7 @@ def test_it_makes_way_for_what_a_stage_states_for_the_namespace(stated: Item, go
 
 def test_a_policy_for_one_workload_leaves_the_others_allowed() -> None:
     only = item("AuthorizationPolicy", "pay", "shop", spec={"selector": {"matchLabels": {"app": "pay"}}, "rules": []})
-    found = {name: spec for name, spec in beside(only).items() if name.startswith("Authorization")}
+    found = {name: spec for name, spec in additions(only).items() if name.startswith("Authorization")}
     assert found == {
         "AuthorizationPolicy meshproof-open-mesh-0": {
             "selector": {"matchLabels": {"app": "web"}},
@@ -74,12 +74,12 @@ def test_a_policy_for_one_workload_leaves_the_others_allowed() -> None:
         }
     }
     deny = item("AuthorizationPolicy", "pay", "shop", spec={"action": "DENY", "rules": [{}]})
-    assert "AuthorizationPolicy meshproof-open-mesh" in beside(deny)
+    assert "AuthorizationPolicy meshproof-open-mesh" in additions(deny)
 
 
 def test_a_policy_for_one_workload_s_transport_leaves_the_namespace_open() -> None:
     one = item("PeerAuthentication", "pay", "shop", spec={"selector": {"matchLabels": {"app": "pay"}}})
-    assert "PeerAuthentication meshproof-open-mesh" in beside(one)
+    assert "PeerAuthentication meshproof-open-mesh" in additions(one)
 
 
 class Recorder:
@@ -111,7 +111,7 @@ OPEN = "PeerAuthentication meshproof-open-mesh"
 def test_stages_replace_it_and_it_comes_back() -> None:
     recorder = Recorder()
     objects = StageObjects(recorder, OpenMesh(LABELS, permissive=True))  # type: ignore[arg-type]
-    objects.stand_on(GROUND)
+    objects.set_environment(DEPLOYED)
     objects.clear()
     assert recorder.done == [f"+{OPEN}"]
     recorder.done.clear()
@@ -132,7 +132,7 @@ def test_stages_replace_it_and_it_comes_back() -> None:
 def test_an_open_mesh_is_left_alone() -> None:
     recorder = Recorder()
     objects = StageObjects(recorder)  # type: ignore[arg-type]
-    objects.stand_on(GROUND)
+    objects.set_environment(DEPLOYED)
     objects.clear()
     objects.make_way([STRICT])
     assert recorder.done == []

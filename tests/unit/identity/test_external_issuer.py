@@ -1,4 +1,4 @@
-"""A real issuer in the place of our own: what can be made without its key, what cannot, and what the mesh is told."""
+"""A real issuer in the place of our own: what can be made without its key, what cannot, and what the mesh gets."""
 
 from __future__ import annotations
 
@@ -65,19 +65,19 @@ def site() -> Iterator[Metadata]:
 
 def settings(folder: Path, issuer: Issuer = ISSUER, **more: Any) -> Settings:
     (folder / "token").write_text(issuer.token())
-    said = {"issuer": NAME, "audience": AUDIENCE, "token": f"file:{folder}/token"}
-    said |= {} if "jwks_uri" in more else {"jwks": issuer.save(folder / "keys.json")}
-    return Settings(identity=Identity(**{**said, **more}))
+    given = {"issuer": NAME, "audience": AUDIENCE, "token": f"file:{folder}/token"}
+    given |= {} if "jwks_uri" in more else {"jwks": issuer.save(folder / "keys.json")}
+    return Settings(identity=Identity(**{**given, **more}))
 
 
 def real(folder: Path, issuer: Issuer = ISSUER, **more: Any) -> ExternalIssuer:
     return identity.real_issuers(settings(folder, issuer, **more))["front"]
 
 
-def taken_over(said: Settings) -> TokenIssuer:
+def taken_over(given: Settings) -> TokenIssuer:
     tokens = TokenIssuer.__new__(TokenIssuer)
     tokens.__dict__.update(OWN.__dict__)
-    return identity.take_over(tokens, identity.real_issuers(said), said)
+    return identity.take_over(tokens, identity.real_issuers(given), given)
 
 
 def verified(token: str, issuer: Issuer = ISSUER, **how: Any) -> dict[str, Any]:
@@ -176,17 +176,17 @@ def test_check_asks_every_source_and_reads_the_keys(tmp_path: Path) -> None:
     (tmp_path / "old").write_text(ISSUER.token())
     with pytest.raises(SettingsError, match=r"identity\.expired_token: the token has not expired"):
         identity.check(settings(tmp_path, expired_token=f"file:{tmp_path}/old"))
-    said = settings(tmp_path)
+    given = settings(tmp_path)
     (tmp_path / "keys.json").write_text("[]")
     with pytest.raises(SettingsError, match="is no key set"):
-        identity.check(said)
+        identity.check(given)
 
 
 def test_doctor_tells_of_the_source(tmp_path: Path) -> None:
-    said = settings(tmp_path)
-    assert [(one.name, one.ok) for one in doctor.tokens(said)] == [("identity", True)]
+    given = settings(tmp_path)
+    assert [(one.name, one.ok) for one in doctor.tokens(given)] == [("identity", True)]
     (tmp_path / "token").write_text("")
-    [finding] = doctor.tokens(said)
+    [finding] = doctor.tokens(given)
     assert (finding.ok, finding.detail) == (False, "identity.token: the source gives nothing")
     assert doctor.tokens(Settings()) == []
 
@@ -204,8 +204,8 @@ spec:
 """
 
 
-def rules(said: Settings) -> list[dict[str, Any]]:
-    tokens = taken_over(said)
+def rules(given: Settings) -> list[dict[str, Any]]:
+    tokens = taken_over(given)
     values = template_values(TargetDescriptor(TargetInfo("embedded")), tokens, Scope("w0-", EgressGateway()))
     keys = {issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()}
     overlay = Overlay("w0-", "r", "w", {}, "", values, frozenset({"gke-system", "example"}), keys=keys)
@@ -227,8 +227,8 @@ def test_the_mesh_gets_the_keys_themselves_or_asks_the_issuer(tmp_path: Path) ->
 
 
 def test_an_audience_alone_is_of_the_runs_own_tokens() -> None:
-    said = Settings(identity=Identity(audience="door"), iap=Identity(audience="my-rctoken-aud"))
-    tokens = taken_over(said)
+    given = Settings(identity=Identity(audience="door"), iap=Identity(audience="my-rctoken-aud"))
+    tokens = taken_over(given)
     assert tokens.real == {}
     assert content(tokens.mint("valid@iap"))["aud"] == "my-rctoken-aud"
     assert content(tokens.mint("two-audiences@front"))["aud"] == ["another-project", "door"]
@@ -249,7 +249,7 @@ def test_keys_by_address_and_by_discovery(site: Metadata) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "said"),
+    ("answers", "message"),
     [
         ({}, r"cannot be fetched \(HTTPError\)"),
         ({DISCOVERY: (200, "no json")}, "cannot be fetched"),
@@ -258,11 +258,11 @@ def test_keys_by_address_and_by_discovery(site: Metadata) -> None:
     ],
 )
 def test_keys_that_cannot_be_had_cost_one_kind_of_token(
-    site: Metadata, tmp_path: Path, answers: dict[str, tuple[int, str]], said: str
+    site: Metadata, tmp_path: Path, answers: dict[str, tuple[int, str]], message: str
 ) -> None:
     site.answers = answers
     keys = KeySet(f"http://127.0.0.1:{site.port}")
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         keys.public_pem("x")
     assert "it takes the issuer's public key: " in keys.why_not("x")
 

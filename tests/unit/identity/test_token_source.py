@@ -61,12 +61,12 @@ def test_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_command_gets_the_audience_and_no_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIVEN", ISSUER.token())
-    told = tmp_path / "told"
+    seen = tmp_path / "told"
     program = script(
-        tmp_path, f"import os, sys\nopen({str(told)!r}, 'w').write(repr(sys.argv[1:]))\nprint(os.environ['GIVEN'])"
+        tmp_path, f"import os, sys\nopen({str(seen)!r}, 'w').write(repr(sys.argv[1:]))\nprint(os.environ['GIVEN'])"
     )
     assert source(f"command:{program} --audiences={{audience}} '$HOME; x'").token() == os.environ["GIVEN"]
-    assert told.read_text() == repr([f"--audiences={AUDIENCE}", "$HOME; x"])
+    assert seen.read_text() == repr([f"--audiences={AUDIENCE}", "$HOME; x"])
 
 
 def test_googles_metadata_server_as_google_documents_it(metadata: Metadata) -> None:
@@ -120,7 +120,7 @@ def test_a_token_of_a_short_life_is_used_for_most_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("vault:secret/x", "unknown source of tokens"),
         ("eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "unknown source of tokens"),
@@ -132,8 +132,8 @@ def test_a_token_of_a_short_life_is_used_for_most_of_it(tmp_path: Path) -> None:
         ("command:gcloud 'auth", "quote that is not closed"),
     ],
 )
-def test_a_source_that_cannot_be_is_refused_without_repeating_it(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as error:
+def test_a_source_that_cannot_be_is_refused_without_repeating_it(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
         SourceSpec.parse(text)
     what = text.partition(":")[2]
     assert not what or what not in str(error.value)
@@ -177,12 +177,12 @@ def test_each_mistake_is_told_in_one_line_without_what_the_source_said(
     asked = source(text.format(folder=tmp_path, bad=bad, silent=silent))
     with pytest.raises(SettingsError) as error:
         asked.token()
-    said = str(error.value)
-    assert said.startswith("identity.token: ")
-    assert FAULTS[text] in said.replace("expired 61 s", "expired 60 s")
-    assert "\n" not in said
+    shown = str(error.value)
+    assert shown.startswith("identity.token: ")
+    assert FAULTS[text] in shown.replace("expired 61 s", "expired 60 s")
+    assert "\n" not in shown
     for secret in (SECRET, *tokens.values()):
-        assert not secret.strip() or secret not in said
+        assert not secret.strip() or secret not in shown
     assert SECRET not in "".join(capfd.readouterr())
 
 
@@ -193,17 +193,17 @@ def test_a_command_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"flavor": ""}, "is no metadata server of Google's"),
         ({"answers": {METADATA_PATH: (404, "no account")}}, "answers 404; give the workload an account"),
         ({"answers": {METADATA_PATH: (200, "")}}, "gives nothing"),
     ],
 )
-def test_a_metadata_server_that_gives_none(metadata: Metadata, change: dict[str, object], said: str) -> None:
+def test_a_metadata_server_that_gives_none(metadata: Metadata, change: dict[str, object], message: str) -> None:
     for name, value in change.items():
         setattr(metadata, name, value)
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         source("metadata").token()
 
 

@@ -67,10 +67,10 @@ def test_one_run_can_be_told_from_another(cluster: Discovering):
 
 
 def test_cleanup_removes_and_tells_what(cluster: Discovering):
-    told: list[str] = []
-    removed = cleanup.cleanup(cluster, on_removed=lambda leftover: told.append(str(leftover)))
+    removed_names: list[str] = []
+    removed = cleanup.cleanup(cluster, on_removed=lambda leftover: removed_names.append(str(leftover)))
     assert names(removed) == {"mp-shop", "strict", "left"}
-    assert "Namespace mp-shop (run run-1)" in told
+    assert "Namespace mp-shop (run run-1)" in removed_names
     assert cluster.log[-1] == "delete Namespace /mp-shop", "what concerns others goes before the namespaces"
     assert {key[2] for key in cluster.store} == {"theirs", "owned", "web"}
     assert cleanup.find(cluster) == []

@@ -1,4 +1,4 @@
-"""The lease: one run at a time, whoever holds it is named, and a dead one is taken over."""
+"""The lease: one run at a time, its holder is named, and a dead one is taken over."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_run_that_died_and_that_nobody_has_noticed_is_not_at_work(cluster: Fak
 
 
 class Time:
-    """A clock that goes on when somebody waits. `script` says what happens before each wait's end.
+    """A clock that goes on when a thread waits. `script` says what happens before each wait's end.
 
     Args:
         until: seconds after which the run gives its lease back.
@@ -145,13 +145,13 @@ class Time:
 
 
 def kept(cluster: FakeCluster, time: Time) -> tuple[RunLease, list[str]]:
-    """A lease that is kept until it is lost or given back, and what was told of its loss."""
-    told: list[str] = []
-    held = lease(cluster, on_lost=told.append)
+    """A lease that is kept until it is lost or given back, and what was reported of its loss."""
+    losses: list[str] = []
+    held = lease(cluster, on_lost=losses.append)
     held.acquire()
     held.keep(time.wait, lambda: time.now)
     held.release()
-    return held, told
+    return held, losses
 
 
 FORBIDDEN = AccessError("the cluster refuses PUT /apis/…/leases/meshproof: forbidden")
@@ -177,17 +177,17 @@ def test_who_may_not_renew_does_not_begin(cluster: FakeCluster):
 
 def test_a_right_that_is_taken_away_loses_it_in_time(cluster: FakeCluster):
     time = Time(script={30.0: failing(cluster, FORBIDDEN)})
-    held, told = kept(cluster, time)
-    assert len(told) == 1
-    assert "refuses PUT" in told[0]
-    assert held.lost == told[0]
+    held, losses = kept(cluster, time)
+    assert len(losses) == 1
+    assert "refuses PUT" in losses[0]
+    assert held.lost == losses[0]
     assert 30 <= time.now <= 60 + 20, "before another run may take it over"
 
 
 def test_a_server_that_is_away_for_a_moment_loses_nothing(cluster: FakeCluster):
     time = Time(until=300, script={19.0: failing(cluster, SILENT), 35.0: failing(cluster, None)})
-    held, told = kept(cluster, time)
-    assert told == []
+    held, losses = kept(cluster, time)
+    assert losses == []
     assert held.lost == ""
     assert time.now >= 300
     assert KEY not in cluster.store, "and it is given back at the end"
@@ -195,10 +195,10 @@ def test_a_server_that_is_away_for_a_moment_loses_nothing(cluster: FakeCluster):
 
 def test_a_server_that_stays_away_loses_it_before_it_expires(cluster: FakeCluster):
     time = Time(script={19.0: failing(cluster, SILENT)})
-    _, told = kept(cluster, time)
-    assert len(told) == 1
-    assert "not renewed for" in told[0]
-    assert "does not answer" in told[0]
+    _, losses = kept(cluster, time)
+    assert len(losses) == 1
+    assert "not renewed for" in losses[0]
+    assert "does not answer" in losses[0]
     assert time.now < 60
 
 
@@ -216,15 +216,15 @@ def test_one_that_another_run_has_taken_names_that_run(cluster: FakeCluster):
         cluster.put(cluster.store[KEY])
 
     time = Time(script={19.0: take})
-    _, told = kept(cluster, time)
-    assert told == ["bob@host holds it now"]
+    _, losses = kept(cluster, time)
+    assert losses == ["bob@host holds it now"]
     assert time.now < 40, "at once: two are at work"
     assert KEY in cluster.store, "what is another's stays"
 
 
 def test_one_that_was_deleted_says_so(cluster: FakeCluster):
-    _, told = kept(cluster, Time(script={19.0: lambda: cluster.store.pop(KEY)}))
-    assert told == ["it was deleted"]
+    _, losses = kept(cluster, Time(script={19.0: lambda: cluster.store.pop(KEY)}))
+    assert losses == ["it was deleted"]
 
 
 def test_a_note_that_somebody_put_on_it_changes_nothing(cluster: FakeCluster):
@@ -233,8 +233,8 @@ def test_a_note_that_somebody_put_on_it_changes_nothing(cluster: FakeCluster):
         cluster.put(cluster.store[KEY])
 
     time = Time(until=100, script={19.0: annotate})
-    _, told = kept(cluster, time)
-    assert told == []
+    _, losses = kept(cluster, time)
+    assert losses == []
     assert KEY not in cluster.store
 
 

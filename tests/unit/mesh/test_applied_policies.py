@@ -1,4 +1,4 @@
-"""What a proxy holds beside what was applied: each difference is named, and what istiod makes of a policy is none."""
+"""What a proxy holds and what was applied: each difference is named, and what istiod makes of a policy is none."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_policy_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "difference"),
     [
         (("to", 0, "operation", "paths"), ["/admin"], "rule 0 of AuthorizationPolicy shop/require-jwt lacks admin"),
         (("to", 0, "operation", "methods"), ["POST"], "lacks post"),
@@ -115,7 +115,7 @@ def test_a_policy_that_is_not_there() -> None:
         (("to", 0, "operation", "methods"), [], "has get, which the object does not state"),
     ],
 )
-def test_a_stale_rule_of_the_same_name(path: tuple[Any, ...], value: Any, said: str) -> None:
+def test_a_stale_rule_of_the_same_name(path: tuple[Any, ...], value: Any, difference: str) -> None:
     """The object has been changed, and the proxy still has the rule from before."""
     changed = copy.deepcopy(REQUIRE)
     place = changed["spec"]["rules"][0]
@@ -123,7 +123,7 @@ def test_a_stale_rule_of_the_same_name(path: tuple[Any, ...], value: Any, said: 
         place = place[step]
     place[path[-1]] = value
     [text] = found(changed)
-    assert said in text
+    assert difference in text
 
 
 def test_a_rule_too_few_and_one_too_many() -> None:
@@ -150,7 +150,7 @@ def test_policies_without_a_form_of_their_own_are_not_compared(spec: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "difference"),
     [
         (
             {"issuer": "other.example"},
@@ -160,11 +160,11 @@ def test_policies_without_a_form_of_their_own_are_not_compared(spec: dict[str, A
         ({"audiences": ["window"]}, "has audiences ['door'], not ['window']"),
     ],
 )
-def test_a_provider_that_is_stale(change: dict[str, Any], said: str) -> None:
+def test_a_provider_that_is_stale(change: dict[str, Any], difference: str) -> None:
     changed = copy.deepcopy(TOKENS)
     changed["spec"]["jwtRules"][0] |= change
     [text] = found(changed)
-    assert said in text
+    assert difference in text
 
 
 def test_keys_that_the_mesh_fetches_are_not_compared() -> None:
@@ -175,7 +175,7 @@ def test_keys_that_the_mesh_fetches_are_not_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "tls", "plain", "said"),
+    ("mode", "tls", "plain", "difference"),
     [
         ("STRICT", True, True, "is STRICT, but port 8080 takes mutual TLS and plaintext"),
         ("STRICT", True, False, ""),
@@ -186,9 +186,11 @@ def test_keys_that_the_mesh_fetches_are_not_compared() -> None:
         ("UNSET", True, True, ""),
     ],
 )
-def test_the_mode_of_mutual_tls(mode: str, tls: bool, plain: bool, said: str) -> None:
+def test_the_mode_of_mutual_tls(mode: str, tls: bool, plain: bool, difference: str) -> None:
     peers = policy("PeerAuthentication", "peers", {"mtls": {"mode": mode}})
-    assert "; ".join(found(peers, tls=tls, plain=plain)) == (f"PeerAuthentication shop/peers {said}" if said else "")
+    assert "; ".join(found(peers, tls=tls, plain=plain)) == (
+        f"PeerAuthentication shop/peers {difference}" if difference else ""
+    )
 
 
 def test_the_most_specific_mode_counts_and_a_ports_own_before_it() -> None:

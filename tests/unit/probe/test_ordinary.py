@@ -56,7 +56,7 @@ def test_ids_are_random_uuids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "said"),
+    ("attempts", "difference"),
     [
         (row(True, False), "they see 403, ordinary ones 200"),
         (row(False, True), "they see 200, ordinary ones 403"),
@@ -69,9 +69,9 @@ def test_ids_are_random_uuids() -> None:
         ([], ""),
     ],
 )
-def test_a_difference_is_one_that_lasts(attempts: list[Attempt], said: str) -> None:
-    assert said in ordinary.difference(attempts)
-    assert bool(said) == bool(ordinary.difference(attempts))
+def test_a_difference_is_one_that_lasts(attempts: list[Attempt], difference: str) -> None:
+    assert difference in ordinary.difference(attempts)
+    assert bool(difference) == bool(ordinary.difference(attempts))
 
 
 def test_probes_that_did_not_run_make_no_difference() -> None:

@@ -52,8 +52,8 @@ def cluster(*given: str, ports: Any = PORTS, **spec: Any) -> Cluster:
     return made
 
 
-def ways(made: Cluster, *open_: tuple[str, int], said: Entrance | None = None) -> WaysIn:
-    return WaysIn(made, {"front/door": said} if said else {}, answers=lambda host, port: (host, port) in open_)  # type: ignore[arg-type]
+def ways(made: Cluster, *open_: tuple[str, int], stated: Entrance | None = None) -> WaysIn:
+    return WaysIn(made, {"front/door": stated} if stated else {}, answers=lambda host, port: (host, port) in open_)  # type: ignore[arg-type]
 
 
 def test_the_load_balancers_address_is_used_once_it_answers():
@@ -67,7 +67,7 @@ def test_a_name_of_a_load_balancer_is_an_address_too():
 
 def test_an_address_that_comes_later_is_not_missed():
     made = cluster()
-    found = ways(made, (BALANCER, 15021), said=Entrance(way=Way.ADDRESS))
+    found = ways(made, (BALANCER, 15021), stated=Entrance(way=Way.ADDRESS))
     with pytest.raises(InfrastructureError, match="cannot be reached at port 80: it has no address outside"):
         found.find("door", "front", 80)
     made.store["Service", "front", "door"]["status"] = {"loadBalancer": {"ingress": [{"ip": BALANCER}]}}
@@ -105,8 +105,8 @@ def test_an_address_that_does_not_answer_is_not_used():
 
 
 def test_an_address_of_the_settings_is_used_as_it_is():
-    said = Entrance("front.internal")
-    assert ways(cluster(BALANCER), said=said).find("door", "front", 443) == ("front.internal", 443)
+    stated = Entrance("front.internal")
+    assert ways(cluster(BALANCER), stated=stated).find("door", "front", 443) == ("front.internal", 443)
 
 
 def test_the_api_server_forwards_a_port_where_nothing_else_answers():

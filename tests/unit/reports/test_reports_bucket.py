@@ -1,4 +1,4 @@
-"""Reports in a bucket: which one, by whom, and what is said where it cannot be. A server here answers as S3 does.
+"""Reports in a bucket: which one, by which identity, and errors. A server here answers as S3 does.
 
 A real server of S3's interface takes the reports of a run in `tests/e2e/test_bucket.py`.
 """

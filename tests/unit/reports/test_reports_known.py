@@ -1,4 +1,4 @@
-"""Known failures in every report: told apart, no failure of the run, and what the lists should be changed to."""
+"""Known failures in every report: shown apart, no failure of the run, and what the lists should be changed to."""
 
 from __future__ import annotations
 

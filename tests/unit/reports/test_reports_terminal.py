@@ -112,7 +112,7 @@ def test_a_case_that_comes_after_the_heading_of_another_stage_names_its_own() ->
 
 
 class Clock:
-    """Seconds that pass when told."""
+    """Seconds that pass when the test says so."""
 
     now = 100.0
 

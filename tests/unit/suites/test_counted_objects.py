@@ -125,14 +125,14 @@ ROUTES = "The VirtualServices {} associated with mesh gateway define the same ho
     ],
 )
 def test_findings_against_foreign_routes_are_not_of_our_configuration(text: str, counted: bool) -> None:
-    said = Message(
+    message = Message(
         "IST0109", "Error", text.format(ours=OURS.prefix, other=OTHER.prefix), f"VirtualService {OURS.prefix}x/a"
     )
     cluster = FakeCluster()
     given = OURS.namespace("istio-egress")  # of the user, where the settings name their gateway
     cluster.put(*(labelled("Namespace", name, run="") for name in ("shop", "default", given)))
-    stage: Any = SimpleNamespace(rig=rig(cluster, analyzer=SimpleNamespace(run=lambda _: [said])))
-    assert state.findings(stage) == ([said] if counted else [])
+    stage: Any = SimpleNamespace(rig=rig(cluster, analyzer=SimpleNamespace(run=lambda _: [message])))
+    assert state.findings(stage) == ([message] if counted else [])
 
 
 def selecting(label: str) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_options_in_containers_exist() -> None:
 
 CODES = (0, 1, 2, 3, 130)
 FAILS = {0: 0, 1: 1, 2: 2, 3: 0, 130: 130}
-"""Exit code of a run → that of the job: 3 is told, and fails nothing."""
+"""Exit code of a run → that of the job: 3 is reported, and fails nothing."""
 
 
 def outcome(script: str, folder: Path, code: int, shell: str = "bash") -> subprocess.CompletedProcess[str]:

@@ -67,9 +67,9 @@ def test_the_manifests_of_precedence_are_the_table() -> None:
         for body in objects("precedence", "PeerAuthentication")
     }
     for (name, app), (namespace, workload) in precedence.LEVELS.items():
-        told = modes.get((name, "namespace"), {}).get("mtls", {}).get("mode", "UNSET")
+        stated = modes.get((name, "namespace"), {}).get("mtls", {}).get("mode", "UNSET")
         spec = modes[(name, workloads.ECHO if app == workloads.ECHO else "workload")]
-        assert told == namespace
+        assert stated == namespace
         assert spec.get("mtls", {}).get("mode", "UNSET") == workload
         assert spec["selector"]["matchLabels"] == {"app": app}
         ports = {int(port): mode["mode"] for port, mode in spec["portLevelMtls"].items()}

@@ -1,4 +1,4 @@
-"""The injection template of the testbed: Istio's own as the CNI plug-in needs it, beside all others as they were."""
+"""The injection template of the testbed: Istio's own as the CNI plug-in needs it, next to all others as they were."""
 
 from __future__ import annotations
 

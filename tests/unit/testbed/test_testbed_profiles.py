@@ -23,7 +23,7 @@ pytestmark = pytest.mark.unit
 
 
 class Fake(Profile):
-    """Fails where it is told to; its processes are a list."""
+    """Fails where the test says so; its processes are a list."""
 
     name, summary, stands_for, traits = "fake", "a fake", "nobody's", ()
 
