@@ -93,7 +93,7 @@ def program() -> Path:
 
 
 def run(program: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([program, *words], capture_output=True, text=True, timeout=60)
+    return subprocess.run([program, *words], capture_output=True, text=True, timeout=300)
 
 
 Objects = dict[tuple[str, str, str], dict[str, Any]]
