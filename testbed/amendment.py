@@ -42,10 +42,12 @@ class Amendment:
     Attributes:
         injected: labels of a pod that gets a sidecar in the namespace `default`.
         services: services of the first node, besides those of every embedded cluster.
+        identity: of the file that it comes from; empty for none. A cluster that is up with another one is not used.
     """
 
     injected: Mapping[str, str] = INJECTED
     services: tuple[str, ...] = ()
+    identity: str = ""
 
     def core(self, parts: Parts) -> tuple[tuple[str, str], ...]:
         """(namespace, name) of the Deployments without which there is no mesh."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clients.model.errors import ClusterError
 from clients.model.images import SHOP
 from testbed import browser, bundle, internet, preflight
 from testbed.addresses import GATEWAY_POOL
+from testbed.form import Form
 from testbed.lifecycle import EXTERNAL_LOG, RunningTestbed, Testbed
+from testbed.like import load
+from testbed.like_amendment import LikeAmendment
 from testbed.parts import ImageNames
 from testbed.preflight import Requirement
 from testbed.progress import Say, to_stderr
@@ -63,6 +66,7 @@ class Up:
         images: logical name in manifests → reference that the node has.
         external: None if an older version of meshproof started the testbed.
         istioctl: the program, of the mesh's own version; None as above.
+        left: what of a file of `meshproof like` was not carried over, each with the reason.
     """
 
     kubeconfig: Path
@@ -71,6 +75,7 @@ class Up:
     images: dict[str, str]
     external: ExternalAddresses | None = None
     istioctl: Path | None = None
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,17 +111,23 @@ def external(testbed: Testbed) -> ExternalAddresses | None:
     return ExternalAddresses(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG, more=more)
 
 
-def up(istio: str | None = None, progress: Say = to_stderr) -> Up:
+def up(istio: str | None = None, progress: Say = to_stderr, like: Path | None = None) -> Up:
     """Build what is missing and start the testbed; returns once pods get a sidecar. A second call does nothing.
 
     Args:
         istio: `1.29` or `1.29.1`; None means the version that is running, else the default.
+        like: file of `meshproof like`, whose mesh the testbed is to start with.
 
     Raises:
-        SettingsError: unknown version. ClusterError: the machine cannot run it, or a part did not start (nothing is
-            left running then).
+        SettingsError: unknown version, or the file cannot be used. ClusterError: the machine cannot run it, a part did
+            not start (nothing is left running then), or it runs already with another file.
     """
-    return _as_up(Testbed().up(istio_release(istio), progress, default=istio is None))
+    release, default = istio_release(istio), istio is None
+    if like is None:
+        return _as_up(Testbed().up(release, progress, default=default))
+    amendment = LikeAmendment(load(like))
+    running = Testbed(form=Form(amendment=amendment)).up(release, progress, default=default)
+    return replace(_as_up(running), left=(*amendment.carried.left, *amendment.refused))
 
 
 def down(progress: Say = to_stderr) -> bool:

@@ -31,6 +31,7 @@ class RunningTestbed:
     tag: str
     kubeconfig: str
     istioctl: str = ""
+    like: str = ""
 
 
 class Testbed:
@@ -75,6 +76,10 @@ class Testbed:
                 except BaseException:
                     self._end()
                     raise
+
+    @property
+    def _identity(self) -> str:
+        return self.form.amendment.identity if self.form.amendment else ""
 
     @property
     def _as_profile(self) -> str:
@@ -132,17 +137,20 @@ class Testbed:
 
     def _adoptable(self, release: IstioRelease, default: bool) -> RunningTestbed | None:
         there = self.running()
+        hint = "run './meshproof down' first"
+        if there and self._identity not in ("", there.like):
+            raise ClusterError("the testbed runs already, and not with the mesh of this file", hint)
         if there is None or there.istio == release.version:
             return there
         if default:
             return there
-        hint = "run './meshproof down' first"
         raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", hint)
 
     def _note_running(self, parts: Parts, kubeconfig: Path) -> RunningTestbed:
         istioctl = parts.store.path(_mesh_programs(parts)) / "istioctl"
         names, key = parts.image_names(), golden.part(parts).key
-        running = RunningTestbed(parts.release.version, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl))
+        release, like = parts.release.version, self._identity
+        running = RunningTestbed(release, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl), like)
         self._state.write_text(json.dumps(asdict(running), indent=1))
         return running
 

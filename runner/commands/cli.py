@@ -26,6 +26,7 @@ VERBS = {
     "report": "report.report",
     "diff": "diff.diff",
     "precheck": "precheck.precheck",
+    "like": "like.like",
     "history": "history.history",
     "images": "images.images",
     "cleanup": "cleanup.cleanup",

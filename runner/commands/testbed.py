@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from clients.model.errors import SettingsError
 from runner.commands import common
 from runner.config import settings
 from testbed.profiles import manager, table
@@ -23,18 +24,31 @@ Profile = Annotated[
 ]
 
 
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like", metavar="FILE|CONTEXT", help="Start with the mesh of another cluster (docs/upgrade-prechecks.md)."
+    ),
+]
+
+
 @common.takes("istio")
-def up(profile: Profile = None, *, given: common.Given) -> int:
+def up(profile: Profile = None, like: Like = None, *, given: common.Given) -> int:
     """Start the embedded cluster; build it first if needed. A second start finds it running."""
+    from runner.commands.like import resolve
     from testbed import api
 
+    if profile is not None and like is not None:
+        raise SettingsError("a profile has a mesh of its own", "leave out --profile or --like")
     if profile is not None:
         made = manager.up(profile, _version(given), _print_progress)
         print(f"profile {made.name}: Istio {made.istio} is ready on Kubernetes {made.kubernetes}; a run against it:")
         print(f"  {made.command}")
         print(f"its administrator: KUBECONFIG={made.administrator}")
         return common.OK
-    testbed = api.up(_version(given), _print_progress)
+    testbed = api.up(_version(given), _print_progress, resolve(like) if like is not None else None)
+    for line in testbed.left:
+        print(f"not carried over: {line}")
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")
     return common.OK
 

@@ -71,7 +71,7 @@ def inventory(cluster: Cluster) -> list[str]:
 def _described(cluster: Cluster, version: str, kind: str) -> Iterator[str]:
     for body in cluster.objects(version, kind):
         meta: dict[str, Any] = body["metadata"]
-        if meta.get("namespace") in {"kube-node-lease"}:
-            continue
+        if meta.get("namespace") == "kube-node-lease" or (kind, meta.get("namespace")) == ("Lease", "kube-system"):
+            continue  # of nodes, and of the control plane itself, which makes its own only some seconds after a start
         replicas = f" x{body['spec'].get('replicas', 1)}" if kind == "Deployment" else ""
         yield f"{kind} {meta.get('namespace', '')}/{meta['name']}{replicas}"
