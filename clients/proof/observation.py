@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from clients.model.errors import AbandonedError
 from clients.model.expect import Expectation
-from clients.model.outcome import Outcome
+from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.probe.confirmation_row import ProbeMany
@@ -34,6 +34,8 @@ def observe(
 ) -> Observation:
     """Observe an outcome; all confirmations at once if nothing has changed (no `since`) or each may time out.
 
+    Where nothing has changed and a name could not be resolved, the cluster's name servers are why, and not the mesh.
+
     Raises:
         AbandonedError: `ended` is set, or the prober's own work was ended.
     """
@@ -53,8 +55,13 @@ def observe(
         first_s=seen.time_to_first_s,
         stable_s=seen.time_to_stable_s,
         problem=seen.problem,
-        conclusive=seen.conclusive,
+        conclusive=seen.conclusive and not (since is None and _unresolved(seen, expect)),
     )
+
+
+def _unresolved(seen: Convergence, expect: Expectation) -> bool:
+    """Whether the last answer came from no server, as its name was not resolved, which was not expected."""
+    return seen.last is not None and seen.last.kind is OutcomeKind.DNS and OutcomeKind.DNS not in expect.kinds
 
 
 def _until(ended: threading.Event, send: ProbeMany) -> ProbeMany:
