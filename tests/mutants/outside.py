@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,13 +12,25 @@ from clients.kube import readiness
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
 from testbed import api
+from testbed.profiles import manager, table
 
 PATIENCE_S = 60.0
+PROFILE = "MUTANTS_ON_PROFILE"
+"""Variable of the environment: the profile that the run is against, instead of the testbed."""
 
 
 def administrator() -> Cluster:
     """A connection with the rights of the testbed's own kubeconfig, whatever the run's identity may do."""
+    if name := os.environ.get(PROFILE):
+        return Cluster.connect(Path(manager.status(name).detail["administrator's kubeconfig"]))
     return Cluster.connect(Path(api.status().detail["kubeconfig"]))
+
+
+def _processes() -> set[int]:
+    """Of the cluster, as this machine numbers them."""
+    if name := os.environ.get(PROFILE):
+        return table.of(name).processes(manager.folder_of(name))
+    return set(api.processes())
 
 
 def wait(what: str, done: Callable[[], bool]) -> None:
@@ -58,7 +71,7 @@ def _hurry(cluster: Cluster, namespace: str, labels: str) -> None:
 def pids(uid: str, name: str) -> list[int]:
     """Processes of one name in the pod of this uid, as this machine numbers them."""
     found = []
-    for pid in api.processes():
+    for pid in _processes():
         proc = Path(f"/proc/{pid}")
         try:
             groups, command = (proc / "cgroup").read_text(), (proc / "comm").read_text().strip()
