@@ -24,7 +24,7 @@ from clients.model.evidence import Applied
 from clients.model.redact import redact
 
 DRY_RUN_NAMESPACE = "default"
-"""Namespace for the dry run of an object whose own namespace does not exist yet."""
+"""Namespace for the dry run of an object whose own does not exist yet, while this process has none."""
 AT_ONCE = 8
 """Objects that are processed at the same time: each waits for two or three answers of the API server."""
 
@@ -60,6 +60,7 @@ class Applier:
         self._load_balancers = load_balancers
         self._at_once = at_once
         self._accepted: dict[tuple[str, str, str, str], Accepted] = {}
+        self._spaces: dict[str, None] = {}
 
     def named_by(self, overlay: Overlay) -> Applier:
         """The same cluster, manifests and limits, for objects with other names."""
@@ -97,6 +98,27 @@ class Applier:
         missing = {name for name, exists in zip(coming, there, strict=True) if not exists}
         roles = {(item.namespace, item.name) for item in items if item.kind == "Role"}
         self._side_by_side(partial(self._check, missing, roles), items)
+
+    def admit(self, items: Sequence[Item]) -> None:
+        """As `check`, after the namespaces among the objects are made, so that the rest is tried where it will be.
+
+        What a cluster demands in other namespaces (quotas, policies of `default`) says nothing about a run's own.
+        Register the deletion first. Raises as `check` does.
+        """
+        spaces = [item for item in items if item.kind == "Namespace"]
+        self.check(spaces)
+        self._side_by_side(self._apply, spaces)
+        self._wait_for_accounts({item.namespace for item in items if item.kind == "Pod"} & {one.name for one in spaces})
+        self.check([item for item in items if item.kind != "Namespace"])
+
+    def _wait_for_accounts(self, namespaces: Iterable[str]) -> None:
+        """The API server refuses a pod until a controller has made its namespace's default account."""
+        deadline = time.monotonic() + self.timeout_s
+        for name in namespaces:
+            readiness.poll(partial(self._has_account, name), deadline)  # if it never does, the pod's dry run says so
+
+    def _has_account(self, namespace: str) -> bool:
+        return self._cluster.get("v1", "ServiceAccount", "default", namespace) is not None
 
     def apply(self, items: Sequence[Item]) -> list[Applied]:
         """Apply objects of the whole cluster in parallel, then the rest: in order within a namespace, in parallel else.
@@ -139,6 +161,7 @@ class Applier:
     def ask_to_delete(self, items: Sequence[Item]) -> Callable[[], None]:
         """As `delete`, without waiting. The returned function waits and raises; its time limit starts now."""
         namespaces = {item.name for item in items if item.kind == "Namespace"}
+        self._spaces = {name: None for name in self._spaces if name not in namespaces}
         wanted = [item for item in reversed(items) if item.namespace not in namespaces]
         asked = self._side_by_side(self._try_to_delete, wanted)
         problems = [problem for _, _, problem in asked if problem]
@@ -156,6 +179,8 @@ class Applier:
 
     def _apply(self, item: Item) -> Applied:
         meta = self._cluster.apply(item.body, manager=MANAGER).get("metadata", {})
+        if item.kind == "Namespace":
+            self._spaces[item.name] = None
         self._accepted[item.key] = Accepted(str(meta.get("uid", "")), meta.get("generation"))
         text = redact(dump([item.body]))
         return Applied(item.manifest, item.kind, item.namespace, item.name, text)
@@ -185,7 +210,8 @@ class Applier:
         """
         body = item.body
         if elsewhere:
-            meta = {**body["metadata"], "namespace": DRY_RUN_NAMESPACE, "name": f"dry-run-{secrets.token_hex(4)}"}
+            space = next(iter(self._spaces), DRY_RUN_NAMESPACE)
+            meta = {**body["metadata"], "namespace": space, "name": f"dry-run-{secrets.token_hex(4)}"}
             body = {**body, "metadata": meta}
         try:
             self._cluster.apply(body, manager=MANAGER, dry_run=True)

@@ -80,9 +80,9 @@ class Environments:
         everything = [item for path in missing for item in items[path]]
         if {item.key for item in everything} & frozenset().union(*(leaving.keys for leaving in self._leaving)):
             self._wait()
-        if everything:
-            self._applier.check(everything)
         self._items += everything  # before the first is created: `close` must know all of a half-made environment
+        if everything:
+            self._applier.admit(everything)
         applied = iter(self._applier.apply(everything))
         self._applied |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
         self._stage_objects.set_environment(self._items)

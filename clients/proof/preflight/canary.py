@@ -97,8 +97,8 @@ class Canary:
     def _admit(self) -> Tried:
         try:
             items = self.applier.load([PAIRS])
-            self.applier.check(items)
             self._items = items
+            self.applier.admit(items)
             self.applier.apply(items)
             self._admitted_at = time.monotonic()
         except MeshproofError as error:

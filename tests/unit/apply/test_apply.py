@@ -9,6 +9,7 @@ import pytest
 from cluster_fakes import RUN, FakeCluster, labelled
 
 from clients.apply.applier import Applier
+from clients.apply.item import Item
 from clients.apply.overlay import Overlay
 from clients.kube.api import RequestError
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
@@ -85,6 +86,20 @@ def test_an_object_whose_namespace_is_not_there_yet_is_tried_elsewhere_under_ano
     cluster.put(labelled("Namespace", "p-shop"))
     applier.check(applier.load(["environment"]))
     assert cluster.log[1] == "try Service p-shop/web"
+
+
+def test_an_environment_is_tried_in_its_own_namespaces_and_what_comes_later_in_one_of_them(
+    applier: Applier, cluster: FakeCluster
+):
+    """Quotas and policies of the namespace `default` refused what a run's own namespaces would take."""
+    applier.admit(applier.load(["environment"]))
+    assert cluster.log == ["try Namespace /p-shop", "apply Namespace /p-shop", "try Service p-shop/web"]
+    later = Item("x.yaml", {**labelled("Service", "web", "p-later"), "apiVersion": "v1"})
+    applier.check([Item("x.yaml", labelled("Namespace", "p-later")), later])
+    assert cluster.log[-1].startswith("try Service p-shop/dry-run-")
+    applier.delete(applier.load(["environment"]))
+    applier.check([Item("x.yaml", labelled("Namespace", "p-later")), later])
+    assert cluster.log[-1].startswith("try Service default/dry-run-")
 
 
 @pytest.mark.parametrize("run", ["", "another-run"])

@@ -52,6 +52,9 @@ class Applier:
     def check(self, items: list[str]) -> None:
         self.say("check", items)
 
+    def admit(self, items: list[str]) -> None:
+        self.check(items)
+
     def apply(self, items: list[str]) -> list[Applied]:
         self.say("apply", items)
         self.in_force += [item for item in items if item not in self.in_force]
