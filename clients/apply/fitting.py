@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubernetes.utils.quantity import parse_quantity
+
 PULL_SECRET = "meshproof-pull"
 """Name of the copy of the user's pull secret in every namespace of a run."""
 OPEN_NETWORK = "meshproof-open-network"
@@ -39,6 +41,7 @@ class Fitting:
         node_selector, tolerations: of pods.
         pull_secret: copied into every namespace, and used by every pod.
         requests, limits: of containers, `cpu` and `memory`; each for containers that do not state it.
+        least: requests of containers that state smaller ones; some clusters set limits by requests.
         service_annotations: of Services of type LoadBalancer, and of Gateways that get one.
         annotations_of: `namespace/service`, by the documents' names → more annotations of that one.
         open_network: namespaces get a network policy that lets everything in and out, as the cluster's own do not.
@@ -51,6 +54,7 @@ class Fitting:
     pull_secret: PullSecret | None = None
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
+    least: Mapping[str, str] = field(default_factory=dict)
     service_annotations: Mapping[str, str] = field(default_factory=dict)
     annotations_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     open_network: bool = False
@@ -104,6 +108,7 @@ class Fitting:
         stated = container.get("resources") or {}
         limits = {**self.limits, **stated.get("limits", {})}
         requests = {**self.requests, **stated.get("requests", {})}
+        requests |= {name: _larger(least, requests.get(name)) for name, least in self.least.items()}
         resources = {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
         return {**container, "resources": {**stated, **resources}}
 
@@ -113,6 +118,10 @@ class Fitting:
         if self.namespace_annotations:
             meta["annotations"] = {**self.namespace_annotations, **meta.get("annotations", {})}
         return {**body, "metadata": meta}
+
+
+def _larger(quantity: str, stated: str | None) -> str:
+    return quantity if stated is None or parse_quantity(quantity) > parse_quantity(stated) else stated
 
 
 def _head(version: str, kind: str, name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class Pods(BaseModel):
         node_selector: labels of the nodes to use.
         tolerations: of taints; `key=value:effect` for short.
         pull_secret: `namespace/name` of a Secret for the images' registry, which is copied into a run's namespaces.
-        requests, limits: of each container that states none; None takes those of the target.
+        requests: of each container that states none, or less; None takes those of the target where none are stated.
+        limits: of each container that states none; None takes those of the target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -34,6 +34,7 @@ def fitting(settings: Settings, cluster: Cluster, *, own: bool) -> Fitting:
         pull_secret=_pull_secret(pods.pull_secret, cluster) if pods.pull_secret else None,
         requests=_or_default(pods.requests, {} if own else REQUESTS),
         limits=_or_default(pods.limits, {} if own else LIMITS),
+        least=_or_default(pods.requests, {}),
         service_annotations=settings.ingress.annotations,
         annotations_of=settings.ingress.service_annotations(),
     )

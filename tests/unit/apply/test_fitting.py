@@ -78,6 +78,14 @@ def test_pods_get_nodes_tolerations_and_resources() -> None:
     ]
 
 
+def test_the_user_s_requests_replace_smaller_ones() -> None:
+    """Where limits are set by requests, a JVM with the manifests' 16Mi was killed."""
+    demanded = Fitting(requests={"memory": "64Mi"}, least={"cpu": "4m", "memory": "128Mi"})
+    [own, other] = fitted(demanded)["Deployment web"]["spec"]["template"]["spec"]["containers"]
+    assert own["resources"]["requests"] == {"cpu": "5m", "memory": "128Mi"}, "the larger of both"
+    assert other["resources"]["requests"] == {"cpu": "4m", "memory": "128Mi"}
+
+
 def test_the_pull_secret_is_there_before_any_pod_and_used_by_all() -> None:
     overlay = replace(OVERLAY, fitting=Fitting(pull_secret=PullSecret("kubernetes.io/dockerconfigjson", {"x": "eQ=="})))
     made = overlay.objects(TEXT, "x.yaml")
