@@ -30,8 +30,11 @@ class Kind(Live):
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:
-        """Whether the name of the context is one of a kind cluster."""
-        return settings.context.startswith(PREFIX)
+        """Whether the context is named as one of a kind cluster, and the program is here, or images are to be loaded.
+
+        Without either it is reached as any cluster is: the kubeconfig is enough.
+        """
+        return settings.context.startswith(PREFIX) and bool(settings.archives or shutil.which("kind"))
 
     def context(self) -> str:
         """The named context, or that of the only cluster."""

@@ -85,8 +85,21 @@ def test_without_kind_there_is_a_hint(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"context": "kind-a", "target": "live"}, "live"),
     ],
 )
-def test_a_context_implies_the_target(given: dict[str, object], target: str) -> None:
+def test_a_context_implies_the_target(
+    given: dict[str, object], target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kind").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert targets.of(load(given)).kind == target
+
+
+def test_without_the_program_kind_its_cluster_is_one_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kubeconfig of a kind cluster elsewhere was refused for want of the program."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert targets.of(load({"context": "kind-a"})).kind == "live"
+    assert targets.of(load({"context": "kind-a", "archives": [tmp_path / "a.tar"]})).kind == "kind", "it must load them"
 
 
 def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pytest.MonkeyPatch) -> None:
