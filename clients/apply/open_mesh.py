@@ -115,7 +115,10 @@ def _selector(item: Item) -> dict[str, str]:
 
 
 def _is_allow(item: Item) -> bool:
-    return item.kind == "AuthorizationPolicy" and (_spec(item).get("action") or "ALLOW") == "ALLOW"
+    """Whether it is a policy that refuses what it does not match; one in dry run refuses nothing."""
+    annotations = item.body["metadata"].get("annotations") or {}
+    in_force = str(annotations.get("istio.io/dry-run", "")).lower() != "true"
+    return item.kind == "AuthorizationPolicy" and (_spec(item).get("action") or "ALLOW") == "ALLOW" and in_force
 
 
 def _labels(item: Item) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.labels import RUN_LABEL, WORKER_LABEL
 from clients.proof.rig import Rig
@@ -21,14 +22,15 @@ def policies(rig: Rig) -> dict[tuple[str, str], str]:
     """(namespace by the document, name) → mode of every PeerAuthentication that is about the shop.
 
     That is every one in a namespace of the shop, by whatever hand, and what this process itself has in the root
-    namespace of the mesh.
+    namespace of the mesh; without what the harness sets against the mesh's own (docs/your-cluster.md).
     """
     found = rig.cluster.objects(SECURITY, "PeerAuthentication")
     shop = _namespaces(rig)
     return {
         (shop.get(item["metadata"]["namespace"], MESH_NAMESPACE), item["metadata"]["name"]): _mode(item["spec"])
         for item in found
-        if item["metadata"]["namespace"] in shop or _is_mesh_wide_of_ours(rig, item["metadata"])
+        if item["metadata"]["name"] != OPEN_MESH
+        and (item["metadata"]["namespace"] in shop or _is_mesh_wide_of_ours(rig, item["metadata"]))
     }
 
 
