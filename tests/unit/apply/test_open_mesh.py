@@ -66,9 +66,9 @@ def test_it_makes_way_for_what_a_stage_states_for_the_namespace(stated: Item, go
 def test_a_policy_in_dry_run_takes_the_place_of_none() -> None:
     """It lets nothing in, so that the mesh's own, which allows nothing, refused every request."""
     tried = item("AuthorizationPolicy", "known", "shop", spec={"selector": {"matchLabels": {"app": "web"}}})
-    assert "AuthorizationPolicy meshproof-open-mesh" not in beside(tried)
+    assert "AuthorizationPolicy meshproof-open-mesh" not in additions(tried)
     tried.body["metadata"]["annotations"] = {"istio.io/dry-run": "true"}
-    assert beside(tried) == beside()
+    assert additions(tried) == additions()
 
 
 def test_a_policy_for_one_workload_leaves_the_others_allowed() -> None:
