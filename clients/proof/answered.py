@@ -59,15 +59,15 @@ def _finding(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[A
     if probe.answered_by is not None:
         return []  # the suite states that a proxy answers by itself
     try:
-        way = route(proving.rig, probe)
-        by_sidecar = proving.rig.writes_access_log and all(pod.injected for pod in way.servers)
-        by_sidecar = by_sidecar and not past_sidecar(proving.rig, probe, way.servers)
-        requests = traceable(requests, by_sidecar and way.keeps_ids)
+        path = route(proving.rig, probe)
+        by_sidecar = proving.rig.writes_access_log and all(pod.injected for pod in path.servers)
+        by_sidecar = by_sidecar and not past_sidecar(proving.rig, probe, path.servers)
+        requests = traceable(requests, by_sidecar and path.keeps_ids)
         if not requests:
             return [inconclusive(name, "none of the requests can be found in a log")]
-        if way.external:
+        if path.external:
             return [_external(proving, name, probe, requests)]
-        return [_inside(proving, name, probe, way, requests)]
+        return [_inside(proving, name, probe, path, requests)]
     except MeshproofError as error:
         return [inconclusive(name, error.message)]
 
@@ -91,25 +91,25 @@ def _external(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[
     return Finding(name, f"{probe.destination} itself: {len(ids)} requests at {entries[-1].local}", FindingVerdict.PASS)
 
 
-def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests: Sequence[Attempt]) -> Finding:
+def _inside(proving: ProvingCase, name: str, probe: Probe, path: Route, requests: Sequence[Attempt]) -> Finding:
     rig, since = proving.rig, proving.running.since
-    if not way.servers:
+    if not path.servers:
         what = "no ready pod is behind the destination, and yet it was answered"
         return Finding(name, what, FindingVerdict.FAIL) if rig.workloads.is_service(probe) else inconclusive(name, what)
-    sources = [LogSource(pod, one) for pod in way.servers for one in sidecar.containers_that_log(pod)]
+    sources = [LogSource(pod, one) for pod in path.servers for one in sidecar.containers_that_log(pod)]
     if not rig.writes_access_log:
         sources = [source for source in sources if source.container != SIDECAR]
 
-    seen = _wait(proving, way, requests, sources)
+    seen = _wait(proving, path, requests, sources)
     for source in sources:
         rig.logs.of(source, since).check(since)
     count = len(requests)
-    if not seen.missing and (others := [pod for pod in way.servers if not _intended(probe, pod)]):
+    if not seen.missing and (others := [pod for pod in path.servers if not _intended(probe, pod)]):
         what = f"{probe.destination} leads to {', '.join(map(str, others))}, which is no pod of {_workload(probe)}"
         return Finding(name, what, FindingVerdict.FAIL)
     if not seen.missing:
         return Finding(name, f"{count} requests in {', '.join(sorted(seen.places))}", FindingVerdict.PASS)
-    what = f"{len(seen.missing)} of {count} requests are not in the log of {', '.join(map(str, way.servers))}"
+    what = f"{len(seen.missing)} of {count} requests are not in the log of {', '.join(map(str, path.servers))}"
     if seen.elsewhere:
         return Finding(name, f"{what}: {mechanism.seen(seen.elsewhere[-1])}", FindingVerdict.FAIL)
     if _any_has_others(proving, sources, seen.missing):
@@ -119,7 +119,7 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, way: Route, requests:
     return inconclusive(name, f"{what}, nor is any other")
 
 
-def _wait(proving: ProvingCase, way: Route, requests: Sequence[Attempt], sources: Sequence[LogSource]) -> _Seen:
+def _wait(proving: ProvingCase, path: Route, requests: Sequence[Attempt], sources: Sequence[LogSource]) -> _Seen:
     """Look until no request is missing. Without access logs it may be that nothing logs requests: for a moment only.
 
     Where the application does log such requests, its lines come late on a busy node, and are waited for.
@@ -128,7 +128,7 @@ def _wait(proving: ProvingCase, way: Route, requests: Sequence[Attempt], sources
     def look(budget_s: float) -> _Seen:
         return logs.wait_for(
             proving.rig.logs,
-            lambda: _look(proving, way, requests),
+            lambda: _look(proving, path, requests),
             lambda found: not found.missing,
             sources,
             budget_s,
@@ -175,45 +175,45 @@ def _intended(probe: Probe, pod: Pod) -> bool:
     return bool(app) and (wanted == app or wanted.startswith(f"{app}-"))
 
 
-def _look(proving: ProvingCase, way: Route, requests: Sequence[Attempt]) -> _Seen:
+def _look(proving: ProvingCase, path: Route, requests: Sequence[Attempt]) -> _Seen:
     places, elsewhere, missing = set(), [], []
     for request in requests:
-        found = {_place(proving, way, pod, request) for pod in way.servers} - {""}
+        found = {_place(proving, path, pod, request) for pod in path.servers} - {""}
         places |= found
         if not found:
             missing.append(request)
-            elsewhere += _elsewhere(proving, way, request)
+            elsewhere += _elsewhere(proving, path, request)
     return _Seen(frozenset(places), tuple(elsewhere), tuple(missing))
 
 
-def _elsewhere(proving: ProvingCase, way: Route, request: Attempt) -> list[AccessLogEntry]:
+def _elsewhere(proving: ProvingCase, path: Route, request: Attempt) -> list[AccessLogEntry]:
     """Entries by which a proxy answered the request itself, or sent it to something else than the servers."""
     if not proving.rig.writes_access_log:
         return []
     found = ProxyLogs(proving.rig, proving.running.since)
-    servers = {pod.ip for pod in (*way.servers, *way.door)}
-    sent = [entry for entry in found.entries(way.proxies(Proxy.CLIENT), request) if _host(entry) not in servers]
-    for pod in way.proxies(Proxy.SERVER):
-        sent += [entry for entry in _inbound(proving, way, pod, request) if not _to_application(pod, entry)]
+    servers = {pod.ip for pod in (*path.servers, *path.door)}
+    sent = [entry for entry in found.entries(path.proxies(Proxy.CLIENT), request) if _host(entry) not in servers]
+    for pod in path.proxies(Proxy.SERVER):
+        sent += [entry for entry in _inbound(proving, path, pod, request) if not _to_application(pod, entry)]
     return sent
 
 
-def _place(proving: ProvingCase, way: Route, pod: Pod, request: Attempt) -> str:
+def _place(proving: ProvingCase, path: Route, pod: Pod, request: Attempt) -> str:
     """The log of the pod that shows that its application had the request; empty where none does."""
     for container in sidecar.containers_that_log(pod):
         source = LogSource(pod, container)
         if container != SIDECAR:
             if proving.rig.logs.of(source, proving.running.since).mentioning(request.request_id):
                 return str(source)
-        elif any(_to_application(pod, entry) for entry in _inbound(proving, way, pod, request)):
+        elif any(_to_application(pod, entry) for entry in _inbound(proving, path, pod, request)):
             return str(source)
     return ""
 
 
-def _inbound(proving: ProvingCase, way: Route, pod: Pod, request: Attempt) -> list[AccessLogEntry]:
+def _inbound(proving: ProvingCase, path: Route, pod: Pod, request: Attempt) -> list[AccessLogEntry]:
     """Entries of a request, or of its connection, at the server's sidecar; not those of a client in the same pod."""
     found = ProxyLogs(proving.rig, proving.running.since)
-    hops = way.proxies(Proxy.CLIENT) if not way.outside else ()
+    hops = path.proxies(Proxy.CLIENT) if not path.outside else ()
     entries = found.entries((pod,), request, hops)
     return [entry for entry in entries if not entry.upstream_cluster.startswith("outbound|")]
 

@@ -20,8 +20,8 @@ only key, and the kernel may reuse a port for another destination. Above what li
 ports."""
 CLOSED_S = 64.0
 """Seconds after which a port may be used again: for 60 the kernel remembers a connection that the client closed."""
-LANES = 8
-"""Shells that work in parallel in a client container without a proxy."""
+SHELLS = 8
+"""Number of shells that work in parallel in a client container without a proxy."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ def in_turn(now_s: float) -> Iterator[int]:
     return itertools.cycle((*PORTS[first:], *PORTS[:first]))
 
 
-class Lanes(threading.local):
-    """Gives each thread one of the lanes, in turn."""
+class ShellOfThread(threading.local):
+    """Gives each thread one of the shells, in turn."""
 
     _next = itertools.count()
 
     def __init__(self) -> None:
-        self.mine = next(Lanes._next) % LANES
+        self.mine = next(ShellOfThread._next) % SHELLS
 
 
 class ClientSessions:
-    """One session for each client container with a sidecar; for one without, a session for each of `LANES` shells.
+    """One session for each client container with a sidecar; for one without, a session for each of `SHELLS` shells.
 
     For several threads.
     """
@@ -70,11 +70,11 @@ class ClientSessions:
         self._sessions: dict[tuple[str, str, int], ProbeSession] = {}
         self._ports: dict[str, Ports] = {}
         self._lock = threading.RLock()
-        self._lanes = Lanes()
+        self._shell = ShellOfThread()
 
     def of(self, pod: Pod, container: str) -> ProbeSession:
         """The session of the calling thread in a pod's container."""
-        key = (str(pod), container, 0 if pod.injected else self._lanes.mine)
+        key = (str(pod), container, 0 if pod.injected else self._shell.mine)
         with self._lock:
             if key not in self._sessions:
                 marked = in_turn(time.time()) if pod.injected else itertools.repeat(0)

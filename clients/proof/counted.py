@@ -27,23 +27,23 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
     if not (proving.case.refuses and proving.twin_passed and proving.rig.writes_access_log):
         return []
     try:
-        way = route(proving.rig, proving.case.probe)
-        if not way.keeps_ids or not way.proxies(Proxy.SERVER):
+        path = route(proving.rig, proving.case.probe)
+        if not path.keeps_ids or not path.proxies(Proxy.SERVER):
             return []
-        return _counted(proving, way)
+        return _counted(proving, path)
     except MeshproofError as error:
         return [inconclusive(COUNT, error.message)]
 
 
-def _counted(proving: ProvingCase, way: Route) -> list[Finding]:
+def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
     rig, since = proving.rig, proving.running.since
     twins = {one.request_id for one in proving.attempts if one.phase is Phase.TWIN}
     known, unknown = 0, []
-    for pod in way.proxies(Proxy.SERVER):
+    for pod in path.proxies(Proxy.SERVER):
         lines = rig.logs.of(LogSource(pod, SIDECAR), since)
         ports = {entry.upstream_cluster for entry in lines.of_requests(twins) if accesslog.forwarded(entry)}
         arrived = [
-            one for one in lines.entries(since) if one.upstream_cluster in ports and _is_clients(proving, way, one)
+            one for one in lines.entries(since) if one.upstream_cluster in ports and _is_clients(proving, path, one)
         ]
         strange = [one for one in arrived if not accesslog.belongs(one.request_id, one.user_agent, rig.prober.sent_ids)]
         known += len(arrived) - len(strange)
@@ -56,10 +56,10 @@ def _counted(proving: ProvingCase, way: Route) -> list[Finding]:
     return [Finding(COUNT, f"{known} requests from the client by this path, all of them let in", FindingVerdict.PASS)]
 
 
-def _is_clients(proving: ProvingCase, way: Route, entry: AccessLogEntry) -> bool:
+def _is_clients(proving: ProvingCase, path: Route, entry: AccessLogEntry) -> bool:
     """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
     address, _, port = entry.downstream_remote.rpartition(":")
-    from_client = address in {pod.ip for pod in way.client}
+    from_client = address in {pod.ip for pod in path.client}
     if port == "0" and _dials_gateways(proving):
         return False
     sent_on = accesslog.forwarded(entry) and bool(entry.request_id)

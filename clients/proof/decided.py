@@ -62,15 +62,15 @@ def refused_by_policy(proving: ProvingCase) -> list[Finding]:
     if not (case.refuses and proving.twin_passed):
         return []
     try:
-        way = route(proving.rig, case.probe)
-        policies = proving.rig.policies.at(way.receiving, proving.running.changed_at)
-        decision = case.decided or _derived(proving, way, policies)
+        path = route(proving.rig, case.probe)
+        policies = proving.rig.policies.at(path.receiving, proving.running.changed_at)
+        decision = case.decided or _derived(proving, path, policies)
         if decision is None:
             return []
-        finding = _finding(proving, way, decision, policies)
-        at = way.proxies(decision.at) if decision.at else way.receiving
+        finding = _finding(proving, path, decision, policies)
+        at = path.proxies(decision.at) if decision.at else path.receiving
         passed = decision.mechanism is not Mechanism.NETWORK and finding.verdict is FindingVerdict.PASS
-        proving.refused_elsewhere = passed and set(at).isdisjoint(way.client)
+        proving.refused_elsewhere = passed and set(at).isdisjoint(path.client)
         return [finding]
     except LookupError as error:
         return [not_checked(DECISION, str(error))]
@@ -78,12 +78,12 @@ def refused_by_policy(proving: ProvingCase) -> list[Finding]:
         return [inconclusive(DECISION, error.message)]
 
 
-def _derived(proving: ProvingCase, way: Route, policies: Collection[EnforcedPolicy]) -> Decision | None:
+def _derived(proving: ProvingCase, path: Route, policies: Collection[EnforcedPolicy]) -> Decision | None:
     """The decision that follows from the outcome; None where the case states itself what proxies log of it."""
     case, last = proving.case, proving.seen.last
     assert last is not None
     try:
-        found = mechanism.derived(case.expect, last, case.probe.method, way, policies)
+        found = mechanism.derived(case.expect, last, case.probe.method, path, policies)
     except LookupError:
         if mechanism.states_decision(case):
             return None
@@ -92,11 +92,11 @@ def _derived(proving: ProvingCase, way: Route, policies: Collection[EnforcedPoli
     return None if mechanism.states_decision(case) and not by_text else found
 
 
-def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> Finding:
-    question = _question(proving, way, decision, policies)
+def _finding(proving: ProvingCase, path: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> Finding:
+    question = _question(proving, path, decision, policies)
     found = ProxyLogs(proving.rig, proving.running.since)
     if decision.mechanism is Mechanism.NETWORK:
-        return _unnoticed(found, question, way)
+        return _unnoticed(found, question, path)
     if not question.pods:
         return Finding(DECISION, f"no proxy on the way could refuse by {decision.text}", FindingVerdict.FAIL)
     if not proving.rig.writes_access_log:
@@ -108,28 +108,28 @@ def _finding(proving: ProvingCase, way: Route, decision: Decision, policies: Col
         [logs.LogSource(pod, SIDECAR) for pod in question.pods],
         FLUSHED_S,
     )
-    if answer.missing and way.outside:
+    if answer.missing and path.outside:
         answer = _by_number(found, question, answer)
     complete = not answer.missing or _complete(proving, question)
-    if answer.missing and not way.outside:
+    if answer.missing and not path.outside:
         answer = _from_other_ports(found, question, _answer(found, question))
     found.check(question.pods)
     return _judged(question, answer, complete)
 
 
-def _question(proving: ProvingCase, way: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> _Question:
-    pods = way.proxies(decision.at) if decision.at else way.receiving
+def _question(proving: ProvingCase, path: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> _Question:
+    pods = path.proxies(decision.at) if decision.at else path.receiving
     names = mechanism.expected_policies(decision, policies)
     if decision.policy and decision.policy != mechanism.NO_POLICY:
         namespace, _, name = decision.policy.partition("/")
         names = {f"{proving.rig.overlay.namespace(namespace)}/{name}"}
-    through_sidecar = not way.outside and set(pods) != set(way.client)
+    through_sidecar = not path.outside and set(pods) != set(path.client)
     return _Question(
         decision,
-        traceable(refused(proving), not (way.outside or way.door) and set(pods).isdisjoint(way.gateway)),
+        traceable(refused(proving), not (path.outside or path.door) and set(pods).isdisjoint(path.gateway)),
         pods,
-        way.proxies(Proxy.CLIENT) if through_sidecar else (),
-        frozenset(pod.ip for pod in way.servers),
+        path.proxies(Proxy.CLIENT) if through_sidecar else (),
+        frozenset(pod.ip for pod in path.servers),
         frozenset(names) if decision.mechanism is Mechanism.AUTHORIZATION else frozenset(),
     )
 
@@ -233,9 +233,9 @@ def _judged(question: _Question, answer: _Answer, complete: bool) -> Finding:
     return inconclusive(DECISION, f"{what}, and its log is not known to be complete")
 
 
-def _unnoticed(found: ProxyLogs, question: _Question, way: Route) -> Finding:
+def _unnoticed(found: ProxyLogs, question: _Question, path: Route) -> Finding:
     """No proxy behind the network saw the connections: only the network can have refused them."""
-    behind = (*way.proxies(Proxy.GATEWAY), *way.proxies(Proxy.SERVER))
+    behind = (*path.proxies(Proxy.GATEWAY), *path.proxies(Proxy.SERVER))
     seen = [entry for request in question.requests for entry in found.entries(behind, request)]
     found.check(behind)
     if seen:

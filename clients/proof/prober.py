@@ -32,7 +32,7 @@ class Prober:
 
     Probes from one client pod with a sidecar, or from outside through one gateway, follow one another whichever thread
     sends them: in parallel, the proxy would keep more connections, and each may give one stale answer more than
-    `clients.probe.confirm` allows for. A client without a proxy keeps none, and has `LANES` shells.
+    `clients.probe.confirm` allows for. A client without a proxy keeps none, and has `SHELLS` shells.
 
     Args:
         probe_timeout_s: curl's `--max-time`, in seconds.

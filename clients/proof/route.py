@@ -1,4 +1,4 @@
-"""The proxies on the way of a case's request, and its requests that were refused, or answered, as pinned."""
+"""The proxies on the path of a case's request, and its requests that were refused, or answered, as pinned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clients.proof.rig import Rig
 
 @dataclass(frozen=True)
 class Route:
-    """The pods on the way of a probe.
+    """The pods on the path of a probe.
 
     Attributes:
         client: the client's pods; those of the gateway for a client outside the cluster.
@@ -39,7 +39,7 @@ class Route:
 
     @property
     def keeps_ids(self) -> bool:
-        """Whether requests have the ids that were sent all the way: a gateway gives them ids of its own."""
+        """Whether requests have the ids that were sent on the whole path: a gateway gives them ids of its own."""
         return not (self.outside or self.external or self.door)
 
     def proxies(self, at: Proxy) -> tuple[Pod, ...]:
@@ -55,7 +55,7 @@ class Route:
 
 
 def route(rig: Rig, probe: Probe) -> Route:
-    """The pods on the way of a probe.
+    """The pods on the path of a probe.
 
     Raises:
         MeshproofError: they cannot be listed.

@@ -17,7 +17,7 @@ from clients.model.expect import Expectation
 from clients.model.marker import MarkerRecord
 from clients.model.probe import Probe
 from clients.model.stage import Observation, Settle, Stage, Step
-from clients.proof.arrival import Arrival
+from clients.proof.change_arrival import ChangeArrival
 from clients.proof.changes import Changes
 from clients.proof.client_reach import ClientReach
 from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
@@ -52,7 +52,7 @@ class RunningStage:
         self.settled: tuple[Observation, ...] = ()
         self.client_reach = ClientReach(rig, self.cases, others, stage.reachable)
         self._changes = Changes(rig)
-        self._arrival = Arrival(rig, stage, self.cases)
+        self._arrival = ChangeArrival(rig, stage, self.cases)
         self._over: list[Item] = []
         self._steps_taken = 0
         self._checked: set[str] = set()

@@ -168,11 +168,14 @@ MUTANTS = (
         "and False:",
     ),
     HarnessMutant(
-        "a-sign-need-not-differ-from-the-state-before", "clients/proof/arrival.py", "if seen.problem:", "if False:"
+        "a-sign-need-not-differ-from-the-state-before",
+        "clients/proof/change_arrival.py",
+        "if seen.problem:",
+        "if False:",
     ),
     HarnessMutant(
         "a-change-without-marker-needs-no-sign",
-        "clients/proof/arrival.py",
+        "clients/proof/change_arrival.py",
         "if settle is None or before is None:",
         "if False:",
     ),

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
+from convergence_fakes import Time
 
 from clients.mesh import logs
-from clients.proof import decided, denial, log_entries, trace
+from clients.model.outcome import Outcome
+from clients.probe.confirmation_row import ProbeMany
+from clients.probe.converge import converge
+from clients.probe.convergence import Convergence
+from clients.proof import client_reach, decided, denial, log_entries, observation, prove, trace
+
+PROBE_S = 0.0001
+
+
+def by_own_clock(probe: ProbeMany, *words: Any, **how: Any) -> Convergence:
+    """`converge` by a clock that only probing and waiting move: a busy machine ends no budget."""
+    clock = Time()
+    clock.now = time.monotonic()
+
+    def send(count: int) -> Sequence[Outcome]:
+        clock.now += PROBE_S * count
+        return probe(count)
+
+    return converge(send, *words, **{"clock": clock.clock, "sleep": clock.sleep, **how})
+
+
+@pytest.fixture(autouse=True)
+def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Budgets of convergence do not depend on how busy the machine is."""
+    for module in (client_reach, denial, observation, prove):
+        monkeypatch.setattr(module, "converge", by_own_clock)
 
 
 @pytest.fixture

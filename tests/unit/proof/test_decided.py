@@ -322,18 +322,18 @@ EXPIRED = "jwt_authn_access_denied{Jwt_is_expired}"
 def test_the_mechanism_follows_from_the_outcome(
     expect: Expectation, body: str, outside: bool, line: str, expected: bool
 ) -> None:
-    way = mechanism.Route((CLIENT_POD,), (replace(SERVER_POD, ip="10.0.0.9"),), (), outside, not expect.status)
-    found = mechanism.derived(expect, answered(expect.status or 0, "a", body), "GET", way, ())
+    path = mechanism.Route((CLIENT_POD,), (replace(SERVER_POD, ip="10.0.0.9"),), (), outside, not expect.status)
+    found = mechanism.derived(expect, answered(expect.status or 0, "a", body), "GET", path, ())
     assert mechanism.decided(found, (), {"10.0.0.9"}, parse([line])[0]) is expected
 
 
 def test_external_authorization_is_known_by_its_policy() -> None:
-    way = mechanism.Route((CLIENT_POD,), (SERVER_POD,), (), True, False)
+    path = mechanism.Route((CLIENT_POD,), (SERVER_POD,), (), True, False)
     custom = {EnforcedPolicy("a/b", "CUSTOM")}
-    denied = mechanism.derived(status(403), answered(403, "a", "no header"), "GET", way, custom)
+    denied = mechanism.derived(status(403), answered(403, "a", "no header"), "GET", path, custom)
     line = entry("a", "403", "ext_authz_denied", "-").replace("403 -", "403 UAEX")
     assert mechanism.decided(denied, (), (), parse([line])[0])
-    failed = mechanism.derived(status(403), answered(403, "a"), "GET", way, custom)
+    failed = mechanism.derived(status(403), answered(403, "a"), "GET", path, custom)
     assert not mechanism.decided(failed, (), (), parse([line])[0])
     with pytest.raises(LookupError, match="403"):
-        mechanism.derived(status(403), answered(403, "a", "an application's own"), "GET", way, ())
+        mechanism.derived(status(403), answered(403, "a", "an application's own"), "GET", path, ())

@@ -20,7 +20,7 @@ from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
 from clients.proof.rig import Rig
 
 
-class Arrival:
+class ChangeArrival:
     """Sends a stage's markers, and knows what they showed.
 
     Args:
