@@ -121,7 +121,8 @@ class Fitting:
 
 
 def _larger(quantity: str, stated: str | None) -> str:
-    return quantity if stated is None or parse_quantity(quantity) > parse_quantity(stated) else stated
+    amounts = [parse_quantity(one) for one in (quantity, stated or quantity)]  # type: ignore[no-untyped-call]
+    return stated if stated and amounts[0] <= amounts[1] else quantity
 
 
 def _head(version: str, kind: str, name: str, namespace: str, labels: Mapping[str, str]) -> dict[str, Any]:
