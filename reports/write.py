@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reports import allure, conformance, files, html, journal, junit, markdown
+from reports import allure, conformance, files, html, journal, junit, markdown, metrics
 from reports.model import Report, ReportError, RunInfo, TargetInfo
 
 INDEX = "index.html"
@@ -39,6 +39,7 @@ def write_reports(report: Report, out: Path) -> Path:
         INDEX: lambda: files.write_text(out / INDEX, html.render(report, out)),
         "junit.xml": lambda: files.write_text(out / "junit.xml", junit.render(report)),
         "summary.md": lambda: files.write_text(out / "summary.md", markdown.render(report)),
+        metrics.FILE: lambda: files.write_text(out / metrics.FILE, metrics.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
         "latest": lambda: _point_latest(out),
     }

@@ -20,8 +20,9 @@ from clients.model.errors import MeshproofError, SettingsError
 from reports import conformance, earlier, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import ReportError, RunInfo, TargetInfo
-from runner.commands import child, common, rerun, uploading
+from runner.commands import child, common, publishing, rerun, uploading
 from runner.config import catalogue, folders, rights, settings, tiers
+from runner.config.notify_settings import hidden
 from runner.config.option import options
 from runner.config.settings import Settings
 from runner.target import identity, known, targets
@@ -73,7 +74,10 @@ def run(
     words += ["-v"] if verbose else []
     bucket = uploading.bucket(wanted)
     folder = folders.make_run_folder(wanted.out)
-    return uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)
+    try:
+        return uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)
+    finally:
+        publishing.after(folder, wanted)
 
 
 def look_first(target: Target) -> None:
@@ -158,7 +162,7 @@ def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo) -> Pat
 
 def closing(contents: Contents, folder: Path, started: str, ended: child.Ended) -> RunInfo:
     """The run's own record, as the test process wrote it or, where that died, as far as it is known."""
-    command = shlex.join(["meshproof", *sys.argv[1:]])
+    command = shlex.join(["meshproof", *hidden(sys.argv[1:])])
     info = contents.run or RunInfo(id=folder.name, started=started, command=command)
     died = f"the test process died ({ended.code})" if not info.ended else ""
     if died and ended.code == common.BAD_INPUT:

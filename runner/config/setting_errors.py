@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from clients.model.errors import SettingsError
 
-_SENSITIVE = frozenset({"identity", "iap"})
+_SENSITIVE = frozenset({"identity", "iap", "notify"})
 """Settings whose values no error quotes: a token may have been put there by mistake."""
 
 
@@ -24,6 +24,19 @@ def refuse_unknown_variables(variables: Iterable[str], known: set[str], prefix: 
     for name in variables:
         if name.startswith(prefix) and name.split("__", 1)[0] not in known:
             raise SettingsError(f"the environment variable {name} is no setting", _did_you_mean(name, known))
+
+
+def section_given_whole(text: str, prefix: str) -> SettingsError:
+    """The error for a variable that gives a section, or a list, as text that is not JSON; never quotes the value.
+
+    Args:
+        text: of the library's error, which names the field.
+    """
+    found = re.search(r'field "(\w+)"', text)
+    name = f"{prefix}{found[1].upper()}" if found else f"a variable {prefix}…"
+    return SettingsError(
+        f"the environment variable {name} is not JSON", f"of a section, set {name}__NAME for each name"
+    )
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> SettingsError:

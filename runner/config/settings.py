@@ -15,9 +15,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from clients.model.errors import SettingsError
 from clients.probe.convergence import ConvergencePolicy
+from runner.config import notify_settings
 from runner.config.egress_settings import Egress, External, Hosts
 from runner.config.fitting_settings import Namespaces, Pods
 from runner.config.gate_settings import GateSettings
@@ -25,9 +27,10 @@ from runner.config.identity_settings import Identity
 from runner.config.image_settings import Images
 from runner.config.ingress_settings import Ingress
 from runner.config.known_failures import KnownEntry
+from runner.config.notify_settings import Notify
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
-from runner.config.setting_errors import explain, refuse_unknown_variables
+from runner.config.setting_errors import explain, refuse_unknown_variables, section_given_whole
 from runner.config.share import share
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,6 +71,8 @@ class Settings(GateSettings):
         istioctl: the program, for `istioctl analyze`; None for the testbed's own, or the one on the PATH.
         ingress_address: where the ingress gateways are reached that have no address of their own in `ingress`.
         ingress: how gateways are reached from outside (`runner.config.ingress_settings`).
+        notify: who gets what is new of a run (`runner.config.notify_settings`).
+        metrics: file for Prometheus's node exporter, in addition to the one in the run's folder.
         skip_preflight: do not try what the cluster does before the first case (`clients.proof.preflight`).
         ready_s: seconds for an environment or a change to become ready, and to be deleted.
         identity: issuer of the front door's tokens (suite `front`).
@@ -126,6 +131,12 @@ class Settings(GateSettings):
         str,
         Option("--upload", "s3://BUCKET/PREFIX", "Copy the reports there when the run has ended.", pytest=False),
     ] = ""
+    notify: Annotated[
+        Notify, Option(notify_settings.OPTION, "URL", "Webhook that gets what is new of the run.", pytest=False)
+    ] = Notify()
+    metrics: Annotated[
+        AnyPath | None, Option("--metrics", "FILE", "Write metrics for Prometheus there as well.", pytest=False)
+    ] = None
     ingress_address: str = ""
     ingress: Ingress = Ingress()
     skip_preflight: Annotated[
@@ -162,7 +173,11 @@ class Settings(GateSettings):
 
     def handed(self) -> dict[str, str]:
         """The variable that passes these settings to a test process, its only source. Not for a command line."""
-        return {SETTLED_VARIABLE: self.model_dump_json()}
+        return {SETTLED_VARIABLE: json.dumps(self.for_tests())}
+
+    def for_tests(self) -> dict[str, Any]:
+        """As JSON values, without what no test process needs and none should know."""
+        return self.model_dump(mode="json", exclude={"notify"})
 
 
 class _FromSources(Settings, BaseSettings):
@@ -190,6 +205,8 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
         SettingsError: a name is unknown, a value cannot be used, or the file cannot be read.
     """
     explicit = {name: value for name, value in (given or {}).items() if value is not None}
+    if "notify" in explicit:  # the option has the address alone; the rest may be in the file
+        explicit["notify"] = {"url": explicit["notify"]}
     try:
         if settled := os.environ.get(SETTLED_VARIABLE):
             return Settings.model_validate({**json.loads(settled), **explicit})
@@ -198,6 +215,8 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
         return Settings.model_construct(**dict(_FromSources(**explicit)))
     except ValidationError as error:
         raise explain(error, Settings) from None
+    except SourceError as error:
+        raise section_given_whole(str(error), PREFIX) from None
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"the settings file {settings_file()} cannot be read: {error}") from None
 

@@ -37,7 +37,7 @@ class Handed:
         """For `workerinput`, which takes plain values."""
         described = self.descriptor.to_json() if self.descriptor else ""
         folders = {"folder": str(self.folder), "private": str(self.private), "began": self.began}
-        return json.dumps({**folders, "descriptor": described, "settings": self.settings.model_dump(mode="json")})
+        return json.dumps({**folders, "descriptor": described, "settings": self.settings.for_tests()})
 
     @classmethod
     def of(cls, config: pytest.Config) -> Self | None:

@@ -156,7 +156,9 @@ def test_all_reports_come_from_the_journal_alone(journal: Path) -> None:
     out = journal.parent
     assert write_all(journal, out) == out / "index.html"
     names = {path.name for path in out.iterdir()}
-    assert names == {"journal.ndjson", "conformance.json", "index.html", "junit.xml", "summary.md", "allure-results"}
+    assert names == {
+        "journal.ndjson", "conformance.json", "index.html", "junit.xml", "summary.md", "metrics.prom", "allure-results",
+    }  # fmt: skip
     assert (out.parent / "latest").readlink() == Path("r1")
     assert conformance.load(out.parent / "latest").totals["pass"] == 33
 

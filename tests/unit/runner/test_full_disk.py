@@ -62,7 +62,7 @@ def test_a_full_disk_is_one_line_and_exit_2(inner: Inner, words: tuple[str, ...]
 
 def test_what_fits_is_kept_and_reported(inner: Inner) -> None:
     inner.write(**CASES)
-    code, output = conduct(inner, room=6000, reports="fit")
+    code, output = conduct(inner, room=6500, reports="fit")
     assert code == 2, output
     assert output.count(FULL) == 1, output
     report = report_of(inner)

@@ -1,0 +1,1 @@
+"""What of a run is news, and its way to those who want to know."""

@@ -1,0 +1,78 @@
+"""What became of the cases since the earlier runs of the same cluster: each change is news once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports import earlier
+from reports.conformance import FILE
+from reports.gates import RANK
+from reports.history import record
+from reports.history.store import cluster_of
+from reports.model import Report, ReportError
+
+NOT_SENT = "not-notified"
+"""File in the folder of a run whose news could not be sent: the next run tells it again."""
+INTERRUPTED = 130
+"""Exit code of a run that a person or the system ended; what it left undone is no news."""
+MOST_RUNS = 20
+"""How many earlier runs are looked at, the newest first."""
+
+
+@dataclass(frozen=True)
+class News:
+    """Ids of cases, in the order of the report.
+
+    Attributes:
+        since: id of the newest earlier run; empty where there is none.
+        worse: failed, inconclusive or not run, and better before, or not there.
+        good: passed, and bad before.
+        still: bad, and no better before.
+    """
+
+    since: str = ""
+    worse: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
+    still: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.worse or self.good)
+
+
+def since(report: Report, runs: Path) -> News:
+    """What changed since each case was last planned in a run below this folder.
+
+    Reports that cannot be read are left out: they must not keep the news of this run back.
+    """
+    now, before, newest = report.marks, dict[str, str](), ""
+    for name, marks in _earlier(report, runs):
+        newest = newest or name
+        before = {**marks, **before}
+        if now.keys() <= before.keys():
+            break
+    bad = {name: mark for name, mark in now.items() if mark in earlier.AGAIN}
+    worse = tuple(name for name, mark in bad.items() if RANK[mark] > RANK[before.get(name, "pass")])
+    good = tuple(
+        name for name, mark in now.items() if mark in ("pass", "reduced") and before.get(name) in earlier.AGAIN
+    )
+    return News(newest, worse, good, tuple(name for name in bad if name not in worse))
+
+
+def _earlier(report: Report, runs: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Id and marks of the earlier runs of the same cluster whose news arrived, the newest first."""
+    folders = (file.parent for file in runs.glob(f"*/{FILE}") if not file.parent.is_symlink())
+    names = sorted((one for one in folders if one.name != report.run.id), key=lambda one: one.name, reverse=True)
+    for folder in names[:MOST_RUNS]:
+        if (folder / NOT_SENT).exists():
+            continue
+        try:
+            found = record.parse(folder / FILE, *record.content(folder / FILE))
+        except ReportError:
+            continue
+        same = cluster_of(found.target) == cluster_of(report.target) and found.run.started < report.run.started
+        if same and found.run.exit != INTERRUPTED:
+            yield found.run.id, {row.case: row.mark for row in found.rows}

@@ -1,0 +1,68 @@
+"""What leaves the run's folder when a run has ended: metrics and a notification. Neither changes its exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from clients.model.errors import MeshproofError
+from reports import conformance, files
+from reports.model import Report
+from runner.config.notify_settings import Notify
+from runner.config.settings import Settings
+
+INTERRUPTED = 130
+
+
+def after(folder: Path, settings: Settings) -> None:
+    """Write the metrics and send what is new of the run in this folder; what fails is one line each."""
+    wanted = settings.metrics or settings.notify.url.get_secret_value()
+    if not wanted or not (folder / conformance.FILE).is_file():
+        return
+    try:
+        report = conformance.load(folder)
+    except MeshproofError as error:
+        _say(str(error))
+        return
+    if settings.metrics:
+        _write(report, settings.metrics)
+    if settings.notify.url.get_secret_value() and report.run.exit != INTERRUPTED:
+        _notify(report, folder, settings.notify)
+
+
+def _write(report: Report, file: Path) -> None:
+    from reports import metrics  # its library is loaded only where it is used
+
+    try:
+        files.write_text(file, metrics.render(report, metrics.last_conforming(file)))
+    except OSError as error:
+        _say(f"the metrics cannot be written to {file}: {error.strerror or error}")
+
+
+def _notify(report: Report, folder: Path, notify: Notify) -> None:
+    """Send the news; what could not be sent is sent by the next run.
+
+    Alertmanager gets every bad case each time, new or not: it tells of an alert once, and forgets one that is not
+    repeated.
+    """
+    from reports.notice import message, news, send
+
+    try:
+        found = news.since(report, folder.parent)
+        if found.any or (notify.form is message.Kind.ALERTMANAGER and found.still):
+            body = message.render(notify.form, report, found, notify.link(report.run.id))
+            send.send(notify.url.get_secret_value(), body)
+    except MeshproofError as error:
+        _say(str(error))
+        _remember(folder / news.NOT_SENT)
+
+
+def _remember(file: Path) -> None:
+    try:
+        file.touch()
+    except OSError as error:
+        _say(f"{file} cannot be written: {error.strerror}")
+
+
+def _say(text: str) -> None:
+    print(f"meshproof: {text}", file=sys.stderr)
