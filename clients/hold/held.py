@@ -11,7 +11,7 @@ from typing import Any
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
-from clients.hold.account import HOLE_S, Account, Page, accounts, holes
+from clients.hold.account import Account, Page, accounts, holes
 from clients.hold.seen import Seen
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
@@ -27,8 +27,9 @@ HOME, SERVERS, GATEWAYS, OUTSIDE = "hold-client", "hold-server", "hold-gateway",
 NAMESPACES = (SERVERS, HOME, GATEWAYS, OUTSIDE)
 STARTED = "started"
 """The first mark."""
-STEADY_S, PATIENCE_S, GONE_S = 3.0, 90.0, 120.0
-"""How long each flow must have had what is due before it counts; how long that is waited for; time limit of an end."""
+STEADY_S, PATIENCE_S, GONE_S, WRITTEN_S = 3.0, 90.0, 120.0, 15.0
+"""How long each flow must have had what is due before it counts; how long that is waited for; time limit of an end; and
+how long a process that is alive may take to write, on a machine that has no time for it."""
 CONTAINER, PROGRAM = "traffic", "traffic"
 _POLL_S = 0.5
 _MARKS = "hold-marks"
@@ -115,7 +116,7 @@ def check(cluster: Cluster, held: Held) -> Seen:
         ClusterError: the cluster does not answer, or the traffic was never started to its end.
     """
     asked = cluster.api.time()
-    deadline = time.monotonic() + HOLE_S + 1
+    deadline = time.monotonic() + WRITTEN_S
     while True:
         pages, now = _pages(cluster, held), cluster.api.time()
         behind = {page.by for page in pages} - {page.by for page in pages if page.written >= asked or page.ended}

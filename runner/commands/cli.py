@@ -31,6 +31,7 @@ VERBS = {
     "images": "images.images",
     "cleanup": "cleanup.cleanup",
     "bench": "bench.bench",
+    "upgrade": "upgrade.upgrade",
     "selfcheck": "selfcheck.selfcheck",
 }
 """Verb → module and function below `runner.commands`, in the order of the help."""

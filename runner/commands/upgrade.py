@@ -1,0 +1,213 @@
+"""`meshproof upgrade`: whether it is safe to move from one revision of the mesh to another."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from clients.hold import held as holding
+from clients.hold.held import Held
+from clients.kube.cluster import Cluster
+from clients.mesh.istioctl import Analyzer
+from clients.mesh.upgrade.prechecks import prechecks
+from clients.model.errors import ConflictError, MeshproofError, SettingsError
+from runner.commands import common, run
+from runner.config import folders, settings
+from runner.config.settings import Settings
+from runner.target import held_traffic, targets
+from runner.target.access import Access
+from runner.target.target import Target
+from runner.upgrade import hooks, own_cluster, showing
+from runner.upgrade.conduct import Upgrade, check_sides, side
+from runner.upgrade.plan import PhaseName
+from runner.upgrade.record import Side, UpgradeRecord
+
+OPTIONS = (*common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight")
+NO_RIGHT = "IST0141"
+"""Code of istioctl where its identity may not install the mesh: others do that."""
+
+
+@common.takes(*OPTIONS)
+def upgrade(
+    paths: common.Paths = None,
+    start: Annotated[str, typer.Option("--from", metavar="VERSION", help="On the embedded cluster: from this.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="VERSION", help="On the embedded cluster: to this.")] = "",
+    from_revision: Annotated[str, typer.Option(metavar="NAME", help="The revision or tag before.")] = "",
+    to_revision: Annotated[str, typer.Option(metavar="NAME", help="The revision or tag after.")] = "",
+    hook: Annotated[
+        list[str] | None, typer.Option(metavar="PHASE=COMMAND", help="Run it when the phase begins; repeatable.")
+    ] = None,
+    hook_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Time limit of a hook.")] = 600.0,
+    look: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long each state is looked at.")] = 10.0,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Go on with this upgrade after its last finished phase.")
+    ] = None,
+    *,
+    given: common.Given,
+) -> int:
+    """Move from one revision of the mesh to another and back, while requests go on; exit 0 safe, 1 not, 3 not known."""
+    commands = hooks.parse(hook or ())
+    earlier = UpgradeRecord.load(resume) if resume else None
+    with _interruptible(), own_cluster.given(start, end, given, say) as (cluster_given, names):
+        old, new = names or (from_revision, to_revision)
+        if earlier:
+            old, new = earlier.old.label or earlier.old.revision, earlier.new.label or earlier.new.revision
+        if not (old and new):
+            hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
+            raise SettingsError("an upgrade needs two versions or two revisions", hint)
+        wanted = settings.load(cluster_given)
+        target = targets.of(wanted)
+        there = target.access(say)
+        cluster = there.connect()
+        try:
+            record = earlier or _begin(cluster, wanted, there, old, new, tuple(paths or ()), commands)
+            folder = _folder(resume, wanted, record)
+            _refuse_held(cluster)
+            one = Upgrade(
+                cluster,
+                folder,
+                record,
+                hold=lambda at: _hold(cluster, target, there, at),
+                suites=lambda at, below: _suites(target, at, record.suites, below),
+                say=say,
+                hooks=commands,
+                hook_s=hook_timeout,
+                look_s=look,
+                root=wanted.root_namespace,
+            )
+            return _conducted(one, folder)
+        finally:
+            cluster.close()
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _conducted(one: Upgrade, folder: Path) -> int:
+    try:
+        one.run()
+    except (MeshproofError, KeyboardInterrupt):
+        showing.write(one.record, folder)
+        done = ", ".join(phase.name for phase in one.record.phases) or "no phase"
+        say(f"finished: {done}; go on by --resume {folder}")
+        raise
+    found = showing.write(one.record, folder)
+    print(showing.headline(one.record, found))
+    for line in showing.lines(found):
+        print(line)
+    print(f"report: {folder / showing.MARKDOWN}")
+    return found.safety.exit_code
+
+
+def _begin(
+    cluster: Cluster,
+    wanted: Settings,
+    there: Access,
+    old: str,
+    new: str,
+    suites: tuple[str, ...],
+    commands: dict[str, str],
+) -> UpgradeRecord:
+    """A new record with the prechecks.
+
+    Raises:
+        SettingsError: a revision is not there, or both are the same.
+    """
+    before = side(cluster, old, wanted.root_namespace)
+    try:
+        after = side(cluster, new, wanted.root_namespace)
+    except SettingsError:
+        if not {PhaseName.BEFORE, PhaseName.CANARY} & commands.keys():
+            raise
+        after = Side(new, "")  # a hook installs it
+    check_sides(before, after)
+    record = UpgradeRecord(f"upgrade-{folders.new_run_id()}", before, after, suites=suites)
+    return replace(record, prechecks=_prechecks(cluster, wanted, there, before, after))
+
+
+def _prechecks(
+    cluster: Cluster, wanted: Settings, there: Access, old: Side, new: Side
+) -> tuple[tuple[str, str, str, tuple[str, ...]], ...]:
+    """What an upgrade would touch; none where the versions are not known, or not of two minors."""
+    if not (old.version and new.version):
+        return ()
+    kubeconfig = Path(there.kubeconfig) if there.kubeconfig else None
+    istioctl = Analyzer(Path(there.istioctl), kubeconfig, there.context, old.revision) if there.istioctl else None
+    try:
+        found = prechecks(
+            cluster,
+            old.version,
+            new.version,
+            revision=old.label,
+            target=new.revision,
+            root=wanted.root_namespace,
+            istioctl=istioctl,
+        )
+    except SettingsError as error:  # a step back, or of the same minor
+        say(f"no prechecks: {error.message}")
+        return ()
+    for line in found.not_checked:
+        say(f"not checked: {line}")
+    kept = [one for one in found.found if one.code != NO_RIGHT]
+    return tuple((one.level.value, one.code, one.text, one.objects) for one in kept)
+
+
+def _folder(resume: Path | None, wanted: Settings, record: UpgradeRecord) -> Path:
+    if resume:
+        return resume.resolve() if resume.is_dir() else resume.resolve().parent
+    folder = (wanted.out / record.id).resolve()
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder {folder} cannot be made: {error.strerror}", "choose another by --out"
+        ) from None
+    record.save(folder)
+    return folder
+
+
+def _refuse_held(cluster: Cluster) -> None:
+    if there := holding.find(cluster):
+        hint = "end it by `meshproof hold stop`"
+        raise ConflictError(f"traffic is held on this cluster already ({there.id})", hint)
+
+
+def _hold(cluster: Cluster, target: Target, there: Access, at: Side) -> Held:
+    applier = held_traffic.applier(cluster, target.settings, there, at.label, own=target.starts_itself)
+    return holding.start(cluster, applier, lambda line: say(f"  {line}"))
+
+
+def _suites(target: Target, at: Side, suites: tuple[str, ...], below: Path) -> Path:
+    """Run them on a revision; returns the folder of the run. KeyboardInterrupt where that was interrupted."""
+    changed = target.settings.model_copy(update={"revision": at.label or at.revision, "out": below})
+    folder = folders.make_run_folder(below)
+    words = ["-n", str(changed.workers), "--dist", "loadfile"] if changed.workers else []
+    code = run.conduct([*words, *common.suites(list(suites))], folder, targets.of(changed))
+    if code == common.INTERRUPTED:
+        raise KeyboardInterrupt
+    return folder
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does."""
+
+    def interrupted(number: int, _: FrameType | None) -> None:
+        del number
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

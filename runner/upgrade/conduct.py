@@ -1,0 +1,190 @@
+"""Takes an upgrade through its phases: hooks, moves, a look at every state, and the suites."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from clients.hold import held as holding
+from clients.hold.held import Held
+from clients.kube.cluster import Cluster
+from clients.mesh import injection
+from clients.mesh.survey import Survey
+from clients.model.errors import ClusterError, MeshproofError, SettingsError
+from reports import conformance
+from reports.diff import compare
+from runner.upgrade import hooks, moving
+from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, Phase, PhaseName, State
+from runner.upgrade.record import Cell, Event, PhaseRecord, Side, UpgradeRecord
+from runner.upgrade.regressions import against
+from runner.upgrade.verdict import of_cells
+from runner.upgrade.watching import Watch, totals
+
+Say = Callable[[str], None]
+
+
+def side(cluster: Cluster, wanted: str, root: str = "") -> Side:
+    """A revision or tag of the mesh.
+
+    Raises:
+        SettingsError: there is no such one.
+    """
+    found = injection.choose(wanted, Survey(cluster, wanted, root).injectors)
+    return Side(found.label, found.name, Survey(cluster, wanted, root).version)
+
+
+def check_sides(old: Side, new: Side) -> None:
+    """Raise SettingsError where both are the same revision."""
+    if old.revision == new.revision:
+        names = " and ".join(dict.fromkeys((old.label or old.revision, new.label or new.revision)))
+        raise SettingsError(
+            f"{names} are the same revision {old.revision}", "name two by --from-revision, --to-revision"
+        )
+
+
+@dataclass
+class Upgrade:
+    """One upgrade.
+
+    Attributes:
+        record: what has been found; saved in `folder` after every phase.
+        hold: starts the held traffic on the old revision.
+        suites: runs the suites on a revision, below a folder; returns the run's folder.
+        hooks: phase → command.
+        look_s: seconds for which every state is looked at.
+    """
+
+    cluster: Cluster
+    folder: Path
+    record: UpgradeRecord
+    hold: Callable[[Side], Held]
+    suites: Callable[[Side, Path], Path]
+    say: Say
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    hook_s: float = 600.0
+    look_s: float = 10.0
+    root: str = ""
+
+    def run(self) -> UpgradeRecord:
+        """Go through all phases that are not finished. The held traffic is removed however it ends.
+
+        Raises:
+            MeshproofError: a hook failed, a pod did not start, or the cluster does not answer.
+        """
+        left = [phase for phase in PHASES if phase.name not in self.record.finished]
+        if not left:
+            return self.record
+        began = time.monotonic()
+        self.say("starting the held traffic")
+        held = self.hold(self.record.old)
+        try:
+            watch = Watch(self.cluster, held)
+            state = self._resumed(held, left[0])
+            for phase in left:
+                done = self._phase(held, watch, phase, state)
+                state = phase.states[-1]
+                wall_s = self.record.wall_s + time.monotonic() - began
+                began = time.monotonic()
+                requests, gap_s = totals(watch.seen)
+                self.record = replace(
+                    self.record,
+                    phases=(*self.record.phases, done),
+                    requests=max(self.record.requests, requests),
+                    longest_gap_s=max(self.record.longest_gap_s, gap_s),
+                    wall_s=wall_s,
+                )
+                self.record.save(self.folder)
+        finally:
+            self.say("removing the held traffic")
+            holding.stop(self.cluster, held)
+        return self.record
+
+    def _resumed(self, held: Held, first: Phase) -> State:
+        """Bring the held traffic to where the phase before has left it."""
+        at = PHASES.index(first)
+        state = PHASES[at - 1].states[-1] if at else State()
+        for part in PARTS:
+            if state.of(part) != OLD:
+                moving.move(self.cluster, held, part, self.record.new)
+        return state
+
+    def _phase(self, held: Held, watch: Watch, phase: Phase, state: State) -> PhaseRecord:
+        started = time.time()
+        self.say(f"phase {phase.name}: {phase.meaning}")
+        holding.mark(self.cluster, held, phase.name)
+        if command := self.hooks.get(phase.name):
+            sides = {"MESHPROOF_FROM": self.record.old.label, "MESHPROOF_TO": self.record.new.label}
+            hooks.run(phase.name, command, self.hook_s, sides)
+        events = self._sides(phase)
+        cells: list[Cell] = []
+        for wanted in phase.states:
+            cells += self._state(held, watch, phase, state, wanted)
+            events += self._strays(held, phase, wanted)
+            state = wanted
+        run = ""
+        if phase.suites:
+            run, found = self._suites(phase)
+            events += found
+            cells += watch.cells(state, moving=False)
+        events += [*of_cells(phase.name, cells), *watch.holes(phase.name, started)]
+        return PhaseRecord(phase.name, started, time.time(), tuple(cells), tuple(events), run)
+
+    def _sides(self, phase: Phase) -> list[Event]:
+        """Whether both revisions are what they were; from the phase `canary` on the new one must be there.
+
+        Raises:
+            ClusterError: it is not.
+        """
+        events = []
+        for name, one in ((OLD, self.record.old), (NEW, self.record.new)):
+            if name == NEW and phase.name == PhaseName.BEFORE:
+                continue
+            try:
+                now = side(self.cluster, one.label or one.revision, self.root)
+            except SettingsError as error:
+                hint = "install it, for instance by --hook canary=COMMAND, and go on by --resume"
+                raise ClusterError(f"phase {phase.name}: {error.message}", hint) from None
+            if name == NEW and not one.revision:  # it was installed by the hook
+                check_sides(self.record.old, now)
+                self.record = replace(self.record, new=now)
+            elif now.revision != one.revision:
+                text = f"the tag leads to {now.revision} and should lead to {one.revision}"
+                events.append(Event(phase.name, "revision", one.label, text))
+        return events
+
+    def _state(self, held: Held, watch: Watch, phase: Phase, was: State, wanted: State) -> tuple[Cell, ...]:
+        """Move what is to move, and look at the state for a while."""
+        cells: tuple[Cell, ...] = ()
+        parts = [part for part in PARTS if was.of(part) != wanted.of(part)]
+        for part in parts:
+            self.say(f"  moving the {part} to the {wanted.of(part)} revision")
+            holding.mark(self.cluster, held, f"{phase.name}: {part} to {wanted.of(part)}")
+            moving.move(self.cluster, held, part, self._side(wanted.of(part)))
+        if parts:
+            cells = watch.cells(wanted, moving=True)
+        holding.mark(self.cluster, held, f"{phase.name}: {wanted}")
+        time.sleep(self.look_s)
+        return (*cells, *watch.cells(wanted, moving=False))
+
+    def _strays(self, held: Held, phase: Phase, state: State) -> list[Event]:
+        namespaces = {part: [held.namespaces[name]] for part, name in PARTS.items()}
+        sides = {OLD: self.record.old, NEW: self.record.new}
+        return moving.strays(phase.name, self.cluster, namespaces, state, sides)
+
+    def _suites(self, phase: Phase) -> tuple[str, list[Event]]:
+        self.say(f"  running the suites on the {phase.suites} revision")
+        folder = self.folder / phase.name
+        run = self.suites(self._side(phase.suites), folder)
+        try:
+            now = conformance.load(run)
+            first = next((one for one in self.record.phases if one.name == PhaseName.BEFORE), None)
+            before = conformance.load(self.folder / first.run) if first else None
+        except MeshproofError as error:
+            raise ClusterError(f"phase {phase.name}: the suites have no report: {error.message}", error.hint) from None
+        events = against(phase.name, now, compare(before, now) if before else None)
+        return run.relative_to(self.folder).as_posix(), events
+
+    def _side(self, name: str) -> Side:
+        return self.record.old if name == OLD else self.record.new

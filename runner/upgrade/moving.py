@@ -1,0 +1,78 @@
+"""Moves namespaces of the held traffic to a revision, and looks whether their proxies are of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from clients.hold.held import Held
+from clients.kube import readiness
+from clients.kube.cluster import Cluster
+from clients.mesh.injection import REVISION_LABEL
+from runner.upgrade.plan import PARTS, State
+from runner.upgrade.record import Event, Side
+
+ROLL_S = 300.0
+"""Time limit for the pods of a namespace to be replaced."""
+_INJECTION, _STATUS = "istio-injection", "sidecar.istio.io/status"
+_RESTARTED = "kubectl.kubernetes.io/restartedAt"
+
+
+def move(cluster: Cluster, held: Held, part: str, side: Side) -> None:
+    """Give a namespace the revision's label, and replace its pods.
+
+    Raises:
+        ClusterError: a pod does not become ready in time.
+    """
+    namespace = held.namespaces[PARTS[part]]
+    labels = {REVISION_LABEL: side.label or None, _INJECTION: None if side.label else "enabled"}
+    cluster.patch("v1", "Namespace", namespace, "", {"metadata": {"labels": labels}})
+    stamp = {"spec": {"template": {"metadata": {"annotations": {_RESTARTED: datetime.now(UTC).isoformat()}}}}}
+    deployments = cluster.objects("apps/v1", "Deployment", namespace)
+    for one in deployments:
+        cluster.patch("apps/v1", "Deployment", one["metadata"]["name"], namespace, stamp)
+    deadline = time.monotonic() + ROLL_S
+    for one in deployments:
+        body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": one["metadata"]}
+        readiness.wait(cluster, body, deadline)
+    while _ending(cluster, namespace) and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def _ending(cluster: Cluster, namespace: str) -> bool:
+    """Whether pods of before are still there: they finish their requests."""
+    return any("deletionTimestamp" in pod["metadata"] for pod in cluster.objects("v1", "Pod", namespace))
+
+
+def strays(
+    phase: str, cluster: Cluster, namespaces: Mapping[str, Iterable[str]], state: State, sides: Mapping[str, Side]
+) -> list[Event]:
+    """Proxies that are of another revision than their part should be: an event each.
+
+    Args:
+        namespaces: part → its real namespaces.
+        sides: `old` and `new`.
+    """
+    found = []
+    for part, own in namespaces.items():
+        due = sides[state.of(part)]
+        for namespace in own:
+            for pod in cluster.objects("v1", "Pod", namespace):
+                seen = revision_of(pod)
+                if seen != due.revision and "deletionTimestamp" not in pod["metadata"]:
+                    name = f"{namespace}/{pod['metadata']['name']}"
+                    text = f"its proxy is of revision {seen or '(none)'} and should be of {due.revision}"
+                    found.append(Event(phase, "revision", name, text))
+    return found
+
+
+def revision_of(pod: Mapping[str, Any]) -> str:
+    """The revision that injected a pod's proxy; empty where it has none (annotation of Istio's injection)."""
+    text = (pod["metadata"].get("annotations") or {}).get(_STATUS, "")
+    try:
+        return str(json.loads(text).get("revision", "")) if text else ""
+    except ValueError:
+        return ""

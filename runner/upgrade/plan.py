@@ -1,0 +1,86 @@
+"""The phases of an upgrade, and the states of the mesh in each: which part is on which revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clients.hold.held import GATEWAYS, HOME, SERVERS
+
+OLD, NEW = "old", "new"
+PARTS = {"client": HOME, "server": SERVERS, "gateway": GATEWAYS}
+"""What moves alone: its name, and its namespace by the manifests' names."""
+
+
+class PhaseName(StrEnum):
+    """The phases, in their order."""
+
+    BEFORE = "before"
+    CANARY = "canary"
+    MIXED = "mixed"
+    MOVED = "moved"
+    ROLLED_BACK = "rolled-back"
+
+
+@dataclass(frozen=True)
+class State:
+    """Where each part of the held traffic is: `old` or `new`."""
+
+    client: str = OLD
+    server: str = OLD
+    gateway: str = OLD
+
+    def __str__(self) -> str:
+        return f"client {self.client}, server {self.server}, gateway {self.gateway}"
+
+    def of(self, part: str) -> str:
+        """Where one part is."""
+        return str(getattr(self, part))
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase.
+
+    Attributes:
+        meaning: what it is, for people.
+        states: that the mesh passes through; each differs from the one before in as few parts as possible.
+        suites: on which revision the suites run at its end; empty for none.
+    """
+
+    name: PhaseName
+    meaning: str
+    states: tuple[State, ...]
+    suites: str = ""
+
+
+PHASES = (
+    Phase(PhaseName.BEFORE, "everything is on the old revision", (State(),), OLD),
+    Phase(PhaseName.CANARY, "the new control plane is there, and nothing has moved", (State(),)),
+    Phase(
+        PhaseName.MIXED,
+        "both revisions serve at the same time, in every pair",
+        (State(OLD, NEW, OLD), State(OLD, NEW, NEW), State(OLD, OLD, NEW), State(NEW, OLD, NEW)),
+    ),
+    Phase(PhaseName.MOVED, "everything is on the new revision", (State(NEW, NEW, NEW),), NEW),
+    Phase(
+        PhaseName.ROLLED_BACK,
+        "everything is on the old revision again",
+        (State(NEW, NEW, OLD), State(OLD, NEW, OLD), State()),
+        OLD,
+    ),
+)
+"""With these, clients, servers and gateways meet in every pair of old and new: see `pair`."""
+ENDS = {
+    "mesh": ("client", "server"),
+    "plain": ("server",),
+    "ingress": ("gateway", "server"),
+    "egress": ("client", "gateway"),
+}
+"""Beginning of a flow's name → the parts that its requests pass."""
+
+
+def pair(flow: str, state: State) -> str:
+    """Which revisions the requests of a flow pass in a state: `client old, server new`."""
+    parts = ENDS[flow.partition("-")[0]]
+    return ", ".join(f"{part} {state.of(part)}" for part in parts)

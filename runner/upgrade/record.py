@@ -1,0 +1,143 @@
+"""What an upgrade has found so far: one JSON file in its folder, from which it goes on after an interruption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from clients.model.errors import SettingsError
+
+FILE = "upgrade.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Side:
+    """A revision. `label` is the value of `istio.io/rev`, `revision` the one that it leads to, never a tag."""
+
+    label: str
+    revision: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One flow in one state: what became of its requests while the state lasted, or on the way to it.
+
+    Attributes:
+        pair: the revisions that its requests passed (`client old, server new`).
+        moving: on the way to the state, while pods were replaced.
+        leaked, lost, other: as in `clients.hold.account.Account`, without `cut`.
+        cut: requests that were on their way on a kept stream when its pod was replaced; see `runner.upgrade.watching`.
+        kinds: outcome → number of those that were not due.
+        when: the first of them, in words; empty without any.
+    """
+
+    flow: str
+    pair: str
+    moving: bool
+    requests: int
+    lost: int
+    leaked: int
+    other: int
+    cut: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that speaks against the upgrade, or that could not be looked at.
+
+    Attributes:
+        kind: `leak`, `lost`, `not denied`, `regression`, `revision`, `precheck`; `not known` for what was not seen.
+        what: the flow, case or object.
+        text: in one sentence.
+    """
+
+    phase: str
+    kind: str
+    what: str
+    text: str
+
+
+@dataclass(frozen=True)
+class PhaseRecord:
+    """A phase that is finished.
+
+    Attributes:
+        started, ended: in seconds since 1970.
+        run: folder of the run of the suites, below the upgrade's; empty where none ran.
+    """
+
+    name: str
+    started: float
+    ended: float
+    cells: tuple[Cell, ...] = ()
+    events: tuple[Event, ...] = ()
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class UpgradeRecord:
+    """The content of `upgrade.json`.
+
+    Attributes:
+        suites: paths; none for all.
+        prechecks: what was found before anything moved, in words: (level, code, text, objects).
+    """
+
+    id: str
+    old: Side
+    new: Side
+    schema: int = SCHEMA
+    suites: tuple[str, ...] = ()
+    prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()
+    phases: tuple[PhaseRecord, ...] = ()
+    requests: int = 0
+    longest_gap_s: float = 0.0
+    wall_s: float = 0.0
+
+    @property
+    def finished(self) -> frozenset[str]:
+        """Names of the finished phases."""
+        return frozenset(one.name for one in self.phases)
+
+    def save(self, folder: Path) -> None:
+        """Write it, whole or not at all.
+
+        Raises:
+            SettingsError: the folder cannot be written to.
+        """
+        part = folder / f"{FILE}.part"
+        try:
+            part.write_bytes(_adapter().dump_json(self, indent=1))
+            part.replace(folder / FILE)
+        except OSError as error:
+            raise SettingsError(f"{folder} cannot be written to: {error.strerror}", "choose another by --out") from None
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            SettingsError: there is none, or it is something else.
+        """
+        file = folder / FILE if folder.is_dir() else folder
+        try:
+            made = _adapter().validate_json(file.read_bytes())
+        except OSError as error:
+            raise SettingsError(f"{file} cannot be read: {error.strerror}", "name the folder of an upgrade") from None
+        except ValidationError as error:
+            raise SettingsError(f"{file} is not of an upgrade: {error.errors()[0]['msg']}") from None
+        assert isinstance(made, cls)
+        return made
+
+
+@cache
+def _adapter() -> TypeAdapter[UpgradeRecord]:
+    return TypeAdapter(UpgradeRecord)

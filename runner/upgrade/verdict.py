@@ -1,0 +1,103 @@
+"""The verdict of an upgrade: is it safe to move? Pure functions of what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.upgrade.plan import PHASES, PhaseName
+from runner.upgrade.record import Cell, Event, UpgradeRecord
+
+NOT_KNOWN_KIND = "not known"
+_MOVING = "while pods were replaced"
+
+
+class Safety(StrEnum):
+    """The answer."""
+
+    SAFE = "safe"
+    NOT_SAFE = "not safe"
+    NOT_KNOWN = "not known"
+
+    @property
+    def exit_code(self) -> int:
+        """0, 1 and 3, as for every verb."""
+        return {"safe": 0, "not safe": 1, "not known": 3}[self.value]
+
+
+@dataclass(frozen=True)
+class UpgradeVerdict:
+    """The answer with its reasons.
+
+    Attributes:
+        against: what regressed, leaked or broke, each with its phase.
+        unknown: what could not be seen.
+    """
+
+    safety: Safety
+    against: tuple[Event, ...] = ()
+    unknown: tuple[Event, ...] = ()
+
+
+def verdict(record: UpgradeRecord) -> UpgradeVerdict:
+    """The answer to all that was recorded; a phase that has not run is not known."""
+    events = [event for phase in record.phases for event in phase.events]
+    events += _of_prechecks(record)
+    missing = [phase.name for phase in PHASES if phase.name not in record.finished]
+    unknown = [event for event in events if event.kind == NOT_KNOWN_KIND]
+    unknown += [Event(name, NOT_KNOWN_KIND, name, f"the phase {name} has not run") for name in missing]
+    against = [event for event in events if event.kind != NOT_KNOWN_KIND]
+    safety = Safety.NOT_SAFE if against else Safety.NOT_KNOWN if unknown else Safety.SAFE
+    return UpgradeVerdict(safety, tuple(against), tuple(unknown))
+
+
+def _of_prechecks(record: UpgradeRecord) -> list[Event]:
+    return [
+        Event("before", "precheck", code, f"{text}: {', '.join(objects[:5])}" if objects else text)
+        for level, code, text, objects in record.prechecks
+        if level == "error"
+    ]
+
+
+def of_cells(phase: str, cells: Iterable[Cell]) -> list[Event]:
+    """What the flows of a phase say against the upgrade.
+
+    What is lost before anything has moved is not the upgrade's doing; but then nothing can be said of later losses.
+    """
+    baseline = phase == PhaseName.BEFORE
+    found = []
+    for cell in cells:
+        where = f"with {cell.pair}" + (f", {_MOVING}" if cell.moving else "")
+        when = f"; the first {cell.when}" if cell.when else ""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cell.kinds.items()))
+        if cell.leaked:
+            text = f"{cell.leaked} denied requests got through {where}{when}"
+            found.append(Event(phase, "leak", cell.flow, text))
+        if cell.lost:
+            text = f"{cell.lost} of {cell.requests} requests were lost {where}: {kinds}{when}"
+            found.append(Event(phase, NOT_KNOWN_KIND if baseline else "lost", cell.flow, text))
+        if cell.other:
+            text = f"{cell.other} of {cell.requests} denials were of another kind {where}: {kinds}{when}"
+            found.append(Event(phase, NOT_KNOWN_KIND if baseline else "not denied", cell.flow, text))
+        if not cell.moving and not cell.requests:
+            found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"no request was sent {where}"))
+    return found
+
+
+def table(cells: Sequence[Cell]) -> dict[str, dict[str, str]]:
+    """The truth table of the pairs: flow → pair → `ok`, or what was wrong; only of states that lasted."""
+    made: dict[str, dict[str, str]] = {}
+    for cell in cells:
+        if cell.moving:
+            continue
+        bad = [f"{count} {what}" for what, count in _bad(cell) if count]
+        row = made.setdefault(cell.flow, {})
+        now = ", ".join(bad) or ("ok" if cell.requests else "not seen")
+        before = row.get(cell.pair, "ok")
+        row[cell.pair] = now if before == "ok" else before if now == "ok" else f"{before}; {now}"
+    return made
+
+
+def _bad(cell: Cell) -> tuple[tuple[str, int], ...]:
+    return ("leaked", cell.leaked), ("lost", cell.lost), ("denied otherwise", cell.other)

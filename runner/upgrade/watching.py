@@ -1,0 +1,92 @@
+"""What became of held traffic between two moments, flow by flow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from clients.hold.account import Account
+from clients.hold.held import Held, check
+from clients.hold.seen import Seen
+from clients.kube.cluster import Cluster
+from reports.hold import clock
+from runner.upgrade.plan import State, pair
+from runner.upgrade.record import Cell, Event
+from runner.upgrade.verdict import NOT_KNOWN_KIND
+
+CUT = frozenset({"closed", "grpc Unavailable", "grpc Internal"})
+"""Outcomes of a request on a stream whose connection ends."""
+CUT_AT_MOST = 2
+"""Requests that one flow may lose by that in one move: one for each of the two replicas that are replaced."""
+STREAMS = frozenset({"grpc", "tcp", "websocket"})
+
+
+class Watch:
+    """Looks at held traffic again and again; each look is compared with the one before."""
+
+    def __init__(self, cluster: Cluster, held: Held) -> None:
+        self._cluster, self._held = cluster, held
+        self.seen = check(cluster, held)
+
+    def cells(self, state: State, *, moving: bool) -> tuple[Cell, ...]:
+        """A cell for each flow, of the time since the last look."""
+        before, self.seen = self.seen, check(self._cluster, self._held)
+        was = {one.flow.name: one for one in before.accounts}
+        return tuple(
+            cell(was[one.flow.name], one, state, since=before.until, moving=moving) for one in self.seen.accounts
+        )
+
+    def holes(self, phase: str, since: float) -> list[Event]:
+        """Times since a moment that no process has observed."""
+        return [
+            Event(
+                phase,
+                NOT_KNOWN_KIND,
+                hole.by,
+                f"its requests were not observed for {hole.end - hole.start:.1f} s from {clock(hole.start)}",
+            )
+            for hole in self.seen.holes
+            if hole.start >= since
+        ]
+
+
+def cell(was: Account, now: Account, state: State, *, since: float, moving: bool) -> Cell:
+    """What became of a flow between two accounts of it."""
+    kinds = Counter(now.kinds)
+    kinds.subtract(was.kinds)
+    lost = now.lost - was.lost
+    cut = min(_cut(now, kinds), lost) if moving else 0
+    return Cell(
+        flow=now.flow.name,
+        pair=pair(now.flow.name, state),
+        moving=moving,
+        requests=now.requests - was.requests,
+        lost=lost - cut,
+        cut=cut,
+        leaked=now.leaked - was.leaked,
+        other=now.other - was.other,
+        kinds={kind: count for kind, count in kinds.items() if count > 0},
+        when=_first(now, since, kinds),
+    )
+
+
+def _cut(now: Account, kinds: Mapping[str, int]) -> int:
+    """Requests that were on their way when the pod went whose stream they were on.
+
+    A proxy that ends lets its clients know, and closes what is left after its drain time: a stream of HTTP ends then as
+    any connection of TCP does. That is so whenever a pod is replaced, in an upgrade or not.
+    """
+    if not (now.flow.kept and now.flow.protocol in STREAMS):
+        return 0
+    return min(sum(max(kinds.get(kind, 0), 0) for kind in CUT), CUT_AT_MOST)
+
+
+def _first(now: Account, since: float, kinds: Mapping[str, int]) -> str:
+    """The first row of this time: one that began before may go on in it."""
+    rows = [row for row in now.rows if row.end >= since and kinds.get(row.outcome, 0) > 0]
+    return f"at {clock(rows[0].start)}, for {rows[0].lasted_s:.2f} s" if rows else ""
+
+
+def totals(seen: Seen) -> tuple[int, float]:
+    """All requests so far, and the longest gap in seconds."""
+    return seen.requests, seen.longest_gap_s

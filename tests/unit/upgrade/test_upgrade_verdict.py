@@ -1,0 +1,338 @@
+"""The verdict of an upgrade, its phases and pairs, hooks and what is recorded; no cluster is needed for these rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import time
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_samples import a_case, sample_run, sample_target
+
+from clients.hold.account import Account, Row
+from clients.hold.flows import BY_NAME, FLOWS
+from clients.hold.held import NAMESPACES, Held
+from clients.model.errors import ClusterError, SettingsError
+from clients.model.evidence import Evidence, Verdict
+from reports.diff import compare
+from reports.model import Report
+from runner.commands import cli
+from runner.upgrade import hooks, moving, own_cluster, showing, watching
+from runner.upgrade.conduct import Upgrade, check_sides
+from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, PhaseName, State, pair
+from runner.upgrade.record import Cell, Event, PhaseRecord, Side, UpgradeRecord
+from runner.upgrade.regressions import against
+from runner.upgrade.verdict import Safety, of_cells, table, verdict
+
+pytestmark = pytest.mark.unit
+BEFORE, AFTER = Side("stable", "1-29-1", "1.29.1"), Side("next", "1-31-1", "1.31.1")
+GOOD = Cell("mesh-http1-kept", "client old, server new", False, 100, 0, 0, 0)
+
+
+def record(*events: Event, cells: tuple[Cell, ...] = (GOOD,), left_out: str = "") -> UpgradeRecord:
+    phases = [PhaseRecord(phase.name, 1.0, 2.0, cells, events) for phase in PHASES if phase.name != left_out]
+    return UpgradeRecord("upgrade-1", BEFORE, AFTER, phases=tuple(phases))
+
+
+# -- phases and pairs
+
+
+def test_phases_are_in_order_and_end_where_the_next_begins() -> None:
+    assert [phase.name for phase in PHASES] == list(PhaseName)
+    states = [state for phase in PHASES for state in phase.states]
+    moves = [sum(one.of(part) != two.of(part) for part in PARTS) for one, two in pairwise(states)]
+    assert max(moves) == 1, "one part at a time, so that a loss has one cause"
+    assert states[-1] == State(), "it ends as it began"
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_every_pair_of_old_and_new_is_looked_at(way: str) -> None:
+    parts = ENDS[way]
+    seen = {tuple(state.of(part) for part in parts) for phase in PHASES for state in phase.states}
+    assert seen == set(product((OLD, NEW), repeat=len(parts)))
+
+
+def test_every_flow_has_a_way() -> None:
+    assert {flow.name.partition("-")[0] for flow in FLOWS} == ENDS.keys()
+    assert pair("egress-http1-kept", State(NEW, OLD, OLD)) == "client new, gateway old"
+
+
+# -- the verdict
+
+
+def test_nothing_against_it_is_safe() -> None:
+    found = verdict(record())
+    assert (found.safety, found.safety.exit_code) == (Safety.SAFE, 0)
+
+
+@pytest.mark.parametrize("kind", ["leak", "lost", "not denied", "regression", "revision"])
+def test_whatever_is_against_it_makes_it_not_safe(kind: str) -> None:
+    found = verdict(record(Event("moved", kind, "x", "y"), Event("mixed", "not known", "x", "y")))
+    assert (found.safety, found.safety.exit_code) == (Safety.NOT_SAFE, 1)
+    assert {event.kind for event in found.against} == {kind}
+
+
+def test_what_was_not_seen_makes_it_not_known() -> None:
+    found = verdict(record(Event("mixed", "not known", "sender", "not observed")))
+    assert (found.safety, found.safety.exit_code) == (Safety.NOT_KNOWN, 3)
+
+
+@pytest.mark.parametrize("phase", list(PhaseName))
+def test_without_a_phase_it_is_not_known(phase: str) -> None:
+    found = verdict(record(left_out=phase))
+    assert found.safety is Safety.NOT_KNOWN
+    assert [event.what for event in found.unknown] == [phase]
+
+
+@pytest.mark.parametrize(("level", "safety"), [("error", Safety.NOT_SAFE), ("warning", Safety.SAFE)])
+def test_an_error_of_the_prechecks_is_not_safe(level: str, safety: Safety) -> None:
+    """A policy with the old revision's label is one: the new revision ignores it."""
+    checked = replace(record(), prechecks=((level, "REV-LABEL", "is ignored", ("AuthorizationPolicy a/b",)),))
+    found = verdict(checked)
+    assert found.safety is safety
+    assert [event.what for event in found.against] == (["REV-LABEL"] if safety is Safety.NOT_SAFE else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "part"),
+    [
+        ({"leaked": 3, "when": "at 12:00:00.100, for 0.30 s"}, "leak", "3 denied requests got through"),
+        ({"lost": 2, "kinds": {"closed": 2}}, "lost", "2 of 100 requests were lost"),
+        ({"other": 4, "kinds": {"status 503": 4}}, "not denied", "4 of 100 denials were of another kind"),
+        ({"requests": 0}, "not known", "no request was sent"),
+    ],
+)
+def test_cells_speak_for_themselves(changes: dict[str, Any], kind: str, part: str) -> None:
+    (event,) = of_cells("mixed", [replace(GOOD, **changes)])
+    assert (event.phase, event.kind, event.what) == ("mixed", kind, GOOD.flow)
+    assert event.text.startswith(part)
+    assert "with client old, server new" in event.text
+    assert all(word in event.text for word in [changes.get("when", "")])
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("leaked", "leak"), ("lost", "not known"), ("other", "not known")])
+def test_what_is_lost_before_anything_moved_is_not_the_upgrades_doing(kind: str, kept: str) -> None:
+    (event,) = of_cells("before", [replace(GOOD, **{kind: 1})])
+    assert event.kind == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "moving_it", "lost", "cut"),
+    [
+        ("mesh-websocket-kept", {"closed": 1}, True, 0, 1),
+        ("mesh-grpc-kept", {"grpc Unavailable": 2, "grpc Internal": 1}, True, 1, 2),  # more than replicas
+        ("mesh-websocket-kept", {"closed": 1}, False, 1, 0),  # nothing was replaced
+        ("mesh-websocket-kept", {"timeout": 1}, True, 1, 0),  # another kind
+        ("mesh-http1-kept", {"closed": 1}, True, 1, 0),  # no stream
+        ("mesh-websocket-fresh", {"closed": 1}, True, 1, 0),  # not kept
+    ],
+)
+def test_a_request_on_a_stream_whose_pod_goes_is_cut(
+    name: str, kinds: dict[str, int], moving_it: bool, lost: int, cut: int
+) -> None:
+    rows = tuple(Row(5.0, 5.0, kind, count) for kind, count in kinds.items())
+    was = Account(BY_NAME[name], 10, 10)
+    now = Account(BY_NAME[name], 20, 20 - sum(kinds.values()), rows)
+    cell = watching.cell(was, now, State(), since=0.0, moving=moving_it)
+    assert (cell.requests, cell.lost, cell.cut) == (10, lost, cut)
+
+
+def test_a_state_on_the_way_need_not_have_a_request() -> None:
+    assert not of_cells("mixed", [replace(GOOD, moving=True, requests=0)])
+
+
+def test_the_table_has_what_was_wrong_in_any_state_of_a_pair() -> None:
+    bad, moving_one = replace(GOOD, lost=1), replace(GOOD, leaked=9, moving=True)
+    other = replace(GOOD, pair="client new, server new")
+    assert table([GOOD, bad, GOOD, moving_one, other]) == {
+        GOOD.flow: {"client old, server new": "1 lost", "client new, server new": "ok"}
+    }
+
+
+# -- the suites
+
+
+def run_of(*cases: Evidence) -> Report:
+    return Report(run=sample_run(), target=sample_target(), cases=cases)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (Verdict.PASS, Verdict.FAIL, "regression"),
+        (Verdict.PASS, Verdict.INCONCLUSIVE, "not known"),
+        (Verdict.PASS, Verdict.SKIP, "not known"),
+        (None, Verdict.FAIL, "regression"),
+        (Verdict.PASS, None, "not known"),
+    ],
+)
+def test_a_case_that_got_worse_is_named(before: Verdict | None, after: Verdict | None, kind: str) -> None:
+    case = a_case()
+    was, now = (one and replace(case, verdict=one) for one in (before, after))
+    found = against(
+        "moved", run_of(*[now] * bool(now)), compare(run_of(*[was] * bool(was)), run_of(*[now] * bool(now)))
+    )
+    assert [(event.kind, event.what) for event in found] == [(kind, case.id)]
+
+
+@pytest.mark.parametrize("verdict_of_both", [Verdict.PASS, Verdict.FAIL])
+def test_what_was_so_before_does_not_speak_against_it(verdict_of_both: Verdict) -> None:
+    same = run_of(replace(a_case(), verdict=verdict_of_both))
+    assert not against("moved", same, compare(same, same))
+
+
+def test_a_run_without_cases_shows_nothing() -> None:
+    assert [event.kind for event in against("before", run_of(), None)] == ["not known"]
+
+
+# -- the record, and going on
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = record(Event("moved", "leak", "x", "y"))
+    made.save(tmp_path)
+    assert UpgradeRecord.load(tmp_path) == made
+    assert made.finished == {phase.name for phase in PHASES}
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"id": 1}'])
+def test_another_file_is_no_record(text: str, tmp_path: Path) -> None:
+    (tmp_path / "upgrade.json").write_text(text)
+    with pytest.raises(SettingsError, match="is not of an upgrade"):
+        UpgradeRecord.load(tmp_path)
+
+
+def test_a_folder_without_a_record_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"upgrade\.json cannot be read: No such file"):
+        UpgradeRecord.load(tmp_path)
+
+
+def test_a_finished_upgrade_is_not_done_again(tmp_path: Path) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("nothing is left to do")
+
+    cluster: Any = None
+    assert Upgrade(cluster, tmp_path, record(), hold=never, suites=never, say=never).run() == record()
+
+
+def test_both_files_say_the_same(tmp_path: Path) -> None:
+    made = record(Event("moved", "leak", "mesh-http1-denied", "2 denied requests got through"))
+    found = showing.write(made, tmp_path)
+    read = json.loads((tmp_path / showing.JSON).read_text())
+    text = (tmp_path / showing.MARKDOWN).read_text()
+    assert (read["verdict"], read["exit"], found.safety.value) == ("not safe", 1, "not safe")
+    assert read["against"][0] == dataclasses.asdict(found.against[0])
+    assert "**NOT SAFE: from 1-29-1 (1.29.1) to 1-31-1 (1.31.1);" in text
+    assert "leak in phase moved: mesh-http1-denied: 2 denied requests got through" in text
+    assert "| mesh-http1-kept | ok |" in text
+
+
+# -- bad input
+
+
+@pytest.mark.parametrize("words", ["x=y", "moved", "moved=", "=true", "before= "])
+def test_a_hook_names_a_phase_and_a_command(words: str) -> None:
+    with pytest.raises(
+        SettingsError, match="is not PHASE=COMMAND; phases are before, canary, mixed, moved, rolled-back"
+    ):
+        hooks.parse([words])
+
+
+def test_a_phase_has_one_hook() -> None:
+    assert hooks.parse(["moved=a=b", "canary=c"]) == {"moved": "a=b", "canary": "c"}
+    with pytest.raises(SettingsError, match="the phase moved has two hooks"):
+        hooks.parse(["moved=a", "moved=b"])
+
+
+def test_a_hook_that_fails_is_one_line_with_its_last_words() -> None:
+    with pytest.raises(ClusterError, match=r"the hook of the phase moved failed \(exit 7\): no such tag$"):
+        hooks.run("moved", "echo first; echo no such tag >&2; exit 7", 10, {})
+
+
+def test_a_hook_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match=r"did not end within 0\.3 s; give it longer by --hook-timeout"):
+        hooks.run("moved", f"(sleep 2; touch {tmp_path}/late) & sleep 60", 0.3, {})
+    assert time.monotonic() - began < 2
+    time.sleep(2)
+    assert not (tmp_path / "late").exists()
+
+
+def test_a_hook_knows_its_phase_and_the_revisions(tmp_path: Path) -> None:
+    hooks.run("moved", f'echo "$MESHPROOF_PHASE $MESHPROOF_TO" > {tmp_path}/seen', 10, {"MESHPROOF_TO": "next"})
+    assert (tmp_path / "seen").read_text() == "moved next\n"
+
+
+def test_two_names_of_one_revision_are_refused() -> None:
+    with pytest.raises(SettingsError, match="stable and 1-29-1 are the same revision 1-29-1"):
+        check_sides(BEFORE, replace(BEFORE, label="1-29-1"))
+    check_sides(BEFORE, AFTER)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        ("1.31", "1.31", "--from and --to must be two versions"),
+        ("1.29", "", "--from and --to must be two versions"),
+        ("1.31", "1.29", "1.29.1 is older than 1.31.1; the way back is a phase"),
+        ("1.12", "1.31", "Istio '1.12' is not a version of the testbed"),
+    ],
+)
+def test_versions_that_the_testbed_does_not_have(start: str, end: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=text), own_cluster.given(start, end, {}, print):
+        pass
+
+
+def test_versions_are_not_for_another_cluster() -> None:
+    given = own_cluster.given("1.29", "1.31", {"context": "mine"}, print)
+    with pytest.raises(SettingsError, match="--from and --to are of the embedded cluster"), given:
+        pass
+
+
+def test_an_upgrade_needs_two_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["upgrade", "--from-revision", "stable"]) == 2
+    assert "an upgrade needs two versions or two revisions" in capsys.readouterr().err
+
+
+# -- proxies of the wrong revision
+
+
+def pod(name: str, revision: str, **more: Any) -> dict[str, Any]:
+    status = {"sidecar.istio.io/status": json.dumps({"revision": revision})} if revision else {}
+    return {"metadata": {"name": name, "annotations": status, **more}}
+
+
+class _Pods:
+    """Pods by namespace."""
+
+    def __init__(self, **pods: list[dict[str, Any]]) -> None:
+        self.pods = pods
+
+    def objects(self, _: str, kind: str, namespace: str) -> list[dict[str, Any]]:
+        assert kind == "Pod"
+        return self.pods[namespace]
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        ("1-29-1", "its proxy is of revision 1-29-1 and should be of 1-31-1"),  # a gateway left behind
+        ("", r"its proxy is of revision \(none\) and should be of 1-31-1"),  # a namespace that nothing injects
+    ],
+)
+def test_a_proxy_of_another_revision_is_named(seen: str, text: str) -> None:
+    cluster: Any = _Pods(a=[pod("one", "1-31-1"), pod("two", seen), pod("gone", "1-29-1", deletionTimestamp="now")])
+    sides = {OLD: BEFORE, NEW: AFTER}
+    (event,) = moving.strays("moved", cluster, {"gateway": ["a"]}, State(NEW, NEW, NEW), sides)
+    assert (event.kind, event.what, event.phase) == ("revision", "a/two", "moved")
+    assert re.fullmatch(text, event.text)
+
+
+def test_the_parts_are_namespaces_of_the_held_traffic() -> None:
+    assert set(PARTS.values()) < set(NAMESPACES)
+    assert Held("h", {name: name for name in NAMESPACES}).home == PARTS["client"]
