@@ -76,7 +76,7 @@ class Upgrade:
         left = [phase for phase in PHASES if phase.name not in self.record.finished]
         if not left:
             return self.record
-        began = time.monotonic()
+        began, earlier = time.monotonic(), self.record
         self.say("starting the held traffic")
         held = self.hold(self.record.old)
         try:
@@ -85,15 +85,13 @@ class Upgrade:
             for phase in left:
                 done = self._phase(held, watch, phase, state)
                 state = phase.states[-1]
-                wall_s = self.record.wall_s + time.monotonic() - began
-                began = time.monotonic()
                 requests, gap_s = totals(watch.seen)
                 self.record = replace(
                     self.record,
                     phases=(*self.record.phases, done),
-                    requests=max(self.record.requests, requests),
-                    longest_gap_s=max(self.record.longest_gap_s, gap_s),
-                    wall_s=wall_s,
+                    requests=earlier.requests + requests,
+                    longest_gap_s=max(earlier.longest_gap_s, gap_s),
+                    wall_s=earlier.wall_s + time.monotonic() - began,
                 )
                 self.record.save(self.folder)
         finally:
