@@ -122,7 +122,7 @@ HTTP = {
     "no connection in time": Seen(faulty.deaf(), "000 connect_timeout (28)", connect_timeout_s=0.3),
     "no first byte in time": Seen(says_and_hangs(b""), "000 answer_timeout (28)", timeout_s=0.3),
     "no end of the body in time": Seen(
-        says_and_hangs(OK.replace(b": 2", b": 99")), "200 answer_timeout (28)", timeout_s=0.3
+        says_and_hangs(OK.replace(b": 2", b": 99")), "200 answer_timeout (28)", timeout_s=1.0
     ),
     "no such name": Seen(nowhere(), "000 dns (6)"),
     "good, by TLS": Seen(OURS.over_tls(says(OK)), "200", "https"),
