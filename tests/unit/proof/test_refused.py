@@ -33,11 +33,16 @@ class Cluster:
             raise answer
 
 
-def prove(bad: list[Exception | None], good: list[Exception | None], monkeypatch: pytest.MonkeyPatch) -> Evidence:
+def prove(
+    bad: list[Exception | None],
+    good: list[Exception | None],
+    monkeypatch: pytest.MonkeyPatch,
+    budget_s: float = 0.02,
+) -> Evidence:
     monkeypatch.setattr(refused_proof, "POLL_S", 0.001)
     applier = SimpleNamespace(load=lambda paths: [SimpleNamespace(body={"path": path}) for path in paths])
     rig = SimpleNamespace(applier=applier, cluster=Cluster({"a/bad.yaml": bad, "a/good.yaml": good}))
-    return prove_refused(rig, REFUSED, SUBJECT, budget_s=0.02, worker="w0")  # type: ignore[arg-type]
+    return prove_refused(rig, REFUSED, SUBJECT, budget_s=budget_s, worker="w0")  # type: ignore[arg-type]
 
 
 def test_a_refusal_with_the_reason_passes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +55,7 @@ def test_a_refusal_with_the_reason_passes(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_refusal_that_comes_late_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = prove([ClusterError("no route"), None, BY_WEBHOOK], [None], monkeypatch)
+    seen = prove([ClusterError("no route"), None, BY_WEBHOOK], [None], monkeypatch, budget_s=60.0)
     assert [attempt.matched for attempt in seen.attempts] == [False, False, True]
     assert seen.attempts[0].kind is OutcomeKind.INFRASTRUCTURE
     assert seen.verdict is Verdict.PASS
