@@ -51,6 +51,7 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
     for name, has, why in (
         (CapabilityName.NETWORK_POLICY, shown.network_policy, lines.get("network policies", "")),
         (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),
+        (CapabilityName.GATEWAY_API, shown.deploys_gateways, lines.get("pod security", "")),
         (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get("way in", "")),
     ):
         if has is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
@@ -73,6 +74,8 @@ class Canary:
         yield admitted
         if not admitted.ok:
             return
+        if secured := cluster_checks.pod_security(self.cluster, self._deployment("plain")):
+            yield secured
         pods: dict[str, Pod] = {}
         yield self._start(pods)
         if guarding := network_checks.guarding(self.cluster, self.namespace):
@@ -104,6 +107,9 @@ class Canary:
         except MeshproofError as error:
             return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True)
         return Tried("admission", True, "a namespace with workloads is accepted")
+
+    def _deployment(self, name: str) -> dict[str, Any]:
+        return next(item.body for item in self._items if (item.kind, item.name) == ("Deployment", name))
 
     def _start(self, pods: dict[str, Pod]) -> Tried:
         """Fills `pods` with what is ready, by app."""

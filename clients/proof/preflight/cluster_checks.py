@@ -1,13 +1,16 @@
-"""Checks of the cluster itself: its clock, its nodes, and whether it can pull images."""
+"""Checks of the cluster itself: its clock, its nodes, its pod security, and whether it can pull images."""
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGER
 from clients.model.errors import ClusterError, MeshproofError
-from clients.proof.preflight.shown import Tried
+from clients.proof.preflight.shown import Shown, Tried
 
 SKEW_S = 5.0
 """Clocks that differ by more confuse times in tokens and in logs."""
@@ -47,3 +50,25 @@ def not_pulled(pod: dict[str, Any]) -> dict[str, str]:
         elif one.get("imageID") or one.get("state", {}).get("terminated") or reason.endswith("Error"):
             pulled.add(one["name"])
     return {name: failed.get(name, "") for name in containers - pulled}
+
+
+def pod_security(cluster: Cluster, deployment: Mapping[str, Any]) -> Shown | None:
+    """Whether new namespaces enforce the level `restricted`; None where a pod without a seccomp profile is accepted.
+
+    The pods of gateways that Istio deploys for the Gateway API state no such profile.
+
+    Args:
+        deployment: one whose pods comply.
+    """
+    template = copy.deepcopy(deployment["spec"]["template"])
+    template["spec"]["securityContext"].pop("seccompProfile")
+    meta = {**deployment["metadata"], "name": "without-seccomp-profile"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+    try:
+        cluster.apply(pod, manager=MANAGER, dry_run=True)
+    except ClusterError as error:
+        if "violates PodSecurity" not in error.message:
+            return None
+        detail = "new namespaces enforce the level restricted, and pods of gateways that Istio deploys do not comply"
+        return Shown((Tried("pod security", True, detail),), deploys_gateways=False)
+    return None

@@ -25,6 +25,7 @@ class Shown:
     """What all of it, or one check, has shown; None and empty where it was not found out.
 
     Attributes:
+        deploys_gateways: pods of gateways that the mesh deploys by itself are accepted.
         guarding: network policies that the cluster puts into new namespaces, by name.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
     """
@@ -33,6 +34,7 @@ class Shown:
     network_policy: bool | None = None
     load_balancer: bool | None = None
     client_address: bool | None = None
+    deploys_gateways: bool | None = None
     guarding: tuple[str, ...] = ()
     outside_address: str = ""
 

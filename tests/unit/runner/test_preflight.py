@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from cluster_fakes import FakeCluster
 
+from clients.model.errors import AccessError
+from clients.proof.preflight.cluster_checks import pod_security
 from clients.proof.preflight.network_checks import enforced, guarding, not_alone, opened, origin
 from clients.proof.preflight.shown import Shown, Tried
 from runner.target.capabilities import Capabilities
@@ -56,6 +58,29 @@ def test_policies_that_others_put_into_new_namespaces_are_seen_and_set_aside() -
     assert shown.guarding == found
     lacks = corrected(Capabilities(("network-policy",), {}), shown).lacks
     assert lacks["network-policy"].startswith("tried: new namespaces get bank-default-deny")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "skipped"),
+    [
+        (None, False),
+        (AccessError('pods "x" is forbidden: violates PodSecurity "restricted:latest": seccompProfile'), True),
+        (AccessError('pods "x" is forbidden: bank: no'), False),
+    ],
+)
+def test_gateways_that_istio_deploys_need_namespaces_that_accept_their_pods(
+    refusal: Exception | None, skipped: bool
+) -> None:
+    """They state no seccomp profile, so on a hardened cluster no pod of theirs ever started."""
+    cluster = FakeCluster()
+    if refusal:
+        cluster.refuse["Pod"] = refusal
+    spec = {"securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}}
+    deployment = {"metadata": {"name": "plain", "namespace": "mp-canary"}, "spec": {"template": {"spec": spec}}}
+    secured = pod_security(cluster, deployment)
+    assert "seccompProfile" in spec["securityContext"], "the canary's own is left as it is"
+    found = corrected(Capabilities(("gateway-api",), {}), secured or Shown())
+    assert ("gateway-api" in found.lacks) is skipped
 
 
 @pytest.mark.parametrize(
