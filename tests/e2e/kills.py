@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from e2e_runs import Ran, conform
+from e2e_runs import EndedRun, conform
 
 from tests.mutants.entry import Entry, judge
 
@@ -15,12 +15,14 @@ def of(entries: list[Entry]) -> list[object]:
     return [pytest.param(entry, id=entry.id, marks=[pytest.mark.nightly] if entry.nightly else []) for entry in entries]
 
 
-def spoilt(scratch: Path, entry: Entry, words: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> Ran:
+def spoilt(
+    scratch: Path, entry: Entry, words: tuple[str, ...] = (), environment: dict[str, str] | None = None
+) -> EndedRun:
     """The run of the mutant, with the controls of its verdicts."""
     return conform(scratch, *entry.options, *words, environment=environment, suite=entry.place.suite)
 
 
-def is_killed(ran: Ran, entry: Entry) -> None:
+def is_killed(ran: EndedRun, entry: Entry) -> None:
     """Every control of the run has the verdict that the mutant must cause, for the right reason.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from e2e_runs import CACHE, MESHPROOF, PYTEST, Running, conform, controls, start
+from e2e_runs import CACHE, MESHPROOF, PYTEST, StartedRun, conform, controls, start
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.e2e
 
 MESH_WIDE = controls("LAB-MTLS-01", "LAB-MTLS-03", "LAB-MTLS-05")
 POLICY = ("security.istio.io/v1", "PeerAuthentication", "mesh-wide-mtls", "istio-system")
-Start = Callable[..., Running]
+Start = Callable[..., StartedRun]
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Start]:
     """Starts runs, none of which outlives the test."""
-    started: list[Running] = []
+    started: list[StartedRun] = []
 
-    def begin(*words: str) -> Running:
+    def begin(*words: str) -> StartedRun:
         folder = tmp_path / str(len(started))
         folder.mkdir()
         started.append(start(folder, *words))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_runs import MESHPROOF, PYTEST, Ran, Running, controls, start
+from e2e_runs import MESHPROOF, PYTEST, EndedRun, StartedRun, controls, start
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
@@ -40,15 +40,15 @@ CLEAN_UP = "X-CLEAN-UP"
 DEAD_GROUP = "dead.example.com"
 MOMENTS = 10
 CLOCK_OFF_S = 120
-Start = Callable[..., Running]
+Start = Callable[..., StartedRun]
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Start]:
     """Starts runs, none of which outlives the test."""
-    started: list[Running] = []
+    started: list[StartedRun] = []
 
-    def begin(*words: str, **how: Any) -> Running:
+    def begin(*words: str, **how: Any) -> StartedRun:
         folder = tmp_path / str(len(started))
         folder.mkdir()
         started.append(start(folder, *words, **how))
@@ -60,7 +60,7 @@ def running(tmp_path: Path) -> Iterator[Start]:
             one.abandon()
 
 
-def run(running: Start, *words: str, **how: Any) -> Running:
+def run(running: Start, *words: str, **how: Any) -> StartedRun:
     """The run that is disturbed."""
     return running(*MESHPROOF, "run", "--out", "{out}", *words, *CONTROLS, SUITE, **how)
 
@@ -83,7 +83,7 @@ def answers(cluster: Cluster) -> bool:
         return False
 
 
-def survived(ran: Ran) -> None:
+def survived(ran: EndedRun) -> None:
     """Every case has a verdict, none failed, and one that is not a pass says why."""
     assert ran.report["run"]["exit"] == ran.code, ran.output[-3000:]
     assert {case["control"] for case in ran.report["cases"]} == CASES, ran.output[-3000:]

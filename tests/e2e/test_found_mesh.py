@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from e2e_runs import Ran, conform, controls
+from e2e_runs import EndedRun, conform, controls
 
 from clients.kube.cluster import Cluster
 from testbed import api
@@ -70,7 +70,7 @@ def owned(cluster: Cluster, *bodies: dict[str, Any]) -> Iterator[None]:
             cluster.delete(body["apiVersion"], body["kind"], body["metadata"]["name"], ROOT_NAMESPACE)
 
 
-def as_live(cluster: Cluster, testbed: api.Up, scratch: Path, *words: str) -> Ran:
+def as_live(cluster: Cluster, testbed: api.Up, scratch: Path, *words: str) -> EndedRun:
     images = {f"MESHPROOF_IMAGES__{name.upper()}": image for name, image in testbed.images.items()}
     with identity.restricted(cluster, scratch) as kubeconfig:
         where = ("--kubeconfig", str(kubeconfig), "--context", identity.NAME, "--budget", "60")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_runs import MESHPROOF, Ran, start
+from e2e_runs import MESHPROOF, EndedRun, start
 
 from clients.hold.flows import BY_NAME, FLOWS
 from clients.hold.held import SERVERS, require
@@ -24,13 +24,13 @@ SLACK_S = 2.0
 """How much longer a leak may last than its cause: the policy leaves and comes back by way of istiod."""
 
 
-def hold(folder: Path, *words: str) -> Ran:
+def hold(folder: Path, *words: str) -> EndedRun:
     place = folder / str(time.monotonic_ns())
     place.mkdir()
     return start(place, *MESHPROOF, "hold", *words).end()
 
 
-def account(ran: Ran) -> dict[str, Any]:
+def account(ran: EndedRun) -> dict[str, Any]:
     read: dict[str, Any] = json.loads(ran.output[ran.output.index("{") : ran.output.rindex("}") + 1])
     return read
 

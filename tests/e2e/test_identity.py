@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from e2e_runs import Ran, conform
+from e2e_runs import EndedRun, conform
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from clients.kube import readiness
@@ -120,19 +120,19 @@ def environment(site: str, issuer: Issuer, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def ran(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> EndedRun:
     """The controls of tokens, by a real issuer."""
     scratch = tmp_path_factory.mktemp("real")
     return conform(scratch, *MODULES, environment=environment, suite="suites/front/test_policy.py")
 
 
-def test_the_front_door_is_proven_by_real_tokens(ran: Ran) -> None:
+def test_the_front_door_is_proven_by_real_tokens(ran: EndedRun) -> None:
     assert ran.code == 0, ran.output[-6000:]
     assert set(ran.verdicts.values()) == {"pass", "skip"}
     assert {name for name, verdict in ran.verdicts.items() if verdict == "pass"} >= PROVEN
 
 
-def test_what_needs_the_issuers_key_is_skipped_with_the_reason(ran: Ran) -> None:
+def test_what_needs_the_issuers_key_is_skipped_with_the_reason(ran: EndedRun) -> None:
     reasons = {name: case["reason"] for name, case in ran.cases.items() if case["verdict"] == "skip"}
     assert reasons.keys() >= TAKES_THE_KEY
     assert {name for name, why in reasons.items() if "access logs" in why} == WOULD_BE_LOGGED
@@ -140,7 +140,7 @@ def test_what_needs_the_issuers_key_is_skipped_with_the_reason(ran: Ran) -> None
         assert name in WOULD_BE_LOGGED or "private key" in why, name
 
 
-def test_the_mesh_has_the_real_issuer_and_the_address_of_its_keys(ran: Ran, site: str) -> None:
+def test_the_mesh_has_the_real_issuer_and_the_address_of_its_keys(ran: EndedRun, site: str) -> None:
     objects = [ran.report["objects"][key] for key in ran.cases["CRA-AUTH-03"]["applied"]]
     [applied] = [one for one in objects if one["kind"] == "RequestAuthentication"]
     [rule] = yaml.safe_load(applied["yaml"])["spec"]["jwtRules"]
@@ -155,13 +155,13 @@ def given(environment: dict[str, str]) -> list[str]:
     return [*(folder / "given").read_text().splitlines(), (folder / "old").read_text()]
 
 
-def test_tokens_were_fetched_again_before_they_expired(ran: Ran, environment: dict[str, str]) -> None:
+def test_tokens_were_fetched_again_before_they_expired(ran: EndedRun, environment: dict[str, str]) -> None:
     """At least: one and one for another audience to begin with, the same for the tests, and a new one later."""
     assert ran.took_s > LIFE_S
     assert 6 <= len(given(environment)) <= 5 + 2 * ran.took_s / (LIFE_S / 2)
 
 
-def test_no_token_and_no_part_of_one_is_written_anywhere(ran: Ran, environment: dict[str, str]) -> None:
+def test_no_token_and_no_part_of_one_is_written_anywhere(ran: EndedRun, environment: dict[str, str]) -> None:
     assert len(ran.files) > 20
     assert ran.secrets() == []
     assert ran.left == []

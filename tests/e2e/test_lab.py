@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from e2e_runs import Ran, conform, controls, found
+from e2e_runs import EndedRun, conform, controls, found
 
 from runner.config import catalogue
 
@@ -34,12 +34,12 @@ KNOWN = {"X-CVE-GHSA-W44G-01[post]", "X-CVE-GHSA-W44G-01[Post]"}
 
 
 @pytest.fixture(scope="module")
-def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> EndedRun:
     """The whole lab by two workers."""
     return conform(tmp_path_factory.mktemp("whole"), "-n", "2")
 
 
-def test_whole_lab_conforms(whole: Ran) -> None:
+def test_whole_lab_conforms(whole: EndedRun) -> None:
     assert whole.code == 0, whole.output[-6000:]
     assert {name for name, verdict in whole.verdicts.items() if verdict != "pass"} == KNOWN
     assert {whole.verdicts[name] for name in KNOWN} == {"known"}
@@ -50,7 +50,7 @@ def test_whole_lab_conforms(whole: Ran) -> None:
     assert {case["worker"] for case in whole.report["cases"]} == {"gw0", "gw1"}
 
 
-def test_every_denial_has_its_proofs(whole: Ran) -> None:
+def test_every_denial_has_its_proofs(whole: EndedRun) -> None:
     denials = [case for case in whole.report["cases"] if case["polarity"] == "deny" and not case["known"]]
     assert len(denials) > 15
     for case in denials:
@@ -62,7 +62,7 @@ def test_every_denial_has_its_proofs(whole: Ran) -> None:
             assert "absent, the twin's present" in found(case)["backend log"] or _no_server(case), about
 
 
-def test_every_attempt_has_a_request_of_its_own(whole: Ran) -> None:
+def test_every_attempt_has_a_request_of_its_own(whole: EndedRun) -> None:
     for case in whole.report["cases"]:
         if not case["source"] or case["known"]:  # read off the cluster, not probed; or never as pinned
             continue
@@ -74,7 +74,7 @@ def test_every_attempt_has_a_request_of_its_own(whole: Ran) -> None:
         assert not case["slow"], case["id"]
 
 
-def test_a_change_is_seen_against_the_state_before_it(whole: Ran) -> None:
+def test_a_change_is_seen_against_the_state_before_it(whole: EndedRun) -> None:
     changed = [case for case in whole.report["cases"] if "before the change" in found(case)]
     assert len(changed) > 20
     for case in changed:
@@ -83,12 +83,12 @@ def test_a_change_is_seen_against_the_state_before_it(whole: Ran) -> None:
         assert case["applied"], case["id"]
 
 
-def test_no_secret_is_revealed(whole: Ran) -> None:
+def test_no_secret_is_revealed(whole: EndedRun) -> None:
     assert len(whole.files) > 5
     assert whole.secrets() == []
 
 
-def test_nothing_is_left_on_this_machine(whole: Ran) -> None:
+def test_nothing_is_left_on_this_machine(whole: EndedRun) -> None:
     assert whole.left == []
 
 

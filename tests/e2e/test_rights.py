@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_runs import PYTEST, Ran, start
+from e2e_runs import PYTEST, EndedRun, start
 
 from clients.apply.overlay import MANAGED_BY_LABEL, MANAGER
 from clients.kube import readiness
@@ -40,7 +40,7 @@ REFUSED_BY_POD_SECURITY = ("patch", "", "pods")
 ANY_ROLE, WIDE_ROLE = frozenset({"namespaced", "mesh-wide"}), frozenset({"mesh-wide"})
 
 
-def by_shipped_role(cluster: Cluster, testbed: api.Up, scratch: Path, *, mesh_wide: bool) -> Ran:
+def by_shipped_role(cluster: Cluster, testbed: api.Up, scratch: Path, *, mesh_wide: bool) -> EndedRun:
     """The whole catalogue."""
     images = {f"MESHPROOF_IMAGES__{name.upper()}": image for name, image in testbed.images.items()}
     (scratch / "requests").mkdir()

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from e2e_runs import Ran, conform, controls
+from e2e_runs import EndedRun, conform, controls
 
 pytestmark = pytest.mark.e2e
 
@@ -15,12 +15,12 @@ BROWSED = {"CRA-UI-01", "CRA-UI-02", "CRA-UI-03", "CRA-AUTH-04"}
 
 
 @pytest.fixture(scope="module")
-def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def whole(testbed: object, tmp_path_factory: pytest.TempPathFactory) -> EndedRun:
     """Both suites by two workers."""
     return conform(tmp_path_factory.mktemp("doors"), "suites/iap", "-n", "2", suite="suites/front")
 
 
-def test_both_suites_conform_with_the_browser(whole: Ran) -> None:
+def test_both_suites_conform_with_the_browser(whole: EndedRun) -> None:
     assert whole.code == 0, whole.output[-6000:]
     assert set(whole.verdicts.values()) <= {"pass", "skip", "known"}
     passed = {case["control"] for case in whole.report["cases"] if case["verdict"] == "pass"}
@@ -28,7 +28,7 @@ def test_both_suites_conform_with_the_browser(whole: Ran) -> None:
     assert len(passed) > 60
 
 
-def test_no_artefact_holds_a_token(whole: Ran) -> None:
+def test_no_artefact_holds_a_token(whole: EndedRun) -> None:
     names = {path.name for path in whole.files}
     assert names >= ARTEFACTS
     assert any(path.parent.name == "screenshots" for path in whole.files)
@@ -37,7 +37,7 @@ def test_no_artefact_holds_a_token(whole: Ran) -> None:
     assert whole.left == []
 
 
-def test_the_page_holds_every_picture_that_the_evidence_names(whole: Ran) -> None:
+def test_the_page_holds_every_picture_that_the_evidence_names(whole: EndedRun) -> None:
     assert whole.folder
     pictures = [picture for case in whole.report["cases"] for picture in case["pictures"]]
     assert {case["control"] for case in whole.report["cases"] if case["pictures"]} >= BROWSED

@@ -77,7 +77,7 @@ def up(profile: KindProfile) -> Iterator[ProfileUp]:
     assert [entry.name for entry in manager.folder_of(profile.name).iterdir() if entry.is_file()] == ["lock"]
 
 
-def run(up: ProfileUp, scratch: Path, *words: str) -> e2e_runs.Ran:
+def run(up: ProfileUp, scratch: Path, *words: str) -> e2e_runs.EndedRun:
     """As the last lines of `meshproof up` say."""
     named = ("--context", up.context, "--kubeconfig", up.kubeconfig, "--out", "{out}")
     return e2e_runs.start(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pinned
 import pytest
-from e2e_runs import MESHPROOF, ROOT, Ran, start
+from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
@@ -26,14 +26,14 @@ SMOKE = "nodes"
 NODE_CONTROLS = ("EGR-NODE-01", "EGR-NODE-02", "EGR-NODE-03")
 
 
-def conform(profile: ProfileUp, scratch: Path, *words: str) -> Ran:
+def conform(profile: ProfileUp, scratch: Path, *words: str) -> EndedRun:
     """A run on the profile, as `up` says it is started."""
     where = ("--context", profile.context, "--kubeconfig", profile.kubeconfig, "--out", "{out}")
     environment = {"MESHPROOF_CONFIG": profile.settings}
     return start(scratch, *MESHPROOF, "run", *words, *where, environment=environment).end(WHOLE_S)
 
 
-def bad(ran: Ran) -> dict[str, str]:
+def bad(ran: EndedRun) -> dict[str, str]:
     """What did not pass, and the reasons; a run that did not get that far has its output instead."""
     assert ran.folder is not None, ran.output[-3000:]
     return {name: ran.cases[name]["reason"] for name, one in ran.verdicts.items() if one in {"fail", "inconclusive"}}

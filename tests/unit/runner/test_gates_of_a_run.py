@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_runner_plugin import Inner, Ran, inner, suite  # noqa: F401 - the fixture
+from inner_pytest import Inner, Ran, suite
 
 from clients.model.errors import SettingsError
 from runner.commands import rerun
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
 CATALOGUE = catalogue.load()
 
 
-def report_of(inner: Inner, cases: dict[str, str]) -> str:  # noqa: F811
+def report_of(inner: Inner, cases: dict[str, str]) -> str:
     """A report of an earlier run with these verdicts; returns its path."""
     rows = [{"id": name, "control": name.partition("[")[0], "verdict": verdict} for name, verdict in cases.items()]
     run = {"id": "before", "started": "2026-11-21T00:00:00Z", "command": "x"}
@@ -79,7 +79,7 @@ deadline.Timer = Timer
 """Lets the deadline be reached when a case begins to wait, however busy the machine is."""
 
 
-def until_a_case_waits(inner: Inner, *words: str) -> Ran:  # noqa: F811
+def until_a_case_waits(inner: Inner, *words: str) -> Ran:
     conftest = inner.root / "conftest.py"
     conftest.write_text(conftest.read_text() + AT_A_SIGN)
     return inner.end(inner.start("--deadline", "1h", *words))
@@ -87,7 +87,7 @@ def until_a_case_waits(inner: Inner, *words: str) -> Ran:  # noqa: F811
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
 def test_at_the_deadline_what_was_proven_is_kept_and_the_rest_is_not_run(
-    inner: Inner,  # noqa: F811
+    inner: Inner,
     words: tuple[str, ...],
 ) -> None:
     inner.write(
@@ -109,24 +109,24 @@ def test_at_the_deadline_what_was_proven_is_kept_and_the_rest_is_not_run(
     assert "Traceback" not in ran.output
 
 
-def test_a_failure_before_the_deadline_is_exit_1(inner: Inner) -> None:  # noqa: F811
+def test_a_failure_before_the_deadline_is_exit_1(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'fail')", "case('LAB-PERM-02', 'wait')"))
     assert until_a_case_waits(inner).code == 1
 
 
-def test_what_may_be_missing_at_the_deadline_is_a_gate_too(inner: Inner) -> None:  # noqa: F811
+def test_what_may_be_missing_at_the_deadline_is_a_gate_too(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'wait')"))
     assert until_a_case_waits(inner, "--max-inconclusive", "1").code == 0
 
 
-def test_a_deadline_ends_a_run_by_the_clock(inner: Inner) -> None:  # noqa: F811
+def test_a_deadline_ends_a_run_by_the_clock(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'wait')"))
     ran = inner.end(inner.start("--deadline", "5s"))
     assert ran.code == 3, ran.output
     assert ran.verdicts == {}
 
 
-def test_a_deadline_that_is_not_reached_leaves_no_trace(inner: Inner) -> None:  # noqa: F811
+def test_a_deadline_that_is_not_reached_leaves_no_trace(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')"))
     ran = inner.run("--deadline", "1h")
     assert ran.code == 0
@@ -134,7 +134,7 @@ def test_a_deadline_that_is_not_reached_leaves_no_trace(inner: Inner) -> None:  
     assert ran.contents.run.deadline == ""
 
 
-def test_what_is_being_put_back_at_the_deadline_is_not_interrupted(inner: Inner) -> None:  # noqa: F811
+def test_what_is_being_put_back_at_the_deadline_is_not_interrupted(inner: Inner) -> None:
     teardown = "\nimport os, pathlib, time\nimport pytest\nfrom runner_fakes import trace\n"
     teardown += "@pytest.fixture(autouse=True)\ndef slow():\n    yield\n"
     teardown += (
@@ -149,20 +149,20 @@ def test_what_is_being_put_back_at_the_deadline_is_not_interrupted(inner: Inner)
     assert ran.code == 3
 
 
-def test_inconclusive_within_the_limit_is_exit_0_and_beyond_it_3(inner: Inner) -> None:  # noqa: F811
+def test_inconclusive_within_the_limit_is_exit_0_and_beyond_it_3(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'inconclusive')", "case('LAB-PERM-02', 'pass')"))
     assert inner.run("--max-inconclusive", "1").code == 0
     (inner.folder / "journal.ndjson").unlink()
     assert inner.run("--max-inconclusive", "49%").code == 3
 
 
-def test_a_test_that_proves_no_control_and_fails_is_no_matter_of_limits(inner: Inner) -> None:  # noqa: F811
+def test_a_test_that_proves_no_control_and_fails_is_no_matter_of_limits(inner: Inner) -> None:
     text = suite("one", "case('LAB-PERM-01', 'pass')") + "\ndef test_more(rig):\n    assert 1 == 2\n"
     inner.write(one=text)
     assert inner.run("--max-inconclusive", "5").code == 1
 
 
-def test_only_what_is_worse_than_the_baseline_fails(inner: Inner) -> None:  # noqa: F811
+def test_only_what_is_worse_than_the_baseline_fails(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'fail')", "case('LAB-PERM-02', 'pass')"))
     same = inner.run("--baseline", report_of(inner, {"LAB-PERM-01": "fail", "LAB-PERM-02": "pass"}))
     assert same.code == 0, same.output
@@ -173,7 +173,7 @@ def test_only_what_is_worse_than_the_baseline_fails(inner: Inner) -> None:  # no
     assert inner.run("--baseline", report_of(inner, {"LAB-PERM-01": "pass", "LAB-PERM-02": "pass"})).code == 1
 
 
-def test_a_baseline_of_another_program_is_exit_2_in_one_line(inner: Inner) -> None:  # noqa: F811
+def test_a_baseline_of_another_program_is_exit_2_in_one_line(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')"))
     (inner.root / "other.json").write_text('{"schema": "other"}')
     ran = inner.end(inner.start("--baseline", str(inner.root / "other.json")))
@@ -184,7 +184,7 @@ def test_a_baseline_of_another_program_is_exit_2_in_one_line(inner: Inner) -> No
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
-def test_only_what_did_not_pass_is_run_again(inner: Inner, words: tuple[str, ...]) -> None:  # noqa: F811
+def test_only_what_did_not_pass_is_run_again(inner: Inner, words: tuple[str, ...]) -> None:
     inner.write(
         one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'pass')"),
         two=suite("two", "case('LAB-JWT-04', 'pass', 'expired')", "case('LAB-JWT-04', 'pass', 'foreign-key')"),
@@ -250,7 +250,7 @@ def test_tags_are_polarity_capabilities_and_topic() -> None:
         (("--tier", "full"), {"LAB-PERM-01", "LAB-JWT-01", "BTQ-NS-01"}),
     ],
 )
-def test_tier_and_tags_select(inner: Inner, words: tuple[str, ...], kept: set[str]) -> None:  # noqa: F811
+def test_tier_and_tags_select(inner: Inner, words: tuple[str, ...], kept: set[str]) -> None:
     inner.write(
         one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-JWT-01', 'pass')", "case('BTQ-NS-01', 'pass')")
     )

@@ -14,7 +14,7 @@ import yaml
 
 from testbed.addresses import Link, Network
 from testbed.parts import ImageNames
-from testbed.profiles.kindcluster import creation, ground, image_archive, node_image, settings_files
+from testbed.profiles.kindcluster import creation, image_archive, node_image, requirements, settings_files
 from testbed.profiles.kindcluster.versions import KIND
 from testbed.versions import KUBERNETES, MODULES
 
@@ -25,8 +25,8 @@ IMAGES = ImageNames("1.31.1-abc")
 
 
 def test_a_range_that_this_machine_routes_is_named() -> None:
-    assert ground.ranges([Network("172.17.0.0/16")]).ok
-    taken = ground.ranges([Network("10.244.3.0/24")])
+    assert requirements.ranges([Network("172.17.0.0/16")]).ok
+    taken = requirements.ranges([Network("10.244.3.0/24")])
     assert not taken.ok
     assert taken.detail == "10.244.0.0/16 of the cluster overlaps 10.244.3.0/24, which this machine routes"
 
@@ -40,16 +40,16 @@ def missing(*_: Any, **__: Any) -> Any:
 
 
 def test_podman_that_cannot_be_had_is_reported() -> None:
-    assert ground.podman(answer(0, "Package: podman\nVersion: 4.3.1\n")).detail == "Version: 4.3.1"
-    none = ground.podman(answer(100, "", "E: No packages found"))
+    assert requirements.podman(answer(0, "Package: podman\nVersion: 4.3.1\n")).detail == "Version: 4.3.1"
+    none = requirements.podman(answer(100, "", "E: No packages found"))
     assert (none.ok, none.detail) == (False, "apt knows no package podman")
     assert "apt-get update" in none.hint
-    assert ground.podman(missing).hint == "build on Debian 12"
+    assert requirements.podman(missing).hint == "build on Debian 12"
 
 
 def test_a_version_of_kind_that_is_not_served_is_reported(tmp_path: Path) -> None:
-    assert ground.served(tmp_path, answer(0, f"sigs.k8s.io/kind v{KIND}\n")).ok
-    gone = ground.served(tmp_path, answer(1, "", f"go: sigs.k8s.io/kind@v{KIND}: not found\n"))
+    assert requirements.served(tmp_path, answer(0, f"sigs.k8s.io/kind v{KIND}\n")).ok
+    gone = requirements.served(tmp_path, answer(1, "", f"go: sigs.k8s.io/kind@v{KIND}: not found\n"))
     assert not gone.ok
     assert "not found" in gone.detail
     assert "testbed import" in gone.hint
