@@ -107,9 +107,10 @@ def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:
     """Words for Python that run pytest with these words and record the run in `folder`.
 
     The folder is one word with its option: pytest looks for its root before it knows our options, and would take a
-    word of its own for a path of tests.
+    word of its own for a path of tests. No summary of pytest's (`-rN`): it names files, and reasons that are shown
+    already.
     """
-    return ("-m", "pytest", "-p", "no:cacheprovider", f"--meshproof-run={folder}", *words)
+    return ("-m", "pytest", "-p", "no:cacheprovider", "-rN", f"--meshproof-run={folder}", *words)
 
 
 def conduct(words: list[str], folder: Path, target: Target) -> int:

@@ -51,6 +51,13 @@ def test_a_run_that_passes(inner: Inner) -> None:
     assert (inner.folder.parent / "latest").resolve() == inner.folder
 
 
+def test_reasons_are_shown_once_and_no_file_is_named_for_them(inner: Inner) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'fail')"))
+    output, _ = conduct(inner).communicate(timeout=120)
+    assert "LAB-PERM-01" in output
+    assert "short test summary" not in output
+
+
 def test_the_death_of_the_test_process_still_leaves_reports(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'crash')"))
     process = conduct(inner)
