@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from clients.mesh.injection_values import proxy_image
 from clients.mesh.survey import Survey
+from clients.model.errors import ClusterError
 from clients.model.redact import REDACTED, redact, redact_mapping
 
 _PLUGINS = {
@@ -36,7 +39,7 @@ def recorded(survey: Survey) -> dict[str, str]:
 
     Names are `proxy image`, `CNI`, `MeshConfig defaultConfig.holdApplicationUntilProxyStarts`, `istiod PILOT_…`.
     """
-    found = {"proxy image": survey.proxy.image if survey.proxy else "", "CNI": _plugin(survey)}
+    found = {"proxy image": _image(survey), "CNI": _plugin(survey)}
     for part in survey.configurations:
         found |= {f"MeshConfig {name}": value for name, value in flattened(redact_mapping(part))}
     for istiod in survey.istiods:
@@ -72,6 +75,15 @@ def _value(name: str, variable: Mapping[str, Any]) -> str:
         return f"from {', '.join(source)}"
     value = str(variable.get("value") or "")
     return REDACTED if value and any(word in name.upper() for word in _SECRET_NAMES) else redact(value)
+
+
+def _image(survey: Survey) -> str:
+    """Of the proxies that are injected; a pod is looked at only where no istiod is seen."""
+    maps: list[dict[str, Any]] = []
+    with suppress(ClusterError):
+        maps = survey.cluster.objects("v1", "ConfigMap", survey.control_namespace)
+    stated = proxy_image(maps, survey.revision.name)
+    return stated or (survey.proxy.image if not survey.istiods and survey.proxy else "")
 
 
 def _name_of(item: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from cluster_fakes import FakeCluster
 
 from clients.mesh.injected import InjectedProxy
+from clients.mesh.injection import Revision
+from clients.mesh.injection_values import proxy_image
 from clients.mesh.recorded import flattened, recorded
 
 pytestmark = pytest.mark.unit
@@ -23,7 +26,15 @@ class Known(FakeCluster):
 
 def survey(env: list[dict[str, Any]] = [], **values: Any) -> Any:  # noqa: B006 - never changed
     istiod = {"spec": {"template": {"spec": {"containers": [{"name": "discovery", "env": env}]}}}}
-    there = {"proxy": None, "configurations": [], "istiods": [istiod], "system_agents": None, "cluster": Known()}
+    there = {
+        "proxy": None,
+        "control_namespace": "istio-system",
+        "revision": Revision("", "default"),
+        "configurations": [],
+        "istiods": [istiod],
+        "system_agents": None,
+        "cluster": Known(),
+    }
     return SimpleNamespace(**{**there, **values})
 
 
@@ -41,8 +52,10 @@ def test_values_are_named_by_their_place() -> None:
 
 def test_all_parts_are_recorded() -> None:
     env = [{"name": "PILOT_X", "value": "true"}, {"name": "POD_NAME", "valueFrom": {"fieldRef": {}}}]
+    there = Known()
+    there.put(injector("istio-sidecar-injector", hub="reg", tag="1.31.1", proxy={"image": "proxyv2"}))
     found = recorded(
-        survey(env, proxy=InjectedProxy("reg/proxyv2:1.31.1"), configurations=[{"accessLogFile": "/dev/stdout"}],
+        survey(env, cluster=there, configurations=[{"accessLogFile": "/dev/stdout"}],
                system_agents=frozenset({"cilium", "istio-cni-node", "other"}))
     )  # fmt: skip
     assert found == {
@@ -55,6 +68,12 @@ def test_all_parts_are_recorded() -> None:
 
 def test_what_may_not_be_read_is_left_out() -> None:
     assert recorded(survey(istiods=[])) == {}
+
+
+def test_a_pod_shows_the_proxy_only_where_no_istiod_is_seen() -> None:
+    proxy = InjectedProxy("reg/proxyv2:1.31.1")
+    assert recorded(survey(proxy=proxy)) == {}
+    assert recorded(survey(proxy=proxy, istiods=[])) == {"proxy image": "reg/proxyv2:1.31.1"}
 
 
 def test_calico_is_known_by_its_kinds_where_it_runs_outside_of_the_cluster() -> None:
@@ -74,3 +93,20 @@ def test_no_secret_is_recorded() -> None:
     assert found["istiod CA_KEY"] == "from secretKeyRef"
     assert "hunter2" not in str(found)
     assert "abcdef" not in str(found)
+
+
+def injector(name: str, **values: Any) -> dict[str, Any]:
+    return {
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "istio-system"},
+        "data": {"values": json.dumps({"global": values})},
+    }
+
+
+def test_the_image_of_proxies_is_what_the_injector_states() -> None:
+    own = injector("istio-sidecar-injector-1-29", hub="reg.test", tag="1.29.1", proxy={"image": "proxyv2"})
+    whole = injector("istio-sidecar-injector", hub="reg.test", tag="1", proxy={"image": "other.test/proxy:2"})
+    assert proxy_image([own, whole], "1-29") == "reg.test/proxyv2:1.29.1"
+    assert proxy_image([own, whole], "default") == "other.test/proxy:2"
+    assert proxy_image([own, {"metadata": {"name": "istio-sidecar-injector-x"}, "data": {}}], "gone") == ""
+    assert proxy_image([], "default") == ""
