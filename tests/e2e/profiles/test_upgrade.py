@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_runs import MESHPROOF, ROOT, Ran, start
+from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
@@ -29,7 +29,7 @@ def canary() -> Iterator[ProfileUp]:
         manager.down("canary", print)
 
 
-def upgrade(profile: ProfileUp, scratch: Path, *words: str, suite: str = SUITE) -> Ran:
+def upgrade(profile: ProfileUp, scratch: Path, *words: str, suite: str = SUITE) -> EndedRun:
     where = ("--context", profile.context, "--kubeconfig", profile.kubeconfig, "--allow-mesh-wide", "--out", "{out}")
     sides = ("--from-revision", "stable", "--to-revision", "next")
     environment = {"MESHPROOF_CONFIG": profile.settings}
