@@ -13,6 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Verdict
 from reports import files, objects, schema1
+from reports.about import ABOUT, About
+from reports.coverage import coverage
 from reports.journal import Contents
 from reports.model import EVIDENCE, RUN, SCHEMA, SCHEMA_2, TARGET, Report, ReportError, RunInfo, TargetInfo
 
@@ -21,6 +23,7 @@ READABLE = (SCHEMA, SCHEMA_2, schema1.SCHEMA)
 """Schemas that `load` reads."""
 
 _NAMES = TypeAdapter(tuple[str, ...])
+_ABOUT = TypeAdapter(About | None)
 _NUMBER = TypeAdapter(int)
 T = TypeVar("T")
 _SEVERITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, Verdict.SKIP)
@@ -44,6 +47,7 @@ def build(contents: Contents, run: RunInfo | None = None, target: TargetInfo | N
         recorded={key: recorded for key, (recorded, _) in kept.items()},
         not_run=tuple(key for key in dict.fromkeys(run.planned) if key not in kept),
         damaged=contents.damaged,
+        about=contents.about,
     )
 
 
@@ -72,6 +76,8 @@ def _head(report: Report) -> dict[str, Any]:
         "totals": report.totals,
         "not_run": list(report.not_run),
         "damaged": report.damaged,
+        "coverage": [row.to_json() for row in coverage(report)],
+        "about": None if report.about is None else ABOUT.dump_python(report.about, mode="json"),
     }
 
 
@@ -164,6 +170,7 @@ def from_json(data: dict[str, Any]) -> Report:
         recorded={case.id: str(row.get("recorded", "")) for case, row in zip(cases, rows, strict=True)},
         not_run=_valid(_NAMES, data.get("not_run", ()), "not_run"),
         damaged=_valid(_NUMBER, data.get("damaged", 0), "damaged"),
+        about=_valid(_ABOUT, data.get("about"), "about"),
     )
 
 

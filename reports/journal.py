@@ -1,8 +1,8 @@
 """Append-only NDJSON of what happened, written while a run goes on, so that reports survive `kill -9`.
 
-One object a line: `{"type": "run" | "target" | "object" | "case", "recorded": time, "data": {…}}`. An object that was
-applied is recorded before the first case that names its key. Journals of releases before that, and before
-`meshproof/conformance/v2`, are read too.
+One object a line: `{"type": …, "recorded": time, "data": {…}}`; the types are `run`, `target`, `about`, `object` and
+`case`. An object that was applied is recorded before the first case that names its key. Journals of releases before
+that, and before `meshproof/conformance/v2`, are read too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from clients.model.evidence import Evidence
 from reports import objects, schema1
+from reports.about import ABOUT, About
 from reports.model import EVIDENCE, RUN, TARGET, ReportError, RunInfo, TargetInfo
 
 
@@ -31,12 +32,14 @@ class Contents:
         target: as last written; None when it never was.
         cases: every readable case with the time of its record, in the order of writing.
         damaged: lines that could not be read.
+        about: as last written; None when it never was.
     """
 
     run: RunInfo | None = None
     target: TargetInfo | None = None
     cases: tuple[tuple[str, Evidence], ...] = ()
     damaged: int = 0
+    about: About | None = None
 
 
 class Journal:
@@ -57,6 +60,10 @@ class Journal:
     def target(self, target: TargetInfo) -> None:
         """Record what is known of the target; may be called again."""
         self._append(("target", TARGET.dump_python(target, mode="json")))
+
+    def about(self, about: About) -> None:
+        """Record all controls, what they are evidence for, and the provenance."""
+        self._append(("about", ABOUT.dump_python(about, mode="json")))
 
     def case(self, evidence: Evidence) -> None:
         """Record a case, after the objects of it that this writer has not recorded yet.
@@ -117,6 +124,7 @@ def read(path: Path) -> Contents:
         raise ReportError(f"cannot read journal {path}: {error.strerror}", "name the folder of a run") from None
     run: RunInfo | None = None
     target: TargetInfo | None = None
+    about: About | None = None
     cases: list[tuple[str, Evidence]] = []
     table: objects.Table = {}
     damaged = 0
@@ -128,6 +136,8 @@ def read(path: Path) -> Contents:
                     run = RUN.validate_python(record["data"])
                 case "target":
                     target = TARGET.validate_python(record["data"])
+                case "about":
+                    about = ABOUT.validate_python(record["data"])
                 case "object":
                     table[record["data"]["key"]] = record["data"]
                 case "case":
@@ -138,7 +148,7 @@ def read(path: Path) -> Contents:
                     damaged += 1
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError, ReportError):
             damaged += 1
-    return Contents(run, target, tuple(cases), damaged)
+    return Contents(run, target, tuple(cases), damaged, about)
 
 
 def now() -> str:

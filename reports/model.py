@@ -15,6 +15,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
 from reports import gates
+from reports.about import About
 from reports.gates import Gates, Judgement
 from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
 
@@ -91,6 +92,8 @@ class TargetInfo:
         server: address of the API server; empty where the run never came to one.
         configuration: how the mesh is set, by name: `proxy image`, `CNI`, `MeshConfig accessLogFile`, `istiod
             PILOT_ENABLE_ALPN_FILTER`. Redacted; without what could not be read.
+        uid: of the namespace `kube-system`, which no two clusters share; empty where it could not be read.
+        images: of the mesh's control plane, by the digest that a node pulled, and of the workloads that the run brings.
     """
 
     kind: str
@@ -101,6 +104,8 @@ class TargetInfo:
     name: str = ""
     server: str = ""
     configuration: dict[str, str] = field(default_factory=dict)
+    uid: str = ""
+    images: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -119,6 +124,7 @@ class Report:
         recorded: case id → when its record was written.
         not_run: ids of planned cases without a record.
         damaged: records of the journal that could not be read.
+        about: all controls, what they are evidence for, and provenance; None where the run did not record it.
     """
 
     run: RunInfo
@@ -127,6 +133,7 @@ class Report:
     recorded: Mapping[str, str] = field(default_factory=dict)
     not_run: tuple[str, ...] = ()
     damaged: int = 0
+    about: About | None = None
 
     @property
     def reduced(self) -> tuple[Evidence, ...]:

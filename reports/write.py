@@ -6,17 +6,26 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reports import allure, conformance, files, html, journal, junit, markdown, metrics
+from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics
 from reports.model import Report, ReportError, RunInfo, TargetInfo
 
 INDEX = "index.html"
 
 
-def write_all(journal_file: Path, out: Path, run: RunInfo | None = None, target: TargetInfo | None = None) -> Path:
+def write_all(
+    journal_file: Path,
+    out: Path,
+    run: RunInfo | None = None,
+    target: TargetInfo | None = None,
+    key: Path | None = None,
+) -> Path:
     """Write every report of the journal into `out` (the run's folder), and point `latest` in the folder above to it.
 
     Without `run` or `target`, what the journal says of them is used. A report that cannot be written keeps none of the
     others from being written.
+
+    Args:
+        key: that signs the files (`reports.attest`); None for one of this run.
 
     Returns:
         the path of `index.html`.
@@ -25,10 +34,10 @@ def write_all(journal_file: Path, out: Path, run: RunInfo | None = None, target:
         ReportError: the journal cannot be read, or reports could not be written; the message names them.
     """
     report = conformance.build(journal.read(journal_file), run, target)
-    return write_reports(report, out)
+    return write_reports(report, out, key)
 
 
-def write_reports(report: Report, out: Path) -> Path:
+def write_reports(report: Report, out: Path, key: Path | None = None) -> Path:
     """The same from a report that is built or loaded already.
 
     Raises:
@@ -41,12 +50,15 @@ def write_reports(report: Report, out: Path) -> Path:
         "summary.md": lambda: files.write_text(out / "summary.md", markdown.render(report)),
         metrics.FILE: lambda: files.write_text(out / metrics.FILE, metrics.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
+        attest.FILE: lambda: attest.write(report, out, key),  # of the files above
         "latest": lambda: _point_latest(out),
     }
     problems: dict[str, list[str]] = {}
     for name, write in writers.items():
         try:
             write()
+        except ReportError as error:
+            problems.setdefault(error.message, []).append(name)
         except OSError as error:
             problems.setdefault(error.strerror or str(error), []).append(name)
         except Exception as error:  # one broken report must not cost the others

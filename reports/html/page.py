@@ -19,12 +19,15 @@ from jinja2 import Environment
 from clients.model.evidence import Verdict
 from reports import attempts
 from reports.argument import chain
+from reports.coverage import coverage
 from reports.headline import duration, headline, tone
 from reports.html.egress_diagram import picture
 from reports.html.frame import frame, templates, time_text
 from reports.html.index import Index, index
 from reports.html.parts import Part, bodies, part
+from reports.html.requirements import evidence_for
 from reports.html.timeline import LEGEND, timeline
+from reports.html.times import times
 from reports.known import advice, by_entry
 from reports.marks import mark
 from reports.matrix import Matrix, matrix, request_line, seen, short_host, stages
@@ -32,6 +35,8 @@ from reports.model import Report
 from reports.pictures import embedded
 from reports.reasons import by_reason, by_unchecked
 
+BEFORE = "in force before the run"
+"""The detail of the target that has a part of the page of its own: facts, each after a semicolon."""
 SMALL = 150
 """Cases up to which all tables and stages are open from the beginning."""
 
@@ -65,6 +70,10 @@ def render(report: Report, folder: Path | None = None) -> str:
         advice=advice(report),
         reduced=by_unchecked(report.cases),
         skipped=by_reason(report.cases, Verdict.SKIP),
+        coverage=coverage(report),
+        requirements=evidence_for(report),
+        times=times(known),
+        before=[line for line in report.target.details.get(BEFORE, "").split("; ") if line],
         facts=_facts(report),
         style=page.style,
         script=page.script,
@@ -92,7 +101,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Service mesh", " ".join(filter(None, (mesh.name, mesh.version)))),
         ("Mesh revision", mesh.revision),
         ("Kubernetes", target.kubernetes),
-        *target.details.items(),
+        *((name, value) for name, value in target.details.items() if name != BEFORE),
         ("Run", run.id),
         ("Started", time_text(run.started)),
         ("Ended", time_text(run.ended) or "not recorded"),

@@ -24,6 +24,7 @@ VERBS = {
     "status": "testbed.status",
     "logs": "testbed.logs",
     "report": "report.report",
+    "verify": "report.verify",
     "diff": "diff.diff",
     "precheck": "precheck.precheck",
     "like": "like.like",

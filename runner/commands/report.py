@@ -1,4 +1,4 @@
-"""`meshproof report`: the reports of an earlier run, from its journal."""
+"""`meshproof report` and `meshproof verify`: the reports of an earlier run, and whether they are intact."""
 
 from __future__ import annotations
 
@@ -7,19 +7,65 @@ from typing import Annotated
 
 import typer
 
-from clients.model.errors import SettingsError
-from reports import write
+from clients.model.errors import ClusterError, SettingsError
+from clients.probe.browser import Browser
+from reports import attest, conformance, write
 from runner.commands import common
 from runner.config import folders, settings
+from runner.target import browsers
 
 Folder = Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run; default: the latest.")]
+PDF = "report.pdf"
+_OPEN_MS = 120_000
 
 
-def report(run: Folder = None) -> int:
+def report(
+    run: Folder = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the page to report.pdf, by a headless browser.")
+    ] = False,
+) -> int:
     """Write the reports of a run again, from its journal; also of one that was killed."""
-    folder = run or settings.load().out / "latest"
+    given = settings.load()
+    folder = run or given.out / "latest"
     journal = folder / folders.JOURNAL
     if not journal.is_file():
-        raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {settings.load().out}")
-    print(write.write_all(journal.resolve(), folder.resolve()))
+        raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {given.out}")
+    page = write.write_all(journal.resolve(), folder.resolve(), key=given.signing_key)
+    print(page)
+    if pdf:
+        print(_print(page))
+        attest.write(conformance.load(folder), folder.resolve(), given.signing_key)
     return common.OK
+
+
+def verify(
+    run: Folder = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Public key to check it by; default: the run's own.")
+    ] = None,
+) -> int:
+    """Check that the files of a run are those that were signed; exit 1 where one is not."""
+    folder = run or settings.load().out / "latest"
+    try:
+        print(attest.verify(folder, key))
+    except attest.TamperedError as error:
+        print(f"meshproof: {error}")
+        return common.FAILED
+    return common.OK
+
+
+def _print(page: Path) -> Path:
+    """The page on paper: every table and row, and the evidence of what did not pass in full."""
+    found = browsers.find_or_install(lambda: True, print)
+    if not found.program:
+        raise ClusterError(f"no browser prints the page: {found.why_not}", browsers.HINT)
+    file = page.with_name(PDF)
+    with Browser(found.program, {}) as started, started.window("meshproof report") as window:
+        window.page.goto(page.as_uri(), timeout=_OPEN_MS)
+        window.page.wait_for_selector("html[data-built]", state="attached", timeout=_OPEN_MS)
+        window.page.evaluate("window.meshproof.ready()")
+        window.page.pdf(
+            path=file, format="A4", print_background=True, prefer_css_page_size=True, outline=True, tagged=True
+        )
+    return file

@@ -25,6 +25,7 @@ from runner.config import catalogue, folders, rights, settings, tiers
 from runner.config.notify_settings import hidden
 from runner.config.option import options
 from runner.config.settings import Settings
+from runner.session import provenance
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
@@ -135,7 +136,7 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     judged = conformance.build(contents, info, about).judged.code
     info = replace(info, exit=exit_code(ended, judged or (common.OK if clean else common.UNKNOWN)))
     try:
-        index = _write(journal, folder, info, about)
+        index = _write(journal, folder, info, about, target.settings)
     except ReportError:
         if ended.code == common.BAD_INPUT and not (contents.run and contents.run.ended):  # the test process said so
             return common.BAD_INPUT
@@ -144,7 +145,7 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     return info.exit if info.exit is not None else common.FAILED
 
 
-def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo) -> Path:
+def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo, given: Settings) -> Path:
     """Close the journal and write the reports, as many of them as the folder takes; returns the path of the page.
 
     Raises:
@@ -152,10 +153,12 @@ def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo) -> Pat
     """
     problem: ReportError | None = None
     try:
+        if read(journal).about is None:  # the test process died
+            Journal(journal).about(provenance.about(given, catalogue.load()))
         Journal(journal).run(info)
     except ReportError as error:
         problem = error
-    index = write.write_all(journal, folder, info, about)
+    index = write.write_all(journal, folder, info, about, given.signing_key)
     if problem:
         raise problem
     return index

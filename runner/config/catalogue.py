@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,9 +52,14 @@ class Control:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All controls by id, in the order of the documents. What capabilities mean is in `runner.target.capabilities`."""
+    """All controls by id, in the order of the documents. What capabilities mean is in `runner.target.capabilities`.
+
+    Attributes:
+        documents: what the ids of a document's controls begin with → its title.
+    """
 
     controls: Mapping[str, Control]
+    documents: Mapping[str, str] = field(default_factory=dict)
 
     def control(self, name: str) -> Control:
         """The control of this id.
@@ -90,10 +95,12 @@ def load(folder: Path = ROOT / "suites") -> Catalogue:
 @cache
 def _load(folder: Path) -> Catalogue:
     controls: dict[str, Control] = {}
+    documents: dict[str, str] = {}
     for path in (folder / "catalogue.yaml", folder / "own.yaml", folder / "advisories.yaml"):
         if path.name != "catalogue.yaml" and not path.exists():
             continue
         document = _read(path)
+        documents |= {str(one["prefix"]): str(one["title"]) for one in document.get("documents") or ()}
         for entry in document.get("cases") or ():
             control = _control(entry, path)
             if control.id in controls:
@@ -102,7 +109,7 @@ def _load(folder: Path) -> Catalogue:
     lost = [control.id for control in controls.values() if control.twin and control.twin not in controls]
     if lost:
         raise SettingsError(f"the twin of {lost[0]} ({controls[lost[0]].twin}) is not in the catalogue")
-    return Catalogue(controls)
+    return Catalogue(controls, documents)
 
 
 def _read(path: Path) -> dict[str, Any]:

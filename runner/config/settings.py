@@ -77,6 +77,7 @@ class Settings(GateSettings):
         ready_s: seconds for an environment or a change to become ready, and to be deleted.
         identity: issuer of the front door's tokens (suite `front`).
         iap: issuer of IAP's tokens (suite `iap`); its audience is the document's `RCTOKEN_AUD`.
+        signing_key: private key of Ed25519 (PEM) that signs the files of a run; None for one that is made for the run.
         archives: image archives to load into a kind cluster (`kind load image-archive`).
         upload: bucket to which the folder of a run is copied when it has ended (`reports.bucket`).
         known_failures: who answers for which failures until when (`runner.config.known_failures`).
@@ -155,6 +156,9 @@ class Settings(GateSettings):
     external: External = External()
     identity: Identity = Identity()
     iap: Identity = Identity()
+    signing_key: Annotated[
+        AnyPath | None, Option("--signing-key", "FILE", "Private key that signs the reports (docs/report.md).")
+    ] = None
     archives: tuple[AnyPath, ...] = ()
     known_failures: tuple[KnownEntry, ...] = ()
 
@@ -166,9 +170,10 @@ class Settings(GateSettings):
         )
 
     @model_validator(mode="after")
-    def _istioctl_is_there(self) -> Self:
-        if self.istioctl and not self.istioctl.is_file():
-            raise ValueError(f"istioctl names {self.istioctl}, which is no file")
+    def _files_are_there(self) -> Self:
+        for name in ("istioctl", "signing_key"):
+            if (path := getattr(self, name)) and not path.is_file():
+                raise ValueError(f"{name} names {path}, which is no file")
         return self
 
     def handed(self) -> dict[str, str]:

@@ -102,7 +102,7 @@ class Recorder:
                 code = self._judged(conformance.build(read(journal), self.context.run_info()))
             self.problem = self.context.finish(code)
             if not self.context.reports_by_caller:
-                write.write_all(journal, self.context.folder)
+                write.write_all(journal, self.context.folder, key=self.context.settings.signing_key)
         except ReportError as error:
             code = BAD_INPUT
             if not self.context.unwritable:

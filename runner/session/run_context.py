@@ -23,7 +23,7 @@ from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
-from runner.session import collect_plan, run_facts, whole_run
+from runner.session import collect_plan, provenance, run_facts, whole_run
 from runner.session.excuses import Excuses
 from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
@@ -218,6 +218,7 @@ class RunContext:
         if self.unwritable:
             return problem
         ended = replace(self.run_info(), ended=folders.now(), exit=exit_code)
+        self.journal.about(provenance.about(self.settings, self.catalogue))
         self.journal.run(ended)
         return problem
 

@@ -13,6 +13,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.holder import holder_here
 from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
+from clients.mesh import identity_of
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError, ConflictError, MeshproofError
 from clients.proof.preflight.canary import Canary
@@ -82,6 +83,8 @@ class HeldTarget:
                 name=target.name(there, self._cluster.server),
                 server=self._cluster.server,
                 configuration=mesh.configuration,
+                uid=identity_of.uid(self._cluster),
+                images={**there.images, **identity_of.images(self._cluster, mesh.root)},
             ),
             mesh=mesh,
             kubeconfig=there.kubeconfig,

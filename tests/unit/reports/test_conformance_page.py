@@ -25,6 +25,7 @@ from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
 from reports import conformance, schema1
+from reports.about import About, ControlRecord, Document, Provenance, Requirement
 from reports.gates import Baseline, Gates
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
 from runner.config.settings import ROOT
@@ -50,6 +51,11 @@ RECORDS: dict[str, type] = {
     "picture": Picture,
     "advisory": Advisory,
     "known failure": KnownFailure,
+    "about": About,
+    "document": Document,
+    "control": ControlRecord,
+    "requirement": Requirement,
+    "provenance": Provenance,
 }
 JSON_NAMES = {"array": "list"}
 FIELD = re.compile(r"^- `(\w+)` \(([a-z ]+)\): ", re.MULTILINE)

@@ -158,6 +158,7 @@ def test_all_reports_come_from_the_journal_alone(journal: Path) -> None:
     names = {path.name for path in out.iterdir()}
     assert names == {
         "journal.ndjson", "conformance.json", "index.html", "junit.xml", "summary.md", "metrics.prom", "allure-results",
+        "attestation.json", "attestation.pub",
     }  # fmt: skip
     assert (out.parent / "latest").readlink() == Path("r1")
     assert conformance.load(out.parent / "latest").totals["pass"] == 33

@@ -1,0 +1,146 @@
+"""The signed statement: intact, changed, missing, by another key, and what is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from report_samples import sample_report
+
+from reports import attest
+from reports.model import ReportError
+from reports.write import write_reports
+from runner.commands import cli
+
+pytestmark = pytest.mark.unit
+
+PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+PLAIN = serialization.NoEncryption()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "out" / "r1"
+    (folder / "screenshots").mkdir(parents=True)
+    (folder / "screenshots" / "a.png").write_bytes(b"png")
+    write_reports(sample_report(), folder)
+    return folder
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    made = Ed25519PrivateKey.generate()
+    private, public = tmp_path / "key.pem", tmp_path / "key.pub"
+    private.write_bytes(made.private_bytes(PEM, PKCS8, PLAIN))
+    public.write_bytes(made.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return private, public
+
+
+def statement(run: Path) -> dict[str, object]:
+    envelope = json.loads((run / attest.FILE).read_text())
+    found: dict[str, object] = json.loads(base64.b64decode(envelope["payload"]))
+    return found
+
+
+def test_the_statement_is_in_totos(run: Path) -> None:
+    found = statement(run)
+    names = [subject["name"] for subject in found["subject"]]  # type: ignore[attr-defined]
+    assert names == ["conformance.json", "index.html", "junit.xml", "metrics.prom", "screenshots/a.png", "summary.md"]
+    assert found["_type"] == "https://in-toto.io/Statement/v1"
+    predicate = found["predicate"]
+    assert isinstance(predicate, dict)
+    assert predicate["result"] == "FAILED"
+    assert len(predicate["passedTests"]) == 33
+    assert predicate["failedTests"] == [case.id for case in sample_report().cases if case.verdict == "fail"]
+
+
+def test_what_is_signed_is_the_encoding_of_dsse() -> None:
+    assert attest._signed("http://example.com/HelloWorld", b"hello world") == (
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    )
+
+
+def test_an_intact_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "later.txt").write_text("what came later is not part of it")
+    assert cli.main(["verify", str(run)]) == 0
+    assert "6 files are as they were signed, by a key in the same folder" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["conformance.json", "index.html", "screenshots/a.png"])
+@pytest.mark.parametrize("how", ["changed", "missing"])
+def test_a_file_that_is_not_what_was_signed(run: Path, name: str, how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run / name
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert cli.main(["verify", str(run)]) == 1
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert name in out
+
+
+def _payload(envelope: dict[str, object]) -> None:
+    text = base64.b64decode(str(envelope["payload"])).replace(b"FAILED", b"PASSED")
+    envelope["payload"] = base64.b64encode(text).decode()
+
+
+def _type(envelope: dict[str, object]) -> None:
+    envelope["payloadType"] = "text/plain"
+
+
+def _signature(envelope: dict[str, object]) -> None:
+    envelope["signatures"] = []
+
+
+@pytest.mark.parametrize("change", [_payload, _type, _signature])
+def test_a_statement_that_was_changed(run: Path, change: object) -> None:
+    envelope = json.loads((run / attest.FILE).read_text())
+    change(envelope)  # type: ignore[operator]
+    (run / attest.FILE).write_text(json.dumps(envelope))
+    with pytest.raises(attest.TamperedError, match="is not signed by its own key"):
+        attest.verify(run)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"payload": "?", "payloadType": "x", "signatures": []}', "\xff"])
+def test_a_statement_that_is_damaged(run: Path, text: str) -> None:
+    (run / attest.FILE).write_text(text)
+    with pytest.raises(attest.TamperedError, match="is damaged"):
+        attest.verify(run)
+
+
+def test_a_key_of_ones_own_shows_who_signed(run: Path, keys: tuple[Path, Path]) -> None:
+    private, public = keys
+    with pytest.raises(attest.TamperedError, match="is not signed by the given key"):
+        attest.verify(run, public)
+    attest.write(sample_report(), run, private)
+    assert "by the given key" in attest.verify(run, public)
+    attest.write(sample_report(), run)  # as one would who changes the files and signs them by another key
+    with pytest.raises(attest.TamperedError, match="is not signed by the given key"):
+        attest.verify(run, public)
+
+
+def test_what_is_no_run_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["verify", str(tmp_path)]) == 2
+    assert "has no attestation.json" in capsys.readouterr().err
+
+
+def test_keys_that_cannot_be_used(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "ec.pem"
+    other.write_bytes(generate_private_key(SECP256R1()).private_bytes(PEM, PKCS8, PLAIN))
+    with pytest.raises(ReportError, match="is no private key of Ed25519"):
+        attest.private_key(other)
+    with pytest.raises(ReportError, match="is no public key of Ed25519"):
+        attest.verify(run, other)
+
+
+def test_a_key_that_cannot_be_used_costs_no_report(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("x")
+    with pytest.raises(ReportError, match=r"attestation\.json: .*key is no private key"):
+        write_reports(sample_report(), tmp_path / "out" / "r1", tmp_path / "key")
+    assert (tmp_path / "out" / "r1" / "index.html").exists()
