@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from report_samples import JWT, a_case, sample_report
 
 from clients.model.errors import SettingsError
@@ -20,6 +21,7 @@ from reports.html.times import times
 from reports.matrix import stages
 from reports.model import Report
 from runner.config import catalogue, requirements
+from runner.config.notify_settings import Notify
 from runner.config.settings import Settings
 from runner.session import provenance
 
@@ -117,6 +119,13 @@ def test_what_a_run_says_of_itself() -> None:
     assert made.provenance.user
     assert {"LAB", "X"} <= {document.prefix for document in made.documents}
     assert {"smoke", "core", "full"} == {control.tier for control in made.controls}
+
+
+def test_no_setting_reveals_a_secret() -> None:
+    secret = "https://hooks.example.com/services/T0/secret-part"
+    made = provenance.provenance(Settings(notify=Notify(url=SecretStr(secret)), context="password=hunter2hunter2"))
+    assert "secret-part" not in str(made)
+    assert "hunter2" not in str(made)
 
 
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:
