@@ -76,7 +76,7 @@ def manifest(*, mesh_wide: bool) -> str:
 def template() -> str:
     """The text of the chart's template: the same objects, named by the release."""
     names = Names(
-        '{{ include "meshproof.fullname" . }}',
+        '{{ include "meshproof.roles" . }}',
         '{{ include "meshproof.account" . }}',
         "{{ .Release.Namespace }}",
         ("\n        {{- if .Values.meshWide }}", "\n        {{- end }}"),

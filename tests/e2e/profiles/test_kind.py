@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import e2e_runs
+import nightly_job
 import pytest
+from nightly_job import Ground, commands, ended, installed
 
+from clients.kube.cleanup import find
+from clients.kube.cluster import Cluster
+from testbed.harness import loading, tools
+from testbed.harness.image import HarnessImage
+from testbed.lifecycle import Testbed
 from testbed.profiles import manager, table
 from testbed.profiles.kind import KindProfile
 from testbed.profiles.manager import ProfileUp
@@ -103,3 +112,25 @@ def test_what_has_no_ground_is_skipped_with_its_reason(up: ProfileUp, tmp_path: 
     assert ran.code == 0, ran.output[-3000:]
     lacking = [case["id"] for case in ran.report["cases"] if "external-hosts" in case["reason"]]
     assert bool(lacking) is (up.name == "kind")
+
+
+def test_the_nightly_job_proves_its_own_cluster(up: ProfileUp, tmp_path: Path):
+    """The image by `kind load`, the chart by helm, as a user does it; the account is the chart's own."""
+    built = HarnessImage(to_stderr).build()
+    loading.load(built.archive, up.name, to_stderr)
+    images = tomllib.loads(Path(up.settings).read_text(encoding="utf-8"))["images"]
+    settings = "[images]\n" + "\n".join(f"{name} = {json.dumps(image)}" for name, image in images.items())
+    kubectl = Testbed().programs(istio_release(None)).kubernetes / "kubectl"
+    helm = tools.program("helm", to_stderr)
+    ground = Ground(Path(up.administrator), built.reference, settings, helm, kubectl, tmp_path)
+    selected = "run.suites={suites/lab/test_mesh_wide_strict.py,suites/lab/test_require_jwt.py}"
+    with nightly_job.volume(ground), installed(ground, "suspend=true", "meshWide=true", selected) as notes:
+        shown = ground.run("sh", "-c", commands(notes, "Run it now"))
+        assert ended(ground, "meshproof-now")["status"].get("succeeded") == 1, shown[-3000:]
+        ground.run("sh", "-c", commands(notes, "Fetch the reports"))
+        [report] = nightly_job.reports(tmp_path / "results")
+        assert report["run"]["exit"] == 0
+        assert {case["verdict"] for case in report["cases"]} == {"pass"}
+    administrator = Cluster.connect(Path(up.administrator))
+    assert [str(one) for one in find(administrator)] == []
+    administrator.close()

@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 import yaml
 
-from runner.config import rbac
+from runner.config import rbac, roles
+from runner.config.rights import wanted
 from runner.config.settings import ROOT
 from testbed.harness import tools
 
@@ -158,16 +159,15 @@ def test_the_pod_has_no_rights_on_its_node(program: Path) -> None:
 
 @pytest.mark.parametrize("mesh_wide", [False, True])
 def test_the_roles_are_the_shipped_ones(program: Path, mesh_wide: bool) -> None:
-    """Of `deploy/rbac/`, but for the namespace of the account."""
-    theirs = rendered(program, *POLICIES, "--set", f"meshWide={str(mesh_wide).lower()}", name=rbac.NAME)
-    text = rbac.manifest(mesh_wide=mesh_wide).replace("serviceaccount:meshproof:", "serviceaccount:proofs:")
+    """Of `deploy/rbac/`, but for the names, so that both can be in one cluster."""
+    theirs = rendered(program, *POLICIES, "--set", f"meshWide={str(mesh_wide).lower()}")
+    names = roles.Names("nightly-meshproof-proofs", "nightly-meshproof-job", "proofs")
+    text = roles.roles(wanted(mesh_wide=mesh_wide), names) + roles.confinement(names, mesh_wide=mesh_wide)
     shipped = by_name(yaml.safe_load_all(text))
-    for (kind, _, _), one in shipped.items():
-        if kind.endswith("RoleBinding"):
-            one["subjects"][0]["namespace"] = "proofs"
-    roles = {key: one for key, one in shipped.items() if key[0] not in {"Namespace", "ServiceAccount"}}
-    assert {key: one for key, one in theirs.items() if key in roles} == roles
-    assert {kind for kind, _, _ in theirs.keys() - roles.keys()} == {
+    plain = {kind for kind, _, _ in by_name(yaml.safe_load_all(rbac.manifest(mesh_wide=mesh_wide)))}
+    assert {kind for kind, _, _ in shipped} == plain - {"Namespace", "ServiceAccount"}
+    assert {key: one for key, one in theirs.items() if key in shipped} == shipped
+    assert {kind for kind, _, _ in theirs.keys() - shipped.keys()} == {
         *("ServiceAccount", "PersistentVolumeClaim", "CronJob"),
     }
 
@@ -219,3 +219,15 @@ def test_a_bucket_without_a_name_is_asked_for(program: Path) -> None:
     made = run(program, "template", "nightly", str(CHART), "--set", f"image={IMAGE}", "--set", "results.kind=s3")
     assert made.returncode != 0
     assert "results.s3.url must be set" in made.stderr
+
+
+def test_two_releases_and_the_shipped_roles_fit_into_one_cluster(program: Path) -> None:
+    """Also in the namespace of the shipped account."""
+    shipped = by_name(yaml.safe_load_all(rbac.manifest(mesh_wide=True)))
+    for namespace, name in ((rbac.NAME, rbac.NAME), ("other", rbac.NAME), (rbac.NAME, "nightly")):
+        words = ("--namespace", namespace, "--set", "meshWide=true", "--set", f"image={IMAGE}", *POLICIES)
+        made = run(program, "template", name, str(CHART), *words)
+        objects = by_name(yaml.safe_load_all(made.stdout))
+        assert len(objects) > 8
+        assert not objects.keys() & shipped.keys()
+        shipped |= objects

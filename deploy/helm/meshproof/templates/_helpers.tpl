@@ -4,9 +4,14 @@
 {{- $name | trunc 52 | trimSuffix "-" -}}
 {{- end }}
 
-{{/* The service account. */}}
+{{/* The service account: another one than that of deploy/rbac/, which may be in the same namespace. */}}
 {{- define "meshproof.account" -}}
-{{- .Values.serviceAccount.name | default (include "meshproof.fullname" .) -}}
+{{- .Values.serviceAccount.name | default (printf "%s-job" (include "meshproof.fullname" .)) -}}
+{{- end }}
+
+{{/* The roles and the admission policy, of which a cluster may have those of several releases, and of deploy/rbac/. */}}
+{{- define "meshproof.roles" -}}
+{{- printf "%s-%s" (include "meshproof.fullname" .) .Release.Namespace -}}
 {{- end }}
 
 {{/* The claim of the volume that holds the results. */}}
