@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,25 @@ TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 """Of a pod's service account (Kubernetes, Accessing the API from a Pod)."""
 
 
+ATTEMPTS = 5
+"""Each fails only if another variable goes in the microseconds that a copy of the environment takes."""
+
+
+class Configuration(client.Configuration):
+    """The library's, which several threads may use while others change the environment.
+
+    With a token, the library reads all variables before every request (for proxies), and fails with KeyError when one
+    is removed meanwhile. pytest removes its own after every test.
+    """
+
+    def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> Any:
+        """As the library has it, again where the environment was changed meanwhile."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(KeyError):
+                return super().get_api_key_with_prefix(identifier, alias)
+        return super().get_api_key_with_prefix(identifier, alias)
+
+
 def configuration(kubeconfig: Path | None, context: str | None) -> Any:
     """The client's configuration by a kubeconfig file (default: as kubectl finds it) and a context of it.
 
@@ -24,7 +44,7 @@ def configuration(kubeconfig: Path | None, context: str | None) -> Any:
     Raises:
         ClusterError: the file or the context cannot be used.
     """
-    made: Any = client.Configuration()
+    made: Any = Configuration()
     file = str(kubeconfig) if kubeconfig else None
     load: Any = config.load_kube_config
     load_own: Any = config.load_incluster_config

@@ -118,6 +118,28 @@ def cluster(server: HTTPServer, tmp_path: Path) -> Iterator[Cluster]:
     connected.close()
 
 
+def test_a_variable_that_goes_meanwhile_fails_no_request(
+    server: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """With a token, the library reads the environment before each request; pytest removes its own variable at times."""
+    file = kubeconfig(tmp_path, f"http://127.0.0.1:{server.server_port}")
+    content = json.loads(file.read_text())
+    content["users"][0]["user"] = {"token": "not-a-secret"}
+    file.write_text(json.dumps(content))
+    connected = Cluster.connect(file)
+    gone = [KeyError("PYTEST_CURRENT_TEST")] * 2
+
+    def getproxies() -> dict[str, str]:
+        if gone:
+            raise gone.pop()
+        return {}
+
+    monkeypatch.setattr("kubernetes.client.configuration.getproxies", getproxies)
+    assert connected.get("v1", "Pod", "sleep-1", "shop") == POD
+    assert not gone
+    connected.close()
+
+
 def test_objects_come_as_they_are(cluster: Cluster):
     assert cluster.server_version == "1.34.4"
     assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
