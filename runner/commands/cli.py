@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import MeshproofError
-from runner.commands import rerun
+from runner.commands import fleet, rerun
 from runner.commands.common import BAD_INPUT, INTERRUPTED
 
 VERBS = {
@@ -29,6 +29,7 @@ VERBS = {
     "precheck": "precheck.precheck",
     "like": "like.like",
     "history": "history.history",
+    "merge": "merge.merge",
     "images": "images.images",
     "cleanup": "cleanup.cleanup",
     "bench": "bench.bench",
@@ -83,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = rerun.completed(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:1] == ["run"] and len((named := fleet.contexts(words))[0]) > 1:
+            return fleet.run(*named)
         code = application(words[0] if words else "")(args=words, prog_name="meshproof", standalone_mode=False)
     except MeshproofError as error:
         return _bad(str(error))

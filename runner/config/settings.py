@@ -86,7 +86,9 @@ class Settings(GateSettings):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     target: Annotated[str, Option("--target", "KIND", "Kind of the cluster under test.", TARGET)] = ""
-    context: Annotated[str, Option("--context", "NAME", "Context to use; implies --target live.", TARGET)] = ""
+    context: Annotated[
+        str, Option("--context", "NAME", "Context to use; for a run repeatable; implies --target live.", TARGET)
+    ] = ""
     kubeconfig: Annotated[
         AnyPath | None, Option("--kubeconfig", "FILE", "Kubeconfig; implies --target live.", TARGET)
     ] = None

@@ -1,0 +1,1 @@
+"""Many clusters in one matrix: the newest run of each, by cluster and control, the worst first."""

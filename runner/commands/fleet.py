@@ -1,0 +1,146 @@
+"""`meshproof run --context A --context B`: several clusters side by side, a process and a folder each, one matrix."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from clients.model.errors import SettingsError
+from reports.model import ReportError
+from runner.commands import common
+from runner.config import settings
+from runner.config.settings import ROOT
+
+OPTION = "--context"
+LOG = "terminal.txt"
+CODES = (common.INTERRUPTED, common.FAILED, common.BAD_INPUT, common.UNKNOWN, common.OK)
+"""Exit codes, the one that decides for all first."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One cluster: its context, the folder of its runs, and what its process printed."""
+
+    context: str
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        """File with its terminal's lines."""
+        return self.folder / LOG
+
+
+def contexts(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The contexts that a command line names, in order, and the other words."""
+    return _taken(words, OPTION)
+
+
+def _taken(words: Sequence[str], option: str) -> tuple[list[str], list[str]]:
+    """The values of an option, in order, and the other words. Words after `--` are pytest's, and stay."""
+    values: list[str] = []
+    rest: list[str] = []
+    left = list(words)
+    while left and left[0] != "--":
+        word = left.pop(0)
+        if word == option and left:
+            values.append(left.pop(0))
+        elif word.startswith(f"{option}="):
+            values.append(word.partition("=")[2])
+        else:
+            rest.append(word)
+    return values, [*rest, *left]
+
+
+def run(named: Sequence[str], words: Sequence[str]) -> int:
+    """Run all clusters at once; returns the worst of their exit codes.
+
+    Args:
+        words: of the command line, without the contexts; the first is the verb.
+
+    Raises:
+        SettingsError: a context is named twice, or a folder cannot be made.
+    """
+    given, rest = _taken(words, "--out")
+    out = settings.load({"out": given[-1] if given else None}).out
+    members = _members(named, out)
+    codes = _ended(members, rest)
+    for member, code in zip(members, codes, strict=True):
+        print(f"{member.context}: exit code {code}; its lines are in {member.log}")
+    try:
+        from rich.console import Console  # loaded only where several clusters are proven
+
+        from reports.fleet import page, write
+
+        fleet, index = write.update([member.folder for member in members], out)
+        page.show(Console(), fleet)
+        print(f"report: {index}")
+    except ReportError as error:
+        print(f"meshproof: {error}", file=sys.stderr)
+    return next(code for code in CODES if code in codes)
+
+
+def _members(named: Sequence[str], out: Path) -> list[Member]:
+    made = [Member(context, out / re.sub(r"[^A-Za-z0-9._-]+", "-", context).strip("-.")) for context in named]
+    if len({member.folder for member in made}) < len(made):
+        raise SettingsError(f"{OPTION} names a cluster twice, or two whose folders would be one", "name each once")
+    for member in made:
+        try:
+            member.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"the folder {member.folder} cannot be made: {error.strerror}") from None
+    return made
+
+
+def _ended(members: Sequence[Member], words: Sequence[str]) -> list[int]:
+    """Start a process for each cluster, and wait for all; signals go to each of them."""
+    environment = {**child_environment(), "PYTHONUNBUFFERED": "1"}
+    with ExitStack() as stack:
+        started: list[subprocess.Popen[bytes]] = []
+        stack.enter_context(_forwarded(started))
+        for member in members:
+            log = stack.enter_context(member.log.open("wb"))
+            own = [OPTION, member.context, f"--out={member.folder}"]
+            command = [sys.executable, "-m", "runner", *words[:1], *own, *words[1:]]
+            print(f"{member.context}: begun", flush=True)
+            started.append(
+                subprocess.Popen(
+                    command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+                )
+            )
+        return [_code(process.wait()) for process in started]
+
+
+def child_environment() -> Mapping[str, str]:
+    """The variables of this process, with the checkout on Python's path: it runs from the user's folder."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def _code(ended: int) -> int:
+    """The exit code of a process; one that died did not prove all."""
+    return ended if ended in CODES else common.UNKNOWN
+
+
+@contextmanager
+def _forwarded(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Pass signals on to each process; each cleans up by itself, and gives up at the third."""
+
+    def receive(number: int, _: FrameType | None) -> None:
+        for process in started:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,69 @@
+"""Several contexts are proven side by side: a process and a folder each, the worst exit code, one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from report_samples import sample_report
+
+from clients.model.errors import SettingsError
+from reports import conformance
+from runner.commands import cli, fleet
+from runner.commands.fleet import Member
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_contexts_of_a_command_line() -> None:
+    words = ["run", "--context", "a", "suites/lab", "--context=b", "-n", "2", "--", "--context", "pytests own"]
+    assert fleet.contexts(words) == (["a", "b"], ["run", "suites/lab", "-n", "2", "--", "--context", "pytests own"])
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [([0, 0], 0), ([0, 3], 3), ([3, 2], 2), ([2, 1], 1), ([1, 130], 130), ([0, 1], 1)]
+)
+def test_the_worst_exit_code_is_that_of_all(
+    codes: list[int], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[list[str]] = []
+
+    def ended(members: Sequence[Member], words: Sequence[str]) -> list[int]:
+        seen.append(list(words))
+        for member in members:
+            report = sample_report()
+            conformance.save(report, member.folder / report.run.id / conformance.FILE)
+        return codes
+
+    monkeypatch.setattr(fleet, "_ended", ended)
+    words = ["run", "--context", "prod/eu", "--out", str(tmp_path), "--context", "prod-us", "-n", "2"]
+    assert cli.main(words) == code
+    assert seen == [["run", "-n", "2"]]
+    assert {path.name for path in tmp_path.iterdir()} == {"prod-eu", "prod-us", "fleet.html", "fleet.json"}
+    assert f"prod/eu: exit code {codes[0]}" in capsys.readouterr().out
+
+
+def test_a_context_that_is_there_twice_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="names a cluster twice"):
+        fleet.run(["a", "a"], ["run", "--out", str(tmp_path)])
+
+
+def test_clusters_that_do_not_answer_are_exit_2_each_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By processes of their own, as a user starts them."""
+    contexts = [{"name": name, "context": {"cluster": "x", "user": "x"}} for name in ("a", "b")]
+    content = {"apiVersion": "v1", "kind": "Config", "current-context": "a", "users": [{"name": "x", "user": {}}]}
+    content |= {"clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}], "contexts": contexts}
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
+    words = ["run", "--kubeconfig", str(tmp_path / "kubeconfig"), "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--context", "a", "--context", "b"]) == 2
+    for name in ("a", "b"):
+        lines = (tmp_path / "out" / name / fleet.LOG).read_text()
+        assert "does not answer" in lines
+        assert "Traceback" not in lines
+    printed = capsys.readouterr()
+    assert "there is no conformance.json below" in printed.err
+    assert "Traceback" not in printed.err
