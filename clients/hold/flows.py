@@ -36,6 +36,7 @@ class Flow:
         path, host: of HTTP; an empty host is that of the address.
         denied: the outcome that the denial has; empty where requests are allowed.
         rate: requests per second.
+        token: each request has a valid token.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Flow:
     host: str = ""
     denied: str = ""
     rate: float = 5.0
+    token: bool = False
 
     @property
     def due(self) -> str:
@@ -65,6 +67,9 @@ def _mesh() -> list[Flow]:
         Flow("mesh-tcp-fresh", SENDER, "tcp", False, _LINES, rate=2),
         Flow("mesh-websocket-kept", SENDER, "websocket", True, _WEB, rate=35),
         Flow("mesh-websocket-fresh", SENDER, "websocket", False, _WEB, rate=2),
+        Flow("mesh-http1-identity", SENDER, "http1", True, _WEB, "/identity/sender", rate=4),
+        Flow("mesh-http1-token", SENDER, "http1", True, _WEB, "/token", rate=4, token=True),
+        Flow("mesh-http1-token-denied", SENDER, "http1", True, _WEB, "/token", denied=_FORBIDDEN, rate=5),
         Flow("mesh-http1-denied", STRANGER, "http1", True, _WEB, denied=_FORBIDDEN, rate=12),
         Flow("mesh-http1-fresh-denied", STRANGER, "http1", False, _WEB, denied=_FORBIDDEN, rate=2),
         Flow("mesh-http2-denied", STRANGER, "http2", True, _WEB, denied=_FORBIDDEN, rate=4),

@@ -8,8 +8,10 @@ from clients.apply.applier import Applier
 from clients.apply.overlay import Overlay
 from clients.hold import flows
 from clients.hold.held import NAMESPACES
+from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError, SettingsError
+from clients.model.redact import remember
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access
 from runner.target.fitting import fitting
@@ -35,7 +37,9 @@ def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, 
     service = cluster.get("v1", "Service", "kubernetes", "default")
     if service is None:
         raise ClusterError("the Service default/kubernetes is missing", "the clients write what they see through it")
-    name = secrets.token_hex(2)
+    name, tokens = secrets.token_hex(2), TokenIssuer()
+    token = tokens.mint("valid")
+    remember(token)
     overlay = Overlay(
         prefix=f"mp-{name}-",
         run=f"hold-{name}",
@@ -44,6 +48,9 @@ def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, 
         revision=label,
         values={
             "flows": flows.as_json(),
+            "issuer": tokens.issuer,
+            "jwks": tokens.jwks_json(),
+            "token": token,
             "scope": f"mp-{name}-",
             "api_server": str(service["spec"]["clusterIP"]),
         },

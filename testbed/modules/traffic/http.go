@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"os"
 	"strings"
 
 	"github.com/gorilla/websocket"
@@ -44,6 +45,13 @@ func (w *httpWay) request(ctx context.Context, nonce string) (string, bool) {
 	request.Host = w.flow.Host
 	request.Header.Set(nonceHeader, nonce)
 	request.Header.Set(flowHeader, w.flow.Name)
+	if w.flow.Token {
+		token, err := os.ReadFile(os.Getenv("TOKEN"))
+		if err != nil {
+			return failure(err), false
+		}
+		request.Header.Set("authorization", "Bearer "+strings.TrimSpace(string(token)))
+	}
 	answer, err := w.transport.RoundTrip(request)
 	if err != nil {
 		return failure(err), connected

@@ -24,6 +24,7 @@ type flow struct {
 	Host     string  `json:"host"`     // of HTTP, where it is not that of the address
 	Path     string  `json:"path"`
 	Denied   string  `json:"denied"` // the outcome that a denial must have; empty where requests are allowed
+	Token    bool    `json:"token"`  // it sends the token of the file TOKEN
 	Rate     float64 `json:"rate"`   // requests per second
 }
 

@@ -121,6 +121,12 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	if account, asked := strings.CutPrefix(r.URL.Path, "/identity"); asked {
+		if !strings.Contains(r.Header.Get("x-forwarded-client-cert"), "/sa"+account) {
+			http.Error(w, "another identity", http.StatusExpectationFailed)
+			return
+		}
+	}
 	if websocket.IsWebSocketUpgrade(r) {
 		echoMessages(w, r)
 		return
