@@ -12,7 +12,7 @@ from clients.probe.confirmation_row import ProbeMany
 
 
 @dataclass(frozen=True)
-class Seen:
+class FlipAnswer:
     """One probe's answer. `at_s` counts from the moment when the change was sent."""
 
     at_s: float
@@ -31,7 +31,7 @@ class FlipRecorder:
     send: ProbeMany
     expect: Expectation
     since: float
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[FlipAnswer] = field(default_factory=list)
 
     def __call__(self, count: int) -> Sequence[Outcome]:
         """Send `count` probes and record their answers."""
@@ -41,7 +41,7 @@ class FlipRecorder:
         for number, outcome in enumerate(outcomes, 1):
             lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
             matched = self.expect.problem(outcome) is None
-            self.seen.append(Seen(started + share * number, matched, lost, outcome))
+            self.seen.append(FlipAnswer(started + share * number, matched, lost, outcome))
         return outcomes
 
 
@@ -57,8 +57,8 @@ class Flip:
 
     kind: str
     way: str
-    before: tuple[Seen, ...]
-    after: tuple[Seen, ...]
+    before: tuple[FlipAnswer, ...]
+    after: tuple[FlipAnswer, ...]
     declared_s: float | None
     needed: int
     pooled: bool = False
@@ -69,7 +69,7 @@ class Flip:
         return next((seen.at_s for seen in self.before if seen.matched), float("nan"))
 
     @property
-    def stale(self) -> list[Seen]:
+    def stale(self) -> list[FlipAnswer]:
         """Contrary answers that came after the first match, before it was called converged."""
         return [seen for seen in self.before if not seen.matched and seen.at_s > self.first_s]
 
@@ -86,7 +86,7 @@ class Flip:
         return self.declared_s - self.settled_s
 
     @property
-    def contrary(self) -> list[Seen]:
+    def contrary(self) -> list[FlipAnswer]:
         """Contrary answers after it was called converged."""
         return [seen for seen in self.after if not seen.matched]
 

@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 from benchmarks import common
-from benchmarks.flips import Flip, FlipRecorder, Seen
+from benchmarks.flips import Flip, FlipAnswer, FlipRecorder
 from benchmarks.policies import INSIDE, POLICIES, SERVER, FlippedPolicy
 from benchmarks.stability_tables import REPLICAS, THREADS, print_tables
 from clients.kube.pods import SIDECAR
@@ -124,7 +124,7 @@ def report_flip(rig: Rig, number: int, flip: Flip) -> None:
         )
 
 
-def where(rig: Rig, seen: Seen) -> str:
+def where(rig: Rig, seen: FlipAnswer) -> str:
     """Which replica's sidecar logged the request; a plaintext connection that was reset leaves no such line."""
     time.sleep(1.5)  # Envoy writes its access log once a second
     for pod in rig.workloads.pods(SERVER):

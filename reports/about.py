@@ -27,7 +27,7 @@ class ControlRecord:
 
 
 @dataclass(frozen=True)
-class Requirement:
+class StatedRequirement:
     """What controls are evidence for.
 
     Attributes:
@@ -49,7 +49,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Provenance:
-    """By whom and with what the run was made. Redacted.
+    """From which checkout, by which identity and with which settings the run was made. Redacted.
 
     Attributes:
         commit: of the checkout; empty where it is none.
@@ -70,10 +70,10 @@ class About:
 
     documents: tuple[Document, ...] = ()
     controls: tuple[ControlRecord, ...] = ()
-    requirements: tuple[Requirement, ...] = ()
+    requirements: tuple[StatedRequirement, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
 
-    def requirement(self, control: str) -> Requirement | None:
+    def requirement(self, control: str) -> StatedRequirement | None:
         """The first that names the control; None where none does."""
         return next((one for one in self.requirements if one.names(control)), None)
 

@@ -46,7 +46,7 @@ class Gates:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class GateJudgement:
     """Ids of the cases that count, in order, and what follows from them.
 
     Attributes:
@@ -69,7 +69,7 @@ class Judgement:
         return FAILED if self.failed else UNKNOWN if self.over else OK
 
 
-def judge(marks: Mapping[str, str], gates: Gates, *, damaged: int = 0) -> Judgement:
+def judge(marks: Mapping[str, str], gates: Gates, *, damaged: int = 0) -> GateJudgement:
     """What counts of a run.
 
     Args:
@@ -93,7 +93,7 @@ def judge(marks: Mapping[str, str], gates: Gates, *, damaged: int = 0) -> Judgem
         over.append(f"{len(reduced)} with reduced proof, at most {gates.max_reduced} allowed")
     if lost:
         over.append(f"{len(lost)} skipped that the baseline has")
-    return Judgement(of("fail"), unknown, reduced, lost, tuple(over))
+    return GateJudgement(of("fail"), unknown, reduced, lost, tuple(over))
 
 
 def limit(text: str, of: int) -> int:

@@ -16,7 +16,7 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
 from reports import gates
 from reports.about import About
-from reports.gates import Gates, Judgement
+from reports.gates import GateJudgement, Gates
 from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
 
 SCHEMA = "meshproof/conformance/v3"
@@ -165,7 +165,7 @@ class Report:
         return {case.id: mark(case) for case in self.cases} | dict.fromkeys(self.not_run, NOT_RUN)
 
     @property
-    def judged(self) -> Judgement:
+    def judged(self) -> GateJudgement:
         """What counts of the run by its gates."""
         return gates.judge(self.marks, self.run.gates, damaged=self.damaged)
 

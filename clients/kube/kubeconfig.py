@@ -21,7 +21,7 @@ ATTEMPTS = 5
 """Each fails only if another variable goes in the microseconds that a copy of the environment takes."""
 
 
-class Configuration(client.Configuration):
+class KubeconfigConfiguration(client.Configuration):
     """The library's, which several threads may use while others change the environment.
 
     With a token, the library reads all variables before every request (for proxies), and fails with KeyError when one
@@ -44,7 +44,7 @@ def configuration(kubeconfig: Path | None, context: str | None) -> Any:
     Raises:
         ClusterError: the file or the context cannot be used.
     """
-    made: Any = Configuration()
+    made: Any = KubeconfigConfiguration()
     file = str(kubeconfig) if kubeconfig else None
     load: Any = config.load_kube_config
     load_own: Any = config.load_incluster_config

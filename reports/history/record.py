@@ -23,7 +23,7 @@ HINT = "write it again with `meshproof report`"
 
 
 @dataclass(frozen=True)
-class Row:
+class HistoryRow:
     """What is kept of one case.
 
     Attributes:
@@ -59,7 +59,7 @@ class Record:
     target: TargetInfo
     started: str
     night: str
-    rows: tuple[Row, ...]
+    rows: tuple[HistoryRow, ...]
 
 
 @dataclass(frozen=True)
@@ -136,16 +136,16 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     if len(rows) < len(cases):
         raise ReportError(f"{file}: a case is there twice", HINT)
     for name in found.not_run:
-        rows.setdefault(name, Row(name, name.partition("[")[0], "", NOT_RUN))
+        rows.setdefault(name, HistoryRow(name, name.partition("[")[0], "", NOT_RUN))
     return Record(digest, found.run, found.target, text, text[:10], tuple(rows.values()))
 
 
-def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> Iterable[Row]:
+def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> Iterable[HistoryRow]:
     """An object of a case is itself, or a key of `objects`; one that is missing there has no kind."""
     for case in cases:
         applied = (objects.get(item) if isinstance(item, str) else item for item in case.applied)
         kinds = policy_kinds(item for item in applied if item)
-        yield Row(
+        yield HistoryRow(
             case.id, case.control, case.title, mark(case), case.flaps, case.time_to_stable_s, case.slow, kinds
         )  # fmt: skip
 

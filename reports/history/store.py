@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.history.record import Record, Row
+from reports.history.record import HistoryRow, Record
 from reports.model import RUN, TARGET, ReportError, RunInfo, TargetInfo
 
 FILE = "history.sqlite"
@@ -169,7 +169,7 @@ class HistoryStore:
                 for number, cluster, night, started, about, target in rows
             ]
 
-    def results(self, run: int) -> Iterator[Row]:
+    def results(self, run: int) -> Iterator[HistoryRow]:
         """What one run had of every case."""
         with self._errors():
             for case, control, title, mark, flaps, stable_s, slow, kinds in self._db.execute(
@@ -177,7 +177,7 @@ class HistoryStore:
                 "JOIN subject ON subject.id = subject JOIN kinds ON kinds.id = kinds WHERE run = ?",
                 (run,),
             ):
-                yield Row(case, control, title, mark, flaps, stable_s, bool(slow), tuple(json.loads(kinds)))
+                yield HistoryRow(case, control, title, mark, flaps, stable_s, bool(slow), tuple(json.loads(kinds)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

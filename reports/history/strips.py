@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reports.diff import environment
-from reports.history.record import Row
+from reports.history.record import HistoryRow
 from reports.history.store import KeptRun
 from reports.marks import NOT_RUN, WORST_FIRST
 
@@ -64,7 +64,7 @@ class Strip:
         return not self.switches and self.bad_since is None
 
 
-def strips(nights: Sequence[Sequence[KeptRun]], rows: Sequence[Sequence[Row]]) -> list[Strip]:
+def strips(nights: Sequence[Sequence[KeptRun]], rows: Sequence[Sequence[HistoryRow]]) -> list[Strip]:
     """Those of one cluster: what is bad now first, then what switched most.
 
     Args:

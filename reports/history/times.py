@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from reports.history.record import Row
+from reports.history.record import HistoryRow
 from reports.history.trends import Trend, change_points, quantile, trend
 
 MOST = 20
@@ -74,7 +74,7 @@ class CaseTimes:
     flapped: int
 
 
-def kinds(rows: Sequence[Sequence[Row]]) -> list[KindTimes]:
+def kinds(rows: Sequence[Sequence[HistoryRow]]) -> list[KindTimes]:
     """Every kind of policy with a time, the slowest first."""
     seen: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for index, night in enumerate(rows):
@@ -111,16 +111,16 @@ def _night(index: int, ordered: Sequence[float]) -> Night:
     return Night(index, len(ordered), quantile(ordered, 0.1), quantile(ordered, 0.5), quantile(ordered, 0.9))
 
 
-def cases(rows: Sequence[Sequence[Row]]) -> list[CaseTimes]:
+def cases(rows: Sequence[Sequence[HistoryRow]]) -> list[CaseTimes]:
     """Every case, by id."""
-    found: dict[str, list[tuple[int, Row]]] = defaultdict(list)
+    found: dict[str, list[tuple[int, HistoryRow]]] = defaultdict(list)
     for index, night in enumerate(rows):
         for row in night:
             found[row.case].append((index, row))
     return [_case(case, listed) for case, listed in sorted(found.items())]
 
 
-def _case(case: str, listed: Sequence[tuple[int, Row]]) -> CaseTimes:
+def _case(case: str, listed: Sequence[tuple[int, HistoryRow]]) -> CaseTimes:
     times = sorted(row.stable_s for _, row in listed if row.stable_s is not None and row.mark in GOOD)
     return CaseTimes(
         case=case,

@@ -24,7 +24,7 @@ from reports.headline import duration, headline, tone
 from reports.html.egress_diagram import picture
 from reports.html.frame import frame, templates, time_text
 from reports.html.index import Index, index
-from reports.html.parts import Part, bodies, part
+from reports.html.parts import PagePart, bodies, part
 from reports.html.requirements import evidence_for
 from reports.html.timeline import LEGEND, timeline
 from reports.html.times import times
@@ -81,7 +81,7 @@ def render(report: Report, folder: Path | None = None) -> str:
     )
 
 
-def _built(known: Index, tables: Iterable[Matrix], reduced: bool, folder: Path | None) -> Iterator[Part]:
+def _built(known: Index, tables: Iterable[Matrix], reduced: bool, folder: Path | None) -> Iterator[PagePart]:
     """What the page's script builds when it is asked for: the index, tables, rows of stages, bodies of cases."""
     environment = _environment()
     table, rows, body = (environment.get_template(f"{name}.html.j2") for name in ("table", "rows", "body"))

@@ -18,20 +18,20 @@ PER_PART = 40
 
 
 @dataclass(frozen=True)
-class Part:
+class PagePart:
     """One part: its name in the page, and its content, compressed by gzip and written in base64."""
 
     name: str
     content: str
 
 
-def part(name: str, text: str) -> Part:
+def part(name: str, text: str) -> PagePart:
     """A part from its text; the same text gives the same bytes."""
     packed = gzip.compress(text.encode(errors="replace"), mtime=0)
-    return Part(name, b64encode(packed).decode())
+    return PagePart(name, b64encode(packed).decode())
 
 
-def bodies(texts: Iterable[str]) -> Iterator[Part]:
+def bodies(texts: Iterable[str]) -> Iterator[PagePart]:
     """The bodies of cases, in order: `b0` has the first `PER_PART` of them as a list in JSON, and so on."""
     rest = iter(texts)
     number = 0

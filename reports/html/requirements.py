@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from reports.about import Requirement
+from reports.about import StatedRequirement
 from reports.coverage import coverage
 from reports.model import Report
 
@@ -13,7 +13,7 @@ _MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
-class Row:
+class RequirementRow:
     """One requirement.
 
     Attributes:
@@ -21,7 +21,7 @@ class Row:
         names: of the controls, as the table of requirements has them.
     """
 
-    requirement: Requirement
+    requirement: StatedRequirement
     tally: tuple[tuple[str, int], ...]
 
     @property
@@ -32,7 +32,7 @@ class Row:
         return ", ".join(names[:_MOST_NAMES]) + more
 
 
-def evidence_for(report: Report) -> list[Row]:
+def evidence_for(report: Report) -> list[RequirementRow]:
     """A row for each requirement that a control of the run is evidence for."""
     if report.about is None:
         return []
@@ -42,4 +42,4 @@ def evidence_for(report: Report) -> list[Row]:
         if found := report.about.requirement(name):
             tallies.setdefault(found.controls, Counter())[its] += 1
     rows = ((one, tallies.get(one.controls)) for one in report.about.requirements)
-    return [Row(one, tuple(tally.most_common())) for one, tally in rows if tally]
+    return [RequirementRow(one, tuple(tally.most_common())) for one, tally in rows if tally]

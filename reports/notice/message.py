@@ -24,7 +24,7 @@ ALERT = timedelta(hours=48)
 """How long an alert fires that no later run sends again: two nights."""
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """Who receives the message."""
 
     JSON = "json"
@@ -33,18 +33,18 @@ class Kind(StrEnum):
     ALERTMANAGER = "alertmanager"
 
 
-def kind_of(url: str) -> Kind:
+def kind_of(url: str) -> NoticeKind:
     """The kind that an address shows; plain JSON where it shows none."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if host == "hooks.slack.com":
-        return Kind.SLACK
+        return NoticeKind.SLACK
     if host.endswith((".webhook.office.com", ".logic.azure.com", ".api.powerplatform.com")):
-        return Kind.TEAMS
-    return Kind.ALERTMANAGER if parts.path.rstrip("/").endswith("/api/v2/alerts") else Kind.JSON
+        return NoticeKind.TEAMS
+    return NoticeKind.ALERTMANAGER if parts.path.rstrip("/").endswith("/api/v2/alerts") else NoticeKind.JSON
 
 
-def render(kind: Kind, report: Report, news: News, link: str = "") -> Any:
+def render(kind: NoticeKind, report: Report, news: News, link: str = "") -> Any:
     """The body of the request, as JSON values.
 
     Args:
@@ -141,9 +141,9 @@ def _case(report: Report, name: str) -> dict[str, str]:
     return {"case": name, "mark": report.marks[name], "title": case.title if case else "", "reason": reason}
 
 
-_FORMS: dict[Kind, Callable[[Report, News, str], Any]] = {
-    Kind.JSON: _json,
-    Kind.SLACK: _slack,
-    Kind.TEAMS: _teams,
-    Kind.ALERTMANAGER: _alertmanager,
+_FORMS: dict[NoticeKind, Callable[[Report, News, str], Any]] = {
+    NoticeKind.JSON: _json,
+    NoticeKind.SLACK: _slack,
+    NoticeKind.TEAMS: _teams,
+    NoticeKind.ALERTMANAGER: _alertmanager,
 }

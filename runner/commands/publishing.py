@@ -49,7 +49,7 @@ def _notify(report: Report, folder: Path, notify: Notify) -> None:
 
     try:
         found = news.since(report, folder.parent)
-        if found.any or (notify.form is message.Kind.ALERTMANAGER and found.still):
+        if found.any or (notify.form is message.NoticeKind.ALERTMANAGER and found.still):
             body = message.render(notify.form, report, found, notify.link(report.run.id))
             send.send(notify.url.get_secret_value(), body)
     except MeshproofError as error:

@@ -28,7 +28,7 @@ from runner.target.target import Target
 from runner.upgrade import hooks, own_cluster, showing
 from runner.upgrade.conduct import Upgrade, check_sides, side
 from runner.upgrade.plan import PhaseName
-from runner.upgrade.record import Side, UpgradeRecord
+from runner.upgrade.record import UpgradeRecord, UpgradeSide
 
 OPTIONS = (*common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight")
 NO_RIGHT = "IST0141"
@@ -129,14 +129,14 @@ def _begin(
     except SettingsError:
         if not {PhaseName.BEFORE, PhaseName.CANARY} & commands.keys():
             raise
-        after = Side(new, "")  # a hook installs it
+        after = UpgradeSide(new, "")  # a hook installs it
     check_sides(before, after)
     record = UpgradeRecord(f"upgrade-{folders.new_run_id()}", before, after, suites=suites)
     return replace(record, prechecks=_prechecks(cluster, wanted, there, before, after))
 
 
 def _prechecks(
-    cluster: Cluster, wanted: Settings, there: Access, old: Side, new: Side
+    cluster: Cluster, wanted: Settings, there: Access, old: UpgradeSide, new: UpgradeSide
 ) -> tuple[tuple[str, str, str, tuple[str, ...]], ...]:
     """What an upgrade would touch; none where the versions are not known, or not of two minors."""
     if not (old.version and new.version):
@@ -182,12 +182,12 @@ def _refuse_held(cluster: Cluster) -> None:
         raise ConflictError(f"traffic is held on this cluster already ({there.id})", hint)
 
 
-def _hold(cluster: Cluster, target: Target, there: Access, at: Side) -> Held:
+def _hold(cluster: Cluster, target: Target, there: Access, at: UpgradeSide) -> Held:
     applier = held_traffic.applier(cluster, target.settings, there, at.label, own=target.starts_itself)
     return holding.start(cluster, applier, lambda line: say(f"  {line}"))
 
 
-def _suites(target: Target, at: Side, suites: tuple[str, ...], below: Path) -> Path:
+def _suites(target: Target, at: UpgradeSide, suites: tuple[str, ...], below: Path) -> Path:
     """Run them on a revision; returns the folder of the run. KeyboardInterrupt where that was interrupted."""
     changed = target.settings.model_copy(update={"revision": at.label or at.revision, "out": below})
     folder = folders.make_run_folder(below)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from reports.notice.message import Kind, kind_of
+from reports.notice.message import NoticeKind, kind_of
 
 OPTION = "--notify"
 HIDDEN = "***"
@@ -43,11 +43,11 @@ class Notify(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: Annotated[SecretStr, AfterValidator(_web_address)] = SecretStr("")
-    kind: Kind | None = None
+    kind: NoticeKind | None = None
     reports: str = Field(default="", pattern=r"^(https?://\S+)?$")
 
     @property
-    def form(self) -> Kind:
+    def form(self) -> NoticeKind:
         """The kind, given or shown by the address."""
         return self.kind or kind_of(self.url.get_secret_value())
 

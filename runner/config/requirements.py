@@ -8,14 +8,14 @@ from typing import Any
 import yaml
 
 from clients.model.errors import SettingsError
-from reports.about import Requirement
+from reports.about import StatedRequirement
 from runner.config.settings import ROOT
 
 FILE = ROOT / "suites" / "requirements.yaml"
 _TEXTS, _LISTS = {"section", "reason"}, {"controls"}
 
 
-def load(file: Path = FILE) -> tuple[Requirement, ...]:
+def load(file: Path = FILE) -> tuple[StatedRequirement, ...]:
     """The rows of the table, in order.
 
     Raises:
@@ -29,11 +29,11 @@ def load(file: Path = FILE) -> tuple[Requirement, ...]:
         raise SettingsError(f"the table of requirements {file} cannot be read: {error}") from None
 
 
-def _row(row: dict[str, Any], frameworks: dict[str, str], file: Path) -> Requirement:
+def _row(row: dict[str, Any], frameworks: dict[str, str], file: Path) -> StatedRequirement:
     about = f"{file.name}: the row of {', '.join(map(str, row.get('controls') or ['?']))}"
     if unknown := sorted(set(row) - _TEXTS - _LISTS - set(frameworks)):
         raise SettingsError(f"{about} has {unknown[0]}, which is no catalogue among {', '.join(frameworks)}")
     if missing := sorted(name for name in _TEXTS | _LISTS if not row.get(name)):
         raise SettingsError(f"{about} has no {missing[0]}")
     ids = {name: tuple(map(str, row[key])) for key, name in frameworks.items() if row.get(key)}
-    return Requirement(tuple(map(str, row["controls"])), str(row["section"]), str(row["reason"]), ids)
+    return StatedRequirement(tuple(map(str, row["controls"])), str(row["section"]), str(row["reason"]), ids)

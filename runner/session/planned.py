@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
@@ -97,3 +98,17 @@ PROVES = pytest.StashKey[Proves]()
 
 PLAN: TypeAdapter[dict[str, PlannedTest]] = TypeAdapter(dict[str, PlannedTest])
 """A plan as JSON, by node id."""
+FILE = "plan.json"
+
+
+def save(plan: dict[str, PlannedTest], folder: Path, worker: str) -> None:
+    """Write the plan of a worker; all workers of a run write the same."""
+    draft = folder / f"{FILE}.{worker}"
+    draft.write_bytes(PLAN.dump_json(plan))
+    draft.replace(folder / FILE)
+
+
+def load(folder: Path) -> dict[str, PlannedTest]:
+    """The plan that a worker wrote; empty as long as none did."""
+    path = folder / FILE
+    return PLAN.validate_json(path.read_bytes()) if path.exists() else {}

@@ -35,7 +35,7 @@ def about(settings: Settings, catalogue: Catalogue) -> About:
 
 
 def provenance(settings: Settings, checkout: Path = ROOT) -> Provenance:
-    """By whom, from which commit, and with which settings."""
+    """By which identity, from which commit, and with which settings."""
     changed = _git(checkout, "status", "--porcelain", "--untracked-files=no")
     return Provenance(
         commit=_git(checkout, "rev-parse", "HEAD"),

@@ -23,17 +23,15 @@ from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
-from runner.session import collect_plan, provenance, run_facts, whole_run
+from runner.session import collect_plan, planned, provenance, run_facts, whole_run
 from runner.session.excuses import Excuses
 from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
-from runner.session.planned import PLAN, PlannedTest
+from runner.session.planned import PlannedTest
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker
-
-PLAN_FILE = "plan.json"
 
 
 class RunContext:
@@ -160,20 +158,12 @@ class RunContext:
         return Handed(self.folder, self.private, self.settings, self.began, descriptor).to_json()
 
     def write_plan(self) -> None:
-        """In a worker, write the plan for the controlling process, which does not collect.
-
-        All workers write the same.
-        """
-        path = self.private / PLAN_FILE
-        draft = path.with_name(f"{PLAN_FILE}.{self.worker}")
-        draft.write_bytes(PLAN.dump_json(self.plan))
-        draft.replace(path)
+        """In a worker, write the plan for the controlling process, which does not collect."""
+        planned.save(self.plan, self.private, self.worker)
 
     def read_plan(self) -> dict[str, PlannedTest]:
         """The plan as far as it is known: read from what the workers wrote, once they have."""
-        path = self.private / PLAN_FILE
-        if not self.plan and path.exists():
-            self.plan = PLAN.validate_json(path.read_bytes())
+        self.plan = self.plan or planned.load(self.private)
         return self.plan
 
     def note(self, nodeid: str, evidence: Evidence) -> bool:

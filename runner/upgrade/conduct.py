@@ -16,8 +16,8 @@ from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports import conformance
 from reports.diff import compare
 from runner.upgrade import hooks, moving
-from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, Phase, PhaseName, State
-from runner.upgrade.record import Cell, Event, PhaseRecord, Side, UpgradeRecord
+from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, MeshState, PhaseName, UpgradePhase
+from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.regressions import against
 from runner.upgrade.verdict import of_cells
 from runner.upgrade.watching import Watch, totals
@@ -25,17 +25,17 @@ from runner.upgrade.watching import Watch, totals
 Say = Callable[[str], None]
 
 
-def side(cluster: Cluster, wanted: str, root: str = "") -> Side:
+def side(cluster: Cluster, wanted: str, root: str = "") -> UpgradeSide:
     """A revision or tag of the mesh.
 
     Raises:
         SettingsError: there is no such one.
     """
     found = injection.choose(wanted, Survey(cluster, wanted, root).injectors)
-    return Side(found.label, found.name, Survey(cluster, wanted, root).version)
+    return UpgradeSide(found.label, found.name, Survey(cluster, wanted, root).version)
 
 
-def check_sides(old: Side, new: Side) -> None:
+def check_sides(old: UpgradeSide, new: UpgradeSide) -> None:
     """Raise SettingsError where both are the same revision."""
     if old.revision == new.revision:
         names = " and ".join(dict.fromkeys((old.label or old.revision, new.label or new.revision)))
@@ -59,8 +59,8 @@ class Upgrade:
     cluster: Cluster
     folder: Path
     record: UpgradeRecord
-    hold: Callable[[Side], Held]
-    suites: Callable[[Side, Path], Path]
+    hold: Callable[[UpgradeSide], Held]
+    suites: Callable[[UpgradeSide, Path], Path]
     say: Say
     hooks: Mapping[str, str] = field(default_factory=dict)
     hook_s: float = 600.0
@@ -99,16 +99,16 @@ class Upgrade:
             holding.stop(self.cluster, held)
         return self.record
 
-    def _resumed(self, held: Held, first: Phase) -> State:
+    def _resumed(self, held: Held, first: UpgradePhase) -> MeshState:
         """Bring the held traffic to where the phase before has left it."""
         at = PHASES.index(first)
-        state = PHASES[at - 1].states[-1] if at else State()
+        state = PHASES[at - 1].states[-1] if at else MeshState()
         for part in PARTS:
             if state.of(part) != OLD:
                 moving.move(self.cluster, held, part, self.record.new)
         return state
 
-    def _phase(self, held: Held, watch: Watch, phase: Phase, state: State) -> PhaseRecord:
+    def _phase(self, held: Held, watch: Watch, phase: UpgradePhase, state: MeshState) -> PhaseRecord:
         started = time.time()
         self.say(f"phase {phase.name}: {phase.meaning}")
         holding.mark(self.cluster, held, phase.name)
@@ -129,7 +129,7 @@ class Upgrade:
         events += [*of_cells(phase.name, cells), *watch.holes(phase.name, started)]
         return PhaseRecord(phase.name, started, time.time(), tuple(cells), tuple(events), run)
 
-    def _sides(self, phase: Phase) -> list[Event]:
+    def _sides(self, phase: UpgradePhase) -> list[Event]:
         """Whether both revisions are what they were; from the phase `canary` on the new one must be there.
 
         Raises:
@@ -152,7 +152,9 @@ class Upgrade:
                 events.append(Event(phase.name, "revision", one.label, text))
         return events
 
-    def _state(self, held: Held, watch: Watch, phase: Phase, was: State, wanted: State) -> tuple[Cell, ...]:
+    def _state(
+        self, held: Held, watch: Watch, phase: UpgradePhase, was: MeshState, wanted: MeshState
+    ) -> tuple[Cell, ...]:
         """Move what is to move, and look at the state for a while."""
         cells: tuple[Cell, ...] = ()
         parts = [part for part in PARTS if was.of(part) != wanted.of(part)]
@@ -166,12 +168,12 @@ class Upgrade:
         time.sleep(self.look_s)
         return (*cells, *watch.cells(wanted, moving=False))
 
-    def _strays(self, held: Held, phase: Phase, state: State) -> list[Event]:
+    def _strays(self, held: Held, phase: UpgradePhase, state: MeshState) -> list[Event]:
         namespaces = {part: [held.namespaces[name]] for part, name in PARTS.items()}
         sides = {OLD: self.record.old, NEW: self.record.new}
         return moving.strays(phase.name, self.cluster, namespaces, state, sides)
 
-    def _suites(self, phase: Phase) -> tuple[str, list[Event]]:
+    def _suites(self, phase: UpgradePhase) -> tuple[str, list[Event]]:
         self.say(f"  running the suites on the {phase.suites} revision")
         folder = self.folder / phase.name
         run = self.suites(self._side(phase.suites), folder)
@@ -184,5 +186,5 @@ class Upgrade:
         events = against(phase.name, now, compare(before, now) if before else None)
         return run.relative_to(self.folder).as_posix(), events
 
-    def _side(self, name: str) -> Side:
+    def _side(self, name: str) -> UpgradeSide:
         return self.record.old if name == OLD else self.record.new

@@ -12,8 +12,8 @@ from clients.hold.held import Held
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.mesh.injection import REVISION_LABEL
-from runner.upgrade.plan import PARTS, State
-from runner.upgrade.record import Event, Side
+from runner.upgrade.plan import PARTS, MeshState
+from runner.upgrade.record import Event, UpgradeSide
 
 ROLL_S = 300.0
 """Time limit for the pods of a namespace to be replaced."""
@@ -21,7 +21,7 @@ _INJECTION, _STATUS = "istio-injection", "sidecar.istio.io/status"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
-def move(cluster: Cluster, held: Held, part: str, side: Side) -> None:
+def move(cluster: Cluster, held: Held, part: str, side: UpgradeSide) -> None:
     """Give a namespace the revision's label, and replace its pods.
 
     Raises:
@@ -48,7 +48,11 @@ def _ending(cluster: Cluster, namespace: str) -> bool:
 
 
 def strays(
-    phase: str, cluster: Cluster, namespaces: Mapping[str, Iterable[str]], state: State, sides: Mapping[str, Side]
+    phase: str,
+    cluster: Cluster,
+    namespaces: Mapping[str, Iterable[str]],
+    state: MeshState,
+    sides: Mapping[str, UpgradeSide],
 ) -> list[Event]:
     """Proxies that are of another revision than their part should be: an event each.
 

@@ -23,7 +23,7 @@ class PhaseName(StrEnum):
 
 
 @dataclass(frozen=True)
-class State:
+class MeshState:
     """Where each part of the held traffic is: `old` or `new`."""
 
     client: str = OLD
@@ -39,7 +39,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Phase:
+class UpgradePhase:
     """One phase.
 
     Attributes:
@@ -50,23 +50,23 @@ class Phase:
 
     name: PhaseName
     meaning: str
-    states: tuple[State, ...]
+    states: tuple[MeshState, ...]
     suites: str = ""
 
 
 PHASES = (
-    Phase(PhaseName.BEFORE, "everything is on the old revision", (State(),), OLD),
-    Phase(PhaseName.CANARY, "the new control plane is there, and nothing has moved", (State(),)),
-    Phase(
+    UpgradePhase(PhaseName.BEFORE, "everything is on the old revision", (MeshState(),), OLD),
+    UpgradePhase(PhaseName.CANARY, "the new control plane is there, and nothing has moved", (MeshState(),)),
+    UpgradePhase(
         PhaseName.MIXED,
         "both revisions serve at the same time, in every pair",
-        (State(OLD, NEW, OLD), State(OLD, NEW, NEW), State(OLD, OLD, NEW), State(NEW, OLD, NEW)),
+        (MeshState(OLD, NEW, OLD), MeshState(OLD, NEW, NEW), MeshState(OLD, OLD, NEW), MeshState(NEW, OLD, NEW)),
     ),
-    Phase(PhaseName.MOVED, "everything is on the new revision", (State(NEW, NEW, NEW),), NEW),
-    Phase(
+    UpgradePhase(PhaseName.MOVED, "everything is on the new revision", (MeshState(NEW, NEW, NEW),), NEW),
+    UpgradePhase(
         PhaseName.ROLLED_BACK,
         "everything is on the old revision again",
-        (State(NEW, NEW, OLD), State(OLD, NEW, OLD), State()),
+        (MeshState(NEW, NEW, OLD), MeshState(OLD, NEW, OLD), MeshState()),
         OLD,
     ),
 )
@@ -80,7 +80,7 @@ ENDS = {
 """Beginning of a flow's name → the parts that its requests pass."""
 
 
-def pair(flow: str, state: State) -> str:
+def pair(flow: str, state: MeshState) -> str:
     """Which revisions the requests of a flow pass in a state: `client old, server new`."""
     parts = ENDS[flow.partition("-")[0]]
     return ", ".join(f"{part} {state.of(part)}" for part in parts)

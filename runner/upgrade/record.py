@@ -16,7 +16,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Side:
+class UpgradeSide:
     """A revision. `label` is the value of `istio.io/rev`, `revision` the one that it leads to, never a tag."""
 
     label: str
@@ -92,8 +92,8 @@ class UpgradeRecord:
     """
 
     id: str
-    old: Side
-    new: Side
+    old: UpgradeSide
+    new: UpgradeSide
     schema: int = SCHEMA
     suites: tuple[str, ...] = ()
     prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()

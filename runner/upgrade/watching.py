@@ -10,7 +10,7 @@ from clients.hold.held import Held, check
 from clients.hold.seen import Seen
 from clients.kube.cluster import Cluster
 from reports.hold import clock
-from runner.upgrade.plan import State, pair
+from runner.upgrade.plan import MeshState, pair
 from runner.upgrade.record import Cell, Event
 from runner.upgrade.verdict import NOT_KNOWN_KIND
 
@@ -28,7 +28,7 @@ class Watch:
         self._cluster, self._held = cluster, held
         self.seen = check(cluster, held)
 
-    def cells(self, state: State, *, moving: bool) -> tuple[Cell, ...]:
+    def cells(self, state: MeshState, *, moving: bool) -> tuple[Cell, ...]:
         """A cell for each flow, of the time since the last look."""
         before, self.seen = self.seen, check(self._cluster, self._held)
         was = {one.flow.name: one for one in before.accounts}
@@ -50,7 +50,7 @@ class Watch:
         ]
 
 
-def cell(was: Account, now: Account, state: State, *, since: float, moving: bool) -> Cell:
+def cell(was: Account, now: Account, state: MeshState, *, since: float, moving: bool) -> Cell:
     """What became of a flow between two accounts of it."""
     kinds = Counter(now.kinds)
     kinds.subtract(was.kinds)

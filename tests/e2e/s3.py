@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Server:
+class S3Server:
     """One that runs.
 
     Attributes:
@@ -42,7 +42,7 @@ def words(key: str, secret: str, port: str, folder: str | Path) -> list[str]:
 
 
 @contextmanager
-def serving(program: Path, scratch: Path) -> Iterator[Server]:
+def serving(program: Path, scratch: Path) -> Iterator[S3Server]:
     """On loopback."""
     for name in ("buckets", "attributes"):
         (scratch / name).mkdir()
@@ -64,7 +64,7 @@ def serving(program: Path, scratch: Path) -> Iterator[Server]:
                 assert process.poll() is None, (scratch / "server.log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
-        yield Server(f"http://127.0.0.1:{port}", scratch / "buckets", key, secret)
+        yield S3Server(f"http://127.0.0.1:{port}", scratch / "buckets", key, secret)
     finally:
         process.terminate()
         process.wait(30)

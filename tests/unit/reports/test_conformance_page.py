@@ -25,7 +25,7 @@ from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
 from reports import conformance, schema1
-from reports.about import About, ControlRecord, Document, Provenance, Requirement
+from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
 from reports.gates import Baseline, Gates
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
 from runner.config.settings import ROOT
@@ -54,7 +54,7 @@ RECORDS: dict[str, type] = {
     "about": About,
     "document": Document,
     "control": ControlRecord,
-    "requirement": Requirement,
+    "requirement": StatedRequirement,
     "provenance": Provenance,
 }
 JSON_NAMES = {"array": "list"}

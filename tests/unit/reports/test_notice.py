@@ -1,4 +1,4 @@
-"""What is news of a run, in which form it is sent, and what happens where nobody takes it."""
+"""What is news of a run, in which form it is sent, and what happens where it is not taken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clients.model.evidence import Grade, Verdict
 from reports import conformance
 from reports.model import Report, ReportError, TargetInfo
 from reports.notice import message, news, send
-from reports.notice.message import Kind
+from reports.notice.message import NoticeKind
 from reports.notice.news import News
 from runner.commands import publishing
 from runner.config.settings import Settings
@@ -101,15 +101,15 @@ def test_what_was_not_run_is_news_until_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "kind"),
     [
-        ("https://hooks.slack.com/services/x", Kind.SLACK),
-        ("https://contoso.webhook.office.com/x", Kind.TEAMS),
-        ("https://prod-1.westeurope.logic.azure.com:443/x", Kind.TEAMS),
-        ("http://alertmanager:9093/api/v2/alerts", Kind.ALERTMANAGER),
-        ("https://example.com/hook", Kind.JSON),
-        ("https://hooks.slack.com.example.com/x", Kind.JSON),
+        ("https://hooks.slack.com/services/x", NoticeKind.SLACK),
+        ("https://contoso.webhook.office.com/x", NoticeKind.TEAMS),
+        ("https://prod-1.westeurope.logic.azure.com:443/x", NoticeKind.TEAMS),
+        ("http://alertmanager:9093/api/v2/alerts", NoticeKind.ALERTMANAGER),
+        ("https://example.com/hook", NoticeKind.JSON),
+        ("https://hooks.slack.com.example.com/x", NoticeKind.JSON),
     ],
 )
-def test_the_address_shows_the_kind(url: str, kind: Kind) -> None:
+def test_the_address_shows_the_kind(url: str, kind: NoticeKind) -> None:
     assert message.kind_of(url) is kind
 
 
@@ -119,7 +119,7 @@ LINK = "https://reports.example.com/20261102-020000-abcd/index.html"
 
 
 def test_plain_json_has_everything_as_data() -> None:
-    body = json.loads(json.dumps(message.render(Kind.JSON, REPORT, NEW, LINK)))
+    body = json.loads(json.dumps(message.render(NoticeKind.JSON, REPORT, NEW, LINK)))
     assert body["schema"] == "meshproof/notice/v1"
     assert body["headline"].startswith("Does not conform: 1 case failed")
     assert body["worse"] == [
@@ -130,7 +130,7 @@ def test_plain_json_has_everything_as_data() -> None:
 
 
 def test_slack_gets_one_text_with_its_escapes() -> None:
-    body = message.render(Kind.SLACK, REPORT, NEW, LINK)
+    body = message.render(NoticeKind.SLACK, REPORT, NEW, LINK)
     lines = body["text"].splitlines()
     assert list(body) == ["text"]
     assert lines[0].startswith("*Does not conform")
@@ -144,16 +144,16 @@ def test_slack_gets_one_text_with_its_escapes() -> None:
 
 
 def test_teams_gets_an_adaptive_card() -> None:
-    [attachment] = message.render(Kind.TEAMS, REPORT, NEW, LINK)["attachments"]
+    [attachment] = message.render(NoticeKind.TEAMS, REPORT, NEW, LINK)["attachments"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert attachment["content"]["type"] == "AdaptiveCard"
     assert attachment["content"]["body"][0]["text"].startswith("Does not conform")
     assert attachment["content"]["actions"][0]["url"] == LINK
-    assert "actions" not in message.render(Kind.TEAMS, REPORT, NEW)["attachments"][0]["content"]
+    assert "actions" not in message.render(NoticeKind.TEAMS, REPORT, NEW)["attachments"][0]["content"]
 
 
 def test_alertmanager_gets_what_is_bad_until_two_nights_later_and_what_is_good_as_resolved() -> None:
-    alerts = {one["labels"]["case"]: one for one in message.render(Kind.ALERTMANAGER, REPORT, NEW, LINK)}
+    alerts = {one["labels"]["case"]: one for one in message.render(NoticeKind.ALERTMANAGER, REPORT, NEW, LINK)}
     assert set(alerts) == {"A", "B", "C"}
     assert alerts["A"]["labels"] == {
         "alertname": "MeshproofCaseNotProven", "case": "A", "control": "A", "cluster": "live prod",
@@ -166,7 +166,7 @@ def test_alertmanager_gets_what_is_bad_until_two_nights_later_and_what_is_good_a
 
 def test_a_long_list_is_cut() -> None:
     marks = {f"A-{number:02}": "fail" for number in range(30)}
-    text = message.render(Kind.SLACK, night(1, **marks), News("", tuple(marks)))["text"]
+    text = message.render(NoticeKind.SLACK, night(1, **marks), News("", tuple(marks)))["text"]
     assert "• A-09" in text
     assert "A-10" not in text
     assert "• and 20 more" in text

@@ -13,7 +13,7 @@ from report_samples import JWT, a_case, sample_report
 from clients.model.errors import SettingsError
 from clients.model.evidence import Grade, Verdict
 from reports import conformance
-from reports.about import About, ControlRecord, Document, Provenance, Requirement
+from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
 from reports.coverage import coverage
 from reports.html import render
 from reports.html.index import index
@@ -27,14 +27,14 @@ from runner.session import provenance
 
 pytestmark = pytest.mark.unit
 
-NIST = Requirement(("A-*",), "Step 1", "tokens are checked", {"NIST SP 800-53 Rev. 5": ("IA-9",)})
+NIST = StatedRequirement(("A-*",), "Step 1", "tokens are checked", {"NIST SP 800-53 Rev. 5": ("IA-9",)})
 ABOUT = About(
     documents=(Document("A", "Of tokens"), Document("B", "Of egress"), Document("C", "Of nothing")),
     controls=(
         *(ControlRecord(f"A-{n}", f"title {n}", "smoke" if n < 3 else "full") for n in range(1, 7)),
         ControlRecord("B-1", "another"),
     ),
-    requirements=(NIST, Requirement(("B-1",), "Step 2", "a precondition")),
+    requirements=(NIST, StatedRequirement(("B-1",), "Step 2", "a precondition")),
     provenance=Provenance("c0ffee", True, "someone on a-machine", {"budget_s": "30.0"}),
 )
 

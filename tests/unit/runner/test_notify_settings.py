@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clients.model.errors import SettingsError
-from reports.notice.message import Kind
+from reports.notice.message import NoticeKind
 from runner.config import settings
 from runner.config.notify_settings import hidden
 
@@ -25,14 +25,14 @@ def test_the_option_has_the_address_and_the_file_the_rest(tmp_path: Path) -> Non
     (tmp_path / "meshproof.toml").write_text("[notify]\nkind = 'json'\nreports = 'https://r.example.com/'\n")
     found = settings.load({"notify": SECRET}).notify
     assert found.url.get_secret_value() == SECRET
-    assert found.form is Kind.JSON
+    assert found.form is NoticeKind.JSON
     assert found.link("x") == "https://r.example.com/x/index.html"
 
 
 def test_the_variable_names_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHPROOF_NOTIFY__URL", SECRET)
     found = settings.load()
-    assert found.notify.form is Kind.SLACK
+    assert found.notify.form is NoticeKind.SLACK
     assert SECRET not in repr(found)
     assert SECRET not in "".join(found.handed().values())
     assert settings.Settings.model_validate(found.for_tests()).notify.url.get_secret_value() == ""

@@ -24,13 +24,13 @@ from reports.model import Report
 from runner.commands import cli
 from runner.upgrade import hooks, moving, own_cluster, showing, watching
 from runner.upgrade.conduct import Upgrade, check_sides
-from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, PhaseName, State, pair
-from runner.upgrade.record import Cell, Event, PhaseRecord, Side, UpgradeRecord
+from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
+from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.regressions import against
 from runner.upgrade.verdict import Safety, of_cells, table, verdict
 
 pytestmark = pytest.mark.unit
-BEFORE, AFTER = Side("stable", "1-29-1", "1.29.1"), Side("next", "1-31-1", "1.31.1")
+BEFORE, AFTER = UpgradeSide("stable", "1-29-1", "1.29.1"), UpgradeSide("next", "1-31-1", "1.31.1")
 GOOD = Cell("mesh-http1-kept", "client old, server new", False, 100, 0, 0, 0)
 
 
@@ -47,7 +47,7 @@ def test_phases_are_in_order_and_end_where_the_next_begins() -> None:
     states = [state for phase in PHASES for state in phase.states]
     moves = [sum(one.of(part) != two.of(part) for part in PARTS) for one, two in pairwise(states)]
     assert max(moves) == 1, "one part at a time, so that a loss has one cause"
-    assert states[-1] == State(), "it ends as it began"
+    assert states[-1] == MeshState(), "it ends as it began"
 
 
 @pytest.mark.parametrize("way", ENDS)
@@ -59,7 +59,7 @@ def test_every_pair_of_old_and_new_is_looked_at(way: str) -> None:
 
 def test_every_flow_has_a_way() -> None:
     assert {flow.name.partition("-")[0] for flow in FLOWS} == ENDS.keys()
-    assert pair("egress-http1-kept", State(NEW, OLD, OLD)) == "client new, gateway old"
+    assert pair("egress-http1-kept", MeshState(NEW, OLD, OLD)) == "client new, gateway old"
 
 
 # -- the verdict
@@ -138,7 +138,7 @@ def test_a_request_on_a_stream_whose_pod_goes_is_cut(
     rows = tuple(Row(5.0, 5.0, kind, count) for kind, count in kinds.items())
     was = Account(BY_NAME[name], 10, 10)
     now = Account(BY_NAME[name], 20, 20 - sum(kinds.values()), rows)
-    cell = watching.cell(was, now, State(), since=0.0, moving=moving_it)
+    cell = watching.cell(was, now, MeshState(), since=0.0, moving=moving_it)
     assert (cell.requests, cell.lost, cell.cut) == (10, lost, cut)
 
 
@@ -328,7 +328,7 @@ class _Pods:
 def test_a_proxy_of_another_revision_is_named(seen: str, text: str) -> None:
     cluster: Any = _Pods(a=[pod("one", "1-31-1"), pod("two", seen), pod("gone", "1-29-1", deletionTimestamp="now")])
     sides = {OLD: BEFORE, NEW: AFTER}
-    (event,) = moving.strays("moved", cluster, {"gateway": ["a"]}, State(NEW, NEW, NEW), sides)
+    (event,) = moving.strays("moved", cluster, {"gateway": ["a"]}, MeshState(NEW, NEW, NEW), sides)
     assert (event.kind, event.what, event.phase) == ("revision", "a/two", "moved")
     assert re.fullmatch(text, event.text)
 
