@@ -43,7 +43,7 @@ def render(fleet: Fleet, folder: Path) -> str:
     environment.globals.update(
         tones=TONES,
         words_of=WORDS_OF,
-        marks=WORST_FIRST,
+        marks=_used(fleet),
         link=lambda one: Path(os.path.relpath(one.file.with_name("index.html"), folder)).as_posix(),
     )
     page = frame(["style.css.j2", "fleet.css.j2"], ["theme.js", "history.js"])
@@ -52,9 +52,14 @@ def render(fleet: Fleet, folder: Path) -> str:
     )
 
 
+def _used(fleet: Fleet) -> list[str]:
+    """The marks that occur, the worst first."""
+    return [mark for mark in WORST_FIRST if any(one.totals.get(mark) for one in fleet.clusters)]
+
+
 def show(console: Console, fleet: Fleet) -> None:
     """The clusters, then the controls that did not pass everywhere, both the worst first; the headline last."""
-    used = [mark for mark in WORST_FIRST if any(one.totals.get(mark) for one in fleet.clusters)]
+    used = _used(fleet)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("cluster", overflow="fold")
     table.add_column("run", no_wrap=True)

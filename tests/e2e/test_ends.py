@@ -82,6 +82,25 @@ def test_interrupted_run_cleans_up_and_reports(
     assert ran.left == []
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_run_that_reaches_its_deadline_keeps_what_was_proven_and_leaves_nothing(
+    workers: str, running: Start, cluster: Cluster, tmp_path: Path
+) -> None:
+    """The whole lab, within a time in which some of it is proven, also on a slow machine."""
+    words = ("--deadline", "150s", "--budget", "120", "--metrics", str(tmp_path / "meshproof.prom"), "suites/lab")
+    ran = running(*MESHPROOF, "run", "--out", "{out}", "-n", workers, "suites/boutique", "suites/egress", *words).end()
+    run = ran.report["run"]
+    assert ran.code == run["exit"] == 3, ran.output[-3000:]
+    assert (run["deadline"], run["interrupted"]) == ("150s", "")
+    assert ran.report["totals"]["pass"]
+    assert ran.report["not_run"]
+    assert "not run: deadline" in ran.output
+    assert "meshproof_exit_code" in (tmp_path / "meshproof.prom").read_text()
+    assert find(cluster) == []
+    assert ran.left == []
+
+
 def test_second_run_and_cleanup_name_the_holder_of_the_cluster(running: Start, cluster: Cluster) -> None:
     first = running(*MESHPROOF, "run", "--out", "{out}", *MESH_WIDE)
     first.until("it holds the cluster", lambda: bool(cluster.objects("coordination.k8s.io/v1", "Lease", "default")))
