@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 
 EIGHT = (
     "policy-lost",
-    "not-injected",
+    "opted-out-by-pod",
     "replica-cut-off",
     "mode-permissive",
     "wrong-namespace",
