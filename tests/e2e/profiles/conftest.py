@@ -54,18 +54,25 @@ def foreign(administrator: Cluster, profile: ProfileUp) -> Iterator[None]:
     objects = [body for body in yaml.safe_load_all(text) if body]
     for body in objects:
         administrator.apply(body, manager="others")
+    namespace = objects[0]["metadata"]["name"]
+    started = partial(_started, administrator, namespace)
+    assert readiness.poll(started, time.monotonic() + 90), "their containers would else appear meanwhile"
     before = _state(administrator)
     yield
     left = [str(one) for one in find(administrator)]
     if left:
         cleanup(administrator)
     after = _state(administrator)
-    namespace = objects[0]["metadata"]["name"]
     administrator.delete("v1", "Namespace", namespace)
     gone = partial(_gone, administrator, namespace)
     assert readiness.poll(gone, time.monotonic() + 90)
     assert not left
     assert after == before
+
+
+def _started(cluster: Cluster, namespace: str) -> bool:
+    pods = cluster.pods(namespace)
+    return bool(pods) and all(pod.ready for pod in pods)
 
 
 def _gone(cluster: Cluster, namespace: str) -> bool:
