@@ -1,0 +1,31 @@
+"""Modules are small, and a name of a class means one thing (docs/style.md, docs/layout.md)."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+ROOMS = ("benchmarks", "clients", "reports", "runner", "suites", "testbed")
+LINES = 250
+
+
+def modules() -> list[Path]:
+    found = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
+    assert len(found) > 300
+    return found
+
+
+def test_no_module_is_longer_than_one_can_keep_in_mind() -> None:
+    lines = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in modules()}
+    assert {name: count for name, count in lines.items() if count > LINES} == {}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places = defaultdict(list)
+    for file in modules():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(file.relative_to(ROOT)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
