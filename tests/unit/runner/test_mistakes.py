@@ -18,8 +18,9 @@ from runner.session.collect_plan import collect
 pytestmark = pytest.mark.unit
 
 MODULE = """
-from clients.model.case import Case, Workload
+from clients.model.case import Case
 from clients.model.expect import status
+from clients.model.probe import Workload
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Settle, Stage, Step
 from clients.model.token import Token
