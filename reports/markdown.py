@@ -14,26 +14,31 @@ from reports.known import KnownGroup, advice, by_entry
 from reports.marks import GLYPHS, KNOWN, REDUCED, WORDS, WORST_FIRST, finding_line, mark
 from reports.matrix import stages
 from reports.model import Report
+from reports.notice.news import News
 from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
 
 LIMIT = 1024 * 1024 - 1024
 """Bytes (GitHub Docs, "Step isolation and limits": 1 MiB a step), less a margin."""
 _LONGEST_DETAIL, _SHORTEST_DETAIL = 12_000, 300
+_MOST_NAMES = 200
+NO_NEWS = News()
 
 
-def render(report: Report, limit: int = LIMIT) -> str:
-    """The summary, at most `limit` bytes in UTF-8: totals, what failed with details, then the table of all cases.
+def render(report: Report, limit: int = LIMIT, news: News = NO_NEWS) -> str:
+    """The summary, at most `limit` bytes in UTF-8: totals, what is new, what failed with details, then all cases.
 
-    What was skipped, or passed with reduced proof, is listed by its reason, and known failures by their entries.
+    Of what failed, what is new comes first. What was skipped, or passed with reduced proof, is listed by its reason,
+    and known failures by their entries.
     """
-    parts = [_head(report)]
+    parts = [_head(report), *_news(news)]
     table = _table(report)
     worst = [case for key in ("fail", "inconclusive") for case in report.cases if mark(case) == key]
+    worst.sort(key=lambda case: case.id not in news.worse)
     if worst:  # details give way to the table, in characters of at most four bytes
         room = (limit - sum(len(part.encode(errors="replace")) for part in (*parts, *table))) // len(worst) // 4
         parts += (_failure(case, max(_SHORTEST_DETAIL, min(room, _LONGEST_DETAIL))) for case in worst)
     if report.not_run:
-        names = ", ".join(_cell(key) for key in report.not_run[:200])
+        names = ", ".join(_cell(key) for key in report.not_run[:_MOST_NAMES])
         why = ": deadline" if report.run.deadline else ""
         parts.append(f"**Not run{why} ({len(report.not_run)}):** {names}\n\n")
     parts += _known(by_entry(report))
@@ -73,6 +78,19 @@ def _head(report: Report) -> str:
         + (f"{report.damaged} records of the journal could not be read.\n\n" if report.damaged else "")
         + "".join(f"{_cell(line)}\n\n" for line in advice(report))
     )
+
+
+def _news(news: News) -> list[str]:
+    """What changed since the earlier runs of the same cluster, where there is one."""
+    parts = []
+    for title, names in (("New", news.worse), ("Good again", news.good)):
+        if names:
+            more = ", …" if len(names) > _MOST_NAMES else ""
+            listed = ", ".join(map(_cell, names[:_MOST_NAMES]))
+            parts.append(f"**{title} since run {_cell(news.since)} ({len(names)}):** {listed}{more}\n\n")
+    if news.since and not parts:
+        parts.append(f"Nothing is new since run {_cell(news.since)}.\n\n")
+    return parts
 
 
 def _failure(case: Evidence, longest: int) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics
 from reports.model import Report, ReportError, RunInfo, TargetInfo
+from reports.notice.news import since
 
 INDEX = "index.html"
+SUMMARY = "summary.md"
 
 
 def write_all(
@@ -47,7 +49,7 @@ def write_reports(report: Report, out: Path, key: Path | None = None) -> Path:
         conformance.FILE: lambda: conformance.save(report, out / conformance.FILE),
         INDEX: lambda: files.write_text(out / INDEX, html.render(report, out)),
         "junit.xml": lambda: files.write_text(out / "junit.xml", junit.render(report)),
-        "summary.md": lambda: files.write_text(out / "summary.md", markdown.render(report)),
+        SUMMARY: lambda: files.write_text(out / SUMMARY, markdown.render(report, news=since(report, out.parent))),
         metrics.FILE: lambda: files.write_text(out / metrics.FILE, metrics.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
         attest.FILE: lambda: attest.write(report, out, key),  # of the files above

@@ -11,11 +11,12 @@ from xml.etree import ElementTree
 import pytest
 from report_samples import UNCHECKED, a_case, sample_contents, sample_report
 
-from clients.model.evidence import Verdict
+from clients.model.evidence import Grade, Verdict
 from reports import allure, conformance, html, junit, markdown
 from reports.journal import Journal
 from reports.model import Report, ReportError
-from reports.write import write_all
+from reports.notice.news import News
+from reports.write import write_all, write_reports
 
 pytestmark = pytest.mark.unit
 
@@ -74,6 +75,40 @@ def test_markdown_shows_failures_before_the_table() -> None:
     ]
     assert places == sorted(places)
     assert text.index("| ✕ fail | LAB-NSMTLS-03") < text.index("| ✓ pass | LAB-PERM-01")
+
+
+def test_markdown_shows_what_is_new_first() -> None:
+    report = sample_report()
+    assert "New since" not in markdown.render(report)
+    none = News("20261126-000000-abcd")
+    assert "Nothing is new since run 20261126-000000-abcd." in markdown.render(report, news=none)
+    text = markdown.render(report, news=replace(none, worse=("LAB-PATH-04",), good=("LAB-PERM-01",)))
+    places = [
+        text.index(part)
+        for part in (
+            "**New since run 20261126-000000-abcd (1):** LAB-PATH-04",
+            "**Good again since run 20261126-000000-abcd (1):** LAB-PERM-01",
+            "<b>LAB-PATH-04</b>",
+            "<b>LAB-NSMTLS-03</b>",
+        )
+    ]
+    assert places == sorted(places)
+    assert "Nothing is new since run 20261126-000000-abcd." in markdown.render(
+        report, news=News("20261126-000000-abcd")
+    )
+
+
+def test_the_summary_of_a_run_knows_the_run_before(tmp_path: Path) -> None:
+    report = sample_report()
+    earlier = replace(report.run, id="20261101-000000-abcd", started="2026-11-01T00:00:00+00:00", exit=0)
+    passed = tuple(replace(case, verdict=Verdict.PASS, grade=Grade.FULL, known=None) for case in report.cases)
+    (tmp_path / earlier.id).mkdir()
+    conformance.save(replace(report, run=earlier, cases=passed), tmp_path / earlier.id / conformance.FILE)
+    (tmp_path / "20261102-000000-abcd").mkdir()
+    later = replace(report, run=replace(report.run, id="20261102-000000-abcd", started="2026-11-02T00:00:00+00:00"))
+    write_reports(later, tmp_path / later.run.id)
+    text = (tmp_path / later.run.id / "summary.md").read_text(encoding="utf-8")
+    assert f"**New since run {earlier.id} (" in text
 
 
 def test_markdown_lists_reduced_and_skipped_cases_by_their_reason() -> None:
