@@ -16,6 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import report_parts
+
 ROOT = Path(__file__).parents[2]
 CACHE = "MESHPROOF_CACHE_DIR"
 PATIENCE_S = 600.0
@@ -70,9 +72,17 @@ class EndedRun:
         """Everything that it wrote."""
         return [path for path in self.folder.rglob("*") if path.is_file()] if self.folder else []
 
+    @property
+    def opened_page(self) -> str:
+        """The page, followed by what it has compressed in it until a reader opens it."""
+        assert self.folder is not None, self.output[-3000:]
+        page = (self.folder / "index.html").read_text(encoding="utf-8")
+        return "\n".join([page, *report_parts.parts(page).values()])
+
     def secrets(self) -> list[str]:
         """Every secret in its files and its output, with the place."""
         contents = {str(path): path.read_bytes() for path in self.files} | {"terminal": self.output.encode()}
+        contents |= {str(path): self.opened_page.encode() for path in self.files if path.name == "index.html"}
         return [
             f"{what} in {name}"
             for name, content in contents.items()

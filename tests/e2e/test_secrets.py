@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+import report_parts
 from e2e_runs import EndedRun, conform, controls
 
 pytestmark = pytest.mark.e2e
@@ -46,7 +47,7 @@ def test_the_page_holds_every_picture_that_the_evidence_names(whole: EndedRun) -
         assert hashlib.sha256(png).hexdigest() == picture["sha256"]
         assert png.startswith(b"\x89PNG")
         assert picture["text"]
-    page = (whole.folder / "index.html").read_text()
+    page = report_parts.unfolded((whole.folder / "index.html").read_text(encoding="utf-8"))
     assert page.count('src="data:image/png;base64,') == len(pictures)
     assert "The picture is not in this page" not in page
     attached = list((whole.folder / "allure-results").glob("*.png"))
