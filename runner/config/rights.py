@@ -52,7 +52,7 @@ RIGHTS = (
     Right("", ("namespaces",), MAKES, "a run works in namespaces of its own"),
     Right("", ("serviceaccounts", "services", "configmaps"), MAKES, "the workloads of the suites; the mesh's own"),
     Right("apps", ("deployments",), MAKES, "the workloads of the suites; which mesh this is"),
-    Right("batch", ("jobs",), MAKES, "Jobs as clients, with both kinds of sidecar"),
+    Right("batch", ("jobs",), (*MAKES, "watch"), "Jobs as clients, with both kinds of sidecar"),
     Right(
         "",
         ("pods",),
