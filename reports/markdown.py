@@ -81,16 +81,16 @@ def _head(report: Report) -> str:
 
 
 def _news(news: News) -> list[str]:
-    """What changed since the earlier runs of the same cluster, where there is one."""
+    """What changed since the earlier runs of the same cluster; nothing where there is none."""
+    if not news.since:
+        return []
     parts = []
     for title, names in (("New", news.worse), ("Good again", news.good)):
         if names:
             more = ", …" if len(names) > _MOST_NAMES else ""
             listed = ", ".join(map(_cell, names[:_MOST_NAMES]))
             parts.append(f"**{title} since run {_cell(news.since)} ({len(names)}):** {listed}{more}\n\n")
-    if news.since and not parts:
-        parts.append(f"Nothing is new since run {_cell(news.since)}.\n\n")
-    return parts
+    return parts or [f"Nothing is new since run {_cell(news.since)}.\n\n"]
 
 
 def _failure(case: Evidence, longest: int) -> str:

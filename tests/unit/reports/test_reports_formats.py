@@ -98,6 +98,15 @@ def test_markdown_shows_what_is_new_first() -> None:
     )
 
 
+def test_the_first_run_of_a_folder_has_nothing_to_be_newer_than(tmp_path: Path) -> None:
+    report = sample_report()
+    (tmp_path / report.run.id).mkdir()
+    write_reports(report, tmp_path / report.run.id)
+    text = (tmp_path / report.run.id / "summary.md").read_text(encoding="utf-8")
+    assert "✕ <b>LAB-NSMTLS-03</b>" in text
+    assert "since run" not in text
+
+
 def test_the_summary_of_a_run_knows_the_run_before(tmp_path: Path) -> None:
     report = sample_report()
     earlier = replace(report.run, id="20261101-000000-abcd", started="2026-11-01T00:00:00+00:00", exit=0)
