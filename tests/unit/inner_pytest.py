@@ -61,6 +61,11 @@ class Inner:
         )
         (root / "pytest.ini").write_text("[pytest]\nmarkers = control(id): x\n")
 
+    @property
+    def _variables(self) -> dict[str, str]:
+        """The trace of the stand-in, and where folders of runs are made: never in the checkout."""
+        return {"FAKE_TRACE": str(self.trace), "MESHPROOF_OUT": str(self.folder.parent)}
+
     def write(self, **modules: str) -> None:
         for name, text in modules.items():
             (self.root / "suites" / f"test_{name}.py").write_text(text)
@@ -70,7 +75,7 @@ class Inner:
     ) -> subprocess.Popen[str]:
         path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MESHPROOF_", "PYTEST_"))}
-        inherited |= {"PYTHONPATH": path, "FAKE_TRACE": str(self.trace), **(env or {})}
+        inherited |= {"PYTHONPATH": path, **self._variables, **(env or {})}
         run = [] if own_reports else ["--meshproof-run", str(self.folder)]
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "suites", *run, *words]
         return subprocess.Popen(
@@ -92,7 +97,7 @@ class Inner:
         """Without workers in this process: the imports alone take more than a second."""
         if "-n" in words:
             return self.end(self.start(*words, env=env, own_reports=own_reports))
-        for name, value in {"FAKE_TRACE": str(self.trace), **(env or {})}.items():
+        for name, value in {**self._variables, **(env or {})}.items():
             self.monkeypatch.setenv(name, value)
         run = [] if own_reports else ["--meshproof-run", str(self.folder)]
         result = self.pytester.runpytest_inprocess("-p", "no:cacheprovider", "suites", *run, *words)
