@@ -15,7 +15,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
-from clients.model.errors import ClusterError, MeshproofError, SettingsError
+from clients.model.errors import MeshproofError, SettingsError
 from clients.proof.preflight.shown import Shown
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
@@ -24,7 +24,7 @@ from runner.config.right import Right
 from runner.target import browsers, identity, known, preflight, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
-from runner.target.target import Target
+from runner.target.target import Target, reach
 
 OPTIONS = ("revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide", "image_prefix", "skip_preflight")
 
@@ -64,9 +64,7 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
     Raises:
         ClusterError: there is no cluster, or it does not answer.
     """
-    there = target.look(lambda line: print(line, file=sys.stderr))
-    if there is None:
-        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    there = reach(target, lambda line: print(line, file=sys.stderr))
     connection = there.connect()
     found, refused, number = policy_warnings.of_cluster(connection, _root(connection, target.settings))
     connection.close()

@@ -19,8 +19,8 @@ from runner.commands import common
 from runner.config import settings
 from runner.config.settings import Settings
 from runner.target import held_traffic, targets
+from runner.target.target import reach
 
-UNKNOWN = 3
 WIDTH = 110
 """Columns that the table takes at least."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -83,7 +83,7 @@ def stop(as_json: AsJson = False, *, given: common.Given) -> int:
     cluster.close()
     if seen is None:
         print(f"the held traffic {held.id} was not whole; it is removed")
-        return UNKNOWN
+        return common.UNKNOWN
     print_seen(seen, as_json=as_json)
     return code(seen)
 
@@ -92,7 +92,7 @@ def code(seen: Seen) -> int:
     """Exit code: 0 nothing was lost or leaked, 1 something was, 3 not everything was observed."""
     if seen.lost or seen.leaked or seen.other:
         return common.FAILED
-    return common.OK if seen.certain else UNKNOWN
+    return common.OK if seen.certain else common.UNKNOWN
 
 
 def print_seen(seen: Seen, *, as_json: bool) -> None:
@@ -115,7 +115,4 @@ def _last(cluster: Cluster) -> Seen | None:
 
 def _connect(wanted: Settings) -> Cluster:
     target = targets.of(wanted)
-    there = target.look(say)
-    if there is None:
-        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
-    return there.connect()
+    return reach(target, say).connect()

@@ -9,13 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.model.errors import ClusterError
 from runner.commands import common
 from runner.config import settings
 from runner.target import targets
 from runner.target.fitting import mirrored
 from runner.target.live import PUBLIC_IMAGES
-from runner.target.target import Target
+from runner.target.target import Target, reach
 
 
 @dataclass(frozen=True)
@@ -100,9 +99,7 @@ def _whole(reference: str) -> str:
 
 
 def _nodes(target: Target) -> list[dict[str, Any]]:
-    there = target.look(print)
-    if there is None:
-        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    there = reach(target, print)
     cluster = there.connect()
     try:
         return cluster.objects("v1", "Node")

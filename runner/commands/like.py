@@ -11,11 +11,12 @@ import yaml
 
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade.likeness import read
-from clients.model.errors import ClusterError, SettingsError
+from clients.model.errors import SettingsError
 from reports import files
 from runner.commands import common
 from runner.config import settings
 from runner.target import targets
+from runner.target.target import reach
 from testbed import like as carrying
 from testbed.store import cache_root
 
@@ -56,9 +57,7 @@ def of_cluster(wanted: settings.Settings) -> str:
         MeshproofError: the cluster cannot be reached, has no mesh, or it is not clear which revision to use.
     """
     target = targets.of(wanted)
-    there = target.look(lambda line: print(line, file=sys.stderr))
-    if there is None:
-        raise ClusterError(f"the {target.kind} cluster is down", "name the cluster to read by --context")
+    there = reach(target, lambda line: print(line, file=sys.stderr), hint="name the cluster to read by --context")
     cluster = there.connect()
     try:
         found = read(cluster, Survey(cluster, wanted.revision, wanted.root_namespace))

@@ -15,7 +15,7 @@ from runner.config.catalogue import Catalogue
 from runner.session.planned import PlannedTest
 from runner.target import browsers, capabilities, identity, needs
 from runner.target.descriptor import TargetDescriptor
-from runner.target.target import Target
+from runner.target.target import Target, reach
 
 SHOWN = 8
 """Ids of cases that are printed for one reason."""
@@ -44,9 +44,7 @@ def outlook(entries: Sequence[PlannedTest], catalogue: Catalogue, target: Target
     Raises:
         MeshproofError: it cannot be reached, or has no mesh.
     """
-    there = target.look(print)
-    if there is None:
-        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    there = reach(target, print)
     cluster = there.connect()
     try:
         mesh = discover(cluster, target.settings.revision, target.settings.root_namespace)

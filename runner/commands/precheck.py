@@ -23,9 +23,8 @@ from runner.commands import common
 from runner.config import settings
 from runner.target import targets
 from runner.target.access import Access
+from runner.target.target import reach
 
-NOT_KNOWN = 3
-"""Exit code where nothing bad was found, but not everything could be looked at."""
 SHOWN = 5
 """Objects that are printed of one result."""
 STYLES = {ChangeLevel.ERROR: "bold red", ChangeLevel.WARNING: "yellow", ChangeLevel.INFO: "dim"}
@@ -49,9 +48,7 @@ def precheck(
         check_versions(start, end)
     wanted = settings.load(given)
     target = targets.of(wanted)
-    there = target.look(lambda line: print(line, file=sys.stderr))
-    if there is None:
-        raise ClusterError(f"the {target.kind} cluster is down", "start it by `meshproof up`")
+    there = reach(target, lambda line: print(line, file=sys.stderr))
     cluster = there.connect()
     try:
         found = prechecks(
@@ -69,7 +66,7 @@ def precheck(
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:
         show(found, Console(soft_wrap=True))
-    return common.FAILED if found.of(ChangeLevel.ERROR) else NOT_KNOWN if found.not_checked else common.OK
+    return common.FAILED if found.of(ChangeLevel.ERROR) else common.UNKNOWN if found.not_checked else common.OK
 
 
 def show(found: Prechecks, console: Console) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from clients.mesh.capabilities import CapabilityName
+from clients.model.errors import ClusterError
 from runner.config.settings import Settings
 from runner.target.access import Access, Say
 
@@ -93,3 +94,16 @@ class Target(Protocol):
         """
         host = urlsplit(server).netloc or server
         return " ".join(filter(None, (f"{self.kind} cluster", access.context, f"at {host}" if host else "")))
+
+
+def reach(target: Target, say: Say, hint: str = "start it by `meshproof up`") -> Access:
+    """How the target is reached, changing nothing.
+
+    Raises:
+        ClusterError: it is down; the hint says what to do.
+        MeshproofError: it cannot be reached.
+    """
+    there = target.look(say)
+    if there is None:
+        raise ClusterError(f"the {target.kind} cluster is down", hint)
+    return there
