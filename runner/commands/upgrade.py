@@ -165,13 +165,7 @@ def _prechecks(
 def _folder(resume: Path | None, wanted: Settings, record: UpgradeRecord) -> Path:
     if resume:
         return resume.resolve() if resume.is_dir() else resume.resolve().parent
-    folder = (wanted.out / record.id).resolve()
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise SettingsError(
-            f"the folder {folder} cannot be made: {error.strerror}", "choose another by --out"
-        ) from None
+    folder = folders.make_folder((wanted.out / record.id).resolve())
     record.save(folder)
     return folder
 

@@ -33,7 +33,15 @@ def make_run_folder(out: Path) -> Path:
     Raises:
         SettingsError: it cannot be made.
     """
-    folder = out / new_run_id()
+    return make_folder(out / new_run_id())
+
+
+def make_folder(folder: Path) -> Path:
+    """A new folder, with those above it.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True)
     except OSError as error:

@@ -51,6 +51,9 @@ def _limit(text: str) -> str:
     return text
 
 
+_Limit = Annotated[str, BeforeValidator(_text), AfterValidator(_limit)]
+
+
 class GateSettings(BaseModel):
     """The part of the settings that the gates are made of.
 
@@ -69,15 +72,11 @@ class GateSettings(BaseModel):
         Option("--deadline", "DURATION", "End after this time (25m) and keep what was proven.", GATES),
     ] = ""
     max_inconclusive: Annotated[
-        str,
-        BeforeValidator(_text),
-        AfterValidator(_limit),
+        _Limit,
         Option("--max-inconclusive", "N", "So many cases (or 1%) may be inconclusive or not run.", GATES),
     ] = "0"
     max_reduced: Annotated[
-        str,
-        BeforeValidator(_text),
-        AfterValidator(_limit),
+        _Limit,
         Option("--max-reduced", "N", "So many cases (or 1%) may pass by reduced proof.", GATES),
     ] = ""
     baseline: Annotated[
