@@ -25,11 +25,11 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
 from clients.mesh.discovery import MeshInfo, discover
-from clients.model.errors import MeshproofError
+from clients.model.errors import ClusterError, MeshproofError
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig, RigOptions
 from reports.model import TargetInfo
-from runner.target import assemble
+from runner.target import assemble, browsers
 from runner.target.descriptor import TargetDescriptor
 from runner.target.embedded import external_hosts
 from runner.target.template_values import Scope
@@ -111,6 +111,18 @@ def say(text: str) -> None:
 def progress(text: str) -> None:
     """Print a line of progress, with the time, to stderr."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+def browser() -> str:
+    """A Chromium on this machine, which is downloaded where there is none.
+
+    Raises:
+        ClusterError: there is none, and none can be had.
+    """
+    found = browsers.find_or_install(lambda: True, progress)
+    if not found.program:
+        raise ClusterError(f"no browser: {found.why_not}", browsers.HINT)
+    return found.program
 
 
 def kubectl(up: Up) -> list[str]:

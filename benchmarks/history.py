@@ -22,7 +22,6 @@ from reports.history import write
 from reports.history.feed import feed
 from reports.history.store import HistoryStore
 from reports.model import SCHEMA
-from runner.target import browsers
 
 KINDS = ("PeerAuthentication", "DestinationRule", "AuthorizationPolicy", "RequestAuthentication", "Sidecar")
 CASE_BYTES = 16_000
@@ -62,9 +61,7 @@ def generated(number: int, cases: int, case_bytes: int) -> str:
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Import night by night, each file removed after its import; then write and open the page."""
-    found = browsers.find_or_install(lambda: True, common.progress)
-    if not found.program:
-        raise ClusterError(f"no browser: {found.why_not}", browsers.HINT)
+    browser = common.browser()
     folder = Path(tempfile.mkdtemp(prefix="meshproof-bench-"))
     try:
         import_s = 0.0
@@ -81,7 +78,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         started = time.monotonic()
         _, page = write.update(folder)
         page_s = time.monotonic() - started
-        open_s = statistics.median(opened(found.program, page) for _ in range(3))
+        open_s = statistics.median(opened(browser, page) for _ in range(3))
         size = page.stat().st_size / MIB**2
         file = (folder / "history.sqlite").stat().st_size / MIB**2
     finally:

@@ -15,7 +15,6 @@ from typing import Any
 from benchmarks import common
 from benchmarks.history import opened
 from clients.model.attempt import Attempt, Phase, Sample
-from clients.model.errors import ClusterError
 from clients.model.evidence import Applied, Evidence, Finding, FindingVerdict, Grade, TwinProof, Verdict
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
@@ -23,7 +22,6 @@ from reports import conformance, html
 from reports.journal import Journal, now
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 from reports.write import write_all
-from runner.target import browsers
 
 KINDS = ("Namespace", "Service", "Deployment", "PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication")
 PROBES, OBJECTS, PER_STAGE = 14, 15, 22
@@ -79,9 +77,7 @@ def _case(number: int) -> Evidence:
 
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Write all reports of a run, then open a page of 5,000 cases."""
-    found = browsers.find_or_install(lambda: True, common.progress)
-    if not found.program:
-        raise ClusterError(f"no browser: {found.why_not}", browsers.HINT)
+    browser = common.browser()
     folder = Path(tempfile.mkdtemp(prefix="meshproof-bench-"))
     try:
         report = conformance.load(given.run) if given.run else generated(given.cases)
@@ -92,7 +88,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         sizes = {path.name: _bytes(path) / MIB for path in out.iterdir()}
         page = folder / "index.html"
         page.write_text(html.render(generated(given.shown)), encoding="utf-8")
-        open_s = statistics.median(opened(found.program, page) for _ in range(5))
+        open_s = statistics.median(opened(browser, page) for _ in range(5))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     common.table("Reports", ("file", "MiB"), [(name, size) for name, size in sorted(sizes.items())])

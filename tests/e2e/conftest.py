@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from e2e_runs import CACHE, MESHPROOF, start
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
 from testbed import api
+from testbed.store import PartStore, cache_root
 
 pytest.register_assert_rewrite("kills")
 
@@ -44,6 +49,19 @@ def cluster(testbed: api.Up) -> Iterator[Cluster]:
     connection = Cluster.connect(testbed.kubeconfig)
     yield connection
     connection.close()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A separate cache for a second cluster, with the shared parts."""
+    place = cache_root() / f"elsewhere-{os.getpid()}"
+    (place / "testbed").mkdir(parents=True)
+    (place / "testbed" / "parts").symlink_to(PartStore().root)
+    environment = {CACHE: str(place)}
+    (tmp_path / "down").mkdir()
+    yield environment
+    start(tmp_path / "down", *MESHPROOF, "down", environment=environment).end()
+    shutil.rmtree(place)
 
 
 @pytest.fixture(autouse=True)

@@ -5,17 +5,13 @@ Nightly: the start of a second cluster takes up to a minute, next to the one tha
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from e2e_runs import CACHE, MESHPROOF, start
+from e2e_runs import MESHPROOF, start
 
 from testbed.like import SCHEMA
-from testbed.store import PartStore, cache_root
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 
@@ -26,19 +22,6 @@ WRONG = {"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
 MESH = {"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}, "trustDomain": "corp.test"}
 FILE = {"schema": SCHEMA, "revision": {"name": "1-29", "tags": ["prod"]}, "meshConfig": MESH,
         "istiod": {"PILOT_ENABLE_IP_AUTOALLOCATE": "false"}, "policies": [STRICT, WRONG]}  # fmt: skip
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A separate cache for a second cluster, with the shared parts."""
-    place = cache_root() / f"like-{os.getpid()}"
-    (place / "testbed").mkdir(parents=True)
-    (place / "testbed" / "parts").symlink_to(PartStore().root)
-    environment = {CACHE: str(place)}
-    (tmp_path / "down").mkdir()
-    yield environment
-    start(tmp_path / "down", *MESHPROOF, "down", environment=environment).end()
-    shutil.rmtree(place)
 
 
 def test_the_mesh_of_a_file_is_in_force_and_can_be_read_back(elsewhere: dict[str, str], tmp_path: Path) -> None:

@@ -5,18 +5,14 @@ Nightly: each version that is not built yet takes about 5 minutes of both proces
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_runs import CACHE, MESHPROOF, start
+from e2e_runs import MESHPROOF, start
 
 from runner.config import catalogue
 from testbed import api
-from testbed.store import PartStore, cache_root
 from testbed.versions import SUPPORTED_MINORS, istio_release
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
@@ -25,19 +21,6 @@ SKIPPED = {"EGR-NODE-01", "EGR-NODE-02", "EGR-NODE-03", "IAP-PRE-01", "IAP-PRE-0
 """Controls that need a second node, or Google Cloud."""
 NEVER_OF_A_GOOD_RUN = {"X-CLEAN-UP"}
 """Recorded only where a stage did not leave the mesh as it found it."""
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A separate cache for a second cluster, with the shared parts."""
-    place = cache_root() / f"versions-{os.getpid()}"
-    (place / "testbed").mkdir(parents=True)
-    (place / "testbed" / "parts").symlink_to(PartStore().root)
-    environment = {CACHE: str(place)}
-    (tmp_path / "down").mkdir()
-    yield environment
-    start(tmp_path / "down", *MESHPROOF, "down", environment=environment).end()
-    shutil.rmtree(place)
 
 
 @pytest.mark.parametrize("minor", SUPPORTED_MINORS)
