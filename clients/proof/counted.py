@@ -14,6 +14,9 @@ from clients.proof.proving import ProvingCase, inconclusive, of_case
 from clients.proof.route import Route, route
 
 COUNT = "backend count"
+LATE_S = 60.0
+"""Seconds that an entry of an access log may need to come: proxies write it each second, and a log that is followed
+anew begins some seconds earlier than asked; on a busy machine each takes longer."""
 
 
 @of_case
@@ -60,17 +63,18 @@ def _is_clients(proving: ProvingCase, path: Route, entry: AccessLogEntry) -> boo
     """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
     address, _, port = entry.downstream_remote.rpartition(":")
     from_client = address in {pod.ip for pod in path.client}
-    if port == "0" and _dials_gateways(proving):
+    if port == "0" and _went_by_gateway(proving):
         return False
     sent_on = accesslog.forwarded(entry) and bool(entry.request_id)
     return from_client and sent_on and entry.path == proving.case.probe.record.path
 
 
-def _dials_gateways(proving: ProvingCase) -> bool:
-    """Whether the client sends requests of other cases through a gateway, which gives them ids of its own.
+def _went_by_gateway(proving: ProvingCase) -> bool:
+    """Whether the client has sent requests of this path by a gateway, which gave them ids of its own.
 
     They have the client's address without a port, from a header (Envoy, `x-forwarded-for`); so has what a filter in
-    the client's own sidecar sends.
+    the client's own sidecar sends. Requests of the stages before count: their entries may come late.
     """
-    sources = {case.probe.source for case in proving.running.cases if case.probe.behind}
-    return proving.case.probe.source in sources
+    probe = proving.case.probe
+    at = proving.rig.prober.by_gateway.get((probe.source, probe.record.path))
+    return at is not None and at > proving.running.since - LATE_S
