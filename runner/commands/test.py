@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
 from clients.model.errors import SettingsError
-from runner.commands import child, common
+from runner.commands import child, common, second_try
 from runner.config import settings
 from runner.target import browsers
 from testbed.versions import istio_release
@@ -63,7 +65,15 @@ def own_tests(
             _say("end-to-end tests: left out" + ("" if unit else ", there are none"), stream=sys.stderr)
         return code
     _bring_up(istio)
-    return _run("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", NIGHTLY if nightly else "e2e", *selection))
+    return _end_to_end(NIGHTLY if nightly else "e2e", selection)
+
+
+def _end_to_end(marks: str, selection: Sequence[str]) -> int:
+    def run(options: Sequence[str]) -> int:
+        return _run("end-to-end tests", ("-m", "pytest", str(END_TO_END), "-m", marks, *selection, *options))
+
+    with tempfile.TemporaryDirectory(prefix="meshproof-tests-") as cache:
+        return second_try.with_second_try(run, Path(cache), lambda text: _say(text, stream=sys.stderr))
 
 
 def _selection(keyword: str | None) -> list[str]:
