@@ -15,8 +15,8 @@ from clients.proof.route import Route, route
 
 COUNT = "backend count"
 LATE_S = 60.0
-"""Seconds that an entry of an access log may need to come: proxies write it each second, and a log that is followed
-anew begins some seconds earlier than asked; on a busy machine each takes longer."""
+"""Seconds that an entry of an access log may need to come: proxies write it each second, and a log that is opened
+again begins some seconds earlier than asked; on a busy machine each takes longer."""
 
 
 @of_case

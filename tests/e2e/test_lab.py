@@ -17,6 +17,7 @@ OPTIONS = {
     "four workers": ("-n", "4"),
     "shuffled": ("-n", "2", "--shuffle", "11"),
 }
+NIGHTLY = {"one process", "four workers"}
 PART = controls("LAB-MTLS-03", "LAB-NSMTLS-02", "LAB-NSMTLS-03", "LAB-AUTHZ-01", "LAB-AUTHZ-04")
 SPOILT = ("-p", "tests.mutants.plugin", "--mutant", "any-token", "--budget", "8")
 ENVIRONMENT = ("--environment", "mtls-client,legacy-client,mtls-service,strict-mtls-service")
@@ -92,7 +93,7 @@ def test_nothing_is_left_on_this_machine(whole: EndedRun) -> None:
     assert whole.left == []
 
 
-@pytest.mark.parametrize("how", OPTIONS)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.nightly] * (how in NIGHTLY)) for how in OPTIONS])
 def test_same_verdicts_however_it_is_run(how: str, tmp_path: Path) -> None:
     """A part of the lab, with exclusive and shared stages and one control that must fail."""
     ran = conform(tmp_path, *SPOILT, *ENVIRONMENT, *PART, *OPTIONS[how])

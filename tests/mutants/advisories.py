@@ -49,6 +49,7 @@ def dot_in_identity_is_any_letter(objects: list[Object]) -> None:
     TOKENS,
     cases("X-CVE-2026-26308-01", FAIL) | cases("X-CVE-2026-26308-02", PASS) | cases("X-CVE-2026-39350-01", PASS),
     {"X-CVE-2026-26308-01": "open to CVE-2026-26308; patched in 1.27.8, 1.28.5, 1.29.1; expected 403"},
+    nightly=True,
 )
 def several_values_of_a_header_are_one(objects: list[Object]) -> None:
     """As before Envoy's patch, a second value of a header hides the refused one (CVE-2026-26308)."""

@@ -87,6 +87,7 @@ def plaintext_by_rule(objects: list[Object]) -> None:
     BOUTIQUE,
     table_but("email") | cases("BTQ-NS-01", PASS) | cases("BTQ-NS-08", FAIL),
     {f"{TABLE}[outside to email]": "expected 000 reset (56), saw 200", "BTQ-NS-08": "has no sidecar"},
+    nightly=True,
 )
 def namespace_not_injected(objects: list[Object]) -> None:
     """One namespace is not injected, so its policy has no effect."""
@@ -102,6 +103,7 @@ def namespace_not_injected(objects: list[Object]) -> None:
     BOUTIQUE,
     table_but("currency") | cases("BTQ-NS-01 08", FAIL),
     {f"{TABLE}[outside to currency]": "expected 000 reset (56), saw 200", "BTQ-NS-01": "outside"},
+    nightly=True,
 )
 def policy_in_neighbour(objects: list[Object]) -> None:
     """A policy with the right name and the right mode, in the wrong namespace."""
@@ -132,6 +134,7 @@ def calls_but(namespace: str) -> dict[str, str]:
         f"{CALLS}[cart to ad]": "marker: ad/adservice: not in force",
         f"{TABLE}[outside to ad]": "expected 000 reset (56), saw 200",
     },
+    nightly=True,
 )
 class ServerCutOff(Mutant):
     """The agent of the ad service's pod is stopped before the change: its sidecar keeps what it has, and still answers.

@@ -78,6 +78,7 @@ def let_through_renamed(objects: list[Object]) -> None:
     places.TOKENS,
     cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
     {"LAB-AUTHZ-02": "backend count: "},
+    nightly=True,
 )
 def copied_with_a_pass(objects: list[Object]) -> None:
     """The request is refused, but the client's sidecar sends a copy of it, under another id, which a rule lets in."""

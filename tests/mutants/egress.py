@@ -59,6 +59,7 @@ def not_verified(objects: list[Object]) -> None:
     EGRESS,
     cases("EGR-TENANT-01 02", PASS) | cases("EGR-TENANT-03 04 05", FAIL),
     {"EGR-TENANT-03": "expected 502", "EGR-TENANT-05": "example.com is configured"},
+    nightly=True,
 )
 def exported_to_all(objects: list[Object]) -> None:
     """example.com is exported to all namespaces."""
@@ -205,6 +206,7 @@ class ServiceStopped(Mutant):
     EGRESS,
     cases("EGR-TENANT-01 02 03", FAIL),
     {"EGR-TENANT-01": "expected 200", "EGR-TENANT-03": "twin: EGR-TENANT-01 expected 200"},
+    nightly=True,
 )
 class ExternalHostDown(ServiceStopped):
     """The external hosts do not answer while the cases are proven."""
@@ -233,6 +235,7 @@ class PolicyEngineStopped(ServiceStopped):
     EGRESS,
     cases("EGR-ROUTE-01 02 03 05", FAIL),
     dict.fromkeys(("EGR-ROUTE-01", "EGR-ROUTE-05"), "which is not an address of example.com"),
+    nightly=True,
 )
 class NamesElsewhere(Mutant):
     """The name server gives example.com the address of httpbin.org."""
@@ -272,6 +275,7 @@ class NamesElsewhere(Mutant):
     EGRESS,
     cases("EGR-AUTHZ-01", PASS) | cases("EGR-AUTHZ-02 03 06 07", FAIL),
     {"EGR-AUTHZ-02": "expected 403"},
+    nightly=True,
 )
 class StaleGateway(Mutant):
     """The gateway has two replicas, and the agent of one does not receive its policy: that one lets everything pass.

@@ -44,6 +44,7 @@ def token_not_demanded(objects: list[Object]) -> None:
     FRONT,
     cases("CRA-AUTH-05", PASS) | TRICKS,
     {f"CRA-AUTH-09[{TOO_WIDE[0]}]": "saw 404"},
+    nightly=True,
 )
 def exempt_too_wide(objects: list[Object]) -> None:
     """The exempt path is a prefix."""
@@ -57,6 +58,7 @@ def exempt_too_wide(objects: list[Object]) -> None:
     FRONT,
     cases("CRA-AUTH-01", PASS) | cases("CRA-AUTH-10", FAIL),
     {"CRA-AUTH-10": "saw 200"},
+    nightly=True,
 )
 def one_port_only(objects: list[Object]) -> None:
     """The policy is for port 80 of the two."""
@@ -83,6 +85,7 @@ def any_audience(objects: list[Object]) -> None:
     FRONT,
     cases("CRA-AUTH-03", FAIL) | REFUSED_TOKENS,
     {"CRA-AUTH-07[expired]": "twin: CRA-AUTH-03"},
+    nightly=True,
 )
 def keys_swapped(objects: list[Object]) -> None:
     """The gateway has other keys than those that the issuer signs with."""
@@ -90,7 +93,14 @@ def keys_swapped(objects: list[Object]) -> None:
         body["spec"]["jwtRules"][0]["jwks"] = _FOREIGN_JWKS
 
 
-@mutant("gateway-policy-elsewhere", Area.GATEWAY, FRONT, cases("CRA-AUTH-01", FAIL), {"CRA-AUTH-01": "settled 1"})
+@mutant(
+    "gateway-policy-elsewhere",
+    Area.GATEWAY,
+    FRONT,
+    cases("CRA-AUTH-01", FAIL),
+    {"CRA-AUTH-01": "settled 1"},
+    nightly=True,
+)
 def wrong_namespace(objects: list[Object]) -> None:
     """The gateway's policy lands where the gateway is not."""
     for kind in ("RequestAuthentication", "AuthorizationPolicy"):
@@ -128,6 +138,7 @@ def past_the_gateway(objects: list[Object]) -> None:
     FRONT,
     cases("CRA-ROUTE-01", PASS) | cases("CRA-ROUTE-03", FAIL),
     {"CRA-ROUTE-03": "x-served-by"},
+    nightly=True,
 )
 def route_too_wide(objects: list[Object]) -> None:
     """Routed to the back end is more than the policy protects."""
@@ -160,6 +171,7 @@ def old_key_stays(objects: list[Object]) -> None:
     {**dict.fromkeys(ROTATION, PASS), **dict.fromkeys(AFTER_OLD_KEY, FAIL)},
     {"X-KEYS-10[old key, too late]": "saw 200"},
     PATIENTLY,
+    nightly=True,
 )
 def old_key_published(objects: list[Object]) -> None:
     """The issuer goes on publishing the old key, at the one URL that it has."""
@@ -175,6 +187,7 @@ def old_key_published(objects: list[Object]) -> None:
     dict.fromkeys(ROTATION, FAIL) | dict.fromkeys(ROTATION[:2], PASS),
     {"X-KEYS-09[next key, with the old one]": "settled 3"},
     PATIENTLY,
+    nightly=True,
 )
 class KeysInline(Mutant):
     """The policy contains the old key: nothing fetches keys from the issuer that rotates."""
@@ -196,6 +209,7 @@ class KeysInline(Mutant):
     Area.JWT,
     IAP,
     {"X-IAP-CLAIM-01[group, access level and device]": FAIL, "X-IAP-CLAIM-01[one claim of a list]": FAIL},
+    nightly=True,
 )
 def condition_inverted(objects: list[Object]) -> None:
     """The page is open to every access level except the intended one."""
@@ -214,7 +228,14 @@ def header_not_stripped(objects: list[Object]) -> None:
         body["spec"]["http"][0].pop("headers")
 
 
-@mutant("any-header", Area.JWT, IAP, cases("IAP-RCT-03", PASS) | cases("IAP-RCT-05", FAIL), {"IAP-RCT-05": "saw 200"})
+@mutant(
+    "any-header",
+    Area.JWT,
+    IAP,
+    cases("IAP-RCT-03", PASS) | cases("IAP-RCT-05", FAIL),
+    {"IAP-RCT-05": "saw 200"},
+    nightly=True,
+)
 def any_header(objects: list[Object]) -> None:
     """The token is looked for where tokens usually are."""
     for body in of_kind(objects, "RequestAuthentication", "ingressgateway"):
@@ -227,6 +248,7 @@ def any_header(objects: list[Object]) -> None:
     IAP,
     {"X-IAP-PSP-01": FAIL, "X-IAP-PSP-02": FAIL, "IAP-PSP-01": FAIL},  # their stage settles on the refusal
     {"X-IAP-PSP-02": "saw 200"},
+    nightly=True,
 )
 class SidecarBypassed(Mutant):
     """Istio's CNI plug-in leaves a namespace out, and nothing notices: traffic goes around the sidecars there."""
@@ -294,6 +316,7 @@ def upgrade_not_guarded(objects: list[Object]) -> None:
     FRONT,
     dict.fromkeys(CALLS, PASS) | {"X-GRPC-04": FAIL, "X-GRPC-04[dots in the path]": FAIL},
     {"X-GRPC-04": "saw 200 OK (0)"},
+    nightly=True,
 )
 def method_misspelt(objects: list[Object]) -> None:
     """The rule has a gRPC method in another case than its callers: names of services and methods are case-sensitive."""
@@ -315,6 +338,7 @@ def attached_elsewhere(objects: list[Object]) -> None:
     FRONT,
     {f"X-CUSTOM-05[what it would {verb}]": FAIL for verb in ("allow", "refuse")},
     {"X-CUSTOM-05[what it would refuse]": "saw 200"},
+    nightly=True,
 )
 class FailsOpen(Mutant):
     """The mesh's configuration lets requests pass while the external authorization server is down."""

@@ -48,6 +48,7 @@ def not_injected(objects: list[Object]) -> None:
     STRICT,
     cases("LAB-NSMTLS-01", PASS) | cases("LAB-NSMTLS-02 03 04", FAIL),
     {"LAB-NSMTLS-03": "expected 000 reset (56), saw 200"},
+    nightly=True,
 )
 def port_exempt(objects: list[Object]) -> None:
     """STRICT, but not on the port that httpbin listens on."""
@@ -57,7 +58,12 @@ def port_exempt(objects: list[Object]) -> None:
 
 
 @mutant(
-    "matches-nothing", Area.AUTHORIZATION, TOKENS, cases("LAB-AUTHZ-01 02 03 04", FAIL), {"LAB-AUTHZ-02": "saw 200"}
+    "matches-nothing",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-AUTHZ-01 02 03 04", FAIL),
+    {"LAB-AUTHZ-02": "saw 200"},
+    nightly=True,
 )
 def matches_nothing(objects: list[Object]) -> None:
     """A selector with a typo: the policy is accepted, and selects no pod."""
@@ -65,7 +71,9 @@ def matches_nothing(objects: list[Object]) -> None:
         body["spec"]["selector"]["matchLabels"]["app"] = "httpbim"
 
 
-@mutant("wrong-namespace", Area.MTLS, STRICT, cases("LAB-NSMTLS-02 03 04", FAIL), {"LAB-NSMTLS-03": "saw 200"})
+@mutant(
+    "wrong-namespace", Area.MTLS, STRICT, cases("LAB-NSMTLS-02 03 04", FAIL), {"LAB-NSMTLS-03": "saw 200"}, nightly=True
+)
 def wrong_namespace(objects: list[Object]) -> None:
     """The policy of one namespace is in its neighbour."""
     for body in of_kind(objects, "PeerAuthentication", "restricted-mtls"):
@@ -79,6 +87,7 @@ def wrong_namespace(objects: list[Object]) -> None:
     STRICT,
     cases("LAB-NSMTLS-02", FAIL) | cases("LAB-NSMTLS-03 04", PASS),
     {"LAB-NSMTLS-02": "saw 000 reset (56)"},
+    nightly=True,
 )
 def root_namespace(objects: list[Object]) -> None:
     """The policy of one namespace is in the root namespace, and so applies to the whole mesh."""
@@ -93,6 +102,7 @@ def root_namespace(objects: list[Object]) -> None:
     cases("LAB-JWT-01", FAIL) | cases("LAB-JWT-02", PASS) | {"LAB-JWT-03[RS256]": FAIL},
     {"LAB-JWT-01": "twin: LAB-JWT-03 expected 200, saw 401", "LAB-JWT-03[RS256]": "saw 401"},
     ("-k", "not ES256"),
+    nightly=True,
 )
 def wrong_key(objects: list[Object]) -> None:
     """The mesh has other keys than those that the issuer signs with."""
@@ -106,6 +116,7 @@ def wrong_key(objects: list[Object]) -> None:
     TOKENS,
     cases("LAB-AUTHZ-01 02 03", PASS) | cases("LAB-AUTHZ-04", FAIL),
     {"LAB-AUTHZ-04": "saw 200"},
+    nightly=True,
 )
 def any_token(objects: list[Object]) -> None:
     """Any valid token is accepted, whatever its subject."""
@@ -113,7 +124,14 @@ def any_token(objects: list[Object]) -> None:
         body["spec"]["rules"][0]["from"][0]["source"]["requestPrincipals"] = ["*"]
 
 
-@mutant("two-rules", Area.AUTHORIZATION, TOKENS, cases("LAB-PATH-01 02 03 04", FAIL), {"LAB-PATH-02": "saw 200"})
+@mutant(
+    "two-rules",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-PATH-01 02 03 04", FAIL),
+    {"LAB-PATH-02": "saw 200"},
+    nightly=True,
+)
 def two_rules(objects: list[Object]) -> None:
     """`to` in a rule of its own: token or path, instead of token and path."""
     for body in of_kind(objects, "AuthorizationPolicy", "require-jwt"):
@@ -128,6 +146,7 @@ def two_rules(objects: list[Object]) -> None:
     TOKENS,
     cases("LAB-CLEAN-01 02", FAIL),
     {"LAB-CLEAN-01": "saw 403", "LAB-CLEAN-02": "twin: LAB-CLEAN-01 expected 200, saw 403"},
+    nightly=True,
 )
 def copy_stays(objects: list[Object]) -> None:
     """A second policy of the same content survives the deletion of the first: it comes with another manifest."""
@@ -160,6 +179,7 @@ def faked_denial(objects: list[Object]) -> None:
     TOKENS,
     cases("LAB-AUTHZ-01 02", FAIL),
     {"LAB-AUTHZ-01": "saw 403", "LAB-AUTHZ-02": "twin: LAB-AUTHZ-01 expected 200, saw 403"},
+    nightly=True,
 )
 def deny_all(objects: list[Object]) -> None:
     """A second policy that refuses every request, in force no later than the first: it is applied before it."""
@@ -174,6 +194,7 @@ def deny_all(objects: list[Object]) -> None:
     COUNTED,
     cases("LAB-DASH-01", FAIL) | cases("LAB-DASH-02", PASS),
     {"LAB-DASH-01": "counted as the other caller's"},
+    nightly=True,
 )
 def caller_not_counted(objects: list[Object]) -> None:
     """The dry run that counts callers names an identity that does not exist."""
@@ -188,6 +209,7 @@ def caller_not_counted(objects: list[Object]) -> None:
     STRICT,
     cases("LAB-NSMTLS-03", LOST),
     {"LAB-NSMTLS-03": "lab/namespace-strict/restricted-mtls.yaml"},
+    nightly=True,
 )
 def typo_in_policy(objects: list[Object]) -> None:
     """A field that no API has, in the stage's own manifest."""
@@ -196,7 +218,12 @@ def typo_in_policy(objects: list[Object]) -> None:
 
 
 @mutant(
-    "typo-in-environment", Area.BACKEND, Place(LAB), cases("LAB-PERM-01", LOST), {"LAB-PERM-01": "lab/environment/"}
+    "typo-in-environment",
+    Area.BACKEND,
+    Place(LAB),
+    cases("LAB-PERM-01", LOST),
+    {"LAB-PERM-01": "lab/environment/"},
+    nightly=True,
 )
 def typo_in_environment(objects: list[Object]) -> None:
     """A field that no API has, in the environment of every stage."""

@@ -20,6 +20,7 @@ _LEAK_PERCENT = 2.0
     cases("LAB-AUTHZ-02", FAIL),
     {"LAB-AUTHZ-02": "saw 200"},  # by its own probes, or by its stage's: a row that is longer after flaps rarely ends
     ("--leak", "1%", "--budget", "20"),
+    nightly=True,
 )
 def leaks_a_little(objects: list[Object]) -> None:
     """A route of the clients answers 2 % of the requests with 200, whatever the server's policy says."""
