@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from clients.model.stage import Stage
@@ -24,21 +22,3 @@ def test_the_page_opens(observe, stand_in, scheme):
         return page_problem(stand_in.visit("IAP-LB-03").visitor.get(f"{SITES[scheme]}/productpage"))
 
     observe("IAP-LB-03", f"200 and the product page over {scheme}", problem)
-
-
-@pytest.mark.control("IAP-CLEAN-01")
-def test_after_clean_up_the_address_refuses_connections(observe, stand_in):
-    """Last of the module: the load balancer is closed for good."""
-    place = stand_in.balancer.place("http")
-    with socket.create_connection(place, 2):
-        pass
-    stand_in.balancer.close()
-
-    def problem():
-        try:
-            socket.create_connection(place, 2).close()
-        except ConnectionRefusedError:
-            return None
-        return "the load balancer's address still accepts connections"
-
-    observe("IAP-CLEAN-01", "the address, which accepted a connection before, refuses connections", problem)
