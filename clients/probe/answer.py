@@ -26,6 +26,12 @@ _AFTER_CONNECT = frozenset({18, 52, 55, 56})
 
 _FILE_SIZE_EXCEEDED = 63
 
+_NO_ANSWER_BY_HTTP2 = frozenset({52, 92})
+"""Exit codes of curl 7 where an answer by HTTP/2, and the server's wish for no more of the body (RFC 9113, section
+8.1), come before the body is sent: curl drops the answer. Most are seen on a busy machine."""
+
+_DROPS_ANSWERS = re.compile(r"(?:lib)?curl/7\.")
+
 RAW = "tcp"
 """Scheme of a request that is raw bytes: `tcp://host:port`."""
 
@@ -45,6 +51,7 @@ class Transfer:
         time_namelookup, time_connect, time_appconnect: seconds until the name was resolved, the connection was there,
             and the TLS handshake was complete; 0 where it never was.
         time_total: seconds.
+        curl_version: of the library: `libcurl/7.88.1 OpenSSL/3.0.19 …`.
     """
 
     exitcode: int
@@ -62,25 +69,32 @@ class Transfer:
     time_connect: float = 0.0
     time_appconnect: float = 0.0
     time_total: float = 0.0
+    curl_version: str = ""
 
 
-def outcome(request_id: str, method: str, transfer: Transfer, *, http2: bool = False) -> Outcome:
+def outcome(
+    request_id: str, method: str, transfer: Transfer, *, http2: bool = False, with_body: bool = False
+) -> Outcome:
     """The outcome of one request.
 
-    A request that curl could not try, or that used an old connection, is an infrastructure outcome. A transfer that
-    broke after its status line keeps both: kind by the exit code, and status.
+    A request that curl could not try, that used an old connection, or whose answer curl may have dropped, is an
+    infrastructure outcome. A transfer that broke after its status line keeps both: kind by the exit code, and status.
 
     Args:
         request_id: of the request.
         method: of the request; the answer to HEAD has no body.
         transfer: what curl reports.
         http2: the request had to be HTTP/2; an answer of another version is an error of HTTP/2.
+        with_body: the request had a body.
     """
     if _not_run(transfer):
         why = f"curl could not try: {transfer.errormsg} (exit code {transfer.exitcode})"
         return infrastructure(request_id, why)
     if _reused(transfer):
         return infrastructure(request_id, "the probe was sent on an old connection")
+    if http2 and with_body and _may_be_dropped(transfer):
+        why = "curl 7 drops an answer by HTTP/2 that comes before the body is sent, and has none here"
+        return infrastructure(request_id, f"{why} (exit code {transfer.exitcode})")
     answered, kind, error = transfer.http_code > 0, _kind(transfer), transfer.errormsg
     if http2 and answered and transfer.http_version != "2":
         kind, error = OutcomeKind.HTTP2_ERROR, f"the answer came by HTTP/{transfer.http_version}, not by HTTP/2"
@@ -133,6 +147,12 @@ def _not_run(transfer: Transfer) -> bool:
 
 def _reused(transfer: Transfer) -> bool:
     return transfer.num_connects < 1 and (transfer.http_code > 0 or transfer.exitcode in _AFTER_CONNECT)
+
+
+def _may_be_dropped(transfer: Transfer) -> bool:
+    """Whether there was an answer for all that is known. A later curl keeps it, and is believed."""
+    without = not transfer.http_code and transfer.exitcode in _NO_ANSWER_BY_HTTP2
+    return without and bool(_DROPS_ANSWERS.match(transfer.curl_version))
 
 
 def _kind(transfer: Transfer) -> OutcomeKind:

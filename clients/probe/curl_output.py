@@ -65,9 +65,10 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         certs=str(info.get("certs") or ""),
         http_version=str(info.get("http_version") or ""),
         scheme=request.url.partition("://")[0],
+        curl_version=str(info.get("curl_version") or ""),
         **{name: float(info.get(name) or 0.0) for name in _TIMES},
     )
-    return answer.outcome(request.request_id, request.method, transfer, http2=request.http2)
+    return answer.outcome(request.request_id, request.method, transfer, http2=request.http2, with_body=request.has_body)
 
 
 _TIMES = ("time_namelookup", "time_connect", "time_appconnect", "time_total")

@@ -49,3 +49,8 @@ class Request:
     def raw(self) -> bool:
         """Whether it is raw bytes, of no protocol."""
         return self.url.startswith(f"{answer.RAW}://")
+
+    @property
+    def has_body(self) -> bool:
+        """Whether it is sent with a body, even one of no bytes."""
+        return bool(self.body) or self.method in WITH_BODY

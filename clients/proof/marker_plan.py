@@ -115,11 +115,15 @@ class MarkerPlan:
         self.looks[place] = Look(server.name, marked, _refused(one.probe), plain=one)
         return place
 
-    def _effort(self, one: Allowed) -> tuple[bool, bool, bool, bool]:
-        """No preflights where there is anything else; plain requests; of clients whose requests may run in parallel."""
+    def _effort(self, one: Allowed) -> tuple[bool, ...]:
+        """No preflights where there is anything else; plain requests; of clients whose requests may run in parallel.
+
+        The last choice is a body by HTTP/2: curl may drop the answer that refuses it (`clients.probe.answer`).
+        """
         probe, outside = one.probe, isinstance(one.probe.source, OutsideClient)
         by_sidecar = not outside and self._servers.by_sidecar(probe.source)
-        return probe.method == "OPTIONS", not probe.url.startswith("http:"), by_sidecar, outside
+        plain = probe.url.startswith("http:")
+        return probe.method == "OPTIONS", probe.http2 and bool(probe.body), not plain, by_sidecar, outside
 
     def _at_client(self, source: Workload) -> object:
         place = (source.namespace, source.app)

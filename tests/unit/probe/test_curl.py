@@ -9,6 +9,7 @@ from clients.model import expect
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe import curl, curl_output
 from clients.probe.answer import MAX_BODY_BYTES
+from clients.probe.request import Request
 
 pytestmark = pytest.mark.unit
 
@@ -218,6 +219,25 @@ def test_an_answer_of_another_version_is_an_error_of_http2() -> None:
     assert parse_one(output).summary == "200"
     good = parse_one(output.replace('"1.1"', '"2"'), request(http2=True))
     assert (good.summary, good.protocol) == ("200", "HTTP/2")
+
+
+@pytest.mark.parametrize("code", [52, 92])
+def test_an_answer_that_curl_7_may_have_dropped_is_infrastructure(code: int) -> None:
+    def seen(asked: Request, version: str = "libcurl/7.88.1 OpenSSL/3.0.19") -> Outcome:
+        return parse_one(BEGIN + frame(0, exitcode=code, http_code=0, curl_version=version) + END, asked)
+
+    dropped = [seen(request(http2=True, **how)) for how in ({"method": "PUT"}, {"method": "post", "body": "{}"})]
+    assert [one.kind for one in dropped] == [OutcomeKind.INFRASTRUCTURE] * 2
+    assert "before the body is sent" in dropped[0].error
+    believed = [
+        seen(request(http2=True)),
+        seen(request(method="PUT")),
+        seen(request(http2=True, method="PUT"), "libcurl/8.5.0 OpenSSL/3"),
+        seen(request(http2=True, method="PUT"), ""),
+    ]
+    assert {one.exit_code for one in believed} == {code}
+    broken = parse_one(f"{BEGIN}{OK}{frame(0, exitcode=92, http_version='2')}{END}", request(http2=True, body="{}"))
+    assert broken.summary == "200 http2_error (92)"
 
 
 def test_each_request_of_http2_has_a_process_of_its_own() -> None:

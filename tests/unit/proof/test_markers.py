@@ -322,6 +322,19 @@ def test_a_client_without_a_sidecar_looks_for_the_marker_where_it_may():
     assert plan.looks[place].probe.source == plain
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_body_by_http2_shows_a_marker_only_where_nothing_else_does(turn):
+    rig = make_rig()
+    by_http2 = replace(STILL.probe, method="PUT", body="{}", http2=True)
+    allowed = [Allowed(by_http2, status(200)), Allowed(STILL.probe, status(200))][::turn]
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), allowed)
+    [place] = plan.places_of(STILL)
+    assert not plan.looks[place].probe.http2
+    alone = MarkerPlan(rig, rig.applier.load(["policy"]), (), [Allowed(by_http2, status(200))])
+    [place] = alone.places_of(STILL)
+    assert alone.looks[place].probe.http2
+
+
 GATEWAY_POD = Pod("gke-system", "gw-1", containers=("istio-proxy",), ready=True, labels={"app": "gw"})
 OUTSIDE = through(Workload("gke-system", "gw", "istio-proxy"))
 
