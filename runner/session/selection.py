@@ -55,15 +55,22 @@ def _keep(items: list[pytest.Item], config: pytest.Config, kept: list[pytest.Ite
     items[:] = kept
 
 
-def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
-    """Modules in a random order, and the tests of each in a random order, except those of a stage with steps.
+def _is_case(item: pytest.Item) -> bool:
+    return "case" in getattr(item, "fixturenames", ())
 
-    The same for the same seed.
+
+def shuffled(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
+    """Modules in a random order, and the cases of each in a random order, except those of a stage with steps.
+
+    What is no case keeps its place among its like, after the cases: it may end what they need. The same for the same
+    seed.
     """
     chance = random.Random(seed)  # noqa: S311 - an order, not a secret
     modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.nodeid.split("::", 1)[0])]
     chance.shuffle(modules)
     for tests in modules:
         if not (found := stage_of(tests[0])) or not found.steps:
-            chance.shuffle(tests)
+            cases = [item for item in tests if _is_case(item)]
+            chance.shuffle(cases)
+            tests[:] = [*cases, *(item for item in tests if not _is_case(item))]
     return [item for tests in modules for item in tests]
