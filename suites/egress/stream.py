@@ -12,6 +12,10 @@ from clients.proof.rig import Rig
 
 RATE = 4
 """Requests per second, by curl's `--rate`."""
+DRAIN_S = 1.0
+"""Seconds for which earlier answers are read, so that later ones are of later requests."""
+MORE = 4
+"""Further answers that show that the connection goes on."""
 _LINE = re.compile(r"^(\d+) (\d{3}) (\d+)$", re.MULTILINE)
 
 
@@ -30,15 +34,17 @@ class Stream:
         words = ["--disable", "--silent", "--rate", f"{RATE}/s", "--output", "/dev/null", "--write-out", form]
         command = ["sh", "-c", 'exec curl "$@" 2>&1', "curl", *words, f"{rig.overlay.url(url)}?[0-2400]"]
         self._session = ExecSession(rig.cluster, pod, source.container, command, stdin=False)
-        self._opened = time.monotonic()
         self._text = ""
         self._answers(1, patience_s)
 
-    def problem(self, patience_s: float = 3.0) -> str | None:
-        """None when a new request is answered on the first connection; else what happened instead."""
-        sent_by_now = int((time.monotonic() - self._opened) * RATE) + 2
+    def problem(self, patience_s: float = 10.0) -> str | None:
+        """None when new requests are answered on the first connection; else what happened instead.
+
+        How many have been answered by now is not known from the time: a busy machine sends fewer than `RATE`.
+        """
         try:
-            answers = self._answers(sent_by_now, patience_s)
+            self._read_for(DRAIN_S, patience_s)
+            answers = self._answers(len(_LINE.findall(self._text)) + MORE, patience_s)
         except InfrastructureError as error:
             return f"no further answer on the connection: {error.message}"
         opened = [number for number, _, connects in answers if connects != "0"]
@@ -50,6 +56,11 @@ class Stream:
     def close(self) -> None:
         """Close the connection. Never raises."""
         self._session.close()
+
+    def _read_for(self, seconds: float, patience_s: float) -> None:
+        """Read until an answer comes that many seconds from now, or later."""
+        end = time.monotonic() + seconds
+        self._text += self._session.read_until(lambda _: time.monotonic() >= end, patience_s)
 
     def _answers(self, count: int, patience_s: float) -> list[tuple[str, str, str]]:
         done = len(_LINE.findall(self._text))
