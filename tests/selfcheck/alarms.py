@@ -35,7 +35,7 @@ class Disturbance:
     """What is wrong with the machine, the network or the cluster during a run, but not with the mesh's policies.
 
     Attributes:
-        words: options of the run.
+        words: options of the run; `{number}` in them is that of the run.
     """
 
     says: str
@@ -108,6 +108,7 @@ DISTURBANCES = {
     "reschedule": Disturbance(
         "pods are deleted and made again between cases", _nothing, ("-p", "tests.selfcheck.reschedule")
     ),
+    "order": Disturbance("stages and cases follow one another in another order", _nothing, ("--shuffle", "{number}")),
 }
 
 
@@ -135,9 +136,10 @@ def run(store: Store, only: Sequence[str], runs: int, suites: Sequence[str] = ()
         return
     with testbed() as up:
         for name in todo:
-            kind = name.partition("-")[2]
+            number, _, kind = name.partition("-")
             with scratch() as folder, DISTURBANCES[kind].around():
-                words = ("run", "--out", "{out}", *WORKERS, *DISTURBANCES[kind].words, *suites)
+                own = (word.format(number=number) for word in DISTURBANCES[kind].words)
+                words = ("run", "--out", "{out}", *WORKERS, *own, *suites)
                 ran = start(folder, *MESHPROOF, *words).end(PATIENCE_S)
                 record = recorded(name, kind, ran, suites)
             record["left"] = sweep(up)

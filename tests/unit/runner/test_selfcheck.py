@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 from types import SimpleNamespace
@@ -154,6 +155,23 @@ def test_runs_are_compared_with_the_calm_one_of_the_same_suites(kept: store.Stor
     kept.add(of_run("stress", A_01="pass") | {"suites": ["suites/lab"]})
     assert alarms.figures(kept)["false_alarms"] == 0
     assert alarms.figures(kept)["runs"] == 3
+
+
+def test_each_run_in_another_order_has_an_order_of_its_own(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def start(_: Path, *words: str) -> Any:
+        asked.append(words)
+        return SimpleNamespace(end=lambda _: SimpleNamespace(folder=None, code=2, took_s=1.0, output=""))
+
+    monkeypatch.setattr(alarms, "start", start)
+    monkeypatch.setattr(alarms, "testbed", lambda: contextlib.nullcontext(None))
+    monkeypatch.setattr(alarms, "sweep", lambda _: [])
+    kept.start(resume=False)
+    alarms.run(kept, ["order"], 4)
+    shuffled = [words[words.index("--shuffle") + 1] for words in asked if "--shuffle" in words]
+    assert len(asked) == 4
+    assert shuffled == ["2", "4"]
 
 
 @pytest.mark.parametrize(("part", "words"), [("alarms", "no-such"), ("flips", "no-such"), ("faults", "no-such")])
