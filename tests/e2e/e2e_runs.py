@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import report_parts
+from tests import report_parts
 
 ROOT = Path(__file__).parents[2]
 CACHE = "MESHPROOF_CACHE_DIR"

@@ -6,8 +6,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-import report_parts
 from e2e_runs import EndedRun, conform, controls
+
+from tests import report_parts
 
 pytestmark = pytest.mark.e2e
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from report_parts import unfolded
 
 from clients.model.evidence import Evidence, Grade, TwinProof, Verdict
 from reports import html
 from reports.matrix import matrix, seen, short_host, stages
 from reports.model import Report, RunInfo, TargetInfo
+from tests.report_parts import unfolded
 
 pytestmark = pytest.mark.unit
 

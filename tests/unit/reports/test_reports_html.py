@@ -10,7 +10,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report_parts import parts, unfolded
 from report_samples import NOT_RUN, a_case, sample_report, sample_run, sample_target
 
 from clients.model.attempt import Sample
@@ -19,6 +18,7 @@ from clients.model.request_record import RequestRecord
 from reports.headline import duration, headline
 from reports.html import render
 from reports.model import MeshRecord, Report, TargetInfo
+from tests.report_parts import parts, unfolded
 
 pytestmark = pytest.mark.unit
 

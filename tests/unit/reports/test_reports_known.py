@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from junitparser import JUnitXml
-from report_parts import unfolded
 from report_samples import a_case, sample_run, sample_target
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from reports import allure, conformance, html, junit, known, markdown, terminal
 from reports.diff import compare
 from reports.headline import headline, tone
 from reports.model import Report
+from tests.report_parts import unfolded
 
 pytestmark = pytest.mark.unit
 

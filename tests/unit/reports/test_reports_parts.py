@@ -7,12 +7,12 @@ import re
 from dataclasses import replace
 
 import pytest
-from report_parts import parts, unfolded
 from report_samples import JWT, a_case, sample_report
 
 from clients.model.evidence import Applied, Verdict
 from reports.html import render
 from reports.html.parts import PER_PART
+from tests.report_parts import parts, unfolded
 
 pytestmark = pytest.mark.unit
 

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import jwt
 import pytest
-from report_parts import unfolded
 from report_samples import a_case, sample_report
 
 from clients.model.errors import InfrastructureError
@@ -24,6 +23,7 @@ from reports.model import EVIDENCE, Report
 from reports.pictures import LIMIT_BYTES
 from reports.write import write_reports
 from runner.session import pictures
+from tests.report_parts import unfolded
 
 pytestmark = pytest.mark.unit
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +58,15 @@ def test_parts_and_their_options(asked: list[tuple[str, ...]], tmp_path: Path) -
     selfcheck.selfcheck(alarms=True, runs=3, resume=True, only=["calm"], json=tmp_path / "x.json")
     expected = ("--parts", "alarms", "--only", "calm", "--runs", "3", "--resume", "--json", str(tmp_path / "x.json"))
     assert asked == [("-m", "tests.selfcheck", *expected)]
+
+
+def test_the_program_of_the_parts_starts_outside_pytest() -> None:
+    """Its modules are shared with tests, which find more modules than it does."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-m", "tests.selfcheck", "--help"]
+    ended = subprocess.run(command, cwd=store.ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert "--parts" in ended.stdout
 
 
 def test_the_page_alone_runs_nothing(asked: list[tuple[str, ...]]) -> None:
