@@ -175,6 +175,8 @@ def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> 
         if wanted in _MODES and seen != _MODES[wanted]:
             taken = " and ".join(name for name, takes in zip(("mutual TLS", "plaintext"), seen, strict=True) if takes)
             found.append(f"{_named(policy)} is {wanted}, but port {port} takes {taken or 'nothing'}")
+        elif wanted == "STRICT" and port in held.unverified:
+            found.append(f"{_named(policy)} is STRICT, but port {port} takes TLS without a verified client certificate")
     return found[:1]
 
 

@@ -36,11 +36,13 @@ class Enforced:
     Attributes:
         rules: every form of each rule; it differs between HTTP and TCP.
         modes: by port of the workload, whether connections with and without mutual TLS are taken.
+        unverified: ports that also take TLS of clients without a certificate, or with one of any authority.
     """
 
     rules: dict[RuleKey, list[dict[str, Any]]] = field(default_factory=dict)
     providers: frozenset[Provider] = frozenset()
     modes: dict[int, tuple[bool, bool]] = field(default_factory=dict)
+    unverified: frozenset[int] = frozenset()
 
 
 def enforced(dump: dict[str, Any]) -> Enforced:
@@ -48,15 +50,18 @@ def enforced(dump: dict[str, Any]) -> Enforced:
     rules: dict[RuleKey, list[dict[str, Any]]] = {}
     providers: set[Provider] = set()
     modes: dict[int, tuple[bool, bool]] = {}
+    unverified: set[int] = set()
     for chain in _chains(dump):
         _add_mode(modes, chain)
+        if _takes_unverified(chain):
+            unverified.add(_port(chain))
         for config in _filters(chain):
             kind = str(config.get("@type", ""))
             if kind.endswith(".RBAC"):
                 _add_rules(rules, config)
             elif kind.endswith(".JwtAuthentication"):
                 providers |= {_provider(one) for one in config.get("providers", {}).values()}
-    return Enforced(rules, frozenset(providers), modes)
+    return Enforced(rules, frozenset(providers), modes, frozenset(unverified))
 
 
 def keys(jwks: str) -> frozenset[str]:
@@ -93,12 +98,25 @@ def _add_rules(rules: dict[RuleKey, list[dict[str, Any]]], config: dict[str, Any
 
 
 def _add_mode(modes: dict[int, tuple[bool, bool]], chain: dict[str, Any]) -> None:
-    match = chain.get("filter_chain_match", {})
-    port = match.get("destination_port")
+    port = _port(chain)
     if port and port != _OWN_PORT:
         mutual, plain = modes.get(port, (False, False))
         terminates = "transport_socket" in chain
         modes[port] = mutual or terminates, plain or not terminates
+
+
+def _port(chain: dict[str, Any]) -> int:
+    return int(chain.get("filter_chain_match", {}).get("destination_port") or 0)
+
+
+def _takes_unverified(chain: dict[str, Any]) -> bool:
+    """Whether a chain that terminates TLS demands no certificate of the client, or verifies none."""
+    config = chain.get("transport_socket", {}).get("typed_config", {})
+    common = config.get("common_tls_context")
+    if common is None:  # plaintext, or a socket of another kind
+        return False
+    verifies = any("validation_context" in name for name in common)
+    return not (config.get("require_client_certificate") and verifies) or "ACCEPT_UNTRUSTED" in json.dumps(common)
 
 
 def _provider(config: dict[str, Any]) -> Provider:

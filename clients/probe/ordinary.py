@@ -1,9 +1,9 @@
 """Probes like any user's requests: a share of all, so that a mesh cannot know which requests the harness sends.
 
 A probe of the usual kind is easy to find in logs, and as easy to recognise: by the prefix of its request id, its user
-agent, its `Connection: close`, its source port. An ordinary one has the user agent of curl itself, another order of
-headers, a random UUID as request id (as a proxy before it would have made it), and a port of the system's own range
-where no sidecar redirects its connections.
+agent, its `Connection: close`, its source port. An ordinary one has the user agent of curl itself or of a browser,
+another order of headers, a random UUID as request id (as a proxy before it would have made it), and a port of the
+system's own range where no sidecar redirects its connections.
 Both kinds must see the same.
 """
 
@@ -24,6 +24,14 @@ PORTS = range(32_768, 60_000)
 WITH_SIDECAR = range(10_000, 15_000)
 """Those of a client with a sidecar, below that range. The sidecar itself connects from ports of the system's range and
 the pod's address: what comes from such a port to the same server may still be tracked, and then is not redirected."""
+AGENTS = (
+    "",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"
+    " Mobile/15E148 Safari/604.1",
+)
+"""User agents of ordinary probes; the empty one is that of the program that sends them. No libraries: firewalls of web
+applications refuse some of theirs."""
 _LEAST = 2
 _RANDOM = secrets.SystemRandom()
 
@@ -31,6 +39,12 @@ _RANDOM = secrets.SystemRandom()
 def new_id() -> str:
     """A random UUID, version 4."""
     return str(uuid.uuid4())
+
+
+def agents() -> Iterator[str]:
+    """User agents, each once before any comes again: in the requests of one case every kind has its turn."""
+    start = secrets.randbelow(len(AGENTS))
+    return itertools.cycle((*AGENTS[start:], *AGENTS[:start]))
 
 
 def ports(of: range = PORTS) -> Iterator[int]:

@@ -10,6 +10,7 @@ from clients.model.attempt import Phase
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
+from clients.proof import copies
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 from clients.proof.route import Route, route
 
@@ -24,16 +25,20 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
     """Each request that the backend had from the client's pods, by the case's port and path, is one that was sent.
 
     A request whose id and user agent were replaced on the way, or a copy of it, is one that was not. Requests of other
-    clients, and of other programs in the client's pods, have other addresses, ports or paths. Where a gateway lies
-    between, it gives requests ids of its own, and nothing is counted.
+    clients, and of other programs in the client's pods, have other addresses, ports or paths. Copies under another
+    path, or past the log, are looked for as well (`clients.proof.copies`). Where a gateway lies between, it gives
+    requests ids of its own, and only copies are looked for.
     """
     if not (proving.case.refuses and proving.twin_passed and proving.rig.writes_access_log):
         return []
     try:
         path = route(proving.rig, proving.case.probe)
-        if not path.keeps_ids or not path.proxies(Proxy.SERVER):
+        if not path.proxies(Proxy.SERVER):
             return []
-        return _counted(proving, path)
+        if path.keeps_ids:
+            return _counted(proving, path)
+        text = copies.unlogged(proving, path, proving.running.since) if path.outside else ""
+        return [Finding(COUNT, text, FindingVerdict.FAIL)] if text else []
     except MeshproofError as error:
         return [inconclusive(COUNT, error.message)]
 
@@ -45,9 +50,8 @@ def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
     for pod in path.proxies(Proxy.SERVER):
         lines = rig.logs.of(LogSource(pod, SIDECAR), since)
         ports = {entry.upstream_cluster for entry in lines.of_requests(twins) if accesslog.forwarded(entry)}
-        arrived = [
-            one for one in lines.entries(since) if one.upstream_cluster in ports and _is_clients(proving, path, one)
-        ]
+        entries = copies.after_the_first(lines.entries(since), rig.prober.sent_ids)
+        arrived = [one for one in entries if one.upstream_cluster in ports and _is_clients(proving, path, one)]
         strange = [one for one in arrived if not accesslog.belongs(one.request_id, one.user_agent, rig.prober.sent_ids)]
         known += len(arrived) - len(strange)
         unknown += strange
@@ -55,6 +59,8 @@ def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
     if unknown:
         first = f"id {unknown[0].request_id}, user agent {unknown[0].user_agent!r}"
         text = f"{len(unknown)} requests from the client reached the backend that were not sent so, the first: {first}"
+        return [Finding(COUNT, text, FindingVerdict.FAIL)]
+    if text := copies.unlogged(proving, path, since):
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
     return [Finding(COUNT, f"{known} requests from the client by this path, all of them let in", FindingVerdict.PASS)]
 

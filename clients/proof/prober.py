@@ -69,6 +69,7 @@ class Prober:
         self._ways_in = ways_in or WaysIn(cluster)
         self._ingress_roots = ingress_roots
         self._sessions = ClientSessions(cluster)
+        self._agents = ordinary.agents()
         self._lock = threading.Lock()  # of the gateways' locks
         self._gateway_locks: dict[Workload, threading.Lock] = {}
 
@@ -98,7 +99,7 @@ class Prober:
             url=url,
             headers=headers,
             request_id=request_id,
-            user_agent="" if like_a_users else f"meshproof/{control} {request_id}",
+            user_agent=self._users_agent(probe) if like_a_users else f"meshproof/{control} {request_id}",
             timeout_s=probe.timeout_s or self._probe_timeout_s,
             connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
             connect_to=connect_to,
@@ -107,6 +108,10 @@ class Prober:
             body=probe.body.replace(REQUEST_ID, request_id),
             ordinary=like_a_users,
         )
+
+    def _users_agent(self, probe: Probe) -> str:
+        """The user agent of an ordinary probe; a browser makes no calls of gRPC."""
+        return next(self._agents) if probe.url.startswith("http") else ""
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.expect import status
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Stage
 from suites.lab.workloads import (
     ENVIRONMENT,
@@ -24,6 +26,8 @@ STAGE = Stage(
 WITH_CERTIFICATE = MTLS_CLIENT.get(f"{MTLS_SERVICE}/headers")
 SHOWS_CERTIFICATE = status(200, client_cert_of_sleep())
 SHOWS_NONE = status(200, no_client_cert())
+BY_MUTUAL_TLS = AccessLogExpectation(Proxy.SERVER, sni=r"outbound_\.8000_\._\.httpbin\..+")
+"""Of the name that a sidecar asks for in its TLS hello; a header alone could be a filter's."""
 FORGED = ((XFCC, "By=spiffe://forged;URI=spiffe://forged"),)
 
 CASES = [
@@ -31,7 +35,7 @@ CASES = [
     Case("LAB-PERM-02", MTLS_CLIENT.get(f"{LEGACY_SERVICE}/ip"), status(200)),
     Case("LAB-PERM-03", LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip"), status(200)),
     Case("LAB-PERM-04", LEGACY_CLIENT.get(f"{LEGACY_SERVICE}/ip"), status(200)),
-    Case("LAB-XFCC-01", WITH_CERTIFICATE, SHOWS_CERTIFICATE),
+    Case("LAB-XFCC-01", WITH_CERTIFICATE, SHOWS_CERTIFICATE, logged=(BY_MUTUAL_TLS,)),
     Case(
         "LAB-XFCC-02",
         MTLS_CLIENT.get(f"{LEGACY_SERVICE}/headers"),

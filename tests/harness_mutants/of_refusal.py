@@ -82,6 +82,12 @@ MUTANTS = (
     ),
     HarnessMutant("unknown-arrivals-are-known", "clients/proof/counted.py", "        unknown += strange\n", ""),
     HarnessMutant(
+        "copies-are-not-looked-for",
+        "clients/proof/counted.py",
+        "    if text := copies.unlogged(proving, path, since):",
+        "    if text := path.keeps_ids and since < 0 and str(path):",
+    ),
+    HarnessMutant(
         "other-ports-explain-any-number",
         DECIDED,
         "if answer.others or answer.missing > len(question.requests) * MOST_FROM_OTHER_PORTS:",

@@ -9,7 +9,7 @@ from tests.mutants.mutant import Object, document_namespace
 
 _HTTP = "envoy.filters.network.http_connection_manager"
 _LUA = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
-INBOUND, OUTBOUND = "SIDECAR_INBOUND", "SIDECAR_OUTBOUND"
+INBOUND, OUTBOUND, GATEWAY = "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY"
 REFUSES = """
 function envoy_on_request(handle)
   if handle:headers():get("authorization") == nil then

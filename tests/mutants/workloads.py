@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
+import time
 
 from clients.proof.rig import Rig
 from tests.mutants import outside
@@ -11,6 +13,8 @@ from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import MESH, STRICT
 
+_SPREAD_S = 3.0
+"""All stale answers come within a second of a change (docs/convergence.md)."""
 ROOT_NAMESPACE = "istio-system"
 _WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-validator-istio-system")
 
@@ -128,3 +132,52 @@ class ReplicaCutOff(Mutant):
         for pid in self._stopped:
             os.kill(pid, signal.SIGCONT)
         self._stopped = []
+
+
+@mutant("host-shadowed-by-an-entry", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
+def host_shadowed_by_an_entry(objects: list[Object]) -> None:
+    """An entry for the name of a Service of the mesh, and a route that prefers it, lead to another server."""
+    for body in list(of_kind(objects, "Service", "httpbin")):
+        if document_namespace(body) == "mtls-service":
+            meta = {**copy.deepcopy(body["metadata"]), "name": "shadow"}
+            other = f"httpbin.{meta['namespace'].replace('mtls-service', 'legacy-service')}.svc.cluster.local"
+            port = {"number": 8000, "name": "http", "protocol": "HTTP"}
+            spec = {"hosts": ["shadow.example.com"], "ports": [port], "resolution": "DNS", "location": "MESH_EXTERNAL"}
+            objects.append(_networking("ServiceEntry", meta, {**spec, "endpoints": [{"address": other}]}))
+            route = {"route": [{"destination": {"host": "shadow.example.com", "port": {"number": 8000}}}]}
+            own = f"httpbin.{meta['namespace']}.svc.cluster.local"
+            objects.append(_networking("VirtualService", meta, {"hosts": [own], "http": [route]}))
+
+
+def _networking(kind: str, meta: Object, spec: Object) -> Object:
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+@mutant("endpoints-by-hand", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
+class EndpointsByHand(Mutant):
+    """A slice of endpoints that no controller has made leads half of a Service's requests to another server."""
+
+    def __init__(self) -> None:
+        self._made = ""
+
+    def entered(self, rig: Rig) -> None:
+        cluster, own = outside.administrator(), rig.overlay.namespace("mtls-service")
+        [other] = cluster.pods(rig.overlay.namespace("legacy-service"))
+        labels = {**rig.overlay.labels, "kubernetes.io/service-name": "httpbin"}
+        endpoint = {"addresses": [other.ip], "conditions": {"ready": True}}
+        slice_ = {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "by-hand", "namespace": own, "labels": labels},
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+            "endpoints": [endpoint],
+        }
+        cluster.create(slice_)
+        self._made = own
+        time.sleep(_SPREAD_S)
+
+    def undo(self) -> None:
+        if self._made:
+            outside.administrator().delete("discovery.k8s.io/v1", "EndpointSlice", "by-hand", self._made)
+        self._made = ""

@@ -193,6 +193,33 @@ def test_the_mode_of_mutual_tls(mode: str, tls: bool, plain: bool, difference: s
     )
 
 
+_ROOTS = {"combined_validation_context": {"validation_context_sds_secret_config": {"name": "ROOTCA"}}}
+_ANY_ROOT = {
+    "combined_validation_context": {"default_validation_context": {"trust_chain_verification": "ACCEPT_UNTRUSTED"}}
+}
+
+
+@pytest.mark.parametrize(
+    ("socket", "difference"),
+    [
+        ({"require_client_certificate": True, "common_tls_context": _ROOTS}, ""),
+        ({"require_client_certificate": False, "common_tls_context": _ROOTS}, "takes TLS without a verified client"),
+        ({"common_tls_context": _ROOTS}, "takes TLS without a verified client"),
+        ({"require_client_certificate": True, "common_tls_context": {}}, "takes TLS without a verified client"),
+        ({"require_client_certificate": True, "common_tls_context": _ANY_ROOT}, "takes TLS without a verified client"),
+    ],
+)
+def test_strict_verifies_the_certificate_of_every_client(socket: dict[str, Any], difference: str) -> None:
+    shown = dump()
+    chain = shown["configs"][0]["active_state"]["listener"]["filter_chains"][1]
+    chain["transport_socket"] = {"typed_config": socket}
+    for mode in ("STRICT", "PERMISSIVE"):
+        peers = policy("PeerAuthentication", "peers", {"mtls": {"mode": mode}})
+        text = "; ".join(differences([peers], POD, enforced(shown)))
+        assert ("verified client" in text) is bool(difference and mode == "STRICT")
+        assert difference in text or mode == "PERMISSIVE"
+
+
 def test_the_most_specific_mode_counts_and_a_ports_own_before_it() -> None:
     own = policy(
         "PeerAuthentication",

@@ -49,6 +49,14 @@ def test_no_port_comes_twice_and_each_is_of_the_systems_own_range() -> None:
     assert ports != sorted(ports)
 
 
+def test_every_kind_of_program_has_its_turn_and_the_first_is_another_each_time() -> None:
+    first = {next(ordinary.agents()) for _ in range(200)}
+    assert first == set(ordinary.AGENTS)
+    assert set(islice(ordinary.agents(), len(ordinary.AGENTS))) == set(ordinary.AGENTS)
+    assert "" in ordinary.AGENTS
+    assert not any("meshproof" in agent for agent in ordinary.AGENTS)
+
+
 def test_ids_are_random_uuids() -> None:
     first, second = ordinary.new_id(), ordinary.new_id()
     assert first != second

@@ -1,0 +1,153 @@
+"""Copies of a refused request that reach the backend by ways of their own: under another path, or past the log.
+
+A count by path does not see the first, and the log of the server's sidecar has no entry of the second. Each is judged
+by another log, which has an entry of every request of any other origin: that of the client's sidecar, which logs what
+its pod sends, and that of the application.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+
+from clients.kube.pods import SIDECAR
+from clients.mesh import accesslog, sidecar
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.log_lines import LogLines
+from clients.mesh.logs import LogSource
+from clients.model.decision import Proxy
+from clients.model.probe import Workload
+from clients.proof.proving import ProvingCase
+from clients.proof.rig import Rig
+from clients.proof.route import Route, refused
+
+FLUSHED_S = 3.0
+"""Seconds in which a sidecar's log comes up to what another log already shows: Envoy flushes each second."""
+_POLL_S = 0.2
+_FEWEST = 4
+"""Copies of fewer requests are not distinguished from entries that are about to come, or that came just before."""
+_SHARE = 4
+"""A copy of one refused request in so many is noticed."""
+_CALIBRATES = 3
+"""Requests of the harness's own that must show how an application logs a request."""
+_PROBE = "kube-probe/"
+"""User agent of kubelet's probes, which do not pass the sidecar's log."""
+
+
+def unlogged(proving: ProvingCase, path: Route, since: float) -> str:
+    """Which requests reached the backend past the logs of their origin, in words; empty where none did.
+
+    Raises:
+        MeshproofError: a log has a gap, or cannot be read.
+    """
+    most = max(_FEWEST, len(refused(proving)) // _SHARE)
+    for pod in path.proxies(Proxy.SERVER):
+        lines = proving.rig.logs.of(LogSource(pod, SIDECAR), since)
+        made = _made_at_the_client(proving, path, lines, since, most)
+        if len(made) >= most:
+            origin = "the gateway did not get" if path.outside else "no program of the client sent"
+            return f"{len(made)} requests reached {pod} that {origin}, the first: {made[0].path}"
+        for name in sidecar.containers_that_log(pod):
+            own = proving.rig.logs.of(LogSource(pod, name), since)
+            found = [] if name == SIDECAR else _past_the_log(proving, own, lines, since)
+            if len(found) >= most:
+                return f"{len(found)} requests reached {pod} ({name}) that its sidecar's log does not have"
+        lines.check(since)
+    return ""
+
+
+def _made_at_the_client(
+    proving: ProvingCase, path: Route, lines: LogLines, since: float, most: int
+) -> list[AccessLogEntry]:
+    """Requests from the client's sidecar (or the gateway) itself, which it did not get from its pod, or did not let in.
+
+    Their client has no port (Envoy, `x-forwarded-for`). So have requests by a gateway, and where the client sends such
+    ones, nothing is known.
+    """
+    rig, clients = proving.rig, path.proxies(Proxy.CLIENT)
+    if not clients or (not path.outside and _uses_gateways(rig, proving.case.probe.source)):
+        return []
+    addresses = {f"{pod.ip}:0" for pod in clients}
+    made = [
+        one
+        for one in lines.entries(since)
+        if one.downstream_remote in addresses
+        and one.request_id
+        and accesslog.forwarded(one)
+        and not accesslog.belongs(one.request_id, one.user_agent, rig.prober.sent_ids)
+    ]
+    if len(made) < most:
+        return []
+    logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in clients]
+    deadline = time.monotonic() + FLUSHED_S
+    while True:
+        ended = time.monotonic() >= deadline
+        writes = all(log.entries(since) for log in logs)  # it may leave out what was answered, or write nothing
+        left = [one for one in made if not any(_sent_on(log, one.request_id) for log in logs)]
+        if ended or (writes and len(left) < most):
+            return left if writes else []
+        time.sleep(_POLL_S)
+
+
+def _sent_on(lines: LogLines, request_id: str) -> bool:
+    return any(accesslog.forwarded(one) for one in lines.of_requests({request_id}))
+
+
+def _uses_gateways(rig: Rig, source: Workload) -> bool:
+    return any(client == source for client, _ in rig.prober.by_gateway)
+
+
+def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: float) -> list[str]:
+    """Lines of the application, of requests by the case's path without a mark, beyond those that passed its sidecar.
+
+    Only of an application whose line for each of our marked requests has the path as well.
+    """
+    sent, target = proving.rig.prober.sent_ids, proving.case.probe.record.path
+    of_path = re.compile(rf"(?<![\w/.-]){re.escape(target)}(?![\w/.?-])")
+    passed = [one for one in lines.entries(since) if one.path == target and accesslog.forwarded(one)]
+    marked = [one for one in (_marker(entry, sent) for entry in passed) if one and len(own.mentioning(one)) == 1]
+    if len(marked) < _CALIBRATES or not all(of_path.search(own.mentioning(one)[0]) for one in marked):
+        return []
+    first = marked[0]
+
+    def unmarked() -> list[str]:
+        printed = own.lines(since)
+        start = next((number for number, line in enumerate(printed) if first in line), len(printed))
+        return [
+            line for line in printed[start:] if of_path.search(line) and _PROBE not in line and not _any(line, sent)
+        ]
+
+    def entries() -> int:
+        found = [one for one in lines.entries(since) if one.path == target and accesslog.forwarded(one)]
+        start = next((number for number, one in enumerate(found) if _marker(one, sent) == first), 0)
+        return sum(not _marker(one, sent) for one in found[start:])
+
+    printed = unmarked()  # those of now: requests that come meanwhile are in the sidecar's log later
+    deadline = time.monotonic() + FLUSHED_S
+    while len(printed) - entries() >= _FEWEST and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return printed[entries() :]
+
+
+def _marker(entry: AccessLogEntry, sent: set[str]) -> str:
+    """The id of ours in an entry's user agent, which an application's log shows; empty for none."""
+    word = entry.user_agent.rpartition(" ")[2]
+    return word if word in sent else ""
+
+
+_WORD = re.compile(r"mp-[\w-]{12,}")
+
+
+def _any(line: str, sent: set[str]) -> bool:
+    return any(word in sent for word in _WORD.findall(line))
+
+
+def after_the_first(entries: Sequence[AccessLogEntry], sent: set[str]) -> Sequence[AccessLogEntry]:
+    """The entries from the first of ours on.
+
+    A log that is opened again begins some seconds earlier than asked, and another process may have sent requests from
+    the same pod then.
+    """
+    own = (number for number, one in enumerate(entries) if accesslog.belongs(one.request_id, one.user_agent, sent))
+    return entries[next(own, 0) :]

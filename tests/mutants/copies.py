@@ -1,0 +1,100 @@
+"""Mutants that refuse a request as they should, and let a copy of it reach the backend by a way of its own."""
+
+from __future__ import annotations
+
+from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
+from tests.mutants.filters import GATEWAY, OUTBOUND, lua
+from tests.mutants.mutant import Object, of_kind
+from tests.mutants.places import FRONT, TOKENS
+
+_PAST_THE_PROXY = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if headers:get("authorization") == nil then
+    local copy = {[":method"] = "GET", [":path"] = headers:get(":path"), [":authority"] = "httpbin"}
+    handle:httpCall("application", copy, "", 1000, true)
+  end
+end
+"""
+_ADDRESS = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 8080}}}
+_APPLICATION = {
+    "name": "application",
+    "type": "STATIC",
+    "connect_timeout": "1s",
+    "load_assignment": {
+        "cluster_name": "application",
+        "endpoints": [{"lb_endpoints": [{"endpoint": _ADDRESS}]}],
+    },
+}
+_ANOTHER_PATH = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if headers:get("authorization") == nil then
+    local host = "httpbin.<namespace>.svc.cluster.local"
+    local copy = {[":method"] = "GET", [":path"] = "/anything" .. headers:get(":path"), [":authority"] = host}
+    copy["x-mutant"] = "1"
+    handle:httpCall("outbound|8000||" .. host, copy, "", 1000, true)
+  end
+end
+"""
+_AT_THE_GATEWAY = """
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if headers:get("authorization") == nil then
+    local host = "backend.<namespace>.svc.cluster.local"
+    local copy = {[":method"] = "GET", [":path"] = headers:get(":path"), [":authority"] = host}
+    copy["x-request-id"] = headers:get("x-request-id")
+    handle:httpCall("outbound|80||" .. host, copy, "", 1000, true)
+  end
+end
+"""
+
+
+@mutant(
+    "copied-past-the-servers-log",
+    Area.LIES,
+    TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "backend count: "},
+    nightly=True,
+)
+def copied_past_the_servers_log(objects: list[Object]) -> None:
+    """The request is refused, but the server's own sidecar hands the application a copy, which it does not log."""
+    policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
+    copying = [lua(body, _PAST_THE_PROXY, namespace="mtls-service", app="httpbin", name="copies") for body in policies]
+    for one in copying:  # the mesh's own cluster for this port needs a connection from a client
+        added = {"operation": "ADD", "value": _APPLICATION}
+        patch = {"applyTo": "CLUSTER", "match": {"context": "SIDECAR_INBOUND"}, "patch": added}
+        one["spec"]["configPatches"].append(patch)
+    objects += copying
+
+
+@mutant(
+    "copied-under-another-path",
+    Area.CLIENT,
+    TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "backend count: "},
+    nightly=True,
+)
+def copied_under_another_path(objects: list[Object]) -> None:
+    """The request is refused, but the client's sidecar sends a copy under another id and path, which a rule lets in."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "require-jwt")):
+        body["spec"]["rules"].append({"when": [{"key": "request.headers[x-mutant]", "values": ["1"]}]})
+        code = _ANOTHER_PATH.replace("<namespace>", body["metadata"]["namespace"])
+        objects.append(lua(body, code, namespace="mtls-client", app="sleep", context=OUTBOUND, name="copies"))
+
+
+@mutant(
+    "copied-by-the-gateway",
+    Area.GATEWAY,
+    FRONT,
+    cases("CRA-AUTH-01", FAIL),
+    {"CRA-AUTH-01": "backend count: "},
+    nightly=True,
+)
+def copied_by_the_gateway(objects: list[Object]) -> None:
+    """The gateway refuses the request, and sends the back end a copy of it."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "api-origin-auth")):
+        code = _AT_THE_GATEWAY.replace("<namespace>", body["metadata"]["namespace"].replace("gke-system", "api"))
+        objects.append(lua(body, code, namespace="gke-system", app="istio-ingress", context=GATEWAY, name="copies"))

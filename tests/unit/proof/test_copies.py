@@ -1,0 +1,143 @@
+"""Copies of refused requests: under another path, and past the log of the server's sidecar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, entry
+
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import accesslog, sidecar
+from clients.model.case import Case
+from clients.model.expect import rbac_denied
+from clients.proof import copies
+from clients.proof.proving import ProvingCase
+from clients.proof.route import Route
+
+pytestmark = pytest.mark.unit
+
+CASE = Case("X-2", CLIENT.get("http://httpbin.mtls-service:8000/ip"), rbac_denied())
+CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.containers, ready=True)
+APP = next(name for name in sidecar.containers_that_log(SERVER_POD) if name != SIDECAR)
+MARKED = [f"mp-run-own-000000000{number}" for number in range(4)]
+STRANGE = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(10)]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "FLUSHED_S", 0.01)
+    monkeypatch.setattr(copies, "_POLL_S", 0.001)
+
+
+def line(name: str, client: str, path: str = "/ip", agent: str = "") -> str:
+    made = entry(name, "200", "via_upstream", "10.0.0.9:8080").replace(
+        "inbound|8080|| - - - -", "inbound|8080|| - - X -"
+    )
+    return (
+        made.replace(" X ", f" {client} ")
+        .replace("/ip", path)
+        .replace(f"meshproof/X {name}", agent or f"meshproof/X {name}")
+    )
+
+
+def printed(agent: str, path: str = "/ip") -> str:
+    return f'level=INFO msg="200 GET {path} 0.1ms" method=GET uri={path} user_agent="{agent}"'
+
+
+Lines = Sequence[str]
+OWN = tuple(line(name, "127.0.0.1:5") for name in MARKED)
+"""At the client's sidecar, which writes a log."""
+
+
+def found(
+    server: list[str], client: Lines = OWN, app: Lines = (), *, by_gateway: bool = False, outside: bool = False
+) -> str:
+    times = {(CLIENT, "/other"): 0.0} if by_gateway else {}
+    rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), by_gateway=times)
+    rig.cluster.logs_of[("httpbin-1", SIDECAR)] = server
+    rig.cluster.logs_of[("httpbin-1", APP)] = list(app)
+    rig.cluster.logs_of[("sleep-1", SIDECAR)] = list(client)
+    running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
+    seen: Any = SimpleNamespace(attempts=(), last=None)
+    proving = ProvingCase(running=running, case=CASE, seen=seen, since=time.monotonic())
+    path = Route(client=(CLIENTS,), servers=(SERVER_POD,), gateway=(), outside=outside, external=False)
+    return copies.unlogged(proving, path, 0.0)
+
+
+def test_requests_that_the_clients_sidecar_has_made_itself_are_copies_whatever_their_path() -> None:
+    made = [line(name, "10.0.0.5:0", f"/anything/{name}") for name in STRANGE]
+    assert "10 requests reached mtls-service/httpbin-1 that no program of the client sent" in found(made)
+
+
+def test_requests_of_other_origin_are_none() -> None:
+    """Of the client's own programs, by its sidecar; of another pod; too few to be told from late entries."""
+    made = [line(name, "10.0.0.5:0", "/other") for name in STRANGE]
+    assert found(made, [line(name, "127.0.0.1:5", "/other") for name in STRANGE]) == ""
+    assert found([one.replace("10.0.0.5:0", "10.0.0.5:41000") for one in made]) == ""
+    assert found([one.replace("10.0.0.5:0", "10.0.0.77:0") for one in made]) == ""
+    assert found(made[:3]) == ""
+    assert found(made, by_gateway=True) == ""
+    assert found(made, ()) == "", "the client's sidecar writes no log"
+
+
+def test_what_the_gateway_refused_and_sent_on_all_the_same_is_a_copy() -> None:
+    """Requests that it let in have the address of their client, or its own log shows that it sent them on."""
+    made = [line(name, "10.0.0.5:0") for name in STRANGE]
+    refused = [entry(name, "403", "rbac_access_denied_matched_policy[none]", "-") for name in STRANGE]
+    text = found(made, refused, outside=True, by_gateway=True)
+    assert "10 requests reached mtls-service/httpbin-1 that the gateway did not get" in text
+    assert found(made, client=[line(name, "198.51.100.9:5") for name in STRANGE], outside=True) == ""
+    assert found([line(name, "198.51.100.9:0") for name in STRANGE], refused, outside=True) == ""
+    assert found(made, client=[], outside=True) == "", "the gateway writes no log"
+
+
+def test_requests_of_the_application_that_its_sidecar_did_not_log_are_copies() -> None:
+    own = [line(name, "10.0.0.5:41000") for name in MARKED]
+    lines = [printed(f"meshproof/X {name}") for name in MARKED]
+    assert found(own, app=[*lines, *[printed("-")] * 6]) == (
+        f"6 requests reached mtls-service/httpbin-1 ({APP}) that its sidecar's log does not have"
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [printed("-")] * 3,
+        [printed("kube-probe/1.33")] * 9,
+        [printed("-", "/ip/other")] * 9,
+        [printed("-", "/status/200")] * 9,
+    ],
+    ids=["few", "kubelet's", "a longer path", "another path"],
+)
+def test_other_lines_of_the_application_are_none(more: list[str]) -> None:
+    own = [line(name, "10.0.0.5:41000") for name in MARKED]
+    lines = [printed(f"meshproof/X {name}") for name in MARKED]
+    assert found(own, app=[*lines, *more]) == ""
+    assert found(own, app=[*[printed("-")] * 9, *lines]) == "", "they came before the first of ours"
+
+
+def test_requests_without_a_mark_that_the_sidecar_has_logged_are_none() -> None:
+    own = [line(name, "10.0.0.5:41000") for name in MARKED]
+    others = [line(name, "10.0.0.77:41000", agent="curl/8.5.0") for name in STRANGE]
+    lines = [printed(f"meshproof/X {name}") for name in MARKED]
+    assert found([*own, *others], app=[*lines, *[printed("curl/8.5.0")] * 10]) == ""
+
+
+def test_an_application_that_logs_otherwise_says_nothing() -> None:
+    own = [line(name, "10.0.0.5:41000") for name in MARKED]
+    twice = [printed(f"meshproof/X {name}") for name in MARKED for _ in range(2)]
+    without = [f"request by meshproof/X {name}" for name in MARKED]
+    for lines in (twice, without, []):
+        assert found(own, app=[*lines, *[printed("-")] * 9]) == ""
+
+
+def test_what_another_process_sent_before_the_first_of_ours_is_left_out() -> None:
+    entries = accesslog.parse(
+        [line(STRANGE[0], "10.0.0.5:1"), line(MARKED[0], "10.0.0.5:2"), line(STRANGE[1], "10.0.0.5:3")]
+    )
+    assert [one.request_id for one in copies.after_the_first(entries, set(MARKED))] == [MARKED[0], STRANGE[1]]
+    assert copies.after_the_first(entries[:1], set(MARKED)) == entries[:1]
