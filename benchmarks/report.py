@@ -19,7 +19,7 @@ from clients.model.evidence import Applied, Evidence, Finding, FindingVerdict, G
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
 from reports import conformance, html
-from reports.journal import Journal, now
+from reports.journal import FILE, Journal, now
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 from reports.write import write_all
 
@@ -105,7 +105,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _journal(report: Report, out: Path) -> Path:
-    journal = Journal(out / "journal.ndjson")
+    journal = Journal(out / FILE)
     journal.run(report.run)
     journal.target(report.target)
     for case in report.cases:

@@ -2,7 +2,8 @@
 
 One object a line: `{"type": …, "recorded": time, "data": {…}}`; the types are `run`, `target`, `about`, `object` and
 `case`. An object that was applied is recorded before the first case that names its key. Journals of releases before
-that, and before `meshproof/conformance/v2`, are read too.
+that, and before `meshproof/conformance/v2`, are read too. When all reports of a run are written, its journal is
+compressed (`reports.packed`); readers name it `journal.ndjson` all the same.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from clients.model.evidence import Evidence
-from reports import objects, schema1
+from reports import objects, packed, schema1
 from reports.about import ABOUT, About
 from reports.model import EVIDENCE, RUN, TARGET, ReportError, RunInfo, TargetInfo
+
+FILE = "journal.ndjson"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Journal:
 
     def _write(self, lines: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        packed.unpack(self.path)  # of a run whose reports were written already
         descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             whole = (b"\n" if _is_torn(descriptor) else b"") + lines + b"\n"
@@ -113,13 +117,13 @@ def _is_torn(descriptor: int) -> bool:
 
 
 def read(path: Path) -> Contents:
-    """Whatever is readable. A line that is torn or of an unknown shape is left out and counted.
+    """Whatever is readable, compressed or not. A line that is torn or of an unknown shape is left out and counted.
 
     Raises:
         ReportError: there is no such file, or it cannot be opened.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        content, whole = packed.content(path)
     except OSError as error:
         raise ReportError(f"cannot read journal {path}: {error.strerror}", "name the folder of a run") from None
     run: RunInfo | None = None
@@ -127,8 +131,8 @@ def read(path: Path) -> Contents:
     about: About | None = None
     cases: list[tuple[str, Evidence]] = []
     table: objects.Table = {}
-    damaged = 0
-    for line in filter(None, lines):
+    damaged = 0 if whole else 1
+    for line in filter(None, content.split(b"\n")):
         try:
             record = json.loads(line)
             match record["type"]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics
+from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics, packed
 from reports.model import Report, ReportError, RunInfo, TargetInfo
 from reports.notice.news import since
 
@@ -23,8 +23,8 @@ def write_all(
 ) -> Path:
     """Write every report of the journal into `out` (the run's folder), and point `latest` in the folder above to it.
 
-    Without `run` or `target`, what the journal says of them is used. A report that cannot be written keeps none of the
-    others from being written.
+    A journal in that folder is compressed then. Without `run` or `target`, what the journal says of them is used. A
+    report that cannot be written keeps none of the others from being written.
 
     Args:
         key: that signs the files (`reports.attest`); None for one of this run.
@@ -36,11 +36,14 @@ def write_all(
         ReportError: the journal cannot be read, or reports could not be written; the message names them.
     """
     report = conformance.build(journal.read(journal_file), run, target)
-    return write_reports(report, out, key)
+    return write_reports(report, out, key, journal_file if journal_file.parent == out else None)
 
 
-def write_reports(report: Report, out: Path, key: Path | None = None) -> Path:
+def write_reports(report: Report, out: Path, key: Path | None = None, finished: Path | None = None) -> Path:
     """The same from a report that is built or loaded already.
+
+    Args:
+        finished: journal that nothing is appended to any more; it is compressed.
 
     Raises:
         ReportError: reports could not be written; the message names them.
@@ -52,6 +55,7 @@ def write_reports(report: Report, out: Path, key: Path | None = None) -> Path:
         SUMMARY: lambda: files.write_text(out / SUMMARY, markdown.render(report, news=since(report, out.parent))),
         metrics.FILE: lambda: files.write_text(out / metrics.FILE, metrics.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
+        journal.FILE: lambda: packed.pack(finished) if finished else None,
         attest.FILE: lambda: attest.write(report, out, key),  # of the files above
         "latest": lambda: _point_latest(out),
     }

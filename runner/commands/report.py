@@ -9,7 +9,7 @@ import typer
 
 from clients.model.errors import ClusterError, SettingsError
 from clients.probe.browser import Browser
-from reports import attest, conformance, write
+from reports import attest, conformance, packed, write
 from runner.commands import common
 from runner.config import folders, settings
 from runner.target import browsers
@@ -29,9 +29,9 @@ def report(
     given = settings.load()
     folder = run or given.out / "latest"
     journal = folder / folders.JOURNAL
-    if not journal.is_file():
+    if not packed.exists(journal):
         raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {given.out}")
-    page = write.write_all(journal.resolve(), folder.resolve(), key=given.signing_key)
+    page = write.write_all(folder.resolve() / folders.JOURNAL, folder.resolve(), key=given.signing_key)
     print(page)
     if pdf:
         print(_print(page))

@@ -17,7 +17,7 @@ from clients.kube import lease
 from clients.kube.cleanup import cleanup
 from clients.kube.lease import holder, in_use
 from clients.model.errors import MeshproofError, SettingsError
-from reports import conformance, earlier, terminal, write
+from reports import conformance, earlier, packed, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import ReportError, RunInfo, TargetInfo
 from runner.commands import child, common, publishing, rerun, uploading
@@ -123,7 +123,7 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     ended = child.python(*pytest_words(folder, words), environment=target.settings.handed())
     folders.sweep_private_folders()
     journal = folder / folders.JOURNAL
-    if not journal.exists():
+    if not packed.exists(journal):
         # Nothing was selected, or the child has reported a mistake: there is nothing to write reports of.
         folder.rmdir() if not any(folder.iterdir()) else None
         return _code_without_journal(ended)

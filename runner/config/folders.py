@@ -11,8 +11,9 @@ from pathlib import Path
 
 from clients.kube.labels import SCRATCH_PREFIX
 from clients.model.errors import SettingsError
+from reports import journal
 
-JOURNAL = "journal.ndjson"
+JOURNAL = journal.FILE
 TARGET = "target.json"
 DIAGNOSTICS = "diagnostics"
 

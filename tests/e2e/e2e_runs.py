@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -33,6 +34,12 @@ SECRETS = {
 
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider")
 MESHPROOF = ("-m", "runner")
+
+
+def plain(path: Path) -> bytes:
+    """The content of a file, of a compressed one what is compressed in it."""
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
 @dataclass
@@ -81,7 +88,7 @@ class EndedRun:
 
     def secrets(self) -> list[str]:
         """Every secret in its files and its output, with the place."""
-        contents = {str(path): path.read_bytes() for path in self.files} | {"terminal": self.output.encode()}
+        contents = {str(path): plain(path) for path in self.files} | {"terminal": self.output.encode()}
         contents |= {str(path): self.opened_page.encode() for path in self.files if path.name == "index.html"}
         return [
             f"{what} in {name}"

@@ -12,7 +12,7 @@ from tests import report_parts
 
 pytestmark = pytest.mark.e2e
 
-ARTEFACTS = {"conformance.json", "index.html", "journal.ndjson", "junit.xml", "summary.md", "target.json"}
+ARTEFACTS = {"conformance.json", "index.html", "journal.ndjson.gz", "junit.xml", "summary.md", "target.json"}
 BROWSED = {"CRA-UI-01", "CRA-UI-02", "CRA-UI-03", "CRA-AUTH-04"}
 
 
@@ -59,7 +59,7 @@ def test_a_token_that_is_revealed_is_found(testbed: object, tmp_path: Path) -> N
     """The same search over a run whose redaction sees nothing, and whose gateway logs tokens in addresses."""
     blind = ("-p", "tests.mutants.plugin", "--mutant", "redaction-blind", *controls("X-DOOR-TOKEN-01"))
     files = {Path(line.rpartition(" ")[2]).name for line in conform(tmp_path, *blind, suite="suites/front").secrets()}
-    assert files >= {"conformance.json", "index.html", "journal.ndjson"}
+    assert files >= {"conformance.json", "index.html", "journal.ndjson.gz"}
     assert any(name.endswith("-result.json") for name in files)
 
 

@@ -13,6 +13,7 @@ from typing import Self
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
+from reports import packed
 from reports.journal import read
 from testbed import api
 from testbed.store import digest
@@ -88,7 +89,7 @@ class Environment:
         run.mkdir()
         start(folder, *PYTEST, entry.place.suite, *entry.options, "--kept", f"--meshproof-run={run}").end()
         journal = run / "journal.ndjson"
-        found = {evidence.id: evidence for _, evidence in read(journal).cases} if journal.exists() else {}
+        found = {evidence.id: evidence for _, evidence in read(journal).cases} if packed.exists(journal) else {}
         if any(REFUSAL in evidence.reason for evidence in found.values()):
             return {}
         return {name: {"verdict": str(one.verdict), "reason": one.reason} for name, one in found.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +14,8 @@ import pytest
 from report_samples import UNCHECKED, a_case, sample_contents, sample_report
 
 from clients.model.evidence import Grade, Verdict
-from reports import allure, conformance, html, junit, markdown
-from reports.journal import Journal
+from reports import allure, conformance, html, junit, markdown, packed
+from reports.journal import Journal, read
 from reports.model import Report, ReportError
 from reports.notice.news import News
 from reports.write import write_all, write_reports
@@ -201,11 +203,40 @@ def test_all_reports_come_from_the_journal_alone(journal: Path) -> None:
     assert write_all(journal, out) == out / "index.html"
     names = {path.name for path in out.iterdir()}
     assert names == {
-        "journal.ndjson", "conformance.json", "index.html", "junit.xml", "summary.md", "metrics.prom", "allure-results",
-        "attestation.json", "attestation.pub",
+        "journal.ndjson.gz", "conformance.json", "index.html", "junit.xml", "summary.md", "metrics.prom",
+        "allure-results", "attestation.json", "attestation.pub",
     }  # fmt: skip
     assert (out.parent / "latest").readlink() == Path("r1")
     assert conformance.load(out.parent / "latest").totals["pass"] == 33
+
+
+def test_a_journal_is_compressed_when_all_is_written_and_reports_can_be_made_of_it_again(journal: Path) -> None:
+    out, before = journal.parent, read(journal)
+    write_all(journal, out)
+    assert not journal.exists()
+    first = (out / "journal.ndjson.gz").read_bytes()
+    assert read(journal) == before
+    report = (out / "conformance.json").read_bytes()
+    write_all(journal, out)
+    assert (out / "journal.ndjson.gz").read_bytes() == first
+    assert (out / "conformance.json").read_bytes() == report
+
+
+def test_reports_in_another_folder_leave_the_journal_as_it_is(journal: Path) -> None:
+    before = journal.read_bytes()
+    write_all(journal, journal.parent.parent / "r2")
+    assert journal.read_bytes() == before
+
+
+def test_a_journal_that_cannot_be_compressed_is_kept(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(packed, "pack", full)
+    before = journal.read_bytes()
+    with pytest.raises(ReportError, match=r"journal\.ndjson: No space left on device"):
+        write_all(journal, journal.parent)
+    assert journal.read_bytes() == before
 
 
 def test_latest_moves_on_and_reports_can_be_written_again(journal: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from report_samples import a_case, sample_run, sample_target
 
+from reports import packed
 from reports.journal import Contents, Journal, read
 from reports.model import ReportError
 
@@ -108,3 +111,42 @@ def test_a_short_write_is_an_error_and_the_next_record_is_whole(path: Path, monk
     made.case(a_case())
     contents = read(path)
     assert (len(contents.cases), contents.damaged) == (1, 1)
+
+
+def test_a_compressed_journal_reads_the_same_and_takes_more(path: Path) -> None:
+    Journal(path).case(a_case(id="one"))
+    packed.pack(path)
+    assert [file.name for file in path.parent.iterdir()] == ["journal.ndjson.gz"]
+    assert [case.id for _, case in read(path).cases] == ["one"]
+    Journal(path).case(a_case(id="two"))
+    assert [file.name for file in path.parent.iterdir()] == ["journal.ndjson"]
+    assert [case.id for _, case in read(path).cases] == ["one", "two"]
+
+
+def test_the_plain_journal_counts_where_compressing_was_broken_off(path: Path) -> None:
+    Journal(path).case(a_case(id="one"))
+    before = path.read_bytes()
+    packed.pack(path)
+    path.write_bytes(before)
+    Journal(path).case(a_case(id="two"))
+    packed.pack(path)
+    assert [case.id for _, case in read(path).cases] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda data: data[: len(data) // 2], id="cut off"),
+        pytest.param(lambda data: data[: len(data) // 2] + b"\xff" * (len(data) // 2), id="overwritten"),
+        pytest.param(lambda data: data[:-9], id="without its end"),
+    ],
+)
+def test_of_a_damaged_compressed_journal_what_is_readable_is_read(path: Path, spoil: Callable[[bytes], bytes]) -> None:
+    for number in range(400):
+        Journal(path).case(a_case(id=str(number), reason=hashlib.sha256(str(number).encode()).hexdigest() * 9))
+    packed.pack(path)
+    compressed = packed.packed(path)
+    compressed.write_bytes(spoil(compressed.read_bytes()))
+    contents = read(path)
+    assert contents.damaged
+    assert len(contents.cases) > 100
