@@ -18,6 +18,7 @@ from tests.mutants import outside
 from tests.selfcheck.product import say, scratch, sweep, testbed
 from tests.selfcheck.slow_network import slow
 from tests.selfcheck.store import Record, Store
+from tests.selfcheck.unusual_meshes import configured, json_logs_and_traces, logs_of_failures, no_logs
 
 RUNS = 20
 CALM = "calm"
@@ -109,6 +110,12 @@ DISTURBANCES = {
         "pods are deleted and made again between cases", _nothing, ("-p", "tests.selfcheck.reschedule")
     ),
     "order": Disturbance("stages and cases follow one another in another order", _nothing, ("--shuffle", "{number}")),
+    "json-logs": Disturbance(
+        "logs in JSON, half of the requests traced, proxies with one thread", configured(json_logs_and_traces)
+    ),
+    "logs-of-failures": Disturbance("proxies log only what failed or was refused", logs_of_failures),
+    "no-logs": Disturbance("proxies write no access log", configured(no_logs)),
+    "two-replicas": Disturbance("each workload has two replicas", _nothing, ("-p", "tests.selfcheck.unusual_meshes")),
 }
 
 
