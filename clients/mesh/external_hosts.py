@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clients.mesh.accesslog import belongs, stem
+from clients.mesh.accesslog import belongs, canonical, stem
 from clients.model.errors import InfrastructureError
 
 
@@ -66,24 +66,44 @@ class ExternalHosts:
         Raises:
             InfrastructureError: there is no log, or it cannot be read.
         """
-        if self.log is None:
-            raise InfrastructureError("the log of the external hosts is not available")
-        try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError as error:
-            raise InfrastructureError(f"the log of the external hosts cannot be read: {error.strerror}") from None
+        lines = self._lines()
         # most lines are of other requests: the id is looked for before the line is parsed
         stems = [stem(one) for one in ids]
         return [_entry(data) for line in lines if any(one in line for one in stems) and (data := _request(line, ids))]
 
+    def of_peers(self, peers: Set[str]) -> list[ArrivalEntry]:
+        """What the servers logged of all requests from these addresses, in order, with the ids that these had.
 
-def _request(line: str, ids: set[str]) -> dict[str, Any] | None:
+        Raises:
+            InfrastructureError: there is no log, or it cannot be read.
+        """
+        found = (_parsed(line) for line in self._lines() if any(f'"{peer}:' in line for peer in peers))
+        return [
+            _entry({**data, "request_id": canonical(str(data.get("request_id") or ""))})
+            for data in found
+            if data.get("event") == "request" and str(data.get("peer")).rpartition(":")[0] in peers
+        ]
+
+    def _lines(self) -> list[str]:
+        if self.log is None:
+            raise InfrastructureError("the log of the external hosts is not available")
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            raise InfrastructureError(f"the log of the external hosts cannot be read: {error.strerror}") from None
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A line's fields; none of one that is torn, because it is being written."""
     try:
         data = json.loads(line)
     except ValueError:
-        return None  # torn: it is being written
-    if not isinstance(data, dict):
-        return None
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _request(line: str, ids: set[str]) -> dict[str, Any] | None:
+    data = _parsed(line)
     own = belongs(str(data.get("request_id")), str(data.get("user_agent")), ids)
     return {**data, "request_id": own} if own else None
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from clients.kube.pods import SIDECAR
+from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.decision import Proxy
@@ -31,6 +32,8 @@ _SHARE = 4
 """A copy of one refused request in so many is noticed."""
 _CALIBRATES = 3
 """Requests of the harness's own that must show how an application logs a request."""
+_FAILED = 400
+"""Statuses of requests that failed or were refused: a mesh may log these only."""
 _PROBE = "kube-probe/"
 """User agent of kubelet's probes, which do not pass the sidecar's log."""
 
@@ -83,11 +86,62 @@ def _made_at_the_client(
     deadline = time.monotonic() + FLUSHED_S
     while True:
         ended = time.monotonic() >= deadline
-        writes = all(log.entries(since) for log in logs)  # it may leave out what was answered, or write nothing
+        writes = all(_answered(log, since) for log in logs)
         left = [one for one in made if not any(_sent_on(log, one.request_id) for log in logs)]
         if ended or (writes and len(left) < most):
             return left if writes else []
         time.sleep(_POLL_S)
+
+
+def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
+    """Which requests of the egress gateway an external server had that the gateway's log does not have as sent on.
+
+    Both logs are compared from the first request on that both have.
+
+    Raises:
+        MeshproofError: a log has a gap, or cannot be read.
+    """
+    rig, since = proving.rig, proving.running.since
+    if not (gateways and rig.external and rig.writes_access_log):
+        return ""
+    most = max(_FEWEST, len(refused(proving)) // _SHARE)
+    logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in gateways]
+    arrived = rig.external.of_peers({pod.ip for pod in gateways})
+    deadline = time.monotonic() + FLUSHED_S
+    while True:
+        ended = time.monotonic() >= deadline
+        left = _not_sent_on(arrived, logs, rig.prober.sent_ids)
+        writes = all(_answered(log, float("-inf")) for log in logs)  # a log that was just opened has no line yet
+        if ended or (writes and len(left) < most):
+            break
+        time.sleep(_POLL_S)
+    for log in logs:
+        log.check(since)
+    if len(left) < most:
+        return ""
+    return (
+        f"{len(left)} requests of the gateway arrived that it did not let in, the first: {left[0].host}{left[0].path}"
+    )
+
+
+def _not_sent_on(arrived: Sequence[ArrivalEntry], logs: Sequence[LogLines], sent: Set[str]) -> list[ArrivalEntry]:
+    """Arrivals that no log has; none where one of the logs has no request that arrived, to begin with."""
+    firsts = []
+    for log in logs:
+        known = _answered(log, float("-inf"))
+        firsts.append(next((number for number, one in enumerate(arrived) if one.request_id in known), len(arrived)))
+    later = arrived[max(firsts, default=len(arrived)) :]
+    return [
+        one
+        for one in later
+        if not (one.request_id and (one.request_id in sent or any(_sent_on(log, one.request_id) for log in logs)))
+    ]
+
+
+def _answered(lines: LogLines, since: float) -> set[str]:
+    """Ids of requests that were sent on and answered in order: none where a log has failures only, or nothing."""
+    entries = (one for one in lines.entries(since) if accesslog.forwarded(one))
+    return {one.request_id for one in entries if one.request_id and 0 < (one.status or 0) < _FAILED}
 
 
 def _sent_on(lines: LogLines, request_id: str) -> bool:

@@ -23,7 +23,7 @@ from clients.model.redact import redact
 from clients.probe import ordinary
 from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
-from clients.proof import own_pod
+from clients.proof import copies, own_pod
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.observation import BASELINE_CONFIRMATIONS
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
@@ -132,6 +132,8 @@ def external_server_silent(proving: ProvingCase) -> list[Finding]:
             return [not_checked(EXTERNAL_LOG, "the external hosts' own log is not available on this target")]
         if arrived := external.arrived(denied):
             text = f"{len(arrived)} of {len(denied)} refused requests arrived, the first from {arrived[0].peer}"
+            return [Finding(EXTERNAL_LOG, text, FindingVerdict.FAIL)]
+        if text := copies.from_gateway(proving, [pod for pod in proving.rig.workloads.gateway_pods() if pod.injected]):
             return [Finding(EXTERNAL_LOG, text, FindingVerdict.FAIL)]
     except MeshproofError as error:
         return [inconclusive(EXTERNAL_LOG, error.message)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.filters import GATEWAY, OUTBOUND, lua
 from tests.mutants.mutant import Object, of_kind
-from tests.mutants.places import FRONT, TOKENS
+from tests.mutants.places import EGRESS, FRONT, TOKENS
 
 _PAST_THE_PROXY = """
 function envoy_on_request(handle)
@@ -45,6 +45,15 @@ function envoy_on_request(handle)
     local copy = {[":method"] = "GET", [":path"] = headers:get(":path"), [":authority"] = host}
     copy["x-request-id"] = headers:get("x-request-id")
     handle:httpCall("outbound|80||" .. host, copy, "", 1000, true)
+  end
+end
+"""
+_OUT = """
+function envoy_on_request(handle)
+  local authority = handle:headers():get(":authority") or ""
+  if string.find(authority, "httpbin.org", 1, true) then
+    local copy = {[":method"] = "GET", [":path"] = "/status/200", [":authority"] = "httpbin.org"}
+    handle:httpCall("outbound|80||httpbin.org", copy, "", 1000, true)
   end
 end
 """
@@ -98,3 +107,19 @@ def copied_by_the_gateway(objects: list[Object]) -> None:
     for body in list(of_kind(objects, "AuthorizationPolicy", "api-origin-auth")):
         code = _AT_THE_GATEWAY.replace("<namespace>", body["metadata"]["namespace"].replace("gke-system", "api"))
         objects.append(lua(body, code, namespace="gke-system", app="istio-ingress", context=GATEWAY, name="copies"))
+
+
+@mutant(
+    "copied-by-the-egress-gateway",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-AUTHZ-01", PASS) | cases("EGR-AUTHZ-02", FAIL),
+    {"EGR-AUTHZ-02": "requests of the gateway arrived that it did not let in"},
+    nightly=True,
+)
+def copied_by_the_egress_gateway(objects: list[Object]) -> None:
+    """The egress gateway refuses the request, and sends the external server a copy of it."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "egress-team-x-to-example-com")):
+        made = lua(body, _OUT, namespace="istio-egress", app="", context=GATEWAY, name="copies")
+        del made["spec"]["workloadSelector"]  # as the policy: every gateway of the namespace
+        objects.append(made)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, ent
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.case import Case
 from clients.model.expect import rbac_denied
 from clients.proof import copies
@@ -87,7 +90,7 @@ def test_requests_of_other_origin_are_none() -> None:
 def test_what_the_gateway_refused_and_sent_on_all_the_same_is_a_copy() -> None:
     """Requests that it let in have the address of their client, or its own log shows that it sent them on."""
     made = [line(name, "10.0.0.5:0") for name in STRANGE]
-    refused = [entry(name, "403", "rbac_access_denied_matched_policy[none]", "-") for name in STRANGE]
+    refused = [*OWN, *(entry(name, "403", "rbac_access_denied_matched_policy[none]", "-") for name in STRANGE)]
     text = found(made, refused, outside=True, by_gateway=True)
     assert "10 requests reached mtls-service/httpbin-1 that the gateway did not get" in text
     assert found(made, client=[line(name, "198.51.100.9:5") for name in STRANGE], outside=True) == ""
@@ -141,3 +144,48 @@ def test_what_another_process_sent_before_the_first_of_ours_is_left_out() -> Non
     )
     assert [one.request_id for one in copies.after_the_first(entries, set(MARKED))] == [MARKED[0], STRANGE[1]]
     assert copies.after_the_first(entries[:1], set(MARKED)) == entries[:1]
+
+
+GATEWAY = Pod("istio-egress", "gateway-1", "10.0.9.9", containers=CLIENT_POD.containers, ready=True)
+
+
+def outward(tmp_path: Path, arrived: Sequence[tuple[str, str]], logged: Sequence[str]) -> str:
+    """What is found of requests that arrived outside, by id and address, and of lines of the gateway's log."""
+    lines = [
+        json.dumps(
+            {"event": "request", "request_id": name, "peer": f"{peer}:40000", "host": "example.com", "path": "/"}
+        )
+        for name, peer in arrived
+    ]
+    (tmp_path / "log").write_text("\n".join(lines))
+    rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), gateways=[GATEWAY])
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=tmp_path / "log")
+    rig.cluster.logs_of[("gateway-1", SIDECAR)] = list(logged)
+    running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
+    seen: Any = SimpleNamespace(attempts=(), last=None)
+    return copies.from_gateway(ProvingCase(running=running, case=CASE, seen=seen, since=time.monotonic()), [GATEWAY])
+
+
+def test_what_the_egress_gateway_sends_and_did_not_let_in_is_a_copy(tmp_path: Path) -> None:
+    first, *others = STRANGE
+    let_in = [line(first, "10.0.0.5:1")]
+    arrived = [(first, GATEWAY.ip), *((name, GATEWAY.ip) for name in others)]
+    assert outward(tmp_path, arrived, let_in) == (
+        "9 requests of the gateway arrived that it did not let in, the first: example.com/"
+    )
+    refused = [entry(name, "403", "rbac_access_denied_matched_policy[none]", "-") for name in others]
+    assert outward(tmp_path, arrived, [*let_in, *refused])
+    assert outward(tmp_path, [(first, GATEWAY.ip), *[("", GATEWAY.ip)] * 9], let_in)
+
+
+def test_requests_of_the_egress_gateway_that_it_let_in_are_none(tmp_path: Path) -> None:
+    first, *others = STRANGE
+    let_in = [line(first, "10.0.0.5:1")]
+    arrived = [(first, GATEWAY.ip), *((name, GATEWAY.ip) for name in others)]
+    assert outward(tmp_path, arrived, [*let_in, *(line(name, "10.0.0.5:1") for name in others)]) == ""
+    assert outward(tmp_path, [(first, GATEWAY.ip), *((name, "10.0.0.5") for name in others)], let_in) == ""
+    assert outward(tmp_path, [*arrived[1:], arrived[0]], let_in) == "", "they came before the first that is known"
+    assert outward(tmp_path, [(first, GATEWAY.ip), *((name, GATEWAY.ip) for name in MARKED)], let_in) == "", "by TLS"
+    failed = [one.replace(" 200 ", " 418 ") for one in let_in]
+    assert outward(tmp_path, arrived, failed) == "", "the gateway may log failures only"
+    assert outward(tmp_path, arrived, []) == "", "the gateway writes no log"
