@@ -19,6 +19,7 @@ from clients.model.evidence import Applied, Evidence, Finding, FindingVerdict, G
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
 from reports import conformance, html
+from reports.html import diagnostics
 from reports.journal import FILE, Journal, now
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo
 from reports.write import write_all
@@ -82,6 +83,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     try:
         report = conformance.load(given.run) if given.run else generated(given.cases)
         out = folder / "out" / "run"
+        if given.run:
+            for name in (diagnostics.FOLDER, "screenshots"):
+                shutil.copytree(given.run / name, out / name) if (given.run / name).is_dir() else None
         started = time.monotonic()
         write_all(_journal(report, out), out)
         write_s = time.monotonic() - started

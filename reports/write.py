@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics, packed
+from reports.html import diagnostics
 from reports.model import Report, ReportError, RunInfo, TargetInfo
 from reports.notice.news import since
 
@@ -43,13 +44,14 @@ def write_reports(report: Report, out: Path, key: Path | None = None, finished: 
     """The same from a report that is built or loaded already.
 
     Args:
-        finished: journal that nothing is appended to any more; it is compressed.
+        finished: journal that nothing is appended to any more; it is compressed, and so are diagnostics.
 
     Raises:
         ReportError: reports could not be written; the message names them.
     """
     writers: dict[str, Callable[[], None]] = {
         conformance.FILE: lambda: conformance.save(report, out / conformance.FILE),
+        diagnostics.FOLDER: lambda: diagnostics.write(out) if finished else None,
         INDEX: lambda: files.write_text(out / INDEX, html.render(report, out)),
         "junit.xml": lambda: files.write_text(out / "junit.xml", junit.render(report)),
         SUMMARY: lambda: files.write_text(out / SUMMARY, markdown.render(report, news=since(report, out.parent))),

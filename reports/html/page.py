@@ -21,6 +21,7 @@ from reports import attempts
 from reports.argument import chain
 from reports.coverage import coverage
 from reports.headline import duration, headline, tone
+from reports.html.diagnostics import link
 from reports.html.egress_diagram import picture
 from reports.html.frame import frame, templates, time_text
 from reports.html.index import Index, index
@@ -86,6 +87,7 @@ def _built(known: Index, tables: Iterable[Matrix], reduced: bool, folder: Path |
     environment = _environment()
     table, rows, body = (environment.get_template(f"{name}.html.j2") for name in ("table", "rows", "body"))
     places = {"anchors": known.anchors, "places": known.places, "embedded": partial(embedded, folder)}
+    places["gathered"] = partial(link, folder)
     yield part("index", known.text())
     for number, one in enumerate(tables):
         yield part(f"t{number}", table.render(table=one, reduced=reduced, **places))
