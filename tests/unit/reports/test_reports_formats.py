@@ -185,6 +185,25 @@ def test_allure_properties_are_escaped(tmp_path: Path) -> None:
     assert "a\\ \\=\\ b\\:c=C:\\\\x \\u00fc\\ud83d\\ude00" in lines
 
 
+def test_allure_finds_a_case_of_the_run_before_whatever_came_of_it(tmp_path: Path) -> None:
+    """Trends go by `historyId`; each run has results of its own."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    first = sample_report()
+    cases = tuple(
+        replace(case, verdict=Verdict.FAIL, grade=None, reason="changed", worker="gw7", observed="500", duration_s=9.0)
+        for case in reversed(first.cases)
+    )
+    allure.write(first, before)
+    allure.write(replace(first, cases=cases, run=replace(first.run, id="r2")), after)
+    rows = [[json.loads(path.read_text()) for path in folder.glob("*-result.json")] for folder in (before, after)]
+    known, again = [{row["fullName"]: row for row in found} for found in rows]
+    assert known.keys() == again.keys()
+    assert {name: row["historyId"] for name, row in known.items()} == {
+        name: row["historyId"] for name, row in again.items()
+    }
+    assert not {row["uuid"] for row in known.values()} & {row["uuid"] for row in again.values()}
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     contents = sample_contents()
