@@ -21,7 +21,12 @@ SENDER, STRANGER, OUTSIDER = "sender", "stranger", "outsider"
 _WEB, _CALLS, _LINES = "server.hold-server:8080", "server.hold-server:9090", "server.hold-server:9000"
 _INGRESS, _EGRESS = "ingress.hold-gateway:80", "outside.hold-outside.svc.cluster.local:8080"
 _HOST = "hold.meshproof.test"
+TLS_NAMES = tuple(f"{name}.hold-gateway.svc.cluster.local" for name in ("secure", "passed", "refused"))
+"""Names for which a client's sidecar begins TLS; the ingress gateway has a certificate for them."""
+_SECURE, _PASSED, _REFUSED = (f"{name}:80" for name in TLS_NAMES)
 _FORBIDDEN, _CALL_FORBIDDEN, _CLOSED = "status 403", "grpc PermissionDenied", "closed"
+_NO_TLS = "status 503"
+"""What a sidecar answers where the TLS that it begins is cut off."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,17 @@ def _gateways() -> list[Flow]:
     ]
 
 
-FLOWS: tuple[Flow, ...] = (*_mesh(), *_gateways())
+def _tls() -> list[Flow]:
+    """TLS that the client's sidecar begins, to the ingress gateway, and the same passed through the egress gateway."""
+    return [
+        Flow("originated-http1-kept", SENDER, "http1", True, _SECURE, "/direct", rate=6),
+        Flow("originated-http1-denied", SENDER, "http1", True, _SECURE, "/denied", denied=_FORBIDDEN, rate=4),
+        Flow("passed-http1-fresh", SENDER, "http1", False, _PASSED, "/direct", rate=4),
+        Flow("passed-http1-denied", SENDER, "http1", False, _REFUSED, "/direct", denied=_NO_TLS, rate=3),
+    ]
+
+
+FLOWS: tuple[Flow, ...] = (*_mesh(), *_gateways(), *_tls())
 """All of them; every denied one has an allowed one of the same kind and way."""
 BY_NAME = {flow.name: flow for flow in FLOWS}
 

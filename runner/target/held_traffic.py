@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 
 from clients.apply.applier import Applier
 from clients.apply.overlay import Overlay
 from clients.hold import flows
-from clients.hold.held import NAMESPACES
+from clients.hold.held import GATEWAYS, NAMESPACES
+from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError, SettingsError
@@ -40,8 +42,10 @@ def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, 
     name, tokens = secrets.token_hex(2), TokenIssuer()
     token = tokens.mint("valid")
     remember(token)
+    prefix = f"mp-{name}-"
+    secure = certificates.issue([host.replace(GATEWAYS, prefix + GATEWAYS) for host in flows.TLS_NAMES])
     overlay = Overlay(
-        prefix=f"mp-{name}-",
+        prefix=prefix,
         run=f"hold-{name}",
         worker="hold",
         images=there.images,
@@ -51,7 +55,9 @@ def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, 
             "issuer": tokens.issuer,
             "jwks": tokens.jwks_json(),
             "token": token,
-            "scope": f"mp-{name}-",
+            "scope": prefix,
+            "roots_base64": base64.b64encode(secure.roots.encode()).decode(),
+            **secure.values,
             "api_server": str(service["spec"]["clusterIP"]),
         },
         namespaces=frozenset(NAMESPACES),

@@ -76,6 +76,8 @@ ENDS = {
     "plain": ("server",),
     "ingress": ("gateway", "server"),
     "egress": ("client", "gateway"),
+    "originated": ("client", "gateway"),
+    "passed": ("client", "gateway"),
 }
 """Beginning of a flow's name → the parts that its requests pass."""
 

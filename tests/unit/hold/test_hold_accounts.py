@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clients.hold.account import Hole, Page, Row, accounts, holes, merged
-from clients.hold.flows import BY_NAME, FLOWS, SERVER
+from clients.hold.flows import BY_NAME, FLOWS, SERVER, TLS_NAMES
 from clients.hold.seen import Seen, phase_at
 from reports import hold as shown
 from runner.commands.hold import code
 
 pytestmark = pytest.mark.unit
+ROOT = Path(__file__).parents[3]
 KEPT, DENIED = BY_NAME["mesh-http1-kept"], BY_NAME["mesh-http1-denied"]
 AT = 1_800_000_000_000  # ms
 
@@ -170,4 +172,12 @@ def test_flows_have_names_of_their_own_and_each_denied_one_has_a_twin() -> None:
     assert len(BY_NAME) == len(FLOWS)
     assert sum(flow.rate for flow in FLOWS) >= 200
     allowed = {(flow.protocol, flow.address) for flow in FLOWS if not flow.denied}
-    assert {(flow.protocol, flow.address) for flow in FLOWS if flow.denied} <= allowed
+    denied = {(flow.protocol, flow.address) for flow in FLOWS if flow.denied}
+    by_name = ("http1", TLS_NAMES[2] + ":80")  # TLS that passes through is denied by its name: the twin has another
+    assert denied - allowed == {by_name}
+    assert {flow.name for flow in FLOWS if flow.address == by_name[1]} == {"passed-http1-denied"}
+
+
+def test_names_of_tls_are_those_of_the_manifest() -> None:
+    text = (ROOT / "manifests" / "hold" / "5-tls.yaml").read_text(encoding="utf-8")
+    assert all(f"        - {name}\n" in text for name in TLS_NAMES), "the ingress gateway has a certificate for each"
