@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from clients.hold import held as holding
 from clients.hold.held import Held
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
+from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from runner.commands import common, run
@@ -25,7 +26,7 @@ from runner.config.settings import Settings
 from runner.target import held_traffic, targets
 from runner.target.access import Access
 from runner.target.target import Target
-from runner.upgrade import hooks, own_cluster, showing
+from runner.upgrade import asking, hooks, own_cluster, own_namespaces, showing
 from runner.upgrade.conduct import Upgrade, check_sides, side
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
@@ -47,6 +48,13 @@ def upgrade(
     ] = None,
     hook_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Time limit of a hook.")] = 600.0,
     look: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long each state is looked at.")] = 10.0,
+    namespace: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Move this namespace of yours too; repeatable.")
+    ] = None,
+    prompt: Annotated[
+        bool | None,
+        typer.Option("--prompt/--no-prompt", help="Wait for you where a phase has no hook; default: at a terminal."),
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Go on with this upgrade after its last finished phase.")
     ] = None,
@@ -58,6 +66,7 @@ def upgrade(
     earlier = UpgradeRecord.load(resume) if resume else None
     with _interruptible(), own_cluster.given(start, end, given, say) as (cluster_given, names):
         old, new = names or (from_revision, to_revision)
+        asks = prompt if prompt is not None else names is None and sys.stdin.isatty()
         if earlier:
             old, new = earlier.old.label or earlier.old.revision, earlier.new.label or earlier.new.revision
         if not (old and new):
@@ -68,7 +77,8 @@ def upgrade(
         there = target.access(say)
         cluster = there.connect()
         try:
-            record = earlier or _begin(cluster, wanted, there, old, new, tuple(paths or ()), commands)
+            later = asks or bool({PhaseName.BEFORE, PhaseName.CANARY} & commands.keys())
+            record = earlier or _begin(cluster, wanted, there, old, new, tuple(paths or ()), later, namespace or ())
             folder = _folder(resume, wanted, record)
             _refuse_held(cluster)
             one = Upgrade(
@@ -82,6 +92,7 @@ def upgrade(
                 hook_s=hook_timeout,
                 look_s=look,
                 root=wanted.root_namespace,
+                ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else lambda *_: None,
             )
             return _conducted(one, folder)
         finally:
@@ -100,6 +111,8 @@ def _conducted(one: Upgrade, folder: Path) -> int:
         showing.write(one.record, folder)
         done = ", ".join(phase.name for phase in one.record.phases) or "no phase"
         say(f"finished: {done}; go on by --resume {folder}")
+        for name in one.away:
+            say(f"the namespace {name} is on the new revision; --resume puts it back at the end")
         raise
     found = showing.write(one.record, folder)
     print(showing.headline(one.record, found))
@@ -116,22 +129,28 @@ def _begin(
     old: str,
     new: str,
     suites: tuple[str, ...],
-    commands: dict[str, str],
+    later: bool,
+    namespaces: Sequence[str],
 ) -> UpgradeRecord:
     """A new record with the prechecks.
 
+    Args:
+        later: the new revision may come later, by a hook or by the user.
+
     Raises:
-        SettingsError: a revision is not there, or both are the same.
+        SettingsError: a revision is not there, both are the same, or a namespace cannot be moved.
     """
     before = side(cluster, old, wanted.root_namespace)
     try:
         after = side(cluster, new, wanted.root_namespace)
     except SettingsError:
-        if not {PhaseName.BEFORE, PhaseName.CANARY} & commands.keys():
+        if not later:
             raise
-        after = UpgradeSide(new, "")  # a hook installs it
+        after = UpgradeSide(new, "")
     check_sides(before, after)
-    record = UpgradeRecord(f"upgrade-{folders.new_run_id()}", before, after, suites=suites)
+    survey = Survey(cluster, before.label, wanted.root_namespace)
+    own = own_namespaces.find(cluster, namespaces, before, survey.injectors, survey.root) if namespaces else ()
+    record = UpgradeRecord(f"upgrade-{folders.new_run_id()}", before, after, suites=suites, namespaces=own)
     return replace(record, prechecks=_prechecks(cluster, wanted, there, before, after))
 
 

@@ -15,7 +15,7 @@ from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports import conformance
 from reports.diff import compare
-from runner.upgrade import hooks, moving
+from runner.upgrade import hooks, moving, own_namespaces
 from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, MeshState, PhaseName, UpgradePhase
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.regressions import against
@@ -54,6 +54,8 @@ class Upgrade:
         suites: runs the suites on a revision, below a folder; returns the run's folder.
         hooks: phase → command.
         look_s: seconds for which every state is looked at.
+        ask: waits for the user at the beginning of a phase without a hook.
+        away: namespaces of the user that are on the new revision now.
     """
 
     cluster: Cluster
@@ -66,6 +68,8 @@ class Upgrade:
     hook_s: float = 600.0
     look_s: float = 10.0
     root: str = ""
+    ask: Callable[[str, UpgradeSide, UpgradeSide], None] = lambda *_: None
+    away: list[str] = field(default_factory=list)
 
     def run(self) -> UpgradeRecord:
         """Go through all phases that are not finished. The held traffic is removed however it ends.
@@ -115,12 +119,18 @@ class Upgrade:
         if command := self.hooks.get(phase.name):
             sides = {"MESHPROOF_FROM": self.record.old.label, "MESHPROOF_TO": self.record.new.label}
             hooks.run(phase.name, command, self.hook_s, sides)
+        else:
+            self.ask(phase.name, self.record.old, self.record.new)
         events = self._sides(phase)
+        self._own_namespaces(held, phase)
         cells: list[Cell] = []
         for wanted in phase.states:
             cells += self._state(held, watch, phase, state, wanted)
             events += self._strays(held, phase, wanted)
             state = wanted
+        if phase.name in (PhaseName.MOVED, PhaseName.ROLLED_BACK):
+            due = self.record.new if phase.name == PhaseName.MOVED else self.record.old
+            events += own_namespaces.strays(phase.name, self.cluster, self.record.namespaces, due)
         run = ""
         if phase.suites:
             run, found = self._suites(phase)
@@ -167,6 +177,21 @@ class Upgrade:
         holding.mark(self.cluster, held, f"{phase.name}: {wanted}")
         time.sleep(self.look_s)
         return (*cells, *watch.cells(wanted, moving=False))
+
+    def _own_namespaces(self, held: Held, phase: UpgradePhase) -> None:
+        """Move the user's namespaces to the new revision, or put them back, one at a time."""
+        if phase.name not in (PhaseName.MOVED, PhaseName.ROLLED_BACK):
+            return
+        for one in self.record.namespaces:
+            where = NEW if phase.name == PhaseName.MOVED else OLD
+            self.say(f"  moving the namespace {one.name} to the {where} revision")
+            holding.mark(self.cluster, held, f"{phase.name}: namespace {one.name} to {where}")
+            self.away = [*(name for name in self.away if name != one.name), one.name]
+            if where == NEW:
+                own_namespaces.move(self.cluster, one, self.record.new)
+            else:
+                own_namespaces.put_back(self.cluster, one)
+                self.away.remove(one.name)
 
     def _strays(self, held: Held, phase: UpgradePhase, state: MeshState) -> list[Event]:
         namespaces = {part: [held.namespaces[name]] for part, name in PARTS.items()}

@@ -17,7 +17,7 @@ from runner.upgrade.record import Event, UpgradeSide
 
 ROLL_S = 300.0
 """Time limit for the pods of a namespace to be replaced."""
-_INJECTION, _STATUS = "istio-injection", "sidecar.istio.io/status"
+INJECTION, _STATUS = "istio-injection", "sidecar.istio.io/status"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -27,9 +27,21 @@ def move(cluster: Cluster, held: Held, part: str, side: UpgradeSide) -> None:
     Raises:
         ClusterError: a pod does not become ready in time.
     """
-    namespace = held.namespaces[PARTS[part]]
-    labels = {REVISION_LABEL: side.label or None, _INJECTION: None if side.label else "enabled"}
-    cluster.patch("v1", "Namespace", namespace, "", {"metadata": {"labels": labels}})
+    roll(cluster, held.namespaces[PARTS[part]], labels_of(side))
+
+
+def labels_of(side: UpgradeSide) -> dict[str, str | None]:
+    """Labels of a namespace that ask for a revision; None removes one."""
+    return {REVISION_LABEL: side.label or None, INJECTION: None if side.label else "enabled"}
+
+
+def roll(cluster: Cluster, namespace: str, labels: Mapping[str, str | None]) -> None:
+    """Give a namespace labels, and replace the pods of its Deployments.
+
+    Raises:
+        ClusterError: a pod does not become ready in time.
+    """
+    cluster.patch("v1", "Namespace", namespace, "", {"metadata": {"labels": dict(labels)}})
     stamp = {"spec": {"template": {"metadata": {"annotations": {_RESTARTED: datetime.now(UTC).isoformat()}}}}}
     deployments = cluster.objects("apps/v1", "Deployment", namespace)
     for one in deployments:

@@ -25,6 +25,15 @@ class UpgradeSide:
 
 
 @dataclass(frozen=True)
+class OwnNamespace:
+    """A namespace of the user that moves too, with the labels `istio.io/rev` and `istio-injection` that it had."""
+
+    name: str
+    revision: str = ""
+    injection: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
     """One flow in one state: what became of its requests while the state lasted, or on the way to it.
 
@@ -89,6 +98,7 @@ class UpgradeRecord:
     Attributes:
         suites: paths; none for all.
         prechecks: what was found before anything moved, in words: (level, code, text, objects).
+        namespaces: of the user, that move too.
     """
 
     id: str
@@ -97,6 +107,7 @@ class UpgradeRecord:
     schema: int = SCHEMA
     suites: tuple[str, ...] = ()
     prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()
+    namespaces: tuple[OwnNamespace, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()
     requests: int = 0
     longest_gap_s: float = 0.0

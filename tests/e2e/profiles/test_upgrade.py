@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,26 @@ from typing import Any
 import pytest
 from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
+from clients.kube.cluster import Cluster
+from clients.mesh.injection import REVISION_LABEL
+from runner.upgrade.moving import revision_of
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 SUITE = "suites/lab/test_mesh_wide_strict.py"
 LIMIT_S = 3600.0
+SHOP = "shop-of-the-user"
+IN_EVERY_PAIR = ("mesh-http1-denied", "originated-http1-kept", "passed-http1-fresh")
+LOOK = f"""
+import sys
+from pathlib import Path
+from clients.kube.cluster import Cluster
+from runner.upgrade.moving import revision_of
+for pod in Cluster.connect(Path(sys.argv[1])).objects("v1", "Pod", "{SHOP}"):
+    print(revision_of(pod))
+"""
+OWN = {"apiVersion": "v1", "kind": "Namespace"}
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +64,49 @@ def fault(profile: ProfileUp, phase: str, *names: str) -> tuple[str, str]:
     return "--hook", f"{phase}=PYTHONPATH={shlex.quote(str(ROOT))} {shlex.join(words)}"
 
 
-def test_an_upgrade_without_a_fault_is_safe(canary: ProfileUp, tmp_path: Path) -> None:
-    ran = upgrade(canary, tmp_path)
+@pytest.fixture
+def shop(canary: ProfileUp) -> Iterator[Cluster]:
+    """A namespace of the user on the old revision, with one Deployment; the administrator's connection."""
+    image = tomllib.loads(Path(canary.settings).read_text(encoding="utf-8"))["images"]["sleep"]
+    cluster = Cluster.connect(Path(canary.administrator))
+    labels = {"metadata": {"labels": {"app": "till"}}}
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "till", "image": image}]}
+    try:
+        cluster.create({**OWN, "metadata": {"name": SHOP, "labels": {REVISION_LABEL: "stable"}}})
+        cluster.create(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "till", "namespace": SHOP},
+                "spec": {"selector": {"matchLabels": {"app": "till"}}, "template": {**labels, "spec": spec}},
+            }
+        )
+        yield cluster
+    finally:
+        cluster.delete(OWN["apiVersion"], OWN["kind"], SHOP)
+        cluster.close()
+
+
+def revisions_of(cluster: Cluster) -> set[str]:
+    """Those that have injected the pods of the user's namespace."""
+    pods = cluster.objects("v1", "Pod", SHOP)
+    return {revision_of(pod) for pod in pods if "deletionTimestamp" not in pod["metadata"]}
+
+
+def test_an_upgrade_without_a_fault_is_safe(canary: ProfileUp, shop: Cluster, tmp_path: Path) -> None:
+    """A namespace of the user moves with it, and is as it was at the end."""
+    names = tmp_path / "names"
+    look = f"PYTHONPATH={ROOT} {sys.executable} -c {shlex.quote(LOOK)} {canary.administrator} > {names}"
+    ran = upgrade(canary, tmp_path, "--namespace", SHOP, "--hook", f"rolled-back={look}")
     found = verdict(tmp_path)
     assert (ran.code, found["verdict"]) == (0, "safe"), (found["against"], found["not_known"])
     assert (found["lost"], found["leaks"]) == (0, 0)
-    assert len(found["pairs"]["mesh-http1-denied"]) == 4
+    assert {len(found["pairs"][flow]) for flow in IN_EVERY_PAIR} == {4}
+    assert names.read_text(encoding="utf-8").split() == [found["to"]["revision"]], "it was on the new one"
+    assert revisions_of(shop) == {found["from"]["revision"]}
+    body = shop.get(OWN["apiVersion"], OWN["kind"], SHOP)
+    assert body is not None
+    assert body["metadata"]["labels"][REVISION_LABEL] == "stable"
 
 
 def test_faults_are_named_with_their_phase(canary: ProfileUp, tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Namespaces of the user that move with an upgrade (`--namespace`): their labels, and new pods of their Deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from clients.hold.held import LABEL
+from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.mesh.injection import DEFAULT, REVISION_LABEL, Injector
+from clients.model.errors import SettingsError
+from runner.upgrade import moving
+from runner.upgrade.record import Event, OwnNamespace, UpgradeSide
+
+
+def find(
+    cluster: Cluster, names: Sequence[str], old: UpgradeSide, injectors: Iterable[Injector], root: str
+) -> tuple[OwnNamespace, ...]:
+    """What each of them has before it moves.
+
+    Raises:
+        SettingsError: one does not exist, is the mesh's or the harness's own, or is not on the old revision.
+        ClusterError: the cluster does not answer.
+    """
+    leads = {one.name: one.revision for one in injectors}
+    found = []
+    for name in dict.fromkeys(names):
+        body = cluster.get("v1", "Namespace", name)
+        if body is None:
+            raise SettingsError(f"there is no namespace {name}", "name an existing one by --namespace")
+        labels = body["metadata"].get("labels") or {}
+        if name == root or LABEL in labels or labels.get(MANAGED_BY_LABEL) == MANAGER:
+            raise SettingsError(f"the namespace {name} cannot be moved", "it is the mesh's, or the harness's own")
+        now = leads.get(asks_for(labels), "")
+        if now != old.revision:
+            what = f"on {now}" if now else "injected by no revision"
+            raise SettingsError(
+                f"the namespace {name} is {what}, and not on {old.revision}", "label it, or leave it out"
+            )
+        found.append(OwnNamespace(name, labels.get(REVISION_LABEL, ""), labels.get(moving.INJECTION, "")))
+    return tuple(found)
+
+
+def asks_for(labels: Mapping[str, str]) -> str:
+    """The revision or tag that the labels of a namespace ask for; `istio-injection` goes first (Istio's webhooks)."""
+    if (injection := labels.get(moving.INJECTION)) is not None:
+        return DEFAULT if injection == "enabled" else ""
+    return labels.get(REVISION_LABEL, "")
+
+
+def move(cluster: Cluster, one: OwnNamespace, side: UpgradeSide) -> None:
+    """To a revision.
+
+    Raises:
+        ClusterError: a pod does not become ready in time.
+    """
+    moving.roll(cluster, one.name, moving.labels_of(side))
+
+
+def put_back(cluster: Cluster, one: OwnNamespace) -> None:
+    """The labels that it had, and new pods.
+
+    Raises:
+        ClusterError: a pod does not become ready in time.
+    """
+    moving.roll(cluster, one.name, {REVISION_LABEL: one.revision or None, moving.INJECTION: one.injection or None})
+
+
+def strays(phase: str, cluster: Cluster, own: Iterable[OwnNamespace], due: UpgradeSide) -> list[Event]:
+    """Proxies that did not move: those of pods without a Deployment, or with a revision of their own."""
+    found = []
+    for one in own:
+        for pod in cluster.objects("v1", "Pod", one.name):
+            seen = moving.revision_of(pod)
+            if seen and seen != due.revision and _goes_on(pod):
+                text = f"its proxy is of revision {seen} and should be of {due.revision}"
+                found.append(Event(phase, "revision", f"{one.name}/{pod['metadata']['name']}", text))
+    return found
+
+
+def _goes_on(pod: Mapping[str, Any]) -> bool:
+    """Neither ending nor ended."""
+    return "deletionTimestamp" not in pod["metadata"] and (pod.get("status") or {}).get("phase") not in (
+        "Succeeded",
+        "Failed",
+    )

@@ -1,0 +1,114 @@
+"""Namespaces of the user that move with an upgrade, and prompts; `test_upgrade.py` moves one on a real cluster."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.mesh.injection import Injector
+from clients.model.errors import SettingsError
+from runner.upgrade import asking, own_namespaces
+from runner.upgrade.plan import PhaseName
+from runner.upgrade.record import OwnNamespace, UpgradeSide
+
+pytestmark = pytest.mark.unit
+BEFORE, AFTER = UpgradeSide("stable", "1-29-1", "1.29.1"), UpgradeSide("next", "1-31-1", "1.31.1")
+INJECTORS = (Injector("1-29-1"), Injector("1-29-1", "stable"), Injector("1-31-1"), Injector("1-29-1", "default"))
+
+
+class _Mesh:
+    """Namespaces with labels, and pods by namespace."""
+
+    def __init__(self, pods: list[dict[str, Any]] | None = None, **namespaces: dict[str, str]) -> None:
+        self.namespaces, self.pods = namespaces, pods or []
+        self.patched: list[tuple[str, Any]] = []
+
+    def get(self, _: str, kind: str, name: str) -> dict[str, Any] | None:
+        assert kind == "Namespace"
+        return {"metadata": {"name": name, "labels": self.namespaces[name]}} if name in self.namespaces else None
+
+    def objects(self, _: str, kind: str, namespace: str) -> list[dict[str, Any]]:
+        assert namespace == "shop"
+        return self.pods if kind == "Pod" else []
+
+    def patch(self, _: str, kind: str, name: str, namespace: str, body: Any) -> None:
+        assert (kind, namespace) == ("Namespace", "")
+        self.patched.append((name, body["metadata"]["labels"]))
+
+
+def find(cluster: Any, *names: str) -> tuple[OwnNamespace, ...]:
+    return own_namespaces.find(cluster, names, BEFORE, INJECTORS, "istio-system")
+
+
+def test_the_labels_of_before_are_kept_for_the_way_back() -> None:
+    mesh = _Mesh(a={"istio.io/rev": "1-29-1"}, b={"istio.io/rev": "stable"}, c={"istio-injection": "enabled"})
+    assert find(mesh, "a", "b", "c", "a") == (
+        OwnNamespace("a", "1-29-1"),
+        OwnNamespace("b", "stable"),
+        OwnNamespace("c", "", "enabled"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "text"),
+    [
+        ("none", None, "there is no namespace none"),
+        ("istio-system", {"istio.io/rev": "stable"}, "the namespace istio-system cannot be moved"),
+        ("ours", {"istio.io/rev": "stable", MANAGED_BY_LABEL: MANAGER}, "the namespace ours cannot be moved"),
+        ("there", {"istio.io/rev": "1-31-1"}, "the namespace there is on 1-31-1, and not on 1-29-1"),
+        ("plain", {}, "the namespace plain is injected by no revision"),
+        ("off", {"istio.io/rev": "stable", "istio-injection": "disabled"}, "off is injected by no revision"),
+        ("lost", {"istio.io/rev": "1-28-0"}, "lost is injected by no revision"),
+    ],
+)
+def test_a_namespace_that_cannot_be_moved_is_refused(name: str, labels: dict[str, str] | None, text: str) -> None:
+    mesh = _Mesh(**{name: labels} if labels is not None else {})
+    with pytest.raises(SettingsError, match=text):
+        find(mesh, name)
+
+
+def test_a_namespace_gets_the_label_and_the_old_ones_back() -> None:
+    mesh: Any = _Mesh(shop={"istio-injection": "enabled"})
+    (one,) = find(mesh, "shop")
+    own_namespaces.move(mesh, one, AFTER)
+    own_namespaces.put_back(mesh, one)
+    assert mesh.patched == [
+        ("shop", {"istio.io/rev": "next", "istio-injection": None}),
+        ("shop", {"istio.io/rev": None, "istio-injection": "enabled"}),
+    ]
+
+
+def pod(name: str, revision: str, phase: str = "Running", **more: Any) -> dict[str, Any]:
+    status = {"sidecar.istio.io/status": json.dumps({"revision": revision})} if revision else {}
+    return {"metadata": {"name": name, "annotations": status, **more}, "status": {"phase": phase}}
+
+
+def test_a_proxy_that_did_not_move_is_named() -> None:
+    """Pods without a proxy are no concern of an upgrade; nor are those that end, or have ended."""
+    pods = [pod("one", "1-31-1"), pod("set-0", "1-29-1"), pod("plain", ""), pod("job", "1-29-1", "Succeeded")]
+    mesh: Any = _Mesh([*pods, pod("gone", "1-29-1", deletionTimestamp="now")])
+    (event,) = own_namespaces.strays("moved", mesh, [OwnNamespace("shop")], AFTER)
+    assert (event.kind, event.what, event.phase) == ("revision", "shop/set-0", "moved")
+
+
+def test_a_prompt_says_what_there_is_to_do_and_waits() -> None:
+    said: list[str] = []
+    answers = io.StringIO("\n\nrest")
+    for phase in PhaseName:
+        asking.ask(phase, BEFORE, AFTER, said.append, answers)
+    assert [line.split(";")[0].strip() for line in said] == [
+        "now install the control plane of next next to stable, if it is not there",
+        "now move what else is to move from stable to next",
+        "now move it back from next to stable",
+    ]
+    assert all(line.endswith("then press Return") for line in said)
+    assert answers.read() == "", "one line for each phase that has something to do"
+
+
+def test_a_prompt_without_an_answer_is_one_line() -> None:
+    with pytest.raises(SettingsError, match="the prompt of the phase moved has no answer: the input has ended; answer"):
+        asking.ask("moved", BEFORE, AFTER, print, io.StringIO(""))
