@@ -21,6 +21,7 @@ from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from runner.commands import common, run
+from runner.commands.like import resolve
 from runner.config import folders, settings
 from runner.config.settings import Settings
 from runner.target import held_traffic, targets
@@ -41,6 +42,9 @@ def upgrade(
     paths: common.Paths = None,
     start: Annotated[str, typer.Option("--from", metavar="VERSION", help="On the embedded cluster: from this.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="VERSION", help="On the embedded cluster: to this.")] = "",
+    like: Annotated[
+        str, typer.Option(metavar="FILE|CONTEXT", help="Rehearse with the mesh of another cluster; with --from, --to.")
+    ] = "",
     from_revision: Annotated[str, typer.Option(metavar="NAME", help="The revision or tag before.")] = "",
     to_revision: Annotated[str, typer.Option(metavar="NAME", help="The revision or tag after.")] = "",
     hook: Annotated[
@@ -64,21 +68,23 @@ def upgrade(
     """Move from one revision of the mesh to another and back, while requests go on; exit 0 safe, 1 not, 3 not known."""
     commands = hooks.parse(hook or ())
     earlier = UpgradeRecord.load(resume) if resume else None
-    with _interruptible(), own_cluster.given(start, end, given, say) as (cluster_given, names):
-        old, new = names or (from_revision, to_revision)
-        asks = prompt if prompt is not None else names is None and sys.stdin.isatty()
+    file = resolve(like) if like else None
+    with _interruptible(), own_cluster.given(start, end, given, say, file) as chosen:
+        old, new = chosen.names or (from_revision, to_revision)
+        asks = prompt if prompt is not None else chosen.names is None and sys.stdin.isatty()
         if earlier:
             old, new = earlier.old.label or earlier.old.revision, earlier.new.label or earlier.new.revision
         if not (old and new):
             hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
             raise SettingsError("an upgrade needs two versions or two revisions", hint)
-        wanted = settings.load(cluster_given)
+        wanted = settings.load(chosen.options)
         target = targets.of(wanted)
         there = target.access(say)
         cluster = there.connect()
         try:
             later = asks or bool({PhaseName.BEFORE, PhaseName.CANARY} & commands.keys())
             record = earlier or _begin(cluster, wanted, there, old, new, tuple(paths or ()), later, namespace or ())
+            record = replace(record, left=chosen.left or record.left)
             folder = _folder(resume, wanted, record)
             _refuse_held(cluster)
             one = Upgrade(

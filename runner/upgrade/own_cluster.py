@@ -5,34 +5,57 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from clients.model.errors import SettingsError
+from clients.model.errors import ClusterError, SettingsError
 
 PROFILE = "canary"
 _CONFIG = "MESHPROOF_CONFIG"
-Names = tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class GivenCluster:
+    """The cluster of an upgrade.
+
+    Attributes:
+        options: that name it.
+        names: the revisions of both versions; none on a cluster of others.
+        left: what a rehearsal does not carry over, each with the reason.
+    """
+
+    options: dict[str, Any]
+    names: tuple[str, str] | None = None
+    left: tuple[str, ...] = ()
 
 
 @contextmanager
 def given(
-    start: str, end: str, options: Mapping[str, Any], say: Callable[[str], None]
-) -> Iterator[tuple[dict[str, Any], Names]]:
-    """The options that name the cluster, and the revisions of both versions; none where no version is named.
+    start: str, end: str, options: Mapping[str, Any], say: Callable[[str], None], like: Path | None = None
+) -> Iterator[GivenCluster]:
+    """The cluster that the options name, or the profile for these versions.
+
+    Args:
+        like: file of `meshproof like`, whose mesh both versions get.
 
     Raises:
-        SettingsError: only one is named, they are the same, the testbed does not have them next to each other, or
-            another cluster is named too.
-        ClusterError: the profile does not start.
+        SettingsError: only one version is named, they are the same, the testbed does not have them next to each other,
+            another cluster is named too, or the file is none of `meshproof like`.
+        ClusterError: the profile does not start, or is up with another mesh.
     """
     if not (start or end):
-        yield dict(options), None
+        if like:
+            raise SettingsError("--like is for a rehearsal on the embedded cluster", "name versions by --from and --to")
+        yield GivenCluster(dict(options))
         return
     if any(options.get(name) for name in ("target", "context", "kubeconfig")):
         raise SettingsError(
             "--from and --to are of the embedded cluster", "on any other: --from-revision, --to-revision"
         )
-    from testbed.profiles import canary, manager  # loaded only here: other clusters do not need it
+    from runner.upgrade import rehearsal  # all loaded only here: other clusters do not need it
+    from testbed.like import load
+    from testbed.profiles import canary, manager
     from testbed.versions import istio_release
 
     old, new = istio_release(start), istio_release(end)
@@ -43,13 +66,19 @@ def given(
     if canary.other(new) != old:
         hint = f"with --to {new.minor} it is --from {canary.other(new).minor}"
         raise SettingsError(f"the profile {PROFILE} does not have {old.version} next to {new.version}", hint)
+    carried = load(like) if like else None
     ran = manager.status(PROFILE).state == "up"
+    if ran and carried:
+        hint = f"`./meshproof down --profile {PROFILE}` first: a rehearsal changes its mesh"
+        raise ClusterError(f"the profile {PROFILE} is up with another mesh", hint)
     up = manager.up(PROFILE, new.minor, say)
     before = os.environ.get(_CONFIG)
     os.environ[_CONFIG] = up.settings
     try:
         names = canary.revision(old, canary.STABLE), canary.revision(new, canary.NEXT)
-        yield {**options, "context": up.context, "kubeconfig": up.kubeconfig, "allow_mesh_wide": True}, names
+        left = rehearsal.carry(Path(up.administrator), carried, names) if carried else ()
+        own = {"context": up.context, "kubeconfig": up.kubeconfig, "allow_mesh_wide": True}
+        yield GivenCluster({**options, **own}, names, left)
     finally:
         os.environ.pop(_CONFIG) if before is None else os.environ.update({_CONFIG: before})
         if not ran:

@@ -99,6 +99,7 @@ class UpgradeRecord:
         suites: paths; none for all.
         prechecks: what was found before anything moved, in words: (level, code, text, objects).
         namespaces: of the user, that move too.
+        left: what of another cluster's mesh a rehearsal does not have, each with the reason.
     """
 
     id: str
@@ -108,6 +109,7 @@ class UpgradeRecord:
     suites: tuple[str, ...] = ()
     prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()
     namespaces: tuple[OwnNamespace, ...] = ()
+    left: tuple[str, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()
     requests: int = 0
     longest_gap_s: float = 0.0

@@ -68,6 +68,8 @@ def as_json(record: UpgradeRecord, found: UpgradeVerdict) -> dict[str, Any]:
             {"level": level, "code": code, "text": text, "objects": list(objects)}
             for level, code, text, objects in record.prechecks
         ],
+        "namespaces": [one.name for one in record.namespaces],
+        "not_carried_over": list(record.left),
         "phases": [
             {"name": phase.name, "started": phase.started, "ended": phase.ended, "run": phase.run}
             for phase in record.phases
@@ -98,6 +100,8 @@ def markdown(record: UpgradeRecord, found: UpgradeVerdict) -> str:
             f"| {level} | {code} | {_cell(text)} | {_cell(', '.join(objects))} |"
             for level, code, text, objects in record.prechecks
         ]
+    if record.left:
+        parts += ["", "## Not carried over", "", *(f"- {line}" for line in record.left)]
     return "\n".join(parts) + "\n"
 
 
