@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clients.hold.held import LABEL
+from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.injection import DEFAULT, REVISION_LABEL, Injector
@@ -20,7 +21,8 @@ def find(
     """What each of them has before it moves.
 
     Raises:
-        SettingsError: one does not exist, is the mesh's or the harness's own, or is not on the old revision.
+        SettingsError: one does not exist, is the mesh's or the harness's own, is not on the old revision, or this
+            identity may not move it.
         ClusterError: the cluster does not answer.
     """
     leads = {one.name: one.revision for one in injectors}
@@ -38,8 +40,24 @@ def find(
             raise SettingsError(
                 f"the namespace {name} is {what}, and not on {old.revision}", "label it, or leave it out"
             )
+        _try(cluster, name, labels)
         found.append(OwnNamespace(name, labels.get(REVISION_LABEL, ""), labels.get(moving.INJECTION, "")))
     return tuple(found)
+
+
+def _try(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
+    """Change nothing, as a dry run: the shipped rights are for namespaces of a run's own, and refuse others."""
+    kept = {key: labels[key] for key in (REVISION_LABEL, moving.INJECTION) if key in labels}
+    bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": kept}}]
+    for one in cluster.objects("apps/v1", "Deployment", name)[:1]:
+        meta = {"name": one["metadata"]["name"], "namespace": name}
+        bodies.append({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta})
+    try:
+        for body in bodies:
+            cluster.apply(body, manager=MANAGER, dry_run=True)
+    except RequestError as error:
+        hint = "use an identity that may, or move it by --hook moved=COMMAND and --hook rolled-back=COMMAND"
+        raise SettingsError(f"this identity may not move the namespace {name}: {error.detail}", hint) from None
 
 
 def asks_for(labels: Mapping[str, str]) -> str:

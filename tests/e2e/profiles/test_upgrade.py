@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
+from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.mesh.injection import REVISION_LABEL
 from runner.upgrade.moving import revision_of
@@ -21,12 +23,13 @@ from testbed.profiles.manager import ProfileUp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 SUITE = "suites/lab/test_mesh_wide_strict.py"
-LIMIT_S = 3600.0
+LIMIT_S, GONE_S = 3600.0, 90.0
 SHOP = "shop-of-the-user"
 IN_EVERY_PAIR = ("mesh-http1-denied", "originated-http1-kept", "passed-http1-fresh")
 LOOK = f"""
 import sys
 from pathlib import Path
+from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from runner.upgrade.moving import revision_of
 for pod in Cluster.connect(Path(sys.argv[1])).objects("v1", "Pod", "{SHOP}"):
@@ -44,11 +47,13 @@ def canary() -> Iterator[ProfileUp]:
         manager.down("canary", print)
 
 
-def upgrade(profile: ProfileUp, scratch: Path, *words: str, suite: str = SUITE) -> EndedRun:
-    where = ("--context", profile.context, "--kubeconfig", profile.kubeconfig, "--allow-mesh-wide", "--out", "{out}")
+def upgrade(profile: ProfileUp, scratch: Path, *words: str, kubeconfig: str = "") -> EndedRun:
+    """With the shipped rights, but for another kubeconfig."""
+    account = ("--context", profile.context, "--kubeconfig", kubeconfig or profile.kubeconfig)
+    where = (*account, "--allow-mesh-wide", "--out", "{out}")
     sides = ("--from-revision", "stable", "--to-revision", "next")
     environment = {"MESHPROOF_CONFIG": profile.settings}
-    return start(scratch, *MESHPROOF, "upgrade", suite, *sides, *where, *words, environment=environment).end(LIMIT_S)
+    return start(scratch, *MESHPROOF, "upgrade", SUITE, *sides, *where, *words, environment=environment).end(LIMIT_S)
 
 
 def verdict(scratch: Path) -> dict[str, Any]:
@@ -84,6 +89,7 @@ def shop(canary: ProfileUp) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.delete(OWN["apiVersion"], OWN["kind"], SHOP)
+        readiness.poll(lambda: cluster.get(OWN["apiVersion"], OWN["kind"], SHOP) is None, time.monotonic() + GONE_S)
         cluster.close()
 
 
@@ -97,7 +103,8 @@ def test_an_upgrade_without_a_fault_is_safe(canary: ProfileUp, shop: Cluster, tm
     """A namespace of the user moves with it, and is as it was at the end."""
     names = tmp_path / "names"
     look = f"PYTHONPATH={ROOT} {sys.executable} -c {shlex.quote(LOOK)} {canary.administrator} > {names}"
-    ran = upgrade(canary, tmp_path, "--namespace", SHOP, "--hook", f"rolled-back={look}")
+    moving = ("--namespace", SHOP, "--hook", f"rolled-back={look}")
+    ran = upgrade(canary, tmp_path, *moving, kubeconfig=canary.administrator)
     found = verdict(tmp_path)
     assert (ran.code, found["verdict"]) == (0, "safe"), (found["against"], found["not_known"])
     assert (found["lost"], found["leaks"]) == (0, 0)
@@ -130,6 +137,12 @@ def test_faults_are_named_with_their_phase(canary: ProfileUp, tmp_path: Path) ->
     later = {one["kind"] for one in found["against"] if one["phase"] == "rolled-back"}
     assert later <= {"revision"}, "the server that was injected wrongly stays until it is moved back"
     assert not [one for one in found["against"] if one["phase"] == "before"]
+
+
+def test_the_shipped_rights_are_not_for_others_namespaces(canary: ProfileUp, shop: Cluster, tmp_path: Path) -> None:
+    ran = upgrade(canary, tmp_path, "--namespace", SHOP)
+    assert ran.code == 2, ran.output[-3000:]
+    assert f"this identity may not move the namespace {SHOP}: " in ran.output.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

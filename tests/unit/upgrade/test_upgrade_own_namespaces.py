@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from clients.kube import readiness
+from clients.kube.api import RequestError
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.injection import Injector
 from clients.model.errors import SettingsError
@@ -25,19 +27,23 @@ class _Mesh:
 
     def __init__(self, pods: list[dict[str, Any]] | None = None, **namespaces: dict[str, str]) -> None:
         self.namespaces, self.pods = namespaces, pods or []
-        self.patched: list[tuple[str, Any]] = []
+        self.patched: list[Any] = []
+        self.refused = ""
 
     def get(self, _: str, kind: str, name: str) -> dict[str, Any] | None:
         assert kind == "Namespace"
         return {"metadata": {"name": name, "labels": self.namespaces[name]}} if name in self.namespaces else None
 
     def objects(self, _: str, kind: str, namespace: str) -> list[dict[str, Any]]:
-        assert namespace == "shop"
-        return self.pods if kind == "Pod" else []
+        return self.pods if kind == "Pod" else [{"metadata": {"name": "till"}}]
+
+    def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool) -> None:
+        assert dry_run
+        if body["kind"] == self.refused:
+            raise RequestError("PATCH /api", 403, "is forbidden: writes in its own only")
 
     def patch(self, _: str, kind: str, name: str, namespace: str, body: Any) -> None:
-        assert (kind, namespace) == ("Namespace", "")
-        self.patched.append((name, body["metadata"]["labels"]))
+        self.patched.append((name, body["metadata"]["labels"]) if kind == "Namespace" else name)
 
 
 def find(cluster: Any, *names: str) -> tuple[OwnNamespace, ...]:
@@ -71,14 +77,26 @@ def test_a_namespace_that_cannot_be_moved_is_refused(name: str, labels: dict[str
         find(mesh, name)
 
 
-def test_a_namespace_gets_the_label_and_the_old_ones_back() -> None:
+@pytest.mark.parametrize("kind", ["Namespace", "Deployment"])
+def test_without_the_right_to_move_it_nothing_begins(kind: str) -> None:
+    """The shipped admission policy is for namespaces of a run's own."""
+    mesh = _Mesh(shop={"istio.io/rev": "stable"})
+    mesh.refused = kind
+    with pytest.raises(SettingsError, match="may not move the namespace shop: is forbidden: writes in its own only"):
+        find(mesh, "shop")
+
+
+def test_a_namespace_gets_the_label_and_the_old_ones_back(monkeypatch: pytest.MonkeyPatch) -> None:
     mesh: Any = _Mesh(shop={"istio-injection": "enabled"})
+    monkeypatch.setattr(readiness, "wait", lambda *_: None)
     (one,) = find(mesh, "shop")
     own_namespaces.move(mesh, one, AFTER)
     own_namespaces.put_back(mesh, one)
     assert mesh.patched == [
         ("shop", {"istio.io/rev": "next", "istio-injection": None}),
+        "till",
         ("shop", {"istio.io/rev": None, "istio-injection": "enabled"}),
+        "till",
     ]
 
 
