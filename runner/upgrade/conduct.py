@@ -81,6 +81,7 @@ class Upgrade:
         if not left:
             return self.record
         began, earlier = time.monotonic(), self.record
+        self.away = earlier.away
         self.say("starting the held traffic")
         held = self.hold(self.record.old)
         try:

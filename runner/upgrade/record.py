@@ -120,6 +120,12 @@ class UpgradeRecord:
         """Names of the finished phases."""
         return frozenset(one.name for one in self.phases)
 
+    @property
+    def away(self) -> list[str]:
+        """Namespaces of the user that the finished phases have left on the new revision."""
+        moved = "moved" in self.finished and "rolled-back" not in self.finished
+        return [one.name for one in self.namespaces] if moved else []
+
     def save(self, folder: Path) -> None:
         """Write it, whole or not at all.
 

@@ -15,7 +15,7 @@ from clients.mesh.injection import Injector
 from clients.model.errors import SettingsError
 from runner.upgrade import asking, own_namespaces
 from runner.upgrade.plan import PhaseName
-from runner.upgrade.record import OwnNamespace, UpgradeSide
+from runner.upgrade.record import OwnNamespace, PhaseRecord, UpgradeRecord, UpgradeSide
 
 pytestmark = pytest.mark.unit
 BEFORE, AFTER = UpgradeSide("stable", "1-29-1", "1.29.1"), UpgradeSide("next", "1-31-1", "1.31.1")
@@ -103,6 +103,13 @@ def test_a_namespace_gets_the_label_and_the_old_ones_back(monkeypatch: pytest.Mo
 def pod(name: str, revision: str, phase: str = "Running", **more: Any) -> dict[str, Any]:
     status = {"sidecar.istio.io/status": json.dumps({"revision": revision})} if revision else {}
     return {"metadata": {"name": name, "annotations": status, **more}, "status": {"phase": phase}}
+
+
+@pytest.mark.parametrize("phases", range(len(PhaseName) + 1))
+def test_an_upgrade_that_goes_on_knows_what_is_on_the_new_revision(phases: int) -> None:
+    finished = tuple(PhaseRecord(name, 1.0, 2.0) for name in list(PhaseName)[:phases])
+    record = UpgradeRecord("upgrade-1", BEFORE, AFTER, namespaces=(OwnNamespace("shop"),), phases=finished)
+    assert record.away == (["shop"] if phases == list(PhaseName).index(PhaseName.MOVED) + 1 else [])
 
 
 def test_a_proxy_that_did_not_move_is_named() -> None:
