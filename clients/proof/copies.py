@@ -18,9 +18,7 @@ from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.decision import Proxy
-from clients.model.probe import Workload
 from clients.proof.proving import ProvingCase
-from clients.proof.rig import Rig
 from clients.proof.route import Route, refused
 
 FLUSHED_S = 3.0
@@ -69,7 +67,7 @@ def _made_at_the_client(
     ones, nothing is known.
     """
     rig, clients = proving.rig, path.proxies(Proxy.CLIENT)
-    if not clients or (not path.outside and _uses_gateways(rig, proving.case.probe.source)):
+    if not clients or (not path.outside and proving.case.probe.source in rig.prober.by_gateway):
         return []
     addresses = {f"{pod.ip}:0" for pod in clients}
     made = [
@@ -110,9 +108,9 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     deadline = time.monotonic() + FLUSHED_S
     while True:
         ended = time.monotonic() >= deadline
-        left = _not_sent_on(arrived, logs, rig.prober.sent_ids)
-        writes = all(_answered(log, float("-inf")) for log in logs)  # a log that was just opened has no line yet
-        if ended or (writes and len(left) < most):
+        known = [_answered(log, float("-inf")) for log in logs]
+        left = _not_sent_on(arrived, logs, known, rig.prober.sent_ids)
+        if ended or (all(known) and len(left) < most):  # a log that was just opened has no line yet
             break
         time.sleep(_POLL_S)
     for log in logs:
@@ -124,12 +122,17 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     )
 
 
-def _not_sent_on(arrived: Sequence[ArrivalEntry], logs: Sequence[LogLines], sent: Set[str]) -> list[ArrivalEntry]:
-    """Arrivals that no log has; none where one of the logs has no request that arrived, to begin with."""
-    firsts = []
-    for log in logs:
-        known = _answered(log, float("-inf"))
-        firsts.append(next((number for number, one in enumerate(arrived) if one.request_id in known), len(arrived)))
+def _not_sent_on(
+    arrived: Sequence[ArrivalEntry], logs: Sequence[LogLines], known: Sequence[Set[str]], sent: Set[str]
+) -> list[ArrivalEntry]:
+    """Arrivals that no log has; none where one of the logs has no request that arrived, to begin with.
+
+    Args:
+        known: for each log, the ids that it has.
+    """
+    firsts = [
+        next((number for number, one in enumerate(arrived) if one.request_id in ids), len(arrived)) for ids in known
+    ]
     later = arrived[max(firsts, default=len(arrived)) :]
     return [
         one
@@ -148,10 +151,6 @@ def _sent_on(lines: LogLines, request_id: str) -> bool:
     return any(accesslog.forwarded(one) for one in lines.of_requests({request_id}))
 
 
-def _uses_gateways(rig: Rig, source: Workload) -> bool:
-    return any(client == source for client, _ in rig.prober.by_gateway)
-
-
 def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: float) -> list[str]:
     """Lines of the application, of requests by the case's path without a mark, beyond those that passed its sidecar.
 
@@ -160,10 +159,11 @@ def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: f
     sent, target = proving.rig.prober.sent_ids, proving.case.probe.record.path
     of_path = re.compile(rf"(?<![\w/.-]){re.escape(target)}(?![\w/.?-])")
     passed = [one for one in lines.entries(since) if one.path == target and accesslog.forwarded(one)]
-    marked = [one for one in (_marker(entry, sent) for entry in passed) if one and len(own.mentioning(one)) == 1]
-    if len(marked) < _CALIBRATES or not all(of_path.search(own.mentioning(one)[0]) for one in marked):
+    found = [(one, own.mentioning(one)) for one in (_marker(entry, sent) for entry in passed) if one]
+    marked = [(one, shown[0]) for one, shown in found if len(shown) == 1]
+    if len(marked) < _CALIBRATES or not all(of_path.search(shown) for _, shown in marked):
         return []
-    first = marked[0]
+    first, _ = marked[0]
 
     def unmarked() -> list[str]:
         printed = own.lines(since)
@@ -179,9 +179,9 @@ def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: f
 
     printed = unmarked()  # those of now: requests that come meanwhile are in the sidecar's log later
     deadline = time.monotonic() + FLUSHED_S
-    while len(printed) - entries() >= _FEWEST and time.monotonic() < deadline:
+    while len(printed) - (logged := entries()) >= _FEWEST and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-    return printed[entries() :]
+    return printed[logged:]
 
 
 def _marker(entry: AccessLogEntry, sent: set[str]) -> str:

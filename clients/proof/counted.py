@@ -82,5 +82,5 @@ def _went_by_gateway(proving: ProvingCase) -> bool:
     the client's own sidecar sends. Requests of the stages before count: their entries may come late.
     """
     probe = proving.case.probe
-    at = proving.rig.prober.by_gateway.get((probe.source, probe.record.path))
+    at = proving.rig.prober.by_gateway.get(probe.source, {}).get(probe.record.path)
     return at is not None and at > proving.running.since - LATE_S

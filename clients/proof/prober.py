@@ -42,7 +42,7 @@ class Prober:
     Attributes:
         abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
         sent_ids: of all requests so far.
-        by_gateway: when a client last sent a request by a gateway in the cluster, by client and path, in monotonic
+        by_gateway: client → path → when it last sent a request of this path by a gateway in the cluster, in monotonic
             seconds. Gateways give requests ids of their own, and ordinary ones have no other mark.
     """
 
@@ -60,7 +60,7 @@ class Prober:
     ) -> None:
         self.abandoned = threading.Event()
         self.sent_ids: set[str] = set()
-        self.by_gateway: dict[tuple[Workload, str], float] = {}
+        self.by_gateway: dict[Workload, dict[str, float]] = {}
         self._overlay = overlay
         self._tokens = tokens
         self._workloads = workloads
@@ -199,7 +199,7 @@ class Prober:
         ]
         outcomes = self._outcomes(probe, requests, parallel)
         if probe.behind:
-            self.by_gateway[probe.source, probe.record.path] = time.monotonic()
+            self.by_gateway.setdefault(probe.source, {})[probe.record.path] = time.monotonic()
         return [replace(one, ordinary=index in like_a_users) for index, one in enumerate(outcomes)]
 
     def _outcomes(self, probe: Probe, requests: list[Request], parallel: bool) -> list[Outcome]:

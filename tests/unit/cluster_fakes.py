@@ -238,7 +238,7 @@ class FakeRig:
         )
     )
     sent_ids: set[str] = field(default_factory=set)
-    by_gateway: dict[tuple[Workload, str], float] = field(default_factory=dict)
+    by_gateway: dict[Workload, dict[str, float]] = field(default_factory=dict)
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 

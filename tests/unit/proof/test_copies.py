@@ -59,7 +59,7 @@ OWN = tuple(line(name, "127.0.0.1:5") for name in MARKED)
 def found(
     server: list[str], client: Lines = OWN, app: Lines = (), *, by_gateway: bool = False, outside: bool = False
 ) -> str:
-    times = {(CLIENT, "/other"): 0.0} if by_gateway else {}
+    times = {CLIENT: {"/other": 0.0}} if by_gateway else {}
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), by_gateway=times)
     rig.cluster.logs_of[("httpbin-1", SIDECAR)] = server
     rig.cluster.logs_of[("httpbin-1", APP)] = list(app)

@@ -40,7 +40,7 @@ def prove(
     case: Case = CASE,
     access_log: bool = True,
     gap: bool = False,
-    by_gateway: dict[tuple[Workload, str], float] | None = None,
+    by_gateway: dict[Workload, dict[str, float]] | None = None,
 ) -> list[Finding]:
     sent = {TWIN, "mp-run-other-0123456789"}
     rig = FakeRig(lambda _, name: answered(200, name), sent_ids=sent, by_gateway=by_gateway or {})
@@ -91,8 +91,8 @@ def test_the_clients_requests_through_a_gateway_are_not_counted() -> None:
     copy = line("x-1").replace("10.0.0.5:41000", "10.0.0.5:0")
     assert [one.verdict for one in prove(copy)] == [FindingVerdict.FAIL]
     for at, verdict in ((1.0, FindingVerdict.PASS), (-20.0, FindingVerdict.PASS), (-500.0, FindingVerdict.FAIL)):
-        assert [one.verdict for one in prove(copy, by_gateway={(CLIENT, "/ip"): at})] == [verdict], at
-    assert [one.verdict for one in prove(copy, by_gateway={(CLIENT, "/get"): 1.0})] == [FindingVerdict.FAIL]
+        assert [one.verdict for one in prove(copy, by_gateway={CLIENT: {"/ip": at}})] == [verdict], at
+    assert [one.verdict for one in prove(copy, by_gateway={CLIENT: {"/get": 1.0}})] == [FindingVerdict.FAIL]
 
 
 def test_a_log_with_a_gap_is_not_counted() -> None:
