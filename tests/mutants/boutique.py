@@ -8,7 +8,7 @@ import signal
 from suites.boutique.workloads import SERVICES
 from tests.mutants import workloads
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
+from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, networking, of_kind
 from tests.mutants.places import BOUTIQUE
 
 POLICY = "namespace-policy"
@@ -71,14 +71,8 @@ def plaintext_by_rule(objects: list[Object]) -> None:
     """A destination rule makes all sidecars call one service in plaintext."""
     for body in [body for body in objects if _is_policy_of(body, "cart")]:
         host = f"cartservice.{body['metadata']['namespace']}.svc.cluster.local"
-        objects.append(
-            {
-                "apiVersion": "networking.istio.io/v1",
-                "kind": "DestinationRule",
-                "metadata": {**body["metadata"], "name": "plaintext"},
-                "spec": {"host": host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}},
-            }
-        )
+        spec = {"host": host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
+        objects.append(networking("DestinationRule", {**body["metadata"], "name": "plaintext"}, spec))
 
 
 @mutant(

@@ -14,8 +14,6 @@ from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 
 _TABLE = "meshproof_mutant"
-_SPREAD_S = 3.0
-"""All stale answers come within a second of a change (docs/convergence.md)."""
 _COPY = """
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -128,7 +126,7 @@ class ResetAndNotStrict(Mutant):
         self._made = True
         permissive = {"spec": {"mtls": {"mode": "PERMISSIVE"}}}
         cluster.patch("security.istio.io/v1", "PeerAuthentication", "mesh-wide-mtls", "istio-system", permissive)
-        time.sleep(_SPREAD_S)
+        time.sleep(outside.SPREAD_S)
 
     def undo(self) -> None:
         if self._made:

@@ -17,8 +17,6 @@ from tests.mutants.places import EGRESS
 
 GATEWAY = "istio-egressgateway"
 _POLICY = ("security.istio.io/v1", "AuthorizationPolicy", "egress-team-x-to-example-com")
-_SPREAD_S = 3.0
-"""All stale answers come within a second of a change (docs/convergence.md)."""
 _FIREWALL = ("table", "ip", "meshproof_external")
 _FOREIGN = Authority()
 _PAIR = _FOREIGN.issue("example.com", names=["example.com"])
@@ -266,7 +264,8 @@ class NamesElsewhere(Mutant):
         cluster.patch("v1", "ConfigMap", "coredns", "kube-system", {"data": {"Corefile": text}})
         for replicas in (0, 1):
             outside.set_replicas(cluster, "kube-system", "coredns", replicas)
-        time.sleep(_SPREAD_S)  # kube-proxy needs a moment too, and Envoy repeats a failed query only after a minute
+        # kube-proxy needs a moment too, and Envoy repeats a failed query only after a minute
+        time.sleep(outside.SPREAD_S)
 
 
 @mutant(
@@ -296,7 +295,7 @@ class StaleGateway(Mutant):
         policy = cluster.get(*_POLICY, namespace)
         assert policy is not None
         cluster.delete(*_POLICY, namespace, uid=policy["metadata"]["uid"])
-        time.sleep(_SPREAD_S)
+        time.sleep(outside.SPREAD_S)
         pods = cluster.objects("v1", "Pod", namespace, f"app={GATEWAY}")
         self._stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
         if not self._stopped:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mesh_config import MeshConfig
-from tests.mutants.mutant import Object, document_namespace, of_kind
+from tests.mutants.mutant import Object, document_namespace, networking, of_kind
 from tests.mutants.places import FRONT, IAP
 
 
@@ -41,8 +41,7 @@ def route_stays(objects: list[Object]) -> None:
             backend = f"backend.{body['metadata']['namespace'].removesuffix('gke-system')}api.svc.cluster.local"
             route = {"match": [{"uri": {"prefix": "/api/"}}], "route": [{"destination": {"host": backend}}]}
             spec = {"gateways": ["gke-system-gateway"], "hosts": ["*"], "http": [route]}
-            kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
-            objects.append({**kind, "metadata": {**body["metadata"], "name": "left-behind"}, "spec": spec})
+            objects.append(networking("VirtualService", {**body["metadata"], "name": "left-behind"}, spec))
 
 
 @mutant("gateway-api-denial-audited", Area.GATEWAY, FRONT, cases("X-GWAPI-AUTH-01", FAIL), nightly=True)

@@ -11,8 +11,19 @@ from clients.proof.rig import Rig
 from tests.mutants import outside
 from tests.mutants.mutant import Mutant
 
-_SPREAD_S = 3.0
-"""All stale answers come within a second of a change (docs/convergence.md)."""
+_CONFIG = ("v1", "ConfigMap", "istio", "istio-system")
+
+
+def write(mesh: str) -> None:
+    """Give the mesh these settings."""
+    outside.administrator().patch(*_CONFIG, {"data": {"mesh": mesh}})
+
+
+def read() -> str:
+    """The settings of the mesh now."""
+    found = outside.administrator().get(*_CONFIG)
+    assert found is not None
+    return str(found["data"]["mesh"])
 
 
 class MeshConfig(Mutant):
@@ -27,19 +38,13 @@ class MeshConfig(Mutant):
 
     def entered(self, rig: Rig) -> None:
         del rig
-        found = outside.administrator().get("v1", "ConfigMap", "istio", "istio-system")
-        assert found is not None
-        self._before = self._before or found["data"]["mesh"]
+        self._before = self._before or read()
         mesh = yaml.safe_load(self._before)
         self.change(mesh)
-        self._write(yaml.safe_dump(mesh))
-        time.sleep(_SPREAD_S)
+        write(yaml.safe_dump(mesh))
+        time.sleep(outside.SPREAD_S)
 
     def undo(self) -> None:
         if self._before:
-            self._write(self._before)
+            write(self._before)
         self._before = ""
-
-    @staticmethod
-    def _write(mesh: str) -> None:
-        outside.administrator().patch("v1", "ConfigMap", "istio", "istio-system", {"data": {"mesh": mesh}})

@@ -45,6 +45,16 @@ def of_kind(objects: list[Object], kind: str, name: str = "") -> Iterator[Object
     return (body for body in objects if body["kind"] == kind and name in ("", body["metadata"]["name"]))
 
 
+def networking(kind: str, meta: Object, spec: Object) -> Object:
+    """An object of Istio's networking API."""
+    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+def run_labels(meta: Object) -> dict[str, str]:
+    """Labels of a Namespace that an object in it gets too: the run's, and not those that ask for injection."""
+    return {key: value for key, value in meta.get("labels", {}).items() if not key.startswith("istio")}
+
+
 def document_namespace(body: Object) -> str:
     """An object's namespace (a Namespace's own name) as the document has it: without the run's and worker's prefix."""
     meta = body["metadata"]

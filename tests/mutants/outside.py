@@ -15,6 +15,8 @@ from testbed import api
 from testbed.profiles import manager, table
 
 PATIENCE_S = 60.0
+SPREAD_S = 3.0
+"""All stale answers come within a second of a change (docs/convergence.md)."""
 PROFILE = "MUTANTS_ON_PROFILE"
 """Variable of the environment: the profile that the run is against, instead of the testbed."""
 

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind, run_labels
 from tests.mutants.places import BOUTIQUE, EGRESS, MESH, STRICT
 
 _PEERS = "PeerAuthentication"
@@ -117,12 +117,7 @@ def plaintext_from_the_client(objects: list[Object]) -> None:
         if body["metadata"]["name"].endswith("mtls-client"):
             meta = {**copy.deepcopy(body["metadata"]), "name": "plaintext", "namespace": body["metadata"]["name"]}
             spec = {"host": "*.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
-            kind = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule"}
-            objects.append({**kind, "metadata": {**meta, "labels": _run_labels(meta)}, "spec": spec})
-
-
-def _run_labels(meta: Object) -> dict[str, str]:
-    return {key: value for key, value in meta.get("labels", {}).items() if not key.startswith("istio")}
+            objects.append(networking("DestinationRule", {**meta, "labels": run_labels(meta)}, spec))
 
 
 @mutant("override-elsewhere", Area.MTLS, EGRESS, cases("EGR-MTLS-02", FAIL), nightly=True)

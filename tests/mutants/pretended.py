@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.filters import lua
-from tests.mutants.mutant import Object, document_namespace, of_kind
+from tests.mutants.mutant import Object, document_namespace, networking, of_kind, run_labels
 from tests.mutants.places import MESH, STRICT, TOKENS
 
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
@@ -98,23 +97,12 @@ def identity_invented(objects: list[Object]) -> None:
             prefix = body["metadata"]["name"].removesuffix("mtls-service")
             like = copy.deepcopy(body)
             like["kind"], like["metadata"]["namespace"] = "PeerAuthentication", body["metadata"]["name"]
-            like["metadata"]["labels"] = _own_labels(like["metadata"])
+            like["metadata"]["labels"] = run_labels(like["metadata"])
             code = _INVENTED.replace("<server>", f"{prefix}mtls-service").replace("<client>", f"{prefix}mtls-client")
             objects.append(lua(like, code, namespace="mtls-service", app="httpbin", name="invents"))
             meta = {**copy.deepcopy(like["metadata"]), "name": "plaintext"}
             spec = {"host": "httpbin", "trafficPolicy": {"tls": {"mode": "DISABLE"}}}
-            objects.append(
-                {
-                    "apiVersion": "networking.istio.io/v1",
-                    "kind": "DestinationRule",
-                    "metadata": meta,
-                    "spec": spec,
-                }
-            )
-
-
-def _own_labels(meta: Object) -> dict[str, Any]:
-    return {key: value for key, value in meta.get("labels", {}).items() if not key.startswith("istio")}
+            objects.append(networking("DestinationRule", meta, spec))
 
 
 @mutant(

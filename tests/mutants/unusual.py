@@ -7,7 +7,7 @@ import copy
 from tests.mutants.entry import FAIL, Area, cases, mutant
 from tests.mutants.filters import lua
 from tests.mutants.manifests import matches_nothing
-from tests.mutants.mutant import Object, of_kind
+from tests.mutants.mutant import Object, networking, of_kind
 from tests.mutants.places import TOKENS
 
 _LEAK_PERCENT = 2.0
@@ -29,14 +29,7 @@ def leaks_a_little(objects: list[Object]) -> None:
         abort = {"httpStatus": 200, "percentage": {"value": _LEAK_PERCENT}}
         host = f"httpbin.{meta['namespace']}.svc.cluster.local"
         route = {"fault": {"abort": abort}, "route": [{"destination": {"host": host}}]}
-        objects.append(
-            {
-                "apiVersion": "networking.istio.io/v1",
-                "kind": "VirtualService",
-                "metadata": meta,
-                "spec": {"hosts": [host], "http": [route]},
-            }
-        )
+        objects.append(networking("VirtualService", meta, {"hosts": [host], "http": [route]}))
 
 
 _KNOWS_THE_HARNESS = """

@@ -10,11 +10,9 @@ import time
 from clients.proof.rig import Rig
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, of_kind
+from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, networking, of_kind
 from tests.mutants.places import MESH, STRICT
 
-_SPREAD_S = 3.0
-"""All stale answers come within a second of a change (docs/convergence.md)."""
 ROOT_NAMESPACE = "istio-system"
 _WEBHOOKS = ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "istio-validator-istio-system")
 
@@ -143,14 +141,10 @@ def host_shadowed_by_an_entry(objects: list[Object]) -> None:
             other = f"httpbin.{meta['namespace'].replace('mtls-service', 'legacy-service')}.svc.cluster.local"
             port = {"number": 8000, "name": "http", "protocol": "HTTP"}
             spec = {"hosts": ["shadow.example.com"], "ports": [port], "resolution": "DNS", "location": "MESH_EXTERNAL"}
-            objects.append(_networking("ServiceEntry", meta, {**spec, "endpoints": [{"address": other}]}))
+            objects.append(networking("ServiceEntry", meta, {**spec, "endpoints": [{"address": other}]}))
             route = {"route": [{"destination": {"host": "shadow.example.com", "port": {"number": 8000}}}]}
             own = f"httpbin.{meta['namespace']}.svc.cluster.local"
-            objects.append(_networking("VirtualService", meta, {"hosts": [own], "http": [route]}))
-
-
-def _networking(kind: str, meta: Object, spec: Object) -> Object:
-    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+            objects.append(networking("VirtualService", meta, {"hosts": [own], "http": [route]}))
 
 
 @mutant("endpoints-by-hand", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
@@ -175,7 +169,7 @@ class EndpointsByHand(Mutant):
         }
         cluster.create(slice_)
         self._made = own
-        time.sleep(_SPREAD_S)
+        time.sleep(outside.SPREAD_S)
 
     def undo(self) -> None:
         if self._made:

@@ -10,12 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.mutants import outside
+from tests.mutants import mesh_config, outside
 
 REPLICAS = 2
-_SPREAD_S = 3.0
-"""All stale answers come within a second of a change (docs/convergence.md)."""
-_CONFIG = ("v1", "ConfigMap", "istio", "istio-system")
 _TELEMETRY = ("telemetry.istio.io/v1", "Telemetry", "only-failures", "istio-system")
 
 
@@ -24,19 +21,16 @@ def configured(change: Callable[[dict[str, Any]], None]) -> Callable[[], Abstrac
 
     @contextmanager
     def around() -> Iterator[None]:
-        cluster = outside.administrator()
-        found = cluster.get(*_CONFIG)
-        assert found is not None
-        before = found["data"]["mesh"]
+        before = mesh_config.read()
         mesh = yaml.safe_load(before)
         change(mesh)
-        cluster.patch(*_CONFIG, {"data": {"mesh": yaml.safe_dump(mesh)}})
-        time.sleep(_SPREAD_S)
+        mesh_config.write(yaml.safe_dump(mesh))
+        time.sleep(outside.SPREAD_S)
         try:
             yield
         finally:
-            cluster.patch(*_CONFIG, {"data": {"mesh": before}})
-            time.sleep(_SPREAD_S)
+            mesh_config.write(before)
+            time.sleep(outside.SPREAD_S)
 
     return around
 
@@ -61,12 +55,12 @@ def logs_of_failures() -> Iterator[None]:
     rule = {"providers": [{"name": "envoy"}], "filter": {"expression": "response.code >= 400 || response.code == 0"}}
     meta = {"name": name, "namespace": namespace}
     cluster.create({"apiVersion": api_version, "kind": kind, "metadata": meta, "spec": {"accessLogging": [rule]}})
-    time.sleep(_SPREAD_S)
+    time.sleep(outside.SPREAD_S)
     try:
         yield
     finally:
         cluster.delete(*_TELEMETRY)
-        time.sleep(_SPREAD_S)
+        time.sleep(outside.SPREAD_S)
 
 
 class Doubled:
