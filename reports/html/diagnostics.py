@@ -49,7 +49,7 @@ def _page(place: Path) -> str:
         templates()
         .get_template("diagnostics.html.j2")
         .render(
-            page=frame(["style.css.j2"], ["theme.js", "diagnostics.js"]),
+            page=frame(["style.css.j2"], ["theme.js", "unpack.js", "diagnostics.js"]),
             name=place.name,
             shown=[(name, part(f"d{number}", _text(place / name))) for number, name in enumerate(shown)],
             linked=[name for name in names if name.startswith(_LINKED_ONLY)],

@@ -49,7 +49,7 @@ def render(report: Report, folder: Path | None = None) -> str:
         folder: of the run, for its pictures; without one the page only names them.
     """
     environment = _environment()
-    page = frame(["style.css.j2"], ["theme.js", "script.js"])
+    page = frame(["style.css.j2"], ["theme.js", "unpack.js", "script.js"])
     groups = stages(report.cases)
     known = index(groups)
     drawn = [(table, number) for number, table in enumerate(map(matrix, groups)) if table]

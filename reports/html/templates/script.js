@@ -8,23 +8,17 @@
   // Parts of the page that are built when they are opened: name -> promise of their text, and the text once it is there.
   const asked = new Map();
   const texts = new Map();
-  const unpack = async (name) => {
-    const packed = document.querySelector(`template[data-name="${name}"]`).content.textContent;
-    const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    texts.set(name, await new Response(stream).text());
+  const keep = async (name) => {
+    texts.set(name, await unpack(name));
     return texts.get(name);
   };
   const text = (name) => {
-    if (!asked.has(name)) asked.set(name, unpack(name));
+    if (!asked.has(name)) asked.set(name, keep(name));
     return asked.get(name);
   };
 
   document.addEventListener("DOMContentLoaded", async () => {
-    if (!("DecompressionStream" in window)) {
-      document.getElementById("unpacked").hidden = false;
-      return;
-    }
+    if (!canUnpack()) return;
     const search = document.getElementById("search");
     const count = document.getElementById("count");
     const boxes = all(".tools fieldset input");
