@@ -83,9 +83,9 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     try:
         report = conformance.load(given.run) if given.run else generated(given.cases)
         out = folder / "out" / "run"
-        if given.run:
-            for name in (diagnostics.FOLDER, "screenshots"):
-                shutil.copytree(given.run / name, out / name) if (given.run / name).is_dir() else None
+        for name in (diagnostics.FOLDER, "screenshots") if given.run else ():
+            if (given.run / name).is_dir():
+                shutil.copytree(given.run / name, out / name)
         started = time.monotonic()
         write_all(_journal(report, out), out)
         write_s = time.monotonic() - started

@@ -31,7 +31,7 @@ def report(
     journal = folder / folders.JOURNAL
     if not packed.exists(journal):
         raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {given.out}")
-    page = write.write_all(folder.resolve() / folders.JOURNAL, folder.resolve(), key=given.signing_key)
+    page = write.write_all(journal.resolve(), folder.resolve(), key=given.signing_key)
     print(page)
     if pdf:
         print(_print(page))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from clients.apply.overlay import INJECTION_LABEL
 from clients.hold.held import Held
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
@@ -17,7 +18,7 @@ from runner.upgrade.record import Event, UpgradeSide
 
 ROLL_S = 300.0
 """Time limit for the pods of a namespace to be replaced."""
-INJECTION, _STATUS = "istio-injection", "sidecar.istio.io/status"
+_STATUS = "sidecar.istio.io/status"
 _RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -32,7 +33,7 @@ def move(cluster: Cluster, held: Held, part: str, side: UpgradeSide) -> None:
 
 def labels_of(side: UpgradeSide) -> dict[str, str | None]:
     """Labels of a namespace that ask for a revision; None removes one."""
-    return {REVISION_LABEL: side.label or None, INJECTION: None if side.label else "enabled"}
+    return {REVISION_LABEL: side.label or None, INJECTION_LABEL: None if side.label else "enabled"}
 
 
 def roll(cluster: Cluster, namespace: str, labels: Mapping[str, str | None]) -> None:
@@ -79,10 +80,14 @@ def strays(
             for pod in cluster.objects("v1", "Pod", namespace):
                 seen = revision_of(pod)
                 if seen != due.revision and "deletionTimestamp" not in pod["metadata"]:
-                    name = f"{namespace}/{pod['metadata']['name']}"
-                    text = f"its proxy is of revision {seen or '(none)'} and should be of {due.revision}"
-                    found.append(Event(phase, "revision", name, text))
+                    found.append(stray(phase, namespace, pod, due))
     return found
+
+
+def stray(phase: str, namespace: str, pod: Mapping[str, Any], due: UpgradeSide) -> Event:
+    """The event of one proxy that is of another revision than it should be."""
+    text = f"its proxy is of revision {revision_of(pod) or '(none)'} and should be of {due.revision}"
+    return Event(phase, "revision", f"{namespace}/{pod['metadata']['name']}", text)
 
 
 def revision_of(pod: Mapping[str, Any]) -> str:

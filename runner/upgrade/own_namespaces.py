@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from clients.apply.overlay import INJECTION_LABEL
 from clients.hold.held import LABEL
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
@@ -41,13 +42,13 @@ def find(
                 f"the namespace {name} is {what}, and not on {old.revision}", "label it, or leave it out"
             )
         _try(cluster, name, labels)
-        found.append(OwnNamespace(name, labels.get(REVISION_LABEL, ""), labels.get(moving.INJECTION, "")))
+        found.append(OwnNamespace(name, labels.get(REVISION_LABEL, ""), labels.get(INJECTION_LABEL, "")))
     return tuple(found)
 
 
 def _try(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
     """Change nothing, as a dry run: the shipped rights are for namespaces of a run's own, and refuse others."""
-    kept = {key: labels[key] for key in (REVISION_LABEL, moving.INJECTION) if key in labels}
+    kept = {key: labels[key] for key in (REVISION_LABEL, INJECTION_LABEL) if key in labels}
     bodies = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": kept}}]
     for one in cluster.objects("apps/v1", "Deployment", name)[:1]:
         meta = {"name": one["metadata"]["name"], "namespace": name}
@@ -62,7 +63,7 @@ def _try(cluster: Cluster, name: str, labels: Mapping[str, str]) -> None:
 
 def asks_for(labels: Mapping[str, str]) -> str:
     """The revision or tag that the labels of a namespace ask for; `istio-injection` goes first (Istio's webhooks)."""
-    if (injection := labels.get(moving.INJECTION)) is not None:
+    if (injection := labels.get(INJECTION_LABEL)) is not None:
         return DEFAULT if injection == "enabled" else ""
     return labels.get(REVISION_LABEL, "")
 
@@ -82,7 +83,7 @@ def put_back(cluster: Cluster, one: OwnNamespace) -> None:
     Raises:
         ClusterError: a pod does not become ready in time.
     """
-    moving.roll(cluster, one.name, {REVISION_LABEL: one.revision or None, moving.INJECTION: one.injection or None})
+    moving.roll(cluster, one.name, {REVISION_LABEL: one.revision or None, INJECTION_LABEL: one.injection or None})
 
 
 def strays(phase: str, cluster: Cluster, own: Iterable[OwnNamespace], due: UpgradeSide) -> list[Event]:
@@ -92,8 +93,7 @@ def strays(phase: str, cluster: Cluster, own: Iterable[OwnNamespace], due: Upgra
         for pod in cluster.objects("v1", "Pod", one.name):
             seen = moving.revision_of(pod)
             if seen and seen != due.revision and _goes_on(pod):
-                text = f"its proxy is of revision {seen} and should be of {due.revision}"
-                found.append(Event(phase, "revision", f"{one.name}/{pod['metadata']['name']}", text))
+                found.append(moving.stray(phase, one.name, pod, due))
     return found
 
 

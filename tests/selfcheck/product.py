@@ -14,7 +14,7 @@ from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
 from reports import packed
-from reports.journal import read
+from reports.journal import FILE, read
 from testbed import api
 from testbed.store import digest
 from tests.e2e.e2e_runs import PYTEST, EndedRun, conform, start
@@ -88,7 +88,7 @@ class Environment:
         run = folder / f"20260101-000000-{digest([repr(entry.place)])[:4]}"
         run.mkdir()
         start(folder, *PYTEST, entry.place.suite, *entry.options, "--kept", f"--meshproof-run={run}").end()
-        journal = run / "journal.ndjson"
+        journal = run / FILE
         found = {evidence.id: evidence for _, evidence in read(journal).cases} if packed.exists(journal) else {}
         if any(REFUSAL in evidence.reason for evidence in found.values()):
             return {}
