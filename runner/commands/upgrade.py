@@ -98,7 +98,7 @@ def upgrade(
                 hook_s=hook_timeout,
                 look_s=look,
                 root=wanted.root_namespace,
-                ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else lambda *_: None,
+                ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else None,
             )
             return _conducted(one, folder)
         finally:
@@ -115,17 +115,23 @@ def _conducted(one: Upgrade, folder: Path) -> int:
         one.run()
     except (MeshproofError, KeyboardInterrupt):
         showing.write(one.record, folder)
-        done = ", ".join(phase.name for phase in one.record.phases) or "no phase"
-        say(f"finished: {done}; go on by --resume {folder}")
-        for name in one.away:
-            say(f"the namespace {name} is on the new revision; --resume puts it back at the end")
+        _unfinished(one, folder)
         raise
     found = showing.write(one.record, folder)
+    if one.record.stopped:
+        _unfinished(one, folder)
     print(showing.headline(one.record, found))
     for line in showing.lines(found):
         print(line)
     print(f"report: {folder / showing.MARKDOWN}")
     return found.safety.exit_code
+
+
+def _unfinished(one: Upgrade, folder: Path) -> None:
+    done = ", ".join(phase.name for phase in one.record.phases) or "no phase"
+    say(f"finished: {done}; go on by --resume {folder}")
+    for name in one.away:
+        say(f"the namespace {name} is on the new revision; --resume puts it back at the end")
 
 
 def _begin(

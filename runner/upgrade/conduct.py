@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports import conformance
 from reports.diff import compare
-from runner.upgrade import hooks, moving, own_namespaces
+from runner.upgrade import hooks, moving, own_namespaces, stalled
 from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, MeshState, PhaseName, UpgradePhase
+from runner.upgrade.proxies import Proxies
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.regressions import against
+from runner.upgrade.stalled import PhaseStoppedError
 from runner.upgrade.verdict import of_cells
 from runner.upgrade.watching import Watch, totals
 
@@ -54,7 +57,7 @@ class Upgrade:
         suites: runs the suites on a revision, below a folder; returns the run's folder.
         hooks: phase → command.
         look_s: seconds for which every state is looked at.
-        ask: waits for the user at the beginning of a phase without a hook.
+        ask: waits for the user at the beginning of a phase without a hook; none does not wait.
         away: namespaces of the user that are on the new revision now.
     """
 
@@ -68,11 +71,13 @@ class Upgrade:
     hook_s: float = 600.0
     look_s: float = 10.0
     root: str = ""
-    ask: Callable[[str, UpgradeSide, UpgradeSide], None] = lambda *_: None
+    ask: Callable[[str, UpgradeSide, UpgradeSide], None] | None = None
     away: list[str] = field(default_factory=list)
 
     def run(self) -> UpgradeRecord:
-        """Go through all phases that are not finished. The held traffic is removed however it ends.
+        """Go through all phases that are not finished, or up to where pods do not start because of the mesh.
+
+        The held traffic is removed however it ends.
 
         Raises:
             MeshproofError: a hook failed, a pod did not start, or the cluster does not answer.
@@ -80,15 +85,16 @@ class Upgrade:
         left = [phase for phase in PHASES if phase.name not in self.record.finished]
         if not left:
             return self.record
+        self.record = replace(self.record, stopped=())
         began, earlier = time.monotonic(), self.record
         self.away = earlier.away
         self.say("starting the held traffic")
         held = self.hold(self.record.old)
         try:
-            watch = Watch(self.cluster, held)
+            watch, proxies = Watch(self.cluster, held), Proxies(self.cluster, held)
             state = self._resumed(held, left[0])
             for phase in left:
-                done = self._phase(held, watch, phase, state)
+                done = self._phase(held, watch, proxies, phase, state)
                 state = phase.states[-1]
                 requests, gap_s = totals(watch.seen)
                 self.record = replace(
@@ -99,6 +105,9 @@ class Upgrade:
                     wall_s=earlier.wall_s + time.monotonic() - began,
                 )
                 self.record.save(self.folder)
+        except PhaseStoppedError as stopped:
+            self.record = replace(self.record, stopped=tuple(stopped.events))
+            self.record.save(self.folder)
         finally:
             self.say("removing the held traffic")
             holding.stop(self.cluster, held)
@@ -113,14 +122,14 @@ class Upgrade:
                 moving.move(self.cluster, held, part, self.record.new)
         return state
 
-    def _phase(self, held: Held, watch: Watch, phase: UpgradePhase, state: MeshState) -> PhaseRecord:
+    def _phase(self, held: Held, watch: Watch, proxies: Proxies, phase: UpgradePhase, state: MeshState) -> PhaseRecord:
         started = time.time()
         self.say(f"phase {phase.name}: {phase.meaning}")
         holding.mark(self.cluster, held, phase.name)
         if command := self.hooks.get(phase.name):
             sides = {"MESHPROOF_FROM": self.record.old.label, "MESHPROOF_TO": self.record.new.label}
             hooks.run(phase.name, command, self.hook_s, sides)
-        else:
+        elif self.ask:
             self.ask(phase.name, self.record.old, self.record.new)
         events = self._sides(phase)
         self._own_namespaces(held, phase)
@@ -132,6 +141,9 @@ class Upgrade:
         if phase.name in (PhaseName.MOVED, PhaseName.ROLLED_BACK):
             due = self.record.new if phase.name == PhaseName.MOVED else self.record.old
             events += own_namespaces.strays(phase.name, self.cluster, self.record.namespaces, due)
+        if phase.name == PhaseName.MOVED and (self.ask or PhaseName.MOVED in self.hooks):
+            events += own_namespaces.forgotten(phase.name, self.cluster, self.record.namespaces, self.record.old)
+        events += proxies.events(phase.name)
         run = ""
         if phase.suites:
             run, found = self._suites(phase)
@@ -172,7 +184,9 @@ class Upgrade:
         for part in parts:
             self.say(f"  moving the {part} to the {wanted.of(part)} revision")
             holding.mark(self.cluster, held, f"{phase.name}: {part} to {wanted.of(part)}")
-            moving.move(self.cluster, held, part, self._side(wanted.of(part)))
+            side_of_part = self._side(wanted.of(part))
+            with self._moving(phase, held.namespaces[PARTS[part]], side_of_part):
+                moving.move(self.cluster, held, part, side_of_part)
         if parts:
             cells = watch.cells(wanted, moving=True)
         holding.mark(self.cluster, held, f"{phase.name}: {wanted}")
@@ -188,11 +202,22 @@ class Upgrade:
             self.say(f"  moving the namespace {one.name} to the {where} revision")
             holding.mark(self.cluster, held, f"{phase.name}: namespace {one.name} to {where}")
             self.away = [*(name for name in self.away if name != one.name), one.name]
-            if where == NEW:
-                own_namespaces.move(self.cluster, one, self.record.new)
-            else:
-                own_namespaces.put_back(self.cluster, one)
-                self.away.remove(one.name)
+            with self._moving(phase, one.name, self._side(where)):
+                if where == NEW:
+                    own_namespaces.move(self.cluster, one, self.record.new)
+                else:
+                    own_namespaces.put_back(self.cluster, one)
+                    self.away.remove(one.name)
+
+    @contextmanager
+    def _moving(self, phase: UpgradePhase, namespace: str, to: UpgradeSide) -> Iterator[None]:
+        """What keeps pods from their start speaks against the upgrade, if it is the mesh."""
+        try:
+            yield
+        except ClusterError:
+            if events := stalled.events(phase.name, self.cluster, namespace, to):
+                raise PhaseStoppedError(events) from None
+            raise
 
     def _strays(self, held: Held, phase: UpgradePhase, state: MeshState) -> list[Event]:
         namespaces = {part: [held.namespaces[name]] for part, name in PARTS.items()}

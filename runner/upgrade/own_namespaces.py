@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from clients.mesh.injection import DEFAULT, REVISION_LABEL, Injector
 from clients.model.errors import SettingsError
 from runner.upgrade import moving
 from runner.upgrade.record import Event, OwnNamespace, UpgradeSide
+from runner.upgrade.verdict import NOT_KNOWN_KIND
 
 
 def find(
@@ -95,6 +97,25 @@ def strays(phase: str, cluster: Cluster, own: Iterable[OwnNamespace], due: Upgra
             if seen and seen != due.revision and _goes_on(pod):
                 found.append(moving.stray(phase, one.name, pod, due))
     return found
+
+
+def forgotten(phase: str, cluster: Cluster, own: Iterable[OwnNamespace], old: UpgradeSide) -> list[Event]:
+    """Namespaces that the user's own step has left on the old revision: what would become of them is not known."""
+    named = {one.name for one in own}
+    try:
+        held = cluster.objects("v1", "Namespace", labels=f"{MANAGED_BY_LABEL}={MANAGER}")
+        pods = [
+            pod for pod in cluster.objects("v1", "Pod") if moving.revision_of(pod) == old.revision and _goes_on(pod)
+        ]
+    except RequestError as error:
+        text = f"whether a namespace is still on the old revision cannot be seen: {error.detail}"
+        return [Event(phase, NOT_KNOWN_KIND, "namespaces", text)]
+    known = named | {one["metadata"]["name"] for one in held}
+    counts = Counter(name for pod in pods if (name := pod["metadata"]["namespace"]) not in known)
+    return [
+        Event(phase, NOT_KNOWN_KIND, name, f"it was not moved: proxies of {count} of its pods are of {old.revision}")
+        for name, count in sorted(counts.items())
+    ]
 
 
 def _goes_on(pod: Mapping[str, Any]) -> bool:

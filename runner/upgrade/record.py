@@ -63,7 +63,8 @@ class Event:
     """Something that speaks against the upgrade, or that could not be looked at.
 
     Attributes:
-        kind: `leak`, `lost`, `not denied`, `regression`, `revision`, `precheck`; `not known` for what was not seen.
+        kind: `leak`, `lost`, `not denied`, `regression`, `revision`, `rejected`, `root`, `not ready`, `precheck`;
+            `not known` for what was not seen.
         what: the flow, case or object.
         text: in one sentence.
     """
@@ -100,6 +101,7 @@ class UpgradeRecord:
         prechecks: what was found before anything moved, in words: (level, code, text, objects).
         namespaces: of the user, that move too.
         left: what of another cluster's mesh a rehearsal does not have, each with the reason.
+        stopped: why a phase could not be finished, where that speaks against the upgrade; going on forgets it.
     """
 
     id: str
@@ -111,6 +113,7 @@ class UpgradeRecord:
     namespaces: tuple[OwnNamespace, ...] = ()
     left: tuple[str, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()
+    stopped: tuple[Event, ...] = ()
     requests: int = 0
     longest_gap_s: float = 0.0
     wall_s: float = 0.0

@@ -43,7 +43,7 @@ class UpgradeVerdict:
 def verdict(record: UpgradeRecord) -> UpgradeVerdict:
     """The answer to all that was recorded; a phase that has not run is not known."""
     events = [event for phase in record.phases for event in phase.events]
-    events += _of_prechecks(record)
+    events += [*record.stopped, *_of_prechecks(record)]
     missing = [phase.name for phase in PHASES if phase.name not in record.finished]
     unknown = [event for event in events if event.kind == NOT_KNOWN_KIND]
     unknown += [Event(name, NOT_KNOWN_KIND, name, f"the phase {name} has not run") for name in missing]

@@ -8,17 +8,24 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clients.hold.held import SERVERS, require
+import upgrade_issuers as issuers
+import yaml
+
+from clients.hold.held import GATEWAYS, SERVERS, require
+from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGER
+from clients.mesh.injection import REVISION_LABEL
+from runner.upgrade import moving
 
 ADMISSION, HOOKS = "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"
 SECURITY = "security.istio.io/v1"
 TAG, OLD_TAG, NEW_TAG = "istio-revision-tag-{}", "stable", "next"
-AWAY_S = 0.3
+AWAY_S, START_S = 0.3, 180.0
 
 
 def policy_away(cluster: Cluster) -> None:
@@ -34,12 +41,22 @@ def policy_away(cluster: Cluster) -> None:
 
 def policy_of_old_revision(cluster: Cluster) -> None:
     """The servers' policy has the old revision's label, so that the new one ignores it."""
-    label_policy(cluster, revisions(cluster)[0])
+    label(cluster, "AuthorizationPolicy", "server", revisions(cluster)[0])
 
 
 def policy_of_all(cluster: Cluster) -> None:
     """Undo `policy_of_old_revision`."""
-    label_policy(cluster, None)
+    label(cluster, "AuthorizationPolicy", "server", None)
+
+
+def strict_of_old_revision(cluster: Cluster) -> None:
+    """STRICT of the servers has the old revision's label, so that the new one starts with its default, PERMISSIVE."""
+    label(cluster, "PeerAuthentication", "strict", revisions(cluster)[0])
+
+
+def strict_of_all(cluster: Cluster) -> None:
+    """Undo `strict_of_old_revision`."""
+    label(cluster, "PeerAuthentication", "strict", None)
 
 
 def permissive(cluster: Cluster) -> None:
@@ -74,18 +91,73 @@ def injected_by_new(cluster: Cluster) -> None:
     call(cluster, TAG.format(NEW_TAG), f"istiod-{new}")
 
 
+def filter_of_new(cluster: Cluster) -> None:
+    """The servers get a filter that Envoy has from 1.38 on only, in a form that no istiod looks into."""
+    file = Path(__file__).parent / "manifests" / "filter-of-the-new-proxy.yaml"
+    body = yaml.safe_load(file.read_text(encoding="utf-8"))
+    cluster.apply({**body, "metadata": {**body["metadata"], "namespace": servers(cluster)}}, manager=MANAGER)
+
+
+def filter_away(cluster: Cluster) -> None:
+    """Undo `filter_of_new`."""
+    cluster.delete("networking.istio.io/v1alpha3", "EnvoyFilter", "of-the-new-proxy", servers(cluster))
+
+
+def keys_by_server(cluster: Cluster) -> None:
+    """The keys of the servers' issuer come from a server, as most issuers have it; nothing is wrong yet."""
+    issuers.serve_keys(cluster, servers(cluster))
+
+
+def keys_lost(cluster: Cluster) -> None:
+    """The issuer's server is gone while the new control plane starts again: it has lost its copy of the keys."""
+    issuers.end_server(cluster)
+    restart(cluster, revisions(cluster)[1])
+
+
+def keys_back(cluster: Cluster) -> None:
+    """Undo `keys_by_server` and `keys_lost`."""
+    issuers.state_keys(cluster, servers(cluster))
+
+
+def gateway_back(cluster: Cluster) -> None:
+    """The gateways are put back to the old revision, as a tool does that was not asked: they are left behind."""
+    moving.roll(cluster, require(cluster).namespaces[GATEWAYS], {REVISION_LABEL: OLD_TAG})
+
+
+def other_root(cluster: Cluster) -> None:
+    """The new control plane has another authority than the old one."""
+    issuers.new_authority(cluster)
+    use_authority(cluster, issuers.AUTHORITY)
+
+
+def same_root(cluster: Cluster) -> None:
+    """Undo `other_root`."""
+    use_authority(cluster, "cacerts")
+    issuers.remove_authority(cluster)
+
+
 FAULTS: dict[str, Callable[[Cluster], None]] = {
     one.__name__.replace("_", "-"): one
     for one in (
         policy_away,
         policy_of_old_revision,
         policy_of_all,
+        strict_of_old_revision,
+        strict_of_all,
         permissive,
         strict,
         tag_early,
         tag_back,
         injected_by_old,
         injected_by_new,
+        filter_of_new,
+        filter_away,
+        keys_by_server,
+        keys_lost,
+        keys_back,
+        gateway_back,
+        other_root,
+        same_root,
     )
 }
 
@@ -96,7 +168,7 @@ def servers(cluster: Cluster) -> str:
 
 def revisions(cluster: Cluster) -> tuple[str, str]:
     """The names of both, the old one first: those of the control planes, as tags may lead elsewhere."""
-    names = [str(one["metadata"]["labels"]["istio.io/rev"]) for one in istiods(cluster)]
+    names = [str(one["metadata"]["labels"][REVISION_LABEL]) for one in istiods(cluster)]
     old, new = (next(name for name in names if name.endswith(f"-{tag}")) for tag in (OLD_TAG, NEW_TAG))
     return old, new
 
@@ -105,9 +177,27 @@ def istiods(cluster: Cluster) -> list[dict[str, Any]]:
     return cluster.objects("apps/v1", "Deployment", "istio-system", "app=istiod")
 
 
-def label_policy(cluster: Cluster, revision: str | None) -> None:
-    body = {"metadata": {"labels": {"istio.io/rev": revision}}}
-    cluster.patch(SECURITY, "AuthorizationPolicy", "server", servers(cluster), body)
+def label(cluster: Cluster, kind: str, name: str, revision: str | None) -> None:
+    cluster.patch(SECURITY, kind, name, servers(cluster), {"metadata": {"labels": {REVISION_LABEL: revision}}})
+
+
+def restart(cluster: Cluster, revision: str, **template: Any) -> None:
+    """Let a control plane start again, and wait for it."""
+    name, root = f"istiod-{revision}", "istio-system"
+    stamp = {"annotations": {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).isoformat()}}
+    cluster.patch("apps/v1", "Deployment", name, root, {"spec": {"template": {"metadata": stamp, **template}}})
+    body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": root}}
+    readiness.wait(cluster, body, time.monotonic() + START_S)
+
+
+def use_authority(cluster: Cluster, secret: str) -> None:
+    """Let the new control plane sign by the authority in a Secret (Istio's `cacerts`), and start again."""
+    new = revisions(cluster)[1]
+    (istiod,) = [one for one in istiods(cluster) if one["metadata"]["labels"][REVISION_LABEL] == new]
+    volumes = istiod["spec"]["template"]["spec"]["volumes"]
+    (own,) = [one for one in volumes if one["name"] == "cacerts"]
+    own["secret"]["secretName"] = secret
+    restart(cluster, new, spec={"volumes": volumes})
 
 
 def set_mode(cluster: Cluster, mode: str) -> None:
@@ -117,7 +207,7 @@ def set_mode(cluster: Cluster, mode: str) -> None:
 def lead(cluster: Cluster, name: str, revision: str) -> None:
     """As `istioctl tag set --overwrite` does it."""
     call(cluster, name, f"istiod-{revision}")
-    cluster.patch(ADMISSION, HOOKS, name, "", {"metadata": {"labels": {"istio.io/rev": revision}}})
+    cluster.patch(ADMISSION, HOOKS, name, "", {"metadata": {"labels": {REVISION_LABEL: revision}}})
 
 
 def call(cluster: Cluster, name: str, service: str) -> None:

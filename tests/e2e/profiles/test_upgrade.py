@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
+import subprocess
 import sys
 import time
 import tomllib
@@ -15,6 +18,7 @@ import pytest
 from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
 from clients.kube import readiness
+from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.mesh.injection import REVISION_LABEL
 from runner.upgrade.moving import revision_of
@@ -25,6 +29,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 SUITE = "suites/lab/test_mesh_wide_strict.py"
 LIMIT_S, GONE_S = 3600.0, 90.0
 SHOP = "shop-of-the-user"
+FAULTS = ROOT / "tests" / "e2e" / "upgrade_faults.py"
 IN_EVERY_PAIR = ("mesh-http1-denied", "originated-http1-kept", "passed-http1-fresh")
 LOOK = f"""
 import sys
@@ -47,13 +52,17 @@ def canary() -> Iterator[ProfileUp]:
         manager.down("canary", print)
 
 
-def upgrade(profile: ProfileUp, scratch: Path, *words: str, kubeconfig: str = "") -> EndedRun:
-    """With the shipped rights, but for another kubeconfig."""
+def of_revisions(profile: ProfileUp, kubeconfig: str = "") -> tuple[str, ...]:
+    """The command, with the shipped rights, but for another kubeconfig."""
     account = ("--context", profile.context, "--kubeconfig", kubeconfig or profile.kubeconfig)
-    where = (*account, "--allow-mesh-wide", "--out", "{out}")
     sides = ("--from-revision", "stable", "--to-revision", "next")
+    return (*MESHPROOF, "upgrade", SUITE, *sides, *account, "--allow-mesh-wide", "--out", "{out}")
+
+
+def upgrade(profile: ProfileUp, scratch: Path, *words: str, kubeconfig: str = "") -> EndedRun:
+    """One, to its end."""
     environment = {"MESHPROOF_CONFIG": profile.settings}
-    return start(scratch, *MESHPROOF, "upgrade", SUITE, *sides, *where, *words, environment=environment).end(LIMIT_S)
+    return start(scratch, *of_revisions(profile, kubeconfig), *words, environment=environment).end(LIMIT_S)
 
 
 def verdict(scratch: Path) -> dict[str, Any]:
@@ -64,8 +73,7 @@ def verdict(scratch: Path) -> dict[str, Any]:
 
 def fault(profile: ProfileUp, phase: str, *names: str) -> tuple[str, str]:
     """The words of a hook that brings faults about, or undoes them."""
-    file = ROOT / "tests" / "e2e" / "upgrade_faults.py"
-    words = [sys.executable, str(file), profile.administrator, *names]
+    words = [sys.executable, str(FAULTS), profile.administrator, *names]
     return "--hook", f"{phase}=PYTHONPATH={shlex.quote(str(ROOT))} {shlex.join(words)}"
 
 
@@ -139,6 +147,75 @@ def test_faults_are_named_with_their_phase(canary: ProfileUp, tmp_path: Path) ->
     assert not [one for one in found["against"] if one["phase"] == "before"]
 
 
+def test_faults_of_configuration_keys_and_moves_are_named_with_their_phase(
+    canary: ProfileUp, shop: Cluster, tmp_path: Path
+) -> None:
+    """The user's own namespace is forgotten by the hook that should move it."""
+    del shop
+    ran = upgrade(
+        canary,
+        tmp_path,
+        *fault(canary, "canary", "filter-of-new", "keys-by-server"),
+        *fault(canary, "mixed", "filter-away", "keys-lost", "strict-of-old-revision"),
+        *fault(canary, "moved", "keys-back", "strict-of-all", "gateway-back"),
+    )
+    found = verdict(tmp_path)
+    assert (ran.code, found["verdict"]) == (1, "not safe"), ran.output[-3000:]
+    against = {(one["phase"], one["kind"], one["what"].partition("/")[0]): one["text"] for one in found["against"]}
+    kinds = {(phase, kind) for phase, kind, _ in against}
+    assert kinds == {("canary", "rejected"), ("mixed", "lost"), ("mixed", "not denied"), ("moved", "revision")}, against
+    rejected = [text for (phase, kind, _), text in against.items() if kind == "rejected"]
+    assert all("of-the-new-proxy" in text for text in rejected), "the old proxies do not have this filter"
+    assert "server new: " in against["mixed", "lost", "mesh-http1-token"], "the new control plane has lost the keys"
+    assert "status 401" in against["mixed", "lost", "mesh-http1-token"]
+    plain = against["mixed", "not denied", "plain-http1-denied"]
+    assert "with server new: " in plain, "the new revision does not see STRICT, and its default is PERMISSIVE"
+    left = [name for phase, _, name in against if phase == "moved"]
+    assert all(name.endswith("-hold-gateway") for name in left), "the gateways were put back"
+    assert [(one["phase"], one["what"]) for one in found["not_known"]] == [("moved", SHOP)], "forgotten"
+
+
+def test_another_root_certificate_stops_the_upgrade_where_proxies_do_not_start(
+    canary: ProfileUp, tmp_path: Path
+) -> None:
+    try:
+        ran = upgrade(canary, tmp_path, *fault(canary, "canary", "other-root"))
+    finally:
+        undo = [sys.executable, str(FAULTS), canary.administrator, "same-root"]
+        subprocess.run(undo, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=300)
+    found = verdict(tmp_path)
+    assert (ran.code, found["verdict"]) == (1, "not safe"), ran.output[-3000:]
+    assert {(one["phase"], one["kind"]) for one in found["against"]} == {("mixed", "not ready")}, found["against"]
+    assert all("certificate" in one["text"] for one in found["against"]), found["against"]
+    assert [phase["name"] for phase in found["phases"]] == ["before", "canary"]
+    assert "go on by --resume" in ran.output
+
+
+def test_an_interrupted_upgrade_leaves_nothing_and_goes_on(canary: ProfileUp, tmp_path: Path) -> None:
+    words = (*of_revisions(canary), "--no-prompt")
+    folder = tmp_path / "first"
+    folder.mkdir()
+    ran = start(folder, *words, environment={"MESHPROOF_CONFIG": canary.settings})
+    ran.until("the phase mixed", lambda: "phase mixed" in ran.output, LIMIT_S)
+    ran.send(signal.SIGINT)
+    ended = ran.end(LIMIT_S)
+    assert ended.code == 130, ended.output[-3000:]
+    assert "finished: before, canary; go on by --resume " in ended.output
+    cluster = Cluster.connect(Path(canary.administrator))
+    assert [str(one) for one in find(cluster)] == []
+    cluster.close()
+    (earlier,) = folder.glob("out/upgrade-*")
+    again = tmp_path / "again"
+    again.mkdir()
+    ended = start(again, *words, "--resume", str(earlier), environment={"MESHPROOF_CONFIG": canary.settings}).end(
+        LIMIT_S
+    )
+    found = verdict(folder)
+    assert (ended.code, found["verdict"]) == (0, "safe"), (found["against"], found["not_known"])
+    assert [phase["name"] for phase in found["phases"]] == ["before", "canary", "mixed", "moved", "rolled-back"]
+    assert "phase before" not in ended.output, "it is not done again"
+
+
 def test_the_shipped_rights_are_not_for_others_namespaces(canary: ProfileUp, shop: Cluster, tmp_path: Path) -> None:
     ran = upgrade(canary, tmp_path, "--namespace", SHOP)
     assert ran.code == 2, ran.output[-3000:]
@@ -152,6 +229,8 @@ def test_the_shipped_rights_are_not_for_others_namespaces(canary: ProfileUp, sho
         (("--from-revision", "stable", "--to-revision", "none"), "the mesh has no revision or tag none"),
         (("--from-revision", "none", "--to-revision", "next"), "the mesh has no revision or tag none"),
         (("--hook", "before=echo no such program; exit 3"), "the hook of the phase before failed (exit 3): no such"),
+        (("--hook", "before=sleep 900", "--hook-timeout", "2"), "the hook of the phase before did not end within 2 s"),
+        (("--to-revision", "none", "--hook", "canary=true"), "phase canary: the mesh has no revision or tag none"),
     ],
 )
 def test_bad_input_is_one_line(words: tuple[str, ...], text: str, canary: ProfileUp, tmp_path: Path) -> None:

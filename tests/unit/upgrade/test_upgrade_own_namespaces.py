@@ -137,3 +137,45 @@ def test_a_prompt_says_what_there_is_to_do_and_waits() -> None:
 def test_a_prompt_without_an_answer_is_one_line() -> None:
     with pytest.raises(SettingsError, match="the prompt of the phase moved has no answer: the input has ended; answer"):
         asking.ask("moved", BEFORE, AFTER, print, io.StringIO(""))
+
+
+# -- namespaces that the user's own step has forgotten
+
+
+class _Whole:
+    """A whole cluster: its pods, and the namespaces of the harness."""
+
+    def __init__(self, *pods: dict[str, Any], refused: bool = False) -> None:
+        self.pods, self.refused = pods, refused
+
+    def objects(self, _: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+        if kind == "Namespace":
+            assert labels == f"{MANAGED_BY_LABEL}={MANAGER}"
+            return [{"metadata": {"name": "hold-client"}}]
+        if self.refused:
+            raise RequestError("GET /api/v1/pods", 403, "is forbidden")
+        return list(self.pods)
+
+
+def of_namespace(namespace: str, revision: str, phase: str = "Running") -> dict[str, Any]:
+    status = {"sidecar.istio.io/status": json.dumps({"revision": revision})} if revision else {}
+    return {"metadata": {"name": "a", "namespace": namespace, "annotations": status}, "status": {"phase": phase}}
+
+
+def forgotten(cluster: Any) -> list[tuple[str, str, str]]:
+    found = own_namespaces.forgotten("moved", cluster, [OwnNamespace("named")], BEFORE)
+    return [(one.kind, one.what, one.text) for one in found]
+
+
+def test_namespaces_that_are_still_on_the_old_revision_are_named() -> None:
+    pods = [of_namespace(*one) for one in (
+        ("shop", "1-29-1"), ("shop", "1-29-1"), ("shop", "1-31-1"), ("bank", "1-31-1"), ("plain", ""),
+        ("named", "1-29-1"), ("hold-client", "1-29-1"), ("jobs", "1-29-1", "Succeeded"),
+    )]  # fmt: skip
+    text = "it was not moved: proxies of 2 of its pods are of 1-29-1"
+    assert forgotten(_Whole(*pods)) == [("not known", "shop", text)]
+
+
+def test_where_pods_may_not_be_listed_it_is_not_known() -> None:
+    text = "whether a namespace is still on the old revision cannot be seen: is forbidden"
+    assert forgotten(_Whole(refused=True)) == [("not known", "namespaces", text)]
