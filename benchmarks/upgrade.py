@@ -23,6 +23,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = common.options("upgrade", __doc__)
     parser.add_argument("--from", dest="start", default="1.29", metavar="VERSION", help="default: 1.29")
     parser.add_argument("--to", dest="end", default="1.31", metavar="VERSION", help="default: 1.31")
+    parser.add_argument("-n", "--workers", type=int, default=2, metavar="N", help="test processes; default: 2")
     parser.add_argument("--suite", action="append", metavar="SUITE", help="suites of each run; default: all")
     return parser
 
@@ -31,6 +32,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     """The figures of one upgrade, whatever its verdict is; times in seconds."""
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "runner", "upgrade", "--from", given.start, "--to", given.end]
+        command += ["--workers", str(given.workers)]
         began = time.monotonic()
         ended = subprocess.run(
             [*command, "--out", scratch, *(given.suite or [])], cwd=common.ROOT, stdout=sys.stderr, timeout=LIMIT_S

@@ -32,7 +32,10 @@ from runner.upgrade.conduct import Upgrade, check_sides, side
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
 
-OPTIONS = (*common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight")
+OPTIONS = (
+    *common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight",
+    "workers",
+)  # fmt: skip
 NO_RIGHT = "IST0141"
 """Code of istioctl where its identity may not install the mesh: others do that."""
 

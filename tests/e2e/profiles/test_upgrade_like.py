@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from e2e_runs import MESHPROOF, ROOT
 
+from testbed import api
 from testbed.like import SCHEMA
 from testbed.profiles import manager
 from testbed.profiles.manager import folder_of
@@ -51,17 +53,37 @@ print(json.dumps(made))
 """
 
 
-def test_both_control_planes_have_the_mesh_of_another_cluster(tmp_path: Path) -> None:
+def rehearsal(like: str | Path, out: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """One from 1.29 to 1.31, to its end.
+
+    Not by `e2e_runs.start`: the cluster that it starts would have its temporary files in a folder of the test.
+    """
     if manager.status("canary").state == "up":
         manager.down("canary", print)
+    versions = ("--from", "1.29", "--to", "1.31", "--like", str(like), "--out", str(out))
+    command = [sys.executable, *MESHPROOF, "upgrade", "suites/lab/test_mesh_wide_strict.py", *versions, *words]
+    environment = {**os.environ, **more}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
+
+
+def test_a_rehearsal_with_the_mesh_of_a_context_has_a_verdict(testbed: api.Up, tmp_path: Path) -> None:
+    """The mesh is read from the shared cluster, by the name of its context."""
+    context = yaml.safe_load(testbed.kubeconfig.read_text(encoding="utf-8"))["current-context"]
+    ran = rehearsal(context, tmp_path / "out", KUBECONFIG=str(testbed.kubeconfig))
+    (report,) = tmp_path.glob("out/*/verdict.json")
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert (ran.returncode, found["verdict"]) == (0, "safe"), (found["against"], found["not_known"])
+    assert [phase["name"] for phase in found["phases"]] == ["before", "canary", "mixed", "moved", "rolled-back"]
+    assert (found["lost"], found["leaks"]) == (0, 0)
+    assert manager.status("canary").state == "down"
+
+
+def test_both_control_planes_have_the_mesh_of_another_cluster(tmp_path: Path) -> None:
     like, seen = tmp_path / "like.yaml", tmp_path / "seen"
     like.write_text(yaml.safe_dump(LIKE), encoding="utf-8")
     state = folder_of("canary") / "state.json"
     look = f"PYTHONPATH={ROOT} {sys.executable} -c {shlex.quote(LOOK)} {state} > {seen}; echo seen; exit 3"
-    words = ("--from", "1.29", "--to", "1.31", "--like", like, "--out", tmp_path / "out", "--hook", f"before={look}")
-    command = [sys.executable, *MESHPROOF, "upgrade", "suites/lab/test_mesh_wide_strict.py", *map(str, words)]
-    # not by `e2e_runs.start`: the cluster that it starts would have its temporary files in a folder of the test
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    ran = rehearsal(like, tmp_path / "out", "--hook", f"before={look}")
     assert ran.returncode == 2, ran.stderr[-3000:]
     assert "the hook of the phase before failed (exit 3): seen" in ran.stderr
     found = json.loads(seen.read_text(encoding="utf-8"))
