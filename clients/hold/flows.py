@@ -63,14 +63,14 @@ class Flow:
 
 def _mesh() -> list[Flow]:
     return [
-        Flow("mesh-http1-kept", SENDER, "http1", True, _WEB, rate=15),
+        Flow("mesh-http1-kept", SENDER, "http1", True, _WEB, rate=10),
         Flow("mesh-http1-fresh", SENDER, "http1", False, _WEB, rate=5),
-        Flow("mesh-http2-kept", SENDER, "http2", True, _WEB, rate=15),
-        Flow("mesh-grpc-kept", SENDER, "grpc", True, _CALLS, rate=35),
+        Flow("mesh-http2-kept", SENDER, "http2", True, _WEB, rate=10),
+        Flow("mesh-grpc-kept", SENDER, "grpc", True, _CALLS, rate=30),
         Flow("mesh-grpc-fresh", SENDER, "grpc", False, _CALLS, rate=2),
-        Flow("mesh-tcp-kept", SENDER, "tcp", True, _LINES, rate=35),
+        Flow("mesh-tcp-kept", SENDER, "tcp", True, _LINES, rate=30),
         Flow("mesh-tcp-fresh", SENDER, "tcp", False, _LINES, rate=2),
-        Flow("mesh-websocket-kept", SENDER, "websocket", True, _WEB, rate=35),
+        Flow("mesh-websocket-kept", SENDER, "websocket", True, _WEB, rate=30),
         Flow("mesh-websocket-fresh", SENDER, "websocket", False, _WEB, rate=2),
         Flow("mesh-http1-identity", SENDER, "http1", True, _WEB, "/identity/sender", rate=4),
         Flow("mesh-http1-token", SENDER, "http1", True, _WEB, "/token", rate=4, token=True),
@@ -79,7 +79,7 @@ def _mesh() -> list[Flow]:
         Flow("mesh-http1-fresh-denied", STRANGER, "http1", False, _WEB, denied=_FORBIDDEN, rate=2),
         Flow("mesh-http2-denied", STRANGER, "http2", True, _WEB, denied=_FORBIDDEN, rate=4),
         Flow("mesh-grpc-denied", STRANGER, "grpc", True, _CALLS, denied=_CALL_FORBIDDEN, rate=4),
-        Flow("mesh-tcp-denied", STRANGER, "tcp", False, _LINES, denied=_CLOSED, rate=4),
+        Flow("mesh-tcp-denied", STRANGER, "tcp", False, _LINES, denied=_CLOSED, rate=3),
         Flow("mesh-websocket-denied", STRANGER, "websocket", False, _WEB, denied=_FORBIDDEN, rate=2),
         Flow("plain-http1-denied", OUTSIDER, "http1", False, _WEB, denied=_CLOSED, rate=4),
         Flow("plain-tcp-denied", OUTSIDER, "tcp", False, _LINES, denied=_CLOSED, rate=2),

@@ -11,8 +11,8 @@ from clients.kube.pods import SIDECAR, Pod
 from runner.upgrade.moving import revision_of
 from runner.upgrade.record import Event, UpgradeSide
 
-REASON = 240
-"""Characters of a reason that an event shows."""
+REASON = 400
+"""Characters of a reason that an event shows: what a proxy could not verify is at the end of its line."""
 TAIL = 100
 """Lines of a proxy's log in which its reason is looked for."""
 _TROUBLE = ("\terror\t", "\twarn\t", "[error]", "[critical]", "[warning]")
