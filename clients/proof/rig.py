@@ -106,8 +106,7 @@ class Rig:
         """
         workloads = Workloads(cluster, overlay, options.external, options.gateway)
         applier = Applier(cluster, overlay, manifests, timeout_s=options.ready_s, load_balancers=options.load_balancers)
-        found = mesh.prior
-        open_mesh = OpenMesh(overlay.labels, found.permissive, found.allow, found.open, mesh.log_provider)
+        open_mesh = opening(mesh, overlay)
         stage_objects = StageObjects(applier, open_mesh)
         prober = Prober(
             cluster,
@@ -186,6 +185,12 @@ class Rig:
         self.prober.forget()
         self.logs.close()
         self.workloads.forget()
+
+
+def opening(mesh: MeshInfo, overlay: Overlay) -> OpenMesh:
+    """What a run sets against the mesh as it was found, with the names and labels of this process."""
+    found = mesh.prior
+    return OpenMesh(overlay.labels, found.permissive, found.allow, found.open, mesh.log_provider)
 
 
 def _real_names(entrances: Mapping[str, Entrance], overlay: Overlay) -> dict[str, Entrance]:

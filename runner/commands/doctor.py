@@ -143,15 +143,15 @@ def cluster(target: Target) -> list[Diagnosis]:
     tried: list[Diagnosis] = []
     shown = Shown()
     if diagnosis.ok and not (target.starts_itself or target.settings.skip_preflight):
-        shown, tried = try_it(found, target, there, info.label)
+        shown, tried = try_it(found, target, there, info)
     return [reached, diagnosis, *tried, *capabilities(target, there, info, missing, shown), *rights]
 
 
-def try_it(found: Cluster, target: Target, there: Access, revision: str) -> tuple[Shown, list[Diagnosis]]:
+def try_it(found: Cluster, target: Target, there: Access, info: MeshInfo) -> tuple[Shown, list[Diagnosis]]:
     """What the cluster does, tried in a namespace of its own, which is removed; see `clients.proof.preflight`."""
     run = f"doctor-{secrets.token_hex(3)}"
     try:
-        canary = preflight.canary(found, target.settings, there, revision, run)
+        canary = preflight.canary(found, target.settings, there, info, run)
         shown = canary.look(images=True)
         rows = [Diagnosis(one.name, one.ok, one.detail, one.hint, optional=not one.needed) for one in shown.lines]
         canary.wait_gone()

@@ -99,7 +99,7 @@ class HeldTarget:
             browser=browser.program,
         )
         tries = not (target.starts_itself or settings.skip_preflight)
-        self._canary = preflight.canary(self._cluster, settings, there, mesh.label, run) if tries else None
+        self._canary = preflight.canary(self._cluster, settings, there, mesh, run) if tries else None
         self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
         try:
             self._lease.acquire()

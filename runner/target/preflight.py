@@ -6,10 +6,12 @@ from clients.apply.applier import Applier
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
+from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Entrance
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight.canary import HOME, START_S, Canary
 from clients.proof.preflight.shown import Shown
+from clients.proof.rig import opening
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access
 from runner.target.capabilities import Capabilities
@@ -18,7 +20,7 @@ from runner.target.fitting import fitting
 WORKER = "canary"
 
 
-def canary(cluster: Cluster, settings: Settings, there: Access, revision: str, run: str) -> Canary:
+def canary(cluster: Cluster, settings: Settings, there: Access, mesh: MeshInfo, run: str) -> Canary:
     """The canary of a run, or of a call of doctor, by its id.
 
     Raises:
@@ -29,7 +31,7 @@ def canary(cluster: Cluster, settings: Settings, there: Access, revision: str, r
         run=run,
         worker=WORKER,
         images=there.images,
-        revision=revision,
+        revision=mesh.label,
         values={},
         namespaces=frozenset({HOME}),
         fitting=fitting(settings, cluster, own=False),
@@ -37,7 +39,7 @@ def canary(cluster: Cluster, settings: Settings, there: Access, revision: str, r
     namespace = overlay.namespace(HOME)
     ways_in = WaysIn(cluster, {f"{namespace}/door": Entrance(way=settings.ingress.way)})
     applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)
-    return Canary(cluster, applier, namespace, ways_in)
+    return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay))
 
 
 def corrected(found: Capabilities, shown: Shown) -> Capabilities:

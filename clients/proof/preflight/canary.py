@@ -13,6 +13,7 @@ from typing import Any
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
+from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
 from clients.model.errors import ClusterError, MeshproofError
@@ -36,12 +37,14 @@ class Canary:
     Args:
         applier: with an overlay that has images, labels and the revision of the run, and with `START_S` as its limit.
         namespace: real name of `HOME`.
+        open_mesh: what a run sets against the mesh as it was found; the canary starts from the same.
     """
 
     cluster: Cluster
     applier: Applier
     namespace: str
     ways_in: WaysIn
+    open_mesh: OpenMesh = NOTHING_NEEDED
     _shown: Shown = field(default_factory=Shown)
     _items: list[Item] = field(default_factory=list)
     _admitted_at: float = 0.0
@@ -99,7 +102,8 @@ class Canary:
 
     def _admit(self) -> Tried:
         try:
-            items = self.applier.load([PAIRS])
+            pairs = self.open_mesh.with_logs(self.applier.load([PAIRS]))
+            items = [*pairs, *self.open_mesh.additions(pairs, ())]
             self._items = items
             self.applier.admit(items)
             self.applier.apply(items)

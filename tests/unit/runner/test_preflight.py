@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
+import yaml
 from cluster_fakes import FakeCluster
 
-from clients.model.errors import AccessError
+from clients.apply.item import Item
+from clients.apply.open_mesh import OpenMesh
+from clients.model.errors import AccessError, ClusterError
+from clients.probe.way_in import WaysIn
+from clients.proof.preflight.canary import Canary
 from clients.proof.preflight.cluster_checks import pod_security
 from clients.proof.preflight.network_checks import enforced, guarding, not_alone, opened, origin
 from clients.proof.preflight.shown import Shown, Tried
+from runner.config.settings import ROOT
 from runner.target.capabilities import Capabilities
 from runner.target.preflight import corrected
 
@@ -119,3 +127,32 @@ def test_only_a_request_that_stays_without_an_answer_shows_that_policies_are_enf
 
     found, _ = enforced(lambda: left.pop(0) if len(left) > 1 else left[0], lambda: now[0], sleep)
     assert found is expected
+
+
+class _Admission:
+    """Takes down what is asked to be admitted, and refuses it, so that nothing more is tried."""
+
+    def __init__(self) -> None:
+        self.asked: list[Item] = []
+
+    def load(self, paths: Sequence[str]) -> list[Item]:
+        text = "".join((ROOT / "manifests" / path).read_text(encoding="utf-8") for path in paths)
+        return [Item(paths[0], body) for body in yaml.safe_load_all(text)]
+
+    def admit(self, items: Sequence[Item]) -> None:
+        self.asked += items
+        raise ClusterError("refused")
+
+    def ask_to_delete(self, items: Sequence[Item]) -> Callable[[], None]:
+        return lambda: None
+
+
+def test_the_canary_starts_from_the_mesh_that_a_run_opens() -> None:
+    """A root policy that allows nothing refused its request, and that was called a fault."""
+    admission = _Admission()
+    against = OpenMesh({}, permissive=True, allow=True, open=True, provider="log")
+    cluster = FakeCluster()
+    Canary(cluster, admission, "canary", WaysIn(cluster, {}), against).look()  # type: ignore[arg-type]
+    made = {item.kind for item in admission.asked if item.namespace == "canary"}
+    assert made >= {"PeerAuthentication", "AuthorizationPolicy", "Sidecar", "Telemetry"}
+    assert next(item for item in admission.asked if item.kind == "AuthorizationPolicy").body["spec"]["rules"] == [{}]
