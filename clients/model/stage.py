@@ -19,6 +19,11 @@ class Scale:
     replicas: int
 
 
+_SHOWN_WITH = {"NetworkPolicy": "network-policy"}
+"""Kind of object → the capability without which no request shows its arrival: nothing is known to enforce it, or what
+others allow passes as well."""
+
+
 @dataclass(frozen=True)
 class Settle:
     """An outcome that must have converged before the stage continues.
@@ -72,6 +77,7 @@ class Stage:
         steps: taken one after the other, never back; the module's tests keep their order.
         reachable: requests that their clients may send in every state of the stage, answered by 200; for denials of
             clients that no allowed case is about.
+        unseen: kinds of objects whose arrival no request can show on the target.
         safe_in_parallel: the stage needs `mesh-wide`, but no other stage can notice its change.
     """
 
@@ -89,11 +95,13 @@ class Stage:
     steps: tuple[Step, ...] = ()
     safe_in_parallel: bool = False
     reachable: tuple[Probe, ...] = ()
+    unseen: frozenset[str] = frozenset()
 
     def on(self, capabilities: Collection[str]) -> Stage:
         """The stage as it is on a target with these capabilities."""
         here = tuple(settle for settle in self.settle if settle.needs <= set(capabilities))
-        return replace(self, settle=here)
+        unseen = frozenset(kind for kind, needed in _SHOWN_WITH.items() if needed not in capabilities)
+        return replace(self, settle=here, unseen=unseen)
 
     def steps_to(self, name: str) -> tuple[Step, ...]:
         """Steps up to and including the one of this name; none for an empty name.

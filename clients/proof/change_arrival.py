@@ -51,6 +51,10 @@ class ChangeArrival:
         if not _unchanged(state) or not (foreign or more):
             return
         kinds = ", ".join(sorted({item.kind for item in foreign})) or "workloads"
+        if any(item.kind in self._stage.unseen for item in foreign):  # what the stage settles on is another change's
+            why = f"a change of {kinds} has no marker, and no request shows it on this target"
+            self._signs[name] = MarkerRecord(kinds, MarkerState.UNAVAILABLE, why)
+            return
         settle = next((one for one in state.settle if state.shows_the_change(one)), None)
         self._signs[name] = self._sign(kinds, settle, state.before_of(settle) if settle else None, own=not name)
 

@@ -15,7 +15,7 @@ from clients.kube.api import RequestError
 from clients.kube.pods import Pod
 from clients.model.case import Case
 from clients.model.errors import AccessError
-from clients.model.evidence import Applied
+from clients.model.evidence import Applied, FindingVerdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.marker import MarkerState
 from clients.model.outcome import OutcomeKind
@@ -25,6 +25,7 @@ from clients.probe.outside import through
 from clients.proof.marker_plan import Allowed, MarkerPlan
 from clients.proof.running_stage import RunningStage
 from clients.proof.servers import Servers
+from clients.proof.waited import of_marker
 
 pytestmark = pytest.mark.unit
 
@@ -245,6 +246,26 @@ def test_network_policies_have_a_sign_in_place_of_a_marker():
     wrong = replace(shown, before=status(404))
     with RunningStage(rig, Stage("s", apply=("network",), settle=(wrong,)), [STILL]) as running:
         assert running.marked(STILL)[0].state is MarkerState.MISSING
+
+
+@pytest.mark.parametrize("before", [status(200), status(404)])
+def test_where_nothing_shows_network_policies_no_other_change_stands_for_them(before):
+    """They may count although the target is not known to enforce them: then their arrival is not checked.
+
+    The rest of what the stage settles on was taken for their sign, seen or missing, though a proxy makes it.
+    """
+    rig = make_rig(
+        network=policy("NetworkPolicy", "networking.k8s.io/v1"),
+        route=policy("VirtualService", "networking.istio.io/v1"),
+    )
+    by_proxy = Settle(CLIENT.get(f"{URL}/headers"), rbac_denied(), before=before)
+    by_network = Settle(CLIENT.get(f"{URL}/ip"), status(200), before=status(404), needs=frozenset({"network-policy"}))
+    here = Stage("s", apply=("network", "route"), settle=(by_network, by_proxy)).on(["metrics"])
+    assert here.settle == (by_proxy,)
+    with RunningStage(rig, here, [STILL]) as running:
+        signs = [record for record in running.marked(STILL) if record.place == "NetworkPolicy"]
+        assert [record.state for record in signs] == [MarkerState.UNAVAILABLE]
+        assert of_marker(signs[0]).verdict is FindingVerdict.NOT_CHECKED
 
 
 def test_a_name_that_is_not_resolved_is_decided_by_no_proxy():
