@@ -64,6 +64,11 @@ def enforced(dump: dict[str, Any]) -> Enforced:
     return Enforced(rules, frozenset(providers), modes, frozenset(unverified))
 
 
+def takes_in(dump: dict[str, Any]) -> bool:
+    """Whether any listener of a dump takes new connections; those that drain only end the ones they have."""
+    return any(True for _ in _chains(dump))
+
+
 def keys(jwks: str) -> frozenset[str]:
     """The keys of a key set, as `Provider.keys` has them; none where the text is no such set."""
     try:

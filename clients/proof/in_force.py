@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from clients.apply import read_back
 from clients.apply.item import Item
-from clients.kube.pods import Pod
+from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import applied_policies, sidecar
 from clients.mesh.applied_policies import KINDS
-from clients.mesh.enforced import Enforced, enforced
+from clients.mesh.enforced import Enforced, enforced, takes_in
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
@@ -44,12 +44,14 @@ class InForce:
     Attributes:
         common: findings that concern every case of the state.
         wrong: by pod, how its proxy differs from what was applied; `checked` are all pods whose proxies were looked at.
+        shut: those of them that are gateways, and whose proxies take nothing in.
         backends: by case id, the pods that its probe may reach.
     """
 
     common: tuple[Finding, ...] = ()
     wrong: dict[Pod, str] = field(default_factory=dict)
     checked: frozenset[Pod] = frozenset()
+    shut: frozenset[Pod] = frozenset()
     backends: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
 
     def findings(self, case: Case) -> list[Finding]:
@@ -59,6 +61,9 @@ class InForce:
         found = list(self.common)
         if wrong:
             found.append(Finding(PROXIES, redact("; ".join(wrong)), FindingVerdict.FAIL))
+        elif shut := [str(pod) for pod in own if pod in self.shut]:
+            why = f"no Gateway opens a port of {', '.join(shut)}, so no policy is there that could be compared"
+            found.append(not_checked(PROXIES, why))
         elif own:
             text = f"as applied at {', '.join(map(str, own))}"
             found.append(Finding(PROXIES, text, FindingVerdict.PASS))
@@ -81,10 +86,10 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     try:
         backends = _backends(running.rig, cases) if policies else {}
         pods = _selected(policies, backends, running.rig.mesh.root)
-        wrong = _wrong(running.rig, policies, pods, clock) if pods else {}
+        wrong, shut = _wrong(running.rig, policies, pods, clock) if pods else ({}, frozenset[Pod]())
     except MeshproofError as error:
         return InForce((*common, not_checked(PROXIES, error.message)))
-    return InForce(tuple(common), wrong, frozenset(pods), backends)
+    return InForce(tuple(common), wrong, frozenset(pods), shut, backends)
 
 
 def _objects(rig: Rig, items: Sequence[Item]) -> Finding:
@@ -132,32 +137,40 @@ def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], ro
     return list(chosen)[:MAX_PROXIES]
 
 
-def _wrong(rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Callable[[], float]) -> dict[Pod, str]:
-    """By pod, how its proxy differs; one that differs is looked at again for a while."""
-    deadline, left, wrong = clock() + PATIENCE_S, list(pods), dict[Pod, str]()
+def _wrong(
+    rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Callable[[], float]
+) -> tuple[dict[Pod, str], frozenset[Pod]]:
+    """By pod, how its proxy differs (it is looked at again for a while); and the gateways that take nothing in."""
+    deadline, left, wrong, shut = clock() + PATIENCE_S, list(pods), dict[Pod, str](), set[Pod]()
     while left:
         with ThreadPoolExecutor(_THREADS) as threads:
             found = dict(zip(left, threads.map(lambda pod: _difference(rig, policies, pod), left), strict=True))
+        shut |= {pod for pod, text in found.items() if text is None}
         wrong = {pod: text for pod, text in found.items() if text}
         left = list(wrong) if clock() < deadline else []
         if left:
             time.sleep(_POLL_S)
-    return wrong
+    return wrong, frozenset(shut)
 
 
-def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str:
+def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str | None:
+    """How its proxy differs; empty where it does not, None for a gateway that takes nothing in."""
     bodies = [item.body for item in policies]
     held = _held(rig, pod)
+    if held is None:
+        return None
     found = applied_policies.differences(bodies, pod, held, rig.mesh.root)
     return "; ".join([*found, *_gone(rig, bodies, held)])
 
 
-def _held(rig: Rig, pod: Pod) -> Enforced:
+def _held(rig: Rig, pod: Pod) -> Enforced | None:
+    """What the proxy holds; None for a gateway that no Gateway opens a port of. A sidecar always takes something in."""
     text = sidecar.admin(rig.cluster, pod, _INBOUND)
     if '"filter_chains"' not in text:  # a gateway, whose listeners have other names
         text = sidecar.admin(rig.cluster, pod, _ALL)
     try:
-        return enforced(json.loads(text))
+        dump = json.loads(text)
+        return enforced(dump) if takes_in(dump) or pod.containers != (SIDECAR,) else None
     except ValueError:
         raise MeshproofError(f"the proxy of {pod} sent an unreadable configuration") from None
 

@@ -10,7 +10,7 @@ import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeCluster, FakeRig, answered, labelled
 
 from clients.apply.item import Accepted, Item
-from clients.kube.pods import Pod
+from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import sidecar
 from clients.model.case import Case
 from clients.model.errors import ClusterError, InfrastructureError
@@ -124,6 +124,59 @@ def test_a_gateway_is_asked_for_all_its_listeners(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(in_force.applied_policies, "selects", lambda *_: True)
     assert looks.findings(case)[PROXIES] == (FindingVerdict.PASS, f"as applied at {CLIENT_POD}")
     assert looks.asked == [str(CLIENT_POD)] * 2
+
+
+DRAINING = json.dumps(
+    {"configs": [{"draining_state": json.loads(listener(plain=False))["configs"][0]["active_state"]}]}
+)
+"""What the stage before has left: it ends connections, and takes no new ones."""
+GATEWAY = Pod("mtls-service", "gateway-1", containers=(SIDECAR,), ready=True)
+
+
+def allowing(monkeypatch: pytest.MonkeyPatch, answer: str, *servers: Pod) -> Looks:
+    """A look at servers whose namespace has a policy that allows all, besides the one of mutual TLS."""
+    allow = Item("m", {**labelled("AuthorizationPolicy", "open", "mtls-service"), "spec": {"rules": [{}]}})
+    looks = Looks(monkeypatch, answer)
+    looks.rig.servers = list(servers)
+    looks.running.in_force = (STRICT, allow)
+    looks.cluster.put(allow.body)
+    looks.rig.applier = SimpleNamespace(
+        accepted=lambda item: Accepted(
+            looks.cluster.get("v1", item.kind, item.name, item.namespace)["metadata"]["uid"], None
+        )
+    )
+    return looks
+
+
+@pytest.mark.parametrize("nothing", [json.dumps({"configs": []}), DRAINING])
+def test_a_gateway_that_takes_nothing_in_is_not_checked(monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
+    """A policy of its namespace was missed at an egress gateway before the first Gateway opens a port there."""
+    looks = allowing(monkeypatch, nothing, GATEWAY)
+    verdict, text = looks.findings()[PROXIES]
+    assert verdict is FindingVerdict.NOT_CHECKED
+    assert "no Gateway opens a port of mtls-service/gateway-1" in text
+    looks.answers = [listener(plain=False)]
+    verdict, text = looks.findings()[PROXIES]
+    assert verdict is FindingVerdict.FAIL, "one that takes something in is compared"
+    assert "AuthorizationPolicy" in text
+
+
+@pytest.mark.parametrize("nothing", [json.dumps({"configs": []}), DRAINING])
+def test_a_sidecar_that_takes_nothing_in_fails(monkeypatch: pytest.MonkeyPatch, nothing: str) -> None:
+    """Nothing is between its server and a client that passes it by; a gateway's is no excuse for it."""
+    looks = allowing(monkeypatch, nothing, GATEWAY, SERVER_POD)
+    verdict, text = looks.findings()[PROXIES]
+    assert verdict is FindingVerdict.FAIL
+    assert text.startswith("mtls-service/httpbin-1: ")
+
+
+def test_a_gateway_that_takes_nothing_in_makes_no_pass_of_others_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, listener(plain=False))
+    looks.rig.servers = [SERVER_POD, GATEWAY]
+    monkeypatch.setattr(
+        sidecar, "admin", lambda _, pod, path: DRAINING if pod == GATEWAY else looks.admin(_, pod, path)
+    )
+    assert looks.findings()[PROXIES][0] is FindingVerdict.NOT_CHECKED
 
 
 def test_at_most_a_few_proxies_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
