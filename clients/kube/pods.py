@@ -8,6 +8,9 @@ from typing import Any, Self
 SIDECAR = "istio-proxy"
 """Name of the sidecar's container, or of its init container where it is a native sidecar (Istio's injection)."""
 
+_VALIDATION = "istio-validation"
+"""Init container that has seen the plug-in's redirection; `istio-init` has its place without the plug-in (Istio's
+injection)."""
 _EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 
 
@@ -22,6 +25,7 @@ class Pod:
         initializing: names of its init containers that run now and do not keep running; none once it is being deleted.
         past_sidecar: ports, as text, that an annotation keeps out of its sidecar; `*` for all.
         node: name of the node that it runs on; empty while it is not scheduled.
+        cut_off: Istio's CNI plug-in leads its connections to its sidecar, which has not started: each is refused there.
         injected: it has a sidecar proxy.
     """
 
@@ -35,6 +39,7 @@ class Pod:
     initializing: tuple[str, ...] = ()
     past_sidecar: frozenset[str] = frozenset()
     node: str = ""
+    cut_off: bool = False
 
     @property
     def injected(self) -> bool:
@@ -53,6 +58,7 @@ class Pod:
         deleted = "deletionTimestamp" in meta
         initializing = tuple(name for name in _running_init(status) if name not in native and not deleted)
         started = () if initializing else (c["name"] for c in spec.get("containers", ()))
+        ended = {c["name"] for c in status.get("initContainerStatuses", ()) if "terminated" in c.get("state", {})}
         return cls(
             namespace=meta["namespace"],
             name=meta["name"],
@@ -64,6 +70,7 @@ class Pod:
             initializing=initializing,
             past_sidecar=_ports(meta.get("annotations", {}).get(_EXCLUDES_INBOUND, "")),
             node=spec.get("nodeName", ""),
+            cut_off=bool(initializing) and SIDECAR not in native and _VALIDATION in ended,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from clients.kube.pods import SIDECAR, Pod
@@ -35,7 +35,7 @@ class _Question:
         requests: the refused ones.
         pods: those whose proxies may have decided.
         hops: pods of the client's own proxy, where it opens the connections to these.
-        names: policies that may have decided, by the names on the cluster; empty for any.
+        names: by pod, the policies that its proxy may refuse by, as the cluster names them; None for any.
     """
 
     decision: Decision
@@ -43,7 +43,7 @@ class _Question:
     pods: tuple[Pod, ...]
     hops: tuple[Pod, ...]
     servers: frozenset[str]
-    names: frozenset[str]
+    names: Mapping[Pod, frozenset[str] | None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def refused_by_policy(proving: ProvingCase) -> list[Finding]:
         decision = case.decided or _derived(proving, path, policies)
         if decision is None:
             return []
-        finding = _finding(proving, path, decision, policies)
+        finding = _finding(proving, path, decision)
         at = path.proxies(decision.at) if decision.at else path.receiving
         passed = decision.mechanism is not Mechanism.NETWORK and finding.verdict is FindingVerdict.PASS
         proving.refused_elsewhere = passed and set(at).isdisjoint(path.client)
@@ -92,8 +92,8 @@ def _derived(proving: ProvingCase, path: Route, policies: Collection[EnforcedPol
     return None if mechanism.states_decision(case) and not by_text else found
 
 
-def _finding(proving: ProvingCase, path: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> Finding:
-    question = _question(proving, path, decision, policies)
+def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
+    question = _question(proving, path, decision)
     found = ProxyLogs(proving.rig, proving.running.since)
     if decision.mechanism is Mechanism.NETWORK:
         return _unnoticed(found, question, path)
@@ -117,12 +117,15 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision, policies: Co
     return _judged(question, answer, complete)
 
 
-def _question(proving: ProvingCase, path: Route, decision: Decision, policies: Collection[EnforcedPolicy]) -> _Question:
+def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Question:
     pods = path.proxies(decision.at) if decision.at else path.receiving
-    names = mechanism.expected_policies(decision, policies)
+    at, state = proving.rig.policies.at, proving.running.changed_at
     if decision.policy and decision.policy != mechanism.NO_POLICY:
         namespace, _, name = decision.policy.partition("/")
-        names = {f"{proving.rig.overlay.namespace(namespace)}/{name}"}
+        stated = replace(decision, policy=f"{proving.rig.overlay.namespace(namespace)}/{name}")
+    else:
+        stated = decision
+    by_policy = pods if decision.mechanism is Mechanism.AUTHORIZATION else ()
     through_sidecar = not path.outside and set(pods) != set(path.client)
     return _Question(
         decision,
@@ -130,29 +133,30 @@ def _question(proving: ProvingCase, path: Route, decision: Decision, policies: C
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
         frozenset(pod.ip for pod in path.servers),
-        frozenset(names) if decision.mechanism is Mechanism.AUTHORIZATION else frozenset(),
+        {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in by_policy},
     )
 
 
 def _answer(found: ProxyLogs, question: _Question) -> _Answer:
     decided, others, missing = [], [], 0
     for request in question.requests:
-        entries = found.entries(question.pods, request, question.hops)
-        right = [one for one in entries if _is(question, one)]
+        entries = [(pod, one) for pod in question.pods for one in found.entries((pod,), request, question.hops)]
+        right = [one for pod, one in entries if _is(question, pod, one)]
         decided += right[:1]
-        others += [] if right else entries[-1:]
+        others += [] if right else [one for _, one in entries[-1:]]
         missing += not right
     return _Answer(tuple(decided), tuple(others), missing)
 
 
-def _is(question: _Question, entry: AccessLogEntry) -> bool:
-    return mechanism.decided(question.decision, question.names, question.servers, entry)
+def _is(question: _Question, pod: Pod, entry: AccessLogEntry) -> bool:
+    """Whether an entry of this pod's proxy is of a refusal as it must be."""
+    return mechanism.decided(question.decision, question.names.get(pod), question.servers, entry)
 
 
 def _of_connections(found: ProxyLogs, question: _Question) -> list[AccessLogEntry]:
     """The entries of connections, which have no request's id, that were refused as they had to be."""
-    entries = [entry for pod in question.pods for entry in found.of(pod).entries(found.since)]
-    return [entry for entry in entries if not entry.request_id and _is(question, entry)]
+    entries = [(pod, entry) for pod in question.pods for entry in found.of(pod).entries(found.since)]
+    return [entry for pod, entry in entries if not entry.request_id and _is(question, pod, entry)]
 
 
 def _by_number(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answer:

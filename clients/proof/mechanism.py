@@ -50,7 +50,7 @@ def derived(
         LookupError: it does not follow from these; the message says why.
     """
     if expect.status is None:
-        return _without_answer(expect, route)
+        return _without_answer(expect, outcome, route)
     text = _text(outcome)
     if RBAC_DENIED in text:
         return Decision(Mechanism.AUTHORIZATION)
@@ -81,8 +81,8 @@ def _by_status(
     raise LookupError(f"a refusal by {expect.status} is not known to be the mesh's own")
 
 
-def _without_answer(expect: Expectation, route: Route) -> Decision:
-    if expect.kinds <= NETWORK_KINDS:
+def _without_answer(expect: Expectation, outcome: Outcome, route: Route) -> Decision:
+    if expect.kinds <= NETWORK_KINDS or _by_own_pod(expect, outcome, route):
         return Decision(Mechanism.NETWORK)
     if expect.kinds <= _ENDED_IN_ORDER:
         return Decision(Mechanism.AUTHORIZATION)
@@ -93,6 +93,12 @@ def _without_answer(expect: Expectation, route: Route) -> Decision:
     return Decision(Mechanism.MUTUAL_TLS, Proxy.SERVER)
 
 
+def _by_own_pod(expect: Expectation, outcome: Outcome, route: Route) -> bool:
+    """Whether connections end in the client's pod; on other targets the same case's way out is open, to the server."""
+    refused = outcome.kind is OutcomeKind.REFUSED and OutcomeKind.REFUSED in expect.kinds
+    return refused and bool(route.client) and all(pod.cut_off for pod in route.client)
+
+
 def _text(outcome: Outcome) -> str:
     """Reason that the answer gives: its body, or the message of a gRPC call."""
     if outcome.grpc_status in (_PERMISSION_DENIED, _UNAUTHENTICATED):
@@ -100,21 +106,24 @@ def _text(outcome: Outcome) -> str:
     return outcome.body
 
 
-def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) -> set[str]:
-    """Names of policies, or `none`, by which a proxy with these in force may refuse; empty for any."""
+def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) -> frozenset[str] | None:
+    """Names of policies, or `none`, by which one proxy with these in force may refuse; None for any.
+
+    A proxy that the run has opened refuses nothing but by a denial: another's refusal is none of it.
+    """
     if decision.policy:
-        return {decision.policy}
+        return frozenset({decision.policy})
     denying = {policy.name for policy in policies if policy.action == "DENY"}
     allowing = [policy.name.rpartition("/")[2] for policy in policies if policy.action == "ALLOW"]
     opened = any(name.startswith(OPEN_MESH) for name in allowing)  # it allows every request to this workload
-    return denying | ({NO_POLICY} if allowing and not opened else set())
+    return frozenset(denying | ({NO_POLICY} if allowing and not opened else set())) if denying or allowing else None
 
 
-def decided(decision: Decision, names: Collection[str], servers: Collection[str], entry: AccessLogEntry) -> bool:
+def decided(decision: Decision, names: Collection[str] | None, servers: Collection[str], entry: AccessLogEntry) -> bool:
     """Whether an entry shows that its proxy refused the request by this mechanism, and sent it nowhere.
 
     Args:
-        names: policies that may have done it (`expected_policies`), by the names in the log.
+        names: policies that may have done it there (`expected_policies`), by the names in the log; None for any.
         servers: addresses of the backend's pods.
     """
     if decision.reason and decision.reason not in entry.details:
@@ -124,7 +133,7 @@ def decided(decision: Decision, names: Collection[str], servers: Collection[str]
         case Mechanism.AUTHORIZATION:
             # a TCP proxy connects to its upstream before it authorizes the connection, and sends nothing on
             policy = matched_policy(entry)
-            return (not sent_to or not entry.protocol) and policy is not None and (not names or policy in names)
+            return (not sent_to or not entry.protocol) and policy is not None and (names is None or policy in names)
         case Mechanism.NOT_ROUTED:
             return _has(entry, "NR") or (bool(sent_to) and sent_to not in servers)
         case Mechanism.NO_UPSTREAM:

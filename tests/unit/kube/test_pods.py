@@ -42,6 +42,27 @@ def test_a_classic_sidecar_does_not_run_yet() -> None:
     assert (pod.initializing, pod.injected, pod.containers) == (("first",), False, ())
 
 
+@pytest.mark.parametrize(
+    ("first", "state", "native", "cut_off"),
+    [
+        ("istio-validation", "terminated", False, True),
+        ("istio-init", "terminated", False, False),
+        ("istio-validation", "waiting", False, False),
+        ("istio-validation", "terminated", True, False),
+    ],
+)
+def test_a_pod_is_cut_off_while_the_plug_in_leads_it_to_no_proxy(
+    first: str, state: str, native: bool, cut_off: bool
+) -> None:
+    pod = body(initContainerStatuses=[{"name": first, "state": {state: {}}}, *RUNNING[1:]])
+    if not native:
+        pod["spec"]["initContainers"].pop(0)
+        pod["spec"]["containers"].append({"name": "istio-proxy"})
+    assert Pod.from_json(pod).cut_off is cut_off
+    pod["status"]["initContainerStatuses"] = []
+    assert not Pod.from_json(pod).cut_off, "its init containers have ended"
+
+
 def test_ports_that_are_kept_out_of_the_sidecar() -> None:
     assert Pod.from_json(body()).past_sidecar == frozenset()
     excluding = body()

@@ -210,6 +210,24 @@ def test_a_client_inside_may_be_refused_by_the_gateway_that_it_dials(monkeypatch
     assert found.verdict is FindingVerdict.PASS, found.text
 
 
+OPENED = EnforcedPolicy("mtls-service/meshproof-open-mesh-0", "ALLOW")
+
+
+@pytest.mark.parametrize(("pod", "verdict"), [("door-1", FindingVerdict.PASS), (SERVER_POD.name, FindingVerdict.FAIL)])
+def test_what_a_gateway_may_refuse_by_is_not_what_an_opened_server_may(
+    monkeypatch: pytest.MonkeyPatch, pod: str, verdict: FindingVerdict
+) -> None:
+    """The server refuses as long as the policy that opens it has not come, and that is not the gateway's denial."""
+    door = Pod("ingress", "door-1", "10.0.0.8", containers=(SIDECAR,), ready=True)
+    by_pod = SimpleNamespace(at=lambda pods, _: {ALLOW} if list(pods) == [door] else {ALLOW, OPENED})
+    monkeypatch.setattr(FakeRig, "backends", lambda rig, probe: [SERVER_POD] if probe.behind else [door])
+    monkeypatch.setattr(FakeRig, "policies", by_pod)
+    case = replace(DENIAL, probe=CLIENT.get("http://door.ingress/ip", behind="httpbin.mtls-service"))
+    found = prove(lambda rig, name: log(rig, entry(name, "403", BY_NONE, "-"), pod), case)
+    assert found is not None
+    assert found.verdict is verdict, found.text
+
+
 def test_a_reset_that_the_servers_proxy_knows_nothing_of_fails() -> None:
     found = prove(lambda *_: None, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD)
     assert found is not None
@@ -324,7 +342,46 @@ def test_the_mechanism_follows_from_the_outcome(
 ) -> None:
     path = mechanism.Route((CLIENT_POD,), (replace(SERVER_POD, ip="10.0.0.9"),), (), outside, not expect.status)
     found = mechanism.derived(expect, answered(expect.status or 0, "a", body), "GET", path, ())
-    assert mechanism.decided(found, (), {"10.0.0.9"}, parse([line])[0]) is expected
+    assert mechanism.decided(found, None, {"10.0.0.9"}, parse([line])[0]) is expected
+
+
+NO_PROXY = no_reply(OutcomeKind.RESET, OutcomeKind.REFUSED)
+CUT_OFF = replace(CLIENT_POD, containers=(), cut_off=True)
+AT_SERVER = Decision(Mechanism.MUTUAL_TLS, Proxy.SERVER)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "clients", "expected"),
+    [
+        (7, (CUT_OFF,), Decision(Mechanism.NETWORK)),
+        (7, (CLIENT_POD,), AT_SERVER),
+        (7, (CUT_OFF, CLIENT_POD), AT_SERVER),
+        (7, (), AT_SERVER),
+        (56, (CUT_OFF,), AT_SERVER),
+    ],
+)
+def test_only_a_pod_that_is_cut_off_refuses_itself(
+    exit_code: int, clients: tuple[Pod, ...], expected: Decision
+) -> None:
+    """Istio's CNI plug-in leads an init container to a proxy that does not listen yet: no server has an entry of it.
+
+    Wherever else a connection is refused, the server's proxy still has to say that it did.
+    """
+    path = mechanism.Route(clients, (SERVER_POD,), (), False, False)
+    assert mechanism.derived(NO_PROXY, broken(exit_code, "a"), "GET", path, ()) == expected
+
+
+def test_what_is_refused_elsewhere_than_in_its_own_pod_needs_the_servers_word() -> None:
+    """A network that rejects the connection does not show that the mesh does."""
+
+    def seen(client: Pod, logged: Logged = lambda *_: None) -> FindingVerdict:
+        found = prove(logged, replace(DENIAL, expect=NO_PROXY), outcome=lambda name: broken(7, name), client=client)
+        assert found is not None
+        return found.verdict
+
+    assert seen(CUT_OFF) is FindingVerdict.PASS
+    assert seen(CUT_OFF, by("via_upstream", "200", "10.0.0.9:8080")) is FindingVerdict.FAIL, "it did get out"
+    assert seen(CLIENT_POD) is not FindingVerdict.PASS
 
 
 def test_external_authorization_is_known_by_its_policy() -> None:
@@ -332,8 +389,8 @@ def test_external_authorization_is_known_by_its_policy() -> None:
     custom = {EnforcedPolicy("a/b", "CUSTOM")}
     denied = mechanism.derived(status(403), answered(403, "a", "no header"), "GET", path, custom)
     line = entry("a", "403", "ext_authz_denied", "-").replace("403 -", "403 UAEX")
-    assert mechanism.decided(denied, (), (), parse([line])[0])
+    assert mechanism.decided(denied, None, (), parse([line])[0])
     failed = mechanism.derived(status(403), answered(403, "a"), "GET", path, custom)
-    assert not mechanism.decided(failed, (), (), parse([line])[0])
+    assert not mechanism.decided(failed, None, (), parse([line])[0])
     with pytest.raises(LookupError, match="403"):
         mechanism.derived(status(403), answered(403, "a", "an application's own"), "GET", path, ())

@@ -22,8 +22,17 @@ OPEN = EnforcedPolicy("shop/meshproof-open-mesh-0", "ALLOW")
         ({DENY, ALLOW}, {"shop/deny", "none"}),
         ({ALLOW, ROOT}, {"none"}),
         ({DENY, ROOT, OPEN}, {"shop/deny"}),
+        ({ROOT, OPEN}, set()),
+        (set(), None),
     ],
 )
-def test_where_everything_is_allowed_only_a_denial_may_refuse(policies: set[EnforcedPolicy], names: set[str]) -> None:
+def test_where_everything_is_allowed_only_a_denial_may_refuse(
+    policies: set[EnforcedPolicy], names: set[str] | None
+) -> None:
     """Otherwise a refusal before the allowing policy has come would be taken for that of the policy under test."""
     assert expected_policies(Decision(Mechanism.AUTHORIZATION), policies) == names
+
+
+def test_a_policy_that_the_case_states_is_the_only_one() -> None:
+    decision = Decision(Mechanism.AUTHORIZATION, policy="shop/deny")
+    assert expected_policies(decision, {ALLOW, ROOT}) == {"shop/deny"}
