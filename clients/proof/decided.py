@@ -35,7 +35,7 @@ class _Question:
         requests: the refused ones.
         pods: those whose proxies may have decided.
         hops: pods of the client's own proxy, where it opens the connections to these.
-        names: by pod, the policies that its proxy may refuse by, as the cluster names them; None for any.
+        names: by pod, the policies that its proxy may refuse by, as the cluster names them; any where it is not there.
     """
 
     decision: Decision
@@ -43,7 +43,7 @@ class _Question:
     pods: tuple[Pod, ...]
     hops: tuple[Pod, ...]
     servers: frozenset[str]
-    names: Mapping[Pod, frozenset[str] | None]
+    names: Mapping[Pod, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         stated = replace(decision, policy=f"{proving.rig.overlay.namespace(namespace)}/{name}")
     else:
         stated = decision
-    by_policy = pods if decision.mechanism is Mechanism.AUTHORIZATION else ()
+    known = decision.mechanism is Mechanism.AUTHORIZATION and (decision.policy or at(path.receiving, state))
     through_sidecar = not path.outside and set(pods) != set(path.client)
     return _Question(
         decision,
@@ -133,7 +133,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
         frozenset(pod.ip for pod in path.servers),
-        {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in by_policy},
+        {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in (pods if known else ())},
     )
 
 

@@ -106,8 +106,8 @@ def _text(outcome: Outcome) -> str:
     return outcome.body
 
 
-def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) -> frozenset[str] | None:
-    """Names of policies, or `none`, by which one proxy with these in force may refuse; None for any.
+def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) -> frozenset[str]:
+    """Names of policies, or `none`, by which one proxy with these in force may refuse.
 
     A proxy that the run has opened refuses nothing but by a denial: another's refusal is none of it.
     """
@@ -116,7 +116,7 @@ def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) 
     denying = {policy.name for policy in policies if policy.action == "DENY"}
     allowing = [policy.name.rpartition("/")[2] for policy in policies if policy.action == "ALLOW"]
     opened = any(name.startswith(OPEN_MESH) for name in allowing)  # it allows every request to this workload
-    return frozenset(denying | ({NO_POLICY} if allowing and not opened else set())) if denying or allowing else None
+    return frozenset(denying | ({NO_POLICY} if allowing and not opened else set()))
 
 
 def decided(decision: Decision, names: Collection[str] | None, servers: Collection[str], entry: AccessLogEntry) -> bool:

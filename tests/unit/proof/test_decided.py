@@ -213,13 +213,20 @@ def test_a_client_inside_may_be_refused_by_the_gateway_that_it_dials(monkeypatch
 OPENED = EnforcedPolicy("mtls-service/meshproof-open-mesh-0", "ALLOW")
 
 
-@pytest.mark.parametrize(("pod", "verdict"), [("door-1", FindingVerdict.PASS), (SERVER_POD.name, FindingVerdict.FAIL)])
+@pytest.mark.parametrize(
+    ("pod", "server", "verdict"),
+    [
+        ("door-1", {ALLOW, OPENED}, FindingVerdict.PASS),
+        (SERVER_POD.name, {ALLOW, OPENED}, FindingVerdict.FAIL),
+        (SERVER_POD.name, set[EnforcedPolicy](), FindingVerdict.FAIL),
+    ],
+)
 def test_what_a_gateway_may_refuse_by_is_not_what_an_opened_server_may(
-    monkeypatch: pytest.MonkeyPatch, pod: str, verdict: FindingVerdict
+    monkeypatch: pytest.MonkeyPatch, pod: str, server: set[EnforcedPolicy], verdict: FindingVerdict
 ) -> None:
     """The server refuses as long as the policy that opens it has not come, and that is not the gateway's denial."""
     door = Pod("ingress", "door-1", "10.0.0.8", containers=(SIDECAR,), ready=True)
-    by_pod = SimpleNamespace(at=lambda pods, _: {ALLOW} if list(pods) == [door] else {ALLOW, OPENED})
+    by_pod = SimpleNamespace(at=lambda pods, _: set().union(*({ALLOW} if pod == door else server for pod in pods)))
     monkeypatch.setattr(FakeRig, "backends", lambda rig, probe: [SERVER_POD] if probe.behind else [door])
     monkeypatch.setattr(FakeRig, "policies", by_pod)
     case = replace(DENIAL, probe=CLIENT.get("http://door.ingress/ip", behind="httpbin.mtls-service"))

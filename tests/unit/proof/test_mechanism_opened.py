@@ -23,12 +23,10 @@ OPEN = EnforcedPolicy("shop/meshproof-open-mesh-0", "ALLOW")
         ({ALLOW, ROOT}, {"none"}),
         ({DENY, ROOT, OPEN}, {"shop/deny"}),
         ({ROOT, OPEN}, set()),
-        (set(), None),
+        (set(), set()),
     ],
 )
-def test_where_everything_is_allowed_only_a_denial_may_refuse(
-    policies: set[EnforcedPolicy], names: set[str] | None
-) -> None:
+def test_where_everything_is_allowed_only_a_denial_may_refuse(policies: set[EnforcedPolicy], names: set[str]) -> None:
     """Otherwise a refusal before the allowing policy has come would be taken for that of the policy under test."""
     assert expected_policies(Decision(Mechanism.AUTHORIZATION), policies) == names
 
