@@ -24,8 +24,8 @@ _ALWAYS = (
 )
 _CLOSE = 'header = "Connection: close"'
 """One connection per probe; `answer` finds a server that ignores it."""
-_PORTS_TRIED = 16
-"""Ports from an ordinary request's own on that curl tries where one is taken."""
+PORTS_TRIED = 16
+"""Ports from a request's own on that curl tries where one is taken."""
 
 
 def new_sentinel() -> str:
@@ -143,8 +143,7 @@ def _block(request: Request, index: int, sentinel: str) -> str:
     if request.insecure:
         lines.append("insecure")
     if request.local_port:
-        last = f"-{request.local_port + _PORTS_TRIED - 1}" if request.ordinary else ""
-        lines.append(f"local-port = {request.local_port}{last}")
+        lines.append(f"local-port = {request.local_port}-{request.local_port + PORTS_TRIED - 1}")
     if request.raw:
         return "".join(f"{line}\n" for line in lines)
     if request.method == "HEAD":

@@ -21,9 +21,10 @@ EVERY = 4
 """One probe of so many is ordinary; of a batch of several, at least one is."""
 PORTS = range(32_768, 60_000)
 """Source ports of ordinary probes: of the range from which Linux takes ports itself."""
-WITH_SIDECAR = range(10_000, 15_000)
+WITH_SIDECAR = range(10_000, 14_984)
 """Those of a client with a sidecar, below that range. The sidecar itself connects from ports of the system's range and
-the pod's address: what comes from such a port to the same server may still be tracked, and then is not redirected."""
+the pod's address: what comes from such a port to the same server may still be tracked, and then is not redirected.
+With the ones that curl tries after each it ends below the ports at which a sidecar listens."""
 AGENTS = (
     "",
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
@@ -50,7 +51,8 @@ def agents() -> Iterator[str]:
 def ports(of: range = PORTS) -> Iterator[int]:
     """Source ports, each once before any comes again: a port is the key of a TCP connection in logs.
 
-    Several threads may take from it.
+    In no order: the kernel remembers for a minute the connections of a process that used the same pods before, and a
+    port of that process has free ones after it, which curl tries. Several threads may take from it.
     """
     order, start = _shuffled(of), secrets.randbelow(len(of))
     return itertools.cycle((*order[start:], *order[:start]))  # a generator would serve one thread only

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,12 +13,9 @@ from clients.kube.pods import Pod
 from clients.probe import ordinary
 from clients.probe.session import SHELL, ProbeSession
 
-PORTS = range(20_000, 32_768)
-"""Client ports of injected pods, one for each request. For TCP the access log has no request id, so the port is the
-only key, and the kernel may reuse a port for another destination. Above what listens in a pod, below the ephemeral
-ports."""
-CLOSED_S = 64.0
-"""Seconds after which a port may be used again: for 60 the kernel remembers a connection that the client closed."""
+PORTS = range(20_000, 32_752)
+"""Client ports of injected pods, each request from another one. For TCP the access log has no request id, so the port
+is the only key. Above what listens in a pod; below the ephemeral ports, with the ones after it that curl tries."""
 SHELLS = 8
 """Number of shells that work in parallel in a client container without a proxy."""
 
@@ -35,19 +31,6 @@ class Ports:
 def open_session(cluster: Cluster, pod: Pod, container: str, ports: Ports) -> ProbeSession:
     """A session that opens its shell in the pod's container when it is first used."""
     return ProbeSession(lambda: ExecSession(cluster, pod, container, SHELL), ports.marked, ports.ordinary)
-
-
-def in_turn(now_s: float) -> Iterator[int]:
-    """The ports, endlessly; the first depends on the clock, so that it is none that another process has just used.
-
-    Runs of one held environment follow one another in the same pods. A run of fewer than 200 requests a second leaves
-    all of its ports behind the next run's first.
-
-    Args:
-        now_s: the time, in seconds since any moment that all processes share.
-    """
-    first = int(now_s / CLOSED_S * len(PORTS)) % len(PORTS)
-    return itertools.cycle((*PORTS[first:], *PORTS[:first]))
 
 
 class ShellOfThread(threading.local):
@@ -77,7 +60,7 @@ class ClientSessions:
         key = (str(pod), container, 0 if pod.injected else self._shell.mine)
         with self._lock:
             if key not in self._sessions:
-                marked = in_turn(time.time()) if pod.injected else itertools.repeat(0)
+                marked = ordinary.ports(PORTS) if pod.injected else itertools.repeat(0)
                 own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
                 ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports(own)))
                 self._sessions[key] = open_session(self._cluster, pod, container, ports)
