@@ -17,8 +17,10 @@ from suites.egress import rollout
 from suites.egress.state import selectors_without_pods
 from suites.egress.stream import Stream
 from suites.egress.workloads import (
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     EXCLUDED_X,
     GATEWAY,
@@ -66,6 +68,17 @@ CASES = [
             variant=way,
         )
         for way, source in {"no sidecar": RAW_X, "user of the proxy": PROXY_USER_X}.items()
+    ),
+    *(
+        Case(
+            "X-EGR-SHUT-PORTS",
+            RAW_X.get(url, resolve=f"{OPEN_ADDRESS}:{port}", timeout_s=SHUT_AFTER_S),
+            shut(),
+            twin=RAW_Y.get(url, resolve=f"{OPEN_ADDRESS}:{port}"),
+            needs=OPEN | needs,
+            variant=str(port),
+        )
+        for url, port, needs in ((EXAMPLE_TLS, 443, HOSTS), (EXAMPLE_ELSEWHERE, 8080, ELSEWHERE))
     ),
     Case(
         "X-EGR-RANGES-SHUT",

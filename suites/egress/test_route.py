@@ -13,16 +13,21 @@ from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
 from suites.egress.workloads import (
+    BLACK_HOLE,
     BY_MUTUAL_TLS,
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     GATEWAY,
+    GATEWAY_NODE,
     HOP_SNI,
     HOSTS,
     RAW_X,
     S3,
     TEST_X,
+    dropped,
 )
 
 ALLOWED = TEST_X.get(EXAMPLE)
@@ -55,7 +60,6 @@ AT_GATEWAY = AccessLogExpectation(
     local="<gateway>:<http-port>",
     sni=HOP_SNI,
 )
-NO_ANSWER = no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
 # In TLS 1.3 the client's handshake ends before the server misses a certificate: sending or reading fails later.
 NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
 NOT_AT_GATEWAY = AccessLogExpectation(Proxy.GATEWAY, absent=True)
@@ -64,11 +68,19 @@ CASES = [
     Case("EGR-ROUTE-01", ALLOWED, status(200), repeat=4),
     Case("EGR-ROUTE-02", ALLOWED, status(200), logged=(AT_SIDECAR,), repeat=4),
     Case("EGR-ROUTE-03", ALLOWED, status(200), logged=(AT_GATEWAY,), repeat=4),
+    Case(
+        "X-EGR-ROUTE-PORT",
+        TEST_X.get(EXAMPLE_ELSEWHERE),
+        dropped(),
+        twin=GATEWAY_NODE.get(EXAMPLE_ELSEWHERE),
+        logged=(BLACK_HOLE,),
+        needs=ELSEWHERE,
+    ),
     Case("EGR-ROUTE-05", ALLOWED, status(200), arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False)),
     Case(
         "EGR-ROUTE-06",
         RAW_X.get(EXAMPLE, resolve=f"{GATEWAY}:80"),
-        NO_ANSWER,
+        dropped(),
         twin=ALLOWED,
         logged=(NOT_AT_GATEWAY,),
         variant="plain HTTP",

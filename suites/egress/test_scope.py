@@ -10,8 +10,10 @@ from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     BLACK_HOLE,
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     GATEWAY_NODE,
     HOSTS,
@@ -20,6 +22,7 @@ from suites.egress.workloads import (
     S2,
     TEST_X,
     cut,
+    dropped,
 )
 
 PLAIN = TEST_X.get(EXAMPLE)
@@ -37,6 +40,14 @@ STAGE = Stage(
 CASES = [
     Case("EGR-SIDECAR-03", PLAIN, status(502), twin=GATEWAY_NODE.get(EXAMPLE), logged=(NO_ROUTE,)),
     Case("EGR-SIDECAR-04", TEST_X.get(EXAMPLE_TLS), cut(), twin=GATEWAY_NODE.get(EXAMPLE_TLS), logged=(BLACK_HOLE,)),
+    Case(
+        "X-EGR-SCOPE-PORT",
+        TEST_X.get(EXAMPLE_ELSEWHERE),
+        dropped(),
+        twin=GATEWAY_NODE.get(EXAMPLE_ELSEWHERE),
+        logged=(BLACK_HOLE,),
+        needs=ELSEWHERE,
+    ),
 ]
 
 

@@ -15,10 +15,13 @@ from clients.model.expect import body_contains, has_header, reset, status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     GATEWAY_NODE,
+    HOSTS,
     OWN_TEAM,
     RAW_X,
     S1,
@@ -73,6 +76,17 @@ CASES = [
         RAW_X.get(EXAMPLE, resolve=f"{SHUT_ADDRESS}:80"),
         shut(),
         twin=FROM_GATEWAY_NODE,
+    ),
+    *(
+        Case(
+            "X-EGR-FIREWALL-PORTS",
+            RAW_X.get(url, resolve=f"{SHUT_ADDRESS}:{port}"),
+            shut(),
+            twin=GATEWAY_NODE.get(url),
+            needs=needs,
+            variant=str(port),
+        )
+        for url, port, needs in ((EXAMPLE_TLS, 443, HOSTS), (EXAMPLE_ELSEWHERE, 8080, ELSEWHERE))
     ),
 ]
 

@@ -24,6 +24,8 @@ GATEWAY_NODE = Workload("istio-egress", "gateway-node", "curl")
 """Without a sidecar, at an address from which the network allows outgoing traffic."""
 
 EXAMPLE, EXAMPLE_TLS = "http://example.com", "https://example.com"
+EXAMPLE_ELSEWHERE = "http://example.com:8080"
+"""At a port that no object of the document names; the testbed's hosts listen there too."""
 HTTPBIN, HTTPBIN_TLS = "http://httpbin.org", "https://httpbin.org"
 TEAPOT = f"{HTTPBIN}/status/418"
 STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
@@ -34,6 +36,8 @@ HOSTS = frozenset({"external-hosts"})
 """What a stage needs that settles on a request to an external host; without one its other controls prove nothing."""
 SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
+ELSEWHERE = frozenset({"external-hosts", "external-log"})
+"""What targets with the testbed's hosts have: others need not listen at that port."""
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only mesh and network policies can refuse."""
 OPEN = frozenset({"external-open"})
@@ -92,7 +96,7 @@ ORIGINATED = r"outbound\|443\|example-com-originate-TLS\|example\.com"
 NO_ROUTE = AccessLogExpectation(Proxy.CLIENT, status=502, route="block_all", details="direct_response", cluster="-")
 """The sidecar's own answer for a host that is not registered."""
 BLACK_HOLE = AccessLogExpectation(Proxy.CLIENT, cluster="BlackHoleCluster", flags=frozenset({"UH"}), tcp=True)
-"""The sidecar cuts TLS to a server name that is not registered."""
+"""The sidecar ends a connection to a server name or a port that is not registered."""
 BY_NO_RULE = "rbac_access_denied_matched_policy[none]"
 
 
@@ -109,6 +113,11 @@ SHUT_AFTER_S = 0.75
 def cut() -> Expectation:
     """TLS that fails: the connection ends in the handshake (35), or just after it (56)."""
     return no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.RESET)
+
+
+def dropped() -> Expectation:
+    """A connection that a proxy accepts and ends: before the request has come (56), or after it (52)."""
+    return no_reply(OutcomeKind.EMPTY_REPLY, OutcomeKind.RESET)
 
 
 def shut() -> Expectation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from clients.model.case import Case
@@ -9,6 +10,7 @@ from clients.model.decision import Proxy
 from clients.model.expect import body_contains, status
 from clients.model.log_expectations import AccessLogExpectation
 from suites.front.workloads import (
+    FROM_BACKEND,
     FROM_GATEWAY,
     FRONTEND,
     HEALTHY,
@@ -94,6 +96,8 @@ def token_cases(door):
             denied("X-FRONT-TOKEN-01", call(token="valid", token_as=how), NO_TOKEN, variant=variant)
             for variant, how in {"other scheme": "Authorization: Basic {}", "other header": "X-Token: {}"}.items()
         ),
+        *(_by_method(door, method) for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
+        denied("X-FRONT-TOKEN-03", replace(call(), http2=True), NO_TOKEN, variant="HTTP/2"),
         *(
             Case(door.control("X-FRONT-TOKEN-02"), call(token=kind), SHOWS_SECRET, before=SHOWS_SECRET, variant=kind)
             for kind in ("valid-es256", "two-audiences")
@@ -133,6 +137,14 @@ def path_cases(door):
         ),
         Case(door.control("X-FRONT-EXEMPT-02"), call("/api/healthz?x=1"), HEALTHY, before=HEALTHY),
     ]
+
+
+def _by_method(door, method):
+    """A refusal of another method, whose answer to HEAD has no body."""
+    answered, refused = (status(200, FROM_BACKEND), status(403)) if method == "HEAD" else (SHOWS_SECRET, NO_TOKEN)
+    probe, twin = (replace(door.call(token=token), method=method) for token in ("", "valid"))
+    stated = partial(Case, before=answered, twin=twin, twin_expect=answered, logged=BY_POLICY, variant=method)
+    return stated(door.control("X-FRONT-TOKEN-03"), probe, refused)
 
 
 def _denied(door):

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 NO_TOKEN = MTLS_CLIENT.get(URL)
 VALID = MTLS_CLIENT.get(URL, token="valid")
 MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
 BY_NO_RULE = AccessLogExpectation(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
+
+ANYTHING = MTLS_CLIENT.get(f"{MTLS_SERVICE}/anything")
+WAYS = {
+    **{method: replace(ANYTHING, method=method) for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")},
+    "a body": replace(ANYTHING, method="POST", body='{"id": "{id}"}', headers=(("content-type", "application/json"),)),
+    "a path below": MTLS_CLIENT.get(f"{MTLS_SERVICE}/anything/below?x=1"),
+    "the first path": MTLS_CLIENT.get(f"{MTLS_SERVICE}/"),
+    "HTTP/2": replace(ANYTHING, http2=True),
+    "a client without sidecar": LEGACY_CLIENT.get(f"{MTLS_SERVICE}/anything"),
+    "HTTP/2 without sidecar": LEGACY_CLIENT.get(f"{MTLS_SERVICE}/anything", http2=True),
+}
+"""Requests that a policy without a condition on them refuses like any other."""
 
 STAGE = Stage(
     "require-jwt",
@@ -33,6 +47,17 @@ CASES = [
         rbac_denied(),
         before=status(200),
         twin=VALID,
+    ),
+    *(
+        Case(
+            "X-LAB-AUTHZ-EVERY",
+            way,
+            status(403) if way.method == "HEAD" else rbac_denied(),
+            twin=replace(way, token="valid"),
+            logged=(BY_NO_RULE,),
+            variant=name,
+        )
+        for name, way in WAYS.items()
     ),
 ]
 

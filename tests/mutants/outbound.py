@@ -7,6 +7,7 @@ from typing import Any
 
 from clients.proof.rig import Rig
 from testbed import api
+from testbed.addresses import EXTERNAL
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, of_kind
 from tests.mutants.places import EGRESS, IAP
@@ -16,7 +17,13 @@ _CONTROL_PLANE = "allow-egress-to-control-plane"
 _FIREWALL = ("table", "ip", "meshproof_external")
 
 
-@mutant("scope-lost", Area.EGRESS, EGRESS, cases("EGR-SIDECAR-02 03 04", FAIL), nightly=True)
+@mutant(
+    "scope-lost",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-SIDECAR-02 03 04", FAIL) | cases("X-EGR-SCOPE-PORT", FAIL),
+    nightly=True,
+)
 def scope_lost(objects: list[Object]) -> None:
     """The Sidecar resource selects a workload that does not exist, so proxies keep the whole mesh."""
     for body in of_kind(objects, "Sidecar"):
@@ -186,6 +193,33 @@ def network_policy_to_every_address(objects: list[Object]) -> None:
         spec["egress"] = [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]
 
 
+@mutant(
+    "network-policy-with-https-to-everywhere",
+    Area.NETWORK,
+    EGRESS,
+    {"X-EGR-SHUT-PORTS[443]": FAIL, "X-EGR-SHUT-PORTS[8080]": PASS, "EGR-NETPOL-03[no sidecar]": PASS},
+    nightly=True,
+)
+def network_policy_with_https_to_everywhere(objects: list[Object]) -> None:
+    """The rule for Google's APIs names the port of HTTPS, and no address."""
+    for spec in _egress(objects, "allow-egress-to-google-apis"):
+        spec["egress"].append({"ports": [{"port": 443, "protocol": "TCP"}]})
+
+
+@mutant(
+    "network-policy-with-a-range-of-ports",
+    Area.NETWORK,
+    EGRESS,
+    {"X-EGR-SHUT-PORTS[8080]": FAIL, "X-EGR-SHUT-PORTS[443]": PASS, "EGR-NETPOL-03[no sidecar]": PASS},
+    nightly=True,
+)
+def network_policy_with_a_range_of_ports(objects: list[Object]) -> None:
+    """A rule lets an address range of others pass, at all ports that a program may use without privileges."""
+    for spec in _egress(objects, "allow-egress-to-google-apis"):
+        ports = [{"port": 1024, "endPort": 65535, "protocol": "TCP"}]
+        spec["egress"].append({"to": [{"ipBlock": {"cidr": str(EXTERNAL)}}], "ports": ports})
+
+
 @mutant("network-policy-to-every-namespace", Area.NETWORK, EGRESS, cases("EGR-NETPOL-08 10 12", FAIL), nightly=True)
 def network_policy_to_every_namespace(objects: list[Object]) -> None:
     """The selector of the control plane's namespace is empty, which selects all."""
@@ -288,6 +322,45 @@ class FirewallDown(Mutant):
         if self._rules:
             api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{self._rules}\nRULES\n")
         self._rules = ""
+
+
+@mutant(
+    "firewall-for-the-web-only",
+    Area.NETWORK,
+    EGRESS,
+    {"X-EGR-FIREWALL-PORTS[8080]": FAIL, "X-EGR-FIREWALL-PORTS[443]": PASS} | cases("X-EGR-FIREWALL", PASS),
+    nightly=True,
+)
+class FirewallForTheWebOnly(Mutant):
+    """The network refuses the ports of the web, and no other."""
+
+    def __init__(self) -> None:
+        self._rule = False
+
+    def entered(self, rig: Rig) -> None:
+        del rig
+        self._rule = True
+        api.run_in_node("nft", "insert", "rule", *_FIREWALL[1:], "forward", "tcp", "dport", "8080", "accept")
+
+    def undo(self) -> None:
+        if self._rule:
+            chain = api.run_in_node("nft", "--handle", "list", "chain", *_FIREWALL[1:], "forward")
+            handle = next(line.split()[-1] for line in chain.splitlines() if "dport 8080 accept" in line)
+            api.run_in_node("nft", "delete", "rule", *_FIREWALL[1:], "forward", "handle", handle)
+        self._rule = False
+
+
+@mutant(
+    "another-port-registered",
+    Area.EGRESS,
+    EGRESS,
+    cases("X-EGR-ROUTE-PORT", FAIL) | cases("EGR-ROUTE-01", PASS),
+    nightly=True,
+)
+def another_port_registered(objects: list[Object]) -> None:
+    """The external host is registered with one more port, which no route leads to the gateway."""
+    for body in of_kind(objects, "ServiceEntry", "example-com-ext"):
+        body["spec"]["ports"].append({"number": 8080, "name": "http-more", "protocol": "HTTP"})
 
 
 @mutant("names-cut-instead", Area.DNS, IAP, cases("IAP-LB-01", FAIL), nightly=True)

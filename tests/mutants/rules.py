@@ -31,6 +31,34 @@ def any_workload(objects: list[Object]) -> None:
         spec["rules"][0]["from"] = [{"source": {"principals": ["*"]}}]
 
 
+@mutant(
+    "a-method-without-a-token",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-AUTHZ-02", PASS) | {"X-LAB-AUTHZ-EVERY[POST]": FAIL, "X-LAB-AUTHZ-EVERY[PUT]": PASS},
+    {"X-LAB-AUTHZ-EVERY[POST]": "saw 200"},
+    nightly=True,
+)
+def a_method_without_a_token(objects: list[Object]) -> None:
+    """One more rule lets every POST in."""
+    for spec in _spec(objects, "require-jwt"):
+        spec["rules"].append({"to": [{"operation": {"methods": ["POST"]}}]})
+
+
+@mutant(
+    "a-path-without-a-token",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-AUTHZ-02", PASS) | {"X-LAB-AUTHZ-EVERY[a path below]": FAIL, "X-LAB-AUTHZ-EVERY[POST]": PASS},
+    {"X-LAB-AUTHZ-EVERY[a path below]": "saw 200"},
+    nightly=True,
+)
+def a_path_without_a_token(objects: list[Object]) -> None:
+    """One more rule lets a part of the paths in."""
+    for spec in _spec(objects, "require-jwt"):
+        spec["rules"].append({"to": [{"operation": {"paths": ["/anything/*"]}}]})
+
+
 @mutant("from-nobody-in-particular", Area.AUTHORIZATION, TOKENS, _NO_TOKEN, _SAW_200, nightly=True)
 def from_nobody_in_particular(objects: list[Object]) -> None:
     """The rule has a path and no source: every caller matches."""
@@ -208,6 +236,20 @@ def _without_claim(number: int, name: str, says: str, variants: tuple[str, ...])
     change.__doc__ = says
     verdicts = {f"X-IAP-CLAIM-02[{variant}]": FAIL for variant in variants}
     mutant(name, Area.AUTHORIZATION, IAP, verdicts, nightly=True)(change)
+
+
+@mutant(
+    "a-token-for-reading-only",
+    Area.AUTHORIZATION,
+    FRONT,
+    cases("CRA-AUTH-01", PASS) | {"X-FRONT-TOKEN-03[POST]": FAIL, "X-FRONT-TOKEN-03[HEAD]": PASS},
+    nightly=True,
+)
+def a_token_for_reading_only(objects: list[Object]) -> None:
+    """The gateway requires a token of the methods that read, and of no other."""
+    for spec in _spec(objects, "api-origin-auth"):
+        for rule in spec["rules"]:
+            rule["to"][0]["operation"]["methods"] = ["GET", "HEAD"]
 
 
 _without_claim(0, "group-not-asked", "Access does not depend on the group.", ("staff, but no administrator",))

@@ -226,8 +226,12 @@ func main() {
 		must(err)
 		pairs[one.Name] = &pair
 	}
-	plain, err := net.Listen("tcp4", ":80")
-	must(err)
+	plain := make([]net.Listener, 0, 2)
+	for _, port := range []string{":80", ":8080"} { // the second is one that no rule of a document names
+		listener, err := net.Listen("tcp4", port)
+		must(err)
+		plain = append(plain, listener)
+	}
 	secure, err := net.Listen("tcp4", ":443")
 	must(err)
 	// that the log exists says that the server is there
@@ -237,7 +241,9 @@ func main() {
 	handler := logged(j, google(httpbin.New(httpbin.WithHostname("external"))))
 	tlsListener := &handshakes{Listener: secure, ready: make(chan net.Conn), journal: j, hosts: hosts, pairs: pairs}
 	go tlsListener.run()
-	go func() { must((&http.Server{Handler: handler, ReadHeaderTimeout: patience}).Serve(plain)) }()
+	for _, listener := range plain {
+		go func() { must((&http.Server{Handler: handler, ReadHeaderTimeout: patience}).Serve(listener)) }()
+	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience, ConnState: j.closed}
 	server.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // without it the server would not speak HTTP/2
 	must(server.Serve(tlsListener))
