@@ -150,6 +150,15 @@ def test_the_settings_of_a_run_are_read_back():
     assert read["egress"] == {"blocked": True}
     assert read["external"]["hosts"] == {"example.com": "198.51.100.10"}
     assert read["external"]["more"] == {"x.y": ["z"]}
+    known = tomllib.loads(access.KNOWN_FAILURES.read_text(encoding="utf-8"))
+    assert read["known_failures"] == known["known_failures"]
+
+
+def test_the_settings_of_a_profile_say_nothing_of_the_embedded_target_alone():
+    """The list's own head was copied: that it counts on the embedded target only, which is not so of these settings."""
+    text = access.settings_of("nodes", StartedCluster(Path("k"), Path("k"), "1", "1", {}, None, None, {}))
+    assert "embedded target only" not in text
+    assert "docs/known-failures.md" in text
 
 
 THREE = Form("three", (NodeForm("a", "default"), NodeForm("b", "default"), NodeForm("c", GATEWAY, "d=g:NoSchedule")))
