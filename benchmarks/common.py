@@ -29,6 +29,7 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig, RigOptions
 from reports.model import TargetInfo
+from runner.commands.interrupts import sigterm_interrupts
 from runner.target import assemble, browsers
 from runner.target.descriptor import TargetDescriptor
 from runner.target.embedded import external_hosts
@@ -62,7 +63,8 @@ def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
     here = machine()
     say(f"machine: {here['cpus']} CPUs, {here['memory_gib']} GiB, Linux {here['kernel']}, load {here['load']} at start")
     try:
-        figures = dict(measure(arguments))
+        with sigterm_interrupts():
+            figures = dict(measure(arguments))
         here["load_at_end"] = round(os.getloadavg()[0], 2)
         say(f"load at end: {here['load_at_end']}")
         for name, value in figures.items():

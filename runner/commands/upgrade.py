@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -21,6 +18,7 @@ from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from runner.commands import common, run
+from runner.commands.interrupts import sigterm_interrupts
 from runner.commands.like import resolve
 from runner.config import folders, settings
 from runner.config.settings import Settings
@@ -72,7 +70,7 @@ def upgrade(
     commands = hooks.parse(hook or ())
     earlier = UpgradeRecord.load(resume) if resume else None
     file = resolve(like) if like else None
-    with _interruptible(), own_cluster.given(start, end, given, say, file) as chosen:
+    with sigterm_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
         old, new = chosen.names or (from_revision, to_revision)
         asks = prompt if prompt is not None else chosen.names is None and sys.stdin.isatty()
         if earlier:
@@ -224,18 +222,3 @@ def _suites(target: Target, at: UpgradeSide, suites: tuple[str, ...], below: Pat
     if code == common.INTERRUPTED:
         raise KeyboardInterrupt
     return folder
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends it as Ctrl-C does."""
-
-    def interrupted(number: int, _: FrameType | None) -> None:
-        del number
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from clients.model.errors import MeshproofError
+from runner.commands.interrupts import sigterm_interrupts
 from tests.selfcheck import alarms, faults, flips, mutants, page
 from tests.selfcheck.product import say
 from tests.selfcheck.store import PARTS, Record, Store, newest
@@ -22,7 +23,8 @@ def main(words: Sequence[str]) -> int:
     """Run the parts; returns the exit code."""
     given = _arguments().parse_args(words)
     try:
-        return _conduct(given)
+        with sigterm_interrupts():
+            return _conduct(given)
     except (MeshproofError, OSError) as error:
         print(f"meshproof: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -263,3 +264,19 @@ def test_the_sweep_waits_for_an_api_server_that_is_starting_again(
         with pytest.raises(ClusterError, match="does not answer"):
             product.sweep(up, patience_s)
     assert len(asked) == calls
+
+
+def test_sigterm_ends_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a part has open is closed: its environment is removed, its cluster stopped."""
+    closed, before = [], signal.getsignal(signal.SIGTERM)
+
+    def part(_: Any) -> int:
+        with contextlib.ExitStack() as opened:
+            opened.callback(closed.append, "closed")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 0
+
+    monkeypatch.setattr(program, "_conduct", part)
+    assert program.main(["--parts", "mutants"]) == 130
+    assert closed == ["closed"]
+    assert signal.getsignal(signal.SIGTERM) is before
