@@ -15,7 +15,6 @@ from hashlib import md5
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
-from allure_commons.logger import AllureFileLogger
 from allure_commons.model2 import (
     Attachment,
     Label,
@@ -26,8 +25,10 @@ from allure_commons.model2 import (
     TestResult,
     TestStepResult,
 )
+from attr import asdict
 
 from clients.model.evidence import Evidence, FindingVerdict, Verdict
+from reports import allure_history
 from reports.argument import chain
 from reports.attempts import fold, one_line
 from reports.files import write_text
@@ -55,22 +56,47 @@ _CATEGORIES = [
 ]
 
 
-def write(report: Report, folder: Path) -> None:
-    """Write the results of `report` into `folder`, which belongs to this report: what was there is removed.
+def write(report: Report, folder: Path, before: Path | None = None) -> None:
+    """Write the results of `report` into `folder`, which belongs to this report: of what was there, history stays.
 
     Pictures are taken from the folder around it, which is the run's.
+
+    Args:
+        before: folder of the results of the run before, for trends.
 
     Raises:
         OSError: it cannot be written.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    logger = AllureFileLogger(folder)  # type: ignore[no-untyped-call]
+    _empty(folder)
     for case in report.cases:
-        logger.report_result(_result(report, case, folder))  # type: ignore[no-untyped-call]
+        result = _result(report, case, folder)
+        # Compact, and under a name that stays: Allure's own logger makes a new one each time.
+        data = asdict(result, filter=lambda _, value: value or value is False)
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        write_text(folder / f"{result.uuid}-result.json", text)
+    if before:
+        allure_history.carry_over(before, folder)
     write_text(folder / "environment.properties", _environment(report))
     write_text(folder / "categories.json", json.dumps(_CATEGORIES, indent=1) + "\n")
-    executor = {"name": "meshproof", "type": "meshproof", "buildName": report.run.id, "reportName": "meshproof"}
+    executor = {
+        "name": "meshproof",
+        "type": "meshproof",
+        "buildName": report.run.id,
+        "buildOrder": allure_history.build_number(folder),
+        "reportName": "meshproof",
+    }
     write_text(folder / "executor.json", json.dumps(executor, indent=1) + "\n")
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name == allure_history.FOLDER:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _result(report: Report, case: Evidence, folder: Path) -> TestResult:

@@ -9,7 +9,7 @@ from pathlib import Path
 from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics, packed
 from reports.html import diagnostics
 from reports.model import Report, ReportError, RunInfo, TargetInfo
-from reports.notice.news import since
+from reports.notice.news import runs_before, since
 
 INDEX = "index.html"
 SUMMARY = "summary.md"
@@ -56,7 +56,7 @@ def write_reports(report: Report, out: Path, key: Path | None = None, finished: 
         "junit.xml": lambda: files.write_text(out / "junit.xml", junit.render(report)),
         SUMMARY: lambda: files.write_text(out / SUMMARY, markdown.render(report, news=since(report, out.parent))),
         metrics.FILE: lambda: files.write_text(out / metrics.FILE, metrics.render(report)),
-        allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER),
+        allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER, _results_before(report, out)),
         journal.FILE: lambda: packed.pack(finished) if finished else None,
         attest.FILE: lambda: attest.write(report, out, key),  # of the files above
         "latest": lambda: _point_latest(out),
@@ -75,6 +75,11 @@ def write_reports(report: Report, out: Path, key: Path | None = None, finished: 
         listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in problems.items())
         raise ReportError(f"cannot write all reports in {out}: {listed}", "the other files there are complete")
     return out / INDEX
+
+
+def _results_before(report: Report, out: Path) -> Path | None:
+    """Allure's results of the run before, on the same cluster."""
+    return next((folder / allure.FOLDER for folder, _ in runs_before(report, out.parent)), None)
 
 
 def _point_latest(out: Path) -> None:

@@ -64,15 +64,23 @@ def since(report: Report, runs: Path) -> News:
 
 def _earlier(report: Report, runs: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Id and marks of the earlier runs of the same cluster whose news arrived, the newest first."""
+    for folder, found in runs_before(report, runs):
+        if not (folder / NOT_SENT).exists():
+            yield found.run.id, {row.case: row.mark for row in found.rows}
+
+
+def runs_before(report: Report, runs: Path) -> Iterator[tuple[Path, record.Record]]:
+    """Folder and content of the earlier runs of the same cluster that nothing interrupted, the newest first.
+
+    Reports that cannot be read are left out.
+    """
     folders = (file.parent for file in runs.glob(f"*/{FILE}") if not file.parent.is_symlink())
     names = sorted((one for one in folders if one.name != report.run.id), key=lambda one: one.name, reverse=True)
     for folder in names[:MOST_RUNS]:
-        if (folder / NOT_SENT).exists():
-            continue
         try:
             found = record.parse(folder / FILE, *record.content(folder / FILE))
         except ReportError:
             continue
         same = cluster_of(found.target) == cluster_of(report.target) and found.run.started < report.run.started
         if same and found.run.exit != INTERRUPTED:
-            yield found.run.id, {row.case: row.mark for row in found.rows}
+            yield folder, found
