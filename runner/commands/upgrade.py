@@ -25,7 +25,7 @@ from runner.config.settings import Settings
 from runner.target import held_traffic, targets
 from runner.target.access import Access
 from runner.target.target import Target
-from runner.upgrade import asking, hooks, own_cluster, own_namespaces, showing
+from runner.upgrade import asking, hooks, own_cluster, own_namespaces, regressions, showing
 from runner.upgrade.conduct import Upgrade, check_sides, side
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
@@ -55,6 +55,9 @@ def upgrade(
     look: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long each state is looked at.")] = 10.0,
     namespace: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Move this namespace of yours too; repeatable.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="An earlier run of the old version in place of the first one.")
     ] = None,
     prompt: Annotated[
         bool | None,
@@ -99,6 +102,7 @@ def upgrade(
                 hook_s=hook_timeout,
                 look_s=look,
                 root=wanted.root_namespace,
+                baseline=regressions.baseline(baseline, record.old) if baseline else None,
                 ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else None,
             )
             return _conducted(one, folder)

@@ -58,6 +58,7 @@ class Upgrade:
         hooks: phase → command.
         look_s: seconds for which every state is looked at.
         ask: waits for the user at the beginning of a phase without a hook; none does not wait.
+        baseline: an earlier run in place of that of the phase `before`, by its absolute path.
         away: namespaces of the user that are on the new revision now.
     """
 
@@ -72,6 +73,7 @@ class Upgrade:
     look_s: float = 10.0
     root: str = ""
     ask: Callable[[str, UpgradeSide, UpgradeSide], None] | None = None
+    baseline: Path | None = None
     away: list[str] = field(default_factory=list)
 
     def run(self) -> UpgradeRecord:
@@ -225,6 +227,8 @@ class Upgrade:
         return moving.strays(phase.name, self.cluster, namespaces, state, sides)
 
     def _suites(self, phase: UpgradePhase) -> tuple[str, list[Event]]:
+        if phase.name == PhaseName.BEFORE and self.baseline:
+            return self.baseline.as_posix(), against(phase.name, conformance.load(self.baseline), None)
         self.say(f"  running the suites on the {phase.suites} revision")
         folder = self.folder / phase.name
         run = self.suites(self._side(phase.suites), folder)

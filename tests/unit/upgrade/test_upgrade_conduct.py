@@ -158,6 +158,12 @@ def test_a_namespace_that_stops_half_way_is_named_as_moved(
     assert one.away == ["shop"]
 
 
+def test_with_an_earlier_run_the_first_is_not_done(course: _Course, tmp_path: Path) -> None:
+    found = course.upgrade(tmp_path, baseline=tmp_path / "earlier").run()
+    runs = [phase.run for phase in found.phases if phase.run]
+    assert runs == [str(tmp_path / "earlier"), "moved/run", "rolled-back/run"]
+
+
 @pytest.mark.parametrize(("commands", "looked"), [({}, False), ({"moved": "true"}, True)])
 def test_forgotten_namespaces_are_looked_for_where_the_user_moves_them(
     commands: dict[str, str], looked: bool, course: _Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

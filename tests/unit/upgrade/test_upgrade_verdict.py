@@ -19,6 +19,7 @@ from clients.hold.flows import BY_NAME, FLOWS
 from clients.hold.held import NAMESPACES, Held
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
+from reports import conformance
 from reports.diff import compare
 from reports.model import Report
 from runner.commands import cli
@@ -26,7 +27,7 @@ from runner.upgrade import hooks, moving, own_cluster, showing, watching
 from runner.upgrade.conduct import Upgrade, check_sides
 from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
-from runner.upgrade.regressions import against
+from runner.upgrade.regressions import against, baseline
 from runner.upgrade.verdict import Safety, of_cells, table, verdict
 
 pytestmark = pytest.mark.unit
@@ -188,6 +189,19 @@ def test_what_was_so_before_does_not_speak_against_it(verdict_of_both: Verdict) 
 
 def test_a_run_without_cases_shows_nothing() -> None:
     assert [event.kind for event in against("before", run_of(), None)] == ["not known"]
+
+
+def test_an_earlier_run_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    version = sample_target().mesh.version
+    old = UpgradeSide("stable", "old", version)
+    whole, empty = tmp_path / "whole.json", tmp_path / "empty.json"
+    conformance.save(run_of(a_case()), whole)
+    assert baseline(whole, old) == whole.resolve()
+    with pytest.raises(SettingsError, match=re.escape(f"is of {version}, and the upgrade is from 1.12.0")):
+        baseline(whole, replace(old, version="1.12.0"))
+    conformance.save(run_of(), empty)
+    with pytest.raises(SettingsError, match="is not whole"):
+        baseline(empty, old)
 
 
 # -- the record, and going on
