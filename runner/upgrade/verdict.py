@@ -10,6 +10,8 @@ from runner.upgrade.plan import PHASES, PhaseName
 from runner.upgrade.record import Cell, Event, UpgradeRecord
 
 NOT_KNOWN_KIND = "not known"
+NO_ADDRESS = "dns"
+"""Outcome of a request whose name was not resolved: the cluster's name servers are why, before any proxy sees it."""
 _MOVING = "while pods were replaced"
 
 
@@ -63,23 +65,27 @@ def _of_prechecks(record: UpgradeRecord) -> list[Event]:
 def of_cells(phase: str, cells: Iterable[Cell]) -> list[Event]:
     """What the flows of a phase say against the upgrade.
 
-    What is lost before anything has moved is not the upgrade's doing; but then nothing can be said of later losses.
+    What is lost before anything has moved is not the upgrade's doing; but then nothing can be said of later losses. The
+    same is true where all that were lost had no address.
     """
     baseline = phase == PhaseName.BEFORE
     found = []
     for cell in cells:
         where = f"with {cell.pair}" + (f", {_MOVING}" if cell.moving else "")
         when = f"; the first {cell.when}" if cell.when else ""
+        unsent = cell.kinds.get(NO_ADDRESS, 0)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cell.kinds.items()))
         if cell.leaked:
             text = f"{cell.leaked} denied requests got through {where}{when}"
             found.append(Event(phase, "leak", cell.flow, text))
         if cell.lost:
             text = f"{cell.lost} of {cell.requests} requests were lost {where}: {kinds}{when}"
-            found.append(Event(phase, NOT_KNOWN_KIND if baseline else "lost", cell.flow, text))
+            found.append(Event(phase, NOT_KNOWN_KIND if baseline or cell.lost <= unsent else "lost", cell.flow, text))
         if cell.other:
             text = f"{cell.other} of {cell.requests} denials were of another kind {where}: {kinds}{when}"
-            found.append(Event(phase, NOT_KNOWN_KIND if baseline else "not denied", cell.flow, text))
+            found.append(
+                Event(phase, NOT_KNOWN_KIND if baseline or cell.other <= unsent else "not denied", cell.flow, text)
+            )
         if not cell.moving and not cell.requests:
             found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"no request was sent {where}"))
     return found

@@ -123,6 +123,14 @@ def test_what_is_lost_before_anything_moved_is_not_the_upgrades_doing(kind: str,
 
 
 @pytest.mark.parametrize(
+    ("kinds", "kept"), [({"dns": 2}, {"not known"}), ({"dns": 1, "timeout": 1}, {"lost", "not denied"})]
+)
+def test_what_had_no_address_is_not_the_upgrades_doing(kinds: dict[str, int], kept: set[str]) -> None:
+    events = of_cells("moved", [replace(GOOD, lost=2, kinds=kinds), replace(GOOD, other=2, kinds=kinds)])
+    assert {event.kind for event in events} == kept
+
+
+@pytest.mark.parametrize(
     ("name", "kinds", "moving_it", "lost", "cut"),
     [
         ("mesh-websocket-kept", {"closed": 1}, True, 0, 1),
