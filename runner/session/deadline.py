@@ -91,14 +91,17 @@ class Deadline:
             self._interruptible = interruptible
 
 
-def exit_before_any_case(context: RunContext) -> None:
+def exit_before_any_case(context: RunContext, report: str) -> None:
     """End a run that its deadline has ended while the target was brought up; nothing where no deadline did.
+
+    Args:
+        report: what follows the message: where the report is, where the user has not been shown it yet.
 
     Raises:
         pytest.exit.Exception: to end the run.
     """
     if context.deadline:
-        pytest.exit(f"the deadline of {context.deadline} was reached before any case", returncode=UNKNOWN)
+        pytest.exit(f"the deadline of {context.deadline} was reached before any case{report}", returncode=UNKNOWN)
 
 
 def remaining_s(began: str, deadline: str, now: datetime | None = None) -> float:

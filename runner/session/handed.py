@@ -21,13 +21,14 @@ class Handed:
     """What a worker gets.
 
     Attributes:
-        folder, private: the published and the private folder of the run.
+        folder: the published folder of the run; None where nothing is proven.
+        private: the private folder of the run.
         settings: those of the controlling process.
         began: when the run began.
         descriptor: the target; None where the worker is started without one.
     """
 
-    folder: Path
+    folder: Path | None
     private: Path
     settings: Settings
     began: str
@@ -36,7 +37,7 @@ class Handed:
     def to_json(self) -> str:
         """For `workerinput`, which takes plain values."""
         described = self.descriptor.to_json() if self.descriptor else ""
-        folders = {"folder": str(self.folder), "private": str(self.private), "began": self.began}
+        folders = {"folder": str(self.folder or ""), "private": str(self.private), "began": self.began}
         return json.dumps({**folders, "descriptor": described, "settings": self.settings.for_tests()})
 
     @classmethod
@@ -48,7 +49,8 @@ class Handed:
         described = handed["descriptor"]
         descriptor = TargetDescriptor.from_json(described) if described else None
         settings = Settings.model_validate(handed["settings"])
-        return cls(Path(handed["folder"]), Path(handed["private"]), settings, handed["began"], descriptor)
+        folder = Path(handed["folder"]) if handed["folder"] else None
+        return cls(folder, Path(handed["private"]), settings, handed["began"], descriptor)
 
 
 def handed_settings(config: pytest.Config) -> Settings | None:

@@ -16,7 +16,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
-from reports.model import EVIDENCE, ReportError
+from reports.model import EVIDENCE
 from runner.config import catalogue, known_failures, settings
 from runner.session import deadline, hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
@@ -39,13 +39,12 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     stage,
     why_not,
 )
-from runner.session.handed import HANDED, handed_settings
+from runner.session.handed import handed_settings
 from runner.session.planned import PLAN, PROVES
 from runner.session.run_context import RunContext
 from runner.target import targets
 
 BAD_INPUT = 2
-SUITES = "suites"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,19 +87,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Pass the run to an xdist worker; the target is brought up before the first one, where suites are to run."""
-    context: RunContext = node.config.stash[RUN_CONTEXT]
-    try:
-        node.workerinput[HANDED] = context.hand_over(with_target=_wants_suites(node.config))
-    except MeshproofError as error:
-        context.unwritable = str(error) if isinstance(error, ReportError) else ""
-        # So early, pytest itself prints the message; its terminal reporter would print it once more.
-        reporter = node.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter:
-            reporter._report_keyboardinterrupt = lambda: None
-        pytest.exit(str(error), returncode=BAD_INPUT)
-    except KeyboardInterrupt:
-        deadline.exit_before_any_case(context)
-        raise
+    from runner.session import workers  # imports the writers of reports, which no worker needs
+
+    workers.hand_over(node)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -225,13 +214,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
         session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
         session.config.pluginmanager.register(context.lease_guard, "meshproof-lease-guard")
-
-
-def _wants_suites(config: pytest.Config) -> bool:
-    """Whether the arguments select tests in `suites/`; a worker cannot bring the target up later."""
-    root = config.rootpath / SUITES
-    paths = [(config.invocation_params.dir / str(argument).split("::", 1)[0]).resolve() for argument in config.args]
-    return any(path.is_relative_to(root) or root.is_relative_to(path) for path in paths)
 
 
 def _terminate_like_interrupt(config: pytest.Config) -> None:

@@ -86,6 +86,26 @@ class Recorder:
         if not isinstance(excinfo.value, pytest.exit.Exception) and not self.context.deadline:
             self.context.interrupted = str(excinfo.value) or "SIGINT"
 
+    def end_before_any_case(self, by: str) -> str:
+        """Leave the report of a run that ended while its target was brought up, before pytest's session began.
+
+        Args:
+            by: the signal that interrupted it, if no deadline did.
+
+        Returns:
+            what to add to the message: where the report is; empty where another process writes it.
+        """
+        self.context.interrupted = "" if self.context.deadline else by
+        try:
+            journal = self.context.journal  # begins the run: the first record
+            self.problem = self.context.finish(UNKNOWN if self.context.deadline else INTERRUPTED)
+            if self.context.reports_by_caller:
+                return ""
+            index = write.write_all(journal.path, self.context.folder, key=self.context.settings.signing_key)
+        except MeshproofError as error:
+            return f"; {error}"
+        return f"; the report: {index}"
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Close the run: remove what is left, complete the journal, write the reports, set the exit code."""

@@ -155,7 +155,9 @@ class RunContext:
     def hand_over(self, *, with_target: bool) -> str:
         """What a worker gets at its start."""
         descriptor = self.descriptor() if with_target else None
-        return Handed(self.folder, self.private, self.settings, self.began, descriptor).to_json()
+        # Without a target nothing is proven, and no folder is made for it.
+        folder = self.folder if with_target else None
+        return Handed(folder, self.private, self.settings, self.began, descriptor).to_json()
 
     def write_plan(self) -> None:
         """In a worker, write the plan for the controlling process, which does not collect."""

@@ -26,8 +26,12 @@ def planned(tests: Iterable[PlannedTest], catalogue: Catalogue) -> tuple[str, ..
 
 
 def unrecorded(tests: Iterable[PlannedTest], seen: Iterable[tuple[str, str]]) -> bool:
-    """Whether a planned case has no evidence; `seen` has node id and case of all evidence."""
-    return bool({name for one in tests for name in one.ids} - {case for _, case in seen})
+    """Whether a planned case has no evidence; `seen` has node id and case of all evidence.
+
+    Before the workers have collected nothing is known to be planned; then every case is without evidence.
+    """
+    names = {name for one in tests for name in one.ids}
+    return not names or bool(names - {case for _, case in seen})
 
 
 def gates(settings: Settings) -> Gates:

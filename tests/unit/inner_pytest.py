@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +71,17 @@ class Inner:
             (self.root / "suites" / f"test_{name}.py").write_text(text)
 
     def start(
-        self, *words: str, env: Mapping[str, str] | None = None, own_reports: bool = False
+        self,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        own_reports: bool = False,
+        paths: Sequence[str] = ("suites",),
     ) -> subprocess.Popen[str]:
         path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MESHPROOF_", "PYTEST_"))}
         inherited |= {"PYTHONPATH": path, **self._variables, **(env or {})}
         run = [] if own_reports else ["--meshproof-run", str(self.folder)]
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "suites", *run, *words]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *paths, *run, *words]
         return subprocess.Popen(
             command,
             cwd=self.root,

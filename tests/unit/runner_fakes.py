@@ -110,6 +110,12 @@ class FakeTarget:
 
     def pytest_meshproof_target(self, config: pytest.Config) -> TargetDescriptor:
         trace("environment")
+        if name := os.environ.get("FAKE_SIGNAL"):  # what ends the run while the target is brought up
+            if name == "deadline":
+                Path(os.environ["FAKE_TRACE"] + ".waiting").touch()
+            else:
+                os.kill(os.getpid(), getattr(signal, name))
+            time.sleep(60)
         lacking = json.loads(os.environ.get("FAKE_LACKS", "[]"))
         kind = os.environ.get("FAKE_KIND", "embedded")
         mesh = MeshRecord("istio", "1.31.1", "default")

@@ -79,10 +79,10 @@ deadline.Timer = Timer
 """Lets the deadline be reached when a case begins to wait, however busy the machine is."""
 
 
-def until_a_case_waits(inner: Inner, *words: str) -> Ran:
+def until_a_case_waits(inner: Inner, *words: str, **env: str) -> Ran:
     conftest = inner.root / "conftest.py"
     conftest.write_text(conftest.read_text() + AT_A_SIGN)
-    return inner.end(inner.start("--deadline", "1h", *words))
+    return inner.end(inner.start("--deadline", "1h", *words, env=env))
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
@@ -124,6 +124,16 @@ def test_a_deadline_ends_a_run_by_the_clock(inner: Inner) -> None:
     ran = inner.end(inner.start("--deadline", "5s"))
     assert ran.code == 3, ran.output
     assert ran.verdicts == {}
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
+def test_a_deadline_while_the_target_is_brought_up_is_in_the_report(inner: Inner, words: tuple[str, ...]) -> None:
+    inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')"))
+    ran = until_a_case_waits(inner, *words, FAKE_SIGNAL="deadline")
+    assert ran.code == 3, ran.output
+    assert ran.contents.run is not None
+    assert (ran.contents.run.deadline, ran.contents.run.interrupted) == ("1h", "")
+    assert ran.contents.run.ended
 
 
 def test_a_deadline_that_is_not_reached_leaves_no_trace(inner: Inner) -> None:
