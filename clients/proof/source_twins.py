@@ -7,6 +7,9 @@ is the same client's, and where the log of another proxy has the refused request
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 from clients.kube.pods import SIDECAR
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -83,7 +86,12 @@ def _other_sign(proving: ProvingCase) -> str:
 
 
 def _is_address(probe: Probe) -> bool:
-    return all(character in "0123456789." for character in probe.destination)
+    """Whether no name server is asked: the host of the URL is an address, of IPv4 or IPv6."""
+    try:
+        ip_address(urlsplit(probe.url).hostname or "")
+    except ValueError:
+        return False
+    return True
 
 
 def _same_way(one: Probe, refused: Probe, by_sidecar: bool) -> bool:

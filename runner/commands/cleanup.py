@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -31,19 +32,19 @@ def cleanup(
     if there is None:
         print(f"the {target.kind} cluster is down: nothing to remove")
         return common.OK
-    cluster = there.connect()
-    if dry_run:
-        for leftover in (found := find(cluster, run, made=rights.made())):
-            print(f"would remove {leftover}")
-    else:
-        if not (run or force):
-            refuse_while_in_use(cluster, target.settings.root_namespace or rights.ROOT_NAMESPACE)
-        if run and leases.remove(cluster, run):
-            print(f"removed the lease of run {run}", flush=True)
-        folders.sweep_private_folders()
-        found = remove(
-            cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
-        )
+    with closing(there.connect()) as cluster:
+        if dry_run:
+            for leftover in (found := find(cluster, run, made=rights.made())):
+                print(f"would remove {leftover}")
+        else:
+            if not (run or force):
+                refuse_while_in_use(cluster, target.settings.root_namespace or rights.ROOT_NAMESPACE)
+            if run and leases.remove(cluster, run):
+                print(f"removed the lease of run {run}", flush=True)
+            folders.sweep_private_folders()
+            found = remove(
+                cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
+            )
     print(f"{len(found)} objects" if found else "nothing to remove")
     return common.OK
 

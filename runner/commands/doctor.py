@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -65,9 +66,8 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
         ClusterError: there is no cluster, or it does not answer.
     """
     there = reach(target, lambda line: print(line, file=sys.stderr))
-    connection = there.connect()
-    found, refused, number = policy_warnings.of_cluster(connection, _root(connection, target.settings))
-    connection.close()
+    with closing(there.connect()) as connection:
+        found, refused, number = policy_warnings.of_cluster(connection, _root(connection, target.settings))
     if as_json:
         rows = [{"detector": name, "text": line} for name, lines in found.items() for line in lines]
         print(json.dumps({"policies": number, "warnings": rows, "not_read": refused}, indent=1))
@@ -129,10 +129,15 @@ def cluster(target: Target) -> list[Diagnosis]:
         there = target.look(print)
         if there is None:
             return [Diagnosis("cluster", True, "it is down, and started when a run needs it")]
-        found = there.connect()
-        name = target.name(there, found.server)
+        connection = there.connect()
     except MeshproofError as error:
         return [Diagnosis("cluster", False, error.message, error.hint)]
+    with closing(connection):
+        return _of_connected(target, there, connection)
+
+
+def _of_connected(target: Target, there: Access, found: Cluster) -> list[Diagnosis]:
+    name = target.name(there, found.server)
     rights: list[Diagnosis] = []
     missing: tuple[Right, ...] = ()
     info, diagnosis = mesh(found, target.settings)

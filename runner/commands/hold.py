@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -37,11 +38,10 @@ def start(*, given: common.Given) -> int:
     wanted = settings.load(given)
     target = targets.of(wanted)
     there = target.access(say)
-    cluster = there.connect()
-    label = discover(cluster, wanted.revision, wanted.root_namespace).label
-    applier = held_traffic.applier(cluster, wanted, there, label, own=target.starts_itself)
-    held = holding.start(cluster, applier, say)
-    cluster.close()
+    with closing(there.connect()) as cluster:
+        label = discover(cluster, wanted.revision, wanted.root_namespace).label
+        applier = held_traffic.applier(cluster, wanted, there, label, own=target.starts_itself)
+        held = holding.start(cluster, applier, say)
     print(f"traffic is held as {held.id}; look at it by `meshproof hold check`, end it by `meshproof hold stop`")
     return common.OK
 
@@ -49,9 +49,8 @@ def start(*, given: common.Given) -> int:
 @common.takes(*common.CLUSTER)
 def check(as_json: AsJson = False, *, given: common.Given) -> int:
     """Print what has become of all requests. Exit code 0: none lost or leaked; 1: some were; 3: not all is known."""
-    cluster = _connect(settings.load(given))
-    seen = holding.check(cluster, holding.require(cluster))
-    cluster.close()
+    with closing(_connect(settings.load(given))) as cluster:
+        seen = holding.check(cluster, holding.require(cluster))
     print_seen(seen, as_json=as_json)
     return code(seen)
 
@@ -63,9 +62,8 @@ def mark(
     given: common.Given,
 ) -> int:
     """Note what begins now, so that `hold check` names it next to what happens from now on."""
-    cluster = _connect(settings.load(given))
-    at = holding.mark(cluster, holding.require(cluster), name)
-    cluster.close()
+    with closing(_connect(settings.load(given))) as cluster:
+        at = holding.mark(cluster, holding.require(cluster), name)
     print(f"{name}: from {shown.clock(at)} on")
     return common.OK
 
@@ -73,14 +71,13 @@ def mark(
 @common.takes(*common.CLUSTER)
 def stop(as_json: AsJson = False, *, given: common.Given) -> int:
     """Print the last account, end the requests, and remove all of it; the exit code is that of `check`."""
-    cluster = _connect(settings.load(given))
-    held = holding.find(cluster)
-    if held is None:
-        print("no traffic is held on this cluster")
-        return common.OK
-    seen = _last(cluster)
-    holding.stop(cluster, held)
-    cluster.close()
+    with closing(_connect(settings.load(given))) as cluster:
+        held = holding.find(cluster)
+        if held is None:
+            print("no traffic is held on this cluster")
+            return common.OK
+        seen = _last(cluster)
+        holding.stop(cluster, held)
     if seen is None:
         print(f"the held traffic {held.id} was not whole; it is removed")
         return common.UNKNOWN

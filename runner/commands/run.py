@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -92,16 +93,10 @@ def look_first(target: Target) -> None:
     if there is None:
         target.preflight()
         return
-    cluster = there.connect()
-    busy = holder(cluster)
-    problem = (
-        refused(cluster, in_use(busy), busy, root=target.settings.root_namespace or rights.ROOT_NAMESPACE)
-        if busy
-        else None
-    )
-    cluster.close()
-    if problem:
-        raise problem
+    with contextlib.closing(there.connect()) as cluster:
+        if busy := holder(cluster):
+            root = target.settings.root_namespace or rights.ROOT_NAMESPACE
+            raise refused(cluster, in_use(busy), busy, root=root)
 
 
 def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:

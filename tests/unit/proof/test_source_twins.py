@@ -195,6 +195,8 @@ def test_other_signs_that_the_client_has_a_network(
         DENIAL,  # its own sidecar takes the connection of an injected client
         replace(DENIAL, probe=replace(DENIAL.probe, resolve="httpbin.mtls-service:8000"), expect=CUT),
         replace(DENIAL, probe=LEGACY.get("http://198.51.100.10/"), expect=CUT),
+        replace(DENIAL, probe=LEGACY.get("http://[2001:db8::10]:8000/"), expect=CUT),
+        replace(DENIAL, probe=LEGACY.get("http://198.51.100.10/", behind="httpbin.mtls-service"), expect=CUT),
     ],
 )
 def test_without_any_sign_it_is_not_checked(denial: Case):
