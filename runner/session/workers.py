@@ -37,7 +37,8 @@ def hand_over(node: Any) -> None:
         _exit(config, str(error), BAD_INPUT)
     except KeyboardInterrupt as interruption:
         by = str(interruption) or "SIGINT"
-        report = config.pluginmanager.get_plugin(RECORDER).end_before_any_case(by)
+        recorder = config.pluginmanager.get_plugin(RECORDER)
+        report = recorder.end_before_any_case(by) if recorder else ""
         deadline.exit_before_any_case(context, report)
         _exit(config, f"interrupted by {by} before any case{report}", INTERRUPTED)
 

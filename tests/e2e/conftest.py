@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from e2e_runs import CACHE, MESHPROOF, start
 
-from clients.kube.cleanup import cleanup, find
+from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from testbed import api
 from testbed.store import PartStore, cache_root
+from tests import left_overs
 
 pytest.register_assert_rewrite("kills")
 
+MADE = f"{MANAGED_BY_LABEL}={MANAGER}"
 KEPT = {
     "v1": ("Namespace",),
     "apps/v1": ("Deployment",),
@@ -66,29 +69,31 @@ def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The cluster is as before when a test ends; what was left is removed for the next one."""
+    """The cluster is as before when a test ends; what the test left is removed for the next one, and nothing else."""
     if request.node.get_closest_marker("e2e") is None:
         yield
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    before = inventory(cluster)
+    before, found = inventory(cluster), find(cluster)
     yield
-    left = [str(one) for one in find(cluster)]
-    if left:
-        cleanup(cluster)
-    assert not left
+    left = left_overs.of_this_test(found, find(cluster), left_overs.others_run(cluster))
+    left_overs.remove(cluster, left)
+    assert not left, ", ".join(map(str, left))
     assert inventory(cluster) == before
 
 
 def inventory(cluster: Cluster) -> list[str]:
-    """The objects of the cluster that a run could change."""
+    """The objects of the cluster that a run could change. What runs have made is not among them: `find` has it."""
     kinds = [(version, kind) for version, names in KEPT.items() for kind in names]
-    return sorted(itertools.chain.from_iterable(_described(cluster, version, kind) for version, kind in kinds))
+    of_runs = {one["metadata"]["name"] for one in cluster.objects("v1", "Namespace", labels=MADE)}
+    return sorted(itertools.chain.from_iterable(_described(cluster, version, kind, of_runs) for version, kind in kinds))
 
 
-def _described(cluster: Cluster, version: str, kind: str) -> Iterator[str]:
+def _described(cluster: Cluster, version: str, kind: str, of_runs: set[str]) -> Iterator[str]:
     for body in cluster.objects(version, kind):
         meta: dict[str, Any] = body["metadata"]
+        if meta.get("labels", {}).get(MANAGED_BY_LABEL) == MANAGER or meta.get("namespace") in of_runs:
+            continue
         if meta.get("namespace") == "kube-node-lease" or (kind, meta.get("namespace")) == ("Lease", "kube-system"):
             continue  # of nodes, and of the control plane itself, which makes its own only some seconds after a start
         replicas = f" x{body['spec'].get('replicas', 1)}" if kind == "Deployment" else ""

@@ -90,7 +90,7 @@ def metadata_server(issuer: Issuer) -> Iterator[Metadata]:
     """The server, listening on loopback."""
     outer = Metadata(issuer)
 
-    class Handler(BaseHTTPRequestHandler):
+    class IssuerHandler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
@@ -104,7 +104,7 @@ def metadata_server(issuer: Issuer) -> Iterator[Metadata]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), IssuerHandler)
     outer.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ LOST = infrastructure("lost", "exec lost")
 POLICY = ConvergencePolicy(budget_s=10.0, poll_s=0.1, window_s=0.0)
 
 
-class Time:
+class FakeTime:
     """A clock that only `sleep` and probing move."""
 
     def __init__(self, probe_s: float = 0.01) -> None:
@@ -32,14 +32,14 @@ class Time:
 def run(
     answer: Callable[[], Outcome],
     *,
-    time: Time | None = None,
+    time: FakeTime | None = None,
     policy: ConvergencePolicy = POLICY,
     needed: int = 5,
     batches: list[int] | None = None,
     since: float = 1000.0,
     unchanged: bool = False,
 ) -> Convergence:
-    time = time or Time()
+    time = time or FakeTime()
 
     def probe(count: int) -> Sequence[Outcome]:
         if batches is not None:
@@ -73,6 +73,6 @@ def then(*parts: Iterable[Outcome], rest: Outcome) -> Callable[[], Outcome]:
     return lambda: next(answers)
 
 
-def passing(time: Time, outcomes: list[Outcome]) -> list[Outcome]:
+def passing(time: FakeTime, outcomes: list[Outcome]) -> list[Outcome]:
     time.now += 0.01
     return outcomes

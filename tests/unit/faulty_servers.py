@@ -156,7 +156,7 @@ def speaks_http2(answer: Answer, *, then_closes: bool = False, methods: list[str
     return behave
 
 
-class Authority:
+class LoopbackAuthority:
     """An authority and the certificates of a server."""
 
     def __init__(self) -> None:

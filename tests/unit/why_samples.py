@@ -105,7 +105,7 @@ def view(*objects: Json, known: tuple[str, ...] = KNOWN) -> PolicyView:
 
 
 @dataclass(frozen=True)
-class Sample:
+class PolicySample:
     """Objects, and for a detector of requests the request, with the line that must come of it."""
 
     line: str
@@ -167,9 +167,9 @@ def source(**fields: list[str]) -> Json:
     return {"from": [{"source": fields}]}
 
 
-def closed(line: str, *objects: Json, **more: Any) -> Sample:
+def closed(line: str, *objects: Json, **more: Any) -> PolicySample:
     """A request that should have been served and got a 403."""
-    return Sample(line, objects, effect=Effect.CLOSED, expected=200, observed=403, **more)
+    return PolicySample(line, objects, effect=Effect.CLOSED, expected=200, observed=403, **more)
 
 
 def token(**claims: Any) -> RequestFacts:
@@ -185,28 +185,28 @@ _YOUNGER = policy(
 _OLDER = policy("PeerAuthentication", "legacy", {"mtls": {"mode": "PERMISSIVE"}})
 _BY_NAMESPACE = authorization("keep-out", "DENY", source(namespaces=["mtls-client", "legacy-client"]))
 
-OBJECTS: dict[str, Sample] = {
-    "other_revision": Sample(
+OBJECTS: dict[str, PolicySample] = {
+    "other_revision": PolicySample(
         "AuthorizationPolicy mtls-service/require-jwt carries istio.io/rev=canary; the proxies of mtls-service/httpbin "
         "run revision default and never see it",
         (authorization("require-jwt", "ALLOW", labels={"istio.io/rev": "canary"}),),
     ),
-    "selects_nothing": Sample(
+    "selects_nothing": PolicySample(
         "AuthorizationPolicy mtls-service/require-jwt selects no workload: app=httpbim matches none in mtls-service "
         "(httpbin has app=httpbin)",
         (policy("AuthorizationPolicy", "require-jwt", {"selector": {"matchLabels": {"app": "httpbim"}}}),),
     ),
-    "other_namespace": Sample(
+    "other_namespace": PolicySample(
         "AuthorizationPolicy mtls-client/require-jwt selects no workload: app=httpbin is in mtls-service, and the "
         "policy in mtls-client",
         (authorization("require-jwt", "ALLOW", namespace="mtls-client"),),
     ),
-    "excluded_port": Sample(
+    "excluded_port": PolicySample(
         "port 8080 of mtls-service/metrics bypasses its proxy (traffic.sidecar.istio.io/excludeInboundPorts): neither "
         "mutual TLS nor authorization applies to it",
         (pod("metrics", **{"traffic.sidecar.istio.io__excludeInboundPorts": "8080"}), service("metrics")),
     ),
-    "port_of_the_service": Sample(
+    "port_of_the_service": PolicySample(
         "PeerAuthentication mtls-service/httpbin-port sets STRICT for port 8000, which is the port of Service "
         "mtls-service/httpbin; the container's is 8080",
         (
@@ -217,17 +217,17 @@ OBJECTS: dict[str, Sample] = {
             ),
         ),
     ),
-    "older_peer": Sample(
+    "older_peer": PolicySample(
         "PeerAuthentication mtls-service/strict is not in force at mtls-service/httpbin: PeerAuthentication "
         "mtls-service/legacy of the same level is older",
         (_YOUNGER, _OLDER),
     ),
-    "overridden": Sample(
+    "overridden": PolicySample(
         "PeerAuthentication istio-system/default (STRICT) is overridden at mtls-service/httpbin, mtls-service/ledger "
         "by PeerAuthentication mtls-service/legacy (PERMISSIVE)",
         (_OLDER, policy("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}}, "istio-system")),
     ),
-    "root_with_selector": Sample(
+    "root_with_selector": PolicySample(
         "PeerAuthentication istio-system/default has a selector, and so applies in istio-system alone, not to "
         "mtls-service/httpbin",
         (
@@ -239,7 +239,7 @@ OBJECTS: dict[str, Sample] = {
             ),
         ),
     ),
-    "refuses_nothing": Sample(
+    "refuses_nothing": PolicySample(
         "AuthorizationPolicy mtls-service/require-jwt is a dry run, and so refuses nothing",
         (authorization("require-jwt", "ALLOW", annotations={"istio.io/dry-run": "true"}),),
     ),
@@ -249,36 +249,36 @@ OBJECTS: dict[str, Sample] = {
         policy("AuthorizationPolicy", "no-admin", {"action": "DENY", "rules": [to(paths=["/admin", "/admin/*"])]}),
         app="ledger",
     ),
-    "remote_address_believed": Sample(
+    "remote_address_believed": PolicySample(
         "AuthorizationPolicy mtls-service/office-only decides by the remote address at mtls-service/httpbin: a "
         "workload takes it from the caller's own X-Forwarded-For",
         (authorization("office-only", "ALLOW", source(remoteIpBlocks=["198.51.100.0/24"])),),
     ),
-    "account_pattern": Sample(
+    "account_pattern": PolicySample(
         "AuthorizationPolicy mtls-service/only-a: principals 'cluster.local/ns/*/sa/sleep' has '*' in its middle, "
         "where it is no wildcard: it matches no caller",
         (authorization("only-a", "DENY", source(principals=["cluster.local/ns/*/sa/sleep"])),),
     ),
-    "method_spelling": Sample(
+    "method_spelling": PolicySample(
         "AuthorizationPolicy mtls-service/read-only names method post, letter by letter: POST is another method",
         (authorization("read-only", "DENY", to(methods=["post"])),),
     ),
-    "path_shape": Sample(
+    "path_shape": PolicySample(
         "AuthorizationPolicy mtls-service/no-admin denies exactly /admin: nothing below, and not with a slash at "
         "the end",
         (authorization("no-admin", "DENY", to(paths=["/admin"])),),
     ),
-    "stranger_not_denied": Sample(
+    "stranger_not_denied": PolicySample(
         "AuthorizationPolicy mtls-service/keep-out denies by namespaces: a caller without a sidecar shows no identity "
         "and is let in, as mutual TLS at mtls-service/httpbin is PERMISSIVE by default: no PeerAuthentication applies",
         (_BY_NAMESPACE,),
     ),
-    "request_principal_form": Sample(
+    "request_principal_form": PolicySample(
         "AuthorizationPolicy mtls-service/no-tester names request principal tester: it is issuer/subject, so this "
         "matches no token",
         (TOKENS, authorization("no-tester", "DENY", source(requestPrincipals=["tester"]))),
     ),
-    "claim_with_dots": Sample(
+    "claim_with_dots": PolicySample(
         "AuthorizationPolicy mtls-service/admins asks for request.auth.claims[realm.roles], a claim with dots in its "
         "name; the nested one is request.auth.claims[realm][roles]",
         (TOKENS, authorization("admins", "ALLOW", when("request.auth.claims[realm.roles]", "admin"))),
@@ -289,7 +289,7 @@ OBJECTS: dict[str, Sample] = {
         TOKENS,
         authorization("need-scope", "ALLOW", source(requestPrincipals=["https://scopes.example.com/*"])),
     ),
-    "token_not_required": Sample(
+    "token_not_required": PolicySample(
         "RequestAuthentication mtls-service/jwt-example verifies tokens, and no AuthorizationPolicy at "
         "mtls-service/httpbin requires one",
         (TOKENS,),
@@ -297,13 +297,13 @@ OBJECTS: dict[str, Sample] = {
 }
 """By the detector's name."""
 
-REQUESTS: dict[str, Sample] = {
+REQUESTS: dict[str, PolicySample] = {
     "refused_by_rule": closed(
         "AuthorizationPolicy mtls-service/deny-all refused it at mtls-service/httpbin by its rule 0 (the proxy's log)",
         authorization("deny-all", "DENY", {}),
         log=denied("rbac_access_denied_matched_policy[ns[mtls-service]-policy[deny-all]-rule[0]]"),
     ),
-    "refused_token": Sample(
+    "refused_token": PolicySample(
         "RequestAuthentication mtls-service/jwt-example refused the token at mtls-service/httpbin: Jwt is expired",
         (TOKENS,),
         effect=Effect.CLOSED,
@@ -311,7 +311,7 @@ REQUESTS: dict[str, Sample] = {
         observed=401,
         log=denied("jwt_authn_access_denied{Jwt_is_expired}", 401),
     ),
-    "refused_by_client": Sample(
+    "refused_by_client": PolicySample(
         "the proxy of mtls-client/sleep knows no such host, and sends nothing on (block_all: REGISTRY_ONLY)",
         effect=Effect.BROKEN,
         expected=200,
@@ -320,7 +320,7 @@ REQUESTS: dict[str, Sample] = {
         app="sleep",
         outbound=True,
     ),
-    "no_sidecar": Sample(
+    "no_sidecar": PolicySample(
         "legacy-client/bare has no sidecar, so no policy applies to it",
         (pod("bare", "legacy-client", sidecar=False),),
         app="bare",
@@ -341,7 +341,7 @@ REQUESTS: dict[str, Sample] = {
         "AuthorizationPolicy mtls-service/keep-out refuses it: rule 0 matches",
         _BY_NAMESPACE,
     ),
-    "strict_without_identity": Sample(
+    "strict_without_identity": PolicySample(
         "mutual TLS at mtls-service/httpbin is STRICT by PeerAuthentication mtls-service/default, and "
         "legacy-client/sleep has no sidecar",
         (STRICT,),
@@ -350,18 +350,18 @@ REQUESTS: dict[str, Sample] = {
         expected=200,
         observed=None,
     ),
-    "deny_misses": Sample(
+    "deny_misses": PolicySample(
         "AuthorizationPolicy mtls-service/keep-out does not refuse it: namespaces [mtls-client, legacy-client]: the "
         "caller shows no identity (legacy-client/sleep has no sidecar)",
         (_BY_NAMESPACE,),
         caller=LEGACY,
     ),
-    "allowed_by": Sample(
+    "allowed_by": PolicySample(
         "AuthorizationPolicy mtls-service/any-token allows it: rule 0 matches",
         (TOKENS, authorization("any-token", "ALLOW", source(requestPrincipals=["*"]))),
         request=token(),
     ),
-    "no_policy": Sample(
+    "no_policy": PolicySample(
         "no AuthorizationPolicy selects mtls-service/httpbin; AuthorizationPolicy mtls-client/require-jwt of this "
         "stage is not for it",
         (policy("AuthorizationPolicy", "require-jwt", {}, "mtls-client"),),

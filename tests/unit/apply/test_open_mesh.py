@@ -90,7 +90,7 @@ def test_a_policy_for_one_workload_s_transport_leaves_the_namespace_open() -> No
     assert "PeerAuthentication meshproof-open-mesh" in additions(one)
 
 
-class Recorder:
+class RecordingCluster:
     """An applier that notes what it was asked to do."""
 
     def __init__(self, manifests: dict[str, list[Item]] | None = None) -> None:
@@ -119,7 +119,7 @@ OPEN = "PeerAuthentication meshproof-open-mesh"
 
 
 def test_stages_replace_it_and_it_comes_back() -> None:
-    recorder = Recorder()
+    recorder = RecordingCluster()
     objects = StageObjects(recorder, OpenMesh(LABELS, permissive=True))  # type: ignore[arg-type]
     objects.set_environment(DEPLOYED)
     objects.clear()
@@ -140,7 +140,7 @@ def test_stages_replace_it_and_it_comes_back() -> None:
 
 
 def test_an_open_mesh_is_left_alone() -> None:
-    recorder = Recorder()
+    recorder = RecordingCluster()
     objects = StageObjects(recorder)  # type: ignore[arg-type]
     objects.set_environment(DEPLOYED)
     objects.clear()
@@ -149,7 +149,7 @@ def test_an_open_mesh_is_left_alone() -> None:
 
 
 def test_each_namespace_of_an_environment_gets_access_logs_where_they_have_to_be_turned_on() -> None:
-    recorder = Recorder({"lab/environment": [SHOP, deployment("web")]})
+    recorder = RecordingCluster({"lab/environment": [SHOP, deployment("web")]})
     open_mesh = OpenMesh(LABELS, provider="envoy")
     objects = StageObjects(recorder, open_mesh)  # type: ignore[arg-type]
     Environments(recorder, objects, open_mesh).ensure(["lab/environment"])  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ def tokens() -> TokenIssuer:
     return TokenIssuer()
 
 
-class Echo(BaseHTTPRequestHandler):
+class BackendEcho(BaseHTTPRequestHandler):
     body = b""
 
     def do_GET(self) -> None:
@@ -48,7 +48,7 @@ class Echo(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def upstream() -> Iterator[tuple[str, int]]:
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    made = ThreadingHTTPServer(("127.0.0.1", 0), BackendEcho)
     thread = threading.Thread(target=made.serve_forever, args=(0.01,))
     thread.start()
     yield "127.0.0.1", made.server_port
@@ -119,7 +119,7 @@ def test_the_session_is_found_among_other_cookies(stand_in: StandIn, cookies: st
 
 def test_what_is_passed_on_keeps_its_bytes_and_its_type(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in.balancer.settings.enabled = False
-    monkeypatch.setattr(Echo, "body", b"\xff\x00")
+    monkeypatch.setattr(BackendEcho, "body", b"\xff\x00")
     reply = stand_in.visit("X").visitor.get(f"{SITE}/bytes", follow=False)
     assert (reply.content, reply.headers["Content-Type"]) == (b"\xff\x00", "application/x-own")
 

@@ -63,7 +63,7 @@ AWAY = 'Internal error occurred: failed calling webhook "validation.istio.io": f
 SAYS_NO = 'admission webhook "validation.istio.io" denied the request: no such mode'
 
 
-class Handler(BaseHTTPRequestHandler):
+class ApiHandler(BaseHTTPRequestHandler):
     """Answers from the tables above, and keeps what was asked.
 
     `first` are the errors that are answered before, one a request.
@@ -92,8 +92,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
-    Handler.asked.clear()
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    ApiHandler.asked.clear()
+    server = HTTPServer(("127.0.0.1", 0), ApiHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield server
@@ -145,19 +145,19 @@ def test_objects_come_as_they_are(cluster: Cluster):
     assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
     assert cluster.get("v1", "Pod", "other", "shop") is None
     assert [pod.name for pod in cluster.pods("shop", "app=sleep")] == ["sleep-1"]
-    assert Handler.asked[-1][1] == "/api/v1/namespaces/shop/pods?labelSelector=app%3Dsleep"
+    assert ApiHandler.asked[-1][1] == "/api/v1/namespaces/shop/pods?labelSelector=app%3Dsleep"
 
 
 def test_logs_of_the_last_seconds(cluster: Cluster):
     [pod] = cluster.pods("shop")
     assert cluster.logs(pod, "sleep", since_s=5) == "line\n"
-    assert Handler.asked[-1][1].endswith("/sleep-1/log?container=sleep&sinceSeconds=5")
+    assert ApiHandler.asked[-1][1].endswith("/sleep-1/log?container=sleep&sinceSeconds=5")
 
 
 def test_apply_is_server_side_and_strict(cluster: Cluster):
     body = {"apiVersion": "v1", "kind": "Pod", **POD}
     cluster.apply(body, manager="meshproof", dry_run=True)
-    method, path, sent = Handler.asked[-1]
+    method, path, sent = ApiHandler.asked[-1]
     assert (method, sent) == ("PATCH", body)
     assert path.split("?")[1] == "fieldManager=meshproof&force=true&fieldValidation=Strict&dryRun=All"
 
@@ -167,10 +167,10 @@ def test_an_object_is_tried_again_while_its_webhook_is_away(cluster: Cluster, mo
     monkeypatch.setattr(module, "_WEBHOOK_POLL_S", 0.0)
     body = {"apiVersion": "v1", "kind": "Pod", **POD}
     cluster.has_kind("v1", "Pod")
-    monkeypatch.setattr(Handler, "first", [(500, AWAY), (500, AWAY)])
+    monkeypatch.setattr(ApiHandler, "first", [(500, AWAY), (500, AWAY)])
     assert cluster.apply(body, manager="meshproof") == POD
     monkeypatch.setattr(module, "WEBHOOK_S", 0.05)
-    monkeypatch.setattr(Handler, "first", [(500, AWAY)] * 10_000)
+    monkeypatch.setattr(ApiHandler, "first", [(500, AWAY)] * 10_000)
     with pytest.raises(RequestError, match="failed calling webhook"):
         cluster.apply(body, manager="meshproof")
 
@@ -180,14 +180,14 @@ def test_what_a_webhook_or_the_server_refuses_is_not_tried_again(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, status: int, detail: str
 ):
     cluster.has_kind("v1", "Pod")
-    monkeypatch.setattr(Handler, "first", [(status, detail)])
+    monkeypatch.setattr(ApiHandler, "first", [(status, detail)])
     with pytest.raises(RequestError, match=detail.split()[0]):
         cluster.apply({"apiVersion": "v1", "kind": "Pod", **POD}, manager="meshproof")
 
 
 def test_deletion_names_the_very_object(cluster: Cluster):
     assert cluster.delete("v1", "Pod", "sleep-1", "shop", uid="u-1", version="7")
-    assert Handler.asked[-1][2]["preconditions"] == {"uid": "u-1", "resourceVersion": "7"}
+    assert ApiHandler.asked[-1][2]["preconditions"] == {"uid": "u-1", "resourceVersion": "7"}
     assert not cluster.delete("v1", "Pod", "other", "shop")
 
 
@@ -236,19 +236,19 @@ def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path):
 def test_a_server_that_limits_requests_is_asked_again(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(api, "_AGAIN_S", 0.01)
     cluster.has_kind("v1", "Pod")
-    Handler.asked.clear()
-    monkeypatch.setattr(Handler, "first", [(429, "too many requests"), (503, "starting")])
+    ApiHandler.asked.clear()
+    monkeypatch.setattr(ApiHandler, "first", [(429, "too many requests"), (503, "starting")])
     assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
-    assert len(Handler.asked) == 3
+    assert len(ApiHandler.asked) == 3
     monkeypatch.setattr(api, "RIDE_OUT_S", 0.1)
-    monkeypatch.setattr(Handler, "first", [(429, "too many requests")] * 10_000)
+    monkeypatch.setattr(ApiHandler, "first", [(429, "too many requests")] * 10_000)
     with pytest.raises(RequestError, match="too many requests"):
         cluster.get("v1", "Pod", "sleep-1", "shop")
 
 
 def test_a_caller_with_limits_of_its_own_is_told_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
     """The renewal of a lease must not wait: another run may begin meanwhile."""
-    monkeypatch.setattr(Handler, "first", [(429, "too many requests")])
+    monkeypatch.setattr(ApiHandler, "first", [(429, "too many requests")])
     with pytest.raises(RequestError, match="too many requests"):
         cluster.api.time(timeouts=(1.0, 2.0))
 
@@ -263,7 +263,7 @@ def test_a_server_that_restarts_is_waited_for(cluster: Cluster, server: HTTPServ
     started: list[HTTPServer] = []
 
     def start() -> None:
-        started.append(HTTPServer((str(address[0]), int(address[1])), Handler))
+        started.append(HTTPServer((str(address[0]), int(address[1])), ApiHandler))
         started[0].serve_forever(poll_interval=0.01)
 
     timer = threading.Timer(0.5, start)
@@ -344,7 +344,7 @@ def test_a_kind_of_an_older_version_is_used_in_that_version(cluster: Cluster, mo
     assert cluster.served("security.istio.io/v1", "PeerAuthentication") == "security.istio.io/v1beta1"
     assert cluster.get("security.istio.io/v1", "PeerAuthentication", "strict", "shop") == STRICT
     cluster.apply(STRICT, manager="meshproof")
-    method, path, body = Handler.asked[-1]
+    method, path, body = ApiHandler.asked[-1]
     assert (method, path.split("?")[0]) == ("PATCH", f"{OLD_PATH}/namespaces/shop/peerauthentications/strict")
     assert body == {**STRICT, "apiVersion": "security.istio.io/v1beta1"}
     assert not cluster.has_kind("security.istio.io/v1", "AuthorizationPolicy")

@@ -125,7 +125,7 @@ def test_a_run_that_died_and_that_nobody_has_noticed_is_not_at_work(cluster: Fak
         died.wait()
 
 
-class Time:
+class SteppedTime:
     """A clock that goes on when a thread waits. `script` says what happens before each wait's end.
 
     Args:
@@ -144,7 +144,7 @@ class Time:
         return self.now >= self._until
 
 
-def kept(cluster: FakeCluster, time: Time) -> tuple[RunLease, list[str]]:
+def kept(cluster: FakeCluster, time: SteppedTime) -> tuple[RunLease, list[str]]:
     """A lease that is kept until it is lost or given back, and what was reported of its loss."""
     losses: list[str] = []
     held = lease(cluster, on_lost=losses.append)
@@ -176,7 +176,7 @@ def test_who_may_not_renew_does_not_begin(cluster: FakeCluster):
 
 
 def test_a_right_that_is_taken_away_loses_it_in_time(cluster: FakeCluster):
-    time = Time(script={30.0: failing(cluster, FORBIDDEN)})
+    time = SteppedTime(script={30.0: failing(cluster, FORBIDDEN)})
     held, losses = kept(cluster, time)
     assert len(losses) == 1
     assert "refuses PUT" in losses[0]
@@ -185,7 +185,7 @@ def test_a_right_that_is_taken_away_loses_it_in_time(cluster: FakeCluster):
 
 
 def test_a_server_that_is_away_for_a_moment_loses_nothing(cluster: FakeCluster):
-    time = Time(until=300, script={19.0: failing(cluster, SILENT), 35.0: failing(cluster, None)})
+    time = SteppedTime(until=300, script={19.0: failing(cluster, SILENT), 35.0: failing(cluster, None)})
     held, losses = kept(cluster, time)
     assert losses == []
     assert held.lost == ""
@@ -194,7 +194,7 @@ def test_a_server_that_is_away_for_a_moment_loses_nothing(cluster: FakeCluster):
 
 
 def test_a_server_that_stays_away_loses_it_before_it_expires(cluster: FakeCluster):
-    time = Time(script={19.0: failing(cluster, SILENT)})
+    time = SteppedTime(script={19.0: failing(cluster, SILENT)})
     _, losses = kept(cluster, time)
     assert len(losses) == 1
     assert "not renewed for" in losses[0]
@@ -204,9 +204,9 @@ def test_a_server_that_stays_away_loses_it_before_it_expires(cluster: FakeCluste
 
 @pytest.mark.parametrize("failure", [RequestError("PUT", 500, "etcd"), RequestError("PUT", 429, "too many")])
 def test_an_error_of_the_server_is_one_that_may_pass(cluster: FakeCluster, failure: RequestError):
-    passing = Time(until=300, script={19.0: failing(cluster, failure), 30.0: failing(cluster, None)})
+    passing = SteppedTime(until=300, script={19.0: failing(cluster, failure), 30.0: failing(cluster, None)})
     assert kept(cluster, passing)[1] == []
-    lasting = Time(script={19.0: failing(cluster, failure)})
+    lasting = SteppedTime(script={19.0: failing(cluster, failure)})
     assert len(kept(cluster, lasting)[1]) == 1
 
 
@@ -215,7 +215,7 @@ def test_one_that_another_run_has_taken_names_that_run(cluster: FakeCluster):
         cluster.store[KEY]["spec"]["holderIdentity"] = "bob@host"
         cluster.put(cluster.store[KEY])
 
-    time = Time(script={19.0: take})
+    time = SteppedTime(script={19.0: take})
     _, losses = kept(cluster, time)
     assert losses == ["bob@host holds it now"]
     assert time.now < 40, "at once: two are at work"
@@ -223,7 +223,7 @@ def test_one_that_another_run_has_taken_names_that_run(cluster: FakeCluster):
 
 
 def test_one_that_was_deleted_says_so(cluster: FakeCluster):
-    _, losses = kept(cluster, Time(script={19.0: lambda: cluster.store.pop(KEY)}))
+    _, losses = kept(cluster, SteppedTime(script={19.0: lambda: cluster.store.pop(KEY)}))
     assert losses == ["it was deleted"]
 
 
@@ -232,7 +232,7 @@ def test_a_note_that_somebody_put_on_it_changes_nothing(cluster: FakeCluster):
         cluster.store[KEY]["metadata"]["annotations"]["seen"] = "by an administrator"
         cluster.put(cluster.store[KEY])
 
-    time = Time(until=100, script={19.0: annotate})
+    time = SteppedTime(until=100, script={19.0: annotate})
     _, losses = kept(cluster, time)
     assert losses == []
     assert KEY not in cluster.store

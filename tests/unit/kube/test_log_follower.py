@@ -51,7 +51,7 @@ class Response:
 WAITS = b"(open)"
 
 
-class Server:
+class LogServer:
     """Answers each connection with the next script, and asks for the pod with the next run of its container."""
 
     def __init__(self, *scripts: Sequence[bytes | Exception] | Exception) -> None:
@@ -113,7 +113,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_follower, "AGAIN_S", (0.001,))
 
 
-def follow(server: Server, until: Callable[[Taken], bool]) -> Taken:
+def follow(server: LogServer, until: Callable[[Taken], bool]) -> Taken:
     taken = Taken()
     follower = LogFollower(server, POD, "server", 60, taken)  # type: ignore[arg-type]
     deadline = time.monotonic() + 5
@@ -129,7 +129,7 @@ def reads(*texts: str) -> Callable[[Taken], bool]:
 
 
 def test_lines_come_as_they_are_written_also_torn_ones_once_they_are_whole() -> None:
-    server = Server([line(1, "a").encode(), line(2, "b").encode()[:9], line(2, "b").encode()[9:], b"torn", WAITS])
+    server = LogServer([line(1, "a").encode(), line(2, "b").encode()[:9], line(2, "b").encode()[9:], b"torn", WAITS])
     assert follow(server, reads("a", "b")).lines == ["a", "b"]
     assert server.opened[0]["follow"] == "true"
     assert int(server.opened[0]["sinceSeconds"]) >= 60
@@ -139,54 +139,54 @@ def test_a_lost_connection_loses_no_line_and_doubles_none() -> None:
     """Kubernetes starts again at a whole second: known lines come again, equal texts at other times are other lines."""
     first = [line(1, "a").encode(), (line(9.1, "b") + line(9.2, "b")).encode(), b"2026-01-", OSError("reset")]
     again = [(line(9.1, "b") + line(9.2, "b") + line(9.3, "late") + line(9.3, "b")).encode(), WAITS]
-    server = Server(first, again)
+    server = LogServer(first, again)
     assert follow(server, lambda taken: len(taken.lines) >= 5).lines == ["a", "b", "b", "late", "b"]
     assert server.opened[1]["sinceTime"] == rfc3339(1_800_000_000 + 6)
 
 
 def test_a_line_that_was_written_out_of_order_is_not_lost() -> None:
-    server = Server(
+    server = LogServer(
         [(line(5, "a") + line(7, "c")).encode()], [(line(5, "a") + line(6, "b") + line(7, "c")).encode(), WAITS]
     )
     assert sorted(follow(server, lambda taken: len(taken.lines) >= 3).lines) == ["a", "b", "c"]
 
 
 def test_an_api_server_that_is_away_is_tried_again_and_its_error_is_known_meanwhile() -> None:
-    taken = follow(Server(ClusterError("away"), [line(1, "a").encode(), WAITS]), reads("a"))
+    taken = follow(LogServer(ClusterError("away"), [line(1, "a").encode(), WAITS]), reads("a"))
     assert taken.troubles[:2] == ["away", ""]
     assert taken.gap == ""
 
 
 def test_a_log_that_must_not_be_read_is_broken_at_once() -> None:
-    assert "refuses" in follow(Server(AccessError("the cluster refuses it")), lambda taken: taken.done.is_set()).gap
+    assert "refuses" in follow(LogServer(AccessError("the cluster refuses it")), lambda taken: taken.done.is_set()).gap
 
 
 def test_what_is_no_log_breaks_it() -> None:
-    assert "Invalid isoformat" in follow(Server([b"no time\n"]), lambda taken: taken.done.is_set()).gap
+    assert "Invalid isoformat" in follow(LogServer([b"no time\n"]), lambda taken: taken.done.is_set()).gap
 
 
 def test_a_pod_that_is_gone_ends_its_log() -> None:
-    server = Server([line(1, "a").encode()])
+    server = LogServer([line(1, "a").encode()])
     server.runs = [run("first"), None]
     taken = follow(server, lambda taken: taken.done.is_set())
     assert (taken.lines, taken.gap) == (["a"], "")
 
 
 def test_the_log_of_a_pod_that_has_succeeded_is_read_to_its_end() -> None:
-    server = Server([line(1, "a").encode()], [(line(1, "a") + line(2, "b")).encode()])
+    server = LogServer([line(1, "a").encode()], [(line(1, "a") + line(2, "b")).encode()])
     server.runs = [run("first"), run("first", phase="Succeeded")]
     taken = follow(server, lambda taken: taken.done.is_set())
     assert (taken.lines, taken.gap) == (["a", "b"], "")
 
 
 def test_a_container_that_is_restarted_meanwhile_breaks_its_log() -> None:
-    server = Server([line(1, "a").encode()])
+    server = LogServer([line(1, "a").encode()])
     server.runs = [run("first"), run("second", 1)]
     assert "restarted meanwhile" in follow(server, lambda taken: taken.done.is_set()).gap
 
 
 def test_the_run_before_a_restart_is_part_of_the_log() -> None:
-    server = Server([line(2, "b").encode(), WAITS])
+    server = LogServer([line(2, "b").encode(), WAITS])
     server.runs = [run("second", 1)]
     server.before = line(1, "a")
     assert follow(server, reads("a", "b")).lines == ["a", "b"]
@@ -194,7 +194,7 @@ def test_the_run_before_a_restart_is_part_of_the_log() -> None:
 
 @pytest.mark.parametrize("several", [True, False])
 def test_runs_whose_log_is_gone_break_it(several: bool) -> None:
-    server = Server()
+    server = LogServer()
     server.runs = [run("third", 2, before="2999-01-01T00:00:00Z") if several else run("second", 1)]
     server.before = RequestError("GET", 400, "previous terminated container not found")
     taken = follow(server, lambda taken: taken.done.is_set() or any(taken.troubles))
@@ -202,7 +202,7 @@ def test_runs_whose_log_is_gone_break_it(several: bool) -> None:
 
 
 def test_a_dead_connection_is_opened_again_on_request() -> None:
-    server = Server([line(1, "a").encode(), WAITS], [(line(1, "a") + line(2, "b")).encode(), WAITS])
+    server = LogServer([line(1, "a").encode(), WAITS], [(line(1, "a") + line(2, "b")).encode(), WAITS])
     taken = Taken()
     follower = LogFollower(server, POD, "server", 60, taken)  # type: ignore[arg-type]
     deadline = time.monotonic() + 5
@@ -215,7 +215,7 @@ def test_a_dead_connection_is_opened_again_on_request() -> None:
 
 
 def test_a_closed_stream_ends_the_reading() -> None:
-    server = Server([WAITS])
+    server = LogServer([WAITS])
     stream = LogStream(server, POD, "server", since_s=1)  # type: ignore[arg-type]
     threading.Timer(0.05, stream.close).start()
     assert list(stream.batches()) == []

@@ -25,7 +25,7 @@ def web(replicas: int) -> dict[str, Any]:
     return {"metadata": {"name": "web", "uid": "u-1"}, "status": {"replicas": replicas}}
 
 
-class Handler(BaseHTTPRequestHandler):
+class WatchHandler(BaseHTTPRequestHandler):
     """Answers a list with `listed`, and each watch with the next of `streams`: events, or an error status."""
 
     protocol_version = "HTTP/1.1"
@@ -65,8 +65,8 @@ class Handler(BaseHTTPRequestHandler):
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     monkeypatch.setattr(watch, "UNWATCHED_S", 0.0)
     for name, value in {"listed": [web(0)], "streams": [], "asked": []}.items():
-        monkeypatch.setattr(Handler, name, value)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        monkeypatch.setattr(WatchHandler, name, value)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), WatchHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     made = Api(client.Configuration(host=f"http://127.0.0.1:{server.server_port}"))
     yield made
@@ -84,21 +84,21 @@ def changed(kind: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_object_is_read_once_and_then_comes_with_each_change(api: Api):
-    Handler.streams = [[changed("MODIFIED", web(1)), changed("BOOKMARK", {}), changed("MODIFIED", web(2))]]
+    WatchHandler.streams = [[changed("MODIFIED", web(1)), changed("BOOKMARK", {}), changed("MODIFIED", web(2))]]
     seen = states(api)
     assert [next(seen), next(seen), next(seen)] == [web(0), web(1), web(2)]
     seen.close()
-    listed, watched = Handler.asked
+    listed, watched = WatchHandler.asked
     assert listed == {"fieldSelector": ["metadata.name=web"]}
     assert watched["resourceVersion"] == ["7"]
     assert watched["timeoutSeconds"] == [str(watch.QUIET_S)]
 
 
 def test_an_object_that_is_deleted_or_was_never_there_is_none(api: Api):
-    Handler.streams = [[changed("DELETED", web(0))]]
+    WatchHandler.streams = [[changed("DELETED", web(0))]]
     seen = states(api)
     assert [next(seen), next(seen)] == [web(0), None]
-    Handler.listed = []
+    WatchHandler.listed = []
     assert next(states(api)) is None
 
 
@@ -109,21 +109,21 @@ def test_it_is_read_again_after_a_quiet_while(api: Api):
 
 @pytest.mark.parametrize("end", [410, [{"type": "ERROR", "object": {"code": 410}}], ['{"type": "MODIF']])
 def test_a_version_that_is_too_old_and_a_cut_line_lead_to_another_reading(api: Api, end: Any):
-    Handler.streams = [end]
+    WatchHandler.streams = [end]
     seen = states(api)
     next(seen)
-    Handler.listed = [web(5)]
+    WatchHandler.listed = [web(5)]
     assert next(seen) == web(5)
 
 
 def test_an_identity_that_may_not_watch_reads_again_and_again(api: Api):
-    Handler.streams = [403, 403]
+    WatchHandler.streams = [403, 403]
     seen = states(api)
     assert [next(seen) for _ in range(3)] == [web(0)] * 3
 
 
 def test_other_errors_are_raised(api: Api):
-    Handler.streams = [500]
+    WatchHandler.streams = [500]
     seen = states(api)
     next(seen)
     with pytest.raises(RequestError, match="no"):
@@ -132,4 +132,4 @@ def test_other_errors_are_raised(api: Api):
 
 def test_at_the_deadline_there_is_one_state_and_no_watch(api: Api):
     assert list(states(api, within_s=0.0)) == [web(0)]
-    assert len(Handler.asked) == 1
+    assert len(WatchHandler.asked) == 1

@@ -38,7 +38,7 @@ class Name(str):
         return str(self)
 
 
-class Applier:
+class PatchedApplier:
     """Keeps what is in force, and writes to the rig's log."""
 
     timeout_s = 1.0
@@ -78,7 +78,7 @@ class Applier:
 def make_rig() -> FakeRig:
     """A mesh that resets connections while `strict` is in force."""
     rig = FakeRig(lambda _, name: broken(56, name) if "strict" in rig.applier.in_force else answered(200, name))
-    rig.applier = Applier(rig)
+    rig.applier = PatchedApplier(rig)
     return rig
 
 

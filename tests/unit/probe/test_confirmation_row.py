@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from convergence_fakes import LOST, NO, POLICY, YES, Time, run, then
+from convergence_fakes import LOST, NO, POLICY, YES, FakeTime, run, then
 
 from clients.model.expect import no_reply, rbac_denied
 from clients.model.outcome import Outcome, OutcomeKind
@@ -102,7 +102,7 @@ def test_a_mismatch_behind_a_lost_answer_is_still_a_flap() -> None:
 
 
 def test_missing_outcomes_are_infrastructure() -> None:
-    time = Time(0.0)
+    time = FakeTime(0.0)
 
     def probe(count: int) -> Sequence[Outcome]:
         time.now += 0.01
@@ -113,7 +113,7 @@ def test_missing_outcomes_are_infrastructure() -> None:
 
 
 def test_surplus_outcomes_are_not_counted() -> None:
-    time = Time()
+    time = FakeTime()
 
     def probe(count: int) -> Sequence[Outcome]:
         time.now += 0.01
@@ -125,7 +125,7 @@ def test_surplus_outcomes_are_not_counted() -> None:
 
 def test_slow_probes_are_sent_as_far_as_the_time_allows() -> None:
     batches: list[int] = []
-    result = run(then(rest=YES), time=Time(3.0), needed=29, batches=batches)
+    result = run(then(rest=YES), time=FakeTime(3.0), needed=29, batches=batches)
     assert sum(batches) < 29
     assert result.duration_s <= 10 * (1 + GROWTH) + 3
 
@@ -215,7 +215,7 @@ def test_what_is_kept_is_redacted() -> None:
 
 def test_an_outcome_that_is_missing_is_a_probe_that_did_not_run():
     # Otherwise a prober that loses answers would confirm by those that it happens to return.
-    time = Time()
+    time = FakeTime()
 
     def loses_one_of_several(count: int) -> Sequence[Outcome]:
         time.now += 0.01 * count

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from convergence_fakes import LOST, NO, POLICY, YES, Time, passing, run, then
+from convergence_fakes import LOST, NO, POLICY, YES, FakeTime, passing, run, then
 
 from clients.model.attempt import Phase
 from clients.model.errors import InfrastructureError, SettingsError
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_a_late_change_converges_and_its_times_count_from_the_change() -> None:
-    time = Time()
+    time = FakeTime()
     result = run(then([NO] * 4, rest=YES), time=time, since=999.0)
     assert result.converged
     assert result.conclusive
@@ -60,7 +60,7 @@ def test_a_mismatch_after_lost_answers_is_conclusive() -> None:
 
 
 def test_lost_answers_that_leave_no_time_to_confirm_are_inconclusive() -> None:
-    result = run(then([NO] + [LOST] * 93, rest=YES), time=Time(0.01), needed=200)
+    result = run(then([NO] + [LOST] * 93, rest=YES), time=FakeTime(0.01), needed=200)
     assert (result.converged, result.conclusive) == (False, False)
 
 
@@ -82,40 +82,40 @@ def test_other_errors_are_not_hidden() -> None:
 
 
 def test_a_match_at_the_deadline_is_no_pass() -> None:
-    time = Time(0.0)
+    time = FakeTime(0.0)
     result = run(lambda: YES if time.now >= 1010.0 else NO, time=time, needed=1)
     assert result.attempts[-1].matched
     assert (result.converged, result.conclusive) == (False, True)
 
 
 def test_confirmations_that_began_in_time_may_take_longer_than_the_budget() -> None:
-    result = run(then([NO], rest=YES), time=Time(3.0), needed=8)
+    result = run(then([NO], rest=YES), time=FakeTime(3.0), needed=8)
     assert (result.converged, result.flaps, result.problem) == (True, 0, "")
     assert 24 < result.duration_s < 10 * (1 + GROWTH)
 
 
 def test_a_contrary_answer_after_the_budget_ends_the_wait_and_fails() -> None:
-    result = run(then([NO], [YES] * 5, [NO], rest=YES), time=Time(3.0), needed=29)
+    result = run(then([NO], [YES] * 5, [NO], rest=YES), time=FakeTime(3.0), needed=29)
     assert (result.converged, result.conclusive, result.flaps) == (False, True, 1)
     assert result.duration_s < 30
 
 
 def test_a_lost_answer_after_the_budget_ends_the_wait_and_is_inconclusive() -> None:
-    result = run(then([NO], [YES] * 5, rest=LOST), time=Time(3.0), needed=29)
+    result = run(then([NO], [YES] * 5, rest=LOST), time=FakeTime(3.0), needed=29)
     assert (result.converged, result.conclusive) == (False, False)
     assert result.duration_s < 40
 
 
 @pytest.mark.parametrize("before", [[], [NO], [YES, NO]])
 def test_only_too_slow_to_confirm_is_inconclusive(before: list[Outcome]) -> None:
-    result = run(then(before, rest=YES), time=Time(3.0), needed=29)
+    result = run(then(before, rest=YES), time=FakeTime(3.0), needed=29)
     assert (result.converged, result.conclusive) == (False, False)
     assert re.search(r"too slow for (29|77) confirmations in 50 s", result.problem), "77 after a flap"
     assert "none contrary" in result.problem
 
 
 def test_matches_that_begin_in_time_are_confirmed_after_it() -> None:
-    time = Time(0.01)
+    time = FakeTime(0.01)
     result = run(lambda: YES if time.now > 1009.8 else NO, time=time, needed=29)
     assert result.converged
     assert result.slow
@@ -123,16 +123,16 @@ def test_matches_that_begin_in_time_are_confirmed_after_it() -> None:
 
 def test_a_mesh_that_goes_back_and_forth_until_the_end_is_conclusive() -> None:
     answers = [YES, YES, NO] * 400
-    result = run(then(answers, rest=NO), time=Time(0.01), needed=5)
+    result = run(then(answers, rest=NO), time=FakeTime(0.01), needed=5)
     assert (result.converged, result.conclusive) == (False, True)
     assert result.flaps > 10
     assert result.duration_s < 11
 
 
 def test_slow_is_more_than_three_quarters_of_the_budget() -> None:
-    time = Time(0.0)
+    time = FakeTime(0.0)
     assert not run(lambda: YES if time.now >= 1007.3 else NO, time=time).slow
-    time = Time(0.0)
+    time = FakeTime(0.0)
     late = run(lambda: YES if time.now >= 1007.7 else NO, time=time)
     assert late.converged
     assert late.slow
@@ -161,7 +161,7 @@ def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
 
 
 def test_only_the_pinned_outcome_counts() -> None:
-    time = Time()
+    time = FakeTime()
     refused = Outcome(OutcomeKind.REFUSED, "id", exit_code=7)
     result = converge(
         lambda n: passing(time, [refused] * n),
@@ -175,7 +175,7 @@ def test_only_the_pinned_outcome_counts() -> None:
     assert result.problem.startswith("expected 000 reset (56), saw 000 refused (7)")
 
 
-def stale_pools(rng: random.Random, pools: int, time: Time) -> Callable[[], Outcome]:
+def stale_pools(rng: random.Random, pools: int, time: FakeTime) -> Callable[[], Outcome]:
     """The design's model: until the change arrives all answer by the old rules, then each pool once more."""
     arrives, stale = time.now + rng.uniform(0.05, 0.4), set(range(pools))
 
@@ -193,7 +193,7 @@ def stale_pools(rng: random.Random, pools: int, time: Time) -> Callable[[], Outc
 def test_the_predicted_error_rate_holds_through_converge() -> None:
     rng, runs, needed, contrary = random.Random(7), 300, confirmations(2, 2, 1e-3), 0
     for _ in range(runs):
-        time = Time(0.002)
+        time = FakeTime(0.002)
         answer = stale_pools(rng, 4, time)
         assert run(answer, time=time, needed=needed).converged
         contrary += any(answer() is NO for _ in range(50))
@@ -202,7 +202,7 @@ def test_the_predicted_error_rate_holds_through_converge() -> None:
 
 def test_the_time_of_day_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.time", lambda: pytest.fail("time of day used"))
-    time = Time()
+    time = FakeTime()
     result = converge(
         lambda n: passing(time, [YES] * n),
         rbac_denied(),
@@ -216,7 +216,7 @@ def test_the_time_of_day_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_status_expectation_of_200() -> None:
-    time = Time()
+    time = FakeTime()
     result = converge(
         lambda n: passing(time, [NO] * n),
         status(200),

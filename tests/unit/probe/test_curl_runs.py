@@ -50,7 +50,7 @@ REPLIES = {
 LINGER_OFF = struct.pack("ii", 1, 0)
 
 
-class Server:
+class ScriptedServer:
     """Answers by path; `/reset` ends with RST, `/slow` never answers, `/echo` sends the request back.
 
     Attributes:
@@ -114,14 +114,14 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Server]:
-    made = Server()
+def running() -> Iterator[ScriptedServer]:
+    made = ScriptedServer()
     yield made
     made.socket.close()
 
 
 @pytest.fixture(scope="module")
-def server(running: Server) -> str:
+def server(running: ScriptedServer) -> str:
     return running.base
 
 
@@ -239,7 +239,7 @@ def test_a_server_that_closes_gets_a_fresh_connection_each(server: str) -> None:
 
 
 @real
-def test_parallel_probes_time_out_together(running: Server) -> None:
+def test_parallel_probes_time_out_together(running: ScriptedServer) -> None:
     running.most_waiting = 0
     batch = [replace(request(n, f"{running.base}/slow"), timeout_s=3.0) for n in range(16)]  # a busy machine connects
     assert {o.summary for o in execute(batch, parallel=True)} == {"000 answer_timeout (28)"}

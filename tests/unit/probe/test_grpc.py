@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import faulty_servers
 import pytest
-from faulty_servers import Authority, says, speaks_http2
+from faulty_servers import LoopbackAuthority, says, speaks_http2
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived, StreamEnded
@@ -31,7 +31,7 @@ def call(timeout_s: float = 2.0, scheme: str = "grpc") -> Request:
     return Request("POST", url, (("Authorization", "Bearer a.b.c"),), "mp-r1-1", agent, timeout_s, 1.0)
 
 
-class Server:
+class GrpcServer:
     """Takes one call, keeps what it was, and answers it."""
 
     def __init__(self, answer: Answer) -> None:
@@ -56,8 +56,8 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[tuple[Server, tuple[str, int]]]:
-    server = Server(answer)
+def serving(answer: Answer) -> Iterator[tuple[GrpcServer, tuple[str, int]]]:
+    server = GrpcServer(answer)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.serve, args=(listening,))
         thread.start()
@@ -115,7 +115,7 @@ def test_an_answer_of_http_alone_is_no_answer_of_grpc():
 
 
 def test_over_tls_nothing_but_http2_is_offered():
-    authority = Authority()
+    authority = LoopbackAuthority()
     for alpn, summary in ((("h2",), "200 OK (0)"), (("http/1.1",), "000 http2_error (16)")):
         behaviour = speaks_http2(answers) if alpn == ("h2",) else says(b"HTTP/1.1 200 OK\r\n\r\n")
         with faulty_servers.serving(authority.over_tls(behaviour, alpn=alpn)) as where:

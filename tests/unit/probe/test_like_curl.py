@@ -19,7 +19,16 @@ from pathlib import Path
 
 import faulty_servers as faulty
 import pytest
-from faulty_servers import HOST, Authority, Behaviour, Where, says, says_and_hangs, says_and_resets, speaks_http2
+from faulty_servers import (
+    HOST,
+    Behaviour,
+    LoopbackAuthority,
+    Where,
+    says,
+    says_and_hangs,
+    says_and_resets,
+    speaks_http2,
+)
 from h2.connection import H2Connection
 
 from clients.model.outcome import Outcome
@@ -28,7 +37,7 @@ from clients.probe.request import Request
 
 pytestmark = [pytest.mark.unit, pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")]
 
-OURS, OTHERS = Authority(), Authority()
+OURS, OTHERS = LoopbackAuthority(), LoopbackAuthority()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -39,7 +48,7 @@ NO_SUCH_NAME = "x" * 64 + ".invalid"
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenOutcome:
     """What must be seen of a server that behaves so: by us, and by the program.
 
     Attributes:
@@ -91,50 +100,50 @@ def nowhere() -> Iterator[Where]:
 
 
 HTTP = {
-    "no HTTP: an alert of TLS": Seen(says(TLS_ALERT), "000 not_http (1)"),
-    "no HTTP: a banner": Seen(says(b"SSH-2.0-OpenSSH_9.2\r\n"), "000 not_http (1)"),
-    "a version that is none": Seen(says(b"HTTP/9.9 200 OK\r\n\r\n"), "000 not_http (1)"),
-    "reset before the request is read": Seen(faulty.resets_before_reading, "000 reset (56)"),
-    "reset after the request": Seen(says_and_resets(b""), "000 reset (56)"),
-    "reset in the head": Seen(says_and_resets(b"HTTP/1.1 200 OK\r\nX: "), "200 reset (56)"),
-    "reset in the body": Seen(says_and_resets(OK.replace(b": 2", b": 99")), "200 reset (56)"),
-    "closed without an answer": Seen(faulty.closes, "000 empty_reply (52)"),
-    "short body": Seen(says(OK.replace(b": 2", b": 99")), "200 partial (18)"),
-    "chunk cut short": Seen(says(CHUNKED + b"5\r\nab"), "200 partial (18)"),
-    "chunk of no length": Seen(says(CHUNKED + b"zz\r\nab\r\n0\r\n\r\n"), "200 reset (56)"),
-    "header without a colon": Seen(says(OK.replace(b"Content", b"no colon\r\nContent")), "200 other (8)"),
-    "length that is none": Seen(says(OK.replace(b": 2", b": -2")), "200 other (8)"),
-    "two lengths": Seen(
+    "no HTTP: an alert of TLS": SeenOutcome(says(TLS_ALERT), "000 not_http (1)"),
+    "no HTTP: a banner": SeenOutcome(says(b"SSH-2.0-OpenSSH_9.2\r\n"), "000 not_http (1)"),
+    "a version that is none": SeenOutcome(says(b"HTTP/9.9 200 OK\r\n\r\n"), "000 not_http (1)"),
+    "reset before the request is read": SeenOutcome(faulty.resets_before_reading, "000 reset (56)"),
+    "reset after the request": SeenOutcome(says_and_resets(b""), "000 reset (56)"),
+    "reset in the head": SeenOutcome(says_and_resets(b"HTTP/1.1 200 OK\r\nX: "), "200 reset (56)"),
+    "reset in the body": SeenOutcome(says_and_resets(OK.replace(b": 2", b": 99")), "200 reset (56)"),
+    "closed without an answer": SeenOutcome(faulty.closes, "000 empty_reply (52)"),
+    "short body": SeenOutcome(says(OK.replace(b": 2", b": 99")), "200 partial (18)"),
+    "chunk cut short": SeenOutcome(says(CHUNKED + b"5\r\nab"), "200 partial (18)"),
+    "chunk of no length": SeenOutcome(says(CHUNKED + b"zz\r\nab\r\n0\r\n\r\n"), "200 reset (56)"),
+    "header without a colon": SeenOutcome(says(OK.replace(b"Content", b"no colon\r\nContent")), "200 other (8)"),
+    "length that is none": SeenOutcome(says(OK.replace(b": 2", b": -2")), "200 other (8)"),
+    "two lengths": SeenOutcome(
         says(OK.replace(b": 2", b": 2\r\nContent-Length: 3")),
         "200 other (8)",
         program="200 partial (18)",
         why="7.88 takes the last of several lengths; newer ones refuse them (RFC 9112, section 6.3)",
     ),
-    "too long a head": Seen(says(LONG_HEAD), "200 reset (56)"),
-    "too long a header": Seen(
+    "too long a head": SeenOutcome(says(LONG_HEAD), "200 reset (56)"),
+    "too long a header": SeenOutcome(
         says(LONG_LINE),
         "200 other (100)",
         program="infrastructure: curl could not try: Out of memory (exit code 27)",
         why="7.88 has no exit code of its own for it; CURLE_TOO_LARGE came with 8.6",
     ),
-    "huge body, announced": Seen(says(OK.replace(b": 2", b": 2000000")), "200"),
-    "refused": Seen(faulty.refusing(), "000 refused (7)"),
-    "no connection in time": Seen(faulty.deaf(), "000 connect_timeout (28)", connect_timeout_s=0.3),
-    "no first byte in time": Seen(says_and_hangs(b""), "000 answer_timeout (28)", timeout_s=0.3),
-    "no end of the body in time": Seen(
+    "huge body, announced": SeenOutcome(says(OK.replace(b": 2", b": 2000000")), "200"),
+    "refused": SeenOutcome(faulty.refusing(), "000 refused (7)"),
+    "no connection in time": SeenOutcome(faulty.deaf(), "000 connect_timeout (28)", connect_timeout_s=0.3),
+    "no first byte in time": SeenOutcome(says_and_hangs(b""), "000 answer_timeout (28)", timeout_s=0.3),
+    "no end of the body in time": SeenOutcome(
         says_and_hangs(OK.replace(b": 2", b": 99")), "200 answer_timeout (28)", timeout_s=1.0
     ),
-    "no such name": Seen(nowhere(), "000 dns (6)"),
-    "good, by TLS": Seen(OURS.over_tls(says(OK)), "200", "https"),
-    "plain HTTP on a port of TLS": Seen(hello_answered_by(OK), "000 tls_error (35)", "https"),
-    "alert in the handshake": Seen(hello_answered_by(TLS_ALERT), "000 tls_error (35)", "https"),
-    "reset in the handshake": Seen(faulty.resets_before_reading, "000 tls_error (35)", "https"),
-    "no handshake in time": Seen(hello_unanswered, "000 tls_timeout (28)", "https", connect_timeout_s=0.3),
-    "unknown authority": Seen(OTHERS.over_tls(says(OK)), "000 certificate (60)", "https"),
-    "wrong name": Seen(OURS.over_tls(says(OK), "other.example.com"), "000 certificate (60)", "https"),
-    "expired": Seen(OURS.over_tls(says(OK), expired=True), "000 certificate (60)", "https"),
-    "closed without an answer, by TLS": Seen(OURS.over_tls(faulty.closes), "000 empty_reply (52)", "https"),
-    "TCP closed and TLS not": Seen(
+    "no such name": SeenOutcome(nowhere(), "000 dns (6)"),
+    "good, by TLS": SeenOutcome(OURS.over_tls(says(OK)), "200", "https"),
+    "plain HTTP on a port of TLS": SeenOutcome(hello_answered_by(OK), "000 tls_error (35)", "https"),
+    "alert in the handshake": SeenOutcome(hello_answered_by(TLS_ALERT), "000 tls_error (35)", "https"),
+    "reset in the handshake": SeenOutcome(faulty.resets_before_reading, "000 tls_error (35)", "https"),
+    "no handshake in time": SeenOutcome(hello_unanswered, "000 tls_timeout (28)", "https", connect_timeout_s=0.3),
+    "unknown authority": SeenOutcome(OTHERS.over_tls(says(OK)), "000 certificate (60)", "https"),
+    "wrong name": SeenOutcome(OURS.over_tls(says(OK), "other.example.com"), "000 certificate (60)", "https"),
+    "expired": SeenOutcome(OURS.over_tls(says(OK), expired=True), "000 certificate (60)", "https"),
+    "closed without an answer, by TLS": SeenOutcome(OURS.over_tls(faulty.closes), "000 empty_reply (52)", "https"),
+    "TCP closed and TLS not": SeenOutcome(
         OURS.over_tls(faulty.closes, takes_leave=False),
         "000 reset (56)",
         "https",
@@ -160,22 +169,22 @@ def goes_away(http: H2Connection, stream: int) -> None:
 
 NO_HTTP2 = "7.88 reports how the connection ended, which varies; newer ones report that this is no HTTP/2"
 HTTP2 = {
-    "stream reset": Seen(speaks_http2(ends(2)), "000 http2_error (92)", "grpc"),
-    "stream cancelled": Seen(speaks_http2(ends(8)), "000 http2_error (92)", "grpc"),
-    "stream reset in the body": Seen(speaks_http2(ends(2, with_head=True)), "200 http2_error (92)", "grpc"),
-    "server goes away": Seen(
+    "stream reset": SeenOutcome(speaks_http2(ends(2)), "000 http2_error (92)", "grpc"),
+    "stream cancelled": SeenOutcome(speaks_http2(ends(8)), "000 http2_error (92)", "grpc"),
+    "stream reset in the body": SeenOutcome(speaks_http2(ends(2, with_head=True)), "200 http2_error (92)", "grpc"),
+    "server goes away": SeenOutcome(
         speaks_http2(goes_away, then_closes=True),
         "000 http2_error (92)",
         "grpc",
         program="16",
         why="7.88 blames the connection for a GOAWAY; newer ones the stream that it ends",
     ),
-    "no answer in time": Seen(speaks_http2(lambda *_: None), "000 answer_timeout (28)", "grpc", timeout_s=0.3),
-    "refused": Seen(faulty.refusing(), "000 refused (7)", "grpc"),
-    "unknown authority": Seen(OTHERS.over_tls(faulty.closes), "000 certificate (60)", "grpcs"),
-    "no HTTP": Seen(says(TLS_ALERT), "000 http2_error (16)", "grpc", program="18|5[256]", why=NO_HTTP2),
-    "HTTP/1.1": Seen(says(OK), "000 http2_error (16)", "grpc", program="18|5[256]", why=NO_HTTP2),
-    "closed without an answer": Seen(
+    "no answer in time": SeenOutcome(speaks_http2(lambda *_: None), "000 answer_timeout (28)", "grpc", timeout_s=0.3),
+    "refused": SeenOutcome(faulty.refusing(), "000 refused (7)", "grpc"),
+    "unknown authority": SeenOutcome(OTHERS.over_tls(faulty.closes), "000 certificate (60)", "grpcs"),
+    "no HTTP": SeenOutcome(says(TLS_ALERT), "000 http2_error (16)", "grpc", program="18|5[256]", why=NO_HTTP2),
+    "HTTP/1.1": SeenOutcome(says(OK), "000 http2_error (16)", "grpc", program="18|5[256]", why=NO_HTTP2),
+    "closed without an answer": SeenOutcome(
         speaks_http2(lambda *_: None, then_closes=True),
         "000 http2_error (16)",
         "grpc",
@@ -210,7 +219,7 @@ def roots(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("seen", HTTP.values(), ids=HTTP)
-def test_an_outcome_is_that_of_the_program(seen: Seen, roots: Path) -> None:
+def test_an_outcome_is_that_of_the_program(seen: SeenOutcome, roots: Path) -> None:
     with seen.serving() as where:
         [ours] = outside.send([seen.request], where, roots=OURS.roots)
         theirs = by_program(seen.request, where, roots)
@@ -222,7 +231,7 @@ def test_an_outcome_is_that_of_the_program(seen: Seen, roots: Path) -> None:
 
 
 @pytest.mark.parametrize("seen", HTTP2.values(), ids=HTTP2)
-def test_a_call_fails_as_by_its_command(seen: Seen, roots: Path) -> None:
+def test_a_call_fails_as_by_its_command(seen: SeenOutcome, roots: Path) -> None:
     with seen.serving() as where:
         [ours] = outside.send([seen.request], where, roots=OURS.roots)
         theirs = code_by_command(seen.request, where, roots)

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from faulty_servers import HOST, Authority, Where, refusing, request_of, says, serving
+from faulty_servers import HOST, LoopbackAuthority, Where, refusing, request_of, says, serving
 
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside
@@ -22,11 +22,11 @@ pytestmark = pytest.mark.unit
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-class Server(ThreadingHTTPServer):
+class EchoServer(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-class Echo(BaseHTTPRequestHandler):
+class EchoHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -43,7 +43,7 @@ class Echo(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def echo() -> Iterator[Where]:
-    server = Server(("127.0.0.1", 0), Echo)
+    server = EchoServer(("127.0.0.1", 0), EchoHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield "127.0.0.1", server.server_port
@@ -173,13 +173,13 @@ def test_what_cannot_be_sent_is_no_denial(bad: Request, why: str) -> None:
 
 
 def test_roots_that_are_none_are_no_denial() -> None:
-    with serving(Authority().over_tls(says(OK))) as where:
+    with serving(LoopbackAuthority().over_tls(says(OK))) as where:
         [outcome] = outside.send([request(scheme="https")], where, roots="no certificate")
     assert (outcome.kind, outcome.exit_code) == (OutcomeKind.INFRASTRUCTURE, None)
 
 
 def test_the_certificate_must_be_of_the_urls_host_unless_insecure() -> None:
-    authority = Authority()
+    authority = LoopbackAuthority()
     with serving(authority.over_tls(says(OK), "other.example.com"), 2) as where:
         asked = request(scheme="https")
         outcomes = outside.send([asked, replace(asked, insecure=True)], where, roots=authority.roots)

@@ -21,7 +21,7 @@ PORTS = [{"port": 15021, "nodePort": 30021}, {"port": 80, "targetPort": 8080, "n
 BALANCER, ELSEWHERE, HERE = "198.18.0.129", "198.18.0.2", "198.18.0.3"
 
 
-class Cluster(FakeCluster):
+class IngressCluster(FakeCluster):
     """With the right to forward ports, or without it."""
 
     may_forward = True
@@ -35,9 +35,9 @@ def node(name: str, address: str, kind: str = "InternalIP") -> dict[str, Any]:
     return {"kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses}}
 
 
-def cluster(*given: str, ports: Any = PORTS, **spec: Any) -> Cluster:
+def cluster(*given: str, ports: Any = PORTS, **spec: Any) -> IngressCluster:
     """A gateway on the second of two nodes, and what its load balancer has given."""
-    made = Cluster()
+    made = IngressCluster()
     made.put(
         {
             "kind": "Service",
@@ -52,7 +52,7 @@ def cluster(*given: str, ports: Any = PORTS, **spec: Any) -> Cluster:
     return made
 
 
-def ways(made: Cluster, *open_: tuple[str, int], stated: Entrance | None = None) -> WaysIn:
+def ways(made: IngressCluster, *open_: tuple[str, int], stated: Entrance | None = None) -> WaysIn:
     return WaysIn(made, {"front/door": stated} if stated else {}, answers=lambda host, port: (host, port) in open_)  # type: ignore[arg-type]
 
 

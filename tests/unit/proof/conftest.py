@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from convergence_fakes import Time
+from convergence_fakes import FakeTime
 
 from clients.mesh import logs
 from clients.model.outcome import Outcome
@@ -21,7 +21,7 @@ PROBE_S = 0.0001
 
 def by_own_clock(probe: ProbeMany, *words: Any, **how: Any) -> Convergence:
     """`converge` by a clock that only probing and waiting move: a busy machine ends no budget."""
-    clock = Time()
+    clock = FakeTime()
     clock.now = time.monotonic()
 
     def send(count: int) -> Sequence[Outcome]:

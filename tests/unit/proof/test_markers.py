@@ -40,7 +40,7 @@ SERVER = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"),
 PLAIN_POD = replace(CLIENT_POD, containers=("sleep",))
 
 
-class Applier:
+class MarkerApplier:
     """Keeps what is in force; `manifests` are objects by name."""
 
     timeout_s = 1.0
@@ -101,7 +101,7 @@ def make_rig(**manifests: dict[str, Any]) -> FakeRig:
     rig = FakeRig(answer)
     rig.headers = []
     rig.arrived = lambda: words_in_force(rig)
-    rig.applier = Applier({"policy": policy(), **manifests})
+    rig.applier = MarkerApplier({"policy": policy(), **manifests})
     rig.cluster.put(service())
     rig.cluster.pods_of["mtls-service"] = [SERVER]
     return rig

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import FakeRig, answered
-from convergence_fakes import Time
+from convergence_fakes import FakeTime
 from proving_fakes import ALLOWED, DENIAL, REFUSED, SUBJECT, make_rig, observation, prove, texts
 
 from clients.model.case import Case
@@ -40,7 +40,7 @@ def test_without_a_change_times_count_from_the_cases_own_start():
 def test_too_few_confirmations_are_inconclusive_and_state_the_error_rate_that_they_reach(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    clock = Time()
+    clock = FakeTime()
 
     def slowly(_: Probe, request_id: str) -> Outcome:
         clock.now += 2.0

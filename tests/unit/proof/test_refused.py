@@ -22,7 +22,7 @@ BY_WEBHOOK = RequestError("apply", 400, 'admission webhook "x" denied the reques
 SUBJECT = Subject(control="X-A", id=REFUSED.id, expected=REFUSED.expected)
 
 
-class Cluster:
+class DumpedCluster:
     def __init__(self, answers: dict[str, list[Exception | None]]) -> None:
         self.answers = answers
 
@@ -41,7 +41,7 @@ def prove(
 ) -> Evidence:
     monkeypatch.setattr(refused_proof, "POLL_S", 0.001)
     applier = SimpleNamespace(load=lambda paths: [SimpleNamespace(body={"path": path}) for path in paths])
-    rig = SimpleNamespace(applier=applier, cluster=Cluster({"a/bad.yaml": bad, "a/good.yaml": good}))
+    rig = SimpleNamespace(applier=applier, cluster=DumpedCluster({"a/bad.yaml": bad, "a/good.yaml": good}))
     return prove_refused(rig, REFUSED, SUBJECT, budget_s=budget_s, worker="w0")  # type: ignore[arg-type]
 
 

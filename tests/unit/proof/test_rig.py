@@ -49,7 +49,7 @@ SERVICE = {
 }
 
 
-class Cluster(FakeCluster):
+class RigCluster(FakeCluster):
     """Its pods are given; `asked` counts how often they were listed."""
 
     pods_of: ClassVar[dict[str, list[Pod]]] = {}
@@ -70,8 +70,8 @@ def tokens() -> TokenIssuer:
 
 
 @pytest.fixture
-def cluster() -> Cluster:
-    made = Cluster()
+def cluster() -> RigCluster:
+    made = RigCluster()
     made.pods_of = {
         "p-mtls-client": [pod("p-mtls-client", "sleep-1"), pod("p-mtls-client", "sleep-2")],
         "p-mtls-service": [pod("p-mtls-service", "httpbin-1"), pod("p-mtls-service", "httpbin-2", ready=False)],
@@ -81,7 +81,7 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def made(cluster: Cluster, tokens: TokenIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def made(cluster: RigCluster, tokens: TokenIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     (tmp_path / "environment.yaml").write_text(MANIFEST)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"mtls-client", "mtls-service"}))
     monkeypatch.setattr(sidecar, "concurrency", lambda _, pod: 2 if pod.injected else 1)
@@ -93,7 +93,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
     """Batches by pod; every request is answered, except to `sleep-gone`."""
     batches: list[tuple[str, list[Request]]] = []
 
-    class Session:
+    class RecordedSession:
         def __init__(self, _cluster: Any, pod: Pod, _container: str, ports: client_sessions.Ports) -> None:
             self.pod = pod
             self.ports = ports
@@ -108,7 +108,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[Request]]]:
 
         def close(self) -> None: ...
 
-    monkeypatch.setattr(client_sessions, "open_session", Session)
+    monkeypatch.setattr(client_sessions, "open_session", RecordedSession)
     return batches
 
 
@@ -153,7 +153,9 @@ def test_each_token_is_sent_in_its_place(made: Rig):
         (Dial.POD_WITH_HOST, "http://httpbin.p-mtls-service:8080/ip?x=1", "10.1.0.1:8080"),
     ],
 )
-def test_a_pod_is_dialled_by_its_address(made: Rig, cluster: Cluster, sent: list[Any], dial: Dial, url: str, to: str):
+def test_a_pod_is_dialled_by_its_address(
+    made: Rig, cluster: RigCluster, sent: list[Any], dial: Dial, url: str, to: str
+):
     cluster.pods_of["p-mtls-service"] = [
         replace(pod("p-mtls-service", f"httpbin-{n}"), ip=f"10.1.0.{n}") for n in (1, 2)
     ]
@@ -165,7 +167,7 @@ def test_a_pod_is_dialled_by_its_address(made: Rig, cluster: Cluster, sent: list
     assert "10.1.0.1" in made.prober.command_for(probe)
 
 
-def test_a_pod_that_is_not_there_is_infrastructure(made: Rig, cluster: Cluster):
+def test_a_pod_that_is_not_there_is_infrastructure(made: Rig, cluster: RigCluster):
     cluster.pods_of["p-mtls-service"] = []
     probe = CLIENT.get("http://httpbin.mtls-service:8080/ip", dial=Dial.POD)
     assert {one.summary for one in made.prober.probe(probe, "X", 2)} == {
@@ -189,7 +191,7 @@ def test_probes_take_turns_over_the_clients_and_come_back_in_order(made: Rig, se
     assert outcomes[1].request_id == sent[1][1][0].request_id
 
 
-def test_the_ports_of_a_client_go_on_after_forget(made: Rig, cluster: Cluster, sent: list[Any]):
+def test_the_ports_of_a_client_go_on_after_forget(made: Rig, cluster: RigCluster, sent: list[Any]):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1")]
     made.prober.probe(PROBE, "X", 2)
     made.forget()
@@ -211,14 +213,14 @@ def test_each_port_comes_once_before_any_comes_again():
     assert ports[0] == ports[-1]
 
 
-def test_no_client_is_infrastructure(made: Rig, cluster: Cluster):
+def test_no_client_is_infrastructure(made: Rig, cluster: RigCluster):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", ready=False)]
     [outcome] = made.prober.probe(PROBE, "X")
     assert outcome.kind is OutcomeKind.INFRASTRUCTURE
     assert "no ready pod app=sleep in p-mtls-client" in outcome.error
 
 
-def test_an_init_container_is_a_client_while_it_runs(made: Rig, cluster: Cluster, sent: list[Any]):
+def test_an_init_container_is_a_client_while_it_runs(made: Rig, cluster: RigCluster, sent: list[Any]):
     waiting = [replace(pod("p-mtls-client", f"first-{n}", ready=False)) for n in (1, 2)]
     cluster.pods_of["p-mtls-client"] = [replace(waiting[0], initializing=("first",)), waiting[1]]
     first = replace(PROBE, source=Workload("mtls-client", "sleep", "first"))
@@ -227,7 +229,7 @@ def test_an_init_container_is_a_client_while_it_runs(made: Rig, cluster: Cluster
     assert made.prober.probe(PROBE, "X")[0].kind is OutcomeKind.INFRASTRUCTURE  # its main container does not run
 
 
-def test_a_client_that_has_gone_is_looked_up_again(made: Rig, cluster: Cluster, sent: list[Any]):
+def test_a_client_that_has_gone_is_looked_up_again(made: Rig, cluster: RigCluster, sent: list[Any]):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-gone")]
     assert made.prober.probe(PROBE, "X")[0].kind is OutcomeKind.INFRASTRUCTURE
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-new")]
@@ -247,7 +249,7 @@ def test_a_cluster_that_does_not_answer_is_infrastructure(made: Rig, monkeypatch
         made.workloads.pods(CLIENT)
 
 
-def test_confirmations_come_from_threads_replicas_and_clients(made: Rig, cluster: Cluster):
+def test_confirmations_come_from_threads_replicas_and_clients(made: Rig, cluster: RigCluster):
     assert made.workloads.replicas(PROBE) == 1, "a replica that is not ready gets no request"
     single = made.certainty.required_confirmations(PROBE)
     assert single == 15 * 2, "two pools at 1e-4, for each of two clients"
@@ -267,7 +269,7 @@ def test_fewer_confirmations_state_the_error_rate_that_they_reach(made: Rig):
     assert made.certainty.reached_error_rate(PROBE, 1) == 1
 
 
-def test_a_plain_client_of_a_plain_server_needs_the_minimum(made: Rig, cluster: Cluster):
+def test_a_plain_client_of_a_plain_server_needs_the_minimum(made: Rig, cluster: RigCluster):
     cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", injected=False)]
     cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", "httpbin-1", injected=False)]
     assert made.certainty.required_confirmations(PROBE) == 3
@@ -277,7 +279,7 @@ def test_a_host_that_is_no_service_has_no_backends(made: Rig):
     assert made.workloads.backends(CLIENT.get("http://example.com/")) == []
 
 
-def test_an_environment_is_deployed_once_and_deleted_at_the_end(made: Rig, cluster: Cluster):
+def test_an_environment_is_deployed_once_and_deleted_at_the_end(made: Rig, cluster: RigCluster):
     cluster.put({"kind": "Namespace", "metadata": {"name": "p-other"}, "status": {"phase": "Active"}})
     apply = cluster.apply
 
@@ -294,7 +296,7 @@ def test_an_environment_is_deployed_once_and_deleted_at_the_end(made: Rig, clust
     assert ("Namespace", "", "p-other") in cluster.store
 
 
-def test_the_environment_of_another_topic_is_deleted(made: Rig, cluster: Cluster):
+def test_the_environment_of_another_topic_is_deleted(made: Rig, cluster: RigCluster):
     with pytest.raises(ClusterError, match="not ready in time"):
         made.environments.ensure(["environment.yaml"])  # applied, but not ready: the namespace never becomes Active
     made.environments._applied["environment.yaml"] = ()
@@ -307,7 +309,7 @@ def test_the_environment_of_another_topic_is_deleted(made: Rig, cluster: Cluster
 
 
 def test_an_environment_is_deployed_again_only_after_its_deletion_has_ended(
-    made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    made: Rig, cluster: RigCluster, monkeypatch: pytest.MonkeyPatch
 ):
     waits: list[str] = []
     monkeypatch.setattr(made.applier, "ask_to_delete", lambda items: lambda: waits.append(items[0].name))
@@ -321,7 +323,7 @@ def test_an_environment_is_deployed_again_only_after_its_deletion_has_ended(
     assert waits == ["p-mtls-client"]
 
 
-def test_an_environment_is_deployed_in_the_background(made: Rig, cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+def test_an_environment_is_deployed_in_the_background(made: Rig, cluster: RigCluster, monkeypatch: pytest.MonkeyPatch):
     let, waited = threading.Event(), []
     monkeypatch.setattr(made.applier, "wait_ready", lambda items: waited.append(items and let.wait(20)))
     made.environments.prepare_in_background(["environment.yaml"])
@@ -351,7 +353,7 @@ def test_other_environments_are_listed_after_those_in_the_background_are_ready(
     made.close()
 
 
-def test_an_error_in_the_background_is_raised_where_the_environment_is_needed(made: Rig, cluster: Cluster):
+def test_an_error_in_the_background_is_raised_where_the_environment_is_needed(made: Rig, cluster: RigCluster):
     made.environments.prepare_in_background(["environment.yaml"])
     made.environments.ensure([])
     with pytest.raises(ClusterError, match="not ready in time"):
@@ -360,7 +362,7 @@ def test_an_error_in_the_background_is_raised_where_the_environment_is_needed(ma
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_half_an_environment_is_deleted_too(made: Rig, cluster: Cluster):
+def test_half_an_environment_is_deleted_too(made: Rig, cluster: RigCluster):
     with pytest.raises(ClusterError, match="not ready in time"):
         made.environments.ensure(["environment.yaml"])  # the namespace never becomes Active
     assert ("Namespace", "", "p-mtls-client") in cluster.store
@@ -368,14 +370,16 @@ def test_half_an_environment_is_deleted_too(made: Rig, cluster: Cluster):
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
 
 
-def test_a_kept_environment_stays(made: Rig, cluster: Cluster):
+def test_a_kept_environment_stays(made: Rig, cluster: RigCluster):
     with pytest.raises(ClusterError):
         made.environments.ensure(["environment.yaml"])
     made.close(keep=True)
     assert ("Namespace", "", "p-mtls-client") in cluster.store
 
 
-def test_diagnostics_never_raise_and_hold_no_secret(made: Rig, cluster: Cluster, tmp_path: Path, tokens: TokenIssuer):
+def test_diagnostics_never_raise_and_hold_no_secret(
+    made: Rig, cluster: RigCluster, tmp_path: Path, tokens: TokenIssuer
+):
     token = tokens.mint("valid")
     cluster.pods_of = {"istio-system": [Pod("istio-system", "istiod-1", containers=("discovery",))]}
     cluster.logs_of = {("istiod-1", "discovery"): [f"saw {token}", "x" * (diagnostics.MAX_BYTES + 10)]}
@@ -415,7 +419,7 @@ def test_probes_that_are_sent_to_be_found_in_logs_are_never_ordinary(made: Rig, 
         ("http://nothing.mtls-service/ip", 0),
     ],
 )
-def test_the_port_of_the_container_behind_a_service(made: Rig, cluster: Cluster, url: str, port: int):
+def test_the_port_of_the_container_behind_a_service(made: Rig, cluster: RigCluster, url: str, port: int):
     ports = [{"port": 8000, "targetPort": 8080}, {"port": 80}, {"port": 9000, "targetPort": "ledger"}]
     cluster.put({**SERVICE, "spec": {**SERVICE["spec"], "ports": ports}})  # type: ignore[dict-item]
     assert made.workloads.target_port(CLIENT.get(url)) == port

@@ -180,7 +180,7 @@ class Hook:
         self.codes = list(codes)
         hook = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class WebhookHandler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(hook.codes.pop(0) if len(hook.codes) > 1 else hook.codes[0])
@@ -190,7 +190,7 @@ class Hook:
             def log_message(self, *_: Any) -> None:
                 """No line on the terminal."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), WebhookHandler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/{SECRET}"

@@ -46,7 +46,7 @@ class Service:
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     state = Service()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class BucketHandler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self._answer(state.status if state.refuses else 200)
 
@@ -71,7 +71,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), BucketHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         state.url = f"http://127.0.0.1:{server.server_port}"
         for name, value in {

@@ -26,7 +26,7 @@ PROVEN = "cases proven on the embedded cluster (istio 1.29.1), 3 of them with re
 HOSTILE = '</script></style></pre><script>alert(1)</script><img src=x onerror="alert(2)">\'"&#x27;{{ 7*7 }}'
 
 
-class Page(HTMLParser):
+class ParsedPage(HTMLParser):
     """Tags with their attributes, and the visible text."""
 
     def __init__(self, text: str) -> None:
@@ -55,11 +55,11 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page() -> Page:
-    return Page(unfolded(render(sample_report())))
+def page() -> ParsedPage:
+    return ParsedPage(unfolded(render(sample_report())))
 
 
-def test_every_case_is_there_with_its_evidence(page: Page) -> None:
+def test_every_case_is_there_with_its_evidence(page: ParsedPage) -> None:
     report = sample_report()
     for case in report.cases:
         assert case.id in page.text
@@ -76,7 +76,7 @@ def test_every_case_is_there_with_its_evidence(page: Page) -> None:
         assert fact in page.text
 
 
-def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(page: Page) -> None:
+def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(page: ParsedPage) -> None:
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     links = [link[1:] for link in page.values("href") if link.startswith("#")]
@@ -92,12 +92,12 @@ def test_a_control_leads_to_its_first_case() -> None:
 
 def test_ids_that_look_alike_stay_apart() -> None:
     cases = tuple(a_case(id=key, control="C-1") for key in ("C-1[a b]", "C-1[a/b]", "C-1[a.b]", "[]"))
-    ids = Page(unfolded(render(replace(sample_report(), cases=cases)))).values("id")
+    ids = ParsedPage(unfolded(render(replace(sample_report(), cases=cases)))).values("id")
     assert len(ids) == len(set(ids))
     assert {"C-1.a.b", "C-1.a.b.2", "C-1.a.b.3"} <= set(ids)
 
 
-def test_the_page_loads_nothing(page: Page) -> None:
+def test_the_page_loads_nothing(page: ParsedPage) -> None:
     loaded = [value for name in ("src", "action", "data", "poster", "srcset") for value in page.values(name)]
     assert loaded == []
     assert all(link.startswith(("#", "conformance.json", "diagnostics/", "data:,")) for link in page.values("href"))
@@ -105,7 +105,7 @@ def test_the_page_loads_nothing(page: Page) -> None:
     assert "@import" not in page.raw["style"]
 
 
-def test_only_the_page_s_own_script_and_style_are_allowed(page: Page) -> None:
+def test_only_the_page_s_own_script_and_style_are_allowed(page: ParsedPage) -> None:
     policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
     for name in ("script", "style"):
         digest = b64encode(hashlib.sha256(page.raw[name].encode()).digest()).decode()
@@ -129,7 +129,7 @@ def test_hostile_evidence_stays_text() -> None:
     )  # fmt: skip
     run = replace(sample_run(), id=HOSTILE, command=HOSTILE, started=HOSTILE, environment={HOSTILE: HOSTILE})
     target = replace(sample_target(), kind=HOSTILE, details={HOSTILE: HOSTILE})
-    page = Page(unfolded(render(Report(run, target, (case,), not_run=(HOSTILE,)))))
+    page = ParsedPage(unfolded(render(Report(run, target, (case,), not_run=(HOSTILE,)))))
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert "img" not in [tag for tag, _ in page.tags]
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -148,7 +148,7 @@ def test_hostile_evidence_stays_text() -> None:
     ids=["nothing", "interrupted", "bare"],
 )
 def test_a_poor_report_still_renders(report: Report) -> None:
-    text = Page(unfolded(render(report))).text
+    text = ParsedPage(unfolded(render(report))).text
     assert "conformance report" in text
     assert ("stopped by SIGINT" in text) == bool(report.run.interrupted)
     assert ("2 records of the journal" in text) == bool(report.damaged)
@@ -171,7 +171,7 @@ def test_the_headline_claims_no_more_than_was_proven() -> None:
     )
 
 
-def test_a_verdict_has_a_word_and_not_a_colour_alone(page: Page) -> None:
+def test_a_verdict_has_a_word_and_not_a_colour_alone(page: ParsedPage) -> None:
     cells = [at for at, (tag, found) in enumerate(page.tags) if tag == "a" and "cell" in found.get("class", "")]
     assert cells
     for at in cells:
@@ -180,7 +180,7 @@ def test_a_verdict_has_a_word_and_not_a_colour_alone(page: Page) -> None:
     assert any(text.startswith("Timeline: 75 probes after the change, the exp") for text in page.values("aria-label"))
 
 
-def _links(page: Page) -> list[tuple[str, str]]:
+def _links(page: ParsedPage) -> list[tuple[str, str]]:
     """Verdict of every link of every chain: its class, and the word of its sign."""
     rows = [
         at
@@ -193,7 +193,7 @@ def _links(page: Page) -> list[tuple[str, str]]:
 def test_the_page_never_ticks_what_was_not_looked_at() -> None:
     findings = tuple(Finding("access log", f"said {verdict}", verdict) for verdict in FindingVerdict)
     case = a_case(findings=findings, grade=Grade.REDUCED)
-    page = Page(unfolded(render(replace(sample_report(), cases=(case,), not_run=()))))
+    page = ParsedPage(unfolded(render(replace(sample_report(), cases=(case,), not_run=()))))
     assert _links(page)[-4:] == [
         ("pass", "pass"), ("fail", "fail"), ("inconclusive", "inconclusive"), ("not_checked", "not checked")
     ]  # fmt: skip
@@ -204,7 +204,7 @@ def test_the_page_never_ticks_what_was_not_looked_at() -> None:
     assert "not checked said not_checked" in " ".join(shown.split())
 
 
-def test_reduced_proof_has_its_own_mark_filter_legend_and_tally(page: Page) -> None:
+def test_reduced_proof_has_its_own_mark_filter_legend_and_tally(page: ParsedPage) -> None:
     text = " ".join(page.text.split())
     assert "✓30 passed" in text
     assert "◐3 passed with reduced proof" in text
@@ -218,12 +218,12 @@ def test_reduced_proof_has_its_own_mark_filter_legend_and_tally(page: Page) -> N
 
 
 def test_a_page_without_reduced_proof_has_no_filter_for_it() -> None:
-    page = Page(unfolded(render(replace(sample_report(), cases=(a_case(),)))))
+    page = ParsedPage(unfolded(render(replace(sample_report(), cases=(a_case(),)))))
     assert "show-reduced" not in page.values("id")
     assert "passed with reduced proof" not in page.text
 
 
-def test_stages_are_headed_by_their_titles(page: Page) -> None:
+def test_stages_are_headed_by_their_titles(page: ParsedPage) -> None:
     assert "A mesh-wide policy demands mutual TLS mesh-wide-strict" in " ".join(page.text.split())
 
 
@@ -231,7 +231,7 @@ def test_a_reason_that_many_cases_share_is_shown_once() -> None:
     why = "the service account may not read secrets in the namespaces of this run; " * 5
     skipped = tuple(a_case(id=f"S-{n}", verdict=Verdict.SKIP, grade=None, reason=why + "skip") for n in range(130))
     open_ = tuple(a_case(id=f"I-{n}", verdict=Verdict.INCONCLUSIVE, grade=None, reason=why + "open") for n in range(3))
-    page = Page(unfolded(render(replace(sample_report(), cases=(*skipped, *open_)))))
+    page = ParsedPage(unfolded(render(replace(sample_report(), cases=(*skipped, *open_)))))
     summary = page.text[: page.text.index("Truth tables", page.text.index("How to read this"))]
     assert summary.count(why + "skip") == 1
     assert "130 cases: S-0 … S-129" in summary
@@ -266,7 +266,7 @@ def _luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_contrast_is_aa_in_both_themes(page: Page, theme: str) -> None:
+def test_contrast_is_aa_in_both_themes(page: ParsedPage, theme: str) -> None:
     block = re.search(rf'\[data-theme="{theme}"\] {{(.*?)}}', page.raw["style"], re.DOTALL)
     assert block is not None
     colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block[1]))

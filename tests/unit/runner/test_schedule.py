@@ -17,7 +17,7 @@ from runner.session.schedule import StageScheduling
 pytestmark = pytest.mark.unit
 
 
-class Node:
+class WorkerNode:
     """A worker that only records what it gets."""
 
     gateway = SimpleNamespace(id="gw")
@@ -33,7 +33,7 @@ class Node:
         self.shutting_down = True
 
 
-class Session:
+class ScheduledSession:
     """Workers that have just collected these tests (module: number of tests), and the scheduling between them."""
 
     def __init__(
@@ -49,25 +49,25 @@ class Session:
         self.nodes = [self.join() for _ in range(workers)]
         self.scheduling.schedule()
 
-    def join(self) -> Node:
+    def join(self) -> WorkerNode:
         """One more worker, which has collected."""
-        node = Node()
+        node = WorkerNode()
         self.scheduling.add_node(node)
         self.scheduling.add_node_collection(node, self.tests)
         return node
 
-    def finish(self, node: Node, tests: int) -> None:
+    def finish(self, node: WorkerNode, tests: int) -> None:
         """The first of the worker's tests end."""
         for number in range(tests):
             self.scheduling.mark_test_complete(node, node.given[number])
 
-    def modules_of(self, node: Node) -> list[str]:
+    def modules_of(self, node: WorkerNode) -> list[str]:
         """What it got, in order."""
         return list(dict.fromkeys(self.tests[n].split("/")[-1].split(".")[0] for n in node.given))
 
 
 def test_the_longest_module_is_assigned_first_and_then_the_worker_ends():
-    session = Session({"route": 2, "scope": 1, "origination": 3}, 1)
+    session = ScheduledSession({"route": 2, "scope": 1, "origination": 3}, 1)
     [node] = session.nodes
     session.finish(node, 6)
     assert session.modules_of(node) == ["origination", "route", "scope"]
@@ -75,13 +75,13 @@ def test_the_longest_module_is_assigned_first_and_then_the_worker_ends():
 
 
 def test_modules_of_one_scope_go_to_one_worker():
-    session = Session({"route": 2, "scope": 2}, 2, lambda _: Placement("suites/a"))
+    session = ScheduledSession({"route": 2, "scope": 2}, 2, lambda _: Placement("suites/a"))
     assert sorted(len(node.given) for node in session.nodes) == [0, 4]
 
 
 def test_a_module_that_yields_the_lock_is_not_handed_out_before_its_time():
     """xdist asks with two tests to go; by then another worker may be the first to be free."""
-    session = Session(
+    session = ScheduledSession(
         {"route": 2, "scope": 1, "clean_up": 1}, 1, lambda module: Placement(yields_lock="clean_up" in module)
     )
     [node] = session.nodes
@@ -92,7 +92,7 @@ def test_a_module_that_yields_the_lock_is_not_handed_out_before_its_time():
 
 
 def test_a_worker_that_is_not_worth_its_environment_ends_and_the_other_does_the_rest():
-    session = Session({"route": 4, "scope": 4}, 2, lambda _: Placement(environment_s=100.0))
+    session = ScheduledSession({"route": 4, "scope": 4}, 2, lambda _: Placement(environment_s=100.0))
     [first, second] = session.nodes
     assert (len(first.given), second.given, second.shutting_down) == (4, [], True)
     session.scheduling.remove_node(second)
@@ -101,7 +101,7 @@ def test_a_worker_that_is_not_worth_its_environment_ends_and_the_other_does_the_
 
 
 def test_a_test_that_killed_its_worker_is_not_repeated_and_those_after_it_are():
-    session = Session({"route": 4}, 1)
+    session = ScheduledSession({"route": 4}, 1)
     [died] = session.nodes
     session.finish(died, 1)
     killer, *after = died.given[1:]

@@ -121,7 +121,7 @@ def test_the_installed_mesh_gets_configuration_and_variables() -> None:
         list(changed_objects(installed()[:1], carried(FILE)))
 
 
-class Api:
+class SurveyedApi:
     """Takes what is applied; refuses one name."""
 
     kubeconfig = Path("kubeconfig")
@@ -138,7 +138,7 @@ class Api:
 def test_a_policy_that_the_version_refuses_is_named_and_the_others_are_in_force() -> None:
     policies = (policy("AuthorizationPolicy", "bad"), policy("AuthorizationPolicy", "good"))
     amendment = LikeAmendment(Carried(policies=policies))
-    there = Api()
+    there = SurveyedApi()
     amendment.finish(SimpleNamespace(api=there, note=lambda _: None))  # type: ignore[arg-type]
     assert amendment.refused == ["AuthorizationPolicy bad: no such field"]
     assert [yaml.safe_load(text)["metadata"]["name"] for text in there.applied] == ["good"]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 KNOWN = ("PeerAuthentication", "AuthorizationPolicy", "EnvoyFilter")
 
 
-class Served(FakeCluster):
+class LikenessCluster(FakeCluster):
     server_version = "1.34.4"
 
     def has_kind(self, _: str, kind: str) -> bool:
@@ -30,13 +30,13 @@ class Served(FakeCluster):
         return super().objects(version, kind, namespace, labels)
 
 
-def a_cluster() -> Served:
+def a_cluster() -> LikenessCluster:
     stated = [{"name": "PILOT_A", "value": "1"}, {"name": "API_TOKEN", "value": "hunter2hunter2"}]
     sources = [{"name": "POD_IP", "valueFrom": {"fieldRef": {}}}, {"name": "B", "valueFrom": {"secretKeyRef": {}}}]
     env = [*stated, *sources]
     spec = {"template": {"metadata": {"labels": {"app": "istiod"}},
                          "spec": {"containers": [{"image": "pilot:1.29.1", "env": env}]}}}  # fmt: skip
-    cluster = Served()
+    cluster = LikenessCluster()
     hooks = [({"istio.io/rev": "1-29"}, "a"), ({"istio.io/rev": "1-29", "istio.io/tag": "prod"}, "b"),
              ({"istio.io/rev": "1-28"}, "c")]  # fmt: skip
     for labels, name in hooks:
@@ -56,7 +56,7 @@ def a_cluster() -> Served:
     return cluster
 
 
-def of(cluster: Served) -> Likeness:
+def of(cluster: LikenessCluster) -> Likeness:
     return read(cluster, Survey(cluster, "1-29"))  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_what_may_not_be_read_is_named() -> None:
 
 def test_a_cluster_without_a_mesh_has_nothing_to_rehearse() -> None:
     with pytest.raises(ClusterError, match="no service mesh"):
-        of(Served())
+        of(LikenessCluster())
 
 
 def test_the_testbed_reads_what_is_written() -> None:

@@ -154,7 +154,7 @@ def test_an_istioctl_that_fails_is_no_finding(script: str, message: str, tmp_pat
         programs.precheck("1.29")
 
 
-class Served(FakeCluster):
+class VersionedCluster(FakeCluster):
     """All kinds are known, by the key under which `KINDS` has them."""
 
     server_version = "1.34.4"
@@ -169,8 +169,8 @@ class Served(FakeCluster):
         return [] if (version, kind) == ("gateway.networking.k8s.io/v1", "Gateway") else found
 
 
-def a_cluster() -> Served:
-    cluster = Served()
+def a_cluster() -> VersionedCluster:
+    cluster = VersionedCluster()
     containers = [{"image": "pilot:1.29.1", "env": [{"name": "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "value": "x"}]}]
     spec = {"template": {"metadata": {}, "spec": {"containers": containers}}}
     istiod = body("Deployment", spec, "istiod", "istio-system", labels={"app": "istiod"})

@@ -16,7 +16,7 @@ from why_samples import (
     STRICT,
     TESTING,
     TOKENS,
-    Sample,
+    PolicySample,
     authorization,
     closed,
     pod,
@@ -178,7 +178,7 @@ def test_app_protocol_comes_first() -> None:
     ],
 )
 def test_why_a_rule_does_not_match(rule: dict[str, object], claims: dict[str, object], why: str) -> None:
-    case = Sample("", (TOKENS,), request=token(**claims)).case
+    case = PolicySample("", (TOKENS,), request=token(**claims)).case
     match = matching.rule(case, rule)
     assert match.yes is False
     assert why in match.why
@@ -197,7 +197,7 @@ def test_why_a_rule_does_not_match(rule: dict[str, object], claims: dict[str, ob
     ],
 )
 def test_a_rule_matches(rule: dict[str, object], claims: dict[str, object]) -> None:
-    assert matching.rule(Sample("", (TOKENS,), request=token(**claims)).case, rule).yes is True
+    assert matching.rule(PolicySample("", (TOKENS,), request=token(**claims)).case, rule).yes is True
 
 
 @pytest.mark.parametrize(
@@ -211,9 +211,9 @@ def test_a_rule_matches(rule: dict[str, object], claims: dict[str, object]) -> N
     ],
 )
 def test_what_is_not_known_is_not_guessed(rule: dict[str, object]) -> None:
-    case = Sample("", (TOKENS,), request=replace(GET, claims=None)).case
+    case = PolicySample("", (TOKENS,), request=replace(GET, claims=None)).case
     assert matching.rule(case, rule).yes is None
-    space = Sample("", (TOKENS,), request=token(roles="editor admin")).case
+    space = PolicySample("", (TOKENS,), request=token(roles="editor admin")).case
     assert matching.rule(space, when("request.auth.claims[roles]", "admin")).yes is None
 
 
@@ -223,10 +223,10 @@ def test_identity_is_not_known_where_a_destination_rule_may_change_it() -> None:
         "metadata": {"name": "plain", "namespace": "mtls-client"},
         "spec": {"host": "httpbin.mtls-service.svc.cluster.local", "trafficPolicy": {"tls": {"mode": "DISABLE"}}},
     }
-    case = Sample("", (rule,)).case
+    case = PolicySample("", (rule,)).case
     assert case.no_identity == "DestinationRule mtls-client/plain disables mutual TLS"
     other = {**rule, "spec": {"host": "*.local", "trafficPolicy": {"tls": {"mode": "SIMPLE"}}}}
-    assert Sample("", (other,)).case.principal is None
+    assert PolicySample("", (other,)).case.principal is None
 
 
 def test_who_shows_no_identity_matches_what_is_negated() -> None:
@@ -256,13 +256,13 @@ def test_rules_are_not_evaluated_on_a_tcp_port() -> None:
 def test_a_mode_of_the_wrong_direction_is_not_the_reason() -> None:
     """STRICT in the place of PERMISSIVE does not let a request in."""
     wide = policy("PeerAuthentication", "default", {"mtls": {"mode": "PERMISSIVE"}}, "istio-system")
-    sample = Sample("", (wide, STRICT), expected=None)
+    sample = PolicySample("", (wide, STRICT), expected=None)
     assert detectors.of_case([sample.case]) == []
 
 
 def test_a_policy_of_a_stage_in_another_namespace_is_named() -> None:
     elsewhere = policy("PeerAuthentication", "restricted", {"mtls": {"mode": "STRICT"}}, "mtls-client")
-    sample = Sample("", (elsewhere,), caller=LEGACY, expected=None, stage=(elsewhere,))
+    sample = PolicySample("", (elsewhere,), caller=LEGACY, expected=None, stage=(elsewhere,))
     [reason] = detectors.of_case([sample.case])
     assert reason.text == (
         "mutual TLS at mtls-service/httpbin port 8080 is PERMISSIVE by default: no PeerAuthentication applies; "
@@ -274,14 +274,14 @@ def test_a_dry_run_or_an_audit_decides_nothing() -> None:
     dry = authorization("keep-out", "DENY", {}, annotations={"istio.io/dry-run": "true"})
     assert decisions.denied_by(closed("", dry).case) == []
     audit = authorization("require-jwt", "AUDIT", {})
-    assert [one.text for one in detectors.of_case([Sample("", (audit,)).case])] == [
+    assert [one.text for one in detectors.of_case([PolicySample("", (audit,)).case])] == [
         "AuthorizationPolicy mtls-service/require-jwt has action AUDIT, and so refuses nothing"
     ]
 
 
 def test_attached_policies_keep_the_rest_silent() -> None:
     attached = policy("AuthorizationPolicy", "gw", {"targetRefs": [{"kind": "Service", "name": "httpbin"}]})
-    assert detectors.of_case([Sample("", (attached,)).case]) == []
+    assert detectors.of_case([PolicySample("", (attached,)).case]) == []
     assert tokens.token_not_required(view(TOKENS, attached)) == []
 
 
@@ -293,4 +293,4 @@ def test_a_gateway_may_believe_its_callers_address() -> None:
 
 
 def test_caller_in_the_mesh_is_known_by_its_account() -> None:
-    assert Sample("", caller=MESH).case.principal == "ns/mtls-client/sa/sleep"
+    assert PolicySample("", caller=MESH).case.principal == "ns/mtls-client/sa/sleep"
