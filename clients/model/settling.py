@@ -90,8 +90,8 @@ def problem(stage: Stage, cases: Iterable[Case]) -> tuple[str, str] | None:
         if state.settle:
             if not any(state.shows_the_change(settle) for settle in state.settle):
                 return _shows_nothing(where, state)
-        elif unseen := next((case for case in state.cases if not state.is_changed(case)), None):
-            why = f"{where} has nothing to settle on, and the state before may answer as {unseen.id} expects"
+        elif unmoved := next((case for case in state.cases if not state.is_changed(case)), None):
+            why = f"{where} has nothing to settle on, and the state before may answer as {unmoved.id} expects"
             return why, _ADD
     return None
 

@@ -77,7 +77,7 @@ class Stage:
         steps: taken one after the other, never back; the module's tests keep their order.
         reachable: requests that their clients may send in every state of the stage, answered by 200; for denials of
             clients that no allowed case is about.
-        unseen: kinds of objects whose arrival no request can show on the target.
+        not_shown: kinds of objects whose arrival no request can show on the target.
         safe_in_parallel: the stage needs `mesh-wide`, but no other stage can notice its change.
     """
 
@@ -95,13 +95,13 @@ class Stage:
     steps: tuple[Step, ...] = ()
     safe_in_parallel: bool = False
     reachable: tuple[Probe, ...] = ()
-    unseen: frozenset[str] = frozenset()
+    not_shown: frozenset[str] = frozenset()
 
     def on(self, capabilities: Collection[str]) -> Stage:
         """The stage as it is on a target with these capabilities."""
         here = tuple(settle for settle in self.settle if settle.needs <= set(capabilities))
-        unseen = frozenset(kind for kind, needed in _SHOWN_WITH.items() if needed not in capabilities)
-        return replace(self, settle=here, unseen=unseen)
+        not_shown = frozenset(kind for kind, needed in _SHOWN_WITH.items() if needed not in capabilities)
+        return replace(self, settle=here, not_shown=not_shown)
 
     def steps_to(self, name: str) -> tuple[Step, ...]:
         """Steps up to and including the one of this name; none for an empty name.

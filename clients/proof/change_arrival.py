@@ -51,7 +51,7 @@ class ChangeArrival:
         if not _unchanged(state) or not (foreign or more):
             return
         kinds = ", ".join(sorted({item.kind for item in foreign})) or "workloads"
-        if any(item.kind in self._stage.unseen for item in foreign):  # what the stage settles on is another change's
+        if any(item.kind in self._stage.not_shown for item in foreign):  # what the stage settles on is another change's
             why = f"a change of {kinds} has no marker, and no request shows it on this target"
             self._signs[name] = MarkerRecord(kinds, MarkerState.UNAVAILABLE, why)
             return
