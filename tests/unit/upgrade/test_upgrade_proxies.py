@@ -30,7 +30,7 @@ def certs(*roots: str, uri: str = "spiffe://cluster.local/ns/a/sa/b") -> str:
     return json.dumps({"certificates": [own, other]})
 
 
-class _Mesh:
+class _MeshOfProxies:
     """Two namespaces with a pod each; the answers of their proxies by pod and the beginning of the path."""
 
     def __init__(self) -> None:
@@ -55,8 +55,8 @@ class _Mesh:
 
 
 @pytest.fixture
-def mesh(monkeypatch: pytest.MonkeyPatch) -> _Mesh:
-    made = _Mesh()
+def mesh(monkeypatch: pytest.MonkeyPatch) -> _MeshOfProxies:
+    made = _MeshOfProxies()
     monkeypatch.setattr(sidecar, "admin", made.admin)
     return made
 
@@ -65,11 +65,11 @@ def looks(mesh: Any) -> Proxies:
     return Proxies(mesh, HELD)
 
 
-def test_proxies_that_accept_and_trust_the_same_are_fine(mesh: _Mesh) -> None:
+def test_proxies_that_accept_and_trust_the_same_are_fine(mesh: _MeshOfProxies) -> None:
     assert looks(mesh).events("mixed") == []
 
 
-def test_a_proxy_that_rejects_is_named_once_with_its_reason(mesh: _Mesh) -> None:
+def test_a_proxy_that_rejects_is_named_once_with_its_reason(mesh: _MeshOfProxies) -> None:
     own = looks(mesh)
     mesh.rejected["servers/one"] = 2
     (event,) = own.events("canary")
@@ -80,12 +80,12 @@ def test_a_proxy_that_rejects_is_named_once_with_its_reason(mesh: _Mesh) -> None
     assert [event.phase for event in own.events("moved")] == ["moved"]
 
 
-def test_what_is_rejected_before_anything_moved_is_not_the_upgrades_doing(mesh: _Mesh) -> None:
+def test_what_is_rejected_before_anything_moved_is_not_the_upgrades_doing(mesh: _MeshOfProxies) -> None:
     mesh.rejected["servers/one"] = 1
     assert [event.kind for event in looks(mesh).events(PhaseName.BEFORE)] == ["not known"]
 
 
-def test_a_proxy_that_does_not_answer_is_not_known(mesh: _Mesh) -> None:
+def test_a_proxy_that_does_not_answer_is_not_known(mesh: _MeshOfProxies) -> None:
     mesh.silent = "clients/one"
     (event,) = looks(mesh).events("mixed")
     assert (event.kind, event.what) == ("not known", "clients/one")
@@ -99,7 +99,7 @@ def test_a_proxy_that_does_not_answer_is_not_known(mesh: _Mesh) -> None:
     ],
 )
 def test_proxies_without_a_common_root_are_named(
-    roots: tuple[str, ...], found: list[tuple[str, str]], mesh: _Mesh
+    roots: tuple[str, ...], found: list[tuple[str, str]], mesh: _MeshOfProxies
 ) -> None:
     mesh.certs["servers/one"] = certs(*roots)
     events = looks(mesh).events("mixed")
