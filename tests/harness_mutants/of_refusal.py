@@ -109,8 +109,8 @@ MUTANTS = (
     HarnessMutant(
         "any-policy-may-have-refused",
         "clients/proof/mechanism.py",
-        "and (not names or policy in names)",
-        "and (not names or policy)",
+        "and (names is None or policy in names)",
+        "and (names is None or policy)",
     ),
     HarnessMutant(
         "what-was-sent-on-was-refused",
