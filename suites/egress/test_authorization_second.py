@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import body_contains, rbac_denied, status
@@ -12,6 +14,14 @@ from suites.egress.workloads import ENVIRONMENT, HOSTS, HTTPBIN, S6, TEAPOT, TES
 TEAPOT_SAYS = status(418, body_contains("teapot"))
 ALLOWED = TEST_Y.get(TEAPOT)
 BY_GATEWAY = refused_by_gateway("httpbin.org")
+OTHER = TEST_Y.get(f"{HTTPBIN}/anything")
+EVERY = {
+    **{method: replace(OTHER, method=method) for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS")},
+    "below the path": TEST_Y.get(f"{TEAPOT}/below"),
+    "dots": TEST_Y.get(f"{TEAPOT}/../200"),
+    "two slashes": TEST_Y.get(TEAPOT.replace("/status", "//status")),
+}
+"""Requests that the one path which is allowed does not cover."""
 STAGE = Stage(
     "egress-s6",
     title="Second gateway policy: team-y to one path of httpbin.org",
@@ -34,6 +44,18 @@ CASES = [
             variant=path,
         )
         for path in ("/", "/status/200")
+    ),
+    *(
+        Case(
+            "X-EGR-AUTHZ-EVERY",
+            way,
+            status(403) if way.method == "HEAD" else rbac_denied(),
+            twin=ALLOWED,
+            twin_expect=TEAPOT_SAYS,
+            logged=(BY_GATEWAY,),
+            variant=name,
+        )
+        for name, way in EVERY.items()
     ),
 ]
 

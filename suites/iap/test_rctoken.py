@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import jwt
@@ -62,6 +63,13 @@ def at(path):
 WITH_SPOOFED = echo("valid", headers=((USER_HEADER, SPOOFED),))
 WITH_GOOG = echo("valid", headers=((GOOG_HEADER, f"accounts.google.com:{SPOOFED}"),))
 
+EVERY = {
+    **{method: replace(page(), method=method) for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS")},
+    "HTTP/2": replace(page(), http2=True),
+    "another path": at("/api/v1/products"),
+}
+"""Requests that differ from a user's in what the policy does not ask for."""
+
 READY = OUTSIDE.get(f"{SITE}:15021/healthz/ready", answered_by=Proxy.CLIENT)
 
 CASES = [
@@ -73,6 +81,10 @@ CASES = [
         logged=BY_JWT_FILTER,
     ),
     denied("IAP-RCT-03", page(), NO_TOKEN),
+    *(
+        denied("X-IAP-EVERY", way, status(403) if way.method == "HEAD" else NO_TOKEN, before=None, variant=name)
+        for name, way in EVERY.items()
+    ),
     Case(
         "IAP-LB-02",
         OUTSIDE.get(f"{SITE}:15021/healthz/ready", answered_by=Proxy.CLIENT),

@@ -252,6 +252,36 @@ def a_token_for_reading_only(objects: list[Object]) -> None:
             rule["to"][0]["operation"]["methods"] = ["GET", "HEAD"]
 
 
+@mutant(
+    "iaps-token-for-reading-only",
+    Area.AUTHORIZATION,
+    IAP,
+    cases("IAP-RCT-03", PASS) | {"X-IAP-EVERY[POST]": FAIL, "X-IAP-EVERY[HEAD]": PASS},
+    nightly=True,
+)
+def iaps_token_for_reading_only(objects: list[Object]) -> None:
+    """The gateway requires IAP's token of the methods that read, and of no other."""
+    for spec in _spec(objects, "ingressgateway"):
+        for rule in spec["rules"]:
+            rule["to"][0]["operation"]["methods"] = ["GET", "HEAD"]
+
+
+@mutant(
+    "one-path-and-every-post",
+    Area.AUTHORIZATION,
+    EGRESS,
+    cases("EGR-AUTHZ-05", PASS) | {"X-EGR-AUTHZ-EVERY[POST]": FAIL, "X-EGR-AUTHZ-EVERY[PUT]": PASS},
+    nightly=True,
+)
+def one_path_and_every_post(objects: list[Object]) -> None:
+    """One more rule at the egress gateway lets every POST of the team out."""
+    for body in of_kind(objects, _POLICY):
+        if body["metadata"]["name"].startswith("egress-team-y"):
+            rule = copy.deepcopy(body["spec"]["rules"][0])
+            rule["to"] = [{"operation": {"methods": ["POST"]}}]
+            body["spec"]["rules"].append(rule)
+
+
 _without_claim(0, "group-not-asked", "Access does not depend on the group.", ("staff, but no administrator",))
 _without_claim(2, "device-not-asked", "Access does not depend on the device.", ("another device",))
 
