@@ -44,7 +44,7 @@ class InForce:
     Attributes:
         common: findings that concern every case of the state.
         wrong: by pod, how its proxy differs from what was applied; `checked` are all pods whose proxies were looked at.
-        shut: those of them that are gateways, and whose proxies take nothing in.
+        shut: those of them that are gateways, whose proxies take nothing in, and so hold no policy that is for them.
         backends: by case id, the pods that its probe may reach.
     """
 
@@ -140,7 +140,7 @@ def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], ro
 def _wrong(
     rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Callable[[], float]
 ) -> tuple[dict[Pod, str], frozenset[Pod]]:
-    """By pod, how its proxy differs (it is looked at again for a while); and the gateways that take nothing in."""
+    """By pod, how its proxy differs (it is looked at again for a while); and the gateways that can hold no policy."""
     deadline, left, wrong, shut = clock() + PATIENCE_S, list(pods), dict[Pod, str](), set[Pod]()
     while left:
         with ThreadPoolExecutor(_THREADS) as threads:
@@ -154,23 +154,24 @@ def _wrong(
 
 
 def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str | None:
-    """How its proxy differs; empty where it does not, None for a gateway that takes nothing in."""
+    """How its proxy differs; empty where it does not, None where a gateway differs because it takes nothing in."""
     bodies = [item.body for item in policies]
-    held = _held(rig, pod)
-    if held is None:
-        return None
-    found = applied_policies.differences(bodies, pod, held, rig.mesh.root)
-    return "; ".join([*found, *_gone(rig, bodies, held)])
+    held, shut = _held(rig, pod)
+    found = [*applied_policies.differences(bodies, pod, held, rig.mesh.root), *_gone(rig, bodies, held)]
+    return None if found and shut else "; ".join(found)
 
 
-def _held(rig: Rig, pod: Pod) -> Enforced | None:
-    """What the proxy holds; None for a gateway that no Gateway opens a port of. A sidecar always takes something in."""
+def _held(rig: Rig, pod: Pod) -> tuple[Enforced, bool]:
+    """What the proxy holds, and whether it is a gateway that no Gateway opens a port of.
+
+    A sidecar always takes something in.
+    """
     text = sidecar.admin(rig.cluster, pod, _INBOUND)
     if '"filter_chains"' not in text:  # a gateway, whose listeners have other names
         text = sidecar.admin(rig.cluster, pod, _ALL)
     try:
         dump = json.loads(text)
-        return enforced(dump) if takes_in(dump) or pod.containers != (SIDECAR,) else None
+        return enforced(dump), pod.containers == (SIDECAR,) and not takes_in(dump)
     except ValueError:
         raise MeshproofError(f"the proxy of {pod} sent an unreadable configuration") from None
 

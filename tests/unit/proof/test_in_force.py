@@ -170,13 +170,20 @@ def test_a_sidecar_that_takes_nothing_in_fails(monkeypatch: pytest.MonkeyPatch, 
     assert text.startswith("mtls-service/httpbin-1: ")
 
 
-def test_a_gateway_that_takes_nothing_in_makes_no_pass_of_others_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gateway_that_lacks_policies_makes_no_pass_of_others_full() -> None:
+    found = in_force.InForce(checked=frozenset({SERVER_POD, GATEWAY}), shut=frozenset({GATEWAY}))
+    found.backends[CASE.id] = (SERVER_POD, GATEWAY)
+    assert [one.verdict for one in found.findings(CASE)] == [FindingVerdict.NOT_CHECKED]
+
+
+def test_a_gateway_that_takes_nothing_in_lacks_no_mode_of_mutual_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no port at which the mode could be another one."""
     looks = Looks(monkeypatch, listener(plain=False))
     looks.rig.servers = [SERVER_POD, GATEWAY]
     monkeypatch.setattr(
         sidecar, "admin", lambda _, pod, path: DRAINING if pod == GATEWAY else looks.admin(_, pod, path)
     )
-    assert looks.findings()[PROXIES][0] is FindingVerdict.NOT_CHECKED
+    assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
 
 
 def test_at_most_a_few_proxies_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
