@@ -210,9 +210,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Let the controlling process record evidence and write reports."""
     context = session.config.stash[RUN_CONTEXT]
     if not context.is_worker:
-        from runner.session.recorder import Recorder  # imports the writers of reports, which no worker needs
+        from runner.session.recorder import PLUGIN, Recorder  # imports writers of reports, which no worker needs
 
-        session.config.pluginmanager.register(Recorder(session.config), "meshproof-recorder")
+        session.config.pluginmanager.register(Recorder(session.config), PLUGIN)
         session.config.pluginmanager.register(context.lease_guard, "meshproof-lease-guard")
 
 

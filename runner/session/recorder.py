@@ -18,6 +18,8 @@ from runner.session import record
 from runner.session.fixtures import RUN_CONTEXT
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+PLUGIN = "meshproof-recorder"
+"""Name of the `Recorder` among pytest's plugins."""
 
 
 def exit_code(report: Report) -> int:

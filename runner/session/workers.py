@@ -14,11 +14,9 @@ from reports.model import ReportError
 from runner.session import deadline
 from runner.session.fixtures import RUN_CONTEXT
 from runner.session.handed import HANDED
-from runner.session.recorder import BAD_INPUT, INTERRUPTED
+from runner.session.recorder import BAD_INPUT, INTERRUPTED, PLUGIN
 from runner.session.run_context import RunContext
 
-RECORDER = "meshproof-recorder"
-"""Name of the plugin with the results of a run."""
 SUITES = "suites"
 
 
@@ -37,7 +35,7 @@ def hand_over(node: Any) -> None:
         _exit(config, str(error), BAD_INPUT)
     except KeyboardInterrupt as interruption:
         by = str(interruption) or "SIGINT"
-        recorder = config.pluginmanager.get_plugin(RECORDER)
+        recorder = config.pluginmanager.get_plugin(PLUGIN)
         report = recorder.end_before_any_case(by) if recorder else ""
         deadline.exit_before_any_case(context, report)
         _exit(config, f"interrupted by {by} before any case{report}", INTERRUPTED)

@@ -17,10 +17,8 @@ from suites.egress import rollout
 from suites.egress.state import selectors_without_pods
 from suites.egress.stream import Stream
 from suites.egress.workloads import (
-    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
-    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     EXCLUDED_X,
     GATEWAY,
@@ -28,6 +26,7 @@ from suites.egress.workloads import (
     METADATA,
     OPEN,
     OPEN_ADDRESS,
+    OTHER_PORTS,
     PROXY_USER_X,
     RAW_X,
     RAW_Y,
@@ -78,7 +77,7 @@ CASES = [
             needs=OPEN | needs,
             variant=str(port),
         )
-        for url, port, needs in ((EXAMPLE_TLS, 443, HOSTS), (EXAMPLE_ELSEWHERE, 8080, ELSEWHERE))
+        for port, url, needs in OTHER_PORTS
     ),
     Case(
         "X-EGR-RANGES-SHUT",

@@ -13,20 +13,17 @@ from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
 from suites.egress.state import analysis_problem
 from suites.egress.workloads import (
-    BLACK_HOLE,
     BY_MUTUAL_TLS,
-    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
-    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     GATEWAY,
-    GATEWAY_NODE,
     HOP_SNI,
     HOSTS,
     RAW_X,
     S3,
     TEST_X,
+    at_no_known_port,
     dropped,
 )
 
@@ -68,14 +65,7 @@ CASES = [
     Case("EGR-ROUTE-01", ALLOWED, status(200), repeat=4),
     Case("EGR-ROUTE-02", ALLOWED, status(200), logged=(AT_SIDECAR,), repeat=4),
     Case("EGR-ROUTE-03", ALLOWED, status(200), logged=(AT_GATEWAY,), repeat=4),
-    Case(
-        "X-EGR-ROUTE-PORT",
-        TEST_X.get(EXAMPLE_ELSEWHERE),
-        dropped(),
-        twin=GATEWAY_NODE.get(EXAMPLE_ELSEWHERE),
-        logged=(BLACK_HOLE,),
-        needs=ELSEWHERE,
-    ),
+    at_no_known_port("X-EGR-ROUTE-PORT"),
     Case("EGR-ROUTE-05", ALLOWED, status(200), arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False)),
     Case(
         "EGR-ROUTE-06",

@@ -10,10 +10,8 @@ from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     BLACK_HOLE,
-    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
-    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     GATEWAY_NODE,
     HOSTS,
@@ -21,8 +19,8 @@ from suites.egress.workloads import (
     OWN_TEAM,
     S2,
     TEST_X,
+    at_no_known_port,
     cut,
-    dropped,
 )
 
 PLAIN = TEST_X.get(EXAMPLE)
@@ -40,14 +38,7 @@ STAGE = Stage(
 CASES = [
     Case("EGR-SIDECAR-03", PLAIN, status(502), twin=GATEWAY_NODE.get(EXAMPLE), logged=(NO_ROUTE,)),
     Case("EGR-SIDECAR-04", TEST_X.get(EXAMPLE_TLS), cut(), twin=GATEWAY_NODE.get(EXAMPLE_TLS), logged=(BLACK_HOLE,)),
-    Case(
-        "X-EGR-SCOPE-PORT",
-        TEST_X.get(EXAMPLE_ELSEWHERE),
-        dropped(),
-        twin=GATEWAY_NODE.get(EXAMPLE_ELSEWHERE),
-        logged=(BLACK_HOLE,),
-        needs=ELSEWHERE,
-    ),
+    at_no_known_port("X-EGR-SCOPE-PORT"),
 ]
 
 

@@ -15,13 +15,11 @@ from clients.model.expect import body_contains, has_header, reset, status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
-    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
-    EXAMPLE_ELSEWHERE,
     EXAMPLE_TLS,
     GATEWAY_NODE,
-    HOSTS,
+    OTHER_PORTS,
     OWN_TEAM,
     RAW_X,
     S1,
@@ -86,7 +84,7 @@ CASES = [
             needs=needs,
             variant=str(port),
         )
-        for url, port, needs in ((EXAMPLE_TLS, 443, HOSTS), (EXAMPLE_ELSEWHERE, 8080, ELSEWHERE))
+        for port, url, needs in OTHER_PORTS
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import Expectation, no_reply
 from clients.model.log_expectations import AccessLogExpectation
@@ -38,6 +39,8 @@ SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
 ELSEWHERE = frozenset({"external-hosts", "external-log"})
 """What targets with the testbed's hosts have: others need not listen at that port."""
+OTHER_PORTS = ((443, EXAMPLE_TLS, HOSTS), (8080, EXAMPLE_ELSEWHERE, ELSEWHERE))
+"""Ports of external hosts but that of plain HTTP, each with a URL and what it needs."""
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only mesh and network policies can refuse."""
 OPEN = frozenset({"external-open"})
@@ -123,3 +126,10 @@ def dropped() -> Expectation:
 def shut() -> Expectation:
     """A connection that the network does not let through: dropped (28) or rejected (7)."""
     return no_reply(OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.REFUSED)
+
+
+def at_no_known_port(control: str) -> Case:
+    """A sidecar ends what goes to an external host at a port that no object names."""
+    twin = GATEWAY_NODE.get(EXAMPLE_ELSEWHERE)
+    probe = TEST_X.get(EXAMPLE_ELSEWHERE)
+    return Case(control, probe, dropped(), twin=twin, logged=(BLACK_HOLE,), needs=ELSEWHERE)

@@ -7,7 +7,7 @@ from functools import partial
 
 from clients.model.case import Case
 from clients.model.decision import Proxy
-from clients.model.expect import body_contains, status
+from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
 from suites.front.workloads import (
     FROM_BACKEND,
@@ -141,10 +141,10 @@ def path_cases(door):
 
 def _by_method(door, method):
     """A refusal of another method, whose answer to HEAD has no body."""
-    answered, refused = (status(200, FROM_BACKEND), status(403)) if method == "HEAD" else (SHOWS_SECRET, NO_TOKEN)
+    answered = status(200, FROM_BACKEND) if method == "HEAD" else SHOWS_SECRET
     probe, twin = (replace(door.call(token=token), method=method) for token in ("", "valid"))
     stated = partial(Case, before=answered, twin=twin, twin_expect=answered, logged=BY_POLICY, variant=method)
-    return stated(door.control("X-FRONT-TOKEN-03"), probe, refused)
+    return stated(door.control("X-FRONT-TOKEN-03"), probe, rbac_denied(method))
 
 
 def _denied(door):

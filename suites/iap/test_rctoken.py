@@ -12,7 +12,7 @@ import pytest
 from clients.identity.claims import USER
 from clients.model.case import Case
 from clients.model.decision import Proxy
-from clients.model.expect import echoed_header, echoes_header, echoes_no_header, status
+from clients.model.expect import echoed_header, echoes_header, echoes_no_header, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
 from clients.model.token import BEARER
@@ -81,10 +81,7 @@ CASES = [
         logged=BY_JWT_FILTER,
     ),
     denied("IAP-RCT-03", page(), NO_TOKEN),
-    *(
-        denied("X-IAP-EVERY", way, status(403) if way.method == "HEAD" else NO_TOKEN, before=None, variant=name)
-        for name, way in EVERY.items()
-    ),
+    *(denied("X-IAP-EVERY", way, rbac_denied(way.method), before=None, variant=name) for name, way in EVERY.items()),
     Case(
         "IAP-LB-02",
         OUTSIDE.get(f"{SITE}:15021/healthz/ready", answered_by=Proxy.CLIENT),

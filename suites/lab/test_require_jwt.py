@@ -52,7 +52,7 @@ CASES = [
         Case(
             "X-LAB-AUTHZ-EVERY",
             way,
-            status(403) if way.method == "HEAD" else rbac_denied(),
+            rbac_denied(way.method),
             twin=replace(way, token="valid"),
             logged=(BY_NO_RULE,),
             variant=name,

@@ -17,7 +17,6 @@ from tests.mutants.places import EGRESS
 
 GATEWAY = "istio-egressgateway"
 _POLICY = ("security.istio.io/v1", "AuthorizationPolicy", "egress-team-x-to-example-com")
-_FIREWALL = ("table", "ip", "meshproof_external")
 _FOREIGN = Authority()
 _PAIR = _FOREIGN.issue("example.com", names=["example.com"])
 
@@ -152,20 +151,16 @@ class Around(Mutant):
     """The route leads to the host itself and not to the gateway, and the network allows it."""
 
     def __init__(self) -> None:
-        self._firewall = ""
+        self._firewall = outside.Firewall()
 
     def objects(self, objects: list[Object]) -> None:
         for body in of_kind(objects, "VirtualService", "example-com-through-egress-gateway"):
             to_gateway, to_host = body["spec"]["http"]
             to_gateway["route"] = to_host["route"]
-            if not self._firewall:
-                self._firewall = api.run_in_node("nft", "list", *_FIREWALL)
-                api.run_in_node("nft", "delete", *_FIREWALL)
+            self._firewall.take_down()
 
     def undo(self) -> None:
-        if self._firewall:
-            api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{self._firewall}\nRULES\n")
-        self._firewall = ""
+        self._firewall.restore()
 
 
 class ServiceStopped(Mutant):

@@ -6,15 +6,14 @@ import copy
 from typing import Any
 
 from clients.proof.rig import Rig
-from testbed import api
 from testbed.addresses import EXTERNAL
+from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, of_kind
 from tests.mutants.places import EGRESS, IAP
 
 _NETPOL = "NetworkPolicy"
 _CONTROL_PLANE = "allow-egress-to-control-plane"
-_FIREWALL = ("table", "ip", "meshproof_external")
 
 
 @mutant(
@@ -311,17 +310,14 @@ class FirewallDown(Mutant):
     """The network lets every pod reach the external hosts."""
 
     def __init__(self) -> None:
-        self._rules = ""
+        self._firewall = outside.Firewall()
 
     def entered(self, rig: Rig) -> None:
         del rig
-        self._rules = self._rules or api.run_in_node("nft", "list", *_FIREWALL)
-        api.run_in_node("nft", "delete", *_FIREWALL)
+        self._firewall.take_down()
 
     def undo(self) -> None:
-        if self._rules:
-            api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{self._rules}\nRULES\n")
-        self._rules = ""
+        self._firewall.restore()
 
 
 @mutant(
@@ -335,19 +331,14 @@ class FirewallForTheWebOnly(Mutant):
     """The network refuses the ports of the web, and no other."""
 
     def __init__(self) -> None:
-        self._rule = False
+        self._firewall = outside.Firewall()
 
     def entered(self, rig: Rig) -> None:
         del rig
-        self._rule = True
-        api.run_in_node("nft", "insert", "rule", *_FIREWALL[1:], "forward", "tcp", "dport", "8080", "accept")
+        self._firewall.let_through("tcp", "dport", "8080")
 
     def undo(self) -> None:
-        if self._rule:
-            chain = api.run_in_node("nft", "--handle", "list", "chain", *_FIREWALL[1:], "forward")
-            handle = next(line.split()[-1] for line in chain.splitlines() if "dport 8080 accept" in line)
-            api.run_in_node("nft", "delete", "rule", *_FIREWALL[1:], "forward", "handle", handle)
-        self._rule = False
+        self._firewall.restore()
 
 
 @mutant(

@@ -21,6 +21,39 @@ PROFILE = "MUTANTS_ON_PROFILE"
 """Variable of the environment: the profile that the run is against, instead of the testbed."""
 
 
+_FIREWALL = ("ip", "meshproof_external")
+
+
+class Firewall:
+    """The rules by which the testbed's node lets only gateways reach the external hosts."""
+
+    def __init__(self) -> None:
+        self._rules = ""
+
+    def take_down(self) -> None:
+        """Let every pod reach them."""
+        if not self._rules:
+            self._save()
+            api.run_in_node("nft", "delete", "table", *_FIREWALL)
+
+    def let_through(self, *condition: str) -> None:
+        """Let every pod reach them by what meets a condition of nft(8): `tcp dport 8080`."""
+        if not self._rules:
+            self._save()
+            api.run_in_node("nft", "insert", "rule", *_FIREWALL, "forward", *condition, "accept")
+
+    def restore(self) -> None:
+        """Undo it; nothing where nothing was done."""
+        if self._rules:
+            table = "table " + " ".join(_FIREWALL)  # declared first: only what is there can be deleted
+            rules = f"{table} {{ }}\ndelete {table}\n{self._rules}"
+            api.run_in_node("sh", "-c", f"nft -f - <<'RULES'\n{rules}\nRULES\n")
+        self._rules = ""
+
+    def _save(self) -> None:
+        self._rules = api.run_in_node("nft", "list", "table", *_FIREWALL)
+
+
 def administrator() -> Cluster:
     """A connection with the rights of the testbed's own kubeconfig, whatever the run's identity may do."""
     if name := os.environ.get(PROFILE):

@@ -238,6 +238,11 @@ def _without_claim(number: int, name: str, says: str, variants: tuple[str, ...])
     mutant(name, Area.AUTHORIZATION, IAP, verdicts, nightly=True)(change)
 
 
+def _for_reading_only(objects: list[Object], name: str) -> None:
+    for operation in _operations(objects, name):
+        operation["methods"] = ["GET", "HEAD"]
+
+
 @mutant(
     "a-token-for-reading-only",
     Area.AUTHORIZATION,
@@ -247,9 +252,7 @@ def _without_claim(number: int, name: str, says: str, variants: tuple[str, ...])
 )
 def a_token_for_reading_only(objects: list[Object]) -> None:
     """The gateway requires a token of the methods that read, and of no other."""
-    for spec in _spec(objects, "api-origin-auth"):
-        for rule in spec["rules"]:
-            rule["to"][0]["operation"]["methods"] = ["GET", "HEAD"]
+    _for_reading_only(objects, "api-origin-auth")
 
 
 @mutant(
@@ -261,9 +264,7 @@ def a_token_for_reading_only(objects: list[Object]) -> None:
 )
 def iaps_token_for_reading_only(objects: list[Object]) -> None:
     """The gateway requires IAP's token of the methods that read, and of no other."""
-    for spec in _spec(objects, "ingressgateway"):
-        for rule in spec["rules"]:
-            rule["to"][0]["operation"]["methods"] = ["GET", "HEAD"]
+    _for_reading_only(objects, "ingressgateway")
 
 
 @mutant(
