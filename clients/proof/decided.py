@@ -68,7 +68,7 @@ def refused_by_policy(proving: ProvingCase) -> list[Finding]:
         if decision is None:
             return []
         finding = _finding(proving, path, decision)
-        at = path.proxies(decision.at) if decision.at else path.receiving
+        at = path.deciding(decision)
         passed = decision.mechanism is not Mechanism.NETWORK and finding.verdict is FindingVerdict.PASS
         proving.refused_elsewhere = passed and set(at).isdisjoint(path.client)
         return [finding]
@@ -118,7 +118,7 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
 
 
 def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Question:
-    pods = path.proxies(decision.at) if decision.at else path.receiving
+    pods = path.deciding(decision)
     at, state = proving.rig.policies.at, proving.running.changed_at
     if decision.policy and decision.policy != mechanism.NO_POLICY:
         namespace, _, name = decision.policy.partition("/")

@@ -75,7 +75,7 @@ def _by_status(
     if expect.status == 404 and route.outside:
         return Decision(Mechanism.NOT_ROUTED, Proxy.CLIENT)
     if expect.status == 400:
-        return Decision(Mechanism.NOT_HTTP, Proxy.CLIENT)
+        return Decision(Mechanism.NOT_HTTP)
     if expect.status == 503 and route.proxies(Proxy.CLIENT):
         return Decision(Mechanism.NO_UPSTREAM, Proxy.CLIENT)
     raise LookupError(f"a refusal by {expect.status} is not known to be the mesh's own")

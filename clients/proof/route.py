@@ -10,7 +10,7 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.attempt import Attempt, Phase
-from clients.model.decision import Proxy
+from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.probe import Probe
 from clients.probe.outside import OutsideClient
 from clients.proof.proving import ProvingCase
@@ -52,6 +52,17 @@ class Route:
         """Pods whose proxies take requests in, and so may refuse them by a policy."""
         entry = self.proxies(Proxy.CLIENT) if self.outside else ()
         return tuple(dict.fromkeys((*entry, *self.door, *self.proxies(Proxy.GATEWAY), *self.proxies(Proxy.SERVER))))
+
+    def deciding(self, decision: Decision) -> tuple[Pod, ...]:
+        """Pods whose proxies may have made a decision.
+
+        What is no HTTP is refused by the first proxy that parses it: a client's sidecar that detects the protocol
+        hands it on as a mere connection, up to the server's.
+        """
+        if decision.at:
+            return self.proxies(decision.at)
+        first = self.proxies(Proxy.CLIENT) if decision.mechanism is Mechanism.NOT_HTTP else ()
+        return tuple(dict.fromkeys((*first, *self.receiving)))
 
 
 def route(rig: Rig, probe: Probe) -> Route:

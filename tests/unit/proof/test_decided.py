@@ -54,10 +54,13 @@ def log(rig: FakeRig, line: str, pod: str = "httpbin-1") -> None:
     rig.cluster.logs_of.setdefault((pod, SIDECAR), []).append(line)
 
 
-def tcp(remote: str, flags: str, details: str, cluster: str = "-", upstream: str = '"-"') -> str:
+def tcp(
+    remote: str, flags: str, details: str, cluster: str = "-", upstream: str = '"-"', *, status: int = 0, own: str = "-"
+) -> str:
+    """A line of a connection; `own` is the proxy's own end of that to the upstream."""
     return (
-        f'[2026-11-22T16:00:00.000Z] "- - -" 0 {flags} {details} - "-" 0 0 1 - "-" "-" "-" "-" {upstream} '
-        f"{cluster} - 10.0.0.9:8080 {remote} - -"
+        f'[2026-11-22T16:00:00.000Z] "- - -" {status} {flags} {details} - "-" 0 0 1 - "-" "-" "-" "-" {upstream} '
+        f"{cluster} {own} 10.0.0.9:8080 {remote} - -"
     )
 
 
@@ -208,6 +211,36 @@ def test_a_client_inside_may_be_refused_by_the_gateway_that_it_dials(monkeypatch
     found = prove(lambda rig, name: log(rig, entry(name, "403", BY_NONE, "-"), "door-1"), case, policies=(ALLOW,))
     assert found is not None
     assert found.verdict is FindingVerdict.PASS, found.text
+
+
+NO_HTTP = replace(DENIAL, expect=status(400))
+
+
+@pytest.mark.parametrize(
+    ("at_client", "at_server", "verdict"),
+    [
+        ("DPE", "", FindingVerdict.PASS),
+        ("-", "DPE", FindingVerdict.PASS),  # the client's sidecar detects no HTTP, and hands the connection on
+        ("-", "-", FindingVerdict.FAIL),
+        ("-", "UF", FindingVerdict.FAIL),
+    ],
+)
+def test_what_is_no_http_is_refused_by_the_first_proxy_that_parses_it(
+    at_client: str, at_server: str, verdict: FindingVerdict
+) -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        number = name.split("-")[2]
+        client = f"10.0.0.5:4{number}"
+        if at_client == "DPE":
+            log(rig, tcp(client, "DPE", "http1.codec_error", status=400), "sleep-1")
+            return
+        own, server = f"10.0.0.5:5{number}", '"10.0.0.9:8080"'
+        log(rig, tcp(client, at_client, "-", "outbound|8000||httpbin", server, own=own), "sleep-1")
+        log(rig, tcp(own, at_server, "http1.codec_error", status=400))
+
+    found = prove(logged, NO_HTTP, outcome=lambda name: answered(400, name))
+    assert found is not None
+    assert found.verdict is verdict, found.text
 
 
 OPENED = EnforcedPolicy("mtls-service/meshproof-open-mesh-0", "ALLOW")
