@@ -29,7 +29,7 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig, RigOptions
 from reports.model import TargetInfo
-from runner.commands.interrupts import sigterm_interrupts
+from runner.interrupts import sigterm_interrupts
 from runner.target import assemble, browsers
 from runner.target.descriptor import TargetDescriptor
 from runner.target.embedded import external_hosts

@@ -1,17 +1,9 @@
 """`python -m runner`: the command line. SIGTERM ends it as Ctrl-C does, from its first moment on."""
 
-import signal
-from types import FrameType
+from runner.interrupts import interrupt_on_sigterm
 
+interrupt_on_sigterm()
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-# As the first process of a container a program gets no signal that it has no handler for (pid_namespaces(7)): a run
-# that looks at its cluster would go on until it is killed. Once it has begun, it has handlers of its own.
-signal.signal(signal.SIGTERM, _interrupt)
-
-from runner.commands.cli import main  # noqa: E402 - imports take a while
+from runner.commands.cli import main  # noqa: E402 - imports take a while, in which SIGTERM would be lost or end it
 
 raise SystemExit(main())

@@ -60,11 +60,15 @@ class ClientSessions:
         key = (str(pod), container, 0 if pod.injected else self._shell.mine)
         with self._lock:
             if key not in self._sessions:
-                marked = ordinary.ports(PORTS) if pod.injected else itertools.repeat(0)
-                own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
-                ports = self._ports.setdefault(str(pod), Ports(marked, ordinary.ports(own)))
-                self._sessions[key] = open_session(self._cluster, pod, container, ports)
+                self._sessions[key] = open_session(self._cluster, pod, container, self._ports_of(pod))
             return self._sessions[key]
+
+    def _ports_of(self, pod: Pod) -> Ports:
+        if str(pod) not in self._ports:
+            marked = ordinary.ports(PORTS) if pod.injected else itertools.repeat(0)
+            own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
+            self._ports[str(pod)] = Ports(marked, ordinary.ports(own))
+        return self._ports[str(pod)]
 
     def close(self) -> None:
         """Close all of them; one that is needed again is opened again, with the next ports of its pod."""

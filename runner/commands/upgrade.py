@@ -18,10 +18,10 @@ from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from runner.commands import common, run
-from runner.commands.interrupts import sigterm_interrupts
 from runner.commands.like import resolve
 from runner.config import folders, settings
 from runner.config.settings import Settings
+from runner.interrupts import sigterm_interrupts
 from runner.target import held_traffic, targets
 from runner.target.access import Access
 from runner.target.target import Target

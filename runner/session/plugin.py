@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
 from reports.model import EVIDENCE
 from runner.config import catalogue, known_failures, settings
+from runner.interrupts import interrupt_on_sigterm
 from runner.session import deadline, hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
 from runner.session.attach import MADE
@@ -73,7 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
     by_user = any(argument.startswith("--dist") for argument in arguments)
     if getattr(config.option, "dist", "no") == "load" and not by_user:
         config.option.dist = "loadfile"  # a module is a stage, which one process enters once
-    _terminate_like_interrupt(config)
+    if threading.current_thread() is threading.main_thread():
+        config.add_cleanup(interrupt_on_sigterm())  # fixtures clean up, reports are written
     if wanted.deadline and not config.option.collectonly:
         config.pluginmanager.register(deadline.Deadline(context), "meshproof-deadline")
 
@@ -214,19 +214,3 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
         session.config.pluginmanager.register(Recorder(session.config), PLUGIN)
         session.config.pluginmanager.register(context.lease_guard, "meshproof-lease-guard")
-
-
-def _terminate_like_interrupt(config: pytest.Config) -> None:
-    """Let SIGTERM end a run as Ctrl-C does: fixtures clean up, reports are written."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    config.add_cleanup(lambda: _restore(before))
-
-
-def _restore(before: Any) -> None:
-    signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)

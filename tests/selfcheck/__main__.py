@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from clients.model.errors import MeshproofError
-from runner.commands.interrupts import sigterm_interrupts
+from runner.interrupts import sigterm_interrupts
 from tests.selfcheck import alarms, faults, flips, mutants, page
 from tests.selfcheck.product import say
 from tests.selfcheck.store import PARTS, Record, Store, newest
