@@ -24,6 +24,8 @@ from clients.mesh.capability_detectors import (
     mesh_wide,
     network_policy,
     node_pool,
+    own_iap_tokens,
+    own_tokens,
     proxy_shell,
     psp,
 )
@@ -65,6 +67,8 @@ class CapabilityName(StrEnum):
     METRICS = "metrics"
     NETWORK_POLICY = "network-policy"
     NODE_POOL = "node-pool"
+    OWN_IAP_TOKENS = "own-iap-tokens"
+    OWN_TOKENS = "own-tokens"
     PLAINTEXT_CLIENT = "plaintext-client"
     PROXY_CONFIG = "proxy-config"
     PROXY_SHELL = "proxy-shell"
@@ -97,6 +101,10 @@ def always(_: object) -> str:
 
 
 N = CapabilityName
+_JUDGED_HINT = (
+    "confine the RequestAuthentication of the root namespace to the workloads that it is for, by a selector of labels "
+    "that a run's workloads do not have, or by one in each of their namespaces"
+)
 OF_MESH: tuple[Capability[Survey], ...] = (
     Capability(
         N.MESH_WIDE,
@@ -147,6 +155,18 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         kind_known(SECURITY, "RequestAuthentication"),
         "needs a JWKS and a token issuer under the harness's control",
         "install Istio 1.22 or newer, with its definitions",
+    ),
+    Capability(
+        N.OWN_TOKENS,
+        own_tokens,
+        "needs a mesh in which only a run's own RequestAuthentications judge the tokens of its namespaces",
+        _JUDGED_HINT,
+    ),
+    Capability(
+        N.OWN_IAP_TOKENS,
+        own_iap_tokens,
+        "needs a mesh in which only a run's own RequestAuthentications judge the token that IAP adds",
+        _JUDGED_HINT,
     ),
     Capability(
         N.NETWORK_POLICY,

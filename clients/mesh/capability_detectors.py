@@ -118,3 +118,13 @@ def network_policy(seen: Survey) -> str:
 def mesh_wide(seen: Survey) -> str:
     """The run may change the whole mesh, by a kind that the cluster knows."""
     return kind_known(SECURITY, "PeerAuthentication")(seen) or seen.prior.mesh_wide
+
+
+def own_tokens(seen: Survey) -> str:
+    """No RequestAuthentication of others judges the tokens that a run sends."""
+    return seen.prior.tokens
+
+
+def own_iap_tokens(seen: Survey) -> str:
+    """The same of the token that IAP adds."""
+    return seen.prior.iap_tokens

@@ -12,6 +12,7 @@ from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.mesh import foreign_tokens
 from clients.model.errors import ClusterError
 
 Json = Mapping[str, Any]
@@ -39,6 +40,8 @@ class Prior:
         open: a root Sidecar narrows what proxies know, or the mesh lets out to registered hosts only.
         notes: each object or default that reaches the run's namespaces, with what is done about it.
         mesh_wide: why what a run sets for the whole mesh would not count; empty where it would.
+        tokens: which RequestAuthentication judges tokens of a run in their usual places; empty where none does.
+        iap_tokens: the same of the token that IAP adds.
     """
 
     permissive: bool = False
@@ -46,6 +49,8 @@ class Prior:
     open: bool = False
     notes: tuple[str, ...] = field(default=())
     mesh_wide: str = ""
+    tokens: str = ""
+    iap_tokens: str = ""
 
 
 def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
@@ -55,6 +60,9 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
     allows = [one for one in there["AuthorizationPolicy"] if _action(one) == "ALLOW" and _enforced(one)]
     others = [one for one in there["AuthorizationPolicy"] if _action(one) in ("DENY", "CUSTOM") and _enforced(one)]
     scopes = [one for one in there["Sidecar"] if _is_wide(one)]
+    judges = foreign_tokens.judging(there["RequestAuthentication"], foreign_tokens.USUAL)
+    judges_of_iap = foreign_tokens.judging(there["RequestAuthentication"], foreign_tokens.IAPS)
+    judging = [one for one in there["RequestAuthentication"] if one in judges or one in judges_of_iap]
     registry_only = any(_outbound(one) == "REGISTRY_ONLY" for one in configurations)
     notes = [
         *(f"{_named(one)} ({_mode(one)}): set aside by PERMISSIVE in the run's namespaces" for one in modes),
@@ -62,7 +70,8 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         *(f"{_named(one)} ({_action(one)}): in force; its refusals count as the mesh's" for one in others),
         *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),
         *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
-        *(f"{_named(one)}: in force" for kind in _LEFT for one in there[kind] if _is_wide(one)),
+        *(f"{_named(one)}: in force; cases with tokens where it looks are skipped" for one in judging),
+        *(f"{_named(one)}: in force" for kind in _LEFT for one in there[kind] if _is_wide(one) and one not in judging),
         *_defaults(configurations),
     ]
     wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
@@ -72,6 +81,8 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         open=bool(scopes) or registry_only,
         notes=tuple(notes),
         mesh_wide=f"{_named(wide[0])} is there already, and the older one counts" if wide else "",
+        tokens=_judged(judges),
+        iap_tokens=_judged(judges_of_iap),
     )
 
 
@@ -104,6 +115,10 @@ def _of(cluster: Cluster, version: str, kind: str, root: str) -> list[dict[str, 
 
 def _named(body: Json) -> str:
     return f"{body['kind']} {body['metadata']['namespace']}/{body['metadata']['name']}"
+
+
+def _judged(judges: Sequence[Json]) -> str:
+    return f"{_named(judges[0])} judges tokens in every namespace" if judges else ""
 
 
 def _spec(body: Json) -> Json:

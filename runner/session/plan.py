@@ -36,6 +36,7 @@ from runner.session.items import (
     table_of,
 )
 from runner.session.planned import PROVES, PlannedTest, Proves
+from runner.session.token_needs import token_needs
 
 MANIFESTS = ROOT / "manifests"
 
@@ -170,7 +171,8 @@ def _needs(item: pytest.Item, proves: Proves) -> set[str]:
     needs = proves.control.needs | (proves.stage.needs if proves.stage else frozenset()) | needs_of(item)
     needs = needs.union(*(case.needs for case in proves.cases), proves.refused.needs if proves.refused else ())
     substitutes = dict(proves.case.substitutes) if proves.case else {}
-    return {substitutes.get(name, name) for name in needs}
+    stated = {substitutes.get(name, name) for name in needs}
+    return stated | token_needs(proves, stated)
 
 
 def _words(probe: Probe) -> str:

@@ -16,7 +16,14 @@ pytestmark = pytest.mark.unit
 
 
 class WithTelemetry(Meshed):
-    kinds = ("PeerAuthentication", "AuthorizationPolicy", "Sidecar", "Telemetry", "EnvoyFilter")
+    kinds = (
+        "PeerAuthentication",
+        "AuthorizationPolicy",
+        "RequestAuthentication",
+        "Sidecar",
+        "Telemetry",
+        "EnvoyFilter",
+    )
     allowed = True
 
     def can_i(self, verb: str, resource: str, *_: str, **__: str) -> bool:
@@ -74,6 +81,47 @@ def test_what_nothing_is_set_against_is_named() -> None:
         "MeshConfig discoverySelectors",
         "MeshConfig defaultServiceExportTo ['.']",
     ]
+
+
+THEIRS = {"issuer": "https://issuer.example.com", "jwks": "{}"}
+
+
+def judge(*rules: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return body("RequestAuthentication", "theirs", {"jwtRules": list(rules), **spec})
+
+
+@pytest.mark.parametrize(
+    ("one", "tokens", "iap_tokens"),
+    [
+        (judge(THEIRS), True, False),
+        (judge({**THEIRS, "fromHeaders": [{"name": "X-Token"}]}), True, False),
+        (judge({**THEIRS, "fromParams": ["token"]}), True, False),
+        (judge({**THEIRS, "fromHeaders": [{"name": "Ingress-Authorization", "prefix": "Istio "}]}), False, True),
+        (judge({**THEIRS, "fromHeaders": [{"name": "x-theirs"}]}), False, False),
+        (judge(), False, False),
+        (judge(THEIRS, selector={"matchLabels": {"istio": "ingressgateway"}}), False, False),
+        (judge(THEIRS, selector={"matchLabels": {"app": "istio-ingressgateway"}}), True, False),
+        (judge(THEIRS, selector={"matchLabels": {"app": "httpbin", "team": "a"}}), False, False),
+        (judge(THEIRS, targetRefs=[{"kind": "Gateway", "name": "g"}]), False, False),
+        (judge(THEIRS, targetRefs=[{"kind": "GatewayClass", "name": "istio"}]), True, False),
+    ],
+)
+def test_a_root_request_authentication_counts_that_judges_a_run_s_tokens(
+    one: dict[str, Any], tokens: bool, iap_tokens: bool
+) -> None:
+    """It refuses tokens of issuers that it does not know, also before a stage's own policy is there."""
+    found = looked(one)
+    named = "RequestAuthentication istio-system/theirs judges tokens in every namespace"
+    assert (found.tokens, found.iap_tokens) == (named if tokens else "", named if iap_tokens else "")
+    assert any("cases with tokens" in note for note in found.notes) is (tokens or iap_tokens)
+
+
+def test_tokens_that_others_judge_are_not_a_capability() -> None:
+    cluster = WithTelemetry()
+    cluster.put(webhook("default"), istiod("pilot:1.31.1"), judge(THEIRS))
+    found = discover(cluster)  # type: ignore[arg-type]
+    assert "istio-system/theirs" in found.lacks["own-tokens"]
+    assert "own-iap-tokens" in found.capabilities
 
 
 def test_what_may_not_be_listed_is_not_known() -> None:
