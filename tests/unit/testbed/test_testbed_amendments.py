@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -33,6 +34,15 @@ def test_a_managed_istiods_name_is_known_in_the_cluster():
     body = yaml.safe_load(managed._with_zone(manifests))
     assert "cluster.local:53 {}" in body["data"]["Corefile"]
     assert f"{managed.ADDRESS} {managed.HOST}" in body["data"]["Corefile"]
+
+
+def test_a_managed_istiod_listens_where_no_external_host_does():
+    """They are in one network, and the hosts listen at every address of it: an istiod at port 8080 never started."""
+    taken = set(re.findall(r'":(\d+)"', (HERE / "modules" / "external" / "main.go").read_text()))
+    own = set(re.findall(r'Addr="\$ISTIOD_ADDRESS:(\d+)"', (managed._FILES / "sv" / "istiod" / "run").read_text()))
+    assert {"80", "443"} <= taken
+    assert {"15012", "15017"} <= own
+    assert not taken & own
 
 
 def test_of_a_managed_mesh_only_webhooks_and_its_configuration_are_in_the_cluster():
