@@ -110,7 +110,7 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         N.MESH_WIDE,
         mesh_wide,
         "changes configuration of the root namespace or of the cluster; must not run beside other cases",
-        "outside the embedded target such controls run only with --allow-mesh-wide",
+        "use the embedded target; elsewhere it takes --allow-mesh-wide, and a mesh without a root PeerAuthentication",
     ),
     Capability(
         N.SIDECAR_INJECTION,

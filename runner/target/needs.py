@@ -10,6 +10,7 @@ from runner.config.settings import Settings
 from runner.target import targets
 from runner.target.capabilities import TABLE
 from runner.target.descriptor import TargetDescriptor
+from runner.target.preflight import TRIED
 
 HERMETIC = "hermetic"
 SUBSTITUTED = frozenset({CapabilityName.GKE_ONLY, CapabilityName.BROWSER, CapabilityName.WORKLOAD_IDENTITY})
@@ -37,12 +38,26 @@ def reason_to_skip(control: Control, needs: Iterable[str], descriptor: TargetDes
         wanted = wanted - SUBSTITUTED | servers
     missing = sorted(wanted - set(descriptor.capabilities) - {CapabilityName.MESH_WIDE})
     if missing:
-        return "the target lacks " + "; ".join(f"{name} ({_explained(name, descriptor)})" for name in missing)
+        return _lacking(missing, descriptor)
     if CapabilityName.MESH_WIDE in wanted and descriptor.lacks.get(CapabilityName.MESH_WIDE):
-        return f"the target lacks {CapabilityName.MESH_WIDE} ({_explained(CapabilityName.MESH_WIDE, descriptor)})"
+        return _lacking([CapabilityName.MESH_WIDE], descriptor)
     if CapabilityName.MESH_WIDE in wanted and not settings.allow_mesh_wide and _shared(descriptor):
         return f"changes the whole mesh ({CapabilityName.MESH_WIDE}); on this target only with --allow-mesh-wide"
     return ""
+
+
+def _lacking(names: Iterable[str], descriptor: TargetDescriptor) -> str:
+    """What the target lacks, why, and what to do about it."""
+    explained = {name: f"{name} ({_explained(name, descriptor)})" for name in names}
+    hints = dict.fromkeys(filter(None, (_hint(name, descriptor) for name in explained)))
+    to_do = f". To get it: {'; '.join(hints)}" if hints else ""
+    return f"the target lacks {'; '.join(explained.values())}{to_do}"
+
+
+def _hint(name: str, descriptor: TargetDescriptor) -> str:
+    """How to get the capability; empty where it was tried, as what was seen then has its own."""
+    known = TABLE.get(name)
+    return known.hint if known and not descriptor.lacks.get(name, "").startswith(TRIED) else ""
 
 
 def _explained(name: str, descriptor: TargetDescriptor) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from clients.apply.applier import Applier
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
@@ -18,10 +20,22 @@ from runner.target.capabilities import Capabilities
 from runner.target.fitting import fitting
 
 WORKER = "canary"
+TRIED = "tried: "
+"""Begins the reason for what was found to be lacking by trying it; the reason ends with what to do."""
 
 
-def canary(cluster: Cluster, settings: Settings, there: Access, mesh: MeshInfo, run: str) -> Canary:
+def canary(
+    cluster: Cluster,
+    settings: Settings,
+    there: Access,
+    mesh: MeshInfo,
+    run: str,
+    enters: Callable[[], bool] = lambda: True,
+) -> Canary:
     """The canary of a run, or of a call of doctor, by its id.
+
+    Args:
+        enters: whether the run has clients outside the cluster.
 
     Raises:
         SettingsError: the pull secret of the settings cannot be read.
@@ -39,7 +53,7 @@ def canary(cluster: Cluster, settings: Settings, there: Access, mesh: MeshInfo, 
     namespace = overlay.namespace(HOME)
     ways_in = WaysIn(cluster, {f"{namespace}/door": Entrance(way=settings.ingress.way)})
     applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)
-    return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay))
+    return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay), enters)
 
 
 def corrected(found: Capabilities, shown: Shown) -> Capabilities:
@@ -47,7 +61,7 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
 
     A load balancer that gave no address in time may be slow, so it counts where it was detected otherwise.
     """
-    lines = {one.name: one.detail for one in shown.lines}
+    lines = {one.name: "; ".join(filter(None, (one.detail, one.hint))) for one in shown.lines}
     names, lacks = set(found.names), dict(found.lacks)
     balanced = shown.load_balancer or (None if CapabilityName.LOAD_BALANCER in names else shown.load_balancer)
     for name, has, why in (
@@ -63,5 +77,5 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
         if has:
             names.add(name.value)
         else:
-            lacks[name.value] = f"tried: {why}"
+            lacks[name.value] = f"{TRIED}{why}"
     return Capabilities(tuple(sorted(names)), lacks)

@@ -70,5 +70,6 @@ def pod_security(cluster: Cluster, deployment: Mapping[str, Any]) -> Shown | Non
         if "violates PodSecurity" not in error.message:
             return None
         detail = "new namespaces enforce the level restricted, and pods of gateways that Istio deploys do not comply"
-        return Shown((Tried("pod security", True, detail),), deploys_gateways=False)
+        hint = "set a lower level by [namespaces] labels, where the cluster allows it"
+        return Shown((Tried("pod security", True, detail, hint),), deploys_gateways=False)
     return None

@@ -119,7 +119,7 @@ def test_the_reason_of_a_skip_is_why_there_is_none() -> None:
     target = TargetDescriptor(TargetInfo("live"), lacks={"chromium": "none is on the PATH"})
     why = needs.reason_to_skip(Control("A-1", "t", "allow"), {"chromium"}, target, Settings())
     assert why.startswith("the target lacks chromium (needs headless Chromium")
-    assert why.endswith(": none is on the PATH)")
+    assert ": none is on the PATH)" in why
     assert TargetDescriptor.from_json(target.to_json()) == target
 
 

@@ -136,6 +136,21 @@ def test_mesh_wide_is_free_on_the_embedded_target_only() -> None:
     assert why("LAB-MTLS-01", embedded) == ""
 
 
+def test_what_is_lacking_is_named_with_what_to_do() -> None:
+    """On a mesh that is STRICT already nothing said what would let the mesh-wide controls be proven."""
+    reason = "PeerAuthentication istio-system/default is there already, and the older one counts"
+    strict = TargetDescriptor(TargetInfo("live"), capabilities=("sidecar-injection",), lacks={"mesh-wide": reason})
+    skipped = why("LAB-MTLS-01", strict, target="live", allow_mesh_wide=True)
+    assert f": {reason}). To get it: use the embedded target; " in skipped
+
+
+def test_what_was_tried_has_its_own_advice() -> None:
+    tried = {"network-policy": "tried: new namespaces get deny-all; exempt them"}
+    skipped = why("EGR-NETPOL-02", TargetDescriptor(TargetInfo("live"), lacks=tried), target="live")
+    assert "network-policy (needs a network plug-in that enforces NetworkPolicy: tried: new namespaces" in skipped
+    assert "install Calico" not in skipped
+
+
 def test_what_no_option_can_give_comes_first() -> None:
     bare = TargetDescriptor(TargetInfo("live"), capabilities=("ingress-gateway", "jwt", "key-refresh"))
     assert why("X-KEYS-10", bare, target="live").startswith(
