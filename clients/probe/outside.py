@@ -25,6 +25,8 @@ _PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443, "ws": 80, "wss": 4
 
 
 NOWHERE = Workload("", "", "")
+OUTSIDE = "outside"
+"""Stands in place of a namespace."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class OutsideClient(Workload):
 
 def through(gateway: Workload, service: str = "") -> OutsideClient:
     """The client outside the cluster that enters by this gateway, with a `service` always at its address."""
-    return OutsideClient("outside", "client", "curl", gateway, service)
+    return OutsideClient(OUTSIDE, "client", "curl", gateway, service)
 
 
 def send(

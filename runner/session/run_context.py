@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from clients.identity.external_issuer import ExternalIssuer
-from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof.case_runner import CaseRunner
@@ -24,6 +23,7 @@ from runner.config import catalogue, folders
 from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
 from runner.session import collect_plan, planned, provenance, run_facts, whole_run
+from runner.session.demands import Demands
 from runner.session.excuses import Excuses
 from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
@@ -231,14 +231,14 @@ class RunContext:
         # in a test's set-up pytest captures the output
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             lost = self.lease_guard.lost
-            self._held = HeldTarget(self.settings, self.run, self.private, say, browsed=self._browsed, on_lost=lost)
+            demands = Demands(self._selected)
+            needs = {"browsed": demands.browses, "entered": demands.enters}
+            self._held = HeldTarget(self.settings, self.run, self.private, say, on_lost=lost, **needs)
         self._held.descriptor.save(self.folder / folders.TARGET)
         return self._held.descriptor
 
-    def _browsed(self) -> bool:
-        """Whether anything selected needs a browser."""
-        plan = list(self.plan.values()) or collect_plan.as_asked(self.config, self.settings)
-        return any(CapabilityName.CHROMIUM in entry.needs for entry in plan)
+    def _selected(self) -> list[PlannedTest]:
+        return list(self.plan.values()) or collect_plan.as_asked(self.config, self.settings)
 
     def _sweep_worker(self, worker: str) -> None:
         """Undo what another process changed that died while it held the mesh lock alone."""

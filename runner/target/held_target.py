@@ -50,12 +50,14 @@ class HeldTarget:
         say: Say,
         *,
         browsed: Callable[[], bool] = lambda: False,
+        entered: Callable[[], bool] = lambda: True,
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Bring it up, inspect it, and take the lease that keeps other runs out.
 
         Args:
             browsed: whether a selected control needs a browser.
+            entered: whether one has clients outside the cluster.
             on_lost: called from a thread, with the reason, when this run has lost its lease of the cluster.
 
         Raises:
@@ -99,7 +101,7 @@ class HeldTarget:
             browser=browser.program,
         )
         tries = not (target.starts_itself or settings.skip_preflight)
-        self._canary = preflight.canary(self._cluster, settings, there, mesh, run) if tries else None
+        self._canary = preflight.canary(self._cluster, settings, there, mesh, run, entered) if tries else None
         self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
         try:
             self._lease.acquire()

@@ -38,6 +38,7 @@ class Canary:
         applier: with an overlay that has images, labels and the revision of the run, and with `START_S` as its limit.
         namespace: real name of `HOME`.
         open_mesh: what a run sets against the mesh as it was found; the canary starts from the same.
+        enters: whether the run has clients outside; without them no load balancer is waited for, nor a way in tried.
     """
 
     cluster: Cluster
@@ -45,6 +46,7 @@ class Canary:
     namespace: str
     ways_in: WaysIn
     open_mesh: OpenMesh = NOTHING_NEEDED
+    enters: Callable[[], bool] = lambda: True
     _shown: Shown = field(default_factory=Shown)
     _items: list[Item] = field(default_factory=list)
     _admitted_at: float = 0.0
@@ -92,9 +94,9 @@ class Canary:
         if SIDECAR in pods["client"].containers:
             yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods)
         if "outsider" in pods and "plain" in pods:
-            deadline = self._admitted_at + network_checks.ADDRESS_S
-            yield network_checks.load_balancer(self.cluster, self.ways_in, self.namespace, deadline)
-            yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
+            if balanced := self._load_balancer():
+                yield balanced
+                yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
             if self._shown.guarding:
                 yield network_checks.not_alone(self._shown.guarding)
             else:
@@ -159,6 +161,11 @@ class Canary:
         except MeshproofError as error:
             return Tried("new namespaces", False, f"{', '.join(guarding)} denies, and: {error.message}", needed=True)
         return network_checks.opened(guarding)
+
+    def _load_balancer(self) -> Tried | Shown | None:
+        return network_checks.load_balancer(
+            self.cluster, self.ways_in, self.namespace, self._admitted_at, wanted=self.enters
+        )
 
     def _network_policy(self, pods: dict[str, Pod]) -> Tried | Shown:
         url = f"http://{pods['plain'].ip}:8080/status/200"

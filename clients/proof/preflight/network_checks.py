@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
@@ -17,27 +18,58 @@ from clients.proof.preflight.shown import Shown, Tried
 
 ADDRESS_S, ENFORCED_S = 45.0, 10.0
 """Limits for a load balancer's address, and for a network policy to be enforced."""
+UNATTENDED_S = 10.0
+"""Limit for a load balancer's address as long as nothing but the run has written to the Service. What gives addresses
+marks the Service when it begins, by a finalizer, an annotation or a condition (Kubernetes, service controller)."""
 SILENT = 2
 """Requests in a row without an answer that show a denial."""
 
 
-def load_balancer(cluster: Cluster, ways_in: WaysIn, namespace: str, deadline: float) -> Tried | Shown:
-    """Whether a Service gets an address in time, and whether that answers."""
-    given: list[str] = []
+def load_balancer(
+    cluster: Cluster,
+    ways_in: WaysIn,
+    namespace: str,
+    began: float,
+    wanted: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Tried | Shown | None:
+    """Whether a Service gets an address in time, and whether that answers; None where it has none and none is wanted.
+
+    Args:
+        began: when the Service was made, by `clock`.
+        wanted: whether it is worth waiting for; asked only if there is no address yet.
+    """
     hint = "gateways are reached by node ports or forwarded ports instead; [ingress] has addresses and annotations"
-    while not given and time.monotonic() < deadline:
+    worth: bool | None = None
+    while True:
         try:
-            given = addresses(cluster.get("v1", "Service", "door", namespace) or {})
+            service = cluster.get("v1", "Service", "door", namespace) or {}
         except ClusterError as error:
             return Tried("load balancer", False, error.message, hint)
-        time.sleep(0.0 if given else POLL_S)
-    if not given:
-        line = Tried("load balancer", False, f"no address within {ADDRESS_S:g} s", hint)
-        return Shown((line,), load_balancer=False)
-    while not (answered := any(ways_in.answers(host, 80) for host in given)) and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+        if given := addresses(service):
+            break
+        worth = wanted() if worth is None else worth
+        if not worth:
+            return None
+        limit = ADDRESS_S if attended(service) else UNATTENDED_S
+        if clock() >= began + limit:
+            by_none = "" if attended(service) else ", and nothing has begun to give it one"
+            line = Tried("load balancer", False, f"no address within {limit:g} s{by_none}", hint)
+            return Shown((line,), load_balancer=False)
+        sleep(POLL_S)
+    while not (answered := any(ways_in.answers(host, 80) for host in given)) and clock() < began + ADDRESS_S:
+        sleep(POLL_S)
     detail = f"{given[0]} {'answers' if answered else 'does not answer'}"
     return Shown((Tried("load balancer", answered, detail, hint),), load_balancer=True)
+
+
+def attended(service: Mapping[str, Any]) -> bool:
+    """Whether anything but the run has written to the Service."""
+    meta = service.get("metadata") or {}
+    writers = {str(one.get("manager")) for one in meta.get("managedFields") or ()}
+    conditions = (service.get("status") or {}).get("conditions")
+    return bool(writers - {MANAGER} or meta.get("finalizers") or conditions)
 
 
 def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
@@ -56,7 +88,8 @@ def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
     hidden = seen & _inside(cluster) - own
     fine = len(seen) == 1 and not hidden and "127.0.0.1" not in seen and "" not in seen
     detail = f"{to[0]}:{to[1]}, where this machine is seen as {', '.join(sorted(seen))}"
-    line = Tried("way in", fine, detail, "the path hides the client's address; controls that need it are skipped")
+    hint = "reach gateways by an address that keeps the client's: externalTrafficPolicy: Local, or a load balancer"
+    line = Tried("way in", fine, detail, hint)
     return Shown((line,), client_address=fine, outside_address=min(seen) if fine else "")
 
 
@@ -89,7 +122,7 @@ def opened(names: tuple[str, ...]) -> Shown:
 def not_alone(names: tuple[str, ...]) -> Shown:
     """That a run's network policies would not be the only ones of its namespaces: what any of them allows passes."""
     detail = f"new namespaces get {', '.join(names)}, which add to a run's own"
-    hint = "controls of network policies are skipped; exempt namespaces with the label meshproof.dev/run"
+    hint = "exempt namespaces with the label meshproof.dev/run from them"
     return Shown((Tried("network policies", False, detail, hint),), network_policy=False)
 
 
@@ -110,7 +143,7 @@ def network_policy(ask: Callable[[], str]) -> Tried | Shown:
     found, seen = enforced(ask)
     if found is None:
         return Tried("network policies", False, f"a denied request: expected 000 or 200, saw {seen}")
-    hint = "controls of network policies are skipped; Calico, Cilium and others enforce them"
+    hint = "use a network plug-in that enforces them: Calico, Cilium and others"
     detail = "a denied request got no answer" if found else f"a denied request got {seen}"
     return Shown((Tried("network policies", found, detail, hint),), network_policy=found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,14 @@ from clients.model.errors import AccessError, ClusterError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight.canary import Canary
 from clients.proof.preflight.cluster_checks import pod_security
-from clients.proof.preflight.network_checks import enforced, guarding, not_alone, opened, origin
+from clients.proof.preflight.network_checks import (
+    enforced,
+    guarding,
+    load_balancer,
+    not_alone,
+    opened,
+    origin,
+)
 from clients.proof.preflight.shown import Shown, Tried
 from runner.config.settings import ROOT
 from runner.target.capabilities import Capabilities
@@ -32,10 +40,10 @@ def test_network_policies_that_are_enforced_are_a_capability_whatever_enforces_t
     made = corrected(DETECTED, Shown(network_policy=True))
     assert "network-policy" in made.names
     assert "network-policy" not in made.lacks
-    lines = (Tried("network policies", False, "a denied request got 200"),)
+    lines = (Tried("network policies", False, "a denied request got 200", "use Calico"),)
     made = corrected(made, Shown(lines, network_policy=False))
     assert "network-policy" not in made.names
-    assert made.lacks["network-policy"] == "tried: a denied request got 200"
+    assert made.lacks["network-policy"] == "tried: a denied request got 200; use Calico"
 
 
 def test_a_way_in_that_hides_the_client_is_a_reason_to_skip() -> None:
@@ -51,6 +59,72 @@ def test_a_load_balancer_that_is_slow_is_not_lacking_where_it_was_detected() -> 
     unknown = Capabilities((), {"load-balancer": "no Service has an external address"})
     assert corrected(unknown, late).lacks == {"load-balancer": "tried: no address within 45 s"}
     assert corrected(unknown, Shown(load_balancer=True)).names == ("load-balancer",)
+
+
+class SecondBySecond:
+    """Time goes on only while one waits; each second something may have happened to the Service."""
+
+    def __init__(self, cluster: FakeCluster, changes: dict[int, dict[str, Any]]) -> None:
+        self.now = 0.0
+        self._cluster, self._changes = cluster, changes
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for second in [one for one in self._changes if one <= self.now]:
+            self._cluster.put(door(**self._changes.pop(second)))
+
+
+def door(**more: Any) -> dict[str, Any]:
+    meta = {"name": "door", "namespace": "mp-canary", "managedFields": [{"manager": "meshproof"}]}
+    return {"kind": "Service", "metadata": {**meta, **more.get("metadata", {})}, "status": more.get("status", {})}
+
+
+ADDRESS = {"status": {"loadBalancer": {"ingress": [{"ip": "198.18.0.9"}]}}}
+CLEANED = {"metadata": {"finalizers": ["service.kubernetes.io/load-balancer-cleanup"]}}
+ANNOTATED = {"metadata": {"managedFields": [{"manager": "meshproof"}, {"manager": "neg-controller"}]}}
+CONDITION = {"status": {"conditions": [{"type": "cilium.io/IPAMRequestSatisfied"}]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown", "waited", "words"),
+    [
+        ({}, False, 10.0, "no address within 10 s, and nothing has begun to give it one"),
+        ({3: ADDRESS}, True, 3.0, "198.18.0.9 answers"),
+        ({20: ADDRESS}, False, 10.0, "nothing has begun"),
+        ({2: CLEANED, 40: ADDRESS}, True, 40.0, "198.18.0.9 answers"),
+        ({2: ANNOTATED, 40: ADDRESS}, True, 40.0, "198.18.0.9 answers"),
+        ({2: CONDITION}, False, 45.0, "no address within 45 s"),
+    ],
+)
+def test_a_load_balancer_is_waited_for_as_long_as_something_may_give_an_address(
+    changes: dict[int, dict[str, Any]], shown: bool, waited: float, words: str
+) -> None:
+    """Each run on a cluster without one waited for 45 s."""
+    cluster = FakeCluster()
+    cluster.put(door())
+    clock = SecondBySecond(cluster, changes)
+    ways = WaysIn(cluster, answers=lambda *_: True)
+    found = load_balancer(cluster, ways, "mp-canary", 0.0, lambda: True, clock, clock.sleep)
+    assert isinstance(found, Shown)
+    assert found.load_balancer is shown
+    assert clock.now == waited
+    assert words in found.lines[0].detail
+
+
+def test_a_load_balancer_that_no_selected_test_needs_is_not_waited_for() -> None:
+    cluster = FakeCluster()
+    cluster.put(door())
+    clock = SecondBySecond(cluster, {})
+    ways = WaysIn(cluster, answers=lambda *_: True)
+    assert load_balancer(cluster, ways, "mp-canary", 0.0, lambda: False, clock, clock.sleep) is None
+    cluster.put(door(**ADDRESS))
+    found = load_balancer(cluster, ways, "mp-canary", 0.0, lambda: pytest.fail("asked"), clock, clock.sleep)
+    assert isinstance(found, Shown)
+    assert found.load_balancer
+    assert clock.now == 0.0
 
 
 def test_policies_that_others_put_into_new_namespaces_are_seen_and_set_aside() -> None:
