@@ -38,6 +38,12 @@ DENY_ALL = {
     "metadata": {"name": "allow-nothing", "namespace": ROOT_NAMESPACE},
     "spec": {},
 }
+JUDGES = {
+    "apiVersion": SECURITY,
+    "kind": "RequestAuthentication",
+    "metadata": {"name": "everybody", "namespace": ROOT_NAMESPACE},
+    "spec": {"jwtRules": [{"issuer": "https://issuer.example.com", "jwks": '{"keys": []}'}]},
+}
 OWN_FORMAT = {"accessLogFormat": "%START_TIME% %REQ(X-REQUEST-ID)% %RESPONSE_CODE%\n"}
 PROVEN = controls("LAB-PERM-01", "LAB-PERM-03", "LAB-NSMTLS-02", "LAB-NSMTLS-03", "LAB-JWT-02", "LAB-AUTHZ-01")
 """What needs an open mesh before, and a denial of each kind."""
@@ -92,6 +98,16 @@ def test_a_hardened_mesh_is_not_told_that_it_does_not_conform(
     assert "PeerAuthentication istio-system/default (STRICT)" in details["in force before the run"]
     assert "allow-nothing (ALLOW)" in details["in force before the run"]
     assert {case["grade"] for case in ran.cases.values()} == {"reduced"}, "the log's format is not known"
+
+
+def test_tokens_that_the_owner_s_policy_judges_are_not_sent(cluster: Cluster, testbed: api.Up, tmp_path: Path) -> None:
+    """It answers 401 to a token of the run's own issuer, before any change of a stage."""
+    with owned(cluster, JUDGES):
+        ran = as_live(cluster, testbed, tmp_path, *controls("LAB-JWT-02", "LAB-NSMTLS-03"))
+    assert ran.verdicts["LAB-JWT-02"] == "skip", ran.verdicts
+    assert "RequestAuthentication istio-system/everybody judges tokens" in ran.cases["LAB-JWT-02"]["reason"]
+    assert ran.verdicts["LAB-NSMTLS-03"] == "pass", "what sends no token is proven"
+    assert ran.code == 0, ran.output[-3000:]
 
 
 def test_a_mesh_without_access_logs_gets_them_in_the_run_s_namespaces(
