@@ -14,7 +14,7 @@ _REFRESH_LIMIT_S = 5.0
 """Longest interval, in seconds, that fits into a case's budget together with the spread of the change."""
 _BLOCKED = "BLOCKED_CIDRS_IN_JWKS_URIS"
 REFRESH_HINT = f"set {_REFRESH} of istiod to 1s"
-FETCH_HINT = f"leave the range of the cluster's Services out of istiod's {_BLOCKED}, for the time of the run"
+FETCH_HINT = f"run istiod in the cluster, with the range of the Services left out of its {_BLOCKED}"
 
 
 def not_refreshed(seen: Survey) -> str:

@@ -165,7 +165,7 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         N.ANALYZE,
         lambda seen: "" if seen.access.istioctl else "there is no istioctl on the PATH",
         "needs istioctl analyze",
-        "install istioctl, or name it by --istioctl",
+        "install istioctl, or name it by --istioctl, and let the identity list what it reads",
     ),
     Capability(
         N.CHROMIUM,
