@@ -41,7 +41,7 @@ DENY_ALL = {
 JUDGES = {
     "apiVersion": SECURITY,
     "kind": "RequestAuthentication",
-    "metadata": {"name": "everybody", "namespace": ROOT_NAMESPACE},
+    "metadata": {"name": "every-namespace", "namespace": ROOT_NAMESPACE},
     "spec": {"jwtRules": [{"issuer": "https://issuer.example.com", "jwks": '{"keys": []}'}]},
 }
 OWN_FORMAT = {"accessLogFormat": "%START_TIME% %REQ(X-REQUEST-ID)% %RESPONSE_CODE%\n"}
@@ -105,7 +105,7 @@ def test_tokens_that_the_owner_s_policy_judges_are_not_sent(cluster: Cluster, te
     with owned(cluster, JUDGES):
         ran = as_live(cluster, testbed, tmp_path, *controls("LAB-JWT-02", "LAB-NSMTLS-03"))
     assert ran.verdicts["LAB-JWT-02"] == "skip", ran.verdicts
-    assert "RequestAuthentication istio-system/everybody judges tokens" in ran.cases["LAB-JWT-02"]["reason"]
+    assert "RequestAuthentication istio-system/every-namespace judges tokens" in ran.cases["LAB-JWT-02"]["reason"]
     assert ran.verdicts["LAB-NSMTLS-03"] == "pass", "what sends no token is proven"
     assert ran.code == 0, ran.output[-3000:]
 
