@@ -22,7 +22,7 @@ from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, settings
 from runner.config.right import Right
-from runner.target import browsers, identity, known, preflight, targets
+from runner.target import browsers, identity, known, needs, preflight, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.target import Target, reach
@@ -194,7 +194,7 @@ def capabilities(
     browser = browsers.Found(detail) if has_browser else browsers.Found(why_not=detail)
     found = preflight.corrected(table.found(info, table.Surroundings(target, there, browser)), shown)
     rows = [
-        Diagnosis(f"capability {name}", False, why, table.TABLE[name].hint, optional=True)
+        Diagnosis(f"capability {name}", False, why, needs.hint(name, why), optional=True)
         for name, why in sorted(found.lacks.items())
         if name != CapabilityName.CHROMIUM  # it has a line of its own
     ]

@@ -49,15 +49,19 @@ def reason_to_skip(control: Control, needs: Iterable[str], descriptor: TargetDes
 def _lacking(names: Iterable[str], descriptor: TargetDescriptor) -> str:
     """What the target lacks, why, and what to do about it."""
     explained = {name: f"{name} ({_explained(name, descriptor)})" for name in names}
-    hints = dict.fromkeys(filter(None, (_hint(name, descriptor) for name in explained)))
+    hints = dict.fromkeys(filter(None, (hint(name, descriptor.lacks.get(name, "")) for name in explained)))
     to_do = f". To get it: {'; '.join(hints)}" if hints else ""
     return f"the target lacks {'; '.join(explained.values())}{to_do}"
 
 
-def _hint(name: str, descriptor: TargetDescriptor) -> str:
-    """How to get the capability; empty where it was tried, as what was seen then has its own."""
+def hint(name: str, why: str) -> str:
+    """How to get a capability.
+
+    Args:
+        why: the reason that it is lacking. One that was found by trying has its own hint; the result is empty then.
+    """
     known = TABLE.get(name)
-    return known.hint if known and not descriptor.lacks.get(name, "").startswith(TRIED) else ""
+    return known.hint if known and not why.startswith(TRIED) else ""
 
 
 def _explained(name: str, descriptor: TargetDescriptor) -> str:
