@@ -27,6 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = common.options("profiles", __doc__)
     parser.add_argument("--only", action="append", metavar="NAME", help="only this profile; repeatable")
     parser.add_argument("--suite", action="append", metavar="SUITE", help="suites of the run; default: all")
+    parser.add_argument("--revision", default="", metavar="REV", help="of the mesh; default: that of its settings")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the reports there")
     return parser
 
@@ -40,7 +41,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     for name in names:
         common.progress(f"profile {name}")
         try:
-            figures[name] = of_profile(name, given.suite or [], given.keep)
+            figures[name] = of_profile(name, words(given), given.keep)
         except MeshproofError as error:
             figures[name] = {"error": str(error)}
     keys = ("up_s", "down_s", "cases_proven", "failed", "known", "inconclusive", "not_run", "skipped", "wall_s")
@@ -49,8 +50,16 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def of_profile(name: str, suites: list[str], keep: Path | None) -> dict[str, float | int]:
+def words(given: argparse.Namespace) -> list[str]:
+    """What `meshproof run` gets, from the options here."""
+    return [*(given.suite or []), *(["--revision", given.revision] if given.revision else [])]
+
+
+def of_profile(name: str, asked: list[str], keep: Path | None) -> dict[str, float | int]:
     """The figures of one profile, times in seconds.
+
+    Args:
+        asked: suites and options of the run.
 
     Raises:
         ClusterError: it is up already, it does not start, or the run made no report.
@@ -64,7 +73,7 @@ def of_profile(name: str, suites: list[str], keep: Path | None) -> dict[str, flo
         up_s = time.monotonic() - began
         with tempfile.TemporaryDirectory() as scratch:
             began = time.monotonic()
-            totals = run(profile, suites, (keep.resolve() if keep else Path(scratch)) / name)
+            totals = run(profile, asked, (keep.resolve() if keep else Path(scratch)) / name)
             wall_s = time.monotonic() - began
     finally:
         began = time.monotonic()
@@ -85,9 +94,9 @@ def counted(totals: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def run(profile: ProfileUp, suites: list[str], out: Path) -> dict[str, int]:
+def run(profile: ProfileUp, asked: list[str], out: Path) -> dict[str, int]:
     """The totals of a run as a user starts it."""
-    command = [sys.executable, "-m", "runner", "run", *suites, "--out", str(out), "--allow-mesh-wide"]
+    command = [sys.executable, "-m", "runner", "run", *asked, "--out", str(out), "--allow-mesh-wide"]
     command += ["--context", profile.context, "--kubeconfig", profile.kubeconfig]
     environment = {**os.environ, "MESHPROOF_CONFIG": profile.settings}
     subprocess.run(command, cwd=common.ROOT, env=environment, stdout=sys.stderr, timeout=RUN_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.profiles import counted
+from benchmarks.profiles import arguments, counted, words
 
 pytestmark = pytest.mark.unit
 
@@ -17,3 +17,9 @@ def test_known_failures_are_counted_apart() -> None:
     assert counted({**TOTALS, "fail": 5})["failed"] == 2
     rest = {key: found[key] for key in ("cases_proven", "skipped", "inconclusive", "not_run")}
     assert rest == {"cases_proven": 7, "skipped": 5, "inconclusive": 1, "not_run": 4}
+
+
+def test_a_revision_is_measured_where_a_profile_has_several() -> None:
+    asked = arguments().parse_args(["--only", "canary", "--revision", "stable", "--suite", "suites/lab"])
+    assert words(asked) == ["suites/lab", "--revision", "stable"]
+    assert words(arguments().parse_args([])) == []
