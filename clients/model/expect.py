@@ -113,7 +113,7 @@ def no_reply(*kinds: OutcomeKind) -> Expectation:
 
 
 def received(*checks: Check) -> Expectation:
-    """Raw TCP: bytes came back; `body_contains` and its like check which."""
+    """Raw TCP, or UDP: bytes came back; `body_contains` and its like check which."""
     return Expectation(frozenset({OutcomeKind.RECEIVED}), checks=checks)
 
 

@@ -12,7 +12,7 @@ class OutcomeKind(StrEnum):
 
     STATUS = "status"
     RECEIVED = "received"
-    """Raw TCP: bytes came back."""
+    """Raw TCP, or UDP: bytes came back."""
     CLOSED = "closed"
     """Raw TCP: the connection ended in order, and no byte came back."""
     RESET = "reset"
@@ -26,7 +26,7 @@ class OutcomeKind(StrEnum):
     CONNECT_TIMEOUT = "connect_timeout"
     TLS_TIMEOUT = "tls_timeout"
     ANSWER_TIMEOUT = "answer_timeout"
-    """Connected, and the answer did not come, or not all of it."""
+    """Connected, and the answer did not come, or not all of it. UDP: no answer came, as there are no connections."""
     TIMEOUT = "timeout"
     """Only in evidence of earlier versions, which did not tell the phases of a timeout apart."""
     EMPTY_REPLY = "empty_reply"

@@ -45,6 +45,10 @@ class Workload:
         """Raw bytes from this workload to an address (`ledger.mtls-service:9000`); they must end with CRLF."""
         return Probe(self, f"tcp://{address}", body=body, **how)
 
+    def udp(self, address: str, **how: Any) -> Probe:
+        """A datagram from this workload to an address (`example.com:443`), which asks for one in return."""
+        return Probe(self, f"udp://{address}", **how)
+
 
 class Dial(StrEnum):
     """At whose address a request is sent. Each of several pods is dialled in turn."""
@@ -62,7 +66,8 @@ class Probe:
     """One request. `url` uses the document's host names (`http://httpbin.mtls-service:8000/ip`).
 
     Attributes:
-        url: `http(s)://`; from outside also `grpc(s)://` and `ws(s)://`; `tcp://host:port` sends `body` as raw bytes.
+        url: `http(s)://`; from outside also `grpc(s)://` and `ws(s)://`; `tcp://host:port` sends `body` as raw bytes,
+            and `udp://host:port`, from a pod only, a read request of TFTP (RFC 1350), whose file is the request's id.
         method: its bytes as they are sent: `post` is not `POST`.
         http2: by HTTP/2: over TLS by ALPN, else by prior knowledge. An answer of another version does not match.
         body: of the request; raw bytes must end with CRLF. `{id}` in it is replaced by the request's id.
@@ -109,16 +114,21 @@ class Probe:
 
     @property
     def protocol(self) -> str:
-        """`HTTP/1.1`, `HTTP/2`, or `TCP` for raw bytes."""
+        """`HTTP/1.1`, `HTTP/2`, or `TCP` or `UDP` for what is no HTTP."""
         scheme = self.url.partition("://")[0]
-        if scheme == "tcp":
-            return "TCP"
+        if scheme in ("tcp", "udp"):
+            return scheme.upper()
         return "HTTP/2" if self.http2 or scheme.startswith("grpc") else "HTTP/1.1"
+
+    @property
+    def is_http(self) -> bool:
+        """Whether it has a method, headers and a path."""
+        return self.protocol.startswith("HTTP")
 
     @property
     def words(self) -> str:
         """Method, URL and what is unusual: `post http://shop.example/ by HTTP/2 with body '{}'`; tokens excepted."""
-        what = self.url if self.protocol == "TCP" else f"{self.method} {self.url}"
+        what = f"{self.method} {self.url}" if self.is_http else self.url
         what += f" at {self.dial or self.resolve}" if self.dial or self.resolve else ""
         version = f" by {self.protocol}" if self.http2 else ""
         return redact(f"{what}{version}" + (f" with body {self.body!r}" if self.body else ""))
@@ -136,7 +146,7 @@ class Probe:
         path = self.url.split("://", 1)[-1].partition("/")[2]
         headers = tuple((name, redact(f"{name}: {value}").removeprefix(f"{name}: ")) for name, value in self.headers)
         return RequestRecord(
-            method="" if self.protocol == "TCP" else self.method,
+            method=self.method if self.is_http else "",
             url=self.url,
             path=f"/{path}",
             token=self.token_words,

@@ -10,11 +10,11 @@ class RequestRecord:
     """The request of a case, by the documents' names. Redacted.
 
     Attributes:
-        method: its bytes as they are sent (`post` is not `POST`); empty for raw TCP.
+        method: its bytes as they are sent (`post` is not `POST`); empty for TCP and UDP.
         url: whole, as the suite states it; `path` is its path with the query.
         token: kind of the bearer token (`expired`), or each by issuer, claims and place; empty where none is sent.
         dial: whose address was dialled, or which one; empty for that of the URL's host.
-        protocol: `HTTP/1.1`, `HTTP/2`, or `TCP` for raw bytes.
+        protocol: `HTTP/1.1`, `HTTP/2`, or `TCP` or `UDP` for what is no HTTP.
         headers: names and values, in addition to those that every probe has.
         body: of the request; the bytes themselves for raw TCP.
     """

@@ -34,6 +34,8 @@ _DROPS_ANSWERS = re.compile(r"(?:lib)?curl/7\.")
 
 RAW = "tcp"
 """Scheme of a request that is raw bytes: `tcp://host:port`."""
+DATAGRAM = "udp"
+"""Scheme of one by UDP: `udp://host:port`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Transfer:
         remote: `ip:port` that it connected to; empty when it never connected.
         local: `ip:port` that it connected from.
         http_version: `1.1`, `2`; empty or `0` where no answer of HTTP came.
-        scheme: of the URL; `tcp` where the request is raw bytes.
+        scheme: of the URL; `tcp` where the request is raw bytes, `udp` where it is a datagram.
         time_namelookup, time_connect, time_appconnect: seconds until the name was resolved, the connection was there,
             and the TLS handshake was complete; 0 where it never was.
         time_total: seconds.
@@ -156,7 +158,7 @@ def _may_be_dropped(transfer: Transfer) -> bool:
 
 
 def _kind(transfer: Transfer) -> OutcomeKind:
-    if transfer.scheme == RAW and transfer.exitcode in (0, TIMED_OUT, _FILE_SIZE_EXCEEDED):
+    if transfer.scheme in (RAW, DATAGRAM) and transfer.exitcode in (0, TIMED_OUT, _FILE_SIZE_EXCEEDED):
         if transfer.body:
             return OutcomeKind.RECEIVED
         if not transfer.exitcode:

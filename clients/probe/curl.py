@@ -14,6 +14,8 @@ from urllib.parse import quote
 from clients.probe.answer import MAX_TRANSFER_BYTES
 from clients.probe.request import WITH_BODY, Request
 
+SCHEMES = frozenset({"http", "https", "tcp", "udp"})
+"""Of what a client in a pod can send."""
 _ALWAYS = (
     "silent",  # the error text is in the JSON; standard error is left to real trouble
     "include",
@@ -92,6 +94,8 @@ def command(request: Request, *options: str) -> str:
         host, _, port = (request.connect_to or request.url.partition("://")[2]).rpartition(":")
         sent = shlex.quote(request.body.encode("unicode_escape").decode())
         return f"printf %b {sent} | nc {shlex.quote(host)} {port}"
+    if request.datagram:
+        return shlex.join(["curl", *options, "--tftp-no-options", _url(request)])
     words = ["curl", "-i", *options, *{"GET": (), "HEAD": ("-I",)}.get(request.method, ("-X", request.method))]
     if request.http2:
         words.append("--http2" if request.url.startswith("https") else "--http2-prior-knowledge")
@@ -126,26 +130,31 @@ def _curl(text: str, sentinel: str) -> str:
 
 
 def _block(request: Request, index: int, sentinel: str) -> str:
-    request_id = ("x-request-id", request.request_id)
-    headers = (*request.headers, request_id) if request.ordinary else (request_id, *request.headers)
     lines = [
         *_ALWAYS,
         f"url = {_quote(_url(request))}",
         *_version(request),
         f"max-time = {request.timeout_s:.3f}",
         f"connect-timeout = {request.connect_timeout_s:.3f}",
-        *([f"user-agent = {_quote(request.user_agent)}"] if request.user_agent else []),
-        *(f"header = {_quote(header_line(name, value))}" for name, value in headers),
         f'write-out = "\\n{sentinel} {index} %{{json}}\\n"',
     ]
-    if request.connect_to:
+    if request.connect_to and not request.datagram:
         lines.append(f"connect-to = {_quote('::' + request.connect_to)}")
-    if request.insecure:
-        lines.append("insecure")
     if request.local_port:
         lines.append(f"local-port = {request.local_port}-{request.local_port + PORTS_TRIED - 1}")
-    if request.raw:
-        return "".join(f"{line}\n" for line in lines)
+    if not (request.raw or request.datagram):
+        lines += _of_http(request)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _of_http(request: Request) -> list[str]:
+    """The options that only a request of HTTP has."""
+    request_id = ("x-request-id", request.request_id)
+    headers = (*request.headers, request_id) if request.ordinary else (request_id, *request.headers)
+    lines = [f"user-agent = {_quote(request.user_agent)}"] if request.user_agent else []
+    lines += [f"header = {_quote(header_line(name, value))}" for name, value in headers]
+    if request.insecure:
+        lines.append("insecure")
     if request.method == "HEAD":
         lines.append("head")  # `request = "HEAD"` would wait for a body
     elif request.method != "GET" or request.body:
@@ -154,7 +163,7 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         lines.append(f"data-raw = {_quote_body(request.body)}")
     elif request.method in WITH_BODY:
         lines.append('data = ""')  # sends Content-Length: 0
-    return "".join(f"{line}\n" for line in lines)
+    return lines
 
 
 _CRLF = "\r\n"
@@ -163,8 +172,11 @@ _CRLF = "\r\n"
 def _url(request: Request) -> str:
     """The URL as curl takes it. It sends raw bytes by Gopher: the selector as it is, then CRLF (RFC 1436, section 2).
 
-    Newer releases take a selector of one line; more lines are then a request that could not be tried.
+    Newer releases take a selector of one line; more lines are then a request that could not be tried. It sends a
+    datagram by TFTP (RFC 1350), which has no name but that of the file: the address that is dialled replaces the host.
     """
+    if request.datagram:
+        return f"tftp://{request.connect_to or request.url.partition('://')[2]}/{request.request_id}"
     if not request.raw:
         return request.url
     where = request.url.partition("://")[2].partition("/")[0]
@@ -172,6 +184,8 @@ def _url(request: Request) -> str:
 
 
 def _version(request: Request) -> tuple[str, ...]:
+    if request.datagram:
+        return ('proto = "=tftp"', "tftp-no-options")
     if request.raw:
         return ('proto = "=gopher"',)
     allowed = 'proto = "=http,https"'

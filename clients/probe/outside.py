@@ -85,6 +85,8 @@ _SENDERS: Mapping[str, Callable[[Request, tuple[str, int], str], Outcome]] = {
     **dict.fromkeys(("ws", "wss"), websocket.send),
     "tcp": raw.send,
 }
+SCHEMES = frozenset({"http", "https", *_SENDERS})
+"""Of what this client can send."""
 _COMMANDS: Mapping[str, Callable[[Request], str]] = {
     **dict.fromkeys(("grpc", "grpcs"), grpc.command),
     **dict.fromkeys(("ws", "wss"), websocket.command),

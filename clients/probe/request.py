@@ -16,7 +16,8 @@ class Request:
 
     Attributes:
         method: its bytes as they are sent (`post` is not `POST`).
-        url: of `http(s)`; `tcp://host:port` sends the body alone, as raw bytes that end with CRLF.
+        url: of `http(s)`; `tcp://host:port` sends the body alone, as raw bytes that end with CRLF; `udp://host:port`
+            the request's id, in a datagram.
         headers: (name, value) pairs in addition to `x-request-id` and the user agent; tokens belong here.
         request_id: sent as `x-request-id`; unique in the batch.
         user_agent: the whole value, for instance `meshproof/LAB-MTLS-03 mp-r1-0f3a`; empty for that of the program.
@@ -49,6 +50,11 @@ class Request:
     def raw(self) -> bool:
         """Whether it is raw bytes, of no protocol."""
         return self.url.startswith(f"{answer.RAW}://")
+
+    @property
+    def datagram(self) -> bool:
+        """Whether it is sent by UDP."""
+        return self.url.startswith(f"{answer.DATAGRAM}://")
 
     @property
     def has_body(self) -> bool:

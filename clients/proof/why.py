@@ -171,7 +171,7 @@ def _request(probe: Probe) -> RequestFacts:
     rest = probe.url.split("://", 1)[-1]
     host, slash, path = rest.partition("/")
     given = {name.lower(): value for name, value in probe.headers}
-    if probe.protocol == "TCP":
+    if not probe.is_http:
         return RequestFacts()
     return RequestFacts(probe.method, f"{slash}{path}" or "/", given.get("host", host), given)
 

@@ -13,6 +13,9 @@ from clients.model.errors import SettingsError
 from clients.model.probe import Probe
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Stage
+from clients.probe import curl
+from clients.probe.outside import SCHEMES as OUTSIDE_SCHEMES
+from clients.probe.outside import OutsideClient
 
 _OWN_KINDS = frozenset({"malformed", "valid-es256"})
 """Kinds of token in addition to those of `clients.identity.claims`."""
@@ -31,7 +34,8 @@ def check(
         refused: the manifest that the test proves to be refused.
 
     Raises:
-        SettingsError: a manifest or a step does not exist, or a kind of token is unknown.
+        SettingsError: a manifest or a step does not exist, a kind of token is unknown, or a client cannot send what a
+            URL asks for.
     """
     own = tuple(cases)
     for path in (*_manifests_of(stage), *((refused.manifest, refused.twin) if refused else ())):
@@ -44,6 +48,7 @@ def check(
                 f"{where}: {case.id} is in step {case.step!r}, which its stage has not", _near(case.step, names)
             )
     for probe in _probes_of(stage, own):
+        _check_scheme(where, probe)
         for token in probe.all_tokens:
             if not token.text:
                 _check_kind(where, token.kind)
@@ -59,6 +64,16 @@ def check_needs(where: str, needs: Iterable[str]) -> None:
     for name in sorted(needs):
         if name not in known:
             raise SettingsError(f"{where}: unknown capability {name!r}", _near(name, known))
+
+
+def _check_scheme(where: str, probe: Probe) -> None:
+    """Otherwise no request would be sent, and the case would be inconclusive in every run."""
+    outside = isinstance(probe.source, OutsideClient)
+    client, known = ("outside the cluster", OUTSIDE_SCHEMES) if outside else ("in a pod", curl.SCHEMES)
+    scheme = probe.url.partition("://")[0]
+    if scheme not in known:
+        hint = f"one of {', '.join(f'{name}://' for name in sorted(known))}"
+        raise SettingsError(f"{where}: a client {client} cannot send {probe.url}", hint)
 
 
 def _check_kind(where: str, kind: str) -> None:

@@ -10,15 +10,17 @@ import pytest
 from clients.mesh import proxyconfig, sidecar
 from clients.model.case import Case
 from clients.model.decision import Proxy
-from clients.model.expect import status
+from clients.model.expect import received, status
 from clients.model.log_expectations import ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
 from suites.egress.state import selectors_without_pods
 from suites.egress.stream import Stream
 from suites.egress.workloads import (
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_DATAGRAM,
     EXAMPLE_TLS,
     EXCLUDED_X,
     GATEWAY,
@@ -36,7 +38,9 @@ from suites.egress.workloads import (
     STAND_INS,
     STORAGE_TLS,
     TEST_X,
+    UNANSWERED_AFTER_S,
     shut,
+    unanswered,
 )
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
@@ -78,6 +82,18 @@ CASES = [
             variant=str(port),
         )
         for port, url, needs in OTHER_PORTS
+    ),
+    *(
+        Case(
+            "X-EGR-SHUT-UDP",
+            source.udp(EXAMPLE_DATAGRAM, resolve=f"{OPEN_ADDRESS}:443", timeout_s=UNANSWERED_AFTER_S),
+            unanswered(),
+            twin=RAW_Y.udp(EXAMPLE_DATAGRAM, resolve=f"{OPEN_ADDRESS}:443"),
+            twin_expect=received(),
+            needs=OPEN | ELSEWHERE,
+            variant=way,
+        )
+        for way, source in {"no sidecar": RAW_X, "sidecar": TEST_X}.items()
     ),
     Case(
         "X-EGR-RANGES-SHUT",

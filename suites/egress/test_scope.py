@@ -6,16 +6,21 @@ import pytest
 
 from clients.mesh import proxyconfig, sidecar
 from clients.model.case import Case
-from clients.model.expect import status
+from clients.model.expect import received, status
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
     BLACK_HOLE,
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_DATAGRAM,
     EXAMPLE_TLS,
     GATEWAY_NODE,
     HOSTS,
     NO_ROUTE,
+    OPEN,
+    OPEN_ADDRESS,
     OWN_TEAM,
     S2,
     TEST_X,
@@ -39,6 +44,14 @@ CASES = [
     Case("EGR-SIDECAR-03", PLAIN, status(502), twin=GATEWAY_NODE.get(EXAMPLE), logged=(NO_ROUTE,)),
     Case("EGR-SIDECAR-04", TEST_X.get(EXAMPLE_TLS), cut(), twin=GATEWAY_NODE.get(EXAMPLE_TLS), logged=(BLACK_HOLE,)),
     at_no_known_port("X-EGR-SCOPE-PORT"),
+    # Open by design: a sidecar handles TCP, so only the network can refuse what is sent by UDP.
+    Case(
+        "X-EGR-SCOPE-UDP",
+        TEST_X.udp(EXAMPLE_DATAGRAM, resolve=f"{OPEN_ADDRESS}:443"),
+        received(),
+        arrival=ServerLogExpectation(TEST_X),
+        needs=OPEN | ELSEWHERE,
+    ),
 ]
 
 

@@ -11,12 +11,14 @@ from clients.mesh import proxyconfig, sidecar
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.errors import AccessError
-from clients.model.expect import body_contains, has_header, reset, status
+from clients.model.expect import body_contains, has_header, received, reset, status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
+    ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
+    EXAMPLE_DATAGRAM,
     EXAMPLE_TLS,
     GATEWAY_NODE,
     OTHER_PORTS,
@@ -25,7 +27,9 @@ from suites.egress.workloads import (
     S1,
     SHUT_ADDRESS,
     TEST_X,
+    UNANSWERED_AFTER_S,
     shut,
+    unanswered,
 )
 
 STAGE = Stage(
@@ -85,6 +89,14 @@ CASES = [
             variant=str(port),
         )
         for port, url, needs in OTHER_PORTS
+    ),
+    Case(
+        "X-EGR-FIREWALL-UDP",
+        RAW_X.udp(EXAMPLE_DATAGRAM, resolve=f"{SHUT_ADDRESS}:443", timeout_s=UNANSWERED_AFTER_S),
+        unanswered(),
+        twin=GATEWAY_NODE.udp(EXAMPLE_DATAGRAM),
+        twin_expect=received(),
+        needs=ELSEWHERE,
     ),
 ]
 

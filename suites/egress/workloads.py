@@ -41,6 +41,8 @@ ELSEWHERE = frozenset({"external-hosts", "external-log"})
 """What targets with the testbed's hosts have: others need not listen at that port."""
 OTHER_PORTS = ((443, EXAMPLE_TLS, HOSTS), (8080, EXAMPLE_ELSEWHERE, ELSEWHERE))
 """Ports of external hosts but that of plain HTTP, each with a URL and what it needs."""
+EXAMPLE_DATAGRAM = "example.com:443"
+"""Where example.com answers by UDP, as servers of HTTP/3 do."""
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only mesh and network policies can refuse."""
 OPEN = frozenset({"external-open"})
@@ -111,6 +113,15 @@ def refused_by_gateway(host: str) -> AccessLogExpectation:
 
 SHUT_AFTER_S = 0.75
 """Time limit for a connection that the network must shut; an open one is established within milliseconds."""
+
+
+UNANSWERED_AFTER_S = 2.0
+"""Time limit for a datagram that the network must drop; curl repeats it after a second, as one may be lost."""
+
+
+def unanswered() -> Expectation:
+    """A datagram that the network does not let through: whatever refuses it, curl sees that no answer comes."""
+    return no_reply(OutcomeKind.ANSWER_TIMEOUT)
 
 
 def cut() -> Expectation:

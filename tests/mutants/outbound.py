@@ -219,6 +219,19 @@ def network_policy_with_a_range_of_ports(objects: list[Object]) -> None:
         spec["egress"].append({"to": [{"ipBlock": {"cidr": str(EXTERNAL)}}], "ports": ports})
 
 
+@mutant(
+    "network-policy-with-datagrams-to-everywhere",
+    Area.NETWORK,
+    EGRESS,
+    {"X-EGR-SHUT-UDP[no sidecar]": FAIL, "X-EGR-SHUT-UDP[sidecar]": FAIL, "X-EGR-SHUT-PORTS[443]": PASS},
+    nightly=True,
+)
+def network_policy_with_datagrams_to_everywhere(objects: list[Object]) -> None:
+    """The rule for name servers names their protocol, and neither their port nor their pods."""
+    for spec in _egress(objects, "allow-egress-to-dns"):
+        spec["egress"].append({"ports": [{"protocol": "UDP"}]})
+
+
 @mutant("network-policy-to-every-namespace", Area.NETWORK, EGRESS, cases("EGR-NETPOL-08 10 12", FAIL), nightly=True)
 def network_policy_to_every_namespace(objects: list[Object]) -> None:
     """The selector of the control plane's namespace is empty, which selects all."""
@@ -327,18 +340,27 @@ class FirewallDown(Mutant):
     {"X-EGR-FIREWALL-PORTS[8080]": FAIL, "X-EGR-FIREWALL-PORTS[443]": PASS} | cases("X-EGR-FIREWALL", PASS),
     nightly=True,
 )
-class FirewallForTheWebOnly(Mutant):
+class FirewallForTheWebOnly(FirewallDown):
     """The network refuses the ports of the web, and no other."""
-
-    def __init__(self) -> None:
-        self._firewall = outside.Firewall()
 
     def entered(self, rig: Rig) -> None:
         del rig
         self._firewall.let_through("tcp", "dport", "8080")
 
-    def undo(self) -> None:
-        self._firewall.restore()
+
+@mutant(
+    "firewall-for-tcp-only",
+    Area.NETWORK,
+    EGRESS,
+    {"X-EGR-FIREWALL-UDP": FAIL, "X-EGR-FIREWALL-PORTS[443]": PASS, "X-EGR-FIREWALL": PASS},
+    nightly=True,
+)
+class FirewallForTcpOnly(FirewallDown):
+    """The network refuses connections, and lets datagrams out."""
+
+    def entered(self, rig: Rig) -> None:
+        del rig
+        self._firewall.let_through("meta", "l4proto", "udp")
 
 
 @mutant(

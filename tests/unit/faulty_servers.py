@@ -49,6 +49,27 @@ def serving(behaviour: Behaviour, times: int = 1) -> Iterator[Where]:
 
 
 @contextmanager
+def datagrams(*answers: bytes) -> Iterator[tuple[Where, list[bytes]]]:
+    """A server by UDP that gives these answers to the datagrams that come, in turn; its address, and what came."""
+    arrived: list[bytes] = []
+
+    def serve() -> None:
+        left = list(answers)
+        with suppress(OSError):  # closed
+            while True:
+                data, peer = listening.recvfrom(65536)
+                arrived.append(data)
+                if left:
+                    listening.sendto(left.pop(0), peer)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(PATIENCE_S)
+        threading.Thread(target=serve, daemon=True).start()
+        yield ("127.0.0.1", listening.getsockname()[1]), arrived
+
+
+@contextmanager
 def refusing() -> Iterator[Where]:
     """A port at which nothing listens, and which the system gives to nothing else meanwhile."""
     with socket.socket() as bound:

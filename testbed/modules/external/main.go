@@ -1,4 +1,4 @@
-// The external hosts of the testbed: one server that answers for all of them on HTTP and HTTPS and writes down who came.
+// The external hosts of the testbed: one server that answers for all of them by HTTP, HTTPS and UDP, and writes down who came.
 package main
 
 import (
@@ -234,6 +234,7 @@ func main() {
 	}
 	secure, err := net.Listen("tcp4", ":443")
 	must(err)
+	sockets := listenForDatagrams(hosts, "443")
 	// that the log exists says that the server is there
 	file, err := os.OpenFile(*output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	must(err)
@@ -243,6 +244,9 @@ func main() {
 	go tlsListener.run()
 	for _, listener := range plain {
 		go func() { must((&http.Server{Handler: handler, ReadHeaderTimeout: patience}).Serve(listener)) }()
+	}
+	for _, socket := range sockets {
+		go datagrams(j, socket)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience, ConnState: j.closed}
 	server.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // without it the server would not speak HTTP/2

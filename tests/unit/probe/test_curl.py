@@ -256,8 +256,19 @@ def test_raw_bytes_must_end_as_curl_ends_them() -> None:
     assert 'url = "gopher://a.b:9000/_GET%20%2F%20%25HTTP%0D%0A"' in config
 
 
+def test_a_datagram_is_a_read_request_of_tftp_for_the_requests_id() -> None:
+    config = curl.config([request(url="udp://a.b:443", connect_to="10.0.0.1:443", request_id="mp-1")], S)
+    assert 'url = "tftp://10.0.0.1:443/mp-1"' in config
+    assert 'proto = "=tftp"\ntftp-no-options\n' in config
+    assert not {"header", "user-agent", "request", "connect-to"} & {
+        line.partition(" ")[0] for line in config.split("\n")
+    }
+
+
 def test_the_command_repeats_version_method_and_body() -> None:
     command = curl.command(request(method="post", http2=True, body='{"a": 1}'))
     assert " -X post --http2-prior-knowledge --data-raw '{\"a\": 1}' " in command
     raw = curl.command(request(url="tcp://a.b:9000", body="PING\r\n"))
     assert raw == r"printf %b 'PING\r\n' | nc a.b 9000"
+    datagram = curl.command(request(url="udp://a.b:443", request_id="mp-1"))
+    assert datagram == "curl --tftp-no-options tftp://a.b:443/mp-1"

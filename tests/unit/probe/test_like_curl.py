@@ -321,6 +321,19 @@ def test_raw_bytes_arrive_as_written() -> None:
     assert arrived == [asked.body.encode()] * 2
 
 
+@pytest.mark.parametrize(
+    ("answers", "summary"),
+    [((b"\0\3\0\1PONG",), "received 4 bytes"), ((), "000 answer_timeout (28)"), ((b"\0\5\0\1no\0",), "000 other (68)")],
+)
+def test_a_datagram_is_answered_or_not(answers: tuple[bytes, ...], summary: str) -> None:
+    asked = Request("GET", f"udp://{HOST}:443", (), "mp-r1-1", "meshproof/X", 1.5, 1.5)
+    with faulty.datagrams(*answers) as (where, arrived):
+        outcome = by_program(asked, where, NO_ROOTS)
+    assert outcome.summary == summary
+    assert outcome.body == ("PONG" if "received" in summary else "")
+    assert {one for one in arrived if one[:2] == b"\0\1"} == {b"\0\1mp-r1-1\0octet\0"}
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_sent_is_what_the_program_sends(method: str, roots: Path) -> None:
     sent: list[bytes] = []

@@ -64,6 +64,14 @@ MISTAKES = {
         {"probe": ", tokens=(Token('people', kind='expierd'),)"},
         "unknown kind of token 'expierd'",
     ),
+    "a scheme": (
+        {"probe": ".replace('http:', 'htp:')"},
+        "a client in a pod cannot send htp://httpbin.mtls-service:8000/ip",
+    ),
+    "a scheme of clients outside": (
+        {"probe": ".replace('http:', 'grpc:')"},
+        "a client in a pod cannot send grpc://httpbin.mtls-service:8000/ip; one of http://, https://, tcp://, udp://",
+    ),
     "a field of a case": ({"case": ", stepp='x'"}, "unexpected keyword argument 'stepp'"),
     "a field of a probe": ({"probe": ", htpp2=True"}, "unexpected keyword argument 'htpp2'"),
 }
