@@ -53,20 +53,31 @@ def try_each(wanted: Sequence[HarnessMutant]) -> Iterator[tuple[HarnessMutant, s
         return
     with tempfile.TemporaryDirectory(prefix="meshproof-mutants-") as scratch:
         copy = _copy(Path(scratch))
-        rooms = sorted({f"tests/unit/{room}" for mutant in wanted for room in mutant.rooms})
-        if failed := _killed_by(copy, rooms, at_once=False):
-            message = f"the tests fail without any mutant, so nothing can be said of the mutants: {failed}"
-            raise SettingsError(message, "see `./meshproof test --unit`")
+        passing: set[tuple[str, ...]] = set()
         for mutant in wanted:
             began = time.monotonic()
-            with applied(mutant, copy):
-                killer = _noticed_by(mutant, copy)
-            yield mutant, killer, time.monotonic() - began
+            yield mutant, _noticed_by(mutant, copy, passing), time.monotonic() - began
 
 
-def _noticed_by(mutant: HarnessMutant, root: Path) -> str:
-    near = nearest(mutant, root)
-    return (_killed_by(root, near) if near else "") or _killed_by(root, [f"tests/unit/{room}" for room in mutant.rooms])
+def _noticed_by(mutant: HarnessMutant, root: Path, passing: set[tuple[str, ...]]) -> str:
+    """The test that notices it: one of the nearest, else one of its rooms; empty for none.
+
+    Args:
+        passing: tests that are known to pass without any mutant; what is tried here is added.
+
+    Raises:
+        SettingsError: they fail without any mutant.
+    """
+    for tests in filter(None, (nearest(mutant, root), [f"tests/unit/{room}" for room in mutant.rooms])):
+        if tuple(tests) not in passing:
+            if failed := _killed_by(root, tests, at_once=False):
+                message = f"the tests fail without any mutant, so nothing can be said of the mutants: {failed}"
+                raise SettingsError(message, "see `./meshproof test --unit`")
+            passing.add(tuple(tests))
+        with applied(mutant, root):
+            if killer := _killed_by(root, tests):
+                return killer
+    return ""
 
 
 def nearest(mutant: HarnessMutant, root: Path) -> list[str]:
@@ -110,7 +121,7 @@ def _killed_by(root: Path, tests: Sequence[str], *, at_once: bool = True) -> str
     command = [sys.executable, "-B", "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += ["-x"] if at_once else []
     command += tests
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "HOME": str(root)}
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(root), "HOME": str(root)}
     limit_s = LIMIT_S * len(tests)
     try:
         ran = subprocess.run(

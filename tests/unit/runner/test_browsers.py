@@ -27,7 +27,8 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing on the PATH, an empty store, and root."""
+    """No browser on the PATH, the tools that a browser is built with, an empty store, and root."""
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(browser, "installed", lambda: "")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("MESHPROOF_CACHE_DIR", str(tmp_path / "cache"))

@@ -38,6 +38,17 @@ def test_another_lock_is_another_environment(bootstrap: ModuleType, tmp_path: Pa
     assert bootstrap.environment_folder() != first
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/usr/bin:/bin", "/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"),
+        ("/usr/sbin:/usr/bin:/sbin:/bin", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin"),
+    ],
+)
+def test_roots_programs_are_found_in_a_shell_by_su(bootstrap: ModuleType, path: str, expected: str) -> None:
+    assert bootstrap.with_roots_programs(path) == expected
+
+
 def test_of_two_at_once_one_makes_it_and_the_other_waits(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
