@@ -98,7 +98,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 def opened(program: str, page: Path) -> float:
     """Seconds until a new browser has loaded and laid out the page."""
-    with browser.Browser(program, {}) as started, started.window("meshproof bench") as window:
+    with browser.Browser(program, {}, [page.parent]) as started, started.window("meshproof bench") as window:
         before = time.monotonic()
         window.page.goto(page.as_uri(), timeout=60_000)
         window.page.evaluate("document.body.offsetHeight")

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Headless Chromium out of the root file system next to this script. It sees this machine's network, and of its files only
-# the profile folder that it is given; what it writes elsewhere is gone with it.
+# the profile folder that it is given, and, read-only, the folders of `--meshproof-shows=FOLDER`; what it writes elsewhere
+# is gone with it.
 # Everything is mounted in a private mount namespace, so the end of the browser is the end of every mount. No process
 # stands between the caller and the browser: file descriptors and signals are its own.
 # Usage: chromium ARGUMENT...
@@ -21,6 +22,10 @@ for folder in /proc /sys /dev; do bind "$folder"; done
 for argument; do
 	case $argument in
 	--user-data-dir=*) bind "${argument#*=}" ;;
+	--meshproof-shows=*)
+		bind "${argument#*=}"
+		mount -o remount,bind,ro "$root${argument#*=}"
+		;;
 	esac
 done
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from clients.model.errors import InfrastructureError
@@ -64,12 +65,14 @@ class Browser:
     Args:
         program: the executable.
         hosts: `name:port` → `address:port`; nothing else can be reached.
+        folders: whose files it can open. The testbed's own browser sees no others; one on the PATH sees all.
     """
 
-    def __init__(self, program: str, hosts: Mapping[str, str]) -> None:
+    def __init__(self, program: str, hosts: Mapping[str, str], folders: Sequence[Path] = ()) -> None:
         self._program = program
         rules = [f"MAP {name} {where}" for name, where in hosts.items()] + ["MAP * ~NOTFOUND"]
-        self._arguments = [*_QUIET, f"--host-resolver-rules={','.join(rules)}"]
+        shown = [f"--meshproof-shows={folder.resolve()}" for folder in folders]  # read by testbed/browser.sh
+        self._arguments = [*_QUIET, *shown, f"--host-resolver-rules={','.join(rules)}"]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -34,7 +34,7 @@ def report(
     page = write.write_all(journal.resolve(), folder.resolve(), key=given.signing_key)
     print(page)
     if pdf:
-        print(_print(page))
+        print(print_page(page))
         attest.write(conformance.load(folder), folder.resolve(), given.signing_key)
     return common.OK
 
@@ -55,13 +55,20 @@ def verify(
     return common.OK
 
 
-def _print(page: Path) -> Path:
-    """The page on paper: every table and row, and the evidence of what did not pass in full."""
+def print_page(page: Path) -> Path:
+    """The page on paper: every table and row, and the evidence of what did not pass in full.
+
+    Returns:
+        the PDF, in the same folder.
+
+    Raises:
+        ClusterError: there is no browser, and none can be built.
+    """
     found = browsers.find_or_install(lambda: True, print)
     if not found.program:
         raise ClusterError(f"no browser prints the page: {found.why_not}", browsers.HINT)
     file = page.with_name(PDF)
-    with Browser(found.program, {}) as started, started.window("meshproof report") as window:
+    with Browser(found.program, {}, [page.parent]) as started, started.window("meshproof report") as window:
         window.page.goto(page.as_uri(), timeout=_OPEN_MS)
         window.page.wait_for_selector("html[data-built]", state="attached", timeout=_OPEN_MS)
         window.page.evaluate("window.meshproof.ready()")

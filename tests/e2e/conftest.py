@@ -16,6 +16,7 @@ from e2e_runs import CACHE, MESHPROOF, start
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.probe.browser import Browser
 from testbed import api
 from testbed.store import PartStore, cache_root
 from tests import left_overs
@@ -65,6 +66,13 @@ def elsewhere(tmp_path: Path) -> Iterator[dict[str, str]]:
     yield environment
     start(tmp_path / "down", *MESHPROOF, "down", environment=environment).end()
     shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The testbed's own browser, also where there is another; it opens what tests write into their `tmp_path`."""
+    with Browser(str(api.make_browser(print)), {}, [tmp_path_factory.getbasetemp()]) as started:
+        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from clients.model.evidence import Verdict
 from clients.probe.browser import Browser
 from reports.html import render
 from reports.model import Report
-from runner.target import browsers
 
 pytestmark = pytest.mark.e2e
 
@@ -24,14 +23,6 @@ BUILT = "html[data-built]"
 @pytest.fixture(autouse=True)
 def nothing_left() -> None:
     """In place of the check of the cluster (`conftest.py`): these tests need none."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = browsers.find_or_install(lambda: True, print)
-    assert found.program, found.why_not
-    with Browser(found.program, {}) as started:
-        yield started
 
 
 @pytest.fixture
