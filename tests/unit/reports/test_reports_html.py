@@ -17,6 +17,7 @@ from clients.model.evidence import Applied, Finding, FindingVerdict, Grade, Verd
 from clients.model.request_record import RequestRecord
 from reports.headline import duration, headline
 from reports.html import render
+from reports.html.frame import TEMPLATES
 from reports.model import MeshRecord, Report, TargetInfo
 from tests.report_parts import parts, unfolded
 
@@ -169,6 +170,13 @@ def test_the_headline_claims_no_more_than_was_proven() -> None:
     assert headline(replace(good, cases=())) == (
         "Not proven: 0 of 0 cases proven on the embedded cluster (istio 1.29.1)"
     )
+
+
+def test_what_scrolls_is_reached_by_keys_and_has_a_name() -> None:
+    for template in TEMPLATES.glob("*.html.j2"):
+        for line in template.read_text(encoding="utf-8").splitlines():
+            if re.search(r'class="(scroll|grid)', line):
+                assert re.search(r'tabindex="0" role="region" aria-label="[^"]', line), (template.name, line)
 
 
 def test_a_verdict_has_a_word_and_not_a_colour_alone(page: ParsedPage) -> None:
