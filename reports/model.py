@@ -93,7 +93,7 @@ class TargetInfo:
         configuration: how the mesh is set, by name: `proxy image`, `CNI`, `MeshConfig accessLogFile`, `istiod
             PILOT_ENABLE_ALPN_FILTER`. Redacted; without what could not be read.
         uid: of the namespace `kube-system`, which no two clusters share; empty where it could not be read.
-        images: of the mesh's control plane, by the digest that a node pulled, and of the workloads that the run brings.
+        images: of the mesh's control plane and proxies, and of the run's workloads, with what nodes pulled for them.
     """
 
     kind: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,6 +13,20 @@ _VALIDATION = "istio-validation"
 """Init container that has seen the plug-in's redirection; `istio-init` has its place without the plug-in (Istio's
 injection)."""
 _EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
+
+
+@dataclass(frozen=True, order=True)
+class RunningImage:
+    """What a container runs.
+
+    Attributes:
+        image: as the pod names it.
+        pulled: as the node knows it, by digest where it came from a registry (`curlimages/curl@sha256:…`).
+    """
+
+    container: str
+    image: str
+    pulled: str
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,7 @@ class Pod:
         initializing: names of its init containers that run now and do not keep running; none once it is being deleted.
         past_sidecar: ports, as text, that an annotation keeps out of its sidecar; `*` for all.
         node: name of the node that it runs on; empty while it is not scheduled.
+        images: of its containers and init containers, as far as a node has pulled them.
         cut_off: Istio's CNI plug-in leads its connections to its sidecar, which has not started: each is refused there.
         injected: it has a sidecar proxy.
     """
@@ -40,6 +56,7 @@ class Pod:
     past_sidecar: frozenset[str] = frozenset()
     node: str = ""
     cut_off: bool = False
+    images: tuple[RunningImage, ...] = field(default=(), compare=False)
 
     @property
     def injected(self) -> bool:
@@ -71,7 +88,16 @@ class Pod:
             past_sidecar=_ports(meta.get("annotations", {}).get(_EXCLUDES_INBOUND, "")),
             node=spec.get("nodeName", ""),
             cut_off=bool(initializing) and SIDECAR not in native and _VALIDATION in ended,
+            images=tuple(_images(spec, status)),
         )
+
+
+def _images(spec: dict[str, Any], status: dict[str, Any]) -> Iterator[RunningImage]:
+    for kind in ("container", "initContainer"):
+        pulled = {one["name"]: one.get("imageID", "") for one in status.get(f"{kind}Statuses") or ()}
+        for one in spec.get(f"{kind}s") or ():
+            if found := pulled.get(one["name"]):
+                yield RunningImage(one["name"], one.get("image", ""), found)
 
 
 def _ports(listed: str) -> frozenset[str]:

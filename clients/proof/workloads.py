@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
-from clients.kube.pods import Pod
+from clients.kube.pods import Pod, RunningImage
 from clients.kube.recent import Recent
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
@@ -28,6 +28,9 @@ class Workloads:
     Args:
         external: hosts outside the cluster; None where the target has none.
         gateway: the egress gateway that suites route through.
+
+    Attributes:
+        images: of all pods that were found ready so far.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Workloads:
         self._threads: dict[Pod, int] = {}
         self._services: Recent[dict[str, Any] | None] = Recent(SERVICE_SHARED_S)
         self._pods: Recent[list[Pod]] = Recent(PODS_SHARED_S)
+        self.images: set[RunningImage] = set()
         self._lock = threading.RLock()  # guards what is looked up once
 
     def pods(self, workload: Workload) -> list[Pod]:
@@ -67,7 +71,7 @@ class Workloads:
             raise InfrastructureError(error.message, error.hint) from None
         if not found:
             raise InfrastructureError(f"no ready pod app={workload.app} in {namespace}")
-        return found
+        return self._seen(found)
 
     def backends(self, probe: Probe) -> list[Pod]:
         """Ready pods behind the Service that the probe dials; empty when there is none or it is not a Service."""
@@ -115,7 +119,11 @@ class Workloads:
 
     def _ready(self, namespace: str, labels: str) -> list[Pod]:
         found = self._pods.get((namespace, labels), lambda: self._cluster.pods(namespace, labels))
-        return [pod for pod in found if pod.ready]
+        return self._seen([pod for pod in found if pod.ready])
+
+    def _seen(self, pods: list[Pod]) -> list[Pod]:
+        self.images.update(image for pod in pods for image in pod.images)
+        return pods
 
     def egress_pods_for(self, probe: Probe) -> list[Pod]:
         """Pods of the gateway, for a probe towards an external host; empty for any other."""

@@ -28,7 +28,7 @@ from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.proving import ProblemOf
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
-from runner.session import pictures
+from runner.session import pictures, run_images
 from runner.session.attach import attach, plainly
 from runner.session.items import cases_of, module_of
 from runner.session.mesh_lock import MeshLock
@@ -113,6 +113,7 @@ def stage(
         request.config.hook.pytest_meshproof_stage_entered(rig=rig, stage=definition)
         yield running
     finally:
+        run_images.save(rig.workloads.images, run_context.private, run_context.worker)
         if run_context.settings.keep and run_context.failed:
             rig.stage_objects.leave()
         else:

@@ -22,7 +22,7 @@ from reports.model import RunInfo
 from runner.config import catalogue, folders
 from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
-from runner.session import collect_plan, planned, provenance, run_facts, whole_run
+from runner.session import collect_plan, planned, provenance, run_facts, run_images, whole_run
 from runner.session.demands import Demands
 from runner.session.excuses import Excuses
 from runner.session.handed import Handed
@@ -209,6 +209,10 @@ class RunContext:
         self.read_plan()
         if self.unwritable:
             return problem
+        if self._descriptor:
+            target = self._descriptor.target
+            images = run_images.by_digest(target.images, run_images.load(self.private))
+            self.journal.target(replace(target, images=images))
         ended = replace(self.run_info(), ended=folders.now(), exit=exit_code)
         self.journal.about(provenance.about(self.settings, self.catalogue))
         self.journal.run(ended)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from clients.kube.pods import RunningImage
 from clients.model.case import Case
 from clients.model.errors import AbandonedError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
@@ -120,7 +121,8 @@ class FakeTarget:
         kind = os.environ.get("FAKE_KIND", "embedded")
         mesh = MeshRecord("istio", "1.31.1", "default")
         return TargetDescriptor(
-            TargetInfo(kind, "1.34.4", mesh), capabilities=tuple(c for c in CAPABILITIES if c not in lacking)
+            TargetInfo(kind, "1.34.4", mesh, images={"sleep": "curl:8"}),
+            capabilities=tuple(c for c in CAPABILITIES if c not in lacking),
         )
 
 
@@ -132,6 +134,7 @@ def rig(descriptor: TargetDescriptor, run_context: RunContext) -> object:
         overlay=SimpleNamespace(worker=run_context.worker),
         environments=SimpleNamespace(prepare_in_background=lambda environment: None),
         prober=SimpleNamespace(abandoned=threading.Event()),
+        workloads=SimpleNamespace(images={RunningImage("sleep", "curl:8", "curl@sha256:aa")}),
     )
 
 

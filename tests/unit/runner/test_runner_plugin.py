@@ -46,6 +46,7 @@ def test_evidence_reaches_the_journal_with_the_same_verdicts(inner: Inner, words
     assert info.exit == 1
     assert ran.contents.target is not None
     assert ran.contents.target.mesh.version == "1.31.1"
+    assert ran.contents.target.images == {"sleep": "curl:8 (curl@sha256:aa)"}
     assert ran.cases["LAB-PERM-01"].title.startswith("By default mtls-client")
     worker = ran.cases["LAB-PERM-02"].worker
     assert worker.startswith("gw" if words else "main")
