@@ -49,6 +49,7 @@ class CapabilityName(StrEnum):
     EXTERNAL_HOSTS = "external-hosts"
     EXTERNAL_LOG = "external-log"
     EXTERNAL_OPEN = "external-open"
+    EXTERNAL_PORTS = "external-ports"
     FRONT_KEY = "front-key"
     GATEWAY_API = "gateway-api"
     GKE_ONLY = "gke-only"

@@ -50,6 +50,7 @@ class External(BaseModel):
         log: file with the hosts' own log, as the testbed's hosts write it; None where it cannot be read.
         google_apis: CIDR in place of Google's private.googleapis.com.
         metadata_server: CIDR in place of Google's metadata server.
+        ports: the hosts also answer by HTTP at port 8080, and by UDP (read requests of TFTP, RFC 1350) at 443.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +61,7 @@ class External(BaseModel):
     log: AnyPath | None = None
     google_apis: str = ""
     metadata_server: str = ""
+    ports: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

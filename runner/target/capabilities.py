@@ -162,6 +162,12 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
         "needs external hosts that the network lets every pod reach, so that only the mesh can refuse",
     ),
     Capability(
+        N.EXTERNAL_PORTS,
+        lambda seen: "" if seen.access.outside.ports else "the external hosts are not known to answer at other ports",
+        "needs external hosts that also answer by HTTP at port 8080, and by UDP at 443",
+        "set external.ports where yours do",
+    ),
+    Capability(
         N.ANALYZE,
         lambda seen: "" if seen.access.istioctl else "there is no istioctl on the PATH",
         "needs istioctl analyze",

@@ -83,4 +83,4 @@ def external_hosts(testbed: Up) -> ExternalHostsRecord:
     hosts = external.hosts | {f"open.{name}": address for name, address in external.open_hosts.items()}
     roots, log = str(external.roots), str(external.log)
     ranges = external.google_apis, external.metadata_server
-    return ExternalHostsRecord(hosts, roots, log, *ranges, external.more, blocked=True)
+    return ExternalHostsRecord(hosts, roots, log, *ranges, external.more, ports=True, blocked=True)

@@ -85,4 +85,5 @@ def own_hosts(given: External) -> ExternalHostsRecord:
         google_apis=given.google_apis or GOOGLE_APIS,
         metadata_server=given.metadata_server or METADATA_SERVER,
         more=given.more,
+        ports=given.ports,
     )

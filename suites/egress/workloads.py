@@ -37,8 +37,8 @@ HOSTS = frozenset({"external-hosts"})
 """What a stage needs that settles on a request to an external host; without one its other controls prove nothing."""
 SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
-ELSEWHERE = frozenset({"external-hosts", "external-log"})
-"""What targets with the testbed's hosts have: others need not listen at that port."""
+ELSEWHERE = frozenset({"external-hosts", "external-ports"})
+"""What targets with the testbed's hosts have: others need not listen there."""
 OTHER_PORTS = ((443, EXAMPLE_TLS, HOSTS), (8080, EXAMPLE_ELSEWHERE, ELSEWHERE))
 """Ports of external hosts but that of plain HTTP, each with a URL and what it needs."""
 EXAMPLE_DATAGRAM = "example.com:443"

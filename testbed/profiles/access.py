@@ -88,6 +88,7 @@ def _external(external: ProfileHosts) -> Mapping[str, Any]:
         "external.log": str(external.log),
         "external.google_apis": external.google_apis,
         "external.metadata_server": external.metadata_server,
+        "external.ports": True,
         **{f'external.hosts."{name}"': address for name, address in external.hosts.items()},
         **{f'external.more."{name}"': list(addresses) for name, addresses in external.more.items()},
     }

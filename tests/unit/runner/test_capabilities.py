@@ -128,6 +128,7 @@ HOSTS = {"example.com": ""}
             False,
             {"external-hosts", "external-log", "external-block", "external-open"},
         ),
+        (ExternalHostsRecord(HOSTS, ports=True), False, {"external-hosts", "external-open", "external-ports"}),
     ],
 )
 def test_what_the_network_lets_through(outside: ExternalHostsRecord, blocked: bool, has: set[str]) -> None:
