@@ -152,8 +152,14 @@ class ProxyLogs:
         before = [entry for pod in hops for entry in self.of(pod).of_requests({request.request_id})]
         before += self._of_connection(hops, {request.local})
         ends = {(entry.upstream_local, entry.upstream_host) for entry in before if entry.upstream_local}
+        # where the proxy connects to what the client dialled, a Service's address is translated on the way
+        dialled = {entry.upstream_local for entry in before if entry.upstream_host == entry.downstream_local}
         passed = self._of_connection(pods, {client for client, _ in ends})
-        return found + [entry for entry in passed if (entry.downstream_remote, entry.downstream_local) in ends]
+        return found + [
+            entry
+            for entry in passed
+            if (entry.downstream_remote, entry.downstream_local) in ends or entry.downstream_remote in dialled
+        ]
 
     def _of_connection(self, pods: tuple[Pod, ...], clients: set[str]) -> list[AccessLogEntry]:
         found = [entry for pod in pods for entry in self.of(pod).of_clients(clients, self.since)]

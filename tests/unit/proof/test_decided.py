@@ -55,12 +55,20 @@ def log(rig: FakeRig, line: str, pod: str = "httpbin-1") -> None:
 
 
 def tcp(
-    remote: str, flags: str, details: str, cluster: str = "-", upstream: str = '"-"', *, status: int = 0, own: str = "-"
+    remote: str,
+    flags: str,
+    details: str,
+    cluster: str = "-",
+    upstream: str = '"-"',
+    *,
+    status: int = 0,
+    own: str = "-",
+    dialled: str = "10.0.0.9:8080",
 ) -> str:
-    """A line of a connection; `own` is the proxy's own end of that to the upstream."""
+    """A line of a connection; `own` is the proxy's own end of that to the upstream, `dialled` what the client asked."""
     return (
         f'[2026-11-22T16:00:00.000Z] "- - -" {status} {flags} {details} - "-" 0 0 1 - "-" "-" "-" "-" {upstream} '
-        f"{cluster} {own} 10.0.0.9:8080 {remote} - -"
+        f"{cluster} {own} {dialled} {remote} - -"
     )
 
 
@@ -217,16 +225,19 @@ NO_HTTP = replace(DENIAL, expect=status(400))
 
 
 @pytest.mark.parametrize(
-    ("at_client", "at_server", "verdict"),
+    ("at_client", "at_server", "upstream", "verdict"),
     [
-        ("DPE", "", FindingVerdict.PASS),
-        ("-", "DPE", FindingVerdict.PASS),  # the client's sidecar detects no HTTP, and hands the connection on
-        ("-", "-", FindingVerdict.FAIL),
-        ("-", "UF", FindingVerdict.FAIL),
+        ("DPE", "", "", FindingVerdict.PASS),
+        # the client's sidecar detects no HTTP, and hands the connection on: to a pod, or to the Service's address
+        ("-", "DPE", "10.0.0.9:8080", FindingVerdict.PASS),
+        ("-", "DPE", "10.96.0.7:8000", FindingVerdict.PASS),
+        ("-", "-", "10.0.0.9:8080", FindingVerdict.FAIL),
+        ("-", "UF", "10.96.0.7:8000", FindingVerdict.FAIL),
+        ("-", "DPE", "10.0.0.8:8080", FindingVerdict.FAIL),  # to another pod: the server's entry is of another request
     ],
 )
 def test_what_is_no_http_is_refused_by_the_first_proxy_that_parses_it(
-    at_client: str, at_server: str, verdict: FindingVerdict
+    at_client: str, at_server: str, upstream: str, verdict: FindingVerdict
 ) -> None:
     def logged(rig: FakeRig, name: str) -> None:
         number = name.split("-")[2]
@@ -234,8 +245,8 @@ def test_what_is_no_http_is_refused_by_the_first_proxy_that_parses_it(
         if at_client == "DPE":
             log(rig, tcp(client, "DPE", "http1.codec_error", status=400), "sleep-1")
             return
-        own, server = f"10.0.0.5:5{number}", '"10.0.0.9:8080"'
-        log(rig, tcp(client, at_client, "-", "outbound|8000||httpbin", server, own=own), "sleep-1")
+        own, dialled = f"10.0.0.5:5{number}", "10.96.0.7:8000"
+        log(rig, tcp(client, at_client, "-", "passed-on", f'"{upstream}"', own=own, dialled=dialled), "sleep-1")
         log(rig, tcp(own, at_server, "http1.codec_error", status=400))
 
     found = prove(logged, NO_HTTP, outcome=lambda name: answered(400, name))
