@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from reports import allure, attest, conformance, files, html, journal, junit, markdown, metrics, packed
+from reports import allure, attest, conformance, files, gateway_api, html, journal, junit, markdown, metrics, packed
 from reports.html import diagnostics
 from reports.model import Report, ReportError, RunInfo, TargetInfo
 from reports.notice.news import runs_before, since
@@ -56,6 +56,7 @@ def write_reports(report: Report, out: Path, key: Path | None = None, finished: 
         "junit.xml": lambda: files.write_text(out / "junit.xml", junit.render(report)),
         SUMMARY: lambda: files.write_text(out / SUMMARY, markdown.render(report, news=since(report, out.parent))),
         metrics.FILE: lambda: files.write_text(out / metrics.FILE, metrics.render(report)),
+        gateway_api.FILE: lambda: _write_any(out / gateway_api.FILE, gateway_api.render(report)),
         allure.FOLDER: lambda: allure.write(report, out / allure.FOLDER, _results_before(report, out)),
         journal.FILE: lambda: packed.pack(finished) if finished else None,
         attest.FILE: lambda: attest.write(report, out, key),  # of the files above
@@ -75,6 +76,18 @@ def write_reports(report: Report, out: Path, key: Path | None = None, finished: 
         listed = "; ".join(f"{', '.join(names)}: {why}" for why, names in problems.items())
         raise ReportError(f"cannot write all reports in {out}: {listed}", "the other files there are complete")
     return out / INDEX
+
+
+def _write_any(path: Path, text: str) -> None:
+    """Write the file, or remove it where there is nothing to say.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if text:
+        files.write_text(path, text)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _results_before(report: Report, out: Path) -> Path | None:

@@ -82,9 +82,12 @@ class Cluster:
                 return None
             raise
 
-    def objects(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Json]:
-        """Objects of a kind, of one namespace or of all (empty), that a label selector matches."""
-        query = [("labelSelector", labels)] if labels else []
+    def objects(
+        self, api_version: str, kind: str, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> list[Json]:
+        """Objects of a kind, of one namespace or of all (empty), that the selectors of labels and fields match."""
+        selectors = (("labelSelector", labels), ("fieldSelector", fields))
+        query = [(name, value) for name, value in selectors if value]
         found: list[Json] = (
             self.api.json("GET", self._path(api_version, kind, namespace), query=query).get("items") or []
         )

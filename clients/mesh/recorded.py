@@ -8,7 +8,7 @@ from typing import Any
 
 from clients.mesh.injection_values import proxy_image
 from clients.mesh.survey import Survey
-from clients.model.errors import ClusterError
+from clients.model.errors import ClusterError, MeshproofError
 from clients.model.redact import REDACTED, redact, redact_mapping
 
 _PLUGINS = {
@@ -26,6 +26,9 @@ _PLUGINS = {
 }
 """DaemonSet of `kube-system` → the plug-in whose agent it is, by each plug-in's own manifests."""
 _CALICO = ("crd.projectcalico.org/v1", "ClusterInformation")
+_GATEWAY_API = "gateways.gateway.networking.k8s.io"
+_RELEASE, _CHANNEL = "gateway.networking.k8s.io/bundle-version", "gateway.networking.k8s.io/channel"
+"""Annotations that the project puts on its definitions."""
 _SECRET_NAMES = ("TOKEN", "SECRET", "PASSWORD", "PRIVATE", "CREDENTIAL")
 """Words in names of variables whose values are never kept. `TOKEN_ISSUER` and the like lose theirs too."""
 _OF_THE_POD = frozenset({"REVISION", "POD_NAME", "POD_NAMESPACE", "SERVICE_ACCOUNT", "KUBECONFIG", "PLATFORM"})
@@ -37,9 +40,10 @@ _LONGEST = 300
 def recorded(survey: Survey) -> dict[str, str]:
     """Name → value of what this identity may read; what it may not read is left out.
 
-    Names are `proxy image`, `CNI`, `MeshConfig defaultConfig.holdApplicationUntilProxyStarts`, `istiod PILOT_…`.
+    Names are `proxy image`, `CNI`, `Gateway API`, `MeshConfig defaultConfig.holdApplicationUntilProxyStarts`,
+    `istiod PILOT_…`.
     """
-    found = {"proxy image": _image(survey), "CNI": _plugin(survey)}
+    found = {"proxy image": _image(survey), "CNI": _plugin(survey), "Gateway API": _gateway_api(survey)}
     for part in survey.configurations:
         found |= {f"MeshConfig {name}": value for name, value in flattened(redact_mapping(part))}
     for istiod in survey.istiods:
@@ -84,6 +88,19 @@ def _image(survey: Survey) -> str:
         maps = survey.cluster.objects("v1", "ConfigMap", survey.control_namespace)
     stated = proxy_image(maps, survey.revision.name)
     return stated or (survey.proxy.image if not survey.istiods and survey.proxy else "")
+
+
+def _gateway_api(survey: Survey) -> str:
+    """Release and channel of its definitions; asked for as a list of one, since the shipped roles may list them."""
+    if not survey.gateway_class:
+        return ""
+    with suppress(MeshproofError):
+        for one in survey.cluster.objects(
+            "apiextensions.k8s.io/v1", "CustomResourceDefinition", fields=f"metadata.name={_GATEWAY_API}"
+        ):
+            stated = one["metadata"].get("annotations") or {}
+            return " ".join(filter(None, (stated.get(_RELEASE, ""), stated.get(_CHANNEL, ""))))
+    return ""
 
 
 def _name_of(item: Any) -> str:

@@ -57,6 +57,8 @@ def test_a_leak_of_a_moment_is_seen_with_its_time_and_nothing_is_left(cluster: C
         assert again.code == 2, again.output[-3000:]
         assert "traffic is held on this cluster already" in again.output
         held = require(cluster)
+        marked = hold(tmp_path, "mark", "the policy goes")
+        assert marked.code == 0, marked.output[-3000:]
         began, ended = without_policy(cluster, held.namespaces[SERVERS])
         time.sleep(SLACK_S)
         seen = hold(tmp_path, "stop", "--json")

@@ -34,8 +34,28 @@ def survey(env: list[dict[str, Any]] = [], **values: Any) -> Any:  # noqa: B006 
         "istiods": [istiod],
         "system_agents": None,
         "cluster": Known(),
+        "gateway_class": "",
     }
     return SimpleNamespace(**{**there, **values})
+
+
+def test_release_and_channel_of_the_gateway_api_are_those_of_its_definitions() -> None:
+    """The list is asked for one of them, which fakes and old API servers may answer with none."""
+    asked: list[str] = []
+
+    class Definitions(Known):
+        def objects(self, api_version: str, kind: str, *_: str, fields: str = "", **__: str) -> list[Any]:
+            if kind != "CustomResourceDefinition":
+                return super().objects(api_version, kind)
+            asked.append(fields)
+            stated = {"bundle-version": "v1.4.0", "channel": "standard"}
+            annotations = {f"gateway.networking.k8s.io/{name}": value for name, value in stated.items()}
+            return [{"metadata": {"annotations": annotations}}]
+
+    found = recorded(survey(cluster=Definitions(), gateway_class="istio"))
+    assert found["Gateway API"] == "v1.4.0 standard"
+    assert asked == ["metadata.name=gateways.gateway.networking.k8s.io"]
+    assert "Gateway API" not in recorded(survey(cluster=Definitions()))
 
 
 def test_values_are_named_by_their_place() -> None:
