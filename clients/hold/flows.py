@@ -63,19 +63,19 @@ class Flow:
 
 def _mesh() -> list[Flow]:
     return [
-        Flow("mesh-http1-kept", SENDER, "http1", True, _WEB, rate=10),
-        Flow("mesh-http1-fresh", SENDER, "http1", False, _WEB, rate=5),
-        Flow("mesh-http2-kept", SENDER, "http2", True, _WEB, rate=10),
+        Flow("mesh-http1-kept", SENDER, "http1", True, _WEB, rate=8),
+        Flow("mesh-http1-fresh", SENDER, "http1", False, _WEB, rate=4),
+        Flow("mesh-http2-kept", SENDER, "http2", True, _WEB, rate=6),
         Flow("mesh-grpc-kept", SENDER, "grpc", True, _CALLS, rate=30),
         Flow("mesh-grpc-fresh", SENDER, "grpc", False, _CALLS, rate=2),
         Flow("mesh-tcp-kept", SENDER, "tcp", True, _LINES, rate=30),
         Flow("mesh-tcp-fresh", SENDER, "tcp", False, _LINES, rate=2),
         Flow("mesh-websocket-kept", SENDER, "websocket", True, _WEB, rate=30),
         Flow("mesh-websocket-fresh", SENDER, "websocket", False, _WEB, rate=2),
-        Flow("mesh-http1-identity", SENDER, "http1", True, _WEB, "/identity/sender", rate=4),
-        Flow("mesh-http1-token", SENDER, "http1", True, _WEB, "/token", rate=4, token=True),
-        Flow("mesh-http1-token-denied", SENDER, "http1", True, _WEB, "/token", denied=_FORBIDDEN, rate=5),
-        Flow("mesh-http1-denied", STRANGER, "http1", True, _WEB, denied=_FORBIDDEN, rate=12),
+        Flow("mesh-http1-identity", SENDER, "http1", True, _WEB, "/identity/sender", rate=3),
+        Flow("mesh-http1-token", SENDER, "http1", True, _WEB, "/token", rate=3, token=True),
+        Flow("mesh-http1-token-denied", SENDER, "http1", True, _WEB, "/token", denied=_FORBIDDEN, rate=4),
+        Flow("mesh-http1-denied", STRANGER, "http1", True, _WEB, denied=_FORBIDDEN, rate=10),
         Flow("mesh-http1-fresh-denied", STRANGER, "http1", False, _WEB, denied=_FORBIDDEN, rate=2),
         Flow("mesh-http2-denied", STRANGER, "http2", True, _WEB, denied=_FORBIDDEN, rate=4),
         Flow("mesh-grpc-denied", STRANGER, "grpc", True, _CALLS, denied=_CALL_FORBIDDEN, rate=4),
@@ -88,26 +88,26 @@ def _mesh() -> list[Flow]:
 
 def _gateways() -> list[Flow]:
     return [
-        Flow("ingress-http1-kept", OUTSIDER, "http1", True, _INGRESS, host=_HOST, rate=8),
-        Flow("ingress-http1-fresh", OUTSIDER, "http1", False, _INGRESS, host=_HOST, rate=3),
-        Flow("ingress-http2-kept", OUTSIDER, "http2", True, _INGRESS, host=_HOST, rate=5),
-        Flow("ingress-grpc-kept", OUTSIDER, "grpc", True, _INGRESS, host=_HOST, rate=10),
-        Flow("ingress-websocket-kept", OUTSIDER, "websocket", True, _INGRESS, host=_HOST, rate=10),
-        Flow("ingress-http1-denied", OUTSIDER, "http1", True, _INGRESS, "/denied", _HOST, _FORBIDDEN, 6),
+        Flow("ingress-http1-kept", OUTSIDER, "http1", True, _INGRESS, host=_HOST, rate=5),
+        Flow("ingress-http1-fresh", OUTSIDER, "http1", False, _INGRESS, host=_HOST, rate=2),
+        Flow("ingress-http2-kept", OUTSIDER, "http2", True, _INGRESS, host=_HOST, rate=3),
+        Flow("ingress-grpc-kept", OUTSIDER, "grpc", True, _INGRESS, host=_HOST, rate=6),
+        Flow("ingress-websocket-kept", OUTSIDER, "websocket", True, _INGRESS, host=_HOST, rate=6),
+        Flow("ingress-http1-denied", OUTSIDER, "http1", True, _INGRESS, "/denied", _HOST, _FORBIDDEN, 5),
         Flow("ingress-http2-denied", OUTSIDER, "http2", True, _INGRESS, "/denied", _HOST, _FORBIDDEN, 4),
-        Flow("egress-http1-kept", SENDER, "http1", True, _EGRESS, "/direct", rate=6),
+        Flow("egress-http1-kept", SENDER, "http1", True, _EGRESS, "/direct", rate=4),
         Flow("egress-http1-fresh", SENDER, "http1", False, _EGRESS, "/direct", rate=2),
-        Flow("egress-http1-denied", STRANGER, "http1", True, _EGRESS, "/direct", denied=_FORBIDDEN, rate=5),
+        Flow("egress-http1-denied", STRANGER, "http1", True, _EGRESS, "/direct", denied=_FORBIDDEN, rate=4),
     ]
 
 
 def _tls() -> list[Flow]:
     """TLS that the client's sidecar begins, to the ingress gateway, and the same passed through the egress gateway."""
     return [
-        Flow("originated-http1-kept", SENDER, "http1", True, _SECURE, "/direct", rate=6),
+        Flow("originated-http1-kept", SENDER, "http1", True, _SECURE, "/direct", rate=3),
         Flow("originated-http1-denied", SENDER, "http1", True, _SECURE, "/denied", denied=_FORBIDDEN, rate=4),
-        Flow("passed-http1-fresh", SENDER, "http1", False, _PASSED, "/direct", rate=4),
-        Flow("passed-http1-denied", SENDER, "http1", False, _REFUSED, "/direct", denied=_NO_TLS, rate=3),
+        Flow("passed-http1-fresh", SENDER, "http1", False, _PASSED, "/direct", rate=3),
+        Flow("passed-http1-denied", SENDER, "http1", False, _REFUSED, "/direct", denied=_NO_TLS, rate=2),
     ]
 
 
