@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reports.files import write_text
+from reports.files import json_of, write_text
 
 FOLDER = "history"
 CASES, TREND, DURATIONS = "history.json", "history-trend.json", "duration-trend.json"
@@ -78,7 +78,7 @@ def _results(folder: Path) -> Iterator[dict[str, Any]]:
 def _read(file: Path, kind: type) -> Any:
     """Its content; an empty one where it cannot be read, or holds something else."""
     try:
-        data = json.loads(file.read_bytes())
+        data = json_of(file.read_bytes())
     except (OSError, ValueError):
         return kind()
     return data if isinstance(data, kind) else kind()

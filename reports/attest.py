@@ -136,7 +136,7 @@ def _files(folder: Path) -> Iterator[str]:
 def _subjects(text: bytes, public: Ed25519PublicKey, whose: str) -> dict[str, str]:
     """File → digest of a statement whose signature holds."""
     try:
-        envelope = json.loads(text)
+        envelope = files.json_of(text)
         payload = base64.b64decode(envelope["payload"], validate=True)
         kind = str(envelope["payloadType"])
         signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]

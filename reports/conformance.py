@@ -132,7 +132,7 @@ def load(path: Path) -> Report:
     """
     file = path / FILE if path.is_dir() else path
     try:
-        data = json.loads(file.read_bytes())
+        data = files.json_of(file.read_bytes())
     except OSError as error:
         raise ReportError(
             f"cannot read {file}: {error.strerror}", "name a conformance.json or a run's folder"

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clients.model.evidence import Evidence
-from reports import objects, packed, schema1
+from reports import files, objects, packed, schema1
 from reports.about import ABOUT, About
 from reports.model import EVIDENCE, RUN, TARGET, ReportError, RunInfo, TargetInfo
 
@@ -134,7 +134,7 @@ def read(path: Path) -> Contents:
     damaged = 0 if whole else 1
     for line in filter(None, content.split(b"\n")):
         try:
-            record = json.loads(line)
+            record = files.json_of(line)
             match record["type"]:
                 case "run":
                     run = RUN.validate_python(record["data"])

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import KnownFailure
-from reports import conformance, schema1
+from reports import conformance, files, schema1
 from reports.conformance import READABLE
 from reports.kinds import policy_kinds
 from reports.marks import NOT_RUN, mark
@@ -153,7 +153,7 @@ def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> 
 def _why(data: bytes, error: ValidationError) -> str:
     """What is wrong with a file that is no report: its form, its schema or the first wrong field."""
     try:
-        whole = json.loads(data)
+        whole = files.json_of(data)
     except ValueError as damage:
         return f" is not JSON: {damage}"
     schema = whole.get("schema") if isinstance(whole, dict) else None

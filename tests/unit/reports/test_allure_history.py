@@ -98,7 +98,9 @@ def test_history_is_bounded(tmp_path: Path) -> None:
     assert len(known["items"]) == known["statistic"]["total"] == allure_history.MOST_RESULTS
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "null", '{"x": 1}', '[{"buildOrder": "x"}, 1]', "\ud83d"])
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", "null", '{"x": 1}', '[{"buildOrder": "x"}, 1]', "\ud83d", "[" * 100_000]
+)
 def test_a_damaged_history_costs_no_report(tmp_path: Path, damage: str) -> None:
     run(tmp_path, 1, PASSED)
     folder = run(tmp_path, 2, PASSED)

@@ -126,7 +126,9 @@ def test_an_earlier_run_is_read_with_the_marks_of_all_its_cases(tmp_path: Path) 
     assert not again & {case.id for case in report.cases if case.verdict in (Verdict.PASS, Verdict.SKIP)}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"schema": "junit"}', '{"schema": "meshproof/conformance/v2"}', "\x00"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"schema": "junit"}', '{"schema": "meshproof/conformance/v2"}', "\x00", "[" * 100_000]
+)
 def test_a_file_of_another_program_or_a_damaged_one_is_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "conformance.json").write_text(text)
     with pytest.raises(MeshproofError) as caught:

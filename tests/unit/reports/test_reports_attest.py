@@ -107,7 +107,9 @@ def test_a_statement_that_was_changed(run: Path, change: object) -> None:
         attest.verify(run)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"payload": "?", "payloadType": "x", "signatures": []}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"payload": "?", "payloadType": "x", "signatures": []}', "\xff", "[" * 100_000]
+)
 def test_a_statement_that_is_damaged(run: Path, text: str) -> None:
     (run / attest.FILE).write_text(text)
     with pytest.raises(attest.TamperedError, match="is damaged"):

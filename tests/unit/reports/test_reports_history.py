@@ -101,6 +101,7 @@ def test_schema_1_goes_in_with_its_grades(tmp_path: Path) -> None:
         ('{"schema": "meshproof/conformance/v2", "run"', "is not JSON"),
         ('{"schema": "meshproof/conformance/v9"}', "has schema 'meshproof/conformance/v9'"),
         ("[]", "has schema None"),
+        ("[" * 100_000, "is not JSON: it is nested too deeply"),
         ('{"schema": "meshproof/conformance/v2", "run": {}, "target": {}, "cases": []}', ": run.id: "),
         (
             '{"schema": "meshproof/conformance/v2", "run": {"id": "x", "started": "soon", "command": ""},'

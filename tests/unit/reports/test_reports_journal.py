@@ -76,8 +76,8 @@ def test_a_field_of_the_wrong_kind_is_damage(path: Path) -> None:
     Journal(path).case(a_case(applied=()))
     record = json.loads(path.read_text())
     record["data"]["verdict"] = "passed"
-    path.write_text(json.dumps(record) + "\n")
-    assert read(path) == Contents(damaged=1)
+    path.write_text(json.dumps(record) + "\n" + "[" * 100_000 + "\n")
+    assert read(path) == Contents(damaged=2)
 
 
 def test_records_of_several_writers_do_not_mix(path: Path) -> None:
