@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -20,6 +21,14 @@ START_S = 10.0
 _POLL_S = 0.005
 _HINT = "see './meshproof doctor'"
 _METRIC = ("metric", "4096")
+
+
+def own_environment() -> dict[str, str]:
+    """Variables of everything in the namespaces: the caller's are about this machine.
+
+    With a `TMPDIR` of this machine no exec in a pod starts, and a proxy would lead the node's programs out of it.
+    """
+    return {"PATH": os.environ["PATH"], "HOME": "/root"}
 
 
 class Enclosure:
@@ -77,7 +86,13 @@ class Enclosure:
         with self._log.open("w") as log:
             # a session of its own and no parent: it outlives the process and the shell that started it
             subprocess.run(
-                ["setsid", "--fork", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", check=True
+                ["setsid", "--fork", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=own_environment(),
+                check=True,
             )
         deadline = time.monotonic() + START_S
         while (pid := self.pid()) is None:
