@@ -48,6 +48,9 @@ def _marks(report: Report) -> dict[str, set[str]]:
     for name in report.not_run:
         if name.startswith(PREFIX):
             found[name.partition("[")[0]].add(NOT_RUN)
+    for control in report.about.controls if report.about else ():
+        if control.id.startswith(PREFIX) and control.id not in found:
+            found[control.id].add(NOT_RUN)  # a run of some of them is no success of all
     return dict(sorted(found.items()))
 
 

@@ -12,6 +12,7 @@ from report_samples import a_case, sample_report
 
 from clients.model.evidence import Evidence, Grade, Verdict
 from reports import gateway_api
+from reports.about import About, ControlRecord
 from reports.model import MeshRecord, Report, TargetInfo
 from reports.write import write_reports
 
@@ -56,6 +57,13 @@ def test_a_control_counts_once_and_only_full_proof_is_a_pass(
     assert tuple(statistics[name] for name in ("Passed", "Failed", "Skipped")) == counts
     assert len(profile["core"].get("failedTests", ())) == statistics["Failed"]
     assert len(profile["core"].get("skippedTests", ())) == statistics["Skipped"]
+
+
+def test_a_run_of_some_controls_is_partial() -> None:
+    about = About(controls=tuple(ControlRecord(name, name) for name in ("X-GWAPI-A", "X-GWAPI-B", "LAB-B")))
+    [profile] = read(replace(report(case("X-GWAPI-A")), about=about))["profiles"]
+    assert profile["core"]["result"] == "partial"
+    assert profile["core"]["skippedTests"] == ["X-GWAPI-B"]
 
 
 def test_it_has_the_fields_of_the_type_and_none_of_the_other_profiles() -> None:
