@@ -23,10 +23,19 @@ from clients.model.outcome import OutcomeKind
 from clients.model.probe import Dial, Probe, Workload
 from clients.model.stage import Observation
 from clients.model.token import Token
+from clients.proof import why as why_of
 from clients.proof.why import Explainer
 
 pytestmark = pytest.mark.unit
 
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries of fakes are there at once, or never."""
+    monkeypatch.setattr(why_of, "LOG_S", 0.0)
+
+
+ISSUER = TokenIssuer()
 URL = "http://httpbin.mtls-service:8000/ip"
 PLAIN = Workload("legacy-client", "sleep", "sleep")
 IP = CLIENT.get(URL)
@@ -70,7 +79,7 @@ def running(*objects: Any, cluster: FakeCluster | None = None, stage: Sequence[A
         cluster=cluster,
         workloads=workloads,
         overlay=overlay,
-        tokens=TokenIssuer(),
+        tokens=ISSUER,
         mesh=MeshInfo("istio", capabilities=frozenset({"access-log"})),
         writes_access_log=True,
         environments=SimpleNamespace(namespaces={"mtls-service", "mtls-client", "legacy-client"}),
