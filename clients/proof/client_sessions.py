@@ -14,8 +14,10 @@ from clients.probe import ordinary
 from clients.probe.session import SHELL, ProbeSession
 
 PORTS = range(20_000, 32_752)
-"""Client ports of injected pods, each request from another one. For TCP the access log has no request id, so the port
-is the only key. Above what listens in a pod; below the ephemeral ports, with the ones after it that curl tries."""
+"""Client ports of pods, each request from another one. For TCP the access log has no request id, so the port is the
+only key. The kernel itself takes one port for several servers, and for two ports of one server, of which netfilter
+changes one where both are redirected to a proxy. Above what listens in a pod; below the ephemeral ports, with the ones
+after it that curl tries."""
 SHELLS = 8
 """Number of shells that work in parallel in a client container without a proxy."""
 
@@ -65,9 +67,8 @@ class ClientSessions:
 
     def _ports_of(self, pod: Pod) -> Ports:
         if str(pod) not in self._ports:
-            marked = ordinary.ports(PORTS) if pod.injected else itertools.repeat(0)
-            own = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
-            self._ports[str(pod)] = Ports(marked, ordinary.ports(own))
+            like_users = ordinary.WITH_SIDECAR if pod.injected else ordinary.PORTS
+            self._ports[str(pod)] = Ports(ordinary.ports(PORTS), ordinary.ports(like_users))
         return self._ports[str(pod)]
 
     def close(self) -> None:

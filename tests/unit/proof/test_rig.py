@@ -405,6 +405,20 @@ def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[An
     assert all(request.local_port in ordinary.WITH_SIDECAR for request in requests.values() if request.ordinary)
 
 
+def test_a_client_without_sidecar_has_a_port_for_each_request_too(
+    made: Rig, cluster: RigCluster, sent: list[Any]
+) -> None:
+    """The kernel gave one port to connections to two ports of a server, of which netfilter changed one on the way to
+    the proxy: its log did not have the request, and the mesh was blamed."""
+    cluster.pods_of["p-mtls-client"] = [pod("p-mtls-client", "sleep-1", injected=False)]
+    made.prober.many(PROBE, "X")(12)
+    requests = [request for _, batch in sent for request in batch]
+    ports = [request.local_port for request in requests if not request.ordinary]
+    assert len(set(ports)) == len(ports) == 9
+    assert all(port in client_sessions.PORTS for port in ports)
+    assert all(request.local_port in ordinary.PORTS for request in requests if request.ordinary)
+
+
 def test_probes_that_are_sent_to_be_found_in_logs_are_never_ordinary(made: Rig, sent: list[Any]):
     assert not any(outcome.ordinary for outcome in made.prober.probe(PROBE, "X", 40))
 
