@@ -92,7 +92,8 @@ class TargetInfo:
         server: address of the API server; empty where the run never came to one.
         configuration: how the mesh is set, by name: `proxy image`, `CNI`, `MeshConfig accessLogFile`, `istiod
             PILOT_ENABLE_ALPN_FILTER`. Redacted; without what could not be read.
-        uid: of the namespace `kube-system`, which no two clusters share; empty where it could not be read.
+        uid: of the namespace `kube-system`, which no two clusters share but embedded ones of one build; empty where
+            it could not be read.
         images: of the mesh's control plane and proxies, and of the run's workloads, with what nodes pulled for them.
     """
 
