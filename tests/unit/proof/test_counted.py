@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, CLIENT_POD, FakeRig, answered, entry
+from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, entry
 
 from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.logs import LogSource
 from clients.model.attempt import Attempt, Phase
@@ -27,7 +29,11 @@ pytestmark = pytest.mark.unit
 IP = "http://httpbin.mtls-service:8000/ip"
 CASE = Case("X-2", CLIENT.get(IP), rbac_denied(), twin=CLIENT.get(IP, token="valid"))
 TWIN = "mp-run-twin-0123456789"
+OTHERS = ("mp-run-other-0123456789", "mp-run-third-0123456789")
 CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.containers, ready=True)
+
+
+APP = next(name for name in sidecar.containers_that_log(SERVER_POD) if name != SIDECAR)
 
 
 def line(name: str, *, client: str = "10.0.0.5", upstream: str = "10.0.0.9:8080", port: int = 8080) -> str:
@@ -40,13 +46,15 @@ def prove(
     case: Case = CASE,
     access_log: bool = True,
     gap: bool = False,
+    app: Sequence[str] = (),
     by_gateway: dict[Workload, dict[str, float]] | None = None,
 ) -> list[Finding]:
-    sent = {TWIN, "mp-run-other-0123456789"}
+    sent = {TWIN, *OTHERS}
     rig = FakeRig(lambda _, name: answered(200, name), sent_ids=sent, by_gateway=by_gateway or {})
     rig.pods = lambda _: [CLIENTS]  # type: ignore[method-assign]
     rig.mesh = rig.mesh if access_log else MeshInfo("istio")
     rig.cluster.logs_of[("httpbin-1", SIDECAR)] = [line(TWIN), *lines]
+    rig.cluster.logs_of[("httpbin-1", APP)] = list(app)
     if gap:
         rig.logs.of(LogSource(rig.servers[0], SIDECAR), 0.0).broken("restarted")
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0, cases=(case,))
@@ -67,6 +75,14 @@ def test_a_request_under_an_id_that_was_not_sent_fails() -> None:
     [found] = prove(line("0f8fad5b-d9cb-469f-a165-70867728950e"))
     assert found.verdict is FindingVerdict.FAIL
     assert "0f8fad5b-d9cb-469f-a165-70867728950e" in found.text
+
+
+def test_a_copy_past_the_log_of_the_servers_sidecar_fails() -> None:
+    agents = [f"meshproof/X {name}" for name in (TWIN, *OTHERS)] + ["-"] * 6
+    app = [f'level=INFO msg="200 GET /ip 0.1ms" method=GET uri=/ip user_agent="{agent}"' for agent in agents]
+    [found] = prove(*map(line, OTHERS), app=app)
+    assert found.verdict is FindingVerdict.FAIL
+    assert "6 requests reached" in found.text
 
 
 @pytest.mark.parametrize(
