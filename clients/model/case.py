@@ -71,6 +71,11 @@ class Case:
         return f"{self.control}[{self.variant}]" if self.variant else self.control
 
     @property
+    def probes(self) -> tuple[Probe, ...]:
+        """Its request, and that of its twin where it has one."""
+        return (self.probe, self.twin) if self.twin else (self.probe,)
+
+    @property
     def refuses(self) -> bool:
         """Whether the request must not reach the backend. With an `arrival`, the external server refused it."""
         return self.arrival is None and self.expect.refuses

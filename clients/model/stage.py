@@ -113,6 +113,12 @@ class Stage:
         return self.steps[: names.index(name)]
 
     @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The requests that it states itself: those that it and its steps settle on, and the `reachable` ones."""
+        settles = (*self.settle, *(settle for step in self.steps for settle in step.settle))
+        return (*(settle.probe for settle in settles), *self.reachable)
+
+    @property
     def goes_on(self) -> bool:
         """Whether the settled state is changed once more before the cases are proven."""
         return bool(self.removed or self.replaced)

@@ -142,7 +142,7 @@ def _block(request: Request, index: int, sentinel: str) -> str:
         lines.append(f"connect-to = {_quote('::' + request.connect_to)}")
     if request.local_port:
         lines.append(f"local-port = {request.local_port}-{request.local_port + PORTS_TRIED - 1}")
-    if not (request.raw or request.datagram):
+    if request.is_http:
         lines += _of_http(request)
     return "".join(f"{line}\n" for line in lines)
 

@@ -52,7 +52,7 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         exit_code, code, connects = int(info["exitcode"]), int(info["http_code"]), int(info["num_connects"])
     except (ValueError, KeyError, TypeError):
         return infrastructure(request.request_id, "curl's JSON was unreadable (curl older than 7.75, or output lost)")
-    headers, body = _split(received) if code else ({}, received if request.raw or request.datagram else "")
+    headers, body = _split(received) if code else ({}, "" if request.is_http else received)
     transfer = Transfer(
         exit_code,
         code,

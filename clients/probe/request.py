@@ -57,6 +57,11 @@ class Request:
         return self.url.startswith(f"{answer.DATAGRAM}://")
 
     @property
+    def is_http(self) -> bool:
+        """Whether it has a method, headers and a status."""
+        return not (self.raw or self.datagram)
+
+    @property
     def has_body(self) -> bool:
         """Whether it is sent with a body, even one of no bytes."""
         return bool(self.body) or self.method in WITH_BODY

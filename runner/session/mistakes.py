@@ -94,11 +94,9 @@ def _manifests_of(stage: Stage | None) -> Iterator[str]:
 
 
 def _probes_of(stage: Stage | None, cases: Iterable[Case]) -> Iterator[Probe]:
-    if stage is not None:
-        steps = (settle for step in stage.steps for settle in step.settle)
-        yield from (settle.probe for settle in (*stage.settle, *steps))
-        yield from stage.reachable
-    yield from (probe for case in cases for probe in (case.probe, case.twin) if probe)
+    yield from stage.probes if stage else ()
+    for case in cases:
+        yield from case.probes
 
 
 def _paths(manifests: Path) -> list[str]:

@@ -188,6 +188,6 @@ def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:
 
 def _tokens(proves: Proves) -> tuple[tuple[str, bool], ...]:
     probes = [settle.probe for settle in proves.stage.settle] if proves.stage else []
-    probes += [probe for case in proves.cases for probe in (case.probe, case.twin) if probe]
+    probes += [probe for case in proves.cases for probe in case.probes]
     sent = (token for probe in probes for token in probe.all_tokens if not (token.issuer or token.text))
     return tuple(dict.fromkeys((token.kind, token.in_url) for token in sent))
