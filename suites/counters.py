@@ -12,7 +12,7 @@ from clients.model.probe import Probe
 from clients.proof.rig import Rig
 
 REQUESTS = 5
-LAG_S = 3.0
+LAG_S = 1.0
 """Seconds to wait for counters before requests are sent again: the first may have arrived before the policy."""
 Count = Callable[[Stats, Rig], float]
 

@@ -105,6 +105,8 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     most = max(_FEWEST, len(refused(proving)) // _SHARE)
     logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in gateways]
     arrived = rig.external.of_peers({pod.ip for pod in gateways})
+    if len(arrived) < most:
+        return ""  # too few whatever the log has: a gateway that let nothing in would be waited for in vain
     deadline = time.monotonic() + FLUSHED_S
     while True:
         ended = time.monotonic() >= deadline

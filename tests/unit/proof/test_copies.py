@@ -189,3 +189,12 @@ def test_requests_of_the_egress_gateway_that_it_let_in_are_none(tmp_path: Path) 
     failed = [one.replace(" 200 ", " 418 ") for one in let_in]
     assert outward(tmp_path, arrived, failed) == "", "the gateway may log failures only"
     assert outward(tmp_path, arrived, []) == "", "the gateway writes no log"
+
+
+def test_a_gateway_that_sent_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waits(_: float) -> None:
+        raise AssertionError("its log can change nothing")
+
+    monkeypatch.setattr(copies.time, "sleep", waits)
+    assert outward(tmp_path, [], []) == ""
+    assert outward(tmp_path, [(STRANGE[0], GATEWAY.ip)], []) == ""
