@@ -18,7 +18,7 @@ from clients.model.errors import SettingsError
 from clients.model.evidence import Subject
 from clients.model.probe import Probe
 from clients.model.refused import RefusedManifest
-from clients.model.stage import Stage, Step
+from clients.model.stage import Stage
 from clients.proof.table import Table
 from runner.config.catalogue import Catalogue, Control
 from runner.config.settings import ROOT
@@ -122,12 +122,12 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         subjects=tuple(_subject(about, one) for one in proves.cases) or (_stated(about, refused),),
         needs=tuple(sorted(needs)),
         alone=CapabilityName.MESH_WIDE in needs and not (stage and stage.safe_in_parallel),
-        tokens=_tokens(proves),
+        tokens=tokens_of(proves),
         placement=placement_of(item),
         expected=" or ".join(dict.fromkeys(one.expect.text for one in proves.cases)),
     )
     if stage:
-        steps = [path for step in _steps_taken(stage, proves.cases) for path in step.apply]
+        steps = [path for step in proves.steps for path in step.apply]
         planned = replace(
             planned,
             environment=stage.environment,
@@ -181,13 +181,7 @@ def _words(probe: Probe) -> str:
     return f"{probe.words}{headers}{token}"
 
 
-def _steps_taken(stage: Stage, cases: Iterable[Case]) -> tuple[Step, ...]:
-    """Steps that are taken when the test is done; a test without a case may take any."""
-    return max((stage.steps_to(case.step) for case in cases), key=len, default=stage.steps)
-
-
-def _tokens(proves: Proves) -> tuple[tuple[str, bool], ...]:
-    probes = [settle.probe for settle in proves.stage.settle] if proves.stage else []
-    probes += [probe for case in proves.cases for probe in case.probes]
-    sent = (token for probe in probes for token in probe.all_tokens if not (token.issuer or token.text))
+def tokens_of(proves: Proves) -> tuple[tuple[str, bool], ...]:
+    """Kinds of tokens that a test sends; each with whether it is sent in the URL."""
+    sent = (token for probe in proves.sends for token in probe.all_tokens if not (token.issuer or token.text))
     return tuple(dict.fromkeys((token.kind, token.in_url) for token in sent))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,10 @@ from pydantic import TypeAdapter
 
 from clients.model.case import Case
 from clients.model.evidence import Subject
+from clients.model.probe import Probe
 from clients.model.refused import RefusedManifest
 from clients.model.schedule import Placement
-from clients.model.stage import Stage
+from clients.model.stage import Stage, Step
 from clients.proof.table import Table
 from runner.config.catalogue import Control
 
@@ -90,6 +91,19 @@ class Proves:
     def cases(self) -> tuple[Case, ...]:
         """Its case, or its table's cells."""
         return (self.case,) if self.case else self.table.cases if self.table else ()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps of its stage that are taken when the test is done; a test without a case may take any."""
+        if not self.stage:
+            return ()
+        return max((self.stage.steps_to(case.step) for case in self.cases), key=len, default=self.stage.steps)
+
+    @property
+    def sends(self) -> tuple[Probe, ...]:
+        """The requests of its stage, up to the last of its steps, and those of its cases with their twins."""
+        of_stage = replace(self.stage, steps=self.steps).probes if self.stage else ()
+        return (*of_stage, *(probe for case in self.cases for probe in case.probes))
 
 
 PROVES = pytest.StashKey[Proves]()

@@ -13,12 +13,11 @@ _BY_STAND_IN = frozenset({CapabilityName.IAP, CapabilityName.IAP_KEY})
 
 
 def token_needs(proves: Proves, needs: Iterable[str]) -> set[str]:
-    """What the tokens need that a test sends: its cases, their twins, and whatever its stage settles on.
+    """What the tokens need that a test sends: its cases, their twins, and its stage.
 
     Args:
         needs: what the test needs otherwise.
     """
-    probes = [*(proves.stage.probes if proves.stage else ()), *(one for case in proves.cases for one in case.probes)]
-    places = {token.where.lower() for probe in probes for token in probe.all_tokens}
+    places = {token.where.lower() for probe in proves.sends for token in probe.all_tokens}
     found = {CapabilityName.OWN_TOKENS.value} if places - IAPS else set[str]()
     return found | ({CapabilityName.OWN_IAP_TOKENS.value} if places & IAPS or _BY_STAND_IN & set(needs) else set())

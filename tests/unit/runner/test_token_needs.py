@@ -16,6 +16,7 @@ from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage, Step
 from clients.model.token import Token
 from runner.config.catalogue import Control
+from runner.session.plan import tokens_of
 from runner.session.planned import Proves
 from runner.session.token_needs import token_needs
 
@@ -44,12 +45,22 @@ def case(probe: Any, **more: Any) -> Case:
         (case(CLIENT.get("http://a.lab/ip", tokens=(Token("people", place="?token={}"),))), {}, USUAL),
         (case(IAPS), {}, IAP),
         (case(PLAIN), {"settle": (Settle(VALID, status(200)),)}, USUAL),
-        (case(PLAIN), {"steps": (Step("next", settle=(Settle(IAPS, status(200)),)),)}, IAP),
+        (case(PLAIN, step="next"), {"steps": (Step("next", settle=(Settle(IAPS, status(200)),)),)}, IAP),
+        (case(PLAIN), {"steps": (Step("next", settle=(Settle(IAPS, status(200)),)),)}, set()),
         (case(PLAIN), {"reachable": (VALID,)}, USUAL),
     ],
 )
 def test_the_token_that_is_sent_anywhere_counts(one: Case, stage: dict[str, Any], needed: set[str]) -> None:
     assert token_needs(proves(one, **stage), ()) == needed
+
+
+def test_a_real_issuer_is_asked_beforehand_for_what_the_stage_sends_too() -> None:
+    settle = (Settle(VALID, status(200)),)
+    next_one = (Step("next", settle=settle),)
+    for stage in ({"settle": settle}, {"reachable": (VALID,)}):
+        assert tokens_of(proves(case(PLAIN), **stage)) == (("valid", False),)
+    assert tokens_of(proves(case(PLAIN, step="next"), steps=next_one)) == (("valid", False),)
+    assert tokens_of(proves(case(PLAIN), steps=next_one)) == (), "this step is not taken for it"
 
 
 @pytest.mark.parametrize("name", ["iap", "iap-key"])
