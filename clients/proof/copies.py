@@ -106,7 +106,7 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in gateways]
     arrived = rig.external.of_peers({pod.ip for pod in gateways})
     if len(arrived) < most:
-        return ""  # too few whatever the log has: a gateway that let nothing in would be waited for in vain
+        return ""  # the log cannot change that, and one that stays empty would be waited for
     deadline = time.monotonic() + FLUSHED_S
     while True:
         ended = time.monotonic() >= deadline
