@@ -15,6 +15,8 @@ from clients.hold.seen import Seen
 
 _ROWS = 12
 """Rows that are listed for people; JSON has all."""
+_MANY_SKIPPED = 0.1
+"""Share of skipped requests from which on a reader has to know: one in ten."""
 
 
 def clock(moment: float) -> str:
@@ -60,6 +62,11 @@ def lines(seen: Seen) -> Iterator[str]:
         yield f"not observed: the client {hole.by}, {lasted}, in phase {seen.phase_at(hole.start)}"
     for name in seen.silent:
         yield f"not observed: the flow {name} sent nothing"
+    if seen.skipped >= _MANY_SKIPPED:
+        yield (
+            f"sent late: {seen.skipped:.0%} of the requests that the rates allow for were not sent, as clients had no "
+            "time or waited for an answer; what lasted a few requests only may have been missed"
+        )
 
 
 def _line(seen: Seen, one: Account, row: Row) -> str:
@@ -79,6 +86,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
         "lost": seen.lost,
         "leaks": seen.leaked,
         "denied_otherwise": seen.other,
+        "skipped_share": round(seen.skipped, 3),
         "longest_gap_s": round(seen.longest_gap_s, 3),
         "marks": [{"at": at, "name": name} for at, name in seen.marks],
         "flows": [_flow(seen, one) for one in seen.accounts],
@@ -110,6 +118,7 @@ def _flow(seen: Seen, one: Account) -> dict[str, Any]:
         "lost": one.lost,
         "leaks": one.leaked,
         "denied_otherwise": one.other,
+        "skipped": one.skipped,
         "kinds": one.kinds,
         "longest_gap_s": round(one.gap_s, 3),
         "gap_at": one.gap_at,

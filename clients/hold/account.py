@@ -70,6 +70,7 @@ class Account:
         unlisted: requests of further rows, of which only the number is known.
         gap_s: longest time in seconds between two due outcomes on one connection; it began at `gap_at`.
         reconnections: of a kept connection, and when each was.
+        skipped: requests that its rate allows for and that no client sent, as it had no time or waited for an answer.
     """
 
     flow: Flow
@@ -81,6 +82,7 @@ class Account:
     gap_at: float = 0.0
     reconnections: int = 0
     reconnected_at: tuple[float, ...] = ()
+    skipped: int = 0
 
     @property
     def leaks(self) -> tuple[Row, ...]:
@@ -155,9 +157,11 @@ def _account(flow: Flow, pages: Sequence[Page]) -> Account:
     lasting = [own for _, own in sent if flow.kept and not flow.denied]  # a stream that is denied never lasts
     more = [at / 1000 for own in lasting for at in own["connected"][1:]]
     connects = sum(max(own["connects"] - 1, 0) for own in lasting)
+    requests = sum(own["requests"] for _, own in sent)
+    at_rate = flow.rate * sum(page.written - page.began for page, _ in sent)
     return Account(
         flow=flow,
-        requests=sum(own["requests"] for _, own in sent),
+        requests=requests,
         due=sum(own["outcomes"].get(flow.due, 0) for _, own in sent),
         rows=merged(rows),
         unlisted=sum(own["more"] for _, own in sent),
@@ -165,6 +169,7 @@ def _account(flow: Flow, pages: Sequence[Page]) -> Account:
         gap_at=gap_at,
         reconnections=connects,
         reconnected_at=tuple(sorted(more)),
+        skipped=max(int(at_rate) - requests, 0),
     )
 
 

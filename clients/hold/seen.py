@@ -53,6 +53,12 @@ class Seen:
         return sum(one.other for one in self.accounts)
 
     @property
+    def skipped(self) -> float:
+        """Share of the requests that the flows' rates allow for and that were not sent, from 0 to 1."""
+        skipped = sum(one.skipped for one in self.accounts)
+        return skipped / (self.requests + skipped) if skipped else 0.0
+
+    @property
     def leaks(self) -> list[tuple[Account, Row]]:
         """Each leak with its flow, in the order of time."""
         found = [(one, row) for one in self.accounts for row in one.leaks]

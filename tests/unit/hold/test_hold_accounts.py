@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,16 @@ def test_flows_have_names_of_their_own_and_each_denied_one_has_a_twin() -> None:
 def test_names_of_tls_are_those_of_the_manifest() -> None:
     text = (ROOT / "manifests" / "hold" / "5-tls.yaml").read_text(encoding="utf-8")
     assert all(f"        - {name}\n" in text for name in TLS_NAMES), "the ingress gateway has a certificate for each"
+
+
+def test_requests_that_clients_had_no_time_to_send_are_told() -> None:
+    """A busy machine sends fewer: a short leak may then have met none of them."""
+    at_rate = int(DENIED.rate * 10)
+    slow = page(DENIED.name, "stranger", written=AT + 10_000, requests=at_rate // 2)
+    one = accounts([slow], [DENIED])[0]
+    assert one.skipped == at_rate - at_rate // 2
+    found = Seen("hold-1", AT / 1000, AT / 1000 + 10, (one,))
+    assert any(line.startswith("sent late: 50% of the requests") for line in shown.lines(found))
+    assert shown.as_json(found)["skipped_share"] == 0.5
+    whole = accounts([page(DENIED.name, "stranger", written=AT + 10_000, requests=at_rate)], [DENIED])[0]
+    assert not [line for line in shown.lines(replace(found, accounts=(whole,))) if line.startswith("sent late")]
