@@ -21,6 +21,7 @@ from clients.identity import claims
 from clients.identity.signin import HOST
 from clients.identity.tokens import TokenIssuer
 from clients.identity.web import HTML, WebHandler, WebServer
+from clients.model.addresses import joined
 
 RETURN_PATH = "/_gcp_gatekeeper/authenticate"
 REFUSAL = "You don't have access"
@@ -161,7 +162,6 @@ class _IapHandler(WebHandler):
         if user:
             headers["ingress-authorization"] = f"Istio {self.outer.rctoken(user)}"
             headers["X-Goog-Authenticated-User-Email"] = f"accounts.google.com:{user}"
-        address, port = self.outer.upstream()
-        url = f"http://{address}:{port}{self.path}"
+        url = f"http://{joined(*self.outer.upstream())}{self.path}"
         reply = requests.get(url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False)
         return self.answer(reply.status_code, reply.content, reply.headers.get("Content-Type", HTML))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from clients.model import addresses
 
 SIDECAR = "istio-proxy"
 """Name of the sidecar's container, or of its init container where it is a native sidecar (Istio's injection)."""
@@ -34,6 +36,8 @@ class Pod:
     """One pod.
 
     Attributes:
+        ip: its first address, canonical (`clients.model.addresses`); empty while it has none.
+        more_ips: its further ones: in a dual-stack cluster it has one of each family.
         containers: names of its containers and of its init containers that keep running (native sidecars); of those
             alone while other init containers run, because the containers have not started.
         ready: the pod's Ready condition is True and it is not being deleted.
@@ -57,6 +61,12 @@ class Pod:
     node: str = ""
     cut_off: bool = False
     images: tuple[RunningImage, ...] = field(default=(), compare=False)
+    more_ips: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """All of its addresses, by which it sends and is reached."""
+        return addresses_of([self])
 
     @property
     def injected(self) -> bool:
@@ -79,7 +89,7 @@ class Pod:
         return cls(
             namespace=meta["namespace"],
             name=meta["name"],
-            ip=status.get("podIP", ""),
+            ip=next(iter(_ips(status)), ""),
             phase=status.get("phase", ""),
             ready=conditions.get("Ready") == "True" and not deleted,
             containers=(*started, *native),
@@ -89,7 +99,19 @@ class Pod:
             node=spec.get("nodeName", ""),
             cut_off=bool(initializing) and SIDECAR not in native and _VALIDATION in ended,
             images=tuple(_images(spec, status)),
+            more_ips=tuple(_ips(status)[1:]),
         )
+
+
+def addresses_of(pods: Iterable[Pod]) -> frozenset[str]:
+    """All addresses of these pods."""
+    return frozenset(one for pod in pods for one in (pod.ip, *pod.more_ips) if one)
+
+
+def _ips(status: dict[str, Any]) -> list[str]:
+    """Addresses that the API states, each once, `podIP` first."""
+    stated = [status.get("podIP", ""), *(one.get("ip", "") for one in status.get("podIPs") or ())]
+    return list(dict.fromkeys(addresses.canonical(one) for one in stated if one))
 
 
 def _images(spec: dict[str, Any], status: dict[str, Any]) -> Iterator[RunningImage]:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from clients.mesh.accesslog import belongs, canonical, stem
+from clients.model.addresses import canonical as as_address
+from clients.model.addresses import host_of, joined
 from clients.model.errors import InfrastructureError
 
 
 @dataclass(frozen=True)
 class ArrivalEntry:
-    """One request as the external server saw it. Addresses are `ip:port`.
+    """One request as the external server saw it. Addresses are `ip:port`, or `[ip]:port` for IPv6.
 
     Attributes:
         peer: the other end of its connection, as the socket has it, not as a proxy states it.
@@ -53,12 +55,12 @@ class ExternalHosts:
 
     def knows(self, host: str) -> bool:
         """Whether a name or an address is that of an external host."""
-        return host in self.hosts or host in self.hosts.values()
+        return host in self.hosts or as_address(host) in map(as_address, self.hosts.values())
 
     def addresses(self, host: str) -> list[str]:
-        """Every address of a host that is known."""
+        """Every address of a host that is known, canonical (`clients.model.addresses`)."""
         known = [address for name in (host, f"open.{host}") if (address := self.hosts.get(name, ""))]
-        return [*known, *self.more.get(host, ())]
+        return [as_address(one) for one in (*known, *self.more.get(host, ()))]
 
     def arrived(self, ids: set[str]) -> list[ArrivalEntry]:
         """What the servers logged of these requests, in order.
@@ -72,16 +74,17 @@ class ExternalHosts:
         return [_entry(data) for line in lines if any(one in line for one in stems) and (data := _request(line, ids))]
 
     def of_peers(self, peers: Set[str]) -> list[ArrivalEntry]:
-        """What the servers logged of all requests from these addresses, in order, with the ids that these had.
+        """What the servers logged of all requests from these canonical addresses, in order, with their ids.
 
         Raises:
             InfrastructureError: there is no log, or it cannot be read.
         """
-        found = (_parsed(line) for line in self._lines() if any(f'"{peer}:' in line for peer in peers))
+        begins = [f'"{joined(peer, "")}' for peer in peers]
+        found = (_parsed(line) for line in self._lines() if any(one in line for one in begins))
         return [
             _entry({**data, "request_id": canonical(str(data.get("request_id") or ""))})
             for data in found
-            if data.get("event") == "request" and str(data.get("peer")).rpartition(":")[0] in peers
+            if data.get("event") == "request" and host_of(str(data.get("peer"))) in peers
         ]
 
     def _lines(self) -> list[str]:

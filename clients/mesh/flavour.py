@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from clients.model.addresses import host_of
+
 AKS_NAMESPACE = "aks-istio-system"
 _GOOGLE = ".googleapis.com"
 _MANAGED = "asm-managed"
@@ -38,7 +40,7 @@ def flavour(*, namespace: str, host: str, version: str, discovery: str, revision
     """
     if _TRAFFIC_DIRECTOR in discovery:
         return Flavour.CSM_TRAFFIC_DIRECTOR
-    hosts = (host, discovery.partition(":")[0])
+    hosts = (host, host_of(discovery))
     if managed or revision.startswith(_MANAGED) or any(one.endswith(_GOOGLE) for one in hosts):
         return Flavour.CSM_ISTIOD
     if namespace == AKS_NAMESPACE:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from clients.model.addresses import host_of
 from clients.model.decision import Proxy
 from clients.model.redact import redact
 from clients.model.request_record import RequestRecord
@@ -138,7 +139,7 @@ class Probe:
         """The Service behind the URL, or its host without the port, for the truth table: `httpbin.mtls-service`."""
         if self.behind:
             return self.behind
-        return self.url.split("://", 1)[-1].split("/", 1)[0].split(":", 1)[0]
+        return host_of(self.url.split("://", 1)[-1].split("/", 1)[0])
 
     @property
     def record(self) -> RequestRecord:

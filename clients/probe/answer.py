@@ -135,13 +135,6 @@ def headers_of(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return headers
 
 
-def socket_address(host: str, port: object) -> str:
-    """`ip:port`, or `[ip]:port` for IPv6; empty without an address."""
-    if not host:
-        return ""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _not_run(transfer: Transfer) -> bool:
     never_tried = transfer.exitcode == _UNSUPPORTED_PROTOCOL and not transfer.num_connects
     return never_tried or transfer.exitcode in _NOT_RUN

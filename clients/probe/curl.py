@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from clients.model.addresses import split
 from clients.probe.answer import MAX_TRANSFER_BYTES
 from clients.probe.request import WITH_BODY, Request
 
@@ -91,7 +92,7 @@ def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False
 def command(request: Request, *options: str) -> str:
     """The request as a curl command, with further options, that a person could repeat. Not redacted."""
     if request.raw:
-        host, _, port = (request.connect_to or request.url.partition("://")[2]).rpartition(":")
+        host, port = split(request.connect_to or request.url.partition("://")[2])
         sent = shlex.quote(request.body.encode("unicode_escape").decode())
         return f"printf %b {sent} | nc {shlex.quote(host)} {port}"
     if request.datagram:

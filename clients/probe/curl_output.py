@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from clients.model.addresses import joined
 from clients.model.outcome import Outcome, infrastructure
 from clients.probe import answer
 from clients.probe.answer import Transfer
@@ -60,8 +61,8 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         str(info.get("errormsg") or ""),
         headers,
         body,
-        remote=answer.socket_address(str(info.get("remote_ip") or ""), info.get("remote_port")),
-        local=answer.socket_address(str(info.get("local_ip") or ""), info.get("local_port")),
+        remote=joined(str(info.get("remote_ip") or ""), info.get("remote_port")),
+        local=joined(str(info.get("local_ip") or ""), info.get("local_port")),
         certs=str(info.get("certs") or ""),
         http_version=str(info.get("http_version") or ""),
         scheme=request.url.partition("://")[0],

@@ -13,6 +13,7 @@ from typing import Any
 import certifi
 import pycurl
 
+from clients.model.addresses import joined
 from clients.model.outcome import Outcome, infrastructure
 from clients.probe import answer, curl
 from clients.probe.answer import MAX_BODY_BYTES, MAX_TRANSFER_BYTES, Transfer
@@ -74,7 +75,7 @@ class Exchange:
             **_ALWAYS,
             pycurl.URL: request.url.encode(),
             pycurl.REQUEST_TARGET: _target(request.url).encode(),
-            pycurl.CONNECT_TO: [f"::{answer.socket_address(*self.to)}"],
+            pycurl.CONNECT_TO: [f"::{joined(*self.to)}"],
             pycurl.TIMEOUT_MS: round(request.timeout_s * 1000),
             pycurl.CONNECTTIMEOUT_MS: round(request.connect_timeout_s * 1000),
             pycurl.USERAGENT: (request.user_agent or self.own_user_agent()).encode(),
@@ -136,8 +137,8 @@ class Exchange:
             message,
             answer.headers_of(line.decode(errors="replace").rstrip("\r\n") for line in self.lines),
             self.text().decode(errors="replace"),
-            remote=answer.socket_address(info(pycurl.PRIMARY_IP), info(pycurl.PRIMARY_PORT)),
-            local=answer.socket_address(info(pycurl.LOCAL_IP), info(pycurl.LOCAL_PORT)),
+            remote=joined(info(pycurl.PRIMARY_IP), info(pycurl.PRIMARY_PORT)),
+            local=joined(info(pycurl.LOCAL_IP), info(pycurl.LOCAL_PORT)),
             certs=_certificates(self.handle.getinfo_raw(pycurl.INFO_CERTINFO)),
             http_version=_VERSIONS.get(info(pycurl.INFO_HTTP_VERSION), ""),
             scheme=self.request.url.partition("://")[0],

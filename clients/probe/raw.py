@@ -9,6 +9,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+from clients.model.addresses import joined
 from clients.model.outcome import Outcome, infrastructure
 from clients.probe import answer, curl
 from clients.probe.answer import MAX_TRANSFER_BYTES, Transfer
@@ -41,7 +42,7 @@ class _Exchange:
         code, message = _REFUSED, ""
         try:
             with self._connect() as peer:
-                self.local = answer.socket_address(*peer.getsockname()[:2])
+                self.local = joined(*peer.getsockname()[:2])
                 code = _SEND_ERROR
                 peer.sendall(self.request.body.encode())
                 code = _RECEIVE_ERROR
@@ -77,7 +78,7 @@ class _Exchange:
             num_connects=1 if self.local else 0,
             errormsg=message,
             body=self.received.decode(errors="replace"),
-            remote=answer.socket_address(*self.to) if self.local else "",
+            remote=joined(*self.to) if self.local else "",
             local=self.local,
             scheme=answer.RAW,
             time_namelookup=took_s,

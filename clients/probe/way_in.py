@@ -195,5 +195,6 @@ def node_addresses(nodes: list[dict[str, Any]], with_pods: set[str], *, only: bo
     """
     named = [(node["metadata"]["name"] in with_pods, node) for node in nodes]
     for _, node in sorted((one for one in named if one[0] or not only), key=lambda one: not one[0]):
-        found = {one["type"]: str(one["address"]) for one in node.get("status", {}).get("addresses", ())}
-        yield from (found[kind] for kind in ("ExternalIP", "InternalIP") if kind in found)
+        found = node.get("status", {}).get("addresses", ())
+        for kind in ("ExternalIP", "InternalIP"):  # one of each family
+            yield from (str(one["address"]) for one in found if one["type"] == kind)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import logs, sidecar
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.logs import LogSource
+from clients.model.addresses import host_of, is_loopback
 from clients.model.attempt import Attempt, Phase
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
@@ -22,7 +23,6 @@ from clients.proof.route import ProxyLogs, Route, last_row, route, traceable
 from clients.proof.servers import past_sidecar
 
 ANSWERED, TWIN_ANSWERED = "answered by", "twin answered by"
-_LOOPBACK = "127."
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _external(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[
     if missing := ids - {entry.request_id for entry in entries}:
         text = f"{len(missing)} of {len(ids)} requests did not come to an external server, so another one answered"
         return Finding(name, text, FindingVerdict.FAIL)
-    elsewhere = [entry for entry in entries if own and entry.local.rpartition(":")[0] not in own]
+    elsewhere = [entry for entry in entries if own and host_of(entry.local) not in own]
     if elsewhere:
         text = f"{elsewhere[-1].local}, which is not an address of {probe.destination} ({', '.join(own)})"
         return Finding(name, text, FindingVerdict.FAIL)
@@ -191,8 +191,12 @@ def _elsewhere(proving: ProvingCase, path: Route, request: Attempt) -> list[Acce
     if not proving.rig.writes_access_log:
         return []
     found = ProxyLogs(proving.rig, proving.running.since)
-    servers = {pod.ip for pod in (*path.servers, *path.door)}
-    sent = [entry for entry in found.entries(path.proxies(Proxy.CLIENT), request) if _host(entry) not in servers]
+    servers = addresses_of((*path.servers, *path.door))
+    sent = [
+        entry
+        for entry in found.entries(path.proxies(Proxy.CLIENT), request)
+        if host_of(entry.upstream_host) not in servers
+    ]
     for pod in path.proxies(Proxy.SERVER):
         sent += [entry for entry in _inbound(proving, path, pod, request) if not _to_application(pod, entry)]
     return sent
@@ -220,10 +224,5 @@ def _inbound(proving: ProvingCase, path: Route, pod: Pod, request: Attempt) -> l
 
 def _to_application(pod: Pod, entry: AccessLogEntry) -> bool:
     """Whether a server's sidecar passed the request on to its own pod: not to another host, and not nowhere."""
-    host = _host(entry)
-    return bool(host) and (not pod.ip or host == pod.ip or host.startswith(_LOOPBACK))
-
-
-def _host(entry: AccessLogEntry) -> str:
-    """Address that the request was sent on to; empty where it was not."""
-    return entry.upstream_host.rpartition(":")[0]
+    host = host_of(entry.upstream_host)
+    return bool(host) and (not pod.addresses or host in pod.addresses or is_loopback(host))

@@ -11,12 +11,13 @@ import re
 import time
 from collections.abc import Sequence, Set
 
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import accesslog, sidecar
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
+from clients.model.addresses import split
 from clients.model.decision import Proxy
 from clients.proof.proving import ProvingCase
 from clients.proof.route import Route, refused
@@ -69,11 +70,11 @@ def _made_at_the_client(
     rig, clients = proving.rig, path.proxies(Proxy.CLIENT)
     if not clients or (not path.outside and proving.case.probe.source in rig.prober.by_gateway):
         return []
-    addresses = {f"{pod.ip}:0" for pod in clients}
+    own = {(address, "0") for address in addresses_of(clients)}
     made = [
         one
         for one in lines.entries(since)
-        if one.downstream_remote in addresses
+        if split(one.downstream_remote) in own
         and one.request_id
         and accesslog.forwarded(one)
         and not accesslog.belongs(one.request_id, one.user_agent, rig.prober.sent_ids)
@@ -104,7 +105,7 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
         return ""
     most = max(_FEWEST, len(refused(proving)) // _SHARE)
     logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in gateways]
-    arrived = rig.external.of_peers({pod.ip for pod in gateways})
+    arrived = rig.external.of_peers(addresses_of(gateways))
     if len(arrived) < most:
         return ""  # the log cannot change that, and one that stays empty would be waited for
     deadline = time.monotonic() + FLUSHED_S

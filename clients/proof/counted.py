@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from clients.kube.pods import SIDECAR
+from clients.kube.pods import SIDECAR, addresses_of
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.logs import LogSource
+from clients.model.addresses import split
 from clients.model.attempt import Phase
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
@@ -67,8 +68,8 @@ def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
 
 def _is_clients(proving: ProvingCase, path: Route, entry: AccessLogEntry) -> bool:
     """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
-    address, _, port = entry.downstream_remote.rpartition(":")
-    from_client = address in {pod.ip for pod in path.client}
+    address, port = split(entry.downstream_remote)
+    from_client = address in addresses_of(path.client)
     if port == "0" and _went_by_gateway(proving):
         return False
     sent_on = accesslog.forwarded(entry) and bool(entry.request_id)

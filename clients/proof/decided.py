@@ -6,10 +6,11 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import logs
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import EnforcedPolicy
+from clients.model.addresses import host_of
 from clients.model.attempt import Attempt
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
@@ -132,7 +133,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         traceable(refused(proving), not (path.outside or path.door) and set(pods).isdisjoint(path.gateway)),
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
-        frozenset(pod.ip for pod in path.servers),
+        addresses_of(path.servers),
         {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in (pods if known else ())},
     )
 
@@ -164,8 +165,8 @@ def _by_number(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answe
 
     The proxy has as many entries, of connections from no pod that is known here, as there were requests at least.
     """
-    known = {pod.ip for pod in question.pods}
-    entries = [one for one in _of_connections(found, question) if _host(one.downstream_remote) not in known]
+    known = addresses_of(question.pods)
+    entries = [one for one in _of_connections(found, question) if host_of(one.downstream_remote) not in known]
     if answer.others or len(entries) < len(question.requests):
         return answer
     return replace(answer, decided=tuple(entries), missing=0)
@@ -181,22 +182,18 @@ def _from_other_ports(found: ProxyLogs, question: _Question, answer: _Answer) ->
     if answer.others or answer.missing > len(question.requests) * MOST_FROM_OTHER_PORTS:
         return answer
     sent = {request.local for request in question.requests if request.local}
-    clients = {_host(local) for local in sent}
+    clients = {host_of(local) for local in sent}
     dialled = {entry.downstream_local for entry in answer.decided}
     entries = [
         entry
         for entry in _of_connections(found, question)
         if entry.downstream_remote not in sent
-        and _host(entry.downstream_remote) in clients
+        and host_of(entry.downstream_remote) in clients
         and entry.downstream_local in dialled
     ]
     if not answer.missing or len(entries) < answer.missing:
         return answer
     return replace(answer, decided=(*answer.decided, *entries[-answer.missing :]), missing=0)
-
-
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
 
 
 def _complete(proving: ProvingCase, question: _Question) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource, wait_for
+from clients.model.addresses import canonical, in_url
 from clients.model.attempt import Attempt
 from clients.model.decision import Proxy
 from clients.model.log_expectations import AccessLogExpectation
@@ -124,11 +125,11 @@ def filled(rig: Rig, logged: AccessLogExpectation) -> AccessLogExpectation:
     """`logged` with `<gateway>`, `<host>` and the gateway's ports in its patterns replaced by their values."""
     known = {"http-port": [str(rig.gateway.http_port)], "tls-port": [str(rig.gateway.tls_port)]}
     if any("<gateway>" in getattr(logged, name) for name in _FIELDS):
-        known["gateway"] = [pod.ip for pod in rig.workloads.gateway_pods()]
+        known["gateway"] = sorted(map(in_url, addresses_of(rig.workloads.gateway_pods())))
 
     def values(match: re.Match[str]) -> str:
         address = rig.external.hosts.get(match[1], "") if rig.external else ""
-        found = known.get(match[1], [address] if address else [])
+        found = known.get(match[1], [in_url(canonical(address))] if address else [])
         return f"(?:{'|'.join(map(re.escape, found))})" if found else r"[0-9a-f.:\[\]]+"
 
     texts: dict[str, Any] = {name: re.sub(r"<([\w.-]+)>", values, getattr(logged, name)) for name in _FIELDS}

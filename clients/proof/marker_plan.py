@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from clients.apply import marker_objects
 from clients.apply.item import Item
+from clients.model.addresses import joined, split
 from clients.model.case import Case
 from clients.model.expect import RBAC_DENIED, Expectation, body_contains, grpc, status
 from clients.model.marker import MarkerRecord, MarkerState
@@ -140,7 +141,7 @@ class MarkerPlan:
             self.items += items
             self._hosts[namespace] = (authority, word)
         authority, word = self._hosts[namespace]
-        dial = f"{NOWHERE}:{authority.rpartition(':')[2]}"
+        dial = joined(NOWHERE, split(authority)[1])
         probe = Probe(source, f"http://{authority}/", resolve=dial, timeout_s=UNANSWERED_S)
         self.looks[place] = Look(name, probe, status(200, body_contains(word)), client=source)
         return place

@@ -12,6 +12,7 @@ from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import EnforcedPolicy
+from clients.model.addresses import host_of
 from clients.model.case import Case
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.expect import RBAC_DENIED, Expectation
@@ -124,11 +125,11 @@ def decided(decision: Decision, names: Collection[str] | None, servers: Collecti
 
     Args:
         names: policies that may have done it there (`expected_policies`), by the names in the log; None for any.
-        servers: addresses of the backend's pods.
+        servers: addresses of the backend's pods, canonical.
     """
     if decision.reason and decision.reason not in entry.details:
         return False
-    sent_to = entry.upstream_host.rpartition(":")[0] if accesslog.forwarded(entry) else ""
+    sent_to = host_of(entry.upstream_host) if accesslog.forwarded(entry) else ""
     match decision.mechanism:
         case Mechanism.AUTHORIZATION:
             # a TCP proxy connects to its upstream before it authorizes the connection, and sends nothing on

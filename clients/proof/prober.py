@@ -14,6 +14,7 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.external_hosts import ExternalHosts
+from clients.model.addresses import in_url, joined, split
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
 from clients.model.outcome import Outcome, infrastructure
 from clients.model.probe import REQUEST_ID, Dial, Probe, Workload
@@ -86,7 +87,7 @@ class Prober:
         if pod and probe.dial is Dial.POD:
             url = _with_host(url, pod.ip)
         elif pod:
-            connect_to = f"{pod.ip}:{outside.port_of(url)}"
+            connect_to = joined(pod.ip, outside.port_of(url))
         for token in probe.all_tokens:
             sent = token.place.format(self._tokens.token(token))
             name, _, value = sent.partition(": ")
@@ -180,9 +181,9 @@ class Prober:
 
     def _connect_to(self, address: str) -> str:
         """`host:port` to dial: an external host by its address, without any name server; else by its name."""
-        host, _, port = address.rpartition(":")
+        host, port = split(address)
         known = self._external.hosts.get(host, "") if self._external else ""
-        return f"{known}:{port}" if known else self._overlay.host(address.removeprefix("open."))
+        return joined(known, port) if known else self._overlay.host(address.removeprefix("open."))
 
     def _send(
         self, probe: Probe, control: str, parallel: bool, count: int, like_a_users: frozenset[int]
@@ -233,4 +234,4 @@ def _with_host(url: str, address: str) -> str:
     """The URL with an address in place of its host; port, path and query stay as they are."""
     scheme, separator, rest = url.partition("://")
     host = re.split(r"[:/?#]", rest, maxsplit=1)[0]
-    return f"{scheme}{separator}{f'[{address}]' if ':' in address else address}{rest[len(host) :]}"
+    return f"{scheme}{separator}{in_url(address)}{rest[len(host) :]}"

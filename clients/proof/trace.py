@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clients.kube.pods import Pod
+from clients.kube.pods import Pod, addresses_of
 from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
+from clients.model.addresses import host_of
 from clients.model.attempt import Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -160,8 +161,7 @@ def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry) 
     """Why the connection is not that of the stated pods; empty where it is."""
     gateway = arrival.peer is Proxy.GATEWAY
     pods = rig.workloads.gateway_pods() if arrival.peer is Proxy.GATEWAY else rig.workloads.pods(arrival.peer)
-    peers = {pod.ip for pod in pods}
-    address = entry.peer.rpartition(":")[0]
+    peers, address = addresses_of(pods), host_of(entry.peer)
     if address in peers:
         return ""
     expected = "the gateway" if gateway else "the client"
@@ -172,7 +172,7 @@ def _wrong_server(external: ExternalHosts, case: Case, entry: ArrivalEntry, serv
     """Why the request came to an address that its host, or the pinned server, does not have; empty where it did not."""
     host = server or case.probe.destination
     own = external.addresses(host)
-    if entry.local.rpartition(":")[0] in own:
+    if host_of(entry.local) in own:
         return ""
     return f"a request came to {entry.local}, which is not an address of {host} ({', '.join(own)})"
 

@@ -25,6 +25,7 @@ from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.services import ServiceView, target_of
 from clients.mesh.why.view import PolicyView
+from clients.model.addresses import split
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
@@ -182,7 +183,7 @@ def _port(service: ServiceView | None, probe: Probe, workload: WorkloadView) -> 
         return _dialled(probe.url)
     if service is None or not service.serves(workload):
         return None
-    dialled = probe.resolve.rpartition(":")[2]
+    dialled = split(probe.resolve)[1]
     number = int(dialled) if dialled.isdigit() else _dialled(probe.url)
     return next((target_of(port, workload) for port in service.ports if port.number == number), None)
 

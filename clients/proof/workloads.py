@@ -13,6 +13,7 @@ from clients.kube.recent import Recent
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
+from clients.model.addresses import host_of
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient
@@ -106,7 +107,7 @@ class Workloads:
 
     def connect_host(self, probe: Probe) -> str:
         """Host that the probe connects to, by the documents' names."""
-        return self.named(probe.resolve).rpartition(":")[0] or probe.destination
+        return host_of(self.named(probe.resolve)) or probe.destination
 
     def named(self, address: str) -> str:
         """The address with `<gateway>` replaced by the name of the gateway's Service."""

@@ -16,6 +16,7 @@ from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
+from clients.model.addresses import joined
 from clients.model.errors import ClusterError, MeshproofError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight import cluster_checks, mesh_checks, network_checks
@@ -168,7 +169,7 @@ class Canary:
         )
 
     def _network_policy(self, pods: dict[str, Pod]) -> Tried | Shown:
-        url = f"http://{pods['plain'].ip}:8080/status/200"
+        url = f"http://{joined(pods['plain'].ip, 8080)}/status/200"
 
         def ask() -> str:
             return mesh_checks.curl(self.cluster, pods["outsider"], "outsider", url)

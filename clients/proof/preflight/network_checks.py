@@ -9,6 +9,7 @@ from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.model.addresses import canonical, host_of, is_loopback, joined
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.probe import outside
 from clients.probe.request import Request
@@ -82,12 +83,12 @@ def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
         return Tried("way in", False, error.message, hint)
     outcomes = outside.send([request] * 4, to)
     if wrong := [one.summary for one in outcomes if one.status != 200]:
-        return Tried("way in", False, f"expected 200 at {to[0]}:{to[1]}, saw {wrong[0]}", hint)
+        return Tried("way in", False, f"expected 200 at {joined(*to)}, saw {wrong[0]}", hint)
     seen = {origin(one.body) for one in outcomes}
-    own = {one.local_address.rpartition(":")[0].strip("[]") for one in outcomes}
+    own = {host_of(one.local_address) for one in outcomes}
     hidden = seen & _inside(cluster) - own
-    fine = len(seen) == 1 and not hidden and "127.0.0.1" not in seen and "" not in seen
-    detail = f"{to[0]}:{to[1]}, where this machine is seen as {', '.join(sorted(seen))}"
+    fine = len(seen) == 1 and not hidden and not any(not one or is_loopback(one) for one in seen)
+    detail = f"{joined(*to)}, where this machine is seen as {', '.join(sorted(seen))}"
     hint = "reach gateways by an address that keeps the client's: externalTrafficPolicy: Local, or a load balancer"
     line = Tried("way in", fine, detail, hint)
     return Shown((line,), client_address=fine, outside_address=min(seen) if fine else "")
@@ -96,7 +97,7 @@ def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
 def _inside(cluster: Cluster) -> set[str]:
     """Addresses of nodes: one of them in place of the client's means that it was translated."""
     try:
-        return set(node_addresses(cluster.objects("v1", "Node"), set(), only=False))
+        return set(map(canonical, node_addresses(cluster.objects("v1", "Node"), set(), only=False)))
     except ClusterError:
         return set()
 
@@ -169,8 +170,6 @@ def enforced(
 def origin(body: str) -> str:
     """The address in the answer of httpbin's `/ip`, without a port; empty where there is none."""
     try:
-        stated = str(json.loads(body)["origin"])
+        return host_of(str(json.loads(body)["origin"]))
     except (ValueError, KeyError, TypeError):
         return ""
-    host, _, port = stated.rpartition(":")
-    return host if port.isdigit() and "." in host else stated

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clients.kube.pods import Pod
+from clients.kube.pods import Pod, addresses_of
 
 pytestmark = pytest.mark.unit
 
@@ -40,6 +40,24 @@ def test_a_classic_sidecar_does_not_run_yet() -> None:
     classic["status"]["initContainerStatuses"][0]["state"] = {"terminated": {}}
     pod = Pod.from_json(classic)
     assert (pod.initializing, pod.injected, pod.containers) == (("first",), False, ())
+
+
+@pytest.mark.parametrize(
+    ("status", "ip", "known"),
+    [
+        ({"podIP": "10.0.0.7"}, "10.0.0.7", {"10.0.0.7"}),
+        (
+            {"podIP": "10.0.0.7", "podIPs": [{"ip": "10.0.0.7"}, {"ip": "fd00:0::7"}]},
+            "10.0.0.7",
+            {"10.0.0.7", "fd00::7"},
+        ),
+        ({"podIP": "fd00:0:0::7"}, "fd00::7", {"fd00::7"}),
+        ({}, "", set[str]()),
+    ],
+)
+def test_a_pod_has_the_addresses_of_both_families(status: dict[str, Any], ip: str, known: set[str]) -> None:
+    pod = Pod.from_json(body(**status))
+    assert (pod.ip, pod.addresses, addresses_of([pod])) == (ip, known, known)
 
 
 @pytest.mark.parametrize(

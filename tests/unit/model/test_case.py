@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clients.model.probe import Probe, Workload
@@ -38,6 +40,8 @@ def test_raw_tcp_has_no_method() -> None:
     probe = CLIENT.tcp("ledger.mtls-service:9000", "PING {id}\r\n")
     assert (probe.protocol, probe.record.method, probe.record.body) == ("TCP", "", "PING {id}\r\n")
     assert probe.destination == "ledger.mtls-service"
+    assert replace(probe, url="http://[2001:db8:0::10]:80/ip").destination == "2001:db8::10"
+    assert replace(probe, url="https://[2001:db8::10]").destination == "2001:db8::10"
     assert probe.words == r"tcp://ledger.mtls-service:9000 with body 'PING {id}\r\n'"
 
 

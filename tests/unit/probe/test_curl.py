@@ -270,5 +270,7 @@ def test_the_command_repeats_version_method_and_body() -> None:
     assert " -X post --http2-prior-knowledge --data-raw '{\"a\": 1}' " in command
     raw = curl.command(request(url="tcp://a.b:9000", body="PING\r\n"))
     assert raw == r"printf %b 'PING\r\n' | nc a.b 9000"
+    raw = curl.command(request(url="tcp://a.b:9000", connect_to="[fd00::7]:9000", body="PING\r\n"))
+    assert raw == r"printf %b 'PING\r\n' | nc fd00::7 9000"
     datagram = curl.command(request(url="udp://a.b:443", request_id="mp-1"))
     assert datagram == "curl --tftp-no-options tftp://a.b:443/mp-1"

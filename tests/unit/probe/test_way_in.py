@@ -80,6 +80,13 @@ def test_a_node_with_a_pod_of_the_gateway_comes_first():
     assert ways(cluster(), (ELSEWHERE, 30021)).find("door", "front", 80) == (ELSEWHERE, 30080)
 
 
+def test_a_node_of_two_families_is_tried_by_both_of_its_addresses():
+    made = cluster()
+    made.store["Node", "", "two"]["status"]["addresses"].append({"type": "InternalIP", "address": "fd00::2"})
+    assert ways(made, (HERE, 30021), ("fd00::2", 30021)).find("door", "front", 80) == (HERE, 30080)
+    assert ways(made, ("fd00::2", 30021)).find("door", "front", 80) == ("fd00::2", 30080)
+
+
 def test_only_nodes_with_a_pod_answer_where_the_policy_is_local():
     made = cluster(externalTrafficPolicy="Local")
     assert ways(made, (ELSEWHERE, 30021), (HERE, 30021)).find("door", "front", 80) == (HERE, 30080)

@@ -194,6 +194,28 @@ def test_a_connection_is_found_by_its_addresses_where_no_proxy_sees_a_request(up
     assert verdict(*prove(logged, change=plain_client)) is expected
 
 
+@pytest.mark.parametrize(
+    ("upstream", "expected"),
+    [
+        ("[fd00::9]:8080", FindingVerdict.PASS),
+        ("[fd00:0:0::9]:8080", FindingVerdict.PASS),
+        ("10.0.0.9:8080", FindingVerdict.PASS),  # a pod of a dual-stack cluster has both
+        ("[::1]:8080", FindingVerdict.PASS),
+        ("[fd00::77]:8080", FindingVerdict.FAIL),
+        ("-", FindingVerdict.FAIL),
+    ],
+)
+def test_a_pod_of_ipv6_is_its_applications_address(upstream: str, expected: FindingVerdict) -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        line = entry(name, "200", "via_upstream", upstream)
+        rig.cluster.logs_of.setdefault(("httpbin-1", SIDECAR), []).append(line)
+
+    def dual_stack(rig: FakeRig) -> None:
+        rig.servers = [replace(SERVER_POD, ip="fd00::9", more_ips=("10.0.0.9",))]
+
+    assert verdict(*prove(logged, change=dual_stack)) is expected
+
+
 def test_one_request_that_the_application_did_not_have_fails() -> None:
     found = prove(lambda rig, name: None if "-1-" in name else app(rig, name))
     assert verdict(*found) is FindingVerdict.FAIL
@@ -261,12 +283,15 @@ def test_a_proxy_that_has_to_answer_by_itself_is_stated() -> None:
         ("198.51.100.10:80", FindingVerdict.PASS),
         ("198.51.100.20:80", FindingVerdict.FAIL),
         ("", FindingVerdict.FAIL),
+        ("[2001:db8::10]:80", FindingVerdict.PASS),
+        ("[2001:db8::20]:80", FindingVerdict.FAIL),
     ],
 )
 def test_an_external_host_answers_at_its_own_address(tmp_path: Path, local: str, expected: FindingVerdict) -> None:
     lines = [json.dumps({"request_id": name, "peer": "10.0.0.5:4000", "local": local}) for name in NAMES]
     (tmp_path / "log").write_text("\n".join(lines if local else []))
-    found = prove(lambda *_: None, OUTWARD, external=replace(HOSTS, log=tmp_path / "log"))
+    external = replace(HOSTS, log=tmp_path / "log", more={"example.com": ["2001:db8:0::10"]})
+    found = prove(lambda *_: None, OUTWARD, external=external)
     assert verdict(*found) is expected
 
 

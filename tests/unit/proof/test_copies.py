@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, ent
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.external_hosts import ExternalHosts
+from clients.model import addresses
 from clients.model.case import Case
 from clients.model.expect import rbac_denied
 from clients.proof import copies
@@ -57,7 +59,13 @@ OWN = tuple(line(name, "127.0.0.1:5") for name in MARKED)
 
 
 def found(
-    server: list[str], client: Lines = OWN, app: Lines = (), *, by_gateway: bool = False, outside: bool = False
+    server: list[str],
+    client: Lines = OWN,
+    app: Lines = (),
+    *,
+    by_gateway: bool = False,
+    outside: bool = False,
+    clients: Pod = CLIENTS,
 ) -> str:
     times = {CLIENT: {"/other": 0.0}} if by_gateway else {}
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), by_gateway=times)
@@ -67,13 +75,20 @@ def found(
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
     seen: Any = SimpleNamespace(attempts=(), last=None)
     proving = ProvingCase(running=running, case=CASE, seen=seen, since=time.monotonic())
-    path = Route(client=(CLIENTS,), servers=(SERVER_POD,), gateway=(), outside=outside, external=False)
+    path = Route(client=(clients,), servers=(SERVER_POD,), gateway=(), outside=outside, external=False)
     return copies.unlogged(proving, path, 0.0)
 
 
 def test_requests_that_the_clients_sidecar_has_made_itself_are_copies_whatever_their_path() -> None:
     made = [line(name, "10.0.0.5:0", f"/anything/{name}") for name in STRANGE]
     assert "10 requests reached mtls-service/httpbin-1 that no program of the client sent" in found(made)
+
+
+def test_copies_of_a_client_of_ipv6_are_found_as_well() -> None:
+    made = [line(name, "[fd00::5]:0", "/other") for name in STRANGE]
+    assert "10 requests" in found(made, clients=replace(CLIENTS, ip="fd00::5"))
+    assert "10 requests" in found(made, clients=replace(CLIENTS, more_ips=("fd00::5",)))
+    assert found(made, clients=replace(CLIENTS, ip="fd00::6")) == ""
 
 
 def test_requests_of_other_origin_are_none() -> None:
@@ -149,21 +164,27 @@ def test_what_another_process_sent_before_the_first_of_ours_is_left_out() -> Non
 GATEWAY = Pod("istio-egress", "gateway-1", "10.0.9.9", containers=CLIENT_POD.containers, ready=True)
 
 
-def outward(tmp_path: Path, arrived: Sequence[tuple[str, str]], logged: Sequence[str]) -> str:
+def outward(tmp_path: Path, arrived: Sequence[tuple[str, str]], logged: Sequence[str], gateway: Pod = GATEWAY) -> str:
     """What is found of requests that arrived outside, by id and address, and of lines of the gateway's log."""
     lines = [
         json.dumps(
-            {"event": "request", "request_id": name, "peer": f"{peer}:40000", "host": "example.com", "path": "/"}
+            {
+                "event": "request",
+                "request_id": name,
+                "peer": addresses.joined(peer, 40000),
+                "host": "example.com",
+                "path": "/",
+            }
         )
         for name, peer in arrived
     ]
     (tmp_path / "log").write_text("\n".join(lines))
-    rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), gateways=[GATEWAY])
+    rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), gateways=[gateway])
     rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=tmp_path / "log")
     rig.cluster.logs_of[("gateway-1", SIDECAR)] = list(logged)
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
     seen: Any = SimpleNamespace(attempts=(), last=None)
-    return copies.from_gateway(ProvingCase(running=running, case=CASE, seen=seen, since=time.monotonic()), [GATEWAY])
+    return copies.from_gateway(ProvingCase(running=running, case=CASE, seen=seen, since=time.monotonic()), [gateway])
 
 
 def test_what_the_egress_gateway_sends_and_did_not_let_in_is_a_copy(tmp_path: Path) -> None:
@@ -176,6 +197,14 @@ def test_what_the_egress_gateway_sends_and_did_not_let_in_is_a_copy(tmp_path: Pa
     refused = [entry(name, "403", "rbac_access_denied_matched_policy[none]", "-") for name in others]
     assert outward(tmp_path, arrived, [*let_in, *refused])
     assert outward(tmp_path, [(first, GATEWAY.ip), *[("", GATEWAY.ip)] * 9], let_in)
+
+
+@pytest.mark.parametrize("known", [{"ip": "fd00::9"}, {"more_ips": ("fd00::9",)}])
+def test_copies_of_an_egress_gateway_of_ipv6_are_found_as_well(tmp_path: Path, known: dict[str, Any]) -> None:
+    arrived = [(name, "fd00::9") for name in STRANGE]
+    gateway = replace(GATEWAY, **known)
+    assert "9 requests" in outward(tmp_path, arrived, [line(STRANGE[0], "[fd00::5]:1")], gateway)
+    assert outward(tmp_path, arrived, [line(name, "[fd00::5]:1") for name in STRANGE], gateway) == ""
 
 
 def test_requests_of_the_egress_gateway_that_it_let_in_are_none(tmp_path: Path) -> None:

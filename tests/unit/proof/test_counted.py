@@ -14,6 +14,7 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.logs import LogSource
+from clients.model import addresses
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
@@ -30,7 +31,7 @@ IP = "http://httpbin.mtls-service:8000/ip"
 CASE = Case("X-2", CLIENT.get(IP), rbac_denied(), twin=CLIENT.get(IP, token="valid"))
 TWIN = "mp-run-twin-0123456789"
 OTHERS = ("mp-run-other-0123456789", "mp-run-third-0123456789")
-CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.containers, ready=True)
+CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.containers, ready=True, more_ips=("fd00::5",))
 
 
 APP = next(name for name in sidecar.containers_that_log(SERVER_POD) if name != SIDECAR)
@@ -38,7 +39,7 @@ APP = next(name for name in sidecar.containers_that_log(SERVER_POD) if name != S
 
 def line(name: str, *, client: str = "10.0.0.5", upstream: str = "10.0.0.9:8080", port: int = 8080) -> str:
     made = entry(name, "200", "via_upstream", upstream).replace("inbound|8080|| - - - -", f"inbound|{port}|| - - X -")
-    return made.replace(" X ", f" {client}:41000 ")
+    return made.replace(" X ", f" {addresses.joined(client, 41000)} ")
 
 
 def prove(
@@ -75,6 +76,13 @@ def test_a_request_under_an_id_that_was_not_sent_fails() -> None:
     [found] = prove(line("0f8fad5b-d9cb-469f-a165-70867728950e"))
     assert found.verdict is FindingVerdict.FAIL
     assert "0f8fad5b-d9cb-469f-a165-70867728950e" in found.text
+
+
+def test_a_request_of_ipv6_under_an_id_that_was_not_sent_fails() -> None:
+    [found] = prove(line("0f8fad5b-d9cb-469f-a165-70867728950e", client="fd00::5"))
+    assert found.verdict is FindingVerdict.FAIL
+    [found] = prove(line("0f8fad5b-d9cb-469f-a165-70867728950e", client="fd00::6"))
+    assert found.verdict is FindingVerdict.PASS
 
 
 def test_a_copy_past_the_log_of_the_servers_sidecar_fails() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, broken, entry
 
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import logs
 from clients.mesh.accesslog import parse
 from clients.mesh.discovery import MeshInfo
@@ -394,6 +395,44 @@ def test_the_mechanism_follows_from_the_outcome(
     path = mechanism.Route((CLIENT_POD,), (replace(SERVER_POD, ip="10.0.0.9"),), (), outside, not expect.status)
     found = mechanism.derived(expect, answered(expect.status or 0, "a", body), "GET", path, ())
     assert mechanism.decided(found, None, {"10.0.0.9"}, parse([line])[0]) is expected
+
+
+@pytest.mark.parametrize(
+    ("upstream", "expected"),
+    [("[fd00::9]:80", False), ("[fd00:0:0::9]:80", False), ("10.0.0.9:80", False), ("[fd00::7]:80", True)],
+)
+def test_a_request_that_a_backend_of_ipv6_got_was_not_refused_by_routing(upstream: str, expected: bool) -> None:
+    """In brackets the backend's address was none of the backend's, so that a request to it counted as led elsewhere."""
+    backend = replace(SERVER_POD, ip="fd00::9", more_ips=("10.0.0.9",))
+    decision = Decision(Mechanism.NOT_ROUTED, Proxy.CLIENT)
+    got = entry("a", "404", "via_upstream", upstream)
+    assert mechanism.decided(decision, None, addresses_of([backend]), parse([got])[0]) is expected
+
+    case = Case("X-2", Probe(OUTSIDE, IP), status(404), twin=ALLOWED, decided=decision)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FakeRig, "backends", lambda *_: [backend])
+        logged = partial(log_at_the_gateway, upstream=upstream)
+        finding = prove(logged, case, outcome=lambda name: answered(404, name))
+    assert finding is not None
+    assert finding.verdict is (FindingVerdict.PASS if expected else FindingVerdict.FAIL), finding.text
+
+
+def log_at_the_gateway(rig: FakeRig, name: str, *, upstream: str) -> None:
+    log(rig, entry(name, "404", "via_upstream", upstream), CLIENT_POD.name)
+
+
+@pytest.mark.parametrize(("own", "verdict"), [("fd00::5", FindingVerdict.FAIL), ("fd00::6", FindingVerdict.PASS)])
+def test_a_connection_of_a_pod_of_ipv6_is_none_from_outside(own: str, verdict: FindingVerdict) -> None:
+    def logged(rig: FakeRig, name: str) -> None:
+        log(rig, tcp(f"[fd00:0::5]:5{name[7]}", "NR", "filter_chain_not_found"))
+
+    client = replace(SERVER_POD, more_ips=(own,))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FakeRig, "backends", lambda *_: [client])
+        case = replace(TO_STRICT, probe=Probe(OUTSIDE, IP))
+        found = prove(logged, case, outcome=lambda name: broken(56, name), client=client)
+    assert found is not None
+    assert found.verdict is verdict, found.text
 
 
 NO_PROXY = no_reply(OutcomeKind.RESET, OutcomeKind.REFUSED)

@@ -19,6 +19,7 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Dial, Workload
@@ -165,6 +166,27 @@ def test_a_pod_is_dialled_by_its_address(
     assert sorted({(request.url, request.connect_to) for request in requests})[0] == (url, to)
     assert len({(request.url, request.connect_to) for request in requests}) == 2
     assert "10.1.0.1" in made.prober.command_for(probe)
+
+
+@pytest.mark.parametrize(
+    ("dial", "url", "to"),
+    [
+        (Dial.POD, "http://[fd00::7]:8080/ip", ""),
+        (Dial.POD_WITH_HOST, "http://httpbin.p-mtls-service:8080/ip", "[fd00::7]:8080"),
+    ],
+)
+def test_a_pod_of_ipv6_is_dialled_in_brackets(made: Rig, dial: Dial, url: str, to: str):
+    """curl takes `::fd00::7:8080` for no host to connect to, and gives up (exit code 49)."""
+    probe = CLIENT.get("http://httpbin.mtls-service:8080/ip", dial=dial)
+    there = replace(pod("p-mtls-service", "httpbin-1"), ip="fd00::7")
+    request = made.prober.request_for(probe, "X", there)
+    assert (request.url, request.connect_to) == (url, to)
+
+
+def test_an_external_host_of_ipv6_is_dialled_in_brackets(made: Rig):
+    made.prober._external = ExternalHosts({"example.com": "2001:db8::10"})
+    request = made.prober.request_for(CLIENT.get("http://example.com/", resolve="example.com:80"), "X")
+    assert request.connect_to == "[2001:db8::10]:80"
 
 
 def test_a_pod_that_is_not_there_is_infrastructure(made: Rig, cluster: RigCluster):

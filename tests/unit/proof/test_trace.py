@@ -154,6 +154,17 @@ def test_ports_of_the_gateway_are_those_of_its_settings() -> None:
     assert follow(made, sent("a"), replace(AS_SENT_ON, local="<gateway>:<tls-port>")).verdict is FindingVerdict.FAIL
 
 
+def test_addresses_of_ipv6_in_patterns_have_brackets() -> None:
+    made = rig()
+    made.gateways = [replace(GATEWAY_POD, more_ips=("fd00::9",))]
+    made.external = ExternalHosts({"example.com": "2001:db8::10"})
+    line = http("a", upstream="[2001:db8::10]:80")
+    log(made, line.replace(" 10.0.9.9:8080 ", " [fd00::9]:8080 "))
+    assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.PASS
+    log(made, line.replace(" 10.0.9.9:8080 ", " [fd00::8]:8080 ").replace('"a"', '"b"'))
+    assert follow(made, sent("b"), AS_SENT_ON).verdict is FindingVerdict.FAIL
+
+
 def test_a_missing_entry_proves_nothing() -> None:
     made = rig()
     assert follow(made, sent("a"), AS_SENT_ON).verdict is FindingVerdict.INCONCLUSIVE
@@ -258,6 +269,26 @@ def test_an_arrival_must_be_as_stated(tmp_path: Path, line: str, verdict: Findin
     made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("peer", "local", "expected"),
+    [
+        ("[fd00::9]:50000", "[2001:db8::10]:443", FindingVerdict.PASS),
+        ("10.0.9.9:50000", "[2001:db8::10]:443", FindingVerdict.PASS),
+        ("[fd00::5]:50000", "[2001:db8::10]:443", FindingVerdict.FAIL),
+        ("[fd00::9]:50000", "[2001:db8::20]:443", FindingVerdict.FAIL),
+    ],
+)
+def test_an_arrival_by_ipv6_is_known_by_its_addresses(
+    tmp_path: Path, peer: str, local: str, expected: FindingVerdict
+) -> None:
+    made = rig()
+    made.gateways = [replace(GATEWAY_POD, ip="10.0.9.9", more_ips=("fd00::9",))]
+    (tmp_path / "log").write_text(arrived("a", peer, local=local) + "\n")
+    made.external = ExternalHosts({"example.com": "2001:db8:0:0::10"}, log=tmp_path / "log")
+    arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
+    assert follow(made, sent("a"), arrival=arrival).verdict is expected
 
 
 @pytest.mark.parametrize(

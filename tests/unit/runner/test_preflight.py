@@ -171,6 +171,8 @@ def test_gateways_that_istio_deploys_need_namespaces_that_accept_their_pods(
         ('{"origin": "198.18.0.1"}', "198.18.0.1"),
         ('{"origin": "198.18.0.1:4711"}', "198.18.0.1"),
         ('{"origin": "fd00::1"}', "fd00::1"),
+        ('{"origin": "[fd00:0::1]:4711"}', "fd00::1"),
+        ('{"origin": "::ffff:198.18.0.1"}', "198.18.0.1"),
         ("<html>", ""),
         ("{}", ""),
         ("[]", ""),
