@@ -18,6 +18,11 @@ from clients.model.errors import ClusterError
 TIMEOUTS_S: Timeouts = (5.0, 300.0)
 """Connect and read timeout of one stream: a container may well print nothing for minutes."""
 _CHUNK_BYTES = 64 * 1024
+_SHOWN = 200
+"""Characters that are shown of a line that is none of the log."""
+_NO_WATCH = "failed to create fsnotify watcher"
+"""The kubelet writes its own error into a log that it cannot follow, as its status was 200 already."""
+_MORE_WATCHES = "raise fs.inotify.max_user_instances on the nodes"
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,8 @@ class LogStream:
             *whole, rest = (rest + chunk).split(b"\n")
             if whole:
                 yield [parsed(line.decode("utf-8", "replace")) for line in whole]
+        if _NO_WATCH.encode() in rest:
+            parsed(rest.decode("utf-8", "replace"))
 
     def _chunks(self) -> Iterator[bytes]:
         try:
@@ -132,10 +139,14 @@ def parsed(line: str) -> LogLine:
     """A line that begins with its timestamp.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it does not; the message shows the line, and what can be done about it.
     """
     stamp, _, text = line.partition(" ")
-    return LogLine(datetime.fromisoformat(stamp).timestamp(), text)
+    try:
+        return LogLine(datetime.fromisoformat(stamp).timestamp(), text)
+    except ValueError:
+        hint = f"; {_MORE_WATCHES}" if _NO_WATCH in line else ""
+        raise ValueError(f"a line without a time: {line[:_SHOWN]}{hint}") from None
 
 
 def rfc3339(seconds: float) -> str:

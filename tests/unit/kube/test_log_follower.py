@@ -162,7 +162,22 @@ def test_a_log_that_must_not_be_read_is_broken_at_once() -> None:
 
 
 def test_what_is_no_log_breaks_it() -> None:
-    assert "Invalid isoformat" in follow(LogServer([b"no time\n"]), lambda taken: taken.done.is_set()).gap
+    assert gap_of(b"no time\n") == f"log of {POD} (server): a line without a time: no time"
+    assert gap_of(b"x" * 5000 + b"\n").endswith(f": {'x' * 200}")
+
+
+def test_a_node_without_watches_left_is_named_with_what_to_do() -> None:
+    """The kubelet writes its error into the log; `Invalid isoformat string` was all that one saw of it."""
+    error = b"failed to create fsnotify watcher: too many open files"
+    for text in (error + b"\n", line(1, "first").encode() + error + b"\n", error):  # the kubelet ends no line
+        assert gap_of(text).endswith(
+            "a line without a time: failed to create fsnotify watcher: too many open files; "
+            "raise fs.inotify.max_user_instances on the nodes"
+        )
+
+
+def gap_of(*chunks: bytes) -> str:
+    return follow(LogServer(chunks), lambda taken: taken.done.is_set()).gap
 
 
 def test_a_pod_that_is_gone_ends_its_log() -> None:
