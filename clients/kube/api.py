@@ -15,6 +15,7 @@ from kubernetes.stream import ws_client
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
 from clients.model.errors import AccessError, ClusterError
+from clients.model.redact import redact
 
 Json = dict[str, Any]
 Timeouts = tuple[float, float]
@@ -30,7 +31,9 @@ _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
 """Methods that may be sent twice, as the answer to the first may be what was lost. `PATCH` is server-side apply."""
 NOT_FOUND = 404
 CONFLICT = 409
-_REFUSED = (401, 403)
+_UNKNOWN, _REFUSED = 401, (401, 403)
+_ANONYMOUS = "system:anonymous"
+"""Kubernetes' name of a user without credentials (Authenticating, Anonymous requests)."""
 
 
 class RequestError(ClusterError):
@@ -65,8 +68,19 @@ class Api:
 
     @cached_property
     def client(self) -> Any:
-        """The library's own client of this server."""
-        return client.ApiClient(self.configuration)
+        """The library's own client of this server.
+
+        Raises:
+            ClusterError: it cannot be made; what its proxy is, above all, is looked at here.
+        """
+        try:
+            return client.ApiClient(self.configuration)
+        except Exception as error:
+            if not self.configuration.proxy:
+                raise self.unreachable(error) from None
+            hint = "proxy-url in the kubeconfig, or the variable, has the form http://HOST:PORT; no SOCKS"
+            cause = redact(one_line(error))
+            raise ClusterError(f"cluster {self.server} cannot be reached through its proxy: {cause}", hint) from None
 
     def json(
         self,
@@ -83,10 +97,15 @@ class Api:
         Raises:
             AccessError: 401 or 403.
             RequestError: another error status.
-            ClusterError: no answer.
+            ClusterError: no answer, or none of an API server.
         """
         sent = self._send(method, path, body, query, content_type, timeouts)
-        answer: Json = json.loads(sent.data or b"{}")
+        try:
+            answer: Json = json.loads(sent.data or b"{}")
+        except ValueError:
+            raise self.foreign(method, path, sent.data) from None
+        if not isinstance(answer, dict):
+            raise self.foreign(method, path, sent.data)
         return answer
 
     def text(self, path: str, query: Iterable[tuple[str, str]] = ()) -> str:
@@ -125,9 +144,14 @@ class Api:
         return call(self.configuration, method, url, headers=headers)
 
     def time(self, *, timeouts: Timeouts = TIMEOUTS_S) -> float:
-        """The server's clock, in seconds since 1970 (its `Date` header, whole seconds)."""
+        """The server's clock, in seconds since 1970 (its `Date` header, whole seconds). Raises as `json` does."""
         answer = self._send("GET", "/version", None, (), "", timeouts)
-        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        try:
+            return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        except (KeyError, ValueError):
+            raise ClusterError(
+                f"cluster {self.server} states no time", "see what is between: it drops `Date`"
+            ) from None
 
     def close(self) -> None:
         """Close idle connections."""
@@ -139,9 +163,15 @@ class Api:
         if isinstance(error, ClusterError):
             return error
         if isinstance(status, int) and status:
-            return _refusal("GET", self.server, status, getattr(error, "body", b"") or b"")
+            return self._refusal("GET", self.server, status, getattr(error, "body", b"") or b"")
         hint = "see that it runs and that the kubeconfig is its own"
         return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", hint)
+
+    def foreign(self, method: str, path: str, body: bytes) -> ClusterError:
+        """The error for an answer that no API server gives."""
+        shown = one_line(redact(body.decode("utf-8", "replace")))[:80]
+        hint = "see that the server of the kubeconfig is the API server's address, and that no login page is before it"
+        return ClusterError(f"{self.server} does not answer {method} {path} as an API server: {shown}", hint)
 
     def _send(
         self,
@@ -153,9 +183,12 @@ class Api:
         timeouts: Timeouts = TIMEOUTS_S,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
-        request = self.client.param_serialize(
-            method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
-        )
+        try:
+            request = self.client.param_serialize(
+                method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+        except Exception as error:  # the credentials are renewed here
+            raise self.unreachable(error) from None
         # A caller with limits of its own, such as the renewal of a lease, must know at once.
         deadline = time.monotonic() + (RIDE_OUT_S if timeouts == TIMEOUTS_S else 0.0)
         while True:
@@ -171,8 +204,24 @@ class Api:
                 return response
             pause_s = _pause_s(response) if response.status in _BUSY else 0.0
             if not pause_s or time.monotonic() + pause_s >= deadline:
-                raise _refusal(method, path, response.status, response.data)
+                raise self._refusal(method, path, response.status, response.data)
             time.sleep(pause_s)
+
+    def _refusal(self, method: str, path: str, status: int, data: bytes | str) -> ClusterError:
+        try:
+            detail = one_line(json.loads(data)["message"])
+        except (ValueError, KeyError, TypeError):
+            detail = f"HTTP {status}"
+        if status not in _REFUSED:
+            return RequestError(f"{method} {path}", status, detail)
+        hint = "use an identity with this permission"
+        if status == _UNKNOWN:
+            hint = "log in again: the API server does not accept the credentials"
+            renewal = getattr(self.configuration, "failed_login", "")
+            detail += f" (they were not renewed: {renewal})" if renewal else ""
+        elif f'"{_ANONYMOUS}"' in detail:
+            hint = "log in: the kubeconfig gives no credentials"
+        return AccessError(f"the cluster refuses {method} {path}: {detail}", hint)
 
     def _passes(self, method: str, error: Exception) -> bool:
         """Whether a lost connection is worth another try: that of a server that has answered before."""
@@ -191,14 +240,3 @@ def one_line(error: object) -> str:
     """The text of an error on one line, of at most 400 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 400 else text[:397] + "..."
-
-
-def _refusal(method: str, path: str, status: int, data: bytes | str) -> ClusterError:
-    try:
-        detail = str(json.loads(data)["message"])
-    except (ValueError, KeyError, TypeError):
-        detail = f"HTTP {status}"
-    if status in _REFUSED:
-        hint = "use an identity with this permission"
-        return AccessError(f"the cluster refuses {method} {path}: {one_line(detail)}", hint)
-    return RequestError(f"{method} {path}", status, one_line(detail))

@@ -6,6 +6,7 @@ a cluster is often newer than the client.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +60,10 @@ class Cluster:
     @cached_property
     def server_version(self) -> str:
         """Version of Kubernetes (`1.34.4`)."""
-        return str(self.api.json("GET", "/version")["gitVersion"]).removeprefix("v")
+        answer = self.api.json("GET", "/version")
+        if "gitVersion" not in answer:
+            raise self.api.foreign("GET", "/version", json.dumps(answer).encode())
+        return str(answer["gitVersion"]).removeprefix("v")
 
     def has_kind(self, api_version: str, kind: str) -> bool:
         """Whether the cluster knows the kind."""

@@ -10,8 +10,10 @@ from typing import Any
 import urllib3
 from kubernetes import client, config
 
+from clients.kube import login
 from clients.kube.api import one_line
 from clients.model.errors import ClusterError
+from clients.model.redact import redact
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 """Of a pod's service account (Kubernetes, Accessing the API from a Pod)."""
@@ -26,10 +28,24 @@ class KubeconfigConfiguration(client.Configuration):
 
     With a token, the library reads all variables before every request (for proxies), and fails with KeyError when one
     is removed meanwhile. pytest removes its own after every test.
+
+    Attributes:
+        failed_login: why the credentials could not be renewed the last time; empty where they were, or are still good.
     """
 
+    failed_login = ""
+
     def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> Any:
-        """As the library has it, again where the environment was changed meanwhile."""
+        """As the library has it, again where the environment was changed meanwhile.
+
+        A token is renewed some minutes before it expires. Where that fails, the old one is sent.
+        """
+        with login.failures() as failures:
+            key = self._key(identifier, alias)
+        self.failed_login = failures[-1] if failures else ""
+        return key
+
+    def _key(self, identifier: str, alias: str | None) -> Any:
         for _ in range(ATTEMPTS - 1):
             with suppress(KeyError):
                 return super().get_api_key_with_prefix(identifier, alias)
@@ -45,19 +61,47 @@ def configuration(kubeconfig: Path | None, context: str | None) -> Any:
         ClusterError: the file or the context cannot be used.
     """
     made: Any = KubeconfigConfiguration()
-    file = str(kubeconfig) if kubeconfig else None
-    load: Any = config.load_kube_config
-    load_own: Any = config.load_incluster_config
-    try:
-        if in_pod() and not (file or context):
-            load_own(client_configuration=made)
-        else:
-            load(file, context, client_configuration=made, persist_config=False)
-    except (config.ConfigException, OSError, ValueError, TypeError) as error:
-        hint = "name a file by --kubeconfig and a context by --context"
-        raise ClusterError(f"{file or 'the kubeconfig'} cannot be used: {one_line(error)}", hint) from None
+    if in_pod() and not (kubeconfig or context):
+        _load_own(made)
+    else:
+        _load(made, str(kubeconfig) if kubeconfig else None, context)
     made.retries = urllib3.Retry(total=1, backoff_factor=0.2)
     return made
+
+
+def _load_own(made: KubeconfigConfiguration) -> None:
+    load: Any = config.load_incluster_config
+    try:
+        load(client_configuration=made)
+    except Exception as error:
+        raise ClusterError(f"the pod's service account cannot be used: {one_line(error)}") from None
+
+
+def _load(made: KubeconfigConfiguration, file: str | None, context: str | None) -> None:
+    """Load a kubeconfig. The library lets through what a parser, an issuer or a plug-in raises."""
+    load: Any = config.load_kube_config
+    where = file or "the kubeconfig"
+    try:
+        with login.failures() as failures:
+            load(file, context, client_configuration=made, persist_config=False)
+        user = login.User.of(file, context)
+    except Exception as error:
+        raise _unusable(error, where, file, context) from None
+    if made.api_key or made.cert_file:
+        return
+    if failed := user.failed(where, failures[-1] if failures else ""):
+        raise failed
+
+
+def _unusable(error: Exception, where: str, file: str | None, context: str | None) -> ClusterError:
+    cause = one_line(redact(str(error)) or type(error).__name__)
+    with suppress(Exception):  # its user cannot be read either
+        user = login.User.of(file, context)
+        if user.provider and (failed := user.failed(where, cause)):
+            return failed
+    if isinstance(error, AttributeError | TypeError | LookupError):
+        cause = f"it has not the form of a kubeconfig ({cause})"
+    return ClusterError(f"{where} cannot be used: {cause}", "name a file by --kubeconfig and a context by --context")
 
 
 def in_pod() -> bool:

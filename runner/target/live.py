@@ -62,7 +62,7 @@ class Live(Target):
         contexts: Any = config.list_kube_config_contexts
         try:
             return self.settings.context or str(contexts(file)[1]["name"])
-        except (config.ConfigException, OSError, ValueError, TypeError, KeyError):
+        except Exception:  # whatever its parser raises too
             return ""  # connecting reports what is wrong with it
 
     def access(self, say: Say) -> Access:  # noqa: ARG002 - there is no progress to report
