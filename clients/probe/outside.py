@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from urllib.parse import urlsplit
 
+from clients.model.addresses import canonical
 from clients.model.outcome import Outcome
 from clients.model.probe import Workload
 from clients.probe import curl, grpc, libcurl, raw, websocket
@@ -102,10 +104,10 @@ def port_of(url: str) -> int:
 def own_address(*hosts: str) -> str:
     """Own address of this machine on its route to the first of these hosts that has one; nothing is sent to find it.
 
-    Empty where it is not known (hosts by IPv6 only): few manifests need it.
+    By IPv6 only where none has one by IPv4. Empty where it is not known: few manifests need it.
     """
-    for host in hosts:
-        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    for family, host in product((socket.AF_INET, socket.AF_INET6), hosts):
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((host, _PORTS["http"]))
-            return str(probe.getsockname()[0])
+            return canonical(str(probe.getsockname()[0]))
     return ""

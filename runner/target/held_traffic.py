@@ -12,6 +12,7 @@ from clients.hold.held import GATEWAYS, NAMESPACES
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
+from clients.model.addresses import as_range
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.redact import remember
 from runner.config.settings import ROOT, Settings
@@ -58,7 +59,7 @@ def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, 
             "scope": prefix,
             "roots_base64": base64.b64encode(secure.roots.encode()).decode(),
             **secure.values,
-            "api_server": str(service["spec"]["clusterIP"]),
+            "api_server": as_range(str(service["spec"]["clusterIP"])),
         },
         namespaces=frozenset(NAMESPACES),
         fitting=fitting(settings, cluster, own=own),

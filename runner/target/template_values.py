@@ -13,6 +13,7 @@ from clients.identity import certificates
 from clients.identity.claims import ACCESS_LEVEL
 from clients.identity.tokens import TokenIssuer
 from clients.mesh.egress_gateway import EgressGateway
+from clients.model.addresses import as_range
 from runner.target.descriptor import TargetDescriptor
 
 FRONT_HOSTS = ("shop.example.com", "*.example.com", "example.com")
@@ -47,7 +48,7 @@ def template_values(
         "unprivileged": descriptor.mesh.unprivileged or "sidecar",
         "ext_authz_provider": descriptor.mesh.ext_authz,
         "gateway_class": descriptor.mesh.gateway_class,
-        "outside_address": scope.own_address,
+        "outside_range": as_range(scope.own_address),
         **_of_tokens(tokens),
         **_of_egress(descriptor, scope.gateway),
         **certificate,

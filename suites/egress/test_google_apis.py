@@ -53,7 +53,7 @@ FROM_POD = ServerLogExpectation(TEST_X, tls=True, sni="storage.googleapis.com")
 BY_SIDECAR = AccessLogExpectation(
     Proxy.CLIENT,
     tcp=True,
-    upstream=r"[0-9.]+:443",
+    upstream=r"[0-9a-f.:\[\]]+:443",
     cluster=r"outbound\|443\|\|storage\.googleapis\.com",
     sni=r"storage\.googleapis\.com",
 )

@@ -8,6 +8,7 @@ import pytest
 
 from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR
+from clients.model.addresses import joined
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
@@ -88,7 +89,7 @@ def control_plane(stage):
     """URL at which proxies get their configuration."""
     mesh = stage.rig.mesh
     service = stage.rig.cluster.get("v1", "Service", mesh.service, mesh.control_namespace)
-    return f"https://{service['spec']['clusterIP']}:15012"
+    return f"https://{joined(service['spec']['clusterIP'], 15012)}"
 
 
 def reaches(stage, pod, container, url):

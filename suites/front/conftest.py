@@ -9,6 +9,7 @@ import pytest
 
 from clients.identity.claims import USER
 from clients.identity.signin import HOST, SignIn, page
+from clients.model.addresses import joined
 from clients.probe import browser
 from suites.front.person import Person
 from suites.front.workloads import HTTP, OUTSIDE
@@ -24,7 +25,7 @@ def signin(stage):
 
 @pytest.fixture(scope="module")
 def chromium(stage, signin, descriptor):
-    to = ":".join(map(str, stage.rig.prober.address(OUTSIDE, 80)))
+    to = joined(*stage.rig.prober.address(OUTSIDE, 80))
     hosts = {f"{HTTP.partition('://')[2]}:80": to, f"{HOST}:80": f"127.0.0.1:{signin.port}"}
     with browser.Browser(descriptor.browser, hosts) as running:
         yield running

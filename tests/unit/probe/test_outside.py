@@ -192,6 +192,7 @@ def test_an_unknown_address_of_this_machine_is_no_error(monkeypatch: pytest.Monk
 
     assert outside.own_address("127.0.0.1") == "127.0.0.1"
     assert outside.own_address("::1", "", "127.0.0.1") == "127.0.0.1", "the first that can be reached by IPv4"
+    assert outside.own_address("::1") == "::1", "by IPv6 where none can be reached by IPv4"
     monkeypatch.setattr(socket.socket, "connect", unknown)
     assert outside.own_address("behind-a-proxy.example") == ""
 

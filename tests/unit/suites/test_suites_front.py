@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,22 @@ VALUES = template_values(TargetDescriptor(TargetInfo("embedded")), TokenIssuer()
 NAMESPACES = namespaces_in([(str(one), one.read_text()) for one in MANIFESTS.rglob("*.yaml")])
 NEVER_MADE = "in-istio-system"
 """Tried by dry run only, in the mesh's own namespace."""
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [("198.18.0.1", "198.18.0.1/32"), ("fd00::1", "fd00::1/128")], ids=["IPv4", "IPv6"]
+)
+def test_the_range_of_this_machine_has_no_other_address(address: str, expected: str) -> None:
+    """A range of 32 bits of an IPv6 address has every client of its network."""
+    scope = replace(SCOPE, own_address=address)
+    values = template_values(TargetDescriptor(TargetInfo("embedded")), TokenIssuer(), scope)
+    overlay = Overlay("w0-", "r1", "gw0", {}, "", values, NAMESPACES)
+    found = [
+        body["spec"]
+        for name in ("front/beyond/authorization.yaml", "iap/network/only-load-balancer.yaml")
+        for body in overlay.objects((MANIFESTS / name).read_text(), name)
+    ]
+    assert [one for one in map(str, found) if f"'{expected}'" in one] == list(map(str, found))
 
 
 def manifests() -> list[Path]:
