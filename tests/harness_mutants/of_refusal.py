@@ -127,7 +127,7 @@ MUTANTS = (
     HarnessMutant(
         "any-upstream-is-the-application",
         ANSWERED,
-        "return bool(host) and (not pod.ip or host == pod.ip or host.startswith(_LOOPBACK))",
+        "return bool(host) and (not pod.addresses or host in pod.addresses or is_loopback(host))",
         "return bool(host)",
     ),
     HarnessMutant(
