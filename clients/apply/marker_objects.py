@@ -68,7 +68,7 @@ def answer(overlay: Overlay, namespace: str, word: str) -> tuple[Sequence[Item],
 
     It is named as a Service of that namespace would be, which a scope that lets in its own namespace does not refuse.
     """
-    name, host = f"meshproof-marker-{_UNIQUE}", f"{word}.{namespace}.svc.cluster.local"
+    name, host = f"meshproof-marker-{_UNIQUE}", overlay.host(f"{word}.{namespace}.svc.cluster.local")
     entry = {
         "hosts": [host],
         "exportTo": ["."],

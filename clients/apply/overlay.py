@@ -16,6 +16,7 @@ from clients.apply.fitting import Fitting, known_as
 from clients.apply.references import CONDITION_KEYS, NAMESPACE_KEYS, QUALIFIED_KEYS, VALUES_KEYS, references
 from clients.apply.yaml_text import load, render
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
+from clients.model import cluster_domain
 from clients.model.errors import ManifestError, SettingsError
 
 MESH_NAMESPACE = "istio-system"
@@ -57,6 +58,7 @@ class Overlay:
         keys: a real issuer to the fields of a RequestAuthentication's rule for its keys (`jwksUri` or `jwks`; none: the
             mesh asks the issuer), which replace the run's own keys.
         fitting: what the cluster demands of every object.
+        domain: of the cluster, in the full names of Services (`clients.model.cluster_domain`).
 
     Raises:
         SettingsError: the prefix, run, worker or revision cannot be part of a name or label.
@@ -73,6 +75,7 @@ class Overlay:
     given: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fitting: Fitting = field(default_factory=Fitting)
+    domain: str = cluster_domain.DEFAULT
 
     def __post_init__(self) -> None:
         labels = {"run id": self.run, "worker id": self.worker}
@@ -99,7 +102,10 @@ class Overlay:
         return f"{self.prefix}{name}" if name in self.namespaces else name
 
     def host(self, host: str) -> str:
-        """`httpbin.mtls-service[.svc[.cluster.local]][:port]` with the namespace prefixed; other hosts unchanged."""
+        """`httpbin.mtls-service[.svc[.cluster.local]][:port]` with the namespace prefixed, in the cluster's domain.
+
+        Other hosts stay as they are.
+        """
         return self._in_text(host)
 
     def url(self, url: str) -> str:
@@ -113,7 +119,7 @@ class Overlay:
         """The reverse of `host`, for any text from the mesh: the run's names become those of the documents."""
         for real, name in self._reals:
             text = text.replace(real, name)
-        return text
+        return cluster_domain.as_written(text, self.domain)
 
     @property
     def _reals(self) -> list[tuple[str, str]]:
@@ -216,9 +222,8 @@ class Overlay:
 
     def _in_text(self, text: str) -> str:
         """Prefixes the known namespaces in service hosts and workload identities anywhere in `text`."""
-        if not self.namespaces:
-            return text
-        return references(self.namespaces).sub(self._renamed, text)
+        named = references(self.namespaces).sub(self._renamed, text) if self.namespaces else text
+        return cluster_domain.in_domain(named, self.domain)
 
     def _renamed(self, match: re.Match[str]) -> str:
         name = next(group for group in match.groups() if group)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from clients.kube.cluster import Cluster
 from clients.mesh import injection
 from clients.mesh.capabilities import OF_MESH, CapabilityName
+from clients.mesh.own_domain import own_domain
 from clients.mesh.prior import Prior
 from clients.mesh.recorded import recorded
 from clients.mesh.survey import ROOT_NAMESPACE as ROOT_NAMESPACE
 from clients.mesh.survey import Survey
+from clients.model import cluster_domain
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class MeshInfo:
         log_provider: of access logs, for a Telemetry of the run's own namespaces; empty where none is needed.
         not_analyzed: why `istioctl analyze` cannot look at the mesh; empty where it can.
         lacks: the capabilities of `OF_MESH` that the cluster does not have, each with the reason.
+        cluster_domain: in the full names of Services (`clients.model.cluster_domain`).
         configuration: how the mesh is set, by name, redacted (`clients.mesh.recorded`).
     """
 
@@ -60,6 +63,7 @@ class MeshInfo:
     prior: Prior = field(default_factory=Prior)
     log_provider: str = ""
     configuration: dict[str, str] = field(default_factory=dict)
+    cluster_domain: str = cluster_domain.DEFAULT
 
     @property
     def writes_access_log(self) -> bool:
@@ -101,4 +105,5 @@ def discover(cluster: Cluster, revision: str = "", root: str = "") -> MeshInfo:
         prior=survey.prior,
         log_provider=survey.log_provider,
         configuration=recorded(survey) if survey.injects else {},
+        cluster_domain=own_domain(survey),
     )

@@ -7,17 +7,21 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.kube.pods import SIDECAR
 from clients.mesh.injection import REVISION_LABEL, Revision
+from clients.model import cluster_domain
 from clients.model.errors import ClusterError
 
 DRY_RUN_NAMESPACE = "default"
 _INJECTED = "security.istio.io/tlsMode=istio"
 """Label that injection gives to pods."""
+_DOMAIN = "--domain"
+_DOMAIN_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?(-(asm|alpha|beta|rc|dev)[\w.]*)?")
 
 
@@ -28,10 +32,12 @@ class InjectedProxy:
     Attributes:
         image: reference of the proxy's image.
         discovery: `host:port` of the control plane that it asks; empty where the pod does not say.
+        domain: of the cluster, in the full names of Services; empty where the pod does not say.
     """
 
     image: str
     discovery: str = ""
+    domain: str = ""
 
     @property
     def version(self) -> str:
@@ -87,7 +93,22 @@ def _proxy(body: dict[str, Any]) -> InjectedProxy | None:
     spec = body.get("spec") or {}
     containers = [*spec.get("containers", ()), *spec.get("initContainers", ())]
     found = next((one for one in containers if one["name"] == SIDECAR), None)
-    return InjectedProxy(str(found.get("image", "")), next(_discovery(found), "")) if found else None
+    if found is None:
+        return None
+    domain = cluster_domain.domain_of(stated_domain(found))  # `$(POD_NAMESPACE).svc.cluster.local`
+    return InjectedProxy(str(found.get("image", "")), next(_discovery(found), ""), domain)
+
+
+def stated_domain(container: dict[str, Any]) -> str:
+    """Value of the argument `--domain` of istiod or of a proxy; empty where it states none, or by a variable."""
+    words = [*map(str, container.get("args") or ()), ""]
+    values = (
+        following if word == _DOMAIN else word.removeprefix(f"{_DOMAIN}=")
+        for word, following in pairwise(words)
+        if word == _DOMAIN or word.startswith(f"{_DOMAIN}=")
+    )
+    value = next(values, "").strip(".")
+    return value if _DOMAIN_NAME.fullmatch(value.removeprefix("$(POD_NAMESPACE).")) else ""
 
 
 def _discovery(container: dict[str, Any]) -> Iterator[str]:

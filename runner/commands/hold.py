@@ -39,8 +39,9 @@ def start(*, given: common.Given) -> int:
     target = targets.of(wanted)
     there = target.access(say)
     with closing(there.connect()) as cluster:
-        label = discover(cluster, wanted.revision, wanted.root_namespace).label
-        applier = held_traffic.applier(cluster, wanted, there, label, own=target.starts_itself)
+        mesh = discover(cluster, wanted.revision, wanted.root_namespace)
+        own, domain = target.starts_itself, mesh.cluster_domain
+        applier = held_traffic.applier(cluster, wanted, there, mesh.label, own=own, domain=domain)
         held = holding.start(cluster, applier, say)
     print(f"traffic is held as {held.id}; look at it by `meshproof hold check`, end it by `meshproof hold stop`")
     return common.OK

@@ -14,6 +14,7 @@ from clients.hold import held as holding
 from clients.hold.held import Held
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
+from clients.mesh.own_domain import own_domain
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
@@ -213,7 +214,9 @@ def _refuse_held(cluster: Cluster) -> None:
 
 
 def _hold(cluster: Cluster, target: Target, there: Access, at: UpgradeSide) -> Held:
-    applier = held_traffic.applier(cluster, target.settings, there, at.label, own=target.starts_itself)
+    wanted, own = target.settings, target.starts_itself
+    domain = own_domain(Survey(cluster, at.label or at.revision, wanted.root_namespace))
+    applier = held_traffic.applier(cluster, wanted, there, at.label, own=own, domain=domain)
     return holding.start(cluster, applier, lambda line: say(f"  {line}"))
 
 

@@ -86,6 +86,7 @@ def overlay(
         values=template_values(descriptor, tokens, scope),
         namespaces=namespaces_in(manifest_texts()),
         root=descriptor.mesh.root,
+        domain=descriptor.mesh.cluster_domain,
         given={gateway.namespace: gateway.given} if gateway.given else {},
         keys={issuer.issuer: issuer.keys.rule for issuer in tokens.real.values()},
         fitting=demanded or Fitting(),

@@ -15,6 +15,7 @@ from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
 from clients.mesh import identity_of
 from clients.mesh.discovery import MeshInfo, discover
+from clients.model import cluster_domain
 from clients.model.errors import ClusterError, ConflictError, MeshproofError
 from clients.proof.preflight.canary import Canary
 from reports.model import MeshRecord, TargetInfo
@@ -186,6 +187,7 @@ def _details(mesh: MeshInfo) -> dict[str, str]:
     return {
         "mesh flavour": mesh.flavour,
         "root namespace": mesh.root if mesh.root != rights.ROOT_NAMESPACE else "",
+        "cluster domain": mesh.cluster_domain if mesh.cluster_domain != cluster_domain.DEFAULT else "",
         "access logs": logs,
         _IN_FORCE: "; ".join(mesh.prior.notes),
     }

@@ -12,6 +12,7 @@ from clients.hold.held import GATEWAYS, NAMESPACES
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
+from clients.model import cluster_domain
 from clients.model.addresses import as_range
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.redact import remember
@@ -23,12 +24,21 @@ IMAGE = "traffic"
 START_S = 120.0
 
 
-def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, own: bool) -> Applier:
+def applier(
+    cluster: Cluster,
+    settings: Settings,
+    there: Access,
+    label: str,
+    *,
+    own: bool,
+    domain: str = cluster_domain.DEFAULT,
+) -> Applier:
     """What applies the manifests of a new hold, under an id of its own.
 
     Args:
         label: value of `istio.io/rev` for its namespaces; empty keeps `istio-injection: enabled`.
         own: the cluster is the harness's.
+        domain: of the cluster, in the full names of Services.
 
     Raises:
         SettingsError: no image of the traffic generator is named.
@@ -44,13 +54,15 @@ def applier(cluster: Cluster, settings: Settings, there: Access, label: str, *, 
     token = tokens.mint("valid")
     remember(token)
     prefix = f"mp-{name}-"
-    secure = certificates.issue([host.replace(GATEWAYS, prefix + GATEWAYS) for host in flows.TLS_NAMES])
+    names = (cluster_domain.in_domain(host, domain) for host in flows.TLS_NAMES)
+    secure = certificates.issue([host.replace(GATEWAYS, prefix + GATEWAYS) for host in names])
     overlay = Overlay(
         prefix=prefix,
         run=f"hold-{name}",
         worker="hold",
         images=there.images,
         revision=label,
+        domain=domain,
         values={
             "flows": flows.as_json(),
             "issuer": tokens.issuer,

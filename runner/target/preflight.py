@@ -46,6 +46,7 @@ def canary(
         worker=WORKER,
         images=there.images,
         revision=mesh.label,
+        domain=mesh.cluster_domain,
         values={},
         namespaces=frozenset({HOME}),
         fitting=fitting(settings, cluster, own=False),

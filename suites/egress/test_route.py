@@ -98,7 +98,7 @@ def test_analysis_is_clean(observe, stage):
 @pytest.mark.control("EGR-ROUTE-04")
 def test_host_and_subset_are_configured_in_team_x(observe, stage):
     rig = stage.rig
-    gateway = f"istio-egressgateway.{rig.overlay.namespace('istio-egress')}.svc.cluster.local"
+    gateway = rig.overlay.host("istio-egressgateway.istio-egress.svc.cluster.local")
     subset = f"outbound|80|target-egress-gateway-mTLS|{gateway}"
     sni = f"outbound_.80_.target-egress-gateway-mTLS_.{gateway}"
 

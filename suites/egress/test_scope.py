@@ -62,9 +62,10 @@ def test_case(case, prove):
 @pytest.mark.control("EGR-SIDECAR-02")
 def test_only_the_gateway_and_own_services_remain(observe, stage):
     rig = stage.rig
-    gateway = f"istio-egressgateway.{rig.overlay.namespace('istio-egress')}.svc.cluster.local"
-    own = f".{rig.overlay.namespace('team-x')}.svc.cluster.local"
-    wanted = {f"outbound|80||{gateway}", f"outbound|443||{gateway}", f"outbound|80||test{own}"}
+    gateway = rig.overlay.host("istio-egressgateway.istio-egress.svc.cluster.local")
+    test = rig.overlay.host("test.team-x.svc.cluster.local")
+    own = test.removeprefix("test")
+    wanted = {f"outbound|80||{gateway}", f"outbound|443||{gateway}", f"outbound|80||{test}"}
 
     def problem():
         dump = sidecar.config_dump(rig.cluster, rig.workloads.pods(TEST_X)[0])

@@ -9,6 +9,7 @@ import pytest
 
 from clients.mesh import proxyconfig, sidecar
 from clients.model.case import Case
+from clients.model.cluster_domain import in_domain
 from clients.model.decision import Proxy
 from clients.model.errors import AccessError
 from clients.model.expect import body_contains, has_header, received, reset, status
@@ -157,7 +158,7 @@ def test_pod_that_opts_out_has_no_sidecar(observe, stage):
 def test_without_a_scope_the_proxy_knows_the_whole_mesh(observe, stage):
     def problem():
         known = proxyconfig.clusters(sidecar.config_dump(stage.rig.cluster, stage.rig.workloads.pods(TEST_X)[0]))
-        gateway = f"istio-egressgateway.{stage.rig.overlay.namespace('istio-egress')}.svc.cluster.local"
+        gateway = stage.rig.overlay.host("istio-egressgateway.istio-egress.svc.cluster.local")
         lacks = [] if any(name.endswith(f"|{gateway}") for name in known) else [gateway]
         for namespace in ("kube-system", stage.rig.mesh.control_namespace):
             hosts = services_in(stage, namespace)
@@ -213,7 +214,8 @@ def services_in(stage, namespace):
         found = stage.rig.cluster.objects("v1", "Service", namespace)
     except AccessError:
         return []
-    return [f"{one['metadata']['name']}.{namespace}.svc.cluster.local" for one in found if one["spec"].get("ports")]
+    names = (one["metadata"]["name"] for one in found if one["spec"].get("ports"))
+    return [in_domain(f"{name}.{namespace}.svc.cluster.local", stage.rig.mesh.cluster_domain) for name in names]
 
 
 def pod_objects(stage, namespace, labels):

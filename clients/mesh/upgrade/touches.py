@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from clients.mesh.upgrade.change import Detector
 from clients.mesh.upgrade.detectors import is_kept
 from clients.mesh.upgrade.view import KUBERNETES_GATEWAY, Json, MeshView, annotations_of, labels_of, named, spec
+from clients.model.cluster_domain import service_of
 
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 """Label of the pods that the mesh deploys for a Gateway of Kubernetes."""
@@ -29,9 +30,10 @@ def same_host(*, needs_sidecar: bool, across_namespaces: bool, unless: str) -> D
         for body in view.of("ServiceEntry"):
             for host in spec(body).get("hosts") or ():
                 found[str(host)].append(body)
+        named_so = {service: host for host in found if (service := service_of(host))}
         for body in view.of("Service"):
             meta = body["metadata"]
-            if (host := f"{meta['name']}.{meta['namespace']}.svc.cluster.local") in found:
+            if host := named_so.get(f"{meta['name']}.{meta['namespace']}"):
                 found[host].append(body)
         for bodies in found.values():
             spread = {body["metadata"]["namespace"] for body in bodies}

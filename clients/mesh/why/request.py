@@ -11,6 +11,7 @@ from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.services import target_of
 from clients.mesh.why.view import PolicyView
+from clients.model.cluster_domain import service_of
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,9 @@ def _disabled(case: CaseView) -> str:
     for body in case.view.destination_rules:
         meta, spec = body["metadata"], body.get("spec") or {}
         mode = ((spec.get("trafficPolicy") or {}).get("tls") or {}).get("mode")
-        hosts = {f"{one.name}.{one.namespace}.svc.cluster.local" for one in case.view.services_of(case.workload)}
+        services = {f"{one.name}.{one.namespace}" for one in case.view.services_of(case.workload)}
         near = meta.get("namespace") in (case.caller.namespace, case.workload.namespace)
-        if near and mode == "DISABLE" and spec.get("host") in hosts and not spec.get("workloadSelector"):
+        ours = service_of(str(spec.get("host"))) in services and not spec.get("workloadSelector")
+        if near and mode == "DISABLE" and ours:
             return f"DestinationRule {meta.get('namespace')}/{meta['name']} disables mutual TLS"
     return ""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clients.apply import marker_objects
 from clients.apply.overlay import Overlay
 from clients.apply.references import namespaces_in
 from clients.model.errors import ManifestError, SettingsError
@@ -263,6 +264,54 @@ items:
 """
     assert [obj["kind"] for obj in OVERLAY.objects(text, "x.yaml")] == ["Namespace", "A", "B"]
     assert OVERLAY.objects("", "x.yaml") == []
+
+
+ELSEWHERE = replace(OVERLAY, domain="corp.internal")
+
+
+def test_full_names_have_the_domain_of_the_cluster() -> None:
+    """A route to a host in a domain that is not the cluster's leads nowhere (503)."""
+    written = """
+    host: "httpbin.mtls-service.svc.cluster.local"
+    hosts: ["team-x/*.team-x.svc.cluster.local", "mtls-service/*"]
+    env: [{name: LOCALDOMAIN, value: svc.cluster.local}, {name: ADDR, value: "web.api.svc.cluster.local:9555"}]
+    config: |
+      {address: web.api.svc.cluster.local, of: "istiod.istio-system.svc.cluster.local:15012"}
+    principals: [cluster.local/ns/mtls-client/sa/sleep]
+    namespaces: [team-x]
+    """
+    assert spec(written, ELSEWHERE) == {
+        "host": "httpbin.w0-mtls-service.svc.corp.internal",
+        "hosts": ["w0-team-x/*.w0-team-x.svc.corp.internal", "w0-mtls-service/*"],
+        "env": [
+            {"name": "LOCALDOMAIN", "value": "svc.corp.internal"},
+            {"name": "ADDR", "value": "web.w0-api.svc.corp.internal:9555"},
+        ],
+        "config": '{address: web.w0-api.svc.corp.internal, of: "istiod.istio-system.svc.corp.internal:15012"}\n',
+        "principals": ["cluster.local/ns/w0-mtls-client/sa/sleep"],
+        "namespaces": ["w0-team-x"],
+    }
+    assert replace(ELSEWHERE, namespaces=frozenset()).host("a.b.svc.cluster.local") == "a.b.svc.corp.internal"
+
+
+def test_urls_have_the_domain_of_the_cluster_in_their_host_only() -> None:
+    written = "http://httpbin.mtls-service.svc.cluster.local:8000/?of=a.b.svc.cluster.local"
+    there = "http://httpbin.w0-mtls-service.svc.corp.internal:8000/?of=a.b.svc.cluster.local"
+    assert ELSEWHERE.url(written) == there
+    assert ELSEWHERE.url(there) == there
+
+
+def test_what_the_mesh_says_is_read_in_the_domain_of_the_manifests() -> None:
+    said = "outbound_.80_._.gw.w0-istio-egress.svc.corp.internal cluster.local/ns/w0-team-x/sa/a"
+    assert ELSEWHERE.plain(said) == "outbound_.80_._.gw.istio-egress.svc.cluster.local cluster.local/ns/team-x/sa/a"
+
+
+def test_a_marker_has_the_domain_of_the_cluster() -> None:
+    """Its host is that of a Service: a scope that lets in its own namespace would refuse any other."""
+    items, authority = marker_objects.answer(ELSEWHERE, "w0-team-x", "word")
+    assert authority.startswith("word.w0-team-x.svc.corp.internal:")
+    assert [item.body["spec"]["hosts"] for item in items] == [["word.w0-team-x.svc.corp.internal"]] * 2
+    assert ELSEWHERE.url(f"http://{authority}/") == f"http://{authority}/"
 
 
 def test_template_values() -> None:

@@ -37,12 +37,14 @@ class Injecting(Meshed):
 
     image = "registry.example/proxyv2:1.20.3-asm.4"
     discovery = "meshconfig.googleapis.com:443"
+    arguments: tuple[str, ...] = ("proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local", "--log=info")
 
     def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool = False) -> dict[str, Any]:
         assert dry_run, "discovery changes nothing"
         assert body["metadata"]["labels"].get("istio.io/rev") == "asm-managed"
         env = [{"name": "PROXY_CONFIG", "value": json.dumps({"discoveryAddress": self.discovery})}]
         proxy = {"name": "istio-proxy", "image": self.image, "restartPolicy": "Always", "env": env}
+        proxy |= {"args": list(self.arguments)}
         return {**body, "spec": {**body["spec"], "initContainers": [proxy]}}
 
 
@@ -137,6 +139,46 @@ def managed() -> Injecting:
     cluster = Injecting()
     cluster.put(webhook("asm-managed", url=MANAGED_URL))
     return cluster
+
+
+@pytest.mark.parametrize(
+    ("arguments", "domain"),
+    [
+        (
+            ("proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.corp.internal", "--log=info"),
+            "corp.internal",
+        ),
+        (("proxy", "sidecar", "--domain=$(POD_NAMESPACE).svc.corp.internal."), "corp.internal"),
+        (("proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local"), "cluster.local"),
+        (("proxy", "sidecar", "--domain", "$(DOMAIN)"), "cluster.local"),
+        (("proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.$(DOMAIN)"), "cluster.local"),
+        (("proxy", "sidecar", "--domain"), "cluster.local"),
+        ((), "cluster.local"),
+    ],
+)
+def test_the_clusters_domain_is_that_of_the_proxies_where_no_istiod_is_seen(
+    arguments: tuple[str, ...], domain: str
+) -> None:
+    cluster = managed()
+    cluster.arguments = arguments
+    assert discover(cluster).cluster_domain == domain  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "domain"),
+    [
+        (["discovery", "--domain", "corp.internal", "--keepaliveMaxServerConnectionAge", "30m"], "corp.internal"),
+        (["discovery", "--domain=corp.internal"], "corp.internal"),
+        (["discovery"], "cluster.local"),
+    ],
+)
+def test_the_clusters_domain_is_that_of_the_chosen_istiod(arguments: list[str], domain: str) -> None:
+    cluster = canary()
+    chosen = deployment("1-31")
+    chosen["spec"]["template"]["spec"]["containers"][0]["args"] = arguments
+    cluster.put(chosen)
+    assert discover(cluster, "1-31").cluster_domain == domain  # type: ignore[arg-type]
+    assert discover(cluster, "1-29").cluster_domain == "cluster.local"  # type: ignore[arg-type]
 
 
 def test_a_managed_mesh_is_found_without_an_istiod() -> None:

@@ -225,6 +225,8 @@ def test_identity_is_not_known_where_a_destination_rule_may_change_it() -> None:
     }
     case = PolicySample("", (rule,)).case
     assert case.no_identity == "DestinationRule mtls-client/plain disables mutual TLS"
+    elsewhere = {**rule, "spec": {**rule["spec"], "host": "httpbin.mtls-service.svc.corp.internal"}}
+    assert PolicySample("", (elsewhere,)).case.no_identity == case.no_identity, "in a cluster of another domain"
     other = {**rule, "spec": {"host": "*.local", "trafficPolicy": {"tls": {"mode": "SIMPLE"}}}}
     assert PolicySample("", (other,)).case.principal is None
 
