@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from clients.kube import unready
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 
@@ -14,22 +15,18 @@ if TYPE_CHECKING:
     from clients.kube.cluster import Cluster
 
 _POLL_S = 0.1
-_HOPELESS = frozenset({"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"})
-"""Waiting reasons of a container that do not go away: reported at once, without the time limit (kubelet)."""
-_PASSING = frozenset({"ImagePullBackOff", "ErrImagePull", "CrashLoopBackOff"})
-"""Those that may: a registry that limits its requests, a server that waits for another one."""
-_NO_SUCH_IMAGE = ("not found", "manifest unknown", "does not exist")
-"""What registries say about an image that they do not have, in small letters."""
-_CRASHES = 3
-"""Restarts after which a container is taken for broken."""
-
 ProblemOf = Callable[["Cluster", dict[str, Any]], str]
 """Why an object, as it is now, is not ready; empty when it is."""
 
+_ROOT_CERTIFICATE = "istio-ca-root-cert"
+"""ConfigMap that istiod puts into the namespaces that it discovers; pods with a sidecar mount it."""
+_SELECTED = "istiod puts it where its discoverySelectors match: set the labels of [namespaces] so that they do"
 _GATEWAY_API = "gateway.networking.k8s.io/"
 _NO_ADDRESS = "AddressNotAssigned"
 _GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 """Label of the objects that a controller deploys for a Gateway (Gateway API, GEP-1762)."""
+_JOB_NAME = "job-name"
+"""Label of the pods of a Job (Kubernetes, Jobs; the name before 1.27, which newer versions set too)."""
 
 
 def poll(done: Callable[[], bool], deadline: float) -> bool:
@@ -58,7 +55,10 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
     for found in cluster.states(body["apiVersion"], kind, meta["name"], meta.get("namespace", ""), deadline=deadline):
         if not (why := problem_of(cluster, found) if found else "it is missing"):
             return
-    raise ClusterError(f"{kind} {meta['name']} is not ready in time: {why}", "see the diagnostics of the run")
+    warning = _warning(cluster, body)
+    text = "; ".join(filter(None, (f"{kind} {meta['name']} is not ready in time: {why}", warning)))
+    lacks = _ROOT_CERTIFICATE in warning
+    raise ClusterError(text, _SELECTED if lacks else "see the diagnostics of the run")
 
 
 def wait_gone(cluster: Cluster, key: tuple[str, str, str, str], uid: str, deadline: float) -> bool:
@@ -108,16 +108,16 @@ def _deployment(cluster: Cluster, found: dict[str, Any]) -> str:
     counts = {key: status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")}
     if all(count == wanted for count in counts.values()):
         return ""
-    return f"{counts['availableReplicas']} of {wanted} replicas available{_reasons(cluster, found)}"
+    return _with(f"{counts['availableReplicas']} of {wanted} replicas available", _reason(cluster, found))
 
 
-def _job(_: Cluster, found: dict[str, Any]) -> str:
+def _job(cluster: Cluster, found: dict[str, Any]) -> str:
     """Empty when as many of its pods are ready as run at a time, or when it has ended."""
     status, wanted = found.get("status", {}), found["spec"].get("parallelism", 1)
     ended = {one["type"] for one in status.get("conditions", ()) if one["status"] == "True"} & {"Complete", "Failed"}
     if ended or status.get("ready", 0) + status.get("succeeded", 0) >= wanted:
         return ""
-    return f"{status.get('ready', 0)} of {wanted} pods ready"
+    return _with(f"{status.get('ready', 0)} of {wanted} pods ready", unready.why(_pods(cluster, found)))
 
 
 def _pod(_: Cluster, found: dict[str, Any]) -> str:
@@ -126,7 +126,7 @@ def _pod(_: Cluster, found: dict[str, Any]) -> str:
     own = [one for one in pod.initializing if not one.startswith("istio-")]
     if pod.ready or own or pod.phase in {"Succeeded", "Failed"}:
         return ""
-    return f"it is {pod.phase or 'not scheduled'}"
+    return _with(f"it is {pod.phase or 'not scheduled'}", unready.why([found]))
 
 
 def _gateway(cluster: Cluster, found: dict[str, Any], *, addressed: bool) -> str:
@@ -148,31 +148,46 @@ def _gateway(cluster: Cluster, found: dict[str, Any], *, addressed: bool) -> str
     return next((problem for problem in problems if problem), "")
 
 
-def _reasons(cluster: Cluster, deployment: dict[str, Any]) -> str:
-    namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-    labels = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"].get("matchLabels", {}).items())
-    for pod in cluster.objects("v1", "Pod", namespace, labels=labels):
-        for state in pod.get("status", {}).get("containerStatuses", ()):
-            waiting = state.get("state", {}).get("waiting") or {}
-            text = f"container {state['name']} of {namespace}/{pod['metadata']['name']} is in {waiting.get('reason')}"
-            text = f"{text}: {waiting.get('message', '')}"[:360]
-            if _is_hopeless(waiting, state.get("restartCount", 0)):
-                raise ClusterError(f"Deployment {name} cannot start: {text}")
-            if waiting.get("reason") in _PASSING:
-                return f": {text}"
-    return _refused_pods(deployment)
+def _reason(cluster: Cluster, deployment: dict[str, Any]) -> str:
+    """Raises ClusterError where a container never will start."""
+    pods = [pod for pod in _pods(cluster, deployment) if "deletionTimestamp" not in pod["metadata"]]
+    if hopeless := unready.hopeless(pods):
+        raise ClusterError(f"Deployment {deployment['metadata']['name']} cannot start: {hopeless}")
+    return unready.why(pods) or _refused_pods(deployment)
 
 
-def _is_hopeless(waiting: dict[str, Any], restarts: int) -> bool:
-    reason, message = waiting.get("reason"), waiting.get("message", "").lower()
-    if reason == "CrashLoopBackOff":
-        return restarts >= _CRASHES
-    return reason in _HOPELESS or (reason in _PASSING and any(one in message for one in _NO_SUCH_IMAGE))
+def _with(text: str, reason: str) -> str:
+    return f"{text}: {reason}" if reason else text
+
+
+def _warning(cluster: Cluster, body: dict[str, Any]) -> str:
+    """The newest warning about pods of an object that is not ready; empty where there is none to be had."""
+    try:
+        return unready.newest_warning(cluster, _pods(cluster, body))
+    except ClusterError:
+        return ""
+
+
+def _pods(cluster: Cluster, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pods of an object, or itself; none for other kinds."""
+    kind, meta = body["kind"], body["metadata"]
+    if kind == "Pod":
+        found = cluster.get("v1", "Pod", meta["name"], meta.get("namespace", ""))
+        return [found] if found else []
+    chosen = body.get("spec", {}).get("selector", {}).get("matchLabels", {})
+    if kind == "Gateway":
+        chosen = {_GATEWAY_NAME: meta["name"]}
+    elif kind == "Job":
+        chosen = {_JOB_NAME: meta["name"]}
+    elif kind != "Deployment":
+        return []
+    labels = ",".join(f"{key}={value}" for key, value in chosen.items())
+    return cluster.objects("v1", "Pod", meta.get("namespace", ""), labels=labels) if labels else []
 
 
 def _refused_pods(deployment: dict[str, Any]) -> str:
     """The controller's message when the API server refuses its pods (quota, pod security, a failing webhook)."""
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return f": {condition.get('message', '')[:300]}"
+            return str(condition.get("message", ""))[:300]
     return ""

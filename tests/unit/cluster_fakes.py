@@ -22,7 +22,7 @@ from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.mesh.policies import EnforcedPolicy
-from clients.model.errors import InfrastructureError
+from clients.model.errors import AccessError, InfrastructureError
 from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.model.probe import Probe, Workload
@@ -36,6 +36,13 @@ QUICK = ConvergencePolicy(budget_s=0.3, poll_s=0.001, window_s=0.0, confirmation
 def key_of(body: dict[str, Any]) -> Key:
     meta = body["metadata"]
     return body["kind"], meta.get("namespace", ""), meta["name"]
+
+
+def _field(body: dict[str, Any], path: str) -> Any:
+    found: Any = body
+    for name in path.split("."):
+        found = (found or {}).get(name)
+    return found
 
 
 def labelled(kind: str, name: str, namespace: str = "", run: str = RUN, **more: Any) -> dict[str, Any]:
@@ -86,7 +93,12 @@ class FakeCluster:
                 return
             time.sleep(0.01)
 
-    def objects(self, _: str, kind: str, namespace: str = "", labels: str = "") -> list[dict[str, Any]]:
+    def objects(
+        self, _: str, kind: str, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> list[dict[str, Any]]:
+        if ("list", kind, namespace) in self.forbidden:
+            raise AccessError(f"may not list {kind}")
+        selected = [part.split("=", 1) for part in fields.split(",") if part]
         wanted = dict(part.split("=", 1) for part in labels.split(",") if part)
         return [
             copy.deepcopy(body)
@@ -94,6 +106,7 @@ class FakeCluster:
             if its_kind == kind
             and (not namespace or its_namespace == namespace)
             and wanted.items() <= body["metadata"].get("labels", {}).items()
+            and all(_field(body, path) == value for path, value in selected)
         ]
 
     def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool = False) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -97,6 +98,113 @@ def wait_for_waiting(reason: str, message: str, restarts: int, deadline: float) 
     body = deployment({"observedGeneration": 3})
     cluster.put(body, pod)
     readiness.wait(cluster, body, deadline)
+
+
+def stuck(*, spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    """A pod of the Deployment that is not ready."""
+    meta = {"name": "web-1", "namespace": "shop", "labels": {"app": "web"}, "uid": "u-1"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec or {}, "status": status}
+
+
+def waits(name: str, reason: str, message: str = "", **more: Any) -> dict[str, Any]:
+    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}, **more}
+
+
+def event(reason: str, message: str, at: str, name: str = "web-1", kind: str = "Warning") -> dict[str, Any]:
+    meta = {"name": f"{name}.{reason}.{at}", "namespace": "shop"}
+    involved = {"kind": "Pod", "name": name, "namespace": "shop"}
+    times = {"lastTimestamp": at}
+    return {"kind": "Event", "metadata": meta, "involvedObject": involved, "type": kind, "reason": reason, **times} | {
+        "message": message
+    }
+
+
+UNSCHEDULABLE = stuck(
+    phase="Pending",
+    conditions=[
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 node(s) had untolerated taint {kubernetes.io/arch: arm64}.",
+        }
+    ],
+)
+NATIVE = stuck(
+    initContainerStatuses=[waits("istio-proxy", "ImagePullBackOff", "Back-off pulling image: 429 Too Many Requests")],
+    containerStatuses=[waits("web", "PodInitializing")],
+)
+UNVALIDATED = stuck(
+    initContainerStatuses=[waits("istio-validation", "CrashLoopBackOff", "back-off 40s restarting", restartCount=5)],
+    containerStatuses=[waits("web", "PodInitializing")],
+)
+UNMOUNTED = stuck(containerStatuses=[waits("web", "ContainerCreating")])
+NOT_READY = stuck(containerStatuses=[{"name": "web", "ready": False, "state": {"running": {}}}])
+ENDED = stuck(containerStatuses=[{"name": "web", "state": {"terminated": {"reason": "Error", "exitCode": 137}}}])
+WHYS = [
+    (UNSCHEDULABLE, r"pod shop/web-1 is not scheduled: 0/3 nodes are available: .* taint {kubernetes.io/arch: arm64}"),
+    (NATIVE, "container istio-proxy of shop/web-1 is in ImagePullBackOff: .*429 Too Many"),
+    (UNVALIDATED, "container istio-validation of shop/web-1 is in CrashLoopBackOff: back-off 40s"),
+    (UNMOUNTED, "container web of shop/web-1 is in ContainerCreating$"),
+    (NOT_READY, "container web of shop/web-1 runs and is not ready"),
+    (ENDED, "container web of shop/web-1 has ended: Error, exit code 137"),
+]
+
+
+@pytest.mark.parametrize(("pod", "why"), WHYS)
+def test_what_keeps_a_pod_from_being_ready_is_told(pod: dict[str, Any], why: str):
+    """A bare `0 of 1 replicas available` was."""
+    with pytest.raises(ClusterError, match="not ready in time: 0 of 2 replicas available: ") as caught:
+        wait(deployment({"observedGeneration": 3}), pod)
+    assert re.search(why, caught.value.message)
+
+
+@pytest.mark.parametrize(("pod", "why"), WHYS)
+def test_jobs_and_pods_say_it_too(pod: dict[str, Any], why: str):
+    labels = {"job-name": "work"}
+    with pytest.raises(ClusterError, match="0 of 2 pods ready: ") as caught:
+        wait(job(), {**pod, "metadata": {**pod["metadata"], "labels": labels}})
+    assert re.search(why, caught.value.message)
+    with pytest.raises(ClusterError, match="Pod web-1 is not ready in time: it is ") as caught:
+        wait(pod)
+    assert re.search(why, caught.value.message)
+
+
+def test_an_init_container_that_never_can_start_is_told_at_once():
+    pod = stuck(initContainerStatuses=[waits("istio-proxy", "ImagePullBackOff", "manifest unknown")])
+    cluster = FakeCluster()
+    cluster.put(deployment({"observedGeneration": 3}), pod)
+    with pytest.raises(ClusterError, match=r"Deployment web cannot start: container istio-proxy .*manifest unknown"):
+        readiness.wait(cluster, deployment({}), time.monotonic() + 60)
+
+
+def test_pods_that_are_deleted_or_ready_are_not_why():
+    gone = stuck(containerStatuses=[waits("web", "CrashLoopBackOff", restartCount=9)])
+    gone["metadata"] |= {"name": "web-0", "deletionTimestamp": "2026-11-28T12:00:00Z"}
+    fine = stuck(conditions=[{"type": "Ready", "status": "True"}], containerStatuses=[waits("web", "Odd")])
+    with pytest.raises(ClusterError, match=r"0 of 2 replicas available; see"):
+        wait(deployment({"observedGeneration": 3}), gone, fine)
+
+
+MISSING = 'MountVolume.SetUp failed for volume "istiod-ca-cert" : configmap "istio-ca-root-cert" not found'
+
+
+def test_the_newest_warning_about_the_pod_is_told_where_its_events_may_be_read():
+    events = [
+        event("FailedMount", MISSING, "2026-11-28T12:00:09Z"),
+        event("FailedScheduling", "no node", "2026-11-28T12:00:01Z"),
+        event("Scheduled", "to a node", "2026-11-28T12:00:10Z", kind="Normal"),
+        event("FailedMount", "of another", "2026-11-28T12:00:11Z", name="web-2"),
+    ]
+    with pytest.raises(ClusterError, match=f"is in ContainerCreating; FailedMount: {re.escape(MISSING)}") as caught:
+        wait(deployment({"observedGeneration": 3}), UNMOUNTED, *events)
+    assert "discoverySelectors" in caught.value.hint
+    with pytest.raises(ClusterError, match=r"it is not scheduled: .*; FailedMount: "):
+        wait(UNMOUNTED, *events)
+    cluster = FakeCluster(forbidden={("list", "Event", "shop")})
+    cluster.put(deployment({"observedGeneration": 3}), UNMOUNTED, *events)
+    with pytest.raises(ClusterError, match=r"is in ContainerCreating; see"):
+        readiness.wait(cluster, deployment({}), time.monotonic())
 
 
 def test_a_namespace_is_ready_when_active():
