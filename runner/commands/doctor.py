@@ -16,6 +16,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
+from clients.model.cluster_domain import DEFAULT
 from clients.model.errors import MeshproofError, SettingsError
 from clients.proof.preflight.shown import Shown
 from runner.commands import common, doctor_rights, policy_warnings
@@ -176,6 +177,7 @@ def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis
         return info, Diagnosis("mesh", False, error.message, error.hint)
     by = f"label istio.io/rev={info.label}" if info.label else "label istio-injection=enabled"
     detail = f"{info.flavour} {info.version}, revision {info.revision} by {by}, root namespace {info.root}"
+    detail += f", cluster domain {info.cluster_domain}" if info.cluster_domain != DEFAULT else ""
     return info, Diagnosis("mesh", True, detail)
 
 
