@@ -117,7 +117,7 @@ def _job(cluster: Cluster, found: dict[str, Any]) -> str:
     ended = {one["type"] for one in status.get("conditions", ()) if one["status"] == "True"} & {"Complete", "Failed"}
     if ended or status.get("ready", 0) + status.get("succeeded", 0) >= wanted:
         return ""
-    return _with(f"{status.get('ready', 0)} of {wanted} pods ready", unready.why(_pods(cluster, found)))
+    return _with(f"{status.get('ready', 0)} of {wanted} pods ready", unready.why(_pods(cluster, "Job", found)))
 
 
 def _pod(_: Cluster, found: dict[str, Any]) -> str:
@@ -150,7 +150,7 @@ def _gateway(cluster: Cluster, found: dict[str, Any], *, addressed: bool) -> str
 
 def _reason(cluster: Cluster, deployment: dict[str, Any]) -> str:
     """Raises ClusterError where a container never will start."""
-    pods = [pod for pod in _pods(cluster, deployment) if "deletionTimestamp" not in pod["metadata"]]
+    pods = [pod for pod in _pods(cluster, "Deployment", deployment) if "deletionTimestamp" not in pod["metadata"]]
     if hopeless := unready.hopeless(pods):
         raise ClusterError(f"Deployment {deployment['metadata']['name']} cannot start: {hopeless}")
     return unready.why(pods) or _refused_pods(deployment)
@@ -163,14 +163,14 @@ def _with(text: str, reason: str) -> str:
 def _warning(cluster: Cluster, body: dict[str, Any]) -> str:
     """The newest warning about pods of an object that is not ready; empty where there is none to be had."""
     try:
-        return unready.newest_warning(cluster, _pods(cluster, body))
+        return unready.newest_warning(cluster, _pods(cluster, body["kind"], body))
     except ClusterError:
         return ""
 
 
-def _pods(cluster: Cluster, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pods of an object, or itself; none for other kinds."""
-    kind, meta = body["kind"], body["metadata"]
+def _pods(cluster: Cluster, kind: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pods of an object, or itself; none for other kinds. The kind is said: an item of a list does not have it."""
+    meta = body["metadata"]
     if kind == "Pod":
         found = cluster.get("v1", "Pod", meta["name"], meta.get("namespace", ""))
         return [found] if found else []

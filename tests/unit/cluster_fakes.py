@@ -86,9 +86,10 @@ class FakeCluster:
     def states(
         self, _: str, kind: str, name: str, namespace: str = "", *, deadline: float
     ) -> Iterator[dict[str, Any] | None]:
-        """The object again and again, as the real watch does while nothing changes."""
+        """The object again and again, as the real watch does while nothing changes; an item of a list has no kind."""
         while True:
-            yield self.get(_, kind, name, namespace)
+            found = self.get(_, kind, name, namespace)
+            yield found and {key: value for key, value in found.items() if key not in ("apiVersion", "kind")}
             if time.monotonic() >= deadline:
                 return
             time.sleep(0.01)
