@@ -112,17 +112,24 @@ class HeldTarget:
             try:
                 self._try(self._canary, found, say)
             except BaseException:  # an interruption too: no caller has this object yet
-                self.sweep()
-                self.release()
+                try:
+                    self.sweep()
+                finally:
+                    self.release()
                 raise
 
     def _try(self, canary: Canary, found: capabilities.Capabilities, say: Say) -> None:
-        """Try what the cluster does, and correct what was only detected."""
+        """Try what the cluster does, and correct what was only detected.
+
+        Raises:
+            ClusterError: nothing can be proven there.
+        """
         say("preflight: what this cluster does is tried in a namespace of its own")
         shown = canary.look()
         for line in shown.lines:
-            if not line.ok:
+            if not (line.ok or line.blocks):
                 say(f"preflight: {line.name}: {line.detail}" + (f"; {line.hint}" if line.hint else ""))
+        preflight.end_where_blocked(shown, self.descriptor.mesh.prior.notes)
         tried = preflight.corrected(found, shown)
         self.descriptor = replace(
             self.descriptor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clients.apply.applier import Applier
 from clients.apply.overlay import Overlay
@@ -10,6 +10,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Entrance
+from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight.canary import HOME, START_S, Canary
 from clients.proof.preflight.shown import Shown
@@ -22,6 +23,9 @@ from runner.target.fitting import fitting
 WORKER = "canary"
 TRIED = "tried: "
 """Begins the reason for what was found to be lacking by trying it; the reason ends with what to do."""
+
+_SELECTED = frozenset({"workloads", "injection"})
+"""What fails in namespaces that istiod does not discover."""
 
 
 def canary(
@@ -53,8 +57,28 @@ def canary(
     )
     namespace = overlay.namespace(HOME)
     ways_in = WaysIn(cluster, {f"{namespace}/door": Entrance(way=settings.ingress.way)})
-    applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)
+    applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=max(START_S, settings.ready_s))
     return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay), enters)
+
+
+def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
+    """Raise where nothing can be proven.
+
+    Args:
+        notes: what is in force in the mesh (see `clients.mesh.prior.Prior`).
+
+    Raises:
+        ClusterError: something without which no case can be proven is not there; with what it is, and what to do.
+    """
+    blocking = [one for one in shown.lines if one.blocks and not one.ok]
+    if not blocking:
+        return
+    wrong = [one for one in shown.lines if not one.ok and (one.needed or one.blocks)]
+    causes = [f"{one.name}: {one.detail}" for one in wrong]
+    if {one.name for one in blocking} & _SELECTED:
+        causes += [note for note in notes if "discoverySelectors" in note]
+    hint = "; ".join(filter(None, (blocking[0].hint, "--skip-preflight goes on all the same")))
+    raise ClusterError(f"nothing can be proven on this cluster: {'; '.join(causes)}", hint)
 
 
 def corrected(found: Capabilities, shown: Shown) -> Capabilities:

@@ -7,7 +7,7 @@ asks for a load balancer. It takes some seconds; where addresses or images are s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ HOME = "canary"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
 OPEN = "canary/open/all.yaml"
 START_S, IMAGES_S = 60.0, 60.0
-"""Limits for pods to start, and for the pull of all images."""
+"""Limits for pods to start where a run's have less, and for the pull of all images."""
 ADMISSION_HINT = "see what admission policies demand; [namespaces] and [pods] set labels, resources and more"
 _POLL_S = 0.5
 
@@ -36,7 +36,7 @@ class Canary:
     """Deploys it, looks, and removes it. Never raises for what the cluster does.
 
     Args:
-        applier: with an overlay that has images, labels and the revision of the run, and with `START_S` as its limit.
+        applier: with an overlay that has images, labels and the revision of the run; its limit is that of the pods.
         namespace: real name of `HOME`.
         open_mesh: what a run sets against the mesh as it was found; the canary starts from the same.
         enters: whether the run has clients outside; without them no load balancer is waited for, nor a way in tried.
@@ -80,40 +80,64 @@ class Canary:
         yield admitted
         if not admitted.ok:
             return
+        door = self._open_door()
+        if door:
+            yield door
         if secured := cluster_checks.pod_security(self.cluster, self._deployment("plain")):
             yield secured
         pods: dict[str, Pod] = {}
         yield self._start(pods)
+        closed = False
         if guarding := network_checks.guarding(self.cluster, self.namespace):
-            yield self._open_network(guarding)
+            opened = self._open_network(guarding)
+            closed = isinstance(opened, Tried)
+            yield opened
         if images:
             yield self._pulls()
         if "client" not in pods or "server" not in pods:
             return
+        yield from self._mesh(pods, closed=closed)
+        if "outsider" in pods and "plain" in pods:
+            yield from self._network(pods, has_door=not door)
+
+    def _mesh(self, pods: dict[str, Pod], *, closed: bool) -> Iterator[Tried]:
         yield mesh_checks.injected(pods)
         yield mesh_checks.runs_curl(self.cluster, pods["client"])
         if SIDECAR in pods["client"].containers:
-            yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods)
-        if "outsider" in pods and "plain" in pods:
-            if balanced := self._load_balancer():
-                yield balanced
-                yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
-            if self._shown.guarding:
-                yield network_checks.not_alone(self._shown.guarding)
-            else:
-                yield self._network_policy(pods)  # the last, as it shuts the way in
+            yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods, closed=closed)
+
+    def _network(self, pods: dict[str, Pod], *, has_door: bool) -> Iterator[Tried | Shown]:
+        if has_door and (balanced := self._load_balancer()):
+            yield balanced
+            yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
+        if self._shown.guarding:
+            yield network_checks.not_alone(self._shown.guarding)
+        else:
+            yield self._network_policy(pods)  # the last, as it shuts the way in
 
     def _admit(self) -> Tried:
         try:
             pairs = self.open_mesh.with_logs(self.applier.load([PAIRS]))
             items = [*pairs, *self.open_mesh.additions(pairs, ())]
             self._items = items
-            self.applier.admit(items)
-            self.applier.apply(items)
+            others = [item for item in items if item not in _door(items)]
+            self.applier.admit(others)
+            self.applier.apply(others)
+        except MeshproofError as error:
+            return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True, blocks=True)
+        return Tried("admission", True, "a namespace with workloads is accepted")
+
+    def _open_door(self) -> Shown | None:
+        """Ask for a load balancer; where the cluster refuses that, it lacks them, and nothing else."""
+        door = _door(self._items)
+        try:
+            self.applier.admit(door)
+            self.applier.apply(door)
             self._admitted_at = time.monotonic()
         except MeshproofError as error:
-            return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True)
-        return Tried("admission", True, "a namespace with workloads is accepted")
+            line = Tried("load balancer", False, error.message, network_checks.BALANCER_HINT)
+            return Shown((line,), load_balancer=False)
+        return None
 
     def _deployment(self, name: str) -> dict[str, Any]:
         return next(item.body for item in self._items if (item.kind, item.name) == ("Deployment", name))
@@ -130,7 +154,9 @@ class Canary:
         except ClusterError as error:
             why = why or error.message
         took = f"all ready after {time.monotonic() - began:.0f} s"
-        return Tried("workloads", not why, why or took, "see the events of its pods; ready_s is a setting", needed=True)
+        hint = "see the events of its pods; ready_s is a setting"
+        blocks = not {"client", "server"} <= pods.keys()
+        return Tried("workloads", not why, why or took, hint, needed=True, blocks=blocks)
 
     def _pulls(self) -> Tried:
         hint = "image_prefix names a mirror, pods.pull_secret a Secret for it, images.<name> another image"
@@ -183,3 +209,7 @@ class Canary:
         except MeshproofError as error:
             return Tried("network policies", False, error.message)
         return network_checks.network_policy(ask)
+
+
+def _door(items: Iterable[Item]) -> list[Item]:
+    return [item for item in items if (item.kind, item.name) == ("Service", "door")]

@@ -16,6 +16,9 @@ from clients.proof.preflight.shown import Tried
 SENT_S, LOG_S = 10.0, 3.0
 """Limits for a request to be let through, and for a line of a log."""
 POLL_S = 0.5
+EXECS = 3
+"""Tries to run a command: a connection may be lost."""
+_IMAGE_HINT = "images.sleep must have curl"
 
 
 def injected(pods: Mapping[str, Pod]) -> Tried:
@@ -24,20 +27,30 @@ def injected(pods: Mapping[str, Pod]) -> Tried:
     if not lacking:
         return Tried("injection", True, "pods get a sidecar")
     hint = "see the labels of the namespace that the injection webhook selects; --revision names one"
-    return Tried("injection", False, f"{' and '.join(lacking)} got no sidecar", hint, needed=True)
+    return Tried("injection", False, f"{' and '.join(lacking)} got no sidecar", hint, needed=True, blocks=True)
 
 
 def runs_curl(cluster: Cluster, client: Pod) -> Tried:
     """Whether a command can be run in a pod."""
-    try:
-        done = exec_once(cluster, client, "client", ["curl", "--version"], timeout_s=10.0)
-    except InfrastructureError as error:
-        return Tried("exec", False, error.message, "allow pods/exec, and websockets on the way", needed=True)
-    return Tried("exec", done.exit_code == 0, " ".join(done.stdout.split()[:2]) or done.stderr[:200], needed=True)
+    why = ""
+    for again in range(EXECS):
+        try:
+            done = exec_once(cluster, client, "client", ["curl", "--version"], timeout_s=10.0)
+        except InfrastructureError as error:
+            why = error.message
+            time.sleep(POLL_S if again + 1 < EXECS else 0.0)
+            continue
+        detail = " ".join(done.stdout.split()[:2]) or done.stderr[:200]
+        return Tried("exec", done.exit_code == 0, detail, _IMAGE_HINT, needed=True, blocks=True)
+    return Tried("exec", False, why, "allow pods/exec, and websockets on the way", needed=True, blocks=True)
 
 
-def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -> Tried:
-    """A request from sidecar to sidecar, and what writes a line about it."""
+def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod], *, closed: bool = False) -> Tried:
+    """A request from sidecar to sidecar, and what writes a line about it.
+
+    Args:
+        closed: others have put network policies into the namespace, which could not be set aside.
+    """
     marker = f"mp-canary-{secrets.token_hex(6)}"
     url = f"http://server.{namespace}/status/200"
     seen = ""
@@ -46,7 +59,8 @@ def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -
         seen = curl(cluster, pods["client"], "client", url, f"x-request-id: {marker}", "--user-agent", marker)
     if seen != "200":
         hint = "see which policies of the root namespace apply to all namespaces: doctor --policies"
-        return Tried("request in the mesh", False, f"from client to server: expected 200, saw {seen}", hint)
+        detail = f"from client to server: expected 200, saw {seen}"
+        return Tried("request in the mesh", False, detail, hint, blocks=closed)
     places = [(pods["client"], SIDECAR), (pods["server"], SIDECAR), (pods["server"], "server")]
     deadline = time.monotonic() + LOG_S
     while True:

@@ -22,6 +22,7 @@ ADDRESS_S, ENFORCED_S = 45.0, 10.0
 UNATTENDED_S = 10.0
 """Limit for a load balancer's address as long as nothing but the run has written to the Service. What gives addresses
 marks the Service when it begins, by a finalizer, an annotation or a condition (Kubernetes, service controller)."""
+BALANCER_HINT = "gateways are reached by node ports or forwarded ports instead; [ingress] has addresses and annotations"
 SILENT = 2
 """Requests in a row without an answer that show a denial."""
 
@@ -41,7 +42,7 @@ def load_balancer(
         began: when the Service was made, by `clock`.
         wanted: whether it is worth waiting for; asked only if there is no address yet.
     """
-    hint = "gateways are reached by node ports or forwarded ports instead; [ingress] has addresses and annotations"
+    hint = BALANCER_HINT
     worth: bool | None = None
     while True:
         try:

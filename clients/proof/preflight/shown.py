@@ -11,6 +11,7 @@ class Tried:
 
     Attributes:
         needed: a run is of little use without it.
+        blocks: where it is not ok, nothing can be proven: a run ends.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Tried:
     detail: str
     hint: str = ""
     needed: bool = False
+    blocks: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +13,11 @@ from cluster_fakes import FakeCluster
 
 from clients.apply.item import Item
 from clients.apply.open_mesh import OpenMesh
-from clients.model.errors import AccessError, ClusterError
+from clients.kube.pods import Pod
+from clients.mesh.discovery import MeshInfo
+from clients.model.errors import AccessError, ClusterError, InfrastructureError
 from clients.probe.way_in import WaysIn
+from clients.proof.preflight import mesh_checks, network_checks
 from clients.proof.preflight.canary import Canary
 from clients.proof.preflight.cluster_checks import pod_security
 from clients.proof.preflight.network_checks import (
@@ -24,9 +29,11 @@ from clients.proof.preflight.network_checks import (
     origin,
 )
 from clients.proof.preflight.shown import Shown, Tried
-from runner.config.settings import ROOT
+from runner.config.settings import ROOT, Settings
+from runner.target.access import Access
 from runner.target.capabilities import Capabilities
-from runner.target.preflight import corrected
+from runner.target.held_target import HeldTarget
+from runner.target.preflight import canary, corrected, end_where_blocked
 
 pytestmark = pytest.mark.unit
 DETECTED = Capabilities(("client-address", "load-balancer", "metrics"), {"network-policy": "no known agent"})
@@ -232,3 +239,145 @@ def test_the_canary_starts_from_the_mesh_that_a_run_opens() -> None:
     made = {item.kind for item in admission.asked if item.namespace == "canary"}
     assert made >= {"PeerAuthentication", "AuthorizationPolicy", "Sidecar", "Telemetry"}
     assert next(item for item in admission.asked if item.kind == "AuthorizationPolicy").body["spec"]["rules"] == [{}]
+
+
+class _Deploying(_Admission):
+    """Accepts everything but what is named, and waits as long as it takes for what is not named either."""
+
+    def __init__(
+        self, cluster: FakeCluster, *, refused: str = "", late: Sequence[str] = (), opens: bool = True
+    ) -> None:
+        super().__init__()
+        self._cluster, self._refused, self._late, self._opens = cluster, refused, late, opens
+
+    def admit(self, items: Sequence[Item]) -> None:
+        self.asked += items
+        for item in items:
+            if f"{item.kind} {item.name}" == self._refused:
+                raise ClusterError(f"{item.kind} {item.name} is refused")
+
+    def apply(self, items: Sequence[Item]) -> list[Any]:
+        if not self._opens and any(item.kind == "NetworkPolicy" for item in items):
+            raise AccessError("may not create networkpolicies")
+        started = [item.name for item in items if item.kind == "Deployment" and item.name not in self._late]
+        pods = [
+            Pod("canary", f"{name}-1", ready=True, containers=(name, "istio-proxy"), labels={"app": name})
+            for name in started
+        ]
+        self._cluster.pods_of["canary"] = [*self._cluster.pods_of.get("canary", ()), *pods]
+        return []
+
+    def wait_ready(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if item.name in self._late:
+                raise ClusterError(f"Deployment {item.name} is not ready in time: 0 of 1 replicas available: why")
+
+
+def tried(monkeypatch: pytest.MonkeyPatch, *, execs: Sequence[object] = (), seen: str = "200", **how: Any) -> Shown:
+    """What the canary has seen of a cluster that does `how`."""
+    left = list(execs)
+
+    def exec_once(*_: Any, **__: Any) -> Any:
+        if left and isinstance(error := left.pop(0), Exception):
+            raise error
+        return SimpleNamespace(exit_code=0, stdout="curl 8.16.0", stderr="")
+
+    for name, stand_in in (("exec_once", exec_once), ("curl", lambda *_: seen), ("_logs", lambda *_: True)):
+        monkeypatch.setattr(mesh_checks, name, stand_in)
+    for name in ("SENT_S", "POLL_S"):
+        monkeypatch.setattr(mesh_checks, name, 0.01)
+    for name in ("load_balancer", "way_in"):
+        monkeypatch.setattr(network_checks, name, lambda *_, **__: Tried("", True, ""))
+    monkeypatch.setattr(network_checks, "enforced", lambda *_: (True, "000"))
+    cluster = FakeCluster()
+    if "opens" in how:
+        meta = {"name": "bank-default-deny", "namespace": "canary", "labels": {}}
+        cluster.put({"kind": "NetworkPolicy", "metadata": meta})
+    return Canary(cluster, _Deploying(cluster, **how), "canary", WaysIn(cluster, {})).look()  # type: ignore[arg-type]
+
+
+LOST = InfrastructureError("exec in canary/client-1: lost")
+SELECTORS = "MeshConfig discoverySelectors: the run's namespaces must match ([namespaces] labels)"
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"refused": "Deployment client"}, "admission: Deployment client is refused"),
+        ({"late": ["client"]}, "workloads: Deployment client is not ready in time: .*: why"),
+        ({"late": ["server", "plain"]}, "workloads: Deployment server is not ready in time"),
+        ({"execs": [LOST] * 9}, "exec: exec in canary/client-1: lost"),
+        (
+            {"opens": False, "seen": "000"},
+            "new namespaces: bank-default-deny denies, and: may not create networkpolicies; "
+            "request in the mesh: from client to server: expected 200, saw 000",
+        ),
+    ],
+)
+def test_a_run_ends_where_nothing_can_be_proven(
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], says: str
+) -> None:
+    """Each environment waited for all its time again, and without sidecars the mesh was blamed."""
+    shown = tried(monkeypatch, **how)
+    with pytest.raises(ClusterError, match=f"^nothing can be proven on this cluster: {says}") as caught:
+        end_where_blocked(shown, (SELECTORS, "MeshConfig other: in force"))
+    assert "--skip-preflight" in caught.value.hint
+    assert "other" not in str(caught.value)
+
+
+def test_what_the_mesh_selects_is_named_where_pods_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = tried(monkeypatch, late=["client"])
+    with pytest.raises(ClusterError, match=re.escape(SELECTORS)):
+        end_where_blocked(shown, (SELECTORS,))
+    shown = tried(monkeypatch, refused="Deployment client")
+    with pytest.raises(ClusterError) as caught:
+        end_where_blocked(shown, (SELECTORS,))
+    assert SELECTORS not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"late": ["plain"]},  # without a sidecar: other stages can be proven
+        {"late": ["outsider"]},
+        {"refused": "Service door"},  # some clusters refuse load balancers
+        {"execs": [LOST, LOST]},  # a single lost connection is none
+        {"seen": "503"},
+        {"opens": False},  # what was put there lets the run's requests through
+    ],
+)
+def test_a_run_goes_on_where_something_can_be_proven(monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]) -> None:
+    shown = tried(monkeypatch, **how)
+    assert {"injection", "exec", "request in the mesh"} <= {line.name for line in shown.lines}
+    end_where_blocked(shown, (SELECTORS,))
+
+
+def test_a_cluster_that_refuses_load_balancers_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = tried(monkeypatch, refused="Service door")
+    assert shown.load_balancer is False
+    assert [line.detail for line in shown.lines if line.name == "load balancer"] == ["Service door is refused"]
+    assert "" not in {line.name for line in shown.lines}, "no address of it is waited for"
+    assert next(line for line in shown.lines if line.name == "admission").ok
+
+
+def test_pods_without_a_sidecar_end_a_run() -> None:
+    pods = {name: Pod("canary", f"{name}-1", containers=(name,)) for name in ("client", "server")}
+    with pytest.raises(ClusterError, match="injection: client and server got no sidecar"):
+        end_where_blocked(Shown((mesh_checks.injected(pods),)), ())
+
+
+def test_the_target_of_a_run_ends_it_and_says_the_rest() -> None:
+    lines = (Tried("nodes", False, "2, of amd64 and arm64"), Tried("exec", False, "lost", needed=True, blocks=True))
+    held = SimpleNamespace(descriptor=SimpleNamespace(mesh=SimpleNamespace(prior=SimpleNamespace(notes=()))))
+    lines_shown: list[str] = []
+    with pytest.raises(ClusterError, match="nothing can be proven on this cluster: exec: lost"):
+        HeldTarget._try(held, SimpleNamespace(look=lambda: Shown(lines)), DETECTED, lines_shown.append)  # type: ignore[arg-type]
+    assert lines_shown[1:] == ["preflight: nodes: 2, of amd64 and arm64"]
+
+
+def test_workloads_get_the_time_that_those_of_a_run_get() -> None:
+    cluster = FakeCluster()
+    for seconds, expected in ((300.0, 300.0), (10.0, 60.0)):
+        made = canary(cluster, Settings(ready_s=seconds), Access(), MeshInfo(), "run-1")  # type: ignore[arg-type]
+        assert made.applier.timeout_s == expected
