@@ -28,6 +28,7 @@ from clients.mesh.capability_detectors import (
     own_tokens,
     proxy_shell,
     psp,
+    slashes_kept,
 )
 from clients.mesh.survey import Survey
 
@@ -75,6 +76,7 @@ class CapabilityName(StrEnum):
     PROXY_SHELL = "proxy-shell"
     PSP = "psp"
     SIDECAR_INJECTION = "sidecar-injection"
+    SLASHES_KEPT = "slashes-kept"
     STAND_INS = "stand-ins"
     TLS_LISTENER = "tls-listener"
     WORKLOAD_IDENTITY = "workload-identity"
@@ -168,6 +170,12 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         own_iap_tokens,
         "needs a mesh in which only a run's own RequestAuthentications judge the token that IAP adds",
         _JUDGED_HINT,
+    ),
+    Capability(
+        N.SLASHES_KEPT,
+        slashes_kept,
+        "needs a mesh whose proxies neither merge nor decode the slashes of a path, as Istio's do by default",
+        "nothing has to be done: a mesh that does is stricter, as no other spelling of a path is another path there",
     ),
     Capability(
         N.NETWORK_POLICY,

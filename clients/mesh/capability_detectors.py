@@ -106,6 +106,11 @@ def _dedicated(node: dict[str, Any]) -> bool:
     return any((t.get("key"), t.get("value"), t["effect"]) == ("dedicated", "gateway", "NoSchedule") for t in taints)
 
 
+def slashes_kept(seen: Survey) -> str:
+    """The mesh's normalization of paths stops at RFC 3986 (Istio's reference of MeshConfig, `pathNormalization`)."""
+    return meshconfig.merges_slashes(seen.configurations)
+
+
 def network_policy(seen: Survey) -> str:
     """Judged by what is installed: Calico's datastore, or the agent of a plug-in that enforces them."""
     if seen.cluster.has_kind("crd.projectcalico.org/v1", "ClusterInformation"):

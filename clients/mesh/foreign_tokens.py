@@ -27,12 +27,13 @@ def judging(policies: Iterable[Json], places: frozenset[str]) -> list[Json]:
 
 
 def reaches(policy: Json) -> bool:
-    """Whether a policy of the root namespace is for workloads of a run that take tokens."""
+    """Whether an object of the root namespace is for workloads of a run that take tokens, or for its gateways."""
     spec = policy.get("spec") or {}
     targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
     if targets:  # a Gateway or a Service is one of the root namespace itself
         return any(one.get("kind") == "GatewayClass" for one in targets)
-    labels = (spec.get("selector") or {}).get("matchLabels") or {}
+    workloads = spec.get("selector") or spec.get("workloadSelector") or {}
+    labels = workloads.get("matchLabels") or workloads.get("labels") or {}
     return all(name == "app" and value in APPS for name, value in labels.items())
 
 

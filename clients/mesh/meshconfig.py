@@ -40,13 +40,28 @@ def _names(revision: str) -> tuple[str, ...]:
 
 
 def logs_access(meshes: list[dict[str, Any]]) -> bool:
-    """Whether one of them names the access log that `kubectl logs` shows."""
+    """Whether one of them names the access log that `kubectl logs` shows, and none names providers, which come first.
+
+    Source: Istio's reference of MeshConfig, `defaultProviders`.
+    """
+    providers = {name for mesh in meshes for name in (mesh.get("defaultProviders") or {}).get("accessLogging") or ()}
+    if providers:
+        return LOG_PROVIDER in providers
     return any(mesh.get("accessLogFile") == "/dev/stdout" for mesh in meshes)
 
 
 def has_own_format(meshes: list[dict[str, Any]]) -> bool:
     """Whether the access log has a format of the user's."""
     return any(mesh.get("accessLogFormat") for mesh in meshes)
+
+
+_MERGING = ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
+
+
+def merges_slashes(meshes: list[dict[str, Any]]) -> str:
+    """The setting by which proxies make one slash of several, and of escaped ones; empty where they do not."""
+    modes = [(mesh.get("pathNormalization") or {}).get("normalization") for mesh in meshes]
+    return next((f"MeshConfig has pathNormalization {mode}" for mode in modes if mode in _MERGING), "")
 
 
 def ext_authz_provider(meshes: list[dict[str, Any]]) -> str:

@@ -26,6 +26,7 @@ _KINDS = {
     "DestinationRule": _NETWORKING,
     "EnvoyFilter": "networking.istio.io/v1alpha3",
     "Telemetry": "telemetry.istio.io/v1",
+    "WasmPlugin": "extensions.istio.io/v1alpha1",
 }
 _DRY_RUN = "istio.io/dry-run"
 
@@ -42,6 +43,7 @@ class Prior:
         mesh_wide: why what a run sets for the whole mesh would not count; empty where it would.
         tokens: which RequestAuthentication judges tokens of a run in their usual places; empty where none does.
         iap_tokens: the same of the token that IAP adds.
+        logs_otherwise: some root Telemetry says where access logs go.
     """
 
     permissive: bool = False
@@ -51,6 +53,7 @@ class Prior:
     mesh_wide: str = ""
     tokens: str = ""
     iap_tokens: str = ""
+    logs_otherwise: bool = False
 
 
 def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
@@ -71,7 +74,7 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),
         *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
         *(f"{_named(one)}: in force; cases with tokens where it looks are skipped" for one in judging),
-        *(f"{_named(one)}: in force" for kind in _LEFT for one in there[kind] if _is_wide(one) and one not in judging),
+        *(f"{_named(one)}: in force" for kind in _LEFT for one in there[kind] if _counts(one) and one not in judging),
         *_defaults(configurations),
     ]
     wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
@@ -83,11 +86,12 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         mesh_wide=f"{_named(wide[0])} is there already, and the older one counts" if wide else "",
         tokens=_judged(judges),
         iap_tokens=_judged(judges_of_iap),
+        logs_otherwise=any(_spec(one).get("accessLogging") for one in there["Telemetry"] if _is_wide(one)),
     )
 
 
 _EXPORTS = ("defaultServiceExportTo", "defaultVirtualServiceExportTo", "defaultDestinationRuleExportTo")
-_LEFT = ("RequestAuthentication", "DestinationRule", "EnvoyFilter", "Telemetry")
+_LEFT = ("RequestAuthentication", "DestinationRule", "EnvoyFilter", "Telemetry", "WasmPlugin")
 """Kinds that nothing is set against."""
 
 
@@ -132,9 +136,14 @@ def _is_wide(body: Json) -> bool:
     return not (any(selectors) or spec.get("targetRefs") or spec.get("targetRef"))
 
 
+def _counts(body: Json) -> bool:
+    """Whether it applies to workloads of a run: to all, or by a label that gateways usually have, wherever they are."""
+    return _is_wide(body) or foreign_tokens.reaches(body)
+
+
 def _enforced(body: Json) -> bool:
     annotations = body["metadata"].get("annotations") or {}
-    return str(annotations.get(_DRY_RUN, "")).lower() != "true" and _is_wide(body)
+    return str(annotations.get(_DRY_RUN, "")).lower() != "true" and _counts(body)
 
 
 def _mode(body: Json) -> str:

@@ -159,9 +159,8 @@ class Survey:
     @property
     def logs_plainly(self) -> bool:
         """Whether all proxies write the access log that is looked for, in a format that is known."""
-        replaced = any(note.startswith("Telemetry ") for note in self.prior.notes)
         return meshconfig.logs_access(self.configurations) and not (
-            meshconfig.has_own_format(self.configurations) or replaced
+            meshconfig.has_own_format(self.configurations) or self.prior.logs_otherwise
         )
 
     @cached_property

@@ -64,6 +64,8 @@ TO_THE_FRONT_END = {
     "upper case": "/API/secure.json",
     "parameter": "/api;/secure.json",
 }
+SLASHES = frozenset({"two slashes", "escaped slash"})
+"""Those that lead to the secret as well where the mesh merges slashes."""
 
 
 def open_cases(door):
@@ -124,7 +126,14 @@ def path_cases(door):
             for name, path in TO_THE_SECRET.items()
         ),
         *(
-            denied("CRA-AUTH-09", call(path), NOT_FOUND, variant=name, before=NOT_FOUND)
+            denied(
+                "CRA-AUTH-09",
+                call(path),
+                NOT_FOUND,
+                variant=name,
+                before=NOT_FOUND,
+                needs=frozenset({"slashes-kept"} if name in SLASHES else ()),
+            )
             for name, path in TO_THE_FRONT_END.items()
         ),
         denied(

@@ -23,6 +23,7 @@ class WithTelemetry(Meshed):
         "Sidecar",
         "Telemetry",
         "EnvoyFilter",
+        "WasmPlugin",
     )
     allowed = True
 
@@ -81,6 +82,29 @@ def test_what_nothing_is_set_against_is_named() -> None:
         "MeshConfig discoverySelectors",
         "MeshConfig defaultServiceExportTo ['.']",
     ]
+
+
+OF_INGRESS = {"selector": {"matchLabels": {"app": "istio-ingressgateway"}}}
+"""The usual label of an ingress gateway: a policy of the root namespace finds it in every namespace."""
+
+
+@pytest.mark.parametrize(
+    ("one", "allow", "note"),
+    [
+        (body("AuthorizationPolicy", "theirs", OF_INGRESS), True, "set aside by a policy that allows"),
+        (body("AuthorizationPolicy", "theirs", {**OF_INGRESS, "action": "DENY"}), False, "in force; its refusals"),
+        (body("EnvoyFilter", "theirs", {"workloadSelector": {"labels": {"app": "istio-ingress"}}}), False, "in force"),
+        (body("WasmPlugin", "theirs", OF_INGRESS), False, "in force"),
+    ],
+)
+def test_what_selects_the_usual_label_of_a_gateway_reaches_a_run_s(one: dict[str, Any], allow: bool, note: str) -> None:
+    """Such a policy refused what a run sends by its own gateway, and the mesh was blamed."""
+    found = looked(one)
+    assert found.allow is allow
+    assert [note in one for one in found.notes] == [True]
+    of_their_own = {**one, "spec": {**one["spec"], "selector": {"matchLabels": {"app": "theirs"}}}}
+    of_their_own["spec"].pop("workloadSelector", None)
+    assert looked(of_their_own) == prior.Prior()
 
 
 THEIRS = {"issuer": "https://issuer.example.com", "jwks": "{}"}
@@ -147,6 +171,9 @@ def meshed(text: str, *more: dict[str, Any], allowed: bool = True) -> WithTeleme
         ("accessLogFile: /dev/stdout", ""),
         ("accessLogFile: /var/log/envoy.log", "envoy"),
         ("{}", "envoy"),
+        ("accessLogFile: /dev/stdout\ndefaultProviders: {accessLogging: [otel]}", "envoy"),
+        ("defaultProviders: {accessLogging: [envoy]}", ""),
+        ("defaultProviders: {accessLogging: []}", "envoy"),
     ],
 )
 def test_access_logs_are_turned_on_where_the_mesh_writes_none_that_is_known(text: str, provider: str) -> None:
@@ -166,7 +193,21 @@ def test_a_telemetry_of_the_root_namespace_may_write_them_otherwise() -> None:
     assert discover(meshed("accessLogFile: /dev/stdout", theirs)).log_provider == "envoy"  # type: ignore[arg-type]
 
 
+def test_a_telemetry_that_is_not_about_access_logs_leaves_them_as_they_are() -> None:
+    theirs = body("Telemetry", "mesh-default", {"tracing": [{"randomSamplingPercentage": 1}]})
+    found = discover(meshed("accessLogFile: /dev/stdout", theirs, allowed=False))  # type: ignore[arg-type]
+    assert (found.log_provider, found.writes_access_log) == ("", True)
+
+
 def test_without_the_right_the_mesh_is_one_without_logs() -> None:
     found = discover(meshed("{}", allowed=False))  # type: ignore[arg-type]
     assert (found.log_provider, found.writes_access_log) == ("", False)
     assert "may create no Telemetry" in found.lacks["access-log"]
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("BASE", True), ("NONE", True), ("MERGE_SLASHES", False)])
+def test_a_mesh_that_merges_slashes_is_not_asked_to_keep_them(mode: str, kept: bool) -> None:
+    """It is stricter than Istio's default, which two cases took for a failure; a mesh without any is still asked."""
+    found = discover(meshed(f"pathNormalization: {{normalization: {mode}}}"))  # type: ignore[arg-type]
+    assert ("slashes-kept" in found.capabilities) is kept
+    assert kept or mode in found.lacks["slashes-kept"]

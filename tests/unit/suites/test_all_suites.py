@@ -178,3 +178,11 @@ def test_the_plan_carries_the_schedule_of_each_suite(plan: list[PlannedTest]) ->
     assert {entry.placement.scope for entry in plan if entry.suite.startswith("suites/boutique/")} == {
         "suites/boutique"
     }
+
+
+def test_every_namespace_says_whether_it_is_injected() -> None:
+    """One without the label is injected where a mesh does that by default, and its plain workloads had a sidecar."""
+    parts = [part for file in MANIFESTS.rglob("*.yaml") for part in file.read_text(encoding="utf-8").split("\n---\n")]
+    namespaces = [part for part in parts if "\nkind: Namespace\n" in part]
+    assert len(namespaces) > 20
+    assert not [part for part in namespaces if "istio-injection: " not in part]
