@@ -29,6 +29,7 @@ class Host:
         certificate: the name in its certificate; empty means the host's own name.
         trusted: the certificate is from the authority that clients trust.
         expired: the certificate has expired.
+        any_name: at its addresses the server shows this certificate whatever name a client asks for.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Host:
     certificate: str = ""
     trusted: bool = True
     expired: bool = False
+    any_name: bool = False
 
 
 def _at(*last: int) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def _at(*last: int) -> tuple[str, ...]:
 HOSTS = (
     Host("example.com", _at(10), _at(138)),
     Host("httpbin.org", _at(20), _at(148)),
-    Host("untrusted.example.com", _at(11), trusted=False),
+    Host("untrusted.example.com", _at(11), trusted=False, any_name=True),
     Host("wrong-name.example.com", _at(12), certificate="another-name.example.com"),
     Host("expired.example.com", _at(13), expired=True),
     Host("storage.googleapis.com", _at(200, 201, 202, 203)),
@@ -92,6 +94,7 @@ def write(folder: Path) -> None:
         for suffix, content in (("crt", pair.certificate), ("key", pair.key)):
             pki.write_secret(folder / f"{host.name}.{suffix}", content)
         files = {"certificate": f"{INSIDE}/{host.name}.crt", "key": f"{INSIDE}/{host.name}.key"}
-        table.append({"name": host.name, "addresses": [*host.addresses, *host.open_addresses], **files})
+        addresses = [*host.addresses, *host.open_addresses]
+        table.append({"name": host.name, "addresses": addresses, "any_name": host.any_name, **files})
     (folder / "hosts.json").write_text(json.dumps(table, indent=1))
     (folder / "roots.pem").write_bytes(known.pair.certificate)

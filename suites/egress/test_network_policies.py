@@ -17,6 +17,7 @@ from suites.egress import rollout
 from suites.egress.state import selectors_without_pods
 from suites.egress.stream import Stream
 from suites.egress.workloads import (
+    DATAGRAM_AT_DNS,
     ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
@@ -86,14 +87,18 @@ CASES = [
     *(
         Case(
             "X-EGR-SHUT-UDP",
-            source.udp(EXAMPLE_DATAGRAM, resolve=f"{OPEN_ADDRESS}:443", timeout_s=UNANSWERED_AFTER_S),
+            source.udp(to, resolve=f"{OPEN_ADDRESS}:{port}", timeout_s=UNANSWERED_AFTER_S),
             unanswered(),
-            twin=RAW_Y.udp(EXAMPLE_DATAGRAM, resolve=f"{OPEN_ADDRESS}:443"),
+            twin=RAW_Y.udp(to, resolve=f"{OPEN_ADDRESS}:{port}"),
             twin_expect=received(),
             needs=OPEN | ELSEWHERE,
             variant=way,
         )
-        for way, source in {"no sidecar": RAW_X, "sidecar": TEST_X}.items()
+        for way, source, to, port in (
+            ("no sidecar", RAW_X, EXAMPLE_DATAGRAM, 443),
+            ("sidecar", TEST_X, EXAMPLE_DATAGRAM, 443),
+            ("port of DNS", RAW_X, DATAGRAM_AT_DNS, 53),
+        )
     ),
     Case(
         "X-EGR-RANGES-SHUT",

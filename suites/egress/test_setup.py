@@ -16,6 +16,7 @@ from clients.model.expect import body_contains, has_header, received, reset, sta
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
+    DATAGRAM_AT_DNS,
     ELSEWHERE,
     ENVIRONMENT,
     EXAMPLE,
@@ -98,6 +99,15 @@ CASES = [
         twin=GATEWAY_NODE.udp(EXAMPLE_DATAGRAM),
         twin_expect=received(),
         needs=ELSEWHERE,
+    ),
+    Case(
+        "X-EGR-FIREWALL-UDP",
+        RAW_X.udp(DATAGRAM_AT_DNS, resolve=f"{SHUT_ADDRESS}:53", timeout_s=UNANSWERED_AFTER_S),
+        unanswered(),
+        twin=GATEWAY_NODE.udp(DATAGRAM_AT_DNS),
+        twin_expect=received(),
+        needs=ELSEWHERE,
+        variant="port of DNS",
     ),
 ]
 

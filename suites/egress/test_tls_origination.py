@@ -6,7 +6,7 @@ from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
-from clients.model.stage import Settle, Stage
+from clients.model.stage import Settle, Stage, Step
 from suites.egress.workloads import (
     BY_MUTUAL_TLS,
     ENVIRONMENT,
@@ -24,6 +24,7 @@ from suites.egress.workloads import (
 ALLOWED = TEST_X.head(EXAMPLE)
 NEW_ROUTE = TEST_X.get("http://wrong-name.example.com/ip")
 """By a route of this stage alone, which is applied after that to example.com."""
+LED_ELSEWHERE = "led-elsewhere"
 OVER_TLS = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
 BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
 
@@ -40,6 +41,13 @@ STAGE = Stage(
     needs=HOSTS | {"mesh-wide"},
     # 200 for example.com shows nothing: the gateway answers it by plain HTTP too, until the revised route has come
     settle=(Settle(NEW_ROUTE, status(200), before=status(502)), Settle(ALLOWED, status(200))),
+    steps=(
+        Step(
+            LED_ELSEWHERE,
+            title="The address of example.com leads to a server of an untrusted authority",
+            apply=("egress/origination/example-com-elsewhere.yaml",),
+        ),
+    ),
 )
 
 AT_GATEWAY = AccessLogExpectation(
@@ -103,6 +111,16 @@ CASES = [
         twin=ALLOWED,
         logged=(refused_by_gateway("example.com"),),
         variant="GET",
+    ),
+    # The other hosts have rules of their own: that example.com's own rule verifies shows only with its own name.
+    Case(
+        "X-EGR-ORIG-SAME",
+        TEST_X.get(EXAMPLE),
+        status(503),
+        before=status(200),
+        twin=NEW_ROUTE,
+        logged=(NOT_VERIFIED,),
+        step=LED_ELSEWHERE,
     ),
 ]
 

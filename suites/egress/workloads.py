@@ -27,6 +27,8 @@ GATEWAY_NODE = Workload("istio-egress", "gateway-node", "curl")
 EXAMPLE, EXAMPLE_TLS = "http://example.com", "https://example.com"
 EXAMPLE_ELSEWHERE = "http://example.com:8080"
 """At a port that no object of the document names; the testbed's hosts listen there too."""
+EXAMPLE_AT_DNS = "http://example.com:53"
+"""At the port of DNS, which policies open for it alone: one that names no peers opens it to everywhere."""
 HTTPBIN, HTTPBIN_TLS = "http://httpbin.org", "https://httpbin.org"
 TEAPOT = f"{HTTPBIN}/status/418"
 STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
@@ -39,10 +41,15 @@ SHUT_ADDRESS = "example.com"
 """Address of example.com that the network shuts to all pods but gateways; for `Probe.resolve`."""
 ELSEWHERE = frozenset({"external-hosts", "external-ports"})
 """What targets with the testbed's hosts have: others need not listen there."""
-OTHER_PORTS = ((443, EXAMPLE_TLS, HOSTS), (8080, EXAMPLE_ELSEWHERE, ELSEWHERE))
+OTHER_PORTS = (
+    (443, EXAMPLE_TLS, HOSTS),
+    (8080, EXAMPLE_ELSEWHERE, ELSEWHERE),
+    (53, EXAMPLE_AT_DNS, ELSEWHERE),
+)
 """Ports of external hosts but that of plain HTTP, each with a URL and what it needs."""
 EXAMPLE_DATAGRAM = "example.com:443"
 """Where example.com answers by UDP, as servers of HTTP/3 do."""
+DATAGRAM_AT_DNS = "example.com:53"
 OPEN_ADDRESS = "open.example.com"
 """Another address of example.com, which the network leaves open: only mesh and network policies can refuse."""
 OPEN = frozenset({"external-open"})

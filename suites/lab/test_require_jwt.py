@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clients.model.case import Case
-from clients.model.decision import Proxy
 from clients.model.expect import rbac_denied, status
-from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import BY_NO_RULE, ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 NO_TOKEN = MTLS_CLIENT.get(URL)
 VALID = MTLS_CLIENT.get(URL, token="valid")
 MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
-BY_NO_RULE = AccessLogExpectation(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
 
 ANYTHING = MTLS_CLIENT.get(f"{MTLS_SERVICE}/anything")
 WAYS = {

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import BY_NO_RULE, ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
 
 IP, HEADERS = f"{MTLS_SERVICE}/ip", f"{MTLS_SERVICE}/headers"
 GET_IP = MTLS_CLIENT.get(IP, token="valid")
 OTHER_PATH = MTLS_CLIENT.get(HEADERS, token="valid")
+
+EVERY = {
+    **{method: replace(GET_IP, method=method) for method in ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS")},
+    **{
+        name: MTLS_CLIENT.get(f"{MTLS_SERVICE}{path}", token="valid")
+        for name, path in {
+            "root": "/",
+            "other path": "/anything",
+            "longer name": "/ipx",
+            "slash at the end": "/ip/",
+            "path below": "/ip/below",
+            "upper case": "/IP",
+        }.items()
+    },
+}
+"""Requests that the one method and the one path do not cover. No state before: some are answered by 404 or 405."""
 
 STAGE = Stage(
     "require-jwt-get-ip",
@@ -25,6 +43,10 @@ CASES = [
     Case("LAB-PATH-03", MTLS_CLIENT.get(IP), rbac_denied(), before=status(200), twin=GET_IP),
     # No `before`: to a POST on /ip, some versions of httpbin answer 405 and others 200.
     Case("LAB-PATH-04", MTLS_CLIENT.post(IP, token="valid"), rbac_denied(), twin=GET_IP),
+    *(
+        Case("X-LAB-PATH-EVERY", way, rbac_denied(way.method), twin=GET_IP, logged=(BY_NO_RULE,), variant=name)
+        for name, way in EVERY.items()
+    ),
 ]
 
 

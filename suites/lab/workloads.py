@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from clients.model.decision import Proxy
 from clients.model.expect import Check, echoes_header, echoes_no_header
+from clients.model.log_expectations import AccessLogExpectation
 from clients.model.probe import Workload
 
 ENVIRONMENT = ("lab/environment",)
@@ -34,3 +36,7 @@ def client_cert_of_sleep() -> Check:
 def no_client_cert() -> Check:
     """The server received no client certificate: its list of received headers lacks this one."""
     return echoes_no_header(XFCC)
+
+
+BY_NO_RULE = AccessLogExpectation(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
+"""The server's sidecar refused, as no rule allows the request."""

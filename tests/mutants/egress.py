@@ -51,6 +51,21 @@ def not_verified(objects: list[Object]) -> None:
 
 
 @mutant(
+    "certificate-of-one-host-not-verified",
+    Area.ORIGINATION,
+    EGRESS,
+    cases("EGR-ORIG-01", PASS) | {"EGR-ORIG-04[untrusted]": PASS, "X-EGR-ORIG-SAME": FAIL},
+    {"X-EGR-ORIG-SAME": "saw 200"},
+)
+def one_host_not_verified(objects: list[Object]) -> None:
+    """The gateway does not verify the certificate of example.com itself; those of other hosts it does."""
+    for body in of_kind(objects, "DestinationRule", "example-com-originate-tls"):
+        for subset in body["spec"]["subsets"]:
+            for port in subset["trafficPolicy"]["portLevelSettings"]:
+                port["tls"]["insecureSkipVerify"] = True
+
+
+@mutant(
     "exported-to-all",
     Area.EGRESS,
     EGRESS,

@@ -232,6 +232,20 @@ def network_policy_with_datagrams_to_everywhere(objects: list[Object]) -> None:
         spec["egress"].append({"ports": [{"protocol": "UDP"}]})
 
 
+@mutant(
+    "network-policy-with-port-53-to-everywhere",
+    Area.NETWORK,
+    EGRESS,
+    {"X-EGR-SHUT-PORTS[53]": FAIL, "X-EGR-SHUT-UDP[port of DNS]": FAIL, "X-EGR-SHUT-UDP[no sidecar]": PASS},
+    nightly=True,
+)
+def network_policy_with_port_53_to_everywhere(objects: list[Object]) -> None:
+    """The rule for name servers names their port, and no pods."""
+    for spec in _egress(objects, "allow-egress-to-dns"):
+        for rule in spec["egress"]:
+            rule.pop("to", None)
+
+
 @mutant("network-policy-to-every-namespace", Area.NETWORK, EGRESS, cases("EGR-NETPOL-08 10 12", FAIL), nightly=True)
 def network_policy_to_every_namespace(objects: list[Object]) -> None:
     """The selector of the control plane's namespace is empty, which selects all."""

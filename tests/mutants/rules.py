@@ -134,6 +134,36 @@ def every_method(objects: list[Object]) -> None:
 
 
 @mutant(
+    "a-method-more",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-PATH-04", PASS) | {"X-LAB-PATH-EVERY[HEAD]": FAIL, "X-LAB-PATH-EVERY[PUT]": PASS},
+    {"X-LAB-PATH-EVERY[HEAD]": "saw 200"},
+    nightly=True,
+)
+def a_method_more(objects: list[Object]) -> None:
+    """The rule allows HEAD next to GET."""
+    for operation in _operations(objects, "require-jwt"):
+        if "methods" in operation:
+            operation["methods"].append("HEAD")
+
+
+@mutant(
+    "a-path-more",
+    Area.AUTHORIZATION,
+    TOKENS,
+    cases("LAB-PATH-02", PASS) | {"X-LAB-PATH-EVERY[longer name]": FAIL, "X-LAB-PATH-EVERY[root]": PASS},
+    {"X-LAB-PATH-EVERY[longer name]": "saw 404"},
+    nightly=True,
+)
+def a_path_more(objects: list[Object]) -> None:
+    """The rule allows each path that begins like the one that it is for."""
+    for operation in _operations(objects, "require-jwt"):
+        if "paths" in operation:
+            operation["paths"] = ["/ip*"]
+
+
+@mutant(
     "all-but-one-path",
     Area.AUTHORIZATION,
     TOKENS,

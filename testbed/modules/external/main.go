@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type host struct {
 	Addresses   []string `json:"addresses"`
 	Certificate string   `json:"certificate"`
 	Key         string   `json:"key"`
+	AnyName     bool     `json:"any_name"` // at its addresses it shows this certificate whatever name is asked for
 }
 
 // entry is one line of the log: a request, or a TLS handshake that failed or was followed by no request.
@@ -197,17 +199,15 @@ func (h *handshakes) shake(raw net.Conn) {
 
 // choose finds the certificate by SNI; a client without one, or with a name that is not ours, gets that of the address.
 func (h *handshakes) choose(name, address string) (*tls.Certificate, error) {
-	if pair, ok := h.pairs[strings.ToLower(name)]; ok {
+	there := slices.IndexFunc(h.hosts, func(one host) bool { return slices.Contains(one.Addresses, address) })
+	pair, known := h.pairs[strings.ToLower(name)]
+	if known && !(there >= 0 && h.hosts[there].AnyName) {
 		return pair, nil
 	}
-	for _, candidate := range h.hosts {
-		for _, own := range candidate.Addresses {
-			if own == address {
-				return h.pairs[candidate.Name], nil
-			}
-		}
+	if there < 0 {
+		return nil, fmt.Errorf("no certificate for %q at %s", name, address)
 	}
-	return nil, fmt.Errorf("no certificate for %q at %s", name, address)
+	return h.pairs[h.hosts[there].Name], nil
 }
 
 func main() {
@@ -226,15 +226,15 @@ func main() {
 		must(err)
 		pairs[one.Name] = &pair
 	}
-	plain := make([]net.Listener, 0, 2)
-	for _, port := range []string{":80", ":8080"} { // the second is one that no rule of a document names
+	plain := make([]net.Listener, 0, 3)
+	for _, port := range []string{":80", ":8080", ":53"} { // none names the second; the third is open for DNS alone
 		listener, err := net.Listen("tcp4", port)
 		must(err)
 		plain = append(plain, listener)
 	}
 	secure, err := net.Listen("tcp4", ":443")
 	must(err)
-	sockets := listenForDatagrams(hosts, "443")
+	sockets := append(listenForDatagrams(hosts, "443"), listenForDatagrams(hosts, "53")...)
 	// that the log exists says that the server is there
 	file, err := os.OpenFile(*output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	must(err)
