@@ -1,9 +1,10 @@
 """Probes like any user's requests: a share of all, so that a mesh cannot know which requests the harness sends.
 
 A probe of the usual kind is easy to find in logs, and as easy to recognise: by the prefix of its request id, its user
-agent, its `Connection: close`, its source port. An ordinary one has the user agent of curl itself or of a browser,
-another order of headers, a random UUID as request id (as a proxy before it would have made it), and a port of the
-system's own range where no sidecar redirects its connections.
+agent, its `Connection: close`, its source port. An ordinary one has the user agent of curl itself, of a browser or of
+a load balancer's health check, a browser's further headers, another order of headers, a random UUID as request id (as
+a proxy before it would have made it), and a port of the system's own range where no sidecar redirects its connections.
+So a rule that lets in what has a cookie, or what says that it is a health check, lets one of them in.
 Both kinds must see the same.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
 from clients.model.attempt import Attempt
@@ -30,9 +31,11 @@ AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5"
     " Mobile/15E148 Safari/604.1",
+    "GoogleHC/1.0",
 )
 """User agents of ordinary probes; the empty one is that of the program that sends them. No libraries: firewalls of web
 applications refuse some of theirs."""
+_BROWSER = "Mozilla/"
 _LEAST = 2
 _RANDOM = secrets.SystemRandom()
 
@@ -46,6 +49,19 @@ def agents() -> Iterator[str]:
     """User agents, each once before any comes again: in the requests of one case every kind has its turn."""
     start = secrets.randbelow(len(AGENTS))
     return itertools.cycle((*AGENTS[start:], *AGENTS[:start]))
+
+
+def headers(agent: str, stated: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """What a user agent sends with every request, but for headers that the request states itself.
+
+    Args:
+        stated: their names, in lower case.
+    """
+    if not agent.startswith(_BROWSER):
+        return ()
+    number = f"{secrets.randbelow(10**9)}.{secrets.randbelow(10**9)}"
+    own = {"accept-language": "en-US,en;q=0.7", "referer": "https://search.example.net/", "cookie": f"_ga={number}"}
+    return tuple((name, value) for name, value in own.items() if name not in stated)
 
 
 def ports(of: range = PORTS) -> Iterator[int]:

@@ -95,12 +95,15 @@ class Prober:
                 url += f"&{sent[1:]}" if "?" in url else sent
             else:
                 headers = (*headers, (name, value))
+        agent = self._users_agent(probe) if like_a_users else f"meshproof/{control} {request_id}"
+        if like_a_users:
+            headers = (*headers, *ordinary.headers(agent, {name.lower() for name, _ in headers}))
         return Request(
             method=probe.method,
             url=url,
             headers=headers,
             request_id=request_id,
-            user_agent=self._users_agent(probe) if like_a_users else f"meshproof/{control} {request_id}",
+            user_agent=agent,
             timeout_s=probe.timeout_s or self._probe_timeout_s,
             connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
             connect_to=connect_to,

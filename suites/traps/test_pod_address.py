@@ -22,7 +22,7 @@ STAGE = Stage(
     "traps-pod-address",
     title="STRICT, and requests to the pods' own addresses",
     environment=ENVIRONMENT,
-    apply=("traps/pod-address/strict.yaml",),
+    apply=("traps/pod-address/strict.yaml", "traps/pod-address/scope.yaml"),
     settle=(Settle(PLAIN, reset(), before=status(200)),),
     steps=(
         Step(

@@ -42,8 +42,8 @@ MUTANTS = (
     HarnessMutant(
         "a-users-request-carries-our-name",
         "clients/proof/prober.py",
-        "user_agent=self._users_agent(probe) if like_a_users else",
-        "user_agent=self._users_agent(probe) if not control else",
+        "agent = self._users_agent(probe) if like_a_users else",
+        "agent = self._users_agent(probe) if not control else",
     ),
     HarnessMutant(
         "what-was-not-checked-is-a-pass",

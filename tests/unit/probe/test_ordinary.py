@@ -57,6 +57,15 @@ def test_every_kind_of_program_has_its_turn_and_the_first_is_another_each_time()
     assert not any("meshproof" in agent for agent in ordinary.AGENTS)
 
 
+def test_a_browser_sends_what_browsers_send_and_nothing_twice() -> None:
+    browsers = [agent for agent in ordinary.AGENTS if agent.startswith("Mozilla/")]
+    assert len(browsers) == 2
+    for agent in browsers:
+        assert {name for name, _ in ordinary.headers(agent, ())} == {"accept-language", "referer", "cookie"}
+        assert "cookie" not in dict(ordinary.headers(agent, {"cookie"}))
+    assert not [agent for agent in set(ordinary.AGENTS) - set(browsers) if ordinary.headers(agent, ())]
+
+
 def test_ids_are_random_uuids() -> None:
     first, second = ordinary.new_id(), ordinary.new_id()
     assert first != second

@@ -412,10 +412,10 @@ def test_diagnostics_never_raise_and_hold_no_secret(
 
 
 def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[Any]):
-    outcomes = made.prober.many(PROBE, "X")(12)
+    outcomes = made.prober.many(PROBE, "X")(16)
     requests = {request.request_id: request for _, batch in sent for request in batch}
     alike = [one for one in outcomes if one.ordinary]
-    assert len(alike) == 3
+    assert len(alike) == 4
     for outcome in alike:
         request = requests[outcome.request_id]
         assert request.ordinary
