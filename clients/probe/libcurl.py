@@ -54,19 +54,23 @@ class Exchange:
     def run(self) -> Outcome:
         """Send the request and wait for the end of the answer, for at most `timeout_s` of the request."""
         with self.handle:
-            try:
-                curl.check([self.request])
-                for option, value in self.options().items():
-                    self.handle.setopt(option, value)
-            except (ValueError, pycurl.error) as error:
-                return infrastructure(self.request.request_id, f"the request could not be sent: {error}")
-            exit_code, message = 0, ""
-            try:
-                self.handle.perform()
-            except pycurl.error as error:
-                exit_code, message = error.args[:2]
-            transfer = self._transfer(exit_code, message)
-            return answer.outcome(self.request.request_id, self.request.method, transfer, http2=self.request.http2)
+            return self.perform()
+
+    def perform(self) -> Outcome:
+        """As `run`, but the handle stays open, and with it what a subclass keeps open."""
+        try:
+            curl.check([self.request])
+            for option, value in self.options().items():
+                self.handle.setopt(option, value)
+        except (ValueError, pycurl.error) as error:
+            return infrastructure(self.request.request_id, f"the request could not be sent: {error}")
+        exit_code, message = 0, ""
+        try:
+            self.handle.perform()
+        except pycurl.error as error:
+            exit_code, message = error.args[:2]
+        transfer = self.transfer(exit_code, message)
+        return answer.outcome(self.request.request_id, self.request.method, transfer, http2=self.request.http2)
 
     def options(self) -> Options:
         """Options of libcurl for this request: those of `curl.config`, and where to dial."""
@@ -127,7 +131,8 @@ class Exchange:
             return {pycurl.SSL_VERIFYPEER: 0, pycurl.SSL_VERIFYHOST: 0}
         return {pycurl.CAINFO_BLOB: self.roots.encode()} if self.roots else {pycurl.CAINFO: certifi.where()}
 
-    def _transfer(self, exit_code: int, message: str) -> Transfer:
+    def transfer(self, exit_code: int, message: str) -> Transfer:
+        """What libcurl knows of the exchange, once it has ended."""
         exit_code, message = self.ended(exit_code, message)
         info = self.handle.getinfo
         return Transfer(

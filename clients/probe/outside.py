@@ -55,7 +55,7 @@ def send(
     """One outcome per request, in order, each on a fresh connection to `to`; `roots` (PEM) sign certificates."""
 
     def one(request: Request) -> Outcome:
-        return _SENDERS.get(_scheme(request), libcurl.send)(_with_port(request), to, roots)
+        return _SENDERS.get(_scheme(request), libcurl.send)(with_port(request), to, roots)
 
     if not parallel:
         return [one(request) for request in requests_]
@@ -72,7 +72,7 @@ def _scheme(request: Request) -> str:
     return request.url.partition("://")[0]
 
 
-def _with_port(request: Request) -> Request:
+def with_port(request: Request) -> Request:
     """The request with a Host header, where its URL writes the scheme's own port: curl would drop it from the host."""
     scheme, _, rest = request.url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]

@@ -68,7 +68,7 @@ class Prober:
         self._external = external
         self._probe_timeout_s = probe_timeout_s
         self._ways_in = ways_in or WaysIn(cluster)
-        self._ingress_roots = ingress_roots
+        self.ingress_roots = ingress_roots
         self._sessions = ClientSessions(cluster)
         self._agents = ordinary.agents()
         self._lock = threading.Lock()  # of the gateways' locks
@@ -138,7 +138,7 @@ class Prober:
 
     def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
         """Send the probe from outside the cluster to a known address, even if the Service of that address is gone."""
-        return outside.send([self.request_for(probe, control)], to, roots=self._ingress_roots)
+        return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
 
     def command_for(self, probe: Probe, control: str = "") -> str:
         """The request as a command that a person could repeat, redacted; by the name of what has no pod now."""
@@ -202,15 +202,12 @@ class Prober:
             for turn in range(count)
         ]
         outcomes = self._outcomes(probe, requests, parallel)
-        if probe.behind:
-            self.by_gateway.setdefault(probe.source, {})[probe.record.path] = time.monotonic()
+        self.sent_behind(probe)
         return [replace(one, ordinary=index in like_a_users) for index, one in enumerate(outcomes)]
 
     def _outcomes(self, probe: Probe, requests: list[Request], parallel: bool) -> list[Outcome]:
         if isinstance(probe.source, OutsideClient):
-            with self._lock:
-                one_by_one = self._gateway_locks.setdefault(probe.source.gateway, threading.Lock())
-            with one_by_one:
+            with self.turn_at(probe.source):
                 return self._send_from_outside(probe.source, requests, parallel)
         try:
             pods = self._workloads.pods(probe.source)
@@ -225,12 +222,23 @@ class Prober:
             self._workloads.forget_client(probe.source)
         return [by_id[request.request_id] for request in requests]
 
+    def turn_at(self, source: OutsideClient) -> threading.Lock:
+        """To be held while something is sent to the client's gateway."""
+        with self._lock:
+            return self._gateway_locks.setdefault(source.gateway, threading.Lock())
+
+    def sent_behind(self, *probes: Probe) -> None:
+        """Note when requests by a gateway were sent, which their backend sees by other ids."""
+        for probe in probes:
+            if probe.behind:
+                self.by_gateway.setdefault(probe.source, {})[probe.record.path] = time.monotonic()
+
     def _send_from_outside(self, source: OutsideClient, requests: list[Request], parallel: bool) -> list[Outcome]:
         try:
             to = self.address(source, outside.port_of(requests[0].url))
         except InfrastructureError as error:
             return [infrastructure(request.request_id, error.message) for request in requests]
-        return outside.send(requests, to, roots=self._ingress_roots, parallel=parallel)
+        return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)
 
 
 def _with_host(url: str, address: str) -> str:

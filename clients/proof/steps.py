@@ -10,6 +10,7 @@ from clients.proof.answered import application_answered
 from clients.proof.counted import every_arrival_is_known
 from clients.proof.decided import refused_by_policy
 from clients.proof.denial import backend_silent, exec_ran, external_server_silent, still_refused, twin_passes
+from clients.proof.kept_connection import refused_on_the_same_connection
 from clients.proof.leak import leak_bounded
 from clients.proof.observe import state_holds
 from clients.proof.ordinary_requests import ordinary_agree
@@ -21,6 +22,7 @@ PROOFS: tuple[ProofStep, ...] = (
     exec_ran,
     twin_passes,
     still_refused,
+    refused_on_the_same_connection,
     ordinary_agree,
     leak_bounded,
     backend_silent,

@@ -46,6 +46,12 @@ MUTANTS = (
         "agent = self._users_agent(probe) if not control else",
     ),
     HarnessMutant(
+        "a-door-that-remembers-is-not-noticed",
+        "clients/proof/kept_connection.py",
+        "    if attempt.matched:\n",
+        "    if attempt.ran:\n",
+    ),
+    HarnessMutant(
         "what-was-not-checked-is-a-pass",
         "clients/proof/proving.py",
         'return Finding(name, f"not checked: {why}", FindingVerdict.NOT_CHECKED)',

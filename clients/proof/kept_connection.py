@@ -1,0 +1,65 @@
+"""A proof step of a denial: who was let in is refused on the same connection, without what it was let in for."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Finding, FindingVerdict
+from clients.model.expect import status
+from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe
+from clients.probe import outside, same_connection
+from clients.probe.outside import OutsideClient
+from clients.probe.same_connection import Pair
+from clients.proof.denial import attempt_of
+from clients.proof.prober import Prober
+from clients.proof.proving import ProvingCase, inconclusive, of_case
+
+NAME = "same connection"
+"""Name of the finding."""
+
+
+@of_case
+def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
+    """From outside the cluster: the twin's request, then the case's own, on one connection; the second is refused.
+
+    All other probes have a connection each. A gateway that keeps what a connection's first request has shown would
+    refuse them all. There is no finding where the two share no connection: another host, HTTP/2, or a server or a load
+    balancer that closes it after each answer.
+    """
+    case = proving.case
+    if not (case.refuses and proving.twin_passed and case.twin) or OutcomeKind.STATUS not in case.expect.kinds:
+        return []
+    try:
+        pair = _sent(proving.rig.prober, case.twin, case.probe, case.control)
+    except MeshproofError as error:
+        return [inconclusive(NAME, error.message)]
+    if pair is None or not pair.reused or (case.twin_expect or status(200)).problem(pair.first):
+        return []
+    at_s = time.monotonic() - proving.since
+    attempt = attempt_of(replace(pair.second, ordinary=True), case.expect, at_s)
+    proving.attempts.append(attempt)
+    if attempt.matched:
+        return [Finding(NAME, f"after the twin's request it still got {attempt.summary}", FindingVerdict.PASS)]
+    return [Finding(NAME, f"after the twin's request: {attempt.problem}", FindingVerdict.FAIL)]
+
+
+def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Pair | None:
+    """Both in turn; None where they cannot share a connection.
+
+    Raises:
+        InfrastructureError: no way leads to the gateway.
+    """
+    source = second.source
+    if not isinstance(source, OutsideClient) or first.source != source or first.dial or second.dial:
+        return None
+    one, other = (prober.request_for(probe, control, like_a_users=True) for probe in (first, second))
+    if not same_connection.possible(one, other):
+        return None
+    to = prober.address(source, outside.port_of(one.url))
+    with prober.turn_at(source):
+        pair = same_connection.send(one, other, to, prober.ingress_roots)
+    prober.sent_behind(first, second)
+    return pair

@@ -1,0 +1,99 @@
+"""Two requests on one connection: a server that keeps it open, one that closes it, and one that remembers too much."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from clients.model.outcome import OutcomeKind
+from clients.probe import same_connection
+from clients.probe.request import Request
+
+pytestmark = pytest.mark.unit
+
+
+class Door(BaseHTTPRequestHandler):
+    """Lets in what has a token, and, if it is `sticky`, whatever comes later on the same connection."""
+
+    protocol_version = "HTTP/1.1"
+    sticky, closes = False, False
+    known = False
+
+    def do_GET(self) -> None:
+        self.known = self.known or "Authorization" in self.headers
+        allowed = "Authorization" in self.headers or (self.sticky and self.known)
+        self.send_response(200 if allowed else 403)
+        self.send_header("Content-Length", "0")
+        if self.closes:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def doors() -> Iterator[list[ThreadingHTTPServer]]:
+    started: list[ThreadingHTTPServer] = []
+    yield started
+    for one in started:
+        one.shutdown()
+        one.server_close()
+
+
+def door(doors: list[ThreadingHTTPServer], **kind: bool) -> tuple[str, int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kind", (Door,), kind))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    doors.append(server)
+    return "127.0.0.1", server.server_address[1]
+
+
+def request(
+    name: str, url: str = "http://shop.test/", headers: tuple[tuple[str, str], ...] = (), **more: Any
+) -> Request:
+    return Request("GET", url, headers, name, "", ordinary=True, **more)
+
+
+def pair(to: tuple[str, int]) -> same_connection.Pair:
+    with_token = request("1", headers=(("Authorization", "Bearer x"),))
+    return same_connection.send(with_token, request("2"), to)
+
+
+def test_the_second_request_uses_the_connection_of_the_first(doors: list[ThreadingHTTPServer]) -> None:
+    found = pair(door(doors))
+    assert (found.first.status, found.second.status, found.reused) == (200, 403, True)
+    assert found.first.local_address == found.second.local_address
+
+
+def test_a_door_that_remembers_is_seen(doors: list[ThreadingHTTPServer]) -> None:
+    found = pair(door(doors, sticky=True))
+    assert (found.second.status, found.reused) == (200, True)
+
+
+def test_a_server_that_closes_the_connection_gets_a_new_one(doors: list[ThreadingHTTPServer]) -> None:
+    found = pair(door(doors, sticky=True, closes=True))
+    assert (found.second.status, found.reused) == (403, False)
+
+
+def test_what_cannot_be_sent_is_no_answer() -> None:
+    found = same_connection.send(request("1"), request("2"), ("127.0.0.1", 1))
+    assert found.second.kind is OutcomeKind.REFUSED
+    assert not found.reused
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "possible"),
+    [
+        ("http://shop.test/other", {}, True),
+        ("http://shop.test:8080/", {}, False),
+        ("http://other.test/", {}, False),
+        ("https://shop.test/", {}, False),
+        ("http://shop.test/", {"http2": True}, False),
+    ],
+)
+def test_only_requests_of_one_host_and_port_share_one(url: str, more: dict[str, Any], possible: bool) -> None:
+    assert same_connection.possible(request("1"), request("2", url, **more)) is possible

@@ -1,0 +1,74 @@
+"""Who was let in is refused on the same connection, without what it was let in for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, FakeRig, answered, lost
+from proving_fakes import DENIAL, make_rig, prove, texts
+
+from clients.model.errors import InfrastructureError
+from clients.model.evidence import Evidence, Verdict
+from clients.model.expect import RBAC_DENIED, no_reply
+from clients.model.outcome import Outcome, OutcomeKind
+from clients.probe.same_connection import Pair
+from clients.proof import kept_connection
+
+pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
+NAME = kept_connection.NAME
+
+
+def proven(monkeypatch: pytest.MonkeyPatch, pair: Pair | None) -> Evidence:
+    rig = make_rig()
+    if pair and pair.second.status == 403:
+        rig.refuse_in_log(pair.second.request_id, "rbac_access_denied_matched_policy[none]")
+    monkeypatch.setattr(kept_connection, "_sent", lambda *_: pair)
+    return prove(rig, DENIAL)
+
+
+def sent(second: Outcome, *, reused: bool = True, first: int = 200) -> Pair:
+    return Pair(answered(first, "first"), second, reused)
+
+
+def test_a_refusal_on_the_connection_of_the_twin_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = proven(monkeypatch, sent(answered(403, "second", RBAC_DENIED)))
+    assert evidence.verdict is Verdict.PASS
+    assert "still got 403" in texts(evidence)[NAME]
+    assert "second" in {attempt.request_id for attempt in evidence.attempts}, "the backend must not have it"
+
+
+def test_a_door_that_remembers_the_twin_fails_the_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = proven(monkeypatch, sent(answered(200, "second")))
+    assert evidence.verdict is Verdict.FAIL
+    assert "after the twin's request" in evidence.reason
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [None, sent(answered(200, "second"), reused=False), sent(answered(200, "second"), first=503)],
+    ids=["no common connection", "closed by the server", "twin not let in"],
+)
+def test_what_shares_no_connection_has_no_finding(monkeypatch: pytest.MonkeyPatch, pair: Pair | None) -> None:
+    evidence = proven(monkeypatch, pair)
+    assert evidence.verdict is Verdict.PASS
+    assert NAME not in texts(evidence)
+
+
+def test_without_a_way_to_the_gateway_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_way(*_: Any) -> Pair:
+        raise InfrastructureError("no way leads there")
+
+    monkeypatch.setattr(kept_connection, "_sent", no_way)
+    assert prove(make_rig(), DENIAL).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_client_in_the_cluster_shares_none() -> None:
+    assert kept_connection._sent(make_rig().prober, DENIAL.probe, CLIENT.get("http://b.lab"), "X") is None
+
+
+def test_a_denial_without_an_answer_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = FakeRig(lambda probe, name: answered(200, name) if probe.token else lost(name))
+    monkeypatch.setattr(kept_connection, "_sent", lambda *_: pytest.fail("there is no answer to compare"))
+    prove(rig, replace(DENIAL, expect=no_reply(OutcomeKind.RESET)))
