@@ -21,7 +21,7 @@ _SCHEMES = frozenset({"http", "https"})
 
 
 @dataclass(frozen=True)
-class Pair:
+class Exchanges:
     """The outcomes of two requests.
 
     Attributes:
@@ -40,14 +40,14 @@ def possible(first: Request, second: Request) -> bool:
     return plain and ways[0] == ways[1] and ways[0][0] in _SCHEMES
 
 
-def send(first: Request, second: Request, to: tuple[str, int], roots: str = "") -> Pair:
+def send(first: Request, second: Request, to: tuple[str, int], roots: str = "") -> Exchanges:
     """Both in turn, to `to`. They must be ordinary: others ask the server to close the connection."""
     with pycurl.Curl() as handle:
         before = _Lasting(outside.with_port(first), to, roots, handle=handle).perform()
         handle.reset()  # its connections stay
         exchange = _Lasting(outside.with_port(second), to, roots, handle=handle)
         after = exchange.perform()
-    return Pair(before, after, exchange.reused)
+    return Exchanges(before, after, exchange.reused)
 
 
 @dataclass

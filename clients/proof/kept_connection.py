@@ -12,7 +12,7 @@ from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe
 from clients.probe import outside, same_connection
 from clients.probe.outside import OutsideClient
-from clients.probe.same_connection import Pair
+from clients.probe.same_connection import Exchanges
 from clients.proof.denial import attempt_of
 from clients.proof.prober import Prober
 from clients.proof.proving import ProvingCase, inconclusive, of_case
@@ -46,7 +46,7 @@ def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
     return [Finding(NAME, f"after the twin's request: {attempt.problem}", FindingVerdict.FAIL)]
 
 
-def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Pair | None:
+def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Exchanges | None:
     """Both in turn; None where they cannot share a connection.
 
     Raises:

@@ -58,7 +58,7 @@ def request(
     return Request("GET", url, headers, name, "", ordinary=True, **more)
 
 
-def pair(to: tuple[str, int]) -> same_connection.Pair:
+def pair(to: tuple[str, int]) -> same_connection.Exchanges:
     with_token = request("1", headers=(("Authorization", "Bearer x"),))
     return same_connection.send(with_token, request("2"), to)
 

@@ -13,14 +13,14 @@ from clients.model.errors import InfrastructureError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply
 from clients.model.outcome import Outcome, OutcomeKind
-from clients.probe.same_connection import Pair
+from clients.probe.same_connection import Exchanges
 from clients.proof import kept_connection
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
 NAME = kept_connection.NAME
 
 
-def proven(monkeypatch: pytest.MonkeyPatch, pair: Pair | None) -> Evidence:
+def proven(monkeypatch: pytest.MonkeyPatch, pair: Exchanges | None) -> Evidence:
     rig = make_rig()
     if pair and pair.second.status == 403:
         rig.refuse_in_log(pair.second.request_id, "rbac_access_denied_matched_policy[none]")
@@ -28,8 +28,8 @@ def proven(monkeypatch: pytest.MonkeyPatch, pair: Pair | None) -> Evidence:
     return prove(rig, DENIAL)
 
 
-def sent(second: Outcome, *, reused: bool = True, first: int = 200) -> Pair:
-    return Pair(answered(first, "first"), second, reused)
+def sent(second: Outcome, *, reused: bool = True, first: int = 200) -> Exchanges:
+    return Exchanges(answered(first, "first"), second, reused)
 
 
 def test_a_refusal_on_the_connection_of_the_twin_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,14 +50,14 @@ def test_a_door_that_remembers_the_twin_fails_the_denial(monkeypatch: pytest.Mon
     [None, sent(answered(200, "second"), reused=False), sent(answered(200, "second"), first=503)],
     ids=["no common connection", "closed by the server", "twin not let in"],
 )
-def test_what_shares_no_connection_has_no_finding(monkeypatch: pytest.MonkeyPatch, pair: Pair | None) -> None:
+def test_what_shares_no_connection_has_no_finding(monkeypatch: pytest.MonkeyPatch, pair: Exchanges | None) -> None:
     evidence = proven(monkeypatch, pair)
     assert evidence.verdict is Verdict.PASS
     assert NAME not in texts(evidence)
 
 
 def test_without_a_way_to_the_gateway_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_way(*_: Any) -> Pair:
+    def no_way(*_: Any) -> Exchanges:
         raise InfrastructureError("no way leads there")
 
     monkeypatch.setattr(kept_connection, "_sent", no_way)
