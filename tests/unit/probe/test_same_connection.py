@@ -16,7 +16,7 @@ from clients.probe.request import Request
 pytestmark = pytest.mark.unit
 
 
-class Door(BaseHTTPRequestHandler):
+class RememberingServer(BaseHTTPRequestHandler):
     """Lets in what has a token, and, if it is `sticky`, whatever comes later on the same connection."""
 
     protocol_version = "HTTP/1.1"
@@ -46,7 +46,7 @@ def doors() -> Iterator[list[ThreadingHTTPServer]]:
 
 
 def door(doors: list[ThreadingHTTPServer], **kind: bool) -> tuple[str, int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kind", (Door,), kind))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kind", (RememberingServer,), kind))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     doors.append(server)
     return "127.0.0.1", server.server_address[1]
