@@ -117,7 +117,6 @@ CASES = [
         "X-EGR-ORIG-SAME",
         TEST_X.get(EXAMPLE),
         status(503),
-        before=status(200),
         twin=NEW_ROUTE,
         logged=(NOT_VERIFIED,),
         step=LED_ELSEWHERE,
