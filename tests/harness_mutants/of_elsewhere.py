@@ -73,4 +73,11 @@ MUTANTS = (
         "if False:",
         ("runner",),
     ),
+    HarnessMutant(
+        "every-cluster-is-cluster-local",
+        "clients/apply/overlay.py",
+        "return cluster_domain.in_domain(named, self.domain)",
+        "return named",
+        ("apply",),
+    ),
 )

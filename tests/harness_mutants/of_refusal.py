@@ -125,6 +125,18 @@ MUTANTS = (
         "    if not seen and not behind:\n        text",
     ),
     HarnessMutant(
+        "an-address-in-brackets-is-no-backends",
+        "clients/proof/mechanism.py",
+        "sent_to = host_of(entry.upstream_host) if",
+        'sent_to = entry.upstream_host.rpartition(":")[0] if',
+    ),
+    HarnessMutant(
+        "a-pod-has-one-address",
+        "clients/kube/pods.py",
+        "for one in (pod.ip, *pod.more_ips) if one)",
+        "for one in (pod.ip,) if one)",
+    ),
+    HarnessMutant(
         "any-upstream-is-the-application",
         ANSWERED,
         "return bool(host) and (not pod.addresses or host in pod.addresses or is_loopback(host))",
