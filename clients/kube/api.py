@@ -31,6 +31,7 @@ _REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
 """Methods that may be sent twice, as the answer to the first may be what was lost. `PATCH` is server-side apply."""
 NOT_FOUND = 404
 CONFLICT = 409
+NOT_THERE = "see that it runs and that the kubeconfig is its own"
 _UNKNOWN, _REFUSED = 401, (401, 403)
 _ANONYMOUS = "system:anonymous"
 """Kubernetes' name of a user without credentials (Authenticating, Anonymous requests)."""
@@ -164,8 +165,7 @@ class Api:
             return error
         if isinstance(status, int) and status:
             return self._refusal("GET", self.server, status, getattr(error, "body", b"") or b"")
-        hint = "see that it runs and that the kubeconfig is its own"
-        return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", hint)
+        return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", NOT_THERE)
 
     def foreign(self, method: str, path: str, body: bytes) -> ClusterError:
         """The error for an answer that no API server gives."""
@@ -214,6 +214,9 @@ class Api:
             detail = f"HTTP {status}"
         if status not in _REFUSED:
             return RequestError(f"{method} {path}", status, detail)
+        if b"<html" in (data.encode() if isinstance(data, str) else data).lower():
+            other = self.foreign(method, path, detail.encode())
+            return AccessError(other.message, other.hint)
         hint = "use an identity with this permission"
         if status == _UNKNOWN:
             hint = "log in again: the API server does not accept the credentials"

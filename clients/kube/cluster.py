@@ -15,10 +15,11 @@ from typing import Any, Self
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from clients.kube import watch
-from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts
+from clients.kube.api import NOT_FOUND, NOT_THERE, TIMEOUTS_S, Api, Json, RequestError, Timeouts
 from clients.kube.kinds import Kinds
 from clients.kube.kubeconfig import configuration
 from clients.kube.pods import Pod
+from clients.model.errors import ClusterError
 
 WEBHOOK_S = 15.0
 """Seconds that `Cluster.apply` waits for a webhook's server to come back."""
@@ -60,7 +61,12 @@ class Cluster:
     @cached_property
     def server_version(self) -> str:
         """Version of Kubernetes (`1.34.4`)."""
-        answer = self.api.json("GET", "/version")
+        try:
+            answer = self.api.json("GET", "/version")
+        except RequestError as error:
+            if error.detail == f"HTTP {error.status}":
+                raise self.api.foreign("GET", "/version", error.detail.encode()) from None
+            raise ClusterError(f"cluster {self.server} does not answer: {error.message}", NOT_THERE) from None
         if "gitVersion" not in answer:
             raise self.api.foreign("GET", "/version", json.dumps(answer).encode())
         return str(answer["gitVersion"]).removeprefix("v")

@@ -27,12 +27,11 @@ class User:
     """The user that a context of a kubeconfig names; an empty name where it names none.
 
     Attributes:
-        entry: the user's entry; None where the kubeconfig has none of this name.
+        entry: the user's entry; empty where the kubeconfig has none of this name.
     """
 
-    context: str
     name: str
-    entry: dict[str, Any] | None = field(default=None, repr=False)
+    entry: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, file: str | None, context: str | None) -> User:
@@ -42,7 +41,7 @@ class User:
         context = str(context or merged["current-context"])
         name = merged["contexts"].get_with_name(context)["context"].safe_get("user") or ""
         found = merged["users"].get_with_name(name, safe=True)
-        return cls(context, str(name), None if found is None else found.value.get("user") or {})
+        return cls(str(name), {} if found is None else found.value.get("user") or {})
 
     @property
     def provider(self) -> str:
@@ -56,10 +55,6 @@ class User:
             where: name of the kubeconfig.
             why: what is known of the cause.
         """
-        if self.name and self.entry is None:
-            return ClusterError(
-                f"{where} has no user {self.name}, which context {self.context} names", "name another by --context"
-            )
         if self.provider:
             removed = self.provider in _REMOVED
             cause = "kubectl has not had it since 1.26" if removed else why or "it gave no credentials"
@@ -77,7 +72,7 @@ class User:
         return ClusterError(f"{where}: exec plugin {command} failed: {cause}", hint)
 
     def _part(self, name: str) -> dict[str, Any]:
-        found = (self.entry or {}).get(name)
+        found = self.entry.get(name)
         return found if isinstance(found, dict) else {}
 
 

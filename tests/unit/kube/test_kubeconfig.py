@@ -90,11 +90,6 @@ def test_a_user_who_cannot_log_in_is_named(tmp_path: Path, user: Json, says: str
     assert_refused(path, says=says, hint=hint)
 
 
-def test_a_user_who_is_not_in_the_file_is_named(tmp_path: Path) -> None:
-    """The library goes on without credentials; kubectl does not."""
-    assert_refused(kubeconfig(tmp_path, users=[]), says="has no user u, which context c names", hint="--context")
-
-
 @pytest.mark.parametrize(
     ("proxy", "says"),
     [("socks5://127.0.0.1:1080", "socks"), ("corp-proxy:3128", "scheme"), ("ftp://127.0.0.1", "scheme"), ("::", "")],
@@ -141,6 +136,26 @@ def test_a_server_that_is_no_api_server_is_called_none(
     path = kubeconfig(tmp_path, cluster={"server": address})
     caught = assert_refused(path, says=f"{address} does not answer GET /version as an API server", hint="login page")
     assert one_line(body)[:20] in caught.message or body == "\udcff"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 502])
+def test_a_page_of_an_error_is_not_called_a_lack_of_rights(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(Anything, "status", status)
+    path = kubeconfig(tmp_path, cluster={"server": address})
+    assert_refused(
+        path, says=f"{address} does not answer GET /version as an API server: HTTP {status}", hint="login page"
+    )
+
+
+def test_an_error_of_the_api_server_is_shown_with_its_address(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Anything, "status", 500)
+    monkeypatch.setattr(Anything, "body", '{"message": "etcd is down"}')
+    path = kubeconfig(tmp_path, cluster={"server": address})
+    assert_refused(path, says=f"cluster {address} does not answer: GET /version: etcd is down", hint="see that it runs")
 
 
 def assert_refused(path: Path, *, says: str, hint: str) -> MeshproofError:
@@ -254,6 +269,17 @@ def test_a_login_that_is_not_renewed_explains_the_refusal(
     assert "log in again" in caught.value.hint
     assert capfd.readouterr() == ("", "")
     cluster.close()
+
+
+@pytest.mark.parametrize("users", [[], [{"name": "u", "user": {}}]])
+def test_a_user_without_credentials_may_still_reach_an_open_server(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch, users: list[Json]
+) -> None:
+    """As `kubectl proxy` is one."""
+    monkeypatch.setattr(Anything, "body", '{"gitVersion": "v1.34.0"}')
+    connected = Cluster.connect(kubeconfig(tmp_path, users=users, cluster={"server": address}))
+    assert connected.server_version == "1.34.0"
+    connected.close()
 
 
 @pytest.mark.parametrize(
