@@ -5,6 +5,7 @@ A kind has a name like `expired`, or `expired@front` for an issuer other than th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,19 @@ ISSUED_AT, EXPIRES = 1532389700, 4685989700
 
 EXPIRED = ISSUED_AT + 3600
 NOT_BEFORE = EXPIRES - 3600
+
+
+@dataclass(frozen=True)
+class FromNow:
+    """A claim's time, in seconds after the token is made; negative for before."""
+
+    seconds: int
+
+
+JUST_EXPIRED = FromNow(-300)
+"""Envoy allows for clocks that are 60 s off; a node's may differ from this machine's by as much as that again."""
+SOON = FromNow(86_400)
+"""Still to come when the longest run ends."""
 
 PROJECT = "meshproof-project"
 """Replaces the Google Cloud project of the documents: audience, and last part of the issuer's address."""
@@ -45,7 +59,8 @@ class ClaimsProfile:
     Attributes:
         claims: those of a valid token, without `iat` and `exp`.
         algorithm: the issuer signs with it unless a token is requested with another.
-        kinds: kind → claims that differ from those of a valid token; None removes a claim. They override `KINDS`.
+        kinds: kind → claims that differ from those of a valid token; None removes a claim. They override `KINDS`, whose
+            values may be times relative to when a token is made.
     """
 
     claims: Mapping[str, Any]
@@ -63,7 +78,11 @@ class ClaimsProfile:
             known = ", ".join(sorted({*self.kinds, *KINDS}))
             raise SettingsError(f"unknown kind of token {kind!r}", f"use one of {known}")
         claims = {"exp": EXPIRES, "iat": ISSUED_AT, **self.claims, **changes}
-        return {name: value for name, value in claims.items() if value is not None}
+        return {name: _at_minting(value) for name, value in claims.items() if value is not None}
+
+
+def _at_minting(value: Any) -> Any:
+    return int(time.time()) + value.seconds if isinstance(value, FromNow) else value
 
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
@@ -78,7 +97,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "other-signature": {},
     "wrong-issuer": {"iss": OTHER},
     "expired": {"exp": EXPIRED},
+    "just-expired": {"exp": JUST_EXPIRED},
     "not-yet-valid": {"nbf": NOT_BEFORE},
+    "soon-valid": {"nbf": SOON},
     "other-subject": {"sub": OTHER},
     "wrong-audience": {"aud": "some-other-arbitrary-string"},
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clients.kube.pods import Pod
-from clients.mesh.enforced import Enforced, Provider, keys
+from clients.mesh.enforced import ANY_OTHER, CLOCK_SKEW_S, Enforced, Provider, keys
 from clients.mesh.survey import REVISION_LABEL, ROOT_NAMESPACE
 
 Object = Mapping[str, Any]
@@ -60,6 +60,31 @@ def unknown_policies(policies: Iterable[Object], held: Enforced) -> set[tuple[st
     """Namespace and name of AuthorizationPolicies that the proxy holds and that are not among these."""
     known = {(one["metadata"].get("namespace"), one["metadata"]["name"]) for one in policies}
     return {(namespace, name) for namespace, name, _ in held.rules if (namespace, name) not in known}
+
+
+def unstated_issuers(policies: Iterable[Object], pod: Pod, held: Enforced, root: str = ROOT_NAMESPACE) -> list[str]:
+    """Issuers of these policies for which the proxy has a provider more that is like none of their rules."""
+    of_issuer: dict[str, list[Object]] = {}
+    for issuer, rule in _token_rules(policies, pod, root):
+        of_issuer.setdefault(issuer, []).append(rule)
+    return sorted(
+        {
+            one.issuer
+            for one in held.providers
+            if one.issuer in of_issuer and all(_provider_difference(rule, one) for rule in of_issuer[one.issuer])
+        }
+    )
+
+
+def names_issuer(policies: Iterable[Object], pod: Pod, issuer: str, root: str = ROOT_NAMESPACE) -> bool:
+    """Whether one of these RequestAuthentications is for the pod, and is about this issuer."""
+    return any(name == issuer for name, _ in _token_rules(policies, pod, root))
+
+
+def _token_rules(policies: Iterable[Object], pod: Pod, root: str) -> Iterator[tuple[str, Object]]:
+    for policy in policies:
+        if policy["kind"] == "RequestAuthentication" and selects(policy, pod, root):
+            yield from ((rule.get("issuer", ""), rule) for rule in (policy.get("spec") or {}).get("jwtRules") or ())
 
 
 def _named(policy: Object) -> str:
@@ -147,9 +172,12 @@ def _token_difference(policy: Object, held: Enforced) -> str:
         providers = [one for one in held.providers if one.issuer == issuer]
         if not providers:
             return f"{_named(policy)} is not there: no provider of issuer {issuer}"
+        # several policies may name the issuer, so one of its providers must be this rule's; no rule states a clock skew
         found = [_provider_difference(rule, one) for one in providers]
-        if all(found):
-            return f"{_named(policy)}: the provider of issuer {issuer} {found[0]}"
+        skewed = [one.clock_skew_s for one in providers if one.clock_skew_s != CLOCK_SKEW_S]
+        if all(found) or skewed:
+            text = found[0] if all(found) else f"allows for clocks {skewed[0]} s off, not {CLOCK_SKEW_S} s"
+            return f"{_named(policy)}: the provider of issuer {issuer} {text}"
     return ""
 
 
@@ -172,11 +200,14 @@ def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> 
     found = []
     for port, seen in sorted(held.modes.items()):
         wanted = by_port.get(port, mode)
+        which = "a port that no Service has" if port == ANY_OTHER else f"port {port}"
         if wanted in _MODES and seen != _MODES[wanted]:
             taken = " and ".join(name for name, takes in zip(("mutual TLS", "plaintext"), seen, strict=True) if takes)
-            found.append(f"{_named(policy)} is {wanted}, but port {port} takes {taken or 'nothing'}")
+            found.append(f"{_named(policy)} is {wanted}, but {which} takes {taken or 'nothing'}")
         elif wanted == "STRICT" and port in held.unverified:
-            found.append(f"{_named(policy)} is STRICT, but port {port} takes TLS without a verified client certificate")
+            found.append(f"{_named(policy)} is STRICT, but {which} takes TLS without a verified client certificate")
+        elif wanted == "STRICT" and port in held.foreign:
+            found.append(f"{_named(policy)} is STRICT, but {which} trusts another authority than the mesh's")
     return found[:1]
 
 

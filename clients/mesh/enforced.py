@@ -18,15 +18,31 @@ RuleKey = tuple[str, str, int]
 _RULE = re.compile(r"ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\]")
 _OWN_PORT = 15006
 """Of the sidecar's inbound listener itself."""
+_INBOUND = "virtualInbound"
+"""The sidecar's inbound listener."""
+ANY_OTHER = 0
+"""In place of a port: those that no filter chain of the inbound listener names, because no Service has them."""
+CLOCK_SKEW_S = 60
+"""What Envoy allows for by itself (`jwt_authn`, `clock_skew_seconds`); no policy can state another."""
+_MOUNTED = ("/var/run/secrets/", "/etc/certs/", "/etc/istio/")
+"""Where a pod has its certificates where they do not come from istiod's authority."""
+_OF_AGENT = "sds-grpc"
+"""The cluster by which a proxy asks its own agent for certificates."""
 
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider of JSON Web Tokens. `keys` are its JSON Web Keys, each as JSON with sorted members."""
+    """A provider of JSON Web Tokens.
+
+    Attributes:
+        keys: its JSON Web Keys, each as JSON with sorted members.
+        clock_skew_s: by which a token may be too old or too young, in seconds.
+    """
 
     issuer: str
     audiences: frozenset[str]
     keys: frozenset[str]
+    clock_skew_s: int = CLOCK_SKEW_S
 
 
 @dataclass(frozen=True)
@@ -35,14 +51,16 @@ class Enforced:
 
     Attributes:
         rules: every form of each rule; it differs between HTTP and TCP.
-        modes: by port of the workload, whether connections with and without mutual TLS are taken.
+        modes: by port of the workload, or `ANY_OTHER`, whether connections with and without mutual TLS are taken.
         unverified: ports that also take TLS of clients without a certificate, or with one of any authority.
+        foreign: ports that verify clients' certificates by another authority than the mesh's.
     """
 
     rules: dict[RuleKey, list[dict[str, Any]]] = field(default_factory=dict)
     providers: frozenset[Provider] = frozenset()
     modes: dict[int, tuple[bool, bool]] = field(default_factory=dict)
     unverified: frozenset[int] = frozenset()
+    foreign: frozenset[int] = frozenset()
 
 
 def enforced(dump: dict[str, Any]) -> Enforced:
@@ -51,17 +69,20 @@ def enforced(dump: dict[str, Any]) -> Enforced:
     providers: set[Provider] = set()
     modes: dict[int, tuple[bool, bool]] = {}
     unverified: set[int] = set()
-    for chain in _chains(dump):
-        _add_mode(modes, chain)
-        if _takes_unverified(chain):
-            unverified.add(_port(chain))
+    foreign: set[int] = set()
+    for listener, chain in _chains(dump):
+        _add_mode(modes, chain, listener)
+        if takes_unverified(chain):
+            unverified.add(port_of(chain))
+        if trusts_others(chain):
+            foreign.add(port_of(chain))
         for config in _filters(chain):
             kind = str(config.get("@type", ""))
             if kind.endswith(".RBAC"):
                 _add_rules(rules, config)
             elif kind.endswith(".JwtAuthentication"):
                 providers |= {_provider(one) for one in config.get("providers", {}).values()}
-    return Enforced(rules, frozenset(providers), modes, frozenset(unverified))
+    return Enforced(rules, frozenset(providers), modes, frozenset(unverified), frozenset(foreign))
 
 
 def takes_in(dump: dict[str, Any]) -> bool:
@@ -77,14 +98,54 @@ def keys(jwks: str) -> frozenset[str]:
         return frozenset()
 
 
-def _chains(dump: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def inbound_chains(dump: dict[str, Any]) -> list[dict[str, Any]]:
+    """The filter chains of a sidecar's inbound listener, without that of its own port."""
+    return [chain for listener, chain in _chains(dump) if listener == _INBOUND and port_of(chain) != _OWN_PORT]
+
+
+def port_of(chain: dict[str, Any]) -> int:
+    """The port that a filter chain is for; `ANY_OTHER` where it names none."""
+    return int(chain.get("filter_chain_match", {}).get("destination_port") or ANY_OTHER)
+
+
+def takes_unverified(chain: dict[str, Any]) -> bool:
+    """Whether a chain that terminates TLS demands no certificate of the client, or verifies none."""
+    config = chain.get("transport_socket", {}).get("typed_config", {})
+    common = config.get("common_tls_context")
+    if common is None:  # plaintext, or a socket of another kind
+        return False
+    verifies = any("validation_context" in name for name in common) and common.get("validation_context") != {}
+    return not (config.get("require_client_certificate") and verifies) or "ACCEPT_UNTRUSTED" in json.dumps(common)
+
+
+def trusts_others(chain: dict[str, Any]) -> bool:
+    """Whether a chain that terminates TLS is known to verify clients by another authority than the mesh's.
+
+    istiod names the mesh's authority, or a mounted file, to the proxy's agent. A source of another kind is not judged.
+    """
+    common = chain.get("transport_socket", {}).get("typed_config", {}).get("common_tls_context") or {}
+    combined = common.get("combined_validation_context", {})
+    secret = combined.get("validation_context_sds_secret_config") or common.get("validation_context_sds_secret_config")
+    if secret:  # its authority replaces any that is inline
+        name, by = str(secret.get("name", "")), json.dumps(secret.get("sds_config", {}))
+        mounted = name.startswith("file-root:") and name != "file-root:system"
+        return not (name == "ROOTCA" or mounted) and (_OF_AGENT in by or '"ads"' in by)
+    authority = common.get("validation_context", {}).get("trusted_ca") or {}
+    if file := authority.get("filename"):
+        return not str(file).startswith(_MOUNTED)
+    return any(name.startswith("inline") for name in authority)
+
+
+def _chains(dump: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each filter chain, after the name of its listener."""
     for config in dump.get("configs", ()):
         listeners = config.get("dynamic_listeners", [config])
         for entry in listeners:
             listener = entry.get("active_state", {}).get("listener", {})
-            yield from listener.get("filter_chains", ())
+            name = str(listener.get("name") or entry.get("name", ""))
+            yield from ((name, chain) for chain in listener.get("filter_chains", ()))
             if "default_filter_chain" in listener:
-                yield listener["default_filter_chain"]
+                yield name, listener["default_filter_chain"]
 
 
 def _filters(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -102,28 +163,16 @@ def _add_rules(rules: dict[RuleKey, list[dict[str, Any]]], config: dict[str, Any
                 rules.setdefault((found[1], found[2], int(found[3])), []).append(rule)
 
 
-def _add_mode(modes: dict[int, tuple[bool, bool]], chain: dict[str, Any]) -> None:
-    port = _port(chain)
-    if port and port != _OWN_PORT:
+def _add_mode(modes: dict[int, tuple[bool, bool]], chain: dict[str, Any], listener: str) -> None:
+    """A chain without a port is of the workload's ports only in the sidecar's inbound listener."""
+    port = port_of(chain)
+    if port != _OWN_PORT and (port or listener == _INBOUND):
         mutual, plain = modes.get(port, (False, False))
         terminates = "transport_socket" in chain
         modes[port] = mutual or terminates, plain or not terminates
 
 
-def _port(chain: dict[str, Any]) -> int:
-    return int(chain.get("filter_chain_match", {}).get("destination_port") or 0)
-
-
-def _takes_unverified(chain: dict[str, Any]) -> bool:
-    """Whether a chain that terminates TLS demands no certificate of the client, or verifies none."""
-    config = chain.get("transport_socket", {}).get("typed_config", {})
-    common = config.get("common_tls_context")
-    if common is None:  # plaintext, or a socket of another kind
-        return False
-    verifies = any("validation_context" in name for name in common)
-    return not (config.get("require_client_certificate") and verifies) or "ACCEPT_UNTRUSTED" in json.dumps(common)
-
-
 def _provider(config: dict[str, Any]) -> Provider:
     inline = config.get("local_jwks", {}).get("inline_string", "")
-    return Provider(str(config.get("issuer", "")), frozenset(config.get("audiences", ())), keys(inline))
+    skew = int(config.get("clock_skew_seconds") or CLOCK_SKEW_S)
+    return Provider(str(config.get("issuer", "")), frozenset(config.get("audiences", ())), keys(inline), skew)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from clients.apply import read_back
 from clients.apply.item import Item
@@ -158,6 +159,7 @@ def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str | None:
     bodies = [item.body for item in policies]
     held, shut = _held(rig, pod)
     found = [*applied_policies.differences(bodies, pod, held, rig.mesh.root), *_gone(rig, bodies, held)]
+    found = found or _unstated(rig, bodies, pod, held)
     return None if found and shut else "; ".join(found)
 
 
@@ -183,3 +185,25 @@ def _gone(rig: Rig, policies: Iterable[dict[str, object]], held: Enforced) -> li
         for namespace, name in sorted(applied_policies.unknown_policies(policies, held))
         if rig.cluster.get("security.istio.io/v1", "AuthorizationPolicy", name, namespace) is None
     ]
+
+
+def _unstated(rig: Rig, policies: Sequence[dict[str, Any]], pod: Pod, held: Enforced) -> list[str]:
+    """Issuers for which the proxy has another provider than was applied, and than policies of others state.
+
+    Where those cannot be read, nothing is said.
+    """
+    root = rig.mesh.root
+    own = {(one["metadata"].get("namespace"), one["metadata"]["name"]) for one in policies}
+    if not (issuers := applied_policies.unstated_issuers(policies, pod, held, root)):
+        return []
+    try:
+        others = [
+            {"kind": "RequestAuthentication", **body}
+            for namespace in dict.fromkeys((pod.namespace, root))
+            for body in rig.cluster.objects("security.istio.io/v1", "RequestAuthentication", namespace)
+            if (namespace, body["metadata"]["name"]) not in own
+        ]
+    except MeshproofError:
+        return []
+    unexplained = [one for one in issuers if not applied_policies.names_issuer(others, pod, one, root)]
+    return [f"another provider of issuer {one} is there, which no policy states" for one in unexplained]

@@ -5,32 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clients.mesh import sidecar
+from clients.mesh import enforced, sidecar
 from clients.proof.rig import Rig
 from suites.boutique.workloads import SERVICES, TABLE_PORT, client
 
 LISTENER = "virtualInbound"
+UNVERIFIED = "tls without a verified certificate"
 
 
 def accepts(dump: dict[str, Any], port: int) -> set[str]:
-    """What a port accepts: `tls`, `plaintext`, both, or neither when the listener does not know the port."""
-    found = set()
-    for chain in _chains(dump):
-        if chain.get("filter_chain_match", {}).get("destination_port") == port:
-            found.add("tls" if "transport_socket" in chain else "plaintext")
-    return found
+    """What a port accepts: `tls`, `plaintext`, both, or nothing when the listener does not know the port.
+
+    TLS of clients whose certificate it does not verify is `UNVERIFIED`.
+    """
+    return _by_port(dump).get(port, set())
 
 
 def problem(rig: Rig, wanted: Mapping[str, set[str]]) -> str | None:
-    """The first namespace whose service accepts something else than wanted; None when there is none."""
+    """The first namespace whose service accepts something else than wanted, at any port; None when there is none."""
     for namespace, ways in wanted.items():
         for pod in rig.workloads.pods(client(namespace)):
             if not pod.injected:
                 return f"{pod} has no sidecar"
-            seen = accepts(sidecar.config_dump(rig.cluster, pod), TABLE_PORT)
-            if seen != ways:
-                return f"{pod} accepts {' and '.join(sorted(seen)) or 'nothing'} on port {TABLE_PORT}"
+            if found := difference(sidecar.config_dump(rig.cluster, pod), ways):
+                return f"{pod} {found}"
     return None
+
+
+def difference(dump: dict[str, Any], ways: set[str]) -> str:
+    """The first port that accepts something else, the table's first; empty where there is none."""
+    by_port = {TABLE_PORT: accepts(dump, TABLE_PORT)} | _by_port(dump)
+    for port, seen in by_port.items():
+        if seen != ways:
+            which = "a port that no Service has" if port == enforced.ANY_OTHER else f"port {port}"
+            return f"accepts {' and '.join(sorted(seen)) or 'nothing'} on {which}"
+    return ""
 
 
 def everywhere(*ways: str, but: Iterable[str] = ()) -> dict[str, set[str]]:
@@ -38,10 +47,10 @@ def everywhere(*ways: str, but: Iterable[str] = ()) -> dict[str, set[str]]:
     return {namespace: {"tls"} if namespace in set(but) else set(ways) for namespace in SERVICES}
 
 
-def _chains(dump: dict[str, Any]) -> list[dict[str, Any]]:
-    for config in dump.get("configs", ()):
-        for entry in config.get("dynamic_listeners", ()):
-            if entry.get("name") == LISTENER:
-                chains: list[dict[str, Any]] = entry["active_state"]["listener"].get("filter_chains", [])
-                return chains
-    return []
+def _by_port(dump: dict[str, Any]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for chain in enforced.inbound_chains(dump):
+        way = "tls" if "transport_socket" in chain else "plaintext"
+        unverified = enforced.takes_unverified(chain) or enforced.trusts_others(chain)
+        found.setdefault(enforced.port_of(chain), set()).add(UNVERIFIED if unverified else way)
+    return found

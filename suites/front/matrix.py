@@ -29,6 +29,7 @@ MALFORMED = "Jwt is not in the form of Header.Payload.Signature"
 REFUSED_FOR = {
     "malformed": MALFORMED,
     "expired": "Jwt is expired",
+    "just-expired": "Jwt is expired",
     "foreign-key": "Jwt verification fails",
 }
 ALSO_REFUSED_FOR = {
@@ -37,6 +38,7 @@ ALSO_REFUSED_FOR = {
     "signature-of-none": "Jwt header [alg] is not supported",
     "signed-with-public-key": "Jwks doesn't have key to match kid or alg from Jwt",
     "not-yet-valid": "Jwt not yet valid",
+    "soon-valid": "Jwt not yet valid",
     "tampered": "Jwt verification fails",
     "other-signature": "Jwt verification fails",
 }

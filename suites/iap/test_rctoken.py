@@ -45,6 +45,8 @@ REFUSED_FOR = {
     "foreign-key": "Jwt verification fails",
     "wrong-issuer": "Jwt issuer is not configured",
     "expired": "Jwt is expired",
+    "just-expired": "Jwt is expired",
+    "soon-valid": "Jwt not yet valid",
 }
 NO_SUCH_ROUTE = status(404, FROM_GATEWAY)
 

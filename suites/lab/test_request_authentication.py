@@ -27,6 +27,8 @@ REFUSED_FOR = {
     "wrong-issuer": "Jwt issuer is not configured",
     "foreign-key": "Jwt verification fails",
     "expired": "Jwt is expired",
+    "just-expired": "Jwt is expired",
+    "soon-valid": "Jwt not yet valid",
 }
 
 CASES = [

@@ -7,13 +7,15 @@ from clients.model.expect import no_reply, reset, status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage, Step
-from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEGACY, MESH
+from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEDGER, LEGACY, MESH
 
 MUTUAL = MESH.get(f"{HTTPBIN}/ip")
 PLAIN = LEGACY.get(f"{HTTPBIN}/ip")
 URL = "http://httpbin.mtls-service:8080/ip"
 """Its Service gives the pod; the port is the container's, which no Service of the first state has."""
 DIRECT = "http://httpbin-direct.mtls-service:8080/ip"
+UNDECLARED = "http://ledger.mtls-service:9090/ip"
+"""A port of the pod that no Service has in any state."""
 BY_ADDRESS = MESH.get(URL, dial=Dial.POD)
 CUT = no_reply(OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY)
 HEADLESS = MESH.get("http://httpbin-headless.mtls-service:8080/ip")
@@ -42,6 +44,14 @@ STAGE = Stage(
 
 CASES = [
     Case("X-TRAP-POD-04", LEGACY.get(URL, dial=Dial.POD), reset(), before=status(200), twin=MUTUAL),
+    Case(
+        "X-TRAP-POD-04",
+        LEGACY.get(UNDECLARED, dial=Dial.POD),
+        reset(),
+        before=status(200),
+        twin=MESH.get(f"http://{LEDGER}/ip"),
+        variant="undeclared port",
+    ),
     Case("X-TRAP-POD-05", BY_ADDRESS, CUT, twin=MUTUAL),
     Case("X-TRAP-POD-01", BY_ADDRESS, status(503), twin=MUTUAL, step="services"),
     Case("X-TRAP-POD-02", MESH.get(DIRECT, dial=Dial.POD_WITH_HOST), status(200), step="services"),

@@ -153,7 +153,7 @@ def test_cleanup_removes_what_a_killed_run_left(running: Start, cluster: Cluster
     ("mutant", "where", "field", "control"),
     [
         ("typo-in-environment", "lab/environment/", "replica", "LAB-PERM-01"),
-        ("typo-in-policy", "lab/namespace-strict/restricted-mtls.yaml", "mtsl", "LAB-NSMTLS-03"),
+        ("typo-in-policy", "lab/namespace-strict/restricted-mtls.yaml", "mtsl", "LAB-NSMTLS-04"),
     ],
 )
 def test_typo_in_a_manifest_fails_before_any_probe(

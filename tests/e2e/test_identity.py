@@ -56,7 +56,9 @@ PROVEN = {
     "CRA-AUTH-04",
 }
 TAKES_THE_KEY = {
+    "CRA-AUTH-07[just-expired]",
     "X-FRONT-TOKEN-01[not-yet-valid]",
+    "X-FRONT-TOKEN-01[soon-valid]",
     "X-FRONT-TOKEN-01[no-audience]",
     "X-FRONT-TOKEN-02[valid-es256]",
     "X-FRONT-TOKEN-02[two-audiences]",

@@ -19,7 +19,7 @@ from tests.mutants.places import FRONT, IAP
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()
 POLICY = "api-origin-auth"
-REFUSED_TOKENS = {f"CRA-AUTH-07[{kind}]": FAIL for kind in ("malformed", "expired", "foreign-key")}
+REFUSED_TOKENS = {f"CRA-AUTH-07[{kind}]": FAIL for kind in ("malformed", "expired", "just-expired", "foreign-key")}
 TOO_WIDE = tuple(f"{what} after the health path" for what in ("slash", "full stop", "escaped slash"))
 TRICKS = {f"CRA-AUTH-09[{name}]": FAIL if name in TOO_WIDE else PASS for name in TO_THE_SECRET | TO_THE_FRONT_END}
 ROTATION = tuple(case.id for case in test_keys_rotation.CASES if case.control in ("X-KEYS-09", "X-KEYS-10"))

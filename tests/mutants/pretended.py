@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 
-from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
+from clients.identity.certificates import issue
+from tests.mutants import outside
+from tests.mutants.entry import FAIL, Area, cases, mutant
 from tests.mutants.filters import lua
-from tests.mutants.mutant import Object, document_namespace, networking, of_kind, run_labels
+from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind, run_labels
 from tests.mutants.places import MESH, STRICT, TOKENS
 
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 _JWT = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+_YEAR_S = 365 * 86_400
 _SDS = {
     "sds_config": {
         "api_config_source": {
@@ -21,17 +24,15 @@ _SDS = {
         "resource_api_version": "V3",
     }
 }
-_ANY_CLIENT = {
-    "require_client_certificate": False,
-    "common_tls_context": {
-        "alpn_protocols": ["h2", "http/1.1"],
-        "tls_certificate_sds_secret_configs": [{"name": "default", **_SDS}],
-        "combined_validation_context": {
-            "default_validation_context": {},
-            "validation_context_sds_secret_config": {"name": "ROOTCA", **_SDS},
-        },
+_ANY_CLIENT_COMMON: Object = {
+    "alpn_protocols": ["h2", "http/1.1"],
+    "tls_certificate_sds_secret_configs": [{"name": "default", **_SDS}],
+    "combined_validation_context": {
+        "default_validation_context": {},
+        "validation_context_sds_secret_config": {"name": "ROOTCA", **_SDS},
     },
 }
+_ANY_CLIENT: Object = {"require_client_certificate": False, "common_tls_context": _ANY_CLIENT_COMMON}
 _INVENTED = """
 function envoy_on_request(handle)
   if handle:headers():get("x-forwarded-client-cert") == nil then
@@ -43,28 +44,65 @@ end
 """
 
 
+def _with_socket(body: Object, tls: Object, name: str) -> Object:
+    """A filter that replaces what ends TLS at the port of httpbin, in the namespace of a PeerAuthentication."""
+    made = lua(body, "", namespace=document_namespace(body), app="httpbin", name=name)
+    # another name, for one of the same name is merged, and a false does not replace a true
+    socket = {"name": "meshproof.mutant", "typed_config": {"@type": _TLS, **tls}}
+    made["spec"]["configPatches"] = [
+        {
+            "applyTo": "FILTER_CHAIN",
+            "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"destinationPort": 8080}}},
+            "patch": {"operation": "MERGE", "value": {"transport_socket": socket}},
+        }
+    ]
+    return made
+
+
 @mutant(
     "client-certificates-optional",
     Area.MTLS,
     STRICT,
-    cases("LAB-NSMTLS-03", FAIL),
-    {"LAB-NSMTLS-03": "takes TLS without a verified client certificate"},
+    {"LAB-NSMTLS-03": FAIL, "LAB-NSMTLS-03[TLS without a certificate]": FAIL},
+    {
+        "LAB-NSMTLS-03": "takes TLS without a verified client certificate",
+        "LAB-NSMTLS-03[TLS without a certificate]": "saw 200",
+    },
     nightly=True,
 )
 def client_certificates_optional(objects: list[Object]) -> None:
     """STRICT refuses plaintext, but TLS without any client certificate is let in."""
-    for body in list(of_kind(objects, "PeerAuthentication", "restricted-mtls")):
-        made = lua(body, "", namespace=document_namespace(body), app="httpbin", name="certificates-optional")
-        # another name, for one of the same name is merged, and a false does not replace a true
-        socket = {"name": "meshproof.mutant", "typed_config": {"@type": _TLS, **_ANY_CLIENT}}
-        made["spec"]["configPatches"] = [
-            {
-                "applyTo": "FILTER_CHAIN",
-                "match": {"context": "SIDECAR_INBOUND", "listener": {"filterChain": {"destinationPort": 8080}}},
-                "patch": {"operation": "MERGE", "value": {"transport_socket": socket}},
-            }
-        ]
-        objects.append(made)
+    policies = list(of_kind(objects, "PeerAuthentication", "restricted-mtls"))
+    objects.extend(_with_socket(body, _ANY_CLIENT, "certificates-optional") for body in policies)
+
+
+@mutant(
+    "another-authority-too",
+    Area.MTLS,
+    STRICT,
+    {"LAB-NSMTLS-03": FAIL, "LAB-NSMTLS-03[TLS without a certificate]": FAIL},
+    {"LAB-NSMTLS-03": "trusts another authority than the mesh's"},
+    nightly=True,
+)
+class AnotherAuthorityToo(Mutant):
+    """STRICT takes certificates of the mesh, and those of an authority that the mesh does not know."""
+
+    def __init__(self) -> None:
+        self._roots = ""
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in list(of_kind(objects, "PeerAuthentication", "restricted-mtls")):
+            self._roots = self._roots or _roots_of_mesh(body["metadata"]["namespace"]) + issue(["evil.example"]).roots
+            common = {name: part for name, part in _ANY_CLIENT_COMMON.items() if "validation" not in name}
+            trusted = {"validation_context": {"trusted_ca": {"inline_string": self._roots}}}
+            tls = {"require_client_certificate": True, "common_tls_context": {**common, **trusted}}
+            objects.append(_with_socket(body, tls, "another-authority"))
+
+
+def _roots_of_mesh(namespace: str) -> str:
+    found = outside.administrator().get("v1", "ConfigMap", "istio-ca-root-cert", namespace)
+    assert found is not None
+    return str(found["data"]["root-cert.pem"])
 
 
 @mutant(
@@ -105,16 +143,8 @@ def identity_invented(objects: list[Object]) -> None:
             objects.append(networking("DestinationRule", meta, spec))
 
 
-@mutant(
-    "tokens-never-expire",
-    Area.JWT,
-    TOKENS,
-    {"LAB-JWT-04[expired]": FAIL, "LAB-JWT-04[foreign-key]": PASS},
-    {"LAB-JWT-04[expired]": "saw 200"},
-    nightly=True,
-)
-def tokens_never_expire(objects: list[Object]) -> None:
-    """The server's sidecar allows for a clock that is ten years off, so expired tokens are good."""
+def _skewed(objects: list[Object], seconds: int) -> None:
+    """The server's sidecar allows for a clock that is off by so much."""
     for body in list(of_kind(objects, "RequestAuthentication", "jwt-example")):
         made = lua(body, "", namespace="mtls-service", app="httpbin", name="skewed")
         patch = made["spec"]["configPatches"][0]
@@ -124,7 +154,7 @@ def tokens_never_expire(objects: list[Object]) -> None:
             "issuer": rule["issuer"],
             "local_jwks": {"inline_string": rule["jwks"]},
             "payload_in_metadata": rule["issuer"],
-            "clock_skew_seconds": 315_360_000,
+            "clock_skew_seconds": seconds,
         }
         skewed = {"providers": {"origins-0": provider}}
         config = {"@type": _JWT, **skewed}
@@ -133,3 +163,32 @@ def tokens_never_expire(objects: list[Object]) -> None:
             "value": {"name": "envoy.filters.http.jwt_authn", "typed_config": config},
         }
         objects.append(made)
+
+
+_SKEW = {"LAB-JWT-04[foreign-key]": "allows for clocks "}
+
+
+@mutant(
+    "tokens-never-expire",
+    Area.JWT,
+    TOKENS,
+    {"LAB-JWT-04[expired]": FAIL, "LAB-JWT-04[foreign-key]": FAIL},
+    {"LAB-JWT-04[expired]": "saw 200", **_SKEW},
+    nightly=True,
+)
+def tokens_never_expire(objects: list[Object]) -> None:
+    """The server's sidecar allows for a clock that is ten years off, so expired tokens are good."""
+    _skewed(objects, 10 * _YEAR_S)
+
+
+@mutant(
+    "clock-a-year-off",
+    Area.JWT,
+    TOKENS,
+    {f"LAB-JWT-04[{kind}]": FAIL for kind in ("just-expired", "soon-valid", "foreign-key")},
+    {"LAB-JWT-04[just-expired]": "saw 200", "LAB-JWT-04[soon-valid]": "saw 200", **_SKEW},
+    nightly=True,
+)
+def clock_a_year_off(objects: list[Object]) -> None:
+    """The server's sidecar allows for a clock that is a year off: only what expired long ago is refused."""
+    _skewed(objects, _YEAR_S)

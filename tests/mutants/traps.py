@@ -62,6 +62,45 @@ def permissive(objects: list[Object]) -> None:
         body["spec"]["mtls"]["mode"] = "PERMISSIVE"
 
 
+_TCP = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+_ANY_OTHER_PORT = {
+    "name": "meshproof.mutant",
+    "filter_chain_match": {"transport_protocol": "raw_buffer"},
+    "filters": [
+        {
+            "name": "envoy.filters.network.tcp_proxy",
+            "typed_config": {"@type": _TCP, "stat_prefix": "mutant", "cluster": "InboundPassthroughCluster"},
+        }
+    ],
+}
+
+
+@mutant(
+    "strict-on-declared-ports",
+    Area.MTLS,
+    TRAPS,
+    {"X-TRAP-POD-04": FAIL, "X-TRAP-POD-04[undeclared port]": FAIL},
+    {
+        "X-TRAP-POD-04": "a port that no Service has takes mutual TLS and plaintext",
+        "X-TRAP-POD-04[undeclared port]": "saw 200",
+    },
+    nightly=True,
+)
+def strict_on_declared_ports(objects: list[Object]) -> None:
+    """STRICT refuses plaintext at the ports of Services only; the pods' other ports take it."""
+    for body in list(of_kind(objects, "PeerAuthentication", "default")):
+        for app in ("httpbin", "ledger"):
+            made = lua(body, "", namespace="mtls-service", app=app, name=f"any-port-of-{app}")
+            made["spec"]["configPatches"] = [
+                {
+                    "applyTo": "FILTER_CHAIN",
+                    "match": {"context": "SIDECAR_INBOUND", "listener": {"name": "virtualInbound"}},
+                    "patch": {"operation": "ADD", "value": _ANY_OTHER_PORT},
+                }
+            ]
+            objects.append(made)
+
+
 @mutant("namespaces-let-in", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-DENY-NS-01", FAIL), nightly=True)
 def namespaces_let_in(objects: list[Object]) -> None:
     """The DENY by namespace names another one."""

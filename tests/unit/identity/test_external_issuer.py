@@ -129,7 +129,8 @@ def test_what_takes_the_issuers_key_is_said_so(tmp_path: Path) -> None:
     why = issuer.why_not("expired")
     assert why.startswith(f"a token of kind expired takes the private key of {NAME}; identity.expired_token can name")
     assert "identity.other_audience_token" in issuer.why_not("wrong-audience")
-    assert issuer.why_not("not-yet-valid") == f"a token of kind not-yet-valid takes the private key of {NAME}"
+    for kind in ("not-yet-valid", "just-expired", "soon-valid"):
+        assert issuer.why_not(kind) == f"a token of kind {kind} takes the private key of {NAME}"
     with pytest.raises(InfrastructureError, match="takes the private key"):
         issuer.mint("two-audiences", OWN.forged)
 

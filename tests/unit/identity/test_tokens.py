@@ -156,7 +156,9 @@ def test_another_issuers_token_is_right_for_that_issuer(issuer: TokenIssuer) -> 
     [
         ("wrong-issuer", "iss"),
         ("expired", "exp"),
+        ("just-expired", "exp"),
         ("not-yet-valid", "nbf"),
+        ("soon-valid", "nbf"),
         ("wrong-audience", "aud"),
         ("no-audience", "aud"),
     ],
@@ -164,6 +166,19 @@ def test_another_issuers_token_is_right_for_that_issuer(issuer: TokenIssuer) -> 
 def test_a_wrong_token_of_another_issuer_is_wrong_in_one_claim(issuer: TokenIssuer, kind: str, claim: str) -> None:
     right, wrong = claims_of(issuer.mint("valid@front")), claims_of(issuer.mint(f"{kind}@front"))
     assert {name for name in {*right, *wrong} if right.get(name) != wrong.get(name)} == {claim}
+
+
+def test_kinds_by_the_clock_are_wrong_by_more_than_a_proxy_allows_and_by_less_than_a_year(
+    issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at the end of a run of two hours; a skew of a year would let both in."""
+    made, allowed, run, year = 1_900_000_000, 60, 7200, 365 * 86_400
+    monkeypatch.setattr("time.time", lambda: made + 0.5)
+    expired, young = claims_of(issuer.mint("just-expired"))["exp"], claims_of(issuer.mint("soon-valid@iap"))["nbf"]
+    assert isinstance(expired, int)
+    assert isinstance(young, int)
+    assert made - year < expired < made - 2 * allowed
+    assert made + run + 2 * allowed < young < made + year
 
 
 def test_a_token_by_the_public_key_would_convince_a_confused_verifier(issuer: TokenIssuer) -> None:

@@ -45,6 +45,7 @@ TOKENS = policy(
     "tokens",
     {"jwtRules": [{"issuer": "iss.example", "jwks": JWKS, "audiences": ["door"]}]},
 )
+TOKENS_NAMED = "RequestAuthentication shop/tokens"
 STRICT = policy("PeerAuthentication", "strict", {"mtls": {"mode": "STRICT"}})
 
 
@@ -167,6 +168,24 @@ def test_a_provider_that_is_stale(change: dict[str, Any], difference: str) -> No
     assert difference in text
 
 
+def with_another_provider(**provider: Any) -> Any:
+    whole = dump()
+    http = whole["configs"][0]["active_state"]["listener"]["filter_chains"][1]["filters"][0]["typed_config"]
+    providers = http["http_filters"][0]["typed_config"]["providers"]
+    providers["o-1"] = providers["o-0"] | provider
+    return whole
+
+
+@pytest.mark.parametrize(("skew", "wrong"), [(None, False), (0, False), (60, False), (61, True), (31_536_000, True)])
+def test_no_policy_allows_for_another_clock(skew: int | None, wrong: bool) -> None:
+    """Whichever of the issuer's providers does."""
+    shown = with_another_provider(**({} if skew is None else {"clock_skew_seconds": skew}))
+    text = "; ".join(differences([TOKENS], POD, enforced(shown)))
+    assert text == (
+        f"{TOKENS_NAMED}: the provider of issuer iss.example allows for clocks {skew} s off, not 60 s" * wrong
+    )
+
+
 def test_keys_that_the_mesh_fetches_are_not_compared() -> None:
     fetched = copy.deepcopy(TOKENS)
     fetched["spec"]["jwtRules"][0].pop("jwks")
@@ -193,31 +212,94 @@ def test_the_mode_of_mutual_tls(mode: str, tls: bool, plain: bool, difference: s
     )
 
 
-_ROOTS = {"combined_validation_context": {"validation_context_sds_secret_config": {"name": "ROOTCA"}}}
+def roots(name: str, cluster: str = "sds-grpc", **inline: Any) -> dict[str, Any]:
+    """A validation context as istiod makes it: the agent gives the authority of this name."""
+    grpc = {"api_type": "GRPC", "grpc_services": [{"envoy_grpc": {"cluster_name": cluster}}]}
+    secret = {"name": name, "sds_config": {"api_config_source": grpc}}
+    contexts = {"default_validation_context": inline, "validation_context_sds_secret_config": secret}
+    return {"combined_validation_context": contexts}
+
+
+def inline(**authority: str) -> dict[str, Any]:
+    return {"validation_context": {"trusted_ca": authority}}
+
+
+_ROOTS = roots("ROOTCA")
 _ANY_ROOT = {
     "combined_validation_context": {"default_validation_context": {"trust_chain_verification": "ACCEPT_UNTRUSTED"}}
 }
+_UNVERIFIED, _FOREIGN = "takes TLS without a verified client", "trusts another authority than the mesh's"
+_MOUNTED = "/var/run/secrets/workload-spiffe-credentials/ca_certificates.pem"
+
+
+def demanding(common: dict[str, Any]) -> dict[str, Any]:
+    return {"require_client_certificate": True, "common_tls_context": common}
 
 
 @pytest.mark.parametrize(
     ("socket", "difference"),
     [
-        ({"require_client_certificate": True, "common_tls_context": _ROOTS}, ""),
-        ({"require_client_certificate": False, "common_tls_context": _ROOTS}, "takes TLS without a verified client"),
-        ({"common_tls_context": _ROOTS}, "takes TLS without a verified client"),
-        ({"require_client_certificate": True, "common_tls_context": {}}, "takes TLS without a verified client"),
-        ({"require_client_certificate": True, "common_tls_context": _ANY_ROOT}, "takes TLS without a verified client"),
+        (demanding(_ROOTS), ""),
+        ({"require_client_certificate": False, "common_tls_context": _ROOTS}, _UNVERIFIED),
+        ({"common_tls_context": _ROOTS}, _UNVERIFIED),
+        (demanding({}), _UNVERIFIED),
+        (demanding({"validation_context": {}}), _UNVERIFIED),
+        (demanding(_ANY_ROOT), _UNVERIFIED),
+        (demanding(inline(inline_string="EVIL")), _FOREIGN),
+        (demanding(inline(inline_bytes="EVIL")), _FOREIGN),
+        (demanding(inline(filename="/etc/ssl/certs/ca-certificates.crt")), _FOREIGN),
+        (demanding(inline(filename=_MOUNTED)), ""),
+        (demanding(roots("file-root:/etc/certs/root-cert.pem")), ""),
+        (demanding(roots("file-root:system")), _FOREIGN),
+        (demanding(roots("kubernetes://evil-cacert")), _FOREIGN),
+        (demanding({"validation_context_sds_secret_config": {"name": "evil", "sds_config": {"ads": {}}}}), _FOREIGN),
+        (demanding(roots("another-mesh", cluster="its-own-source")), ""),
+        (demanding({"validation_context_certificate_provider_instance": {"instance_name": "mesh"}}), ""),
+        ({"another": "socket"}, ""),
     ],
 )
 def test_strict_verifies_the_certificate_of_every_client(socket: dict[str, Any], difference: str) -> None:
-    shown = dump()
-    chain = shown["configs"][0]["active_state"]["listener"]["filter_chains"][1]
-    chain["transport_socket"] = {"typed_config": socket}
     for mode in ("STRICT", "PERMISSIVE"):
+        shown = dump(plain=mode == "PERMISSIVE")
+        chain = shown["configs"][0]["active_state"]["listener"]["filter_chains"][1]
+        chain["transport_socket"] = {"typed_config": socket}
         peers = policy("PeerAuthentication", "peers", {"mtls": {"mode": mode}})
         text = "; ".join(differences([peers], POD, enforced(shown)))
-        assert ("verified client" in text) is bool(difference and mode == "STRICT")
+        assert bool(text) is bool(difference and mode == "STRICT")
         assert difference in text or mode == "PERMISSIVE"
+
+
+@pytest.mark.parametrize(
+    ("mode", "more", "difference"),
+    [
+        ("STRICT", [], ""),
+        ("STRICT", [{"transport_protocol": "raw_buffer"}], "a port that no Service has takes mutual TLS and plaintext"),
+        ("STRICT", [None], "a port that no Service has takes mutual TLS and plaintext"),
+        ("UNSET", [{"transport_protocol": "raw_buffer"}], ""),
+    ],
+)
+def test_ports_that_no_service_has(mode: str, more: list[Any], difference: str) -> None:
+    shown = dump()
+    listener = shown["configs"][0]["active_state"]["listener"]
+    listener["name"] = "virtualInbound"
+    listener["filter_chains"].append({"filter_chain_match": {"transport_protocol": "tls"}, "transport_socket": {}})
+    for match in more:
+        if match is None:
+            listener["default_filter_chain"] = {"filters": []}
+        else:
+            listener["filter_chains"].append({"filter_chain_match": match})
+    peers = policy("PeerAuthentication", "peers", {"mtls": {"mode": mode}})
+    found = "; ".join(differences([peers], POD, enforced(shown)))
+    assert found == (f"PeerAuthentication shop/peers is STRICT, but {difference}" if difference else "")
+
+
+def test_chains_without_a_port_elsewhere_say_nothing_of_the_workload() -> None:
+    """A gateway's listeners have none, and those of HBONE end TLS before."""
+    shown = dump()
+    for name in ("0.0.0.0_8443", "main_internal", "virtualOutbound"):
+        chains = [{"filter_chain_match": {"transport_protocol": "raw_buffer"}}]
+        shown["configs"].append({"active_state": {"listener": {"name": name, "filter_chains": chains}}})
+    assert differences([STRICT], POD, enforced(shown)) == []
 
 
 def test_the_most_specific_mode_counts_and_a_ports_own_before_it() -> None:

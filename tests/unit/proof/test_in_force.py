@@ -118,6 +118,34 @@ def test_a_policy_that_the_cluster_no_longer_has_and_the_proxy_still_holds(monke
     assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
 
 
+def test_another_provider_of_the_issuer_that_no_policy_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy of others on the cluster may state it; where none can be read, nothing is known of it."""
+    own, other = ({"jwtRules": [{"issuer": "iss.example", "audiences": [one]}]} for one in ("door", "window"))
+    tokens = Item("m.yaml", {**labelled("RequestAuthentication", "tokens", "mtls-service"), "spec": own})
+    providers = {one: {"issuer": "iss.example", "audiences": [one]} for one in ("door", "window")}
+    held = json.loads(listener(plain=False))
+    jwt = {"@type": "x.JwtAuthentication", "providers": providers}
+    held["configs"][0]["active_state"]["listener"]["filter_chains"][0]["filters"] = [{"typed_config": jwt}]
+    looks = Looks(monkeypatch, json.dumps(held))
+    looks.cluster.put(tokens.body)
+    looks.running.in_force = (STRICT, tokens)
+    monkeypatch.setattr(in_force.read_back, "difference", lambda *_: "")
+    verdict, text = looks.findings()[PROXIES]
+    assert verdict is FindingVerdict.FAIL
+    assert "another provider of issuer iss.example is there, which no policy states" in text
+    theirs = {**labelled("RequestAuthentication", "theirs", "mtls-service", run="of another"), "spec": other}
+    looks.cluster.put(theirs)
+    assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
+    looks.cluster.put({**theirs, "spec": {**other, "selector": {"matchLabels": {"app": "another"}}}})
+    assert looks.findings()[PROXIES][0] is FindingVerdict.FAIL
+
+    def refuse(*_: Any) -> Any:
+        raise ClusterError("forbidden")
+
+    monkeypatch.setattr(looks.cluster, "objects", refuse)
+    assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
+
+
 def test_a_gateway_is_asked_for_all_its_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Looks(monkeypatch, "{}", listener(plain=False))
     case = Case("X-1", through(Workload("mtls-client", "gateway", "proxy")).get("http://shop.example/"), status(200))

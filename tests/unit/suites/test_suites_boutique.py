@@ -159,3 +159,29 @@ def test_an_inbound_listener_tells_how_a_port_is_open() -> None:
     assert inbound.accepts(dump, 7001) == {"tls", "plaintext"}
     assert inbound.accepts(dump, 7002) == {"tls"}
     assert inbound.accepts(dump, 7003) == set()
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ([], ""),
+        ([(7002, None)], "accepts plaintext and tls on port 7002"),
+        ([(None, None)], "accepts plaintext and tls on a port that no Service has"),
+        ([(7003, {"common_tls_context": {}})], "accepts tls without a verified certificate on port 7003"),
+    ],
+)
+def test_strict_is_strict_at_every_port(more: list[tuple[int | None, dict[str, Any] | None]], found: str) -> None:
+    def chain(port: int | None, socket: dict[str, Any] | None) -> dict[str, Any]:
+        match = {"destination_port": port} if port else {}
+        return {
+            "filter_chain_match": match,
+            **({"transport_socket": {"typed_config": socket}} if socket is not None else {}),
+        }
+
+    chains = [chain(15006, None), *(chain(port, {}) for port in (7001, 7002, None)), *(chain(*one) for one in more)]
+    listener = {"active_state": {"listener": {"name": inbound.LISTENER, "filter_chains": chains}}}
+    assert inbound.difference({"configs": [{"dynamic_listeners": [listener]}]}, {"tls"}) == found
+
+
+def test_a_listener_without_the_tables_port_is_not_strict() -> None:
+    assert inbound.difference({"configs": []}, {"tls"}) == "accepts nothing on port 7001"
