@@ -100,6 +100,7 @@ check LAB-MTLS-05 legacy-client 200 $MTLS/ip
 apply namespace-strict/restricted-mtls.yaml
 check LAB-NSMTLS-02 legacy-client 200 $MTLS/ip
 check LAB-NSMTLS-03 legacy-client 000 $STRICT/ip
+check 'LAB-NSMTLS-03[TLS without a certificate]' legacy-client 000 "https${STRICT#http}/ip" -k
 check LAB-NSMTLS-04 mtls-client 200 $STRICT/ip
 delete namespace-strict/restricted-mtls.yaml
 check LAB-NSMTLS-05 legacy-client 200 $STRICT/ip
@@ -110,7 +111,7 @@ check LAB-JWT-01 mtls-client 401 $MTLS/headers -H "$(bearer malformed)"
 check LAB-JWT-02 mtls-client 200 $MTLS/headers
 check 'LAB-JWT-03[RS256]' mtls-client 200 $MTLS/headers -H "$(bearer valid)"
 check 'LAB-JWT-03[ES256]' mtls-client 200 $MTLS/headers -H "$(bearer valid-es256)"
-for kind in wrong-issuer foreign-key expired; do
+for kind in wrong-issuer foreign-key expired just-expired soon-valid; do
     check "LAB-JWT-04[$kind]" mtls-client 401 $MTLS/headers -H "$(bearer $kind)"
 done
 

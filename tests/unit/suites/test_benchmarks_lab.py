@@ -1,0 +1,24 @@
+"""The script that the lab's suite is compared with."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.common import ROOT
+from benchmarks.lab import LAB
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_script_checks_every_probed_case_of_the_lab() -> None:
+    """A benchmark of other checks compares nothing, and ends with an error after minutes."""
+    text = (ROOT / "benchmarks" / "lab.sh").read_text(encoding="utf-8")
+    ids = [case.id for module in LAB.modules for case in LAB.cases(module)]
+    assert len(ids) > 40
+    missing = [one for one in ids if one not in text and not _in_a_loop(one, text)]
+    assert not missing
+
+
+def _in_a_loop(case: str, text: str) -> bool:
+    control, _, kind = case.rstrip("]").partition("[")
+    return f"{control}[$kind]" in text and f" {kind}" in text
