@@ -10,11 +10,14 @@ from clients.model.decision import Proxy
 from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
 from suites.front.workloads import (
+    ANOTHER_HOST,
     FROM_BACKEND,
     FROM_GATEWAY,
     FRONTEND,
     HEALTHY,
+    HTTP,
     HTTPS,
+    NO_SUCH_PAGE,
     NO_TOKEN,
     NOT_FOUND,
     SHOWS_SECRET,
@@ -69,6 +72,13 @@ TO_THE_FRONT_END = {
 SLASHES = frozenset({"two slashes", "escaped slash"})
 """Those that lead to the secret as well where the mesh merges slashes."""
 
+OTHERWISE = {
+    "another host": ({"base": ANOTHER_HOST}, SHOWS_SECRET),
+    "host with its port": ({"base": f"{HTTP}:80"}, SHOWS_SECRET),
+    "another path": ({"path": "/api/v1/other"}, NO_SUCH_PAGE),
+}
+"""What the policy does not ask for, in a request for the back end, and what the back end answers."""
+
 
 def open_cases(door):
     """Before any policy."""
@@ -102,6 +112,7 @@ def token_cases(door):
         ),
         *(_by_method(door, method) for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
         denied("X-FRONT-TOKEN-03", replace(call(), http2=True), NO_TOKEN, variant="HTTP/2"),
+        *(_otherwise(door, variant, *how) for variant, how in OTHERWISE.items()),
         *(
             Case(door.control("X-FRONT-TOKEN-02"), call(token=kind), SHOWS_SECRET, before=SHOWS_SECRET, variant=kind)
             for kind in ("valid-es256", "two-audiences")
@@ -156,6 +167,13 @@ def _by_method(door, method):
     probe, twin = (replace(door.call(token=token), method=method) for token in ("", "valid"))
     stated = partial(Case, before=answered, twin=twin, twin_expect=answered, logged=BY_POLICY, variant=method)
     return stated(door.control("X-FRONT-TOKEN-03"), probe, rbac_denied(method))
+
+
+def _otherwise(door, variant, how, answered):
+    """A refusal whose twin is the same request with a valid token."""
+    probe, twin = (door.call(token=token, **how) for token in ("", "valid"))
+    stated = partial(Case, before=answered, twin=twin, twin_expect=answered, logged=BY_POLICY, variant=variant)
+    return stated(door.control("X-FRONT-TOKEN-03"), probe, NO_TOKEN)
 
 
 def _denied(door):

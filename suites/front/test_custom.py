@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -19,7 +20,17 @@ from suites.front.custom import (
     received,
     with_headers,
 )
-from suites.front.workloads import FRONTEND, HEALTHY, NO_TOKEN, SHOWS_SECRET, SIGN_IN_PAGE, call
+from suites.front.workloads import (
+    ANOTHER_HOST,
+    FRONTEND,
+    HEALTHY,
+    HTTPS,
+    NO_SUCH_PAGE,
+    NO_TOKEN,
+    SHOWS_SECRET,
+    SIGN_IN_PAGE,
+    call,
+)
 
 SERVERS_WORDS = body_contains("ext-authz: show the right header")
 ITS_HEADER = "x-served-by"
@@ -40,31 +51,40 @@ STAGE = Stage(
 PRETENDING = with_headers(call(), x_ext_authz="allow", x_ext_authz_user="eve@example.com")
 UNCHECKED = with_headers(call("/api/healthz"), x_ext_authz_user="eve@example.com")
 OTHER_VALUE = with_headers(call(), x_ext_authz="Allow")
+OTHERWISE = {
+    "POST": replace(call(), method="POST"),
+    "PUT": replace(call(), method="PUT"),
+    "HTTP/2": replace(call(), http2=True),
+    "over TLS": call(base=HTTPS),
+    "another host": call(base=ANOTHER_HOST),
+}
+"""Requests that differ from a user's in what the policy does not ask for."""
+ANOTHER_PATH = call("/api/v1/other")
+
+denied = partial(Case, before=SHOWS_SECRET, twin=ALLOWED, twin_expect=received(USER))
+refused_by_server = partial(
+    denied, "X-CUSTOM-02", expect=SERVER_SAYS_NO, logged=BY_EXT_AUTHZ, expect_of=(WITHOUT_ITS_HEADERS,)
+)
 
 
-def denied(control, probe, expect, variant="", logged=(), expect_of=()):
-    return Case(
-        control,
-        probe,
-        expect,
-        before=SHOWS_SECRET,
-        twin=ALLOWED,
-        twin_expect=received(USER),
-        variant=variant,
-        logged=logged,
-        expect_of=expect_of,
-    )
-
-
-def refused_by_server(probe, variant):
-    return denied("X-CUSTOM-02", probe, SERVER_SAYS_NO, variant, BY_EXT_AUTHZ, (WITHOUT_ITS_HEADERS,))
+def allowed(probe):
+    """The same request, with the header that the server asks for."""
+    return with_headers(probe, x_ext_authz="allow")
 
 
 CASES = [
     Case("X-CUSTOM-01", ALLOWED, received(USER), before=received()),
-    refused_by_server(ANONYMOUS, "no header"),
-    refused_by_server(OTHER_VALUE, "another value"),
-    refused_by_server(call("/x/../api/secure.json"), "dots in the path"),
+    refused_by_server(ANONYMOUS, variant="no header"),
+    refused_by_server(OTHER_VALUE, variant="another value"),
+    refused_by_server(call("/x/../api/secure.json"), variant="dots in the path"),
+    *(refused_by_server(way, variant=variant, twin=allowed(way)) for variant, way in OTHERWISE.items()),
+    refused_by_server(
+        ANOTHER_PATH,
+        before=NO_SUCH_PAGE,
+        twin=allowed(ANOTHER_PATH),
+        twin_expect=NO_SUCH_PAGE,
+        variant="another path",
+    ),
     Case("X-CUSTOM-03", PRETENDING, received(USER), before=received("eve@example.com")),
     Case("X-CUSTOM-04", call("/api/healthz"), HEALTHY, before=HEALTHY, variant="exempt path"),
     Case("X-CUSTOM-04", call("/", behind=FRONTEND), SIGN_IN_PAGE, before=SIGN_IN_PAGE, variant="front end"),

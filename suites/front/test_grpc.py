@@ -32,6 +32,7 @@ CASES = [
     Case("X-GRPC-01", cart("AddItem", "valid"), ANSWERED, before=ANSWERED, variant="another method"),
     Case("X-GRPC-01", cart(token="valid", scheme="grpcs"), ANSWERED, before=ANSWERED, variant="over TLS"),
     denied("X-GRPC-02", cart(), NO_TOKEN, logged=BY_POLICY),
+    denied("X-GRPC-02", cart("AddItem"), NO_TOKEN, twin=cart("AddItem", "valid"), variant="another method"),
     denied("X-GRPC-02", cart(scheme="grpcs"), NO_TOKEN, variant="over TLS"),
     denied("X-GRPC-02", replace(VALID, token_as="X-Token: {}"), NO_TOKEN, variant="in other metadata"),
     *(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clients.model.case import Case
-from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import BACKEND, ENVIRONMENT, FROM_BACKEND, INSIDE, NO_TOKEN, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, ENVIRONMENT, INSIDE, NO_SUCH_PAGE, NO_TOKEN, SHOWS_SECRET, call
 
 REFUSED = NO_TOKEN
 ADMIN = call(base="http://admin.example.com")
@@ -21,7 +20,6 @@ STAGE = Stage(
     settle=(Settle(ADMIN, REFUSED),),
 )
 
-NO_SUCH_PAGE = status(404, FROM_BACKEND)
 FROM_A_POD = INSIDE.get("http://istio-ingress.gke-system/api/secure.json", behind=BACKEND)
 
 

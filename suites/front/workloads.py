@@ -29,6 +29,8 @@ INSIDE = Workload("inside", "sleep", "sleep")
 """A pod in the same mesh, which can bypass the gateway."""
 
 HTTP, HTTPS = "http://shop.example.com", "https://shop.example.com"
+ANOTHER_HOST = "http://other.example.net"
+"""Routed as the shop's, since routes are for any host."""
 BACKEND, FRONTEND = "backend.api", "frontend.public"
 
 SECRET = "Hello World"
@@ -43,6 +45,7 @@ SHOWS_SECRET = status(200, body_contains(f'{{"message": "{SECRET}"}}'), FROM_BAC
 SIGN_IN_PAGE = status(200, body_contains("<title>Sign in</title>"), FROM_FRONTEND)
 HEALTHY = status(200, body_contains("ok"), FROM_BACKEND)
 NOT_FOUND = status(404, FROM_FRONTEND, body_lacks(SECRET))
+NO_SUCH_PAGE = status(404, FROM_BACKEND)
 NO_TOKEN = rbac_denied()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.expect import echoes_header, status
 from clients.model.stage import Settle, Stage
@@ -46,6 +48,15 @@ CASES = [
         twin=echo("other-group"),
         twin_expect=ECHOED,
         variant="of no group, another path",
+    ),
+    Case(
+        "X-IAP-CLAIM-02",
+        replace(page("no-group"), method="POST"),
+        NO_TOKEN,
+        before=PAGE,
+        twin=replace(VALID, method="POST"),
+        twin_expect=PAGE,
+        variant="of no group, by POST",
     ),
 ]
 

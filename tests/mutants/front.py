@@ -8,7 +8,7 @@ import yaml
 
 from clients.identity.tokens import TokenIssuer
 from clients.proof.rig import Rig
-from suites.front import test_keys_rotation
+from suites.front import test_custom, test_keys_rotation
 from suites.front.custom import ALLOWED
 from suites.front.matrix import TO_THE_FRONT_END, TO_THE_SECRET
 from testbed import api
@@ -25,8 +25,8 @@ TRICKS = {f"CRA-AUTH-09[{name}]": FAIL if name in TOO_WIDE else PASS for name in
 ROTATION = tuple(case.id for case in test_keys_rotation.CASES if case.control in ("X-KEYS-09", "X-KEYS-10"))
 PATIENTLY = ("--budget", "8")
 """istiod asks for keys every second, and its proxies have to find it again first."""
-NOT_SHOWN = ("no header", "another value", "dots in the path")
-CALLS = ("X-GRPC-02", "X-GRPC-02[over TLS]", "X-GRPC-02[in other metadata]")
+NOT_SHOWN = ("no header", "another value", "dots in the path", *test_custom.OTHERWISE, "another path")
+CALLS = ("X-GRPC-02", *(f"X-GRPC-02[{how}]" for how in ("over TLS", "in other metadata", "another method")))
 AFTER_OLD_KEY = ("X-KEYS-09[next key, alone]", "X-KEYS-10[old key, too late]", "X-KEYS-10[old key, issuer down]")
 """Cases of the step that settles on the old key's refusal."""
 

@@ -17,6 +17,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     injection,
     lies,
     manifests,
+    narrow,
     outbound,
     peers,
     pretended,
