@@ -12,9 +12,10 @@ from typing import Self
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
-from clients.model.errors import ClusterError
+from clients.model.errors import ClusterError, ConflictError
 from reports import packed
 from reports.journal import FILE, read
+from runner.commands.cleanup import refuse_while_in_use
 from testbed import api
 from testbed.store import digest
 from tests.e2e.e2e_runs import PYTEST, EndedRun, conform, start
@@ -113,14 +114,17 @@ _OF_STAGES = POLICIES | {"EnvoyFilter", "NetworkPolicy", "Sidecar"}
 def sweep(up: api.Up, patience_s: float = PATIENCE_S) -> list[str]:
     """Remove what a run has left; returns what it was. An API server that is starting again is waited for.
 
+    So is the end of a run that is not of this selfcheck: its objects, and its lease, are not removed.
+
     Raises:
-        ClusterError: it does not answer within `patience_s` seconds.
+        ClusterError: the API server has not answered for `patience_s` seconds.
+        ConflictError: another run has held the cluster for as long.
     """
     deadline = time.monotonic() + patience_s
     while True:
         try:
             return _swept(up)
-        except ClusterError:
+        except (ClusterError, ConflictError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(1)
@@ -131,6 +135,7 @@ def _swept(up: api.Up) -> list[str]:
     try:
         left = [str(one) for one in find(cluster)]
         if left:
+            refuse_while_in_use(cluster)
             cleanup(cluster)
         return left
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from clients.model.errors import ClusterError, SettingsError
+from clients.model.errors import ClusterError, ConflictError, SettingsError
 from runner.commands import child, selfcheck
 from tests.mutants.registry import MESH
 from tests.selfcheck import __main__ as program
@@ -280,3 +280,23 @@ def test_sigterm_ends_it_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch) -> None
     assert program.main(["--parts", "mutants"]) == 130
     assert closed == ["closed"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_a_run_of_others_has_and_its_lease_are_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lease went with all that carries the product's label, and it ended in the middle."""
+    removed: list[Any] = []
+    cluster = SimpleNamespace(close=lambda: None)
+    monkeypatch.setattr(product.Cluster, "connect", lambda _: cluster)
+    monkeypatch.setattr(product, "find", lambda _: ["Namespace mp-1"])
+    monkeypatch.setattr(product, "cleanup", removed.append)
+
+    def in_use(_: Any) -> None:
+        raise ConflictError("the cluster is in use by root@elsewhere pid 1")
+
+    monkeypatch.setattr(product, "refuse_while_in_use", in_use)
+    with pytest.raises(ConflictError, match="in use by root@elsewhere"):
+        product.sweep(SimpleNamespace(kubeconfig="k"), patience_s=0.0)  # type: ignore[arg-type]
+    assert not removed
+    monkeypatch.setattr(product, "refuse_while_in_use", lambda _: None)
+    assert product.sweep(SimpleNamespace(kubeconfig="k"), patience_s=0.0) == ["Namespace mp-1"]  # type: ignore[arg-type]
+    assert removed == [cluster]
