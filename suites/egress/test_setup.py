@@ -92,22 +92,17 @@ CASES = [
         )
         for port, url, needs in OTHER_PORTS
     ),
-    Case(
-        "X-EGR-FIREWALL-UDP",
-        RAW_X.udp(EXAMPLE_DATAGRAM, resolve=f"{SHUT_ADDRESS}:443", timeout_s=UNANSWERED_AFTER_S),
-        unanswered(),
-        twin=GATEWAY_NODE.udp(EXAMPLE_DATAGRAM),
-        twin_expect=received(),
-        needs=ELSEWHERE,
-    ),
-    Case(
-        "X-EGR-FIREWALL-UDP",
-        RAW_X.udp(DATAGRAM_AT_DNS, resolve=f"{SHUT_ADDRESS}:53", timeout_s=UNANSWERED_AFTER_S),
-        unanswered(),
-        twin=GATEWAY_NODE.udp(DATAGRAM_AT_DNS),
-        twin_expect=received(),
-        needs=ELSEWHERE,
-        variant="port of DNS",
+    *(
+        Case(
+            "X-EGR-FIREWALL-UDP",
+            RAW_X.udp(to, resolve=f"{SHUT_ADDRESS}:{port}", timeout_s=UNANSWERED_AFTER_S),
+            unanswered(),
+            twin=GATEWAY_NODE.udp(to),
+            twin_expect=received(),
+            needs=ELSEWHERE,
+            variant=variant,
+        )
+        for to, port, variant in ((EXAMPLE_DATAGRAM, 443, ""), (DATAGRAM_AT_DNS, 53, "port of DNS"))
     ),
 ]
 
