@@ -27,7 +27,7 @@ def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
 
     All other probes have a connection each. A gateway that keeps what a connection's first request has shown would
     refuse them all. There is no finding where the two share no connection: another host, HTTP/2, or a server or a load
-    balancer that closes it after each answer.
+    balancer that closes it after each answer. An answer that is no refusal counts there as well.
     """
     case = proving.case
     if not (case.refuses and proving.twin_passed and case.twin) or OutcomeKind.STATUS not in case.expect.kinds:
@@ -36,14 +36,19 @@ def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
         pair = _sent(proving.rig.prober, case.twin, case.probe, case.control)
     except MeshproofError as error:
         return [inconclusive(NAME, error.message)]
-    if pair is None or not pair.reused or (case.twin_expect or status(200)).problem(pair.first):
+    if pair is None:
+        return []
+    shared = pair.reused and not (case.twin_expect or status(200)).problem(pair.first)
+    if not shared and pair.second.status is None:
         return []
     at_s = time.monotonic() - proving.since
     attempt = attempt_of(replace(pair.second, ordinary=True), case.expect, at_s)
     proving.attempts.append(attempt)
-    if attempt.matched:
-        return [Finding(NAME, f"after the twin's request it still got {attempt.summary}", FindingVerdict.PASS)]
-    return [Finding(NAME, f"after the twin's request: {attempt.problem}", FindingVerdict.FAIL)]
+    if not attempt.matched:
+        verdict = FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE
+        return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)]
+    text = f"after the twin's request it still got {attempt.summary}"
+    return [Finding(NAME, text, FindingVerdict.PASS)] if shared else []
 
 
 def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Exchanges | None:

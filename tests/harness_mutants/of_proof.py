@@ -48,8 +48,8 @@ MUTANTS = (
     HarnessMutant(
         "a-door-that-remembers-is-not-noticed",
         "clients/proof/kept_connection.py",
-        "    if attempt.matched:\n",
-        "    if attempt.ran:\n",
+        "    if not attempt.matched:\n",
+        "    if not attempt.ran:\n",
     ),
     HarnessMutant(
         "what-was-not-checked-is-a-pass",

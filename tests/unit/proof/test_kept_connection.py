@@ -47,13 +47,30 @@ def test_a_door_that_remembers_the_twin_fails_the_denial(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     "pair",
-    [None, sent(answered(200, "second"), reused=False), sent(answered(200, "second"), first=503)],
+    [
+        None,
+        sent(answered(403, "second", RBAC_DENIED), reused=False),
+        sent(answered(403, "second", RBAC_DENIED), first=503),
+    ],
     ids=["no common connection", "closed by the server", "twin not let in"],
 )
 def test_what_shares_no_connection_has_no_finding(monkeypatch: pytest.MonkeyPatch, pair: Exchanges | None) -> None:
     evidence = proven(monkeypatch, pair)
     assert evidence.verdict is Verdict.PASS
     assert NAME not in texts(evidence)
+
+
+@pytest.mark.parametrize(
+    "pair", [sent(answered(200, "second"), reused=False), sent(answered(200, "second"), first=503)]
+)
+def test_an_answer_that_is_no_refusal_counts_on_any_connection(
+    monkeypatch: pytest.MonkeyPatch, pair: Exchanges
+) -> None:
+    assert proven(monkeypatch, pair).verdict is Verdict.FAIL
+
+
+def test_a_lost_answer_is_not_the_meshs_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert proven(monkeypatch, sent(lost("second"))).verdict is Verdict.INCONCLUSIVE
 
 
 def test_without_a_way_to_the_gateway_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
