@@ -203,7 +203,7 @@ def _environment(report: Report) -> str:
         "Kubernetes": report.target.kubernetes,
         "Mesh": f"{mesh.name} {mesh.version}".strip(),
         "Mesh revision": mesh.revision,
-        **report.target.details,
+        **report.target.facts,
         **report.run.environment,
         "Run": report.run.id,
         "Command": report.run.command,

@@ -25,6 +25,10 @@ SCHEMA_2 = "meshproof/conformance/v2"
 """The one before: each case had the objects themselves that were applied for it, where it has their keys now."""
 
 
+IN_FORCE = "in force before the run"
+"""Name of `TargetInfo.in_force` among other facts; release 0.1 had it in `TargetInfo.details`."""
+
+
 class ReportError(MeshproofError):
     """A report cannot be read or written."""
 
@@ -95,6 +99,8 @@ class TargetInfo:
         uid: of the namespace `kube-system`, which no two clusters share but embedded ones of one build; empty where
             it could not be read.
         images: of the mesh's control plane and proxies, and of the run's workloads, with what nodes pulled for them.
+        in_force: each object or default that was there before the run and reaches its namespaces, with what the run
+            did about it.
     """
 
     kind: str
@@ -107,6 +113,12 @@ class TargetInfo:
     configuration: dict[str, str] = field(default_factory=dict)
     uid: str = ""
     images: dict[str, str] = field(default_factory=dict)
+    in_force: tuple[str, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The details, and what was in force before the run in one line."""
+        return {IN_FORCE: "; ".join(self.in_force), **self.details}
 
     @property
     def title(self) -> str:

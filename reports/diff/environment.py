@@ -42,7 +42,7 @@ def _facts(target: TargetInfo) -> dict[str, str]:
         "kubernetes": target.kubernetes,
         "mesh": f"{mesh.name} {mesh.version}".strip(),
         "mesh revision": mesh.revision,
-        **target.details,
+        **target.facts,
         **target.configuration,
     }
 

@@ -36,8 +36,6 @@ from reports.model import Report
 from reports.pictures import embedded
 from reports.reasons import by_reason, by_unchecked
 
-BEFORE = "in force before the run"
-"""The detail of the target that has a part of the page of its own: facts, each after a semicolon."""
 SMALL = 150
 """Cases up to which all tables and stages are open from the beginning."""
 
@@ -74,7 +72,6 @@ def render(report: Report, folder: Path | None = None) -> str:
         coverage=coverage(report),
         requirements=evidence_for(report),
         times=times(known),
-        before=[line for line in report.target.details.get(BEFORE, "").split("; ") if line],
         facts=_facts(report),
         style=page.style,
         script=page.script,
@@ -103,7 +100,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Service mesh", " ".join(filter(None, (mesh.name, mesh.version)))),
         ("Mesh revision", mesh.revision),
         ("Kubernetes", target.kubernetes),
-        *((name, value) for name, value in target.details.items() if name != BEFORE),
+        *target.details.items(),
         ("Run", run.id),
         ("Started", time_text(run.started)),
         ("Ended", time_text(run.ended) or "not recorded"),

@@ -27,8 +27,6 @@ from runner.target.descriptor import TargetDescriptor
 from runner.target.in_use import refused
 
 DEFAULT_REVISION = "default"
-_IN_FORCE = "in force before the run"
-"""Name of a detail of the target."""
 
 
 def connect(descriptor: TargetDescriptor) -> Cluster:
@@ -83,6 +81,7 @@ class HeldTarget:
                 mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
                 context=there.context,
                 details=_details(mesh),
+                in_force=mesh.prior.notes,
                 name=target.name(there, self._cluster.server),
                 server=self._cluster.server,
                 configuration=mesh.configuration,
@@ -145,9 +144,7 @@ class HeldTarget:
     def _note(self, note: str) -> None:
         """Add to what was in force before the run, for reports."""
         target = self.descriptor.target
-        before = target.details.get(_IN_FORCE, "")
-        details = {**target.details, _IN_FORCE: "; ".join(filter(None, (before, note)))}
-        self.descriptor = replace(self.descriptor, target=replace(target, details=details))
+        self.descriptor = replace(self.descriptor, target=replace(target, in_force=(*target.in_force, note)))
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.
@@ -196,5 +193,4 @@ def _details(mesh: MeshInfo) -> dict[str, str]:
         "root namespace": mesh.root if mesh.root != rights.ROOT_NAMESPACE else "",
         "cluster domain": mesh.cluster_domain if mesh.cluster_domain != cluster_domain.DEFAULT else "",
         "access logs": logs,
-        _IN_FORCE: "; ".join(mesh.prior.notes),
     }

@@ -47,7 +47,8 @@ def _report(folder: Path) -> Path:
     )
     target = replace(
         sample_report().target, uid="1-2", server="https://10.0.0.1", images={"istiod": "a@sha256:1"},
-        details={"envoy": "1.37.0", "in force before the run": "one; another"},
+        details={"envoy": "1.37.0"},
+        in_force=("one", "another"),
     )  # fmt: skip
     report = replace(sample_report(), cases=cases, about=about, target=target, damaged=1)
     files.write_text(file, render(report, folder))

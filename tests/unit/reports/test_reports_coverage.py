@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from pydantic import SecretStr
 from report_samples import JWT, a_case, sample_report
 
@@ -19,7 +20,7 @@ from reports.html import render
 from reports.html.index import index
 from reports.html.times import times
 from reports.matrix import stages
-from reports.model import Report
+from reports.model import IN_FORCE, TARGET, Report
 from runner.config import catalogue, requirements
 from runner.config.notify_settings import Notify
 from runner.config.settings import Settings
@@ -77,8 +78,16 @@ def test_the_page_shows_coverage_requirements_and_provenance() -> None:
 
 
 def test_what_was_in_force_before_is_listed() -> None:
-    target = replace(report().target, details={"in force before the run": "one; another"})
-    assert "<li>one</li><li>another</li>" in render(replace(report(), target=target))
+    denial = "AuthorizationPolicy istio-system/no-admin (DENY): in force; its refusals count as the mesh's"
+    target = replace(report().target, in_force=(denial, "another"))
+    text = f"<li>{escape(denial)}</li><li>another</li>"
+    assert text in render(replace(report(), target=target))
+
+
+def test_what_an_older_release_recorded_as_in_force_is_a_fact_of_the_target() -> None:
+    old = TARGET.validate_python({"kind": "live", "details": {IN_FORCE: "one; another"}})
+    assert (old.in_force, old.facts) == ((), {IN_FORCE: "one; another"})
+    assert "<td>one; another</td>" in render(replace(report(), target=old))
 
 
 def test_the_file_has_it_and_gives_it_back(tmp_path: Path) -> None:
