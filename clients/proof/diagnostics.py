@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ _POLICY_GROUPS = {
     "networking.istio.io/v1": ("Sidecar", "ServiceEntry", "VirtualService", "DestinationRule", "Gateway"),
     "networking.k8s.io/v1": ("NetworkPolicy",),
 }
+NamedText = tuple[str, Callable[[], str]]
+"""Name of a file, and how to get its text."""
 
 
 def collect(rig: Rig, stage: Stage, folder: Path) -> list[Path]:
@@ -49,26 +52,42 @@ def collect(rig: Rig, stage: Stage, folder: Path) -> list[Path]:
     return files
 
 
-def _texts(rig: Rig, stage: Stage) -> Iterator[tuple[str, Callable[[], str]]]:
-    """File names and how to get their text."""
+def _texts(rig: Rig, stage: Stage) -> Iterator[NamedText]:
     cluster, namespaces = rig.cluster, sorted(rig.environments.namespaces)
     yield "policies.yaml", lambda: f"# stage {stage.name}\n" + _policies(cluster, [*namespaces, rig.mesh.root])
     yield "pods.yaml", lambda: _dump(cluster, "v1", "Pod", namespaces)
     yield "events.txt", lambda: _events(cluster, namespaces)
-    for pod in _pods(cluster, namespaces):
-        for container in pod.containers:
-            yield f"log-{pod.namespace}-{pod.name}-{container}.txt", _log(cluster, pod, container)
-        if pod.injected:
-            yield f"config-{pod.namespace}-{pod.name}.json", _config(cluster, pod)
-    for pod in _pods(cluster, [rig.mesh.control_namespace], "app=istiod"):
-        yield f"log-{pod.name}.txt", _log(cluster, pod, "discovery")
+    for namespace in namespaces:
+        yield from _of_pods(cluster, namespace, _of_pod)
+    yield from _of_pods(cluster, rig.mesh.control_namespace, _of_istiod, "app=istiod")
 
 
-def _pods(cluster: Cluster, namespaces: list[str], labels: str = "") -> list[Pod]:
+def _of_pods(
+    cluster: Cluster, namespace: str, of_pod: Callable[[Cluster, Pod], Iterator[NamedText]], labels: str = ""
+) -> Iterator[NamedText]:
+    """What there is of each pod of a namespace; where they cannot be listed, one text that raises the error."""
     try:
-        return [pod for namespace in namespaces for pod in cluster.pods(namespace, labels)]
-    except Exception:
-        return []
+        pods = cluster.pods(namespace, labels)
+    except Exception as error:
+        yield f"pods of {namespace}", partial(_raise, error)
+        return
+    for pod in pods:
+        yield from of_pod(cluster, pod)
+
+
+def _of_pod(cluster: Cluster, pod: Pod) -> Iterator[NamedText]:
+    for container in pod.containers:
+        yield f"log-{pod.namespace}-{pod.name}-{container}.txt", _log(cluster, pod, container)
+    if pod.injected:
+        yield f"config-{pod.namespace}-{pod.name}.json", _config(cluster, pod)
+
+
+def _of_istiod(cluster: Cluster, pod: Pod) -> Iterator[NamedText]:
+    yield f"log-{pod.name}.txt", _log(cluster, pod, "discovery")
+
+
+def _raise(error: Exception) -> str:
+    raise error
 
 
 def _log(cluster: Cluster, pod: Pod, container: str) -> Callable[[], str]:

@@ -20,7 +20,7 @@ from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.errors import ClusterError, InfrastructureError
+from clients.model.errors import AccessError, ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Dial, Workload
 from clients.model.stage import Stage
@@ -409,6 +409,21 @@ def test_diagnostics_never_raise_and_hold_no_secret(
     assert files["log-istiod-1.txt"].stat().st_size <= diagnostics.MAX_BYTES
     assert token not in "".join(path.read_text() for path in files.values())
     assert "policies.yaml" in files["errors.txt"].read_text(), "this cluster knows no kinds"
+
+
+def test_one_namespace_that_cannot_be_read_is_named_and_costs_no_other_log(
+    made: Rig, cluster: RigCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pods(namespace: str, labels: str = "") -> list[Pod]:
+        if namespace == "p-a":
+            raise AccessError("the cluster refuses to list pods in p-a")
+        return [Pod(namespace, "web-1", containers=("app",))]
+
+    monkeypatch.setattr(cluster, "pods", pods)
+    monkeypatch.setattr(type(made.environments), "namespaces", frozenset({"p-a", "p-b"}))
+    files = {path.name: path for path in diagnostics.collect(made, Stage("s"), tmp_path / "d")}
+    assert {"log-p-b-web-1-app.txt", "log-web-1.txt"} <= set(files)
+    assert "pods of p-a: the cluster refuses to list pods in p-a" in files["errors.txt"].read_text()
 
 
 def test_a_share_of_the_probes_is_like_a_users_requests(made: Rig, sent: list[Any]):
