@@ -157,7 +157,7 @@ def _has_others(proving: ProvingCase, source: LogSource, missing: Sequence[Attem
     settled = (attempt for seen in proving.running.settled for attempt in seen.attempts)
     every = (one for one in (*proving.seen.attempts, *proving.attempts, *settled) if one.phase is not Phase.BASELINE)
     earliest = min(one.at_s for one in missing) if by_sidecar else float("-inf")
-    known = {one.request_id for one in every if one.summary[:1] in ("1", "2", "3") and one.at_s >= earliest}
+    known = {one.request_id for one in every if one.status is not None and one.status < 400 and one.at_s >= earliest}
     return proving.rig.logs.of(source, proving.running.since).mentions_any(known - {""})
 
 

@@ -47,7 +47,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def attempts(names: list[str], phase: Phase = Phase.CONFIRM) -> tuple[Attempt, ...]:
     return tuple(
-        Attempt(0.1, phase, True, "200", name, local=f"10.0.0.5:4{number}", kind=OutcomeKind.STATUS)
+        Attempt(0.1, phase, True, "200", name, local=f"10.0.0.5:4{number}", kind=OutcomeKind.STATUS, status=200)
         for number, name in enumerate(names)
     )
 
