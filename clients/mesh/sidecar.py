@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 from clients.kube.cluster import Cluster
 from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR, Pod
-from clients.model.errors import InfrastructureError
+from clients.model.errors import InfrastructureError, MeshproofError
 
 Stats = tuple[Sample, ...]
 
@@ -105,5 +105,5 @@ def log_lines(cluster: Cluster, pod: Pod, container: str, *, since_s: int | None
     """
     try:
         return cluster.logs(pod, container, since_s=since_s).splitlines()
-    except Exception as error:
+    except MeshproofError as error:
         raise InfrastructureError(f"log of {pod} ({container}) cannot be read: {error}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -56,13 +57,19 @@ class Explainer:
         self._logs_left = MOST_LOGS
 
     def explained(self, case: Case, evidence: Evidence) -> Evidence:
-        """The evidence with `why`, where it is no pass and the cause is known. Never raises."""
+        """The evidence with `why`, where it is no pass and the cause is known.
+
+        Never raises: a cause that cannot be found out must not cost the verdict. What cannot be read is not said; an
+        error of our own is.
+        """
         if evidence.verdict not in (Verdict.FAIL, Verdict.INCONCLUSIVE):
             return evidence
         try:
             return replace(evidence, why=self._why(case, evidence))
-        except Exception:  # a cause that cannot be found out must not cost the verdict
+        except MeshproofError:
             return evidence
+        except Exception as error:
+            return replace(evidence, why=_internal(error))
 
     def _why(self, case: Case, evidence: Evidence) -> str:
         wrong = wrong_outcome(self._running, case, evidence)
@@ -145,6 +152,13 @@ class Explainer:
             return []
         entries = accesslog.parse(line for line in lines if any(one in line for one in ids))
         return [one for one in entries if accesslog.belongs(one.request_id, one.user_agent, ids)]
+
+
+def _internal(error: Exception) -> str:
+    """Of which kind, and in which module of ours; its own text is left out, since it may quote anything."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    where = [name for name in modules if name.startswith("clients.")][-1:] or [__name__]
+    return f"internal error: {type(error).__name__} in {where[0]}; please report it"
 
 
 def _workload(view: PolicyView, pods: Sequence[Pod]) -> WorkloadView | None:

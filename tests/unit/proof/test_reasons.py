@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -250,10 +251,11 @@ def test_the_cluster_is_read_once_for_a_state() -> None:
     assert len([one for one in cluster.asked if one.startswith("AuthorizationPolicy")]) == 2 * read
 
 
-def test_a_broken_detector_costs_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_detector_costs_no_verdict_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> list[Any]:
         raise KeyError("a shape that is not known")
 
     monkeypatch.setattr("clients.proof.why.detectors.of_case", broken)
     evidence = failed(attempt(200))
-    assert Explainer(running()).explained(deny(), evidence) == evidence
+    why = "internal error: KeyError in clients.proof.why; please report it"
+    assert Explainer(running()).explained(deny(), evidence) == replace(evidence, why=why)
