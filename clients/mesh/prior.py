@@ -18,7 +18,7 @@ from clients.model.errors import ClusterError
 Json = Mapping[str, Any]
 
 _SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
-_KINDS = {
+KINDS = {
     "PeerAuthentication": _SECURITY,
     "AuthorizationPolicy": _SECURITY,
     "RequestAuthentication": _SECURITY,
@@ -58,10 +58,10 @@ class Prior:
 
 def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
     """Look at the root namespace, as far as this identity may, and at the mesh's configuration."""
-    there = {kind: _of(cluster, version, kind, root) for kind, version in _KINDS.items()}
+    there = {kind: of_others(cluster, version, kind, root) for kind, version in KINDS.items()}
     modes = [one for one in there["PeerAuthentication"] if _is_wide(one) and _mode(one) not in ("", "PERMISSIVE")]
-    allows = [one for one in there["AuthorizationPolicy"] if _action(one) == "ALLOW" and _enforced(one)]
-    others = [one for one in there["AuthorizationPolicy"] if _action(one) in ("DENY", "CUSTOM") and _enforced(one)]
+    allows = [one for one in there["AuthorizationPolicy"] if action(one) == "ALLOW" and enforced(one)]
+    others = [one for one in there["AuthorizationPolicy"] if action(one) in ("DENY", "CUSTOM") and enforced(one)]
     scopes = [one for one in there["Sidecar"] if _is_wide(one)]
     judges = foreign_tokens.judging(there["RequestAuthentication"], foreign_tokens.USUAL)
     judges_of_iap = foreign_tokens.judging(there["RequestAuthentication"], foreign_tokens.IAPS)
@@ -70,7 +70,7 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
     notes = [
         *(f"{_named(one)} ({_mode(one)}): set aside by PERMISSIVE in the run's namespaces" for one in modes),
         *(f"{_named(one)} (ALLOW): set aside by a policy that allows, where a stage has none" for one in allows),
-        *(f"{_named(one)} ({_action(one)}): in force; its refusals count as the mesh's" for one in others),
+        *(f"{_named(one)} ({action(one)}): in force; its refusals count as the mesh's" for one in others),
         *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),
         *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
         *(f"{_named(one)}: in force; cases with tokens where it looks are skipped" for one in judging),
@@ -107,10 +107,10 @@ def _defaults(configurations: Iterable[Json]) -> list[str]:
     return found
 
 
-def _of(cluster: Cluster, version: str, kind: str, root: str) -> list[dict[str, Any]]:
-    """The objects of others; none where the cluster does not know the kind, or this identity may not list it."""
+def of_others(cluster: Cluster, version: str, kind: str, namespace: str) -> list[dict[str, Any]]:
+    """The objects of others in a namespace; none where the kind is not known, or this identity may not list it."""
     try:
-        found = cluster.objects(version, kind, root) if cluster.has_kind(version, kind) else []
+        found = cluster.objects(version, kind, namespace) if cluster.has_kind(version, kind) else []
     except ClusterError:
         return []
     own = {MANAGED_BY_LABEL: MANAGER}
@@ -141,7 +141,8 @@ def _counts(body: Json) -> bool:
     return _is_wide(body) or foreign_tokens.reaches(body)
 
 
-def _enforced(body: Json) -> bool:
+def enforced(body: Json) -> bool:
+    """Whether a policy decides about requests to workloads of a run; one in dry run does not."""
     annotations = body["metadata"].get("annotations") or {}
     return str(annotations.get(_DRY_RUN, "")).lower() != "true" and _counts(body)
 
@@ -150,7 +151,8 @@ def _mode(body: Json) -> str:
     return str((_spec(body).get("mtls") or {}).get("mode") or "").removeprefix("UNSET")
 
 
-def _action(body: Json) -> str:
+def action(body: Json) -> str:
+    """What an AuthorizationPolicy does with what it matches."""
     return str(_spec(body).get("action") or "ALLOW")
 
 

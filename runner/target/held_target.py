@@ -132,13 +132,13 @@ class HeldTarget:
         tried = preflight.corrected(found, shown)
         self.descriptor = replace(
             self.descriptor,
+            mesh=preflight.opened(self.descriptor.mesh, shown),
             capabilities=tried.names,
             lacks=tried.lacks,
             outside_address=shown.outside_address,
             guarding=shown.guarding,
         )
-        if shown.guarding:
-            note = f"NetworkPolicy {', '.join(shown.guarding)} of new namespaces: set aside by one that allows"
+        if note := preflight.in_force(shown):
             self._note(note)
 
     def _note(self, note: str) -> None:

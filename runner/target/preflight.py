@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from clients.apply.applier import Applier
 from clients.apply.overlay import Overlay
@@ -13,6 +14,8 @@ from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight.canary import HOME, START_S, Canary
+from clients.proof.preflight.mesh_checks import REQUEST
+from clients.proof.preflight.namespace_checks import POLICIES
 from clients.proof.preflight.shown import Shown
 from clients.proof.rig import opening
 from runner.config.settings import ROOT, Settings
@@ -26,6 +29,8 @@ TRIED = "tried: "
 
 _SELECTED = frozenset({"workloads", "injection"})
 """What fails in namespaces that istiod does not discover."""
+_REFUSING = ("AuthorizationPolicy", "EnvoyFilter", "WasmPlugin", "DestinationRule")
+"""Kinds of the root namespace that may be why a request is refused, where they stay in force."""
 
 
 def canary(
@@ -77,6 +82,8 @@ def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
     causes = [f"{one.name}: {one.detail}" for one in wrong]
     if {one.name for one in blocking} & _SELECTED:
         causes += [note for note in notes if "discoverySelectors" in note]
+    if any(one.name == REQUEST for one in blocking):
+        causes += [note for note in notes if note.startswith(_REFUSING) and ": in force" in note]
     hint = "; ".join(filter(None, (blocking[0].hint, "--skip-preflight goes on all the same")))
     raise ClusterError(f"nothing can be proven on this cluster: {'; '.join(causes)}", hint)
 
@@ -94,6 +101,8 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
         (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),
         (CapabilityName.GATEWAY_API, shown.deploys_gateways, lines.get("pod security", "")),
         (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get("way in", "")),
+        (CapabilityName.OWN_TOKENS, shown.own_tokens, lines.get(f"more {POLICIES}", "")),
+        (CapabilityName.OWN_IAP_TOKENS, shown.own_iap_tokens, lines.get(f"more {POLICIES}", "")),
     ):
         if has is None:
             continue
@@ -104,3 +113,19 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
         else:
             lacks[name.value] = f"{TRIED}{why}"
     return Capabilities(tuple(sorted(names)), lacks)
+
+
+def opened(mesh: MeshInfo, shown: Shown) -> MeshInfo:
+    """The mesh, with what a run has to set against policies that its new namespaces get."""
+    return replace(mesh, prior=replace(mesh.prior, allow=True)) if shown.denying else mesh
+
+
+def in_force(shown: Shown) -> str:
+    """What new namespaces get, and what a run does about it, for reports; empty where they get nothing."""
+    guarding, denying, left = (", ".join(names) for names in (shown.guarding, shown.denying, shown.left))
+    notes = (
+        f"NetworkPolicy {guarding} of new namespaces: set aside by one that allows" if guarding else "",
+        f"{denying} of new namespaces: set aside by a policy that allows, where a stage has none" if denying else "",
+        f"{left} of new namespaces: in force" if left else "",
+    )
+    return "; ".join(filter(None, notes))

@@ -73,6 +73,9 @@ class FakeCluster:
     def api(self) -> Any:
         return SimpleNamespace(time=lambda **_: self.now)
 
+    def has_kind(self, *_: str) -> bool:
+        return True
+
     def put(self, *bodies: dict[str, Any]) -> None:
         for body in bodies:
             stored = copy.deepcopy(body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clients.apply.applier import Applier
@@ -16,10 +16,11 @@ from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import generated
 from clients.model.addresses import joined
 from clients.model.errors import ClusterError, MeshproofError
 from clients.probe.way_in import WaysIn
-from clients.proof.preflight import cluster_checks, mesh_checks, network_checks
+from clients.proof.preflight import cluster_checks, mesh_checks, namespace_checks, network_checks
 from clients.proof.preflight.shown import Shown, Tried
 
 HOME = "canary"
@@ -87,24 +88,22 @@ class Canary:
             yield secured
         pods: dict[str, Pod] = {}
         yield self._start(pods)
-        closed = False
         if guarding := network_checks.guarding(self.cluster, self.namespace):
-            opened = self._open_network(guarding)
-            closed = isinstance(opened, Tried)
-            yield opened
+            yield self._open_network(guarding)
+        yield from self._policies()
         if images:
             yield self._pulls()
         if "client" not in pods or "server" not in pods:
             return
-        yield from self._mesh(pods, closed=closed)
+        yield from self._mesh(pods)
         if "outsider" in pods and "plain" in pods:
             yield from self._network(pods, has_door=not door)
 
-    def _mesh(self, pods: dict[str, Pod], *, closed: bool) -> Iterator[Tried]:
+    def _mesh(self, pods: dict[str, Pod]) -> Iterator[Tried]:
         yield mesh_checks.injected(pods)
         yield mesh_checks.runs_curl(self.cluster, pods["client"])
         if SIDECAR in pods["client"].containers:
-            yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods, closed=closed)
+            yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods)
 
     def _network(self, pods: dict[str, Pod], *, has_door: bool) -> Iterator[Tried | Shown]:
         if has_door and (balanced := self._load_balancer()):
@@ -188,6 +187,22 @@ class Canary:
         except MeshproofError as error:
             return Tried("new namespaces", False, f"{', '.join(guarding)} denies, and: {error.message}", needed=True)
         return network_checks.opened(guarding)
+
+    def _policies(self) -> Iterator[Tried | Shown]:
+        """What others have put there; what allows nothing is set aside, as a run does in its namespaces."""
+        found = generated.look(self.cluster, self.namespace)
+        if found.denying:
+            yield self._allow(found.denying)
+        yield from filter(None, (namespace_checks.decided(found), namespace_checks.left(found)))
+
+    def _allow(self, denying: tuple[str, ...]) -> Tried | Shown:
+        try:
+            items = replace(self.open_mesh, allow=True).additions(self._items, ())
+            self._items += items
+            self.applier.apply(items)
+        except MeshproofError as error:
+            return namespace_checks.not_set_aside(denying, error.message)
+        return namespace_checks.set_aside(denying)
 
     def _load_balancer(self) -> Tried | Shown | None:
         return network_checks.load_balancer(

@@ -13,11 +13,16 @@ from clients.mesh import sidecar
 from clients.model.errors import InfrastructureError
 from clients.proof.preflight.shown import Tried
 
-SENT_S, LOG_S = 10.0, 3.0
+SENT_S, LOG_S = 30.0, 3.0
 """Limits for a request to be let through, and for a line of a log."""
 POLL_S = 0.5
 EXECS = 3
 """Tries to run a command: a connection may be lost."""
+REQUEST = "request in the mesh"
+_REFUSED_HINT = (
+    "see which policies of the root namespace apply to all namespaces (doctor --policies), and exempt namespaces with "
+    "the label meshproof.dev/run from what puts policies into new ones"
+)
 _IMAGE_HINT = "images.sleep must have curl"
 
 
@@ -45,11 +50,10 @@ def runs_curl(cluster: Cluster, client: Pod) -> Tried:
     return Tried("exec", False, why, "allow pods/exec, and websockets on the way", needed=True, blocks=True)
 
 
-def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod], *, closed: bool = False) -> Tried:
+def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -> Tried:
     """A request from sidecar to sidecar, and what writes a line about it.
 
-    Args:
-        closed: others have put network policies into the namespace, which could not be set aside.
+    Where it is not let through, no case can begin from the state that it states.
     """
     marker = f"mp-canary-{secrets.token_hex(6)}"
     url = f"http://server.{namespace}/status/200"
@@ -58,9 +62,8 @@ def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod], *
     while seen != "200" and time.monotonic() < deadline:
         seen = curl(cluster, pods["client"], "client", url, f"x-request-id: {marker}", "--user-agent", marker)
     if seen != "200":
-        hint = "see which policies of the root namespace apply to all namespaces: doctor --policies"
         detail = f"from client to server: expected 200, saw {seen}"
-        return Tried("request in the mesh", False, detail, hint, blocks=closed)
+        return Tried(REQUEST, False, detail, _REFUSED_HINT, needed=True, blocks=True)
     places = [(pods["client"], SIDECAR), (pods["server"], SIDECAR), (pods["server"], "server")]
     deadline = time.monotonic() + LOG_S
     while True:
@@ -72,7 +75,7 @@ def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod], *
         time.sleep(POLL_S)
     detail = f"200; logged by {', '.join(logged) or 'none'}"
     hint = "turn on access logs (meshConfig.accessLogFile, or a Telemetry): without them proofs are of reduced grade"
-    return Tried("request in the mesh", any(SIDECAR in one for one in logged), detail, hint)
+    return Tried(REQUEST, any(SIDECAR in one for one in logged), detail, hint)
 
 
 def _logs(cluster: Cluster, pod: Pod, container: str, marker: str) -> bool:

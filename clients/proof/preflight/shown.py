@@ -29,6 +29,9 @@ class Shown:
     Attributes:
         deploys_gateways: pods of gateways that the mesh deploys by itself are accepted.
         guarding: network policies that the cluster puts into new namespaces, by name.
+        denying: policies of the mesh there that allow nothing, by kind and name; a run sets them aside.
+        left: what else is put there and stays in force.
+        own_tokens, own_iap_tokens: only a run's own policies judge its tokens there.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
     """
 
@@ -38,6 +41,10 @@ class Shown:
     client_address: bool | None = None
     deploys_gateways: bool | None = None
     guarding: tuple[str, ...] = ()
+    denying: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    own_tokens: bool | None = None
+    own_iap_tokens: bool | None = None
     outside_address: str = ""
 
     def plus(self, more: Tried | Shown) -> Shown:

@@ -33,7 +33,8 @@ from runner.config.settings import ROOT, Settings
 from runner.target.access import Access
 from runner.target.capabilities import Capabilities
 from runner.target.held_target import HeldTarget
-from runner.target.preflight import canary, corrected, end_where_blocked
+from runner.target.preflight import canary, corrected, end_where_blocked, in_force
+from runner.target.preflight import opened as opened_mesh
 
 pytestmark = pytest.mark.unit
 DETECTED = Capabilities(("client-address", "load-balancer", "metrics"), {"network-policy": "no known agent"})
@@ -217,6 +218,7 @@ class _Admission:
 
     def __init__(self) -> None:
         self.asked: list[Item] = []
+        self.applied: list[Item] = []
 
     def load(self, paths: Sequence[str]) -> list[Item]:
         text = "".join((ROOT / "manifests" / path).read_text(encoding="utf-8") for path in paths)
@@ -257,8 +259,9 @@ class _Deploying(_Admission):
                 raise ClusterError(f"{item.kind} {item.name} is refused")
 
     def apply(self, items: Sequence[Item]) -> list[Any]:
-        if not self._opens and any(item.kind == "NetworkPolicy" for item in items):
+        if not self._opens and any(item.kind in ("NetworkPolicy", "AuthorizationPolicy") for item in items):
             raise AccessError("may not create networkpolicies")
+        self.applied += items
         started = [item.name for item in items if item.kind == "Deployment" and item.name not in self._late]
         pods = [
             Pod("canary", f"{name}-1", ready=True, containers=(name, "istio-proxy"), labels={"app": name})
@@ -273,8 +276,15 @@ class _Deploying(_Admission):
                 raise ClusterError(f"Deployment {item.name} is not ready in time: 0 of 1 replicas available: why")
 
 
-def tried(monkeypatch: pytest.MonkeyPatch, *, execs: Sequence[object] = (), seen: str = "200", **how: Any) -> Shown:
-    """What the canary has seen of a cluster that does `how`."""
+def tried(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    execs: Sequence[object] = (),
+    seen: str = "200",
+    gets: Sequence[dict[str, Any]] = (),
+    **how: Any,
+) -> Shown:
+    """What the canary has seen of a cluster that does `how`, and whose new namespaces get these objects."""
     left = list(execs)
 
     def exec_once(*_: Any, **__: Any) -> Any:
@@ -293,9 +303,16 @@ def tried(monkeypatch: pytest.MonkeyPatch, *, execs: Sequence[object] = (), seen
     if "opens" in how:
         meta = {"name": "bank-default-deny", "namespace": "canary", "labels": {}}
         cluster.put({"kind": "NetworkPolicy", "metadata": meta})
+    cluster.put(*gets)
     return Canary(cluster, _Deploying(cluster, **how), "canary", WaysIn(cluster, {})).look()  # type: ignore[arg-type]
 
 
+def put_there(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name, "namespace": "canary", "labels": {}}, "spec": spec}
+
+
+DEFAULT_DENY = put_there("AuthorizationPolicy", "default-deny", {})
+STRICT = put_there("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}})
 LOST = InfrastructureError("exec in canary/client-1: lost")
 SELECTORS = "MeshConfig discoverySelectors: the run's namespaces must match ([namespaces] labels)"
 
@@ -311,6 +328,16 @@ SELECTORS = "MeshConfig discoverySelectors: the run's namespaces must match ([na
             {"opens": False, "seen": "000"},
             "new namespaces: bank-default-deny denies, and: may not create networkpolicies; "
             "request in the mesh: from client to server: expected 200, saw 000",
+        ),
+        ({"seen": "403"}, "request in the mesh: from client to server: expected 200, saw 403"),
+        (
+            {"seen": "403", "gets": [DEFAULT_DENY], "opens": False},
+            ".*; policies of new namespaces: each gets AuthorizationPolicy default-deny, and: may not create .*"
+            "request in the mesh: from client to server: expected 200, saw 403",
+        ),
+        (
+            {"gets": [STRICT]},
+            "policies of new namespaces: each gets PeerAuthentication default, in the place of what a run applies",
         ),
     ],
 )
@@ -343,7 +370,8 @@ def test_what_the_mesh_selects_is_named_where_pods_do_not_start(monkeypatch: pyt
         {"late": ["outsider"]},
         {"refused": "Service door"},  # some clusters refuse load balancers
         {"execs": [LOST, LOST]},  # a single lost connection is none
-        {"seen": "503"},
+        {"gets": [DEFAULT_DENY]},
+        {"gets": [put_there("EnvoyFilter", "limits", {})]},
         {"opens": False},  # what was put there lets the run's requests through
     ],
 )
@@ -351,6 +379,45 @@ def test_a_run_goes_on_where_something_can_be_proven(monkeypatch: pytest.MonkeyP
     shown = tried(monkeypatch, **how)
     assert {"injection", "exec", "request in the mesh"} <= {line.name for line in shown.lines}
     end_where_blocked(shown, (SELECTORS,))
+
+
+def test_policies_of_new_namespaces_that_allow_nothing_are_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kyverno generates one in each; every state before a change was 403, and the mesh was blamed."""
+    shown = tried(monkeypatch, gets=[DEFAULT_DENY])
+    assert shown.denying == ("AuthorizationPolicy default-deny",)
+    assert opened_mesh(MeshInfo(), shown).prior.allow
+    assert "AuthorizationPolicy default-deny of new namespaces: set aside" in in_force(shown)
+    assert opened_mesh(MeshInfo(), Shown()) == MeshInfo()
+    assert in_force(Shown()) == ""
+
+
+def test_the_canary_sets_them_aside_as_a_run_does() -> None:
+    cluster = FakeCluster()
+    cluster.put(DEFAULT_DENY)
+    deploying = _Deploying(cluster, late=["client"])
+    Canary(cluster, deploying, "canary", WaysIn(cluster, {}), OpenMesh({}, permissive=True)).look()  # type: ignore[arg-type]
+    policies = [item for item in deploying.applied if item.kind == "AuthorizationPolicy"]
+    assert [(item.namespace, item.body["spec"]) for item in policies] == [
+        ("canary", {"action": "ALLOW", "rules": [{}]})
+    ]
+
+
+def test_judges_of_tokens_in_new_namespaces_are_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = put_there("RequestAuthentication", "bank", {"jwtRules": [{"issuer": "bank.example"}]})
+    shown = tried(monkeypatch, gets=[judge])
+    end_where_blocked(shown, ())
+    lacks = corrected(Capabilities(("own-tokens", "own-iap-tokens"), {}), shown).lacks
+    assert list(lacks) == ["own-tokens"]
+    assert lacks["own-tokens"].startswith("tried: each gets RequestAuthentication bank, which stays in force; exempt")
+
+
+def test_root_policies_are_named_where_the_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = "AuthorizationPolicy istio-system/no-anonymous (DENY): in force; its refusals count as the mesh's"
+    opened_up = "AuthorizationPolicy istio-system/allow-nothing (ALLOW): set aside by a policy that allows"
+    with pytest.raises(ClusterError, match=re.escape(f"saw 403; {refusing}")) as caught:
+        end_where_blocked(tried(monkeypatch, seen="403"), (opened_up, refusing))
+    assert "allow-nothing" not in str(caught.value)
+    assert "exempt namespaces with the label meshproof.dev/run" in caught.value.hint
 
 
 def test_a_cluster_that_refuses_load_balancers_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
