@@ -92,6 +92,7 @@ class Applier:
         Raises:
             ConflictError: an object exists already and is not this run's.
             ManifestError: the API server would not accept an object (unknown field, wrong value).
+            ClusterError: it did not say, as it is busy or away, or does not know the kind.
         """
         coming = sorted({item.name for item in items if item.kind == "Namespace"})
         there = self._side_by_side(lambda name: self._cluster.get("v1", "Namespace", name) is not None, coming)
@@ -220,9 +221,11 @@ class Applier:
         except RequestError as error:
             if error.status == NOT_FOUND and bound_role(item) in roles:
                 return
+            if error.of_the_server:
+                raise ClusterError(f"{item} could not be checked: {error.message}", error.hint) from None
             raise ManifestError(f"{item.manifest}: {item} is not accepted: {error.detail}") from None
         except ClusterError as error:
-            raise ManifestError(f"{item.manifest}: {item}: {error.message}", error.hint) from None
+            raise ClusterError(f"{item.manifest}: {item}: {error.message}", error.hint) from None
 
     def _try_to_delete(self, item: Item) -> tuple[Item, str, str]:
         """The object, its uid while it is being deleted, and the error if there was one."""

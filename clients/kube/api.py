@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import urllib3
@@ -14,6 +13,8 @@ from kubernetes import client
 from kubernetes.stream import ws_client
 from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
 
+from clients.kube import passing
+from clients.kube.passing import UNKNOWN
 from clients.model.errors import AccessError, ClusterError
 from clients.model.redact import redact
 
@@ -25,16 +26,10 @@ RIDE_OUT_S = 20.0
 """How long a request is tried again while the API server limits requests, or restarts, after it has answered once."""
 _AGAIN_S = 0.5
 """Pause before it is, where the server states none."""
-_BUSY = frozenset({429, 503})
-"""Statuses of a request that the server has not begun to process (API priority and fairness; a server that starts)."""
-_REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
-"""Methods that may be sent twice, as the answer to the first may be what was lost. `PATCH` is server-side apply."""
 NOT_FOUND = 404
 CONFLICT = 409
 NOT_THERE = "see that it runs and that the kubeconfig is its own"
-_UNKNOWN, _REFUSED = 401, (401, 403)
-_ANONYMOUS = "system:anonymous"
-"""Kubernetes' name of a user without credentials (Authenticating, Anonymous requests)."""
+_REFUSED = (UNKNOWN, 403)
 
 
 class RequestError(ClusterError):
@@ -43,12 +38,19 @@ class RequestError(ClusterError):
     Args:
         status: the HTTP status.
         detail: the server's own message.
+        retry_after: its header of that name.
     """
 
-    def __init__(self, what: str, status: int, detail: str) -> None:
-        super().__init__(f"{what}: {detail}")
+    def __init__(self, what: str, status: int, detail: str, retry_after: str = "") -> None:
+        super().__init__(f"{what}: {detail}", passing.OVERLOADED if passing.is_passing("GET", status, detail) else "")
         self.status = status
-        self.detail = detail
+        self.detail = self.body = detail
+        self.headers = {"Retry-After": retry_after}
+
+    @property
+    def of_the_server(self) -> bool:
+        """Whether it says nothing about what was sent: the server is busy, restarts or has an error of its own."""
+        return passing.is_of_the_server(self.status, self.detail)
 
 
 class Api:
@@ -92,15 +94,19 @@ class Api:
         query: Iterable[tuple[str, str]] = (),
         content_type: str = "application/json",
         timeouts: Timeouts = TIMEOUTS_S,
+        ride_out: bool = True,
     ) -> Json:
         """One request with a JSON answer.
+
+        Args:
+            ride_out: try again for `RIDE_OUT_S` where the server is busy or restarts; if not, the caller knows at once.
 
         Raises:
             AccessError: 401 or 403.
             RequestError: another error status.
             ClusterError: no answer, or none of an API server.
         """
-        sent = self._send(method, path, body, query, content_type, timeouts)
+        sent = self._send(method, path, body, query, content_type, timeouts, ride_out)
         try:
             answer: Json = json.loads(sent.data or b"{}")
         except ValueError:
@@ -114,10 +120,15 @@ class Api:
         return self._send("GET", path, None, query, "application/json").data.decode("utf-8", "replace")
 
     def stream(
-        self, path: str, query: Iterable[tuple[str, str]] = (), *, timeouts: Timeouts = TIMEOUTS_S
+        self,
+        path: str,
+        query: Iterable[tuple[str, str]] = (),
+        *,
+        timeouts: Timeouts = TIMEOUTS_S,
+        ride_out: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """A GET request whose answer the caller reads as it comes, and closes. Raises as `json` does."""
-        return self._send("GET", path, None, query, "application/json", timeouts)
+        """A GET request whose answer the caller reads as it comes, and closes. Arguments and errors as of `json`."""
+        return self._send("GET", path, None, query, "application/json", timeouts, ride_out)
 
     def websocket(self, path: str, query: Iterable[tuple[str, str]]) -> Any:
         """An open `WSClient` with binary channels, for an exec.
@@ -144,15 +155,19 @@ class Api:
         call: Any = ws_client.portforward_call
         return call(self.configuration, method, url, headers=headers)
 
-    def time(self, *, timeouts: Timeouts = TIMEOUTS_S) -> float:
+    def time(self, *, timeouts: Timeouts = TIMEOUTS_S, ride_out: bool = True) -> float:
         """The server's clock, in seconds since 1970 (its `Date` header, whole seconds). Raises as `json` does."""
-        answer = self._send("GET", "/version", None, (), "", timeouts)
+        answer = self._send("GET", "/version", None, (), "", timeouts, ride_out)
         try:
             return parsedate_to_datetime(answer.headers["Date"]).timestamp()
         except (KeyError, ValueError):
             raise ClusterError(
                 f"cluster {self.server} states no time", "see what is between: it drops `Date`"
             ) from None
+
+    def riding_out(self, read: Callable[[], passing.Read]) -> passing.Read:
+        """What GET requests by the client library's own ways return, tried again as `json` is; its last error stays."""
+        return passing.ride_out(read, partial(self._again_s, "GET"), RIDE_OUT_S)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -181,6 +196,7 @@ class Api:
         query: Iterable[tuple[str, str]],
         content_type: str,
         timeouts: Timeouts = TIMEOUTS_S,
+        ride_out: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
         try:
@@ -189,54 +205,40 @@ class Api:
             )
         except Exception as error:  # the credentials are renewed here
             raise self.unreachable(error) from None
-        # A caller with limits of its own, such as the renewal of a lease, must know at once.
-        deadline = time.monotonic() + (RIDE_OUT_S if timeouts == TIMEOUTS_S else 0.0)
-        while True:
-            try:
-                response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
-            except Exception as error:
-                if not self._passes(method, error) or time.monotonic() + _AGAIN_S >= deadline:
-                    raise self.unreachable(error) from None
-                time.sleep(_AGAIN_S)
-                continue
+
+        def once() -> urllib3.BaseHTTPResponse:
+            response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
             self._has_answered = True
             if 200 <= response.status <= 299:
                 return response
-            pause_s = _pause_s(response) if response.status in _BUSY else 0.0
-            if not pause_s or time.monotonic() + pause_s >= deadline:
-                raise self._refusal(method, path, response.status, response.data)
-            time.sleep(pause_s)
+            raise self._refusal(method, path, response.status, response.data, response.headers.get("Retry-After", ""))
 
-    def _refusal(self, method: str, path: str, status: int, data: bytes | str) -> ClusterError:
+        try:
+            return passing.ride_out(once, partial(self._again_s, method), RIDE_OUT_S if ride_out else 0.0)
+        except Exception as error:
+            raise self.unreachable(error) from None
+
+    def _refusal(self, method: str, path: str, status: int, data: bytes | str, retry_after: str = "") -> ClusterError:
         try:
             detail = one_line(json.loads(data)["message"])
         except (ValueError, KeyError, TypeError):
             detail = f"HTTP {status}"
         if status not in _REFUSED:
-            return RequestError(f"{method} {path}", status, detail)
+            return RequestError(f"{method} {path}", status, detail, retry_after)
         if b"<html" in (data.encode() if isinstance(data, str) else data).lower():
             other = self.foreign(method, path, detail.encode())
             return AccessError(other.message, other.hint)
-        hint = "use an identity with this permission"
-        if status == _UNKNOWN:
-            hint = "log in again: the API server does not accept the credentials"
-            renewal = getattr(self.configuration, "failed_login", "")
-            detail += f" (they were not renewed: {renewal})" if renewal else ""
-        elif f'"{_ANONYMOUS}"' in detail:
-            hint = "log in: the kubeconfig gives no credentials"
-        return AccessError(f"the cluster refuses {method} {path}: {detail}", hint)
+        renewal = getattr(self.configuration, "failed_login", "") if status == UNKNOWN else ""
+        why = f"{detail} (they were not renewed: {renewal})" if renewal else detail
+        return AccessError(f"the cluster refuses {method} {path}: {why}", passing.hint(status, detail))
 
-    def _passes(self, method: str, error: Exception) -> bool:
-        """Whether a lost connection is worth another try: that of a server that has answered before."""
+    def _again_s(self, method: str, error: Exception) -> float:
+        """Seconds until it is worth another try; 0 where it is not. A connection is, to a server that answered once."""
         cause = getattr(error, "reason", None) if isinstance(error, MaxRetryError) else error
-        lost = isinstance(cause, HTTPError) and not isinstance(cause, SSLError)
-        return lost and self._has_answered and method in _REPEATABLE
-
-
-def _pause_s(response: urllib3.BaseHTTPResponse) -> float:
-    """Seconds that the server asks to wait."""
-    stated = response.headers.get("Retry-After", "")
-    return max(float(stated), _AGAIN_S) if stated.isdigit() else _AGAIN_S
+        if isinstance(cause, HTTPError):
+            lost = self._has_answered and method in passing.REPEATABLE and not isinstance(cause, SSLError)
+            return _AGAIN_S if lost else 0.0
+        return passing.pause_s(method, error, _AGAIN_S)
 
 
 def one_line(error: object) -> str:

@@ -144,11 +144,11 @@ class Cluster:
         path = self._path(body["apiVersion"], body["kind"], body["metadata"].get("namespace", ""))
         return self.api.json("POST", path, body=self._as_served(body))
 
-    def replace(self, body: Json, *, timeouts: Timeouts = TIMEOUTS_S) -> Json:
+    def replace(self, body: Json, *, timeouts: Timeouts = TIMEOUTS_S, ride_out: bool = True) -> Json:
         """Replace one object; RequestError with status 409 unless its `resourceVersion` is the current one."""
         meta = body["metadata"]
         path = self._path(body["apiVersion"], body["kind"], meta.get("namespace", ""), meta["name"])
-        return self.api.json("PUT", path, body=self._as_served(body), timeouts=timeouts)
+        return self.api.json("PUT", path, body=self._as_served(body), timeouts=timeouts, ride_out=ride_out)
 
     def delete(
         self, api_version: str, kind: str, name: str, namespace: str = "", *, uid: str = "", version: str = ""

@@ -14,7 +14,7 @@ from typing import Any
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
-from clients.kube.api import Api
+from clients.kube.api import NOT_FOUND, Api, RequestError
 from clients.kube.labels import SCRATCH_PREFIX
 from clients.model.errors import ClusterError
 
@@ -55,25 +55,42 @@ class Kinds:
             for one in (api_version, *(f"{group}/{name}" for name in older)):
                 if (one, kind) in self._found:
                     return self._found[one, kind]
-                try:
-                    found = self._dynamic.resources.get(api_version=one, kind=kind)
-                except ResourceNotFoundError:
-                    continue
-                except Exception as error:
-                    raise self._api.unreachable(error) from None
-                self._found[one, kind] = found
-                return found
+                found = self._look(one, kind)
+                if found is None and self._is_served(one, kind):
+                    found = self._look(one, kind)
+                if found is not None:
+                    self._found[one, kind] = found
+                    return found
         return None
 
     def close(self) -> None:
         """Remove the cache."""
         self._remove_scratch()
 
+    def _look(self, api_version: str, kind: str) -> Any:
+        try:
+            return self._api.riding_out(lambda: self._dynamic.resources.get(api_version=api_version, kind=kind))
+        except ResourceNotFoundError:
+            return None
+        except Exception as error:
+            raise self._api.unreachable(error) from None
+
+    def _is_served(self, api_version: str, kind: str) -> bool:
+        """Whether the server lists the kind. The client library takes a group that answers 503 for an empty one."""
+        try:
+            listed = self._api.json("GET", f"/{'apis' if '/' in api_version else 'api'}/{api_version}")
+        except RequestError as error:
+            if error.status == NOT_FOUND:
+                return False
+            raise
+        return any(one.get("kind") == kind for one in listed.get("resources") or ())
+
     @cached_property
     def _dynamic(self) -> Any:
         """The dynamic client. Its discovery cache is a file of this process alone, as it is not written atomically."""
         make: Any = DynamicClient
         try:
-            return make(self._api.client, cache_file=str(Path(self._scratch) / "resources.json"))
+            file = str(Path(self._scratch) / "resources.json")
+            return self._api.riding_out(lambda: make(self._api.client, cache_file=file))
         except Exception as error:
             raise self._api.unreachable(error) from None

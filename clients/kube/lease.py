@@ -125,7 +125,7 @@ class RunLease:
             ClusterError: the API server does not answer, or this identity lacks a permission.
         """
         assert self._held is not None
-        now = _micro_time(self._cluster.api.time(timeouts=_TIMEOUTS_S))
+        now = _micro_time(self._cluster.api.time(timeouts=_TIMEOUTS_S, ride_out=False))
         try:
             self._held = self._renewed(self._held, now)
         except RequestError as error:
@@ -161,7 +161,7 @@ class RunLease:
 
     def _renewed(self, held: dict[str, Any], now: str) -> dict[str, Any]:
         body = {**held, "apiVersion": _API, "kind": "Lease", "spec": {**held["spec"], "renewTime": now}}
-        return self._cluster.replace(body, timeouts=_TIMEOUTS_S)
+        return self._cluster.replace(body, timeouts=_TIMEOUTS_S, ride_out=False)
 
     def _lose(self, why: str) -> None:
         if not self._stop.is_set():

@@ -89,7 +89,10 @@ class LogStream:
         query += [("sinceSeconds", str(max(1, since_s)))] if since_s is not None else []
         query += [("sinceTime", rfc3339(since))] if since is not None else []
         self._where = f"log of {pod} ({container})"
-        self._response: urllib3.BaseHTTPResponse = cluster.api.stream(_path(pod), query, timeouts=TIMEOUTS_S)
+        # Not ridden out: as long as the log cannot be read, nothing may be concluded from what is missing in it.
+        self._response: urllib3.BaseHTTPResponse = cluster.api.stream(
+            _path(pod), query, timeouts=TIMEOUTS_S, ride_out=False
+        )
 
     def batches(self) -> Iterator[list[LogLine]]:
         """Whole lines, as many as came at once, until the server ends the stream. A torn last line is left out.

@@ -71,6 +71,8 @@ def _dry_run(rig: Rig, manifest: str) -> _DryRun:
         for item in rig.applier.load([manifest]):
             rig.cluster.apply(item.body, manager=MANAGER, dry_run=True)
     except (RequestError, AccessError) as error:  # an admission webhook may refuse with any status, 403 as well
+        if isinstance(error, RequestError) and error.of_the_server:
+            return _DryRun(lost=redact(error.message))
         return _DryRun(text=redact(error.message))
     except MeshproofError as error:
         return _DryRun(lost=redact(error.message))

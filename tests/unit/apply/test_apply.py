@@ -120,6 +120,34 @@ def test_what_the_server_does_not_accept_is_a_manifest_error(applier: Applier, c
         applier.check(applier.load(["policy.yaml"]))
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RequestError("PATCH x", 429, "too many requests"), "too many requests; .*too busy or restarts"),
+        (RequestError("PATCH x", 503, "starting"), "starting"),
+        (RequestError("PATCH x", 504, "HTTP 504"), "HTTP 504"),
+        (RequestError("PATCH x", 500, "etcdserver: leader changed"), "leader changed"),
+        (RequestError("PATCH x", 500, 'failed calling webhook "a": EOF'), "failed calling webhook"),
+        (ClusterError("cluster c does not answer", "see that it runs"), "does not answer; see that it runs"),
+    ],
+)
+def test_a_server_that_cannot_say_does_not_blame_the_manifest(
+    applier: Applier, cluster: FakeCluster, error: ClusterError, words: str
+):
+    cluster.refuse["PeerAuthentication"] = error
+    with pytest.raises(ClusterError, match=f"PeerAuthentication istio-system/strict.*: .*{words}"):
+        applier.check(applier.load(["policy.yaml"]))
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422, 500])
+def test_what_a_webhook_denies_is_not_accepted_whatever_status_it_chooses(
+    applier: Applier, cluster: FakeCluster, status: int
+):
+    cluster.refuse["PeerAuthentication"] = RequestError("PATCH x", status, 'admission webhook "x" denied the request')
+    with pytest.raises(ManifestError, match="istio-system/strict is not accepted: admission webhook"):
+        applier.check(applier.load(["policy.yaml"]))
+
+
 def test_a_missing_permission_stays_one(applier: Applier, cluster: FakeCluster):
     cluster.refuse["PeerAuthentication"] = AccessError("forbidden")
     with pytest.raises(AccessError):

@@ -250,7 +250,68 @@ def test_a_caller_with_limits_of_its_own_is_told_at_once(cluster: Cluster, monke
     """The renewal of a lease must not wait: another run may begin meanwhile."""
     monkeypatch.setattr(ApiHandler, "first", [(429, "too many requests")])
     with pytest.raises(RequestError, match="too many requests"):
-        cluster.api.time(timeouts=(1.0, 2.0))
+        cluster.api.time(timeouts=(1.0, 2.0), ride_out=False)
+    monkeypatch.setattr(api, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(ApiHandler, "first", [(429, "too many requests")])
+    assert cluster.api.time(timeouts=(1.0, 2.0)), "limits alone do not say that it must not be tried again"
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (502, "bad gateway"),
+        (504, "upstream request timeout"),
+        (500, "etcdserver: leader changed"),
+        (500, "etcdserver: request timed out, possibly due to previous leader failure"),
+        (500, "rpc error: code = Unavailable desc = transport is closing"),
+    ],
+)
+def test_what_may_have_been_processed_is_sent_again_where_that_does_no_harm(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, status: int, text: str
+):
+    monkeypatch.setattr(api, "_AGAIN_S", 0.01)
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(ApiHandler, "first", [(status, text)])
+    assert cluster.apply({"apiVersion": "v1", "kind": "Pod", **POD}, manager="meshproof") == POD
+    monkeypatch.setattr(ApiHandler, "first", [(status, text)])
+    with pytest.raises(RequestError, match=r"POST .*too busy or restarts: see its health"):
+        cluster.create({"apiVersion": "v1", "kind": "Pod", **POD})
+
+
+@pytest.mark.parametrize("text", ["etcdserver: request is too large", "etcdserver: mvcc: database space exceeded"])
+def test_what_etcd_refuses_for_good_is_not_tried_again(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, text: str):
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(ApiHandler, "first", [(500, text)])
+    with pytest.raises(RequestError, match=text):
+        cluster.get("v1", "Pod", "sleep-1", "shop")
+
+
+@pytest.mark.parametrize("status", [429, 503, 502])
+def test_discovery_rides_out_a_busy_server_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, status: int):
+    """The client library takes a group that answers 503 for one without kinds."""
+    monkeypatch.setattr(api, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(ApiHandler, "first", [(status, "busy")] * 4)
+    assert cluster.has_kind("v1", "Pod")
+    cluster = Cluster(cluster.api)
+    monkeypatch.setattr(ApiHandler, "first", [(status, "busy")])
+    assert cluster.get("v1", "Pod", "sleep-1", "shop") == POD
+    assert not cluster.has_kind("v1", "Gateway")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'admission webhook "validation.gatekeeper.sh" denied the request: [owner] label is missing',
+        'pods "a" is forbidden: violates PodSecurity "restricted:latest"',
+        'pods "a" is forbidden: exceeded quota: all, requested: cpu=1',
+        "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'owner' with binding 'all' denied request: no",
+    ],
+)
+def test_a_policy_of_the_cluster_is_no_missing_right(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, text: str):
+    cluster.has_kind("v1", "Pod")
+    monkeypatch.setattr(ApiHandler, "first", [(403, text)])
+    with pytest.raises(AccessError, match=r"policies for objects demand; \[namespaces\] and \[pods\] set labels"):
+        cluster.apply({"apiVersion": "v1", "kind": "Pod", **POD}, manager="meshproof")
 
 
 def test_a_server_that_restarts_is_waited_for(cluster: Cluster, server: HTTPServer, monkeypatch: pytest.MonkeyPatch):

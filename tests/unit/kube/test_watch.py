@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from kubernetes import client
 
+from clients.kube import api as apis
 from clients.kube import watch
 from clients.kube.api import Api, RequestError
 
@@ -120,6 +121,15 @@ def test_an_identity_that_may_not_watch_reads_again_and_again(api: Api):
     WatchHandler.streams = [403, 403]
     seen = states(api)
     assert [next(seen) for _ in range(3)] == [web(0)] * 3
+
+
+@pytest.mark.parametrize("status", [429, 503, 502, 504])
+def test_a_busy_server_is_asked_again_for_the_watch(api: Api, monkeypatch: pytest.MonkeyPatch, status: int):
+    monkeypatch.setattr(apis, "_AGAIN_S", 0.01)
+    WatchHandler.streams = [status, [changed("MODIFIED", web(1))]]
+    seen = states(api)
+    assert [next(seen), next(seen)] == [web(0), web(1)]
+    assert [("watch" in asked) for asked in WatchHandler.asked] == [False, True, True]
 
 
 def test_other_errors_are_raised(api: Api):
