@@ -14,6 +14,8 @@ SIDECAR = "istio-proxy"
 _VALIDATION = "istio-validation"
 """Init container that has seen the plug-in's redirection; `istio-init` has its place without the plug-in (Istio's
 injection)."""
+_REDIRECTED = "ambient.istio.io/redirection"
+"""Annotation, `enabled` where a node's proxy takes a pod's connections (Istio's CNI plug-in, ambient mode)."""
 _EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 
 
@@ -46,6 +48,7 @@ class Pod:
         node: name of the node that it runs on; empty while it is not scheduled.
         images: of its containers and init containers, as far as a node has pulled them.
         cut_off: Istio's CNI plug-in leads its connections to its sidecar, which has not started: each is refused there.
+        in_ambient: the proxy of its node takes its connections (ambient mode), without a sidecar.
         injected: it has a sidecar proxy.
     """
 
@@ -62,6 +65,7 @@ class Pod:
     cut_off: bool = False
     images: tuple[RunningImage, ...] = field(default=(), compare=False)
     more_ips: tuple[str, ...] = ()
+    in_ambient: bool = False
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -100,6 +104,7 @@ class Pod:
             cut_off=bool(initializing) and SIDECAR not in native and _VALIDATION in ended,
             images=tuple(_images(spec, status)),
             more_ips=tuple(_ips(status)[1:]),
+            in_ambient=meta.get("annotations", {}).get(_REDIRECTED) == "enabled",
         )
 
 

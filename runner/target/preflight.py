@@ -13,7 +13,8 @@ from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
-from clients.proof.preflight.canary import HOME, START_S, Canary
+from clients.proof.preflight.canary import HOME, PLAIN_HOME, START_S, Canary
+from clients.proof.preflight.label_checks import LABELS, OUTSIDE
 from clients.proof.preflight.mesh_checks import REQUEST
 from clients.proof.preflight.namespace_checks import POLICIES
 from clients.proof.preflight.shown import Shown
@@ -57,7 +58,7 @@ def canary(
         revision=mesh.label,
         domain=mesh.cluster_domain,
         values={},
-        namespaces=frozenset({HOME}),
+        namespaces=frozenset({HOME, PLAIN_HOME}),
         fitting=fitting(settings, cluster, own=False),
     )
     namespace = overlay.namespace(HOME)
@@ -82,6 +83,7 @@ def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
     causes = [f"{one.name}: {one.detail}" for one in wrong]
     if {one.name for one in blocking} & _SELECTED:
         causes += [note for note in notes if "discoverySelectors" in note]
+        causes += [one.detail for one in shown.lines if one.name == LABELS and one not in wrong]
     if any(one.name == REQUEST for one in blocking):
         causes += [note for note in notes if note.startswith(_REFUSING) and ": in force" in note]
     hint = "; ".join(filter(None, (blocking[0].hint, "--skip-preflight goes on all the same")))
@@ -101,6 +103,7 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
         (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),
         (CapabilityName.GATEWAY_API, shown.deploys_gateways, lines.get("pod security", "")),
         (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get("way in", "")),
+        (CapabilityName.PLAINTEXT_CLIENT, shown.plaintext_client, lines.get(OUTSIDE, "")),
         (CapabilityName.OWN_TOKENS, shown.own_tokens, lines.get(f"more {POLICIES}", "")),
         (CapabilityName.OWN_IAP_TOKENS, shown.own_iap_tokens, lines.get(f"more {POLICIES}", "")),
     ):

@@ -20,10 +20,10 @@ from clients.mesh import generated
 from clients.model.addresses import joined
 from clients.model.errors import ClusterError, MeshproofError
 from clients.probe.way_in import WaysIn
-from clients.proof.preflight import cluster_checks, mesh_checks, namespace_checks, network_checks
+from clients.proof.preflight import cluster_checks, label_checks, mesh_checks, namespace_checks, network_checks
 from clients.proof.preflight.shown import Shown, Tried
 
-HOME = "canary"
+HOME, PLAIN_HOME = "canary", "canary-plain"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
 OPEN = "canary/open/all.yaml"
 START_S, IMAGES_S = 60.0, 60.0
@@ -88,6 +88,8 @@ class Canary:
             yield secured
         pods: dict[str, Pod] = {}
         yield self._start(pods)
+        changes = label_checks.labels(self.cluster, self._items)
+        yield from filter(None, (changes, label_checks.outside(pods, changes)))
         if guarding := network_checks.guarding(self.cluster, self.namespace):
             yield self._open_network(guarding)
         yield from self._policies()
@@ -149,7 +151,8 @@ class Canary:
         except MeshproofError as error:
             why = error.message
         try:
-            pods |= {pod.labels.get("app", ""): pod for pod in self.cluster.pods(self.namespace) if pod.ready}
+            for namespace in sorted({item.namespace for item in self._items if item.kind == "Deployment"}):
+                pods |= {pod.labels.get("app", ""): pod for pod in self.cluster.pods(namespace) if pod.ready}
         except ClusterError as error:
             why = why or error.message
         took = f"all ready after {time.monotonic() - began:.0f} s"

@@ -31,6 +31,7 @@ class Shown:
         guarding: network policies that the cluster puts into new namespaces, by name.
         denying: policies of the mesh there that allow nothing, by kind and name; a run sets them aside.
         left: what else is put there and stays in force.
+        plaintext_client: pods that opt out of the mesh are outside.
         own_tokens, own_iap_tokens: only a run's own policies judge its tokens there.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
     """
@@ -43,6 +44,7 @@ class Shown:
     guarding: tuple[str, ...] = ()
     denying: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    plaintext_client: bool | None = None
     own_tokens: bool | None = None
     own_iap_tokens: bool | None = None
     outside_address: str = ""

@@ -95,3 +95,10 @@ def test_none_is_once_they_have_ended_or_the_pod_is_deleted() -> None:
     deleted = body(initContainerStatuses=RUNNING)
     deleted["metadata"]["deletionTimestamp"] = "2026-11-27T00:00:00Z"
     assert Pod.from_json(deleted).initializing == ()
+
+
+@pytest.mark.parametrize(("value", "inside"), [("enabled", True), ("disabled", False), (None, False)])
+def test_a_pod_is_in_ambient_where_the_plug_in_says_so(value: str | None, inside: bool) -> None:
+    pod = body()
+    pod["metadata"]["annotations"] = {"ambient.istio.io/redirection": value} if value else {}
+    assert Pod.from_json(pod).in_ambient is inside

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -247,9 +247,17 @@ class _Deploying(_Admission):
     """Accepts everything but what is named, and waits as long as it takes for what is not named either."""
 
     def __init__(
-        self, cluster: FakeCluster, *, refused: str = "", late: Sequence[str] = (), opens: bool = True
+        self,
+        cluster: FakeCluster,
+        *,
+        refused: str = "",
+        late: Sequence[str] = (),
+        opens: bool = True,
+        inside: Sequence[str] = (),
+        relabels: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__()
+        self._inside, self._relabels = inside, relabels
         self._cluster, self._refused, self._late, self._opens = cluster, refused, late, opens
 
     def admit(self, items: Sequence[Item]) -> None:
@@ -262,13 +270,21 @@ class _Deploying(_Admission):
         if not self._opens and any(item.kind in ("NetworkPolicy", "AuthorizationPolicy") for item in items):
             raise AccessError("may not create networkpolicies")
         self.applied += items
-        started = [item.name for item in items if item.kind == "Deployment" and item.name not in self._late]
-        pods = [
-            Pod("canary", f"{name}-1", ready=True, containers=(name, "istio-proxy"), labels={"app": name})
-            for name in started
-        ]
-        self._cluster.pods_of["canary"] = [*self._cluster.pods_of.get("canary", ()), *pods]
+        for item in items:
+            if item.kind == "Namespace":
+                self._cluster.put({**item.body, "metadata": {**item.body["metadata"], **self._relabelled(item)}})
+            if item.kind == "Deployment" and item.name not in self._late:
+                self._start(item.namespace, item.name)
         return []
+
+    def _relabelled(self, item: Item) -> dict[str, Any]:
+        return {"labels": {**item.body["metadata"].get("labels", {}), **self._relabels}}
+
+    def _start(self, namespace: str, name: str) -> None:
+        plain = name in ("plain", "outsider") and name not in self._inside
+        containers = (name,) if plain else (name, "istio-proxy")
+        pod = Pod(namespace, f"{name}-1", ready=True, containers=containers, labels={"app": name})
+        self._cluster.pods_of.setdefault(namespace, []).append(pod)
 
     def wait_ready(self, items: Sequence[Item]) -> None:
         for item in items:
@@ -371,6 +387,7 @@ def test_what_the_mesh_selects_is_named_where_pods_do_not_start(monkeypatch: pyt
         {"refused": "Service door"},  # some clusters refuse load balancers
         {"execs": [LOST, LOST]},  # a single lost connection is none
         {"gets": [DEFAULT_DENY]},
+        {"inside": ["outsider"], "relabels": {"istio-injection": "enabled"}},
         {"gets": [put_there("EnvoyFilter", "limits", {})]},
         {"opens": False},  # what was put there lets the run's requests through
     ],
@@ -397,9 +414,8 @@ def test_the_canary_sets_them_aside_as_a_run_does() -> None:
     deploying = _Deploying(cluster, late=["client"])
     Canary(cluster, deploying, "canary", WaysIn(cluster, {}), OpenMesh({}, permissive=True)).look()  # type: ignore[arg-type]
     policies = [item for item in deploying.applied if item.kind == "AuthorizationPolicy"]
-    assert [(item.namespace, item.body["spec"]) for item in policies] == [
-        ("canary", {"action": "ALLOW", "rules": [{}]})
-    ]
+    assert {item.namespace for item in policies} == {"canary", "canary-plain"}
+    assert all(item.body["spec"] == {"action": "ALLOW", "rules": [{}]} for item in policies)
 
 
 def test_judges_of_tokens_in_new_namespaces_are_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch) -> None:
