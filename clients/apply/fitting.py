@@ -16,6 +16,10 @@ PULL_SECRET = "meshproof-pull"
 """Name of the copy of the user's pull secret in every namespace of a run."""
 OPEN_NETWORK = "meshproof-open-network"
 """Name of the network policy that lets everything in and out."""
+_GATEWAY_API = "gateway.networking.k8s.io"
+EXPORT_TO = "networking.istio.io/exportTo"
+"""Annotation of a Service: the namespaces that know it (Istio, Resource Annotations)."""
+_EXPORTING = frozenset({"VirtualService", "DestinationRule", "ServiceEntry"})
 _TEMPLATED = frozenset({"Deployment", "Job", "DaemonSet", "StatefulSet"})
 
 
@@ -44,6 +48,7 @@ class Fitting:
         least: requests of containers that state smaller ones; some clusters set limits by requests.
         service_annotations: of Services of type LoadBalancer, and of Gateways that get one.
         annotations_of: `namespace/service`, by the documents' names → more annotations of that one.
+        exported: what others may use states that it is for all namespaces, as the mesh does not take that for granted.
         open_network: namespaces get a network policy that lets everything in and out, as the cluster's own do not.
     """
 
@@ -58,6 +63,7 @@ class Fitting:
     service_annotations: Mapping[str, str] = field(default_factory=dict)
     annotations_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     open_network: bool = False
+    exported: bool = False
 
     def fit(self, body: dict[str, Any], documented: str) -> dict[str, Any]:
         """The object with what it lacks. `body` is not changed.
@@ -74,8 +80,8 @@ class Fitting:
             template = spec["template"]
             return {**body, "spec": {**spec, "template": {**template, "spec": self.pod(template.get("spec") or {})}}}
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
-            return _annotated(body, annotations)
-        return body
+            body = _annotated(body, annotations)
+        return _exported(body) if self.exported else body
 
     def of_namespace(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """What each namespace needs before its first pod: the pull secret, an open network."""
@@ -130,13 +136,23 @@ def _head(version: str, kind: str, name: str, namespace: str, labels: Mapping[st
     return {"apiVersion": version, "kind": kind, "metadata": meta}
 
 
+def _exported(body: dict[str, Any]) -> dict[str, Any]:
+    """A Service, a route or a rule that is for all namespaces, unless it states for which."""
+    group, meta, spec = body["apiVersion"].partition("/")[0], body["metadata"], body.get("spec") or {}
+    if group == "networking.istio.io" and body["kind"] in _EXPORTING:
+        return {**body, "spec": {"exportTo": ["*"], **spec}}
+    if (body["apiVersion"], body["kind"]) == ("v1", "Service"):
+        return {**body, "metadata": {**meta, "annotations": {EXPORT_TO: "*", **meta.get("annotations", {})}}}
+    return _annotated(body, {EXPORT_TO: "*"}) if group == _GATEWAY_API else body
+
+
 def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
     """A Service of type LoadBalancer, or a Gateway for which one is made, with more annotations."""
     spec = body.get("spec") or {}
     if body["kind"] == "Service" and spec.get("type") == "LoadBalancer":
         meta = body["metadata"]
         return {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **annotations}}}
-    if body["kind"] == "Gateway" and body["apiVersion"].startswith("gateway.networking.k8s.io/"):
+    if body["kind"] == "Gateway" and body["apiVersion"].startswith(f"{_GATEWAY_API}/"):
         infrastructure = spec.get("infrastructure", {})
         merged = {**infrastructure.get("annotations", {}), **annotations}
         return {**body, "spec": {**spec, "infrastructure": {**infrastructure, "annotations": merged}}}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.apply.item import Item
+from clients.model import cluster_domain
 
 NAME = "meshproof-open-mesh"
 LOG_NAME = "meshproof-access-log"
@@ -26,6 +27,7 @@ class OpenMesh:
     Attributes:
         labels: of every object that this process creates.
         provider: of access logs, for a Telemetry of the run's namespaces; empty where the mesh writes them by itself.
+        domain: of the cluster, in the full names of Services.
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -33,11 +35,13 @@ class OpenMesh:
     allow: bool = False
     open: bool = False
     provider: str = ""
+    rules: bool = False
+    domain: str = cluster_domain.DEFAULT
 
     @property
     def needed(self) -> bool:
         """Whether something has to be set against the mesh."""
-        return self.permissive or self.allow or self.open
+        return self.permissive or self.allow or self.open or self.rules
 
     def with_logs(self, items: Sequence[Item]) -> list[Item]:
         """The objects of an environment, and a Telemetry for each namespace among them."""
@@ -66,6 +70,8 @@ class OpenMesh:
                 made.append(self._item(_NETWORKING, "Sidecar", NAME, namespace, scope))
             if self.allow:
                 made += self._allowing(namespace, stated)
+            if self.rules:
+                made += self._ruling(namespace, stated)
         return made
 
     def _allowing(self, namespace: str, stated: Sequence[Item]) -> list[Item]:
@@ -78,6 +84,18 @@ class OpenMesh:
         workloads = [labels for item in stated if (labels := _labels(item))]
         others = [one for one in workloads if not any(_selector(p).items() <= one.items() for p in policies)]
         return [self._allow(namespace, f"{NAME}-{number}", labels) for number, labels in enumerate(others)]
+
+    def _ruling(self, namespace: str, stated: Sequence[Item]) -> list[Item]:
+        """Rules without a policy, for the hosts of a namespace: the first that is found there is the only one.
+
+        Any rule of a stage is for fewer hosts, or for the same one, and counts before these.
+        """
+        entries = [_spec(item) for item in stated if item.kind == "ServiceEntry"]
+        ruled = {_spec(item).get("host") for item in stated if item.kind == "DestinationRule"}
+        hosts = [f"*.{namespace}.svc.{self.domain}", *(host for entry in entries for host in entry.get("hosts") or ())]
+        specs = ({"host": host, "exportTo": ["*"]} for host in dict.fromkeys(hosts) if host not in ruled)
+        named = ((f"{NAME}-{number}", spec) for number, spec in enumerate(specs))
+        return [self._item(_NETWORKING, "DestinationRule", name, namespace, spec) for name, spec in named]
 
     def _allow(self, namespace: str, name: str, labels: Mapping[str, str]) -> Item:
         which = {"selector": {"matchLabels": dict(labels)}} if labels else {}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Generic, TypeVar
 
 from clients.mesh import keys, meshconfig
 from clients.mesh.capability_detectors import (
     SECURITY,
     access_log,
+    auto_mtls,
     dynamic_dns,
     gateway,
     injects,
@@ -30,56 +30,10 @@ from clients.mesh.capability_detectors import (
     psp,
     slashes_kept,
 )
+from clients.mesh.capability_names import CapabilityName as CapabilityName
 from clients.mesh.survey import Survey
 
 Seen = TypeVar("Seen")
-
-
-class CapabilityName(StrEnum):
-    """Names of all capabilities, as catalogues and suites use them."""
-
-    ACCESS_LOG = "access-log"
-    ANALYZE = "analyze"
-    BROWSER = "browser"
-    CHROMIUM = "chromium"
-    CLIENT_ADDRESS = "client-address"
-    DYNAMIC_DNS = "dynamic-dns"
-    EGRESS_GATEWAY = "egress-gateway"
-    EXT_AUTHZ = "ext-authz"
-    EXTERNAL_BLOCK = "external-block"
-    EXTERNAL_HOSTS = "external-hosts"
-    EXTERNAL_LOG = "external-log"
-    EXTERNAL_OPEN = "external-open"
-    EXTERNAL_PORTS = "external-ports"
-    FRONT_KEY = "front-key"
-    GATEWAY_API = "gateway-api"
-    GKE_ONLY = "gke-only"
-    IAP = "iap"
-    IAP_KEY = "iap-key"
-    INGRESS_GATEWAY = "ingress-gateway"
-    ISTIO_CNI = "istio-cni"
-    ISTIOD = "istiod"
-    ISTIOD_RESTART = "istiod-restart"
-    JWT = "jwt"
-    KEY_FETCH = "key-fetch"
-    KEY_REFRESH = "key-refresh"
-    LOAD_BALANCER = "load-balancer"
-    LOAD_COUNT = "load-count"
-    MESH_WIDE = "mesh-wide"
-    METRICS = "metrics"
-    NETWORK_POLICY = "network-policy"
-    NODE_POOL = "node-pool"
-    OWN_IAP_TOKENS = "own-iap-tokens"
-    OWN_TOKENS = "own-tokens"
-    PLAINTEXT_CLIENT = "plaintext-client"
-    PROXY_CONFIG = "proxy-config"
-    PROXY_SHELL = "proxy-shell"
-    PSP = "psp"
-    SIDECAR_INJECTION = "sidecar-injection"
-    SLASHES_KEPT = "slashes-kept"
-    STAND_INS = "stand-ins"
-    TLS_LISTENER = "tls-listener"
-    WORKLOAD_IDENTITY = "workload-identity"
 
 
 @dataclass(frozen=True)
@@ -170,6 +124,12 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         own_iap_tokens,
         "needs a mesh in which only a run's own RequestAuthentications judge the token that IAP adds",
         _JUDGED_HINT,
+    ),
+    Capability(
+        N.AUTO_MTLS,
+        auto_mtls,
+        "needs a mesh whose sidecars use mutual TLS with one another by themselves, as Istio's do by default",
+        "leave enableAutoMtls out of meshConfig: it is true by default",
     ),
     Capability(
         N.SLASHES_KEPT,

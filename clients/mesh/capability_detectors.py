@@ -111,6 +111,12 @@ def slashes_kept(seen: Survey) -> str:
     return meshconfig.merges_slashes(seen.configurations)
 
 
+def auto_mtls(seen: Survey) -> str:
+    """Sidecars use mutual TLS by themselves, with servers that have a sidecar."""
+    off = any(map(meshconfig.auto_mtls_is_off, seen.configurations))
+    return "MeshConfig has enableAutoMtls false" if off else ""
+
+
 def network_policy(seen: Survey) -> str:
     """Judged by what is installed: Calico's datastore, or the agent of a plug-in that enforces them."""
     if seen.cluster.has_kind("crd.projectcalico.org/v1", "ClusterInformation"):

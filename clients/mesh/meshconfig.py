@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -53,6 +54,11 @@ def logs_access(meshes: list[dict[str, Any]]) -> bool:
 def has_own_format(meshes: list[dict[str, Any]]) -> bool:
     """Whether the access log has a format of the user's."""
     return any(mesh.get("accessLogFormat") for mesh in meshes)
+
+
+def auto_mtls_is_off(mesh: Mapping[str, Any]) -> bool:
+    """Whether sidecars use mutual TLS only where a DestinationRule states it (Istio, MeshConfig, `enableAutoMtls`)."""
+    return str(mesh.get("enableAutoMtls", True)).lower() == "false"
 
 
 _MERGING = ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")

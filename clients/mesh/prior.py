@@ -12,7 +12,7 @@ from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh import foreign_tokens
+from clients.mesh import foreign_tokens, meshconfig
 from clients.model.errors import ClusterError
 
 Json = Mapping[str, Any]
@@ -44,6 +44,8 @@ class Prior:
         tokens: which RequestAuthentication judges tokens of a run in their usual places; empty where none does.
         iap_tokens: the same of the token that IAP adds.
         logs_otherwise: some root Telemetry says where access logs go.
+        rules: some root DestinationRule is for hosts by a wildcard, and exported.
+        narrow_exports: Services, routes or rules that state no namespaces are not for all of them.
     """
 
     permissive: bool = False
@@ -54,6 +56,12 @@ class Prior:
     tokens: str = ""
     iap_tokens: str = ""
     logs_otherwise: bool = False
+    rules: bool = False
+    narrow_exports: bool = False
+
+
+NOTHING_FOUND = Prior()
+"""In a mesh that is as Istio installs it."""
 
 
 def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
@@ -63,10 +71,12 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
     allows = [one for one in there["AuthorizationPolicy"] if action(one) == "ALLOW" and enforced(one)]
     others = [one for one in there["AuthorizationPolicy"] if action(one) in ("DENY", "CUSTOM") and enforced(one)]
     scopes = [one for one in there["Sidecar"] if _is_wide(one)]
+    rules = [one for one in there["DestinationRule"] if _is_wide_rule(one, configurations)]
     judges = foreign_tokens.judging(there["RequestAuthentication"], foreign_tokens.USUAL)
     judges_of_iap = foreign_tokens.judging(there["RequestAuthentication"], foreign_tokens.IAPS)
     judging = [one for one in there["RequestAuthentication"] if one in judges or one in judges_of_iap]
     registry_only = any(_outbound(one) == "REGISTRY_ONLY" for one in configurations)
+    left = [one for kind in _LEFT for one in there[kind] if _counts(one) and one not in judging and one not in rules]
     notes = [
         *(f"{_named(one)} ({_mode(one)}): set aside by PERMISSIVE in the run's namespaces" for one in modes),
         *(f"{_named(one)} (ALLOW): set aside by a policy that allows, where a stage has none" for one in allows),
@@ -74,7 +84,8 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),
         *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
         *(f"{_named(one)}: in force; cases with tokens where it looks are skipped" for one in judging),
-        *(f"{_named(one)}: in force" for kind in _LEFT for one in there[kind] if _counts(one) and one not in judging),
+        *(f"{_named(one)}: set aside by DestinationRules of the run's namespaces" for one in rules),
+        *(f"{_named(one)}: in force" for one in left),
         *_defaults(configurations),
     ]
     wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
@@ -87,10 +98,14 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         tokens=_judged(judges),
         iap_tokens=_judged(judges_of_iap),
         logs_otherwise=any(_spec(one).get("accessLogging") for one in there["Telemetry"] if _is_wide(one)),
+        rules=bool(rules),
+        narrow_exports=any(_narrows(one, name) for one in configurations for name in _EXPORTS),
     )
 
 
-_EXPORTS = ("defaultServiceExportTo", "defaultVirtualServiceExportTo", "defaultDestinationRuleExportTo")
+_RULES_EXPORT = "defaultDestinationRuleExportTo"
+_EXPORTS = ("defaultServiceExportTo", "defaultVirtualServiceExportTo", _RULES_EXPORT)
+_EXPORTED = "set aside, as the run's own objects state exportTo"
 _LEFT = ("RequestAuthentication", "DestinationRule", "EnvoyFilter", "Telemetry", "WasmPlugin")
 """Kinds that nothing is set against."""
 
@@ -101,10 +116,25 @@ def _defaults(configurations: Iterable[Json]) -> list[str]:
     for one in configurations:
         if one.get("discoverySelectors"):
             found.append("MeshConfig discoverySelectors: the run's namespaces must match ([namespaces] labels)")
-        if str(one.get("enableAutoMtls", True)).lower() == "false":
-            found.append("MeshConfig enableAutoMtls false: clients do not use mutual TLS by themselves")
-        found += [f"MeshConfig {name} {one[name]}: in force" for name in _EXPORTS if one.get(name) not in (None, ["*"])]
+        if meshconfig.auto_mtls_is_off(one):
+            found.append("MeshConfig enableAutoMtls false: in force; cases of mutual TLS between sidecars are skipped")
+        narrow = [name for name in _EXPORTS if _narrows(one, name)]
+        found += [f"MeshConfig {name} {one[name]}: {_EXPORTED}" for name in narrow]
     return found
+
+
+def _narrows(configuration: Json, name: str) -> bool:
+    return configuration.get(name) not in (None, [], ["*"])
+
+
+def _is_wide_rule(body: Json, configurations: Iterable[Json]) -> bool:
+    """Whether it is for hosts by a wildcard, in every namespace.
+
+    A rule of the root namespace counts for a Service whose own namespace has none (Istio, DestinationRule).
+    """
+    defaults = [one[_RULES_EXPORT] for one in configurations if _narrows(one, _RULES_EXPORT)]
+    exported = _spec(body).get("exportTo") or next(iter(defaults), ["*"])
+    return "*" in exported and str(_spec(body).get("host", "")).startswith("*") and _is_wide(body)
 
 
 def of_others(cluster: Cluster, version: str, kind: str, namespace: str) -> list[dict[str, Any]]:

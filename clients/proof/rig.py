@@ -190,7 +190,9 @@ class Rig:
 def opening(mesh: MeshInfo, overlay: Overlay) -> OpenMesh:
     """What a run sets against the mesh as it was found, with the names and labels of this process."""
     found = mesh.prior
-    return OpenMesh(overlay.labels, found.permissive, found.allow, found.open, mesh.log_provider)
+    return OpenMesh(
+        overlay.labels, found.permissive, found.allow, found.open, mesh.log_provider, found.rules, overlay.domain
+    )
 
 
 def _real_names(entrances: Mapping[str, Entrance], overlay: Overlay) -> dict[str, Entrance]:

@@ -40,8 +40,8 @@ def start(*, given: common.Given) -> int:
     there = target.access(say)
     with closing(there.connect()) as cluster:
         mesh = discover(cluster, wanted.revision, wanted.root_namespace)
-        own, domain = target.starts_itself, mesh.cluster_domain
-        applier = held_traffic.applier(cluster, wanted, there, mesh.label, own=own, domain=domain)
+        own, domain, prior = target.starts_itself, mesh.cluster_domain, mesh.prior
+        applier = held_traffic.applier(cluster, wanted, there, mesh.label, own=own, domain=domain, prior=prior)
         held = holding.start(cluster, applier, say)
     print(f"traffic is held as {held.id}; look at it by `meshproof hold check`, end it by `meshproof hold stop`")
     return common.OK

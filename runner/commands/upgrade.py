@@ -215,8 +215,9 @@ def _refuse_held(cluster: Cluster) -> None:
 
 def _hold(cluster: Cluster, target: Target, there: Access, at: UpgradeSide) -> Held:
     wanted, own = target.settings, target.starts_itself
-    domain = own_domain(Survey(cluster, at.label or at.revision, wanted.root_namespace))
-    applier = held_traffic.applier(cluster, wanted, there, at.label, own=own, domain=domain)
+    seen = Survey(cluster, at.label or at.revision, wanted.root_namespace)
+    domain, prior = own_domain(seen), seen.prior
+    applier = held_traffic.applier(cluster, wanted, there, at.label, own=own, domain=domain, prior=prior)
     return holding.start(cluster, applier, lambda line: say(f"  {line}"))
 
 

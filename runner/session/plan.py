@@ -35,6 +35,7 @@ from runner.session.items import (
     stage_of,
     table_of,
 )
+from runner.session.mutual_tls_needs import mutual_tls_needs
 from runner.session.planned import PROVES, PlannedTest, Proves
 from runner.session.token_needs import token_needs
 
@@ -172,7 +173,7 @@ def _needs(item: pytest.Item, proves: Proves) -> set[str]:
     needs = needs.union(*(case.needs for case in proves.cases), proves.refused.needs if proves.refused else ())
     substitutes = dict(proves.case.substitutes) if proves.case else {}
     stated = {substitutes.get(name, name) for name in needs}
-    return stated | token_needs(proves, stated)
+    return stated | token_needs(proves, stated) | mutual_tls_needs(proves)
 
 
 def _words(probe: Probe) -> str:

@@ -133,7 +133,7 @@ def rig(
         ingress_roots=certificate.roots,
     )
     own = targets.of_kind(descriptor.target.kind).starts_itself
-    fitted = replace(fitting(settings, cluster, own=own), open_network=bool(descriptor.guarding))
+    fitted = replace(fitting(settings, cluster, descriptor.mesh.prior, own=own), open_network=bool(descriptor.guarding))
     names = overlay(descriptor, run, worker, touch, tokens, scope, fitted)
     return Rig.make(cluster, descriptor.mesh, names, tokens, MANIFESTS, options)
 

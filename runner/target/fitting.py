@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from clients.apply.fitting import Fitting, PullSecret
 from clients.kube.cluster import Cluster
+from clients.mesh.prior import Prior
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.redact import remember
 from runner.config.fitting_settings import Quantities
@@ -16,10 +17,11 @@ LIMITS = {"cpu": "1", "memory": "512Mi"}
 """Of containers on a cluster that others use: quotas demand both, and autoscalers guess what is not stated."""
 
 
-def fitting(settings: Settings, cluster: Cluster, *, own: bool) -> Fitting:
+def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool) -> Fitting:
     """What the objects of a run need.
 
     Args:
+        prior: what the mesh states by default.
         own: the cluster is the harness's, so nothing but the settings asks for resources.
 
     Raises:
@@ -37,6 +39,7 @@ def fitting(settings: Settings, cluster: Cluster, *, own: bool) -> Fitting:
         least=_or_default(pods.requests, {}),
         service_annotations=settings.ingress.annotations,
         annotations_of=settings.ingress.service_annotations(),
+        exported=prior.narrow_exports,
     )
 
 

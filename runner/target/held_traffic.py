@@ -12,6 +12,7 @@ from clients.hold.held import GATEWAYS, NAMESPACES
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
+from clients.mesh.prior import NOTHING_FOUND, Prior
 from clients.model import cluster_domain
 from clients.model.addresses import as_range
 from clients.model.errors import ClusterError, SettingsError
@@ -32,6 +33,7 @@ def applier(
     *,
     own: bool,
     domain: str = cluster_domain.DEFAULT,
+    prior: Prior = NOTHING_FOUND,
 ) -> Applier:
     """What applies the manifests of a new hold, under an id of its own.
 
@@ -39,6 +41,7 @@ def applier(
         label: value of `istio.io/rev` for its namespaces; empty keeps `istio-injection: enabled`.
         own: the cluster is the harness's.
         domain: of the cluster, in the full names of Services.
+        prior: what is in force in the mesh.
 
     Raises:
         SettingsError: no image of the traffic generator is named.
@@ -74,6 +77,6 @@ def applier(
             "api_server": as_range(str(service["spec"]["clusterIP"])),
         },
         namespaces=frozenset(NAMESPACES),
-        fitting=fitting(settings, cluster, own=own),
+        fitting=fitting(settings, cluster, prior, own=own),
     )
     return Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)

@@ -59,7 +59,7 @@ def canary(
         domain=mesh.cluster_domain,
         values={},
         namespaces=frozenset({HOME, PLAIN_HOME}),
-        fitting=fitting(settings, cluster, own=False),
+        fitting=fitting(settings, cluster, mesh.prior, own=False),
     )
     namespace = overlay.namespace(HOME)
     ways_in = WaysIn(cluster, {f"{namespace}/door": Entrance(way=settings.ingress.way)})

@@ -13,6 +13,7 @@ STAGE = Stage(
     title="Boutique: the frontend's sidecar identifies callers by certificate",
     environment=ENVIRONMENT,
     apply=("boutique/callers/callers.yaml",),
+    needs=frozenset({"auto-mtls"}),
 )
 
 

@@ -28,6 +28,7 @@ SHOWS_CERTIFICATE = status(200, client_cert_of_sleep())
 SHOWS_NONE = status(200, no_client_cert())
 BY_MUTUAL_TLS = AccessLogExpectation(Proxy.SERVER, sni=r"outbound_\.8000_\._\.httpbin\..+")
 """Of the name that a sidecar asks for in its TLS hello; a header alone could be a filter's."""
+CERTIFICATES = frozenset({"auto-mtls"})
 FORGED = ((XFCC, "By=spiffe://forged;URI=spiffe://forged"),)
 
 CASES = [
@@ -35,13 +36,14 @@ CASES = [
     Case("LAB-PERM-02", MTLS_CLIENT.get(f"{LEGACY_SERVICE}/ip"), status(200)),
     Case("LAB-PERM-03", LEGACY_CLIENT.get(f"{MTLS_SERVICE}/ip"), status(200)),
     Case("LAB-PERM-04", LEGACY_CLIENT.get(f"{LEGACY_SERVICE}/ip"), status(200)),
-    Case("LAB-XFCC-01", WITH_CERTIFICATE, SHOWS_CERTIFICATE, logged=(BY_MUTUAL_TLS,)),
+    Case("LAB-XFCC-01", WITH_CERTIFICATE, SHOWS_CERTIFICATE, logged=(BY_MUTUAL_TLS,), needs=CERTIFICATES),
     Case(
         "LAB-XFCC-02",
         MTLS_CLIENT.get(f"{LEGACY_SERVICE}/headers"),
         SHOWS_NONE,
         twin=WITH_CERTIFICATE,
         twin_expect=SHOWS_CERTIFICATE,
+        needs=CERTIFICATES,
     ),
     Case(
         "LAB-XFCC-03",
@@ -49,6 +51,7 @@ CASES = [
         SHOWS_NONE,
         twin=WITH_CERTIFICATE,
         twin_expect=SHOWS_CERTIFICATE,
+        needs=CERTIFICATES,
     ),
     Case(
         "LAB-XFCC-04",
@@ -56,6 +59,7 @@ CASES = [
         SHOWS_NONE,
         twin=WITH_CERTIFICATE,
         twin_expect=SHOWS_CERTIFICATE,
+        needs=CERTIFICATES,
     ),
     Case("LAB-NSMTLS-01", LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip"), status(200)),
 ]

@@ -18,6 +18,7 @@ STAGE = Stage(
     title="Server's telemetry names the caller and whether it used mutual TLS",
     environment=ENVIRONMENT,
     apply=("lab/telemetry/caller-is-sleep.yaml",),
+    needs=frozenset({"auto-mtls"}),
 )
 
 

@@ -28,7 +28,15 @@ from runner.session.run_context import RunContext
 from runner.target.descriptor import TargetDescriptor
 
 SLEEP = Workload("mtls-client", "sleep", "sleep")
-CAPABILITIES = ("jwt", "mesh-wide", "own-iap-tokens", "own-tokens", "plaintext-client", "sidecar-injection")
+CAPABILITIES = (
+    "auto-mtls",
+    "jwt",
+    "mesh-wide",
+    "own-iap-tokens",
+    "own-tokens",
+    "plaintext-client",
+    "sidecar-injection",
+)
 
 
 def case(control: str, what: str, variant: str = "") -> Case:

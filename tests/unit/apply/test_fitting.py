@@ -148,3 +148,53 @@ def test_every_pod_of_the_manifests_gets_requests_and_limits() -> None:
 def test_the_images_of_objects_without_those_of_the_mesh() -> None:
     assert images_in(OVERLAY.objects(TEXT, "x.yaml")) == {"sleep:1"}
     assert namespaces_in([("x", TEXT)]) == {"shop"}
+
+
+NETWORKING = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec: {hosts: [web]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: theirs, namespace: shop}
+spec: {hosts: [example.com], exportTo: ["."]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: shop}
+spec: {host: web}
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: web, namespace: shop}
+spec: {}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: api, namespace: shop}
+spec: {}
+"""
+
+
+def test_objects_are_exported_where_the_mesh_exports_none_by_default() -> None:
+    found = fitted(Fitting(exported=True), f"{TEXT}---{NETWORKING}")
+    annotation = {"networking.istio.io/exportTo": "*"}
+    assert found["Service web"]["metadata"]["annotations"] == annotation
+    assert found["Service door"]["metadata"]["annotations"] == annotation
+    assert found["Gateway api"]["spec"]["infrastructure"]["annotations"] == annotation
+    assert [found[name]["spec"].get("exportTo") for name in ("VirtualService web", "DestinationRule web")] == [
+        ["*"]
+    ] * 2
+    assert found["ServiceEntry theirs"]["spec"]["exportTo"] == ["."], "what a manifest states is kept"
+    assert "exportTo" not in found["Sidecar web"]["spec"]
+
+
+def test_a_service_that_states_to_whom_it_is_exported_keeps_it() -> None:
+    own = TEXT.replace(
+        "{name: door, namespace: shop}",
+        "{name: door, namespace: shop, annotations: {a: b, networking.istio.io/exportTo: '~'}}",
+    )
+    found = fitted(Fitting(exported=True, service_annotations={"c": "d"}), own)["Service door"]["metadata"]
+    assert found["annotations"] == {"a": "b", "networking.istio.io/exportTo": "~", "c": "d"}

@@ -21,6 +21,7 @@ class WithTelemetry(Meshed):
         "AuthorizationPolicy",
         "RequestAuthentication",
         "Sidecar",
+        "DestinationRule",
         "Telemetry",
         "EnvoyFilter",
         "WasmPlugin",
@@ -82,6 +83,7 @@ def test_what_nothing_is_set_against_is_named() -> None:
         "MeshConfig discoverySelectors",
         "MeshConfig defaultServiceExportTo ['.']",
     ]
+    assert found.narrow_exports
 
 
 OF_INGRESS = {"selector": {"matchLabels": {"app": "istio-ingressgateway"}}}
@@ -211,3 +213,50 @@ def test_a_mesh_that_merges_slashes_is_not_asked_to_keep_them(mode: str, kept: b
     found = discover(meshed(f"pathNormalization: {{normalization: {mode}}}"))  # type: ignore[arg-type]
     assert ("slashes-kept" in found.capabilities) is kept
     assert kept or mode in found.lacks["slashes-kept"]
+
+
+def rule(host: str, **spec: Any) -> dict[str, Any]:
+    policy = {"tls": {"mode": "ISTIO_MUTUAL"}}
+    return body("DestinationRule", "default", {"host": host, "trafficPolicy": policy, **spec})
+
+
+@pytest.mark.parametrize(
+    ("one", "configuration", "set_aside"),
+    [
+        (rule("*.local"), {}, True),
+        (rule("*"), {}, True),
+        (rule("*.local", exportTo=["*"]), {"defaultDestinationRuleExportTo": ["."]}, True),
+        (rule("*.local", exportTo=["."]), {}, False),
+        (rule("*.local"), {"defaultDestinationRuleExportTo": ["."]}, False),
+        (rule("reviews.bookinfo.svc.cluster.local"), {}, False),
+        (rule("*.local", workloadSelector={"matchLabels": {"app": "x"}}), {}, False),
+    ],
+)
+def test_a_root_rule_for_hosts_by_a_wildcard_is_set_aside(
+    one: dict[str, Any], configuration: dict[str, Any], set_aside: bool
+) -> None:
+    """`*.local` with ISTIO_MUTUAL, as old guides have it, made sidecars use TLS to servers without any: 503."""
+    found = looked(one, configuration=configuration)
+    assert found.rules is set_aside
+    assert (
+        "DestinationRule istio-system/default: set aside by DestinationRules of the run's namespaces" in found.notes
+    ) is set_aside
+
+
+def test_what_the_mesh_exports_to_none_is_exported_by_the_run() -> None:
+    """Else a client in another namespace knows no such Service, and sends plaintext where STRICT is proven."""
+    found = looked(configuration={"defaultServiceExportTo": ["."], "defaultVirtualServiceExportTo": ["*"]})
+    assert found.narrow_exports
+    assert found.notes == (
+        "MeshConfig defaultServiceExportTo ['.']: set aside, as the run's own objects state exportTo",
+    )
+    assert not looked(configuration={"defaultServiceExportTo": ["*"]}).narrow_exports
+
+
+@pytest.mark.parametrize(
+    ("text", "there"), [("{}", True), ("enableAutoMtls: true", True), ("enableAutoMtls: false", False)]
+)
+def test_a_mesh_without_automatic_mutual_tls_is_not_asked_for_it(text: str, there: bool) -> None:
+    found = discover(meshed(text))  # type: ignore[arg-type]
+    assert ("auto-mtls" in found.capabilities) is there
+    assert there or found.lacks["auto-mtls"] == "MeshConfig has enableAutoMtls false"

@@ -25,7 +25,7 @@ from runner.target.live import PUBLIC_IMAGES
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
-BY_TOKENS = {"own-tokens", "own-iap-tokens"}
+DERIVED = {"own-tokens", "own-iap-tokens", "auto-mtls"}
 """No suite asks for them: whatever sends tokens does (`runner.session.token_needs`)."""
 REAL = Identity(issuer="https://accounts.example.com", audience="door", token="env:TOKEN")
 
@@ -51,7 +51,7 @@ def test_what_is_needed_is_in_the_table_and_all_of_the_table_is_needed() -> None
     asked = {name for control in catalogue.load().controls.values() for name in control.needs}
     for module in modules():
         asked |= asked_by(module)
-    assert asked | BY_TOKENS == set(TABLE)
+    assert asked | DERIVED == set(TABLE)
 
 
 def test_every_name_has_one_entry() -> None:

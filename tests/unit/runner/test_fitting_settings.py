@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cluster_fakes import FakeCluster
 
+from clients.mesh.prior import Prior
 from clients.model.errors import SettingsError
 from clients.model.redact import redact
 from runner.config import settings
@@ -30,29 +31,29 @@ def cluster(data: dict[str, str] | None) -> FakeCluster:
 
 
 def test_pods_on_a_shared_cluster_state_what_they_need() -> None:
-    shared = fitting(made(), FakeCluster(), own=False)  # type: ignore[arg-type]
+    shared = fitting(made(), FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
     assert (shared.requests, shared.limits) == (REQUESTS, LIMITS)
-    own = fitting(made(), FakeCluster(), own=True)  # type: ignore[arg-type]
+    own = fitting(made(), FakeCluster(), Prior(), own=True)  # type: ignore[arg-type]
     assert (own.requests, own.limits) == ({}, {})
     given = made(pods={"requests": {"cpu": "1"}, "limits": {}})
-    chosen = fitting(given, FakeCluster(), own=False)  # type: ignore[arg-type]
+    chosen = fitting(given, FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
     assert (chosen.requests, chosen.limits) == ({"cpu": "1"}, {})
 
 
 def test_a_pull_secret_is_read_once_and_never_shown() -> None:
     given = made(pods={"pull_secret": "ci/regcred"})
-    found = fitting(given, cluster({".dockerconfigjson": DATA}), own=False).pull_secret  # type: ignore[arg-type]
+    found = fitting(given, cluster({".dockerconfigjson": DATA}), Prior(), own=False).pull_secret  # type: ignore[arg-type]
     assert found is not None
     assert found.data == {".dockerconfigjson": DATA}
     assert DATA not in redact(f"data: {DATA}")
     assert DATA not in repr(found)
     with pytest.raises(SettingsError, match=r"pods.pull_secret names ci/regcred, which does not exist"):
-        fitting(given, cluster(None), own=False)  # type: ignore[arg-type]
+        fitting(given, cluster(None), Prior(), own=False)  # type: ignore[arg-type]
 
 
 def test_tolerations_are_tables_or_as_kubectl_writes_taints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHPROOF_PODS__TOLERATIONS", '["dedicated=mesh:NoSchedule", "spot"]')
-    found = fitting(settings.load(), FakeCluster(), own=True)  # type: ignore[arg-type]
+    found = fitting(settings.load(), FakeCluster(), Prior(), own=True)  # type: ignore[arg-type]
     assert found.tolerations == (
         {"key": "dedicated", "operator": "Equal", "value": "mesh", "effect": "NoSchedule"},
         {"key": "spot", "operator": "Exists"},
