@@ -50,7 +50,8 @@ class External(BaseModel):
         log: file with the hosts' own log, as the testbed's hosts write it; None where it cannot be read.
         google_apis: CIDR in place of Google's private.googleapis.com.
         metadata_server: CIDR in place of Google's metadata server.
-        ports: the hosts also answer by HTTP at 8080 and 53, and by UDP (reads of TFTP, RFC 1350) at 443 and 53.
+        ports: the hosts also answer by HTTP at 8080, 53, 988 and 15012, and by UDP (reads of TFTP, RFC 1350) at 443
+            and 53.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -22,7 +22,7 @@ class ExternalHostsRecord:
         roots: file with the certificates that verify them.
         log: the hosts' own log; empty where it cannot be read.
         more: further addresses of some hosts.
-        ports: they also answer by HTTP at ports 8080 and 53, and by UDP at 443 and 53.
+        ports: they also answer by HTTP at ports 8080, 53, 988 and 15012, and by UDP at 443 and 53.
         blocked: the network is known to let only gateways reach them, but for the addresses `open.NAME`.
         google_apis, metadata_server: ranges that network policies name.
     """

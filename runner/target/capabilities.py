@@ -164,7 +164,7 @@ OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
     Capability(
         N.EXTERNAL_PORTS,
         lambda seen: "" if seen.access.outside.ports else "the external hosts are not known to answer at other ports",
-        "needs external hosts that also answer by HTTP at ports 8080 and 53, and by UDP at 443 and 53",
+        "needs external hosts that also answer by HTTP at ports 8080, 53, 988 and 15012, and by UDP at 443 and 53",
         "set external.ports where yours do",
     ),
     Capability(

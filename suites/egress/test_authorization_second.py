@@ -9,7 +9,17 @@ from clients.model.decision import Proxy
 from clients.model.expect import body_contains, rbac_denied, status
 from clients.model.log_expectations import ServerLogExpectation
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, HOSTS, HTTPBIN, S6, TEAPOT, TEST_Y, refused_by_gateway
+from suites.egress.workloads import (
+    ENVIRONMENT,
+    EXAMPLE,
+    HOSTS,
+    HTTPBIN,
+    S6,
+    TEAPOT,
+    TEST_X,
+    TEST_Y,
+    refused_by_gateway,
+)
 
 TEAPOT_SAYS = status(418, body_contains("teapot"))
 ALLOWED = TEST_Y.get(TEAPOT)
@@ -44,6 +54,14 @@ CASES = [
             variant=path,
         )
         for path in ("/", "/status/200")
+    ),
+    Case(
+        "EGR-AUTHZ-04",
+        TEST_X.get(TEAPOT),
+        rbac_denied(),
+        twin=TEST_X.head(EXAMPLE),
+        logged=(BY_GATEWAY,),
+        variant="the other team",
     ),
     *(
         Case(

@@ -45,6 +45,8 @@ from suites.egress.workloads import (
 )
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
+NEXT_TO_GATEWAY = "http://plain.istio-egress/ip"
+"""In the namespace that the policies open for the gateway's pods, and for no others."""
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",
@@ -113,6 +115,12 @@ CASES = [
     Case("EGR-NETPOL-08", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
     Case("EGR-NETPOL-10", RAW_X.get(TO_PLAIN_X, timeout_s=SHUT_AFTER_S), shut(), twin=RAW_Y.get(TO_PLAIN_X)),
     Case("EGR-NETPOL-12", BLOCKED, shut(), twin=RAW_Y.get(TO_PLAIN_Y)),
+    Case(
+        "X-EGR-SHUT-NEIGHBOUR",
+        RAW_X.get(NEXT_TO_GATEWAY, timeout_s=SHUT_AFTER_S),
+        shut(),
+        twin=RAW_Y.get(NEXT_TO_GATEWAY),
+    ),
     Case(
         "EGR-NETPOL-15",
         RAW_X.get(f"{METADATA}/", headers=(("Metadata-Flavor", "Google"),)),

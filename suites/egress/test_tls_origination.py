@@ -112,6 +112,14 @@ CASES = [
         logged=(refused_by_gateway("example.com"),),
         variant="GET",
     ),
+    Case(
+        "EGR-ORIG-06",
+        TEST_Y.get(f"{EXAMPLE}/status/418"),
+        rbac_denied(),
+        twin=ALLOWED,
+        logged=(refused_by_gateway("example.com"),),
+        variant="its path of the other host",
+    ),
     # The other hosts have rules of their own: that example.com's own rule verifies shows only with its own name.
     Case(
         "X-EGR-ORIG-SAME",

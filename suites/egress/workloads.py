@@ -29,6 +29,10 @@ EXAMPLE_ELSEWHERE = "http://example.com:8080"
 """At a port that no object of the document names; the testbed's hosts listen there too."""
 EXAMPLE_AT_DNS = "http://example.com:53"
 """At the port of DNS, which policies open for it alone: one that names no peers opens it to everywhere."""
+EXAMPLE_AT_METADATA = "http://example.com:988"
+"""At the port of GKE's metadata server, of which the same is true."""
+EXAMPLE_AT_ISTIOD = "http://example.com:15012"
+"""At the port where the control plane configures proxies, of which the same is true."""
 HTTPBIN, HTTPBIN_TLS = "http://httpbin.org", "https://httpbin.org"
 TEAPOT = f"{HTTPBIN}/status/418"
 STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
@@ -45,6 +49,8 @@ OTHER_PORTS = (
     (443, EXAMPLE_TLS, HOSTS),
     (8080, EXAMPLE_ELSEWHERE, ELSEWHERE),
     (53, EXAMPLE_AT_DNS, ELSEWHERE),
+    (988, EXAMPLE_AT_METADATA, ELSEWHERE),
+    (15012, EXAMPLE_AT_ISTIOD, ELSEWHERE),
 )
 """Ports of external hosts but that of plain HTTP, each with a URL and what it needs."""
 EXAMPLE_DATAGRAM = "example.com:443"

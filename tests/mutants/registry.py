@@ -25,6 +25,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     tokens,
     traps,
     unusual,
+    wide,
     workloads,
 )
 from tests.mutants.entry import ENTRIES, Entry

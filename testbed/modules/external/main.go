@@ -139,9 +139,29 @@ func logged(j *journal, next http.Handler) http.Handler {
 	})
 }
 
+// listen opens the ports at the hosts' own addresses: others in the same network, as an istiod outside the cluster, may
+// have theirs at the same ports.
+func listen(hosts []host, ports ...string) []net.Listener {
+	var opened []net.Listener
+	known := map[string]bool{}
+	for _, one := range hosts {
+		for _, address := range one.Addresses {
+			for _, port := range ports {
+				if to := net.JoinHostPort(address, port); !known[to] {
+					known[to] = true
+					listener, err := net.Listen("tcp4", to)
+					must(err)
+					opened = append(opened, listener)
+				}
+			}
+		}
+	}
+	return opened
+}
+
 // handshakes is a listener of finished TLS connections: it shakes hands itself, so that it knows the SNI of those that fail.
 type handshakes struct {
-	net.Listener
+	address net.Addr
 	ready   chan net.Conn
 	journal *journal
 	hosts   []host
@@ -149,20 +169,17 @@ type handshakes struct {
 }
 
 func (h *handshakes) Accept() (net.Conn, error) {
-	connection, open := <-h.ready
-	if !open {
-		return nil, net.ErrClosed
-	}
-	return connection, nil
+	return <-h.ready, nil
 }
 
-func (h *handshakes) run() {
-	defer close(h.ready)
+func (h *handshakes) Addr() net.Addr { return h.address }
+
+func (h *handshakes) Close() error { return nil } // the process is ended by a signal
+
+func (h *handshakes) run(listener net.Listener) {
 	for {
-		raw, err := h.Listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		} else if err != nil {
+		raw, err := listener.Accept()
+		if err != nil {
 			log.Print(err)
 			time.Sleep(10 * time.Millisecond)
 			continue
@@ -226,22 +243,19 @@ func main() {
 		must(err)
 		pairs[one.Name] = &pair
 	}
-	plain := make([]net.Listener, 0, 3)
-	for _, port := range []string{":80", ":8080", ":53"} { // none names the second; the third is open for DNS alone
-		listener, err := net.Listen("tcp4", port)
-		must(err)
-		plain = append(plain, listener)
-	}
-	secure, err := net.Listen("tcp4", ":443")
-	must(err)
+	// policies name no port 8080; they open 53 for DNS, 988 for GKE's metadata server, 15012 for the control plane
+	plain := listen(hosts, "80", "8080", "53", "988", "15012")
+	secure := listen(hosts, "443")
 	sockets := append(listenForDatagrams(hosts, "443"), listenForDatagrams(hosts, "53")...)
 	// that the log exists says that the server is there
 	file, err := os.OpenFile(*output, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	must(err)
 	j := &journal{file: file, silent: map[string]entry{}}
 	handler := logged(j, google(httpbin.New(httpbin.WithHostname("external"))))
-	tlsListener := &handshakes{Listener: secure, ready: make(chan net.Conn), journal: j, hosts: hosts, pairs: pairs}
-	go tlsListener.run()
+	shaken := &handshakes{address: secure[0].Addr(), ready: make(chan net.Conn), journal: j, hosts: hosts, pairs: pairs}
+	for _, listener := range secure {
+		go shaken.run(listener)
+	}
 	for _, listener := range plain {
 		go func() { must((&http.Server{Handler: handler, ReadHeaderTimeout: patience}).Serve(listener)) }()
 	}
@@ -250,7 +264,7 @@ func main() {
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: patience, ConnState: j.closed}
 	server.TLSConfig = &tls.Config{NextProtos: []string{"h2", "http/1.1"}} // without it the server would not speak HTTP/2
-	must(server.Serve(tlsListener))
+	must(server.Serve(shaken))
 }
 
 func must(err error) {
