@@ -140,14 +140,15 @@ class Applier:
         return self._accepted.get(item.key)
 
     def wait_ready(self, items: Sequence[Item]) -> None:
-        """Wait until each object reports that it is ready.
+        """Wait until each object reports that it is ready. After an address that never came, none is waited for.
 
         Raises:
             ClusterError: an object is not ready in time, or cannot become ready; the message has the reason.
         """
         deadline = time.monotonic() + self.timeout_s
-        for item in items:
-            readiness.wait(self._cluster, item.body, deadline, load_balancers=self._load_balancers)
+        for item in sorted(items, key=lambda item: item.kind in ("Service", "Gateway")):
+            given = readiness.wait(self._cluster, item.body, deadline, load_balancers=self._load_balancers)
+            self._load_balancers = self._load_balancers and given
 
     def delete(self, items: Sequence[Item]) -> None:
         """Delete objects, the last first, and wait until they are gone. A deleted namespace takes its objects with it.

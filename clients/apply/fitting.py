@@ -12,11 +12,13 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
+from clients.apply.service_types import GATEWAY_API, as_type
+from clients.model.service_type import LOAD_BALANCER
+
 PULL_SECRET = "meshproof-pull"
 """Name of the copy of the user's pull secret in every namespace of a run."""
 OPEN_NETWORK = "meshproof-open-network"
 """Name of the network policy that lets everything in and out."""
-_GATEWAY_API = "gateway.networking.k8s.io"
 EXPORT_TO = "networking.istio.io/exportTo"
 """Annotation of a Service: the namespaces that know it (Istio, Resource Annotations)."""
 _EXPORTING = frozenset({"VirtualService", "DestinationRule", "ServiceEntry"})
@@ -49,6 +51,7 @@ class Fitting:
         service_annotations: of Services of type LoadBalancer, and of Gateways that get one.
         annotations_of: `namespace/service`, by the documents' names → more annotations of that one.
         exported: what others may use states that it is for all namespaces, as the mesh does not take that for granted.
+        service_types: `namespace/service`, by the documents' names → its type, in the place of LoadBalancer.
         open_network: namespaces get a network policy that lets everything in and out, as the cluster's own do not.
     """
 
@@ -62,6 +65,7 @@ class Fitting:
     least: Mapping[str, str] = field(default_factory=dict)
     service_annotations: Mapping[str, str] = field(default_factory=dict)
     annotations_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    service_types: Mapping[str, str] = field(default_factory=dict)
     open_network: bool = False
     exported: bool = False
 
@@ -79,6 +83,8 @@ class Fitting:
         if kind in _TEMPLATED and "template" in spec:
             template = spec["template"]
             return {**body, "spec": {**spec, "template": {**template, "spec": self.pod(template.get("spec") or {})}}}
+        if instead := self.service_types.get(documented):
+            body = as_type(body, instead)
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
             body = _annotated(body, annotations)
         return _exported(body) if self.exported else body
@@ -143,16 +149,16 @@ def _exported(body: dict[str, Any]) -> dict[str, Any]:
         return {**body, "spec": {"exportTo": ["*"], **spec}}
     if (body["apiVersion"], body["kind"]) == ("v1", "Service"):
         return {**body, "metadata": {**meta, "annotations": {EXPORT_TO: "*", **meta.get("annotations", {})}}}
-    return _annotated(body, {EXPORT_TO: "*"}) if group == _GATEWAY_API else body
+    return _annotated(body, {EXPORT_TO: "*"}) if group == GATEWAY_API else body
 
 
 def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
     """A Service of type LoadBalancer, or a Gateway for which one is made, with more annotations."""
     spec = body.get("spec") or {}
-    if body["kind"] == "Service" and spec.get("type") == "LoadBalancer":
+    if body["kind"] == "Service" and spec.get("type") == LOAD_BALANCER:
         meta = body["metadata"]
         return {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **annotations}}}
-    if body["kind"] == "Gateway" and body["apiVersion"].startswith(f"{_GATEWAY_API}/"):
+    if body["kind"] == "Gateway" and body["apiVersion"].startswith(f"{GATEWAY_API}/"):
         infrastructure = spec.get("infrastructure", {})
         merged = {**infrastructure.get("annotations", {}), **annotations}
         return {**body, "spec": {**spec, "infrastructure": {**infrastructure, "annotations": merged}}}

@@ -38,8 +38,10 @@ def poll(done: Callable[[], bool], deadline: float) -> bool:
     return True
 
 
-def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balancers: bool = False) -> None:
+def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balancers: bool = False) -> bool:
     """Wait until the object is ready. Kinds without a status count as ready at once.
+
+    Returns whether it has its address: one that is never given is no error, as there are other ways in.
 
     Args:
         load_balancers: something gives Services of type LoadBalancer an address, so it is waited for.
@@ -48,17 +50,23 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
         ClusterError: not ready at the monotonic `deadline`, or a container of it cannot start.
     """
     kind, meta = body["kind"], body["metadata"]
-    problem_of = _problem_of(body, load_balancers)
+    problem_of = _problem_of(body, load_balancers=load_balancers)
     if problem_of is None:
-        return
-    why = ""
+        return True
+    why, found = "", None
     for found in cluster.states(body["apiVersion"], kind, meta["name"], meta.get("namespace", ""), deadline=deadline):
         if not (why := problem_of(cluster, found) if found else "it is missing"):
-            return
+            return True
+    if load_balancers and found and _lacks_only_address(cluster, found, _problem_of(body, load_balancers=False)):
+        return False
     warning = _warning(cluster, body)
     text = "; ".join(filter(None, (f"{kind} {meta['name']} is not ready in time: {why}", warning)))
     lacks = _ROOT_CERTIFICATE in warning
     raise ClusterError(text, _SELECTED if lacks else "see the diagnostics of the run")
+
+
+def _lacks_only_address(cluster: Cluster, found: dict[str, Any], problem_of: ProblemOf | None) -> bool:
+    return problem_of is None or not problem_of(cluster, found)
 
 
 def wait_gone(cluster: Cluster, key: tuple[str, str, str, str], uid: str, deadline: float) -> bool:
@@ -71,7 +79,7 @@ def wait_gone(cluster: Cluster, key: tuple[str, str, str, str], uid: str, deadli
     return any(found is None or found["metadata"]["uid"] != uid for found in states)
 
 
-def _problem_of(body: dict[str, Any], load_balancers: bool) -> ProblemOf | None:
+def _problem_of(body: dict[str, Any], *, load_balancers: bool) -> ProblemOf | None:
     """The check of its kind; None where the kind has no state to wait for."""
     kind = body["kind"]
     if kind == "Service":

@@ -99,7 +99,8 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         N.LOAD_BALANCER,
         load_balancer,
         "needs an external address for a LoadBalancer service, or a stand-in",
-        "install something that gives Services of type LoadBalancer an address (MetalLB, a cloud's controller)",
+        "install something that gives Services of type LoadBalancer an address (MetalLB, a cloud's controller), and "
+        "leave ingress.way at auto or address",
     ),
     Capability(
         N.TLS_LISTENER,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from clients.model.entrance import Entrance, Way
+from clients.model.service_type import CLUSTER_IP, NODE_PORT
 
 SERVICES = {
     "front": "gke-system/istio-ingress",
@@ -17,6 +18,10 @@ SERVICES = {
     "traps": "traps-ingress/istio-ingress",
 }
 """Name of a gateway in the settings → namespace and name of its Service, as the manifests have them."""
+BALANCED = frozenset(SERVICES.values()) - {SERVICES["iap"]}
+"""Those that ask for a load balancer."""
+WITHOUT_BALANCER = {Way.NODE_PORT: NODE_PORT, Way.PORT_FORWARD: CLUSTER_IP}
+"""Ways that use no load balancer → the type of Service that is enough for them."""
 OWN_ADDRESS = frozenset({"front_api", "shop"})
 """They lead elsewhere than the ingress gateways, so an address for all of these is not theirs."""
 
@@ -68,6 +73,15 @@ class Ingress(BaseModel):
             given = own.address or ("" if name in OWN_ADDRESS else address)
             found[service] = Entrance(given, own.way or self.way)
         return found
+
+    def service_types(self, accepted: str = "") -> dict[str, str]:
+        """`namespace/service` → its type in the place of LoadBalancer, where that is not used, or cannot be had.
+
+        Args:
+            accepted: the type that the cluster accepts instead; empty where it accepts load balancers.
+        """
+        found = {service: WITHOUT_BALANCER.get(one.way, accepted) for service, one in self.entrances().items()}
+        return {service: kind for service, kind in found.items() if kind}
 
     def service_annotations(self) -> dict[str, Mapping[str, str]]:
         """`namespace/service` → annotations of that Service alone."""

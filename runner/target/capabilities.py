@@ -14,6 +14,7 @@ from typing import Any
 from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName, always
 from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Way
+from runner.config.ingress_settings import BALANCED
 from runner.config.settings import Settings
 from runner.target import identity
 from runner.target.access import Access
@@ -58,6 +59,9 @@ def found(mesh: MeshInfo, seen: Surroundings) -> Capabilities:
     lacks = {**mesh.lacks, **{name: why for name, why in here.items() if why}}
     lacks = {name: why for name, why in lacks.items() if name not in seen.target.gives}
     has = mesh.capabilities | seen.target.gives | {name for name, why in here.items() if not why}
+    if unused := sorted(BALANCED & seen.settings.ingress.service_types().keys()):
+        lacks[N.LOAD_BALANCER.value] = f"ingress.way uses none for {', '.join(unused)}"
+        has -= {N.LOAD_BALANCER.value}
     return Capabilities(tuple(sorted(str(name) for name in has)), lacks)
 
 

@@ -33,6 +33,7 @@ class TargetDescriptor:
         outside: hosts outside of the cluster.
         outside_address: this machine's, as gateways see it; empty where that was not looked at.
         guarding: network policies that the cluster puts into new namespaces, by name; a run opens its own.
+        service_type: what the cluster accepts in the place of a load balancer; empty where it accepts those.
         istioctl: the program; empty where there is none.
         browser: the program; empty where there is none.
     """
@@ -49,6 +50,7 @@ class TargetDescriptor:
     outside: ExternalHostsRecord = field(default_factory=ExternalHostsRecord)
     outside_address: str = ""
     guarding: tuple[str, ...] = ()
+    service_type: str = ""
     istioctl: str = ""
     browser: str = ""
 

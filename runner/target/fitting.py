@@ -17,12 +17,13 @@ LIMITS = {"cpu": "1", "memory": "512Mi"}
 """Of containers on a cluster that others use: quotas demand both, and autoscalers guess what is not stated."""
 
 
-def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool) -> Fitting:
+def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool, service_type: str = "") -> Fitting:
     """What the objects of a run need.
 
     Args:
         prior: what the mesh states by default.
         own: the cluster is the harness's, so nothing but the settings asks for resources.
+        service_type: what the cluster accepts in the place of a load balancer; empty where it accepts those.
 
     Raises:
         SettingsError: the pull secret does not exist, or may not be read.
@@ -39,6 +40,7 @@ def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool) ->
         least=_or_default(pods.requests, {}),
         service_annotations=settings.ingress.annotations,
         annotations_of=settings.ingress.service_annotations(),
+        service_types=settings.ingress.service_types(service_type),
         exported=prior.narrow_exports,
     )
 

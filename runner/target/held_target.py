@@ -137,6 +137,7 @@ class HeldTarget:
             lacks=tried.lacks,
             outside_address=shown.outside_address,
             guarding=shown.guarding,
+            service_type=shown.service_type,
         )
         if note := preflight.in_force(shown):
             self._note(note)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from clients.apply.applier import Applier
+from clients.apply.fitting import Fitting
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
@@ -13,12 +14,13 @@ from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
-from clients.proof.preflight.canary import HOME, PLAIN_HOME, START_S, Canary
+from clients.proof.preflight.canary import DOOR, HOME, PLAIN_HOME, START_S, Canary
 from clients.proof.preflight.label_checks import LABELS, OUTSIDE
 from clients.proof.preflight.mesh_checks import REQUEST
 from clients.proof.preflight.namespace_checks import POLICIES
 from clients.proof.preflight.shown import Shown
 from clients.proof.rig import opening
+from runner.config.ingress_settings import WITHOUT_BALANCER
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access
 from runner.target.capabilities import Capabilities
@@ -59,12 +61,19 @@ def canary(
         domain=mesh.cluster_domain,
         values={},
         namespaces=frozenset({HOME, PLAIN_HOME}),
-        fitting=fitting(settings, cluster, mesh.prior, own=False),
+        fitting=_fitting(settings, cluster, mesh),
     )
     namespace = overlay.namespace(HOME)
-    ways_in = WaysIn(cluster, {f"{namespace}/door": Entrance(way=settings.ingress.way)})
+    ways_in = WaysIn(cluster, {f"{namespace}/{DOOR}": Entrance(way=settings.ingress.way)})
     applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=max(START_S, settings.ready_s))
     return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay), enters)
+
+
+def _fitting(settings: Settings, cluster: Cluster, mesh: MeshInfo) -> Fitting:
+    """As of a run; the canary's Service has the type that the way in for all gateways asks for."""
+    demanded = fitting(settings, cluster, mesh.prior, own=False)
+    instead = WITHOUT_BALANCER.get(settings.ingress.way)
+    return replace(demanded, service_types={f"{HOME}/{DOOR}": instead} if instead else {})
 
 
 def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
@@ -93,11 +102,11 @@ def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
 def corrected(found: Capabilities, shown: Shown) -> Capabilities:
     """The capabilities as far as they were tried; what was not found out stays as it was detected.
 
-    A load balancer that gave no address in time may be slow, so it counts where it was detected otherwise.
+    A load balancer that was begun and gave no address in time may be slow, so it counts where it was detected.
     """
     lines = {one.name: "; ".join(filter(None, (one.detail, one.hint))) for one in shown.lines}
     names, lacks = set(found.names), dict(found.lacks)
-    balanced = shown.load_balancer or (None if CapabilityName.LOAD_BALANCER in names else shown.load_balancer)
+    balanced = None if shown.late and CapabilityName.LOAD_BALANCER in names else shown.load_balancer
     for name, has, why in (
         (CapabilityName.NETWORK_POLICY, shown.network_policy, lines.get("network policies", "")),
         (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),

@@ -11,6 +11,8 @@ from typing import Any
 from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.labels import RUN_LABEL, WORKER_LABEL
+from clients.model.errors import InfrastructureError
+from clients.model.service_type import NO_ADDRESS
 from clients.proof.rig import Rig
 from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, NAMESPACES, SERVICES
 
@@ -79,6 +81,8 @@ def addresses_problem(rig: Rig) -> str | None:
         if service is None:
             return f"no service {name} in {namespace}"
         outer = service.get("status", {}).get("loadBalancer", {}).get("ingress")
+        if kind == service["spec"]["type"] == "LoadBalancer" and not outer:
+            raise InfrastructureError(f"service {name} in {namespace} has no external address", NO_ADDRESS)
         if service["spec"]["type"] != kind or bool(outer) != (kind == "LoadBalancer"):
             return f"service {name} is of type {service['spec']['type']} with external address {outer or 'none'}"
     return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from clients.model.errors import InfrastructureError
+from clients.model.service_type import NO_ADDRESS
 from clients.model.stage import Stage
 from suites.front.door import FRONT_DOOR, GATEWAY_API
 from suites.front.matrix import open_cases
@@ -31,6 +33,8 @@ def test_the_mesh_accepts_gateway_and_routes(observe, stage):
     def problem():
         gateway = rig.cluster.get(API, "Gateway", FRONT_DOOR.app, rig.overlay.namespace(FRONT_DOOR.namespace))
         status = (gateway or {}).get("status", {})
+        if any(one.get("reason") == "AddressNotAssigned" for one in status.get("conditions", ())):
+            raise InfrastructureError(f"Gateway {FRONT_DOOR.app} has no external address", NO_ADDRESS)
         if not _true(status.get("conditions", ()), "Programmed"):
             return f"Gateway {FRONT_DOOR.app} is not Programmed: {status.get('conditions')}"
         if not status.get("addresses"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clients.model.case import Case
+from clients.model.errors import InfrastructureError
+from clients.model.service_type import NO_ADDRESS
 from clients.model.stage import Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import open_cases
@@ -36,7 +38,7 @@ def test_the_gateway_gets_an_external_address(observe, stage):
         given = (service or {}).get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
         address = given[0].get("ip") or given[0].get("hostname") or ""
         if not address:
-            return "EXTERNAL-IP is <pending>"
+            raise InfrastructureError("EXTERNAL-IP of istio-ingress is <pending>", NO_ADDRESS)
         if address in (service or {})["spec"].get("clusterIPs", ()):
             return f"{address} is not outside the cluster"
         [outcome] = rig.prober.probe(SECURE, "CRA-GW-01")

@@ -19,11 +19,13 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import generated
 from clients.model.addresses import joined
 from clients.model.errors import ClusterError, MeshproofError
+from clients.model.service_type import LOAD_BALANCER
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight import cluster_checks, label_checks, mesh_checks, namespace_checks, network_checks
+from clients.proof.preflight.door import open_door
 from clients.proof.preflight.shown import Shown, Tried
 
-HOME, PLAIN_HOME = "canary", "canary-plain"
+HOME, PLAIN_HOME, DOOR = "canary", "canary-plain", "door"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
 OPEN = "canary/open/all.yaml"
 START_S, IMAGES_S = 60.0, 60.0
@@ -51,7 +53,7 @@ class Canary:
     enters: Callable[[], bool] = lambda: True
     _shown: Shown = field(default_factory=Shown)
     _items: list[Item] = field(default_factory=list)
-    _admitted_at: float = 0.0
+    _opened_at: float = 0.0
     _gone: Callable[[], None] | None = None
 
     def look(self, *, images: bool = False) -> Shown:
@@ -81,9 +83,10 @@ class Canary:
         yield admitted
         if not admitted.ok:
             return
-        door = self._open_door()
-        if door:
-            yield door
+        door, refused = open_door(self.applier, _door(self._items))
+        self._opened_at = time.monotonic()
+        if refused:
+            yield refused
         if secured := cluster_checks.pod_security(self.cluster, self._deployment("plain")):
             yield secured
         pods: dict[str, Pod] = {}
@@ -99,7 +102,7 @@ class Canary:
             return
         yield from self._mesh(pods)
         if "outsider" in pods and "plain" in pods:
-            yield from self._network(pods, has_door=not door)
+            yield from self._network(pods, door=door)
 
     def _mesh(self, pods: dict[str, Pod]) -> Iterator[Tried]:
         yield mesh_checks.injected(pods)
@@ -107,9 +110,12 @@ class Canary:
         if SIDECAR in pods["client"].containers:
             yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods)
 
-    def _network(self, pods: dict[str, Pod], *, has_door: bool) -> Iterator[Tried | Shown]:
-        if has_door and (balanced := self._load_balancer()):
+    def _network(self, pods: dict[str, Pod], *, door: str) -> Iterator[Tried | Shown]:
+        """Args: door: type of the Service that leads in; empty where there is none."""
+        balanced = self._load_balancer() if door == LOAD_BALANCER else None
+        if balanced:
             yield balanced
+        if balanced or (door and door != LOAD_BALANCER and self.enters()):
             yield network_checks.way_in(self.cluster, self.ways_in, self.namespace)
         if self._shown.guarding:
             yield network_checks.not_alone(self._shown.guarding)
@@ -127,18 +133,6 @@ class Canary:
         except MeshproofError as error:
             return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True, blocks=True)
         return Tried("admission", True, "a namespace with workloads is accepted")
-
-    def _open_door(self) -> Shown | None:
-        """Ask for a load balancer; where the cluster refuses that, it lacks them, and nothing else."""
-        door = _door(self._items)
-        try:
-            self.applier.admit(door)
-            self.applier.apply(door)
-            self._admitted_at = time.monotonic()
-        except MeshproofError as error:
-            line = Tried("load balancer", False, error.message, network_checks.BALANCER_HINT)
-            return Shown((line,), load_balancer=False)
-        return None
 
     def _deployment(self, name: str) -> dict[str, Any]:
         return next(item.body for item in self._items if (item.kind, item.name) == ("Deployment", name))
@@ -209,7 +203,7 @@ class Canary:
 
     def _load_balancer(self) -> Tried | Shown | None:
         return network_checks.load_balancer(
-            self.cluster, self.ways_in, self.namespace, self._admitted_at, wanted=self.enters
+            self.cluster, self.ways_in, self.namespace, self._opened_at, wanted=self.enters
         )
 
     def _network_policy(self, pods: dict[str, Pod]) -> Tried | Shown:
@@ -230,4 +224,4 @@ class Canary:
 
 
 def _door(items: Iterable[Item]) -> list[Item]:
-    return [item for item in items if (item.kind, item.name) == ("Service", "door")]
+    return [item for item in items if (item.kind, item.name) == ("Service", DOOR)]

@@ -56,9 +56,10 @@ def load_balancer(
             return None
         limit = ADDRESS_S if attended(service) else UNATTENDED_S
         if clock() >= began + limit:
-            by_none = "" if attended(service) else ", and nothing has begun to give it one"
+            begun = attended(service)
+            by_none = "" if begun else ", and nothing has begun to give it one"
             line = Tried("load balancer", False, f"no address within {limit:g} s{by_none}", hint)
-            return Shown((line,), load_balancer=False)
+            return Shown((line,), load_balancer=False, late=begun)
         sleep(POLL_S)
     while not (answered := any(ways_in.answers(host, 80) for host in given)) and clock() < began + ADDRESS_S:
         sleep(POLL_S)

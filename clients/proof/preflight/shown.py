@@ -33,6 +33,8 @@ class Shown:
         left: what else is put there and stays in force.
         plaintext_client: pods that opt out of the mesh are outside.
         own_tokens, own_iap_tokens: only a run's own policies judge its tokens there.
+        late: something has begun to give a load balancer an address, and has not in time.
+        service_type: accepted in the place of a load balancer, where that was refused.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
     """
 
@@ -47,6 +49,8 @@ class Shown:
     plaintext_client: bool | None = None
     own_tokens: bool | None = None
     own_iap_tokens: bool | None = None
+    late: bool | None = None
+    service_type: str = ""
     outside_address: str = ""
 
     def plus(self, more: Tried | Shown) -> Shown:

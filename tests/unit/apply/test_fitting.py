@@ -198,3 +198,37 @@ def test_a_service_that_states_to_whom_it_is_exported_keeps_it() -> None:
     )
     found = fitted(Fitting(exported=True, service_annotations={"c": "d"}), own)["Service door"]["metadata"]
     assert found["annotations"] == {"a": "b", "networking.istio.io/exportTo": "~", "c": "d"}
+
+
+BALANCER = """
+apiVersion: v1
+kind: Service
+metadata: {name: door, namespace: shop}
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: Local
+  loadBalancerSourceRanges: [192.0.2.0/24]
+  ports: [{name: http, port: 80, nodePort: 30080}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: api, namespace: shop, annotations: {a: b}}
+spec: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("NodePort", {"externalTrafficPolicy": "Local", "ports": [{"name": "http", "port": 80, "nodePort": 30080}]}),
+        ("ClusterIP", {"ports": [{"name": "http", "port": 80}]}),
+    ],
+)
+def test_a_load_balancer_that_cannot_be_had_is_not_asked_for(kind: str, spec: dict[str, Any]) -> None:
+    """A cluster that refuses the type refused the whole environment, and none of its cases was proven."""
+    types = {"shop/door": kind, "shop/api": kind}
+    found = fitted(Fitting(service_types=types, service_annotations={"a": "internal"}), BALANCER)
+    assert found["Service door"]["spec"] == {"type": kind, **spec}
+    assert "annotations" not in found["Service door"]["metadata"], "they are of load balancers"
+    assert found["Gateway api"]["metadata"]["annotations"] == {"a": "b", "networking.istio.io/service-type": kind}
+    assert fitted(Fitting(service_types={"shop/other": kind}), BALANCER) == fitted(Fitting(), BALANCER)

@@ -161,3 +161,19 @@ def test_a_forwarded_port_hides_the_address_of_the_client() -> None:
     assert "client-address" in of(context="x").names
     hidden = of(context="x", ingress=Ingress(way="port-forward"))
     assert "see a client at 127.0.0.1" in hidden.lacks["client-address"]
+
+
+@pytest.mark.parametrize(
+    ("ingress", "there"),
+    [
+        (Ingress(), True),
+        (Ingress(way="address"), True),
+        (Ingress(way="node-port"), False),
+        (Ingress.model_validate({"shop": {"way": "port-forward"}}), False),
+        (Ingress.model_validate({"iap": {"way": "node-port"}}), True),
+    ],
+)
+def test_a_way_without_load_balancers_lacks_them(ingress: Ingress, there: bool) -> None:
+    made = of(ingress=ingress)
+    assert ("load-balancer" in made.names) is there
+    assert there or "frontend/frontend-external" in made.lacks["load-balancer"]

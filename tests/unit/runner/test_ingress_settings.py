@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -27,6 +28,28 @@ def test_each_gateway_has_an_address_of_its_own_and_the_ingress_address_is_that_
 
 def test_a_way_for_all_is_that_of_each() -> None:
     assert {one.way for one in Ingress(way=Way.NODE_PORT).entrances().values()} == {Way.NODE_PORT}
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted", "types"),
+    [
+        ({}, "", set()),
+        ({"way": "address"}, "", set()),
+        ({"front": {"address": "front.internal"}}, "", set()),
+        ({"way": "node-port"}, "", {"NodePort"}),
+        ({"way": "port-forward"}, "NodePort", {"ClusterIP"}),
+        ({}, "NodePort", {"NodePort"}),
+    ],
+)
+def test_a_gateway_asks_for_a_load_balancer_only_where_its_way_uses_one(
+    given: dict[str, Any], accepted: str, types: set[str]
+) -> None:
+    """`way = "port-forward"` still made public load balancers, and waited for them."""
+    made = Ingress.model_validate(given).service_types(accepted)
+    assert set(made.values()) == types
+    assert made.keys() == (set(SERVICES.values()) if types else set())
+    one = Ingress.model_validate({"shop": {"way": "port-forward"}})
+    assert one.service_types() == {"frontend/frontend-external": "ClusterIP"}
 
 
 def test_the_services_are_those_of_the_manifests() -> None:

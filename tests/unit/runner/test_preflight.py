@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
@@ -62,8 +63,10 @@ def test_a_way_in_that_hides_the_client_is_a_reason_to_skip() -> None:
 
 
 def test_a_load_balancer_that_is_slow_is_not_lacking_where_it_was_detected() -> None:
-    late = Shown((Tried("load balancer", False, "no address within 45 s"),), load_balancer=False)
+    late = Shown((Tried("load balancer", False, "no address within 45 s"),), load_balancer=False, late=True)
     assert "load-balancer" in corrected(DETECTED, late).names
+    for never in (replace(late, late=False), replace(late, late=None)):
+        assert corrected(DETECTED, never).lacks["load-balancer"] == "tried: no address within 45 s"
     unknown = Capabilities((), {"load-balancer": "no Service has an external address"})
     assert corrected(unknown, late).lacks == {"load-balancer": "tried: no address within 45 s"}
     assert corrected(unknown, Shown(load_balancer=True)).names == ("load-balancer",)
@@ -118,6 +121,7 @@ def test_a_load_balancer_is_waited_for_as_long_as_something_may_give_an_address(
     found = load_balancer(cluster, ways, "mp-canary", 0.0, lambda: True, clock, clock.sleep)
     assert isinstance(found, Shown)
     assert found.load_balancer is shown
+    assert found.late is (None if shown else waited == 45.0)
     assert clock.now == waited
     assert words in found.lines[0].detail
 
@@ -255,15 +259,17 @@ class _Deploying(_Admission):
         opens: bool = True,
         inside: Sequence[str] = (),
         relabels: Mapping[str, str] = MappingProxyType({}),
+        unless: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._unless = unless
         self._inside, self._relabels = inside, relabels
         self._cluster, self._refused, self._late, self._opens = cluster, refused, late, opens
 
     def admit(self, items: Sequence[Item]) -> None:
         self.asked += items
         for item in items:
-            if f"{item.kind} {item.name}" == self._refused:
+            if f"{item.kind} {item.name}" == self._refused and item.body["spec"].get("type") not in self._unless:
                 raise ClusterError(f"{item.kind} {item.name} is refused")
 
     def apply(self, items: Sequence[Item]) -> list[Any]:
@@ -312,8 +318,8 @@ def tried(
         monkeypatch.setattr(mesh_checks, name, stand_in)
     for name in ("SENT_S", "POLL_S"):
         monkeypatch.setattr(mesh_checks, name, 0.01)
-    for name in ("load_balancer", "way_in"):
-        monkeypatch.setattr(network_checks, name, lambda *_, **__: Tried("", True, ""))
+    monkeypatch.setattr(network_checks, "load_balancer", lambda *_, **__: Tried("", True, ""))
+    monkeypatch.setattr(network_checks, "way_in", lambda *_, **__: Tried("way in", True, "tried"))
     monkeypatch.setattr(network_checks, "enforced", lambda *_: (True, "000"))
     cluster = FakeCluster()
     if "opens" in how:
@@ -436,12 +442,29 @@ def test_root_policies_are_named_where_the_request_is_refused(monkeypatch: pytes
     assert "exempt namespaces with the label meshproof.dev/run" in caught.value.hint
 
 
-def test_a_cluster_that_refuses_load_balancers_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = tried(monkeypatch, refused="Service door")
-    assert shown.load_balancer is False
-    assert [line.detail for line in shown.lines if line.name == "load balancer"] == ["Service door is refused"]
-    assert "" not in {line.name for line in shown.lines}, "no address of it is waited for"
+@pytest.mark.parametrize(
+    ("accepted", "way"), [(("NodePort", "ClusterIP"), "NodePort"), (("ClusterIP",), "ClusterIP"), ((), "")]
+)
+def test_a_cluster_that_refuses_load_balancers_is_asked_for_less(
+    monkeypatch: pytest.MonkeyPatch, accepted: tuple[str, ...], way: str
+) -> None:
+    """The preflight coped, but every environment with a gateway was refused as a whole."""
+    shown = tried(monkeypatch, refused="Service door", unless=accepted)
+    assert (shown.load_balancer, shown.service_type) == (False, way)
+    why = f"Service door is refused; {way} is accepted" if way else "Service door is refused"
+    assert [line.detail for line in shown.lines if line.name == "load balancer"] == [why]
+    assert [line.detail for line in shown.lines if line.name == "way in"] == (["tried"] if way else [])
     assert next(line for line in shown.lines if line.name == "admission").ok
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"), [("node-port", "NodePort"), ("port-forward", "ClusterIP"), ("auto", "LoadBalancer")]
+)
+def test_the_canary_asks_for_no_load_balancer_where_the_way_in_uses_none(way: str, kind: str) -> None:
+    given = Settings.model_validate({"ingress": {"way": way}})
+    made = canary(FakeCluster(), given, Access(images={"sleep": "s", "httpbin": "h"}), MeshInfo(), "run-1")  # type: ignore[arg-type]
+    [door] = [item for item in made.applier.load(["canary/1-pairs.yaml"]) if item.name == "door"]
+    assert door.body["spec"]["type"] == kind
 
 
 def test_pods_without_a_sidecar_end_a_run() -> None:
