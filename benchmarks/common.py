@@ -26,6 +26,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError, MeshproofError
+from clients.model.exit_code import ExitCode
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig import Rig, RigOptions
 from reports.model import TargetInfo
@@ -41,7 +42,6 @@ from testbed.versions import istio_release
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "benchmarks" / "manifests"
-BAD_INPUT, INTERRUPTED = 2, 130
 KIB_PER_GIB = 1024**2
 
 Measure = Callable[[argparse.Namespace], Mapping[str, Any]]
@@ -73,9 +73,9 @@ def main(parser: argparse.ArgumentParser, measure: Measure) -> int:
             arguments.json.write_text(json.dumps({**figures, "machine": here}, indent=1) + "\n", encoding="utf-8")
     except (MeshproofError, OSError) as error:
         print(f"meshproof: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return 0
 
 

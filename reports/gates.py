@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor
 
+from clients.model.exit_code import ExitCode
 from reports.marks import KNOWN, NOT_RUN, REDUCED
 
-OK, FAILED, UNKNOWN = 0, 1, 3
-"""Exit codes: it conforms; it does not; nothing failed, but not all is known."""
 LIMIT = r"^(\d{1,6}|\d{1,2}(\.\d+)?%)$"
 """A number of cases, or a share of the planned ones."""
 RANK = {"pass": 0, KNOWN: 0, REDUCED: 1, "skip": 2, "inconclusive": 3, NOT_RUN: 3, "fail": 4}
@@ -66,7 +65,7 @@ class GateJudgement:
     @property
     def code(self) -> int:
         """The exit code."""
-        return FAILED if self.failed else UNKNOWN if self.over else OK
+        return ExitCode.FAILED if self.failed else ExitCode.UNKNOWN if self.over else ExitCode.OK
 
 
 def judge(marks: Mapping[str, str], gates: Gates, *, damaged: int = 0) -> GateJudgement:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from clients.model.evidence import Verdict
-from reports.gates import OK
+from clients.model.exit_code import ExitCode
 from reports.history.store import cluster_of
 from reports.marks import WORST_FIRST
 from reports.model import Report
@@ -33,7 +33,8 @@ def render(report: Report, conforming: dict[str, float] | None = None) -> str:
         return Gauge(f"meshproof_{name}", text, ["cluster", *labels], registry=registry)
 
     ended = _seconds(report.run.ended or report.run.started)
-    gauge("conforms", "Whether the last run conforms, by its gates.").labels(cluster).set(report.judged.code == OK)
+    conforms = report.judged.code == ExitCode.OK
+    gauge("conforms", "Whether the last run conforms, by its gates.").labels(cluster).set(conforms)
     if report.run.exit is not None:
         gauge("exit_code", "Exit code of the last run.").labels(cluster).set(report.run.exit)
     cases = gauge("cases", "Cases of the last run, by what came of them.", "mark")
@@ -49,7 +50,7 @@ def render(report: Report, conforming: dict[str, float] | None = None) -> str:
     gauge("last_run_timestamp_seconds", "When the last run ended.").labels(cluster).set(ended)
     gauge("run_duration_seconds", "How long it took.").labels(cluster).set(ended - _seconds(report.run.started))
     last = Gauge(CONFORMING, "When a run last conformed.", ["cluster"], registry=registry)
-    known = {**(conforming or {}), **({cluster: ended} if report.judged.code == OK else {})}
+    known = {**(conforming or {}), **({cluster: ended} if conforms else {})}
     if cluster in known:
         last.labels(cluster).set(known[cluster])
     return generate_latest(registry).decode()

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
+from clients.model.exit_code import ExitCode
 from clients.model.known import KnownFailure
 from reports import gates
 from reports.about import About
@@ -188,7 +189,7 @@ class Report:
 
         Without a limit of its own a pass of reduced grade conforms. A known failure does not count as a failure.
         """
-        return self.judged.code == gates.OK
+        return self.judged.code == ExitCode.OK
 
 
 EVIDENCE: TypeAdapter[Evidence] = TypeAdapter(Evidence)

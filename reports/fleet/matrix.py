@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clients.model.exit_code import ExitCode
 from reports import gates
 from reports.history import record
 from reports.history.feed import reports_below
@@ -19,7 +20,7 @@ from reports.model import ReportError
 SCHEMA = "meshproof/fleet/v1"
 BAD = ("fail", "inconclusive", "not-run")
 """Marks that make a cluster or a control worse than another."""
-_CODE_ORDER = (gates.FAILED, gates.UNKNOWN, gates.OK)
+_CODE_ORDER = (ExitCode.FAILED, ExitCode.UNKNOWN, ExitCode.OK)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Fleet:
     def code(self) -> int:
         """The worst of the clusters."""
         codes = {cluster.code for cluster in self.clusters}
-        return next((code for code in _CODE_ORDER if code in codes), gates.UNKNOWN)
+        return next((code for code in _CODE_ORDER if code in codes), ExitCode.UNKNOWN)
 
     @property
     def uneven(self) -> tuple[str, ...]:

@@ -10,15 +10,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reports import gates
+from clients.model.exit_code import ExitCode
 from reports.fleet.matrix import Fleet
 from reports.headline import counted
 from reports.html.frame import frame, templates
 from reports.lines import STYLES
 from reports.marks import GLYPHS, WORST_FIRST
 
-TONES = {gates.OK: "pass", gates.FAILED: "fail", gates.UNKNOWN: "inconclusive"}
-WORDS_OF = {gates.OK: "conforms", gates.FAILED: "does not conform", gates.UNKNOWN: "not proven"}
+TONES: dict[int, str] = {ExitCode.OK: "pass", ExitCode.FAILED: "fail", ExitCode.UNKNOWN: "inconclusive"}
+WORDS_OF: dict[int, str] = {
+    ExitCode.OK: "conforms",
+    ExitCode.FAILED: "does not conform",
+    ExitCode.UNKNOWN: "not proven",
+}
 MOST_CONTROLS = 20
 """Controls that a terminal lists."""
 
@@ -27,12 +31,12 @@ def headline(fleet: Fleet) -> str:
     """`1 of 12 clusters does not conform, 2 are not proven`."""
     numbers = {code: sum(one.code == code for one in fleet.clusters) for code in TONES}
     all_of = counted(len(fleet.clusters), "cluster")
-    if numbers[gates.OK] == len(fleet.clusters):
+    if numbers[ExitCode.OK] == len(fleet.clusters):
         return "The cluster conforms" if len(fleet.clusters) == 1 else f"All {all_of} conform"
     parts = []
-    if failed := numbers[gates.FAILED]:
+    if failed := numbers[ExitCode.FAILED]:
         parts.append(f"{failed} of {all_of} {'does' if failed == 1 else 'do'} not conform")
-    if unknown := numbers[gates.UNKNOWN]:
+    if unknown := numbers[ExitCode.UNKNOWN]:
         parts.append(f"{unknown}{'' if parts else f' of {all_of}'} {'is' if unknown == 1 else 'are'} not proven")
     return ", ".join(parts)
 

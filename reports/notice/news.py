@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients.model.exit_code import ExitCode
 from reports import earlier
 from reports.conformance import FILE
 from reports.gates import RANK
@@ -15,8 +16,6 @@ from reports.model import Report, ReportError
 
 NOT_SENT = "not-notified"
 """File in the folder of a run whose news could not be sent: the next run tells it again."""
-INTERRUPTED = 130
-"""Exit code of a run that a person or the system ended; what it left undone is no news."""
 MOST_RUNS = 20
 """How many earlier runs are looked at, the newest first."""
 
@@ -82,5 +81,5 @@ def runs_before(report: Report, runs: Path) -> Iterator[tuple[Path, record.Recor
         except ReportError:
             continue
         same = cluster_of(found.target) == cluster_of(report.target) and found.run.started < report.run.started
-        if same and found.run.exit != INTERRUPTED:
+        if same and found.run.exit != ExitCode.INTERRUPTED:
             yield folder, found

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
-from runner.commands import child, common
+from clients.model.exit_code import ExitCode
+from runner.commands import child
 from runner.config import settings
 
 NO_BENCHMARKS = {"__init__", "common", "flips", "inotify", "policies", "scale_figures", "serial", "stability_tables"}
@@ -25,4 +26,4 @@ def bench(
         raise SettingsError(f"there is no benchmark {name}", f"there are: {', '.join(known) or 'none'}")
     words = ["--json", str(json.resolve())] if json else []
     ended = child.python("-m", f"benchmarks.{name}", *words, *(arguments or ()))
-    return common.INTERRUPTED if ended.interrupted else ended.code
+    return ExitCode.INTERRUPTED if ended.interrupted else ended.code

@@ -12,6 +12,7 @@ from clients.kube.cleanup import cleanup as remove
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder, in_use
+from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import folders, rights, settings
 from runner.target import targets
@@ -31,7 +32,7 @@ def cleanup(
     there = target.look(print)
     if there is None:
         print(f"the {target.kind} cluster is down: nothing to remove")
-        return common.OK
+        return ExitCode.OK
     with closing(there.connect()) as cluster:
         if dry_run:
             for leftover in (found := find(cluster, run, made=rights.made())):
@@ -46,7 +47,7 @@ def cleanup(
                 cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
             )
     print(f"{len(found)} objects" if found else "nothing to remove")
-    return common.OK
+    return ExitCode.OK
 
 
 def refuse_while_in_use(cluster: Cluster, root: str = rights.ROOT_NAMESPACE) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import MeshproofError
+from clients.model.exit_code import ExitCode
 from runner.commands import fleet, rerun
-from runner.commands.common import BAD_INPUT, INTERRUPTED
 
 VERBS = {
     "run": "run.run",
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bad(str(error))
     except (KeyboardInterrupt, typer.Abort):
         print("meshproof: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return int(code or 0)
 
 
@@ -124,4 +124,4 @@ def _register(app: typer.Typer, verbs: dict[str, str]) -> None:
 def _bad(text: str) -> int:
     if text:  # empty where typer has printed its help already
         print(f"meshproof: {text}", file=sys.stderr)
-    return BAD_INPUT
+    return ExitCode.BAD_INPUT

@@ -13,9 +13,6 @@ import typer
 from runner.config.option import Option, options
 from runner.config.settings import Settings
 
-OK, FAILED, BAD_INPUT, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes; 3: nothing failed, but not all is known."""
-
 Controls = Annotated[list[str] | None, typer.Option("--control", metavar="ID", help="Only this control; repeatable.")]
 Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="TAG", help="Only controls with this tag; repeatable.")

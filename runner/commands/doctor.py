@@ -18,6 +18,7 @@ from clients.mesh.discovery import MeshInfo, discover
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
 from clients.model.cluster_domain import DEFAULT
 from clients.model.errors import MeshproofError, SettingsError
+from clients.model.exit_code import ExitCode
 from clients.proof.preflight.shown import Shown
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
@@ -55,7 +56,7 @@ def doctor(
         console.print(f"{finding.sign}  {escape(finding.name)}: {escape(finding.detail + hint)}")
     bad = sum(not (finding.ok or finding.optional) for finding in findings)
     console.print(f"{bad} missing" if bad else "nothing is missing")
-    return common.FAILED if bad else common.OK
+    return ExitCode.FAILED if bad else ExitCode.OK
 
 
 def on_cluster(target: Target, *, as_json: bool) -> int:
@@ -72,7 +73,7 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
     if as_json:
         rows = [{"detector": name, "text": line} for name, lines in found.items() for line in lines]
         print(json.dumps({"policies": number, "warnings": rows, "not_read": refused}, indent=1))
-        return common.OK
+        return ExitCode.OK
     console = Console(soft_wrap=True)
     for name, lines in found.items():
         for line in lines:
@@ -81,7 +82,7 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
         console.print(f"[yellow]without[/yellow]  {escape(line)}")
     warnings = sum(map(len, found.values()))
     console.print(f"{number} policies, {warnings} warnings" if warnings else f"{number} policies, no warning")
-    return common.OK
+    return ExitCode.OK
 
 
 def _root(connection: Cluster, wanted: settings.Settings) -> str:

@@ -14,14 +14,14 @@ from pathlib import Path
 from types import FrameType
 
 from clients.model.errors import SettingsError
+from clients.model.exit_code import ExitCode
 from reports.model import ReportError
-from runner.commands import common
 from runner.config import settings
 from runner.config.settings import ROOT
 
 OPTION = "--context"
 LOG = "terminal.txt"
-CODES = (common.INTERRUPTED, common.FAILED, common.BAD_INPUT, common.UNKNOWN, common.OK)
+CODES = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.UNKNOWN, ExitCode.OK)
 """Exit codes, the one that decides for all first."""
 
 
@@ -126,7 +126,7 @@ def child_environment() -> Mapping[str, str]:
 
 def _code(ended: int) -> int:
     """The exit code of a process; one that died did not prove all."""
-    return ended if ended in CODES else common.UNKNOWN
+    return ended if ended in CODES else ExitCode.UNKNOWN
 
 
 @contextmanager

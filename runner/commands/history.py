@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
+from clients.model.exit_code import ExitCode
 from reports.headline import counted
 from reports.history import write
-from runner.commands import common
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of your runs; every conformance.json below it.")]
 File = Annotated[
@@ -31,7 +31,7 @@ def history(folder: Folder, file: File = None, keep: Keep = None) -> int:
     removed = f", {counted(fed.removed, 'run')} removed for their age" if fed.removed else ""
     print(f"{counted(fed.added, 'run')} imported, {fed.there} there already{removed}")
     print(page)
-    return common.BAD_INPUT if fed.problems else common.OK
+    return ExitCode.BAD_INPUT if fed.problems else ExitCode.OK
 
 
 def _days(text: str | None) -> int | None:

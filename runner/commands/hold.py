@@ -15,6 +15,7 @@ from clients.hold.seen import Seen
 from clients.kube.cluster import Cluster
 from clients.mesh.discovery import discover
 from clients.model.errors import ClusterError
+from clients.model.exit_code import ExitCode
 from reports import hold as shown
 from runner.commands import common
 from runner.config import settings
@@ -44,7 +45,7 @@ def start(*, given: common.Given) -> int:
         applier = held_traffic.applier(cluster, wanted, there, mesh.label, own=own, domain=domain, prior=prior)
         held = holding.start(cluster, applier, say)
     print(f"traffic is held as {held.id}; look at it by `meshproof hold check`, end it by `meshproof hold stop`")
-    return common.OK
+    return ExitCode.OK
 
 
 @common.takes(*common.CLUSTER)
@@ -66,7 +67,7 @@ def mark(
     with closing(_connect(settings.load(given))) as cluster:
         at = holding.mark(cluster, holding.require(cluster), name)
     print(f"{name}: from {shown.clock(at)} on")
-    return common.OK
+    return ExitCode.OK
 
 
 @common.takes(*common.CLUSTER)
@@ -76,12 +77,12 @@ def stop(as_json: AsJson = False, *, given: common.Given) -> int:
         held = holding.find(cluster)
         if held is None:
             print("no traffic is held on this cluster")
-            return common.OK
+            return ExitCode.OK
         seen = _last(cluster)
         holding.stop(cluster, held)
     if seen is None:
         print(f"the held traffic {held.id} was not whole; it is removed")
-        return common.UNKNOWN
+        return ExitCode.UNKNOWN
     print_seen(seen, as_json=as_json)
     return code(seen)
 
@@ -89,8 +90,8 @@ def stop(as_json: AsJson = False, *, given: common.Given) -> int:
 def code(seen: Seen) -> int:
     """Exit code: 0 nothing was lost or leaked, 1 something was, 3 not everything was observed."""
     if seen.lost or seen.leaked or seen.other:
-        return common.FAILED
-    return common.OK if seen.certain else common.UNKNOWN
+        return ExitCode.FAILED
+    return ExitCode.OK if seen.certain else ExitCode.UNKNOWN
 
 
 def print_seen(seen: Seen, *, as_json: bool) -> None:

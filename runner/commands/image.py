@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import ClusterError, SettingsError
-from runner.commands import common
+from clients.model.exit_code import ExitCode
 from testbed.profiles import table
 
 Profile = Annotated[
@@ -29,7 +29,7 @@ def build() -> int:
     print(f"archive: {built.archive} ({built.size_mib:.0f} MiB)", file=sys.stderr)
     print(f"bill of materials: {built.bill}", file=sys.stderr)
     print(built.reference)
-    return common.OK
+    return ExitCode.OK
 
 
 def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
@@ -39,7 +39,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     built = HarnessImage(_print_progress).built()
     if built is None:
         print("the image of this checkout is not built; `./meshproof image build` builds it", file=sys.stderr)
-        return common.FAILED
+        return ExitCode.FAILED
     facts = {
         "reference": built.reference,
         "archive": str(built.archive),
@@ -47,7 +47,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         "bill of materials": str(built.bill),
     }
     print(json.dumps(facts, indent=1) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items()))
-    return common.OK
+    return ExitCode.OK
 
 
 def load(profile: Profile = None) -> int:
@@ -58,7 +58,7 @@ def load(profile: Profile = None) -> int:
     built = HarnessImage(_print_progress).build()
     loading.load(built.archive, profile, _print_progress)
     print(built.reference)
-    return common.OK
+    return ExitCode.OK
 
 
 def export(file: File) -> int:
@@ -78,7 +78,7 @@ def export(file: File) -> int:
     finally:
         partial.unlink(missing_ok=True)
     print(built.reference)
-    return common.OK
+    return ExitCode.OK
 
 
 def _print_progress(line: str) -> None:

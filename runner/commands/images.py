@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import settings
 from runner.target import targets
@@ -67,7 +68,7 @@ def images(
         for one in listed:
             copied = f"  {one.source}" if one.source != one.reference else ""
             print(f"{one.name:24}{one.pinned}{copied}")
-    return common.OK
+    return ExitCode.OK
 
 
 def of_settings(wanted: settings.Settings) -> list[WorkloadImage]:

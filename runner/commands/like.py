@@ -12,6 +12,7 @@ import yaml
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade.likeness import read
 from clients.model.errors import SettingsError
+from clients.model.exit_code import ExitCode
 from reports import files
 from runner.commands import common
 from runner.config import settings
@@ -38,7 +39,7 @@ def like(
     text = of_cluster(settings.load(given))
     if output is None:
         print(text, end="")
-        return common.OK
+        return ExitCode.OK
     try:
         files.write_text(output, text)
     except OSError as error:
@@ -47,7 +48,7 @@ def like(
     print(f"{output}: {found.summary}")
     for line in found.left:
         print(f"  not carried over: {line}")
-    return common.OK
+    return ExitCode.OK
 
 
 def of_cluster(wanted: settings.Settings) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from clients.model.exit_code import ExitCode
 from reports.fleet import page, write
-from runner.commands import common
 
 Folders = Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders; every conformance.json below them.")]
 To = Annotated[Path | None, typer.Option("--to", metavar="FOLDER", help="Where to write; default: the first DIR.")]
@@ -23,4 +23,4 @@ def merge(folders: Folders, to: To = None) -> int:
         print(f"meshproof: {problem}", file=sys.stderr)
     page.show(Console(), fleet)
     print(f"report: {index}")
-    return common.BAD_INPUT if fleet.problems else fleet.code
+    return ExitCode.BAD_INPUT if fleet.problems else fleet.code

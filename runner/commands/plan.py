@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from clients.model.exit_code import ExitCode
 from runner.commands import common, plan_here, policy_warnings
 from runner.config import catalogue, folders, settings, tiers
 from runner.session.collect_plan import collect
@@ -45,7 +46,7 @@ def plan(
         plan_here.show(plan_here.outlook(entries, catalogue.load(), target), console)
     for entry in expired:
         console.print(escape(f"known failure {known.in_words(entry)}; {known.HINT}"), style="yellow")
-    return common.OK
+    return ExitCode.OK
 
 
 def show(entries: Sequence[PlannedTest], console: Console) -> None:

@@ -18,6 +18,7 @@ from clients.mesh.survey import Survey
 from clients.mesh.upgrade.change import ChangeLevel
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
 from clients.model.errors import ClusterError
+from clients.model.exit_code import ExitCode
 from reports.headline import counted
 from runner.commands import common
 from runner.config import settings
@@ -66,7 +67,7 @@ def precheck(
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:
         show(found, Console(soft_wrap=True))
-    return common.FAILED if found.of(ChangeLevel.ERROR) else common.UNKNOWN if found.not_checked else common.OK
+    return ExitCode.FAILED if found.of(ChangeLevel.ERROR) else ExitCode.UNKNOWN if found.not_checked else ExitCode.OK
 
 
 def show(found: Prechecks, console: Console) -> None:

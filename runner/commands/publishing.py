@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 from clients.model.errors import MeshproofError
+from clients.model.exit_code import ExitCode
 from reports import conformance, files
 from reports.model import Report
 from runner.config.notify_settings import Notify
 from runner.config.settings import Settings
-
-INTERRUPTED = 130
 
 
 def after(folder: Path, settings: Settings) -> None:
@@ -26,7 +25,7 @@ def after(folder: Path, settings: Settings) -> None:
         return
     if settings.metrics:
         _write(report, settings.metrics)
-    if settings.notify.url.get_secret_value() and report.run.exit != INTERRUPTED:
+    if settings.notify.url.get_secret_value() and report.run.exit != ExitCode.INTERRUPTED:
         _notify(report, folder, settings.notify)
 
 

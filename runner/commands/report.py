@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import ClusterError, SettingsError
+from clients.model.exit_code import ExitCode
 from clients.probe.browser import Browser
 from reports import attest, conformance, packed, write
-from runner.commands import common
 from runner.config import folders, settings
 from runner.target import browsers
 
@@ -36,7 +36,7 @@ def report(
     if pdf:
         print(print_page(page))
         attest.write(conformance.load(folder), folder.resolve(), given.signing_key)
-    return common.OK
+    return ExitCode.OK
 
 
 def verify(
@@ -51,8 +51,8 @@ def verify(
         print(attest.verify(folder, key))
     except attest.TamperedError as error:
         print(f"meshproof: {error}")
-        return common.FAILED
-    return common.OK
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
 def print_page(page: Path) -> Path:

@@ -18,6 +18,7 @@ from clients.kube import lease
 from clients.kube.cleanup import cleanup
 from clients.kube.lease import holder, in_use
 from clients.model.errors import MeshproofError, SettingsError
+from clients.model.exit_code import ExitCode
 from reports import conformance, earlier, packed, terminal, write
 from reports.journal import Contents, Journal, read
 from reports.model import ReportError, RunInfo, TargetInfo
@@ -67,7 +68,7 @@ def run(
         earlier.load(wanted.baseline)
     earlier_run = rerun.found(again, wanted.out) if again else None
     if earlier_run and rerun.nothing(earlier_run):
-        return common.OK
+        return ExitCode.OK
     if not plugin:  # a plugin may replace the target
         look_first(target)
     words = common.words({"control": control, "tag": tags, "skip-tag": skipped_tags, "rerun-failed": earlier_run})
@@ -129,15 +130,15 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     info = closing(contents, folder, started, ended)
     about = contents.target or TargetInfo(kind=target.kind, context=target.settings.context)
     judged = conformance.build(contents, info, about).judged.code
-    info = replace(info, exit=exit_code(ended, judged or (common.OK if clean else common.UNKNOWN)))
+    info = replace(info, exit=exit_code(ended, judged or (ExitCode.OK if clean else ExitCode.UNKNOWN)))
     try:
         index = _write(journal, folder, info, about, target.settings)
     except ReportError:
-        if ended.code == common.BAD_INPUT and not (contents.run and contents.run.ended):  # the test process said so
-            return common.BAD_INPUT
+        if ended.code == ExitCode.BAD_INPUT and not (contents.run and contents.run.ended):  # the test process said so
+            return ExitCode.BAD_INPUT
         raise
     terminal.print_summary(Console(), conformance.build(read(journal), info, about), index)
-    return info.exit if info.exit is not None else common.FAILED
+    return info.exit if info.exit is not None else ExitCode.FAILED
 
 
 def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo, given: Settings) -> Path:
@@ -164,7 +165,7 @@ def closing(contents: Contents, folder: Path, started: str, ended: child.Ended) 
     command = shlex.join(["meshproof", *hidden(sys.argv[1:])])
     info = contents.run or RunInfo(id=folder.name, started=started, command=command)
     died = f"the test process died ({ended.code})" if not info.ended else ""
-    if died and ended.code == common.BAD_INPUT:
+    if died and ended.code == ExitCode.BAD_INPUT:
         died = "a report that could not be written"
     why = ended.interrupted or info.interrupted or died
     return replace(info, command=command, ended=info.ended or folders.now(), interrupted=why)
@@ -176,13 +177,13 @@ def exit_code(ended: child.Ended, judged: int) -> int:
     Args:
         judged: by the gates.
     """
-    if ended.interrupted or ended.code == common.INTERRUPTED:
-        return common.INTERRUPTED
-    if ended.code in {common.BAD_INPUT, PYTEST_USAGE_ERROR}:
-        return common.BAD_INPUT
-    if common.FAILED in (judged, ended.code):
-        return common.FAILED
-    return judged if ended.code == common.OK else common.UNKNOWN
+    if ended.interrupted or ended.code == ExitCode.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if ended.code in {ExitCode.BAD_INPUT, PYTEST_USAGE_ERROR}:
+        return ExitCode.BAD_INPUT
+    if ExitCode.FAILED in (judged, ended.code):
+        return ExitCode.FAILED
+    return judged if ended.code == ExitCode.OK else ExitCode.UNKNOWN
 
 
 def sweep_after_death(folder: Path) -> bool:
@@ -206,4 +207,4 @@ def _code_without_journal(ended: child.Ended) -> int:
         raise SettingsError("nothing was selected", "see `meshproof plan` for what there is")
     if ended.code < 0 and not ended.interrupted:
         print(f"meshproof: the test process died (signal {-ended.code}); pid {os.getpid()}", file=sys.stderr)
-    return exit_code(ended, common.UNKNOWN)
+    return exit_code(ended, ExitCode.UNKNOWN)

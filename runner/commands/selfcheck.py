@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
+from clients.model.exit_code import ExitCode
 from runner.commands import child, common
 
 MODULE = "tests.selfcheck"
@@ -45,4 +46,4 @@ def selfcheck(
     words += ["--resume"] if resume else []
     words += common.words({name: path and path.resolve() for name, path in (("keep", keep), ("json", json))})
     ended = child.python("-m", MODULE, *words)
-    return common.INTERRUPTED if ended.interrupted else ended.code
+    return ExitCode.INTERRUPTED if ended.interrupted else ended.code

@@ -12,6 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 from clients.model.errors import SettingsError
+from clients.model.exit_code import ExitCode
 from runner.commands import child, common, second_try
 from runner.config import settings
 from runner.target import browsers
@@ -108,7 +109,7 @@ def _run(name: str, command: tuple[str, ...]) -> int:
     began = time.monotonic()
     ended = child.python(*command)
     if ended.interrupted:
-        return common.INTERRUPTED
+        return ExitCode.INTERRUPTED
     if ended.code:
         # On standard error: pytest's closing line stays the last of standard output.
         _say(f"{name}: failed after {time.monotonic() - began:.0f} s (exit {ended.code})", stream=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
+from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import settings
 from testbed.profiles import manager, table
@@ -45,12 +46,12 @@ def up(profile: Profile = None, like: Like = None, *, given: common.Given) -> in
         print(f"profile {made.name}: Istio {made.istio} is ready on Kubernetes {made.kubernetes}; a run against it:")
         print(f"  {made.command}")
         print(f"its administrator: KUBECONFIG={made.administrator}")
-        return common.OK
+        return ExitCode.OK
     testbed = api.up(_version(given), _print_progress, resolve(like) if like is not None else None)
     for line in testbed.left:
         print(f"not carried over: {line}")
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")
-    return common.OK
+    return ExitCode.OK
 
 
 def down(profile: Profile = None) -> int:
@@ -60,9 +61,9 @@ def down(profile: Profile = None) -> int:
     if profile is not None:
         stopped = manager.down(profile, _print_progress)
         print(f"the profile {profile} is down" if stopped else f"the profile {profile} was not up")
-        return common.OK
+        return ExitCode.OK
     print("the testbed is down" if api.down() else "no testbed was up")
-    return common.OK
+    return ExitCode.OK
 
 
 def status(profile: Profile = None) -> int:
@@ -75,7 +76,7 @@ def status(profile: Profile = None) -> int:
     for name, other in manager.states().items() if profile is None else ():
         print(f"profile {name}: {other.state}")
         _print_details(other.detail)
-    return common.OK if found.state == "up" else common.FAILED
+    return ExitCode.OK if found.state == "up" else ExitCode.FAILED
 
 
 def _print_details(detail: dict[str, str]) -> None:
@@ -89,7 +90,7 @@ def logs(component: Component = None, profile: Profile = None) -> int:
 
     for line in api.logs(component) if profile is None else manager.logs(profile, component):
         print(line.rstrip("\n"))
-    return common.OK
+    return ExitCode.OK
 
 
 @common.takes("istio")
@@ -98,7 +99,7 @@ def build(*, given: common.Given) -> int:
     from testbed import api
 
     api.build(_version(given), _print_progress)
-    return common.OK
+    return ExitCode.OK
 
 
 def digest() -> int:
@@ -106,7 +107,7 @@ def digest() -> int:
     from testbed import api
 
     print(api.bundle_key())
-    return common.OK
+    return ExitCode.OK
 
 
 def export(file: File) -> int:
@@ -114,7 +115,7 @@ def export(file: File) -> int:
     from testbed import api
 
     api.export(file.resolve())
-    return common.OK
+    return ExitCode.OK
 
 
 def import_(file: File) -> int:
@@ -122,7 +123,7 @@ def import_(file: File) -> int:
     from testbed import api
 
     api.import_(file.resolve())
-    return common.OK
+    return ExitCode.OK
 
 
 def _version(given: common.Given) -> str | None:

@@ -18,6 +18,7 @@ from clients.mesh.own_domain import own_domain
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
+from clients.model.exit_code import ExitCode
 from runner.commands import common, run
 from runner.commands.like import resolve
 from runner.config import folders, settings
@@ -227,6 +228,6 @@ def _suites(target: Target, at: UpgradeSide, suites: tuple[str, ...], below: Pat
     folder = folders.make_run_folder(below)
     words = ["-n", str(changed.workers), "--dist", "loadfile"] if changed.workers else []
     code = run.conduct([*words, *common.suites(list(suites))], folder, targets.of(changed))
-    if code == common.INTERRUPTED:
+    if code == ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     return folder

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clients.model.exit_code import ExitCode
 from reports.model import ReportError
-from runner.commands import common
 from runner.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def after(conduct: Callable[[], int], folder: Path, bucket: Bucket | None) -> in
     except ReportError:
         _copied(folder, bucket)
         raise
-    return code if _copied(folder, bucket) else code or common.BAD_INPUT
+    return code if _copied(folder, bucket) else code or ExitCode.BAD_INPUT
 
 
 def _copied(folder: Path, bucket: Bucket) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.gates import UNKNOWN
+from clients.model.exit_code import ExitCode
 from runner.config import duration
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def exit_before_any_case(context: RunContext, report: str) -> None:
         pytest.exit.Exception: to end the run.
     """
     if context.deadline:
-        pytest.exit(f"the deadline of {context.deadline} was reached before any case{report}", returncode=UNKNOWN)
+        ended = f"the deadline of {context.deadline} was reached before any case{report}"
+        pytest.exit(ended, returncode=ExitCode.UNKNOWN)
 
 
 def remaining_s(began: str, deadline: str, now: datetime | None = None) -> float:

@@ -12,6 +12,7 @@ import pytest
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
+from clients.model.exit_code import ExitCode
 from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
 from reports.model import EVIDENCE
@@ -43,8 +44,6 @@ from runner.session.planned import PLAN, PROVES
 from runner.session.run_context import RunContext
 from runner.target import targets
 
-BAD_INPUT = 2
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options."""
@@ -65,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         selection.controls(config, wanted, catalogue.load())  # raises for a tag that no control has
         context = config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
-        pytest.exit(str(error), returncode=BAD_INPUT)
+        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
     if wanted.keep:
         config.option.maxfail = 1
     arguments = [str(argument) for argument in config.invocation_params.args]
@@ -131,7 +130,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             cases = (case for entry in context.plan.values() for case in entry.ids)
             known_failures.check_cases(context.excuses.entries, cases)
     except MeshproofError as error:
-        pytest.exit(str(error), returncode=BAD_INPUT)
+        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -153,7 +152,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         context.journal.run(context.run_info())
     except MeshproofError as error:
         context.unwritable = str(error)
-        pytest.exit(str(error), returncode=BAD_INPUT)
+        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -167,7 +166,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         why = why_not(proves, context)
     except MeshproofError as error:
         # Without a target no case can be proven: end the whole run, instead of one error for each test.
-        pytest.exit(str(error), returncode=BAD_INPUT)
+        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
     if why and context.settings.enforce:
         raise record.EnforcedError(why)
     if why:

@@ -9,15 +9,14 @@ from rich.console import Console
 
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
+from clients.model.exit_code import ExitCode
 from reports import conformance, known, terminal, write
-from reports.gates import UNKNOWN
 from reports.journal import read
 from reports.model import EVIDENCE, Report, ReportError
 from runner.config.folders import JOURNAL
 from runner.session import record
 from runner.session.fixtures import RUN_CONTEXT
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 PLUGIN = "meshproof-recorder"
 """Name of the `Recorder` among pytest's plugins."""
 
@@ -29,7 +28,7 @@ def exit_code(report: Report) -> int:
     without any evidence would be worse.
     """
     code = report.judged.code
-    return BAD_INPUT if code == OK and known.expired(report) else code
+    return ExitCode.BAD_INPUT if code == ExitCode.OK and known.expired(report) else code
 
 
 class Recorder:
@@ -72,7 +71,7 @@ class Recorder:
         """End the run with exit code 2: its report cannot be written. Fixtures clean up as after Ctrl-C."""
         if not self.context.unwritable:
             self.context.unwritable = str(error)
-            pytest.exit(str(error), returncode=BAD_INPUT)
+            pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -100,7 +99,7 @@ class Recorder:
         self.context.interrupted = "" if self.context.deadline else by
         try:
             journal = self.context.journal  # begins the run: the first record
-            self.problem = self.context.finish(UNKNOWN if self.context.deadline else INTERRUPTED)
+            self.problem = self.context.finish(ExitCode.UNKNOWN if self.context.deadline else ExitCode.INTERRUPTED)
             if self.context.reports_by_caller:
                 return ""
             index = write.write_all(journal.path, self.context.folder, key=self.context.settings.signing_key)
@@ -114,19 +113,19 @@ class Recorder:
         if self._progress:
             self._progress.finish()
         if not self.context.started:
-            session.exitstatus = UNKNOWN if self.context.deadline else exitstatus
+            session.exitstatus = ExitCode.UNKNOWN if self.context.deadline else exitstatus
             return
-        code = INTERRUPTED if self.context.interrupted else int(exitstatus)
+        code = ExitCode.INTERRUPTED if self.context.interrupted else int(exitstatus)
         self.context.read_plan()
         try:
             journal = self.context.folder / JOURNAL
-            if code in (OK, FAILED) or self.context.deadline:
+            if code in (ExitCode.OK, ExitCode.FAILED) or self.context.deadline:
                 code = self._judged(conformance.build(read(journal), self.context.run_info()))
             self.problem = self.context.finish(code)
             if not self.context.reports_by_caller:
                 write.write_all(journal, self.context.folder, key=self.context.settings.signing_key)
         except ReportError as error:
-            code = BAD_INPUT
+            code = ExitCode.BAD_INPUT
             if not self.context.unwritable:
                 self.context.unwritable = self.problem = str(error)
         session.exitstatus = code
@@ -134,7 +133,7 @@ class Recorder:
     def _judged(self, report: Report) -> int:
         """The exit code by the gates; a test that failed without evidence (it proves no control) fails the run."""
         code = exit_code(report)
-        return FAILED if self._unexplained and code in (OK, UNKNOWN) else code
+        return ExitCode.FAILED if self._unexplained and code in (ExitCode.OK, ExitCode.UNKNOWN) else code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the summary and the place of the reports; `meshproof run` prints them itself."""

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from clients.model.errors import MeshproofError
+from clients.model.exit_code import ExitCode
 from reports.model import ReportError
 from runner.session import deadline
 from runner.session.fixtures import RUN_CONTEXT
 from runner.session.handed import HANDED
-from runner.session.recorder import BAD_INPUT, INTERRUPTED, PLUGIN
+from runner.session.recorder import PLUGIN
 from runner.session.run_context import RunContext
 
 SUITES = "suites"
@@ -32,13 +33,13 @@ def hand_over(node: Any) -> None:
         node.workerinput[HANDED] = context.hand_over(with_target=_wants_suites(config))
     except MeshproofError as error:
         context.unwritable = str(error) if isinstance(error, ReportError) else ""
-        _exit(config, str(error), BAD_INPUT)
+        _exit(config, str(error), ExitCode.BAD_INPUT)
     except KeyboardInterrupt as interruption:
         by = str(interruption) or "SIGINT"
         recorder = config.pluginmanager.get_plugin(PLUGIN)
         report = recorder.end_before_any_case(by) if recorder else ""
         deadline.exit_before_any_case(context, report)
-        _exit(config, f"interrupted by {by} before any case{report}", INTERRUPTED)
+        _exit(config, f"interrupted by {by} before any case{report}", ExitCode.INTERRUPTED)
 
 
 def _exit(config: pytest.Config, why: str, code: int) -> None:

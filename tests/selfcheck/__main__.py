@@ -10,12 +10,12 @@ from pathlib import Path
 from types import ModuleType
 
 from clients.model.errors import MeshproofError
+from clients.model.exit_code import ExitCode
 from runner.interrupts import sigterm_interrupts
 from tests.selfcheck import alarms, faults, flips, mutants, page
 from tests.selfcheck.product import say
 from tests.selfcheck.store import PARTS, Record, Store, newest
 
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 MODULES: dict[str, ModuleType] = {"mutants": mutants, "alarms": alarms, "faults": faults, "flips": flips}
 
 
@@ -27,10 +27,10 @@ def main(words: Sequence[str]) -> int:
             return _conduct(given)
     except (MeshproofError, OSError) as error:
         print(f"meshproof: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return ExitCode.BAD_INPUT
     except KeyboardInterrupt:
         say("meshproof: interrupted; `--resume` goes on")
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -65,10 +65,10 @@ def _conduct(given: argparse.Namespace) -> int:
     if given.page:
         say(f"written: {page.write()}")
     if not parts:
-        return OK
+        return ExitCode.OK
     counts = {name: value for name, value in figures.items() if isinstance(value, int)}
     print(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in counts.items()))
-    return FAILED if found else OK
+    return ExitCode.FAILED if found else ExitCode.OK
 
 
 def _selected(part: str, only: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from benchmarks import common
+from clients.model.exit_code import ExitCode
 
 pytestmark = pytest.mark.unit
 
@@ -25,5 +26,5 @@ def test_sigterm_ends_a_benchmark_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch
         return {}
 
     monkeypatch.setattr(sys, "argv", ["bench"])
-    assert common.main(common.options("x", "It measures nothing."), measure) == common.INTERRUPTED
+    assert common.main(common.options("x", "It measures nothing."), measure) == ExitCode.INTERRUPTED
     assert closed == ["closed"]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from clients.model.errors import ClusterError, ConflictError, SettingsError
+from clients.model.exit_code import ExitCode
 from runner.commands import child, selfcheck
 from tests.mutants.registry import MESH
 from tests.selfcheck import __main__ as program
@@ -82,7 +83,7 @@ def test_a_selection_needs_one_part(asked: list[tuple[str, ...]]) -> None:
 
 
 def test_a_misspelt_mutant_is_bad_input(kept: store.Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.main(["--parts", "mutants", "--only", "no-such"]) == program.BAD_INPUT
+    assert program.main(["--parts", "mutants", "--only", "no-such"]) == ExitCode.BAD_INPUT
     assert "no mutant is named no-such" in capsys.readouterr().err
     assert not kept.path.exists()
 
@@ -192,7 +193,7 @@ def test_misspelt_names_of_other_parts_are_bad_input(
     part: str, words: str, kept: store.Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faults, "known", lambda: ["tests/e2e/test_faults.py::test_the_disk_is_full[16k]"])
-    assert program.main(["--parts", part, "--only", words]) == program.BAD_INPUT
+    assert program.main(["--parts", part, "--only", words]) == ExitCode.BAD_INPUT
     assert "is named no-such" in capsys.readouterr().err
     assert not kept.path.parent.exists()
 
