@@ -83,13 +83,15 @@ class Workloads:
         return self._ready(namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
 
     def target_port(self, probe: Probe) -> int:
-        """Port of the container behind the Service that the probe dials; 0 where its number is not known.
+        """Port of the container that the probe reaches, by a Service or directly; 0 where its number is not known.
 
         Raises:
             ClusterError: the cluster does not answer.
         """
-        service = self._service(probe)[1] or {}
         wanted = urlsplit(probe.url).port or 80
+        if probe.dial:
+            return wanted
+        service = self._service(probe)[1] or {}
         ports = (one for one in service.get("spec", {}).get("ports") or () if one["port"] == wanted)
         found = next((one.get("targetPort", wanted) for one in ports), 0)
         return found if isinstance(found, int) else 0

@@ -474,3 +474,13 @@ def test_the_port_of_the_container_behind_a_service(made: Rig, cluster: RigClust
     ports = [{"port": 8000, "targetPort": 8080}, {"port": 80}, {"port": 9000, "targetPort": "ledger"}]
     cluster.put({**SERVICE, "spec": {**SERVICE["spec"], "ports": ports}})  # type: ignore[dict-item]
     assert made.workloads.target_port(CLIENT.get(url)) == port
+
+
+@pytest.mark.parametrize("dial", [Dial.POD, Dial.POD_WITH_HOST])
+def test_a_pods_own_address_is_dialled_at_the_port_of_the_container(made: Rig, cluster: RigCluster, dial: Dial):
+    """Also where no Service has that port, or one has it and leads to another."""
+    ports = [{"port": 8000, "targetPort": 8080}]
+    cluster.put({**SERVICE, "spec": {**SERVICE["spec"], "ports": ports}})  # type: ignore[dict-item]
+    for port in (9090, 8000):
+        probe = CLIENT.get(f"http://httpbin.mtls-service:{port}/ip", dial=dial)
+        assert made.workloads.target_port(probe) == port
