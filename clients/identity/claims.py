@@ -101,6 +101,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "not-yet-valid": {"nbf": NOT_BEFORE},
     "soon-valid": {"nbf": SOON},
     "other-subject": {"sub": OTHER},
+    "longer-subject": {"sub": f"{ISSUER}.example"},
     "wrong-audience": {"aud": "some-other-arbitrary-string"},
 }
 """Kinds of every issuer (catalogue, `conventions.tokens`). For keys and signatures see `clients.identity.tokens`."""

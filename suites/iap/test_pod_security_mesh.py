@@ -20,6 +20,7 @@ from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, OUTSIDE, RATINGS, TITLE
 HOME = "bookinfo-restricted"
 LABEL = "app=productpage"
 INSIDE = f"http://productpage.{HOME}:9080/productpage"
+DETAILS = "http://details.bookinfo:9080/details/0"
 PLAINTEXT = ELSEWHERE.get(INSIDE)
 
 STAGE = Stage(
@@ -45,6 +46,14 @@ CASES = [
         substitutes=(("mesh-wide", "istio-cni"),),
     ),
     Case("X-IAP-PSP-02", PLAINTEXT, reset(), before=WHOLE, twin=RATINGS.get(INSIDE), twin_expect=WHOLE),
+    Case(
+        "X-IAP-PSP-02",
+        ELSEWHERE.get(DETAILS),
+        reset(),
+        before=status(200),
+        twin=RATINGS.get(DETAILS),
+        variant="what the page fetches",
+    ),
 ]
 
 

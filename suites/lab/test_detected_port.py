@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, reset, status
+from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage, Step
 from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT
+
+ANOTHER = Workload("mtls-client-2", "sleep", "sleep")
+"""With a sidecar, in a namespace whose name begins with that of the allowed one."""
 
 SERVICES = {
     "no name": "http://httpbin.detected-service:8000",
@@ -58,6 +62,14 @@ def _by_policy(port: str, service: str) -> list[Case]:
             before=open_before,
             twin=plain,
             variant=f"{port}, no identity",
+        ),
+        Case(
+            "X-PORT-02",
+            ANOTHER.get(f"{service}/headers"),
+            rbac_denied(),
+            before=open_before,
+            twin=with_identity,
+            variant=f"{port}, another identity",
         ),
     ]
 

@@ -61,6 +61,13 @@ CASES = [
         twin_expect=SHOWS_CERTIFICATE,
         needs=CERTIFICATES,
     ),
+    Case(
+        "X-LAB-XFCC-FORGED",
+        MTLS_CLIENT.get(f"{MTLS_SERVICE}/headers", headers=FORGED),
+        SHOWS_CERTIFICATE,
+        twin=WITH_CERTIFICATE,
+        twin_expect=SHOWS_CERTIFICATE,
+    ),
     Case("LAB-NSMTLS-01", LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip"), status(200)),
 ]
 

@@ -13,6 +13,9 @@ URL = f"{MTLS_SERVICE}/headers"
 NO_TOKEN = MTLS_CLIENT.get(URL)
 VALID = MTLS_CLIENT.get(URL, token="valid")
 MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
+OTHER_SUBJECT = MTLS_CLIENT.get(URL, token="other-subject")
+LONGER_SUBJECT = MTLS_CLIENT.get(URL, token="longer-subject")
+"""Of a subject that begins with the right one."""
 
 ANYTHING = MTLS_CLIENT.get(f"{MTLS_SERVICE}/anything")
 WAYS = {
@@ -38,13 +41,8 @@ CASES = [
     Case("LAB-AUTHZ-01", VALID, status(200), before=status(200)),
     Case("LAB-AUTHZ-02", NO_TOKEN, rbac_denied(), before=status(200), twin=VALID, logged=(BY_NO_RULE,)),
     Case("LAB-AUTHZ-03", MALFORMED, status(401), before=status(200), twin=VALID),
-    Case(
-        "LAB-AUTHZ-04",
-        MTLS_CLIENT.get(URL, token="other-subject"),
-        rbac_denied(),
-        before=status(200),
-        twin=VALID,
-    ),
+    Case("LAB-AUTHZ-04", OTHER_SUBJECT, rbac_denied(), before=status(200), twin=VALID),
+    Case("LAB-AUTHZ-04", LONGER_SUBJECT, rbac_denied(), before=status(200), twin=VALID, variant="longer-subject"),
     *(
         Case(
             "X-LAB-AUTHZ-EVERY",

@@ -29,6 +29,9 @@ EVERY = {
 }
 """Requests that the one method and the one path do not cover. No state before: some are answered by 404 or 405."""
 
+OTHER_SUBJECTS = ("other-subject", "longer-subject")
+"""Kinds of tokens of the right issuer and key; the second's subject begins with the right one."""
+
 STAGE = Stage(
     "require-jwt-get-ip",
     title="AuthorizationPolicy allows only GET /ip with the token",
@@ -46,6 +49,18 @@ CASES = [
     *(
         Case("X-LAB-PATH-EVERY", way, rbac_denied(way.method), twin=GET_IP, logged=(BY_NO_RULE,), variant=name)
         for name, way in EVERY.items()
+    ),
+    *(
+        Case(
+            "X-LAB-PATH-SUBJECT",
+            replace(GET_IP, token=kind),
+            rbac_denied(),
+            before=status(200),
+            twin=GET_IP,
+            logged=(BY_NO_RULE,),
+            variant=kind,
+        )
+        for kind in OTHER_SUBJECTS
     ),
 ]
 

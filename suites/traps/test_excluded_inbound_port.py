@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from clients.model.case import Case
-from clients.model.expect import reset, status
+from clients.model.expect import rbac_denied, reset, status
 from clients.model.stage import Settle, Stage, Step
 from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEGACY, MESH, METRICS, TRADER
 
 PLAIN = LEGACY.get(f"{HTTPBIN}/ip")
+MUTUAL, TRADING = MESH.get(f"{HTTPBIN}/ip"), TRADER.get(f"{HTTPBIN}/ip")
 PLAIN_TO_METRICS, MUTUAL_TO_METRICS = LEGACY.get(f"{METRICS}/ip"), MESH.get(f"{METRICS}/ip")
 
 STAGE = Stage(
@@ -29,7 +30,8 @@ STAGE = Stage(
 
 CASES = [
     Case("X-TRAP-EXCLUDED-01", PLAIN_TO_METRICS, status(200)),
-    Case("X-TRAP-EXCLUDED-02", PLAIN, reset(), before=status(200), twin=TRADER.get(f"{HTTPBIN}/ip")),
+    Case("X-TRAP-EXCLUDED-02", PLAIN, reset(), before=status(200), twin=TRADING),
+    Case("X-TRAP-EXCLUDED-02", MUTUAL, rbac_denied(), before=status(200), twin=TRADING, variant="another identity"),
     Case("X-TRAP-EXCLUDED-03", MUTUAL_TO_METRICS, status(503), twin=PLAIN_TO_METRICS),
     Case("X-TRAP-EXCLUDED-04", MUTUAL_TO_METRICS, status(200), step="plaintext"),
 ]

@@ -41,6 +41,7 @@ CASES = [
     Case("X-TRAP-TCP-01", GET, status(200)),
     Case("X-TRAP-TCP-02", ADMIN, rbac_denied(), twin=GET),
     Case("X-TRAP-TCP-02", MESH.get(f"{HTTPBIN}/admin/users"), rbac_denied(), twin=GET, variant="below the path"),
+    Case("X-TRAP-TCP-02", MESH.get(f"{HTTPBIN}/admin?x=1"), rbac_denied(), twin=GET, variant="with a query"),
     Case("X-TRAP-TCP-03", TO_LEDGER, NOTHING, before=status(200), twin=OF_TRADER),
     Case("X-TRAP-TCP-04", TO_LEDGER, status(200), step="httpbin"),
     Case("X-TRAP-TCP-04", RAW, ANSWERED, step="httpbin", variant="bytes"),

@@ -7,15 +7,13 @@ from clients.model.expect import no_reply, reset, status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage, Step
-from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEDGER, LEGACY, MESH
+from suites.traps.workloads import ENVIRONMENT, HTTPBIN, LEDGER, LEDGER_AUDIT, LEGACY, MESH
 
 MUTUAL = MESH.get(f"{HTTPBIN}/ip")
 PLAIN = LEGACY.get(f"{HTTPBIN}/ip")
 URL = "http://httpbin.mtls-service:8080/ip"
 """Its Service gives the pod; the port is the container's, which no Service of the first state has."""
 DIRECT = "http://httpbin-direct.mtls-service:8080/ip"
-UNDECLARED = "http://ledger.mtls-service:9090/ip"
-"""A port of the pod that no Service has in any state."""
 BY_ADDRESS = MESH.get(URL, dial=Dial.POD)
 CUT = no_reply(OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY)
 HEADLESS = MESH.get("http://httpbin-headless.mtls-service:8080/ip")
@@ -46,7 +44,7 @@ CASES = [
     Case("X-TRAP-POD-04", LEGACY.get(URL, dial=Dial.POD), reset(), before=status(200), twin=MUTUAL),
     Case(
         "X-TRAP-POD-04",
-        LEGACY.get(UNDECLARED, dial=Dial.POD),
+        LEGACY.get(f"{LEDGER_AUDIT}/ip", dial=Dial.POD),
         reset(),
         before=status(200),
         twin=MESH.get(f"http://{LEDGER}/ip"),

@@ -16,5 +16,7 @@ HTTPBIN = MTLS_SERVICE
 """Its Service's port is 8000, its container's 8080."""
 LEDGER = "ledger.mtls-service:9000"
 """Plain TCP, by its Service."""
+LEDGER_AUDIT = "http://ledger.mtls-service:9090"
+"""A port of its pod that no Service has: for requests to the pod's own address."""
 METRICS = "http://metrics.mtls-service:8000"
 """Its port stays out of its sidecar."""

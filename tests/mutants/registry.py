@@ -18,6 +18,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     lies,
     manifests,
     narrow,
+    nearly,
     outbound,
     peers,
     pretended,

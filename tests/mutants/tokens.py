@@ -78,6 +78,20 @@ def malformed_ones_ignored(objects: list[Object]) -> None:
     )
 
 
+@mutant(
+    "verified-token-handed-on",
+    Area.JWT,
+    TOKENS,
+    {f"LAB-JWT-03[{algorithm}]": FAIL for algorithm in ("RS256", "ES256")} | cases("LAB-JWT-01 02", PASS),
+    {"LAB-JWT-03[RS256]": "the server received header Authorization"},
+    nightly=True,
+)
+def verified_token_handed_on(objects: list[Object]) -> None:
+    """The server's sidecar hands the token that it has verified to the application."""
+    for rule in _rules(objects, "jwt-example"):
+        rule["forwardOriginalToken"] = True
+
+
 @mutant("another-principal", Area.JWT, TOKENS, cases("LAB-AUTHZ-01", FAIL), {"LAB-AUTHZ-01": "saw 403"}, nightly=True)
 def another_principal(objects: list[Object]) -> None:
     """The rule expects another subject than the tokens have."""
