@@ -99,7 +99,7 @@ def objects() -> list[dict[str, Any]]:
 
 def test_workloads_fit_the_restricted_pod_security_standard():
     pods = [body["spec"]["template"]["spec"] for body in objects() if body["kind"] == "Deployment"]
-    assert len(pods) == 9
+    assert len(pods) == 10
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
