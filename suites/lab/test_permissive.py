@@ -67,6 +67,7 @@ CASES = [
         SHOWS_CERTIFICATE,
         twin=WITH_CERTIFICATE,
         twin_expect=SHOWS_CERTIFICATE,
+        needs=CERTIFICATES,
     ),
     Case("LAB-NSMTLS-01", LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip"), status(200)),
 ]
