@@ -15,6 +15,7 @@ from clients.mesh.capability_detectors import (
     SECURITY,
     access_log,
     auto_mtls,
+    dns_not_proxied,
     dynamic_dns,
     gateway,
     injects,
@@ -131,6 +132,12 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         auto_mtls,
         "needs a mesh whose sidecars use mutual TLS with one another by themselves, as Istio's do by default",
         "leave enableAutoMtls out of meshConfig: it is true by default",
+    ),
+    Capability(
+        N.DNS_NOT_PROXIED,
+        dns_not_proxied,
+        "needs a mesh whose sidecars leave names to the cluster's DNS, as Istio's do by default",
+        "nothing has to be done: where sidecars resolve registered names themselves, other rules hold for these",
     ),
     Capability(
         N.SLASHES_KEPT,

@@ -117,6 +117,13 @@ def auto_mtls(seen: Survey) -> str:
     return "MeshConfig has enableAutoMtls false" if off else ""
 
 
+def dns_not_proxied(seen: Survey) -> str:
+    """By the mesh's configuration, and by a pod that is injected: a ProxyConfig or a template may state it too."""
+    if any(map(meshconfig.captures_dns, seen.configurations)):
+        return f"MeshConfig has {meshconfig.DNS_CAPTURE} in defaultConfig.proxyMetadata"
+    return f"injected proxies have {meshconfig.DNS_CAPTURE}" if seen.proxy and seen.proxy.resolves else ""
+
+
 def network_policy(seen: Survey) -> str:
     """Judged by what is installed: Calico's datastore, or the agent of a plug-in that enforces them."""
     if seen.cluster.has_kind("crd.projectcalico.org/v1", "ClusterInformation"):

@@ -14,6 +14,7 @@ class CapabilityName(StrEnum):
     BROWSER = "browser"
     CHROMIUM = "chromium"
     CLIENT_ADDRESS = "client-address"
+    DNS_NOT_PROXIED = "dns-not-proxied"
     DYNAMIC_DNS = "dynamic-dns"
     EGRESS_GATEWAY = "egress-gateway"
     EXT_AUTHZ = "ext-authz"

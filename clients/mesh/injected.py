@@ -13,6 +13,7 @@ from typing import Any
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.kube.pods import SIDECAR
+from clients.mesh import meshconfig
 from clients.mesh.injection import REVISION_LABEL, Revision
 from clients.model import cluster_domain
 from clients.model.errors import ClusterError
@@ -33,11 +34,13 @@ class InjectedProxy:
         image: reference of the proxy's image.
         discovery: `host:port` of the control plane that it asks; empty where the pod does not say.
         domain: of the cluster, in the full names of Services; empty where the pod does not say.
+        resolves: it answers the pod's requests for names itself (Istio, "DNS Proxying").
     """
 
     image: str
     discovery: str = ""
     domain: str = ""
+    resolves: bool = False
 
     @property
     def version(self) -> str:
@@ -96,7 +99,9 @@ def _proxy(body: dict[str, Any]) -> InjectedProxy | None:
     if found is None:
         return None
     domain = cluster_domain.domain_of(stated_domain(found))  # `$(POD_NAMESPACE).svc.cluster.local`
-    return InjectedProxy(str(found.get("image", "")), next(_discovery(found), ""), domain)
+    variables = {str(one.get("name")): one.get("value") for one in found.get("env", ())}
+    resolves = meshconfig.is_true(variables.get(meshconfig.DNS_CAPTURE))
+    return InjectedProxy(str(found.get("image", "")), next(_discovery(found), ""), domain, resolves)
 
 
 def stated_domain(container: dict[str, Any]) -> str:

@@ -61,6 +61,21 @@ def auto_mtls_is_off(mesh: Mapping[str, Any]) -> bool:
     return str(mesh.get("enableAutoMtls", True)).lower() == "false"
 
 
+DNS_CAPTURE = "ISTIO_META_DNS_CAPTURE"
+"""Variable of a proxy by which its agent answers the pod's requests for names (Istio, "DNS Proxying")."""
+
+
+def is_true(value: object) -> bool:
+    """Whether Istio's programs read a variable as true (Go, `strconv.ParseBool`)."""
+    return str(value).lower() in ("true", "t", "1")
+
+
+def captures_dns(mesh: Mapping[str, Any]) -> bool:
+    """Whether proxies answer requests for names by default."""
+    variables = (mesh.get("defaultConfig") or {}).get("proxyMetadata") or {}
+    return is_true(variables.get(DNS_CAPTURE))
+
+
 _MERGING = ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
 
 

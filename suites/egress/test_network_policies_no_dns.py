@@ -8,6 +8,7 @@ from clients.model.outcome import OutcomeKind
 from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage
 from suites.egress.workloads import (
+    CLUSTER_DNS,
     ENVIRONMENT,
     EXAMPLE,
     GATEWAY_NODE,
@@ -42,7 +43,7 @@ CASES = [
         TEST_X.get(EXAMPLE, timeout_s=30.0),
         no_reply(OutcomeKind.DNS),
         twin=GATEWAY_NODE.get(EXAMPLE),
-        needs=HOSTS,
+        needs=HOSTS | CLUSTER_DNS,
     ),
 ]
 

@@ -20,6 +20,7 @@ from suites.egress.state import analysis_problem
 from suites.egress.workloads import (
     BLACK_HOLE,
     BY_PASS_THROUGH,
+    CLUSTER_DNS,
     ENVIRONMENT,
     EXAMPLE,
     EXAMPLE_TLS,
@@ -151,6 +152,7 @@ CASES += [
         TEST_X.get(EXAMPLE_TLS, resolve=f"{OPEN_ADDRESS}:443"),
         status(200),
         arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com"),
+        needs=CLUSTER_DNS,
     ),
     Case(
         "X-EGR-FRONTING",

@@ -62,6 +62,8 @@ OPEN = frozenset({"external-open"})
 """Capability of targets with that address: behind a firewall, no other refusal could be observed."""
 STAND_INS = frozenset({"stand-ins"})
 """Capability of targets with servers in the place of Google's."""
+CLUSTER_DNS = frozenset({"dns-not-proxied"})
+"""Capability of targets whose sidecars resolve no names: else registered hosts have addresses of the mesh's own."""
 SHELL = frozenset({"proxy-shell"})
 """Capability of targets in whose sidecars a shell and curl can be run."""
 GATEWAY = "<gateway>"

@@ -36,6 +36,7 @@ class Injecting(Meshed):
     """A cluster whose webhook puts this proxy into pods."""
 
     image = "registry.example/proxyv2:1.20.3-asm.4"
+    variables: tuple[tuple[str, str], ...] = ()
     discovery = "meshconfig.googleapis.com:443"
     arguments: tuple[str, ...] = ("proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local", "--log=info")
 
@@ -43,6 +44,7 @@ class Injecting(Meshed):
         assert dry_run, "discovery changes nothing"
         assert body["metadata"]["labels"].get("istio.io/rev") == "asm-managed"
         env = [{"name": "PROXY_CONFIG", "value": json.dumps({"discoveryAddress": self.discovery})}]
+        env += [{"name": name, "value": value} for name, value in self.variables]
         proxy = {"name": "istio-proxy", "image": self.image, "restartPolicy": "Always", "env": env}
         proxy |= {"args": list(self.arguments)}
         return {**body, "spec": {**body["spec"], "initContainers": [proxy]}}
@@ -250,3 +252,30 @@ def test_a_namespace_that_may_not_be_read_does_not_end_the_run() -> None:
 )
 def test_versions(image: str, label: str, version: str) -> None:
     assert version_of(image, label) == version
+
+
+@pytest.mark.parametrize(
+    ("stated", "variables", "why"),
+    [
+        ("{}", (), ""),
+        ("{}", (("ISTIO_META_DNS_CAPTURE", "false"),), ""),
+        ("{}", (("ISTIO_META_DNS_CAPTURE", "true"),), "injected proxies have ISTIO_META_DNS_CAPTURE"),
+        (
+            'defaultConfig: {proxyMetadata: {ISTIO_META_DNS_CAPTURE: "true"}}',
+            (),
+            "MeshConfig has ISTIO_META_DNS_CAPTURE in defaultConfig.proxyMetadata",
+        ),
+        ('defaultConfig: {proxyMetadata: {ISTIO_META_DNS_CAPTURE: "false"}}', (), ""),
+        ("defaultConfig: {proxyMetadata: null}", (), ""),
+    ],
+)
+def test_proxies_that_resolve_names_are_no_fault_of_the_network(
+    stated: str, variables: tuple[tuple[str, str], ...], why: str
+) -> None:
+    """The agent of a sidecar knew example.com where the network shut DNS, and the policy was blamed."""
+    cluster = Injecting()
+    cluster.variables = variables
+    cluster.put(webhook("asm-managed", url="https://example.com/inject"), mesh_config("asm-managed", stated))
+    found = discover(cluster)  # type: ignore[arg-type]
+    assert found.lacks.get("dns-not-proxied", "") == why
+    assert ("dns-not-proxied" in found.capabilities) is (not why)
