@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from clients.apply.item import Accepted, Item, bound_role, manifest_files
+from clients.apply.item import MAKES_PODS, Accepted, Item, bound_role, manifest_files
 from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
@@ -41,6 +41,9 @@ class Applier:
         load_balancers: something gives Services of type LoadBalancer an address, so it is waited for.
         at_once: number of objects that are checked, created or deleted in parallel; with 1, they follow one another in
             the order that each method states.
+
+    Attributes:
+        ready_at: namespace → monotonic seconds at which the pods of what was applied there last were ready.
     """
 
     def __init__(
@@ -61,17 +64,12 @@ class Applier:
         self._at_once = at_once
         self._accepted: dict[tuple[str, str, str, str], Accepted] = {}
         self._spaces: dict[str, None] = {}
+        self.ready_at: dict[str, float] = {}
 
     def named_by(self, overlay: Overlay) -> Applier:
         """The same cluster, manifests and limits, for objects with other names."""
-        return Applier(
-            self._cluster,
-            overlay,
-            self._manifests,
-            timeout_s=self.timeout_s,
-            load_balancers=self._load_balancers,
-            at_once=self._at_once,
-        )
+        limits: dict[str, Any] = {"timeout_s": self.timeout_s, "load_balancers": self._load_balancers}
+        return Applier(self._cluster, overlay, self._manifests, at_once=self._at_once, **limits)
 
     def load(self, paths: Sequence[str]) -> list[Item]:
         """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
@@ -149,6 +147,7 @@ class Applier:
         for item in sorted(items, key=lambda item: item.kind in ("Service", "Gateway")):
             given = readiness.wait(self._cluster, item.body, deadline, load_balancers=self._load_balancers)
             self._load_balancers = self._load_balancers and given
+        self.ready_at |= {item.namespace: time.monotonic() for item in items if item.kind in MAKES_PODS}
 
     def delete(self, items: Sequence[Item]) -> None:
         """Delete objects, the last first, and wait until they are gone. A deleted namespace takes its objects with it.

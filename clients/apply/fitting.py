@@ -45,6 +45,7 @@ class Fitting:
     Attributes:
         namespace_labels, namespace_annotations: of namespaces.
         node_selector, tolerations: of pods.
+        pod_annotations: of pods.
         pull_secret: copied into every namespace, and used by every pod.
         requests, limits: of containers, `cpu` and `memory`; each for containers that do not state it.
         least: requests of containers that state smaller ones; some clusters set limits by requests.
@@ -59,6 +60,7 @@ class Fitting:
     namespace_annotations: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
+    pod_annotations: Mapping[str, str] = field(default_factory=dict)
     pull_secret: PullSecret | None = None
     requests: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
@@ -79,10 +81,9 @@ class Fitting:
         if kind == "Namespace":
             return self._namespace(body)
         if kind == "Pod":
-            return {**body, "spec": self.pod(spec)}
+            return self._pod_object(body)
         if kind in _TEMPLATED and "template" in spec:
-            template = spec["template"]
-            return {**body, "spec": {**spec, "template": {**template, "spec": self.pod(template.get("spec") or {})}}}
+            return {**body, "spec": {**spec, "template": self._pod_object(spec["template"])}}
         if instead := self.service_types.get(documented):
             body = as_type(body, instead)
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
@@ -100,6 +101,14 @@ class Fitting:
             made.append(
                 {**_head("networking.k8s.io/v1", "NetworkPolicy", OPEN_NETWORK, namespace, labels), "spec": spec}
             )
+        return made
+
+    def _pod_object(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A pod, or the template of one."""
+        made = {**body, "spec": self.pod(body.get("spec") or {})}
+        if self.pod_annotations:
+            meta = body.get("metadata") or {}
+            made["metadata"] = {**meta, "annotations": {**self.pod_annotations, **(meta.get("annotations") or {})}}
         return made
 
     def pod(self, spec: dict[str, Any]) -> dict[str, Any]:

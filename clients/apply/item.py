@@ -45,6 +45,10 @@ class Item:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
+MAKES_PODS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "Gateway"})
+"""Kinds whose objects have pods; those of a Gateway are its controller's (Gateway API, GEP-1762)."""
+
+
 @dataclass(frozen=True)
 class Accepted:
     """What the API server made of an object: its uid, and its generation, which grows with each change of its spec.

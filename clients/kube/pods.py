@@ -49,6 +49,7 @@ class Pod:
         images: of its containers and init containers, as far as a node has pulled them.
         cut_off: Istio's CNI plug-in leads its connections to its sidecar, which has not started: each is refused there.
         in_ambient: the proxy of its node takes its connections (ambient mode), without a sidecar.
+        uid: by which the API server tells it from a later one of the same name.
         injected: it has a sidecar proxy.
     """
 
@@ -66,6 +67,7 @@ class Pod:
     images: tuple[RunningImage, ...] = field(default=(), compare=False)
     more_ips: tuple[str, ...] = ()
     in_ambient: bool = False
+    uid: str = field(default="", compare=False)
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -105,6 +107,7 @@ class Pod:
             images=tuple(_images(spec, status)),
             more_ips=tuple(_ips(status)[1:]),
             in_ambient=meta.get("annotations", {}).get(_REDIRECTED) == "enabled",
+            uid=meta.get("uid", ""),
         )
 
 

@@ -26,7 +26,7 @@ from clients.probe.outside import OutsideClient
 from clients.proof import copies, own_pod
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.observation import BASELINE_CONFIRMATIONS
-from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
+from clients.proof.proving import AFTER_TWIN, TWIN, ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
 from clients.proof.sent import sent
 from clients.proof.trace import EXTERNAL_LOG
@@ -70,22 +70,22 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
     text = f"{twin.control or 'twin'} expected {twin.expected}, saw {twin.observed}"
     if differs := ordinary.difference(attempts):
         text = f"{text}; {differs}"
-    return [Finding("twin", text, _OF_TWIN[twin.verdict])]
+    return [Finding(TWIN, text, _OF_TWIN[twin.verdict])]
 
 
 def _from_own_pod(proving: ProvingCase) -> list[Finding]:
     """The twin of a state that lets no request in (see `clients.proof.own_pod`)."""
     if not own_pod.was_open(proving.running, proving.case):
         why = "the suite names no twin for this refusal, and no `before` in which the request was let in"
-        return [inconclusive("twin", why)]
+        return [inconclusive(TWIN, why)]
     try:
         backends = proving.rig.workloads.backends(proving.case.probe)
         proving.own_probe = own_pod.probe_of(proving.rig, proving.case, backends)
         proving.twin = own_pod.twin(proving.rig, proving.case, proving.own_probe)
     except MeshproofError as error:
-        return [inconclusive("twin", error.message)]
+        return [inconclusive(TWIN, error.message)]
     text = f"let in before the change; now expected {proving.twin.expected}, saw {proving.twin.observed}"
-    return [Finding("twin", text, _OF_TWIN[proving.twin.verdict])]
+    return [Finding(TWIN, text, _OF_TWIN[proving.twin.verdict])]
 
 
 @of_case
@@ -102,7 +102,7 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
     if wrong is None:
         return []
     verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE
-    return [Finding("after the twin", wrong.problem, verdict)]
+    return [Finding(AFTER_TWIN, wrong.problem, verdict)]
 
 
 @of_case

@@ -16,8 +16,8 @@ from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
-from clients.proof import steps, trace
-from clients.proof.proving import ProblemOf, ProvingCase, ProvingState, inconclusive
+from clients.proof import replaced, steps, trace
+from clients.proof.proving import BY_REQUESTS, ProblemOf, ProvingCase, ProvingState, inconclusive
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
 from clients.proof.waited import MARKER, converged, of_marker
@@ -35,35 +35,34 @@ def prove_case(
     The stage must have taken the case's step. `confirmations` replaces the derived number where no change could have
     left stale answers, `budget_s` limits that of the run.
 
-    Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a
-    contradicted one `fail`.
+    Never raises for what the mesh or the cluster does: a missing proof is `inconclusive`, a contradicted one `fail`.
     """
+    rig = running.rig
     try:
-        case = _behind_its_proxies(running.rig, case)
+        case = _behind_its_proxies(rig, case)
     except MeshproofError as error:
         return not_tried(subject, error.message, worker=running.worker)
     evidence = _begun(running, case, replace(subject, expected=case.expect.text))
-    if spoilt := _first_problem(evidence, _earlier(running, case)):
+    if spoilt := _first_problem(rig, evidence, _earlier(running, case)):
         return spoilt
     try:
-        needed = confirmations or running.rig.certainty.required_confirmations(case.probe)
+        needed = confirmations or rig.certainty.required_confirmations(case.probe)
     except MeshproofError as error:
         return replace(evidence, reason=error.message)
     marked = running.marked(case)
     evidence = replace(evidence, markers=marked, findings=evidence.findings + tuple(map(of_marker, marked)))
     since = running.changed_at if running.applied else time.monotonic()  # no change: from the case's own start
-    seen = _converge(
-        running, case, max(needed, case.repeat), since, unchanged=confirmations is not None, limit_s=budget_s
-    )
-    case_budget_s = _policy(running.rig.certainty.policy, case.holds_s, budget_s).budget_s
-    evidence = converged(running, case, evidence, seen, case_budget_s)
-    grown = partial(_grown, running.rig, case.probe, None if confirmations else needed)
+    unchanged = confirmations is not None
+    seen = _converge(running, case, max(needed, case.repeat), since, unchanged=unchanged, limit_s=budget_s)
+    evidence = converged(running, case, evidence, seen, _policy(rig.certainty.policy, case.holds_s, budget_s).budget_s)
+    grown = partial(_grown, rig, case.probe, None if confirmations else needed)
     if not seen.converged:
         verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
         missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
-        reached = "" if seen.conclusive else _reached(running.rig, case.probe, seen)
-        reasons = filter(None, (seen.problem, reached, *missing, grown()))
-        return replace(evidence, verdict=verdict, reason="; ".join(reasons))
+        reached = "" if seen.conclusive else _reached(rig, case.probe, seen)
+        reason = "; ".join(filter(None, (seen.problem, reached, *missing, grown())))
+        evidence = replace(evidence, verdict=verdict, reason=reason)
+        return replaced.excused(rig, [case.probe], seen.attempts, evidence)
     proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
     found = steps.findings(proving)
     evidence = replace(
@@ -77,6 +76,8 @@ def prove_case(
     if why := grown():
         found = [*found, inconclusive("replicas", why)]
     judged = _judged(evidence, found)
+    if {one.name for one in found if one.verdict is FindingVerdict.FAIL} <= BY_REQUESTS:
+        judged = replaced.excused(rig, [case.probe, case.twin], proving.attempts, judged)
     return replace(judged, reason=f"{judged.reason}; {why}") if why and judged.verdict is Verdict.FAIL else judged
 
 
@@ -126,7 +127,7 @@ def prove_state(
     Where the stage has not settled as stated, the state is not looked at, and the evidence has that as its reason.
     """
     evidence = Evidence.of(subject, Verdict.INCONCLUSIVE, worker=worker)
-    if running and (spoilt := _first_problem(evidence, _settled(running))):
+    if running and (spoilt := _first_problem(running.rig, evidence, _settled(running))):
         return spoilt
     proving = ProvingState(problem_of=problem_of, budget_s=budget_s, clock=clock)
     judged = _judged(evidence, steps.findings(proving))
@@ -227,14 +228,19 @@ def _finding(name: str, seen: Observation) -> Finding:
     return Finding(name, seen.problem or f"{seen.expect.text}, {len(seen.attempts)} probe(s)", verdict)
 
 
-def _first_problem(evidence: Evidence, earlier: Iterable[tuple[str, Observation]]) -> Evidence | None:
+def _first_problem(rig: Rig, evidence: Evidence, earlier: Iterable[tuple[str, Observation]]) -> Evidence | None:
     """The evidence of a case whose first wrong observation decides; None where all were as stated."""
+    excused: Evidence | None = None
     for name, seen in earlier:
         if seen.problem:
             verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
             last = seen.attempts[-1].summary if seen.attempts else "nothing"
-            return replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=last)
-    return None
+            spoilt = replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=last)
+            found = replaced.excused(rig, [seen.probe], seen.attempts, spoilt)
+            if found is spoilt:
+                return spoilt  # also after one that is excused, which must not hide it
+            excused = excused or found
+    return excused
 
 
 def _judged(evidence: Evidence, found: list[Finding]) -> Evidence:

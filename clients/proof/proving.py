@@ -15,6 +15,9 @@ from clients.proof.running_stage import RunningStage
 
 ProblemOf = Callable[[], str | None]
 """Looks, and returns what is wrong; None when all is as it must be."""
+TWIN, AFTER_TWIN = "twin", "after the twin"
+BY_REQUESTS = frozenset({TWIN, AFTER_TWIN})
+"""Names of the findings that fail by what a request met, and by nothing else."""
 
 
 @dataclass

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +35,7 @@ class Workloads:
 
     Attributes:
         images: of all pods that were found ready so far.
+        forgotten_at: monotonic seconds of the last `forget`: the run itself may have replaced pods before.
     """
 
     def __init__(
@@ -45,7 +49,9 @@ class Workloads:
         self._threads: dict[Pod, int] = {}
         self._services: Recent[dict[str, Any] | None] = Recent(SERVICE_SHARED_S)
         self._pods: Recent[list[Pod]] = Recent(PODS_SHARED_S)
+        self._ready_at: dict[tuple[str, str, str], tuple[Pod, float]] = {}
         self.images: set[RunningImage] = set()
+        self.forgotten_at = time.monotonic()
         self._lock = threading.RLock()  # guards what is looked up once
 
     def pods(self, workload: Workload) -> list[Pod]:
@@ -126,7 +132,37 @@ class Workloads:
 
     def _seen(self, pods: list[Pod]) -> list[Pod]:
         self.images.update(image for pod in pods for image in pod.images)
+        now = time.monotonic()
+        self._ready_at.update({(pod.namespace, pod.name, pod.uid): (pod, now) for pod in pods if pod.ready})
         return pods
+
+    def seen_ready(self, namespace: str, labels: Mapping[str, str], since: float) -> list[Pod]:
+        """Pods with these labels that were found ready at some time after monotonic `since`; they may be gone."""
+        with self._lock:
+            found = list(self._ready_at.values())
+        return [
+            pod
+            for pod, at in found
+            if at > since and pod.namespace == namespace and labels.items() <= pod.labels.items()
+        ]
+
+    def selectors(self, probe: Probe) -> list[tuple[str, dict[str, str]]]:
+        """Namespace and labels of the pods that a probe passes or reaches, besides its own client's.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
+        namespace, service = self._service(probe)
+        found = [(namespace, dict(((service or {}).get("spec") or {}).get("selector") or {}))]
+        gateways = [probe.source.gateway] if isinstance(probe.source, OutsideClient) else []
+        found += [(self._overlay.namespace(one.namespace), {"app": one.app}) for one in gateways]
+        if probe.behind and not gateways:
+            door = self._service(replace(probe, behind=""))
+            found.append((door[0], dict(((door[1] or {}).get("spec") or {}).get("selector") or {})))
+        if self._external is not None and self._external.knows(self.connect_host(probe)):
+            label, _, value = self._gateway.label.partition("=")
+            found.append((self._overlay.namespace(self._gateway.namespace), {label: value}))
+        return [one for one in found if one[1]]
 
     def egress_pods_for(self, probe: Probe) -> list[Pod]:
         """Pods of the gateway, for a probe towards an external host; empty for any other."""
@@ -154,6 +190,9 @@ class Workloads:
 
     def forget(self) -> None:
         """Look everything up again: after a change to the workloads themselves."""
+        self.forgotten_at = time.monotonic()
+        with self._lock:
+            self._ready_at.clear()
         self._clients, self._threads = {}, {}
         self._services.forget()
         self._pods.forget()

@@ -16,6 +16,13 @@ REQUESTS = {"cpu": "10m", "memory": "64Mi"}
 LIMITS = {"cpu": "1", "memory": "512Mi"}
 """Of containers on a cluster that others use: quotas demand both, and autoscalers guess what is not stated."""
 
+KEPT = {
+    "karpenter.sh/do-not-disrupt": "true",
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+}
+"""Annotations of pods on a cluster that others use: Karpenter and the Cluster Autoscaler do not move them to save a
+node (their documentation). A server with one replica is away as long as that takes."""
+
 
 def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool, service_type: str = "") -> Fitting:
     """What the objects of a run need.
@@ -34,6 +41,7 @@ def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool, se
         namespace_annotations=settings.namespaces.annotations,
         node_selector=pods.node_selector,
         tolerations=tuple(one.as_json for one in pods.tolerations),
+        pod_annotations={**({} if own else KEPT), **pods.annotations},
         pull_secret=_pull_secret(pods.pull_secret, cluster) if pods.pull_secret else None,
         requests=_or_default(pods.requests, {} if own else REQUESTS),
         limits=_or_default(pods.limits, {} if own else LIMITS),

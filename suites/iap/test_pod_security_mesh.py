@@ -71,6 +71,7 @@ def restarted(stage):
 
     if not readiness.poll(there, time.monotonic() + rig.applier.timeout_s):
         raise ClusterError(f"no new pod of the page is ready in {namespace}", "see the events there")
+    rig.forget()
     [new] = [pod for pod in rig.cluster.pods(namespace, LABEL) if pod.name != old.name]
     return new
 

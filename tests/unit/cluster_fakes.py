@@ -256,6 +256,8 @@ class FakeRig:
     )
     sent_ids: set[str] = field(default_factory=set)
     by_gateway: dict[Workload, dict[str, float]] = field(default_factory=dict)
+    settled: float = 0.0
+    once_ready: list[Pod] = field(default_factory=list)
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -305,6 +307,15 @@ class FakeRig:
 
     def backends(self, probe: Probe) -> list[Pod]:
         return self.servers if "httpbin" in probe.url else []
+
+    def settled_at(self, namespace: str) -> float:
+        return self.settled
+
+    def selectors(self, probe: Probe) -> list[tuple[str, dict[str, str]]]:
+        return [("mtls-service", HTTPBIN)] if "httpbin" in probe.url else []
+
+    def seen_ready(self, namespace: str, labels: Any, since: float) -> list[Pod]:
+        return self.once_ready
 
     def replicas(self, probe: Probe) -> int:
         return max(1, len(self.backends(probe)))

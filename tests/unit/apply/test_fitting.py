@@ -78,6 +78,23 @@ def test_pods_get_nodes_tolerations_and_resources() -> None:
     ]
 
 
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: alone, namespace: shop, annotations: {a: own}}
+spec: {containers: [{name: own, image: meshproof/sleep}]}
+"""
+
+
+def test_pods_and_templates_of_pods_get_annotations_but_none_of_theirs_is_replaced() -> None:
+    made = fitted(Fitting(pod_annotations={"a": "given", "b": "given"}), f"{TEXT}---{POD}")
+    assert made["Pod alone"]["metadata"]["annotations"] == {"a": "own", "b": "given"}
+    deployment = made["Deployment web"]
+    assert deployment["spec"]["template"]["metadata"]["annotations"] == {"a": "given", "b": "given"}
+    assert "annotations" not in deployment["metadata"]
+    assert "annotations" not in made["Namespace w0-shop"]["metadata"]
+
+
 def test_the_user_s_requests_replace_smaller_ones() -> None:
     """Where limits are set by requests, a JVM with the manifests' 16Mi was killed."""
     demanded = Fitting(requests={"memory": "64Mi"}, least={"cpu": "4m", "memory": "128Mi"})

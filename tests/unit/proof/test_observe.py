@@ -61,5 +61,5 @@ def test_a_problem_that_only_reads_like_a_lost_look_is_a_failure() -> None:
 
 def test_a_state_of_a_stage_that_has_not_settled_is_not_looked_at() -> None:
     never = Observation(CLIENT.get("http://h/"), status(403), time.monotonic(), problem="expected 403, saw 200")
-    seen = look(lambda: pytest.fail("it was looked at"), running=SimpleNamespace(settled=(never,)))
+    seen = look(lambda: pytest.fail("it was looked at"), running=SimpleNamespace(settled=(never,), rig=None))
     assert (seen.verdict, seen.reason) == (Verdict.FAIL, "settled 1: expected 403, saw 200")

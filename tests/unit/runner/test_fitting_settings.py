@@ -11,7 +11,7 @@ from clients.model.redact import redact
 from runner.config import settings
 from runner.config.settings import Settings
 from runner.target import targets
-from runner.target.fitting import LIMITS, REQUESTS, fitting, mirrored
+from runner.target.fitting import KEPT, LIMITS, REQUESTS, fitting, mirrored
 from runner.target.live import PUBLIC_IMAGES
 
 pytestmark = pytest.mark.unit
@@ -38,6 +38,15 @@ def test_pods_on_a_shared_cluster_state_what_they_need() -> None:
     given = made(pods={"requests": {"cpu": "1"}, "limits": {}})
     chosen = fitting(given, FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
     assert (chosen.requests, chosen.limits) == ({"cpu": "1"}, {})
+
+
+def test_autoscalers_leave_pods_on_a_shared_cluster_alone_unless_told_otherwise() -> None:
+    shared = fitting(made(), FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
+    assert shared.pod_annotations == KEPT
+    assert fitting(made(), FakeCluster(), Prior(), own=True).pod_annotations == {}  # type: ignore[arg-type]
+    given = made(pods={"annotations": {"karpenter.sh/do-not-disrupt": "false", "team": "mesh"}})
+    chosen = fitting(given, FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
+    assert chosen.pod_annotations == {**KEPT, "karpenter.sh/do-not-disrupt": "false", "team": "mesh"}
 
 
 def test_a_pull_secret_is_read_once_and_never_shown() -> None:

@@ -1,0 +1,153 @@
+"""Whether pods on the path of a failed request were taken away from outside: then the mesh is not why it failed.
+
+Nodes are consolidated, drained, upgraded and reclaimed while a run works, and a server with one replica is away until
+another one is ready. Only what is told apart from a mesh that is wrong counts:
+
+- the failure is one that a missing server causes: no answer, or a proxy's 502, 503 or 504. A request that is let in,
+  refused by a policy or answered by another server is never excused;
+- a pod was deleted, evicted or replaced, or its node is gone, after this run had last changed anything there itself.
+  A container that crashed and started again in its pod may be the mesh's doing.
+
+It asks the API server a few times, where a case is about to fail in such a way, and never otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from clients.model.attempt import Attempt
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
+from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe
+from clients.proof.rig import Rig
+
+PODS = "pods"
+HINT = "set annotations that keep them ([pods] annotations), use nodes that stay, or run again"
+_AWAY = frozenset({502, 503, 504})
+"""Statuses that a proxy gives for a server that does not answer."""
+_NO_ANSWER = frozenset(OutcomeKind) - {
+    OutcomeKind.STATUS,
+    OutcomeKind.RECEIVED,
+    OutcomeKind.CERTIFICATE,
+    OutcomeKind.NOT_HTTP,
+    OutcomeKind.OTHER,
+    OutcomeKind.INFRASTRUCTURE,
+    OutcomeKind.LOOK,
+}
+_CLOCK_S = 2.0
+"""Times of the API are whole seconds."""
+_DISRUPTED = "DisruptionTarget"
+"""Condition of a pod that is evicted, preempted, or whose node is drained or gone (Kubernetes, Disruptions)."""
+_ENDED_BY_NODE = frozenset({"Evicted", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "NodeLost"})
+"""Reasons of a pod that the kubelet ended (Kubernetes, kubelet's eviction, node shutdown and preemption)."""
+
+
+def excused(rig: Rig, probes: Iterable[Probe | None], attempts: Sequence[Attempt], evidence: Evidence) -> Evidence:
+    """The evidence of a case; `inconclusive` where it fails and pods that its requests need went away from outside.
+
+    Args:
+        probes: the requests that failed; None for a request that was not made.
+        attempts: theirs, in order: the last one that did not match must have failed as if nobody was there.
+    """
+    if evidence.verdict is not Verdict.FAIL or not _nobody_there(attempts):
+        return evidence
+    gone = list(dict.fromkeys(text for probe in probes if probe for text in _gone(rig, probe)))
+    if not gone:
+        return evidence
+    why = f"{'; '.join(gone[:3])}, not by this run: {HINT}"
+    findings = tuple(
+        replace(one, verdict=FindingVerdict.INCONCLUSIVE) if one.verdict is FindingVerdict.FAIL else one
+        for one in evidence.findings
+    )
+    return replace(
+        evidence,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=f"{why}; {evidence.reason}",
+        findings=(*findings, Finding(PODS, why, FindingVerdict.INCONCLUSIVE)),
+    )
+
+
+def _nobody_there(attempts: Sequence[Attempt]) -> bool:
+    """Whether all that failed since the last match did so as a request does whose server is missing."""
+    last: list[Attempt] = []
+    for attempt in reversed([one for one in attempts if one.ran]):
+        if attempt.matched and last:
+            break
+        last += [] if attempt.matched else [attempt]
+    return bool(last) and all(one.status in _AWAY or (one.status is None and one.kind in _NO_ANSWER) for one in last)
+
+
+def _gone(rig: Rig, probe: Probe) -> list[str]:
+    """What happened to pods on the path of the probe, one text each; none where it cannot be looked at."""
+    try:
+        paths = rig.workloads.selectors(probe)
+        made_by = _clock(rig) if paths else None
+        return [text for namespace, labels in paths for text in _gone_of(rig, namespace, labels, made_by)]
+    except MeshproofError:
+        return []
+
+
+def _clock(rig: Rig) -> Callable[[float], float]:
+    """From monotonic seconds to seconds since 1970 by the API server's clock."""
+    ahead = rig.cluster.api.time() - time.monotonic()
+    return lambda at: ahead + at
+
+
+def _gone_of(
+    rig: Rig, namespace: str, labels: Mapping[str, str], server_time: Callable[[float], float] | None
+) -> list[str]:
+    since = rig.settled_at(namespace)
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    there = {body["metadata"].get("uid", ""): body for body in rig.cluster.objects("v1", "Pod", namespace, selector)}
+    texts = [
+        f"pod {pod} was deleted" for pod in rig.workloads.seen_ready(namespace, labels, since) if pod.uid not in there
+    ]
+    new, left = [], 0
+    for body in there.values():
+        if server_time and _made_at(body) > server_time(since) + _CLOCK_S:
+            new.append(body)
+        elif why := _taken(rig, body):
+            texts.append(f"pod {_name(body)} {why}")
+        else:
+            left += 1
+    if new and not texts and not left:
+        texts = [f"pod {_name(body)} took the place of one that was deleted" for body in new]
+    return texts
+
+
+def _taken(rig: Rig, body: Mapping[str, Any]) -> str:
+    """What took a pod away; empty where nothing did."""
+    status = body.get("status", {})
+    conditions = {one["type"]: one for one in status.get("conditions") or ()}
+    disrupted = conditions.get(_DISRUPTED, {})
+    if disrupted.get("status") == "True":
+        return f"was evicted ({disrupted.get('reason') or _DISRUPTED})"
+    if status.get("phase") == "Failed" and status.get("reason") in _ENDED_BY_NODE:
+        return f"was ended by its node ({status['reason']})"
+    if "deletionTimestamp" in body["metadata"]:
+        return "is being deleted"
+    node = body.get("spec", {}).get("nodeName", "")
+    if conditions.get("Ready", {}).get("status") == "True" or not node:
+        return ""
+    return _lost(rig.cluster.get("v1", "Node", node), node)
+
+
+def _lost(found: Mapping[str, Any] | None, name: str) -> str:
+    if found is None:
+        return f"was on node {name}, which is gone"
+    states = {one["type"]: one["status"] for one in found.get("status", {}).get("conditions") or ()}
+    return "" if states.get("Ready") == "True" else f"is on node {name}, which is not ready"
+
+
+def _made_at(body: Mapping[str, Any]) -> float:
+    stated = body["metadata"].get("creationTimestamp")
+    return datetime.fromisoformat(stated).timestamp() if stated else 0.0
+
+
+def _name(body: Mapping[str, Any]) -> str:
+    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"

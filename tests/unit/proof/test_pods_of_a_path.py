@@ -1,0 +1,86 @@
+"""Which pods are on the path of a request, which were ready before, and from when on others must have changed them."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, FakeCluster, labelled
+
+from clients.apply.applier import Applier
+from clients.apply.item import Item
+from clients.apply.overlay import Overlay
+from clients.kube.pods import Pod
+from clients.mesh.egress_gateway import EgressGateway
+from clients.model.probe import Workload
+from clients.probe.outside import through
+from clients.proof.rig import Rig
+from clients.proof.workloads import Workloads
+
+pytestmark = pytest.mark.unit
+
+OVERLAY = Overlay("p-", "r1", "gw0", {}, "", {}, frozenset({"shop", "edge", "mtls-client"}))
+
+
+def service(name: str, namespace: str, **selector: str) -> dict[str, Any]:
+    return labelled("Service", name, namespace, spec={"selector": selector})
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    made = FakeCluster()
+    made.put(service("web", "p-shop", app="web"), service("door", "p-edge", app="door"))
+    return made
+
+
+@pytest.fixture
+def workloads(cluster: FakeCluster) -> Workloads:
+    external: Any = SimpleNamespace(knows=lambda host: host == "example.com")
+    return Workloads(cluster, OVERLAY, external, EgressGateway(namespace="edge", label="istio=egress"))  # type: ignore[arg-type]
+
+
+def test_a_path_has_the_server_and_the_gateways_before_it(workloads: Workloads) -> None:
+    web, door, egress = ("p-shop", {"app": "web"}), ("p-edge", {"app": "door"}), ("p-edge", {"istio": "egress"})
+    assert workloads.selectors(CLIENT.get("http://web.shop:80/")) == [web]
+    assert workloads.selectors(CLIENT.get("http://door.edge:80/", behind="web.shop")) == [web, door]
+    outside = through(Workload("edge", "door", "istio-proxy"))
+    assert workloads.selectors(outside.get("http://web.example.com/", behind="web.shop")) == [web, door]
+    assert workloads.selectors(CLIENT.get("http://example.com/")) == [egress]
+    assert workloads.selectors(CLIENT.get("http://10.0.0.1/")) == []
+
+
+def test_pods_that_were_ready_are_remembered_until_the_run_itself_changes_them(
+    workloads: Workloads, cluster: FakeCluster
+) -> None:
+    began = time.monotonic() - 1.0
+    web = Pod("p-shop", "web-1", ready=True, labels={"app": "web", "v": "1"}, uid="u-1")
+    cluster.pods_of["p-shop"] = [web, Pod("p-shop", "web-2", labels={"app": "web"}, uid="u-2")]
+    assert workloads.backends(CLIENT.get("http://web.shop:80/")) == [web]
+    assert workloads.seen_ready("p-shop", {"app": "web"}, began) == [web]
+    assert workloads.seen_ready("p-shop", {"app": "other"}, began) == []
+    assert workloads.seen_ready("p-edge", {"app": "web"}, began) == []
+    assert workloads.seen_ready("p-shop", {"app": "web"}, time.monotonic() + 1.0) == [], "the run changed it since"
+    before = workloads.forgotten_at
+    workloads.forget()
+    assert workloads.seen_ready("p-shop", {"app": "web"}, began) == []
+    assert workloads.forgotten_at >= before
+
+
+def test_a_namespace_has_settled_once_the_pods_of_what_was_applied_are_ready(
+    cluster: FakeCluster, workloads: Workloads, tmp_path: Any
+) -> None:
+    applier = Applier(cluster, OVERLAY, tmp_path, timeout_s=0.0)  # type: ignore[arg-type]
+    rig: Any = SimpleNamespace(applier=applier, workloads=workloads)
+
+    def settled(namespace: str) -> float:
+        return Rig.settled_at(rig, namespace)
+
+    cluster.put(labelled("Pod", "one", "p-shop", status={"phase": "Succeeded"}))
+    applier.wait_ready([Item("a.yaml", labelled("ConfigMap", "one", "p-shop"))])
+    assert settled("p-shop") == workloads.forgotten_at, "no pod of it is made anew for this"
+    applier.wait_ready([Item("a.yaml", labelled("Pod", "one", "p-shop"))])
+    assert settled("p-shop") > workloads.forgotten_at == settled("p-edge")
+    workloads.forget()
+    assert settled("p-shop") == workloads.forgotten_at
