@@ -23,10 +23,16 @@ def unknown_caller(stats: Stats, rig: Rig) -> float:  # noqa: ARG001 - same shap
     return dry_run(stats, "allow", "denied")
 
 
+_TAGS = frozenset({"source_workload", "source_workload_namespace", "connection_security_policy"})
+"""Tags of the standard metric that name a caller. A Telemetry may remove some of them, to have fewer series."""
+
+
 def _standard(stats: Stats) -> Stats:
-    """Istio's standard metric, reported by the server; empty where the proxy keeps none."""
+    """Istio's standard metric, reported by the server; empty where the proxy keeps none that can name a caller."""
     return tuple(
         sample
         for sample in stats
-        if sample.name == "istio_requests_total" and sample.labels.get("reporter") == "destination"
+        if sample.name == "istio_requests_total"
+        and sample.labels.get("reporter") == "destination"
+        and sample.labels.keys() >= _TAGS
     )

@@ -1,7 +1,7 @@
 """Telemetry identifies the injected caller by name and mutual TLS, the plain one as unknown and plaintext.
 
 The lab reads this on a console. Here it comes from the statistics of the server's sidecar: Istio's standard metrics
-where the sidecar keeps them, otherwise the counters of a policy in dry run that names the caller.
+where the sidecar keeps them with the tags that name a caller, otherwise the counters of a policy in dry run that does.
 """
 
 from __future__ import annotations
