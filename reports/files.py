@@ -27,6 +27,11 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         partial.unlink(missing_ok=True)
 
 
+def real(path: Path) -> Path:
+    """The path without links and relative parts; one of a loop of links stays, and cannot be read."""
+    return Path(os.path.realpath(path))
+
+
 def json_of(text: bytes | str) -> Any:
     """The values of a text in JSON, of a file that another program may have written or damaged.
 

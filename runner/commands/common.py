@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reports import files
 from runner.config.option import Option, options
 from runner.config.settings import Settings
 
@@ -89,6 +90,6 @@ def suites(paths: Sequence[str] | None) -> list[str]:
     while rest and not rest[0].startswith("-"):
         file, *node = rest.pop(0).split("::", 1)
         here = Path(file).expanduser()
-        named.append("::".join([str(here.resolve()) if here.exists() else file, *node]))
+        named.append("::".join([str(files.real(here)) if here.exists() else file, *node]))
     # Only pytest knows which of its words are paths: it uses these where none is.
     return ["-o", "testpaths=suites", *named, *rest]

@@ -56,9 +56,8 @@ def _side(paths: Iterable[Path]) -> list[Report]:
     Raises:
         ReportError: one cannot be read, or two files are of the same run.
     """
-    files = dict.fromkeys(file.resolve() for path in paths for file in _files(path))
     found: dict[str, tuple[Path, Report]] = {}
-    for file in files:
+    for file in dict.fromkeys(files.real(file) for path in paths for file in _files(path)):
         report = conformance.load(file)
         if report.run.id in found:
             other = found[report.run.id][0]

@@ -10,7 +10,8 @@ import typer
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.exit_code import ExitCode
 from clients.probe.browser import Browser
-from reports import attest, conformance, packed, write
+from reports import attest, conformance, files, packed, rewriting, write
+from reports.journal import read
 from runner.config import folders, settings
 from runner.target import browsers
 
@@ -24,6 +25,12 @@ def report(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Also print the page to report.pdf, by a headless browser.")
     ] = False,
+    sign_again: Annotated[
+        bool,
+        typer.Option(
+            rewriting.SIGN_AGAIN, help="Replace a signature by another key, or one that does not hold any more."
+        ),
+    ] = False,
 ) -> int:
     """Write the reports of a run again, from its journal; also of one that was killed."""
     given = settings.load()
@@ -31,11 +38,14 @@ def report(
     journal = folder / folders.JOURNAL
     if not packed.exists(journal):
         raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {given.out}")
-    page = write.write_all(journal.resolve(), folder.resolve(), key=given.signing_key)
+    rewriting.check_journal(read(journal), journal, folder)
+    if not sign_again:
+        rewriting.check_signature(folder, given.signing_key)
+    page = write.write_all(files.real(journal), files.real(folder), key=given.signing_key)
     print(page)
     if pdf:
         print(print_page(page))
-        attest.write(conformance.load(folder), folder.resolve(), given.signing_key)
+        attest.write(conformance.load(folder), files.real(folder), given.signing_key)
     return ExitCode.OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def found(name: str, out: Path) -> Path:
     """
     for path in (Path(name).expanduser(), out / name):
         if path.exists():
-            return path.resolve()
+            return Path(os.path.realpath(path))
     raise SettingsError(f"there is no run {name} to run again", f"name its folder, or a run in {out}")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
+from reports import files
 from runner.commands import child, common
 
 MODULE = "tests.selfcheck"
@@ -44,6 +45,6 @@ def selfcheck(
         words += ["--parts", *(chosen or PARTS)]
     words += common.words({"only": only, "runs": runs, "changes": changes, "suite": suite})
     words += ["--resume"] if resume else []
-    words += common.words({name: path and path.resolve() for name, path in (("keep", keep), ("json", json))})
+    words += common.words({name: path and files.real(path) for name, path in (("keep", keep), ("json", json))})
     ended = child.python("-m", MODULE, *words)
     return ExitCode.INTERRUPTED if ended.interrupted else ended.code

@@ -13,6 +13,7 @@ import typer
 
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
+from reports import files
 from runner.commands import common
 from runner.config import settings
 from testbed.profiles import manager, table
@@ -114,7 +115,7 @@ def export(file: File) -> int:
     """Put the built parts into a file, for a machine without network."""
     from testbed import api
 
-    api.export(file.resolve())
+    api.export(files.real(file))
     return ExitCode.OK
 
 
@@ -122,7 +123,7 @@ def import_(file: File) -> int:
     """Take the built parts out of a file that `testbed export` wrote."""
     from testbed import api
 
-    api.import_(file.resolve())
+    api.import_(files.real(file))
     return ExitCode.OK
 
 

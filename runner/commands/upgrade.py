@@ -19,6 +19,7 @@ from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
+from reports import files
 from runner.commands import common, run
 from runner.commands.like import resolve
 from runner.config import folders, settings
@@ -202,8 +203,8 @@ def _prechecks(
 
 def _folder(resume: Path | None, wanted: Settings, record: UpgradeRecord) -> Path:
     if resume:
-        return resume.resolve() if resume.is_dir() else resume.resolve().parent
-    folder = folders.make_folder((wanted.out / record.id).resolve())
+        return files.real(resume) if resume.is_dir() else files.real(resume).parent
+    folder = folders.make_folder(files.real(wanted.out / record.id))
     record.save(folder)
     return folder
 

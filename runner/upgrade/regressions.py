@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
-from reports import conformance
+from reports import conformance, files
 from reports.diff import Change, Difference
 from reports.model import Report
 from runner.upgrade.record import Event, UpgradeSide
@@ -52,4 +52,4 @@ def baseline(path: Path, old: UpgradeSide) -> Path:
         raise SettingsError(f"the run {path} is of {seen}, and the upgrade is from {old.version}", "name one of that")
     if report.not_run or not report.cases:
         raise SettingsError(f"the run {path} is not whole", "name one whose cases have all run")
-    return path.resolve()
+    return files.real(path)
