@@ -108,7 +108,7 @@ def load(file: Path) -> Carried:
         data = yaml.safe_load(content)
     except OSError as error:
         raise SettingsError(f"cannot read {file}: {error.strerror}", hint) from None
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise SettingsError(f"{file} is not YAML", hint) from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise SettingsError(f"{file} has not the schema {SCHEMA}", hint)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clients.apply.item import MAKES_PODS, Accepted, Item, bound_role, manifest_files
+from clients.apply.item import MAKES_PODS, Accepted, Item, bound_role, manifest_files, manifest_text
 from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
@@ -81,7 +81,7 @@ class Applier:
             Item(file.relative_to(self._manifests).as_posix(), body)
             for path in paths
             for file in manifest_files(self._manifests, path)
-            for body in self._overlay.objects(file.read_text(), file.relative_to(self._manifests).as_posix())
+            for body in self._overlay.objects(manifest_text(file), file.relative_to(self._manifests).as_posix())
         ]
 
     def check(self, items: Sequence[Item]) -> None:

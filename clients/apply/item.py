@@ -76,3 +76,14 @@ def manifest_files(root: Path, path: str) -> list[Path]:
     if not files or not all(file.is_file() for file in files):
         raise ManifestError(f"no manifest {path}", f"it should be a file or a folder of *.yaml below {root.name}/")
     return files
+
+
+def manifest_text(file: Path) -> str:
+    """The text of a manifest. Raises ManifestError where it cannot be read, or is no UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(f"the manifest {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1} of it is {error.object[error.start]:#04x}"
+        raise ManifestError(f"the manifest {file} is not text in UTF-8: {byte}", "save it as UTF-8") from None

@@ -9,8 +9,8 @@ import typer
 
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
-from runner.commands import child
 from reports import files
+from runner.commands import child
 from runner.config import settings
 
 NO_BENCHMARKS = {"__init__", "common", "flips", "inotify", "policies", "scale_figures", "serial", "stability_tables"}

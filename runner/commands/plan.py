@@ -86,5 +86,5 @@ def objects(path: Path) -> list[str]:
     try:
         documents = [d for file in files for d in yaml.safe_load_all(file.read_text(encoding="utf-8")) if d]
         return [f"{d['kind']} {d['metadata']['name']}" for d in documents]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, KeyError, TypeError) as error:
         return [f"cannot be read ({type(error).__name__})"]

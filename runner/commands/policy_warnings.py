@@ -67,7 +67,7 @@ def _objects(path: Path) -> list[dict[str, Any]]:
     files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
     try:
         found = [body for file in files for body in yaml.safe_load_all(file.read_text(encoding="utf-8")) if body]
-    except (OSError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # no UTF-8, or nested too deeply
         return []
     return [body for body in found if isinstance(body, dict) and body.get("kind") and _named(body)]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 
+from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runner.config.paths import AnyPath
@@ -73,4 +75,16 @@ class External(BaseModel):
             raise ValueError(f"more names {unknown[0]}, which hosts does not")
         if self.roots and not self.roots.is_file():
             raise ValueError(f"roots names {self.roots}, which is no file")
+        if self.roots:
+            _check_roots(self.roots)
         return self
+
+
+def _check_roots(path: Path) -> None:
+    """Refuse what is no text with certificates, which would fail only when it is applied."""
+    try:
+        x509.load_pem_x509_certificates(path.read_text(encoding="utf-8").encode())
+    except OSError as error:
+        raise ValueError(f"roots names {path}, which cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ValueError(f"roots names {path}, which holds no certificates in PEM") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clients.model.errors import SettingsError
 from clients.model.known import EMBEDDED, KnownFailure
+from runner.config import toml_file
 from runner.config.setting_errors import explain
 
 SETTING = "known_failures"
@@ -51,11 +51,9 @@ def of_embedded(path: Path) -> tuple[KnownFailure, ...]:
         SettingsError: it cannot be read, or an entry is wrong.
     """
     try:
-        found = _OwnList.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = _OwnList.model_validate(toml_file.values(path, "the list"))
     except ValidationError as error:
         raise explain(error, _OwnList) from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"the list {path} cannot be read: {error}") from None
     return tuple(entry.record(EMBEDDED) for entry in found.known_failures)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -19,7 +18,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from clients.model.errors import SettingsError
 from clients.probe.convergence import ConvergencePolicy
-from runner.config import notify_settings
+from runner.config import notify_settings, toml_file
 from runner.config.egress_settings import Egress, External, Hosts
 from runner.config.fitting_settings import Namespaces, Pods
 from runner.config.gate_settings import GateSettings
@@ -224,8 +223,6 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
         raise explain(error, Settings) from None
     except SourceError as error:
         raise section_given_whole(str(error), PREFIX) from None
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"the settings file {settings_file()} cannot be read: {error}") from None
 
 
 def _from_file() -> dict[str, Any]:
@@ -233,7 +230,7 @@ def _from_file() -> dict[str, Any]:
     path = settings_file()
     if path is None:
         return {}
-    return anchored(tomllib.loads(path.read_text(encoding="utf-8")), Settings, path.absolute().parent)
+    return anchored(toml_file.values(path, "the settings file"), Settings, path.absolute().parent)
 
 
 def settings_file() -> Path | None:

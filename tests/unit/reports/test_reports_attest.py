@@ -139,7 +139,7 @@ def test_keys_that_cannot_be_used(run: Path, tmp_path: Path) -> None:
         attest.private_key(other)
     with pytest.raises(ReportError, match="is no public key of Ed25519"):
         attest.verify(run, other)
-    with pytest.raises(ReportError, match="cannot read the public key .*nope: No such file"):
+    with pytest.raises(ReportError, match=r"cannot read the public key .*nope: No such file"):
         attest.verify(run, tmp_path / "nope")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from clients.model.errors import SettingsError
+from clients.apply.item import manifest_text
+from clients.model.errors import ManifestError, SettingsError
+from runner.commands import plan
 from runner.config import settings
+from runner.config.known_failures import of_embedded
 
 pytestmark = pytest.mark.unit
 
@@ -54,6 +58,45 @@ def test_a_file_that_is_no_toml_is_an_error_without_traceback(tmp_path: Path) ->
     (tmp_path / "meshproof.toml").write_text("budget_s = = 3\n")
     with pytest.raises(SettingsError, match="cannot be read"):
         settings.load()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"budget_s = 3\n# caf\xe9\n", "is not text in UTF-8: byte 19 of it is 0xe9"),
+        ("budget_s = 3\n".encode("utf-16"), "is not text in UTF-8"),
+        (b"\x00", "cannot be read"),
+        (b"a = " + b"[" * 5000, "nested too deeply"),
+    ],
+)
+def test_a_file_that_is_no_text_is_an_error_without_traceback(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "meshproof.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=re.escape(message)) as error:
+        settings.load()
+    assert str(path) in str(error.value)
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        of_embedded(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"caf\xe9", b"-----BEGIN CERTIFICATE-----\nx\n"])
+def test_roots_that_are_no_certificates_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "roots.pem").write_bytes(content)
+    given = {"external": {"hosts": {"example.com": "10.0.0.1"}, "roots": str(tmp_path / "roots.pem")}}
+    with pytest.raises(SettingsError, match=r"roots\.pem, which holds no certificates in PEM"):
+        settings.load(given)
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", b"[" * 5000])
+def test_manifests_that_are_no_text_are_named_in_the_plan(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.yaml").write_bytes(content)
+    assert "cannot be read" in plan.objects(tmp_path / "a.yaml")[0]
+
+
+def test_a_manifest_that_is_no_text_is_an_error_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"caf\xe9")
+    with pytest.raises(ManifestError, match=r"a\.yaml is not text in UTF-8"):
+        manifest_text(tmp_path / "a.yaml")
 
 
 def test_a_named_file_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
