@@ -93,8 +93,17 @@ def _stability(case: Evidence) -> Iterator[ChainLink]:
         failed = case.verdict is Verdict.FAIL
         yield ChainLink("It stayed", FindingVerdict.FAIL if failed else FindingVerdict.INCONCLUSIVE, text)
     else:
-        row = f"{case.confirmations} in a row, each on a fresh connection, until {case.time_to_stable_s:.2f} s; {flaps}"
-        yield ChainLink("It stayed", FindingVerdict.PASS, row)
+        stable = f"{case.time_to_stable_s:.2f} s"
+        last = f"{_last_match(case):.2f} s" if _last_match(case) is not None else stable
+        row = f"{case.confirmations} in a row, each on a fresh connection, until {last}"
+        row += f" (stable after {stable})" if last != stable else ""  # by what the stage saw, or a marker
+        yield ChainLink("It stayed", FindingVerdict.PASS, f"{row}; {flaps}")
+
+
+def _last_match(case: Evidence) -> float | None:
+    """When the row of matches at the end of the case ended, in seconds since the change; None where there is none."""
+    probes = [attempt for attempt in of_case(case) if attempt.ran]
+    return probes[-1].at_s if probes and probes[-1].matched else None
 
 
 def _twin(case: Evidence) -> Iterator[ChainLink]:

@@ -13,6 +13,8 @@ NOT_SELECTED = "not-selected"
 """Mark of a control that the run was not asked to prove."""
 _WORST = ("fail", "inconclusive", NOT_RUN, KNOWN, REDUCED, "pass", "skip")
 """A control that passed where it could be tried is not a skipped one."""
+CLEAN_UP = "X-CLEAN-UP"
+"""Our own control: a stage leaves the mesh as it found it. It has a record only where one did not; none selects it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class Coverage:
         """Of all its controls, those that were proven, in full or with reduced proof: 0 to 1."""
         return self.count("pass", REDUCED) / len(self.marks) if self.marks else 0.0
 
+    @property
+    def percent(self) -> str:
+        """The share for people: rounded, but `100 %` only where all were proven, and `0 %` only where none was."""
+        rounded = round(self.share * 100)
+        return f"{rounded if self.share in (0, 1) else min(max(rounded, 1), 99)} %"
+
     def to_json(self) -> dict[str, object]:
         """Plain JSON values."""
         names = {"proven": "pass", "reduced": REDUCED, "failed": "fail", "known": KNOWN, "inconclusive": "inconclusive",
@@ -56,6 +64,7 @@ def coverage(report: Report) -> tuple[Coverage, ...]:
     rows: list[Coverage] = []
     for document in report.about.documents:
         here = [one for one in report.about.controls if one.id.startswith(f"{document.prefix}-")]
+        here = [one for one in here if one.id != CLEAN_UP or one.id in marks]
         tiers = list(dict.fromkeys(one.tier for one in here if one.tier))
         for tier in ("", *(sorted(tiers, key=_size) if len(tiers) > 1 else ())):
             found = {one.id: marks.get(one.id, NOT_SELECTED) for one in here if tier in ("", one.tier)}

@@ -165,7 +165,8 @@ class Evidence(Subject):
         why: which policy refused, or why none did, in one line; empty where that is not known, and for a pass.
         findings: in the order in which they were made.
         time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
-        time_to_stable_s: seconds from the change to the last confirmation; None when it was never stable.
+        time_to_stable_s: seconds from the change to the last confirmation, of the stage's where that settled by the
+            same request; None when it was never stable.
         duration_s: the whole wait: until what the stage settles on and the markers were stable, and from the case's
             first probe until its outcome was.
         slow: the whole wait used more than 75 % of the budget.

@@ -10,12 +10,11 @@ import pytest
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.redact import redact
+from reports.coverage import CLEAN_UP
 from runner.session.planned import PlannedTest
 
 PROPERTY = "meshproof"
 """Name of the user property that carries evidence from a test process to the controlling one."""
-CLEAN_UP = "X-CLEAN-UP"
-"""Our own control: a stage leaves the mesh as it found it (`suites/own.yaml`)."""
 BAD = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE})
 """Verdicts that fail a run."""
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
+from reports.coverage import CLEAN_UP
 from runner.config.catalogue import Catalogue
 from runner.config.settings import ROOT
 from runner.session.planned import PlannedTest
-from runner.session.record import CLEAN_UP
 
 SUITES = ROOT / "suites"
 NARROWING = (

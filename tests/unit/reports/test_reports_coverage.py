@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from report_samples import JWT, a_case, sample_report
 
 from clients.model.errors import SettingsError
 from clients.model.evidence import Grade, Verdict
+from clients.model.known import KnownFailure
 from reports import conformance
 from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
-from reports.coverage import coverage
+from reports.coverage import Coverage, coverage
 from reports.html import render
 from reports.html.index import index
 from reports.html.times import times
@@ -62,6 +64,34 @@ def test_a_control_counts_once_by_its_worst_case() -> None:
     assert [(tier.tier, len(tier.marks)) for tier in tiers] == [("smoke", 2), ("full", 4)]
     assert whole.why == (("no gateway", 1),)
     assert (other.prefix, other.marks, other.share) == ("B", {"B-1": "pass"}, 1.0)
+
+
+def test_a_share_is_rounded_and_never_to_all_or_none() -> None:
+    def percent(proven: int, of: int) -> str:
+        marks = {f"A-{n}": "pass" if n < proven else "fail" for n in range(of)}
+        return Coverage("A", "a", "", marks).percent
+
+    assert [percent(*each) for each in ((187, 194), (189, 194), (0, 9), (9, 9), (999, 1000), (1, 1000))] == [
+        "96 %", "97 %", "0 %", "100 %", "99 %", "1 %",
+    ]  # fmt: skip
+
+
+def test_what_is_recorded_only_when_it_fails_is_no_control_that_was_not_selected() -> None:
+    about = replace(ABOUT, documents=(Document("X", "own"),), controls=(ControlRecord("X-CLEAN-UP", "c"),))
+    assert coverage(replace(report(), about=about)) == ()
+    left = a_case(control="X-CLEAN-UP", id="X-CLEAN-UP[a]", verdict=Verdict.INCONCLUSIVE, grade=None)
+    [row] = coverage(replace(report(), about=about, cases=(left,)))
+    assert row.marks == {"X-CLEAN-UP": "inconclusive"}
+
+
+def test_a_known_failure_is_no_failure_in_the_page() -> None:
+    known = KnownFailure("A-3", "me", "https://example.com/1", "2999-01-01")
+    cases = tuple(replace(case, known=known) if case.id == "A-3" else case for case in report().cases)
+    page = render(replace(report(), cases=cases))
+    [row] = re.findall(r'<th scope="row">A .*?</tr>', page, re.DOTALL)
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', page[page.index('class="coverage"') :])[1:]
+    cells = dict(zip(heads, re.findall(r"<td>(?:<b>)?([^<]*)", row), strict=False))
+    assert (cells["Failed"], cells["Known failures"], cells["Share"]) == ("\N{EN DASH}", "1", "33 %")
 
 
 def test_a_run_that_recorded_no_controls_has_no_coverage() -> None:

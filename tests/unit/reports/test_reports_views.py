@@ -50,6 +50,14 @@ def test_equal_neighbours_fold_and_all_attempts_are_kept() -> None:
     assert rows[0].when == "-1.90 … -1.84 s"
 
 
+def test_the_time_of_the_confirmations_is_that_of_the_cases_own() -> None:
+    case = _case("LAB-MTLS-03")
+    last = max(attempt.at_s for attempt in case.attempts if attempt.phase is Phase.CONFIRM)
+    settled = replace(case, time_to_stable_s=0.01)
+    text = {link.name: link for link in chain(settled)}["It stayed"].text
+    assert text == f"29 in a row, each on a fresh connection, until {last:.2f} s (stable after 0.01 s); 0 flaps"
+
+
 def test_a_denial_shows_the_whole_chain_and_its_twin_once() -> None:
     links = {link.name: link for link in chain(_case("LAB-MTLS-03"))}
     names = ["Before the change", "Pinned outcome", "It stayed", "Twin", "Exec", "Backend log", "Access log"]
