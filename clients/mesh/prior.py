@@ -28,6 +28,8 @@ KINDS = {
     "Telemetry": "telemetry.istio.io/v1",
     "WasmPlugin": "extensions.istio.io/v1alpha1",
 }
+BY_PERMISSIVE = "set aside by PERMISSIVE in the run's namespaces"
+"""Ends the note about a mode of the mesh that takes no plaintext, or no mutual TLS."""
 _DRY_RUN = "istio.io/dry-run"
 
 
@@ -78,7 +80,7 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
     registry_only = any(_outbound(one) == "REGISTRY_ONLY" for one in configurations)
     left = [one for kind in _LEFT for one in there[kind] if _counts(one) and one not in judging and one not in rules]
     notes = [
-        *(f"{_named(one)} ({_mode(one)}): set aside by PERMISSIVE in the run's namespaces" for one in modes),
+        *(f"{_named(one)} ({_mode(one)}): {BY_PERMISSIVE}" for one in modes),
         *(f"{_named(one)} (ALLOW): set aside by a policy that allows, where a stage has none" for one in allows),
         *(f"{_named(one)} ({action(one)}): in force; its refusals count as the mesh's" for one in others),
         *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),

@@ -139,13 +139,9 @@ class HeldTarget:
             guarding=shown.guarding,
             service_type=shown.service_type,
         )
-        if note := preflight.in_force(shown):
-            self._note(note)
-
-    def _note(self, note: str) -> None:
-        """Add to what was in force before the run, for reports."""
-        target = self.descriptor.target
-        self.descriptor = replace(self.descriptor, target=replace(target, in_force=(*target.in_force, note)))
+        mesh, target = self.descriptor.mesh, self.descriptor.target
+        told = replace(target, details=_details(mesh), in_force=(*mesh.prior.notes, *preflight.in_force(shown)))
+        self.descriptor = replace(self.descriptor, target=told)
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.

@@ -11,6 +11,7 @@ from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
+from clients.mesh.prior import BY_PERMISSIVE
 from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
@@ -18,6 +19,7 @@ from clients.proof.preflight.canary import DOOR, HOME, PLAIN_HOME, START_S, Cana
 from clients.proof.preflight.label_checks import LABELS, OUTSIDE
 from clients.proof.preflight.mesh_checks import REQUEST
 from clients.proof.preflight.namespace_checks import POLICIES
+from clients.proof.preflight.opening_checks import LOGS, MODE
 from clients.proof.preflight.shown import Shown
 from clients.proof.rig import opening
 from runner.config.ingress_settings import WITHOUT_BALANCER
@@ -34,6 +36,8 @@ _SELECTED = frozenset({"workloads", "injection"})
 """What fails in namespaces that istiod does not discover."""
 _REFUSING = ("AuthorizationPolicy", "EnvoyFilter", "WasmPlugin", "DestinationRule")
 """Kinds of the root namespace that may be why a request is refused, where they stay in force."""
+
+_NOT_ASIDE = "in force; PERMISSIVE is refused in the run's namespaces, so cases with plaintext clients are skipped"
 
 
 def canary(
@@ -105,6 +109,7 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
     A load balancer that was begun and gave no address in time may be slow, so it counts where it was detected.
     """
     lines = {one.name: "; ".join(filter(None, (one.detail, one.hint))) for one in shown.lines}
+    wrong = [lines[one.name] for one in shown.lines if one.name in (MODE, OUTSIDE) and not one.ok]
     names, lacks = set(found.names), dict(found.lacks)
     balanced = None if shown.late and CapabilityName.LOAD_BALANCER in names else shown.load_balancer
     for name, has, why in (
@@ -112,7 +117,8 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
         (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),
         (CapabilityName.GATEWAY_API, shown.deploys_gateways, lines.get("pod security", "")),
         (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get("way in", "")),
-        (CapabilityName.PLAINTEXT_CLIENT, shown.plaintext_client, lines.get(OUTSIDE, "")),
+        (CapabilityName.PLAINTEXT_CLIENT, shown.plaintext_client, "; ".join(wrong)),
+        (CapabilityName.ACCESS_LOG, shown.logs, lines.get(LOGS, "")),
         (CapabilityName.OWN_TOKENS, shown.own_tokens, lines.get(f"more {POLICIES}", "")),
         (CapabilityName.OWN_IAP_TOKENS, shown.own_iap_tokens, lines.get(f"more {POLICIES}", "")),
     ):
@@ -128,16 +134,25 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
 
 
 def opened(mesh: MeshInfo, shown: Shown) -> MeshInfo:
-    """The mesh, with what a run has to set against policies that its new namespaces get."""
-    return replace(mesh, prior=replace(mesh.prior, allow=True)) if shown.denying else mesh
+    """The mesh, with what a run sets against it as far as the cluster accepts that, and against new policies."""
+    prior = mesh.prior
+    if shown.denying:
+        prior = replace(prior, allow=True)
+    if shown.permissive is False:
+        notes = tuple(note.replace(BY_PERMISSIVE, _NOT_ASIDE) for note in prior.notes)
+        prior = replace(prior, permissive=False, notes=notes)
+    if shown.logs is False:
+        others = mesh.capabilities - {CapabilityName.ACCESS_LOG.value}
+        mesh = replace(mesh, log_provider="", capabilities=others)
+    return replace(mesh, prior=prior)
 
 
-def in_force(shown: Shown) -> str:
-    """What new namespaces get, and what a run does about it, for reports; empty where they get nothing."""
+def in_force(shown: Shown) -> tuple[str, ...]:
+    """What new namespaces get, and what a run does about it, for reports; none where they get nothing."""
     guarding, denying, left = (", ".join(names) for names in (shown.guarding, shown.denying, shown.left))
     notes = (
         f"NetworkPolicy {guarding} of new namespaces: set aside by one that allows" if guarding else "",
         f"{denying} of new namespaces: set aside by a policy that allows, where a stage has none" if denying else "",
         f"{left} of new namespaces: in force" if left else "",
     )
-    return "; ".join(filter(None, notes))
+    return tuple(filter(None, notes))

@@ -21,7 +21,14 @@ from clients.model.addresses import joined
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.service_type import LOAD_BALANCER
 from clients.probe.way_in import WaysIn
-from clients.proof.preflight import cluster_checks, label_checks, mesh_checks, namespace_checks, network_checks
+from clients.proof.preflight import (
+    cluster_checks,
+    label_checks,
+    mesh_checks,
+    namespace_checks,
+    network_checks,
+    opening_checks,
+)
 from clients.proof.preflight.door import open_door
 from clients.proof.preflight.shown import Shown, Tried
 
@@ -83,6 +90,12 @@ class Canary:
         yield admitted
         if not admitted.ok:
             return
+        opening = Shown()
+        for found in self._open_mesh():
+            opening = opening.plus(found)
+        yield opening
+        if any(line.blocks for line in opening.lines):
+            return
         door, refused = open_door(self.applier, _door(self._items))
         self._opened_at = time.monotonic()
         if refused:
@@ -124,15 +137,31 @@ class Canary:
 
     def _admit(self) -> Tried:
         try:
-            pairs = self.open_mesh.with_logs(self.applier.load([PAIRS]))
-            items = [*pairs, *self.open_mesh.additions(pairs, ())]
-            self._items = items
-            others = [item for item in items if item not in _door(items)]
+            self._items = self.applier.load([PAIRS])
+            others = [item for item in self._items if item not in _door(self._items)]
             self.applier.admit(others)
             self.applier.apply(others)
         except MeshproofError as error:
             return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True, blocks=True)
         return Tried("admission", True, "a namespace with workloads is accepted")
+
+    def _open_mesh(self) -> Iterator[Tried | Shown]:
+        """What a run sets against the mesh as it was found: each kind decides by itself what can be proven."""
+        logs = self.open_mesh.with_logs(self._items)[len(self._items) :]
+        more = [*logs, *self.open_mesh.additions(self._items, ())]
+        for kind in dict.fromkeys(item.kind for item in more):
+            if why := self._refusal([item for item in more if item.kind == kind]):
+                yield opening_checks.refused(kind, why)
+
+    def _refusal(self, items: list[Item]) -> str:
+        """Apply more objects; why they are refused, empty where they are not."""
+        self._items = [*self._items, *items]
+        try:
+            self.applier.admit(items)
+            self.applier.apply(items)
+        except MeshproofError as error:
+            return error.message
+        return ""
 
     def _deployment(self, name: str) -> dict[str, Any]:
         return next(item.body for item in self._items if (item.kind, item.name) == ("Deployment", name))
@@ -177,12 +206,8 @@ class Canary:
 
     def _open_network(self, guarding: tuple[str, ...]) -> Tried | Shown:
         """Allow everything, as a run does in its namespaces."""
-        try:
-            items = self.applier.load([OPEN])
-            self._items += items
-            self.applier.apply(items)
-        except MeshproofError as error:
-            return Tried("new namespaces", False, f"{', '.join(guarding)} denies, and: {error.message}", needed=True)
+        if why := self._refusal(self.applier.load([OPEN])):
+            return Tried("new namespaces", False, f"{', '.join(guarding)} denies, and: {why}", needed=True)
         return network_checks.opened(guarding)
 
     def _policies(self) -> Iterator[Tried | Shown]:
@@ -193,12 +218,8 @@ class Canary:
         yield from filter(None, (namespace_checks.decided(found), namespace_checks.left(found)))
 
     def _allow(self, denying: tuple[str, ...]) -> Tried | Shown:
-        try:
-            items = replace(self.open_mesh, allow=True).additions(self._items, ())
-            self._items += items
-            self.applier.apply(items)
-        except MeshproofError as error:
-            return namespace_checks.not_set_aside(denying, error.message)
+        if why := self._refusal(replace(self.open_mesh, allow=True).additions(self._items, ())):
+            return namespace_checks.not_set_aside(denying, why)
         return namespace_checks.set_aside(denying)
 
     def _load_balancer(self) -> Tried | Shown | None:

@@ -31,7 +31,9 @@ class Shown:
         guarding: network policies that the cluster puts into new namespaces, by name.
         denying: policies of the mesh there that allow nothing, by kind and name; a run sets them aside.
         left: what else is put there and stays in force.
-        plaintext_client: pods that opt out of the mesh are outside.
+        permissive: new namespaces may take plaintext where the mesh takes none.
+        logs: a Telemetry for access logs is accepted there.
+        plaintext_client: pods that opt out of the mesh are outside, and are let in where no stage refuses them.
         own_tokens, own_iap_tokens: only a run's own policies judge its tokens there.
         late: something has begun to give a load balancer an address, and has not in time.
         service_type: accepted in the place of a load balancer, where that was refused.
@@ -46,6 +48,8 @@ class Shown:
     guarding: tuple[str, ...] = ()
     denying: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    permissive: bool | None = None
+    logs: bool | None = None
     plaintext_client: bool | None = None
     own_tokens: bool | None = None
     own_iap_tokens: bool | None = None
