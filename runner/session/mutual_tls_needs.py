@@ -9,24 +9,17 @@ namespace, are judged by the certificate of the client's proxy.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from clients.apply.item import manifest_files
-from clients.apply.yaml_text import load
 from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import ManifestError
 from clients.model.probe import Probe
-from clients.probe.outside import OUTSIDE
-from runner.config.settings import ROOT
 from runner.session.planned import Proves
+from runner.session.sidecars import MANIFESTS, bodies_of, sidecars
 
-MANIFESTS = ROOT / "manifests"
-_INJECTED = ("istio-injection", "enabled")
-_OPTED_OUT = ("sidecar.istio.io/inject", "false")
 _BY_CERTIFICATE = frozenset(
     {
         "principals",
@@ -56,52 +49,15 @@ def mutual_tls_needs(proves: Proves) -> set[str]:
 
 def _by_proxies(probe: Probe) -> bool:
     """Whether a proxy of the mesh sends the request on to a Service whose pods have a sidecar."""
-    there = _proxies()
-    service = probe.destination.split(".")
-    return there.has(probe.source.namespace, probe.source.app) and there.has(service[1] if service[1:] else "")
-
-
-@dataclass(frozen=True)
-class _Proxies:
-    """What the manifests inject.
-
-    Attributes:
-        namespaces: whose pods get a sidecar.
-        without: (namespace, `app` label) of pods there that opt out.
-    """
-
-    namespaces: frozenset[str]
-    without: frozenset[tuple[str, str]]
-
-    def has(self, namespace: str, app: str = "") -> bool:
-        """Whether pods of this app have one; clients outside come by a gateway, which is one."""
-        return namespace == OUTSIDE or (namespace in self.namespaces and (namespace, app) not in self.without)
-
-
-@cache
-def _proxies() -> _Proxies:
-    bodies = list(_bodies(MANIFESTS.rglob("*.yaml")))
-    spaces = [one["metadata"] for one in bodies if one["kind"] == "Namespace"]
-    pods = [(one["metadata"], one["spec"].get("template", one)["metadata"]) for one in bodies if _is_workload(one)]
-    return _Proxies(
-        frozenset(one["name"] for one in spaces if _INJECTED in (one.get("labels") or {}).items()),
-        frozenset(
-            (str(meta.get("namespace")), str((pod.get("labels") or {}).get("app", meta["name"])))
-            for meta, pod in pods
-            if _OPTED_OUT in {**(pod.get("annotations") or {}), **(pod.get("labels") or {})}.items()
-        ),
-    )
-
-
-def _is_workload(body: Mapping[str, Any]) -> bool:
-    return body["kind"] in ("Deployment", "Job", "Pod", "StatefulSet")
+    there, service = sidecars(), probe.destination.split(".")
+    return there.send(probe.source) and there.has(service[1] if service[1:] else "")
 
 
 @cache
 def _judges(path: str) -> bool:
     """Whether a manifest, or one of a folder, has a policy that looks at a client's certificate."""
     try:
-        return any(_looks_at_certificate(body) for body in _bodies(manifest_files(MANIFESTS, path)))
+        return any(_looks_at_certificate(body) for body in bodies_of(manifest_files(MANIFESTS, path)))
     except ManifestError:  # a mistake of the author's, which `runner.session.mistakes` names
         return False
 
@@ -111,8 +67,3 @@ def _looks_at_certificate(body: Mapping[str, Any]) -> bool:
         words = json.dumps(body.get("spec") or {})
         return any(f'"{name}"' in words for name in _BY_CERTIFICATE)
     return bool(body["kind"] == "PeerAuthentication")
-
-
-def _bodies(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    for file in files:
-        yield from (body for body, _ in load(file.read_text(encoding="utf-8"), file.name))

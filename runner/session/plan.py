@@ -36,6 +36,7 @@ from runner.session.items import (
     table_of,
 )
 from runner.session.mutual_tls_needs import mutual_tls_needs
+from runner.session.plaintext_needs import plaintext_needs
 from runner.session.planned import PROVES, PlannedTest, Proves
 from runner.session.token_needs import token_needs
 
@@ -173,7 +174,7 @@ def _needs(item: pytest.Item, proves: Proves) -> set[str]:
     needs = needs.union(*(case.needs for case in proves.cases), proves.refused.needs if proves.refused else ())
     substitutes = dict(proves.case.substitutes) if proves.case else {}
     stated = {substitutes.get(name, name) for name in needs}
-    return stated | token_needs(proves, stated) | mutual_tls_needs(proves)
+    return stated | token_needs(proves, stated) | mutual_tls_needs(proves) | plaintext_needs(proves)
 
 
 def _words(probe: Probe) -> str:

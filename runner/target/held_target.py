@@ -140,8 +140,8 @@ class HeldTarget:
             service_type=shown.service_type,
         )
         mesh, target = self.descriptor.mesh, self.descriptor.target
-        told = replace(target, details=_details(mesh), in_force=(*mesh.prior.notes, *preflight.in_force(shown)))
-        self.descriptor = replace(self.descriptor, target=told)
+        described = replace(target, details=_details(mesh), in_force=(*mesh.prior.notes, *preflight.in_force(shown)))
+        self.descriptor = replace(self.descriptor, target=described)
 
     def sweep(self) -> list[Leftover]:
         """Delete every object of this run that is still there; returns what was deleted.

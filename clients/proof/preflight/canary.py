@@ -35,10 +35,9 @@ from clients.proof.preflight.shown import Shown, Tried
 HOME, PLAIN_HOME, DOOR = "canary", "canary-plain", "door"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
 OPEN = "canary/open/all.yaml"
-START_S, IMAGES_S = 60.0, 60.0
-"""Limits for pods to start where a run's have less, and for the pull of all images."""
+START_S = 60.0
+"""Limit for pods to start, where a run's have less."""
 ADMISSION_HINT = "see what admission policies demand; [namespaces] and [pods] set labels, resources and more"
-_POLL_S = 0.5
 
 
 @dataclass
@@ -184,22 +183,13 @@ class Canary:
         return Tried("workloads", not why, why or took, hint, needed=True, blocks=blocks)
 
     def _pulls(self) -> Tried:
-        hint = "image_prefix names a mirror, pods.pull_secret a Secret for it, images.<name> another image"
+        items = self.applier.load([IMAGES])
         try:
-            items = self.applier.load([IMAGES])
-            self._items += items
+            self._items = [*self._items, *items]
             self.applier.apply(items)
-            deadline = time.monotonic() + IMAGES_S
-            while waiting := self._not_pulled(items[0].name):
-                if time.monotonic() >= deadline or any(reason for reason in waiting.values()):
-                    break
-                time.sleep(_POLL_S)
+            return cluster_checks.images(lambda: self._not_pulled(items[0].name))
         except MeshproofError as error:
-            return Tried("images", False, error.message, hint)
-        if not waiting:
-            return Tried("images", True, "all of them can be pulled")
-        listed = "; ".join(f"{name}: {reason or 'not yet pulled'}" for name, reason in sorted(waiting.items()))
-        return Tried("images", False, listed[:600], hint)
+            return Tried("images", False, error.message, cluster_checks.IMAGES_HINT)
 
     def _not_pulled(self, name: str) -> dict[str, str]:
         return cluster_checks.not_pulled(self.cluster.get("v1", "Pod", name, self.namespace) or {})

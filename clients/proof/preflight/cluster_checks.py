@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from clients.kube.cluster import Cluster
@@ -12,6 +12,10 @@ from clients.kube.labels import MANAGER
 from clients.model.errors import ClusterError, MeshproofError
 from clients.proof.preflight.shown import Shown, Tried
 
+IMAGES_S = 60.0
+"""Limit for the pull of all images."""
+IMAGES_HINT = "image_prefix names a mirror, pods.pull_secret a Secret for it, images.<name> another image"
+_POLL_S = 0.5
 SKEW_S = 5.0
 """Clocks that differ by more confuse times in tokens and in logs."""
 
@@ -36,6 +40,27 @@ def nodes(cluster: Cluster) -> Tried:
     found = sorted({node.get("status", {}).get("nodeInfo", {}).get("architecture", "?") for node in there})
     hint = "choose nodes of one by pods.node_selector: images may not exist for all"
     return Tried("nodes", len(found) == 1, f"{len(there)}, of {' and '.join(found)}", hint)
+
+
+def images(
+    look: Callable[[], Mapping[str, str]],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Tried:
+    """Whether all images can be pulled, in time.
+
+    Args:
+        look: what `not_pulled` has of the pod now.
+    """
+    deadline = clock() + IMAGES_S
+    while waiting := look():
+        if clock() >= deadline or any(waiting.values()):
+            break
+        sleep(_POLL_S)
+    if not waiting:
+        return Tried("images", True, "all of them can be pulled")
+    listed = "; ".join(f"{name}: {reason or 'not yet pulled'}" for name, reason in sorted(waiting.items()))
+    return Tried("images", False, listed[:600], IMAGES_HINT)
 
 
 def not_pulled(pod: dict[str, Any]) -> dict[str, str]:

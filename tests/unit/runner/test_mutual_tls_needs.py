@@ -11,7 +11,7 @@ from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.probe import Probe, Workload
 from clients.model.stage import Settle, Stage, Step
-from clients.probe.outside import OUTSIDE
+from clients.probe.outside import through
 from runner.config.catalogue import Control
 from runner.session.mutual_tls_needs import mutual_tls_needs
 from runner.session.planned import Proves
@@ -47,7 +47,7 @@ def case(probe: Probe, **more: Any) -> Case:
         (case(INJECTED.get(MESH)), {"replaced": ("lab/mesh-wide-strict",)}, NEEDED),
         (case(INJECTED.get(MESH), step="next"), {"steps": (Step("next", apply=("lab/mesh-wide-strict",)),)}, NEEDED),
         (case(INJECTED.get(MESH)), {"steps": (Step("next", apply=("lab/mesh-wide-strict",)),)}, set()),
-        (case(Probe(Workload(OUTSIDE, "c", "c"), "http://a.example/", behind="httpbin.mtls-service")), STRICT, NEEDED),
+        (case(Probe(through(INJECTED), "http://a.example/", behind="httpbin.mtls-service")), STRICT, NEEDED),
     ],
 )
 def test_requests_by_mutual_tls_count_where_a_policy_asks_for_it(

@@ -66,7 +66,7 @@ def test_a_run_ends_where_no_stage_begins_from_the_state_that_it_states(
     shown = tried(monkeypatch, refused=kind, against=AGAINST)
     with pytest.raises(ClusterError, match=f"opening the mesh: the {kind} that a run needs .* is refused"):
         end_where_blocked(shown, ())
-    assert "workloads" not in {line.name for line in shown.lines}, "nothing is waited for in vain"
+    assert "workloads" not in {line.name for line in shown.lines}, "no pod is waited for"
 
 
 def test_what_is_accepted_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,65 @@
+"""Which workloads of the manifests have a sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clients.apply.yaml_text import load
+from clients.model.probe import Workload
+from clients.probe.outside import OutsideClient
+from runner.config.settings import ROOT
+
+MANIFESTS = ROOT / "manifests"
+_INJECTED = ("istio-injection", "enabled")
+_OPTED_OUT = ("sidecar.istio.io/inject", "false")
+
+
+@dataclass(frozen=True)
+class Sidecars:
+    """What the manifests inject.
+
+    Attributes:
+        namespaces: whose pods get a sidecar.
+        without: (namespace, `app` label) of pods there that opt out.
+    """
+
+    namespaces: frozenset[str]
+    without: frozenset[tuple[str, str]]
+
+    def has(self, namespace: str, app: str = "") -> bool:
+        """Whether pods of this app have one."""
+        return namespace in self.namespaces and (namespace, app) not in self.without
+
+    def send(self, source: Workload) -> bool:
+        """Whether one sends the requests of a client; those of clients outside come by a gateway, which is one."""
+        return isinstance(source, OutsideClient) or self.has(source.namespace, source.app)
+
+
+@cache
+def sidecars() -> Sidecars:
+    """Of all manifests."""
+    bodies = list(bodies_of(MANIFESTS.rglob("*.yaml")))
+    spaces = [one["metadata"] for one in bodies if one["kind"] == "Namespace"]
+    pods = [(one["metadata"], one["spec"].get("template", one)["metadata"]) for one in bodies if _is_workload(one)]
+    return Sidecars(
+        frozenset(one["name"] for one in spaces if _INJECTED in (one.get("labels") or {}).items()),
+        frozenset(
+            (str(meta.get("namespace")), str((pod.get("labels") or {}).get("app", meta["name"])))
+            for meta, pod in pods
+            if _OPTED_OUT in {**(pod.get("annotations") or {}), **(pod.get("labels") or {})}.items()
+        ),
+    )
+
+
+def _is_workload(body: Mapping[str, Any]) -> bool:
+    return body["kind"] in ("Deployment", "Job", "Pod", "StatefulSet")
+
+
+def bodies_of(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """The objects of manifests, as their authors wrote them."""
+    for file in files:
+        yield from (body for body, _ in load(file.read_text(encoding="utf-8"), file.name))
