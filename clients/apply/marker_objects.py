@@ -12,13 +12,12 @@ from typing import Any
 
 from clients.apply.item import Item
 from clients.apply.overlay import Overlay
+from clients.kube.labels import GATEWAY_NAME_LABEL
 
 HEADER = "x-meshproof-marker"
 """Header whose unguessable value the marker's policy refuses."""
 MANIFEST = "marker"
 """Stands in place of a manifest's path."""
-GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
-"""On the pods that the mesh deploys for a Gateway of Kubernetes' own API (Gateway API, GEP-1762)."""
 _PORTS = range(33_000, 60_000)
 """No manifest of this project uses a port among these."""
 _UNIQUE = secrets.token_hex(3)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.apply.item import Item
+from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.model import cluster_domain
 
 NAME = "meshproof-open-mesh"
@@ -127,16 +128,15 @@ def _selector(item: Item) -> dict[str, str]:
     spec = _spec(item)
     targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
     if targets:
-        return {"gateway.networking.k8s.io/gateway-name": str(targets[0].get("name", ""))}
+        return {GATEWAY_NAME_LABEL: str(targets[0].get("name", ""))}
     selector = spec.get("selector") or spec.get("workloadSelector") or {}
     return dict(selector.get("matchLabels") or selector.get("labels") or {})
 
 
 def _is_allow(item: Item) -> bool:
     """Whether it is a policy that refuses what it does not match; one in dry run refuses nothing."""
-    annotations = item.body["metadata"].get("annotations") or {}
-    in_force = str(annotations.get("istio.io/dry-run", "")).lower() != "true"
-    return item.kind == "AuthorizationPolicy" and (_spec(item).get("action") or "ALLOW") == "ALLOW" and in_force
+    allows = item.kind == "AuthorizationPolicy" and (_spec(item).get("action") or "ALLOW") == "ALLOW"
+    return allows and not runs_dry(item.body)
 
 
 def _labels(item: Item) -> dict[str, str]:

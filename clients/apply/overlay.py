@@ -15,7 +15,7 @@ from typing import Any
 from clients.apply.fitting import Fitting, known_as
 from clients.apply.references import CONDITION_KEYS, NAMESPACE_KEYS, QUALIFIED_KEYS, VALUES_KEYS, references
 from clients.apply.yaml_text import load, render
-from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL, RUN_LABEL, WORKER_LABEL
 from clients.model import cluster_domain
 from clients.model.errors import ManifestError, SettingsError
 
@@ -24,7 +24,6 @@ MESH_NAMESPACE = "istio-system"
 
 IMAGE_PREFIX = "meshproof/"
 INJECTION_LABEL = "istio-injection"
-REVISION_LABEL = "istio.io/rev"
 
 _MAX_NAME = 63
 """Longest namespace name and label value (RFC 1123 label)."""

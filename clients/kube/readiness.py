@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clients.kube import unready
+from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 
@@ -23,8 +24,6 @@ _ROOT_CERTIFICATE = "istio-ca-root-cert"
 _SELECTED = "istiod puts it where its discoverySelectors match: set the labels of [namespaces] so that they do"
 _GATEWAY_API = "gateway.networking.k8s.io/"
 _NO_ADDRESS = "AddressNotAssigned"
-_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
-"""Label of the objects that a controller deploys for a Gateway (Gateway API, GEP-1762)."""
 _JOB_NAME = "job-name"
 """Label of the pods of a Job (Kubernetes, Jobs; the name before 1.27, which newer versions set too)."""
 
@@ -149,7 +148,7 @@ def _gateway(cluster: Cluster, found: dict[str, Any], *, addressed: bool) -> str
     fine = programmed.get("status") == "True" or (not addressed and programmed.get("reason") == _NO_ADDRESS)
     if not fine or programmed.get("observedGeneration", 0) < meta["generation"]:
         return f"it is not programmed{': ' if 'message' in programmed else ''}{programmed.get('message', '')[:300]}"
-    labels = f"{_GATEWAY_NAME}={meta['name']}"
+    labels = f"{GATEWAY_NAME_LABEL}={meta['name']}"
     problems = (
         _deployment(cluster, one) for one in cluster.objects("apps/v1", "Deployment", meta["namespace"], labels)
     )
@@ -184,7 +183,7 @@ def _pods(cluster: Cluster, kind: str, body: dict[str, Any]) -> list[dict[str, A
         return [found] if found else []
     chosen = body.get("spec", {}).get("selector", {}).get("matchLabels", {})
     if kind == "Gateway":
-        chosen = {_GATEWAY_NAME: meta["name"]}
+        chosen = {GATEWAY_NAME_LABEL: meta["name"]}
     elif kind == "Job":
         chosen = {_JOB_NAME: meta["name"]}
     elif kind != "Deployment":

@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from clients.kube.labels import GATEWAY_NAME_LABEL, REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.mesh.enforced import ANY_OTHER, CLOCK_SKEW_S, Enforced, Provider, keys
-from clients.mesh.survey import REVISION_LABEL, ROOT_NAMESPACE
+from clients.mesh.survey import ROOT_NAMESPACE
 
 Object = Mapping[str, Any]
 
 KINDS = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication")
-_GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
 _MODES = {"STRICT": (True, False), "PERMISSIVE": (True, True), "DISABLE": (False, True)}
 """Mode → whether connections with and without mutual TLS are taken."""
 _WORD = re.compile(r"[a-z0-9_]+")
@@ -39,7 +39,7 @@ def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
         return False
     targets = spec.get("targetRefs") or ([spec["targetRef"]] if spec.get("targetRef") else [])
     if targets:
-        gateway = pod.labels.get(_GATEWAY_LABEL)
+        gateway = pod.labels.get(GATEWAY_NAME_LABEL)
         return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
     wanted = (spec.get("selector") or {}).get("matchLabels") or {}
     if wanted and policy["kind"] == "PeerAuthentication" and meta["namespace"] != pod.namespace:

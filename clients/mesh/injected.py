@@ -11,10 +11,10 @@ from itertools import pairwise
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
 from clients.kube.pods import SIDECAR
 from clients.mesh import meshconfig
-from clients.mesh.injection import REVISION_LABEL, Revision
+from clients.mesh.injection import Revision
 from clients.model import cluster_domain
 from clients.model.errors import ClusterError
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from clients.kube.labels import REVISION_LABEL
 from clients.model.errors import SettingsError
 
-REVISION_LABEL = "istio.io/rev"
 TAG_LABEL = "istio.io/tag"
 DEFAULT = "default"
 """Name of the revision, or of the tag, that the label `istio-injection: enabled` leads to."""

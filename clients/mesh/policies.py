@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.kube.pods import Pod
 from clients.mesh.survey import ROOT_NAMESPACE
 
 API = "security.istio.io/v1"
-_DRY_RUN = "istio.io/dry-run"
-_GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
-"""Label of the pods that the mesh deploys for a Gateway (Istio, "Automated deployment")."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,13 @@ def _policy(body: dict[str, Any]) -> EnforcedPolicy:
 def selects(policy: dict[str, Any], pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     """Whether a policy is enforced at a pod: by its selector, its targets or its namespace; not where it runs dry."""
     meta, spec = policy["metadata"], policy.get("spec") or {}
-    if str(meta.get("annotations", {}).get(_DRY_RUN, "")).lower() == "true":
+    if runs_dry(policy):
         return False
     if meta["namespace"] not in (pod.namespace, root):
         return False
     targets = [*spec.get("targetRefs", ()), *([spec["targetRef"]] if spec.get("targetRef") else [])]
     if targets:
-        return any(one.get("kind") == "Gateway" and pod.labels.get(_GATEWAY_NAME) == one.get("name") for one in targets)
+        gateway = pod.labels.get(GATEWAY_NAME_LABEL)
+        return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
     wanted = (spec.get("selector") or {}).get("matchLabels") or {}
     return bool(wanted.items() <= pod.labels.items())

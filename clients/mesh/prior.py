@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, runs_dry
 from clients.mesh import foreign_tokens, meshconfig
 from clients.model.errors import ClusterError
 
@@ -30,7 +30,6 @@ KINDS = {
 }
 BY_PERMISSIVE = "set aside by PERMISSIVE in the run's namespaces"
 """Ends the note about a mode of the mesh that takes no plaintext, or no mutual TLS."""
-_DRY_RUN = "istio.io/dry-run"
 
 
 @dataclass(frozen=True)
@@ -175,8 +174,7 @@ def _counts(body: Json) -> bool:
 
 def enforced(body: Json) -> bool:
     """Whether a policy decides about requests to workloads of a run; one in dry run does not."""
-    annotations = body["metadata"].get("annotations") or {}
-    return str(annotations.get(_DRY_RUN, "")).lower() != "true" and _counts(body)
+    return not runs_dry(body) and _counts(body)
 
 
 def _mode(body: Json) -> str:

@@ -9,7 +9,6 @@ from clients.kube.cluster import Cluster
 from clients.mesh import injection, meshconfig, prior
 from clients.mesh.flavour import Flavour, flavour
 from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
-from clients.mesh.injection import REVISION_LABEL as REVISION_LABEL
 from clients.mesh.injection import Injector, Revision
 from clients.mesh.injection_values import unprivileged_template
 from clients.mesh.prior import Prior

@@ -12,7 +12,7 @@ from clients.apply.overlay import INJECTION_LABEL
 from clients.hold.held import Held
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
-from clients.mesh.injection import REVISION_LABEL
+from clients.kube.labels import REVISION_LABEL
 from runner.upgrade.plan import PARTS, MeshState
 from runner.upgrade.record import Event, UpgradeSide
 

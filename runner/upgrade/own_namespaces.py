@@ -10,8 +10,8 @@ from clients.apply.overlay import INJECTION_LABEL
 from clients.hold.held import LABEL
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
-from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh.injection import DEFAULT, REVISION_LABEL, Injector
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
+from clients.mesh.injection import DEFAULT, Injector
 from clients.model.errors import SettingsError
 from runner.upgrade import moving
 from runner.upgrade.record import Event, OwnNamespace, UpgradeSide

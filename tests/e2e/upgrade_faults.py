@@ -18,8 +18,7 @@ import yaml
 from clients.hold.held import GATEWAYS, SERVERS, require
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
-from clients.kube.labels import MANAGER
-from clients.mesh.injection import REVISION_LABEL
+from clients.kube.labels import MANAGER, REVISION_LABEL
 from runner.upgrade import moving
 
 ADMISSION, HOOKS = "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"

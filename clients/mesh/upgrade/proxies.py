@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from clients.kube.pods import SIDECAR
 from clients.mesh.injected import version_of
 from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
 from clients.mesh.upgrade.view import Json, MeshView, labels_of, named, spec
@@ -45,7 +46,7 @@ def checks(view: MeshView, start: str, end: str) -> Iterator[Touched]:
 def proxy_version(body: Json) -> str:
     """Version of the proxy of a pod, by its image; empty where it has none."""
     containers = [*(spec(body).get("containers") or ()), *(spec(body).get("initContainers") or ())]
-    found = next((one for one in containers if one["name"] == "istio-proxy"), None)
+    found = next((one for one in containers if one["name"] == SIDECAR), None)
     return (
         version_of(str(found.get("image") or ""), labels_of(body).get("app.kubernetes.io/version", "")) if found else ""
     )

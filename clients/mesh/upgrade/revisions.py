@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from clients.kube.labels import REVISION_LABEL
 from clients.mesh import injection
-from clients.mesh.injection import DEFAULT, REVISION_LABEL
+from clients.mesh.injection import DEFAULT
 from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.view import CONFIGURATION, MeshView, labels_of, named
 

@@ -7,6 +7,7 @@ example in `tests/unit/mesh/upgrade/`.
 
 from __future__ import annotations
 
+from clients.kube.labels import runs_dry
 from clients.mesh.upgrade import touches
 from clients.mesh.upgrade.change import ChangeLevel, ReleaseChange
 from clients.mesh.upgrade.detectors import ambient, annotated, every, mentions, providers, text_of_configuration
@@ -154,7 +155,7 @@ CHANGES: tuple[ReleaseChange, ...] = (
         "1.29-dry-run", ChangeLevel.WARNING,
         "with AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY, an older ztunnel enforces policies that are to run dry",
         "set the variable only when every ztunnel is of 1.29 or newer",
-        ambient("AuthorizationPolicy", where=touches.runs_dry),
+        ambient("AuthorizationPolicy", where=runs_dry),
     ),
     ReleaseChange(
         "1.29-keys-of-metadata-server", ChangeLevel.ERROR,

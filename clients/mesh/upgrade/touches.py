@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from clients.kube.labels import GATEWAY_NAME_LABEL
+from clients.kube.pods import SIDECAR
 from clients.mesh.upgrade.change import Detector
 from clients.mesh.upgrade.detectors import is_kept
 from clients.mesh.upgrade.view import KUBERNETES_GATEWAY, Json, MeshView, annotations_of, labels_of, named, spec
 from clients.model.cluster_domain import service_of
-
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
-"""Label of the pods that the mesh deploys for a Gateway of Kubernetes."""
 
 
 def same_host(*, needs_sidecar: bool, across_namespaces: bool, unless: str) -> Detector:
@@ -100,7 +99,7 @@ def becomes_native(view: MeshView) -> Iterator[str]:
     if "ENABLE_NATIVE_SIDECARS" in view.variables or int(minor.rstrip("+")) < 33:
         return
     for body in view.sidecars:
-        ordinary = any(one["name"] == "istio-proxy" for one in spec(body).get("containers") or ())
+        ordinary = any(one["name"] == SIDECAR for one in spec(body).get("containers") or ())
         if ordinary and "sidecar.istio.io/nativeSidecar" not in annotations_of(body):
             yield named(body)
 
@@ -120,7 +119,7 @@ def gateway_merged_elsewhere(view: MeshView) -> Iterator[str]:
     """Gateways of Istio that select the pods which the mesh deploys for a Gateway of Kubernetes elsewhere."""
     if is_kept(view, ("PILOT_ENABLE_STRICT_GATEWAY_MERGING",)):
         return
-    managed = [body for body in view.of("Pod") if GATEWAY_NAME in labels_of(body)]
+    managed = [body for body in view.of("Pod") if GATEWAY_NAME_LABEL in labels_of(body)]
     for body in view.of("Gateway"):
         wanted: Mapping[str, str] = spec(body).get("selector") or {}
         here = body["metadata"]["namespace"]
@@ -179,11 +178,6 @@ def keys_of_metadata_server(body: Json) -> bool:
     """Whether a RequestAuthentication fetches keys from a link-local address, or from the metadata server."""
     uris = [str(rule.get("jwksUri") or "") for rule in spec(body).get("jwtRules") or ()]
     return any(part in uri for uri in uris for part in ("//169.254.", "//[fe80:", "//metadata.google.internal"))
-
-
-def runs_dry(body: Json) -> bool:
-    """Whether a policy only notes what it would do."""
-    return annotations_of(body).get("istio.io/dry-run", "").lower() == "true"
 
 
 def unmarked_registration(body: Json) -> bool:

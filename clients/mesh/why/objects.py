@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from clients.kube.labels import GATEWAY_NAME_LABEL, REVISION_LABEL, runs_dry
 from clients.kube.pods import SIDECAR
-from clients.mesh.survey import REVISION_LABEL
 
 Json = Mapping[str, Any]
 
@@ -19,7 +19,6 @@ POLICY_KINDS = (AUTHORIZATION, PEER, REQUEST)
 DEFAULT_REVISION = "default"
 
 _EXCLUDED_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
-_DRY_RUN = "istio.io/dry-run"
 _STATUS = "sidecar.istio.io/status"
 _NO_IDENTITY_OF_A_WORKLOAD = frozenset({"pod-template-hash", "controller-revision-hash", "pod-template-generation"})
 """Labels that tell the pods of one workload, or its rollouts, apart."""
@@ -92,7 +91,7 @@ class Policy:
             spec=body.get("spec") or {},
             labels=dict(meta.get("labels") or {}),
             created=str(meta.get("creationTimestamp") or ""),
-            dry_run=str((meta.get("annotations") or {}).get(_DRY_RUN, "")).lower() == "true",
+            dry_run=runs_dry(body),
         )
 
 
@@ -161,8 +160,7 @@ class WorkloadView:
             ports={str(port.get("name") or port["containerPort"]): int(port["containerPort"]) for port in declared},
             excluded=frozenset(int(port) for port in excluded if port.strip().isdigit()),
             revision=_revision(notes),
-            gateway="gateway.networking.k8s.io/gateway-name" in labels
-            or notes.get("inject.istio.io/templates") == "gateway",
+            gateway=GATEWAY_NAME_LABEL in labels or notes.get("inject.istio.io/templates") == "gateway",
         )
 
 

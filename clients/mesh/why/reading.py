@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from clients.kube.cluster import Cluster
-from clients.mesh.survey import REVISION_LABEL, ROOT_NAMESPACE
+from clients.kube.labels import REVISION_LABEL
+from clients.mesh.survey import ROOT_NAMESPACE
 from clients.mesh.why.objects import POLICY_KINDS, Json
 from clients.mesh.why.view import PolicyView, view_of
 from clients.model.errors import AccessError, ClusterError

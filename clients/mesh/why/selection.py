@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
+from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.mesh.why.objects import DEFAULT_REVISION, PEER, Policy, WorkloadView
 from clients.mesh.why.reason import Reason, lost, named
 from clients.mesh.why.view import PolicyView
-
-_GATEWAY_API = "gateway.networking.k8s.io/gateway-name"
-"""Label of pods that a controller deploys, which no manifest has."""
 
 
 def other_revision(view: PolicyView) -> list[Reason]:
@@ -60,7 +58,7 @@ def _without_workload(view: PolicyView) -> Iterator[Policy]:
     if "Pod" not in view.known:
         return
     for policy in view.policies:
-        if not policy.selector or policy.attached or _GATEWAY_API in policy.selector or view.selected(policy):
+        if not policy.selector or policy.attached or GATEWAY_NAME_LABEL in policy.selector or view.selected(policy):
             continue
         if policy.kind == PEER and policy.namespace == view.root:
             continue  # see `peers.root_with_selector`

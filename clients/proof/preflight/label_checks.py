@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from clients.apply.item import Item
-from clients.apply.overlay import INJECTION_LABEL, REVISION_LABEL
+from clients.apply.overlay import INJECTION_LABEL
 from clients.kube.cluster import Cluster
+from clients.kube.labels import REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 from clients.proof.preflight.namespace_checks import EXEMPT_HINT

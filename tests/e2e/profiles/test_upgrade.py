@@ -20,7 +20,7 @@ from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 from clients.kube import readiness
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
-from clients.mesh.injection import REVISION_LABEL
+from clients.kube.labels import REVISION_LABEL
 from runner.upgrade.moving import revision_of
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
