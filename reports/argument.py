@@ -10,13 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clients.model.attempt import Attempt, Phase
-from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
+from clients.model.evidence import BEFORE_CHANGE, TWIN, Evidence, Finding, FindingVerdict, Verdict
 from clients.model.outcome import OutcomeKind
 from reports.attempts import of_case, one_line
 from reports.marks import FINDING_GLYPHS, FINDING_WORDS
-
-BEFORE, TWIN = "before the change", "twin"
-"""Names of findings that repeat what the attempts and the `TwinProof` show in full."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def _baseline(case: Evidence) -> Iterator[ChainLink]:
     answers = ", then ".join(dict.fromkeys(one_line(attempt.summary) for attempt in before))
     good = sum(attempt.matched for attempt in before)
     verdict = FindingVerdict.PASS if before[-1].matched else _worst(before)  # it may have had to converge, too
-    finding = _named(case, BEFORE)
+    finding = _named(case, BEFORE_CHANGE)
     text = f"{answers}; {good} of {len(before)} probes as expected"
     if finding and finding.verdict is not FindingVerdict.PASS:
         text = f"{finding.text}; {text}"
@@ -113,24 +110,16 @@ def _twin(case: Evidence) -> Iterator[ChainLink]:
         text = f"{twin.sent}: " if twin.sent else ""
         text += f"expected {twin.expected}, saw {twin.observed}"
         text += f"; request {twin.request_id}" if twin.request_id else ""
-        yield ChainLink("Twin", finding.verdict if finding else _OF_TWIN[twin.verdict], text, twin.control)
+        yield ChainLink("Twin", finding.verdict if finding else FindingVerdict.of(twin.verdict), text, twin.control)
     elif case.polarity == "deny" and not finding and not _looked(case):
         text = "it was not sent, so nothing here shows that the path itself works"
         yield ChainLink("Twin", FindingVerdict.NOT_CHECKED, text, case.twin_control)
 
 
-_OF_TWIN = {
-    Verdict.PASS: FindingVerdict.PASS,
-    Verdict.FAIL: FindingVerdict.FAIL,
-    Verdict.INCONCLUSIVE: FindingVerdict.INCONCLUSIVE,
-    Verdict.SKIP: FindingVerdict.NOT_CHECKED,
-}
-
-
 def _further(case: Evidence) -> Iterator[Finding]:
     """The findings that no other link shows."""
     shown = {TWIN} if case.twin else set()
-    shown |= {BEFORE} if any(attempt.phase is Phase.BASELINE for attempt in case.attempts) else set()
+    shown |= {BEFORE_CHANGE} if any(attempt.phase is Phase.BASELINE for attempt in case.attempts) else set()
     for finding in case.findings:
         if finding.name in shown:
             shown.remove(finding.name)  # a second one of the name says something else

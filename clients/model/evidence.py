@@ -33,6 +33,11 @@ class FindingVerdict(StrEnum):
     INCONCLUSIVE = "inconclusive"
     NOT_CHECKED = "not_checked"
 
+    @classmethod
+    def of(cls, verdict: Verdict) -> FindingVerdict:
+        """What a proof of its own, such as that of a twin, is as a finding of the case."""
+        return cls.NOT_CHECKED if verdict is Verdict.SKIP else cls(verdict.value)
+
 
 class Grade(StrEnum):
     """How complete the proof of a pass is: full, or reduced because the target did not allow a check."""
@@ -46,6 +51,10 @@ class LogPlace(StrEnum):
 
     GATEWAY = "egress gateway"
     SERVER = "external server"
+
+
+TWIN, BEFORE_CHANGE = "twin", "before the change"
+"""Names of the findings that repeat what the `TwinProof` and the attempts before the change show in full."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from clients.model.expect import Expectation
 from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact_mapping
 from clients.probe import ordinary
+from clients.probe.attempts import as_attempt
 from clients.probe.confirm import confirmations_after_flaps
 from clients.probe.convergence import ConvergencePolicy
 
@@ -170,18 +171,7 @@ class ConfirmationRow:
             self.in_time = self.in_time if self.row else now < self.deadline
             self.row, self.held, self.matched = self.row + 1, True, self.matched + 1
             self.first_s = now - self.since if self.first_s is None else self.first_s
-        attempt = Attempt(
-            at_s=now - self.since,
-            phase=phase,
-            matched=not problem,
-            summary=self.redact(outcome.summary),
-            request_id=outcome.request_id,
-            problem=self.redact(problem),
-            local=outcome.local_address,
-            kind=outcome.kind,
-            status=outcome.status,
-            ordinary=outcome.ordinary,
-        )
+        attempt = as_attempt(outcome, problem, now - self.since, phase, self.redact)
         self._keep(outcome, attempt)
         self.attempts.append(attempt)
         self.last = outcome

@@ -15,18 +15,17 @@ from clients.mesh import logs
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
-from clients.model.expect import Expectation, status
-from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.evidence import TWIN, Finding, FindingVerdict, TwinProof, Verdict
+from clients.model.expect import status
 from clients.model.probe import REQUEST_ID, Probe
-from clients.model.redact import redact
 from clients.probe import ordinary
+from clients.probe.attempts import attempt_of
 from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
 from clients.proof import copies, own_pod
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.observation import BASELINE_CONFIRMATIONS
-from clients.proof.proving import AFTER_TWIN, TWIN, ProvingCase, inconclusive, not_checked, of_case
+from clients.proof.proving import AFTER_TWIN, ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
 from clients.proof.sent import sent
 from clients.proof.trace import EXTERNAL_LOG
@@ -36,11 +35,6 @@ TURNS = 3
 """Requests of the twin for each of several replicas, one of which may get none of fewer."""
 _AFTER = 2
 """Refused probes sent again after the twin, so that the twin's answer lies between two refusals."""
-_OF_TWIN = {
-    Verdict.PASS: FindingVerdict.PASS,
-    Verdict.FAIL: FindingVerdict.FAIL,
-    Verdict.INCONCLUSIVE: FindingVerdict.INCONCLUSIVE,
-}
 
 
 @of_case
@@ -70,7 +64,7 @@ def twin_passes(proving: ProvingCase) -> list[Finding]:
     text = f"{twin.control or 'twin'} expected {twin.expected}, saw {twin.observed}"
     if differs := ordinary.difference(attempts):
         text = f"{text}; {differs}"
-    return [Finding(TWIN, text, _OF_TWIN[twin.verdict])]
+    return [Finding(TWIN, text, FindingVerdict.of(twin.verdict))]
 
 
 def _from_own_pod(proving: ProvingCase) -> list[Finding]:
@@ -85,7 +79,7 @@ def _from_own_pod(proving: ProvingCase) -> list[Finding]:
     except MeshproofError as error:
         return [inconclusive(TWIN, error.message)]
     text = f"let in before the change; now expected {proving.twin.expected}, saw {proving.twin.observed}"
-    return [Finding(TWIN, text, _OF_TWIN[proving.twin.verdict])]
+    return [Finding(TWIN, text, FindingVerdict.of(proving.twin.verdict))]
 
 
 @of_case
@@ -182,24 +176,6 @@ def _twin(proving: ProvingCase, twin: Probe) -> tuple[TwinProof, list[Attempt]]:
     attempts = [replace(attempt, phase=Phase.TWIN) for attempt in seen.attempts]
     last_id = attempts[-1].request_id if attempts else ""
     return TwinProof(control, verdict, expect.text, observed, last_id, sent(twin)), attempts
-
-
-def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
-    """An outcome that a proof step has seen, as an attempt of the case."""
-    lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
-    problem = outcome.summary if lost else expect.problem(outcome) or ""
-    return Attempt(
-        at_s=at_s,
-        phase=Phase.CONFIRM,
-        matched=not problem,
-        summary=redact(outcome.summary),
-        request_id=outcome.request_id,
-        problem=redact(problem),  # it may quote the body
-        local=outcome.local_address,
-        kind=outcome.kind,
-        status=outcome.status,
-        ordinary=outcome.ordinary,
-    )
 
 
 def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:

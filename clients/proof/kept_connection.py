@@ -11,9 +11,9 @@ from clients.model.expect import status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe
 from clients.probe import outside, same_connection
+from clients.probe.attempts import attempt_of
 from clients.probe.outside import OutsideClient
 from clients.probe.same_connection import Exchanges
-from clients.proof.denial import attempt_of
 from clients.proof.prober import Prober
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 

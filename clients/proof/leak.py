@@ -6,9 +6,9 @@ import time
 
 from clients.model.attempt import Phase
 from clients.model.evidence import Finding, FindingVerdict, LeakBound
+from clients.probe.attempts import attempt_of
 from clients.probe.confirm import CERTAINTY, leak_share, probes_for_leak
 from clients.probe.confirmation_row import MAX_BATCH
-from clients.proof.denial import attempt_of
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 
 LEAK = "leak"

@@ -6,7 +6,7 @@ import time
 
 from clients.model.attempt import Attempt, Phase
 from clients.model.evidence import Finding, FindingVerdict
-from clients.proof.denial import attempt_of
+from clients.probe.attempts import attempt_of
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 
 ORDINARY = "ordinary requests"

@@ -10,7 +10,7 @@ from functools import partial
 from clients.mesh import sidecar
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
+from clients.model.evidence import BEFORE_CHANGE, Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.marker import MarkerState
 from clients.model.probe import Probe
 from clients.model.stage import Observation
@@ -195,7 +195,7 @@ def _policy(policy: ConvergencePolicy, holds_s: float, limit_s: float | None) ->
 def _begun(running: RunningStage, case: Case, subject: Subject) -> Evidence:
     """The record before the first probe: the request, what was applied, what was seen before and while it settled."""
     earlier = _earlier(running, case)
-    before = [seen for name, seen in earlier if name == BEFORE]
+    before = [seen for name, seen in earlier if name == BEFORE_CHANGE]
     before += [seen for seen in running.settled if seen.at < running.changed_at and seen.probe == case.probe]
     return replace(
         not_tried(subject, "", worker=running.worker),
@@ -207,13 +207,10 @@ def _begun(running: RunningStage, case: Case, subject: Subject) -> Evidence:
     )
 
 
-BEFORE = "before the change"
-
-
 def _earlier(running: RunningStage, case: Case) -> list[tuple[str, Observation]]:
     """What must have held before the case may be judged."""
     baseline = running.baselines.get(case.id)
-    before = [(BEFORE, baseline)] if baseline else []
+    before = [(BEFORE_CHANGE, baseline)] if baseline else []
     return before + _settled(running)
 
 

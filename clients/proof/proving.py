@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from clients.model.attempt import Attempt
 from clients.model.case import Case
-from clients.model.evidence import Finding, FindingVerdict, LeakBound, LogPlace, TwinProof, Verdict
+from clients.model.evidence import TWIN, Finding, FindingVerdict, LeakBound, LogPlace, TwinProof, Verdict
 from clients.model.probe import Probe
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
@@ -15,7 +15,7 @@ from clients.proof.running_stage import RunningStage
 
 ProblemOf = Callable[[], str | None]
 """Looks, and returns what is wrong; None when all is as it must be."""
-TWIN, AFTER_TWIN = "twin", "after the twin"
+AFTER_TWIN = "after the twin"
 BY_REQUESTS = frozenset({TWIN, AFTER_TWIN})
 """Names of the findings that fail by what a request met, and by nothing else."""
 

@@ -9,13 +9,13 @@ from clients.kube.api import RequestError
 from clients.kube.labels import MANAGER
 from clients.model.attempt import Attempt, Phase
 from clients.model.errors import AccessError, MeshproofError
-from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict, judge
+from clients.model.evidence import TWIN, Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact
 from clients.model.refused import RefusedManifest
 from clients.proof.rig import Rig
 
-ADMISSION, TWIN = "admission", "twin"
+ADMISSION = "admission"
 POLL_S = 0.5
 
 
