@@ -66,13 +66,13 @@ MUTANTS = (
     HarnessMutant(
         "a-wrong-state-before-is-ignored",
         PROVE,
-        "if spoilt := _first_problem(evidence, _earlier(running, case)):",
+        "if spoilt := _first_problem(rig, evidence, _earlier(running, case)):",
         "if spoilt := None:",
     ),
     HarnessMutant(
         "unsettled-states-are-looked-at",
         PROVE,
-        "if running and (spoilt := _first_problem(evidence, _settled(running))):",
+        "if running and (spoilt := _first_problem(running.rig, evidence, _settled(running))):",
         "if spoilt := None:",
     ),
     HarnessMutant(
