@@ -132,10 +132,13 @@ PROFILES: Mapping[str, ClaimsProfile] = {
         algorithm="ES256",
         kinds={
             "wrong-issuer": {"iss": "https://cloud.google.com/other"},
+            "no-email": {"email": None},
             "other-user": {"sub": "accounts.google.com:2", "email": "other@example.com"},
             "other-group": {"groups": ["staff@example.com"]},
             "no-group": {"groups": None},
+            "longer-group": {"groups": ["admins@example.com.evil.test"]},
             "other-device": {"google": {"access_levels": [ACCESS_LEVEL], "device_id": "device-2"}},
+            "longer-device": {"google": {"access_levels": [ACCESS_LEVEL], "device_id": "device-10"}},
             "other-level": {"google": {"access_levels": [f"{ACCESS_LEVEL}_of_others"], "device_id": "device-1"}},
             "no-level": {"google": {"device_id": "device-1"}},
             "level-at-top": {"google": None, "access_levels": [ACCESS_LEVEL]},

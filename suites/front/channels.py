@@ -21,15 +21,15 @@ ANSWERED = grpc(0)
 ECHOED = status(101, body_contains(MESSAGE))
 
 
-def cart(method="GetCart", token="", scheme="grpc"):
+def cart(method="GetCart", token="", scheme="grpc", host=CART):
     """A call of the cart service from outside."""
-    url = f"{scheme}://{CART}/hipstershop.CartService/{method}"
+    url = f"{scheme}://{host}/hipstershop.CartService/{method}"
     return Probe(OUTSIDE, url, method="POST", token=_of_front(token), behind="cart.channels", workload="channels")
 
 
-def echo(token="", scheme="ws", **how):
+def echo(token="", scheme="ws", host=ECHO, **how):
     """A WebSocket from outside to the echo server."""
-    url = f"{scheme}://{ECHO}/websocket/echo"
+    url = f"{scheme}://{host}/websocket/echo"
     return Probe(OUTSIDE, url, token=_of_front(token), behind="echo.channels", workload="channels", **how)
 
 

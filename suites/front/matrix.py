@@ -62,6 +62,7 @@ TO_THE_SECRET = {
     "escaped slash after the health path": "/api/healthz%2F..%2Fsecure.json",
     "parameter after the health path": "/api/healthz;/../secure.json",
     "health path in upper case": "/api/HEALTHZ",
+    "health path's last element": "/api/secure.json/healthz",
 }
 TO_THE_FRONT_END = {
     "two slashes": "//api/secure.json",

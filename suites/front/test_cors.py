@@ -22,6 +22,15 @@ STAGE = Stage(
 )
 
 
+OF_OTHERS = {
+    "another origin": "https://evil.example.com",
+    "an origin that begins like the allowed one": f"{ORIGIN}.evil.test",
+    "an origin that ends like the allowed one": "https://evil-app.example.com",
+    "the allowed origin without TLS": "http://app.example.com",
+    "the allowed origin at another port": f"{ORIGIN}:8443",
+}
+
+
 def preflight(origin):
     headers = (
         ("Origin", origin),
@@ -31,9 +40,17 @@ def preflight(origin):
     return replace(ANONYMOUS, method="OPTIONS", headers=headers, answered_by=Proxy.CLIENT)
 
 
-ALLOWED = status(200, has_header("access-control-allow-origin", ORIGIN), FROM_GATEWAY)
+WITHOUT_COOKIES = lacks_header("access-control-allow-credentials")
+ALLOWED = status(
+    200,
+    has_header("access-control-allow-origin", ORIGIN),
+    has_header("access-control-allow-methods", "GET"),
+    has_header("access-control-allow-headers", "authorization"),
+    WITHOUT_COOKIES,
+    FROM_GATEWAY,
+)
 WITH_TOKEN = replace(call(token="valid", base=SITE), headers=(("Origin", ORIGIN),))
-READABLE = status(200, *SHOWS_SECRET.checks, has_header("access-control-allow-origin", ORIGIN))
+READABLE = status(200, *SHOWS_SECRET.checks, has_header("access-control-allow-origin", ORIGIN), WITHOUT_COOKIES)
 
 CASES = [
     Case("X-DOOR-CORS-01", preflight(ORIGIN), ALLOWED, variant="preflight"),
@@ -47,13 +64,16 @@ CASES = [
         twin_expect=READABLE,
         variant="request without a token",
     ),
-    Case(
-        "X-DOOR-CORS-02",
-        preflight("https://evil.example.com"),
-        status(200, lacks_header("access-control-allow-origin")),
-        twin=preflight(ORIGIN),
-        twin_expect=ALLOWED,
-        variant="preflight of another origin",
+    *(
+        Case(
+            "X-DOOR-CORS-02",
+            preflight(origin),
+            status(200, lacks_header("access-control-allow-origin")),
+            twin=preflight(ORIGIN),
+            twin_expect=ALLOWED,
+            variant=f"preflight of {variant}",
+        )
+        for variant, origin in OF_OTHERS.items()
     ),
 ]
 

@@ -59,7 +59,8 @@ OTHERWISE = {
     "another host": call(base=ANOTHER_HOST),
 }
 """Requests that differ from a user's in what the policy does not ask for."""
-ANOTHER_PATH = call("/api/v1/other")
+OTHER_PATHS = {"another path": call("/api/v1/other"), "health path's last element": call("/api/secure.json/healthz")}
+"""Requests for pages that the back end does not have."""
 
 denied = partial(Case, before=SHOWS_SECRET, twin=ALLOWED, twin_expect=received(USER))
 refused_by_server = partial(
@@ -78,12 +79,9 @@ CASES = [
     refused_by_server(OTHER_VALUE, variant="another value"),
     refused_by_server(call("/x/../api/secure.json"), variant="dots in the path"),
     *(refused_by_server(way, variant=variant, twin=allowed(way)) for variant, way in OTHERWISE.items()),
-    refused_by_server(
-        ANOTHER_PATH,
-        before=NO_SUCH_PAGE,
-        twin=allowed(ANOTHER_PATH),
-        twin_expect=NO_SUCH_PAGE,
-        variant="another path",
+    *(
+        refused_by_server(way, before=NO_SUCH_PAGE, twin=allowed(way), twin_expect=NO_SUCH_PAGE, variant=variant)
+        for variant, way in OTHER_PATHS.items()
     ),
     Case("X-CUSTOM-03", PRETENDING, received(USER), before=received("eve@example.com")),
     Case("X-CUSTOM-04", call("/api/healthz"), HEALTHY, before=HEALTHY, variant="exempt path"),

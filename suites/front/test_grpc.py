@@ -10,10 +10,11 @@ from clients.model.decision import Proxy
 from clients.model.expect import RBAC_DENIED
 from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle
-from suites.front.channels import ANSWERED, PERMISSION_DENIED, UNAUTHENTICATED, call_refused, cart, stage
+from suites.front.channels import ANSWERED, CART, PERMISSION_DENIED, UNAUTHENTICATED, call_refused, cart, stage
 
 NO_TOKEN = call_refused(PERMISSION_DENIED, RBAC_DENIED)
 VALID = cart(token="valid")
+WITH_PORT = cart(host=f"{CART}:80")
 BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy", protocol="HTTP/2"),)
 BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied", protocol="HTTP/2"),)
 
@@ -34,6 +35,7 @@ CASES = [
     denied("X-GRPC-02", cart(), NO_TOKEN, logged=BY_POLICY),
     denied("X-GRPC-02", cart("AddItem"), NO_TOKEN, twin=cart("AddItem", "valid"), variant="another method"),
     denied("X-GRPC-02", cart(scheme="grpcs"), NO_TOKEN, variant="over TLS"),
+    denied("X-GRPC-02", WITH_PORT, NO_TOKEN, twin=replace(WITH_PORT, token=VALID.token), variant="host with its port"),
     denied("X-GRPC-02", replace(VALID, token_as="X-Token: {}"), NO_TOKEN, variant="in other metadata"),
     *(
         denied("X-GRPC-03", cart(token=kind), call_refused(*pinned), variant=kind, logged=BY_JWT_FILTER)

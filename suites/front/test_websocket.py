@@ -10,10 +10,11 @@ from clients.model.decision import Proxy
 from clients.model.expect import RBAC_DENIED
 from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle
-from suites.front.channels import ECHOED, echo, stage, upgrade_refused
+from suites.front.channels import ECHO, ECHOED, echo, stage, upgrade_refused
 
 NO_TOKEN = upgrade_refused(403, RBAC_DENIED)
 VALID = echo(token="valid")
+WITH_PORT = echo(host=f"{ECHO}:80")
 BY_POLICY = (AccessLogExpectation(Proxy.CLIENT, details="rbac_access_denied_matched_policy"),)
 BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_denied"),)
 
@@ -28,6 +29,7 @@ CASES = [
     Case("X-WS-01", replace(VALID, token_as="?access_token={}"), ECHOED, before=ECHOED, variant="in the query"),
     denied("X-WS-02", echo(), NO_TOKEN, logged=BY_POLICY),
     denied("X-WS-02", echo(scheme="wss"), NO_TOKEN, variant="over TLS"),
+    denied("X-WS-02", WITH_PORT, NO_TOKEN, twin=replace(WITH_PORT, token=VALID.token), variant="host with its port"),
     *(
         denied("X-WS-03", echo(token=kind), upgrade_refused(401, text), variant=kind, logged=BY_JWT_FILTER)
         for kind, text in BAD_TOKENS.items()

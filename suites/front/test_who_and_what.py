@@ -44,6 +44,7 @@ CASES = [
     refused(call(base="http://safe.example.com:80"), "host with its port, where the rule names both"),
     refused(replace(call(), method="DELETE"), "method"),
     refused(call("/api/v1/secure.json"), "template of the path", NO_SUCH_PAGE),
+    refused(call("/api/v2/secure.json"), "template of the path, another element", NO_SUCH_PAGE),
     refused(FROM_A_POD, "address of the client"),
     *map(by_http2, ("DELETE", "delete")),
     Case("X-CVE-GHSA-W44G-06", BY_HTTP2, SHOWS_SECRET, before=SHOWS_SECRET),

@@ -24,10 +24,12 @@ VALID = page("valid")
 REFUSED = {
     "other-group": "staff, but no administrator",
     "no-group": "of no group",
+    "longer-group": "a group whose name begins like the administrators'",
     "other-level": "an access level of others",
     "no-level": "no access level",
     "level-at-top": "the access level is not IAP's claim",
     "other-device": "another device",
+    "longer-device": "a device whose name begins like the trusted one's",
 }
 
 ECHOED = status(200, echoes_header("X-User-Email", ".+"))

@@ -52,8 +52,12 @@ NO_SUCH_ROUTE = status(404, FROM_GATEWAY)
 
 SPOOFED = "admin@example.com"
 USER_HEADER = "X-User-Email"
-GOOG_HEADER = "X-Goog-Authenticated-User-Email"
-
+OF_IAP = {
+    "X-Goog-Authenticated-User-Email": f"accounts.google.com:{SPOOFED}",
+    "X-Goog-Authenticated-User-Id": "accounts.google.com:1",
+    "X-Goog-IAP-JWT-Assertion": "made-up",
+}
+"""Headers about the user that IAP sends besides its token, as a client makes them up."""
 
 denied = partial(Case, before=PAGE, twin=VALID, twin_expect=PAGE)
 
@@ -63,12 +67,13 @@ def at(path, site=SITE):
 
 
 WITH_SPOOFED = echo("valid", headers=((USER_HEADER, SPOOFED),))
-WITH_GOOG = echo("valid", headers=((GOOG_HEADER, f"accounts.google.com:{SPOOFED}"),))
+SPOOFED_TWICE = echo("valid", headers=((USER_HEADER, USER), (USER_HEADER, SPOOFED)))
 
 EVERY = {
     **{method: replace(page(), method=method) for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS")},
     "HTTP/2": replace(page(), http2=True),
     "another path": at("/api/v1/products"),
+    "exempt path at its end": at("/api/v1/products/healthz/ready"),
     "another host": at("/productpage", "http://other.example.net"),
     "host with its port": at("/productpage", f"{SITE}:80"),
 }
@@ -103,11 +108,31 @@ CASES = [
         needs=frozenset({"iap-key"}),  # a real token is of another user
     ),
     Case(
-        "X-IAP-HEADER-02",
-        WITH_GOOG,
-        status(200, echoes_no_header(GOOG_HEADER)),
-        twin=echo("valid", headers=(("X-Harmless", "1"),)),
-        twin_expect=status(200, echoes_header("X-Harmless", "1")),
+        "X-IAP-HEADER-01",
+        SPOOFED_TWICE,
+        status(200, echoes_header(USER_HEADER, re.escape(USER))),
+        before=status(200, echoes_header(USER_HEADER, re.escape(f"{USER},{SPOOFED}"))),
+        variant="sent twice",
+        needs=frozenset({"iap-key"}),
+    ),
+    Case(
+        "X-IAP-HEADER-01",
+        echo("no-email", headers=((USER_HEADER, SPOOFED),)),
+        status(200, echoes_no_header(USER_HEADER)),
+        before=status(200, echoes_header(USER_HEADER, re.escape(SPOOFED))),
+        variant="where the token lacks the claim",
+        needs=frozenset({"iap-key"}),
+    ),
+    *(
+        Case(
+            "X-IAP-HEADER-02",
+            echo("valid", headers=((name, value),)),
+            status(200, echoes_no_header(name)),
+            twin=echo("valid", headers=(("X-Harmless", "1"),)),
+            twin_expect=status(200, echoes_header("X-Harmless", "1")),
+            variant=name,
+        )
+        for name, value in OF_IAP.items()
     ),
 ]
 

@@ -25,8 +25,10 @@ TRICKS = {f"CRA-AUTH-09[{name}]": FAIL if name in TOO_WIDE else PASS for name in
 ROTATION = tuple(case.id for case in test_keys_rotation.CASES if case.control in ("X-KEYS-09", "X-KEYS-10"))
 PATIENTLY = ("--budget", "8")
 """istiod asks for keys every second, and its proxies have to find it again first."""
-NOT_SHOWN = ("no header", "another value", "dots in the path", *test_custom.OTHERWISE, "another path")
-CALLS = ("X-GRPC-02", *(f"X-GRPC-02[{how}]" for how in ("over TLS", "in other metadata", "another method")))
+NOT_SHOWN = ("no header", "another value", "dots in the path", *test_custom.OTHERWISE, *test_custom.OTHER_PATHS)
+OTHER_CALLS = ("over TLS", "in other metadata", "another method", "host with its port")
+CALLS = ("X-GRPC-02", *(f"X-GRPC-02[{how}]" for how in OTHER_CALLS))
+UPGRADES = ("X-WS-02", "X-WS-02[over TLS]", "X-WS-02[host with its port]")
 AFTER_OLD_KEY = ("X-KEYS-09[next key, alone]", "X-KEYS-10[old key, too late]", "X-KEYS-10[old key, issuer down]")
 """Cases of the step that settles on the old key's refusal."""
 
@@ -220,7 +222,11 @@ def condition_inverted(objects: list[Object]) -> None:
 
 
 @mutant(
-    "header-not-stripped", Area.GATEWAY, IAP, cases("X-IAP-HEADER-02", FAIL), {"X-IAP-HEADER-02": "received header"}
+    "header-not-stripped",
+    Area.GATEWAY,
+    IAP,
+    {"X-IAP-HEADER-02[*]": FAIL},
+    {"X-IAP-HEADER-02[X-Goog-Authenticated-User-Email]": "received header"},
 )
 def header_not_stripped(objects: list[Object]) -> None:
     """Headers of IAP that a client sends itself reach the workload."""
@@ -300,9 +306,7 @@ def call_not_guarded(objects: list[Object]) -> None:
         operation["hosts"] = [host for host in operation["hosts"] if not host.startswith("cart.")]
 
 
-@mutant(
-    "websocket-not-guarded", Area.GATEWAY, FRONT, {"X-WS-02": FAIL, "X-WS-02[over TLS]": FAIL}, {"X-WS-02": "settled 1"}
-)
+@mutant("websocket-not-guarded", Area.GATEWAY, FRONT, dict.fromkeys(UPGRADES, FAIL), {"X-WS-02": "settled 1"})
 def upgrade_not_guarded(objects: list[Object]) -> None:
     """The same, of the other host."""
     for body in of_kind(objects, "AuthorizationPolicy", "channels"):

@@ -16,6 +16,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     identity,
     injection,
     lies,
+    look_alikes,
     manifests,
     narrow,
     nearly,

@@ -313,8 +313,18 @@ def one_path_and_every_post(objects: list[Object]) -> None:
             body["spec"]["rules"].append(rule)
 
 
-_without_claim(0, "group-not-asked", "Access does not depend on the group.", ("staff, but no administrator",))
-_without_claim(2, "device-not-asked", "Access does not depend on the device.", ("another device",))
+_without_claim(
+    0,
+    "group-not-asked",
+    "Access does not depend on the group.",
+    ("staff, but no administrator", "a group whose name begins like the administrators'"),
+)
+_without_claim(
+    2,
+    "device-not-asked",
+    "Access does not depend on the device.",
+    ("another device", "a device whose name begins like the trusted one's"),
+)
 
 
 @mutant("refuses-the-harness-only", Area.LIES, TOKENS, _NO_TOKEN, nightly=True)
