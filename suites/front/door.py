@@ -33,6 +33,11 @@ class Door:
         """`suites.front.workloads.call`, by this gateway."""
         return partial(call, source=self.outside)
 
+    @property
+    def inside(self):
+        """Its address in the cluster."""
+        return f"http://{self.gateway.app}.{self.gateway.namespace}"
+
     def control(self, name):
         """Id of the same control for this gateway: `CRA-AUTH-01`, or `X-GWAPI-AUTH-01`."""
         return re.sub(r"^(CRA|X-FRONT)-", "X-GWAPI-", name) if self.own else name

@@ -7,7 +7,7 @@ from functools import partial
 
 from clients.model.case import Case
 from clients.model.decision import Proxy
-from clients.model.expect import body_contains, rbac_denied, status
+from clients.model.expect import body_contains, has_header, lacks_header, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
 from suites.front.workloads import (
     ANOTHER_HOST,
@@ -17,6 +17,7 @@ from suites.front.workloads import (
     HEALTHY,
     HTTP,
     HTTPS,
+    INSIDE,
     NO_SUCH_PAGE,
     NO_TOKEN,
     NOT_FOUND,
@@ -73,6 +74,9 @@ TO_THE_FRONT_END = {
 SLASHES = frozenset({"two slashes", "escaped slash"})
 """Those that lead to the secret as well where the mesh merges slashes."""
 
+RECEIVED_TOKEN = "x-received-token"
+"""The back end's header about the token that it received."""
+
 OTHERWISE = {
     "another host": ({"base": ANOTHER_HOST}, SHOWS_SECRET),
     "host with its port": ({"base": f"{HTTP}:80"}, SHOWS_SECRET),
@@ -114,6 +118,7 @@ def token_cases(door):
         *(_by_method(door, method) for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")),
         denied("X-FRONT-TOKEN-03", replace(call(), http2=True), NO_TOKEN, variant="HTTP/2"),
         *(_otherwise(door, variant, *how) for variant, how in OTHERWISE.items()),
+        _otherwise(door, "from a pod of the mesh", {"base": door.inside, "source": INSIDE}, SHOWS_SECRET, logged=()),
         *(
             Case(door.control("X-FRONT-TOKEN-02"), call(token=kind), SHOWS_SECRET, before=SHOWS_SECRET, variant=kind)
             for kind in ("valid-es256", "two-audiences")
@@ -124,6 +129,12 @@ def token_cases(door):
             SHOWS_SECRET,
             before=SHOWS_SECRET,
             variant="in the query",
+        ),
+        Case(
+            door.control("X-FRONT-TOKEN-04"),
+            call(token="valid"),
+            status(200, *SHOWS_SECRET.checks, lacks_header(RECEIVED_TOKEN)),
+            before=status(200, *SHOWS_SECRET.checks, has_header(RECEIVED_TOKEN, "Bearer")),
         ),
     ]
 
@@ -170,10 +181,10 @@ def _by_method(door, method):
     return stated(door.control("X-FRONT-TOKEN-03"), probe, rbac_denied(method))
 
 
-def _otherwise(door, variant, how, answered):
+def _otherwise(door, variant, how, answered, logged=BY_POLICY):
     """A refusal whose twin is the same request with a valid token."""
     probe, twin = (door.call(token=token, **how) for token in ("", "valid"))
-    stated = partial(Case, before=answered, twin=twin, twin_expect=answered, logged=BY_POLICY, variant=variant)
+    stated = partial(Case, before=answered, twin=twin, twin_expect=answered, variant=variant, logged=logged)
     return stated(door.control("X-FRONT-TOKEN-03"), probe, NO_TOKEN)
 
 

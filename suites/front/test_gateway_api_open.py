@@ -9,6 +9,7 @@ from clients.model.service_type import NO_ADDRESS
 from clients.model.stage import Stage
 from suites.front.door import FRONT_DOOR, GATEWAY_API
 from suites.front.matrix import open_cases
+from suites.front.workloads import INSIDE
 
 STAGE = Stage(
     "front-gateway-api-open",
@@ -19,6 +20,7 @@ STAGE = Stage(
 
 CASES = open_cases(GATEWAY_API)
 ROUTES = {"backend": "api", "frontend": "public"}
+NOT_ADMITTED = "not-admitted"
 API = "gateway.networking.k8s.io/v1"
 
 
@@ -45,9 +47,14 @@ def test_the_mesh_accepts_gateway_and_routes(observe, stage):
             for condition in ("Accepted", "ResolvedRefs"):
                 if not parents or not all(_true(parent["conditions"], condition) for parent in parents):
                     return f"HTTPRoute {name} is not {condition}: {parents}"
+        other = rig.cluster.get(API, "HTTPRoute", NOT_ADMITTED, rig.overlay.namespace(INSIDE.namespace))
+        parents = (other or {}).get("status", {}).get("parents", ())
+        if not parents or any(_true(parent["conditions"], "Accepted") for parent in parents):
+            return f"HTTPRoute {NOT_ADMITTED} of a namespace that is not admitted is not refused: {parents}"
         return None
 
-    observe("X-GWAPI-GW-01", "the Gateway is Programmed and has an address, its routes are Accepted", problem)
+    expected = "the Gateway is Programmed and has an address; its routes are Accepted, and no other namespace's"
+    observe("X-GWAPI-GW-01", expected, problem)
 
 
 def _true(conditions, name):

@@ -29,6 +29,7 @@ from suites.iap.workloads import (
     page,
     refused,
 )
+from suites.lab.workloads import XFCC, spiffe
 
 STAGE = Stage(
     "iap-rctoken",
@@ -68,6 +69,11 @@ def at(path, site=SITE):
 
 WITH_SPOOFED = echo("valid", headers=((USER_HEADER, SPOOFED),))
 SPOOFED_TWICE = echo("valid", headers=((USER_HEADER, USER), (USER_HEADER, SPOOFED)))
+
+FORGED = echo("valid", headers=((XFCC, "By=spiffe://forged;URI=spiffe://forged"),))
+GATEWAYS, ECHOS = spiffe("iap-ingress", "istio-ingressgateway"), spiffe("bookinfo", "echo")
+OF_GATEWAY = rf'By={ECHOS};Hash=[0-9a-f]{{64}};Subject="[^"]*";URI={GATEWAYS}'
+"""One element, about the connection from the gateway; a second one would be the client's."""
 
 EVERY = {
     **{method: replace(page(), method=method) for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS")},
@@ -134,6 +140,7 @@ CASES = [
         )
         for name, value in OF_IAP.items()
     ),
+    Case("X-IAP-HEADER-03", FORGED, status(200, echoes_header(XFCC, OF_GATEWAY)), needs=frozenset({"auto-mtls"})),
 ]
 
 

@@ -181,3 +181,10 @@ def one_of_iaps_headers_kept(objects: list[Object]) -> None:
     """One of the headers of IAP that a client sends itself reaches the workload."""
     for body in of_kind(objects, "VirtualService", "bookinfo"):
         body["spec"]["http"][0]["headers"]["request"]["remove"].remove("x-goog-iap-jwt-assertion")
+
+
+@mutant("token-handed-on", Area.JWT, FRONT, cases("CRA-AUTH-03", PASS) | {"X-FRONT-TOKEN-04": FAIL}, nightly=True)
+def token_handed_on(objects: list[Object]) -> None:
+    """The back end receives the user's token, and could use it."""
+    for body in of_kind(objects, "RequestAuthentication", "api-origin-auth"):
+        body["spec"]["jwtRules"][0]["forwardOriginalToken"] = True
