@@ -21,6 +21,7 @@ from clients.kube.labels import MANAGER, RUN_LABEL
 from clients.kube.stuck import why_it_stays
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
 from clients.model.evidence import Applied
+from clients.model.polling import poll
 from clients.model.redact import redact
 
 DRY_RUN_NAMESPACE = "default"
@@ -114,7 +115,7 @@ class Applier:
         """The API server refuses a pod until a controller has made its namespace's default account."""
         deadline = time.monotonic() + self.timeout_s
         for name in namespaces:
-            readiness.poll(partial(self._has_account, name), deadline)  # if it never does, the pod's dry run says so
+            poll(partial(self._has_account, name), deadline)  # if it never does, the pod's dry run says so
 
     def _has_account(self, namespace: str) -> bool:
         return self._cluster.get("v1", "ServiceAccount", "default", namespace) is not None

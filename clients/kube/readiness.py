@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ from clients.model.errors import ClusterError
 if TYPE_CHECKING:
     from clients.kube.cluster import Cluster
 
-_POLL_S = 0.1
 ProblemOf = Callable[["Cluster", dict[str, Any]], str]
 """Why an object, as it is now, is not ready; empty when it is."""
 
@@ -26,15 +24,6 @@ _GATEWAY_API = "gateway.networking.k8s.io/"
 _NO_ADDRESS = "AddressNotAssigned"
 _JOB_NAME = "job-name"
 """Label of the pods of a Job (Kubernetes, Jobs; the name before 1.27, which newer versions set too)."""
-
-
-def poll(done: Callable[[], bool], deadline: float) -> bool:
-    """Call `done` until it is true or the monotonic `deadline` has passed; at least once."""
-    while not done():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_POLL_S)
-    return True
 
 
 def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balancers: bool = False) -> bool:

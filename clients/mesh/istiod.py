@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from clients.kube import readiness
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGER
@@ -14,6 +13,7 @@ from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import ROOT_NAMESPACE
 from clients.model.errors import ClusterError
+from clients.model.polling import poll
 
 NAME = "istiod"
 LABEL = "app=istiod"
@@ -56,7 +56,7 @@ def restart(cluster: Cluster, timeout_s: float) -> None:
         _scale(cluster, len(old))
     _hurry(cluster, old)
     _wait(cluster, lambda now: len(now) == len(old) and not now & {pod.name for pod in old}, deadline)
-    if not readiness.poll(lambda: _judges(cluster), deadline):
+    if not poll(lambda: _judges(cluster), deadline):
         raise ClusterError("the API server does not reach istiod's webhook", "see the events in istio-system")
 
 
@@ -71,13 +71,13 @@ def _wait(cluster: Cluster, done: Callable[[set[str]], bool], deadline: float) -
         pods = cluster.pods(ROOT_NAMESPACE, LABEL)
         return all(pod.ready for pod in pods) and done({pod.name for pod in pods})
 
-    if not readiness.poll(reached, deadline):
+    if not poll(reached, deadline):
         raise ClusterError("istiod did not come back in time", "see the events in istio-system")
 
 
 def _hurry(cluster: Cluster, old: list[Pod]) -> None:
     """Shorten the grace period of the terminating pods: until they end, they serve proxies from their old memory."""
-    readiness.poll(lambda: all(_goes(cluster, pod) for pod in old), time.monotonic() + GRACE_S)
+    poll(lambda: all(_goes(cluster, pod) for pod in old), time.monotonic() + GRACE_S)
     for pod in old:
         with suppress(RequestError):  # gone meanwhile
             path = f"/api/v1/namespaces/{ROOT_NAMESPACE}/pods/{pod.name}"

@@ -10,6 +10,7 @@ from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.model.errors import MeshproofError
+from clients.model.polling import poll
 
 SPREAD_S = 10.0
 """Seconds for a Telemetry to reach a sidecar."""
@@ -33,9 +34,7 @@ class AccessLogs:
             return
         deadline = time.monotonic() + SPREAD_S
         self._known = True
-        while not (written := any(self._writes(pod) for pod in pods[:1])) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-        self.written = written
+        self.written = poll(lambda: any(self._writes(pod) for pod in pods[:1]), deadline, pause_s=_POLL_S)
 
     def _injected(self, namespaces: Iterable[str]) -> list[Pod]:
         return [pod for name in sorted(namespaces) for pod in self._cluster.pods(name) if pod.injected and pod.ready]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from typing import TypeVar
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import accesslog, sidecar
@@ -19,11 +20,13 @@ from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.addresses import split
 from clients.model.decision import Proxy
+from clients.model.polling import look_until
+from clients.proof.log_entries import FLUSHED_S
 from clients.proof.proving import ProvingCase
 from clients.proof.route import Route, refused
 
-FLUSHED_S = 3.0
-"""Seconds in which a sidecar's log comes up to what another log already shows: Envoy flushes each second."""
+E = TypeVar("E")
+"""An entry of a log."""
 _POLL_S = 0.2
 _FEWEST = 4
 """Copies of fewer requests are not distinguished from entries that are about to come, or that came just before."""
@@ -82,14 +85,20 @@ def _made_at_the_client(
     if len(made) < most:
         return []
     logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in clients]
-    deadline = time.monotonic() + FLUSHED_S
-    while True:
-        ended = time.monotonic() >= deadline
+
+    def look() -> tuple[bool, list[AccessLogEntry]]:
+        """Whether each log is written at all, and which requests none has as sent on."""
         writes = all(_answered(log, since) for log in logs)
-        left = [one for one in made if not any(_sent_on(log, one.request_id) for log in logs)]
-        if ended or (writes and len(left) < most):
-            return left if writes else []
-        time.sleep(_POLL_S)
+        return writes, [one for one in made if not any(_sent_on(log, one.request_id) for log in logs)]
+
+    writes, left = _flushed(look, most)
+    return left if writes else []
+
+
+def _flushed(look: Callable[[], tuple[bool, list[E]]], most: int) -> tuple[bool, list[E]]:
+    """The newest look: as soon as the logs are written and fewer than `most` are left, else when all must be there."""
+    deadline = time.monotonic() + FLUSHED_S
+    return look_until(look, lambda seen: seen[0] and len(seen[1]) < most, deadline, pause_s=_POLL_S)
 
 
 def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
@@ -108,14 +117,13 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     arrived = rig.external.of_peers(addresses_of(gateways))
     if len(arrived) < most:
         return ""  # the log cannot change that, and one that stays empty would be waited for
-    deadline = time.monotonic() + FLUSHED_S
-    while True:
-        ended = time.monotonic() >= deadline
+
+    def look() -> tuple[bool, list[ArrivalEntry]]:
+        """Whether each log has a line, which one that was just opened has not yet, and what none has as sent on."""
         known = [_answered(log, float("-inf")) for log in logs]
-        left = _not_sent_on(arrived, logs, known, rig.prober.sent_ids)
-        if ended or (all(known) and len(left) < most):  # a log that was just opened has no line yet
-            break
-        time.sleep(_POLL_S)
+        return all(known), _not_sent_on(arrived, logs, known, rig.prober.sent_ids)
+
+    _, left = _flushed(look, most)
     for log in logs:
         log.check(since)
     if len(left) < most:
@@ -182,8 +190,7 @@ def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: f
 
     printed = unmarked()  # those of now: requests that come meanwhile are in the sidecar's log later
     deadline = time.monotonic() + FLUSHED_S
-    while len(printed) - (logged := entries()) >= _FEWEST and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+    logged = look_until(entries, lambda number: len(printed) - number < _FEWEST, deadline, pause_s=_POLL_S)
     return printed[logged:]
 
 

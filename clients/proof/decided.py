@@ -16,14 +16,11 @@ from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.proof import mechanism
-from clients.proof.log_entries import LOG_BUDGET_S
+from clients.proof.log_entries import FLUSHED_S, LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.route import ProxyLogs, Route, refused, route, traceable
 
 DECISION = "decision"
-FLUSHED_S = 3.0
-"""Seconds after which an entry that has not come is looked for by sending a later request of the twin: Envoy flushes
-its log every second."""
 MOST_FROM_OTHER_PORTS = 0.25
 """Largest share of the requests whose connections may have got another port on the way."""
 

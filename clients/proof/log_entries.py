@@ -21,6 +21,9 @@ from clients.proof.rig import Rig
 
 LOG_BUDGET_S = 15.0
 """Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
+FLUSHED_S = 3.0
+"""Seconds in which a sidecar's log comes up to what another log already shows. An entry that has not come by then may
+need a further request to be known as missing."""
 
 _FIELDS = {
     "cluster": "upstream_cluster",

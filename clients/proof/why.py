@@ -30,6 +30,7 @@ from clients.model.addresses import split
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
+from clients.model.polling import look_until
 from clients.model.probe import Probe
 from clients.model.redact import redact
 from clients.model.token import BEARER
@@ -138,12 +139,13 @@ class Explainer:
             if effect is Effect.OPEN or self._logs_left < 0 or not self._running.rig.writes_access_log:
                 return {}
         ids = {attempt.request_id for attempt in wrong.attempts[-_IDS:]}
-        deadline = time.monotonic() + LOG_S
-        while True:
-            found = {pod: self._logged(pod, ids) for pod in dict.fromkeys(pods) if pod.injected}
-            if any(found.values()) or time.monotonic() >= deadline:
-                return found
-            self._sleep(_POLL_S)
+        return look_until(
+            lambda: {pod: self._logged(pod, ids) for pod in dict.fromkeys(pods) if pod.injected},
+            lambda found: any(found.values()),
+            time.monotonic() + LOG_S,
+            pause_s=_POLL_S,
+            sleep=self._sleep,
+        )
 
     def _logged(self, pod: Pod, ids: set[str]) -> list[AccessLogEntry]:
         try:

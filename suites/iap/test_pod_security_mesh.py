@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from clients.kube import readiness
 from clients.model.case import Case
 from clients.model.errors import ClusterError
 from clients.model.expect import body_contains, body_lacks, has_header, reset, status
+from clients.model.polling import poll
 from clients.model.stage import Settle, Stage
 from suites.iap.admission import refusal
 from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, OUTSIDE, RATINGS, TITLE
@@ -69,7 +69,7 @@ def restarted(stage):
         pods = rig.cluster.pods(namespace, LABEL)
         return [pod.name for pod in pods if pod.ready] == [pod.name for pod in pods if pod.name != old.name] != []
 
-    if not readiness.poll(there, time.monotonic() + rig.applier.timeout_s):
+    if not poll(there, time.monotonic() + rig.applier.timeout_s):
         raise ClusterError(f"no new pod of the page is ready in {namespace}", "see the events there")
     rig.forget()
     [new] = [pod for pod in rig.cluster.pods(namespace, LABEL) if pod.name != old.name]

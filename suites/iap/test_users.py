@@ -9,8 +9,8 @@ import pytest
 from clients.identity.claims import USER
 from clients.identity.iap import CLIENT_ID, REFUSAL
 from clients.identity.signin import HOST
-from clients.kube import readiness
 from clients.mesh.logs import SILENT_S
+from clients.model.polling import poll
 from clients.model.stage import Settle, Stage
 from suites.iap.visits import OTHER, page_problem
 from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, PAGE, RCTOKEN, SITES, page
@@ -33,7 +33,7 @@ def known_to_the_gateway(stand_in, control):
     twin = stand_in.visit(control)
     if wrong := page_problem(twin.signs_in(URL, USER)):
         return f"the twin: {wrong}"
-    shown = readiness.poll(lambda: bool(twin.at_the_gateway()), time.monotonic() + SILENT_S)
+    shown = poll(lambda: bool(twin.at_the_gateway()), time.monotonic() + SILENT_S)
     return None if shown else "the twin's request is not in the gateway's log yet"
 
 

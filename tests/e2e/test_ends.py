@@ -14,6 +14,7 @@ from e2e_runs import CACHE, MESHPROOF, PYTEST, StartedRun, conform, controls, st
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
+from clients.model.polling import poll
 from reports.journal import read
 
 pytestmark = pytest.mark.e2e
@@ -199,9 +200,7 @@ def run_until_gone(cluster: Cluster, name: str) -> None:
     """Wait for the end of a namespace."""
     import time
 
-    from clients.kube import readiness
-
-    assert readiness.poll(lambda: cluster.get("v1", "Namespace", name) is None, time.monotonic() + 60)
+    assert poll(lambda: cluster.get("v1", "Namespace", name) is None, time.monotonic() + 60)
 
 
 @pytest.mark.parametrize("verb", ["run", "cleanup"])

@@ -13,9 +13,9 @@ import yaml
 from e2e_runs import EndedRun, conform, plain
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.model.errors import InfrastructureError
+from clients.model.polling import poll
 from clients.probe.way_in import WaysIn
 from testbed import api
 from tests.standins.issuer import AUDIENCE, NAME, Issuer
@@ -89,12 +89,12 @@ def site(cluster: Cluster, testbed: api.Up) -> Iterator[str]:
         return any(pod.ready for pod in cluster.pods(HOME, "app=issuer"))
 
     try:
-        assert readiness.poll(ready, time.monotonic() + 60)
+        assert poll(ready, time.monotonic() + 60)
         host, port = _WITH_PATIENCE(WaysIn(cluster).find, "issuer", HOME, 80, direct=True)
         yield f"http://{host}:{port}"
     finally:
         cluster.delete("v1", "Namespace", HOME)
-        gone = readiness.poll(lambda: cluster.get("v1", "Namespace", HOME) is None, time.monotonic() + 60)
+        gone = poll(lambda: cluster.get("v1", "Namespace", HOME) is None, time.monotonic() + 60)
         assert gone
 
 

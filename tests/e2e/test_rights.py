@@ -17,10 +17,10 @@ import pytest
 from e2e_runs import PYTEST, EndedRun, start
 
 from clients.apply.overlay import MANAGED_BY_LABEL, MANAGER
-from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
 from clients.model.known import EMBEDDED
+from clients.model.polling import poll
 from runner.config.rights import wanted
 from runner.config.settings import ROOT
 from testbed import api
@@ -154,5 +154,5 @@ def test_the_account_writes_in_its_own_namespaces_only(mesh_wide: bool, cluster:
             cluster.delete("security.istio.io/v1", "PeerAuthentication", "strict", "istio-system")
             for made in ("mp-tried", "mp-other", THEIRS):
                 cluster.delete("v1", "Namespace", made)
-                assert readiness.poll(partial(_gone, cluster, made), time.monotonic() + 60)
+                assert poll(partial(_gone, cluster, made), time.monotonic() + 60)
             cluster.delete("coordination.k8s.io/v1", "Lease", "theirs", "default")

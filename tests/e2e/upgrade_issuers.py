@@ -14,6 +14,7 @@ import trustme
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGER
+from clients.model.polling import poll
 
 NAMESPACE, SERVER = "keys-of-an-issuer", "keys"
 AUTHORITY, ROOT = "cacerts-of-the-new", "istio-system"
@@ -46,7 +47,7 @@ def end_server(cluster: Cluster) -> None:
     """The server is gone; its address stays."""
     cluster.delete("apps/v1", "Deployment", SERVER, NAMESPACE)
     gone = lambda: not cluster.objects("v1", "Pod", NAMESPACE)  # noqa: E731
-    assert readiness.poll(gone, time.monotonic() + START_S)
+    assert poll(gone, time.monotonic() + START_S)
 
 
 def state_keys(cluster: Cluster, namespace: str) -> None:

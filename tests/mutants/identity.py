@@ -12,9 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
+from clients.model.polling import poll
 from clients.proof.rig import Rig
 from runner.config import rbac
 from runner.config.settings import ROOT
@@ -49,14 +49,14 @@ def restricted(cluster: Cluster, folder: Path, *, mesh_wide: bool = False) -> It
         path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{NAME}/token"
         token = cluster.api.json("POST", path, body=request)["status"]["token"]
         kubeconfig = _kubeconfig(cluster, folder / "kubeconfig", token)
-        assert readiness.poll(partial(_confined, Cluster.connect(kubeconfig)), time.monotonic() + 60)
+        assert poll(partial(_confined, Cluster.connect(kubeconfig)), time.monotonic() + 60)
         yield kubeconfig
     finally:
         for body in reversed(objects):
             meta = body["metadata"]
             cluster.delete(body["apiVersion"], body["kind"], meta["name"], meta.get("namespace", ""))
         deadline = time.monotonic() + 60
-        assert readiness.poll(lambda: cluster.get("v1", "Namespace", NAMESPACE) is None, deadline)
+        assert poll(lambda: cluster.get("v1", "Namespace", NAMESPACE) is None, deadline)
 
 
 def _confined(account: Cluster) -> bool:

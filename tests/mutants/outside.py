@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from clients.kube import readiness
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
+from clients.model.polling import poll
 from testbed import api
 from testbed.profiles import manager, table
 
@@ -70,7 +70,7 @@ def _processes() -> set[int]:
 
 def wait(what: str, done: Callable[[], bool]) -> None:
     """Wait until `done` is true; a mutant that cannot be made is an error, not a verdict."""
-    if not readiness.poll(done, time.monotonic() + PATIENCE_S):
+    if not poll(done, time.monotonic() + PATIENCE_S):
         raise TimeoutError(f"the mutant waited {PATIENCE_S:g} s without success for: {what}")
 
 

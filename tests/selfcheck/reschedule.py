@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from clients.kube import readiness
 from clients.model.errors import MeshproofError
+from clients.model.polling import poll
 from clients.model.stage import Stage
 from clients.proof.rig import Rig
 
@@ -52,7 +52,7 @@ class Reschedule:
             there = [one for one in cluster.pods(pod.namespace, "") if one.ready and one.name != pod.name]
             return len(there) >= before
 
-        readiness.poll(again, time.monotonic() + PATIENCE_S)
+        poll(again, time.monotonic() + PATIENCE_S)
         rig.forget()
 
 

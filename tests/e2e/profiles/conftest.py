@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from clients.kube import readiness
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
+from clients.model.polling import poll
 from testbed.profiles import manager, table
 from testbed.profiles.manager import ProfileUp
 
@@ -56,7 +56,7 @@ def foreign(administrator: Cluster, profile: ProfileUp) -> Iterator[None]:
         administrator.apply(body, manager="others")
     namespace = objects[0]["metadata"]["name"]
     started = partial(_started, administrator, namespace)
-    assert readiness.poll(started, time.monotonic() + 90), "their containers would else appear meanwhile"
+    assert poll(started, time.monotonic() + 90), "their containers would else appear meanwhile"
     before = _state(administrator)
     yield
     left = [str(one) for one in find(administrator)]
@@ -65,7 +65,7 @@ def foreign(administrator: Cluster, profile: ProfileUp) -> Iterator[None]:
     after = _state(administrator)
     administrator.delete("v1", "Namespace", namespace)
     gone = partial(_gone, administrator, namespace)
-    assert readiness.poll(gone, time.monotonic() + 90)
+    assert poll(gone, time.monotonic() + 90)
     assert not left
     assert after == before
 

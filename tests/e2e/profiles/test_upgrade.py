@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
-from clients.kube import readiness
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.labels import REVISION_LABEL
+from clients.model.polling import poll
 from runner.upgrade.moving import revision_of
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
@@ -97,7 +97,7 @@ def shop(canary: ProfileUp) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.delete(OWN["apiVersion"], OWN["kind"], SHOP)
-        readiness.poll(lambda: cluster.get(OWN["apiVersion"], OWN["kind"], SHOP) is None, time.monotonic() + GONE_S)
+        poll(lambda: cluster.get(OWN["apiVersion"], OWN["kind"], SHOP) is None, time.monotonic() + GONE_S)
         cluster.close()
 
 
