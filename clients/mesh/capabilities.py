@@ -18,15 +18,18 @@ from clients.mesh.capability_detectors import (
     dns_not_proxied,
     dynamic_dns,
     gateway,
+    gateway_api,
     injects,
     istiod,
     kind_known,
     load_balancer,
     mesh_wide,
     network_policy,
+    no_trusted_proxies,
     node_pool,
     own_iap_tokens,
     own_tokens,
+    plain_connections,
     proxy_shell,
     psp,
     slashes_kept,
@@ -63,6 +66,8 @@ _JUDGED_HINT = (
     "confine the RequestAuthentication of the root namespace to the workloads that it is for, by a selector of labels "
     "that a run's workloads do not have, or by one in each of their namespaces"
 )
+_PLAIN_HINT = "state proxyProtocol at your gateways alone, by their annotation proxy.istio.io/config"
+_GATEWAY_HINT = f"install Istio with its injection webhook; {_PLAIN_HINT}"
 OF_MESH: tuple[Capability[Survey], ...] = (
     Capability(
         N.MESH_WIDE,
@@ -95,7 +100,14 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         "use the proxy image that is not distroless, for the time of the run",
     ),
     Capability(N.PLAINTEXT_CLIENT, always, "needs a client outside the mesh or one that bypasses its proxy"),
-    Capability(N.INGRESS_GATEWAY, gateway, "needs an ingress gateway", "install Istio with its injection webhook"),
+    Capability(N.INGRESS_GATEWAY, gateway, "needs an ingress gateway", _GATEWAY_HINT),
+    Capability(N.EGRESS_GATEWAY, plain_connections, "needs the dedicated egress gateway in istio-egress", _PLAIN_HINT),
+    Capability(
+        N.NO_TRUSTED_PROXIES,
+        no_trusted_proxies,
+        "needs gateways that believe no proxy in front of them, as Istio's do by default",
+        "state numTrustedProxies at your gateways alone, by their annotation proxy.istio.io/config",
+    ),
     Capability(
         N.LOAD_BALANCER,
         load_balancer,
@@ -107,7 +119,7 @@ OF_MESH: tuple[Capability[Survey], ...] = (
         N.TLS_LISTENER,
         gateway,
         "needs an HTTPS listener with a certificate at the ingress gateway",
-        "install Istio with its injection webhook",
+        _GATEWAY_HINT,
     ),
     Capability(
         N.JWT,
@@ -184,7 +196,7 @@ OF_MESH: tuple[Capability[Survey], ...] = (
     ),
     Capability(
         N.GATEWAY_API,
-        lambda seen: "" if seen.gateway_class else "no HTTPRoute, or no GatewayClass of istio.io/gateway-controller",
+        gateway_api,
         "needs the definitions of Kubernetes' Gateway API and a GatewayClass of the mesh",
         "install the definitions of Gateway API (standard channel); Istio creates its class",
     ),

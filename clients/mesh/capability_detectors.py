@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from clients.mesh import meshconfig
@@ -49,8 +49,34 @@ def psp(seen: Survey) -> str:
 
 
 def gateway(seen: Survey) -> str:
-    """Gateways can be deployed by injection, and the mesh knows their kind."""
-    return injects(seen) or kind_known(_NETWORKING, "Gateway")(seen)
+    """Gateways can be deployed by injection, the mesh knows their kind, and they take connections as they come."""
+    return injects(seen) or kind_known(_NETWORKING, "Gateway")(seen) or plain_connections(seen)
+
+
+def plain_connections(seen: Survey) -> str:
+    """Gateways do not wait for the PROXY protocol, which a load balancer of the user's begins connections with."""
+    stated = any("proxyProtocol" in one for one in _topologies(seen))
+    return "gateways of the mesh take only the PROXY protocol (gatewayTopology.proxyProtocol)" if stated else ""
+
+
+def no_trusted_proxies(seen: Survey) -> str:
+    """Gateways believe no client about its address."""
+    numbers = [one.get("numTrustedProxies") or 0 for one in _topologies(seen)]
+    found = next((number for number in numbers if str(number) != "0"), 0)
+    return f"gateways of the mesh believe {found} proxies (gatewayTopology.numTrustedProxies)" if found else ""
+
+
+def _topologies(seen: Survey) -> list[Mapping[str, Any]]:
+    """By the mesh's configuration, and by a pod that is injected: gateways of a run inherit it."""
+    stated = [one.get("defaultConfig") or {} for one in seen.configurations]
+    return [meshconfig.topology(one) for one in (*stated, seen.proxy.config if seen.proxy else {})]
+
+
+def gateway_api(seen: Survey) -> str:
+    """The mesh deploys gateways of Kubernetes' own API, which take connections as they come."""
+    if not seen.gateway_class:
+        return "no HTTPRoute, or no GatewayClass of istio.io/gateway-controller"
+    return plain_connections(seen)
 
 
 def kind_known(api_version: str, kind: str) -> Callable[[Survey], str]:

@@ -40,6 +40,7 @@ class CapabilityName(StrEnum):
     MESH_WIDE = "mesh-wide"
     METRICS = "metrics"
     NETWORK_POLICY = "network-policy"
+    NO_TRUSTED_PROXIES = "no-trusted-proxies"
     NODE_POOL = "node-pool"
     OWN_IAP_TOKENS = "own-iap-tokens"
     OWN_TOKENS = "own-tokens"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -35,12 +35,14 @@ class InjectedProxy:
         discovery: `host:port` of the control plane that it asks; empty where the pod does not say.
         domain: of the cluster, in the full names of Services; empty where the pod does not say.
         resolves: it answers the pod's requests for names itself (Istio, "DNS Proxying").
+        config: what its ProxyConfig states other than Istio's default; empty where the pod does not say.
     """
 
     image: str
     discovery: str = ""
     domain: str = ""
     resolves: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -101,7 +103,9 @@ def _proxy(body: dict[str, Any]) -> InjectedProxy | None:
     domain = cluster_domain.domain_of(stated_domain(found))  # `$(POD_NAMESPACE).svc.cluster.local`
     variables = {str(one.get("name")): one.get("value") for one in found.get("env", ())}
     resolves = meshconfig.is_true(variables.get(meshconfig.DNS_CAPTURE))
-    return InjectedProxy(str(found.get("image", "")), next(_discovery(found), ""), domain, resolves)
+    config = _config(variables.get("PROXY_CONFIG"))
+    discovery = str(config.get("discoveryAddress") or "")
+    return InjectedProxy(str(found.get("image", "")), discovery, domain, resolves, config)
 
 
 def stated_domain(container: dict[str, Any]) -> str:
@@ -116,9 +120,9 @@ def stated_domain(container: dict[str, Any]) -> str:
     return value if _DOMAIN_NAME.fullmatch(value.removeprefix("$(POD_NAMESPACE).")) else ""
 
 
-def _discovery(container: dict[str, Any]) -> Iterator[str]:
-    """`discoveryAddress` of the proxy's configuration, which is in a variable as JSON."""
-    for variable in container.get("env", ()):
-        if variable.get("name") == "PROXY_CONFIG":
-            with suppress(ValueError, AttributeError):
-                yield str(json.loads(variable.get("value") or "{}").get("discoveryAddress") or "")
+def _config(text: Any) -> dict[str, Any]:
+    """The proxy's configuration, which is in a variable as JSON; empty where that is no such thing."""
+    with suppress(ValueError):
+        found = json.loads(str(text or "{}"))
+        return found if isinstance(found, dict) else {}
+    return {}

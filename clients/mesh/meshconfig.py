@@ -76,6 +76,12 @@ def captures_dns(mesh: Mapping[str, Any]) -> bool:
     return is_true(variables.get(DNS_CAPTURE))
 
 
+def topology(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a ProxyConfig states of what is in front of gateways (Istio, ProxyConfig, `gatewayTopology`)."""
+    found = config.get("gatewayTopology")
+    return found if isinstance(found, Mapping) else {}
+
+
 _MERGING = ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
 
 

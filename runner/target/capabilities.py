@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName, always
+from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName
 from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Way
 from runner.config.ingress_settings import BALANCED
@@ -141,7 +141,6 @@ _GOOGLES = ("metadata.google.internal", "storage.googleapis.com")
 N = CapabilityName
 _GCP = "controls of Google Cloud itself are proven by substitutes so far"
 OF_SURROUNDINGS: tuple[Capability[Surroundings], ...] = (
-    Capability(N.EGRESS_GATEWAY, always, "needs the dedicated egress gateway in istio-egress"),
     Capability(
         N.EXTERNAL_HOSTS,
         lambda seen: "" if seen.access.outside.hosts else "the run has no external hosts",

@@ -9,7 +9,8 @@ from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage, Step
 from suites.traps.workloads import ENVIRONMENT, HTTPBIN, MESH, TRADER
 
-INSIDE, ELSEWHERE = "100.64.7.9", "198.51.100.99"
+INSIDE, ELSEWHERE = "198.51.100.7", "100.64.7.9"
+"""In no cluster: of a range for documentation (RFC 5737), as pods may have addresses of 100.64.0.0/10 (RFC 6598)."""
 
 
 def saying(*addresses: str):

@@ -18,6 +18,8 @@ HONEST = Probe(OUTSIDE, "http://httpbin.example.com/ip", behind="httpbin.mtls-se
 LYING = replace(HONEST, headers=STATED)
 FROM_HOP = replace(LIAR, source=TRADER)
 
+UNBELIEVED = frozenset({"no-trusted-proxies"})
+
 STAGE = Stage(
     "traps-remote-ip-at-gateway",
     title="ALLOW by the stated address, behind an ingress gateway",
@@ -26,7 +28,7 @@ STAGE = Stage(
     settle=(Settle(HONEST, rbac_denied(), before=status(200)),),
 )
 
-CASES = [Case("X-TRAP-REMOTE-09", LYING, rbac_denied(), before=status(200), twin=FROM_HOP)]
+CASES = [Case("X-TRAP-REMOTE-09", LYING, rbac_denied(), before=status(200), twin=FROM_HOP, needs=UNBELIEVED)]
 
 
 def test_case(case, prove):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -37,13 +39,16 @@ class Injecting(Meshed):
 
     image = "registry.example/proxyv2:1.20.3-asm.4"
     variables: tuple[tuple[str, str], ...] = ()
+    config: Mapping[str, Any] = MappingProxyType({})
+    kinds = (*Meshed.kinds, "Gateway", "HTTPRoute")
     discovery = "meshconfig.googleapis.com:443"
     arguments: tuple[str, ...] = ("proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local", "--log=info")
 
     def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool = False) -> dict[str, Any]:
         assert dry_run, "discovery changes nothing"
         assert body["metadata"]["labels"].get("istio.io/rev") == "asm-managed"
-        env = [{"name": "PROXY_CONFIG", "value": json.dumps({"discoveryAddress": self.discovery})}]
+        config = {"discoveryAddress": self.discovery, **self.config}
+        env = [{"name": "PROXY_CONFIG", "value": json.dumps(config)}]
         env += [{"name": name, "value": value} for name, value in self.variables]
         proxy = {"name": "istio-proxy", "image": self.image, "restartPolicy": "Always", "env": env}
         proxy |= {"args": list(self.arguments)}
@@ -279,3 +284,29 @@ def test_proxies_that_resolve_names_are_no_fault_of_the_network(
     found = discover(cluster)  # type: ignore[arg-type]
     assert found.lacks.get("dns-not-proxied", "") == why
     assert ("dns-not-proxied" in found.capabilities) is (not why)
+
+
+GATEWAYS = {"ingress-gateway", "egress-gateway", "tls-listener", "gateway-api"}
+CLASS = {
+    "kind": "GatewayClass",
+    "metadata": {"name": "istio"},
+    "spec": {"controllerName": "istio.io/gateway-controller"},
+}
+
+
+@pytest.mark.parametrize("by_pod", [False, True])
+@pytest.mark.parametrize(
+    ("topology", "lacks"),
+    [({}, set()), ({"proxyProtocol": {}}, GATEWAYS), ({"numTrustedProxies": 2}, {"no-trusted-proxies"})],
+)
+def test_gateways_of_a_run_inherit_what_is_in_front_of_the_mesh_s(
+    topology: dict[str, Any], lacks: set[str], by_pod: bool
+) -> None:
+    """Plain requests failed at them before any change, and what a client states of its address was believed."""
+    cluster = Injecting()
+    stated = {} if by_pod else {"defaultConfig": {"gatewayTopology": topology}}
+    cluster.config = {"gatewayTopology": topology} if by_pod else {}
+    cluster.put(webhook("asm-managed", url=MANAGED_URL), mesh_config("asm-managed", json.dumps(stated)), CLASS)
+    found = discover(cluster)  # type: ignore[arg-type]
+    assert found.lacks.keys() & {*GATEWAYS, "no-trusted-proxies"} == lacks
+    assert all("gatewayTopology." in found.lacks[name] for name in lacks)
