@@ -17,11 +17,14 @@ from clients.model.service_type import LOAD_BALANCER
 
 PULL_SECRET = "meshproof-pull"
 """Name of the copy of the user's pull secret in every namespace of a run."""
+CONSTRAINED = "meshproof-constraint"
+"""Name of the RoleBinding that lets the accounts of a namespace use security context constraints (OpenShift)."""
 OPEN_NETWORK = "meshproof-open-network"
 """Name of the network policy that lets everything in and out."""
 EXPORT_TO = "networking.istio.io/exportTo"
 """Annotation of a Service: the namespaces that know it (Istio, Resource Annotations)."""
 _EXPORTING = frozenset({"VirtualService", "DestinationRule", "ServiceEntry"})
+_RBAC = "rbac.authorization.k8s.io"
 _TEMPLATED = frozenset({"Deployment", "Job", "DaemonSet", "StatefulSet"})
 
 
@@ -51,6 +54,7 @@ class Fitting:
         least: requests of containers that state smaller ones; some clusters set limits by requests.
         service_annotations: of Services of type LoadBalancer, and of Gateways that get one.
         annotations_of: `namespace/service`, by the documents' names → more annotations of that one.
+        constraint: security context constraints that the accounts of each namespace may use; empty for none.
         exported: what others may use states that it is for all namespaces, as the mesh does not take that for granted.
         service_types: `namespace/service`, by the documents' names → its type, in the place of LoadBalancer.
         open_network: namespaces get a network policy that lets everything in and out, as the cluster's own do not.
@@ -70,6 +74,7 @@ class Fitting:
     service_types: Mapping[str, str] = field(default_factory=dict)
     open_network: bool = False
     exported: bool = False
+    constraint: str = ""
 
     def fit(self, body: dict[str, Any], documented: str) -> dict[str, Any]:
         """The object with what it lacks. `body` is not changed.
@@ -91,11 +96,15 @@ class Fitting:
         return _exported(body) if self.exported else body
 
     def of_namespace(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What each namespace needs before its first pod: the pull secret, an open network."""
+        """What each namespace needs before its first pod: the pull secret, a constraint, an open network."""
         made: list[dict[str, Any]] = []
         if secret := self.pull_secret:
             head = _head("v1", "Secret", PULL_SECRET, namespace, labels)
             made.append({**head, "type": secret.kind, "data": dict(secret.data)})
+        if self.constraint:
+            made.append(
+                {**_head(f"{_RBAC}/v1", "RoleBinding", CONSTRAINED, namespace, labels), **self._bound(namespace)}
+            )
         if self.open_network:
             spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]}
             made.append(
@@ -110,6 +119,12 @@ class Fitting:
             meta = body.get("metadata") or {}
             made["metadata"] = {**meta, "annotations": {**self.pod_annotations, **(meta.get("annotations") or {})}}
         return made
+
+    def _bound(self, namespace: str) -> dict[str, Any]:
+        """Role and subjects; the role is OpenShift's own, which it has for each of its constraints."""
+        role = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": f"system:openshift:scc:{self.constraint}"}
+        accounts = {"apiGroup": _RBAC, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"}
+        return {"roleRef": role, "subjects": [accounts]}
 
     def pod(self, spec: dict[str, Any]) -> dict[str, Any]:
         """The specification of a pod with what it lacks."""

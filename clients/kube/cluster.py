@@ -186,7 +186,9 @@ class Cluster:
         query += [("tailLines", str(tail))] if tail is not None else []
         return self.api.text(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log", query)
 
-    def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str = "", subresource: str = "") -> bool:
+    def can_i(
+        self, verb: str, resource: str, namespace: str = "", *, group: str = "", subresource: str = "", name: str = ""
+    ) -> bool:
         """Whether the API server would allow this identity to do it (SelfSubjectAccessReview)."""
         asked = {
             "verb": verb,
@@ -194,6 +196,7 @@ class Cluster:
             "namespace": namespace,
             "group": group,
             "subresource": subresource,
+            "name": name,
         }
         review = {
             "apiVersion": "authorization.k8s.io/v1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,15 @@ ProblemOf = Callable[["Cluster", dict[str, Any]], str]
 _ROOT_CERTIFICATE = "istio-ca-root-cert"
 """ConfigMap that istiod puts into the namespaces that it discovers; pods with a sidecar mount it."""
 _SELECTED = "istiod puts it where its discoverySelectors match: set the labels of [namespaces] so that they do"
+_CONSTRAINED = "unable to validate against any security context constraint"
+"""OpenShift's refusal of pods whose account may use no constraint that allows their user ids."""
+_MAY_USE = (
+    "let this identity use the constraint of pods.constraint (deploy/rbac), so that a run binds its accounts to it; or "
+    "bind the group system:serviceaccounts to the ClusterRole system:openshift:scc:nonroot-v2"
+)
+REFUSED_S = 10.0
+"""How long such a refusal may last: a binding that was just made, or the ids of a new namespace, take a moment."""
+DIAGNOSTICS = "see the diagnostics of the run"
 _GATEWAY_API = "gateway.networking.k8s.io/"
 _NO_ADDRESS = "AddressNotAssigned"
 _JOB_NAME = "job-name"
@@ -42,15 +53,24 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
     if problem_of is None:
         return True
     why, found = "", None
+    refused_at = math.inf
     for found in cluster.states(body["apiVersion"], kind, meta["name"], meta.get("namespace", ""), deadline=deadline):
         if not (why := problem_of(cluster, found) if found else "it is missing"):
             return True
+        refused_at = min(refused_at, time.monotonic()) if _CONSTRAINED in why else math.inf
+        if time.monotonic() >= refused_at + REFUSED_S:
+            break
     if load_balancers and found and _lacks_only_address(cluster, found, _problem_of(body, load_balancers=False)):
         return False
     warning = _warning(cluster, body)
     text = "; ".join(filter(None, (f"{kind} {meta['name']} is not ready in time: {why}", warning)))
-    lacks = _ROOT_CERTIFICATE in warning
-    raise ClusterError(text, _SELECTED if lacks else "see the diagnostics of the run")
+    raise ClusterError(text, _hint(why, warning))
+
+
+def _hint(why: str, warning: str) -> str:
+    if _CONSTRAINED in why:
+        return _MAY_USE
+    return _SELECTED if _ROOT_CERTIFICATE in warning else DIAGNOSTICS
 
 
 def _lacks_only_address(cluster: Cluster, found: dict[str, Any], problem_of: ProblemOf | None) -> bool:

@@ -49,6 +49,10 @@ def _parsed(text: str) -> dict[str, str]:
 Quantities = dict[Literal["cpu", "memory", "ephemeral-storage"], str]
 
 
+CONSTRAINT = "nonroot-v2"
+"""Security context constraints of OpenShift (4.11 and newer) that allow any user id but root's, and nothing else."""
+
+
 class Pods(BaseModel):
     """Of every pod that a run makes.
 
@@ -60,6 +64,8 @@ class Pods(BaseModel):
         pull_secret: `namespace/name` of a Secret for the images' registry, which is copied into a run's namespaces.
         requests: of each container that states none, or less; None takes those of the target where none are stated.
         limits: of each container that states none; None takes those of the target.
+        constraint: name of the security context constraints that a run's accounts are bound to on OpenShift; empty for
+            none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,3 +76,4 @@ class Pods(BaseModel):
     pull_secret: str = Field(default="", pattern=r"^([a-z0-9-]+/[a-z0-9.-]+)?$")
     requests: Quantities | None = None
     limits: Quantities | None = None
+    constraint: str = Field(default=CONSTRAINT, pattern=r"^([a-z0-9][a-z0-9.-]*)?$")

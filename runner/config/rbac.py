@@ -101,6 +101,7 @@ def _objects(condition: Condition) -> dict[str, list[str]]:
         if right.condition is condition:
             why = right.why + (f"; without it, {right.without}" if right.without else "")
             what = ", ".join(f"`{name}`" for name in right.resources) + (f" ({right.group})" if right.group else "")
+            what += "".join(f" `{name}`" for name in right.names)
             where = f" in `{right.namespace}`" if right.namespace else ""
             found.setdefault(why, []).append(f"{what}{where} ({', '.join(right.verbs)})")
     return found

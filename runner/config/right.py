@@ -25,6 +25,7 @@ class Right:
         namespace: the only one in which it is needed; empty for all of them, and for kinds that have none. The names of
             a run's own namespaces are not known in advance, and RBAC has no patterns.
         without: what is lost without it, where it is optional.
+        names: of the only objects that it is about; empty for all of the resources.
         reveals: capabilities of the target that cannot be detected without it.
     """
 
@@ -36,12 +37,14 @@ class Right:
     condition: Condition = Condition.ALWAYS
     without: str = ""
     reveals: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def kinds(self) -> str:
-        """`deployments (apps)`."""
-        names = ", ".join(self.resources)
-        return f"{names} ({self.group})" if self.group else names
+        """`deployments (apps)`; objects by name come last."""
+        kinds = ", ".join(self.resources)
+        grouped = f"{kinds} ({self.group})" if self.group else kinds
+        return f"{grouped} {', '.join(self.names)}" if self.names else grouped
 
     def each(self) -> Iterator[tuple[str, str, str]]:
         """(verb, resource, subresource) of every single right that this one combines."""

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clients.mesh.capabilities import CapabilityName
+from runner.config.fitting_settings import CONSTRAINT
 from runner.config.right import Condition, Right
 
 ISTIO_NETWORKING, ISTIO_SECURITY = "networking.istio.io", "security.istio.io"
 GATEWAY_API = "gateway.networking.k8s.io"
 RBAC = "rbac.authorization.k8s.io"
+OPENSHIFT = "security.openshift.io"
 ROOT_NAMESPACE = "istio-system"
 LEASE_NAMESPACE = "default"
 MAKES = ("get", "list", "create", "patch", "delete")
@@ -187,6 +189,15 @@ RIGHTS = (
             without="they are read again every quarter of a second instead",
         )
         for group, resources in WATCHED.items()
+    ),
+    Right(
+        OPENSHIFT,
+        ("securitycontextconstraints",),
+        ("use",),
+        "OpenShift: pods with fixed user ids, which a RoleBinding in each of a run's namespaces lets its accounts have",
+        condition=Condition.OPTIONAL,
+        without="no pod of a run starts there, unless all service accounts may have such ids",
+        names=(CONSTRAINT,),
     ),
     Right(
         "",

@@ -149,7 +149,8 @@ def _rule(right: Right) -> str:
     comment = "".join(f"  # {line}\n" for line in _lines(f"{right.why[0].upper()}{right.why[1:]}.{without}", 114))
     groups, resources, verbs = (json.dumps(list(each)) for each in ([right.group], right.resources, right.verbs))
     wrapped = "\n      ".join(_lines(f"resources: {resources}", 114))
-    return f"{comment}  - apiGroups: {groups}\n    {wrapped}\n    verbs: {verbs}\n"
+    named = f"    resourceNames: {json.dumps(list(right.names))}\n" if right.names else ""
+    return f"{comment}  - apiGroups: {groups}\n    {wrapped}\n{named}    verbs: {verbs}\n"
 
 
 def _lines(text: str, width: int) -> list[str]:

@@ -10,6 +10,7 @@ from clients.mesh.prior import Prior
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.redact import remember
 from runner.config.fitting_settings import Quantities
+from runner.config.rights import OPENSHIFT
 from runner.config.settings import Settings
 
 REQUESTS = {"cpu": "10m", "memory": "64Mi"}
@@ -49,12 +50,23 @@ def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool, se
         service_annotations=settings.ingress.annotations,
         annotations_of=settings.ingress.service_annotations(),
         service_types=settings.ingress.service_types(service_type),
+        constraint=_constraint(pods.constraint, cluster),
         exported=prior.narrow_exports,
     )
 
 
 def _or_default(given: Quantities | None, default: Mapping[str, str]) -> dict[str, str]:
     return dict(default) if given is None else {str(name): quantity for name, quantity in given.items()}
+
+
+def _constraint(name: str, cluster: Cluster) -> str:
+    """The constraint that a run's accounts are bound to; empty where there are none, or this identity may not use it.
+
+    An identity can grant only what it may do itself. Without it, pods start where all accounts may use one.
+    """
+    if not name or not cluster.has_kind(f"{OPENSHIFT}/v1", "SecurityContextConstraints"):
+        return ""
+    return name if cluster.can_i("use", "securitycontextconstraints", group=OPENSHIFT, name=name) else ""
 
 
 def _pull_secret(name: str, cluster: Cluster) -> PullSecret:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
 from runner.config.right import Condition, Right
-from runner.config.rights import GATEWAY_API
+from runner.config.rights import GATEWAY_API, OPENSHIFT
 
 AT_ONCE = 8
 """Access reviews in parallel; there are about 130 in all."""
+_OF_SOME = {GATEWAY_API: "HTTPRoute", OPENSHIFT: "SecurityContextConstraints"}
+"""API groups that not every cluster has, each with a kind of it."""
 TRIED = {
     "apiVersion": "security.istio.io/v1",
     "kind": "PeerAuthentication",
@@ -43,13 +45,13 @@ class Granted:
 def granted(cluster: Cluster, rights: Sequence[Right]) -> list[Granted]:
     """What the identity may do of each right, in their order, by SelfSubjectAccessReview for every verb.
 
-    Rights on the Gateway API are left out where the cluster does not know it.
+    Rights on the Gateway API, and on OpenShift's kinds, are left out where the cluster does not know them.
 
     Raises:
         ClusterError: the API server does not answer, or refuses the question.
     """
-    knows_gateways = cluster.has_kind(f"{GATEWAY_API}/v1", "HTTPRoute")
-    asked = [right for right in rights if right.group != GATEWAY_API or knows_gateways]
+    unknown = {group for group, kind in _OF_SOME.items() if not cluster.has_kind(f"{group}/v1", kind)}
+    asked = [right for right in rights if right.group not in unknown]
     questions = [(right, *each) for right in asked for each in right.each()]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         answers = list(threads.map(lambda question: _may(cluster, *question), questions))
@@ -63,7 +65,9 @@ def granted(cluster: Cluster, rights: Sequence[Right]) -> list[Granted]:
 
 
 def _may(cluster: Cluster, right: Right, verb: str, resource: str, subresource: str) -> bool:
-    return cluster.can_i(verb, resource, right.namespace, group=right.group, subresource=subresource)
+    asked = {"group": right.group, "subresource": subresource}
+    names = [{"name": name} for name in right.names] or [{}]
+    return all(cluster.can_i(verb, resource, right.namespace, **asked, **name) for name in names)
 
 
 def _in_words(verb: str, resource: str, subresource: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from clients.apply.applier import Applier
 from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
+from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import generated
@@ -167,18 +168,19 @@ class Canary:
 
     def _start(self, pods: dict[str, Pod]) -> Tried:
         """Fills `pods` with what is ready, by app."""
-        began, why = time.monotonic(), ""
+        began, why, hint = time.monotonic(), "", ""
         try:
             self.applier.wait_ready([item for item in self._items if item.kind == "Deployment"])
         except MeshproofError as error:
-            why = error.message
+            why, hint = error.message, error.hint
         try:
             for namespace in sorted({item.namespace for item in self._items if item.kind == "Deployment"}):
                 pods |= {pod.labels.get("app", ""): pod for pod in self.cluster.pods(namespace) if pod.ready}
         except ClusterError as error:
             why = why or error.message
         took = f"all ready after {time.monotonic() - began:.0f} s"
-        hint = "see the events of its pods; ready_s is a setting"
+        if hint in ("", readiness.DIAGNOSTICS):
+            hint = "see the events of its pods; ready_s is a setting"
         blocks = not {"client", "server"} <= pods.keys()
         return Tried("workloads", not why, why or took, hint, needed=True, blocks=blocks)
 

@@ -249,3 +249,16 @@ def test_a_load_balancer_that_cannot_be_had_is_not_asked_for(kind: str, spec: di
     assert "annotations" not in found["Service door"]["metadata"], "they are of load balancers"
     assert found["Gateway api"]["metadata"]["annotations"] == {"a": "b", "networking.istio.io/service-type": kind}
     assert fitted(Fitting(service_types={"shop/other": kind}), BALANCER) == fitted(Fitting(), BALANCER)
+
+
+def test_on_openshift_the_accounts_of_each_namespace_may_use_a_constraint() -> None:
+    """It must be there before the first pod; namespaces are named anew in each run, so that nobody can bind them."""
+    namespace, binding, *_ = replace(OVERLAY, fitting=Fitting(constraint="nonroot-v2")).objects(TEXT, "x.yaml")
+    assert namespace["kind"] == "Namespace"
+    assert (binding["kind"], binding["metadata"]["namespace"]) == ("RoleBinding", "w0-shop")
+    assert binding["metadata"]["labels"] == OVERLAY.labels
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == (
+        "ClusterRole",
+        "system:openshift:scc:nonroot-v2",
+    )
+    assert [(one["kind"], one["name"]) for one in binding["subjects"]] == [("Group", "system:serviceaccounts:w0-shop")]

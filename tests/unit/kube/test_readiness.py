@@ -301,3 +301,34 @@ def test_a_pod_is_ready_once_an_init_container_of_its_own_runs():
     wait(starting(phase="Succeeded"))
     with pytest.raises(ClusterError, match="it is Pending"):
         wait(starting("istio-init"))
+
+
+CONSTRAINED = (
+    'pods "web-5d8-" is forbidden: unable to validate against any security context constraint: [provider "anyuid": '
+    "Forbidden: not usable by user or serviceaccount]"
+)
+
+
+def refusing(message: str) -> dict[str, Any]:
+    failure = {"type": "ReplicaFailure", "status": "True", "message": message}
+    return deployment({"observedGeneration": 3, "conditions": [failure]})
+
+
+def test_pods_that_no_constraint_allows_end_the_wait_with_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    """OpenShift: all of `ready_s` passed, and the hint was to look at events of pods, of which there are none."""
+    monkeypatch.setattr(readiness, "REFUSED_S", 0.0)
+    cluster = FakeCluster()
+    cluster.put(refusing(CONSTRAINED))
+    began = time.monotonic()
+    with pytest.raises(ClusterError, match="unable to validate against any security context constraint") as caught:
+        readiness.wait(cluster, refusing(CONSTRAINED), began + 60.0)
+    assert time.monotonic() < began + 30.0
+    assert "system:openshift:scc:nonroot-v2" in caught.value.hint
+
+
+def test_such_a_refusal_may_pass(monkeypatch: pytest.MonkeyPatch):
+    """The binding was made a moment ago."""
+    cluster = FakeCluster()
+    states = iter([refusing(CONSTRAINED), refusing(CONSTRAINED), deployment(full(2))])
+    monkeypatch.setattr(cluster, "states", lambda *_, **__: states, raising=False)
+    assert readiness.wait(cluster, deployment({}), time.monotonic() + 60.0)

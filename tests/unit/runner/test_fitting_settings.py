@@ -89,3 +89,38 @@ def test_all_images_come_from_the_mirror_but_those_that_are_named() -> None:
     assert set(images) == set(PUBLIC_IMAGES)
     assert images.pop("sleep") == "other.example.com/curl:1"
     assert all(image.startswith("mirror.example.com/") for image in images.values())
+
+
+class OpenShift(FakeCluster):
+    """It has security context constraints; `may` are those that this identity may use."""
+
+    may: tuple[str, ...] = ("nonroot-v2",)
+
+    kind = "SecurityContextConstraints"
+
+    def has_kind(self, *asked: str) -> bool:
+        return asked == ("security.openshift.io/v1", self.kind)
+
+    def can_i(self, verb: str, resource: str, *_: str, name: str = "", **__: str) -> bool:
+        return (verb, resource) == ("use", "securitycontextconstraints") and name in self.may
+
+
+@pytest.mark.parametrize(
+    ("given", "may", "bound"),
+    [
+        ({}, ("nonroot-v2",), "nonroot-v2"),
+        ({}, (), ""),
+        ({"constraint": "own"}, ("own",), "own"),
+        ({"constraint": ""}, ("nonroot-v2",), ""),
+    ],
+)
+def test_accounts_are_bound_to_a_constraint_that_this_identity_may_use(
+    given: dict[str, str], may: tuple[str, ...], bound: str
+) -> None:
+    """Else the binding itself is refused, also where all accounts may use one anyway."""
+    cluster = OpenShift()
+    cluster.may = may
+    found = fitting(made(pods=given), cluster, Prior(), own=False)  # type: ignore[arg-type]
+    assert found.constraint == bound
+    cluster.kind = "Pod"
+    assert fitting(made(pods=given), cluster, Prior(), own=False).constraint == ""  # type: ignore[arg-type]

@@ -130,6 +130,15 @@ def test_an_optional_right_names_what_is_lost_without_it() -> None:
     assert {right.condition for right in RIGHTS} == set(Condition)
 
 
+def test_a_right_on_some_objects_names_them() -> None:
+    """To use any security context constraints would be to run pods as root on any node."""
+    [one] = [right for right in RIGHTS if "use" in right.verbs]
+    assert one.names == ("nonroot-v2",)
+    rules = [rule for body in shipped(mesh_wide=False) for rule in body.get("rules", ()) if "use" in rule["verbs"]]
+    assert [rule["resourceNames"] for rule in rules] == [["nonroot-v2"]]
+    assert "securitycontextconstraints` (security.openshift.io) `nonroot-v2`" in " ".join(rbac.readme_list().split())
+
+
 # -- what the manifests need
 
 
@@ -213,13 +222,13 @@ class Reviewing:
     confined: bool = False
     reviews: list[tuple[str, str, str, str]] = field(default_factory=list)
 
-    def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str = "", subresource: str = "") -> bool:
+    def can_i(self, verb: str, resource: str, namespace: str = "", *, group: str = "", subresource: str = "", **_: str):
         name = f"{resource}/{subresource}" if subresource else resource
         self.reviews.append((verb, group, name, namespace))
         return (verb, name) not in self.denied
 
     def has_kind(self, _: str, kind: str) -> bool:
-        assert kind == "HTTPRoute"
+        assert kind in ("HTTPRoute", "SecurityContextConstraints")
         return self.knows_gateways
 
     def apply(self, body: dict[str, Any], *, manager: str, dry_run: bool = False) -> None:
