@@ -69,6 +69,19 @@ def configuration(kubeconfig: Path | None, context: str | None) -> Any:
     return made
 
 
+def check_context(kubeconfig: Path | None, context: str) -> None:
+    """Check that a kubeconfig has the context, without logging in.
+
+    Raises:
+        ClusterError: it has not, or cannot be used.
+    """
+    file = str(kubeconfig) if kubeconfig else None
+    try:
+        login.User.of(file, context)
+    except Exception as error:
+        raise _unusable(error, file or "the kubeconfig", file, context) from None
+
+
 def _load_own(made: KubeconfigConfiguration) -> None:
     load: Any = config.load_incluster_config
     try:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from clients.model.errors import MeshproofError
+from clients.model.errors import MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
 from runner.commands import fleet, rerun
 
@@ -86,6 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words[:1] == ["run"] and len((named := fleet.contexts(words))[0]) > 1:
             return fleet.run(*named)
+        if len(several := fleet.contexts(words)[0]) > 1:
+            hint = f"give `{words[0]}` one at a time; only `run` takes several"
+            raise SettingsError(f"{fleet.OPTION} names {len(several)} clusters: {', '.join(several)}", hint)
         code = application(words[0] if words else "")(args=words, prog_name="meshproof", standalone_mode=False)
     except MeshproofError as error:
         return _bad(str(error))

@@ -41,7 +41,11 @@ def doctor(
     *,
     given: common.Given,
 ) -> int:
-    """Check what a run needs, and print what is missing and how to get it."""
+    """Check what a run needs, and print what is missing and how to get it.
+
+    On a cluster that is named it makes a namespace with Deployments for that, and removes it (not with
+    --skip-preflight).
+    """
     wanted = settings.load(given)
     target = targets.of(wanted)
     if as_json and not policies:

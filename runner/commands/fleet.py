@@ -21,6 +21,8 @@ from runner.config.settings import ROOT
 
 OPTION = "--context"
 LOG = "terminal.txt"
+REPORT = "conformance.json"
+_JUDGED = (ExitCode.OK, ExitCode.FAILED, ExitCode.UNKNOWN)
 CODES = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.UNKNOWN, ExitCode.OK)
 """Exit codes, the one that decides for all first."""
 
@@ -67,13 +69,22 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
 
     Raises:
         SettingsError: a context is named twice, or a folder cannot be made.
+        ClusterError: the kubeconfig has not one of the contexts.
     """
     given, rest = _taken(words, "--out")
-    out = settings.load({"out": given[-1] if given else None}).out
+    file, _ = _taken(words, "--kubeconfig")
+    wanted = settings.load({"out": _last(given), "kubeconfig": _last(file)})
+    _check_contexts(named, words, wanted.kubeconfig)
+    out = wanted.out
     members = _members(named, out)
     codes = _ended(members, rest)
     for member, code in zip(members, codes, strict=True):
-        print(f"{member.context}: exit code {code}; its lines are in {member.log}")
+        why = f" ({last})" if code not in _JUDGED and (last := _last_line(member.log)) else ""
+        print(f"{member.context}: exit code {code}{why}; its lines are in {member.log}")
+    if not any(
+        True for member in members for _ in member.folder.glob(f"*/{REPORT}")
+    ):  # a run that wrote none has said why
+        return next(code for code in CODES if code in codes)
     try:
         from rich.console import Console  # loaded only where several clusters are proven
 
@@ -85,6 +96,28 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     except ReportError as error:
         print(f"meshproof: {error}", file=sys.stderr)
     return next(code for code in CODES if code in codes)
+
+
+def _check_contexts(named: Sequence[str], words: Sequence[str], kubeconfig: Path | None) -> None:
+    if any(word.startswith("-p") for word in words):  # a plugin may replace the target
+        return
+    from clients.kube.kubeconfig import check_context  # loaded only where several clusters are proven
+
+    for context in named:
+        check_context(kubeconfig, context)
+
+
+def _last(given: Sequence[str]) -> str | None:
+    return given[-1] if given else None
+
+
+def _last_line(log: Path) -> str:
+    """The last line that a process printed."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip().removeprefix("meshproof: ") for line in reversed(lines) if line.strip()), "")
 
 
 def _members(named: Sequence[str], out: Path) -> list[Member]:

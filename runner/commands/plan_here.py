@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from clients.mesh.discovery import discover
 from clients.model.errors import ClusterError
+from reports.headline import counted
 from reports.model import TargetInfo
 from runner.config.catalogue import Catalogue
 from runner.session.planned import PlannedTest
@@ -91,7 +92,9 @@ def show(found: Outlook, console: Console) -> None:
     skipped = sum(map(len, found.skipped.values()))
     total = skipped + len(found.tried)
     console.print(f"\n[bold]On the {escape(found.cluster)}[/bold]")
-    console.print(f"{len(found.tried)} of {total} cases would be tried, {skipped} skipped:" if skipped else "all tried")
+    console.print(
+        f"{len(found.tried)} of {counted(total, 'case')} would be tried, {skipped} skipped:" if skipped else "all tried"
+    )
     for reason, ids in found.skipped.items():
         more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
         console.print(escape(f"  {len(ids):5} {reason}: {', '.join(ids[:SHOWN])}{more}"))

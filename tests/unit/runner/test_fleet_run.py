@@ -17,6 +17,16 @@ from runner.commands.fleet import Member
 pytestmark = pytest.mark.unit
 
 
+def kubeconfig(folder: Path, *names: str) -> Path:
+    """One of a cluster that does not answer, without a current context."""
+    contexts = [{"name": name, "context": {"cluster": "x", "user": "x"}} for name in names]
+    content = {"apiVersion": "v1", "kind": "Config", "users": [{"name": "x", "user": {}}], "contexts": contexts}
+    content |= {"clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}]}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
 def test_the_contexts_of_a_command_line() -> None:
     words = ["run", "--context", "a", "suites/lab", "--context=b", "-n", "2", "--", "--context", "pytests own"]
     assert fleet.contexts(words) == (["a", "b"], ["run", "suites/lab", "-n", "2", "--", "--context", "pytests own"])
@@ -38,32 +48,47 @@ def test_the_worst_exit_code_is_that_of_all(
         return codes
 
     monkeypatch.setattr(fleet, "_ended", ended)
-    words = ["run", "--context", "prod/eu", "--out", str(tmp_path), "--context", "prod-us", "-n", "2"]
+    file = kubeconfig(tmp_path, "prod/eu", "prod-us")
+    monkeypatch.setenv("MESHPROOF_KUBECONFIG", str(file))
+    words = ["run", "--context", "prod/eu", "--out", str(tmp_path / "out"), "--context", "prod-us", "-n", "2"]
     assert cli.main(words) == code
     assert seen == [["run", "-n", "2"]]
-    assert {path.name for path in tmp_path.iterdir()} == {"prod-eu", "prod-us", "fleet.html", "fleet.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"prod-eu", "prod-us", "fleet.html", "fleet.json"}
     assert f"prod/eu: exit code {codes[0]}" in capsys.readouterr().out
 
 
 def test_a_context_that_is_there_twice_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="names a cluster twice"):
-        fleet.run(["a", "a"], ["run", "--out", str(tmp_path)])
+        fleet.run(["a", "a"], ["run", "--out", str(tmp_path), "--kubeconfig", str(kubeconfig(tmp_path, "a"))])
 
 
 def test_clusters_that_do_not_answer_are_exit_2_each_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By processes of their own, as a user starts them."""
-    contexts = [{"name": name, "context": {"cluster": "x", "user": "x"}} for name in ("a", "b")]
-    content = {"apiVersion": "v1", "kind": "Config", "current-context": "a", "users": [{"name": "x", "user": {}}]}
-    content |= {"clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}], "contexts": contexts}
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
-    words = ["run", "--kubeconfig", str(tmp_path / "kubeconfig"), "--out", str(tmp_path / "out")]
+    words = ["run", "--kubeconfig", str(kubeconfig(tmp_path, "a", "b")), "--out", str(tmp_path / "out")]
     assert cli.main([*words, "--context", "a", "--context", "b"]) == 2
     for name in ("a", "b"):
         lines = (tmp_path / "out" / name / fleet.LOG).read_text()
         assert "does not answer" in lines
         assert "Traceback" not in lines
     printed = capsys.readouterr()
-    assert "there is no conformance.json below" in printed.err
+    assert [line for line in printed.out.splitlines() if "127.0.0.1:1" in line and "exit code 2 (" in line]
+    assert "conformance.json" not in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_a_context_that_is_not_there_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--kubeconfig", str(kubeconfig(tmp_path, "a")), "--out", str(tmp_path / "out")]
+    assert cli.main([*words, "--context", "a", "--context", "nope"]) == 2
+    printed = capsys.readouterr()
+    assert "nope" in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["plan", "doctor", "cleanup", "images", "upgrade"])
+def test_only_a_run_takes_several_contexts(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([verb, "--context", "a", "--context", "b"]) == 2
+    assert f"--context names 2 clusters: a, b; give `{verb}` one at a time" in capsys.readouterr().err

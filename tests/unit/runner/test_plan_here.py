@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from test_fleet_run import kubeconfig
 
 from clients.model.evidence import Subject
+from runner.commands import cli, plan
 from runner.commands.plan_here import SHOWN, judged, show
 from runner.session.planned import PlannedTest
 
@@ -45,3 +48,19 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 
 def test_where_nothing_is_skipped_it_says_that() -> None:
     assert "all tried" in printed({"A": ""}, planned("A"))
+
+
+def test_rows_and_cases_are_told_apart() -> None:
+    assert plan.total([planned("A")]) == "1 case of 1 control in 1 suite"
+    assert plan.total([planned("A"), planned("B", 4)]) == "2 rows, 5 cases of 2 controls in 1 suite"
+
+
+def test_a_cluster_that_does_not_answer_is_the_only_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(plan, "collect", lambda *_: [planned("LAB-PERM-01")])
+    assert cli.main(["plan", "--kubeconfig", str(kubeconfig(tmp_path, "a")), "--context", "a"]) == 2
+    assert cli.main(["plan", "--kubeconfig", str(tmp_path / "kubeconfig"), "--context", "nope"]) == 2
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert printed.err.count("\n") == 2
