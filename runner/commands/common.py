@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from clients.model.errors import SettingsError
 from reports import files
 from runner.config.option import Option, options
-from runner.config.settings import Settings
+from runner.config.settings import ROOT, Settings
 
 Controls = Annotated[list[str] | None, typer.Option("--control", metavar="ID", help="Only this control; repeatable.")]
 Tags = Annotated[
@@ -77,6 +79,27 @@ def words(given: dict[str, Any]) -> list[str]:
         values = value if isinstance(value, list | tuple) else () if value is None else (value,)
         made += [word for item in values for word in (flag, str(item))]
     return made
+
+
+def check_suites(paths: Sequence[str] | None) -> None:
+    """Refuse what holds no suites, before anything is started; pytest's own words are not looked at.
+
+    Raises:
+        SettingsError: a path is not there, is no folder and no file of Python, or leads elsewhere than to suites.
+    """
+    hint = "name a folder or a file of suites, for instance suites/lab"
+    for word in itertools.takewhile(lambda one: not one.startswith("-"), paths or ()):
+        name = word.split("::", 1)[0]
+        place = next((one for one in (Path(name).expanduser(), ROOT / name) if one.exists()), None)
+        if place is None:
+            raise SettingsError(f"there is no file or folder {name}", hint)
+        path = files.real(place)
+        if not path.is_dir() and path.suffix != ".py":
+            raise SettingsError(f"{name} is no file of suites", hint)
+        own = path.is_relative_to(ROOT / "suites") or path == ROOT
+        above = any((one / "conftest.py").is_file() for one in (path, *path.parents))
+        if not own and (path.is_relative_to(ROOT) or not above):
+            raise SettingsError(f"{name} holds no suites of meshproof", hint)
 
 
 def suites(paths: Sequence[str] | None) -> list[str]:

@@ -81,9 +81,7 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     for member, code in zip(members, codes, strict=True):
         why = f" ({last})" if code not in _JUDGED and (last := _last_line(member.log)) else ""
         print(f"{member.context}: exit code {code}{why}; its lines are in {member.log}")
-    if not any(
-        True for member in members for _ in member.folder.glob(f"*/{REPORT}")
-    ):  # a run that wrote none has said why
+    if not any(True for member in members for _ in member.folder.glob(f"*/{REPORT}")):  # the lines above say why
         return next(code for code in CODES if code in codes)
     try:
         from rich.console import Console  # loaded only where several clusters are proven

@@ -36,6 +36,7 @@ def plan(
     catalogue.load().select(control or ())
     tiers.with_tags(tags or (), skipped_tags or (), catalogue.load())
     expired = known.expired(target, folders.now())
+    common.check_suites(paths)
     words = [
         *common.words({"control": control, "tag": tags, "skip-tag": skipped_tags, "k": keyword}),
         *common.suites(paths),

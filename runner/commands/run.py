@@ -69,18 +69,22 @@ def run(
     earlier_run = rerun.found(again, wanted.out) if again else None
     if earlier_run and rerun.nothing(earlier_run):
         return ExitCode.OK
+    common.check_suites(paths)
+    publishing.check(wanted)
+    bucket = uploading.bucket(wanted)
     if not plugin:  # a plugin may replace the target
         look_first(target)
     words = common.words({"control": control, "tag": tags, "skip-tag": skipped_tags, "rerun-failed": earlier_run})
     words += common.words({"k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
     words += ["-v"] if verbose else []
-    bucket = uploading.bucket(wanted)
     folder = folders.make_run_folder(wanted.out)
     try:
-        return uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)
-    finally:
+        code = uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)
+    except BaseException:
         publishing.after(folder, wanted)
+        raise
+    return code if publishing.after(folder, wanted) else code or ExitCode.BAD_INPUT
 
 
 def look_first(target: Target) -> None:

@@ -78,9 +78,12 @@ class Catalogue:
         """Ids of the named controls; a name may hold several, separated by commas.
 
         Raises:
-            SettingsError: one is unknown.
+            SettingsError: one is unknown, or is empty.
         """
-        return frozenset(self.control(part.strip()).id for name in names for part in name.split(",") if part.strip())
+        parts = [[part.strip() for part in name.split(",") if part.strip()] for name in names]
+        if not all(parts):
+            raise SettingsError("--control has an empty value", "see `meshproof plan` for the ids")
+        return frozenset(self.control(part).id for several in parts for part in several)
 
 
 def load(folder: Path = ROOT / "suites") -> Catalogue:

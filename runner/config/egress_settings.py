@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from cryptography import x509
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from runner.config.paths import AnyPath
 
@@ -41,6 +42,27 @@ class Egress(BaseModel):
     blocked: bool = False
 
 
+def _address(text: str) -> str:
+    """The text, if it is an IP address. Raises ValueError otherwise."""
+    try:
+        return str(ip_address(text)) and text
+    except ValueError:
+        raise ValueError("it is no IP address; write for instance 10.0.0.1") from None
+
+
+def _range(text: str) -> str:
+    """The text, if it is empty or a range of addresses. Raises ValueError otherwise."""
+    try:
+        return (str(ip_network(text)) and text) if text else text
+    except ValueError:
+        raise ValueError("it is no range of addresses; write for instance 10.0.0.0/28") from None
+
+
+Host = Annotated[str, Field(pattern=r"^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$")]
+Address = Annotated[str, AfterValidator(_address)]
+Range = Annotated[str, AfterValidator(_range)]
+
+
 class External(BaseModel):
     """External hosts of the user's own, for a cluster that does not reach the internet; none without `hosts`.
 
@@ -58,12 +80,12 @@ class External(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hosts: dict[str, str] = {}
-    more: dict[str, list[str]] = {}
+    hosts: dict[Host, Address] = {}
+    more: dict[Host, list[Address]] = {}
     roots: AnyPath | None = None
     log: AnyPath | None = None
-    google_apis: str = ""
-    metadata_server: str = ""
+    google_apis: Range = ""
+    metadata_server: Range = ""
     ports: bool = False
 
     @model_validator(mode="after")
@@ -83,8 +105,9 @@ class External(BaseModel):
 def _check_roots(path: Path) -> None:
     """Refuse what is no text with certificates, which would fail only when it is applied."""
     try:
-        x509.load_pem_x509_certificates(path.read_text(encoding="utf-8").encode())
+        path.read_text(encoding="utf-8")  # it becomes part of an object
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (ssl.SSLError, UnicodeDecodeError):
+        raise ValueError(f"roots names {path}, which holds no certificates in PEM") from None
     except OSError as error:
         raise ValueError(f"roots names {path}, which cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise ValueError(f"roots names {path}, which holds no certificates in PEM") from None

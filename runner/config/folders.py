@@ -52,6 +52,22 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def check_writable(folder: Path, hint: str) -> None:
+    """Check that a folder can be made, or written into; nothing is left.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    there = folder
+    try:
+        while not there.exists():
+            there = there.parent
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise SettingsError(f"the folder {folder} cannot be written: {error.strerror}", hint) from None
+
+
 def make_private_folder() -> Path:
     """A folder that only this user can read (mode 0700), for keys and locks; its name holds this process's id."""
     sweep_private_folders()

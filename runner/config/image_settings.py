@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_HOST = r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?"
+_PATH = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
+MIRROR = rf"^({_HOST}(/{_PATH})*/?)?$"
+"""A registry, with a path in it or not."""
+REFERENCE = rf"^(({_HOST}/)?{_PATH}(/{_PATH})*(:\w[\w.-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?)?$"
+"""As registries have it (github.com/distribution/reference)."""
+Image = Annotated[str, Field(pattern=REFERENCE)]
 
 
 class Images(BaseModel):
@@ -10,22 +20,22 @@ class Images(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sleep: str = ""
-    httpbin: str = ""
-    envoy: str = ""
-    adservice: str = ""
-    cartservice: str = ""
-    checkoutservice: str = ""
-    currencyservice: str = ""
-    emailservice: str = ""
-    frontend: str = ""
-    loadgenerator: str = ""
-    paymentservice: str = ""
-    productcatalogservice: str = ""
-    recommendationservice: str = ""
-    shippingservice: str = ""
-    porter: str = ""
-    traffic: str = ""
+    sleep: Image = ""
+    httpbin: Image = ""
+    envoy: Image = ""
+    adservice: Image = ""
+    cartservice: Image = ""
+    checkoutservice: Image = ""
+    currencyservice: Image = ""
+    emailservice: Image = ""
+    frontend: Image = ""
+    loadgenerator: Image = ""
+    paymentservice: Image = ""
+    productcatalogservice: Image = ""
+    recommendationservice: Image = ""
+    shippingservice: Image = ""
+    porter: Image = ""
+    traffic: Image = ""
 
     @property
     def given(self) -> dict[str, str]:

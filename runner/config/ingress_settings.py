@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from clients.model.entrance import Entrance, Way
 from clients.model.service_type import CLUSTER_IP, NODE_PORT
@@ -22,6 +22,8 @@ BALANCED = frozenset(SERVICES.values()) - {SERVICES["iap"]}
 """Those that ask for a load balancer."""
 WITHOUT_BALANCER = {Way.NODE_PORT: NODE_PORT, Way.PORT_FORWARD: CLUSTER_IP}
 """Ways that use no load balancer → the type of Service that is enough for them."""
+ADDRESS = r"^[A-Za-z0-9._:\[\]-]*$"
+"""A host name or an IP, without scheme and path."""
 OWN_ADDRESS = frozenset({"front_api", "shop"})
 """They lead elsewhere than the ingress gateways, so an address for all of these is not theirs."""
 
@@ -37,7 +39,7 @@ class Gateway(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    address: str = ""
+    address: str = Field(default="", pattern=ADDRESS)
     way: Way | None = None
     annotations: dict[str, str] = {}
 

@@ -23,8 +23,8 @@ from runner.config.egress_settings import Egress, External, Hosts
 from runner.config.fitting_settings import Namespaces, Pods
 from runner.config.gate_settings import GateSettings
 from runner.config.identity_settings import Identity
-from runner.config.image_settings import Images
-from runner.config.ingress_settings import Ingress
+from runner.config.image_settings import MIRROR, Images
+from runner.config.ingress_settings import ADDRESS, Ingress
 from runner.config.known_failures import KnownEntry
 from runner.config.notify_settings import Notify
 from runner.config.option import Option
@@ -41,6 +41,9 @@ NOT_SETTINGS = frozenset({FILE_VARIABLE, SETTLED_VARIABLE, "MESHPROOF_CACHE_DIR"
 FILE_NAME = "meshproof.toml"
 TARGET = "Target"
 """Heading of the help."""
+_DAY_S = 86_400.0
+_MOST_PROBES = 100_000
+"""Of one case; more would take hours. A leak that so few probes may not show is not asked for."""
 
 
 class Settings(GateSettings):
@@ -112,19 +115,19 @@ class Settings(GateSettings):
         default=0, ge=0, le=64
     )
     budget_s: Annotated[float, Option("--budget", "S", "Seconds for a case to converge.")] = Field(
-        default=ConvergencePolicy.budget_s, gt=0
+        default=ConvergencePolicy.budget_s, gt=0, le=_DAY_S
     )
-    poll_s: float = Field(default=ConvergencePolicy.poll_s, gt=0)
-    window_s: float = Field(default=ConvergencePolicy.window_s, ge=0)
-    error_rate: float = Field(default=ConvergencePolicy.error_rate, gt=0, lt=1)
+    poll_s: float = Field(default=ConvergencePolicy.poll_s, gt=0, le=_DAY_S)
+    window_s: float = Field(default=ConvergencePolicy.window_s, ge=0, le=_DAY_S)
+    error_rate: float = Field(default=ConvergencePolicy.error_rate, ge=1e-12, lt=1)
     confirmations: Annotated[
         int | None, Option("--confirmations", "K", "Confirmations in a row, instead of the derived number.")
-    ] = Field(default=None, ge=1)
+    ] = Field(default=None, ge=1, le=_MOST_PROBES)
     leak: Annotated[
         float | None,
         BeforeValidator(share),
         Option("--leak", "SHARE", "Probe each denial until a leak of this share (1%) would have shown."),
-    ] = Field(default=None, gt=0, lt=1)
+    ] = Field(default=None, ge=10 / _MOST_PROBES, lt=1)
     shuffle: Annotated[int | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
     enforce: Annotated[bool, Option("--enforce", "", "A missing capability is a failure, not a skip.")] = False
     keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
@@ -139,17 +142,17 @@ class Settings(GateSettings):
     metrics: Annotated[
         AnyPath | None, Option("--metrics", "FILE", "Write metrics for Prometheus there as well.", pytest=False)
     ] = None
-    ingress_address: str = ""
+    ingress_address: str = Field(default="", pattern=ADDRESS)
     ingress: Ingress = Ingress()
     skip_preflight: Annotated[
         bool, Option("--skip-preflight", "", "Do not try what the cluster does before the first case.", TARGET)
     ] = False
     ready_s: Annotated[float, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
-        default=120.0, gt=0
+        default=120.0, gt=0, le=_DAY_S
     )
     image_prefix: Annotated[
         str, Option("--image-prefix", "PREFIX", "Mirror that has all images, instead of their registries.", TARGET)
-    ] = ""
+    ] = Field(default="", pattern=MIRROR)
     images: Images = Images()
     namespaces: Namespaces = Namespaces()
     pods: Pods = Pods()

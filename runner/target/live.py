@@ -43,6 +43,11 @@ class Live(Target):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        if settings.istio:
+            raise SettingsError(
+                f"the setting istio ({settings.istio}) is of the embedded mesh, and the target is {self.kind}",
+                "leave it out (--istio), or use --target embedded",
+            )
         if settings.hosts is Hosts.HERMETIC:
             hint = "use --hosts internet, or name hosts of your own in [external]"
             raise SettingsError("only the embedded target has hosts of its own", hint)

@@ -72,7 +72,8 @@ def test_a_damaged_file_is_written_again_and_one_that_cannot_be_written_is_one_l
     report = night(1, Verdict.PASS)
     conformance.save(report, tmp_path / "run" / conformance.FILE)
     (tmp_path / "file").write_text("")
-    publishing.after(tmp_path / "run", Settings(metrics=tmp_path / "file" / "meshproof.prom"))
+    assert not publishing.after(tmp_path / "run", Settings(metrics=tmp_path / "file" / "meshproof.prom"))
+    assert publishing.after(tmp_path / "run", Settings(metrics=tmp_path / "meshproof.prom"))
     printed = capsys.readouterr().err
     assert "the metrics cannot be written" in printed
     assert printed.count("\n") == 1

@@ -132,6 +132,20 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
         ({"egress": {"namspace": "x"}}, "did you mean namespace"),
         ({"egress": {"label": "istio"}}, "egress.label"),
         ({"egress": {"http_port": 0}}, "egress.http_port"),
+        ({"images": {"sleep": "UPPER CASE:::"}}, "images.sleep"),
+        ({"image_prefix": "https://mirror.example.com"}, "image_prefix"),
+        (
+            {"external": {"hosts": {"example.com": "notip"}}},
+            "external.hosts.example.com ('notip') cannot be used: it is",
+        ),
+        ({"external": {"hosts": {"no host": "10.0.0.1"}}}, "external.hosts.no host"),
+        ({"external": {"hosts": {"a.b": "10.0.0.1"}, "more": {"a.b": ["x"]}}}, "external.more.a.b.0"),
+        ({"external": {"hosts": {"a.b": "10.0.0.1"}, "google_apis": "10.0.0.1/8"}}, "external.google_apis"),
+        ({"ingress_address": "http://a/b"}, "ingress_address"),
+        ({"ingress": {"front": {"address": "a b"}}}, "ingress.front.address"),
+        ({"budget_s": float("inf")}, "budget_s"),
+        ({"poll_s": float("nan")}, "poll_s"),
+        ({"error_rate": 1e-300}, "error_rate"),
     ],
 )
 def test_settings_of_external_hosts_and_gateway_that_are_refused(given: dict[str, object], message: str) -> None:
@@ -203,3 +217,16 @@ def test_a_share_is_written_as_a_percentage_or_as_a_number(given: object, share:
 def test_a_share_that_is_no_number_names_the_setting() -> None:
     with pytest.raises(SettingsError, match=r"the setting leak \('1x%'\) cannot be used: '1x' is no number"):
         settings.load({"leak": "1x%"})
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["x", "curlimages/curl:8.16.0", "localhost:5000/sleep", "[::1]:5000/a/b_c:V1", "r.io/x__y/z-1@sha256:" + "a" * 64],
+)
+def test_references_of_images_as_registries_have_them(image: str) -> None:
+    assert settings.load({"images": {"sleep": image}}).images.sleep == image
+
+
+@pytest.mark.parametrize("mirror", ["mirror.example.com", "localhost:5000", "m.example.com/a/b-c", "[::1]:5000/x/"])
+def test_mirrors_with_and_without_a_path(mirror: str) -> None:
+    assert settings.load({"image_prefix": mirror}).image_prefix == mirror

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from clients.mesh import injection
@@ -222,7 +223,7 @@ def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.
 
 def test_a_live_target_has_the_external_hosts_that_the_settings_name(tmp_path: Path) -> None:
     roots = tmp_path / "roots.pem"
-    roots.touch()
+    roots.write_text(Path(certifi.where()).read_text())
     external = {"hosts": {"example.com": "10.0.0.1"}, "roots": roots, "more": {"example.com": ["10.0.0.2"]}}
     outside = targets.of(Settings.model_validate({"context": "mine", "external": external})).access(print).outside
     assert (outside.hosts, outside.more) == ({"example.com": "10.0.0.1"}, {"example.com": ["10.0.0.2"]})
