@@ -136,7 +136,7 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
         ({"image_prefix": "https://mirror.example.com"}, "image_prefix"),
         (
             {"external": {"hosts": {"example.com": "notip"}}},
-            "external.hosts.example.com ('notip') cannot be used: it is",
+            "external.hosts.example.com ('notip') cannot be used",
         ),
         ({"external": {"hosts": {"no host": "10.0.0.1"}}}, "external.hosts.no host"),
         ({"external": {"hosts": {"a.b": "10.0.0.1"}, "more": {"a.b": ["x"]}}}, "external.more.a.b.0"),
