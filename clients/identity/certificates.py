@@ -1,4 +1,4 @@
-"""A server certificate for a run's gateway, from a certificate authority that exists for this run only."""
+"""Certificates of authorities that exist for a run only: of its gateway, and of clients whom no mesh should know."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import base64
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from clients.model.client_certificate import ClientCertificate
 
 _LIFETIME = datetime.timedelta(days=2)
 _CLOCK_SKEW = datetime.timedelta(hours=1)
@@ -42,4 +50,52 @@ def issue(names: Sequence[str]) -> ServerCertificate:
         roots=authority.cert_pem.bytes().decode("ascii"),
         certificate=pair.cert_chain_pems[0].bytes().decode("ascii"),
         key=pair.private_key_pem.bytes().decode("ascii"),
+    )
+
+
+class ForeignAuthority:
+    """An authority that no mesh knows, whatever its certificates say. Its private key stays in this process.
+
+    Attributes:
+        roots: PEM of its own certificate.
+    """
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "meshproof run, foreign")])
+        authority = self._unsigned(self._name, self._key.public_key())
+        authority = authority.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        signed = authority.add_extension(_usage(signs=True), critical=True).sign(self._key, SHA256())
+        self.roots = signed.public_bytes(Encoding.PEM).decode("ascii")
+
+    def impostor(self, identity: str) -> ClientCertificate:
+        """A client's certificate with this URI as its only name, as SPIFFE has it (X.509-SVID, sections 2 to 4)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(identity)])
+        wanted = self._unsigned(x509.Name([]), key.public_key()).add_extension(name, critical=True)
+        wanted = wanted.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        wanted = wanted.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        signed = wanted.add_extension(_usage(signs=False), critical=True).sign(self._key, SHA256())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return ClientCertificate(identity, (signed.public_bytes(Encoding.PEM) + private).decode("ascii"))
+
+    def _unsigned(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC)
+        made = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key)
+        made = made.serial_number(x509.random_serial_number())
+        return made.not_valid_before(now - _CLOCK_SKEW).not_valid_after(now + _LIFETIME)
+
+
+@cache
+def foreign_authority() -> ForeignAuthority:
+    """That of this process."""
+    return ForeignAuthority()
+
+
+def _usage(*, signs: bool) -> x509.KeyUsage:
+    unused = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only"), False
+    )
+    return x509.KeyUsage(
+        digital_signature=not signs, key_cert_sign=signs, crl_sign=False, decipher_only=False, **unused
     )

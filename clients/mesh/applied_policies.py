@@ -208,6 +208,10 @@ def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> 
             found.append(f"{_named(policy)} is STRICT, but {which} takes TLS without a verified client certificate")
         elif wanted == "STRICT" and port in held.foreign:
             found.append(f"{_named(policy)} is STRICT, but {which} trusts another authority than the mesh's")
+        elif wanted == "STRICT" and port in held.expired:
+            found.append(f"{_named(policy)} is STRICT, but {which} takes expired certificates")
+        elif wanted == "STRICT" and port in held.unnamed:
+            found.append(f"{_named(policy)} is STRICT, but {which} takes certificates of any trust domain")
     return found[:1]
 
 

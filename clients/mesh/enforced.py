@@ -54,6 +54,8 @@ class Enforced:
         modes: by port of the workload, or `ANY_OTHER`, whether connections with and without mutual TLS are taken.
         unverified: ports that also take TLS of clients without a certificate, or with one of any authority.
         foreign: ports that verify clients' certificates by another authority than the mesh's.
+        expired: ports that take clients' certificates that have expired.
+        unnamed: ports that take a certificate by whatever name, where others of the listener demand the mesh's domain.
     """
 
     rules: dict[RuleKey, list[dict[str, Any]]] = field(default_factory=dict)
@@ -61,6 +63,8 @@ class Enforced:
     modes: dict[int, tuple[bool, bool]] = field(default_factory=dict)
     unverified: frozenset[int] = frozenset()
     foreign: frozenset[int] = frozenset()
+    expired: frozenset[int] = frozenset()
+    unnamed: frozenset[int] = frozenset()
 
 
 def enforced(dump: dict[str, Any]) -> Enforced:
@@ -70,6 +74,7 @@ def enforced(dump: dict[str, Any]) -> Enforced:
     modes: dict[int, tuple[bool, bool]] = {}
     unverified: set[int] = set()
     foreign: set[int] = set()
+    expired = {port_of(chain) for _, chain in _chains(dump) if _takes_expired(chain)}
     for listener, chain in _chains(dump):
         _add_mode(modes, chain, listener)
         if takes_unverified(chain):
@@ -82,7 +87,8 @@ def enforced(dump: dict[str, Any]) -> Enforced:
                 _add_rules(rules, config)
             elif kind.endswith(".JwtAuthentication"):
                 providers |= {_provider(one) for one in config.get("providers", {}).values()}
-    return Enforced(rules, frozenset(providers), modes, frozenset(unverified), frozenset(foreign))
+    ports = (frozenset(one) for one in (unverified, foreign, expired, _unnamed(dump)))
+    return Enforced(rules, frozenset(providers), modes, *ports)
 
 
 def takes_in(dump: dict[str, Any]) -> bool:
@@ -134,6 +140,34 @@ def trusts_others(chain: dict[str, Any]) -> bool:
     if file := authority.get("filename"):
         return not str(file).startswith(_MOUNTED)
     return any(name.startswith("inline") for name in authority)
+
+
+def _takes_expired(chain: dict[str, Any]) -> bool:
+    return any(context.get("allow_expired_certificate") for context in _validations(chain))
+
+
+def _unnamed(dump: dict[str, Any]) -> set[int]:
+    """Ports at which clients may have any name.
+
+    A mesh may leave the names out as a whole (istiod's `PILOT_SKIP_VALIDATE_TRUST_DOMAIN`): no port has them then.
+    """
+    demands: dict[bool, set[int]] = {True: set(), False: set()}
+    for chain in inbound_chains(dump):
+        if chain.get("transport_socket", {}).get("typed_config", {}).get("require_client_certificate"):
+            demands[any(map(_demands_name, _validations(chain)))].add(port_of(chain))
+    return demands[False] if demands[True] else set()
+
+
+def _demands_name(context: dict[str, Any]) -> bool:
+    return bool(context.get("match_typed_subject_alt_names") or context.get("match_subject_alt_names"))
+
+
+def _validations(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a chain that terminates TLS states in itself about the verification of clients."""
+    common = chain.get("transport_socket", {}).get("typed_config", {}).get("common_tls_context") or {}
+    combined = common.get("combined_validation_context") or {}
+    yield common.get("validation_context") or {}
+    yield combined.get("default_validation_context") or {}
 
 
 def _chains(dump: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -48,6 +48,13 @@ def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+def with_host(url: str, host: str) -> str:
+    """The URL with another host; port, path and query stay as they are."""
+    scheme, separator, rest = url.partition("://")
+    written = re.split(r"[:/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}{separator}{in_url(host)}{rest[len(written) :]}"
+
+
 def joined(host: str, port: object) -> str:
     """`ip:port`, or `[ip]:port` for IPv6; empty without a host."""
     return f"{in_url(host)}:{port}" if host else ""

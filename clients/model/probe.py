@@ -83,6 +83,8 @@ class Probe:
         behind: Service that a gateway routes the request to, where the host of the URL is not itself a Service.
         workload: `app` label of the pods that must answer, where the Service's name does not begin with it.
         answered_by: the proxy that answers by itself, where no application has to: a CORS preflight, readiness.
+        impostor_of: workload whose identity the client claims in the TLS handshake, by a certificate of an authority
+            that exists for the run only and that no mesh knows; its pods must have a proxy, and so that identity.
     """
 
     source: Workload
@@ -101,6 +103,7 @@ class Probe:
     tokens: tuple[Token, ...] = ()
     dial: Dial = Dial.HOST
     answered_by: Proxy | None = None
+    impostor_of: Workload | None = None
 
     @property
     def all_tokens(self) -> tuple[Token, ...]:
@@ -132,6 +135,7 @@ class Probe:
         what = f"{self.method} {self.url}" if self.is_http else self.url
         what += f" at {self.dial or self.resolve}" if self.dial or self.resolve else ""
         version = f" by {self.protocol}" if self.http2 else ""
+        version += f" as an impostor of {self._impostor}" if self.impostor_of else ""
         return redact(f"{what}{version}" + (f" with body {self.body!r}" if self.body else ""))
 
     @property
@@ -140,6 +144,11 @@ class Probe:
         if self.behind:
             return self.behind
         return host_of(self.url.split("://", 1)[-1].split("/", 1)[0])
+
+    @property
+    def _impostor(self) -> str:
+        """Namespace and name of the workload that the client claims to be."""
+        return f"{self.impostor_of.namespace}/{self.impostor_of.app}" if self.impostor_of else ""
 
     @property
     def record(self) -> RequestRecord:
@@ -155,4 +164,5 @@ class Probe:
             protocol=self.protocol,
             headers=headers,
             body=redact(self.body),
+            impostor_of=self._impostor,
         )

@@ -17,6 +17,7 @@ class RequestRecord:
         protocol: `HTTP/1.1`, `HTTP/2`, or `TCP` or `UDP` for what is no HTTP.
         headers: names and values, in addition to those that every probe has.
         body: of the request; the bytes themselves for raw TCP.
+        impostor_of: namespace and name of the workload whose identity the client's foreign certificate claims.
     """
 
     method: str
@@ -27,6 +28,7 @@ class RequestRecord:
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
     dial: str = ""
+    impostor_of: str = ""
 
     @property
     def line(self) -> str:
@@ -34,6 +36,7 @@ class RequestRecord:
         what = f"{self.method} {self.path}" if self.method else "bytes"
         more = [f"at {self.dial}"] if self.dial else []
         more += [self.protocol] if self.protocol != "HTTP/1.1" else []
+        more += [f"as an impostor of {self.impostor_of}"] if self.impostor_of else []
         more += [f"body {self.body!r}"] if self.body else []
         more += [f"{name}: {value}" for name, value in self.headers]
         more += [f"token: {self.token}"] if self.token else []

@@ -14,9 +14,9 @@ MAX_BODY_BYTES = 16 * 1024
 MAX_TRANSFER_BYTES = 1024 * 1024
 """curl gives up a longer body when its length is announced (exit 63); the status is known by then."""
 
-_NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48, 77})
+_NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48, 58, 77})
 """Exit codes of a request that curl could not even try: bad option, bad URL, no memory, cannot write, local port
-taken, unreadable roots (curl(1))."""
+taken, unreadable certificate of the client, unreadable roots (curl(1))."""
 
 _UNSUPPORTED_PROTOCOL = 1
 """Without a connection: a URL that curl does not support. With one: an answer that is no HTTP."""

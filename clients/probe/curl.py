@@ -27,6 +27,8 @@ _ALWAYS = (
 )
 _CLOSE = 'header = "Connection: close"'
 """One connection per probe; `answer` finds a server that ignores it."""
+_CERTIFICATE, _KEY = 3, 4
+"""File descriptors of the client's certificate and its key: both are in the script, and in no file and no argument."""
 PORTS_TRIED = 16
 """Ports from a request's own on that curl tries where one is taken."""
 
@@ -41,7 +43,7 @@ def check(requests: Sequence[Request]) -> None:
 
     Raises:
         ValueError: a control character in a request, which would end the option that holds it; raw bytes without CRLF
-            at their end.
+            at their end; a client's certificate without TLS.
     """
     for request in requests:
         sent = (request.method, request.url, request.user_agent, request.request_id, request.connect_to)
@@ -49,6 +51,8 @@ def check(requests: Sequence[Request]) -> None:
         _quote_body(request.body)
         if request.raw and not request.body.endswith(_CRLF):
             raise ValueError(f"raw bytes must end with CRLF: {request.body[-60:]!r}")
+        if request.certificate and not request.url.startswith("https"):
+            raise ValueError(f"no certificate can be shown to {request.url}")
 
 
 def config(requests: Sequence[Request], sentinel: str) -> str:
@@ -78,13 +82,13 @@ def script(requests: Sequence[Request], sentinel: str, *, parallel: bool = False
     """
     begin, end = f"printf '\\n%s begin -\\n' {sentinel}\n", f"printf '\\n%s end %s\\n' {sentinel} \"$?\"\n"
     if not parallel or len(requests) < 2:
-        return begin + "".join(_curl(text, sentinel) for text in _processes(requests, sentinel)) + end
+        return begin + "".join(_processes(requests, sentinel)) + end
     functions, pipeline = "", ""
     for index in reversed(range(len(requests))):
         name = f"{sentinel}_{index}"
         # A lost answer ends at its own `done` frame instead of running into the next one.
         done = f"printf '\\n%s done %s\\n' {sentinel} \"$?\"\n"
-        functions += f"{name}() {{\n{_curl(_block(requests[index], index, sentinel), sentinel)}{done}}}\n"
+        functions += f"{name}() {{\n{_curl([(index, requests[index])], sentinel)}{done}}}\n"
         pipeline = f"{name} | {{ {pipeline}; cat; }}" if pipeline else name
     return f"{functions}{begin}{pipeline}\n{end}"
 
@@ -104,6 +108,7 @@ def command(request: Request, *options: str) -> str:
         words += ["--data-raw" if request.body else "-d", request.body]
     words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
     words += ["-k"] if request.insecure else []
+    words += ["--cert", "foreign.pem", "--key", "foreign.key"] if request.certificate else []
     for name, value in (*request.headers, ("x-request-id", request.request_id)):
         words += ["-H", header_line(name, value)]
     return shlex.join([*words, request.url])
@@ -115,19 +120,29 @@ def _ordered(requests: Sequence[Request]) -> list[tuple[int, Request]]:
 
 
 def _processes(requests: Sequence[Request], sentinel: str) -> list[str]:
-    """Config of each curl process of a batch: HTTP/2 has no `Connection: close`, so each has a process of its own."""
-    configs: list[list[str]] = []
+    """The curl processes of a batch: HTTP/2 has no `Connection: close`, so each has a process of its own.
+
+    So has a request with a certificate, which can be read once from its descriptor.
+    """
+    batches: list[list[tuple[int, Request]]] = []
     alone = True
     for index, request in _ordered(requests):
-        if alone or request.http2:
-            configs.append([])
-        configs[-1].append(_block(request, index, sentinel))
-        alone = request.http2
-    return ["next\n".join(blocks) for blocks in configs]
+        own = request.http2 or request.certificate is not None
+        if alone or own:
+            batches.append([])
+        batches[-1].append((index, request))
+        alone = own
+    return [_curl(batch, sentinel) for batch in batches]
 
 
-def _curl(text: str, sentinel: str) -> str:
-    return f"curl --disable --config - <<'{sentinel}_EOF'\n{text}{sentinel}_EOF\n"
+def _curl(batch: Sequence[tuple[int, Request]], sentinel: str) -> str:
+    """One process; only one of a single request can have a certificate."""
+    certificate = batch[0][1].certificate
+    given = [(str(descriptor), certificate.pem) for descriptor in (_CERTIFICATE, _KEY)] if certificate else []
+    given.append(("", "next\n".join(_block(request, index, sentinel) for index, request in batch)))
+    redirections = " ".join(f"{descriptor}<<'{sentinel}_EOF{descriptor}'" for descriptor, _ in given)
+    texts = "".join(f"{text}{sentinel}_EOF{descriptor}\n" for descriptor, text in given)
+    return f"curl --disable --config - {redirections}\n{texts}"
 
 
 def _block(request: Request, index: int, sentinel: str) -> str:
@@ -156,6 +171,8 @@ def _of_http(request: Request) -> list[str]:
     lines += [f"header = {_quote(header_line(name, value))}" for name, value in headers]
     if request.insecure:
         lines.append("insecure")
+    if request.certificate:
+        lines += [f'cert = "/dev/fd/{_CERTIFICATE}"', f'key = "/dev/fd/{_KEY}"']
     if request.method == "HEAD":
         lines.append("head")  # `request = "HEAD"` would wait for a body
     elif request.method != "GET" or request.body:

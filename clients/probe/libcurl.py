@@ -88,6 +88,7 @@ class Exchange:
             pycurl.HEADERFUNCTION: self.on_line,
             pycurl.WRITEFUNCTION: self.on_data,
             **self._trust(),
+            **self._certificate(),
             **({pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE} if request.http2 else {}),
             **_method(request),
         }
@@ -130,6 +131,11 @@ class Exchange:
         if self.request.insecure:
             return {pycurl.SSL_VERIFYPEER: 0, pycurl.SSL_VERIFYHOST: 0}
         return {pycurl.CAINFO_BLOB: self.roots.encode()} if self.roots else {pycurl.CAINFO: certifi.where()}
+
+    def _certificate(self) -> Options:
+        if not (shown := self.request.certificate):
+            return {}
+        return {pycurl.SSLCERT_BLOB: shown.pem.encode(), pycurl.SSLKEY_BLOB: shown.pem.encode()}
 
     def transfer(self, exit_code: int, message: str) -> Transfer:
         """What libcurl knows of the exchange, once it has ended."""

@@ -7,6 +7,7 @@ decides what is sent: `http(s)` is a request, `grpc(s)` a gRPC call, `ws(s)` a W
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,8 +65,16 @@ def send(
 
 
 def command(request: Request) -> str:
-    """The request as a command that a person could repeat. Not redacted."""
-    return _COMMANDS.get(_scheme(request), curl.command)(request)
+    """The request as a command that a person could repeat, with a foreign certificate of its own. Not redacted."""
+    return _with_certificate(request) + _COMMANDS.get(_scheme(request), curl.command)(request)
+
+
+def _with_certificate(request: Request) -> str:
+    """How a certificate is made that no authority of the mesh has signed; empty where none is shown."""
+    if not request.certificate:
+        return ""
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=foreign -keyout foreign.key -out foreign.pem -addext"
+    return shlex.join([*words.split(), f"subjectAltName=URI:{request.certificate.identity}"]) + " && "
 
 
 def _scheme(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clients.model.client_certificate import ClientCertificate
 from clients.probe import answer
 
 WITH_BODY = ("POST", "PUT", "PATCH")
@@ -30,6 +31,7 @@ class Request:
         body: of the request, as UTF-8; without one, POST, PUT and PATCH have one of no bytes.
         ordinary: it is sent as a user's curl would send it (see `clients.probe.ordinary`). Its connection is kept open,
             so that it needs a port of its own, or it would be sent on that of another one.
+        certificate: of the client, over TLS; None for none.
     """
 
     method: str
@@ -45,6 +47,7 @@ class Request:
     http2: bool = False
     body: str = ""
     ordinary: bool = False
+    certificate: ClientCertificate | None = None
 
     @property
     def raw(self) -> bool:

@@ -34,8 +34,9 @@ class Exchanges:
 
 
 def possible(first: Request, second: Request) -> bool:
-    """Whether both are HTTP/1.1 to the same host and port: only such ones share a connection."""
-    ways = [(one.url.partition("://")[0], urlsplit(one.url).netloc, one.connect_to) for one in (first, second)]
+    """Whether both are HTTP/1.1 to the same host and port, by the same certificate: only such share a connection."""
+    both = (first, second)
+    ways = [(one.url.partition("://")[0], urlsplit(one.url).netloc, one.connect_to, one.certificate) for one in both]
     plain = not (first.http2 or second.http2 or first.insecure or second.insecure)
     return plain and ways[0] == ways[1] and ways[0][0] in _SCHEMES
 

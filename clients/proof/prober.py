@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 import time
@@ -14,7 +13,7 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.addresses import in_url, joined, split
+from clients.model.addresses import joined, split, with_host
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
 from clients.model.outcome import Outcome, infrastructure
 from clients.model.probe import REQUEST_ID, Dial, Probe, Workload
@@ -25,6 +24,7 @@ from clients.probe.outside import OutsideClient
 from clients.probe.request import Request
 from clients.probe.way_in import WaysIn
 from clients.proof.client_sessions import ClientSessions
+from clients.proof.impostors import Impostors
 from clients.proof.workloads import Workloads
 
 
@@ -70,6 +70,7 @@ class Prober:
         self._ways_in = ways_in or WaysIn(cluster)
         self.ingress_roots = ingress_roots
         self._sessions = ClientSessions(cluster)
+        self._impostors = Impostors(cluster, workloads)
         self._agents = ordinary.agents()
         self._lock = threading.Lock()  # of the gateways' locks
         self._gateway_locks: dict[Workload, threading.Lock] = {}
@@ -79,13 +80,16 @@ class Prober:
 
         The id is not a 36-character UUID, one digit of which Envoy rewrites to keep its sampling decision, unless it
         has to be like a user's (see `clients.probe.ordinary`).
+
+        Raises:
+            InfrastructureError: its client should show a certificate, and whose is not known.
         """
         request_id = ordinary.new_id() if like_a_users else f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
         self.sent_ids.add(request_id)
         headers, url = probe.headers, self._overlay.url(probe.url)
         connect_to = self._connect_to(self._workloads.named(probe.resolve))
         if pod and probe.dial is Dial.POD:
-            url = _with_host(url, pod.ip)
+            url = with_host(url, pod.ip)
         elif pod:
             connect_to = joined(pod.ip, outside.port_of(url))
         for token in probe.all_tokens:
@@ -111,6 +115,7 @@ class Prober:
             http2=probe.http2,
             body=probe.body.replace(REQUEST_ID, request_id),
             ordinary=like_a_users,
+            certificate=self._impostors.certificate(probe),
         )
 
     def _users_agent(self, probe: Probe) -> str:
@@ -143,10 +148,10 @@ class Prober:
     def command_for(self, probe: Probe, control: str = "") -> str:
         """The request as a command that a person could repeat, redacted; by the name of what has no pod now."""
         try:
-            pods = self._dialled(probe)
+            request = self.request_for(probe, control, self._dialled(probe)[0])
         except MeshproofError:
-            pods = [None]
-        return redact(outside.command(self.request_for(probe, control, pods[0])))
+            request = self.request_for(replace(probe, impostor_of=None), control)
+        return redact(outside.command(request))
 
     def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
         """Address and port at which a client outside the cluster reaches its gateway.
@@ -195,12 +200,12 @@ class Prober:
             raise AbandonedError
         try:
             dialled = self._dialled(probe)
+            requests = [
+                self.request_for(probe, control, dialled[turn % len(dialled)], like_a_users=turn in like_a_users)
+                for turn in range(count)
+            ]
         except MeshproofError as error:
             return [infrastructure("", error.message)] * count
-        requests = [
-            self.request_for(probe, control, dialled[turn % len(dialled)], like_a_users=turn in like_a_users)
-            for turn in range(count)
-        ]
         outcomes = self._outcomes(probe, requests, parallel)
         self.sent_behind(probe)
         return [replace(one, ordinary=index in like_a_users) for index, one in enumerate(outcomes)]
@@ -239,10 +244,3 @@ class Prober:
         except InfrastructureError as error:
             return [infrastructure(request.request_id, error.message) for request in requests]
         return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)
-
-
-def _with_host(url: str, address: str) -> str:
-    """The URL with an address in place of its host; port, path and query stay as they are."""
-    scheme, separator, rest = url.partition("://")
-    host = re.split(r"[:/?#]", rest, maxsplit=1)[0]
-    return f"{scheme}{separator}{in_url(address)}{rest[len(host) :]}"

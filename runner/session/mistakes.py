@@ -20,6 +20,9 @@ from clients.probe.outside import OutsideClient
 _OWN_KINDS = frozenset({"malformed", "valid-es256"})
 """Kinds of token in addition to those of `clients.identity.claims`."""
 
+_WITH_TLS = frozenset({"https", "grpcs", "wss"})
+"""Schemes of URLs by which a client can show a certificate."""
+
 
 def check(
     where: str, manifests: Path, stage: Stage | None, cases: Iterable[Case], refused: RefusedManifest | None
@@ -74,6 +77,9 @@ def _check_scheme(where: str, probe: Probe) -> None:
     if scheme not in known:
         hint = f"one of {', '.join(f'{name}://' for name in sorted(known))}"
         raise SettingsError(f"{where}: a client {client} cannot send {probe.url}", hint)
+    if probe.impostor_of and scheme not in _WITH_TLS:
+        hint = f"one of {', '.join(f'{name}://' for name in sorted(_WITH_TLS))}"
+        raise SettingsError(f"{where}: an impostor shows its certificate over TLS, not to {probe.url}", hint)
 
 
 def _check_kind(where: str, kind: str) -> None:

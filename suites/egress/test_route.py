@@ -57,7 +57,7 @@ AT_GATEWAY = AccessLogExpectation(
     local="<gateway>:<http-port>",
     sni=HOP_SNI,
 )
-# In TLS 1.3 the client's handshake ends before the server misses a certificate: sending or reading fails later.
+# In TLS 1.3 the client's handshake ends before the server has judged its certificate: sending or reading fails later.
 NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
 NOT_AT_GATEWAY = AccessLogExpectation(Proxy.GATEWAY, absent=True)
 
@@ -82,6 +82,14 @@ CASES = [
         twin=ALLOWED,
         logged=(NOT_AT_GATEWAY,),
         variant="TLS without a client certificate",
+    ),
+    Case(
+        "EGR-ROUTE-06",
+        RAW_X.get(EXAMPLE_TLS, resolve=f"{GATEWAY}:80", insecure=True, impostor_of=TEST_X),
+        NO_HANDSHAKE,
+        twin=ALLOWED,
+        logged=(NOT_AT_GATEWAY,),
+        variant="TLS with a certificate of a foreign authority",
     ),
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import no_reply, reset, status
@@ -13,7 +15,7 @@ from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_S
 PLAIN_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE}/ip")
 MUTUAL_TO_STRICT = MTLS_CLIENT.get(f"{STRICT_SERVICE}/ip")
 TLS_TO_STRICT = LEGACY_CLIENT.get(f"{STRICT_SERVICE.replace('http:', 'https:')}/ip", insecure=True)
-# In TLS 1.3 the client's handshake ends before the server misses a certificate: sending or reading fails later.
+# In TLS 1.3 the client's handshake ends before the server has judged its certificate: sending or reading fails later.
 NO_HANDSHAKE = no_reply(OutcomeKind.TLS_ERROR, OutcomeKind.SEND_ERROR, OutcomeKind.RESET)
 # A filter chain took the connection, so that the listener does not log it as one that no chain takes.
 NOT_AT_SERVER = AccessLogExpectation(Proxy.SERVER, absent=True)
@@ -36,6 +38,14 @@ CASES = [
         twin=MUTUAL_TO_STRICT,
         logged=(NOT_AT_SERVER,),
         variant="TLS without a certificate",
+    ),
+    Case(
+        "LAB-NSMTLS-03",
+        replace(TLS_TO_STRICT, impostor_of=MTLS_CLIENT),
+        NO_HANDSHAKE,
+        twin=MUTUAL_TO_STRICT,
+        logged=(NOT_AT_SERVER,),
+        variant="TLS with a certificate of a foreign authority",
     ),
     Case("LAB-NSMTLS-04", MUTUAL_TO_STRICT, status(200), before=status(200)),
 ]

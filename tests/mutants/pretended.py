@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from clients.identity.certificates import issue
+from clients.identity.certificates import foreign_authority
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, Area, cases, mutant
 from tests.mutants.filters import lua
@@ -44,6 +44,9 @@ end
 """
 
 
+_BY_FOREIGN = "LAB-NSMTLS-03[TLS with a certificate of a foreign authority]"
+
+
 def _with_socket(body: Object, tls: Object, name: str) -> Object:
     """A filter that replaces what ends TLS at the port of httpbin, in the namespace of a PeerAuthentication."""
     made = lua(body, "", namespace=document_namespace(body), app="httpbin", name=name)
@@ -80,9 +83,8 @@ def client_certificates_optional(objects: list[Object]) -> None:
     "another-authority-too",
     Area.MTLS,
     STRICT,
-    {"LAB-NSMTLS-03": FAIL, "LAB-NSMTLS-03[TLS without a certificate]": FAIL},
-    {"LAB-NSMTLS-03": "trusts another authority than the mesh's"},
-    nightly=True,
+    {"LAB-NSMTLS-03": FAIL, "LAB-NSMTLS-03[TLS without a certificate]": FAIL, _BY_FOREIGN: FAIL},
+    {"LAB-NSMTLS-03": "trusts another authority than the mesh's", _BY_FOREIGN: "saw 200"},
 )
 class AnotherAuthorityToo(Mutant):
     """STRICT takes certificates of the mesh, and those of an authority that the mesh does not know."""
@@ -92,11 +94,47 @@ class AnotherAuthorityToo(Mutant):
 
     def objects(self, objects: list[Object]) -> None:
         for body in list(of_kind(objects, "PeerAuthentication", "restricted-mtls")):
-            self._roots = self._roots or _roots_of_mesh(body["metadata"]["namespace"]) + issue(["evil.example"]).roots
+            self._roots = self._roots or _roots_of_mesh(body["metadata"]["namespace"]) + foreign_authority().roots
             common = {name: part for name, part in _ANY_CLIENT_COMMON.items() if "validation" not in name}
             trusted = {"validation_context": {"trusted_ca": {"inline_string": self._roots}}}
             tls = {"require_client_certificate": True, "common_tls_context": {**common, **trusted}}
             objects.append(_with_socket(body, tls, "another-authority"))
+
+
+def _verifying(objects: list[Object], how: Object, name: str) -> None:
+    """The server's sidecar verifies clients by the mesh's authority, and otherwise as stated."""
+    for body in list(of_kind(objects, "PeerAuthentication", "restricted-mtls")):
+        common = copy.deepcopy(_ANY_CLIENT_COMMON)
+        common["combined_validation_context"]["default_validation_context"] = how
+        objects.append(_with_socket(body, {"require_client_certificate": True, "common_tls_context": common}, name))
+
+
+@mutant(
+    "expired-clients-too",
+    Area.MTLS,
+    STRICT,
+    {"LAB-NSMTLS-03": FAIL, _BY_FOREIGN: FAIL, "LAB-NSMTLS-04": FAIL},
+    {"LAB-NSMTLS-03": "takes expired certificates"},
+    nightly=True,
+)
+def expired_clients_too(objects: list[Object]) -> None:
+    """STRICT takes certificates of the mesh that have expired."""
+    names = [{"prefix": "spiffe://cluster.local/"}]
+    how = {"match_subject_alt_names": names, "allow_expired_certificate": True}
+    _verifying(objects, how, "expired-too")
+
+
+@mutant(
+    "clients-of-any-trust-domain",
+    Area.MTLS,
+    STRICT,
+    {"LAB-NSMTLS-03": FAIL, _BY_FOREIGN: FAIL, "LAB-NSMTLS-04": FAIL},
+    {"LAB-NSMTLS-03": "takes certificates of any trust domain"},
+    nightly=True,
+)
+def clients_of_any_trust_domain(objects: list[Object]) -> None:
+    """STRICT takes certificates of every trust domain that the mesh's authority signs for."""
+    _verifying(objects, {}, "any-domain")
 
 
 def _roots_of_mesh(namespace: str) -> str:

@@ -192,19 +192,28 @@ class LoopbackAuthority:
         expired: bool = False,
         alpn: tuple[str, ...] = (),
         takes_leave: bool = True,
+        clients_of: str = "",
+        shown: Callable[[bytes | None], object] = lambda _: None,
     ) -> Behaviour:
-        """The same over TLS, with a certificate of this name; at the end TLS is closed before TCP is, or not."""
+        """The same over TLS, with a certificate of this name; at the end TLS is closed before TCP is, or not.
+
+        Clients must have a certificate of the authority `clients_of`, where it is given; `shown` gets each one.
+        """
         past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
         leaf = self._authority.issue_cert(
             name, not_after=past if expired else None, not_before=past - datetime.timedelta(days=1)
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         leaf.configure_cert(context)
+        if clients_of:
+            context.load_verify_locations(cadata=clients_of)
+            context.verify_mode = ssl.CERT_REQUIRED
         if alpn:
             context.set_alpn_protocols(list(alpn))
 
         def behave(peer: socket.socket) -> None:
             with context.wrap_socket(peer, server_side=True) as encrypted:
+                shown(encrypted.getpeercert(binary_form=True))
                 behaviour(encrypted)
                 if takes_leave:
                     encrypted.unwrap()

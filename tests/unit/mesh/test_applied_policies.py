@@ -269,6 +269,34 @@ def test_strict_verifies_the_certificate_of_every_client(socket: dict[str, Any],
         assert difference in text or mode == "PERMISSIVE"
 
 
+_NAMED = {"match_subject_alt_names": [{"prefix": "spiffe://cluster.local/"}]}
+_TYPED = {"match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {"prefix": "spiffe://cluster.local/"}}]}
+
+
+@pytest.mark.parametrize(
+    ("other", "own", "difference"),
+    [
+        (_NAMED, _TYPED, ""),
+        (_NAMED, {}, "port 8080 takes certificates of any trust domain"),
+        ({}, {}, ""),  # the mesh leaves them out
+        (_NAMED, _NAMED | {"allow_expired_certificate": True}, "port 8080 takes expired certificates"),
+        (_NAMED, _NAMED | {"allow_expired_certificate": False}, ""),
+    ],
+)
+def test_what_strict_demands_of_a_certificate(other: dict[str, Any], own: dict[str, Any], difference: str) -> None:
+    shown = dump()
+    listener = shown["configs"][0]["active_state"]["listener"]
+    listener["name"] = "virtualInbound"
+    listener["filter_chains"][1]["transport_socket"] = {"typed_config": demanding(roots("ROOTCA", **own))}
+    match = {"transport_protocol": "tls"}
+    socket = {"typed_config": demanding(roots("ROOTCA", **other))}
+    listener["filter_chains"].append({"filter_chain_match": match, "transport_socket": socket})
+    text = "; ".join(differences([STRICT], POD, enforced(shown)))
+    assert text == (f"PeerAuthentication shop/strict is STRICT, but {difference}" if difference else "")
+    open_to_all = policy("PeerAuthentication", "peers", {"mtls": {"mode": "UNSET"}})
+    assert differences([open_to_all], POD, enforced(shown)) == []
+
+
 @pytest.mark.parametrize(
     ("mode", "more", "difference"),
     [

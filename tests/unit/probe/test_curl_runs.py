@@ -21,7 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from curl_samples import request
+from faulty_servers import LoopbackAuthority, says, serving
 
+from clients.identity.certificates import foreign_authority
+from clients.model.client_certificate import ClientCertificate
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe import curl, curl_output
 from clients.probe.answer import MAX_BODY_BYTES
@@ -272,6 +275,32 @@ def test_a_certificate_that_cannot_be_trusted(tmp_path: Path) -> None:
         threading.Thread(target=serve, daemon=True).start()
         (outcome,) = execute([request(0, f"https://127.0.0.1:{port}/")])
     assert outcome.summary == "000 certificate (60)"
+
+
+@real
+@both
+def test_a_client_shows_its_certificate_and_others_of_the_batch_show_none(server: str, parallel: bool) -> None:
+    impostor = foreign_authority().impostor("spiffe://cluster.local/ns/shop/sa/web")
+    shown: list[bytes | None] = []
+    tls = LoopbackAuthority().over_tls(says(REPLIES["/ok"]), clients_of=foreign_authority().roots, shown=shown.append)
+    with serving(tls, 3) as (host, port):
+        asked = request(0, f"https://{host}:{port}/", insecure=True)
+        with_it = replace(asked, certificate=impostor)
+        batch = [request(1, f"{server}/ok"), replace(with_it, request_id="mp-r1-2"), asked, with_it]
+        outcomes = execute(batch, parallel=parallel)
+    assert [one.status for one in outcomes] == [200, 200, None, 200]
+    assert shown == [x509.load_pem_x509_certificate(impostor.pem.encode()).public_bytes(Encoding.DER)] * 2
+    arguments = [line for line in curl.script([with_it], "mp").splitlines() if line.startswith("curl ")]
+    assert arguments == ["curl --disable --config - 3<<'mp_EOF3' 4<<'mp_EOF4' <<'mp_EOF'"]
+
+
+@real
+def test_a_certificate_that_cannot_be_read_is_no_denial() -> None:
+    with serving(LoopbackAuthority().over_tls(says(REPLIES["/ok"]))) as (host, port):
+        shown = ClientCertificate("spiffe://a", "no certificate\n")
+        (outcome,) = execute([request(0, f"https://{host}:{port}/", insecure=True, certificate=shown)])
+    assert outcome.kind is OutcomeKind.INFRASTRUCTURE
+    assert "exit code 58" in outcome.error
 
 
 @both

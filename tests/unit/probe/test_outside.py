@@ -10,8 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from faulty_servers import HOST, LoopbackAuthority, Where, refusing, request_of, says, serving
 
+from clients.identity.certificates import foreign_authority
+from clients.model.client_certificate import ClientCertificate
 from clients.model.outcome import OutcomeKind
 from clients.probe import outside
 from clients.probe.answer import MAX_BODY_BYTES
@@ -184,6 +187,40 @@ def test_the_certificate_must_be_of_the_urls_host_unless_insecure() -> None:
         asked = request(scheme="https")
         outcomes = outside.send([asked, replace(asked, insecure=True)], where, roots=authority.roots)
     assert [one.summary for one in outcomes] == ["000 certificate (60)", "200"]
+
+
+IMPOSTOR = foreign_authority().impostor("spiffe://cluster.local/ns/shop/sa/web")
+
+
+def test_a_client_shows_its_certificate() -> None:
+    shown: list[bytes | None] = []
+    authority = LoopbackAuthority()
+    server = authority.over_tls(says(OK), clients_of=foreign_authority().roots, shown=shown.append)
+    asked = replace(request(scheme="https"), certificate=IMPOSTOR)
+    with serving(server, 2) as where:
+        outcomes = outside.send([asked, replace(asked, certificate=None)], where, roots=authority.roots)
+    assert outcomes[0].summary == "200"
+    assert outcomes[1].status is None
+    assert [x509.load_der_x509_certificate(one or b"") for one in shown] == [
+        x509.load_pem_x509_certificate(IMPOSTOR.pem.encode())
+    ]
+
+
+def test_a_certificate_that_cannot_be_read_is_no_denial() -> None:
+    asked = replace(request(scheme="https"), certificate=ClientCertificate("spiffe://a", "no certificate"))
+    with serving(LoopbackAuthority().over_tls(says(OK))) as where:
+        [outcome] = outside.send([asked], where)
+    assert outcome.kind is OutcomeKind.INFRASTRUCTURE
+    assert "exit code 58" in outcome.error
+
+
+def test_the_command_of_an_impostor_holds_no_secret_and_can_be_repeated() -> None:
+    command = outside.command(replace(request(scheme="https"), certificate=IMPOSTOR))
+    made, _, sent = command.partition(" && ")
+    assert made.startswith("openssl req -x509 ")
+    assert made.endswith(f"-keyout foreign.key -out foreign.pem -addext subjectAltName=URI:{IMPOSTOR.identity}")
+    assert "--cert foreign.pem --key foreign.key" in sent
+    assert "PRIVATE" not in command + repr(IMPOSTOR)
 
 
 def test_an_unknown_address_of_this_machine_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

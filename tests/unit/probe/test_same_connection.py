@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clients.model.client_certificate import ClientCertificate
 from clients.model.outcome import OutcomeKind
 from clients.probe import same_connection
 from clients.probe.request import Request
@@ -93,6 +94,7 @@ def test_what_cannot_be_sent_is_no_answer() -> None:
         ("http://other.test/", {}, False),
         ("https://shop.test/", {}, False),
         ("http://shop.test/", {"http2": True}, False),
+        ("http://shop.test/", {"certificate": ClientCertificate("spiffe://a", "")}, False),
     ],
 )
 def test_only_requests_of_one_host_and_port_share_one(url: str, more: dict[str, Any], possible: bool) -> None:

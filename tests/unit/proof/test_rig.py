@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 from cluster_fakes import CLIENT, RUN, FakeCluster, answered, lost
+from cryptography import x509
 
 from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
@@ -196,6 +198,38 @@ def test_a_pod_that_is_not_there_is_infrastructure(made: Rig, cluster: RigCluste
         "infrastructure: no ready pod is behind httpbin.mtls-service"
     }
     assert "httpbin.p-mtls-service:8080" in made.prober.command_for(probe)
+
+
+def test_an_impostor_names_the_workloads_own_identity(made: Rig, monkeypatch: pytest.MonkeyPatch):
+    held = [{"ca_cert": []}, {"cert_chain": [{"subject_alt_names": [{"dns": "a"}, {"uri": "spiffe://td/ns/a/sa/b"}]}]}]
+    answers = iter([InfrastructureError("busy"), json.dumps({"certificates": held})])
+
+    def admin(_: object, pod: Pod, path: str) -> str:
+        assert (pod.name, path) == ("sleep-1", "certs")
+        if isinstance(answer := next(answers), InfrastructureError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(sidecar, "admin", admin)
+    probe = CLIENT.get("https://httpbin.mtls-service:8000/ip", impostor_of=CLIENT)
+    assert [one.summary for one in made.prober.probe(probe, "X")] == ["infrastructure: busy"]
+    first, second = (made.prober.request_for(probe, "X").certificate for _ in range(2))
+    assert first is second
+    assert first is not None
+    assert first.identity == "spiffe://td/ns/a/sa/b"
+    names = x509.load_pem_x509_certificate(first.pem.encode()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert names.value.get_values_for_type(x509.UniformResourceIdentifier) == [first.identity]
+    assert "URI:spiffe://td/ns/a/sa/b && curl" in made.prober.command_for(probe)
+
+
+def test_an_impostor_of_nobody_is_infrastructure(made: Rig, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sidecar, "admin", lambda *_: '{"certificates": []}')
+    probe = CLIENT.get("https://httpbin.mtls-service:8000/ip", impostor_of=CLIENT)
+    [outcome] = made.prober.probe(probe, "X")
+    assert outcome.summary == "infrastructure: the proxy of p-mtls-client/sleep-1 does not name its identity"
+    assert made.prober.command_for(probe).startswith("curl -i -H")
 
 
 def test_the_command_shown_holds_no_token(made: Rig):

@@ -72,6 +72,10 @@ MISTAKES = {
         {"probe": ".replace('http:', 'grpc:')"},
         "a client in a pod cannot send grpc://httpbin.mtls-service:8000/ip; one of http://, https://, tcp://, udp://",
     ),
+    "an impostor without TLS": (
+        {"probe": ", impostor_of=CLIENT"},
+        "an impostor shows its certificate over TLS, not to http://httpbin.mtls-service:8000/ip; one of grpcs://",
+    ),
     "a field of a case": ({"case": ", stepp='x'"}, "unexpected keyword argument 'stepp'"),
     "a field of a probe": ({"probe": ", htpp2=True"}, "unexpected keyword argument 'htpp2'"),
 }
