@@ -11,7 +11,15 @@ from clients.mesh import accesslog, sidecar
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle
-from suites.boutique.workloads import EVERY_NAMESPACE_STRICT, THROUGH_GATEWAY, VISITOR_AT_GATEWAY, shop, strict_stage
+from suites.boutique.workloads import (
+    DIRECT_IN_MESH,
+    EVERY_NAMESPACE_STRICT,
+    MUTUAL,
+    THROUGH_GATEWAY,
+    VISITOR_AT_GATEWAY,
+    shop,
+    strict_stage,
+)
 
 STAGE = replace(
     strict_stage("wrong-identity", title="Boutique: callers require an identity that the frontend lacks"),
@@ -22,7 +30,8 @@ STAGE = replace(
 # The same pods through the same gateway, by another Service, which the rule does not cover.
 AS_ANOTHER_SERVICE = replace(THROUGH_GATEWAY, headers=(("x-route", "external"),))
 
-CASES = [Case("BTQ-NS-07", THROUGH_GATEWAY, status(503), before=shop(), twin=AS_ANOTHER_SERVICE, twin_expect=shop())]
+BY_GATEWAY = Case("BTQ-NS-07", THROUGH_GATEWAY, status(503), before=shop(), twin=AS_ANOTHER_SERVICE, twin_expect=shop())
+CASES = [BY_GATEWAY, replace(BY_GATEWAY, probe=MUTUAL, twin=DIRECT_IN_MESH, variant="from a sidecar")]
 
 
 def test_case(case, prove):

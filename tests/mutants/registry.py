@@ -7,6 +7,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     advisories,
     believed,
     boutique,
+    certificates,
     changed,
     copies,
     decisions,
