@@ -1,7 +1,7 @@
 """Proof steps of a denial: the mesh refused the request, and no path or server was missing.
 
-Four parts: the pinned outcome, which has converged before a step runs; the allowed twin through the
-same path in the same state; the request ids absent at the backend; and an exec that is known to have run.
+Its own: the exec is known to have run, the allowed twin passes through the same path in the same state, the request is
+refused after it too, and its ids are absent at the backend. `clients.proof.steps` has all that a denial needs.
 """
 
 from __future__ import annotations

@@ -35,7 +35,27 @@ PROOFS: tuple[ProofStep, ...] = (
     server_saw,
     state_holds,
 )
-"""In this order, because a log that is read after the twin is known to be complete up to the case's own requests."""
+"""In this order, because a log that is read after the twin is known to be complete up to the case's own requests.
+
+The pinned outcome has converged before the first of them runs. What each is for (the design's invariants 1 and 2):
+
+| a denial needs | step |
+|---|---|
+| twins that passed through the same path | `twin_passes`, `still_refused`, `source_reaches` |
+| the pinned outcome, by other requests too | `refused_on_the_same_connection`, `ordinary_agree`, `leak_bounded` |
+| the proxy's word that it refused, and by what | `refused_by_policy`, `logs_as_stated` |
+| a backend that did not get it, by id | `backend_silent`, `external_server_silent` |
+| and by count | `every_arrival_is_known` |
+| an exec that is known to have run | `exec_ran` |
+
+| an allowed case needs | step |
+|---|---|
+| an answer that only the intended backend can have made | `application_answered`, `logs_as_stated`, `server_saw` |
+
+| a state of the cluster or of a proxy needs | step |
+|---|---|
+| a look at it that converged | `state_holds` |
+"""
 
 
 def findings(proving: Proving) -> list[Finding]:
