@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from clients.model.errors import MeshproofError, SettingsError
 
+_HINT = "name the issuer's public keys by identity.jwks (a file) or identity.jwks_uri"
 DISCOVERY = "/.well-known/openid-configuration"
 """Path of an issuer's configuration (OpenID Connect Discovery 1.0, section 4)."""
 SECRET_MEMBERS = frozenset({"d", "k"})
@@ -65,7 +66,7 @@ class KeySet:
         Raises:
             SettingsError: the keys cannot be fetched or read, or there is no usable public key of this id.
         """
-        unusable = SettingsError(f"the key {key_id!r} of {self.issuer} cannot be used")
+        unusable = SettingsError(f"the key {key_id!r} of {self.issuer} cannot be used", _HINT)
         try:
             key = jwt.PyJWK(self._key(key_id)).key
         except (jwt.PyJWTError, TypeError):
@@ -77,7 +78,7 @@ class KeySet:
     def _key(self, key_id: str) -> dict[str, Any]:
         found = next((key for key in self._keys if key.get("kid", "") == key_id), None)
         if found is None:
-            raise SettingsError(f"the key set of {self.issuer} has no key {key_id!r}")
+            raise SettingsError(f"the key set of {self.issuer} has no key {key_id!r}", _HINT)
         return found
 
     @cached_property
@@ -91,14 +92,14 @@ class KeySet:
         address = self.issuer.rstrip("/") + DISCOVERY
         uri = _fetch(address).get("jwks_uri")
         if not isinstance(uri, str):
-            raise SettingsError(f"{address} names no jwks_uri")
+            raise SettingsError(f"{address} names no jwks_uri", _HINT)
         return uri
 
 
 def _keys_of(document: Any, where: str) -> list[dict[str, Any]]:
     keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-        raise SettingsError(f"{where} is no key set")
+        raise SettingsError(f"{where} is no key set", _HINT)
     return keys
 
 
@@ -106,9 +107,9 @@ def _read(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"the key set {file} cannot be read: {error.strerror}") from None
+        raise SettingsError(f"the key set {file} cannot be read: {error.strerror}", _HINT) from None
     except ValueError:
-        raise SettingsError(f"the key set {file} is not JSON") from None
+        raise SettingsError(f"the key set {file} is not JSON", _HINT) from None
 
 
 def _fetch(address: str) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _fetch(address: str) -> dict[str, Any]:
         reply.raise_for_status()
         document = reply.json()
     except (requests.RequestException, ValueError) as error:
-        raise SettingsError(f"{address} cannot be fetched ({type(error).__name__})") from None
+        raise SettingsError(f"{address} cannot be fetched ({type(error).__name__})", _HINT) from None
     if not isinstance(document, dict):
-        raise SettingsError(f"{address} gives no JSON object")
+        raise SettingsError(f"{address} gives no JSON object", _HINT)
     return document

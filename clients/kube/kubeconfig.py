@@ -87,7 +87,8 @@ def _load_own(made: KubeconfigConfiguration) -> None:
     try:
         load(client_configuration=made)
     except Exception as error:
-        raise ClusterError(f"the pod's service account cannot be used: {one_line(error)}") from None
+        hint = "give the pod a service account whose token is mounted, or name a kubeconfig by --kubeconfig"
+        raise ClusterError(f"the pod's service account cannot be used: {one_line(error)}", hint) from None
 
 
 def _load(made: KubeconfigConfiguration, file: str | None, context: str | None) -> None:

@@ -168,7 +168,8 @@ def _reason(cluster: Cluster, deployment: dict[str, Any]) -> str:
     """Raises ClusterError where a container never will start."""
     pods = [pod for pod in _pods(cluster, "Deployment", deployment) if "deletionTimestamp" not in pod["metadata"]]
     if hopeless := unready.hopeless(pods):
-        raise ClusterError(f"Deployment {deployment['metadata']['name']} cannot start: {hopeless}")
+        name, space = deployment["metadata"]["name"], deployment["metadata"].get("namespace", "default")
+        raise ClusterError(f"Deployment {name} cannot start: {hopeless}", f"kubectl describe pods -n {space} says more")
     return unready.why(pods) or _refused_pods(deployment)
 
 

@@ -14,6 +14,7 @@ from runner.target.live import Live
 
 TIMEOUT_S = 300
 PREFIX = "kind-"
+_LOOK = "look whether kind and its container runtime work: kind get clusters"
 """The program names a context by this prefix and the name of the cluster."""
 
 
@@ -26,7 +27,10 @@ class Kind(Live):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         if settings.context and not settings.context.startswith(PREFIX):
-            raise SettingsError(f"the context of a kind cluster is named {PREFIX}…, not {settings.context}")
+            raise SettingsError(
+                f"the context of a kind cluster is named {PREFIX}…, not {settings.context}",
+                f"name one by --context {PREFIX}NAME (kind get clusters), or use --target live",
+            )
 
     @classmethod
     def implied_by(cls, settings: Settings) -> bool:
@@ -82,7 +86,7 @@ def load_archives(context_name: str, archives: Sequence[Path]) -> None:
     """
     for archive in archives:
         if not archive.is_file():
-            raise SettingsError(f"the image archive {archive} does not exist")
+            raise SettingsError(f"the image archive {archive} does not exist", "correct the setting archives")
         _kind("load", "image-archive", str(archive), "--name", context_name.removeprefix(PREFIX))
 
 
@@ -93,8 +97,8 @@ def _kind(*arguments: str) -> str:
     try:
         done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise ClusterError(f"kind {arguments[0]} did not end within {TIMEOUT_S} s") from None
+        raise ClusterError(f"kind {arguments[0]} did not end within {TIMEOUT_S} s", _LOOK) from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]
-        raise ClusterError(f"kind {' '.join(arguments[:2])} failed: {lines[-1]}")
+        raise ClusterError(f"kind {' '.join(arguments[:2])} failed: {lines[-1]}", _LOOK)
     return done.stdout

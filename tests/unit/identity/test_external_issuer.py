@@ -263,8 +263,9 @@ def test_keys_that_cannot_be_had_cost_one_kind_of_token(
 ) -> None:
     site.answers = answers
     keys = KeySet(f"http://127.0.0.1:{site.port}")
-    with pytest.raises(SettingsError, match=message):
+    with pytest.raises(SettingsError, match=message) as caught:
         keys.public_pem("x")
+    assert "identity.jwks" in caught.value.hint
     assert "it takes the issuer's public key: " in keys.why_not("x")
 
 

@@ -174,8 +174,11 @@ def test_an_init_container_that_never_can_start_is_told_at_once():
     pod = stuck(initContainerStatuses=[waits("istio-proxy", "ImagePullBackOff", "manifest unknown")])
     cluster = FakeCluster()
     cluster.put(deployment({"observedGeneration": 3}), pod)
-    with pytest.raises(ClusterError, match=r"Deployment web cannot start: container istio-proxy .*manifest unknown"):
+    with pytest.raises(
+        ClusterError, match=r"Deployment web cannot start: container istio-proxy .*manifest unknown"
+    ) as caught:
         readiness.wait(cluster, deployment({}), time.monotonic() + 60)
+    assert caught.value.hint.startswith("kubectl describe pods")
 
 
 def test_pods_that_are_deleted_or_ready_are_not_why():

@@ -64,8 +64,9 @@ def test_several_kind_clusters_need_a_name(log: Path, monkeypatch: pytest.Monkey
 def test_a_failure_of_kind_shows_its_last_line(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIND_FAILS", "1")
     (tmp_path / "a.tar").touch()
-    with pytest.raises(ClusterError, match="kind load image-archive failed: ERROR: no nodes found"):
+    with pytest.raises(ClusterError, match="kind load image-archive failed: ERROR: no nodes found") as caught:
         kind.load_archives("kind-one", [tmp_path / "a.tar"])
+    assert "kind get clusters" in caught.value.hint
     with pytest.raises(SettingsError, match="does not exist"):
         kind.load_archives("kind-one", [tmp_path / "b.tar"])
 
