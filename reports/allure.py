@@ -204,7 +204,7 @@ def _environment(report: Report) -> str:
         "Mesh": f"{mesh.name} {mesh.version}".strip(),
         "Mesh revision": mesh.revision,
         **report.target.facts,
-        **report.run.environment,
+        **report.run.programs,
         "Run": report.run.id,
         "Command": report.run.command,
     }

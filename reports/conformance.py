@@ -130,7 +130,7 @@ def load(path: Path) -> Report:
     Raises:
         ReportError: no such file, not JSON, another schema, or a field of the wrong kind; it names the field.
     """
-    file = path / FILE if path.is_dir() else path
+    file = path / FILE if path.is_dir() and path.name != FILE else path
     try:
         data = files.json_of(file.read_bytes())
     except OSError as error:

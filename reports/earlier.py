@@ -19,7 +19,7 @@ def load(path: Path) -> Baseline:
     Raises:
         ReportError: no such file, or it is no report of this program; one line that names it.
     """
-    file = path / FILE if path.is_dir() else path
+    file = path / FILE if path.is_dir() and path.name != FILE else path
     data, digest = record.content(file)
     found = record.parse(file, data, digest)
     return Baseline(found.run.id, {row.case: row.mark for row in found.rows})

@@ -26,6 +26,8 @@ SCHEMA_2 = "meshproof/conformance/v2"
 """The one before: each case had the objects themselves that were applied for it, where it has their keys now."""
 
 
+_PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
+
 IN_FORCE = "in force before the run"
 """Name of `TargetInfo.in_force` among other facts; release 0.1 had it in `TargetInfo.details`."""
 
@@ -67,6 +69,11 @@ class RunInfo:
     def stopped(self) -> str:
         """What ended it early, in words; empty where nothing did."""
         return self.interrupted or (f"its deadline of {self.deadline}" if self.deadline else "")
+
+    @property
+    def programs(self) -> dict[str, str]:
+        """The environment by names for people: a package's name may be that of something else, too."""
+        return {f"Python package {name}" if name in _PACKAGES else name: its for name, its in self.environment.items()}
 
     @property
     def no_record(self) -> str:

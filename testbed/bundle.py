@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
+import zlib
 from pathlib import Path
 
 from clients.model.errors import ClusterError
@@ -78,10 +80,11 @@ def import_(file: Path, say: Say) -> None:
                 raise ClusterError(f"{file.name} holds {unknown[0]}, which this checkout does not use", hint)
             wanted = {top for top in tops if not store.has(known[top])}
             _unpack(archive, members, wanted, store, say)
-    except (OSError, tarfile.TarError) as error:
-        raise ClusterError(
-            f"{file} cannot be read as a bundle: {error}", "make it with './meshproof testbed export'"
-        ) from error
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
+        damaged = "it is damaged" if isinstance(error, EOFError | zlib.error) else "it is no archive, or is damaged"
+        why = (error.strerror if isinstance(error, OSError) else "") or damaged  # tarfile lists all that it tried
+        hint = "make it with './meshproof testbed export'"
+        raise ClusterError(f"{file} cannot be read as a bundle: {why}", hint) from error
 
 
 def _unpack(

@@ -86,7 +86,7 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
         *(f"{_named(one)}: in force; cases with tokens where it looks are skipped" for one in judging),
         *(f"{_named(one)}: set aside by DestinationRules of the run's namespaces" for one in rules),
-        *(f"{_named(one)}: in force" for one in left),
+        *(f"{_named(one)}: in force{_why_there(one)}" for one in left),
         *_defaults(configurations),
     ]
     wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
@@ -109,6 +109,13 @@ _EXPORTS = ("defaultServiceExportTo", "defaultVirtualServiceExportTo", _RULES_EX
 _EXPORTED = "set aside, as the run's own objects state exportTo"
 _LEFT = ("RequestAuthentication", "DestinationRule", "EnvoyFilter", "Telemetry", "WasmPlugin")
 """Kinds that nothing is set against."""
+_TESTBEDS = "meshproof-alpn"
+"""Name of the EnvoyFilter of the embedded mesh (`testbed/install/istio-alpn.yaml`)."""
+
+
+def _why_there(one: Json) -> str:
+    own = one.get("kind") == "EnvoyFilter" and one.get("metadata", {}).get("name") == _TESTBEDS
+    return "; the testbed's own, in place of Istio's filter istio.alpn (docs/deviations.md)" if own else ""
 
 
 def _defaults(configurations: Iterable[Json]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from clients.model.exit_code import ExitCode
 from reports import gates
 from reports.history import record
-from reports.history.feed import reports_below
+from reports.history.feed import reports_below, unreadable
 from reports.history.record import Record
 from reports.history.store import cluster_of
 from reports.marks import WORST_FIRST
@@ -87,10 +87,11 @@ def merge(folders: Sequence[Path]) -> Fleet:
         for key, row in _rows(folder, problems):
             if key not in newest or newest[key].started < row.started:
                 newest[key] = row
+    if not newest and problems:
+        raise unreadable(problems)
     if not newest:
         raise ReportError(
-            problems[0] if problems else f"there is no conformance.json below {', '.join(map(str, folders))}",
-            "name the folders of your runs",
+            f"there is no conformance.json below {', '.join(map(str, folders))}", "name the folders of your runs"
         )
     clusters = sorted(newest.values(), key=lambda one: (_CODE_ORDER.index(one.code), _badness(one.totals), one.name))
     return Fleet(tuple(clusters), _controls(clusters), tuple(problems))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -62,6 +62,12 @@ def feed(store: HistoryStore, folder: Path, keep_days: int | None = None) -> Fed
             there += 1
     oldest = _oldest(store.newest(), keep_days)
     return Fed(added, there, store.remove(oldest) if oldest else 0, tuple(problems))
+
+
+def unreadable(problems: Sequence[str]) -> ReportError:
+    """The error where no report can be read; each problem has its own hint."""
+    more = f" (and {len(problems) - 1} more that cannot be read)" if len(problems) > 1 else ""
+    return ReportError(f"no report can be read: {problems[0]}{more}")
 
 
 def reports_below(folder: Path, problem: Callable[[str], None]) -> Iterator[Path]:

@@ -105,7 +105,8 @@ def content(file: Path) -> tuple[bytes, str]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ReportError(f"cannot read {file}: {error.strerror}") from None
+        hint = "name the folder of a run, or its conformance.json"
+        raise ReportError(f"cannot read {file}: {error.strerror}", hint) from None
     return data, hashlib.sha256(data).hexdigest()
 
 

@@ -60,8 +60,10 @@ class HistoryStore:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        with self._errors():
+        try:
             self._db = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot use {file}: {error}", "name another file with --file") from None
         try:
             self._open()
         except BaseException:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.files import write_text
 from reports.history import page
-from reports.history.feed import Fed, feed, reports_below
+from reports.history.feed import Fed, feed, reports_below, unreadable
 from reports.history.history import build, to_json
 from reports.history.store import FILE, HistoryStore
 from reports.model import ReportError
@@ -34,11 +34,19 @@ def update(folder: Path, file: Path | None = None, keep_days: int | None = None)
     nothing = ReportError(f"{folder} holds no conformance.json", "name the folder of your runs")
     if not file.exists() and not any(reports_below(folder, lambda _problem: None)):
         raise nothing  # before an empty history is made
+    new = not file.exists()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "choose another with --file"
+        raise ReportError(f"the folder {file.parent} cannot be made: {error.strerror}", hint) from None
     with HistoryStore(file) as store:
         fed = feed(store, folder, keep_days)
         history = build(store)
-    if not history.clusters and not fed.problems:
-        raise nothing
+    if not history.clusters:
+        if new:
+            file.unlink(missing_ok=True)
+        raise unreadable(fed.problems) if fed.problems else nothing
     try:
         write_text(file.with_name(JSON), json.dumps(to_json(history), ensure_ascii=False) + "\n")
         write_text(file.with_name(PAGE), page.render(history))

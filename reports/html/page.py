@@ -107,7 +107,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Exit code", "not recorded" if run.exit is None else str(run.exit)),
         ("Stopped by", run.stopped),
         ("Command", run.command),
-        *run.environment.items(),
+        *run.programs.items(),
     ]
     return [(name[:1].upper() + name[1:], value) for name, value in rows if value]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from clients.kube.cleanup import cleanup as remove
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder, in_use
+from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import folders, rights, settings
@@ -28,6 +30,8 @@ def cleanup(
     given: common.Given,
 ) -> int:
     """Remove what carries the label of meshproof: namespaces, mesh-wide objects, bindings."""
+    if run and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", run):  # the value of a label
+        raise SettingsError(f"--run {run!r} is no id of a run", "`meshproof cleanup --dry-run` lists what is there")
     target = targets.of(settings.load(given))
     there = target.look(print)
     if there is None:
@@ -46,7 +50,7 @@ def cleanup(
             found = remove(
                 cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
             )
-    print(f"{len(found)} objects" if found else "nothing to remove")
+    print(f"{len(found)} objects" if found else f"nothing to remove{f' of a run {run}' if run else ''}")
     return ExitCode.OK
 
 

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MeshproofError as error:
         return _bad(str(error))
     except typer.TyperException as error:
-        return _bad(str(error))
+        return _bad(str(error) and error.format_message())  # it names the option; empty where the help was printed
     except (KeyboardInterrupt, typer.Abort):
         print("meshproof: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
+import importlib.util
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
@@ -100,6 +102,26 @@ def check_suites(paths: Sequence[str] | None) -> None:
         above = any((one / "conftest.py").is_file() for one in (path, *path.parents))
         if not own and (path.is_relative_to(ROOT) or not above):
             raise SettingsError(f"{name} holds no suites of meshproof", hint)
+
+
+def check_plugins(names: Sequence[str]) -> None:
+    """Refuse a plugin of pytest that cannot be imported.
+
+    Raises:
+        SettingsError: there is no module and no installed plugin of this name.
+    """
+    for name in names:
+        known = {one.name for one in importlib.metadata.entry_points(group="pytest11")}
+        if name.startswith("no:") or name in known or _is_module(name) or _is_module(f"_pytest.{name}"):
+            continue
+        raise SettingsError(f"-p names {name}, which is no module", "see that PYTHONPATH has its folder")
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def suites(paths: Sequence[str] | None) -> list[str]:

@@ -12,6 +12,7 @@ import typer
 
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.exit_code import ExitCode
+from runner.config import folders
 from testbed.profiles import table
 
 Profile = Annotated[
@@ -67,9 +68,11 @@ def export(file: File) -> int:
 
     if file.is_dir():
         raise SettingsError(f"{file} is a folder", "name the file to write")
+    folders.check_writable(file.parent, "choose another folder")  # building takes minutes
     built = HarnessImage(_print_progress).build()
     partial = file.with_name(f"{file.name}.partial")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(built.archive, partial)
         partial.rename(file)
         shutil.copyfile(built.bill, file.with_name(f"{file.name}.cdx.json"))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import settings
@@ -55,6 +56,8 @@ def images(
     given: common.Given,
 ) -> int:
     """List the images that a run needs."""
+    if toml and as_json:
+        raise SettingsError("--toml and --json are two forms of one output", "give one of them")
     wanted = settings.load({**given, "target": given["target"] or ("live" if not digests else None)})
     listed = of_settings(wanted)
     if digests:

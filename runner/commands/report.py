@@ -12,6 +12,7 @@ from clients.model.exit_code import ExitCode
 from clients.probe.browser import Browser
 from reports import attest, conformance, files, packed, rewriting, write
 from reports.journal import read
+from runner.commands import rerun
 from runner.config import folders, settings
 from runner.target import browsers
 
@@ -37,7 +38,7 @@ def report(
     folder = run or given.out / "latest"
     journal = folder / folders.JOURNAL
     if not packed.exists(journal):
-        raise SettingsError(f"{folder} holds no journal of a run", f"name a folder in {given.out}")
+        raise SettingsError(f"{folder} holds no journal of a run", rerun.hint(given.out))
     rewriting.check_journal(read(journal), journal, folder)
     if not sign_again:
         rewriting.check_signature(folder, given.signing_key)

@@ -30,7 +30,17 @@ def found(name: str, out: Path) -> Path:
     for path in (Path(name).expanduser(), out / name):
         if path.exists():
             return Path(os.path.realpath(path))
-    raise SettingsError(f"there is no run {name} to run again", f"name its folder, or a run in {out}")
+    raise SettingsError(f"there is no run {name} to run again", hint(out))
+
+
+def hint(out: Path) -> str:
+    """How to name a run, with the newest that is there."""
+    try:
+        runs = [one.parent for one in out.glob("*/conformance.json") if not one.parent.is_symlink()]
+        newest = max(runs, key=lambda one: one.stat().st_mtime, default=None)
+    except OSError:
+        newest = None
+    return f"name the folder of a run, for instance {newest}" if newest else f"{out} holds no run; name its folder"
 
 
 def nothing(run: Path) -> bool:

@@ -70,6 +70,7 @@ def run(
     if earlier_run and rerun.nothing(earlier_run):
         return ExitCode.OK
     common.check_suites(paths)
+    common.check_plugins(plugin or ())
     publishing.check(wanted)
     bucket = uploading.bucket(wanted)
     if not plugin:  # a plugin may replace the target

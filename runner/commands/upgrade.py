@@ -19,7 +19,7 @@ from clients.mesh.survey import Survey
 from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
-from reports import files
+from reports import conformance, files
 from runner.commands import common, run
 from runner.commands.like import resolve
 from runner.config import folders, settings
@@ -74,6 +74,11 @@ def upgrade(
 ) -> int:
     """Move from one revision of the mesh to another and back, while requests go on; exit 0 safe, 1 not, 3 not known."""
     commands = hooks.parse(hook or ())
+    if from_revision and from_revision == to_revision:
+        raise SettingsError(f"--from-revision and --to-revision are both {from_revision}", "name two revisions")
+    if baseline:
+        conformance.load(baseline)  # read again later: a mistake is reported before anything is reached
+    common.check_suites(paths)
     earlier = UpgradeRecord.load(resume) if resume else None
     file = resolve(like) if like else None
     with sigterm_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:

@@ -86,6 +86,14 @@ def test_what_nothing_is_set_against_is_named() -> None:
     assert found.narrow_exports
 
 
+def test_the_filter_of_the_embedded_mesh_says_whose_it_is() -> None:
+    found = looked(body("EnvoyFilter", "meshproof-alpn", {"configPatches": []}))
+    assert found.notes == (
+        "EnvoyFilter istio-system/meshproof-alpn: in force; the testbed's own, in place of Istio's filter istio.alpn "
+        "(docs/deviations.md)",
+    )
+
+
 OF_INGRESS = {"selector": {"matchLabels": {"app": "istio-ingressgateway"}}}
 """The usual label of an ingress gateway: a policy of the root namespace finds it in every namespace."""
 

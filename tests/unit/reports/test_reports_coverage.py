@@ -181,3 +181,11 @@ def test_times_by_kind_of_policy() -> None:
     assert all(0 <= x <= 100 for x in row.x)
     assert [width for _, width in found.flapped] == [100.0] * 3
     assert times(index(stages((a_case(applied=()),)))) is None
+
+
+def test_the_version_of_kubernetes_is_that_of_the_cluster_alone() -> None:
+    run = replace(report().run, environment={"python": "3.11.2", "kubernetes": "37.0.2"})
+    page = render(replace(report(), run=run))
+    rows = re.findall(r'<th scope="row">(?:Python package k|K)ubernetes</th><td>([^<]*)', page)
+    assert rows == [report().target.kubernetes, "37.0.2"]
+    assert '<th scope="row">Python package kubernetes</th>' in page

@@ -166,9 +166,11 @@ def test_bad_input_is_one_line(
 
 def test_a_history_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     night(tmp_path, 0)
-    assert cli.main(["history", str(tmp_path), "--file", str(tmp_path / "missing" / "a")]) == 2
+    (tmp_path / "a" / "history.sqlite").mkdir(parents=True)
+    assert cli.main(["history", str(tmp_path), "--file", str(tmp_path / "a" / "history.sqlite")]) == 2
     err = capsys.readouterr().err
     assert "unable to open" in err
+    assert "name another file with --file" in err
     assert len(err.splitlines()) == 1
 
 

@@ -1,0 +1,115 @@
+"""Mistakes on the command line that cost a traceback, a half-done thing, or a line without its object."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from report_samples import sample_report
+
+from reports import conformance
+from runner.commands import cli
+from testbed.harness import image
+
+pytestmark = pytest.mark.unit
+
+
+def kept(folder: Path) -> Path:
+    report = sample_report()
+    conformance.save(report, folder / report.run.id / conformance.FILE)
+    return folder / report.run.id
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["precheck"], "Missing option '--to'"),
+        (["selfcheck", "--runs", "0"], "'--runs'"),
+        (["upgrade", "--look", "0"], "'--look'"),
+        (["diff"], "Missing argument"),
+        (["cleanup", "--run", "a b"], "--run 'a b' is no id of a run"),
+        (["testbed", "import", "/etc/passwd"], "/etc/passwd cannot be read as a bundle: it is no archive"),
+        (["testbed", "import", "/nowhere"], "/nowhere cannot be read as a bundle: No such file or directory"),
+        (["run", "-p", "nosuchplugin"], "-p names nosuchplugin, which is no module"),
+        (["run", "--baseline", "nope"], "nope: No such file or directory; name the folder of a run"),
+        (["verify", ".", "--key", "nope"], "has no attestation.json"),
+        (["images", "--toml", "--json"], "--toml and --json are two forms of one output"),
+        (["upgrade", "--from-revision", "a", "--to-revision", "a"], "--from-revision and --to-revision are both a"),
+        (["upgrade", "--from-revision", "a", "--to-revision", "b", "--baseline", "nope"], "cannot read nope"),
+        (["image", "export", "/proc/x/y"], "the folder /proc/x cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_object(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(image.HarnessImage, "build", lambda _: pytest.fail("nothing is built for it"))
+    assert cli.main(words) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not printed.out
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08\x00", gzip.compress(b"x" * 5000)[:-12]])
+def test_an_archive_that_is_damaged(tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.tar.gz").write_bytes(content)
+    assert cli.main(["testbed", "import", str(tmp_path / "x.tar.gz")]) == 2
+    printed = capsys.readouterr().err
+    assert "x.tar.gz cannot be read as a bundle: it is" in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", [["report"], ["run", "--rerun-failed"]])
+def test_the_hint_names_a_run_that_is_there(
+    verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = kept(tmp_path / "mine")
+    monkeypatch.setenv("MESHPROOF_OUT", str(tmp_path / "mine"))
+    assert cli.main([*verb, "nope"]) == 2
+    assert f"for instance {run}" in capsys.readouterr().err
+
+
+def test_a_folder_in_the_place_of_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / conformance.FILE).mkdir()
+    assert cli.main(["diff", str(tmp_path), str(tmp_path)]) == 2
+    assert f"cannot read {tmp_path / conformance.FILE}: Is a directory" in capsys.readouterr().err
+
+
+def test_merge_goes_on_after_a_damaged_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept(tmp_path)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / conformance.FILE).write_text("{")
+    assert cli.main(["merge", str(tmp_path)]) == 2
+    assert (tmp_path / "fleet.html").exists()
+    assert capsys.readouterr().err.count("b/conformance.json") == 1
+
+
+@pytest.mark.parametrize("verb", ["merge", "history"])
+def test_where_no_report_can_be_read_nothing_is_written(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / conformance.FILE).write_text("{")
+    assert cli.main([verb, str(tmp_path)]) == 2
+    printed = capsys.readouterr().err
+    assert "a/conformance.json" in printed
+    assert "1 more that cannot be read" in printed
+    assert "name the folders" not in printed, "one hint"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_a_history_in_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept(tmp_path / "out")
+    file = tmp_path / "new" / "folder" / "h.sqlite"
+    assert cli.main(["history", str(tmp_path / "out"), "--file", str(file)]) == 0
+    assert json.loads(file.with_name("history.json").read_text())
+    assert cli.main(["history", str(tmp_path / "out"), "--file", "/proc/x/h.sqlite"]) == 2
+    assert "the folder /proc/x cannot be made" in capsys.readouterr().err
