@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clients.apply.item import MAKES_PODS, Accepted, Item, bound_role, manifest_files, manifest_text
+from clients.apply.item import Accepted, Item, bound_role, manifest_files, manifest_text, with_pods
 from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
@@ -44,7 +44,7 @@ class Applier:
             the order that each method states.
 
     Attributes:
-        ready_at: namespace → monotonic seconds at which the pods of what was applied there last were ready.
+        pods_changed_at: namespace → monotonic seconds at which what was applied, or deleted, last changed its pods.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Applier:
         self._at_once = at_once
         self._accepted: dict[tuple[str, str, str, str], Accepted] = {}
         self._spaces: dict[str, None] = {}
-        self.ready_at: dict[str, float] = {}
+        self.pods_changed_at: dict[str, float] = {}
 
     def named_by(self, overlay: Overlay) -> Applier:
         """The same cluster, manifests and limits, for objects with other names."""
@@ -148,7 +148,7 @@ class Applier:
         for item in sorted(items, key=lambda item: item.kind in ("Service", "Gateway")):
             given = readiness.wait(self._cluster, item.body, deadline, load_balancers=self._load_balancers)
             self._load_balancers = self._load_balancers and given
-        self.ready_at |= {item.namespace: time.monotonic() for item in items if item.kind in MAKES_PODS}
+        self.pods_changed_at |= dict.fromkeys(with_pods(items), time.monotonic())
 
     def delete(self, items: Sequence[Item]) -> None:
         """Delete objects, the last first, and wait until they are gone. A deleted namespace takes its objects with it.
@@ -162,6 +162,7 @@ class Applier:
 
     def ask_to_delete(self, items: Sequence[Item]) -> Callable[[], None]:
         """As `delete`, without waiting. The returned function waits and raises; its time limit starts now."""
+        self.pods_changed_at |= dict.fromkeys(with_pods(items), time.monotonic())
         namespaces = {item.name for item in items if item.kind == "Namespace"}
         self._spaces = {name: None for name in self._spaces if name not in namespaces}
         wanted = [item for item in reversed(items) if item.namespace not in namespaces]
@@ -174,6 +175,7 @@ class Applier:
                 if uid and not readiness.wait_gone(self._cluster, item.key, uid, deadline):
                     why = why_it_stays(self._cluster.get(item.api_version, item.kind, item.name, item.namespace))
                     problems.append(f"{item} is still there {self.timeout_s:g} s after its deletion{why}")
+            self.pods_changed_at |= dict.fromkeys(with_pods(items), time.monotonic())
             if problems:
                 raise ClusterError("; ".join(problems), "remove it by `meshproof cleanup`")
 
@@ -184,8 +186,7 @@ class Applier:
         if item.kind == "Namespace":
             self._spaces[item.name] = None
         self._accepted[item.key] = Accepted(str(meta.get("uid", "")), meta.get("generation"))
-        text = redact(dump([item.body]))
-        return Applied(item.manifest, item.kind, item.namespace, item.name, text)
+        return Applied(item.manifest, item.kind, item.namespace, item.name, redact(dump([item.body])))
 
     def _side_by_side(self, do: Callable[[In], Out], them: Iterable[In]) -> list[Out]:
         """Results in order. After all started calls have ended, the first error in that order is raised."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class Item:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-MAKES_PODS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "Gateway"})
+_MAKES_PODS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "Gateway"})
 """Kinds whose objects have pods; those of a Gateway are its controller's (Gateway API, GEP-1762)."""
 
 
@@ -58,6 +59,11 @@ class Accepted:
 
     uid: str
     generation: int | None
+
+
+def with_pods(items: Iterable[Item]) -> set[str]:
+    """Namespaces of the objects that have pods."""
+    return {item.namespace for item in items if item.kind in _MAKES_PODS}
 
 
 def bound_role(item: Item) -> tuple[str, str] | None:

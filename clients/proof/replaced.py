@@ -14,7 +14,7 @@ It asks the API server a few times, where a case is about to fail in such a way,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -39,8 +39,10 @@ _NO_ANSWER = frozenset(OutcomeKind) - {
     OutcomeKind.INFRASTRUCTURE,
     OutcomeKind.LOOK,
 }
-_CLOCK_S = 2.0
-"""Times of the API are whole seconds."""
+_SETTLING_S = 5.0
+"""Seconds after a change by this run in which pods may still come and go for it; times of the API are whole seconds."""
+_TEMPLATE = "pod-template-hash"
+"""Label of a Deployment's pods by their template (Kubernetes, Deployments)."""
 _DISRUPTED = "DisruptionTarget"
 """Condition of a pod that is evicted, preempted, or whose node is drained or gone (Kubernetes, Disruptions)."""
 _ENDED_BY_NODE = frozenset({"Evicted", "NodeShutdown", "Shutdown", "Terminated", "Preempting", "NodeLost"})
@@ -86,42 +88,59 @@ def _gone(rig: Rig, probe: Probe) -> list[str]:
     """What happened to pods on the path of the probe, one text each; none where it cannot be looked at."""
     try:
         paths = rig.workloads.selectors(probe)
-        made_by = _clock(rig) if paths else None
-        return [text for namespace, labels in paths for text in _gone_of(rig, namespace, labels, made_by)]
+        ahead = rig.cluster.api.time() - time.monotonic() if paths else 0.0
+        return [text for namespace, labels in paths for text in _gone_of(rig, namespace, labels, ahead)]
     except MeshproofError:
         return []
 
 
-def _clock(rig: Rig) -> Callable[[float], float]:
-    """From monotonic seconds to seconds since 1970 by the API server's clock."""
-    ahead = rig.cluster.api.time() - time.monotonic()
-    return lambda at: ahead + at
+def _gone_of(rig: Rig, namespace: str, labels: Mapping[str, str], ahead: float) -> list[str]:
+    """The same for the pods with these labels.
 
-
-def _gone_of(
-    rig: Rig, namespace: str, labels: Mapping[str, str], server_time: Callable[[float], float] | None
-) -> list[str]:
-    since = rig.settled_at(namespace)
+    Args:
+        ahead: seconds by which the API server's clock is ahead of this process's monotonic one.
+    """
+    since = rig.settled_at(namespace) + _SETTLING_S
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    there = {body["metadata"].get("uid", ""): body for body in rig.cluster.objects("v1", "Pod", namespace, selector)}
+    there = rig.cluster.objects("v1", "Pod", namespace, selector)
+    uids = {body["metadata"].get("uid", "") for body in there}
     texts = [
-        f"pod {pod} was deleted" for pod in rig.workloads.seen_ready(namespace, labels, since) if pod.uid not in there
+        f"pod {pod} was deleted"
+        for pod in rig.workloads.seen_ready(namespace, labels, since)
+        if pod.uid not in uids and not _rolled_out(pod.name, pod.labels, there)
     ]
     new, left = [], 0
-    for body in there.values():
-        if server_time and _made_at(body) > server_time(since) + _CLOCK_S:
+    for body in there:
+        meta = body["metadata"]
+        rolled_out = _rolled_out(meta["name"], meta.get("labels", {}), there)
+        if _seconds(meta.get("creationTimestamp")) > since + ahead and not rolled_out:
             new.append(body)
         elif why := _taken(rig, body):
             texts.append(f"pod {_name(body)} {why}")
-        else:
+        elif "deletionTimestamp" not in meta:
             left += 1
+        elif _asked_to_go_at(meta) > since + ahead and not rolled_out:
+            texts.append(f"pod {_name(body)} is being deleted")
     if new and not texts and not left:
         texts = [f"pod {_name(body)} took the place of one that was deleted" for body in new]
     return texts
 
 
+def _rolled_out(name: str, labels: Mapping[str, str], there: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether there is a pod of another template of the same Deployment: eviction and the like make none.
+
+    The names of its pods are those of the Deployment, of the template and of the pod.
+    """
+    deployment, template = name.rsplit("-", 2)[0], labels.get(_TEMPLATE)
+    return any(
+        template != body["metadata"].get("labels", {}).get(_TEMPLATE)
+        for body in there
+        if template and body["metadata"]["name"].rsplit("-", 2)[0] == deployment
+    )
+
+
 def _taken(rig: Rig, body: Mapping[str, Any]) -> str:
-    """What took a pod away; empty where nothing did."""
+    """What took a pod away, by its own status or its node's; empty where nothing did."""
     status = body.get("status", {})
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     disrupted = conditions.get(_DISRUPTED, {})
@@ -129,12 +148,9 @@ def _taken(rig: Rig, body: Mapping[str, Any]) -> str:
         return f"was evicted ({disrupted.get('reason') or _DISRUPTED})"
     if status.get("phase") == "Failed" and status.get("reason") in _ENDED_BY_NODE:
         return f"was ended by its node ({status['reason']})"
-    if "deletionTimestamp" in body["metadata"]:
-        return "is being deleted"
     node = body.get("spec", {}).get("nodeName", "")
-    if conditions.get("Ready", {}).get("status") == "True" or not node:
-        return ""
-    return _lost(rig.cluster.get("v1", "Node", node), node)
+    ready = conditions.get("Ready", {}).get("status") == "True"
+    return "" if ready or not node else _lost(rig.cluster.get("v1", "Node", node), node)
 
 
 def _lost(found: Mapping[str, Any] | None, name: str) -> str:
@@ -144,8 +160,12 @@ def _lost(found: Mapping[str, Any] | None, name: str) -> str:
     return "" if states.get("Ready") == "True" else f"is on node {name}, which is not ready"
 
 
-def _made_at(body: Mapping[str, Any]) -> float:
-    stated = body["metadata"].get("creationTimestamp")
+def _asked_to_go_at(meta: Mapping[str, Any]) -> float:
+    """When the deletion of an object was asked for; its own time is that at which it must have gone."""
+    return _seconds(meta["deletionTimestamp"]) - float(meta.get("deletionGracePeriodSeconds") or 0)
+
+
+def _seconds(stated: str | None) -> float:
     return datetime.fromisoformat(stated).timestamp() if stated else 0.0
 
 

@@ -144,7 +144,7 @@ class Rig:
 
     def settled_at(self, namespace: str) -> float:
         """Monotonic seconds from which on no pod of a namespace was made or deleted by this run."""
-        return max(self.applier.ready_at.get(namespace, 0.0), self.workloads.forgotten_at)
+        return max(self.applier.pods_changed_at.get(namespace, 0.0), self.workloads.forgotten_at)
 
     def deploy(self, environment: Sequence[str]) -> None:
         """Deploy an environment, and look once whether its sidecars write access logs.

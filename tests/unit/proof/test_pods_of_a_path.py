@@ -84,3 +84,5 @@ def test_a_namespace_has_settled_once_the_pods_of_what_was_applied_are_ready(
     assert settled("p-shop") > workloads.forgotten_at == settled("p-edge")
     workloads.forget()
     assert settled("p-shop") == workloads.forgotten_at
+    applier.delete([Item("a.yaml", labelled("Deployment", "two", "p-shop"))])
+    assert settled("p-shop") > workloads.forgotten_at, "what it owned goes in the background"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from cluster_fakes import CLIENT, HTTPBIN, SERVER_POD, FakeRig, answered, broken
 from proving_fakes import DENIAL, IP, REFUSED, make_rig, observation, prove, require_jwt, texts
 
+from clients.kube.pods import Pod
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.errors import AccessError
@@ -27,11 +29,21 @@ SINCE = 1000.0
 OLD, NEW = SINCE - 60.0, SINCE + 60.0
 
 
-def pod(name: str, made_at: float = OLD, *, ready: bool = True, **more: Any) -> dict[str, Any]:
-    meta = {"name": name, "namespace": "mtls-service", "labels": HTTPBIN, "uid": name, **more.pop("metadata", {})}
-    meta["creationTimestamp"] = datetime.fromtimestamp(made_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def pod(name: str, made_at: float = OLD, *, ready: bool = True, template: str = "", **more: Any) -> dict[str, Any]:
+    labels = HTTPBIN | ({"pod-template-hash": template} if template else {})
+    meta = {"name": name, "namespace": "mtls-service", "labels": labels, "uid": name, **more.pop("metadata", {})}
+    meta["creationTimestamp"] = stamp(made_at)
     states = [{"type": "Ready", "status": str(ready)}, *more.pop("conditions", ())]
     return {"kind": "Pod", "metadata": meta, "spec": {"nodeName": "n"}, "status": {"conditions": states, **more}}
+
+
+def stamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def asked_to_go(at: float) -> dict[str, Any]:
+    """As the API has it for a pod with 30 s of grace."""
+    return {"deletionTimestamp": stamp(at + 30.0), "deletionGracePeriodSeconds": 30}
 
 
 def node(ready: str) -> dict[str, Any]:
@@ -50,9 +62,16 @@ def proven(
     return on(rig, there, once, case, **stage)
 
 
-def on(rig: FakeRig, there: tuple[dict[str, Any], ...], once: tuple[str, ...], case: Case, **stage: Any) -> Evidence:
+def on(
+    rig: FakeRig,
+    there: tuple[dict[str, Any], ...],
+    once: tuple[str, ...],
+    case: Case,
+    once_ready: Sequence[Pod] = (),
+    **stage: Any,
+) -> Evidence:
     rig.cluster.put(*there)
-    rig.once_ready = [replace(SERVER_POD, name=name, uid=name) for name in once]
+    rig.once_ready = [*once_ready, *(replace(SERVER_POD, name=name, uid=name) for name in once)]
     rig.settled, rig.cluster.now = time.monotonic(), SINCE
     return prove(rig, case, **stage)
 
@@ -72,7 +91,7 @@ def test_a_server_that_was_evicted_and_came_back_elsewhere_is_not_the_meshs_fail
         ((pod("b", NEW),), (), "b took the place of one that was deleted"),
         ((pod("b", NEW, ready=False),), (), "b took the place"),
         ((pod("a"), pod("c", NEW)), ("a", "b"), "b was deleted"),
-        ((pod("a", metadata={"deletionTimestamp": "now"}),), ("a",), "a is being deleted"),
+        ((pod("a", metadata=asked_to_go(NEW)),), ("a",), "a is being deleted"),
         (
             (pod("a", conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]),),
             ("a",),
@@ -98,13 +117,35 @@ def test_whatever_took_a_pod_away_is_named(
         (pod("a", ready=False, phase="Failed", reason="Error"), node("True")),
         (pod("a", SINCE + 1.0),),
         (pod("a"), pod("b", NEW)),
+        (pod("a"), pod("b", metadata=asked_to_go(SINCE))),
+        (pod("web-1-a", template="1", metadata=asked_to_go(NEW)), pod("web-2-b", NEW, template="2")),
     ],
-    ids=["it is there", "a container restarts", "a container failed", "made as the run settled", "one more"],
+    ids=[
+        "it is there",
+        "a container restarts",
+        "a container failed",
+        "made as the run settled",
+        "one more",
+        "the run scaled down",
+        "another template is rolled out",
+    ],
 )
 def test_a_server_that_nobody_took_away_is_no_excuse(there: tuple[dict[str, Any], ...]) -> None:
-    seen = proven(*there)
-    assert seen.verdict is Verdict.FAIL
+    seen = proven(*there, once=("a",) if there[0]["metadata"]["name"] == "a" else ())
+    assert seen.verdict is Verdict.FAIL, seen.reason
     assert "pods" not in texts(seen)
+
+
+def test_a_pod_that_gave_way_to_another_template_is_no_excuse() -> None:
+    def rig() -> FakeRig:
+        return make_rig(lambda rig, probe, request_id: answered(503, request_id))
+
+    gone = [replace(SERVER_POD, name="web-1-a", uid="web-1-a", labels=HTTPBIN | {"pod-template-hash": "1"})]
+    new = pod("web-2-b", template="2"), pod("other-3-c", template="3")
+    assert on(rig(), new, (), OK, gone).verdict is Verdict.FAIL
+    same = pod("web-1-b", template="1"), pod("other-3-c", template="3")
+    seen = on(rig(), same, (), OK, gone)
+    assert "pod mtls-service/web-1-a was deleted" in seen.reason
 
 
 @pytest.mark.parametrize("code", [200, 401, 403, 404, 500])
