@@ -26,7 +26,7 @@ OUTSIDE = through(GATEWAY)
 """A client outside the cluster; it reaches the gateway only."""
 
 INSIDE = Workload("inside", "sleep", "sleep")
-"""A pod in the same mesh, which can bypass the gateway."""
+"""A pod in the same mesh, which can bypass the gateway. Its account has the name of the gateway's."""
 
 HTTP, HTTPS = "http://shop.example.com", "https://shop.example.com"
 ANOTHER_HOST = "http://other.example.net"

@@ -8,7 +8,7 @@ from tests.mutants.detected import PORTS
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.filters import OUTBOUND, lua
 from tests.mutants.mutant import Object, document_namespace, of_kind
-from tests.mutants.places import DETECTED, IAP, MESH, TOKENS, TRAPS
+from tests.mutants.places import DETECTED, FRONT, IAP, MESH, TOKENS, TRAPS
 
 _POLICY = "AuthorizationPolicy"
 _PRINCIPAL = "testing@secure.istio.io/testing@secure.istio.io"
@@ -217,3 +217,37 @@ def strict_at_the_page_only(objects: list[Object]) -> None:
     for body in of_kind(objects, "PeerAuthentication", "default"):
         if document_namespace(body) == "bookinfo":
             body["spec"]["mtls"]["mode"] = "PERMISSIVE"
+
+
+def _gateway_is(objects: list[Object], *, source: str, value: str) -> None:
+    """Identify the gateway by less than namespace and account."""
+    for one in _sources(objects, "backend-behind-gateway"):
+        [principal] = one.pop("principals")
+        namespace, _, account = principal.removeprefix("*/ns/").partition("/sa/")
+        one[source] = [value.format(namespace=namespace, account=account)]
+
+
+@mutant(
+    "gateway-by-its-account",
+    Area.AUTHORIZATION,
+    FRONT,
+    cases("X-FRONT-PAST-01 02", FAIL),
+    {"X-FRONT-PAST-01": "settled 1"},
+    nightly=True,
+)
+def gateway_by_its_account(objects: list[Object]) -> None:
+    """The back end takes requests of each account that has the name of the gateway's, in any namespace."""
+    _gateway_is(objects, source="principals", value="*/sa/{account}")
+
+
+@mutant(
+    "gateway-by-its-namespace",
+    Area.AUTHORIZATION,
+    FRONT,
+    {"X-FRONT-PAST-01[from the gateway's namespace]": FAIL, "X-FRONT-PAST-01": PASS, "X-FRONT-PAST-02": PASS},
+    {"X-FRONT-PAST-01[from the gateway's namespace]": "saw 200"},
+    nightly=True,
+)
+def gateway_by_its_namespace(objects: list[Object]) -> None:
+    """The back end takes requests of each pod in the gateway's namespace."""
+    _gateway_is(objects, source="namespaces", value="{namespace}")
