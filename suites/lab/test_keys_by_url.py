@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import body_contains, status
 from clients.model.stage import Settle, Stage
-from suites.lab.workloads import ENVIRONMENT, MTLS_CLIENT, MTLS_SERVICE
+from suites.lab.workloads import ARRIVES, ENVIRONMENT, KEPT_BACK, MTLS_CLIENT, MTLS_SERVICE
 
 URL = f"{MTLS_SERVICE}/headers"
 VALID = MTLS_CLIENT.get(URL, token="valid")
@@ -22,7 +22,7 @@ STAGE = Stage(
 )
 
 CASES = [
-    Case("X-JWKS-01", VALID, status(200), before=status(200)),
+    Case("X-JWKS-01", VALID, status(200, KEPT_BACK), before=status(200, ARRIVES)),
     Case("X-JWKS-02", FOREIGN, BY_ITS_SIGNATURE, before=status(200), twin=VALID),
 ]
 

@@ -38,5 +38,10 @@ def no_client_cert() -> Check:
     return echoes_no_header(XFCC)
 
 
+ARRIVES = echoes_header("Authorization", "Bearer .+")
+"""The application received the token."""
+KEPT_BACK = echoes_no_header("Authorization")
+"""The server's sidecar kept the token that it had verified: the application could use it elsewhere."""
+
 BY_NO_RULE = AccessLogExpectation(Proxy.SERVER, details="rbac_access_denied_matched_policy[none]")
 """The server's sidecar refused, as no rule allows the request."""

@@ -82,7 +82,9 @@ def malformed_ones_ignored(objects: list[Object]) -> None:
     "verified-token-handed-on",
     Area.JWT,
     TOKENS,
-    {f"LAB-JWT-03[{algorithm}]": FAIL for algorithm in ("RS256", "ES256")} | cases("LAB-JWT-01 02", PASS),
+    {f"LAB-JWT-03[{algorithm}]": FAIL for algorithm in ("RS256", "ES256")}
+    | cases("X-JWKS-01", FAIL)
+    | cases("LAB-JWT-01 02", PASS),
     {"LAB-JWT-03[RS256]": "the server received header Authorization"},
     nightly=True,
 )
