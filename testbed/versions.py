@@ -1,4 +1,4 @@
-"""Every version of the testbed, in one place.
+"""The versions of the testbed that its code or its users name, in one place; a unit test ties them to what is built.
 
 The hashes behind these names are in `modules/*/go.sum` (Go) and `wheels/*.txt` (PyPI); Debian packages come from the
 machine's own apt sources, and their exact versions are recorded with the part built from them.
@@ -19,8 +19,6 @@ KUBERNETES = "1.34.4"
 CALICO = "3.28.5"
 COREDNS = "1.14.7"
 HTTPBIN = "2.25.0"
-ETCD = "3.5.1"
-GO = "1.26.6"
 
 
 @dataclass(frozen=True)

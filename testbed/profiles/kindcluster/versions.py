@@ -1,12 +1,13 @@
-"""Versions of what a kind cluster needs beyond the testbed's own parts (see `testbed.versions`)."""
+"""Versions of what a kind cluster needs beyond the testbed's own parts (see `testbed.versions`).
+
+Its etcd is that of `modules/etcd`: kubeadm 1.34 gives etcd flags and probes of 3.6, and the testbed's own one, of 3.5
+(`wheels/etcd.txt`), does not know them.
+"""
 
 from __future__ import annotations
 
 KIND = "0.30.0"
 """Of the program; `modules/kind/go.sum` pins it. Its release notes name Kubernetes 1.34 as the default."""
-ETCD = "3.6.4"
-"""kubeadm 1.34 gives etcd flags and probes of 3.6; the testbed's own 3.5 does not know them."""
-
 NODE_IMAGE = "localhost/meshproof/node"
 """Name of the node image in podman's store."""
 
