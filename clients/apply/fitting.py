@@ -6,7 +6,7 @@ manifest states itself is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,14 +192,3 @@ def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str
 def known_as(body: Mapping[str, Any]) -> str:
     """`namespace/name` of an object."""
     return f"{body['metadata'].get('namespace', '')}/{body['metadata']['name']}"
-
-
-def images_in(bodies: Iterable[dict[str, Any]]) -> set[str]:
-    """The images that pods of these objects need, without those that the mesh fills in (`auto`)."""
-    specs = [
-        body["spec"] if body["kind"] == "Pod" else body["spec"]["template"]["spec"]
-        for body in bodies
-        if body["kind"] == "Pod" or body["kind"] in _TEMPLATED
-    ]
-    containers = [one for spec in specs for name in ("initContainers", "containers") for one in spec.get(name, ())]
-    return {str(one["image"]) for one in containers} - {"auto"}

@@ -113,7 +113,6 @@ def _tls() -> list[Flow]:
 
 FLOWS: tuple[Flow, ...] = (*_mesh(), *_gateways(), *_tls())
 """All of them; every denied one has an allowed one of the same kind and way."""
-BY_NAME = {flow.name: flow for flow in FLOWS}
 
 
 def as_json(flows: Sequence[Flow] = FLOWS) -> str:

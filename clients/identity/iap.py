@@ -39,13 +39,11 @@ class IapSettings:
         audience: `rctokenAud`, the audience of the tokens that it adds.
         users: e-mails of those with `roles/iap.httpsResourceAccessor`.
         enabled: whether IAP is on; when it is off, requests are passed on without a check.
-        health: port name and path of the health check.
     """
 
     audience: str = claims.RCTOKEN_AUDIENCE
     users: set[str] = field(default_factory=set)
     enabled: bool = True
-    health: tuple[str, str] = ("status-port", "/healthz/ready")
     client_id: str = CLIENT_ID
     client_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 

@@ -24,7 +24,7 @@ class Certainty:
     workloads: Workloads
     policy: ConvergencePolicy = field(default_factory=ConvergencePolicy)
 
-    def required_confirmations(self, probe: Probe, policy: ConvergencePolicy | None = None) -> int:
+    def required_confirmations(self, probe: Probe) -> int:
         """Confirmations that this path needs: derived for one client pod, times the client pods that take turns.
 
         Stale answers come from pools of the client's sidecar and from worker threads of the server's, whichever are
@@ -33,11 +33,10 @@ class Certainty:
         Raises:
             InfrastructureError: a sidecar does not report its number of threads.
         """
-        policy = policy or self.policy
-        if policy.confirmations is not None:
-            return policy.confirmations
+        if self.policy.confirmations is not None:
+            return self.policy.confirmations
         pools, turns = self._pools(probe)
-        return confirmations(pools, 1, policy.error_rate) * turns
+        return confirmations(pools, 1, self.policy.error_rate) * turns
 
     def reached_error_rate(self, probe: Probe, matches: int) -> float:
         """Probability that a stale answer is left after so many matches in a row; fewer than required are enough.

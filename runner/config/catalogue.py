@@ -40,7 +40,6 @@ class Control:
     needs: frozenset[str] = frozenset()
     live_only: bool = False
     hermetic: str = ""
-    seed: str = ""
     advisory: Advisory | None = None
     tags: frozenset[str] = frozenset()
 
@@ -143,7 +142,6 @@ def _control(entry: dict[str, Any], path: Path) -> Control:
         live_only=bool(entry.get("live_only")),
         # "none; prerequisite only": there is no substitute, and why.
         hermetic="" if substitute.startswith("none") else substitute,
-        seed=str(entry.get("seed") or ""),
         advisory=_advisory(entry, f"{path.name}: {name}"),
         tags=frozenset(map(str, entry.get("tags") or ())),
     )

@@ -13,7 +13,6 @@ from clients.model.known import EMBEDDED, KnownFailure
 from runner.config import toml_file
 from runner.config.setting_errors import explain
 
-SETTING = "known_failures"
 NAME = r"^[A-Z]+(-[A-Z0-9]+)+(-\*|\[[^\[\]*]+\*?\])?$"
 """A control, a case, or several of either; at least two parts of the id are named, so that no entry excuses a suite."""
 

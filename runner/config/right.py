@@ -52,8 +52,3 @@ class Right:
             resource, _, subresource = name.partition("/")
             for verb in self.verbs:
                 yield verb, resource, subresource
-
-    def covers(self, verb: str, group: str, resource: str, namespace: str) -> bool:
-        """Whether it allows this request; an empty namespace asks for all of them."""
-        where = not self.namespace or self.namespace == namespace
-        return where and group == self.group and resource in self.resources and verb in self.verbs

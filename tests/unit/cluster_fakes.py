@@ -291,7 +291,7 @@ class FakeRig:
         self.cluster.log.append(f"environment {','.join(environment)}")
         return ()
 
-    def required_confirmations(self, probe: Probe, policy: ConvergencePolicy | None = None) -> int:
+    def required_confirmations(self, probe: Probe) -> int:
         if self.problem:
             raise self.problem
         return 3

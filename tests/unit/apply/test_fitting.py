@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clients.apply.fitting import PULL_SECRET, Fitting, PullSecret, images_in
+from clients.apply.fitting import PULL_SECRET, Fitting, PullSecret
 from clients.apply.overlay import Overlay
 from clients.apply.references import namespaces_in
 
@@ -162,8 +162,7 @@ def test_every_pod_of_the_manifests_gets_requests_and_limits() -> None:
     assert found > 80
 
 
-def test_the_images_of_objects_without_those_of_the_mesh() -> None:
-    assert images_in(OVERLAY.objects(TEXT, "x.yaml")) == {"sleep:1"}
+def test_the_namespaces_of_manifests() -> None:
     assert namespaces_in([("x", TEXT)]) == {"shop"}
 
 

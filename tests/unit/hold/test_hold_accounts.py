@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from clients.hold.account import Hole, Page, Row, accounts, holes, merged
-from clients.hold.flows import BY_NAME, FLOWS, SERVER, TLS_NAMES
+from clients.hold.flows import FLOWS, SERVER, TLS_NAMES
 from clients.hold.seen import Seen, phase_at
 from reports import hold as shown
 from runner.commands.hold import code
 
 pytestmark = pytest.mark.unit
+
+BY_NAME = {flow.name: flow for flow in FLOWS}
 ROOT = Path(__file__).parents[3]
 KEPT, DENIED = BY_NAME["mesh-http1-kept"], BY_NAME["mesh-http1-denied"]
 AT = 1_800_000_000_000  # ms

@@ -19,6 +19,7 @@ from runner.config.rights import MAKES, RBAC, RIGHTS, made, unknown, wanted
 from runner.config.settings import ROOT
 from runner.target import held_target
 from runner.target.granted import granted
+from tests.rights.covers import covers
 from tests.rights.requests import Asked, asked
 
 pytestmark = pytest.mark.unit
@@ -46,7 +47,7 @@ def plural(kind: str) -> str:
 
 
 def allowed(rights: tuple[Right, ...], *what: str) -> bool:
-    return any(right.covers(*what) for right in rights)
+    return any(covers(right, *what) for right in rights)
 
 
 # -- what is generated from it

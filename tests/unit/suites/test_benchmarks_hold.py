@@ -6,10 +6,12 @@ import pytest
 
 from benchmarks.hold import TICKS, figures, usage
 from clients.hold.account import Account
-from clients.hold.flows import BY_NAME
+from clients.hold.flows import FLOWS
 from clients.hold.seen import Seen
 
 pytestmark = pytest.mark.unit
+
+BY_NAME = {flow.name: flow for flow in FLOWS}
 KEPT = BY_NAME["mesh-http1-kept"]
 STAT = "812 (pilot (agent) x) S 1 812 812 0 -1 4194560 900 0 0 0 {} {} 7000 8000 20 0 9 0 5000 1 2"
 

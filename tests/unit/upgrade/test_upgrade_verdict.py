@@ -15,7 +15,7 @@ import pytest
 from report_samples import a_case, sample_run, sample_target
 
 from clients.hold.account import Account, Row
-from clients.hold.flows import BY_NAME, FLOWS
+from clients.hold.flows import FLOWS
 from clients.hold.held import NAMESPACES, Held
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
@@ -31,6 +31,8 @@ from runner.upgrade.regressions import against, baseline
 from runner.upgrade.verdict import Safety, of_cells, table, verdict
 
 pytestmark = pytest.mark.unit
+
+BY_NAME = {flow.name: flow for flow in FLOWS}
 BEFORE, AFTER = UpgradeSide("stable", "1-29-1", "1.29.1"), UpgradeSide("next", "1-31-1", "1.31.1")
 GOOD = Cell("mesh-http1-kept", "client old, server new", False, 100, 0, 0, 0)
 
