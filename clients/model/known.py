@@ -26,10 +26,17 @@ class Advisory:
     link: str
     patched: tuple[str, ...] = ()
 
-    def opened(self, reason: str) -> str:
-        """The reason of a case that found the weakness: what the mesh is open to, and which versions are not."""
+    def opened(self, reason: str, mesh: str = "") -> str:
+        """The reason of a case that found the weakness: what the mesh is open to, and which versions are not.
+
+        Args:
+            mesh: version of the mesh, which may be of a line that has no patched release, although it is a newer one.
+        """
         patched = ", ".join(self.patched)
-        return f"open to {self.id}; " + (f"patched in {patched}; " if patched else "no patch is known; ") + reason
+        line = ".".join(mesh.split(".")[:2])
+        listed = not line or any(version == line or version.startswith(f"{line}.") for version in self.patched)
+        fix = f"patched in {patched}" + ("" if listed else f", no release is listed for {line}")
+        return f"open to {self.id}; {fix if patched else 'no patch is known'}; {reason}"
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Excuses:
         """
         if evidence.verdict is not Verdict.FAIL:
             return evidence
-        made = replace(evidence, reason=_reason(evidence))
+        made = replace(evidence, reason=_reason(evidence, mesh))
         return replace(
             made, known=excusing(self.entries, evidence.id, observed=evidence.observed, mesh=mesh, day=self.day)
         )
@@ -54,9 +54,9 @@ def all_known(evidence: Sequence[Evidence], bad: Iterable[Verdict]) -> bool:
     return bool(wrong) and all(one.known for one in wrong)
 
 
-def _reason(evidence: Evidence) -> str:
+def _reason(evidence: Evidence, mesh: str) -> str:
     """Of a denial that an advisory is about, and that was answered instead: what the mesh is open to."""
     answered = evidence.attempts and evidence.attempts[-1].kind is OutcomeKind.STATUS
     if evidence.advisory and evidence.polarity == "deny" and answered and evidence.time_to_first_s is None:
-        return evidence.advisory.opened(evidence.reason)
+        return evidence.advisory.opened(evidence.reason, mesh)
     return evidence.reason

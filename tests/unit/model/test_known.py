@@ -68,4 +68,10 @@ def test_what_a_mesh_is_open_to() -> None:
     assert Advisory("CVE-1", "https://x", ("1.2", "1.3")).opened("saw 200") == (
         "open to CVE-1; patched in 1.2, 1.3; saw 200"
     )
+    several = Advisory("CVE-1", "https://x", ("1.28.6", "1.29.2"))
+    assert several.opened("saw 200", "1.29.1") == "open to CVE-1; patched in 1.28.6, 1.29.2; saw 200"
+    assert several.opened("saw 200", "1.31.1-asm.3") == (
+        "open to CVE-1; patched in 1.28.6, 1.29.2, no release is listed for 1.31; saw 200"
+    )
+    assert several.opened("saw 200", "1.2.9").endswith("no release is listed for 1.2; saw 200")
     assert Advisory("CVE-1", "https://x").opened("saw 200") == "open to CVE-1; no patch is known; saw 200"

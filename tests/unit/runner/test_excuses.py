@@ -52,7 +52,7 @@ def answered(kind: OutcomeKind) -> tuple[Attempt, ...]:
 def test_a_denial_that_was_answered_names_the_advisory() -> None:
     advisory = Advisory("CVE-1", "https://x", ("1.29.2",))
     opened = evidence(advisory=advisory, attempts=answered(OutcomeKind.STATUS))
-    assert EXCUSES.of(opened, "1.31.1").reason == "open to CVE-1; patched in 1.29.2; why"
+    assert EXCUSES.of(opened, "1.31.1").reason == "open to CVE-1; patched in 1.29.2, no release is listed for 1.31; why"
     for other in (
         evidence(advisory=advisory, attempts=answered(OutcomeKind.RESET)),
         evidence(advisory=advisory, attempts=answered(OutcomeKind.STATUS), time_to_first_s=0.1),
