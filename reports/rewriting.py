@@ -48,9 +48,9 @@ def check_signature(folder: Path, key: Path | None) -> None:
             f"{error}; the reports are not written again", f"find out what changed it; {SIGN_AGAIN} signs what is there"
         ) from None
     if not signed.own_key and signed.key != new:
-        with_key = f"the key {new[:12]}" if key else "no key of yours"
+        with_key = f"the key {new[:12]}" if key else "a new key"
         raise ReportError(
-            f"{folder} was signed by the key {signed.key[:12]}, and would be signed again with {with_key}",
+            f"{folder} was signed by the key {signed.key[:12]}, and would be signed again by {with_key}",
             f"give that key (signing_key), or {SIGN_AGAIN} to replace the signature",
         )
 

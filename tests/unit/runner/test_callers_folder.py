@@ -108,7 +108,7 @@ def test_settings_are_on_no_command_line(home: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(child, "python", python)
     monkeypatch.setenv("MESHPROOF_IAP__AUDIENCE", "from-the-environment")
-    assert cli.main(["run", "-p", "stand_in", "--budget", "7", "--control", "LAB-PERM-01"]) == 2
+    assert cli.main(["run", "-p", "no:doctest", "--budget", "7", "--control", "LAB-PERM-01"]) == 2
     [(words, environment)] = asked
     assert not {"--target", "--context", "--budget"} & set(words)
     assert "env:TOKEN" not in " ".join(words)
