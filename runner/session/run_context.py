@@ -234,10 +234,10 @@ class RunContext:
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         # in a test's set-up pytest captures the output
         with capture.global_and_fixture_disabled() if capture else nullcontext():
-            lost = self.lease_guard.lost
-            demands = Demands(self._selected)
-            needs = {"browsed": demands.browses, "entered": demands.enters}
-            self._held = HeldTarget(self.settings, self.run, self.private, say, on_lost=lost, **needs)
+            of, lost = Demands(self._selected), self.lease_guard.lost
+            self._held = HeldTarget.bring_up(
+                self.settings, self.run, self.private, say, browsed=of.browses, entered=of.enters, on_lost=lost
+            )
         self._held.descriptor.save(self.folder / folders.TARGET)
         return self._held.descriptor
 

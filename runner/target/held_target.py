@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cleanup import Leftover, cleanup, find
@@ -22,9 +23,10 @@ from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings
 from runner.target import browsers, capabilities, identity, preflight, targets
-from runner.target.access import Say
+from runner.target.access import Access, Say
 from runner.target.descriptor import TargetDescriptor
 from runner.target.in_use import refused
+from runner.target.target import Target
 
 DEFAULT_REVISION = "default"
 
@@ -42,7 +44,17 @@ class HeldTarget:
     """
 
     def __init__(
-        self,
+        self, cluster: Cluster, run: str, descriptor: TargetDescriptor, lease: RunLease, canary: Canary | None
+    ) -> None:
+        self.descriptor = descriptor
+        self._cluster = cluster
+        self._run = run
+        self._lease = lease
+        self._canary = canary
+
+    @classmethod
+    def bring_up(
+        cls,
         settings: Settings,
         run: str,
         private: Path,
@@ -51,7 +63,7 @@ class HeldTarget:
         browsed: Callable[[], bool] = lambda: False,
         entered: Callable[[], bool] = lambda: True,
         on_lost: Callable[[str], None] = lambda _: None,
-    ) -> None:
+    ) -> Self:
         """Bring it up, inspect it, and take the lease that keeps other runs out.
 
         Args:
@@ -65,29 +77,16 @@ class HeldTarget:
         identity.check(settings)
         target = targets.of(settings)
         there = target.access(say)
-        self._run = run
-        self._cluster = there.connect()
-        mesh = discover(self._cluster, settings.revision, settings.root_namespace)
+        cluster = there.connect()
+        mesh = discover(cluster, settings.revision, settings.root_namespace)
         if not mesh.name:
             raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
         browser = browsers.find_or_install(browsed, say)
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))
         tokens = private / "tokens"
         TokenIssuer().dump(tokens)
-        self.descriptor = TargetDescriptor(
-            target=TargetInfo(
-                kind=target.kind,
-                kubernetes=self._cluster.server_version,
-                mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
-                context=there.context,
-                details=_details(mesh),
-                in_force=mesh.prior.notes,
-                name=target.name(there, self._cluster.server),
-                server=self._cluster.server,
-                configuration=mesh.configuration,
-                uid=identity_of.uid(self._cluster),
-                images={**there.images, **identity_of.images(self._cluster, mesh.root)},
-            ),
+        descriptor = TargetDescriptor(
+            target=_described(target, there, cluster, mesh),
             mesh=mesh,
             kubeconfig=there.kubeconfig,
             context=there.context,
@@ -101,12 +100,23 @@ class HeldTarget:
             browser=browser.program,
         )
         tries = not (target.starts_itself or settings.skip_preflight)
-        self._canary = preflight.canary(self._cluster, settings, there, mesh, run, entered) if tries else None
-        self._lease = RunLease(self._cluster, holder_here(), run=run, on_lost=on_lost)
+        canary = preflight.canary(cluster, settings, there, mesh, run, entered) if tries else None
+        lease = RunLease(cluster, holder_here(), run=run, on_lost=on_lost)
+        held = cls(cluster, run, descriptor, lease, canary)
+        held._hold(found, say)
+        return held
+
+    def _hold(self, found: capabilities.Capabilities, say: Say) -> None:
+        """Take the lease, then try what the cluster does; where that ends the run, nothing is left.
+
+        Raises:
+            ConflictError: another run holds the cluster.
+            ClusterError: nothing can be proven there.
+        """
         try:
             self._lease.acquire()
         except ConflictError as error:
-            raise refused(self._cluster, error, root=mesh.root) from None
+            raise refused(self._cluster, error, root=self.descriptor.mesh.root) from None
         if self._canary:
             try:
                 self._try(self._canary, found, say)
@@ -180,6 +190,23 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)
+
+
+def _described(target: Target, there: Access, cluster: Cluster, mesh: MeshInfo) -> TargetInfo:
+    """The target as reports describe it."""
+    return TargetInfo(
+        kind=target.kind,
+        kubernetes=cluster.server_version,
+        mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
+        context=there.context,
+        details=_details(mesh),
+        in_force=mesh.prior.notes,
+        name=target.name(there, cluster.server),
+        server=cluster.server,
+        configuration=mesh.configuration,
+        uid=identity_of.uid(cluster),
+        images={**there.images, **identity_of.images(cluster, mesh.root)},
+    )
 
 
 def _details(mesh: MeshInfo) -> dict[str, str]:
