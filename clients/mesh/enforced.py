@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,12 @@ _OWN_PORT = 15006
 """Of the sidecar's inbound listener itself."""
 _INBOUND = "virtualInbound"
 """The sidecar's inbound listener."""
+_LISTENER = re.compile(r"virtual(Inbound|Outbound)|[0-9A-Fa-f.:\[\]]+_\d+")
+"""What istiod calls listeners: those two of a sidecar, and others by address and port."""
+_PARTS = ("rules", "shadow_rules")
+"""Of a filter that enforces, and of one in dry run."""
+_OF_POLICIES = (".RBAC", ".JwtAuthentication", ".ExtAuthz")
+"""End the types of filters that enforce policies."""
 ANY_OTHER = 0
 """In place of a port: those that no filter chain of the inbound listener names, because no Service has them."""
 CLOCK_SKEW_S = 60
@@ -56,6 +62,8 @@ class Enforced:
         foreign: ports that verify clients' certificates by another authority than the mesh's.
         expired: ports that take clients' certificates that have expired.
         unnamed: ports that take a certificate by whatever name, where others of the listener demand the mesh's domain.
+        unread: why its authorization policies and providers are not known; empty where they are. A control plane that
+            is not istiod may name rules in another way, or send filters apart from the listeners.
     """
 
     rules: dict[RuleKey, list[dict[str, Any]]] = field(default_factory=dict)
@@ -65,6 +73,7 @@ class Enforced:
     foreign: frozenset[int] = frozenset()
     expired: frozenset[int] = frozenset()
     unnamed: frozenset[int] = frozenset()
+    unread: str = field(default="", kw_only=True)
 
 
 def enforced(dump: dict[str, Any]) -> Enforced:
@@ -88,12 +97,18 @@ def enforced(dump: dict[str, Any]) -> Enforced:
             elif kind.endswith(".JwtAuthentication"):
                 providers |= {_provider(one) for one in config.get("providers", {}).values()}
     ports = (frozenset(one) for one in (unverified, foreign, expired, _unnamed(dump)))
-    return Enforced(rules, frozenset(providers), modes, *ports)
+    return Enforced(rules, frozenset(providers), modes, *ports, unread=_unread(dump, rules))
 
 
 def takes_in(dump: dict[str, Any]) -> bool:
     """Whether any listener of a dump takes new connections; those that drain only end the ones they have."""
     return any(True for _ in _chains(dump))
+
+
+def names_otherwise(dump: dict[str, Any]) -> bool:
+    """Whether a proxy's listeners, all of them, are named as by another control plane than istiod."""
+    names = {listener for listener, _ in _chains(dump) if listener}
+    return bool(names) and not any(map(_LISTENER.fullmatch, names))
 
 
 def keys(jwks: str) -> frozenset[str]:
@@ -182,16 +197,38 @@ def _chains(dump: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield name, listener["default_filter_chain"]
 
 
-def _filters(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _named_filters(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Of the network, and of HTTP within them."""
     for one in chain.get("filters", ()):
-        config = one.get("typed_config", {})
-        yield config
-        for inner in config.get("http_filters", ()):
-            yield inner.get("typed_config", {})
+        yield one
+        yield from one.get("typed_config", {}).get("http_filters", ())
+
+
+def _filters(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (one.get("typed_config", {}) for one in _named_filters(chain))
+
+
+def _unread(dump: dict[str, Any], rules: Collection[RuleKey]) -> str:
+    """See `Enforced.unread`; `rules` are those that are named as istiod does."""
+    filters = [one for _, chain in _chains(dump) for one in _named_filters(chain)]
+    parts = (one.get("typed_config", {}).get(part, {}) for one in filters for part in _PARTS)
+    names = {str(name) for part in parts for name in part.get("policies", {})}
+    if names and not rules:
+        return f"rules named as by another control plane than istiod ({min(names)})"
+    return "filters that are not in its listeners" if any(map(_comes_apart, filters)) else ""
+
+
+def _comes_apart(named: dict[str, Any]) -> bool:
+    """Whether the configuration of a filter that may enforce policies comes by extension discovery.
+
+    istiod sends extensions so; their types have RBAC too, for what it puts in the place of one that does not load.
+    """
+    types = (str(one) for one in named.get("config_discovery", {}).get("type_urls", ()))
+    return "config_discovery" in named and all(one.endswith(_OF_POLICIES) for one in types)
 
 
 def _add_rules(rules: dict[RuleKey, list[dict[str, Any]]], config: dict[str, Any]) -> None:
-    for part in ("rules", "shadow_rules"):
+    for part in _PARTS:
         for name, rule in config.get(part, {}).get("policies", {}).items():
             if found := _RULE.search(name):
                 rules.setdefault((found[1], found[2], int(found[3])), []).append(rule)

@@ -17,7 +17,7 @@ from clients.apply.item import Item
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import applied_policies, sidecar
 from clients.mesh.applied_policies import KINDS
-from clients.mesh.enforced import Enforced, enforced, takes_in
+from clients.mesh.enforced import Enforced, enforced, names_otherwise, takes_in
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
@@ -34,6 +34,8 @@ PATIENCE_S = 3.0
 """How long a proxy may lag behind in what no case's outcome depends on."""
 _POLL_S = 0.5
 _THREADS = 4
+_SHUT = "no Gateway opens a port of it, so no policy is there that could be compared"
+_OTHERWISE = "its listeners are named as by another control plane than istiod, so they cannot be compared"
 _INBOUND = "config_dump?resource=dynamic_listeners&name_regex=%5EvirtualInbound%24"
 _ALL = "config_dump?resource=dynamic_listeners"
 
@@ -45,14 +47,15 @@ class InForce:
     Attributes:
         common: findings that concern every case of the state.
         wrong: by pod, how its proxy differs from what was applied; `checked` are all pods whose proxies were looked at.
-        shut: those of them that are gateways, whose proxies take nothing in, and so hold no policy that is for them.
+        unread: those of them whose proxies cannot be compared, and why: gateways that take nothing in hold no policy,
+            and another control plane than istiod may send policies in another form.
         backends: by case id, the pods that its probe may reach.
     """
 
     common: tuple[Finding, ...] = ()
     wrong: dict[Pod, str] = field(default_factory=dict)
     checked: frozenset[Pod] = frozenset()
-    shut: frozenset[Pod] = frozenset()
+    unread: dict[Pod, str] = field(default_factory=dict)
     backends: dict[str, tuple[Pod, ...]] = field(default_factory=dict)
 
     def findings(self, case: Case) -> list[Finding]:
@@ -62,9 +65,8 @@ class InForce:
         found = list(self.common)
         if wrong:
             found.append(Finding(PROXIES, redact("; ".join(wrong)), FindingVerdict.FAIL))
-        elif shut := [str(pod) for pod in own if pod in self.shut]:
-            why = f"no Gateway opens a port of {', '.join(shut)}, so no policy is there that could be compared"
-            found.append(not_checked(PROXIES, why))
+        elif unread := [f"{pod}: {self.unread[pod]}" for pod in own if pod in self.unread]:
+            found.append(not_checked(PROXIES, redact("; ".join(unread))))
         elif own:
             text = f"as applied at {', '.join(map(str, own))}"
             found.append(Finding(PROXIES, text, FindingVerdict.PASS))
@@ -87,10 +89,10 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     try:
         backends = _backends(running.rig, cases) if policies else {}
         pods = _selected(policies, backends, running.rig.mesh.root)
-        wrong, shut = _wrong(running.rig, policies, pods, clock) if pods else ({}, frozenset[Pod]())
+        wrong, unread = _wrong(running.rig, policies, pods, clock) if pods else ({}, {})
     except MeshproofError as error:
         return InForce((*common, not_checked(PROXIES, error.message)))
-    return InForce(tuple(common), wrong, frozenset(pods), shut, backends)
+    return InForce(tuple(common), wrong, frozenset(pods), unread, backends)
 
 
 def _objects(rig: Rig, items: Sequence[Item]) -> Finding:
@@ -140,42 +142,52 @@ def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], ro
 
 def _wrong(
     rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Callable[[], float]
-) -> tuple[dict[Pod, str], frozenset[Pod]]:
-    """By pod, how its proxy differs (it is looked at again for a while); and the gateways that can hold no policy."""
-    deadline, left, wrong, shut = clock() + PATIENCE_S, list(pods), dict[Pod, str](), set[Pod]()
+) -> tuple[dict[Pod, str], dict[Pod, str]]:
+    """By pod, how its proxy differs (it is looked at again for a while); and why others cannot be compared."""
+    deadline, left, wrong, unread = clock() + PATIENCE_S, list(pods), dict[Pod, str](), dict[Pod, str]()
     while left:
         with ThreadPoolExecutor(_THREADS) as threads:
             found = dict(zip(left, threads.map(lambda pod: _difference(rig, policies, pod), left), strict=True))
-        shut |= {pod for pod, text in found.items() if text is None}
-        wrong = {pod: text for pod, text in found.items() if text}
+        unread |= {pod: why for pod, (_, why) in found.items() if why}
+        wrong = {pod: text for pod, (text, _) in found.items() if text}
         left = list(wrong) if clock() < deadline else []
         if left:
             time.sleep(_POLL_S)
-    return wrong, frozenset(shut)
+    return wrong, {pod: why for pod, why in unread.items() if pod not in wrong}
 
 
-def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> str | None:
-    """How its proxy differs; empty where it does not, None where a gateway differs because it takes nothing in."""
-    bodies = [item.body for item in policies]
-    held, shut = _held(rig, pod)
+def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> tuple[str, str]:
+    """How its proxy differs, and why what differs may not count; each is empty where there is nothing.
+
+    Modes of mutual TLS are read from the listeners themselves, so they count also where policies cannot be read.
+    """
+    bodies, (dump, inbound) = [item.body for item in policies], _dump(rig, pod)
+    gateway = pod.containers == (SIDECAR,)
+    if not (gateway or inbound) and names_otherwise(dump):
+        return "", _OTHERWISE
+    held = enforced(dump)
     found = [*applied_policies.differences(bodies, pod, held, rig.mesh.root), *_gone(rig, bodies, held)]
     found = found or _unstated(rig, bodies, pod, held)
-    return None if found and shut else "; ".join(found)
+    if found and gateway and not takes_in(dump):
+        return "", _SHUT
+    if found and held.unread:
+        modes = [body for body in bodies if body["kind"] == "PeerAuthentication"]
+        found = applied_policies.differences(modes, pod, held, rig.mesh.root)
+        return "; ".join(found), "" if found else held.unread
+    return "; ".join(found), ""
 
 
-def _held(rig: Rig, pod: Pod) -> tuple[Enforced, bool]:
-    """What the proxy holds, and whether it is a gateway that no Gateway opens a port of.
-
-    A sidecar always takes something in.
-    """
+def _dump(rig: Rig, pod: Pod) -> tuple[dict[str, Any], bool]:
+    """A proxy's listeners: a sidecar's inbound one, or all where it has none of that name; and whether it is that."""
     text = sidecar.admin(rig.cluster, pod, _INBOUND)
-    if '"filter_chains"' not in text:  # a gateway, whose listeners have other names
+    inbound = '"filter_chains"' in text
+    if not inbound:  # a gateway, whose listeners have other names
         text = sidecar.admin(rig.cluster, pod, _ALL)
     try:
-        dump = json.loads(text)
-        return enforced(dump), pod.containers == (SIDECAR,) and not takes_in(dump)
+        dump: dict[str, Any] = json.loads(text)
     except ValueError:
         raise MeshproofError(f"the proxy of {pod} sent an unreadable configuration") from None
+    return dump, inbound
 
 
 def _gone(rig: Rig, policies: Iterable[dict[str, object]], held: Enforced) -> list[str]:

@@ -182,7 +182,7 @@ def test_a_gateway_that_takes_nothing_in_is_not_checked(monkeypatch: pytest.Monk
     looks = allowing(monkeypatch, nothing, GATEWAY)
     verdict, text = looks.findings()[PROXIES]
     assert verdict is FindingVerdict.NOT_CHECKED
-    assert "no Gateway opens a port of mtls-service/gateway-1" in text
+    assert "mtls-service/gateway-1: no Gateway opens a port of it" in text
     looks.answers = [listener(plain=False)]
     verdict, text = looks.findings()[PROXIES]
     assert verdict is FindingVerdict.FAIL, "one that takes something in is compared"
@@ -199,7 +199,7 @@ def test_a_sidecar_that_takes_nothing_in_fails(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_gateway_that_lacks_policies_makes_no_pass_of_others_full() -> None:
-    found = in_force.InForce(checked=frozenset({SERVER_POD, GATEWAY}), shut=frozenset({GATEWAY}))
+    found = in_force.InForce(checked=frozenset({SERVER_POD, GATEWAY}), unread={GATEWAY: "no Gateway"})
     found.backends[CASE.id] = (SERVER_POD, GATEWAY)
     assert [one.verdict for one in found.findings(CASE)] == [FindingVerdict.NOT_CHECKED]
 
@@ -237,3 +237,76 @@ def test_a_stage_that_changes_nothing_or_has_not_settled_is_not_looked_at(monkey
     assert looks.findings() == {}
     looks.running.settled, looks.running.in_force = (), ()
     assert looks.findings() == {}
+
+
+def inbound(*filters: dict[str, Any], name: str = "virtualInbound", plain: bool = False) -> str:
+    """A sidecar whose inbound chains have these filters of HTTP."""
+    dump = json.loads(listener(plain=plain))
+    held = dump["configs"][0]["active_state"]["listener"]
+    held["name"] = name
+    held["filter_chains"][0]["filters"] = [
+        {"typed_config": {"@type": "x.HttpConnectionManager", "http_filters": filters}}
+    ]
+    return json.dumps(dump)
+
+
+def rbac(*names: str) -> dict[str, Any]:
+    return {"typed_config": {"@type": "x.RBAC", "rules": {"policies": {name: {} for name in names}}}}
+
+
+def apart(*types: str) -> dict[str, Any]:
+    """A filter whose configuration is not in the listener."""
+    return {"name": "f", "config_discovery": {"type_urls": [f"type.googleapis.com/envoy.{one}" for one in types]}}
+
+
+WASM = apart("wasm.v3.Wasm", "rbac.v3.RBAC")
+"""As istiod sends a WasmPlugin (`WasmPlugin`, `failStrategy`)."""
+
+
+@pytest.mark.parametrize(
+    ("dump", "why"),
+    [
+        (inbound(rbac("projects/1/policies/a")), "rules named as by another control plane than istiod (projects/1/"),
+        (inbound(apart("rbac.v3.RBAC")), "filters that are not in its listeners"),
+        (inbound(apart()), "filters that are not in its listeners"),
+    ],
+)
+def test_policies_in_a_form_that_is_not_istiods_are_not_checked(
+    monkeypatch: pytest.MonkeyPatch, dump: str, why: str
+) -> None:
+    """Each policy was said not to be there, of every selected sidecar, whatever the requests had shown."""
+    verdict, text = allowing(monkeypatch, dump, SERVER_POD).findings()[PROXIES]
+    assert verdict is FindingVerdict.NOT_CHECKED
+    assert f"mtls-service/httpbin-1: {why}" in text
+
+
+def test_a_sidecar_whose_listeners_are_not_istiods_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = inbound(name="TRAFFICDIRECTOR_INTERCEPTION", plain=True)
+    looks = allowing(monkeypatch, foreign, SERVER_POD)
+    monkeypatch.setattr(sidecar, "admin", lambda _, __, path: "{}" if "name_regex" in path else foreign)
+    verdict, text = looks.findings()[PROXIES]
+    assert verdict is FindingVerdict.NOT_CHECKED
+    assert "mtls-service/httpbin-1: its listeners are named as by another control plane than istiod" in text
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        inbound(),  # no filter at all
+        inbound(WASM),  # nor one that could hold policies
+        inbound(rbac("ns[mtls-service]-policy[another]-rule[0]", "projects/1")),
+        inbound(rbac("projects/1"), plain=True),  # a mode is read from the listener
+        inbound(name="virtualOutbound"),  # istiod's, without an inbound one
+        inbound(name="10.96.0.1_443"),
+    ],
+)
+def test_a_sidecar_of_istiods_form_that_lacks_a_policy_fails(monkeypatch: pytest.MonkeyPatch, dump: str) -> None:
+    looks = allowing(monkeypatch, dump, SERVER_POD)
+    if "virtualInbound" not in dump:
+        monkeypatch.setattr(sidecar, "admin", lambda _, __, path: "{}" if "name_regex" in path else dump)
+    assert looks.findings()[PROXIES][0] is FindingVerdict.FAIL
+
+
+def test_what_does_not_differ_passes_in_any_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Looks(monkeypatch, inbound(apart("rbac.v3.RBAC")))
+    assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
