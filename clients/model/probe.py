@@ -14,6 +14,8 @@ from clients.model.token import BEARER, Token
 
 REQUEST_ID = "{id}"
 """In the body of a probe, replaced by the id of the request: by it logs show what has no header."""
+TLS_VERSIONS = ("1.0", "1.1", "1.2")
+"""What `Probe.tls_max` may be."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Probe:
         answered_by: the proxy that answers by itself, where no application has to: a CORS preflight, readiness.
         impostor_of: workload whose identity the client claims in the TLS handshake, by a certificate of an authority
             that exists for the run only and that no mesh knows; its pods must have a proxy, and so that identity.
+        tls_max: newest version of TLS that the client offers: `1.0`, `1.1` or `1.2`; empty for all that it knows.
     """
 
     source: Workload
@@ -104,6 +107,7 @@ class Probe:
     dial: Dial = Dial.HOST
     answered_by: Proxy | None = None
     impostor_of: Workload | None = None
+    tls_max: str = ""
 
     @property
     def all_tokens(self) -> tuple[Token, ...]:
@@ -135,6 +139,7 @@ class Probe:
         what = f"{self.method} {self.url}" if self.is_http else self.url
         what += f" at {self.dial or self.resolve}" if self.dial or self.resolve else ""
         version = f" by {self.protocol}" if self.http2 else ""
+        version += f" with TLS {self.tls_max} at most" if self.tls_max else ""
         version += f" as an impostor of {self._impostor}" if self.impostor_of else ""
         return redact(f"{what}{version}" + (f" with body {self.body!r}" if self.body else ""))
 
@@ -165,4 +170,5 @@ class Probe:
             headers=headers,
             body=redact(self.body),
             impostor_of=self._impostor,
+            tls_max=self.tls_max,
         )

@@ -18,6 +18,7 @@ class RequestRecord:
         headers: names and values, in addition to those that every probe has.
         body: of the request; the bytes themselves for raw TCP.
         impostor_of: namespace and name of the workload whose identity the client's foreign certificate claims.
+        tls_max: newest version of TLS that the client offers; empty for all that it knows.
     """
 
     method: str
@@ -29,6 +30,7 @@ class RequestRecord:
     body: str = ""
     dial: str = ""
     impostor_of: str = ""
+    tls_max: str = ""
 
     @property
     def line(self) -> str:
@@ -36,6 +38,7 @@ class RequestRecord:
         what = f"{self.method} {self.path}" if self.method else "bytes"
         more = [f"at {self.dial}"] if self.dial else []
         more += [self.protocol] if self.protocol != "HTTP/1.1" else []
+        more += [f"TLS {self.tls_max} at most"] if self.tls_max else []
         more += [f"as an impostor of {self.impostor_of}"] if self.impostor_of else []
         more += [f"body {self.body!r}"] if self.body else []
         more += [f"{name}: {value}" for name, value in self.headers]

@@ -18,6 +18,9 @@ _NOT_RUN = frozenset({2, 3, 4, 23, 26, 27, 41, 43, 45, 48, 58, 77})
 """Exit codes of a request that curl could not even try: bad option, bad URL, no memory, cannot write, local port
 taken, unreadable certificate of the client, unreadable roots (curl(1))."""
 
+_NO_VERSION = "no protocols available"
+"""Part of OpenSSL's message where the client itself knows no version of TLS that it may offer. No server causes it."""
+
 _UNSUPPORTED_PROTOCOL = 1
 """Without a connection: a URL that curl does not support. With one: an answer that is no HTTP."""
 
@@ -137,7 +140,7 @@ def headers_of(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def _not_run(transfer: Transfer) -> bool:
     never_tried = transfer.exitcode == _UNSUPPORTED_PROTOCOL and not transfer.num_connects
-    return never_tried or transfer.exitcode in _NOT_RUN
+    return never_tried or transfer.exitcode in _NOT_RUN or _NO_VERSION in (transfer.errormsg or "")
 
 
 def _reused(transfer: Transfer) -> bool:

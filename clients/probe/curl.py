@@ -27,6 +27,8 @@ _ALWAYS = (
 )
 _CLOSE = 'header = "Connection: close"'
 """One connection per probe; `answer` finds a server that ignores it."""
+OLD_CIPHERS = "DEFAULT@SECLEVEL=0"
+"""For OpenSSL, which by itself offers none that versions of TLS before 1.2 know."""
 _CERTIFICATE, _KEY = 3, 4
 """File descriptors of the client's certificate and its key: both are in the script, and in no file and no argument."""
 PORTS_TRIED = 16
@@ -108,6 +110,7 @@ def command(request: Request, *options: str) -> str:
         words += ["--data-raw" if request.body else "-d", request.body]
     words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
     words += ["-k"] if request.insecure else []
+    words += ["--tlsv1.0", "--tls-max", request.tls_max, "--ciphers", OLD_CIPHERS] if request.tls_max else []
     words += ["--cert", "foreign.pem", "--key", "foreign.key"] if request.certificate else []
     for name, value in (*request.headers, ("x-request-id", request.request_id)):
         words += ["-H", header_line(name, value)]
@@ -171,6 +174,8 @@ def _of_http(request: Request) -> list[str]:
     lines += [f"header = {_quote(header_line(name, value))}" for name, value in headers]
     if request.insecure:
         lines.append("insecure")
+    if request.tls_max:
+        lines += ["tlsv1.0", f"tls-max = {request.tls_max}", f'ciphers = "{OLD_CIPHERS}"']
     if request.certificate:
         lines += [f'cert = "/dev/fd/{_CERTIFICATE}"', f'key = "/dev/fd/{_KEY}"']
     if request.method == "HEAD":

@@ -89,6 +89,7 @@ class Exchange:
             pycurl.WRITEFUNCTION: self.on_data,
             **self._trust(),
             **self._certificate(),
+            **self._version_of_tls(),
             **({pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE} if request.http2 else {}),
             **_method(request),
         }
@@ -137,6 +138,14 @@ class Exchange:
             return {}
         return {pycurl.SSLCERT_BLOB: shown.pem.encode(), pycurl.SSLKEY_BLOB: shown.pem.encode()}
 
+    def _version_of_tls(self) -> Options:
+        if not (newest := self.request.tls_max):
+            return {}
+        return {
+            pycurl.SSLVERSION: pycurl.SSLVERSION_TLSv1_0 | _NEWEST[newest],
+            pycurl.SSL_CIPHER_LIST: curl.OLD_CIPHERS,
+        }
+
     def transfer(self, exit_code: int, message: str) -> Transfer:
         """What libcurl knows of the exchange, once it has ended."""
         exit_code, message = self.ended(exit_code, message)
@@ -166,6 +175,12 @@ _VERSIONS = {
     pycurl.CURL_HTTP_VERSION_2_0: "2",
 }
 """Versions as the program curl writes them."""
+
+_NEWEST = {
+    "1.0": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "1.1": pycurl.SSLVERSION_MAX_TLSv1_1,
+    "1.2": pycurl.SSLVERSION_MAX_TLSv1_2,
+}
 
 _ALWAYS: Options = {
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,

@@ -32,6 +32,7 @@ class Request:
         ordinary: it is sent as a user's curl would send it (see `clients.probe.ordinary`). Its connection is kept open,
             so that it needs a port of its own, or it would be sent on that of another one.
         certificate: of the client, over TLS; None for none.
+        tls_max: newest version of TLS that is offered: `1.0`, `1.1` or `1.2`; empty for all.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Request:
     body: str = ""
     ordinary: bool = False
     certificate: ClientCertificate | None = None
+    tls_max: str = ""
 
     @property
     def raw(self) -> bool:

@@ -37,7 +37,7 @@ def possible(first: Request, second: Request) -> bool:
     """Whether both are HTTP/1.1 to the same host and port, by the same certificate: only such share a connection."""
     both = (first, second)
     ways = [(one.url.partition("://")[0], urlsplit(one.url).netloc, one.connect_to, one.certificate) for one in both]
-    plain = not (first.http2 or second.http2 or first.insecure or second.insecure)
+    plain = not any(one.http2 or one.insecure or one.tls_max for one in both)
     return plain and ways[0] == ways[1] and ways[0][0] in _SCHEMES
 
 

@@ -115,6 +115,7 @@ class Prober:
             http2=probe.http2,
             body=probe.body.replace(REQUEST_ID, request_id),
             ordinary=like_a_users,
+            tls_max=probe.tls_max,
             certificate=self._impostors.certificate(probe),
         )
 

@@ -10,7 +10,7 @@ from clients.identity import claims
 from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case
 from clients.model.errors import SettingsError
-from clients.model.probe import Probe
+from clients.model.probe import TLS_VERSIONS, Probe
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Stage
 from clients.probe import curl
@@ -77,9 +77,11 @@ def _check_scheme(where: str, probe: Probe) -> None:
     if scheme not in known:
         hint = f"one of {', '.join(f'{name}://' for name in sorted(known))}"
         raise SettingsError(f"{where}: a client {client} cannot send {probe.url}", hint)
-    if probe.impostor_of and scheme not in _WITH_TLS:
+    if (probe.impostor_of or probe.tls_max) and scheme not in _WITH_TLS:
         hint = f"one of {', '.join(f'{name}://' for name in sorted(_WITH_TLS))}"
-        raise SettingsError(f"{where}: an impostor shows its certificate over TLS, not to {probe.url}", hint)
+        raise SettingsError(f"{where}: impostor_of and tls_max are for TLS, and not for {probe.url}", hint)
+    if probe.tls_max not in ("", *TLS_VERSIONS):
+        raise SettingsError(f"{where}: no tls_max {probe.tls_max!r}", f"one of {', '.join(TLS_VERSIONS)}")
 
 
 def _check_kind(where: str, kind: str) -> None:

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.errors import InfrastructureError
+from clients.model.expect import no_reply
+from clients.model.log_expectations import AccessLogExpectation
+from clients.model.outcome import OutcomeKind
 from clients.model.service_type import NO_ADDRESS
 from clients.model.stage import Stage
 from suites.front.door import ISTIO
 from suites.front.matrix import open_cases
-from suites.front.workloads import ENVIRONMENT, GATEWAY, NOT_FOUND, SHOWS_SECRET, call
+from suites.front.workloads import ENVIRONMENT, GATEWAY, HTTPS, NOT_FOUND, SHOWS_SECRET, call
 
 STAGE = Stage(
     "front-open", title="Front door without policies: it has an address and routes by path", environment=ENVIRONMENT
 )
 
 SECURE = call()
+OVER_TLS = call(base=HTTPS)
 
 CASES = [
     *open_cases(ISTIO),
     Case("CRA-ROUTE-03", call("/api"), NOT_FOUND, twin=SECURE, twin_expect=SHOWS_SECRET),
+    *(
+        Case(
+            "X-DOOR-TLS-01",
+            replace(OVER_TLS, tls_max=version),
+            no_reply(OutcomeKind.TLS_ERROR),
+            twin=replace(OVER_TLS, tls_max="1.2"),
+            twin_expect=SHOWS_SECRET,
+            logged=(AccessLogExpectation(Proxy.CLIENT, absent=True),),
+            variant=version,
+        )
+        for version in ("1.0", "1.1")
+    ),
 ]
 
 

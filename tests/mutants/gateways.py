@@ -20,6 +20,24 @@ def https_not_served(objects: list[Object]) -> None:
             body["spec"]["servers"] = body["spec"]["servers"][:1]
 
 
+@mutant(
+    "old-tls-at-the-gateway",
+    Area.GATEWAY,
+    FRONT,
+    {"X-DOOR-TLS-01[1.0]": FAIL, "X-DOOR-TLS-01[1.1]": FAIL},
+    {"X-DOOR-TLS-01[1.0]": "saw 200", "X-DOOR-TLS-01[1.1]": "saw 200"},
+    nightly=True,
+)
+def old_tls_at_the_gateway(objects: list[Object]) -> None:
+    """The gateway takes TLS 1.0, with a cipher that it knows."""
+    for body in of_kind(objects, "Gateway", "gke-system-gateway"):
+        if body["apiVersion"].startswith("networking.istio.io"):
+            for server in body["spec"]["servers"]:
+                if "tls" in server:
+                    ciphers = ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-GCM-SHA256"]
+                    server["tls"] |= {"minProtocolVersion": "TLSV1_0", "cipherSuites": ciphers}
+
+
 @mutant("everything-to-the-back-end", Area.GATEWAY, FRONT, cases("CRA-ROUTE-02", FAIL), nightly=True)
 def everything_to_the_back_end(objects: list[Object]) -> None:
     """The gateway's second route leads to the back end too."""

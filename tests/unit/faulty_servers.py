@@ -194,6 +194,7 @@ class LoopbackAuthority:
         takes_leave: bool = True,
         clients_of: str = "",
         shown: Callable[[bytes | None], object] = lambda _: None,
+        newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
     ) -> Behaviour:
         """The same over TLS, with a certificate of this name; at the end TLS is closed before TCP is, or not.
 
@@ -205,6 +206,9 @@ class LoopbackAuthority:
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         leaf.configure_cert(context)
+        if newest < ssl.TLSVersion.TLSv1_2:
+            context.set_ciphers("DEFAULT@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = newest
         if clients_of:
             context.load_verify_locations(cadata=clients_of)
             context.verify_mode = ssl.CERT_REQUIRED

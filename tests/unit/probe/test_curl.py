@@ -52,6 +52,15 @@ def test_what_curl_could_not_try_is_infrastructure(code: int) -> None:
     assert f"exit code {code}" in outcome.error
 
 
+def test_a_version_of_tls_that_the_client_does_not_know_is_infrastructure() -> None:
+    message = "TLS connect error: error:0A0000BF:SSL routines::no protocols available"
+    outcome = parse_one(BEGIN + frame(0, exitcode=35, http_code=0, errormsg=message) + END)
+    assert outcome.kind is OutcomeKind.INFRASTRUCTURE
+    script = curl.script([request(url="https://a.b/", tls_max="1.1")], S)
+    assert 'tlsv1.0\ntls-max = 1.1\nciphers = "DEFAULT@SECLEVEL=0"\n' in script
+    assert "--tlsv1.0 --tls-max 1.1" in curl.command(request(url="https://a.b/", tls_max="1.1"))
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"exitcode": 56, "http_code": 0}, {"exitcode": 52, "http_code": 0}, {"exitcode": 18}]
 )

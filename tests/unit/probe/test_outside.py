@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -204,6 +205,19 @@ def test_a_client_shows_its_certificate() -> None:
     assert [x509.load_der_x509_certificate(one or b"") for one in shown] == [
         x509.load_pem_x509_certificate(IMPOSTOR.pem.encode())
     ]
+
+
+@pytest.mark.filterwarnings("ignore:.*TLSv1:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("newest", "saw"),
+    [(ssl.TLSVersion.TLSv1, "200"), (ssl.TLSVersion.TLSv1_1, "200"), (ssl.TLSVersion.TLSv1_3, "000 tls_error (35)")],
+)
+def test_only_old_versions_of_tls_are_offered(newest: ssl.TLSVersion, saw: str) -> None:
+    authority = LoopbackAuthority()
+    with serving(authority.over_tls(says(OK), newest=newest)) as where:
+        [outcome] = outside.send([replace(request(scheme="https"), tls_max="1.1")], where, roots=authority.roots)
+    assert outcome.summary == saw
+    assert "alert protocol version" in outcome.error or saw == "200"
 
 
 def test_a_certificate_that_cannot_be_read_is_no_denial() -> None:

@@ -42,7 +42,7 @@ def test_the_fields_that_readers_rely_on(saved: Path) -> None:
     assert case["grade"] == "full"
     assert case["request"] == {
         "method": "GET", "url": "http://httpbin.mtls-service:8000/ip", "path": "/ip", "token": "",
-        "protocol": "HTTP/1.1", "headers": [], "body": "", "dial": "", "impostor_of": "",
+        "protocol": "HTTP/1.1", "headers": [], "body": "", "dial": "", "impostor_of": "", "tls_max": "",
     }  # fmt: skip
     assert case["findings"][-1].keys() == {"name", "text", "verdict"}
     assert {attempt["kind"] for attempt in case["timeline"]} == {"status", "reset"}

@@ -74,7 +74,11 @@ MISTAKES = {
     ),
     "an impostor without TLS": (
         {"probe": ", impostor_of=CLIENT"},
-        "an impostor shows its certificate over TLS, not to http://httpbin.mtls-service:8000/ip; one of grpcs://",
+        "impostor_of and tls_max are for TLS, and not for http://httpbin.mtls-service:8000/ip; one of grpcs://",
+    ),
+    "a version of TLS": (
+        {"probe": ".replace('http:', 'https:'), tls_max='1.4'"},
+        "no tls_max '1.4'; one of 1.0, 1.1, 1.2",
     ),
     "a field of a case": ({"case": ", stepp='x'"}, "unexpected keyword argument 'stepp'"),
     "a field of a probe": ({"probe": ", htpp2=True"}, "unexpected keyword argument 'htpp2'"),
