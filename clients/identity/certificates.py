@@ -1,4 +1,4 @@
-"""Certificates of authorities that exist for a run only: of its gateway, and of clients whom no mesh should know."""
+"""Certificates of authorities that exist for a run only: of its gateway, and of clients that no mesh should know."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether pods on the path of a failed request were taken away from outside: then the mesh is not why it failed.
 
 Nodes are consolidated, drained, upgraded and reclaimed while a run works, and a server with one replica is away until
-another one is ready. Only what is told apart from a mesh that is wrong counts:
+another one is ready. Only what differs from a mesh that is wrong counts:
 
 - the failure is one that a missing server causes: no answer, or a proxy's 502, 503 or 504. A request that is let in,
   refused by a policy or answered by another server is never excused;
@@ -54,9 +54,9 @@ def excused(rig: Rig, probes: Iterable[Probe | None], attempts: Sequence[Attempt
 
     Args:
         probes: the requests that failed; None for a request that was not made.
-        attempts: theirs, in order: the last one that did not match must have failed as if nobody was there.
+        attempts: theirs, in order: the last one that did not match must have failed as if no server was there.
     """
-    if evidence.verdict is not Verdict.FAIL or not _nobody_there(attempts):
+    if evidence.verdict is not Verdict.FAIL or not _none_there(attempts):
         return evidence
     gone = list(dict.fromkeys(text for probe in probes if probe for text in _gone(rig, probe)))
     if not gone:
@@ -74,7 +74,7 @@ def excused(rig: Rig, probes: Iterable[Probe | None], attempts: Sequence[Attempt
     )
 
 
-def _nobody_there(attempts: Sequence[Attempt]) -> bool:
+def _none_there(attempts: Sequence[Attempt]) -> bool:
     """Whether all that failed since the last match did so as a request does whose server is missing."""
     last: list[Attempt] = []
     for attempt in reversed([one for one in attempts if one.ran]):

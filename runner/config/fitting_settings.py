@@ -59,8 +59,8 @@ class Pods(BaseModel):
     Attributes:
         node_selector: labels of the nodes to use.
         tolerations: of taints; `key=value:effect` for short.
-        annotations: beside those that keep autoscalers from evicting them (`runner.target.fitting.KEPT`), which they
-            replace where they have the same name.
+        annotations: in addition to those that keep autoscalers from evicting them (`runner.target.fitting.KEPT`), which
+            they replace where they have the same name.
         pull_secret: `namespace/name` of a Secret for the images' registry, which is copied into a run's namespaces.
         requests: of each container that states none, or less; None takes those of the target where none are stated.
         limits: of each container that states none; None takes those of the target.
