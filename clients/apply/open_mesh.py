@@ -89,14 +89,19 @@ class OpenMesh:
     def _ruling(self, namespace: str, stated: Sequence[Item]) -> list[Item]:
         """Rules without a policy, for the hosts of a namespace: the first that is found there is the only one.
 
-        Any rule of a stage is for fewer hosts, or for the same one, and counts before these.
+        Each is for one host, as `istioctl analyze` reports rules for hosts that are not there. Those that a stage has
+        rules for have none of these.
         """
+        services = [item.name for item in stated if item.kind == "Service"]
         entries = [_spec(item) for item in stated if item.kind == "ServiceEntry"]
+        hosts = {f"{name}.{namespace}.svc.{self.domain}": name for name in services}
+        hosts |= {host: host.replace("*", "any") for entry in entries for host in entry.get("hosts") or ()}
         ruled = {_spec(item).get("host") for item in stated if item.kind == "DestinationRule"}
-        hosts = [f"*.{namespace}.svc.{self.domain}", *(host for entry in entries for host in entry.get("hosts") or ())]
-        specs = ({"host": host, "exportTo": ["*"]} for host in dict.fromkeys(hosts) if host not in ruled)
-        named = ((f"{NAME}-{number}", spec) for number, spec in enumerate(specs))
-        return [self._item(_NETWORKING, "DestinationRule", name, namespace, spec) for name, spec in named]
+        return [
+            self._item(_NETWORKING, "DestinationRule", f"{NAME}-{name}", namespace, {"host": host, "exportTo": ["*"]})
+            for host, name in hosts.items()
+            if host not in ruled
+        ]
 
     def _allow(self, namespace: str, name: str, labels: Mapping[str, str]) -> Item:
         which = {"selector": {"matchLabels": dict(labels)}} if labels else {}

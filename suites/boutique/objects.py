@@ -46,6 +46,13 @@ def policies_problem(rig: Rig, wanted: dict[tuple[str, str], str]) -> str | None
     return f"{len(found)} listed; missing or of another mode: {missing}; too many: {surplus}"
 
 
+def rules_of_frontend(rig: Rig) -> list[str]:
+    """Names of the destination rules in its namespace, without what the harness sets against the mesh's own."""
+    found = rig.cluster.objects(NETWORKING, "DestinationRule", rig.overlay.namespace("frontend"))
+    names = [str(item["metadata"]["name"]) for item in found]
+    return [name for name in names if not name.startswith(OPEN_MESH)]
+
+
 def namespaces_problem(rig: Rig) -> str | None:
     """Which of the eleven namespaces is not Active, the first found."""
     for name in SERVICES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.proof.rig import Rig
 
 FRONTEND_CLUSTER = "outbound|80||frontend.frontend.svc.cluster.local"
@@ -22,8 +23,12 @@ def frontend_cluster(rig: Rig, dump: dict[str, Any]) -> Cluster | None:
 
 
 def rule_of(cluster: Cluster) -> str:
-    """Path of the destination rule that it was configured by; empty where there was none."""
-    return str(cluster.get("metadata", {}).get("filter_metadata", {}).get("istio", {}).get("config", ""))
+    """Path of the destination rule that it was configured by; empty where there was none.
+
+    What the harness sets against a rule of the mesh's own states nothing (docs/your-cluster.md).
+    """
+    path = str(cluster.get("metadata", {}).get("filter_metadata", {}).get("istio", {}).get("config", ""))
+    return "" if path.rpartition("/")[2].startswith(OPEN_MESH) else path
 
 
 def mutual_tls_problem(cluster: Cluster) -> str | None:

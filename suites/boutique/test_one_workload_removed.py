@@ -7,7 +7,7 @@ import pytest
 from clients.model.case import Case
 from clients.model.expect import reset, status
 from clients.model.stage import Settle, Stage
-from suites.boutique.objects import NETWORKING, policies_problem
+from suites.boutique.objects import policies_problem, rules_of_frontend
 from suites.boutique.workloads import ENVIRONMENT, PLAIN
 
 CHANGE = ("boutique/workload-strict/frontend.yaml", "boutique/workload-strict/rule-as-printed.yaml")
@@ -32,7 +32,6 @@ def test_neither_object_is_left(observe, stage):
     rig = stage.rig
 
     def problem():
-        rules = rig.cluster.objects(NETWORKING, "DestinationRule", rig.overlay.namespace("frontend"))
-        return policies_problem(rig, {}) or ("a destination rule is left" if rules else None)
+        return policies_problem(rig, {}) or ("a destination rule is left" if rules_of_frontend(rig) else None)
 
     observe("X-BTQ-WL-01", "neither policy nor destination rule in the frontend's namespace", problem)

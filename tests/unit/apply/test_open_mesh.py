@@ -162,13 +162,14 @@ def test_each_namespace_of_an_environment_gets_access_logs_where_they_have_to_be
 def test_rules_of_the_root_namespace_are_set_aside_for_the_run_s_own_hosts() -> None:
     """A rule in the namespace of the Service comes before one of the root namespace (Istio, DestinationRule)."""
     ours = OpenMesh(LABELS, rules=True, domain="corp.example")
+    web = item("Service", "web", "shop", spec={})
     outside = item("ServiceEntry", "theirs", "shop", spec={"hosts": ["example.com", "*.example.org"]})
     assert ours.needed
-    assert additions(outside, open_mesh=ours) == {
-        "DestinationRule meshproof-open-mesh-0": {"host": "*.shop.svc.corp.example", "exportTo": ["*"]},
-        "DestinationRule meshproof-open-mesh-1": {"host": "example.com", "exportTo": ["*"]},
-        "DestinationRule meshproof-open-mesh-2": {"host": "*.example.org", "exportTo": ["*"]},
+    assert additions(web, outside, open_mesh=ours) == {
+        "DestinationRule meshproof-open-mesh-web": {"host": "web.shop.svc.corp.example", "exportTo": ["*"]},
+        "DestinationRule meshproof-open-mesh-example.com": {"host": "example.com", "exportTo": ["*"]},
+        "DestinationRule meshproof-open-mesh-any.example.org": {"host": "*.example.org", "exportTo": ["*"]},
     }
     stated = item("DestinationRule", "originate", "shop", spec={"host": "example.com", "trafficPolicy": {}})
-    hosts = [spec["host"] for spec in additions(outside, stated, open_mesh=ours).values()]
-    assert hosts == ["*.shop.svc.corp.example", "*.example.org"], "two rules for a host become one"
+    hosts = [spec["host"] for spec in additions(web, outside, stated, open_mesh=ours).values()]
+    assert hosts == ["web.shop.svc.corp.example", "*.example.org"], "two rules for a host become one"

@@ -15,6 +15,7 @@ from runner.config.image_settings import Images
 from runner.target.live import PUBLIC_IMAGES
 from suites.boutique import inbound, precedence, workloads
 from suites.boutique.migration import Tally
+from suites.boutique.outbound import rule_of
 from suites.boutique.precedence import DISABLE, PERMISSIVE, PORTS, STRICT, UNSET, effective
 from testbed import api
 
@@ -185,3 +186,9 @@ def test_strict_is_strict_at_every_port(more: list[tuple[int | None, dict[str, A
 
 def test_a_listener_without_the_tables_port_is_not_strict() -> None:
     assert inbound.difference({"configs": []}, {"tls"}) == "accepts nothing on port 7001"
+
+
+@pytest.mark.parametrize(("name", "counts"), [("frontend", True), ("meshproof-open-mesh-frontend", False), ("", False)])
+def test_a_rule_that_only_sets_the_mesh_s_own_aside_does_not_count(name: str, counts: bool) -> None:
+    path = f"/apis/networking.istio.io/v1/namespaces/frontend/destination-rule/{name}" if name else ""
+    assert bool(rule_of({"metadata": {"filter_metadata": {"istio": {"config": path}}}})) is counts
