@@ -16,11 +16,7 @@ from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight.canary import DOOR, HOME, PLAIN_HOME, START_S, Canary
-from clients.proof.preflight.label_checks import LABELS, OUTSIDE
-from clients.proof.preflight.mesh_checks import REQUEST
-from clients.proof.preflight.namespace_checks import POLICIES
-from clients.proof.preflight.opening_checks import LOGS, MODE
-from clients.proof.preflight.shown import Shown
+from clients.proof.preflight.shown import CheckName, Shown
 from clients.proof.rig import opening
 from runner.config.ingress_settings import WITHOUT_BALANCER
 from runner.config.settings import ROOT, Settings
@@ -32,7 +28,7 @@ WORKER = "canary"
 TRIED = "tried: "
 """Begins the reason for what was found to be lacking by trying it; the reason ends with what to do."""
 
-_SELECTED = frozenset({"workloads", "injection"})
+_SELECTED = frozenset({CheckName.WORKLOADS, CheckName.INJECTION})
 """What fails in namespaces that istiod does not discover."""
 _REFUSING = ("AuthorizationPolicy", "EnvoyFilter", "WasmPlugin", "DestinationRule")
 """Kinds of the root namespace that may be why a request is refused, where they stay in force."""
@@ -96,8 +92,8 @@ def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
     causes = [f"{one.name}: {one.detail}" for one in wrong]
     if {one.name for one in blocking} & _SELECTED:
         causes += [note for note in notes if "discoverySelectors" in note]
-        causes += [one.detail for one in shown.lines if one.name == LABELS and one not in wrong]
-    if any(one.name == REQUEST for one in blocking):
+        causes += [one.detail for one in shown.lines if one.name == CheckName.LABELS and one not in wrong]
+    if any(one.name == CheckName.REQUEST for one in blocking):
         causes += [note for note in notes if note.startswith(_REFUSING) and ": in force" in note]
     hint = "; ".join(filter(None, (blocking[0].hint, "--skip-preflight goes on all the same")))
     raise ClusterError(f"nothing can be proven on this cluster: {'; '.join(causes)}", hint)
@@ -109,18 +105,18 @@ def corrected(found: Capabilities, shown: Shown) -> Capabilities:
     A load balancer that was begun and gave no address in time may be slow, so it counts where it was detected.
     """
     lines = {one.name: "; ".join(filter(None, (one.detail, one.hint))) for one in shown.lines}
-    wrong = [lines[one.name] for one in shown.lines if one.name in (MODE, OUTSIDE) and not one.ok]
+    wrong = [lines[one.name] for one in shown.lines if one.name in (CheckName.MODE, CheckName.OUTSIDE) and not one.ok]
     names, lacks = set(found.names), dict(found.lacks)
     balanced = None if shown.late and CapabilityName.LOAD_BALANCER in names else shown.load_balancer
     for name, has, why in (
-        (CapabilityName.NETWORK_POLICY, shown.network_policy, lines.get("network policies", "")),
-        (CapabilityName.LOAD_BALANCER, balanced, lines.get("load balancer", "")),
-        (CapabilityName.GATEWAY_API, shown.deploys_gateways, lines.get("pod security", "")),
-        (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get("way in", "")),
+        (CapabilityName.NETWORK_POLICY, shown.network_policy, lines.get(CheckName.NETWORK_POLICIES, "")),
+        (CapabilityName.LOAD_BALANCER, balanced, lines.get(CheckName.LOAD_BALANCER, "")),
+        (CapabilityName.GATEWAY_API, shown.deploys_gateways, lines.get(CheckName.POD_SECURITY, "")),
+        (CapabilityName.CLIENT_ADDRESS, shown.client_address, lines.get(CheckName.WAY_IN, "")),
         (CapabilityName.PLAINTEXT_CLIENT, shown.plaintext_client, "; ".join(wrong)),
-        (CapabilityName.ACCESS_LOG, shown.logs, lines.get(LOGS, "")),
-        (CapabilityName.OWN_TOKENS, shown.own_tokens, lines.get(f"more {POLICIES}", "")),
-        (CapabilityName.OWN_IAP_TOKENS, shown.own_iap_tokens, lines.get(f"more {POLICIES}", "")),
+        (CapabilityName.ACCESS_LOG, shown.logs, lines.get(CheckName.LOGS, "")),
+        (CapabilityName.OWN_TOKENS, shown.own_tokens, lines.get(CheckName.MORE_POLICIES, "")),
+        (CapabilityName.OWN_IAP_TOKENS, shown.own_iap_tokens, lines.get(CheckName.MORE_POLICIES, "")),
     ):
         if has is None:
             continue

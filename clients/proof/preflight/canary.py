@@ -31,7 +31,7 @@ from clients.proof.preflight import (
     opening_checks,
 )
 from clients.proof.preflight.door import open_door
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
 HOME, PLAIN_HOME, DOOR = "canary", "canary-plain", "door"
 PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/images/all.yaml"
@@ -142,8 +142,10 @@ class Canary:
             self.applier.admit(others)
             self.applier.apply(others)
         except MeshproofError as error:
-            return Tried("admission", False, error.message, error.hint or ADMISSION_HINT, needed=True, blocks=True)
-        return Tried("admission", True, "a namespace with workloads is accepted")
+            return Tried(
+                CheckName.ADMISSION, False, error.message, error.hint or ADMISSION_HINT, needed=True, blocks=True
+            )
+        return Tried(CheckName.ADMISSION, True, "a namespace with workloads is accepted")
 
     def _open_mesh(self) -> Iterator[Tried | Shown]:
         """What a run sets against the mesh as it was found: each kind decides by itself what can be proven."""
@@ -182,7 +184,7 @@ class Canary:
         if hint in ("", readiness.DIAGNOSTICS):
             hint = "see the events of its pods; ready_s is a setting"
         blocks = not {"client", "server"} <= pods.keys()
-        return Tried("workloads", not why, why or took, hint, needed=True, blocks=blocks)
+        return Tried(CheckName.WORKLOADS, not why, why or took, hint, needed=True, blocks=blocks)
 
     def _pulls(self) -> Tried:
         items = self.applier.load([IMAGES])
@@ -191,7 +193,7 @@ class Canary:
             self.applier.apply(items)
             return cluster_checks.images(lambda: self._not_pulled(items[0].name))
         except MeshproofError as error:
-            return Tried("images", False, error.message, cluster_checks.IMAGES_HINT)
+            return Tried(CheckName.IMAGES, False, error.message, cluster_checks.IMAGES_HINT)
 
     def _not_pulled(self, name: str) -> dict[str, str]:
         return cluster_checks.not_pulled(self.cluster.get("v1", "Pod", name, self.namespace) or {})
@@ -199,7 +201,7 @@ class Canary:
     def _open_network(self, guarding: tuple[str, ...]) -> Tried | Shown:
         """Allow everything, as a run does in its namespaces."""
         if why := self._refusal(self.applier.load([OPEN])):
-            return Tried("new namespaces", False, f"{', '.join(guarding)} denies, and: {why}", needed=True)
+            return Tried(CheckName.NEW_NAMESPACES, False, f"{', '.join(guarding)} denies, and: {why}", needed=True)
         return network_checks.opened(guarding)
 
     def _policies(self) -> Iterator[Tried | Shown]:
@@ -232,7 +234,7 @@ class Canary:
             self._items += items
             self.applier.apply(items)
         except MeshproofError as error:
-            return Tried("network policies", False, error.message)
+            return Tried(CheckName.NETWORK_POLICIES, False, error.message)
         return network_checks.network_policy(ask)
 
 

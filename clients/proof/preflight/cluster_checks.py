@@ -10,7 +10,7 @@ from typing import Any
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGER
 from clients.model.errors import ClusterError, MeshproofError
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
 IMAGES_S = 60.0
 """Limit for the pull of all images."""
@@ -26,9 +26,9 @@ def clock(cluster: Cluster) -> Tried:
     try:
         skew = cluster.api.time() - (before + time.time()) / 2
     except MeshproofError as error:
-        return Tried("clock", False, error.message)
+        return Tried(CheckName.CLOCK, False, error.message)
     hint = "set the clocks by NTP: tokens and certificates have times"
-    return Tried("clock", abs(skew) <= SKEW_S, f"the API server's differs by {abs(skew):.0f} s", hint)
+    return Tried(CheckName.CLOCK, abs(skew) <= SKEW_S, f"the API server's differs by {abs(skew):.0f} s", hint)
 
 
 def nodes(cluster: Cluster) -> Tried:
@@ -36,10 +36,10 @@ def nodes(cluster: Cluster) -> Tried:
     try:
         there = cluster.objects("v1", "Node")
     except ClusterError as error:
-        return Tried("nodes", False, f"not known: {error.message}", "let the identity list nodes")
+        return Tried(CheckName.NODES, False, f"not known: {error.message}", "let the identity list nodes")
     found = sorted({node.get("status", {}).get("nodeInfo", {}).get("architecture", "?") for node in there})
     hint = "choose nodes of one by pods.node_selector: images may not exist for all"
-    return Tried("nodes", len(found) == 1, f"{len(there)}, of {' and '.join(found)}", hint)
+    return Tried(CheckName.NODES, len(found) == 1, f"{len(there)}, of {' and '.join(found)}", hint)
 
 
 def images(
@@ -58,9 +58,9 @@ def images(
             break
         sleep(_POLL_S)
     if not waiting:
-        return Tried("images", True, "all of them can be pulled")
+        return Tried(CheckName.IMAGES, True, "all of them can be pulled")
     listed = "; ".join(f"{name}: {reason or 'not yet pulled'}" for name, reason in sorted(waiting.items()))
-    return Tried("images", False, listed[:600], IMAGES_HINT)
+    return Tried(CheckName.IMAGES, False, listed[:600], IMAGES_HINT)
 
 
 def not_pulled(pod: dict[str, Any]) -> dict[str, str]:
@@ -96,5 +96,5 @@ def pod_security(cluster: Cluster, deployment: Mapping[str, Any]) -> Shown | Non
             return None
         detail = "new namespaces enforce the level restricted, and pods of gateways that Istio deploys do not comply"
         hint = "set a lower level by [namespaces] labels, where the cluster allows it"
-        return Shown((Tried("pod security", True, detail, hint),), deploys_gateways=False)
+        return Shown((Tried(CheckName.POD_SECURITY, True, detail, hint),), deploys_gateways=False)
     return None

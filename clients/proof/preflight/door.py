@@ -11,7 +11,7 @@ from clients.apply.service_types import LESSER, as_type
 from clients.model.errors import MeshproofError
 from clients.model.service_type import LOAD_BALANCER
 from clients.proof.preflight.network_checks import BALANCER_HINT
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
 
 def type_of(door: Sequence[Item]) -> str:
@@ -40,4 +40,6 @@ def open_door(applier: Applier, door: Sequence[Item]) -> tuple[str, Shown | None
 
 
 def _refused(detail: str, instead: str) -> Shown:
-    return Shown((Tried("load balancer", False, detail, BALANCER_HINT),), load_balancer=False, service_type=instead)
+    return Shown(
+        (Tried(CheckName.LOAD_BALANCER, False, detail, BALANCER_HINT),), load_balancer=False, service_type=instead
+    )

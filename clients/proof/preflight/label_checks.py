@@ -15,9 +15,8 @@ from clients.kube.labels import REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 from clients.proof.preflight.namespace_checks import EXEMPT_HINT
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
-LABELS, OUTSIDE = "labels of new namespaces", "pods outside the mesh"
 _OF_MESH = "istio.io/"
 """Begins the labels of namespaces that decide what the mesh does there, but for that of injection."""
 
@@ -37,7 +36,7 @@ def labels(cluster: Cluster, sent: Iterable[Item]) -> Tried | None:
     if not changes:
         return None
     others = "; another revision injects then" if blocks else ""
-    return Tried(LABELS, False, f"{', '.join(changes)}{others}", EXEMPT_HINT, needed=blocks, blocks=blocks)
+    return Tried(CheckName.LABELS, False, f"{', '.join(changes)}{others}", EXEMPT_HINT, needed=blocks, blocks=blocks)
 
 
 def outside(pods: Mapping[str, Pod], changes: Tried | None) -> Tried | Shown | None:
@@ -52,9 +51,11 @@ def outside(pods: Mapping[str, Pod], changes: Tried | None) -> Tried | Shown | N
     if not plain:
         return None
     if not inside:
-        return Tried(OUTSIDE, True, "what opts out has no sidecar, and no proxy of its node takes its requests")
+        return Tried(
+            CheckName.OUTSIDE, True, "what opts out has no sidecar, and no proxy of its node takes its requests"
+        )
     detail = "; ".join(filter(None, (" and ".join(inside), changes.detail if changes else "")))
-    return Shown((Tried(OUTSIDE, False, detail, EXEMPT_HINT),), plaintext_client=False)
+    return Shown((Tried(CheckName.OUTSIDE, False, detail, EXEMPT_HINT),), plaintext_client=False)
 
 
 def changed(sent: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:

@@ -11,14 +11,13 @@ from clients.kube.exec import exec_once
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import sidecar
 from clients.model.errors import InfrastructureError
-from clients.proof.preflight.shown import Tried
+from clients.proof.preflight.shown import CheckName, Tried
 
 SENT_S, LOG_S = 30.0, 3.0
 """Limits for a request to be let through, and for a line of a log."""
 POLL_S = 0.5
 EXECS = 3
 """Tries to run a command: a connection may be lost."""
-REQUEST = "request in the mesh"
 _REFUSED_HINT = (
     "see which policies of the root namespace apply to all namespaces (doctor --policies), and exempt namespaces with "
     "the label meshproof.dev/run from what puts policies into new ones"
@@ -30,9 +29,9 @@ def injected(pods: Mapping[str, Pod]) -> Tried:
     """Whether the client and the server have a sidecar."""
     lacking = [name for name in ("client", "server") if not pods[name].injected]
     if not lacking:
-        return Tried("injection", True, "pods get a sidecar")
+        return Tried(CheckName.INJECTION, True, "pods get a sidecar")
     hint = "see the labels of the namespace that the injection webhook selects; --revision names one"
-    return Tried("injection", False, f"{' and '.join(lacking)} got no sidecar", hint, needed=True, blocks=True)
+    return Tried(CheckName.INJECTION, False, f"{' and '.join(lacking)} got no sidecar", hint, needed=True, blocks=True)
 
 
 def runs_curl(cluster: Cluster, client: Pod) -> Tried:
@@ -46,8 +45,8 @@ def runs_curl(cluster: Cluster, client: Pod) -> Tried:
             time.sleep(POLL_S if again + 1 < EXECS else 0.0)
             continue
         detail = " ".join(done.stdout.split()[:2]) or done.stderr[:200]
-        return Tried("exec", done.exit_code == 0, detail, _IMAGE_HINT, needed=True, blocks=True)
-    return Tried("exec", False, why, "allow pods/exec, and websockets on the way", needed=True, blocks=True)
+        return Tried(CheckName.EXEC, done.exit_code == 0, detail, _IMAGE_HINT, needed=True, blocks=True)
+    return Tried(CheckName.EXEC, False, why, "allow pods/exec, and websockets on the way", needed=True, blocks=True)
 
 
 def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -> Tried:
@@ -63,7 +62,7 @@ def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -
         seen = curl(cluster, pods["client"], "client", url, f"x-request-id: {marker}", "--user-agent", marker)
     if seen != "200":
         detail = f"from client to server: expected 200, saw {seen}"
-        return Tried(REQUEST, False, detail, _REFUSED_HINT, needed=True, blocks=True)
+        return Tried(CheckName.REQUEST, False, detail, _REFUSED_HINT, needed=True, blocks=True)
     places = [(pods["client"], SIDECAR), (pods["server"], SIDECAR), (pods["server"], "server")]
     deadline = time.monotonic() + LOG_S
     while True:
@@ -75,7 +74,7 @@ def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -
         time.sleep(POLL_S)
     detail = f"200; logged by {', '.join(logged) or 'none'}"
     hint = "turn on access logs (meshConfig.accessLogFile, or a Telemetry): without them proofs are of reduced grade"
-    return Tried(REQUEST, any(SIDECAR in one for one in logged), detail, hint)
+    return Tried(CheckName.REQUEST, any(SIDECAR in one for one in logged), detail, hint)
 
 
 def _logs(cluster: Cluster, pod: Pod, container: str, marker: str) -> bool:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clients.mesh.generated import Generated
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
-POLICIES = "policies of new namespaces"
 EXEMPT_HINT = "exempt namespaces with the label meshproof.dev/run from what puts them there"
 
 
 def set_aside(denying: Sequence[str]) -> Shown:
     """That policies which allow nothing are set aside, as a run does in its namespaces."""
     detail = f"each gets {', '.join(denying)}; where a stage has no policy, a run's own allows everything"
-    return Shown((Tried(POLICIES, True, detail),), denying=tuple(denying))
+    return Shown((Tried(CheckName.POLICIES, True, detail),), denying=tuple(denying))
 
 
 def not_set_aside(denying: Sequence[str], why: str) -> Tried:
     """That they could not be set aside."""
-    return Tried(POLICIES, False, f"each gets {', '.join(denying)}, and: {why}", EXEMPT_HINT, needed=True)
+    return Tried(CheckName.POLICIES, False, f"each gets {', '.join(denying)}, and: {why}", EXEMPT_HINT, needed=True)
 
 
 def decided(found: Generated) -> Tried | None:
@@ -27,7 +26,7 @@ def decided(found: Generated) -> Tried | None:
     if not found.decisive:
         return None
     detail = f"each gets {', '.join(found.decisive)}, in the place of what a run applies, or besides it"
-    return Tried(POLICIES, False, detail, EXEMPT_HINT, needed=True, blocks=True)
+    return Tried(CheckName.POLICIES, False, detail, EXEMPT_HINT, needed=True, blocks=True)
 
 
 def left(found: Generated) -> Shown | None:
@@ -37,7 +36,7 @@ def left(found: Generated) -> Shown | None:
         return None
     detail = f"each gets {', '.join((*judges, *found.left))}, which stays in force"
     return Shown(
-        (Tried(f"more {POLICIES}", not judges, detail, EXEMPT_HINT if judges else ""),),
+        (Tried(CheckName.MORE_POLICIES, not judges, detail, EXEMPT_HINT if judges else ""),),
         own_tokens=False if found.tokens else None,
         own_iap_tokens=False if found.iap_tokens else None,
         left=(*judges, *found.left),

@@ -15,7 +15,7 @@ from clients.probe import outside
 from clients.probe.request import Request
 from clients.probe.way_in import WaysIn, addresses, node_addresses
 from clients.proof.preflight.mesh_checks import POLL_S
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
 ADDRESS_S, ENFORCED_S = 45.0, 10.0
 """Limits for a load balancer's address, and for a network policy to be enforced."""
@@ -48,7 +48,7 @@ def load_balancer(
         try:
             service = cluster.get("v1", "Service", "door", namespace) or {}
         except ClusterError as error:
-            return Tried("load balancer", False, error.message, hint)
+            return Tried(CheckName.LOAD_BALANCER, False, error.message, hint)
         if given := addresses(service):
             break
         worth = wanted() if worth is None else worth
@@ -58,13 +58,13 @@ def load_balancer(
         if clock() >= began + limit:
             begun = attended(service)
             by_none = "" if begun else ", and nothing has begun to give it one"
-            line = Tried("load balancer", False, f"no address within {limit:g} s{by_none}", hint)
+            line = Tried(CheckName.LOAD_BALANCER, False, f"no address within {limit:g} s{by_none}", hint)
             return Shown((line,), load_balancer=False, late=begun)
         sleep(POLL_S)
     while not (answered := any(ways_in.answers(host, 80) for host in given)) and clock() < began + ADDRESS_S:
         sleep(POLL_S)
     detail = f"{given[0]} {'answers' if answered else 'does not answer'}"
-    return Shown((Tried("load balancer", answered, detail, hint),), load_balancer=True)
+    return Shown((Tried(CheckName.LOAD_BALANCER, answered, detail, hint),), load_balancer=True)
 
 
 def attended(service: Mapping[str, Any]) -> bool:
@@ -82,17 +82,17 @@ def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
     try:
         to = ways_in.find("door", namespace, 80)
     except InfrastructureError as error:
-        return Tried("way in", False, error.message, hint)
+        return Tried(CheckName.WAY_IN, False, error.message, hint)
     outcomes = outside.send([request] * 4, to)
     if wrong := [one.summary for one in outcomes if one.status != 200]:
-        return Tried("way in", False, f"expected 200 at {joined(*to)}, saw {wrong[0]}", hint)
+        return Tried(CheckName.WAY_IN, False, f"expected 200 at {joined(*to)}, saw {wrong[0]}", hint)
     seen = {origin(one.body) for one in outcomes}
     own = {host_of(one.local_address) for one in outcomes}
     hidden = seen & _inside(cluster) - own
     fine = len(seen) == 1 and not hidden and not any(not one or is_loopback(one) for one in seen)
     detail = f"{joined(*to)}, where this machine is seen as {', '.join(sorted(seen))}"
     hint = "reach gateways by an address that keeps the client's: externalTrafficPolicy: Local, or a load balancer"
-    line = Tried("way in", fine, detail, hint)
+    line = Tried(CheckName.WAY_IN, fine, detail, hint)
     return Shown((line,), client_address=fine, outside_address=min(seen) if fine else "")
 
 
@@ -119,14 +119,14 @@ def guarding(cluster: Cluster, namespace: str) -> tuple[str, ...]:
 def opened(names: tuple[str, ...]) -> Shown:
     """That new namespaces are closed, and that a run opens its own."""
     detail = f"each gets {', '.join(names)}; a run's own get a network policy that allows everything"
-    return Shown((Tried("new namespaces", True, detail),), guarding=names)
+    return Shown((Tried(CheckName.NEW_NAMESPACES, True, detail),), guarding=names)
 
 
 def not_alone(names: tuple[str, ...]) -> Shown:
     """That a run's network policies would not be the only ones of its namespaces: what any of them allows passes."""
     detail = f"new namespaces get {', '.join(names)}, which add to a run's own"
     hint = "exempt namespaces with the label meshproof.dev/run from them"
-    return Shown((Tried("network policies", False, detail, hint),), network_policy=False)
+    return Shown((Tried(CheckName.NETWORK_POLICIES, False, detail, hint),), network_policy=False)
 
 
 def without_policy(ask: Callable[[], str]) -> Tried | None:
@@ -138,17 +138,17 @@ def without_policy(ask: Callable[[], str]) -> Tried | None:
     if (before := ask()) == "200":
         return None
     hint = "let namespaces with the label meshproof.dev/run talk among themselves, or choose namespaces.labels"
-    return Tried("network policies", False, f"without any of ours: expected 200, saw {before}", hint)
+    return Tried(CheckName.NETWORK_POLICIES, False, f"without any of ours: expected 200, saw {before}", hint)
 
 
 def network_policy(ask: Callable[[], str]) -> Tried | Shown:
     """Whether the policy that denies a request is enforced."""
     found, seen = enforced(ask)
     if found is None:
-        return Tried("network policies", False, f"a denied request: expected 000 or 200, saw {seen}")
+        return Tried(CheckName.NETWORK_POLICIES, False, f"a denied request: expected 000 or 200, saw {seen}")
     hint = "use a network plug-in that enforces them: Calico, Cilium and others"
     detail = "a denied request got no answer" if found else f"a denied request got {seen}"
-    return Shown((Tried("network policies", found, detail, hint),), network_policy=found)
+    return Shown((Tried(CheckName.NETWORK_POLICIES, found, detail, hint),), network_policy=found)
 
 
 def enforced(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from clients.proof.preflight.shown import Shown, Tried
+from clients.proof.preflight.shown import CheckName, Shown, Tried
 
-MODE, LOGS = "plaintext in new namespaces", "access logs"
 _EXEMPT = "exempt namespaces with the label meshproof.dev/run from what refuses it"
 
 
@@ -20,9 +19,9 @@ def refused(kind: str, why: str) -> Tried | Shown:
     """
     if kind == "PeerAuthentication":
         detail = f"the mesh takes none, and PERMISSIVE is refused: {why}"
-        return Shown((Tried(MODE, False, detail, _EXEMPT),), permissive=False, plaintext_client=False)
+        return Shown((Tried(CheckName.MODE, False, detail, _EXEMPT),), permissive=False, plaintext_client=False)
     if kind == "Telemetry":
         hint = f"{_EXEMPT}, or set meshConfig.accessLogFile to /dev/stdout"
-        return Shown((Tried(LOGS, False, f"a Telemetry is refused: {why}", hint),), logs=False)
+        return Shown((Tried(CheckName.LOGS, False, f"a Telemetry is refused: {why}", hint),), logs=False)
     detail = f"the {kind} that a run needs in its namespaces is refused: {why}"
-    return Tried("opening the mesh", False, detail, _EXEMPT, needed=True, blocks=True)
+    return Tried(CheckName.OPENING, False, detail, _EXEMPT, needed=True, blocks=True)

@@ -3,6 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class CheckName(StrEnum):
+    """What is tried, as reports and `doctor` call it."""
+
+    INJECTION = "injection"
+    EXEC = "exec"
+    REQUEST = "request in the mesh"
+    POLICIES = "policies of new namespaces"
+    MORE_POLICIES = "more policies of new namespaces"
+    LOAD_BALANCER = "load balancer"
+    CLOCK = "clock"
+    NODES = "nodes"
+    IMAGES = "images"
+    POD_SECURITY = "pod security"
+    ADMISSION = "admission"
+    WORKLOADS = "workloads"
+    NEW_NAMESPACES = "new namespaces"
+    NETWORK_POLICIES = "network policies"
+    WAY_IN = "way in"
+    MODE = "plaintext in new namespaces"
+    LOGS = "access logs"
+    OPENING = "opening the mesh"
+    LABELS = "labels of new namespaces"
+    OUTSIDE = "pods outside the mesh"
 
 
 @dataclass(frozen=True)
@@ -14,7 +40,7 @@ class Tried:
         blocks: where it is not ok, nothing can be proven: a run ends.
     """
 
-    name: str
+    name: CheckName
     ok: bool
     detail: str
     hint: str = ""
