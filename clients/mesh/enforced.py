@@ -90,7 +90,7 @@ def enforced(dump: dict[str, Any]) -> Enforced:
             unverified.add(port_of(chain))
         if trusts_others(chain):
             foreign.add(port_of(chain))
-        for config in _filters(chain):
+        for config in (one.get("typed_config", {}) for one in _named_filters(chain)):
             kind = str(config.get("@type", ""))
             if kind.endswith(".RBAC"):
                 _add_rules(rules, config)
@@ -204,15 +204,12 @@ def _named_filters(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from one.get("typed_config", {}).get("http_filters", ())
 
 
-def _filters(chain: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (one.get("typed_config", {}) for one in _named_filters(chain))
-
-
 def _unread(dump: dict[str, Any], rules: Collection[RuleKey]) -> str:
     """See `Enforced.unread`; `rules` are those that are named as istiod does."""
     filters = [one for _, chain in _chains(dump) for one in _named_filters(chain)]
-    parts = (one.get("typed_config", {}).get(part, {}) for one in filters for part in _PARTS)
-    names = {str(name) for part in parts for name in part.get("policies", {})}
+    configs = [one.get("typed_config", {}) for one in filters]
+    rbac = [one for one in configs if str(one.get("@type", "")).endswith(".RBAC")]
+    names = {str(name) for one in rbac for part in _PARTS for name in one.get(part, {}).get("policies", {})}
     if names and not rules:
         return f"rules named as by another control plane than istiod ({min(names)})"
     return "filters that are not in its listeners" if any(map(_comes_apart, filters)) else ""

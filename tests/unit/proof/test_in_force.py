@@ -310,3 +310,10 @@ def test_a_sidecar_of_istiods_form_that_lacks_a_policy_fails(monkeypatch: pytest
 def test_what_does_not_differ_passes_in_any_form(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = Looks(monkeypatch, inbound(apart("rbac.v3.RBAC")))
     assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
+
+
+def test_rules_of_tokens_are_none_of_authorization(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are a list; each case of a stage with tokens was inconclusive by an error of our own."""
+    tokens = {"typed_config": {"@type": "x.JwtAuthentication", "rules": [{"match": {"prefix": "/"}}]}}
+    held = inbound(tokens, rbac("ns[mtls-service]-policy[open]-rule[0]"))
+    assert allowing(monkeypatch, held, SERVER_POD).findings()[PROXIES][0] is FindingVerdict.PASS
