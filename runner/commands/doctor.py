@@ -43,8 +43,7 @@ def doctor(
 ) -> int:
     """Check what a run needs, and print what is missing and how to get it.
 
-    On a cluster that is named it makes a namespace with Deployments for that, and removes it (not with
-    --skip-preflight).
+    On a cluster that is named it makes a namespace with Deployments, and removes it; not with --skip-preflight.
     """
     wanted = settings.load(given)
     target = targets.of(wanted)

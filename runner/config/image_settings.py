@@ -10,7 +10,7 @@ _HOST = r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?"
 _PATH = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
 MIRROR = rf"^({_HOST}(/{_PATH})*/?)?$"
 """A registry, with a path in it or not."""
-REFERENCE = rf"^(({_HOST}/)?{_PATH}(/{_PATH})*(:\w[\w.-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?)?$"
+REFERENCE = rf"^(({_HOST}/)?{_PATH}(/{_PATH})*(:\w[\w.-]{{0,127}})?(@[a-z0-9]+:[0-9a-f]{{32,128}})?)?$"
 """As registries have it (github.com/distribution/reference)."""
 Image = Annotated[str, Field(pattern=REFERENCE)]
 
