@@ -151,7 +151,8 @@ def test_a_server_is_evicted_again_and_again(running: Start, cluster: Cluster) -
     one = run(running)
     one.until("its environment is there", deployed(cluster))
     one.until("its server is there", deployed(cluster, "mtls-service", "httpbin"))
-    [space] = [item.name for item in find(cluster) if item.kind == "Namespace" and item.name.endswith("-mtls-service")]
+    spaces = [item.name for item in find(cluster) if item.kind == "Namespace" and item.name.endswith("-mtls-service")]
+    space = min(spaces, key=len)  # there is a strict one, too
     taken = 0
     while one.process.poll() is None:
         with suppress(MeshproofError):  # a pod that is gone already, or its namespace
