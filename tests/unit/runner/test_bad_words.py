@@ -57,7 +57,11 @@ def test_a_mistake_is_one_line_with_its_object(
     assert not printed.out
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08\x00", gzip.compress(b"x" * 5000)[:-12]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x1f\x8b\x08\x00", gzip.compress(b"x" * 5000)[:-12]],
+    ids=["empty", "cut in the head", "cut"],  # what is compressed holds the time, and workers must agree on ids
+)
 def test_an_archive_that_is_damaged(tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.tar.gz").write_bytes(content)
     assert cli.main(["testbed", "import", str(tmp_path / "x.tar.gz")]) == 2
