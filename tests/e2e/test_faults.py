@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from e2e_runs import MESHPROOF, PYTEST, EndedRun, StartedRun, controls, start
 
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.model.errors import MeshproofError
 from testbed import api
 from tests.mutants import outside
@@ -65,12 +66,12 @@ def run(running: Start, *words: str, **how: Any) -> StartedRun:
     return running(*MESHPROOF, "run", "--out", "{out}", *words, *CONTROLS, SUITE, **how)
 
 
-def deployed(cluster: Cluster, name: str = "mtls-client") -> Callable[[], bool]:
-    """Whether the run's environment is there: its clients are ready."""
+def deployed(cluster: Cluster, name: str = "mtls-client", app: str = "sleep") -> Callable[[], bool]:
+    """Whether the run's environment is there: its clients are ready, or another app is."""
 
     def there() -> bool:
         spaces = [one.name for one in find(cluster) if one.kind == "Namespace" and one.name.endswith(name)]
-        return any(pod.ready for space in spaces for pod in cluster.pods(space, "app=sleep"))
+        return any(pod.ready for space in spaces for pod in cluster.pods(space, f"app={app}"))
 
     return there
 
@@ -134,6 +135,40 @@ def test_a_client_is_evicted(running: Start, cluster: Cluster) -> None:
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": space}}
     cluster.api.json("POST", f"/api/v1/namespaces/{space}/pods/{pod.name}/eviction", body=body)
     survived(one.end())
+
+
+def evicted(cluster: Cluster, namespace: str, app: str) -> bool:
+    """Evict the ready pods of an app, as a consolidation of nodes does; whether there was one."""
+    pods = [pod for pod in cluster.pods(namespace, f"app={app}") if pod.ready]
+    for pod in pods:
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod.name}"
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod.name, "namespace": namespace}}
+        cluster.api.json("POST", f"{path}/eviction", body={**body, "deleteOptions": {"gracePeriodSeconds": 0}})
+    return bool(pods)
+
+
+def test_a_server_is_evicted_again_and_again(running: Start, cluster: Cluster) -> None:
+    """A server is away for most of the run: a case that fails by it is inconclusive, and names a pod that was taken."""
+    one = run(running)
+    ours = f"{MANAGED_BY_LABEL}={MANAGER}"
+
+    def spaces() -> list[str]:
+        found = [body["metadata"]["name"] for body in cluster.objects("v1", "Namespace", labels=ours)]
+        ready = [name for name in found if any(pod.ready for pod in cluster.pods(name))]
+        return sorted((name for name in ready if name.endswith("-mtls-service")), key=len)
+
+    one.until("its servers are there", lambda: len(spaces()) > 1)  # there is a strict one, too
+    space = spaces()[0]
+    taken = 0
+    while one.process.poll() is None:
+        with suppress(MeshproofError):  # a pod that is gone already, or its namespace
+            taken += evicted(cluster, space, "httpbin")
+        time.sleep(0.2)
+    ran = one.end()
+    assert taken > 1
+    survived(ran)
+    reasons = [case["reason"] for case in ran.report["cases"]]
+    assert any(f"pod {space}/httpbin-" in reason and "not by this run" in reason for reason in reasons), reasons
 
 
 def test_istiod_restarts_in_a_push(running: Start, cluster: Cluster) -> None:
