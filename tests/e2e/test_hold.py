@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from e2e_runs import MESHPROOF, EndedRun, start
 
-from clients.hold.flows import BY_NAME, FLOWS
+from clients.hold.flows import FLOWS
 from clients.hold.held import SERVERS, require
 from clients.kube.cleanup import cleanup
 from clients.kube.cluster import Cluster
@@ -67,7 +67,7 @@ def test_a_leak_of_a_moment_is_seen_with_its_time_and_nothing_is_left(cluster: C
     assert seen.code == 1, seen.output[-3000:]
     found = account(seen)
     flows = {one["name"]: one for one in found["flows"]}
-    assert flows.keys() == BY_NAME.keys()
+    assert flows.keys() == {flow.name for flow in FLOWS}
     assert all(one["requests"] for one in flows.values()), "every flow sends"
     assert found["lost"] == 0, [one for one in flows.values() if one["lost"]]
     leak = flows["mesh-http1-denied"]
