@@ -81,9 +81,13 @@ def _head(report: Report) -> dict[str, Any]:
     }
 
 
+_MICROSECONDS = 6
+"""Digits of times: clocks of machines are no finer, and there is one for each of tens of thousands of requests."""
+
+
 def _case_to_json(report: Report, case: Evidence, table: objects.Table) -> dict[str, Any]:
     data = objects.pack(EVIDENCE.dump_python(case, mode="json"), table)
-    timeline = data.pop("attempts")
+    timeline = [{**one, "at_s": round(one["at_s"], _MICROSECONDS)} for one in data.pop("attempts")]
     return {**data, "recorded": report.recorded.get(case.id, ""), "attempts": len(timeline), "timeline": timeline}
 
 
