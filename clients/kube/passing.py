@@ -26,6 +26,8 @@ _STORE = (
 A request that is too large, and a database that is full, are none of these."""
 _DENIED = "denied the request"
 """In the answer of a webhook that refuses an object (Kubernetes, admission webhooks), which chooses the status."""
+_NOT_OF_ITS_TYPE = "failed to create typed patch object"
+"""In the answer to a server-side apply of an unknown field or a wrong type (Kubernetes, structured merge): status 500."""
 _ADMISSION = (_DENIED, "ValidatingAdmissionPolicy", "violates PodSecurity", "exceeded quota")
 """Texts of a refusal by what the cluster demands of objects, not by missing rights; its status is often 403."""
 REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
@@ -76,7 +78,8 @@ def pause_s(method: str, error: Exception, least_s: float) -> float:
 
 def is_of_the_server(status: int, text: str) -> bool:
     """Whether the answer is about the server, and so none about what was sent: it has not been looked at to the end."""
-    return (status >= 500 or status in {408, *BUSY}) and _DENIED not in text
+    about_what_was_sent = _DENIED in text or _NOT_OF_ITS_TYPE in text
+    return (status >= 500 or status in {408, *BUSY}) and not about_what_was_sent
 
 
 def hint(status: int, text: str) -> str:

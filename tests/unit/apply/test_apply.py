@@ -148,6 +148,15 @@ def test_what_a_webhook_denies_is_not_accepted_whatever_status_it_chooses(
         applier.check(applier.load(["policy.yaml"]))
 
 
+def test_a_field_that_the_schema_does_not_have_is_the_manifests_fault_although_the_status_is_500(
+    applier: Applier, cluster: FakeCluster
+):
+    text = "failed to create typed patch object (a/b; apps/v1, Kind=Deployment): .spec.replica: field not declared"
+    cluster.refuse["PeerAuthentication"] = RequestError("PATCH x", 500, text)
+    with pytest.raises(ManifestError, match=r"policy.yaml: .*is not accepted: .*\.spec\.replica"):
+        applier.check(applier.load(["policy.yaml"]))
+
+
 def test_a_missing_permission_stays_one(applier: Applier, cluster: FakeCluster):
     cluster.refuse["PeerAuthentication"] = AccessError("forbidden")
     with pytest.raises(AccessError):

@@ -70,6 +70,7 @@ def test_a_refusal_that_comes_late_passes(monkeypatch: pytest.MonkeyPatch) -> No
         (ClusterError("no route to the API"), None, Verdict.INCONCLUSIVE, "no route"),
         (RequestError("apply", 503, "starting"), None, Verdict.INCONCLUSIVE, "starting"),
         (RequestError("apply", 500, 'failed calling webhook "x": EOF'), None, Verdict.INCONCLUSIVE, "failed calling"),
+        (RequestError("apply", 500, "failed to create typed patch object: .spec.x"), None, Verdict.FAIL, ".spec.x"),
         (RequestError("apply", 500, 'webhook "x" denied the request: no'), None, Verdict.FAIL, "denied the request"),
         (BY_WEBHOOK, BY_WEBHOOK, Verdict.INCONCLUSIVE, "a/good.yaml: refused"),
         (BY_WEBHOOK, ClusterError("no route"), Verdict.INCONCLUSIVE, "no route"),
