@@ -27,7 +27,7 @@ A request that is too large, and a database that is full, are none of these."""
 _DENIED = "denied the request"
 """In the answer of a webhook that refuses an object (Kubernetes, admission webhooks), which chooses the status."""
 _NOT_OF_ITS_TYPE = "failed to create typed patch object"
-"""In what answers a server-side apply of an unknown field or a wrong type (Kubernetes, structured merge), of status 500."""
+"""In the answer to a server-side apply of an unknown field or a wrong type (Kubernetes), whose status is 500."""
 _ADMISSION = (_DENIED, "ValidatingAdmissionPolicy", "violates PodSecurity", "exceeded quota")
 """Texts of a refusal by what the cluster demands of objects, not by missing rights; its status is often 403."""
 REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
