@@ -166,7 +166,7 @@ def _controls(records: Sequence[Record]) -> list[str]:
     lines += ["", "### Controls that notice none", ""]
     by_reason: dict[str, list[str]] = {}
     for control, reason in mutants.unproven(records).items():
-        by_reason.setdefault(reason or "no mutant concerns them yet", []).append(control)
+        by_reason.setdefault(reason or "no mutant tried concerns them", []).append(control)
     for reason, controls in by_reason.items():
         lines += _wrapped(f"- {reason}: {', '.join(sorted(controls))}")
     return [*lines, ""]
