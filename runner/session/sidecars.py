@@ -8,13 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from clients.apply.item import manifest_text
+from clients.apply.overlay import INJECTION_LABEL
 from clients.apply.yaml_text import load
 from clients.model.probe import Workload
 from clients.probe.outside import OutsideClient
 from runner.config.settings import ROOT
 
 MANIFESTS = ROOT / "manifests"
-_INJECTED = ("istio-injection", "enabled")
+_INJECTED = (INJECTION_LABEL, "enabled")
 _OPTED_OUT = ("sidecar.istio.io/inject", "false")
 
 
@@ -41,7 +43,7 @@ class Sidecars:
 
 @cache
 def sidecars() -> Sidecars:
-    """Of all manifests."""
+    """Of all manifests. Raises ManifestError as `bodies_of` does."""
     bodies = list(bodies_of(MANIFESTS.rglob("*.yaml")))
     spaces = [one["metadata"] for one in bodies if one["kind"] == "Namespace"]
     pods = [(one["metadata"], one["spec"].get("template", one)["metadata"]) for one in bodies if _is_workload(one)]
@@ -60,6 +62,10 @@ def _is_workload(body: Mapping[str, Any]) -> bool:
 
 
 def bodies_of(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """The objects of manifests, as their authors wrote them."""
+    """The objects of manifests, as their authors wrote them.
+
+    Raises:
+        ManifestError: a file cannot be read, or is no YAML of objects.
+    """
     for file in files:
-        yield from (body for body, _ in load(file.read_text(encoding="utf-8"), file.name))
+        yield from (body for body, _ in load(manifest_text(file), file.name))

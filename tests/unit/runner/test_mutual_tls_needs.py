@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from plan_fakes import planned_test
 
 from clients.model.case import Case
+from clients.model.errors import ManifestError
 from clients.model.expect import status
 from clients.model.probe import Probe, Workload
 from clients.model.stage import Settle, Stage, Step
@@ -15,6 +17,7 @@ from clients.probe.outside import through
 from runner.config.catalogue import Control
 from runner.session.mutual_tls_needs import mutual_tls_needs
 from runner.session.planned import Proves
+from runner.session.sidecars import bodies_of
 
 pytestmark = pytest.mark.unit
 INJECTED, PLAIN = Workload("mtls-client", "sleep", "sleep"), Workload("legacy-client", "sleep", "sleep")
@@ -54,3 +57,11 @@ def test_requests_by_mutual_tls_count_where_a_policy_asks_for_it(
     one: Case, stage: dict[str, Any], needed: set[str]
 ) -> None:
     assert mutual_tls_needs(proves(one, **stage)) == needed
+
+
+def test_a_manifest_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    """It ended a plan with "nothing was selected"."""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_bytes(b"\xff\xfe\n")
+    with pytest.raises(ManifestError, match=r"the manifest .*wrong\.yaml is not text in UTF-8"):
+        list(bodies_of([wrong]))
