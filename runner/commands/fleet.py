@@ -21,7 +21,6 @@ from runner.config.settings import ROOT
 
 OPTION = "--context"
 LOG = "terminal.txt"
-REPORT = "conformance.json"
 _JUDGED = (ExitCode.OK, ExitCode.FAILED, ExitCode.UNKNOWN)
 CODES = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.UNKNOWN, ExitCode.OK)
 """Exit codes, the one that decides for all first."""
@@ -81,7 +80,9 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     for member, code in zip(members, codes, strict=True):
         why = f" ({last})" if code not in _JUDGED and (last := _last_line(member.log)) else ""
         print(f"{member.context}: exit code {code}{why}; its lines are in {member.log}")
-    if not any(True for member in members for _ in member.folder.glob(f"*/{REPORT}")):  # the lines above say why
+    from reports import conformance  # loaded only where several clusters are proven
+
+    if not any(any(member.folder.glob(f"*/{conformance.FILE}")) for member in members):  # the lines above say why
         return next(code for code in CODES if code in codes)
     try:
         from rich.console import Console  # loaded only where several clusters are proven

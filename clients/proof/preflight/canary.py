@@ -7,7 +7,7 @@ asks for a load balancer. It takes some seconds; where addresses or images are s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,7 +96,7 @@ class Canary:
         yield opening
         if any(line.blocks for line in opening.lines):
             return
-        door, refused = open_door(self.applier, _door(self._items))
+        door, refused = open_door(self.applier, [item for item in self._items if _is_door(item)])
         self._opened_at = time.monotonic()
         if refused:
             yield refused
@@ -138,7 +138,7 @@ class Canary:
     def _admit(self) -> Tried:
         try:
             self._items = self.applier.load([PAIRS])
-            others = [item for item in self._items if item not in _door(self._items)]
+            others = [item for item in self._items if not _is_door(item)]
             self.applier.admit(others)
             self.applier.apply(others)
         except MeshproofError as error:
@@ -238,5 +238,5 @@ class Canary:
         return network_checks.network_policy(ask)
 
 
-def _door(items: Iterable[Item]) -> list[Item]:
-    return [item for item in items if (item.kind, item.name) == ("Service", DOOR)]
+def _is_door(item: Item) -> bool:
+    return (item.kind, item.name) == ("Service", DOOR)
