@@ -124,6 +124,7 @@ class ReplicaCutOff(Mutant):
                 body["spec"]["replicas"] = 2
         policies = [body for body in objects if body["kind"] in POLICIES]
         if policies and not self._stopped:
+            time.sleep(outside.SPREAD_S)  # kube-proxy leads to a new replica a second or more after it is ready
             self._stopped = stop_agent(policies[0]["metadata"]["namespace"], "app=httpbin")
 
     def undo(self) -> None:
