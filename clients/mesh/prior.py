@@ -6,13 +6,14 @@ namespace without a selector apply everywhere; a namespace's own PeerAuthenticat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, runs_dry
 from clients.mesh import foreign_tokens, meshconfig
+from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.errors import ClusterError
 
 Json = Mapping[str, Any]
@@ -28,8 +29,13 @@ KINDS = {
     "Telemetry": "telemetry.istio.io/v1",
     "WasmPlugin": "extensions.istio.io/v1alpha1",
 }
-BY_PERMISSIVE = "set aside by PERMISSIVE in the run's namespaces"
-"""Ends the note about a mode of the mesh that takes no plaintext, or no mutual TLS."""
+_ASIDE, _STAYS = NoteState.SET_ASIDE, NoteState.IN_FORCE
+_REGISTRY_ONLY = PriorNote(
+    NoteKind.OUTBOUND_TRAFFIC_POLICY,
+    _ASIDE,
+    "MeshConfig outboundTrafficPolicy REGISTRY_ONLY",
+    "set aside by a Sidecar",
+)
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,18 @@ class Prior:
     permissive: bool = False
     allow: bool = False
     open: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[PriorNote, ...] = ()
     mesh_wide: str = ""
     tokens: str = ""
     iap_tokens: str = ""
     logs_otherwise: bool = False
     rules: bool = False
     narrow_exports: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The notes as reports show them."""
+        return tuple(note.text for note in self.notes)
 
 
 NOTHING_FOUND = Prior()
@@ -79,14 +90,14 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
     registry_only = any(_outbound(one) == "REGISTRY_ONLY" for one in configurations)
     left = [one for kind in _LEFT for one in there[kind] if _counts(one) and one not in judging and one not in rules]
     notes = [
-        *(f"{_named(one)} ({_mode(one)}): {BY_PERMISSIVE}" for one in modes),
-        *(f"{_named(one)} (ALLOW): set aside by a policy that allows, where a stage has none" for one in allows),
-        *(f"{_named(one)} ({action(one)}): in force; its refusals count as the mesh's" for one in others),
-        *(f"{_named(one)}: set aside by a Sidecar of the run's namespaces" for one in scopes),
-        *(["MeshConfig outboundTrafficPolicy REGISTRY_ONLY: set aside by a Sidecar"] if registry_only else []),
-        *(f"{_named(one)}: in force; cases with tokens where it looks are skipped" for one in judging),
-        *(f"{_named(one)}: set aside by DestinationRules of the run's namespaces" for one in rules),
-        *(f"{_named(one)}: in force{_why_there(one)}" for one in left),
+        *_about(modes, _ASIDE, "set aside by PERMISSIVE in the run's namespaces", _mode),
+        *_about(allows, _ASIDE, "set aside by a policy that allows, where a stage has none", action),
+        *_about(others, _STAYS, "in force; its refusals count as the mesh's", action),
+        *_about(scopes, _ASIDE, "set aside by a Sidecar of the run's namespaces"),
+        *([_REGISTRY_ONLY] if registry_only else []),
+        *_about(judging, _STAYS, "in force; cases with tokens where it looks are skipped"),
+        *_about(rules, _ASIDE, "set aside by DestinationRules of the run's namespaces"),
+        *(PriorNote(NoteKind(one["kind"]), _STAYS, _named(one), f"in force{_why_there(one)}") for one in left),
         *_defaults(configurations),
     ]
     wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
@@ -118,16 +129,28 @@ def _why_there(one: Json) -> str:
     return "; the testbed's own, in place of Istio's filter istio.alpn (docs/deviations.md)" if own else ""
 
 
-def _defaults(configurations: Iterable[Json]) -> list[str]:
-    """Defaults of the mesh that a run does not set aside."""
+def _about(
+    found: Iterable[Json], state: NoteState, detail: str, how: Callable[[Json], str] | None = None
+) -> list[PriorNote]:
+    """A note about each object; `how` gives what its name has behind it, in brackets."""
+    named = ((one, f"{_named(one)} ({how(one)})" if how else _named(one)) for one in found)
+    return [PriorNote(NoteKind(one["kind"]), state, name, detail) for one, name in named]
+
+
+def _defaults(configurations: Iterable[Json]) -> list[PriorNote]:
+    """Defaults of the mesh that reach a run."""
     found = []
     for one in configurations:
         if one.get("discoverySelectors"):
-            found.append("MeshConfig discoverySelectors: the run's namespaces must match ([namespaces] labels)")
+            detail = "the run's namespaces must match ([namespaces] labels)"
+            found.append(PriorNote(NoteKind.DISCOVERY_SELECTORS, _STAYS, "MeshConfig discoverySelectors", detail))
         if meshconfig.auto_mtls_is_off(one):
-            found.append("MeshConfig enableAutoMtls false: in force; cases of mutual TLS between sidecars are skipped")
-        narrow = [name for name in _EXPORTS if _narrows(one, name)]
-        found += [f"MeshConfig {name} {one[name]}: {_EXPORTED}" for name in narrow]
+            detail = "in force; cases of mutual TLS between sidecars are skipped"
+            found.append(PriorNote(NoteKind.ENABLE_AUTO_MTLS, _STAYS, "MeshConfig enableAutoMtls false", detail))
+        for name in _EXPORTS:
+            if _narrows(one, name):
+                named = f"MeshConfig {name} {one[name]}"
+                found.append(PriorNote(NoteKind.DEFAULT_EXPORT_TO, _ASIDE, named, _EXPORTED))
     return found
 
 

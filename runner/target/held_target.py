@@ -150,7 +150,8 @@ class HeldTarget:
             service_type=shown.service_type,
         )
         mesh, target = self.descriptor.mesh, self.descriptor.target
-        described = replace(target, details=_details(mesh), in_force=(*mesh.prior.notes, *preflight.in_force(shown)))
+        before = (*mesh.prior.texts, *preflight.in_force(shown))
+        described = replace(target, details=_details(mesh), in_force=before)
         self.descriptor = replace(self.descriptor, target=described)
 
     def sweep(self) -> list[Leftover]:
@@ -200,7 +201,7 @@ def _described(target: Target, there: Access, cluster: Cluster, mesh: MeshInfo) 
         mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
         context=there.context,
         details=_details(mesh),
-        in_force=mesh.prior.notes,
+        in_force=mesh.prior.texts,
         name=target.name(there, cluster.server),
         server=cluster.server,
         configuration=mesh.configuration,

@@ -11,7 +11,7 @@ from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.prior import BY_PERMISSIVE
+from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
@@ -30,7 +30,9 @@ TRIED = "tried: "
 
 _SELECTED = frozenset({CheckName.WORKLOADS, CheckName.INJECTION})
 """What fails in namespaces that istiod does not discover."""
-_REFUSING = ("AuthorizationPolicy", "EnvoyFilter", "WasmPlugin", "DestinationRule")
+_REFUSING = frozenset(
+    {NoteKind.AUTHORIZATION_POLICY, NoteKind.ENVOY_FILTER, NoteKind.WASM_PLUGIN, NoteKind.DESTINATION_RULE}
+)
 """Kinds of the root namespace that may be why a request is refused, where they stay in force."""
 
 _NOT_ASIDE = "in force; PERMISSIVE is refused in the run's namespaces, so cases with plaintext clients are skipped"
@@ -76,7 +78,7 @@ def _fitting(settings: Settings, cluster: Cluster, mesh: MeshInfo) -> Fitting:
     return replace(demanded, service_types={f"{HOME}/{DOOR}": instead} if instead else {})
 
 
-def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
+def end_where_blocked(shown: Shown, notes: Sequence[PriorNote]) -> None:
     """Raise where nothing can be proven.
 
     Args:
@@ -91,10 +93,10 @@ def end_where_blocked(shown: Shown, notes: Sequence[str]) -> None:
     wrong = [one for one in shown.lines if not one.ok and (one.needed or one.blocks)]
     causes = [f"{one.name}: {one.detail}" for one in wrong]
     if {one.name for one in blocking} & _SELECTED:
-        causes += [note for note in notes if "discoverySelectors" in note]
+        causes += [note.text for note in notes if note.kind is NoteKind.DISCOVERY_SELECTORS]
         causes += [one.detail for one in shown.lines if one.name == CheckName.LABELS and one not in wrong]
     if any(one.name == CheckName.REQUEST for one in blocking):
-        causes += [note for note in notes if note.startswith(_REFUSING) and ": in force" in note]
+        causes += [note.text for note in notes if note.kind in _REFUSING and note.state is NoteState.IN_FORCE]
     hint = "; ".join(filter(None, (blocking[0].hint, "--skip-preflight goes on all the same")))
     raise ClusterError(f"nothing can be proven on this cluster: {'; '.join(causes)}", hint)
 
@@ -135,12 +137,21 @@ def opened(mesh: MeshInfo, shown: Shown) -> MeshInfo:
     if shown.denying:
         prior = replace(prior, allow=True)
     if shown.permissive is False:
-        notes = tuple(note.replace(BY_PERMISSIVE, _NOT_ASIDE) for note in prior.notes)
+        notes = tuple(_refused(note) if _by_permissive(note) else note for note in prior.notes)
         prior = replace(prior, permissive=False, notes=notes)
     if shown.logs is False:
         others = mesh.capabilities - {CapabilityName.ACCESS_LOG.value}
         mesh = replace(mesh, log_provider="", capabilities=others)
     return replace(mesh, prior=prior)
+
+
+def _by_permissive(note: PriorNote) -> bool:
+    return note.kind is NoteKind.PEER_AUTHENTICATION and note.state is NoteState.SET_ASIDE
+
+
+def _refused(note: PriorNote) -> PriorNote:
+    """The same note, where the cluster refuses PERMISSIVE."""
+    return replace(note, state=NoteState.IN_FORCE, detail=_NOT_ASIDE)
 
 
 def in_force(shown: Shown) -> tuple[str, ...]:

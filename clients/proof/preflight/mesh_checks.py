@@ -66,15 +66,14 @@ def request_in_mesh(cluster: Cluster, namespace: str, pods: Mapping[str, Pod]) -
     places = [(pods["client"], SIDECAR), (pods["server"], SIDECAR), (pods["server"], "server")]
     deadline = time.monotonic() + LOG_S
     while True:
-        logged = [
-            f"{pod.labels['app']}/{container}" for pod, container in places if _logs(cluster, pod, container, marker)
-        ]
+        logged = [(pod, container) for pod, container in places if _logs(cluster, pod, container, marker)]
         if len(logged) == len(places) or time.monotonic() >= deadline:
             break
         time.sleep(POLL_S)
-    detail = f"200; logged by {', '.join(logged) or 'none'}"
+    where = ", ".join(f"{pod.labels['app']}/{container}" for pod, container in logged)
+    detail = f"200; logged by {where or 'none'}"
     hint = "turn on access logs (meshConfig.accessLogFile, or a Telemetry): without them proofs are of reduced grade"
-    return Tried(CheckName.REQUEST, any(SIDECAR in one for one in logged), detail, hint)
+    return Tried(CheckName.REQUEST, any(container == SIDECAR for _, container in logged), detail, hint)
 
 
 def _logs(cluster: Cluster, pod: Pod, container: str, marker: str) -> bool:

@@ -57,7 +57,7 @@ def test_each_kind_is_set_aside_and_named() -> None:
     found = looked(STRICT, NOTHING, configuration={"outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}})
     assert (found.permissive, found.allow, found.open) == (True, True, True)
     assert found.mesh_wide == "PeerAuthentication istio-system/default is there already, and the older one counts"
-    assert [note.split(":")[0] for note in found.notes] == [
+    assert [note.named for note in found.notes] == [
         "PeerAuthentication istio-system/default (STRICT)",
         "AuthorizationPolicy istio-system/allow-nothing (ALLOW)",
         "MeshConfig outboundTrafficPolicy REGISTRY_ONLY",
@@ -77,7 +77,7 @@ def test_what_nothing_is_set_against_is_named() -> None:
         body("EnvoyFilter", "theirs", {"configPatches": []}),
         configuration={"discoverySelectors": [{"matchLabels": {"mesh": "yes"}}], "defaultServiceExportTo": ["."]},
     )
-    assert [note.split(":")[0] for note in found.notes] == [
+    assert [note.named for note in found.notes] == [
         "AuthorizationPolicy istio-system/deny (DENY)",
         "EnvoyFilter istio-system/theirs",
         "MeshConfig discoverySelectors",
@@ -88,7 +88,7 @@ def test_what_nothing_is_set_against_is_named() -> None:
 
 def test_the_filter_of_the_embedded_mesh_says_whose_it_is() -> None:
     found = looked(body("EnvoyFilter", "meshproof-alpn", {"configPatches": []}))
-    assert found.notes == (
+    assert found.texts == (
         "EnvoyFilter istio-system/meshproof-alpn: in force; the testbed's own, in place of Istio's filter istio.alpn "
         "(docs/deviations.md)",
     )
@@ -111,7 +111,7 @@ def test_what_selects_the_usual_label_of_a_gateway_reaches_a_run_s(one: dict[str
     """Such a policy refused what a run sends by its own gateway, and the mesh was blamed."""
     found = looked(one)
     assert found.allow is allow
-    assert [note in one for one in found.notes] == [True]
+    assert [note in one for one in found.texts] == [True]
     of_their_own = {**one, "spec": {**one["spec"], "selector": {"matchLabels": {"app": "theirs"}}}}
     of_their_own["spec"].pop("workloadSelector", None)
     assert looked(of_their_own) == prior.Prior()
@@ -147,7 +147,7 @@ def test_a_root_request_authentication_counts_that_judges_a_run_s_tokens(
     found = looked(one)
     named = "RequestAuthentication istio-system/theirs judges tokens in every namespace"
     assert (found.tokens, found.iap_tokens) == (named if tokens else "", named if iap_tokens else "")
-    assert any("cases with tokens" in note for note in found.notes) is (tokens or iap_tokens)
+    assert any("cases with tokens" in note for note in found.texts) is (tokens or iap_tokens)
 
 
 def test_tokens_that_others_judge_are_not_a_capability() -> None:
@@ -247,7 +247,7 @@ def test_a_root_rule_for_hosts_by_a_wildcard_is_set_aside(
     found = looked(one, configuration=configuration)
     assert found.rules is set_aside
     assert (
-        "DestinationRule istio-system/default: set aside by DestinationRules of the run's namespaces" in found.notes
+        "DestinationRule istio-system/default: set aside by DestinationRules of the run's namespaces" in found.texts
     ) is set_aside
 
 
@@ -255,7 +255,7 @@ def test_what_the_mesh_exports_to_none_is_exported_by_the_run() -> None:
     """Else a client in another namespace knows no such Service, and sends plaintext where STRICT is proven."""
     found = looked(configuration={"defaultServiceExportTo": ["."], "defaultVirtualServiceExportTo": ["*"]})
     assert found.narrow_exports
-    assert found.notes == (
+    assert found.texts == (
         "MeshConfig defaultServiceExportTo ['.']: set aside, as the run's own objects state exportTo",
     )
     assert not looked(configuration={"defaultServiceExportTo": ["*"]}).narrow_exports

@@ -16,6 +16,7 @@ from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
+from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.errors import AccessError, ClusterError, InfrastructureError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight import mesh_checks, network_checks
@@ -342,7 +343,12 @@ def test_the_canary_starts_from_the_mesh_that_a_run_opens() -> None:
 
 
 LOST = InfrastructureError("exec in canary/client-1: lost")
-SELECTORS = "MeshConfig discoverySelectors: the run's namespaces must match ([namespaces] labels)"
+SELECTORS = PriorNote(
+    NoteKind.DISCOVERY_SELECTORS,
+    NoteState.IN_FORCE,
+    "MeshConfig discoverySelectors",
+    "the run's namespaces must match ([namespaces] labels)",
+)
 
 
 @pytest.mark.parametrize(
@@ -375,19 +381,22 @@ def test_a_run_ends_where_nothing_can_be_proven(
     """Each environment waited for all its time again, and without sidecars the mesh was blamed."""
     shown = tried(monkeypatch, **how)
     with pytest.raises(ClusterError, match=f"^nothing can be proven on this cluster: {says}") as caught:
-        end_where_blocked(shown, (SELECTORS, "MeshConfig other: in force"))
+        end_where_blocked(
+            shown,
+            (SELECTORS, PriorNote(NoteKind.TELEMETRY, NoteState.IN_FORCE, "Telemetry istio-system/other", "in force")),
+        )
     assert "--skip-preflight" in caught.value.hint
     assert "other" not in str(caught.value)
 
 
 def test_what_the_mesh_selects_is_named_where_pods_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = tried(monkeypatch, late=["client"])
-    with pytest.raises(ClusterError, match=re.escape(SELECTORS)):
+    with pytest.raises(ClusterError, match=re.escape(SELECTORS.text)):
         end_where_blocked(shown, (SELECTORS,))
     shown = tried(monkeypatch, refused="Deployment client")
     with pytest.raises(ClusterError) as caught:
         end_where_blocked(shown, (SELECTORS,))
-    assert SELECTORS not in str(caught.value)
+    assert SELECTORS.text not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -441,9 +450,10 @@ def test_judges_of_tokens_in_new_namespaces_are_a_reason_to_skip(monkeypatch: py
 
 
 def test_root_policies_are_named_where_the_request_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    refusing = "AuthorizationPolicy istio-system/no-anonymous (DENY): in force; its refusals count as the mesh's"
-    opened_up = "AuthorizationPolicy istio-system/allow-nothing (ALLOW): set aside by a policy that allows"
-    with pytest.raises(ClusterError, match=re.escape(f"saw 403; {refusing}")) as caught:
+    kind, text = NoteKind.AUTHORIZATION_POLICY, "in force; its refusals count as the mesh's"
+    refusing = PriorNote(kind, NoteState.IN_FORCE, "AuthorizationPolicy istio-system/no-anonymous (DENY)", text)
+    opened_up = PriorNote(kind, NoteState.SET_ASIDE, "AuthorizationPolicy istio-system/allow-nothing", ": in force")
+    with pytest.raises(ClusterError, match=re.escape(f"saw 403; {refusing.text}")) as caught:
         end_where_blocked(tried(monkeypatch, seen="403"), (opened_up, refusing))
     assert "allow-nothing" not in str(caught.value)
     assert "exempt namespaces with the label meshproof.dev/run" in caught.value.hint

@@ -8,7 +8,8 @@ from test_preflight import tried
 from clients.apply.open_mesh import OpenMesh
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.prior import BY_PERMISSIVE, Prior
+from clients.mesh.prior import Prior
+from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.errors import ClusterError
 from runner.target.capabilities import Capabilities
 from runner.target.preflight import corrected, end_where_blocked, opened
@@ -23,7 +24,12 @@ FOUND = MeshInfo(
         permissive=True,
         allow=True,
         open=True,
-        notes=(f"PeerAuthentication istio-system/default (STRICT): {BY_PERMISSIVE}", "another"),
+        notes=(
+            PriorNote(
+                NoteKind.PEER_AUTHENTICATION, NoteState.SET_ASIDE, "PeerAuthentication a/b (STRICT)", "set aside"
+            ),
+            PriorNote(NoteKind.SIDECAR, NoteState.SET_ASIDE, "Sidecar a/b", "set aside by PERMISSIVE"),
+        ),
     ),
     log_provider="log",
 )
@@ -42,7 +48,9 @@ def test_a_cluster_that_refuses_permissive_has_no_plaintext_clients(monkeypatch:
     )
     mesh = opened(FOUND, shown)
     assert (mesh.prior.permissive, mesh.prior.allow, mesh.prior.open) == (False, True, True)
-    assert mesh.prior.notes[0].startswith("PeerAuthentication istio-system/default (STRICT): in force; PERMISSIVE is")
+    assert mesh.prior.texts[0].startswith("PeerAuthentication a/b (STRICT): in force; PERMISSIVE is refused")
+    assert mesh.prior.notes[0].state is NoteState.IN_FORCE
+    assert mesh.prior.notes[1:] == FOUND.prior.notes[1:]
     assert mesh.log_provider == "log"
 
 
