@@ -49,15 +49,17 @@ def pinned(profile: str, text: str) -> Skips:
 
 
 def written(profile: str, skips: Skips, text: str) -> str:
-    """The document with these rows in place of the profile's."""
+    """The document with these rows in place of the profile's; those of a new profile come last."""
     start, end = text.index(BEGIN), text.index(END)
-    kept = [row[0] for row in _ROW.finditer(text[start:end]) if row["profile"] != profile]
+    all_rows = list(_ROW.finditer(text[start:end]))
+    place = next((at for at, row in enumerate(all_rows) if row["profile"] == profile), len(all_rows))
+    kept = [row[0] for row in all_rows if row["profile"] != profile]
     rows = []
     for reason in sorted({reason for reason, _ in skips}):
         numbers = {control: number for (why, control), number in skips.items() if why == reason}
         rows += _rows(profile, reason, numbers)
     head = [BEGIN, "", "| profile | cases | reason | controls |", "|---|---|---|---|"]
-    return text[:start] + "\n".join([*head, *kept, *rows, "", ""]) + text[end:]
+    return text[:start] + "\n".join([*head, *kept[:place], *rows, *kept[place:], "", ""]) + text[end:]
 
 
 def _rows(profile: str, reason: str, numbers: Mapping[str, int]) -> list[str]:

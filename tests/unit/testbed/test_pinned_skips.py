@@ -46,7 +46,7 @@ def test_what_is_written_is_read_back_and_of_one_profile_only():
     text = pinned.written("kind", pinned.of_report({"cases": [case("D-4", "lacks a log")]}), text)
     assert pinned.pinned("nodes", text) == skips
     assert pinned.pinned("kind", text) == {("lacks a log", "D-4"): 1}
-    assert pinned.written("nodes", skips, text).count("A-1 x2") == 1
+    assert pinned.written("nodes", skips, text) == text, "the rows of a profile stay where they are"
     assert text.startswith("# Page\n")
     assert text.endswith("rest\n")
 
