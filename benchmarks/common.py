@@ -154,14 +154,22 @@ def overlay(up: Up, manifests: Path, *, run: str, prefix: str, tokens: TokenIssu
 
 
 @contextmanager
-def rig(up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None) -> Iterator[Rig]:
-    """A rig on the testbed, under the lease that keeps runs out; its environments are deleted at the end."""
+def rig(
+    up: Up, manifests: Path = MANIFESTS, policy: ConvergencePolicy | None = None, *, ready_s: float = 120.0
+) -> Iterator[Rig]:
+    """A rig on the testbed, under the lease that keeps runs out; its environments are deleted at the end.
+
+    Args:
+        ready_s: as in `RigOptions`.
+    """
     run = f"bench-{secrets.token_hex(3)}"
     cluster = Cluster.connect(up.kubeconfig)
     tokens = TokenIssuer()
     names = overlay(up, manifests, run=run, prefix=f"{run}-", tokens=tokens)
     with RunLease(cluster, f"meshproof bench, pid {os.getpid()}", run=run):
-        options = RigOptions(policy=policy or ConvergencePolicy(), external=assemble.external(descriptor(up)))
+        options = RigOptions(
+            policy=policy or ConvergencePolicy(), ready_s=ready_s, external=assemble.external(descriptor(up))
+        )
         made = Rig.make(cluster, discover(cluster), names, tokens, manifests, options)
         try:
             yield made

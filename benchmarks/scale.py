@@ -84,8 +84,7 @@ def environment(up: Up, sizes: list[int]) -> Iterator[Rig]:
             added.mkdir()
             for name in names(size)[before:]:
                 (added / f"{name}.yaml").write_text(example.replace(EXAMPLE, name), encoding="utf-8")
-        with common.rig(up, Path(folder)) as rig:
-            rig.applier.timeout_s = READY_S
+        with common.rig(up, Path(folder), ready_s=READY_S) as rig:
             yield rig
 
 

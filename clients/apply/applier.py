@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from clients.apply.item import Accepted, Item, bound_role, manifest_files, manifest_text, with_pods
+from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.apply.yaml_text import dump
 from clients.kube import readiness
@@ -26,11 +28,10 @@ from clients.model.redact import redact
 
 DRY_RUN_NAMESPACE = "default"
 """Namespace for the dry run of an object whose own does not exist yet, while this process has none."""
-AT_ONCE = 8
-"""Objects that are processed at the same time: each waits for two or three answers of the API server."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+_DEFAULTS = Limits()
 
 
 class Applier:
@@ -38,10 +39,6 @@ class Applier:
 
     Args:
         manifests: the folder that manifest paths are relative to.
-        timeout_s: time limit for all objects of one `apply` to be ready, and of one `delete` to be gone.
-        load_balancers: something gives Services of type LoadBalancer an address, so it is waited for.
-        at_once: number of objects that are checked, created or deleted in parallel; with 1, they follow one another in
-            the order that each method states.
 
     Attributes:
         pods_changed_at: namespace → monotonic seconds at which what was applied, or deleted, last changed its pods.
@@ -52,25 +49,24 @@ class Applier:
         cluster: Cluster,
         overlay: Overlay,
         manifests: Path,
-        *,
-        timeout_s: float = 120.0,
-        load_balancers: bool = False,
-        at_once: int = AT_ONCE,
+        limits: Limits = _DEFAULTS,
     ) -> None:
         self._cluster = cluster
         self._overlay = overlay
         self._manifests = manifests
-        self.timeout_s = timeout_s
-        self._load_balancers = load_balancers
-        self._at_once = at_once
+        self._limits = limits
         self._accepted: dict[tuple[str, str, str, str], Accepted] = {}
         self._spaces: dict[str, None] = {}
         self.pods_changed_at: dict[str, float] = {}
 
     def named_by(self, overlay: Overlay) -> Applier:
         """The same cluster, manifests and limits, for objects with other names."""
-        limits: dict[str, Any] = {"timeout_s": self.timeout_s, "load_balancers": self._load_balancers}
-        return Applier(self._cluster, overlay, self._manifests, at_once=self._at_once, **limits)
+        return Applier(self._cluster, overlay, self._manifests, self._limits)
+
+    @property
+    def timeout_s(self) -> float:
+        """Time limit of one `apply` or `delete` (see `Limits`)."""
+        return self._limits.timeout_s
 
     def load(self, paths: Sequence[str]) -> list[Item]:
         """The objects of manifests, in order: a path is a file, or a folder whose `*.yaml` are taken by name.
@@ -146,8 +142,9 @@ class Applier:
         """
         deadline = time.monotonic() + self.timeout_s
         for item in sorted(items, key=lambda item: item.kind in ("Service", "Gateway")):
-            given = readiness.wait(self._cluster, item.body, deadline, load_balancers=self._load_balancers)
-            self._load_balancers = self._load_balancers and given
+            given = readiness.wait(self._cluster, item.body, deadline, load_balancers=self._limits.load_balancers)
+            if not given:
+                self._limits = replace(self._limits, load_balancers=False)
         self.pods_changed_at |= dict.fromkeys(with_pods(items), time.monotonic())
 
     def delete(self, items: Sequence[Item]) -> None:
@@ -190,7 +187,7 @@ class Applier:
 
     def _side_by_side(self, do: Callable[[In], Out], them: Iterable[In]) -> list[Out]:
         """Results in order. After all started calls have ended, the first error in that order is raised."""
-        with ThreadPoolExecutor(self._at_once) as threads:
+        with ThreadPoolExecutor(self._limits.at_once) as threads:
             return list(threads.map(do, them))
 
     def _check(self, missing: set[str], roles: set[tuple[str, str]], item: Item) -> None:

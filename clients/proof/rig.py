@@ -9,6 +9,7 @@ from typing import Self
 
 from clients.apply.applier import Applier
 from clients.apply.environments import Environments
+from clients.apply.limits import Limits
 from clients.apply.open_mesh import OpenMesh
 from clients.apply.overlay import Overlay
 from clients.apply.stage_objects import StageObjects
@@ -105,7 +106,9 @@ class Rig:
             manifests: the folder that manifest paths are relative to.
         """
         workloads = Workloads(cluster, overlay, options.external, options.gateway)
-        applier = Applier(cluster, overlay, manifests, timeout_s=options.ready_s, load_balancers=options.load_balancers)
+        applier = Applier(
+            cluster, overlay, manifests, Limits(timeout_s=options.ready_s, load_balancers=options.load_balancers)
+        )
         open_mesh = opening(mesh, overlay)
         stage_objects = StageObjects(applier, open_mesh)
         prober = Prober(

@@ -6,6 +6,7 @@ import base64
 import secrets
 
 from clients.apply.applier import Applier
+from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.hold import flows
 from clients.hold.held import GATEWAYS, NAMESPACES
@@ -79,4 +80,4 @@ def applier(
         namespaces=frozenset(NAMESPACES),
         fitting=fitting(settings, cluster, prior, own=own),
     )
-    return Applier(cluster, overlay, ROOT / "manifests", timeout_s=START_S)
+    return Applier(cluster, overlay, ROOT / "manifests", Limits(timeout_s=START_S))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from clients.apply.applier import Applier
 from clients.apply.fitting import Fitting
+from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.mesh.capabilities import CapabilityName
@@ -67,7 +68,7 @@ def canary(
     )
     namespace = overlay.namespace(HOME)
     ways_in = WaysIn(cluster, {f"{namespace}/{DOOR}": Entrance(way=settings.ingress.way)})
-    applier = Applier(cluster, overlay, ROOT / "manifests", timeout_s=max(START_S, settings.ready_s))
+    applier = Applier(cluster, overlay, ROOT / "manifests", Limits(timeout_s=max(START_S, settings.ready_s)))
     return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay), enters)
 
 

@@ -10,6 +10,7 @@ from cluster_fakes import RUN, FakeCluster, labelled
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
+from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.kube.api import RequestError
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
@@ -43,7 +44,7 @@ def applier(cluster: FakeCluster, tmp_path: Path) -> Applier:
     (tmp_path / "environment" / "shop.yaml").write_text(ENVIRONMENT)
     (tmp_path / "policy.yaml").write_text(POLICY)
     overlay = Overlay("p-", RUN, "w0", {}, "", {}, frozenset({"shop"}))
-    return Applier(cluster, overlay, tmp_path, timeout_s=0.2, at_once=1)
+    return Applier(cluster, overlay, tmp_path, Limits(timeout_s=0.2, at_once=1))
 
 
 def test_a_folder_is_all_its_manifests(applier: Applier):
@@ -220,7 +221,7 @@ def test_side_by_side_namespaces_come_first_and_each_keeps_its_order(cluster: Fa
     texts = [ORDERED.format(namespace=name) for name in spaces]
     texts += [f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}" for name in spaces]
     (tmp_path / "all.yaml").write_text("\n---\n".join(texts))
-    applier = Applier(cluster, Overlay("p-", RUN, "w0", {}, "", {}, frozenset(spaces)), tmp_path, timeout_s=0.2)
+    applier = Applier(cluster, Overlay("p-", RUN, "w0", {}, "", {}, frozenset(spaces)), tmp_path, Limits(timeout_s=0.2))
     items = applier.load(["all.yaml"])
     applied = applier.apply(items)
     assert [(one.namespace, one.name) for one in applied] == [(item.namespace, item.name) for item in items]

@@ -11,6 +11,7 @@ from cluster_fakes import CLIENT, FakeCluster, labelled
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
+from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.kube.pods import Pod
 from clients.mesh.egress_gateway import EgressGateway
@@ -71,7 +72,7 @@ def test_pods_that_were_ready_are_remembered_until_the_run_itself_changes_them(
 def test_a_namespace_has_settled_once_the_pods_of_what_was_applied_are_ready(
     cluster: FakeCluster, workloads: Workloads, tmp_path: Any
 ) -> None:
-    applier = Applier(cluster, OVERLAY, tmp_path, timeout_s=0.0)  # type: ignore[arg-type]
+    applier = Applier(cluster, OVERLAY, tmp_path, Limits(timeout_s=0.0))  # type: ignore[arg-type]
     rig: Any = SimpleNamespace(applier=applier, workloads=workloads)
 
     def settled(namespace: str) -> float:
