@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from clients.model.api_groups import GATEWAY_API
 from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
 from reports.model import Report
 
@@ -58,7 +59,7 @@ def _document(report: Report, marks: dict[str, set[str]]) -> dict[str, Any]:
     mesh = report.target.mesh
     release, _, channel = report.target.configuration.get(DEFINITIONS, "").partition(" ")
     return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
+        "apiVersion": f"{GATEWAY_API}/v1",
         "kind": "ConformanceReport",
         "date": report.run.ended or report.run.started,
         "gatewayAPIVersion": release,

@@ -12,7 +12,8 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from clients.apply.service_types import GATEWAY_API, as_type
+from clients.apply.service_types import as_type
+from clients.model.api_groups import GATEWAY_API
 from clients.model.service_type import LOAD_BALANCER
 
 PULL_SECRET = "meshproof-pull"

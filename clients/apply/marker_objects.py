@@ -13,6 +13,7 @@ from typing import Any
 from clients.apply.item import Item
 from clients.apply.overlay import Overlay
 from clients.kube.labels import GATEWAY_NAME_LABEL
+from clients.model.api_groups import GATEWAY_API
 
 HEADER = "x-meshproof-marker"
 """Header whose unguessable value the marker's policy refuses."""
@@ -47,7 +48,7 @@ def refusal(
     name = f"meshproof-marker-{_UNIQUE}-{'-'.join(map(str, selector.values()))}".lower()[:60].rstrip("-._")
     which: dict[str, Any] = {"selector": {"matchLabels": dict(selector)}}
     if gateway := labels.get(GATEWAY_NAME_LABEL):
-        which = {"targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway}]}
+        which = {"targetRefs": [{"group": GATEWAY_API, "kind": "Gateway", "name": gateway}]}
     rule = {
         "to": [{"operation": {"ports": [str(port)]}}],
         "when": [{"key": f"request.headers[{HEADER}]", "values": [word]}],

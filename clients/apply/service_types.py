@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from clients.model.api_groups import GATEWAY_API
 from clients.model.service_type import CLUSTER_IP, LOAD_BALANCER, NODE_PORT
 
 LESSER = (NODE_PORT, CLUSTER_IP)
 """In the order in which they are tried in the place of a load balancer."""
-GATEWAY_API = "gateway.networking.k8s.io"
 ANNOTATION = "networking.istio.io/service-type"
 """Of a Gateway: type of the Service that istiod makes for it (Istio, Resource Annotations)."""
 _OF_BALANCERS = frozenset(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from clients.model.api_groups import GATEWAY_API
+
 MANAGER = "meshproof"
 """Field manager of server-side apply, and value of `MANAGED_BY_LABEL`."""
 
@@ -22,7 +24,7 @@ SCRATCH_PREFIX = "meshproof-run-"
 """How names of folders for temporary files begin, before the id of the process that made them. Those of processes that
 were killed are removed by the next run, and by the command line as soon as its test process has ended."""
 
-GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
+GATEWAY_NAME_LABEL = f"{GATEWAY_API}/gateway-name"
 """On what a controller deploys for a Gateway of Kubernetes: its pods, Service and Deployment (Gateway API, GEP-1762);
 no manifest has it."""
 

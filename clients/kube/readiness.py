@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clients.kube import unready
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import Pod
+from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _MAY_USE = (
 REFUSED_S = 10.0
 """How long such a refusal may last: a binding that was just made, or the ids of a new namespace, take a moment."""
 DIAGNOSTICS = "see the diagnostics of the run"
-_GATEWAY_API = "gateway.networking.k8s.io/"
 _NO_ADDRESS = "AddressNotAssigned"
 _JOB_NAME = "job-name"
 """Label of the pods of a Job (Kubernetes, Jobs; the name before 1.27, which newer versions set too)."""
@@ -92,7 +92,7 @@ def _problem_of(body: dict[str, Any], *, load_balancers: bool) -> ProblemOf | No
     kind = body["kind"]
     if kind == "Service":
         return _service if load_balancers and body["spec"].get("type") == "LoadBalancer" else None
-    if kind == "Gateway" and not body["apiVersion"].startswith(_GATEWAY_API):
+    if kind == "Gateway" and not body["apiVersion"].startswith(f"{GATEWAY_API}/"):
         return None  # Istio's own, which no controller programs
     gateway = partial(_gateway, addressed=load_balancers)
     checks: dict[str, ProblemOf] = {

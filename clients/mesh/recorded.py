@@ -8,6 +8,7 @@ from typing import Any
 
 from clients.mesh.injection_values import proxy_image
 from clients.mesh.survey import Survey
+from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.redact import REDACTED, redact, redact_mapping
 
@@ -26,8 +27,8 @@ _PLUGINS = {
 }
 """DaemonSet of `kube-system` → the plug-in whose agent it is, by each plug-in's own manifests."""
 _CALICO = ("crd.projectcalico.org/v1", "ClusterInformation")
-_GATEWAY_API = "gateways.gateway.networking.k8s.io"
-_RELEASE, _CHANNEL = "gateway.networking.k8s.io/bundle-version", "gateway.networking.k8s.io/channel"
+_GATEWAYS = f"gateways.{GATEWAY_API}"
+_RELEASE, _CHANNEL = f"{GATEWAY_API}/bundle-version", f"{GATEWAY_API}/channel"
 """Annotations that the project puts on its definitions."""
 _SECRET_NAMES = ("TOKEN", "SECRET", "PASSWORD", "PRIVATE", "CREDENTIAL")
 """Words in names of variables whose values are never kept. `TOKEN_ISSUER` and the like lose theirs too."""
@@ -96,7 +97,7 @@ def _gateway_api(survey: Survey) -> str:
         return ""
     with suppress(MeshproofError):
         for one in survey.cluster.objects(
-            "apiextensions.k8s.io/v1", "CustomResourceDefinition", fields=f"metadata.name={_GATEWAY_API}"
+            "apiextensions.k8s.io/v1", "CustomResourceDefinition", fields=f"metadata.name={_GATEWAYS}"
         ):
             stated = one["metadata"].get("annotations") or {}
             return " ".join(filter(None, (stated.get(_RELEASE, ""), stated.get(_CHANNEL, ""))))

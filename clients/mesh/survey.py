@@ -12,6 +12,7 @@ from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
 from clients.mesh.injection import Injector, Revision
 from clients.mesh.injection_values import unprivileged_template
 from clients.mesh.prior import Prior
+from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import ClusterError
 
 ROOT_NAMESPACE = "istio-system"
@@ -20,7 +21,7 @@ NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _GOOGLE_REVISIONS = "mesh.cloud.google.com/v1beta1"
 _TELEMETRY = "telemetry.istio.io/v1"
-_GATEWAY_API = "gateway.networking.k8s.io/v1"
+_GATEWAY_API_V1 = f"{GATEWAY_API}/v1"
 _GATEWAY_CONTROLLER = "istio.io/gateway-controller"
 """Controller of the classes of which istiod deploys gateways (Istio, Kubernetes Gateway API)."""
 
@@ -227,9 +228,9 @@ class Survey:
     @cached_property
     def gateway_class(self) -> str:
         """Class of the Kubernetes Gateway API whose gateways the mesh deploys, `istio` first; empty for none."""
-        if not self.cluster.has_kind(_GATEWAY_API, "HTTPRoute"):
+        if not self.cluster.has_kind(_GATEWAY_API_V1, "HTTPRoute"):
             return ""
-        classes = self._optional(_GATEWAY_API, "GatewayClass") or ()
+        classes = self._optional(_GATEWAY_API_V1, "GatewayClass") or ()
         ours = {one["metadata"]["name"] for one in classes if one["spec"].get("controllerName") == _GATEWAY_CONTROLLER}
         return min(ours, key=lambda name: (name != "istio", name), default="")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from clients.apply import marker_objects
 from clients.apply.item import Item
 from clients.model.addresses import joined, split
+from clients.model.api_groups import GATEWAY_API
 from clients.model.case import Case
 from clients.model.expect import RBAC_DENIED, Expectation, body_contains, grpc, status
 from clients.model.marker import MarkerRecord, MarkerState
@@ -24,7 +25,7 @@ UNANSWERED_S = 2.0
 _PERMISSION_DENIED = 7
 """gRPC's status of a request that a policy refuses."""
 
-_ROUTING = ("networking.istio.io", "gateway.networking.k8s.io")
+_ROUTING = ("networking.istio.io", GATEWAY_API)
 _POLICY = ("security.istio.io", "telemetry.istio.io", "extensions.istio.io")
 _INBOUND_KINDS = frozenset({"Sidecar", "EnvoyFilter"})
 """Kinds of the group of routes that change how a sidecar takes requests in."""

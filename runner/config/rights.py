@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clients.mesh.capabilities import CapabilityName
+from clients.model.api_groups import GATEWAY_API
 from runner.config.fitting_settings import CONSTRAINT
 from runner.config.right import Condition, Right
 
 ISTIO_NETWORKING, ISTIO_SECURITY = "networking.istio.io", "security.istio.io"
-GATEWAY_API = "gateway.networking.k8s.io"
 RBAC = "rbac.authorization.k8s.io"
 OPENSHIFT = "security.openshift.io"
 ROOT_NAMESPACE = "istio-system"

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from clients.kube.cluster import Cluster
+from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import ClusterError
 from runner.config.right import Condition, Right
-from runner.config.rights import GATEWAY_API, OPENSHIFT
+from runner.config.rights import OPENSHIFT
 
 AT_ONCE = 8
 """Access reviews in parallel; there are about 130 in all."""

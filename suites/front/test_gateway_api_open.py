@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clients.model import api_groups
 from clients.model.errors import InfrastructureError
 from clients.model.service_type import NO_ADDRESS
 from clients.model.stage import Stage
@@ -21,7 +22,7 @@ STAGE = Stage(
 CASES = open_cases(GATEWAY_API)
 ROUTES = {"backend": "api", "frontend": "public"}
 NOT_ADMITTED = "not-admitted"
-API = "gateway.networking.k8s.io/v1"
+API = f"{api_groups.GATEWAY_API}/v1"
 
 
 def test_case(case, prove):

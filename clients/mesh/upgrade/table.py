@@ -7,7 +7,7 @@ example in `tests/unit/mesh/upgrade/`.
 
 from __future__ import annotations
 
-from clients.kube.labels import runs_dry
+from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.mesh.upgrade import touches
 from clients.mesh.upgrade.change import ChangeLevel, ReleaseChange
 from clients.mesh.upgrade.detectors import ambient, annotated, every, mentions, providers, text_of_configuration
@@ -51,7 +51,7 @@ CHANGES: tuple[ReleaseChange, ...] = (
     ReleaseChange(
         "1.24-gateway-label", ChangeLevel.ERROR,
         "gateways of the Gateway API have no label istio.io/gateway-name any more: the selector matches nothing",
-        "select by gateway.networking.k8s.io/gateway-name",
+        f"select by {GATEWAY_NAME_LABEL}",
         every("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication", "Service",
               where=touches.selects_by_old_gateway_label),
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from clients.kube.cluster import Cluster
 from clients.mesh.recorded import variables
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
+from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import ClusterError
 
 Json = Mapping[str, Any]
@@ -27,8 +28,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "EnvoyFilter": ("networking.istio.io/v1alpha3", "EnvoyFilter"),
     "Telemetry": ("telemetry.istio.io/v1", "Telemetry"),
     "WasmPlugin": ("extensions.istio.io/v1alpha1", "WasmPlugin"),
-    KUBERNETES_GATEWAY: ("gateway.networking.k8s.io/v1", "Gateway"),
-    "BackendTLSPolicy": ("gateway.networking.k8s.io/v1alpha3", "BackendTLSPolicy"),
+    KUBERNETES_GATEWAY: (f"{GATEWAY_API}/v1", "Gateway"),
+    "BackendTLSPolicy": (f"{GATEWAY_API}/v1alpha3", "BackendTLSPolicy"),
     "InferencePool": ("inference.networking.x-k8s.io/v1alpha2", "InferencePool"),
     "Namespace": ("v1", "Namespace"),
     "Service": ("v1", "Service"),

@@ -30,3 +30,15 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(str(file.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_the_group_of_the_gateway_api_is_written_once() -> None:
+    """Sentences may name it: a string without a blank is a name that code compares."""
+    places = {
+        str(file.relative_to(ROOT)): node.value
+        for file in modules()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and "gateway.networking.k8s.io" in str(node.value)
+        if " " not in str(node.value)
+    }
+    assert places == {"clients/model/api_groups.py": "gateway.networking.k8s.io"}
