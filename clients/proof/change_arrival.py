@@ -16,7 +16,7 @@ from clients.model.settling import State, states
 from clients.model.stage import Settle, Stage
 from clients.proof.marker_plan import Allowed, by_proxies
 from clients.proof.markers import Markers
-from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
+from clients.proof.observation import BASELINE_CONFIRMATIONS, observe_probe
 from clients.proof.rig import Rig
 
 
@@ -84,7 +84,7 @@ class ChangeArrival:
             return MarkerRecord(kinds, MarkerState.UNAVAILABLE, why)
         if own and self._rig.stage_objects.items and not self._answers(settle.probe, before):
             self._rig.stage_objects.clear()
-        seen = observe(self._rig, settle.probe, before, self._stage.name, BASELINE_CONFIRMATIONS)
+        seen = observe_probe(self._rig, settle.probe, before, self._stage.name, BASELINE_CONFIRMATIONS)
         sent = f"{settle.probe.method} {settle.probe.url}"
         if seen.problem:
             why = f"the state before did not answer {sent} as stated: {seen.problem}"

@@ -23,7 +23,7 @@ from clients.model.decision import Proxy
 from clients.model.polling import look_until
 from clients.proof.log_entries import FLUSHED_S
 from clients.proof.proving import ProvingCase
-from clients.proof.route import Route, refused
+from clients.proof.route import Route, refused_requests
 
 E = TypeVar("E")
 """An entry of a log."""
@@ -46,7 +46,7 @@ def unlogged(proving: ProvingCase, path: Route, since: float) -> str:
     Raises:
         MeshproofError: a log has a gap, or cannot be read.
     """
-    most = max(_FEWEST, len(refused(proving)) // _SHARE)
+    most = max(_FEWEST, len(refused_requests(proving)) // _SHARE)
     for pod in path.proxies(Proxy.SERVER):
         lines = proving.rig.logs.of(LogSource(pod, SIDECAR), since)
         made = _made_at_the_client(proving, path, lines, since, most)
@@ -112,7 +112,7 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     rig, since = proving.rig, proving.running.since
     if not (gateways and rig.external and rig.writes_access_log):
         return ""
-    most = max(_FEWEST, len(refused(proving)) // _SHARE)
+    most = max(_FEWEST, len(refused_requests(proving)) // _SHARE)
     logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in gateways]
     arrived = rig.external.of_peers(addresses_of(gateways))
     if len(arrived) < most:

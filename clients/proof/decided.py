@@ -18,7 +18,7 @@ from clients.model.evidence import Finding, FindingVerdict
 from clients.proof import mechanism
 from clients.proof.log_entries import FLUSHED_S, LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
-from clients.proof.route import ProxyLogs, Route, refused, route, traceable
+from clients.proof.route import ProxyLogs, Route, refused_requests, route, traceable
 
 DECISION = "decision"
 MOST_FROM_OTHER_PORTS = 0.25
@@ -127,7 +127,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
     through_sidecar = not path.outside and set(pods) != set(path.client)
     return _Question(
         decision,
-        traceable(refused(proving), not (path.outside or path.door) and set(pods).isdisjoint(path.gateway)),
+        traceable(refused_requests(proving), not (path.outside or path.door) and set(pods).isdisjoint(path.gateway)),
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
         addresses_of(path.servers),

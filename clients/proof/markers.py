@@ -19,7 +19,7 @@ from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.proof.marker_plan import Allowed, Look, MarkerPlan, by_proxies, unavailable
-from clients.proof.observation import observe
+from clients.proof.observation import observe_probe
 from clients.proof.rig import Rig
 
 THREADS = 8
@@ -129,4 +129,4 @@ class Markers:
         if self._closed.is_set():
             raise AbandonedError
         budget_s = self._rig.certainty.policy.budget_s
-        return observe(self._rig, probe, expect, self._stage, needed, budget_s, since, ended=self._closed)
+        return observe_probe(self._rig, probe, expect, self._stage, needed, budget_s, since, ended=self._closed)

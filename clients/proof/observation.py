@@ -22,7 +22,7 @@ BASELINE_CONFIRMATIONS = 3
 BASELINE_BUDGET_S = 15.0
 
 
-def observe(
+def observe_probe(
     rig: Rig,
     probe: Probe,
     expect: Expectation,

@@ -105,7 +105,7 @@ def last_row(proving: ProvingCase) -> tuple[Attempt, ...]:
     return tuple(reversed(row))
 
 
-def refused(proving: ProvingCase) -> tuple[Attempt, ...]:
+def refused_requests(proving: ProvingCase) -> tuple[Attempt, ...]:
     """The case's refused requests: the confirmations, and those that were sent again after the twin."""
     after = (one for one in proving.attempts if one.phase is not Phase.TWIN and one.matched)
     return (*last_row(proving), *after)

@@ -20,7 +20,7 @@ from clients.model.stage import Observation, Settle, Stage, Step
 from clients.proof.change_arrival import ChangeArrival
 from clients.proof.changes import Changes
 from clients.proof.client_reach import ClientReach
-from clients.proof.observation import BASELINE_CONFIRMATIONS, observe
+from clients.proof.observation import BASELINE_CONFIRMATIONS, observe_probe
 from clients.proof.rig import Rig
 
 
@@ -161,7 +161,7 @@ class RunningStage:
                 continue
             key = (case.probe, case.before)
             if key not in seen:
-                seen[key] = observe(self.rig, case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
+                seen[key] = observe_probe(self.rig, case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
             self.baselines[case.id] = seen[key]
 
     def _change(self, items: list[Item]) -> None:
@@ -219,7 +219,7 @@ class RunningStage:
         except MeshproofError as error:
             return Observation(settle.probe, settle.expect, self.changed_at, problem=error.message, conclusive=False)
         budget_s = self.rig.certainty.policy.budget_s
-        return observe(self.rig, settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
+        return observe_probe(self.rig, settle.probe, settle.expect, self.stage.name, needed, budget_s, self.changed_at)
 
     def _not_restored(self) -> list[str]:
         """Problems of baselines that held before and do not come back."""
@@ -229,7 +229,7 @@ class RunningStage:
             if case.before is None or self.baselines[case.id].problem or (case.probe, case.before) in done:
                 continue
             done.add((case.probe, case.before))
-            seen = observe(
+            seen = observe_probe(
                 self.rig,
                 case.probe,
                 case.before,

@@ -12,10 +12,10 @@ from clients.proof.decided import refused_by_policy
 from clients.proof.denial import backend_silent, exec_ran, external_server_silent, still_refused, twin_passes
 from clients.proof.kept_connection import refused_on_the_same_connection
 from clients.proof.leak import leak_bounded
-from clients.proof.observe import state_holds
 from clients.proof.ordinary_requests import ordinary_agree
 from clients.proof.proving import ProofStep, Proving
 from clients.proof.source_twins import source_reaches
+from clients.proof.state import state_holds
 from clients.proof.trace import logs_as_stated, server_saw
 
 PROOFS: tuple[ProofStep, ...] = (

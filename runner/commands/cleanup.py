@@ -18,7 +18,7 @@ from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import folders, rights, settings
 from runner.target import targets
-from runner.target.in_use import ended_here, refused
+from runner.target.in_use import ended_here, in_use_error
 
 
 @common.takes(*common.CLUSTER)
@@ -62,4 +62,4 @@ def refuse_while_in_use(cluster: Cluster, root: str = rights.ROOT_NAMESPACE) -> 
     """
     busy = holder(cluster)
     if busy and not ended_here(busy):
-        raise refused(cluster, in_use(busy, "wait for it, name a run by --run, or use --force"), busy, root=root)
+        raise in_use_error(cluster, in_use(busy, "wait for it, name a run by --run, or use --force"), busy, root=root)

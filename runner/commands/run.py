@@ -31,7 +31,7 @@ from runner.session import provenance
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
-from runner.target.in_use import refused
+from runner.target.in_use import in_use_error
 from runner.target.target import Target
 
 PYTEST_USAGE_ERROR = 4
@@ -102,7 +102,7 @@ def look_first(target: Target) -> None:
     with contextlib.closing(there.connect()) as cluster:
         if busy := holder(cluster):
             root = target.settings.root_namespace or rights.ROOT_NAMESPACE
-            raise refused(cluster, in_use(busy), busy, root=root)
+            raise in_use_error(cluster, in_use(busy), busy, root=root)
 
 
 def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:

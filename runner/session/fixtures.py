@@ -183,7 +183,7 @@ def prove_refused(request: pytest.FixtureRequest, stage: RunningStage, run_conte
 
 @pytest.fixture
 def observe(request: pytest.FixtureRequest, mesh_lock: MeshLock, run_context: RunContext) -> Observe:
-    """`observe(control, expected, problem_of, budget_s=…)` for state controls; see `clients.proof.observe`."""
+    """`observe(control, expected, problem_of, budget_s=…)` for state controls; see `clients.proof.state`."""
 
     def observing(control: str, expected: str, problem_of: ProblemOf, *, budget_s: float | None = None) -> Evidence:
         proves = proves_here(request, control)

@@ -25,7 +25,7 @@ from runner.config.settings import Settings
 from runner.target import browsers, capabilities, identity, preflight, targets
 from runner.target.access import Access, Say
 from runner.target.descriptor import TargetDescriptor
-from runner.target.in_use import refused
+from runner.target.in_use import in_use_error
 from runner.target.target import Target
 
 DEFAULT_REVISION = "default"
@@ -116,7 +116,7 @@ class HeldTarget:
         try:
             self._lease.acquire()
         except ConflictError as error:
-            raise refused(self._cluster, error, root=self.descriptor.mesh.root) from None
+            raise in_use_error(self._cluster, error, root=self.descriptor.mesh.root) from None
         if self._canary:
             try:
                 self._try(self._canary, found, say)

@@ -18,7 +18,7 @@ _KINDS = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy")
 _HOLDER = re.compile(r".*@(?P<host>.+) pid (?P<pid>\d+)")
 
 
-def refused(
+def in_use_error(
     cluster: Cluster, error: ConflictError, holder: str = "", *, root: str = rights.ROOT_NAMESPACE
 ) -> ConflictError:
     """The error with the mesh-wide changes of runs that are in force now.

@@ -130,7 +130,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-look-that-was-lost-is-a-failure",
-        "clients/proof/observe.py",
+        "clients/proof/state.py",
         "FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE",
         "FindingVerdict.FAIL",
     ),

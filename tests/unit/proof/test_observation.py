@@ -11,7 +11,7 @@ from cluster_fakes import QUICK, FakeRig
 from clients.model.expect import no_reply, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Workload
-from clients.proof.observation import observe
+from clients.proof.observation import observe_probe
 
 PROBE = Workload("mtls-client", "sleep", "sleep").get("http://httpbin.mtls-service:8000/ip")
 
@@ -25,10 +25,10 @@ def rig_without_names() -> FakeRig:
 @pytest.mark.parametrize(("changed", "conclusive"), [(False, False), (True, True)])
 def test_a_name_that_was_not_resolved_before_any_change_says_nothing_of_the_mesh(changed: bool, conclusive: bool):
     since = time.monotonic() if changed else None
-    seen = observe(rig_without_names(), PROBE, status(200), "X-1", 1, since=since)
+    seen = observe_probe(rig_without_names(), PROBE, status(200), "X-1", 1, since=since)
     assert (bool(seen.problem), seen.conclusive) == (True, conclusive)
 
 
 def test_a_name_that_must_not_be_resolved_is_as_expected():
     expected = no_reply(OutcomeKind.DNS)
-    assert observe(rig_without_names(), PROBE, expected, "X-1", 1).problem == ""
+    assert observe_probe(rig_without_names(), PROBE, expected, "X-1", 1).problem == ""

@@ -26,7 +26,7 @@ def cluster(*namespaces: str) -> FakeCluster:
 
 
 def test_holder_and_what_is_in_force() -> None:
-    error = page.refused(cluster("istio-system"), BUSY, "ann@host pid 4711")
+    error = page.in_use_error(cluster("istio-system"), BUSY, "ann@host pid 4711")
     assert error.message == (
         "the cluster is in use by ann@host pid 4711; in force for the whole mesh: PeerAuthentication "
         "istio-system/mesh-wide-mtls (run run-1)"
@@ -46,12 +46,12 @@ def test_holder_and_what_is_in_force() -> None:
 )
 def test_a_process_of_this_machine_that_ended_needs_no_waiting(holder: str, ended: bool) -> None:
     assert page.ended_here(holder) is ended
-    assert page.refused(cluster("istio-system"), BUSY, holder).hint.endswith("what it left, now") is ended
+    assert page.in_use_error(cluster("istio-system"), BUSY, holder).hint.endswith("what it left, now") is ended
 
 
 @pytest.mark.parametrize("made", [cluster(), cluster("mtls-service")], ids=["nothing", "in its own namespace"])
 def test_without_a_mesh_wide_change_the_error_is_as_before(made: FakeCluster) -> None:
-    assert page.refused(made, BUSY) is BUSY
+    assert page.in_use_error(made, BUSY) is BUSY
 
 
 def test_what_may_not_be_listed_does_not_hide_the_holder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_what_may_not_be_listed_does_not_hide_the_holder(monkeypatch: pytest.Mon
         raise AccessError("no right")
 
     monkeypatch.setattr(FakeCluster, "objects", refuse)
-    assert page.refused(cluster("istio-system"), BUSY) is BUSY
+    assert page.in_use_error(cluster("istio-system"), BUSY) is BUSY
 
 
 def test_cleanup_says_the_same_with_its_own_hint(monkeypatch: pytest.MonkeyPatch) -> None:

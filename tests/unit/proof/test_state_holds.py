@@ -13,7 +13,7 @@ from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
 from clients.model.expect import status
 from clients.model.stage import Observation
-from clients.proof import observe
+from clients.proof import state
 from clients.proof.prove import prove_state
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,7 @@ SUBJECT = Subject(control="X-A", id="X-A", polarity="state", expected="well")
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "POLL_S", 0.001)
+    monkeypatch.setattr(state, "POLL_S", 0.001)
 
 
 def look(problem_of: Any, budget_s: float = 0.02, running: Any = None) -> Evidence:
