@@ -73,7 +73,7 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     given, rest = _taken(words, "--out")
     file, _ = _taken(words, "--kubeconfig")
     wanted = settings.load({"out": _last(given), "kubeconfig": _last(file)})
-    _check_contexts(named, words, wanted.kubeconfig)
+    _check_contexts(named, wanted.kubeconfig)
     out = wanted.out
     members = _members(named, out)
     codes = _ended(members, rest)
@@ -97,9 +97,7 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     return next(code for code in CODES if code in codes)
 
 
-def _check_contexts(named: Sequence[str], words: Sequence[str], kubeconfig: Path | None) -> None:
-    if any(word.startswith("-p") for word in words):  # a plugin may replace the target
-        return
+def _check_contexts(named: Sequence[str], kubeconfig: Path | None) -> None:
     from clients.kube.kubeconfig import check_context  # loaded only where several clusters are proven
 
     for context in named:

@@ -78,9 +78,13 @@ def test_clusters_that_do_not_answer_are_exit_2_each_with_its_line(
     assert "Traceback" not in printed.err
 
 
-def test_a_context_that_is_not_there_starts_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("more", [[], ["-p", "no:doctest"], ["-pno:doctest"], ["--", "-p", "no:doctest"]])
+def test_a_context_that_is_not_there_starts_nothing(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a plugin of pytest, contexts were not looked at, and each cluster's process ended by itself."""
     words = ["run", "--kubeconfig", str(kubeconfig(tmp_path, "a")), "--out", str(tmp_path / "out")]
-    assert cli.main([*words, "--context", "a", "--context", "nope"]) == 2
+    assert cli.main([*words, "--context", "a", "--context", "nope", *more]) == 2
     printed = capsys.readouterr()
     assert "nope" in printed.err
     assert printed.err.count("\n") == 1
