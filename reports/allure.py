@@ -142,7 +142,7 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
 def _steps(case: Evidence, start: int, stop: int) -> list[TestStepResult]:
     return [
         TestStepResult(
-            name=one_line(f"{' '.join(filter(None, (link.name, link.twin)))}: {link.said}"),
+            name=one_line(f"{' '.join(filter(None, (link.name, link.twin)))}: {link.line}"),
             status=_STATUS_OF_LINK[link.verdict],
             stage="finished",
             start=start,

@@ -36,7 +36,7 @@ class ChainLink:
         return FINDING_WORDS[self.verdict]
 
     @property
-    def said(self) -> str:
+    def line(self) -> str:
         """The text in one line, with `not checked` before it where that is so."""
         return ("not checked: " if self.verdict is FindingVerdict.NOT_CHECKED else "") + one_line(self.text)
 

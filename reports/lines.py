@@ -69,7 +69,7 @@ def explain(evidence: Evidence) -> str:
             kept = [*kept[:half], f"… {len(rows) - 2 * half} more changes of the answer …", *kept[-half:]]
         lines += [f"    {row}" for row in kept]
     found = [
-        f"    {link.glyph} {' '.join(filter(None, (link.name, link.twin)))}: {link.said}" for link in chain(evidence)
+        f"    {link.glyph} {' '.join(filter(None, (link.name, link.twin)))}: {link.line}" for link in chain(evidence)
     ]
     if found:
         lines += ["  findings", *found]

@@ -203,7 +203,7 @@ def _heading(was: Evidence, now: Evidence) -> str:
         return "fixed"
     if mark(was) != mark(now):
         return "reduced" if mark(now) == REDUCED else "fixed"
-    return "changed" if _said(was) != _said(now) else ""
+    return "changed" if _shown(was) != _shown(now) else ""
 
 
 def _is_bad(case: Evidence) -> bool:
@@ -219,7 +219,7 @@ def _why(was: Evidence, now: Evidence) -> str:
     if mark(now) == REDUCED and mark(was) != REDUCED:
         unchecked = "; ".join(one_line(f"{finding.name}: {finding.text}") for finding in not_checked(now))
         notes.append(f"not checked: {unchecked}")
-    if now.verdict is Verdict.PASS and was.verdict is Verdict.PASS and _said(was) != _said(now):
+    if now.verdict is Verdict.PASS and was.verdict is Verdict.PASS and _shown(was) != _shown(now):
         notes.append(f"expected {was.expected}, saw {was.observed}; now expected {now.expected}, saw {now.observed}")
     return "; ".join(filter(None, notes))
 
@@ -228,6 +228,6 @@ def _gone(key: str, after: Side) -> str:
     return "selected but not run" if after.was_planned(key) else "not selected"
 
 
-def _said(case: Evidence) -> tuple[str, ...]:
+def _shown(case: Evidence) -> tuple[str, ...]:
     """What a case expected and showed, without what is of this run alone: its namespaces, and what it measured."""
     return tuple(_MEASURED.sub("", _OWN_NAMESPACE.sub("", text)) for text in (case.expected, case.observed))

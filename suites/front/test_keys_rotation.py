@@ -104,7 +104,7 @@ def test_rotation(case, prove):
     prove(case)
 
 
-def asked_in_vain(lines, url):
+def asked_without_answer(lines, url):
     """Whether istiod has logged that this very issuer does not answer; it asks those of all processes, and users'."""
     return any(FAILED in line and f'{url}"' in line.replace("\\", "") for line in lines)
 
@@ -115,7 +115,7 @@ def test_istiod_logs_that_the_issuer_does_not_answer(observe, stage):
     url = stage.rig.overlay.url(KEYS)
 
     def problem():
-        found = asked_in_vain(istiod.log_lines(stage.rig.cluster), url)
+        found = asked_without_answer(istiod.log_lines(stage.rig.cluster), url)
         return None if found else "istiod has not logged that the issuer does not answer"
 
     observe("X-KEYS-11", "istiod has logged that the issuer does not answer", problem)

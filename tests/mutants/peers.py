@@ -13,7 +13,9 @@ _PEERS = "PeerAuthentication"
 _NOT_REFUSED = {"LAB-NSMTLS-03": "saw 200"}
 
 
-def _beside(objects: list[Object], name: str, spec: dict[str, Any], *, before: bool = False, called: str = "") -> None:
+def _add_another(
+    objects: list[Object], name: str, spec: dict[str, Any], *, before: bool = False, called: str = ""
+) -> None:
     """Add a PeerAuthentication to each manifest that has the one of this name."""
     for body in list(of_kind(objects, _PEERS, name)):
         made = copy.deepcopy(body)
@@ -40,14 +42,14 @@ def mode_unset(objects: list[Object]) -> None:
 def workload_permissive(objects: list[Object]) -> None:
     """A workload's own PERMISSIVE overrides its namespace's STRICT."""
     spec = {"selector": {"matchLabels": {"app": "httpbin"}}, "mtls": {"mode": "PERMISSIVE"}}
-    _beside(objects, "restricted-mtls", spec)
+    _add_another(objects, "restricted-mtls", spec)
 
 
 @mutant("workload-disabled", Area.MTLS, STRICT, cases("LAB-NSMTLS-03", FAIL), _NOT_REFUSED, nightly=True)
 def workload_disabled(objects: list[Object]) -> None:
     """A workload's own DISABLE overrides its namespace's STRICT: its traffic is plaintext only."""
     spec = {"selector": {"matchLabels": {"app": "httpbin"}}, "mtls": {"mode": "DISABLE"}}
-    _beside(objects, "restricted-mtls", spec)
+    _add_another(objects, "restricted-mtls", spec)
 
 
 @mutant("port-level-of-the-service", Area.MTLS, STRICT, cases("LAB-NSMTLS-03", FAIL), _NOT_REFUSED, nightly=True)
@@ -70,7 +72,7 @@ def selector_misspelt(objects: list[Object]) -> None:
 @mutant("an-older-one-wins", Area.MTLS, STRICT, cases("LAB-NSMTLS-03", FAIL), _NOT_REFUSED, nightly=True)
 def an_older_one_wins(objects: list[Object]) -> None:
     """The namespace has an older policy without selector, PERMISSIVE: of two of one level the older one counts."""
-    _beside(objects, "restricted-mtls", {"mtls": {"mode": "PERMISSIVE"}}, before=True, called="a-mtls")
+    _add_another(objects, "restricted-mtls", {"mtls": {"mode": "PERMISSIVE"}}, before=True, called="a-mtls")
 
 
 @mutant(

@@ -60,7 +60,7 @@ def a_path_without_a_token(objects: list[Object]) -> None:
 
 
 @mutant("from-nobody-in-particular", Area.AUTHORIZATION, TOKENS, _NO_TOKEN, _SAW_200, nightly=True)
-def from_nobody_in_particular(objects: list[Object]) -> None:
+def from_any_source(objects: list[Object]) -> None:
     """The rule has a path and no source: every caller matches."""
     for spec in _spec(objects, "require-jwt"):
         spec["rules"] = [{"to": [{"operation": {"paths": ["/*"]}}]}]
@@ -245,7 +245,7 @@ def denial_allows(objects: list[Object]) -> None:
     {"X-DOOR-CORS-02[preflight of another origin]": FAIL, "X-DOOR-CORS-02[request without a token]": PASS},
     nightly=True,
 )
-def preflight_of_everybody(objects: list[Object]) -> None:
+def preflight_of_every_origin(objects: list[Object]) -> None:
     """Pages of every origin may call the API."""
     for body in of_kind(objects, "VirtualService", "cors"):
         body["spec"]["http"][0]["corsPolicy"]["allowOrigins"] = [{"regex": ".*"}]

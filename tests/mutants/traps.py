@@ -16,7 +16,7 @@ def _rules(objects: list[Object], name: str) -> list[dict[str, Any]]:
     return [rule for body in of_kind(objects, _AUTHORIZATION, name) for rule in body["spec"].get("rules", ())]
 
 
-def _for_nobody(objects: list[Object], name: str) -> None:
+def _for_no_client(objects: list[Object], name: str) -> None:
     for rule in _rules(objects, name):
         rule["from"] = [{"source": {"namespaces": ["no-such-namespace"]}}]
 
@@ -104,13 +104,13 @@ def strict_on_declared_ports(objects: list[Object]) -> None:
 @mutant("namespaces-let-in", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-DENY-NS-01", FAIL), nightly=True)
 def namespaces_let_in(objects: list[Object]) -> None:
     """The DENY by namespace names another one."""
-    _for_nobody(objects, "keep-out")
+    _for_no_client(objects, "keep-out")
 
 
 @mutant("strangers-let-in", Area.AUTHORIZATION, TRAPS, {"X-TRAP-DENY-NS-04[*]": FAIL}, nightly=True)
 def strangers_let_in(objects: list[Object]) -> None:
     """The DENY of clients without an identity matches none."""
-    _for_nobody(objects, "keep-strangers-out")
+    _for_no_client(objects, "keep-strangers-out")
 
 
 @mutant("http-field-left-out", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-TCP-03", FAIL), nightly=True)
@@ -214,7 +214,7 @@ def nothing_by_a_filter(objects: list[Object]) -> None:
 @mutant("one-client-misspelt", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-NOTHING-02", FAIL), nightly=True)
 def one_client_misspelt(objects: list[Object]) -> None:
     """The ALLOW next to the one without rules names another namespace."""
-    _for_nobody(objects, "one-client")
+    _for_no_client(objects, "one-client")
 
 
 @mutant("one-client-is-any", Area.AUTHORIZATION, TRAPS, cases("X-TRAP-NOTHING-03", FAIL), nightly=True)

@@ -40,7 +40,7 @@ def test_pods_on_a_shared_cluster_state_what_they_need() -> None:
     assert (chosen.requests, chosen.limits) == ({"cpu": "1"}, {})
 
 
-def test_autoscalers_leave_pods_on_a_shared_cluster_alone_unless_told_otherwise() -> None:
+def test_autoscalers_leave_pods_on_a_shared_cluster_alone_unless_settings_say_otherwise() -> None:
     shared = fitting(made(), FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
     assert shared.pod_annotations == KEPT
     assert fitting(made(), FakeCluster(), Prior(), own=True).pod_annotations == {}  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def test_where_nothing_is_skipped_it_says_that() -> None:
     assert "all tried" in printed({"A": ""}, planned("A"))
 
 
-def test_rows_and_cases_are_told_apart() -> None:
+def test_rows_and_cases_are_counted_apart() -> None:
     assert plan.total([planned("A")]) == "1 case of 1 control in 1 suite"
     assert plan.total([planned("A"), planned("B", 4)]) == "2 rows, 5 cases of 2 controls in 1 suite"
 
