@@ -32,7 +32,7 @@ from reports import allure_history
 from reports.argument import chain
 from reports.attempts import fold, one_line
 from reports.files import write_text
-from reports.marks import KNOWN, REDUCED, WORDS, mark
+from reports.marks import WORDS, Mark, mark
 from reports.model import Report
 from reports.pictures import content
 
@@ -117,7 +117,7 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
         name=f"{case.id} {case.title}",
         status=_STATUS[case.verdict],
         statusDetails=StatusDetails(
-            message=case.reason or None, flaky=bool(case.flaps) or None, known=mark(case) == KNOWN or None
+            message=case.reason or None, flaky=bool(case.flaps) or None, known=mark(case) == Mark.KNOWN or None
         ),
         stage="finished",
         start=start,
@@ -159,7 +159,7 @@ def _links(case: Evidence) -> list[Link]:
 
 
 def _tags(case: Evidence) -> tuple[str, ...]:
-    grade = "reduced proof" if mark(case) == REDUCED else WORDS[KNOWN] if mark(case) == KNOWN else ""
+    grade = "reduced proof" if mark(case) == Mark.REDUCED else WORDS[Mark.KNOWN] if mark(case) == Mark.KNOWN else ""
     return case.control, case.polarity, grade, "slow" if case.slow else ""
 
 

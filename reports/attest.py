@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from reports import allure, files
 from reports.headline import counted
-from reports.marks import mark
+from reports.marks import Mark, mark
 from reports.model import Report, ReportError
 
 FILE, PUBLIC = "attestation.json", "attestation.pub"
@@ -158,9 +158,9 @@ def _statement(report: Report, folder: Path, *, own_key: bool) -> dict[str, Any]
     subjects = [{"name": name, "digest": {"sha256": _digest(folder / name)}} for name in _files(folder)]
     marks = [(case.id, mark(case)) for case in report.cases]
     tests = {
-        "passedTests": [name for name, its in marks if its in ("pass", "reduced")],
-        "warnedTests": [name for name, its in marks if its in ("inconclusive", "known")] + list(report.not_run),
-        "failedTests": [name for name, its in marks if its == "fail"],
+        "passedTests": [name for name, its in marks if its in (Mark.PASS, Mark.REDUCED)],
+        "warnedTests": [name for name, its in marks if its in (Mark.INCONCLUSIVE, Mark.KNOWN)] + list(report.not_run),
+        "failedTests": [name for name, its in marks if its is Mark.FAIL],
     }
     result = "PASSED" if report.ok else "FAILED" if report.failed else "WARNED"
     provenance = report.about.provenance if report.about else None

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
+from reports.marks import Mark, mark
 from reports.model import Report
 
 NOT_SELECTED = "not-selected"
 """Mark of a control that the run was not asked to prove."""
-_WORST = ("fail", "inconclusive", NOT_RUN, KNOWN, REDUCED, "pass", "skip")
+_WORST = (Mark.FAIL, Mark.INCONCLUSIVE, Mark.NOT_RUN, Mark.KNOWN, Mark.REDUCED, Mark.PASS, Mark.SKIP)
 """A control that passed where it could be tried is not a skipped one."""
 CLEAN_UP = "X-CLEAN-UP"
 """Our own control: a stage leaves the mesh as it found it. It has a record only where one did not; none selects it."""
@@ -40,7 +40,7 @@ class Coverage:
     @property
     def share(self) -> float:
         """Of all its controls, those that were proven, in full or with reduced proof: 0 to 1."""
-        return self.count("pass", REDUCED) / len(self.marks) if self.marks else 0.0
+        return self.count(Mark.PASS, Mark.REDUCED) / len(self.marks) if self.marks else 0.0
 
     @property
     def percent(self) -> str:
@@ -50,8 +50,16 @@ class Coverage:
 
     def to_json(self) -> dict[str, object]:
         """Plain JSON values."""
-        names = {"proven": "pass", "reduced": REDUCED, "failed": "fail", "known": KNOWN, "inconclusive": "inconclusive",
-                 "not_run": NOT_RUN, "skipped": "skip", "not_selected": NOT_SELECTED}  # fmt: skip
+        names = {
+            "proven": Mark.PASS,
+            "reduced": Mark.REDUCED,
+            "failed": Mark.FAIL,
+            "known": Mark.KNOWN,
+            "inconclusive": Mark.INCONCLUSIVE,
+            "not_run": Mark.NOT_RUN,
+            "skipped": Mark.SKIP,
+            "not_selected": NOT_SELECTED,
+        }
         counts = {name: self.count(found) for name, found in names.items()}
         return {"document": self.prefix, "title": self.title, "tier": self.tier, "controls": len(self.marks), **counts}
 
@@ -80,7 +88,7 @@ def _size(tier: str) -> int:
 
 def _marks(report: Report) -> dict[str, str]:
     each = [(case.control, mark(case)) for case in report.cases]
-    each += [(name.partition("[")[0], NOT_RUN) for name in report.not_run]
+    each += [(name.partition("[")[0], Mark.NOT_RUN) for name in report.not_run]
     found: dict[str, str] = {}
     for control, its in each:
         found[control] = _worse(found.get(control, its), its)
@@ -92,4 +100,4 @@ def _worse(*marks: str) -> str:
 
 
 def _reasons(report: Report) -> dict[str, str]:
-    return {case.control: case.reason for case in report.cases if mark(case) == "skip"}
+    return {case.control: case.reason for case in report.cases if mark(case) is Mark.SKIP}

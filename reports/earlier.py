@@ -7,9 +7,9 @@ from pathlib import Path
 from reports.conformance import FILE
 from reports.gates import Baseline
 from reports.history import record
-from reports.marks import NOT_RUN
+from reports.marks import Mark
 
-AGAIN = frozenset({"fail", "inconclusive", NOT_RUN})
+AGAIN = frozenset({Mark.FAIL, Mark.INCONCLUSIVE, Mark.NOT_RUN})
 """Marks of cases that are worth another run; a known failure is not."""
 
 

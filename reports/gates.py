@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from math import floor
 
 from clients.model.exit_code import ExitCode
-from reports.marks import KNOWN, NOT_RUN, REDUCED
+from reports.marks import Mark
 
 LIMIT = r"^(\d{1,6}|\d{1,2}(\.\d+)?%)$"
 """A number of cases, or a share of the planned ones."""
-RANK = {"pass": 0, KNOWN: 0, REDUCED: 1, "skip": 2, "inconclusive": 3, NOT_RUN: 3, "fail": 4}
+RANK: dict[str, int] = {
+    Mark.PASS: 0,
+    Mark.KNOWN: 0,
+    Mark.REDUCED: 1,
+    Mark.SKIP: 2,
+    Mark.INCONCLUSIVE: 3,
+    Mark.NOT_RUN: 3,
+    Mark.FAIL: 4,
+}
 """Mark of a case → how bad it is. A known failure is excused, so that it is no worse than a pass."""
 
 
@@ -80,9 +88,9 @@ def judge(marks: Mapping[str, str], gates: Gates, *, damaged: int = 0) -> GateJu
     def of(*wanted: str) -> tuple[str, ...]:
         return tuple(name for name, mark in counted.items() if mark in wanted)
 
-    unknown, reduced, lost = of("inconclusive", NOT_RUN), of(REDUCED), of("skip")
+    unknown, reduced, lost = of(Mark.INCONCLUSIVE, Mark.NOT_RUN), of(Mark.REDUCED), of(Mark.SKIP)
     over = []
-    if not any(mark in ("pass", REDUCED) for mark in marks.values()):
+    if not any(mark in (Mark.PASS, Mark.REDUCED) for mark in marks.values()):
         over.append("no case passed")
     if damaged:
         over.append(f"{damaged} damaged")

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from clients.model.api_groups import GATEWAY_API
-from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
+from reports.marks import Mark, mark
 from reports.model import Report
 
 FILE = "gateway-api.yaml"
@@ -23,8 +23,8 @@ PREFIX = "X-GWAPI-"
 PROFILE = "MESHPROOF-FRONT-DOOR"
 DEFINITIONS = "Gateway API"
 """Entry of the target's configuration: release and channel of the API's definitions, as `v1.4.0 standard`."""
-_FAILED = frozenset({"fail", KNOWN})
-_NOT_PROVEN = frozenset({"skip", "inconclusive", NOT_RUN, REDUCED})
+_FAILED = frozenset({Mark.FAIL, Mark.KNOWN})
+_NOT_PROVEN = frozenset({Mark.SKIP, Mark.INCONCLUSIVE, Mark.NOT_RUN, Mark.REDUCED})
 """A control of reduced proof is not counted as passed: the form has no word for it."""
 _NOTE = (
     "These are controls of meshproof ({prefix}*), not the conformance tests of Gateway API. Those were not run, "
@@ -35,7 +35,7 @@ _NOTE = (
 def render(report: Report) -> str:
     """The whole file; empty where the run tried no control of this API."""
     marks = _marks(report)
-    if all(its <= {"skip", NOT_RUN} for its in marks.values()):
+    if all(its <= {Mark.SKIP, Mark.NOT_RUN} for its in marks.values()):
         return ""
     return yaml.safe_dump(_document(report, marks), sort_keys=False, allow_unicode=True, width=120)
 
@@ -48,10 +48,10 @@ def _marks(report: Report) -> dict[str, set[str]]:
             found[case.control].add(mark(case))
     for name in report.not_run:
         if name.startswith(PREFIX):
-            found[name.partition("[")[0]].add(NOT_RUN)
+            found[name.partition("[")[0]].add(Mark.NOT_RUN)
     for control in report.about.controls if report.about else ():
         if control.id.startswith(PREFIX) and control.id not in found:
-            found[control.id].add(NOT_RUN)  # a run of some of them is no success of all
+            found[control.id].add(Mark.NOT_RUN)  # a run of some of them is no success of all
     return dict(sorted(found.items()))
 
 

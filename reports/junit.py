@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
-from reports.marks import KNOWN, REDUCED, WORDS, finding_line, mark, not_checked
+from reports.marks import WORDS, Mark, finding_line, mark, not_checked
 from reports.matrix import MatrixStage, stages
 from reports.model import Report
 
@@ -50,8 +50,8 @@ def _suite(report: Report, stage: MatrixStage) -> TestSuite:
         "mesh_revision": mesh.revision,
         "cluster": report.target.title,
         "stage": stage.name,
-        REDUCED: str(sum(mark(case) == REDUCED for case in stage.cases) or ""),
-        KNOWN: str(sum(mark(case) == KNOWN for case in stage.cases) or ""),
+        Mark.REDUCED: str(sum(mark(case) == Mark.REDUCED for case in stage.cases) or ""),
+        Mark.KNOWN: str(sum(mark(case) == Mark.KNOWN for case in stage.cases) or ""),
     }
     for name, value in facts.items():
         if value:
@@ -67,7 +67,7 @@ def _case(case: Evidence) -> TestCase:
     row.time = round(case.duration_s, 3)  # schemas take no exponent, as in 1e-05
     match case.verdict:
         case Verdict.FAIL if case.known:
-            row.result = [Skipped(_clean(one_line(f"{case.known.text}; {case.reason}")), WORDS[KNOWN])]
+            row.result = [Skipped(_clean(one_line(f"{case.known.text}; {case.reason}")), WORDS[Mark.KNOWN])]
         case Verdict.FAIL:
             row.result = [_problem(Failure(_clean(one_line(case.reason)), "fail"), case)]
         case Verdict.INCONCLUSIVE:
@@ -84,7 +84,7 @@ def _problem(result: Failure | Error, case: Evidence) -> Failure | Error:
 
 
 def _text(case: Evidence) -> str:
-    lines = [_grade(case)] if mark(case) == REDUCED else []
+    lines = [_grade(case)] if mark(case) == Mark.REDUCED else []
     lines += [f"why: {one_line(case.why)}"] if case.why else []
     lines += [f"expected: {case.expected}", f"observed: {case.observed}", *(row.text for row in fold(case.attempts))]
     lines += map(finding_line, case.findings)

@@ -8,10 +8,10 @@ from rich.text import Text
 from clients.model.evidence import Evidence, Verdict
 from reports.argument import chain
 from reports.attempts import fold, one_line
-from reports.marks import GLYPHS, KNOWN, NOT_RUN, REDUCED, WORDS, mark, not_checked
+from reports.marks import GLYPHS, WORDS, Mark, mark, not_checked
 
-STYLES = {"pass": "green", REDUCED: "dark_olive_green3", "fail": "bold red", KNOWN: "magenta",
-          "inconclusive": "yellow", "skip": "dim", NOT_RUN: "dim"}  # fmt: skip
+STYLES = {Mark.PASS: "green", Mark.REDUCED: "dark_olive_green3", Mark.FAIL: "bold red", Mark.KNOWN: "magenta",
+          Mark.INCONCLUSIVE: "yellow", Mark.SKIP: "dim", Mark.NOT_RUN: "dim"}  # fmt: skip
 INDENT = 17
 """Width of the verdict's column, and where continued lines begin."""
 _MOST_ROWS = 24
@@ -38,7 +38,7 @@ def case_line(evidence: Evidence, reason: str | None = None, stage: str = "") ->
         line.append(one_line(evidence.title))
         line.append(" (slow)" if evidence.slow else "", "yellow")
         names = dict.fromkeys(finding.name for finding in not_checked(evidence))
-        line.append(f" ({', '.join(names)} not checked)" if names else "", STYLES[REDUCED])
+        line.append(f" ({', '.join(names)} not checked)" if names else "", STYLES[Mark.REDUCED])
     else:
         line.append(before, "dim")
         line.append(one_line(evidence.reason if reason is None else reason) or one_line(evidence.title))
@@ -89,10 +89,10 @@ def stage_heading(title: str, stage: str) -> Text:
     return heading
 
 
-def verdict_cell(key: str) -> Text:
+def verdict_cell(key: Mark) -> Text:
     """`✓ pass  reduced  `, as wide as the longest."""
-    word = "pass  reduced" if key == REDUCED else WORDS[key]
-    glyph = GLYPHS["pass"] if key == REDUCED else GLYPHS[key]
+    word = "pass  reduced" if key == Mark.REDUCED else WORDS[key]
+    glyph = GLYPHS[Mark.PASS] if key == Mark.REDUCED else GLYPHS[key]
     return Text.assemble((f"{glyph} {word}".ljust(INDENT), STYLES[key]))
 
 

@@ -11,7 +11,7 @@ from reports.cells import cell as _cell
 from reports.cells import cut as _cut
 from reports.headline import duration, headline
 from reports.known import KnownGroup, advice, by_entry
-from reports.marks import GLYPHS, KNOWN, REDUCED, WORDS, WORST_FIRST, finding_line, mark
+from reports.marks import GLYPHS, WORDS, WORST_FIRST, Mark, finding_line, mark
 from reports.matrix import stages
 from reports.model import Report
 from reports.notice.news import News
@@ -62,12 +62,12 @@ def _head(report: Report) -> str:
     facts = [f"{mesh.name} {mesh.version}".strip(), f"Kubernetes {target.kubernetes}" if target.kubernetes else ""]
     facts += [f"{target.kind} target {target.context}".strip(), f"run {run.id}", duration(run.started, run.ended)]
     columns = (
-        (f"{GLYPHS['pass']} pass", totals["pass"]),
-        (f"{GLYPHS[REDUCED]} of them reduced", totals["reduced"]),
-        (f"{GLYPHS['fail']} fail", report.failed),
-        *([(f"{GLYPHS[KNOWN]} {WORDS[KNOWN]}", totals["known"])] if totals["known"] else []),
-        *((f"{GLYPHS[name]} {name}", totals[name]) for name in ("inconclusive", "skip")),
-        (f"{GLYPHS['not-run']} not run", totals["not_run"]),
+        (f"{GLYPHS[Mark.PASS]} pass", totals["pass"]),
+        (f"{GLYPHS[Mark.REDUCED]} of them reduced", totals["reduced"]),
+        (f"{GLYPHS[Mark.FAIL]} fail", report.failed),
+        *([(f"{GLYPHS[Mark.KNOWN]} {WORDS[Mark.KNOWN]}", totals["known"])] if totals["known"] else []),
+        *((f"{GLYPHS[name]} {name}", totals[name]) for name in (Mark.INCONCLUSIVE, Mark.SKIP)),
+        (f"{GLYPHS[Mark.NOT_RUN]} not run", totals["not_run"]),
     )
     return (
         f"## {headline(report)}\n\n{', '.join(_cell(fact) for fact in facts if fact)}\n\n"
@@ -102,7 +102,7 @@ def _failure(case: Evidence, longest: int) -> str:
     lines += [f"diagnostics: {case.diagnostics}"] if case.diagnostics else []
     body = _cut("\n".join([*lines, "", rows]), longest)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
-    title = f"{GLYPHS[case.verdict]} <b>{_cell(case.id)}</b> {_cell(case.title)}"
+    title = f"{GLYPHS[Mark(case.verdict.value)]} <b>{_cell(case.id)}</b> {_cell(case.title)}"
     opened = " open" if case.verdict is Verdict.FAIL else ""
     head = f"<details{opened}><summary>{title} ({case.verdict})</summary>"
     return f"{head}\n\n{fence}text\n{body}\n{fence}\n\n</details>\n\n"

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Verdict
 from clients.model.known import KnownFailure
 
-REDUCED = "reduced"
-"""Key of a pass whose proof could not be looked at as a whole."""
-KNOWN = "known"
-"""Key of a failure that an entry of a list of known failures excuses."""
-NOT_RUN = "not-run"
 
-GLYPHS = {"pass": "✓", REDUCED: "◐", "fail": "✕", KNOWN: "⊗", "inconclusive": "?", "skip": "\N{EN DASH}",
-          NOT_RUN: "○"}  # fmt: skip
-WORDS = {"pass": "pass", REDUCED: "pass, reduced", "fail": "fail", KNOWN: "known failure",
-         "inconclusive": "inconclusive", "skip": "skip", NOT_RUN: "not run"}  # fmt: skip
-WORST_FIRST = ("fail", "inconclusive", NOT_RUN, KNOWN, "skip", REDUCED, "pass")
+class Mark(StrEnum):
+    """What a case counts as in reports: its verdict, split where a verdict alone says too little."""
+
+    PASS = "pass"
+    REDUCED = "reduced"
+    """A pass whose proof could not be looked at as a whole."""
+    FAIL = "fail"
+    KNOWN = "known"
+    """A failure that an entry of a list of known failures excuses."""
+    INCONCLUSIVE = "inconclusive"
+    SKIP = "skip"
+    NOT_RUN = "not-run"
+    """A case that was planned and has no record."""
+
+
+GLYPHS = {
+    Mark.PASS: "✓",
+    Mark.REDUCED: "◐",
+    Mark.FAIL: "✕",
+    Mark.KNOWN: "⊗",
+    Mark.INCONCLUSIVE: "?",
+    Mark.SKIP: "\N{EN DASH}",
+    Mark.NOT_RUN: "○",
+}
+WORDS = {
+    Mark.PASS: "pass",
+    Mark.REDUCED: "pass, reduced",
+    Mark.FAIL: "fail",
+    Mark.KNOWN: "known failure",
+    Mark.INCONCLUSIVE: "inconclusive",
+    Mark.SKIP: "skip",
+    Mark.NOT_RUN: "not run",
+}
+WORST_FIRST = (Mark.FAIL, Mark.INCONCLUSIVE, Mark.NOT_RUN, Mark.KNOWN, Mark.SKIP, Mark.REDUCED, Mark.PASS)
 
 FINDING_GLYPHS = {
-    FindingVerdict.PASS: "✓",
-    FindingVerdict.FAIL: "✕",
-    FindingVerdict.INCONCLUSIVE: "?",
-    FindingVerdict.NOT_CHECKED: "○",
+    FindingVerdict.PASS: GLYPHS[Mark.PASS],
+    FindingVerdict.FAIL: GLYPHS[Mark.FAIL],
+    FindingVerdict.INCONCLUSIVE: GLYPHS[Mark.INCONCLUSIVE],
+    FindingVerdict.NOT_CHECKED: GLYPHS[Mark.NOT_RUN],
 }
 FINDING_WORDS = {
     FindingVerdict.PASS: "pass",
@@ -49,11 +74,11 @@ class Judged(Protocol):
         """The entry that excuses the failure."""
 
 
-def mark(case: Judged) -> str:
-    """Key of a case in `GLYPHS` and `WORDS`: its verdict, `reduced`, or `known`."""
+def mark(case: Judged) -> Mark:
+    """The mark of a case: its verdict, `reduced`, or `known`."""
     if case.verdict is Verdict.FAIL and case.known:
-        return KNOWN
-    return REDUCED if case.verdict is Verdict.PASS and case.grade is Grade.REDUCED else case.verdict.value
+        return Mark.KNOWN
+    return Mark.REDUCED if case.verdict is Verdict.PASS and case.grade is Grade.REDUCED else Mark(case.verdict.value)
 
 
 def not_checked(case: Evidence) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clients.model.evidence import Evidence
-from reports.marks import REDUCED, WORST_FIRST, mark
+from reports.marks import WORST_FIRST, Mark, mark
 
 DENSE_FROM = 7
 """Destinations from which a table shows what was observed and nothing else: fifty columns must fit a screen."""
@@ -41,7 +41,7 @@ class MatrixStage:
     @property
     def bulk(self) -> tuple[Evidence, ...]:
         """Cells of large tables that passed in full and are no refusal: the outcome is all of the proof."""
-        plain = [case for case in self.cases if mark(case) == "pass" and case.twin is None]
+        plain = [case for case in self.cases if mark(case) is Mark.PASS and case.twin is None]
         many = {control for control, number in Counter(case.control for case in plain).items() if number >= BULK_FROM}
         return tuple(case for case in plain if case.control in many)
 
@@ -55,8 +55,8 @@ class MatrixStage:
     def tally(self) -> str:
         """`1 fail, 3 pass (2 reduced)`."""
         counts = Counter(mark(case) for case in self.cases)
-        reduced = counts.pop(REDUCED, 0)
-        counts["pass"] += reduced
+        reduced = counts.pop(Mark.REDUCED, 0)
+        counts[Mark.PASS] += reduced
         found = [f"{counts[key]} {key}" for key in WORST_FIRST if counts[key]]
         return ", ".join(found) + (f" ({reduced} reduced)" if reduced else "")
 

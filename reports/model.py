@@ -18,7 +18,7 @@ from clients.model.known import KnownFailure
 from reports import gates
 from reports.about import About
 from reports.gates import GateJudgement, Gates
-from reports.marks import KNOWN, NOT_RUN, REDUCED, mark
+from reports.marks import Mark, mark
 
 SCHEMA = "meshproof/conformance/v3"
 """Readers ignore fields that they do not know; a field that changes its meaning makes a new version."""
@@ -159,12 +159,12 @@ class Report:
     @property
     def reduced(self) -> tuple[Evidence, ...]:
         """Cases that passed with reduced proof, in order."""
-        return tuple(case for case in self.cases if mark(case) == REDUCED)
+        return tuple(case for case in self.cases if mark(case) == Mark.REDUCED)
 
     @property
     def known(self) -> tuple[Evidence, ...]:
         """Cases whose failure is known, in order."""
-        return tuple(case for case in self.cases if mark(case) == KNOWN)
+        return tuple(case for case in self.cases if mark(case) == Mark.KNOWN)
 
     @property
     def failed(self) -> int:
@@ -181,9 +181,9 @@ class Report:
         return {**counts, "reduced": len(self.reduced), "known": len(self.known), "not_run": len(self.not_run)}
 
     @property
-    def marks(self) -> dict[str, str]:
+    def marks(self) -> dict[str, Mark]:
         """Id of every planned case → its mark."""
-        return {case.id: mark(case) for case in self.cases} | dict.fromkeys(self.not_run, NOT_RUN)
+        return {case.id: mark(case) for case in self.cases} | dict.fromkeys(self.not_run, Mark.NOT_RUN)
 
     @property
     def judged(self) -> GateJudgement:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
-from reports.marks import KNOWN, mark, not_checked
+from reports.marks import Mark, mark, not_checked
 
 _SHOWN = 6
 
@@ -27,7 +27,7 @@ def by_reason(cases: Iterable[Evidence], *verdicts: Verdict) -> tuple[ReasonGrou
     Known failures are not among them: `reports.known` groups them by their entry.
     """
     grouped: dict[tuple[Verdict, str], list[Evidence]] = {}
-    listed = tuple(case for case in cases if mark(case) != KNOWN)
+    listed = tuple(case for case in cases if mark(case) != Mark.KNOWN)
     for verdict in verdicts:
         for case in listed:
             if case.verdict is verdict:

@@ -19,7 +19,7 @@ from reports.attempts import one_line
 from reports.headline import counted, duration, headline, span, tone
 from reports.known import KnownGroup, advice, by_entry
 from reports.lines import INDENT, STYLES, case_line, explain, print_line, stage_heading, verdict_cell
-from reports.marks import GLYPHS, KNOWN, NOT_RUN, REDUCED, mark
+from reports.marks import GLYPHS, Mark, mark
 from reports.matrix import MatrixStage, stages
 from reports.model import Report
 from reports.reasons import ReasonGroup, by_reason, by_unchecked, short_ids
@@ -126,7 +126,7 @@ class Progress:
         text = Text(f"[ {done}/{total} ]" if total else f"[ {done} ]", "bold")
         if left := self._left():
             text.append(f"  {left}", "not bold dim")
-        for key in ("fail", KNOWN, "inconclusive"):
+        for key in (Mark.FAIL, Mark.KNOWN, Mark.INCONCLUSIVE):
             if number := self._counts[key]:
                 text.append(f"  {number} {key}", STYLES[key])
         return text
@@ -149,16 +149,16 @@ def print_summary(console: Console, report: Report, index: Path) -> None:
         console.print(_table(stages(report.cases), console.width))
         console.print()
     for group in by_unchecked(report.cases):
-        _print_group(console, REDUCED, group)
+        _print_group(console, Mark.REDUCED, group)
     for known in by_entry(report):
         _print_known(console, known)
     for verdict in (Verdict.SKIP, Verdict.INCONCLUSIVE, Verdict.FAIL):  # the worst last: the end is what is read
         for group in by_reason(report.cases, verdict):
-            _print_group(console, verdict.value, group)
+            _print_group(console, Mark(verdict.value), group)
     if report.not_run:
         line = Text(f"{counted(len(report.not_run), 'case')}: {short_ids(report.not_run)}")
         line.append("; not run: deadline" if report.run.deadline else "")
-        print_line(console, line, verdict_cell(NOT_RUN))
+        print_line(console, line, verdict_cell(Mark.NOT_RUN))
     if report.damaged:
         console.print(Text(f"{report.damaged} records of the journal could not be read", "yellow"), soft_wrap=True)
     for note in advice(report):
@@ -175,8 +175,8 @@ def print_summary(console: Console, report: Report, index: Path) -> None:
 def _table(listed: Sequence[MatrixStage], width: int) -> Table:
     """Stages by what came of their cases; a column for each verdict that occurs. Titles give way to the numbers."""
     counts = [Counter(mark(case) for case in stage.cases) for stage in listed]
-    used = [key for key in GLYPHS if key in ("pass", "fail") or any(row[key] for row in counts)]
-    heads = ["(reduced)" if key == REDUCED else key for key in used]
+    used = [key for key in GLYPHS if key in (Mark.PASS, Mark.FAIL) or any(row[key] for row in counts)]
+    heads = ["(reduced)" if key == Mark.REDUCED else key for key in used]
     heads.append(" slowest")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     room = width - sum(len(head) + 3 for head in heads)  # a blank on both sides and one between
@@ -190,22 +190,22 @@ def _table(listed: Sequence[MatrixStage], width: int) -> Table:
     return table
 
 
-def _cell(key: str, counts: Counter[str]) -> Text:
+def _cell(key: Mark, counts: Counter[Mark]) -> Text:
     """A number of cases; those with reduced proof, in parentheses, are among those that passed."""
-    number = counts[key] + (counts[REDUCED] if key == "pass" else 0)
+    number = counts[key] + (counts[Mark.REDUCED] if key is Mark.PASS else 0)
     if not number:
         return Text("·", "dim")
-    return Text(f"({number})" if key == REDUCED else str(number), STYLES[key])
+    return Text(f"({number})" if key == Mark.REDUCED else str(number), STYLES[key])
 
 
-def _print_group(console: Console, key: str, group: ReasonGroup) -> None:
+def _print_group(console: Console, key: Mark, group: ReasonGroup) -> None:
     """One case by its own line, several by their number and ids; the reason below, whole, once."""
     ids = [case.id for case in group.cases]
     several = f"{len(ids)} cases: {short_ids(ids)}"
     one = f"{one_line(ids[0]):<24} {one_line(group.cases[0].title)}"
     print_line(console, Text(one if len(ids) == 1 else several), verdict_cell(key))
     if group.reason:
-        reason = f"not checked: {group.reason}" if key == REDUCED else group.reason
+        reason = f"not checked: {group.reason}" if key == Mark.REDUCED else group.reason
         print_line(console, Text(reason, _REASON_STYLES[key]), Text(" " * INDENT))
     for why in list(dict.fromkeys(case.why for case in group.cases if case.why))[:_WHYS]:
         print_line(console, Text(f"why: {one_line(why)}"), Text(" " * INDENT))
@@ -215,9 +215,9 @@ def _print_known(console: Console, group: KnownGroup) -> None:
     """The cases of one entry, who answers for them until when, and why the first of them failed."""
     ids = [case.id for case in group.cases]
     one = f"{one_line(ids[0]):<24} {one_line(group.cases[0].title)}"
-    print_line(console, Text(one if len(ids) == 1 else f"{len(ids)} cases: {short_ids(ids)}"), verdict_cell(KNOWN))
+    print_line(console, Text(one if len(ids) == 1 else f"{len(ids)} cases: {short_ids(ids)}"), verdict_cell(Mark.KNOWN))
     for text in (group.entry.text, group.cases[0].reason):
-        print_line(console, Text(one_line(text), STYLES[KNOWN]), Text(" " * INDENT))
+        print_line(console, Text(one_line(text), STYLES[Mark.KNOWN]), Text(" " * INDENT))
 
 
-_REASON_STYLES = {**STYLES, "fail": "red"}
+_REASON_STYLES = {**STYLES, Mark.FAIL: "red"}

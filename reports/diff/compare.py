@@ -12,7 +12,7 @@ from reports.attempts import one_line
 from reports.diff.environment import Pairs, environment, missing, same
 from reports.diff.side import Side, side
 from reports.diff.slower import Pace, pace
-from reports.marks import KNOWN, REDUCED, WORDS, mark, not_checked
+from reports.marks import WORDS, Mark, mark, not_checked
 from reports.model import Report
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
@@ -40,9 +40,9 @@ class Change:
         return self._there.title
 
     @property
-    def marks(self) -> tuple[str, str]:
-        """The marks before and after; empty for absent."""
-        return (mark(self.before) if self.before else "", mark(self.after) if self.after else "")
+    def marks(self) -> tuple[Mark | None, Mark | None]:
+        """The marks before and after; None for absent."""
+        return (mark(self.before) if self.before else None, mark(self.after) if self.after else None)
 
     @property
     def text(self) -> str:
@@ -193,7 +193,7 @@ def _joined(*texts: str) -> str:
 
 def _heading(was: Evidence, now: Evidence) -> str:
     """The one field of `Difference` that a case belongs to; empty where nothing differs."""
-    if mark(now) == KNOWN:
+    if mark(now) == Mark.KNOWN:
         return "known"
     if now.verdict in _BAD:
         return "still_failing" if was.verdict in _BAD else "regressed"
@@ -202,12 +202,12 @@ def _heading(was: Evidence, now: Evidence) -> str:
     if was.verdict is not Verdict.PASS:
         return "fixed"
     if mark(was) != mark(now):
-        return "reduced" if mark(now) == REDUCED else "fixed"
+        return "reduced" if mark(now) == Mark.REDUCED else "fixed"
     return "changed" if _shown(was) != _shown(now) else ""
 
 
 def _is_bad(case: Evidence) -> bool:
-    return case.verdict in _BAD and mark(case) != KNOWN
+    return case.verdict in _BAD and mark(case) != Mark.KNOWN
 
 
 def _why_now(case: Evidence) -> str:
@@ -216,7 +216,7 @@ def _why_now(case: Evidence) -> str:
 
 def _why(was: Evidence, now: Evidence) -> str:
     notes = [_why_now(now)] if now.reason or now.verdict is not Verdict.PASS else []
-    if mark(now) == REDUCED and mark(was) != REDUCED:
+    if mark(now) == Mark.REDUCED and mark(was) != Mark.REDUCED:
         unchecked = "; ".join(one_line(f"{finding.name}: {finding.text}") for finding in not_checked(now))
         notes.append(f"not checked: {unchecked}")
     if now.verdict is Verdict.PASS and was.verdict is Verdict.PASS and _shown(was) != _shown(now):

@@ -9,7 +9,7 @@ from reports.cells import cell
 from reports.diff.compare import Change, Difference
 from reports.diff.slower import Slower
 from reports.headline import counted
-from reports.marks import GLYPHS, WORDS
+from reports.marks import GLYPHS, WORDS, Mark
 
 SCHEMA = "meshproof/diff/v1"
 """Fields may be added without a new number."""
@@ -101,7 +101,7 @@ def _runs(ids: tuple[str, ...]) -> str:
     return f"run {ids[0]}" if len(ids) == 1 else counted(len(ids), "run")
 
 
-def _mark(name: str) -> str:
+def _mark(name: Mark | None) -> str:
     return f"{GLYPHS[name]} {WORDS[name]}" if name else "absent"
 
 

@@ -14,11 +14,11 @@ from reports.history import record
 from reports.history.feed import reports_below, unreadable
 from reports.history.record import Record
 from reports.history.store import cluster_of
-from reports.marks import WORST_FIRST
+from reports.marks import WORST_FIRST, Mark
 from reports.model import ReportError
 
 SCHEMA = "meshproof/fleet/v1"
-BAD = ("fail", "inconclusive", "not-run")
+BAD = (Mark.FAIL, Mark.INCONCLUSIVE, Mark.NOT_RUN)
 """Marks that make a cluster or a control worse than another."""
 _CODE_ORDER = (ExitCode.FAILED, ExitCode.UNKNOWN, ExitCode.OK)
 
@@ -41,8 +41,8 @@ class ClusterRow:
     run: str
     started: str
     code: int
-    totals: dict[str, int]
-    marks: dict[str, str]
+    totals: dict[Mark, int]
+    marks: dict[str, Mark]
     file: Path
 
 
@@ -69,9 +69,9 @@ class Fleet:
     @property
     def uneven(self) -> tuple[str, ...]:
         """Controls that did not pass on every cluster that proves them, the worst first."""
-        good = {"pass", "reduced", "skip"}
+        good = {Mark.PASS, Mark.REDUCED, Mark.SKIP}
         return tuple(
-            name for name in self.controls if any(one.marks.get(name, "pass") not in good for one in self.clusters)
+            name for name in self.controls if any(one.marks.get(name, Mark.PASS) not in good for one in self.clusters)
         )
 
 
@@ -119,7 +119,7 @@ def _place(folder: Path, file: Path, found: Record) -> str:
 
 
 def _row(name: str, file: Path, found: Record) -> ClusterRow:
-    marks: dict[str, str] = {}
+    marks: dict[str, Mark] = {}
     for row in found.rows:
         before = marks.get(row.control, row.mark)
         marks[row.control] = min(before, row.mark, key=WORST_FIRST.index)
@@ -131,14 +131,14 @@ def _row(name: str, file: Path, found: Record) -> ClusterRow:
 
 
 def _controls(clusters: Iterable[ClusterRow]) -> tuple[str, ...]:
-    counts: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[Mark]] = {}
     for cluster in clusters:
         for control, mark in cluster.marks.items():
             counts.setdefault(control, Counter())[mark] += 1
     return tuple(sorted(counts, key=lambda name: (_badness(counts[name]), name)))
 
 
-def _badness(numbers: dict[str, int]) -> tuple[int, ...]:
+def _badness(numbers: dict[Mark, int]) -> tuple[int, ...]:
     """Sorts what has most of the worst mark first."""
     return tuple(-numbers.get(mark, 0) for mark in BAD)
 

@@ -15,9 +15,9 @@ from reports.fleet.matrix import Fleet
 from reports.headline import counted
 from reports.html.frame import frame, templates
 from reports.lines import STYLES
-from reports.marks import GLYPHS, WORST_FIRST
+from reports.marks import GLYPHS, WORST_FIRST, Mark
 
-TONES: dict[int, str] = {ExitCode.OK: "pass", ExitCode.FAILED: "fail", ExitCode.UNKNOWN: "inconclusive"}
+TONES: dict[int, Mark] = {ExitCode.OK: Mark.PASS, ExitCode.FAILED: Mark.FAIL, ExitCode.UNKNOWN: Mark.INCONCLUSIVE}
 WORDS_OF: dict[int, str] = {
     ExitCode.OK: "conforms",
     ExitCode.FAILED: "does not conform",
@@ -56,7 +56,7 @@ def render(fleet: Fleet, folder: Path) -> str:
     )
 
 
-def _used(fleet: Fleet) -> list[str]:
+def _used(fleet: Fleet) -> list[Mark]:
     """The marks that occur, the worst first."""
     return [mark for mark in WORST_FIRST if any(one.totals.get(mark) for one in fleet.clusters)]
 
@@ -79,7 +79,7 @@ def show(console: Console, fleet: Fleet) -> None:
     console.print(table)
     for control in fleet.uneven[:MOST_CONTROLS]:
         at = [f"{GLYPHS[one.marks[control]]} {one.name}" for one in fleet.clusters
-              if one.marks.get(control, "pass") not in ("pass", "reduced", "skip")]  # fmt: skip
+              if one.marks.get(control, Mark.PASS) not in (Mark.PASS, Mark.REDUCED, Mark.SKIP)]  # fmt: skip
         shown = ", ".join(at[:5]) + (f" and {len(at) - 5} more" if len(at) > 5 else "")
         console.print(Text(f"{control:<24} {shown}"), soft_wrap=True)
     if len(fleet.uneven) > MOST_CONTROLS:

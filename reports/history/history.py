@@ -13,6 +13,7 @@ from reports.history import times
 from reports.history.store import HistoryStore, KeptRun
 from reports.history.strips import Changes, Strip, changes, strips
 from reports.history.times import CaseTimes, KindTimes
+from reports.marks import Mark
 
 SCHEMA = "meshproof/history/v1"
 NIGHTS = 90
@@ -25,7 +26,7 @@ class NightRuns:
 
     date: str
     runs: tuple[str, ...]
-    controls: dict[str, int]
+    controls: dict[Mark, int]
     changes: Changes
 
 

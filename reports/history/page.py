@@ -10,9 +10,17 @@ from reports.history.history import ClusterHistory, History
 from reports.history.strips import Changes, Strip, runs_of
 from reports.history.times import KindTimes
 from reports.html.frame import frame, templates
-from reports.marks import WORDS
+from reports.marks import WORDS, Mark
 
-HEIGHTS = {"fail": 100, "inconclusive": 85, "known": 70, "not-run": 18, "skip": 18, "reduced": 60, "pass": 45}
+HEIGHTS = {
+    Mark.FAIL: 100,
+    Mark.INCONCLUSIVE: 85,
+    Mark.KNOWN: 70,
+    Mark.NOT_RUN: 18,
+    Mark.SKIP: 18,
+    Mark.REDUCED: 60,
+    Mark.PASS: 45,
+}
 """Of a night in a strip, in per cent: what a colour says, its height says too."""
 CHART = 100
 """Height of a chart, in its own units."""
@@ -88,9 +96,9 @@ def words_of(strip: Strip, cluster: ClusterHistory) -> str:
     return ", ".join(parts)
 
 
-def _levels(strip: Strip) -> list[tuple[int, str]]:
+def _levels(strip: Strip) -> list[tuple[int, Mark]]:
     """(first night, mark) each time the mark is another one."""
-    found: list[tuple[int, str]] = []
+    found: list[tuple[int, Mark]] = []
     for first, _, mark in runs_of(strip.marks):
         if not found or found[-1][1] != mark:
             found.append((first, mark))

@@ -16,7 +16,7 @@ from clients.model.known import KnownFailure
 from reports import conformance, files, schema1
 from reports.conformance import READABLE
 from reports.kinds import policy_kinds
-from reports.marks import NOT_RUN, mark
+from reports.marks import Mark, mark
 from reports.model import SCHEMA, ReportError, RunInfo, TargetInfo
 
 HINT = "write it again with `meshproof report`"
@@ -27,7 +27,7 @@ class HistoryRow:
     """What is kept of one case.
 
     Attributes:
-        mark: key of `reports.marks.WORDS`.
+        mark: its mark.
         flaps: how often an unexpected outcome followed the expected one.
         stable_s: seconds from the change to the last confirmation; None where it was never stable.
         slow: it used more than 75 % of its budget.
@@ -37,7 +37,7 @@ class HistoryRow:
     case: str
     control: str
     title: str
-    mark: str
+    mark: Mark
     flaps: int = 0
     stable_s: float | None = None
     slow: bool = False
@@ -137,7 +137,7 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     if len(rows) < len(cases):
         raise ReportError(f"{file}: a case is there twice", HINT)
     for name in found.not_run:
-        rows.setdefault(name, HistoryRow(name, name.partition("[")[0], "", NOT_RUN))
+        rows.setdefault(name, HistoryRow(name, name.partition("[")[0], "", Mark.NOT_RUN))
     return Record(digest, found.run, found.target, text, text[:10], tuple(rows.values()))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.history.record import HistoryRow, Record
+from reports.marks import Mark
 from reports.model import RUN, TARGET, ReportError, RunInfo, TargetInfo
 
 FILE = "history.sqlite"
@@ -123,7 +124,7 @@ class HistoryStore:
                 "WHERE name = ?",
                 (record.run.id,),
             ).fetchone()
-            if old and old[1] > sum(row.mark != "not-run" for row in record.rows):
+            if old and old[1] > sum(row.mark != Mark.NOT_RUN for row in record.rows):
                 return False
             if old:
                 self._db.execute("DELETE FROM run WHERE id = ?", (old[0],))
@@ -179,7 +180,9 @@ class HistoryStore:
                 "JOIN subject ON subject.id = subject JOIN kinds ON kinds.id = kinds WHERE run = ?",
                 (run,),
             ):
-                yield HistoryRow(case, control, title, mark, flaps, stable_s, bool(slow), tuple(json.loads(kinds)))
+                yield HistoryRow(
+                    case, control, title, Mark(mark), flaps, stable_s, bool(slow), tuple(json.loads(kinds))
+                )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from reports.diff import environment
 from reports.history.record import HistoryRow
 from reports.history.store import KeptRun
-from reports.marks import NOT_RUN, WORST_FIRST
+from reports.marks import WORST_FIRST, Mark
 
 BAD = frozenset({"fail", "inconclusive"})
 Changes = dict[str, tuple[str, str]]
@@ -45,7 +45,7 @@ class Strip:
     """One control over all nights.
 
     Attributes:
-        marks: for each night, key of `reports.marks.WORDS`; None where the night has no record of it.
+        marks: for each night, its mark; None where the night has no record of it.
         switches: in order; a night on which the control was not run is none.
         bad_since: index of the first night of the bad nights that last until now; None where its last mark is good.
         flaps: of each night, in all its cases.
@@ -53,7 +53,7 @@ class Strip:
 
     control: str
     title: str
-    marks: tuple[str | None, ...]
+    marks: tuple[Mark | None, ...]
     switches: tuple[Switch, ...]
     bad_since: int | None
     flaps: tuple[int, ...]
@@ -71,7 +71,7 @@ def strips(nights: Sequence[Sequence[KeptRun]], rows: Sequence[Sequence[HistoryR
         nights: the runs of each night.
         rows: the cases of each night, from all its runs. A case that is there twice keeps its worst mark.
     """
-    marks: dict[str, list[str | None]] = defaultdict(lambda: [None] * len(nights))
+    marks: dict[str, list[Mark | None]] = defaultdict(lambda: [None] * len(nights))
     flaps: dict[str, list[int]] = defaultdict(lambda: [0] * len(nights))
     worst: dict[tuple[str, int], list[str]] = {}
     titles: dict[str, str] = {}
@@ -109,9 +109,9 @@ def changes(before: Sequence[KeptRun], after: Sequence[KeptRun]) -> Changes:
     return {**environment(was.target, now.target), **differ}
 
 
-def runs_of(marks: Iterable[str | None]) -> list[tuple[int, int, str]]:
+def runs_of(marks: Iterable[Mark | None]) -> list[tuple[int, int, Mark]]:
     """Nights in a row with the same mark: (first, how many, mark); nights without a record are left out."""
-    found: list[tuple[int, int, str]] = []
+    found: list[tuple[int, int, Mark]] = []
     for index, mark in enumerate(marks):
         if mark is None:
             continue
@@ -122,12 +122,12 @@ def runs_of(marks: Iterable[str | None]) -> list[tuple[int, int, str]]:
     return found
 
 
-def _judged(marks: Sequence[str | None]) -> list[tuple[int, str]]:
+def _judged(marks: Sequence[Mark | None]) -> list[tuple[int, Mark]]:
     """The nights on which it came to a verdict."""
-    return [(index, mark) for index, mark in enumerate(marks) if mark is not None and mark != NOT_RUN]
+    return [(index, mark) for index, mark in enumerate(marks) if mark is not None and mark != Mark.NOT_RUN]
 
 
-def _bad_since(marks: Sequence[str | None]) -> int | None:
+def _bad_since(marks: Sequence[Mark | None]) -> int | None:
     since = None
     for index, mark in reversed(_judged(marks)):
         if mark not in BAD:

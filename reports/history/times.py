@@ -9,10 +9,11 @@ from itertools import pairwise
 
 from reports.history.record import HistoryRow
 from reports.history.trends import Trend, change_points, quantile, trend
+from reports.marks import Mark
 
 MOST = 20
 """How many of the slowest, and of those with flaps, are listed."""
-GOOD = frozenset({"pass", "reduced"})
+GOOD = frozenset({Mark.PASS, Mark.REDUCED})
 """Marks whose time to stable counts: that of a failure says how long the harness waited, and no more."""
 
 

@@ -28,7 +28,7 @@ LEGEND = {
 
 
 @dataclass(frozen=True)
-class Mark:
+class Tick:
     """One probe. `kind` is a key of `LEGEND`; `x` in per cent."""
 
     x: float
@@ -42,7 +42,7 @@ class Lane:
     label: str
     expected: bool
     y: int = 0
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[Tick] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ def timeline(case: Evidence) -> Timeline | None:
     lanes = _lanes(case)
     for index, attempt in enumerate(before):
         share = (index + 1) / (len(before) + 1)
-        _add(_lane_of(lanes, attempt), Mark(round(_LEFT + share * (_BEFORE - 2 * _LEFT), 2), "before"))
+        _add(_lane_of(lanes, attempt), Tick(round(_LEFT + share * (_BEFORE - 2 * _LEFT), 2), "before"))
     kind = _kinds(case)
     for attempt in after:
-        _add(_lane_of(lanes, attempt), Mark(place(attempt.at_s), kind(attempt)))
+        _add(_lane_of(lanes, attempt), Tick(place(attempt.at_s), kind(attempt)))
     for index, lane in enumerate(lanes):
         lane.y = index * LANE_HEIGHT + 26
     floor = len(lanes) * LANE_HEIGHT + 6
@@ -164,7 +164,7 @@ def _lane_of(lanes: Sequence[Lane], attempt: Attempt) -> Lane:
     return next((lane for lane in lanes if lane.label == summary), lanes[-1])
 
 
-def _add(lane: Lane, mark: Mark) -> None:
+def _add(lane: Lane, mark: Tick) -> None:
     near = (known for known in reversed(lane.marks[-4:]) if known.kind == mark.kind)
     if not any(abs(known.x - mark.x) < _OVERLAP for known in near):
         lane.marks.append(mark)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from reports.attempts import one_line
 from reports.headline import headline
 from reports.history.store import cluster_of
-from reports.marks import WORDS
+from reports.marks import WORDS, Mark
 from reports.model import Report
 from reports.notice.news import News
 
@@ -108,7 +108,10 @@ def _alert(report: Report, name: str, until: datetime, link: str) -> dict[str, A
     }
     found = {
         "labels": labels,
-        "annotations": {"summary": f"{name}: {WORDS[case['mark']]}", "description": case["reason"] or case["title"]},
+        "annotations": {
+            "summary": _worded(case),
+            "description": case["reason"] or case["title"],
+        },
         "startsAt": report.run.started,
         "endsAt": until.isoformat(),
     }
@@ -121,7 +124,7 @@ def _lines(report: Report, news: News) -> list[str]:
     cases = [_case(report, name) for name in news.worse[:MOST]]
     if cases:
         lines.append(f"New{f' since {news.since}' if news.since else ''} ({len(news.worse)}):")
-        lines += [", ".join(filter(None, (f"• {one['case']}: {WORDS[one['mark']]}", one["reason"]))) for one in cases]
+        lines += [", ".join(filter(None, (f"• {_worded(one)}", one["reason"]))) for one in cases]
         lines += [f"• and {len(news.worse) - MOST} more"] if len(news.worse) > MOST else []
     if news.good:
         lines.append(f"Good again ({len(news.good)}): {_some(news.good)}")
@@ -139,6 +142,10 @@ def _case(report: Report, name: str) -> dict[str, str]:
     case = next((one for one in report.cases if one.id == name), None)
     reason = one_line(case.reason)[:REASON] if case else ""
     return {"case": name, "mark": report.marks[name], "title": case.title if case else "", "reason": reason}
+
+
+def _worded(case: Mapping[str, str]) -> str:
+    return f"{case['case']}: {WORDS[Mark(case['mark'])]}"
 
 
 _FORMS: dict[NoticeKind, Callable[[Report, News, str], Any]] = {

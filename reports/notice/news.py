@@ -12,6 +12,7 @@ from reports.conformance import FILE
 from reports.gates import RANK
 from reports.history import record
 from reports.history.store import cluster_of
+from reports.marks import Mark
 from reports.model import Report, ReportError
 
 NOT_SENT = "not-notified"
@@ -54,9 +55,9 @@ def since(report: Report, runs: Path) -> News:
         if now.keys() <= before.keys():
             break
     bad = {name: mark for name, mark in now.items() if mark in earlier.AGAIN}
-    worse = tuple(name for name, mark in bad.items() if RANK[mark] > RANK[before.get(name, "pass")])
+    worse = tuple(name for name, mark in bad.items() if RANK[mark] > RANK[before.get(name, Mark.PASS)])
     good = tuple(
-        name for name, mark in now.items() if mark in ("pass", "reduced") and before.get(name) in earlier.AGAIN
+        name for name, mark in now.items() if mark in (Mark.PASS, Mark.REDUCED) and before.get(name) in earlier.AGAIN
     )
     return News(newest, worse, good, tuple(name for name in bad if name not in worse))
 

@@ -15,7 +15,7 @@ from clients.model.known import KnownFailure
 from reports import conformance, earlier, gates
 from reports.gates import Baseline, Gates, judge
 from reports.headline import headline, tone
-from reports.marks import KNOWN
+from reports.marks import Mark
 from reports.model import Report
 
 pytestmark = pytest.mark.unit
@@ -28,7 +28,7 @@ PASSED = {"A": "pass", "B": "pass"}
     [
         ({}, Gates(), 0),
         ({"C": "fail"}, Gates(), 1),
-        ({"C": KNOWN}, Gates(), 0),
+        ({"C": Mark.KNOWN}, Gates(), 0),
         ({"C": "skip"}, Gates(), 0),
         ({"C": "inconclusive"}, Gates(), 3),
         ({"C": "not-run"}, Gates(), 3),
