@@ -84,7 +84,7 @@ def as_live(cluster: Cluster, testbed: api.Up, scratch: Path, *words: str) -> En
         return conform(scratch, *where, *words, environment=images)
 
 
-def test_a_hardened_mesh_is_not_said_not_to_conform(cluster: Cluster, testbed: api.Up, tmp_path: Path) -> None:
+def test_a_hardened_mesh_conforms(cluster: Cluster, testbed: api.Up, tmp_path: Path) -> None:
     with (
         owned(cluster, STRICT, DENY_ALL),
         configured(cluster, outboundTrafficPolicy={"mode": "REGISTRY_ONLY"}, **OWN_FORMAT),
