@@ -34,6 +34,7 @@ from runner.interrupts import sigterm_interrupts
 from runner.target import assemble, browsers
 from runner.target.descriptor import TargetDescriptor
 from runner.target.embedded import external_hosts
+from runner.target.in_use import user_of
 from runner.target.template_values import Scope
 from testbed import api, golden
 from testbed.api import Up
@@ -180,4 +181,4 @@ def rig(
 
 def testbed() -> Up:
     """The testbed; it is started if needed."""
-    return api.up(progress=progress)
+    return api.up(progress=progress, in_use=user_of)

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import common
 from clients.model.errors import ClusterError, MeshproofError
+from runner.target.in_use import user_of
 from testbed.profiles import manager, table
 from testbed.profiles.manager import ProfileUp
 
@@ -69,7 +70,7 @@ def of_profile(name: str, asked: list[str], keep: Path | None) -> dict[str, floa
         raise ClusterError(f"the profile {name} is up, and this benchmark starts and ends its own", hint)
     try:
         began = time.monotonic()
-        profile = manager.up(name, None, common.progress)
+        profile = manager.up(name, None, common.progress, user_of)
         up_s = time.monotonic() - began
         with tempfile.TemporaryDirectory() as scratch:
             began = time.monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from testbed.configuration import Configuration
 from testbed.node import Node
 from testbed.parts import Parts
 from testbed.progress import Say
+from testbed.store import Part
 
 INJECTED: Mapping[str, str] = MappingProxyType({"sidecar.istio.io/inject": "true"})
 """Labels of a pod that gets a sidecar in the namespace `default`."""
@@ -54,10 +55,14 @@ class Amendment:
         del parts
         return CORE
 
+    def parts(self, parts: Parts) -> Sequence[Part]:
+        """The parts that the default cluster does not have."""
+        del parts
+        return ()
+
     def built(self, parts: Parts) -> bool:
         """Whether `build` would build nothing."""
-        del parts
-        return True
+        return all(parts.store.has(part) for part in self.parts(parts))
 
     def build(self, parts: Parts) -> None:
         """Build the parts that the default cluster does not have.
@@ -65,6 +70,8 @@ class Amendment:
         Raises:
             BuildError: a part could not be built.
         """
+        for part in self.parts(parts):
+            parts.get(part)
 
     def configure(self, folder: Path, parts: Parts, configuration: Configuration) -> None:
         """Add to the `etc` folder of the first node, before it starts."""

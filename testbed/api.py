@@ -7,75 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clients.model.errors import ClusterError
-from clients.model.images import SHOP
 from testbed import browser, bundle, internet, preflight
-from testbed.addresses import GATEWAY_POOL
 from testbed.form import Form
-from testbed.lifecycle import EXTERNAL_LOG, RunningTestbed, Testbed
+from testbed.lifecycle import Testbed
 from testbed.like import load
 from testbed.like_amendment import LikeAmendment
-from testbed.parts import ImageNames
+from testbed.origin import InUse
 from testbed.preflight import Requirement
 from testbed.progress import Say, to_stderr
+from testbed.reached import IMAGES as IMAGES
+from testbed.reached import POOL_ANNOTATION as POOL_ANNOTATION
+from testbed.reached import Up as Up
+from testbed.reached import as_up
 from testbed.store import PartStore
 from testbed.versions import istio_release
-
-POOL_ANNOTATION = {"cni.projectcalico.org/ipv4pools": '["gateway"]'}
-"""Annotation of a pod that is to get an address from which the blocked external hosts are reachable."""
-IMAGES = {
-    **{name: name for name in ("sleep", "httpbin", "traffic")},
-    "envoy": "proxyv2",
-    **dict.fromkeys((*SHOP, "porter"), "boutique"),
-}
-"""Logical image names that manifests may use → images of the testbed; the mesh's proxy image contains Envoy.
-
-One image replaces all images of the shop: each container's variable `SERVICE` selects the service.
-"""
-
-
-@dataclass(frozen=True)
-class ExternalAddresses:
-    """The hermetic internet of a testbed.
-
-    Attributes:
-        hosts: name → address, reachable from gateway pods only; DNS knows these names.
-        open_hosts: name → another address of it, reachable from every pod; DNS does not know these.
-        roots: PEM of the authority that signed the hosts' certificates.
-        log: a JSON object a line: each request, and each failed TLS handshake.
-        gateway_pool: addresses of pods with `POOL_ANNOTATION`.
-        more: name → its further addresses that DNS knows.
-        google_apis, metadata_server: CIDRs that replace Google's 199.36.153.8/30 and 169.254.169.254/32.
-    """
-
-    hosts: dict[str, str]
-    open_hosts: dict[str, str]
-    roots: Path
-    log: Path
-    gateway_pool: str = str(GATEWAY_POOL)
-    google_apis: str = str(internet.GOOGLE_APIS)
-    metadata_server: str = str(internet.METADATA_SERVER)
-    more: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Up:
-    """A testbed that is up.
-
-    Attributes:
-        kubeconfig: file with an administrator's rights.
-        images: logical name in manifests → reference that the node has.
-        external: None if an older version of meshproof started the testbed.
-        istioctl: the program, of the mesh's own version; None as above.
-        left: what of a file of `meshproof like` was not carried over, each with the reason.
-    """
-
-    kubeconfig: Path
-    istio_version: str
-    kubernetes_version: str
-    images: dict[str, str]
-    external: ExternalAddresses | None = None
-    istioctl: Path | None = None
-    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,48 +31,38 @@ class Status:
     detail: dict[str, str] = field(default_factory=dict)
 
 
-def _as_up(running: RunningTestbed) -> Up:
-    istioctl = Path(running.istioctl) if running.istioctl else None
-    return Up(
-        Path(running.kubeconfig), running.istio, running.kubernetes, images(running), external(Testbed()), istioctl
-    )
+def up(istio: str | None = None, progress: Say = to_stderr, like: Path | None = None, *, in_use: InUse) -> Up:
+    """Build what is missing and start the testbed; returns once pods get a sidecar.
 
-
-def images(running: RunningTestbed) -> dict[str, str]:
-    """Logical name in manifests → reference that the nodes of a running cluster have."""
-    names = ImageNames(running.tag)
-    return {name: names.of(image) for name, image in IMAGES.items()}
-
-
-def external(testbed: Testbed) -> ExternalAddresses | None:
-    """The hermetic internet of a cluster that is up; None if an older version of meshproof started it."""
-    node = testbed.node
-    roots = node.folder("etc") / "external" / "roots.pem"
-    if not roots.exists():
-        return None
-    hosts = {host.name: host.addresses[0] for host in internet.HOSTS}
-    open_hosts = {host.name: host.open_addresses[0] for host in internet.HOSTS if host.open_addresses}
-    more = {host.name: list(host.addresses[1:]) for host in internet.HOSTS if host.addresses[1:]}
-    return ExternalAddresses(hosts, open_hosts, roots, node.folder("log") / EXTERNAL_LOG, more=more)
-
-
-def up(istio: str | None = None, progress: Say = to_stderr, like: Path | None = None) -> Up:
-    """Build what is missing and start the testbed; returns once pods get a sidecar. A second call does nothing.
+    A testbed that is up with the parts of this checkout stays; with other parts it is started again.
 
     Args:
         istio: `1.29` or `1.29.1`; None means the version that is running, else the default.
         like: file of `meshproof like`, whose mesh the testbed is to start with.
+        in_use: asked before a running testbed is started again.
 
     Raises:
         SettingsError: unknown version, or the file cannot be used. ClusterError: the machine cannot run it, a part did
             not start (nothing is left running then), or it runs already with another file.
+        ConflictError: it runs with other parts and is in use.
     """
     release, default = istio_release(istio), istio is None
     if like is None:
-        return _as_up(Testbed().up(release, progress, default=default))
+        return as_up(Testbed().up(release, progress, default=default, in_use=in_use))
     amendment = LikeAmendment(load(like))
-    running = Testbed(form=Form(amendment=amendment)).up(release, progress, default=default)
-    return replace(_as_up(running), left=(*amendment.carried.left, *amendment.refused))
+    running = Testbed(form=Form(amendment=amendment)).up(release, progress, default=default, in_use=in_use)
+    return replace(as_up(running), left=(*amendment.carried.left, *amendment.refused))
+
+
+def there() -> Up | None:
+    """The testbed as it is; None if it is not up. Changes nothing."""
+    running = Testbed().running()
+    return as_up(running) if running else None
+
+
+def changed() -> tuple[str, ...]:
+    """Names of what the running testbed was started from and this checkout has otherwise; empty if it is down."""
+    return Testbed().changed()
 
 
 def down(progress: Say = to_stderr) -> bool:
@@ -141,10 +76,12 @@ def status() -> Status:
     running = testbed.running()
     if running is not None:
         versions = {"istio": running.istio, "kubernetes": running.kubernetes, "kubeconfig": running.kubeconfig}
+        changed = ", ".join(testbed.changed())
         return Status(
             "up",
             {
                 **versions,
+                **({"changed since its start": f"{changed}; './meshproof up' starts it again"} if changed else {}),
                 "node process": str(testbed.node.pid()),
                 "logs": str(testbed.node.folder("log")),
                 "external hosts": ", ".join(f"{host.name} {host.addresses[0]}" for host in internet.HOSTS),

@@ -15,25 +15,12 @@ from testbed.store import COMPLETE, Part, PartStore, digest
 from testbed.versions import ISTIO_RELEASES
 
 
-def _needed(parts: Parts) -> list[Part]:
-    """What a start needs: the node's programs and the installed state. The latter contains everything else."""
-    return [
-        parts.node_root(),
-        parts.program("kubernetes"),
-        parts.program("calico"),
-        parts.etcd(),
-        parts.program("external"),
-        golden.part(parts),
-        parts.program(parts.release.module),
-    ]
-
-
 def _known(say: Say) -> dict[str, Part]:
     """Folder name → part: the browser, and the parts of all versions of this checkout."""
     found: dict[str, Part] = {}
     for release in ISTIO_RELEASES.values():
         parts = Parts(release, say)
-        found |= {parts.store.path(part).name: part for part in (*_needed(parts), browser.part(say))}
+        found |= {parts.store.path(part).name: part for part in (*golden.needed(parts), browser.part(say))}
     return found
 
 
@@ -49,7 +36,7 @@ def export(file: Path, say: Say) -> None:
     for release in ISTIO_RELEASES.values():
         parts = Parts(release, say)
         if store.has(golden.part(parts)):
-            names += [store.path(part).name for part in _needed(parts)]
+            names += [store.path(part).name for part in golden.needed(parts)]
     if not names:
         raise ClusterError("nothing is built yet", "run './meshproof testbed build' first")
     if browser.built(store):

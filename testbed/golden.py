@@ -57,6 +57,19 @@ def programs(parts: Parts) -> NodePrograms:
     )
 
 
+def needed(parts: Parts) -> list[Part]:
+    """What a start needs: the node's programs and the installed state. The latter contains everything else."""
+    return [
+        parts.node_root(),
+        parts.program("kubernetes"),
+        parts.program("calico"),
+        parts.etcd(),
+        parts.program("external"),
+        part(parts),
+        parts.program(parts.release.module),
+    ]
+
+
 def part(parts: Parts) -> Part:
     """The installed state of `parts.release`."""
     made_of = [parts.images(), parts.node_root(), parts.program("kubernetes"), parts.program("calico"), parts.etcd()]

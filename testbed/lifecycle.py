@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Self
 
-from clients.model.errors import ClusterError
-from testbed import browser, golden, lanes, preflight
+from clients.model.errors import ClusterError, SettingsError
+from testbed import browser, golden, lanes, origin, preflight
 from testbed.form import SINGLE, Form
 from testbed.lock import held
 from testbed.node import Node, NodePrograms
+from testbed.origin import InUse
 from testbed.parts import Parts
 from testbed.preflight import USUAL, Needs
 from testbed.progress import Say, step
 from testbed.starting import EXTERNAL_LOG as EXTERNAL_LOG
 from testbed.starting import Start
 from testbed.store import Part, PartStore, cache_root
-from testbed.versions import KUBERNETES, IstioRelease
+from testbed.versions import KUBERNETES, IstioRelease, istio_release
 
 
 @dataclass(frozen=True)
 class RunningTestbed:
-    """A testbed that is up; the content of `state.json`."""
+    """A testbed that is up; the content of `state.json`.
+
+    Attributes:
+        like: identity of the file that its mesh comes from; empty for the usual mesh.
+        made_of: what it was started from, see `testbed.origin`; empty if an older version of meshproof started it.
+    """
 
     istio: str
     kubernetes: str
@@ -32,6 +39,13 @@ class RunningTestbed:
     kubeconfig: str
     istioctl: str = ""
     like: str = ""
+    made_of: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """From `state.json`, without what only another version of meshproof writes there."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
 
 class Testbed:
@@ -52,23 +66,35 @@ class Testbed:
         """The testbed that is up; None if there is none, or if its start did not complete."""
         if self.node.pid() is None or not self._state.exists():
             return None
-        return RunningTestbed(**json.loads(self._state.read_text()))
+        return RunningTestbed.read(self._state.read_text())
 
-    def up(self, release: IstioRelease, say: Say, *, default: bool = True) -> RunningTestbed:
-        """Build what is missing and start the testbed; does nothing if it is up.
+    def up(
+        self, release: IstioRelease, say: Say, *, default: bool = True, in_use: InUse = lambda _: ""
+    ) -> RunningTestbed:
+        """Build what is missing and start the testbed; does nothing if it is up with the parts of this checkout.
 
         Args:
             default: no version was requested, so that any running version is accepted.
+            in_use: asked before a testbed that runs with other parts is started again.
 
         Raises:
+            ConflictError: the testbed runs with other parts, and is in use.
             ClusterError: the machine cannot run it, another version is up, or a part did not start; nothing is left
                 running then.
         """
         with held(self._lock, "up", say):
-            if there := self._adoptable(release, default):
+            there = self._adoptable(release, default)
+            if there and not (changed := self.changed()):
                 return there
+            if there:
+                self._require_replaceable(there, changed, in_use)
+                say(f"{origin.in_words(changed)}: it is started again")
+                release = _release_of(there) or release
             parts, state = self._built(release, say)
             programs = golden.programs(parts)
+            if there:
+                self._require_replaceable(there, changed, in_use)  # the build may have taken minutes
+                self._end()
             with step(say, f"starting Kubernetes and Istio {release.version}{self._as_profile}") as current:
                 try:
                     kubeconfig = Start(self.form, self.nodes, parts, programs, state, current.note).run()
@@ -76,6 +102,22 @@ class Testbed:
                 except BaseException:
                     self._end()
                     raise
+
+    def changed(self) -> tuple[str, ...]:
+        """Names of what the running testbed was started from and this checkout has otherwise; empty if it is down."""
+        there = self.running()
+        if there is None:
+            return ()
+        release = _release_of(there)
+        if release is None:
+            return (f"Istio {there.istio}",)
+        return origin.differences(there.made_of, origin.made_of(Parts(release, lambda _line: None), self.form))
+
+    def _require_replaceable(self, there: RunningTestbed, changed: tuple[str, ...], in_use: InUse) -> None:
+        """Raise the error of a start while the running testbed has to stay."""
+        if there.like != self._identity:
+            raise ClusterError(f"{origin.in_words(changed)} with the mesh of a file", "run './meshproof down' first")
+        origin.require_unused(changed, Path(there.kubeconfig), in_use)
 
     @property
     def _identity(self) -> str:
@@ -150,7 +192,8 @@ class Testbed:
         istioctl = parts.store.path(_mesh_programs(parts)) / "istioctl"
         names, key = parts.image_names(), golden.part(parts).key
         release, like = parts.release.version, self._identity
-        running = RunningTestbed(release, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl), like)
+        made_of = origin.made_of(parts, self.form)
+        running = RunningTestbed(release, KUBERNETES, key, names.tag, str(kubeconfig), str(istioctl), like, made_of)
         self._state.write_text(json.dumps(asdict(running), indent=1))
         return running
 
@@ -187,6 +230,14 @@ class Testbed:
                 if entry.name == "log":
                     continue
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _release_of(there: RunningTestbed) -> IstioRelease | None:
+    """The version that runs; None if this checkout does not have it."""
+    try:
+        return istio_release(there.istio)
+    except SettingsError:
+        return None
 
 
 def _mesh_programs(parts: Parts) -> Part:

@@ -109,9 +109,13 @@ class Parts:
 
         return Part(name, digest([RECIPE, platform.machine(), HERE / "build" / "debian.py"]), make)
 
+    def in_images(self) -> list[Part]:
+        """The programs of the images."""
+        return [self.program(name) for name in (self.release.module, "coredns", "httpbin", "boutique", "traffic")]
+
     def images(self) -> Part:
         """All images of the testbed in one OCI archive."""
-        programs = [self.program(name) for name in (self.release.module, "coredns", "httpbin", "boutique", "traffic")]
+        programs = self.in_images()
         base, envoy = self.image_root(), self.envoy()
         key = digest(
             [RECIPE, *(part.key for part in (*programs, base, envoy)), HERE / "parts.py", HERE / "build" / "oci.py"]

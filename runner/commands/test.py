@@ -94,13 +94,14 @@ def _check(*, unit: bool, nightly: bool, istio: str | None) -> None:
 
 def _bring_up(istio: str | None) -> None:
     """Build what is missing and start the testbed, with visible progress."""
+    from runner.target.in_use import user_of
     from testbed import api
 
     def progress(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
     _say("testbed")
-    api.up(istio, progress)
+    api.up(istio, progress, in_use=user_of)
     browsers.find_or_install(lambda: True, progress)
 
 

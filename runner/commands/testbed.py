@@ -36,19 +36,21 @@ Like = Annotated[
 
 @common.takes("istio")
 def up(profile: Profile = None, like: Like = None, *, given: common.Given) -> int:
-    """Start the embedded cluster; build it first if needed. A second start finds it running."""
+    """Start the embedded cluster; build it first if needed. One that runs with other parts is started again."""
     from runner.commands.like import resolve
+    from runner.target.in_use import user_of
     from testbed import api
 
     if profile is not None and like is not None:
         raise SettingsError("a profile has a mesh of its own", "leave out --profile or --like")
     if profile is not None:
-        made = manager.up(profile, _version(given), _print_progress)
+        made = manager.up(profile, _version(given), _print_progress, user_of)
         print(f"profile {made.name}: Istio {made.istio} is ready on Kubernetes {made.kubernetes}; a run against it:")
         print(f"  {made.command}")
         print(f"its administrator: KUBECONFIG={made.administrator}")
         return ExitCode.OK
-    testbed = api.up(_version(given), _print_progress, resolve(like) if like is not None else None)
+    file = resolve(like) if like is not None else None
+    testbed = api.up(_version(given), _print_progress, file, in_use=user_of)
     for line in testbed.left:
         print(f"not carried over: {line}")
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")

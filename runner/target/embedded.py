@@ -10,6 +10,7 @@ from clients.model.known import EMBEDDED
 from runner.config.egress_settings import Hosts
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access, ExternalHostsRecord, Say
+from runner.target.in_use import user_of
 from runner.target.target import MachineCheck, Target
 
 # `testbed` is imported where it is used: other targets do not need it.
@@ -44,19 +45,22 @@ class Embedded(Target):
         return not (settings.context or settings.kubeconfig)
 
     def access(self, say: Say) -> Access:
-        """Start the testbed if needed; build it first if necessary."""
+        """Start the testbed if needed, also again where it runs with other parts; build it first if necessary."""
         from testbed import api
 
-        testbed = api.up(self.settings.istio or None, say)
+        return self._reached(api.up(self.settings.istio or None, say, in_use=user_of))
+
+    def _reached(self, testbed: Up) -> Access:
         istioctl = str(self.settings.istioctl or testbed.istioctl or "")
         images = {**testbed.images, **self.settings.images.given}
         return Access(str(testbed.kubeconfig), "", images, external_hosts(testbed), istioctl)
 
-    def look(self, say: Say) -> Access | None:
-        """None where it is down: it is not started only to be looked at."""
+    def look(self, say: Say) -> Access | None:  # noqa: ARG002 - nothing is started
+        """None where it is down: it is not started only to be looked at, nor started again where it has other parts."""
         from testbed import api
 
-        return self.access(say) if api.status().state == "up" else None
+        testbed = api.there()
+        return self._reached(testbed) if testbed else None
 
     def preflight(self) -> None:
         """Check that this machine can run the testbed, and build it where that is still to do."""

@@ -1,12 +1,15 @@
-"""The error of a run that is refused because another one holds the cluster: who holds it, and what is in force."""
+"""What uses a cluster, and the error of a run that is refused for it: who holds it, and what is in force."""
 
 from __future__ import annotations
 
 import re
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
+from clients.hold import held as holding
+from clients.kube import lease
 from clients.kube.cleanup import Leftover
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
@@ -58,3 +61,17 @@ def ended_here(holder: str) -> bool:
     if known is None or known["host"] != socket.gethostname():
         return False
     return not folders.alive(int(known["pid"]))
+
+
+def user_of(kubeconfig: Path) -> str:
+    """What uses the cluster now, in words: a run, or held traffic; empty for neither.
+
+    Raises:
+        ClusterError: the API server does not answer, or this identity lacks a permission.
+    """
+    with closing(Cluster.connect(kubeconfig)) as cluster:
+        run = lease.holder(cluster)
+        if run and not ended_here(run):
+            return run
+        held = holding.find(cluster)
+        return f"the held traffic {held.id}" if held else ""

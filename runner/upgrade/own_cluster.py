@@ -53,6 +53,7 @@ def given(
         raise SettingsError(
             "--from and --to are of the embedded cluster", "on any other: --from-revision, --to-revision"
         )
+    from runner.target.in_use import user_of
     from runner.upgrade import rehearsal  # all loaded only here: other clusters do not need it
     from testbed.like import load
     from testbed.profiles import canary, manager
@@ -71,7 +72,7 @@ def given(
     if ran and carried:
         hint = f"`./meshproof down --profile {PROFILE}` first: a rehearsal changes its mesh"
         raise ClusterError(f"the profile {PROFILE} is up with another mesh", hint)
-    up = manager.up(PROFILE, new.minor, say)
+    up = manager.up(PROFILE, new.minor, say, user_of)
     before = os.environ.get(_CONFIG)
     os.environ[_CONFIG] = up.settings
     try:

@@ -48,16 +48,8 @@ class TwoRevisions(Amendment):
         revisions = (revision(side.release, tag) for tag, side in self.sides(parts).items())
         return (*(("istio-system", f"istiod-{name}") for name in revisions), ("kube-system", "coredns"))
 
-    def built(self, parts: Parts) -> bool:
+    def parts(self, parts: Parts) -> list[Part]:
         """The other version's images, and both meshes' manifests."""
-        return all(parts.store.has(part) for part in self._parts(parts))
-
-    def build(self, parts: Parts) -> None:
-        """See `built`."""
-        for part in self._parts(parts):
-            parts.get(part)
-
-    def _parts(self, parts: Parts) -> list[Part]:
         sides = self.sides(parts)
         meshes = [_mesh(side, tag) for tag, side in sides.items()]
         return [sides[STABLE].images(), *meshes] if _differ(sides) else meshes

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from testbed import api
+from testbed import reached
 from testbed.form import Form
 from testbed.lifecycle import RunningTestbed, Testbed
 from testbed.profiles.profile import Profile, ProfileHosts, StartedCluster
@@ -56,6 +56,10 @@ class EmbeddedProfile(Profile):
         """Those of all of its nodes."""
         return self._testbed(folder).processes()
 
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """As of the embedded cluster."""
+        return self._testbed(folder).changed()
+
     def load(self, folder: Path, archive: Path) -> None:
         """Into each of its nodes."""
         self._testbed(folder).load(archive)
@@ -66,10 +70,10 @@ class EmbeddedProfile(Profile):
 
     def _images(self, running: RunningTestbed) -> dict[str, str]:
         """Logical names → references."""
-        return api.images(running)
+        return reached.images(running)
 
     def _external(self, testbed: Testbed) -> ProfileHosts | None:
-        found = api.external(testbed)
+        found = reached.external(testbed)
         if found is None:
             return None
         hosts = found.hosts | {f"open.{name}": address for name, address in found.open_hosts.items()}

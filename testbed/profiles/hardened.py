@@ -35,14 +35,9 @@ class Hardening(Amendment):
 
     services = ("registry", "new-namespaces")
 
-    def built(self, parts: Parts) -> bool:
+    def parts(self, parts: Parts) -> list[Part]:
         """The registry, its images, and the mesh's manifests."""
-        return all(parts.store.has(part) for part in (parts.program("registry"), parts.images(), _mesh(parts)))
-
-    def build(self, parts: Parts) -> None:
-        """See `built`."""
-        for part in (parts.program("registry"), parts.images(), _mesh(parts)):
-            parts.get(part)
+        return [parts.program("registry"), parts.images(), _mesh(parts)]
 
     def configure(self, folder: Path, parts: Parts, configuration: Configuration) -> None:
         """The registry and its password, Istio's CNI plug-in for every pod, Pod Security, the tenants' controller."""

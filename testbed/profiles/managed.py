@@ -48,14 +48,9 @@ class Managing(Amendment):
         del parts
         return (("kube-system", "coredns"),)
 
-    def built(self, parts: Parts) -> bool:
+    def parts(self, parts: Parts) -> list[Part]:
         """The authorizer and the mesh's manifests."""
-        return all(parts.store.has(part) for part in (parts.program("authorizer"), _mesh(parts)))
-
-    def build(self, parts: Parts) -> None:
-        """See `built`."""
-        for part in (parts.program("authorizer"), _mesh(parts)):
-            parts.get(part)
+        return [parts.program("authorizer"), _mesh(parts)]
 
     def configure(self, folder: Path, parts: Parts, configuration: Configuration) -> None:
         """Istiod's own files and kubeconfig, and who authorizes requests to the provider's namespace."""

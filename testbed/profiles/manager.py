@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from clients.model.errors import ClusterError
-from testbed import api
+from testbed import api, origin
 from testbed.api import Status
 from testbed.lock import held
+from testbed.origin import InUse
 from testbed.profiles import access, table
 from testbed.profiles.profile import Profile
 from testbed.progress import Say
@@ -55,21 +56,28 @@ def folder_of(name: str) -> Path:
     return cache_root() / "testbed" / "profiles" / name
 
 
-def up(name: str, istio: str | None, say: Say) -> ProfileUp:
-    """Build what is missing and start the profile; does nothing if it is up.
+def up(name: str, istio: str | None, say: Say, in_use: InUse) -> ProfileUp:
+    """Build what is missing and start the profile; does nothing if it is up with the parts of this checkout.
 
     Args:
         istio: as for the embedded target; None accepts any version that is up.
+        in_use: asked before a profile that runs with other parts is started again.
 
     Raises:
         SettingsError: there is no such profile or version.
+        ConflictError: it runs with other parts, and is in use.
         ClusterError: the machine cannot run it, another version is up, or a part did not start; nothing is left
             running then.
     """
     profile, release, folder = table.of(name), istio_release(istio), folder_of(name)
     with held(folder / "lock", f"up --profile {name}", say):
         if there := running(profile):
-            return _same_version(there, release, any_version=istio is None)
+            _require_version(there, release, any_version=istio is None)
+            if not (changed := profile.changed(folder)):
+                return there
+            origin.require_unused(changed, Path(there.administrator), in_use)
+            say(f"{origin.in_words(changed)}: it is started again")
+            release = istio_release(there.istio)
         _require(profile, release)
         profile.stop(folder)
         began = time.monotonic()
@@ -144,9 +152,9 @@ def _require(profile: Profile, release: IstioRelease) -> None:
             raise ClusterError(message, check.hint)
 
 
-def _same_version(there: ProfileUp, release: IstioRelease, *, any_version: bool) -> ProfileUp:
+def _require_version(there: ProfileUp, release: IstioRelease, *, any_version: bool) -> None:
     if any_version or there.istio == release.version:
-        return there
+        return
     raise ClusterError(
         f"the profile {there.name} runs Istio {there.istio} already, not {release.version}",
         f"run './meshproof down --profile {there.name}' first",

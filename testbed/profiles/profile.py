@@ -110,6 +110,11 @@ class Profile(Protocol):
     def processes(self, folder: Path) -> set[int]:
         """Ids of its processes that run now, as this machine numbers them."""
 
+    def changed(self, folder: Path) -> tuple[str, ...]:
+        """Names of what the running cluster was started from and this checkout has otherwise."""
+        del folder
+        return ()
+
     @abstractmethod
     def load(self, folder: Path, archive: Path) -> None:
         """Load an OCI archive into every node of the running cluster.

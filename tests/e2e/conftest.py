@@ -17,6 +17,7 @@ from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.probe.browser import Browser
+from runner.target.in_use import user_of
 from testbed import api
 from testbed.store import PartStore, cache_root
 from tests import left_overs
@@ -42,7 +43,7 @@ KEPT = {
 def testbed() -> Iterator[api.Up]:
     """The embedded cluster; stopped afterwards only if it did not run before."""
     ran = api.status().state == "up"
-    yield api.up(None, lambda line: print(line, file=sys.stderr, flush=True))
+    yield api.up(None, lambda line: print(line, file=sys.stderr, flush=True), in_use=user_of)
     if not ran:
         api.down()
 

@@ -5,6 +5,7 @@ These tests start a second testbed next to the shared one, which shows that the 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,12 +14,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from clients.kube.cluster import Cluster
 from clients.kube.exec import exec_once
+from clients.kube.lease import RunLease
+from clients.model.errors import ConflictError
+from runner.target.in_use import user_of
 from testbed import api
 from testbed.apiserver import ApiServer
 from testbed.lifecycle import Testbed
@@ -222,3 +227,20 @@ def test_built_parts_travel_in_one_file(testbed, tmp_path):
         assert "building" not in output
     finally:
         meshproof("down", **there)
+
+
+def test_a_cluster_that_runs_with_other_programs_is_started_again_but_not_under_a_run(second):
+    second.up(istio_release(None), print, in_use=user_of)
+    before = second.node.pid()
+    second.up(istio_release(None), print, in_use=user_of)
+    assert second.node.pid() == before
+    noted = second.node.state / "state.json"
+    state = json.loads(noted.read_text())
+    noted.write_text(json.dumps({**state, "made_of": {**state["made_of"], "external": "of-yesterday"}}))
+    with closing(Cluster.connect(second.node.state / "kubeconfig")) as cluster, RunLease(cluster, "ann", run="run-1"):
+        with pytest.raises(ConflictError, match="external changed since it was started, and it is in use by ann"):
+            second.up(istio_release(None), print, in_use=user_of)
+        assert second.node.pid() == before
+    second.up(istio_release(None), print, in_use=user_of)
+    assert second.node.pid() != before
+    assert second.changed() == ()

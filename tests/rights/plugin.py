@@ -19,6 +19,7 @@ from kubernetes import client
 from clients.kube.api import Api
 from runner.target.access import Access, Say
 from runner.target.embedded import external_hosts
+from runner.target.in_use import user_of
 from runner.target.live import Live
 from tests.rights.requests import Asked, asked
 
@@ -80,7 +81,7 @@ class RequestRecorder:
         found = Live.access
 
         def access(target: Live, say: Say) -> Access:
-            up = api.up(None, say)
+            up = api.up(None, say, in_use=user_of)
             return replace(found(target, say), outside=external_hosts(up), istioctl=str(up.istioctl or ""))
 
         self._patch.setattr(Live, "access", access)

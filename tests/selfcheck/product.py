@@ -16,6 +16,7 @@ from clients.model.errors import ClusterError, ConflictError
 from reports import packed
 from reports.journal import FILE, read
 from runner.commands.cleanup import refuse_while_in_use
+from runner.target.in_use import user_of
 from testbed import api
 from testbed.store import digest
 from tests.e2e.e2e_runs import PYTEST, EndedRun, conform, start
@@ -31,7 +32,7 @@ PATIENCE_S = 120.0
 def testbed() -> Iterator[api.Up]:
     """The embedded cluster; stopped afterwards only if it did not run before."""
     ran = api.status().state == "up"
-    yield api.up(None, say)
+    yield api.up(None, say, in_use=user_of)
     if not ran:
         api.down(say)
 

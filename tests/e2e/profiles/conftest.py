@@ -16,6 +16,7 @@ import yaml
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
 from clients.model.polling import poll
+from runner.target.in_use import user_of
 from testbed.profiles import manager, table
 from testbed.profiles.manager import ProfileUp
 
@@ -28,7 +29,7 @@ def profile(request: pytest.FixtureRequest) -> Iterator[ProfileUp]:
     """The profile, up; stopped afterwards only if it was not up before."""
     name = request.param
     was = manager.status(name).state
-    yield manager.up(name, None, lambda line: print(line, file=sys.stderr, flush=True))
+    yield manager.up(name, None, lambda line: print(line, file=sys.stderr, flush=True), user_of)
     if was != "up":
         manager.down(name, print)
 

@@ -15,6 +15,7 @@ from nightly_job import Ground, commands, ended, installed
 
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
+from runner.target.in_use import user_of
 from testbed.harness import loading, tools
 from testbed.harness.image import HarnessImage
 from testbed.lifecycle import Testbed
@@ -60,7 +61,7 @@ def test_a_start_that_fails_leaves_nothing(profile: KindProfile, monkeypatch: py
     monkeypatch.setattr("testbed.profiles.access.write", _fail)
     before = seen()
     with pytest.raises(RuntimeError, match="refused"):
-        manager.up(other.name, None, to_stderr)
+        manager.up(other.name, None, to_stderr, user_of)
     assert other.processes(manager.folder_of(other.name)) == set()
     assert seen() == before
 
@@ -75,7 +76,7 @@ def up(profile: KindProfile) -> Iterator[ProfileUp]:
     manager.down(profile.name, to_stderr)
     profile.build(istio_release(None), to_stderr)
     before = seen()
-    made = manager.up(profile.name, None, to_stderr)
+    made = manager.up(profile.name, None, to_stderr, user_of)
     groups = profile.machine(manager.folder_of(profile.name)).cgroups.folders
     assert any(folder.exists() for folder in groups)
     yield made
@@ -95,7 +96,7 @@ def run(up: ProfileUp, scratch: Path, *words: str) -> e2e_runs.EndedRun:
 
 
 def test_a_warm_start_is_quick(profile: KindProfile, up: ProfileUp):
-    assert manager.up(up.name, None, to_stderr) == up, "a second start finds it running"
+    assert manager.up(up.name, None, to_stderr, user_of) == up, "a second start finds it running"
     assert up.took_s < profile.warm_s
 
 

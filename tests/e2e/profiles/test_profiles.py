@@ -11,6 +11,7 @@ import pinned
 import pytest
 from e2e_runs import MESHPROOF, ROOT, EndedRun, start
 
+from runner.target.in_use import user_of
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
 
@@ -58,13 +59,13 @@ def test_the_whole_catalogue(profile: ProfileUp, foreign: None, tmp_path: Path) 
 def smoke() -> Iterator[ProfileUp]:
     """The profile of the quick test, next to the shared testbed; started again."""
     manager.down(SMOKE, print)
-    yield manager.up(SMOKE, None, print)
+    yield manager.up(SMOKE, None, print, user_of)
     manager.down(SMOKE, print)
 
 
 def test_one_profile_from_its_start_to_its_end(smoke: ProfileUp, tmp_path: Path) -> None:
     """The quick one: a second start finds it, its own controls are proven, and its end leaves nothing."""
-    assert manager.up(SMOKE, None, print) == smoke
+    assert manager.up(SMOKE, None, print, user_of) == smoke
     status = subprocess.run([sys.executable, "-m", "runner", "status"], cwd=ROOT, capture_output=True, text=True)
     assert f"profile {SMOKE}: up" in status.stdout
     words = [word for control in NODE_CONTROLS for word in ("--control", control)]

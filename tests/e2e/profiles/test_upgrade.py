@@ -21,6 +21,7 @@ from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.labels import REVISION_LABEL
 from clients.model.polling import poll
+from runner.target.in_use import user_of
 from runner.upgrade.moving import revision_of
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
@@ -47,7 +48,7 @@ OWN = {"apiVersion": "v1", "kind": "Namespace"}
 def canary() -> Iterator[ProfileUp]:
     """Both versions next to each other."""
     was = manager.status("canary").state
-    yield manager.up("canary", None, print)
+    yield manager.up("canary", None, print, user_of)
     if was != "up":
         manager.down("canary", print)
 

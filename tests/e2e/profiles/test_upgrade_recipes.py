@@ -18,6 +18,7 @@ from e2e_runs import MESHPROOF, ROOT, inherited
 
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
+from runner.target.in_use import user_of
 from testbed.profiles import manager
 from testbed.profiles.manager import ProfileUp
 
@@ -57,7 +58,7 @@ def words_of(command: str, profile: ProfileUp, folder: Path) -> list[str]:
 def test_the_commands_of_a_recipe_do_what_it_says(heading: str, name: str, revision: str, tmp_path: Path) -> None:
     """In place, one revision is what there is: `stable`."""
     was = manager.status(name).state
-    profile = manager.up(name, None, print)
+    profile = manager.up(name, None, print, user_of)
     environment = {**inherited(), "MESHPROOF_CONFIG": profile.settings}
     environment |= {"MESHPROOF_REVISION": revision} if revision else {}
     try:

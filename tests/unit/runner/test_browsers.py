@@ -127,7 +127,7 @@ def test_the_reason_of_a_skip_is_why_there_is_none() -> None:
 def test_it_is_carried_with_the_cluster(
     tmp_path: Path, packages: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle, "_needed", lambda parts: [golden.part(parts)])
+    monkeypatch.setattr(golden, "needed", lambda parts: [golden.part(parts)])
     store = PartStore()
     for release in bundle.ISTIO_RELEASES.values():
         place = store.path(golden.part(bundle.Parts(release, lambda _: None)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import bundle, internet
+from testbed import golden, internet
 from testbed.addresses import EXTERNAL, GATEWAY_POOL, POD_POOL, PODS
 from testbed.lifecycle import RunningTestbed
 from testbed.parts import Parts
@@ -143,7 +143,7 @@ def test_the_address_plugin_gives_the_gateway_range_to_whom_asks_for_it(tmp_path
 
 def test_a_bundle_carries_the_server_and_istioctl():
     parts = Parts(istio_release(None), lambda _line: None)
-    carried = {part.name for part in bundle._needed(parts)}
+    carried = {part.name for part in golden.needed(parts)}
     assert {"external", parts.release.module} <= carried
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from clients.model.errors import ClusterError, SettingsError
-from testbed import api
+from testbed import api, reached
 from testbed.form import Form
 from testbed.lifecycle import RunningTestbed, Testbed
 from testbed.like import SCHEMA, Carried, carried, load, merged
@@ -167,6 +167,7 @@ def test_a_testbed_that_is_up_with_another_mesh_is_not_used(tmp_path: Path, monk
     release = istio_release(None)
     there = RunningTestbed(release.version, "1.34.4", "key", "tag", "kubeconfig", like=found.identity)
     monkeypatch.setattr(Testbed, "running", lambda _: there)
+    monkeypatch.setattr(Testbed, "changed", lambda _: ())
     like = Testbed(tmp_path / "a", Form(amendment=LikeAmendment(found)))
     other = Testbed(tmp_path / "b", Form(amendment=LikeAmendment(Carried("another"))))
     assert like.up(release, lambda _: None) is there
@@ -174,5 +175,5 @@ def test_a_testbed_that_is_up_with_another_mesh_is_not_used(tmp_path: Path, monk
     with pytest.raises(ClusterError, match="not with the mesh of this file"):
         other.up(release, lambda _: None)
     monkeypatch.setattr(Testbed, "up", lambda *_, **__: there)
-    monkeypatch.setattr(api, "external", lambda _: None)
-    assert api.up(like=file).left == found.left
+    monkeypatch.setattr(reached, "external", lambda _: None)
+    assert api.up(like=file, in_use=lambda _: "").left == found.left

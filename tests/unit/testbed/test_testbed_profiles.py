@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clients.model.errors import ClusterError, SettingsError
+from clients.model.errors import ClusterError, ConflictError, SettingsError
 from testbed import addresses, configuration, preflight
 from testbed.form import GATEWAY, SINGLE, Form, NodeForm, pools
 from testbed.parts import ImageNames
@@ -31,6 +31,7 @@ class Fake(Profile):
         self.calls: list[str] = []
         self.running: set[int] = set()
         self.fails = ""
+        self.differs: tuple[str, ...] = ()
         self.needs = Needs(0, 0)
 
     def built(self, release):
@@ -52,6 +53,9 @@ class Fake(Profile):
 
     def processes(self, folder):
         return self.running
+
+    def changed(self, folder):
+        return self.differs
 
     def load(self, folder, archive):
         self._call("load")
@@ -77,8 +81,8 @@ def fake(monkeypatch, tmp_path):
     return made
 
 
-def up(istio=None):
-    return manager.up("fake", istio, lambda _: None)
+def up(istio=None, user=lambda _: ""):
+    return manager.up("fake", istio, lambda _: None, user)
 
 
 def test_a_profile_is_up_until_it_is_down(fake):
@@ -120,6 +124,18 @@ def test_another_version_is_refused(fake):
     up("1.31")
     with pytest.raises(ClusterError, match=r"runs Istio 1\.31\.1 already, not 1\.29\.1; run './meshproof down"):
         up("1.29")
+
+
+def test_a_profile_that_runs_with_other_parts_is_started_again_unless_it_is_in_use(fake):
+    made = up()
+    fake.differs = ("external",)
+    users = []
+    with pytest.raises(ConflictError, match="external changed since it was started, and it is in use by ann"):
+        up(user=lambda kubeconfig: users.append(kubeconfig) or "ann")
+    assert users == [Path(made.administrator)]
+    assert fake.calls == ["stop", "build", "start"]
+    up()
+    assert fake.calls == ["stop", "build", "start"] * 2
 
 
 def test_a_misspelt_profile_names_the_nearest():
