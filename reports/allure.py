@@ -134,19 +134,17 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
             for name, value in (("from", case.source), ("to", case.destination), ("request", case.command))
             if value
         ],
-        steps=_steps(case, start, stop),
+        steps=_steps(case),
         attachments=_attachments(report, case, folder),
     )
 
 
-def _steps(case: Evidence, start: int, stop: int) -> list[TestStepResult]:
+def _steps(case: Evidence) -> list[TestStepResult]:
+    """Without times: what a link of the argument took is not known, and that of the whole case is the case's."""
     return [
         TestStepResult(
             name=one_line(f"{' '.join(filter(None, (link.name, link.twin)))}: {link.line}"),
             status=_STATUS_OF_LINK[link.verdict],
-            stage="finished",
-            start=start,
-            stop=stop,
         )
         for link in chain(case)
     ]

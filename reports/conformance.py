@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Verdict
-from reports import files, objects, schema1
+from reports import files, objects, schema1, series
 from reports.about import ABOUT, About
 from reports.coverage import coverage
 from reports.journal import Contents
@@ -81,14 +81,11 @@ def _head(report: Report) -> dict[str, Any]:
     }
 
 
-_MICROSECONDS = 6
-"""Digits of times: clocks of machines are no finer, and there is one for each of tens of thousands of requests."""
-
-
 def _case_to_json(report: Report, case: Evidence, table: objects.Table) -> dict[str, Any]:
     data = objects.pack(EVIDENCE.dump_python(case, mode="json"), table)
-    timeline = [{**one, "at_s": round(one["at_s"], _MICROSECONDS)} for one in data.pop("attempts")]
-    return {**data, "recorded": report.recorded.get(case.id, ""), "attempts": len(timeline), "timeline": timeline}
+    timeline = series.fold(data.pop("attempts"))
+    recorded = report.recorded.get(case.id, "")
+    return {**data, "recorded": recorded, "attempts": len(case.attempts), "timeline": timeline}
 
 
 def save(report: Report, path: Path) -> None:
@@ -182,7 +179,7 @@ def _case_from_json(row: Any, index: int, table: dict[str, Any]) -> Evidence:
     if not isinstance(row, dict):
         raise ReportError(f"cases[{index}] is not an object")
     try:
-        data = {**objects.unpack(row, table), "attempts": row.get("timeline", ())}
+        data = {**objects.unpack(row, table), "attempts": series.unfold(row.get("timeline", []))}
     except ReportError as error:
         raise ReportError(f"cases[{index}].{error.message}") from None
     return _valid(EVIDENCE, schema1.upgraded(data) if schema1.is_older(data) else data, f"cases[{index}]")

@@ -8,7 +8,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import fold, one_line
-from reports.marks import WORDS, Mark, finding_line, mark, not_checked
+from reports.marks import GLYPHS, WORDS, Mark, finding_line, mark, not_checked
 from reports.matrix import MatrixStage, stages
 from reports.model import Report
 
@@ -19,8 +19,9 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 def render(report: Report) -> str:
     """The whole file. `inconclusive` and what was not run are errors, since neither says anything about the mesh.
 
-    A pass of reduced grade is a pass; its output begins with the grade, and its suite counts it as a property. A known
-    failure is skipped, as pytest writes an expected failure, with a type of its own; its suite counts it as well.
+    Of a full pass the findings are only named. A pass of reduced grade is a pass; its output begins with the grade, and
+    its suite counts it as a property. A known failure is skipped, as pytest writes an expected failure, with a type of
+    its own; its suite counts it as well.
     """
     document = JUnitXml("meshproof")
     for stage in stages(report.cases):
@@ -74,7 +75,8 @@ def _case(case: Evidence) -> TestCase:
             row.result = [_problem(Error(_clean(one_line(case.reason)), "inconclusive"), case)]
         case Verdict.SKIP:
             row.result = [Skipped(_clean(one_line(case.reason)), "skip")]
-    row.system_out = _clean(_text(case))
+    if not isinstance(row.result[0] if row.result else None, Failure | Error):  # these have it themselves
+        row.system_out = _clean(_text(case))
     return row
 
 
@@ -87,9 +89,14 @@ def _text(case: Evidence) -> str:
     lines = [_grade(case)] if mark(case) == Mark.REDUCED else []
     lines += [f"why: {one_line(case.why)}"] if case.why else []
     lines += [f"expected: {case.expected}", f"observed: {case.observed}", *(row.text for row in fold(case.attempts))]
-    lines += map(finding_line, case.findings)
+    lines += [_named(case)] if mark(case) is Mark.PASS else map(finding_line, case.findings)
     lines += [f"picture {picture.title}: {picture.file} (sha256 {picture.sha256})" for picture in case.pictures]
     return "\n".join(lines)
+
+
+def _named(case: Evidence) -> str:
+    """`✓ backend log, twin, exec`: what was found for a full pass is in the page and in `conformance.json`."""
+    return f"{GLYPHS[Mark.PASS]} {', '.join(finding.name for finding in case.findings)}"
 
 
 def _grade(case: Evidence) -> str:

@@ -32,6 +32,14 @@ class LogSource:
         return f"{self.pod} ({self.container})"
 
 
+def in_words(sources: Iterable[LogSource]) -> str:
+    """`a/web-1 (web, istio-proxy), a/web-2 (web)`: each pod once, in order."""
+    containers: dict[str, list[str]] = {}
+    for one in sorted(sources, key=lambda one: (str(one.pod), one.container == SIDECAR, one.container)):
+        containers.setdefault(str(one.pod), []).append(one.container)
+    return ", ".join(f"{pod} ({', '.join(names)})" for pod, names in containers.items())
+
+
 class Logs(Protocol):
     """Logs of containers, as far as they have come."""
 
@@ -66,9 +74,9 @@ class Reading:
     since: float = 0.0
 
     @property
-    def places(self) -> list[str]:
-        """Names of the logs that were read."""
-        return [str(source) for source in self.lines]
+    def places(self) -> str:
+        """The logs that were read, in words."""
+        return in_words(self.lines)
 
     def reached(self, ids: set[str]) -> set[str]:
         """Those of the request ids that reached the application: named in its log, or sent on by its sidecar.

@@ -35,7 +35,7 @@ class _Seen:
         missing: requests that no log shows.
     """
 
-    places: frozenset[str]
+    places: frozenset[LogSource]
     elsewhere: tuple[AccessLogEntry, ...]
     missing: tuple[Attempt, ...]
 
@@ -108,7 +108,7 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, path: Route, requests
         what = f"{probe.destination} leads to {', '.join(map(str, others))}, which is no pod of {_workload(probe)}"
         return Finding(name, what, FindingVerdict.FAIL)
     if not seen.missing:
-        return Finding(name, f"{count} requests in {', '.join(sorted(seen.places))}", FindingVerdict.PASS)
+        return Finding(name, f"{count} requests in {logs.in_words(seen.places)}", FindingVerdict.PASS)
     what = f"{len(seen.missing)} of {count} requests are not in the log of {', '.join(map(str, path.servers))}"
     if seen.elsewhere:
         return Finding(name, f"{what}: {mechanism.seen(seen.elsewhere[-1])}", FindingVerdict.FAIL)
@@ -176,9 +176,10 @@ def _intended(probe: Probe, pod: Pod) -> bool:
 
 
 def _look(proving: ProvingCase, path: Route, requests: Sequence[Attempt]) -> _Seen:
-    places, elsewhere, missing = set(), [], []
+    places: set[LogSource] = set()
+    elsewhere, missing = [], []
     for request in requests:
-        found = {_place(proving, path, pod, request) for pod in path.servers} - {""}
+        found = {place for pod in path.servers if (place := _place(proving, path, pod, request))}
         places |= found
         if not found:
             missing.append(request)
@@ -202,16 +203,16 @@ def _elsewhere(proving: ProvingCase, path: Route, request: Attempt) -> list[Acce
     return sent
 
 
-def _place(proving: ProvingCase, path: Route, pod: Pod, request: Attempt) -> str:
-    """The log of the pod that shows that its application had the request; empty where none does."""
+def _place(proving: ProvingCase, path: Route, pod: Pod, request: Attempt) -> LogSource | None:
+    """The log of the pod that shows that its application had the request; None where none does."""
     for container in sidecar.containers_that_log(pod):
         source = LogSource(pod, container)
         if container != SIDECAR:
             if proving.rig.logs.of(source, proving.running.since).mentioning(request.request_id):
-                return str(source)
+                return source
         elif any(_to_application(pod, entry) for entry in _inbound(proving, path, pod, request)):
-            return str(source)
-    return ""
+            return source
+    return None
 
 
 def _inbound(proving: ProvingCase, path: Route, pod: Pod, request: Attempt) -> list[AccessLogEntry]:

@@ -211,7 +211,7 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
     if arrived := sorted(read.reached(denied)):
         text = f"{len(arrived)} of {len(denied)} refused requests reached the backend, the first: {arrived[0]}"
         return Finding(BACKEND_LOG, text, FindingVerdict.FAIL)
-    text = f"{len(denied)} refused request ids absent, the twin's present, in {', '.join(read.places)}"
+    text = f"{len(denied)} refused request ids absent, the twin's present, in {read.places}"
     return Finding(BACKEND_LOG, text, FindingVerdict.PASS)
 
 

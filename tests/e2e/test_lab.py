@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from e2e_runs import EndedRun, conform, controls, found
 
+from reports import series
 from runner.config import catalogue
 
 pytestmark = pytest.mark.e2e
@@ -70,7 +71,8 @@ def test_every_attempt_has_a_request_of_its_own(whole: EndedRun) -> None:
     for case in whole.report["cases"]:
         if not case["source"] or case["known"]:  # read off the cluster, not probed; or never as pinned
             continue
-        inside = [attempt for attempt in case["timeline"] if attempt["phase"] in {"converge", "confirm"}]
+        attempts = series.unfold(case["timeline"])
+        inside = [attempt for attempt in attempts if attempt["phase"] in {"converge", "confirm"}]
         ids = [attempt["request_id"] for attempt in inside]
         assert all(ids), case["id"]
         assert len(set(ids)) == len(ids), case["id"]
@@ -82,7 +84,8 @@ def test_a_change_is_seen_against_the_state_before_it(whole: EndedRun) -> None:
     changed = [case for case in whole.report["cases"] if "before the change" in found(case)]
     assert len(changed) > 20
     for case in changed:
-        before = [attempt for attempt in case["timeline"] if attempt["at_s"] < 0 and attempt["phase"] == "baseline"]
+        attempts = series.unfold(case["timeline"])
+        before = [attempt for attempt in attempts if attempt["at_s"] < 0 and attempt["phase"] == "baseline"]
         assert len(before) >= 3, case["id"]
         assert case["applied"], case["id"]
 

@@ -88,3 +88,10 @@ def test_a_pod_that_shows_nothing_is_missing_and_asked_again() -> None:
     made = logs.read_up_to(Waiting(cluster), [POD], passing, since=0.0, budget_s=30.0, access_log=True)
     assert made.missing == ("shop/cart-1",)
     assert len(asked) > 2
+
+
+def test_a_pod_is_named_once_for_all_of_its_logs():
+    web, other = Pod("a", "web-1"), Pod("a", "web-2")
+    sources = [LogSource(other, "web"), LogSource(web, SIDECAR), LogSource(web, "web")]
+    assert logs.in_words(sources) == "a/web-1 (web, istio-proxy), a/web-2 (web)"
+    assert logs.in_words([]) == ""

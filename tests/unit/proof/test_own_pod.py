@@ -54,7 +54,7 @@ def test_a_state_that_lets_no_request_in_passes():
     assert named(evidence, "twin").text.startswith(
         "let in before the change; now expected an answer to the server's own"
     )
-    assert "(istio-proxy)" in named(evidence, "backend log").text
+    assert "(httpbin, istio-proxy)" in named(evidence, "backend log").text
     assert evidence.leak is not None
 
 

@@ -24,7 +24,7 @@ from clients.model.known import Advisory, KnownFailure
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
-from reports import conformance, schema1
+from reports import conformance, schema1, series
 from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
 from reports.gates import Baseline, Gates
 from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
@@ -41,7 +41,7 @@ RECORDS: dict[str, type] = {
     "mesh": MeshRecord,
     "case": Evidence,
     "request": RequestRecord,
-    "attempt": Attempt,
+    "attempts": Attempt,
     "sample": Sample,
     "twin": TwinProof,
     "leak": LeakBound,
@@ -92,6 +92,8 @@ def test_every_field_is_described_with_its_type(heading: str) -> None:
     expected = fields_of(RECORDS[heading])
     if heading == "case":  # as `conformance._case_to_json` writes it
         expected |= {"attempts": {"integer"}, "timeline": {"list"}, "recorded": {"string"}}
+    if heading == "attempts":  # as `series.fold` writes them
+        expected |= {name: {"list"} for name in series.OF_EACH}
     assert described(heading) == expected
 
 
@@ -116,7 +118,7 @@ def test_every_record_has_its_place() -> None:
         ("case", (*Verdict, *Grade)),
         ("finding", tuple(FindingVerdict)),
         ("marker", tuple(MarkerState)),
-        ("attempt", (*Phase, *OutcomeKind)),
+        ("attempts", (*Phase, *OutcomeKind)),
     ],
 )
 def test_every_value_is_named(heading: str, values: tuple[str, ...]) -> None:

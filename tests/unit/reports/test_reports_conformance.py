@@ -12,7 +12,7 @@ import pytest
 from report_samples import NOT_RUN, a_case, found, sample_report, sample_run
 
 from clients.model.evidence import Grade, Verdict
-from reports import conformance
+from reports import conformance, series
 from reports.journal import Contents
 from reports.model import EVIDENCE, Report, ReportError
 
@@ -46,7 +46,7 @@ def test_the_fields_that_readers_rely_on(saved: Path) -> None:
     }  # fmt: skip
     assert case["findings"][-1].keys() == {"name", "text", "verdict"}
     assert {attempt["kind"] for attempt in case["timeline"]} == {"status", "reset"}
-    assert case["attempts"] == len(case["timeline"]) > 30
+    assert case["attempts"] == len(series.unfold(case["timeline"])) > 30
     assert case["twin"]["control"] == "LAB-MTLS-01"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from report_samples import UNCHECKED, a_case, sample_contents, sample_report
+from report_samples import UNCHECKED, a_case, found, sample_contents, sample_report
 
 from clients.model.evidence import Grade, Verdict
 from reports import allure, conformance, html, junit, markdown, packed
@@ -59,6 +59,20 @@ def test_junit_marks_reduced_proof_and_counts_it_as_a_pass() -> None:
     assert "✓ backend log: 31 request ids absent" in out
     others = [str(row.findtext("system-out")) for row in root.iter("testcase")]
     assert sum("grade: reduced" in text for text in others) == 3
+
+
+def test_junit_repeats_no_text() -> None:
+    """The findings of a full pass are named, and each case has its proof once: the page has the rest."""
+    proof = (found("backend log", "31 ids absent in a/b-6884b5f7d7-brsrc"), found("leak", "17 probes refused"))
+    cases = [a_case(findings=proof), a_case(id="R", findings=proof, grade=Grade.REDUCED),
+             a_case(id="F", findings=proof, verdict=Verdict.FAIL, grade=None, reason="no")]  # fmt: skip
+    report = replace(sample_report(), cases=tuple(cases), not_run=())
+    passed, reduced, failed = ElementTree.fromstring(junit.render(report)).iter("testcase")
+    assert "✓ backend log, leak" in passed.findtext("system-out", "")
+    assert "31 ids absent" not in passed.findtext("system-out", "")
+    assert "✓ backend log: 31 ids absent" in reduced.findtext("system-out", "")
+    assert "✓ backend log: 31 ids absent" in failed.findtext("failure", "")
+    assert failed.find("system-out") is None
 
 
 def test_junit_is_xml_whatever_the_evidence_holds() -> None:
@@ -165,6 +179,7 @@ def test_allure_has_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) -> N
     assert len(reduced) == 3
     steps = next(row["steps"] for row in results if row["fullName"] == "LAB-JWT-04[expired]")
     assert {step["name"]: step["status"] for step in steps}[f"Access log: not checked: {UNCHECKED}"] == "skipped"
+    assert {key for step in steps for key in step} == {"name", "status"}, "nothing that is the case's own is repeated"
     assert row["stop"] - row["start"] == 30_400
     assert "```text\n" in row["description"]
     assert "as expected" in row["description"]
