@@ -48,7 +48,10 @@ def hosts(dump: Dump) -> set[str]:
 
 
 def routes(dump: Dump) -> dict[str, set[str]]:
-    """Domain that a virtual host answers for (`example.com`, `example.com:80`, `*`) to the clusters it leads to."""
+    """Domain that a virtual host answers for (`example.com`, `example.com:80`, `*`) to the clusters it leads to.
+
+    Those that only get copies of its requests (mirrors) are among them.
+    """
     found: dict[str, set[str]] = {}
     for entry in _entries(dump, "RoutesConfigDump", "route_configs"):
         for virtual in entry.get("route_config", {}).get("virtual_hosts", ()):
@@ -86,6 +89,8 @@ def _leads(route: dict[str, Any]) -> Iterator[str]:
         yield route["cluster"]
     for weighted in route.get("weighted_clusters", {}).get("clusters", ()):
         yield weighted["name"]
+    for mirror in route.get("request_mirror_policies", ()):
+        yield mirror["cluster"]
 
 
 def _entries(dump: Dump, kind: str, name: str) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL, WORKER_LABEL
+from clients.mesh import proxyconfig
 from clients.mesh.istioctl import Message
+from clients.mesh.proxyconfig import Dump
 from clients.model.errors import InfrastructureError
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
@@ -46,6 +48,18 @@ def _names_others(text: str, prefix: str, users: set[str]) -> bool:
 def analysis_problem(stage: RunningStage) -> str | None:
     """The findings in one line; None when there is none."""
     return "; ".join(str(found) for found in findings(stage)) or None
+
+
+def registered(rig: Rig, dump: Dump) -> set[str]:
+    """Hosts outside the cluster that a proxy knows, each with its port: `example.com:80`."""
+    inside = f".svc.{rig.mesh.cluster_domain}"
+    names = (name.split("|") for name in proxyconfig.outbound(dump))
+    return {f"{host}:{port}" for _, port, _, host in names if not host.endswith(inside)}
+
+
+def at_both_ports(*hosts: str) -> set[str]:
+    """What registers each of these hosts for HTTP and TLS, and no more (see `registered`)."""
+    return {f"{host}:{port}" for host in hosts for port in (80, 443)}
 
 
 def selectors_without_pods(rig: Rig) -> list[str]:

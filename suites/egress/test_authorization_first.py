@@ -5,7 +5,21 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HOSTS, HTTPBIN, S5, TEAPOT, TEST_X, TEST_Y, refused_by_gateway
+from suites.egress.workloads import (
+    ENVIRONMENT,
+    EXAMPLE,
+    HOSTS,
+    HTTPBIN,
+    LOOK_ALIKES,
+    S5,
+    TEAPOT,
+    TEST_X,
+    TEST_XY,
+    TEST_Y,
+    TEST_YX,
+    almost,
+    refused_by_gateway,
+)
 
 ALLOWED = TEST_X.head(EXAMPLE)
 REFUSED = TEST_X.get(HTTPBIN)
@@ -14,7 +28,7 @@ STAGE = Stage(
     "egress-s5",
     title="First gateway policy: team-x to example.com, all else refused",
     environment=ENVIRONMENT,
-    apply=S5,
+    apply=(*S5, LOOK_ALIKES),
     needs=HOSTS,
     settle=(Settle(REFUSED, rbac_denied(), before=status(200)), Settle(ALLOWED, status(200))),
 )
@@ -30,6 +44,28 @@ CASES = [
         rbac_denied(),
         twin=ALLOWED,
         logged=(BY_GATEWAY,),
+    ),
+    *(
+        Case(
+            "X-EGR-AUTHZ-LIKE",
+            TEST_X.get(EXAMPLE, headers=(("Host", name),)),
+            rbac_denied(),
+            twin=ALLOWED,
+            logged=(refused_by_gateway(name),),
+            variant=variant,
+        )
+        for variant, name in almost("example.com").items()
+    ),
+    *(
+        Case(
+            "X-EGR-TENANT-LIKE",
+            source.get(EXAMPLE),
+            rbac_denied(),
+            twin=ALLOWED,
+            logged=(refused_by_gateway("example.com"),),
+            variant=variant,
+        )
+        for variant, source in {"name that begins so": TEST_XY, "name that ends so": TEST_YX}.items()
     ),
 ]
 

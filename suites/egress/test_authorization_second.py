@@ -14,10 +14,14 @@ from suites.egress.workloads import (
     EXAMPLE,
     HOSTS,
     HTTPBIN,
+    LOOK_ALIKES,
     S6,
     TEAPOT,
     TEST_X,
+    TEST_XY,
     TEST_Y,
+    TEST_YX,
+    almost,
     refused_by_gateway,
 )
 
@@ -30,13 +34,19 @@ EVERY = {
     "below the path": TEST_Y.get(f"{TEAPOT}/below"),
     "dots": TEST_Y.get(f"{TEAPOT}/../200"),
     "two slashes": TEST_Y.get(TEAPOT.replace("/status", "//status")),
+    "path that begins so": TEST_Y.get(f"{TEAPOT}0"),
+    "path that ends so": TEST_Y.get(f"{HTTPBIN}/anything/status/418"),
+    "capitals": TEST_Y.get(f"{HTTPBIN}/STATUS/418"),
+    **{f"host, {how}": TEST_Y.get(TEAPOT, headers=(("Host", name),)) for how, name in almost("httpbin.org").items()},
+    "team, name that begins so": TEST_YX.get(TEAPOT),
+    "team, name that ends so": TEST_XY.get(TEAPOT),
 }
-"""Requests that the one path which is allowed does not cover."""
+"""Requests that the rule for one team, one host and one path does not cover."""
 STAGE = Stage(
     "egress-s6",
     title="Second gateway policy: team-y to one path of httpbin.org",
     environment=ENVIRONMENT,
-    apply=S6,
+    apply=(*S6, LOOK_ALIKES),
     needs=HOSTS,
     settle=(Settle(ALLOWED, TEAPOT_SAYS, before=rbac_denied()),),
 )
@@ -70,7 +80,7 @@ CASES = [
             rbac_denied(way.method),
             twin=ALLOWED,
             twin_expect=TEAPOT_SAYS,
-            logged=(BY_GATEWAY,),
+            logged=(refused_by_gateway(dict(way.headers).get("Host", "httpbin.org")),),
             variant=name,
             needs=frozenset({"slashes-kept"} if name == "two slashes" else ()),
         )

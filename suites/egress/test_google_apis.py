@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from clients.mesh import proxyconfig, sidecar
+from clients.mesh import sidecar
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import body_contains, status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.stage import Settle, Stage
+from suites.egress.state import at_both_ports, registered
 from suites.egress.workloads import (
     BLACK_HOLE,
     ENVIRONMENT,
@@ -95,14 +96,23 @@ def test_case(case, prove):
 @pytest.mark.control("EGR-API-03")
 def test_hosts_are_registered_for_team_x_only(observe, stage):
     rig = stage.rig
-    wanted = {f"outbound|{port}||{host}" for host in REGISTERED for port in (80, 443)}
+    wanted = {
+        "team-x": at_both_ports("example.com", "httpbin.org", *REGISTERED),
+        "team-y": at_both_ports("httpbin.org"),
+    }
 
     def problem():
-        x, y = (
-            proxyconfig.outbound(sidecar.config_dump(rig.cluster, rig.workloads.pods(t)[0])) for t in (TEST_X, TEST_Y)
-        )
-        if lacks := wanted - x:
-            return f"team-x lacks {', '.join(sorted(lacks))}"
-        return f"team-y has {', '.join(sorted(wanted & y))}" if wanted & y else None
+        for source in (TEST_X, TEST_Y):
+            known = registered(rig, sidecar.config_dump(rig.cluster, rig.workloads.pods(source)[0]))
+            team = source.namespace
+            if lacks := wanted[team] - known:
+                return f"{team} lacks {', '.join(sorted(lacks))}"
+            if more := known - wanted[team]:
+                return f"{team} has {', '.join(sorted(more))}"
+        return None
 
-    observe("EGR-API-03", f"clusters of {', '.join(REGISTERED)} on 80 and 443 in team-x, none in team-y", problem)
+    observe(
+        "EGR-API-03",
+        f"clusters of {', '.join(REGISTERED)} on 80 and 443 in team-x, none in team-y, nor of others in either",
+        problem,
+    )

@@ -27,6 +27,7 @@ from suites.egress.workloads import (
     GATEWAY,
     HOSTS,
     METADATA,
+    NEXT_TO_GATEWAY,
     OPEN,
     OPEN_ADDRESS,
     OTHER_PORTS,
@@ -45,8 +46,6 @@ from suites.egress.workloads import (
 )
 
 TO_PLAIN_X, TO_PLAIN_Y = "http://plain.team-x/ip", "http://plain.team-y/ip"
-NEXT_TO_GATEWAY = "http://plain.istio-egress/ip"
-"""In the namespace that the policies open for the gateway's pods, and for no others."""
 BLOCKED = RAW_X.get(TO_PLAIN_Y, timeout_s=SHUT_AFTER_S)
 STAGE = Stage(
     "egress-s9",

@@ -40,6 +40,7 @@ from suites.egress.workloads import (
     TEAPOT,
     TEST_X,
     TEST_Y,
+    almost,
     cut,
 )
 
@@ -98,6 +99,18 @@ CASES = [
         cut(),
         twin=RAW_BY_GATEWAY,
         logged=(NO_CHAIN,),
+    ),
+    # Unverified, for the server has no certificate for these names: it would answer them.
+    *(
+        Case(
+            "EGR-PASS-08",
+            RAW_X.get(f"https://{name}", resolve=f"{GATEWAY}:443", insecure=True),
+            cut(),
+            twin=RAW_BY_GATEWAY,
+            logged=(NO_CHAIN,),
+            variant=variant,
+        )
+        for variant, name in almost("example.com").items()
     ),
     Case(
         "EGR-PASS-09",

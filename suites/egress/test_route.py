@@ -11,19 +11,24 @@ from clients.model.expect import no_reply, status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Settle, Stage
-from suites.egress.state import analysis_problem
+from suites.egress.state import analysis_problem, at_both_ports, registered
 from suites.egress.workloads import (
+    BLACK_HOLE,
     BY_MUTUAL_TLS,
     ENVIRONMENT,
     EXAMPLE,
     EXAMPLE_TLS,
     GATEWAY,
+    GATEWAY_NODE,
     HOP_SNI,
     HOSTS,
+    HTTPBIN_TLS,
+    NO_ROUTE,
     RAW_X,
     S3,
     TEST_X,
     at_no_known_port,
+    cut,
     dropped,
 )
 
@@ -66,6 +71,22 @@ CASES = [
     Case("EGR-ROUTE-02", ALLOWED, status(200), logged=(AT_SIDECAR,), repeat=4),
     Case("EGR-ROUTE-03", ALLOWED, status(200), logged=(AT_GATEWAY,), repeat=4),
     at_no_known_port("X-EGR-ROUTE-PORT"),
+    Case(
+        "X-EGR-ROUTE-NAME",
+        TEST_X.get("http://untrusted.example.com"),
+        status(502),
+        twin=ALLOWED,
+        logged=(NO_ROUTE,),
+        variant="subdomain",
+    ),
+    Case(
+        "X-EGR-ROUTE-NAME",
+        TEST_X.get(HTTPBIN_TLS),
+        cut(),
+        twin=GATEWAY_NODE.get(HTTPBIN_TLS),
+        logged=(BLACK_HOLE,),
+        variant="TLS for another host",
+    ),
     Case("EGR-ROUTE-05", ALLOWED, status(200), arrival=ServerLogExpectation(Proxy.GATEWAY, tls=False)),
     Case(
         "EGR-ROUTE-06",
@@ -115,10 +136,15 @@ def test_host_and_subset_are_configured_in_team_x(observe, stage):
         wanted = {"outbound|80||example.com", "outbound|443||example.com", subset}
         if lacks := wanted - (known := proxyconfig.clusters(dump)).keys():
             return f"no cluster {', '.join(sorted(lacks))}"
+        if more := registered(rig, dump) - at_both_ports("example.com"):
+            return f"more is registered: {', '.join(sorted(more))}"
         if not known[subset].tls or known[subset].sni != sni:
             return f"the subset's cluster has TLS: {known[subset].tls}, server name {known[subset].sni}"
         routes = proxyconfig.routes(dump).get("example.com", set())
         return None if routes == {subset} else f"the route for example.com goes to {', '.join(sorted(routes))}"
 
-    expected = f"clusters of example.com on 80 and 443, and {subset} by TLS, to which the route of example.com:80 leads"
+    expected = (
+        f"clusters of example.com on 80 and 443, of no other host, and {subset} by TLS, "
+        "to which the route of example.com:80 leads"
+    )
     observe("EGR-ROUTE-04", expected, problem)

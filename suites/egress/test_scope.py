@@ -68,11 +68,17 @@ def test_only_the_gateway_and_own_services_remain(observe, stage):
     wanted = {f"outbound|80||{gateway}", f"outbound|443||{gateway}", f"outbound|80||{test}"}
 
     def problem():
-        dump = sidecar.config_dump(rig.cluster, rig.workloads.pods(TEST_X)[0])
-        known = proxyconfig.outbound(dump)
+        for pod in rig.cluster.pods(rig.overlay.namespace("team-x")):
+            if found := pod.injected and pod.ready and problem_of(pod):
+                return f"{pod}: {found}"
+        return None
+
+    def problem_of(pod):
+        known = proxyconfig.outbound(sidecar.config_dump(rig.cluster, pod))
         lacks, foreign = wanted - known, {name for name in known if not name.endswith((f"|{gateway}", own))}
         if lacks:
             return f"no cluster {', '.join(sorted(lacks))}"
         return f"{len(foreign)} clusters of others: {', '.join(sorted(foreign)[:3])}" if foreign else None
 
-    observe("EGR-SIDECAR-02", "outbound clusters of the egress gateway and of team-x, and no other", problem)
+    expected = "outbound clusters of the egress gateway and of team-x, and no other, in each sidecar of team-x"
+    observe("EGR-SIDECAR-02", expected, problem)

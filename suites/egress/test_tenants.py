@@ -10,11 +10,23 @@ from clients.model.decision import Proxy
 from clients.model.expect import status
 from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
-from suites.egress.state import analysis_problem
-from suites.egress.workloads import ENVIRONMENT, EXAMPLE, HOSTS, HTTPBIN, NO_ROUTE, S4, TEST_X, TEST_Y
+from suites.egress.state import analysis_problem, at_both_ports, registered
+from suites.egress.workloads import (
+    ENVIRONMENT,
+    EXAMPLE,
+    HOSTS,
+    HTTPBIN,
+    NO_ROUTE,
+    OWN_TEAM,
+    RAW_X,
+    S4,
+    TEST_X,
+    TEST_Y,
+)
 
 ALLOWED_Y = TEST_Y.head(HTTPBIN)
 REFUSED_Y = TEST_Y.head(EXAMPLE)
+TO_PLAIN_Y = "http://plain.team-y/ip"
 STAGE = Stage(
     "egress-s4",
     title="Two teams: httpbin.org for both, example.com for team-x only",
@@ -34,6 +46,25 @@ CASES = [
         status(502),
         twin=ALLOWED_Y,
         logged=(AccessLogExpectation(Proxy.GATEWAY, absent=True),),
+    ),
+    # The scopes are about the teams' own Services as well.
+    Case(
+        "X-EGR-TENANT-SERVICE",
+        TEST_Y.get(OWN_TEAM),
+        status(502),
+        before=status(200),
+        twin=TEST_X.get(OWN_TEAM),
+        logged=(NO_ROUTE,),
+        variant="from team-y",
+    ),
+    Case(
+        "X-EGR-TENANT-SERVICE",
+        TEST_X.get(TO_PLAIN_Y),
+        status(502),
+        before=status(200),
+        twin=RAW_X.get(TO_PLAIN_Y),
+        logged=(NO_ROUTE,),
+        variant="from team-x",
     ),
 ]
 
@@ -55,6 +86,9 @@ def test_the_other_teams_host_is_not_configured(observe, stage):
         if "outbound|80||httpbin.org" not in known:
             return "no cluster of httpbin.org"
         seen = [name for name in (*known, *proxyconfig.routes(dump)) if "example.com" in name]
-        return f"example.com is configured: {', '.join(sorted(seen))}" if seen else None
+        if seen:
+            return f"example.com is configured: {', '.join(sorted(seen))}"
+        more = registered(stage.rig, dump) - at_both_ports("httpbin.org")
+        return f"more is registered: {', '.join(sorted(more))}" if more else None
 
-    observe("EGR-TENANT-05", "a cluster of httpbin.org; no cluster and no virtual host of example.com", problem)
+    observe("EGR-TENANT-05", "clusters of httpbin.org, and of no other host; no virtual host of example.com", problem)

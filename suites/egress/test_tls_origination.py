@@ -96,6 +96,8 @@ CASES = [
         arrival=ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="wrong-name.example.com"),
     ),
     Case("EGR-ORIG-05", TEST_X.get(EXAMPLE), status(200), arrival=OVER_TLS),
+    Case("EGR-ORIG-05", TEST_X.post(f"{EXAMPLE}/post"), status(200), arrival=OVER_TLS, variant="POST"),
+    Case("EGR-ORIG-05", TEST_X.get(f"{EXAMPLE}/anything"), status(200), arrival=OVER_TLS, variant="another path"),
     Case(
         "EGR-ORIG-06",
         TEST_Y.head(EXAMPLE),

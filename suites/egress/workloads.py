@@ -24,6 +24,10 @@ EXCLUDED_X = Workload("team-x", "excluded", "curl")
 GATEWAY_NODE = Workload("istio-egress", "gateway-node", "curl")
 """Without a sidecar, at an address from which the network allows outgoing traffic."""
 
+TEST_XY = Workload("team-x-team-y", "test", "test")
+TEST_YX = Workload("team-y-team-x", "test", "test")
+"""With a sidecar, in namespaces whose names begin like one team's and end like the other's."""
+
 EXAMPLE, EXAMPLE_TLS = "http://example.com", "https://example.com"
 EXAMPLE_ELSEWHERE = "http://example.com:8080"
 """At a port that no object of the document names; the testbed's hosts listen there too."""
@@ -38,6 +42,8 @@ TEAPOT = f"{HTTPBIN}/status/418"
 STORAGE, STORAGE_TLS = "http://storage.googleapis.com", "https://storage.googleapis.com"
 METADATA = "http://metadata.google.internal"
 OWN_TEAM = "http://echo.team-x/ip"
+NEXT_TO_GATEWAY = "http://plain.istio-egress/ip"
+"""In the namespace that the policies open for the gateway's pods, and for no others."""
 
 HOSTS = frozenset({"external-hosts"})
 """What a stage needs that settles on a request to an external host; without one its other controls prove nothing."""
@@ -124,6 +130,19 @@ def refused_by_gateway(host: str) -> AccessLogExpectation:
     """The gateway itself answered 403, and contacted no upstream."""
     pattern = host.replace(".", r"\.")
     return AccessLogExpectation(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
+
+
+LOOK_ALIKES = "egress/routes/look-alikes.yaml"
+"""Leads to the gateway what is almost allowed, so that only the policies there can refuse it."""
+
+
+def almost(host: str) -> dict[str, str]:
+    """Names that are almost that of a host, by what they have in common with it."""
+    return {
+        "name that begins so": f"{host}.example.net",
+        "name that ends so": f"not{host}",
+        "subdomain": f"www.{host}",
+    }
 
 
 SHUT_AFTER_S = 0.75

@@ -12,6 +12,7 @@ from suites.traps.workloads import ENVIRONMENT, TRADER
 
 FOREIGN = TRADER.get("https://any.example.com/", resolve="httpbin.org:443", insecure=True)
 UNLISTED = TRADER.get("https://any.example.org/", resolve="httpbin.org:443", insecure=True)
+ENDS_SO = TRADER.get("https://anyexample.com/", resolve="httpbin.org:443", insecure=True)
 EXISTING = TRADER.get("https://untrusted.example.com/", insecure=True)
 """A name of that domain that resolves."""
 NOT_RESOLVED = Decision(Mechanism.NO_UPSTREAM, Proxy.CLIENT)
@@ -42,6 +43,9 @@ CASES = [
         arrival=ServerLogExpectation(TRADER, tls=True, sni="any.example.com", server="httpbin.org"),
     ),
     Case("X-TRAP-WILDCARD-02", UNLISTED, CUT, before=status(200), twin=FOREIGN),
+    Case(
+        "X-TRAP-WILDCARD-02", ENDS_SO, CUT, before=status(200), twin=FOREIGN, variant="name that ends so without a dot"
+    ),
     Case("X-TRAP-WILDCARD-03", FOREIGN, CUT, twin=EXISTING, step="dynamic", decided=NOT_RESOLVED),
 ]
 

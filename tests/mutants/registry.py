@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (  # noqa: F401  those that register mutants when they are imported
     advisories,
+    almost,
     believed,
     boutique,
     certificates,

@@ -46,6 +46,12 @@ DUMP = {
                                 "domains": ["httpbin.org"],
                                 "routes": [{"route": {"weighted_clusters": {"clusters": [{"name": "a"}]}}}],
                             },
+                            {
+                                "domains": ["copied.org"],
+                                "routes": [
+                                    {"route": {"cluster": "a", "request_mirror_policies": [{"cluster": "copies"}]}}
+                                ],
+                            },
                             {"domains": ["*"], "routes": [{"direct_response": {"status": 502}}]},
                         ]
                     }
@@ -67,6 +73,7 @@ def test_clusters_hosts_and_routes_by_name() -> None:
         "example.com": {"outbound|80|mTLS|gateway.svc"},
         "example.com:80": {"outbound|80|mTLS|gateway.svc"},
         "httpbin.org": {"a"},
+        "copied.org": {"a", "copies"},
         "*": set(),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from clients.kube.cleanup import Leftover
 from clients.model.case import Case
 from clients.model.stage import Stage
-from suites.egress import test_clean_up
+from suites.egress import state, test_clean_up
 
 pytestmark = pytest.mark.unit
 
@@ -95,6 +96,16 @@ def test_clean_up_looks_for_what_was_deleted(left: tuple[str, ...], problem: str
 
 
 GOOGLE = ("googleapis.com", "google.internal")
+
+
+def test_hosts_are_registered_by_name_and_port_without_those_of_the_cluster() -> None:
+    names = ("80||example.com", "443|originate|example.com", "8080||www.example.com", "80||echo.team-x.svc.corp.test")
+    found = [{"cluster": {"name": f"outbound|{name}"}} for name in names]
+    clusters = {"@type": "envoy.admin.v3.ClustersConfigDump", "dynamic_active_clusters": found}
+    rig: Any = SimpleNamespace(mesh=SimpleNamespace(cluster_domain="corp.test"))
+    known = state.registered(rig, {"configs": [clusters]})
+    assert known == {"example.com:80", "example.com:443", "www.example.com:8080"}
+    assert known - state.at_both_ports("example.com") == {"www.example.com:8080"}
 
 
 def test_what_is_sent_to_google_needs_servers_in_its_place() -> None:
