@@ -15,6 +15,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     detected,
     egress,
     front,
+    further,
     gateways,
     identity,
     injection,
