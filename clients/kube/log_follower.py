@@ -6,11 +6,12 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from clients.kube import log_stream
 from clients.kube.cluster import Cluster
-from clients.kube.log_stream import Instance, LogLine, LogStream
+from clients.kube.log_stream import Instance, LogLine, LogStream, NoWatchError
 from clients.kube.pods import Pod
 from clients.model.errors import AccessError, ClusterError
 
@@ -21,6 +22,10 @@ AGAIN_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Pauses before the log is opened again, the longer the more often that was in a row."""
 STEADY_S = 5.0
 """A connection that lasted longer than this begins a new row."""
+LOOK_S = 0.5
+"""Pause between two looks at a log that its node cannot follow."""
+UNWATCHED_S = 30.0
+"""How long such a log is read again and again, before the node is asked once more to follow it."""
 _CLOCKS_S = 300.0
 """How far the clocks of a node and of this machine may differ."""
 
@@ -60,6 +65,7 @@ class LogFollower:
         self._recent: deque[LogLine] = deque()
         self._known: Counter[LogLine] = Counter()
         self._stream: LogStream | None = None
+        self._followable_at = 0.0
         self._closed = threading.Event()
         threading.Thread(target=self._run, name=f"log {pod} ({container})", daemon=True).start()
 
@@ -78,10 +84,17 @@ class LogFollower:
         failures = 0
         while not self._closed.is_set():
             began = time.monotonic()
+            follow = began >= self._followable_at
             try:
-                run, done = self._follow(run)
+                run, done = self._follow(run, follow=follow)
                 if done:
                     return
+                if not follow:
+                    self._closed.wait(LOOK_S)
+                    continue
+            except NoWatchError:
+                self._followable_at = began + UNWATCHED_S
+                continue
             except AccessError as error:
                 self._sink.broken(error.message)
                 return
@@ -93,14 +106,16 @@ class LogFollower:
             failures = 0 if time.monotonic() - began > STEADY_S else failures + 1
             self._closed.wait(AGAIN_S[min(failures, len(AGAIN_S) - 1)])
 
-    def _follow(self, before: Instance | None) -> tuple[Instance | None, bool]:
+    def _follow(self, before: Instance | None, *, follow: bool) -> tuple[Instance | None, bool]:
         """Read until the connection ends; returns the run that was read, and whether nothing more will come.
 
         Args:
             before: the run that the lines so far are of.
+            follow: wait for further lines; otherwise the connection ends with what is written so far.
 
         Raises:
             ClusterError: the log cannot be opened, or the connection broke.
+            NoWatchError: the log can be read, and not followed.
         """
         run = log_stream.instance(self._cluster, self._pod, self._container)
         if run is None:
@@ -111,11 +126,13 @@ class LogFollower:
             return run, True
         if before is None and not self._begin(run):
             return run, True
-        stream = self._open()
+        stream = self._open(follow=follow)
         try:
             self._sink.trouble("")
             for batch in stream.batches():
                 self._take(batch)
+        except NoWatchError:
+            raise
         except ClusterError as error:
             self._sink.trouble(error.message)  # until it is open again
         finally:
@@ -134,12 +151,12 @@ class LogFollower:
         self._take(log_stream.previous(self._cluster, self._pod, self._container, self._since_s()))
         return True
 
-    def _open(self) -> LogStream:
+    def _open(self, *, follow: bool) -> LogStream:
+        stream_of = partial(LogStream, self._cluster, self._pod, self._container, follow=follow)
         if not self._recent:
-            stream = LogStream(self._cluster, self._pod, self._container, since_s=self._since_s())
+            stream = stream_of(since_s=self._since_s())
         else:
-            newest = max(line.at for line in self._recent)
-            stream = LogStream(self._cluster, self._pod, self._container, since=newest - OVERLAP_S)
+            stream = stream_of(since=max(line.at for line in self._recent) - OVERLAP_S)
         self._stream = stream
         if self._closed.is_set():  # between its creation and the assignment
             stream.close()

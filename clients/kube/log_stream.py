@@ -20,9 +20,12 @@ TIMEOUTS_S: Timeouts = (5.0, 300.0)
 _CHUNK_BYTES = 64 * 1024
 _SHOWN = 200
 """Characters that are shown of a line that is none of the log."""
-_NO_WATCH = "failed to create fsnotify watcher"
-"""The kubelet writes its own error into a log that it cannot follow, as its status was 200 already."""
-_MORE_WATCHES = "raise fs.inotify.max_user_instances on the nodes"
+_NO_WATCH = b"failed to create fsnotify watcher"
+"""The kubelet writes its own error after what is there of a log that it cannot follow: its status was 200 already."""
+
+
+class NoWatchError(ClusterError):
+    """The node cannot follow a log, as it has no inotify instance left; what is written so far can be read."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class LogStream:
     """An open log. One thread reads it, and any other may close it.
 
     Args:
+        follow: it goes on as the container writes; otherwise it ends with what is written so far.
         since_s: how far back it starts, in seconds by the node's clock.
         since: the time at which it starts instead, in seconds since 1970; Kubernetes rounds it down to whole seconds.
 
@@ -83,9 +87,16 @@ class LogStream:
     """
 
     def __init__(
-        self, cluster: Cluster, pod: Pod, container: str, *, since_s: int | None = None, since: float | None = None
+        self,
+        cluster: Cluster,
+        pod: Pod,
+        container: str,
+        *,
+        follow: bool = True,
+        since_s: int | None = None,
+        since: float | None = None,
     ) -> None:
-        query = [("container", container), ("follow", "true"), ("timestamps", "true")]
+        query = [("container", container), ("follow", "true" if follow else "false"), ("timestamps", "true")]
         query += [("sinceSeconds", str(max(1, since_s)))] if since_s is not None else []
         query += [("sinceTime", rfc3339(since))] if since is not None else []
         self._where = f"log of {pod} ({container})"
@@ -99,15 +110,22 @@ class LogStream:
 
         Raises:
             ClusterError: the connection broke, or is silent for longer than its timeout.
+            NoWatchError: these were all lines so far, and the node cannot follow it.
             ValueError: a line without a time.
         """
         rest = b""
         for chunk in self._chunks():
             *whole, rest = (rest + chunk).split(b"\n")
-            if whole:
-                yield [parsed(line.decode("utf-8", "replace")) for line in whole]
-        if _NO_WATCH.encode() in rest:
-            parsed(rest.decode("utf-8", "replace"))
+            lines = [line for line in whole if not line.startswith(_NO_WATCH)]
+            if lines:
+                yield [parsed(line.decode("utf-8", "replace")) for line in lines]
+            if len(lines) < len(whole):
+                break
+        else:
+            if not rest.startswith(_NO_WATCH):
+                return
+        hint = "raise fs.inotify.max_user_instances on the nodes"
+        raise NoWatchError(f"{self._where}: its node has no inotify instance left", hint)
 
     def _chunks(self) -> Iterator[bytes]:
         try:
@@ -142,14 +160,13 @@ def parsed(line: str) -> LogLine:
     """A line that begins with its timestamp.
 
     Raises:
-        ValueError: it does not; the message shows the line, and what can be done about it.
+        ValueError: it does not; the message shows the line.
     """
     stamp, _, text = line.partition(" ")
     try:
         return LogLine(datetime.fromisoformat(stamp).timestamp(), text)
     except ValueError:
-        hint = f"; {_MORE_WATCHES}" if _NO_WATCH in line else ""
-        raise ValueError(f"a line without a time: {line[:_SHOWN]}{hint}") from None
+        raise ValueError(f"a line without a time: {line[:_SHOWN]}") from None
 
 
 def rfc3339(seconds: float) -> str:
