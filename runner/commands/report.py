@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ from clients.model.errors import ClusterError, SettingsError
 from clients.model.exit_code import ExitCode
 from clients.probe.browser import Browser
 from reports import attest, conformance, files, packed, rewriting, write
+from reports.html.frame import time_text
 from reports.journal import read
+from reports.model import RunInfo
 from runner.commands import rerun
 from runner.config import folders, settings
 from runner.target import browsers
@@ -45,7 +48,7 @@ def report(
     page = write.write_all(files.real(journal), files.real(folder), key=given.signing_key)
     print(page)
     if pdf:
-        print(print_page(page))
+        print(print_page(page, conformance.load(folder).run))
         attest.write(conformance.load(folder), files.real(folder), given.signing_key)
     return ExitCode.OK
 
@@ -66,8 +69,10 @@ def verify(
     return ExitCode.OK
 
 
-def print_page(page: Path) -> Path:
+def print_page(page: Path, run: RunInfo) -> Path:
     """The page on paper: every table and row, and the evidence of what did not pass in full.
+
+    Each sheet has the run's id, when it began, and its number: sheets come apart.
 
     Returns:
         the PDF, in the same folder.
@@ -84,6 +89,22 @@ def print_page(page: Path) -> Path:
         window.page.wait_for_selector("html[data-built]", state="attached", timeout=_OPEN_MS)
         window.page.evaluate("window.meshproof.ready()")
         window.page.pdf(
-            path=file, format="A4", print_background=True, prefer_css_page_size=True, outline=True, tagged=True
+            path=file,
+            format="A4",
+            print_background=True,
+            prefer_css_page_size=True,
+            display_header_footer=True,
+            header_template="<span></span>",  # none: an empty text would be the browser's own
+            footer_template=footer(run),
+            outline=True,
+            tagged=True,
         )
     return file
+
+
+def footer(run: RunInfo) -> str:
+    """Of each sheet, as the browser takes it: the page's style does not reach it."""
+    left = html.escape(f"meshproof conformance report, run {run.id}, {time_text(run.started)}")
+    style = "display: flex; justify-content: space-between; width: 100%; margin: 0 13mm; font: 7.5px sans-serif"
+    number = 'page <span class="pageNumber"></span> of <span class="totalPages"></span>'
+    return f'<div style="{style}; color: #555"><span>{left}</span><span>{number}</span></div>'

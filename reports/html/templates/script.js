@@ -195,7 +195,23 @@
     window.meshproof = { ready: async () => {
       await Promise.all(holders.map(build));
       await Promise.all(all(".case").filter((item) => !["pass", "skip"].includes(item.dataset.verdict)).map(body));
+      once();
     } };
+    // An object that was applied for several cases is printed with the first of them.
+    const once = () => {
+      const printed = new Map();
+      all(".case .fold > pre").forEach((applied) => {
+        const item = applied.closest(".case");
+        const first = printed.get(applied.textContent);
+        if (!first) { printed.set(applied.textContent, item); return; }
+        const note = document.createElement("p"), link = document.createElement("a");
+        note.className = "quiet";
+        link.href = "#" + first.id;
+        link.textContent = first.querySelector(".cid").textContent;
+        note.append("the same as for ", link);
+        applied.replaceWith(note);
+      });
+    };
 
     filter();
     await Promise.all(holders.filter((holder) => "open" in holder.dataset).map(open));
