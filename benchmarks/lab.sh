@@ -133,6 +133,7 @@ check LAB-AUTHZ-02 mtls-client 403 $MTLS/headers
 check LAB-AUTHZ-03 mtls-client 401 $MTLS/headers -H "$(bearer malformed)"
 check LAB-AUTHZ-04 mtls-client 403 $MTLS/headers -H "$(bearer other-subject)"
 check 'LAB-AUTHZ-04[longer-subject]' mtls-client 403 $MTLS/headers -H "$(bearer longer-subject)"
+check 'LAB-AUTHZ-04[prefixed-subject]' mtls-client 403 $MTLS/headers -H "$(bearer prefixed-subject)"
 
 # By method and path
 apply jwt/require-jwt-get-ip.yaml

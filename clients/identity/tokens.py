@@ -151,7 +151,7 @@ class TokenIssuer:
             return forgery.by_public_key(content, public, self._key_id("RS256"))
         if kind in forgery.WITHOUT_SIGNATURE:
             return forgery.WITHOUT_SIGNATURE[kind](content, self._key_id(algorithm))
-        name = "next" if kind == "next-key" else "trusted"
+        name = "next" if kind.startswith("next-key") else "trusted"
         headers = {"kid": self._key_id(algorithm, name)}
         token = jwt.encode(content, self._keys(name)[algorithm], algorithm=algorithm, headers=headers)
         return forgery.SPOILT[kind](token) if kind in forgery.SPOILT else token

@@ -17,7 +17,13 @@ def _unknown(stats: Stats, rig: Rig) -> float:  # noqa: ARG001 - the shape of a 
     return dry_run(stats, "deny", "denied")
 
 
+def _not_allowed(stats: Stats, rig: Rig) -> float:  # noqa: ARG001 - the shape of a count
+    return dry_run(stats, "allow", "denied")
+
+
 proves_itself = partial(Growth, counted=_known, not_counted=_unknown)
 """Counts a probe whose caller has a certificate of the mesh."""
 is_unknown = partial(Growth, counted=_unknown, not_counted=_known)
 """Counts a probe whose caller has none."""
+is_another = partial(Growth, counted=_not_allowed, not_counted=_known)
+"""Counts a probe whose caller is none of those that the policy names."""

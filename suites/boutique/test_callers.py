@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clients.model.stage import Stage
-from suites.boutique.callers import is_unknown, proves_itself
-from suites.boutique.workloads import ENVIRONMENT, MUTUAL, PLAIN, THROUGH_GATEWAY
+from suites.boutique.callers import is_another, is_unknown, proves_itself
+from suites.boutique.workloads import ENVIRONMENT, FRONTEND, MUTUAL, PLAIN, THROUGH_GATEWAY, client
 
 STAGE = Stage(
     "shop-callers",
@@ -29,3 +29,10 @@ def test_the_gateway_is_known(observe, stage):
     counted = proves_itself(stage.rig, THROUGH_GATEWAY)
     expected = "requests through the ingress gateway are counted with the gateway's own identity"
     observe("X-BTQ-INGRESS-01", expected, lambda: counted.problem("X-BTQ-INGRESS-01"))
+
+
+@pytest.mark.control("X-BTQ-NAME-01")
+def test_another_account_is_not_taken_for_it(observe, stage):
+    counted = is_another(stage.rig, client("cart").get(FRONTEND))
+    expected = "requests of cartservice are not counted as those of productcatalogservice or of the ingress gateway"
+    observe("X-BTQ-NAME-01", expected, lambda: counted.problem("X-BTQ-NAME-01"))

@@ -11,6 +11,9 @@ REQUIRE = "front/keys/require-token.yaml"
 OLD, NEXT, FOREIGN = call(token="valid"), call(token="next-key"), call(token="foreign-key")
 """Tokens signed by the key before the rotation, by the key after it, and by a key of no issuer."""
 
+OTHERS, NEXT_OTHERS = call(token="wrong-audience"), call(token="next-key-wrong-audience")
+"""Tokens for another audience, signed by the key before the rotation, and by the key after it."""
+
 UNKNOWN_KEY = bad_token("Jwks doesn't have key to match kid or alg from Jwt")
 WRONG_SIGNATURE = bad_token("Jwt verification fails")
 TOKEN_NEEDED = Settle(call(), NO_TOKEN, before=SHOWS_SECRET)

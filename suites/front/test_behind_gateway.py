@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from clients.model.case import Case
 from clients.model.expect import rbac_denied
 from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import BACKEND, ENVIRONMENT, INSIDE, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, ENVIRONMENT, HEALTHY, INSIDE, SHOWS_SECRET, call
 
 NEIGHBOUR = Workload("gke-system", "neighbour", "sleep")
 """In the gateway's namespace, by an account of its own."""
@@ -25,10 +26,45 @@ STAGE = Stage(
 
 refused = partial(Case, "X-FRONT-PAST-01", expect=rbac_denied(), before=SHOWS_SECRET)
 
+HEADERS = (
+    ("X-Forwarded-For", "198.51.100.7"),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Forwarded-Client-Cert", "By=spiffe://forged;URI=spiffe://cluster.local/ns/gke-system/sa/istio-ingress"),
+)
+"""What the gateway adds to a request, as a pod of the mesh makes it up."""
+WAYS = {
+    "with the gateway's headers": replace(PAST, headers=HEADERS),
+    "with a token": replace(PAST, token="valid@front"),
+    "by another method": replace(PAST, method="POST"),
+    "by HTTP/2": replace(PAST, http2=True),
+}
+HEALTH = "/api/healthz"
+
 CASES = [
     refused(PAST, twin=call(), twin_expect=SHOWS_SECRET),
     refused(PAST_BY_NEIGHBOUR, twin=call(), twin_expect=SHOWS_SECRET, variant="from the gateway's namespace"),
     Case("X-FRONT-PAST-02", call(), SHOWS_SECRET, before=SHOWS_SECRET),
+    *(
+        Case(
+            "X-FRONT-PAST-03",
+            way,
+            rbac_denied(),
+            before=SHOWS_SECRET,
+            twin=call(),
+            twin_expect=SHOWS_SECRET,
+            variant=how,
+        )
+        for how, way in WAYS.items()
+    ),
+    Case(
+        "X-FRONT-PAST-03",
+        INSIDE.get(f"http://{BACKEND}{HEALTH}"),
+        rbac_denied(),
+        before=HEALTHY,
+        twin=call(HEALTH),
+        twin_expect=HEALTHY,
+        variant="for the health path",
+    ),
 ]
 
 

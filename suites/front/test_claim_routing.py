@@ -7,7 +7,7 @@ from dataclasses import replace
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import ENVIRONMENT, NOT_FOUND, SHOWS_SECRET, bad_token, call
+from suites.front.workloads import ENVIRONMENT, NOT_FOUND, SHOWS_SECRET, WRONG_AUDIENCE, bad_token, call
 
 BETA = "http://beta.example.com"
 TESTER = call(token="valid", base=BETA)
@@ -26,6 +26,7 @@ SPOOFED = replace(call(base=BETA), headers=(("@request.auth.claims.groups", "tes
 ELSEWHERE = {
     "no token": call(base=BETA),
     "another group": call(token="other-group", base=BETA),
+    "a group whose name begins and ends alike": call(token="longer-group", base=BETA),
 }
 
 CASES = [
@@ -58,6 +59,15 @@ CASES = [
         twin=TESTER,
         twin_expect=SHOWS_SECRET,
         variant="a forged token",
+    ),
+    Case(
+        "X-DOOR-CLAIM-02",
+        call(token="wrong-audience", base=BETA),
+        WRONG_AUDIENCE,
+        before=SHOWS_SECRET,
+        twin=TESTER,
+        twin_expect=SHOWS_SECRET,
+        variant="a token for another audience",
     ),
 ]
 

@@ -8,7 +8,15 @@ from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import has_header, lacks_header, status
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import ENVIRONMENT, FROM_GATEWAY, NO_TOKEN, SHOWS_SECRET, call
+from suites.front.workloads import (
+    ENVIRONMENT,
+    FROM_GATEWAY,
+    NO_SUCH_PAGE,
+    NO_TOKEN,
+    SHOWS_SECRET,
+    WRONG_AUDIENCE,
+    call,
+)
 
 SITE, ORIGIN = "http://cors.example.com", "https://app.example.com"
 ANONYMOUS = call(base=SITE)
@@ -28,6 +36,7 @@ OF_OTHERS = {
     "an origin that ends like the allowed one": "https://evil-app.example.com",
     "the allowed origin without TLS": "http://app.example.com",
     "the allowed origin at another port": f"{ORIGIN}:8443",
+    "a page of no origin": "null",
 }
 
 
@@ -50,7 +59,21 @@ ALLOWED = status(
     FROM_GATEWAY,
 )
 WITH_TOKEN = replace(call(token="valid", base=SITE), headers=(("Origin", ORIGIN),))
-READABLE = status(200, *SHOWS_SECRET.checks, has_header("access-control-allow-origin", ORIGIN), WITHOUT_COOKIES)
+READABLE = status(
+    200,
+    *SHOWS_SECRET.checks,
+    has_header("access-control-allow-origin", ORIGIN),
+    lacks_header("access-control-expose-headers"),
+    WITHOUT_COOKIES,
+)
+
+WAYS = {
+    "by another method": (replace(ANONYMOUS, method="POST"), SHOWS_SECRET),
+    "another path": (call("/api/v1/other", base=SITE), NO_SUCH_PAGE),
+    "over TLS": (call(base=SITE.replace("http:", "https:")), SHOWS_SECRET),
+    "host with its port": (call(base=f"{SITE}:80"), SHOWS_SECRET),
+}
+"""Requests without a token that differ from a page's in what the policy does not ask for."""
 
 CASES = [
     Case("X-DOOR-CORS-01", preflight(ORIGIN), ALLOWED, variant="preflight"),
@@ -63,6 +86,26 @@ CASES = [
         twin=WITH_TOKEN,
         twin_expect=READABLE,
         variant="request without a token",
+    ),
+    *(
+        Case(
+            "X-DOOR-CORS-02",
+            way,
+            NO_TOKEN,
+            before=answered,
+            twin=replace(way, token=WITH_TOKEN.token),
+            twin_expect=answered,
+            variant=f"request without a token, {variant}",
+        )
+        for variant, (way, answered) in WAYS.items()
+    ),
+    Case(
+        "X-DOOR-CORS-02",
+        replace(WITH_TOKEN, token="wrong-audience@front"),
+        WRONG_AUDIENCE,
+        twin=WITH_TOKEN,
+        twin_expect=READABLE,
+        variant="request with a token for another audience",
     ),
     *(
         Case(

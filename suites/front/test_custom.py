@@ -22,9 +22,12 @@ from suites.front.custom import (
 )
 from suites.front.workloads import (
     ANOTHER_HOST,
+    BACKEND,
     FRONTEND,
     HEALTHY,
+    HTTP,
     HTTPS,
+    INSIDE,
     NO_SUCH_PAGE,
     NO_TOKEN,
     SHOWS_SECRET,
@@ -54,13 +57,22 @@ OTHER_VALUE = with_headers(call(), x_ext_authz="Allow")
 OTHERWISE = {
     "POST": replace(call(), method="POST"),
     "PUT": replace(call(), method="PUT"),
+    "OPTIONS": replace(call(), method="OPTIONS"),
     "HTTP/2": replace(call(), http2=True),
     "over TLS": call(base=HTTPS),
     "another host": call(base=ANOTHER_HOST),
+    "host with its port": call(base=f"{HTTP}:80"),
 }
 """Requests that differ from a user's in what the policy does not ask for."""
-OTHER_PATHS = {"another path": call("/api/v1/other"), "health path's last element": call("/api/secure.json/healthz")}
+OTHER_PATHS = {
+    "another path": call("/api/v1/other"),
+    "health path's last element": call("/api/secure.json/healthz"),
+    "slash after the health path": call("/api/healthz/"),
+}
 """Requests for pages that the back end does not have."""
+
+FROM_A_POD = INSIDE.get("http://istio-ingress.gke-system/api/secure.json", behind=BACKEND)
+FRONT_PAGE = call("/", behind=FRONTEND)
 
 denied = partial(Case, before=SHOWS_SECRET, twin=ALLOWED, twin_expect=received(USER))
 refused_by_server = partial(
@@ -79,14 +91,25 @@ CASES = [
     refused_by_server(OTHER_VALUE, variant="another value"),
     refused_by_server(call("/x/../api/secure.json"), variant="dots in the path"),
     *(refused_by_server(way, variant=variant, twin=allowed(way)) for variant, way in OTHERWISE.items()),
+    refused_by_server(FROM_A_POD, twin=allowed(FROM_A_POD), variant="from a pod of the mesh", logged=()),
     *(
         refused_by_server(way, before=NO_SUCH_PAGE, twin=allowed(way), twin_expect=NO_SUCH_PAGE, variant=variant)
         for variant, way in OTHER_PATHS.items()
     ),
     Case("X-CUSTOM-03", PRETENDING, received(USER), before=received("eve@example.com")),
     Case("X-CUSTOM-04", call("/api/healthz"), HEALTHY, before=HEALTHY, variant="exempt path"),
-    Case("X-CUSTOM-04", call("/", behind=FRONTEND), SIGN_IN_PAGE, before=SIGN_IN_PAGE, variant="front end"),
+    Case("X-CUSTOM-04", FRONT_PAGE, SIGN_IN_PAGE, before=SIGN_IN_PAGE, variant="front end"),
     denied("X-CUSTOM-06", replace(ALLOWED, method="DELETE"), NO_TOKEN),
+    denied("X-CUSTOM-06", replace(allowed(call(base=HTTPS)), method="DELETE"), NO_TOKEN, variant="over TLS"),
+    Case(
+        "X-CUSTOM-06",
+        replace(FRONT_PAGE, method="DELETE"),
+        NO_TOKEN,
+        before=SIGN_IN_PAGE,
+        twin=FRONT_PAGE,
+        twin_expect=SIGN_IN_PAGE,
+        variant="for another page",
+    ),
     Case("X-CUSTOM-OPEN", UNCHECKED, status(200, has_header("x-received-user", "eve@example.com"))),
 ]
 

@@ -43,6 +43,8 @@ CASES = [
     ),
     denied("X-GRPC-04", cart("EmptyCart", "valid"), NO_TOKEN, logged=BY_POLICY),
     denied("X-GRPC-04", cart("x/../EmptyCart", "valid"), NO_TOKEN, before=None, variant="dots in the path"),
+    denied("X-GRPC-04", cart("EmptyCart", "valid", "grpcs"), NO_TOKEN, variant="over TLS"),
+    denied("X-GRPC-04", cart("EmptyCart", "valid", host=f"{CART}:80"), NO_TOKEN, variant="host with its port"),
 ]
 
 

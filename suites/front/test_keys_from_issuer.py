@@ -9,6 +9,7 @@ from suites.front.keys import (
     KEYS_ENVIRONMENT,
     NEXT,
     OLD,
+    OTHERS,
     REQUIRE,
     TOKEN_NEEDED,
     UNKNOWN_KEY,
@@ -16,7 +17,7 @@ from suites.front.keys import (
     by_url,
     known,
 )
-from suites.front.workloads import SHOWS_SECRET
+from suites.front.workloads import SHOWS_SECRET, WRONG_AUDIENCE, bad_token, call
 
 STAGE = Stage(
     "front-keys-from-issuer",
@@ -27,10 +28,21 @@ STAGE = Stage(
     settle=(TOKEN_NEEDED, known(OLD)),
 )
 
+UNKNOWN_ISSUER = bad_token("Jwt issuer is not configured")
+
 CASES = [
     Case("X-KEYS-01", OLD, SHOWS_SECRET, before=SHOWS_SECRET),
     Case("X-KEYS-02", FOREIGN, WRONG_SIGNATURE, before=SHOWS_SECRET, twin=OLD, variant="foreign"),
     Case("X-KEYS-02", NEXT, UNKNOWN_KEY, before=SHOWS_SECRET, twin=OLD, variant="not yet published"),
+    Case("X-KEYS-02", OTHERS, WRONG_AUDIENCE, before=SHOWS_SECRET, twin=OLD, variant="another audience"),
+    Case(
+        "X-KEYS-02",
+        call(token="longer-issuer"),
+        UNKNOWN_ISSUER,
+        before=SHOWS_SECRET,
+        twin=OLD,
+        variant="another issuer",
+    ),
 ]
 
 

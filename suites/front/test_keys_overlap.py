@@ -9,13 +9,14 @@ from suites.front.keys import (
     KEYS_ENVIRONMENT,
     NEXT,
     OLD,
+    OTHERS,
     REQUIRE,
     TOKEN_NEEDED,
     WRONG_SIGNATURE,
     by_url,
     known,
 )
-from suites.front.workloads import SHOWS_SECRET
+from suites.front.workloads import SHOWS_SECRET, WRONG_AUDIENCE
 
 STAGE = Stage(
     "front-keys-overlap",
@@ -31,6 +32,14 @@ CASES = [
     Case("X-KEYS-03", NEXT, SHOWS_SECRET, before=SHOWS_SECRET, variant="new key"),
     Case("X-KEYS-03", OLD, SHOWS_SECRET, before=SHOWS_SECRET, variant="old key"),
     Case("X-KEYS-02", FOREIGN, WRONG_SIGNATURE, before=SHOWS_SECRET, twin=NEXT, variant="foreign, during a rotation"),
+    Case(
+        "X-KEYS-02",
+        OTHERS,
+        WRONG_AUDIENCE,
+        before=SHOWS_SECRET,
+        twin=OLD,
+        variant="another audience, during a rotation",
+    ),
 ]
 
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.stage import Stage
-from suites.front.keys import KEYS_ENVIRONMENT, NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, by_url, known
-from suites.front.workloads import SHOWS_SECRET
+from suites.front.keys import (
+    KEYS_ENVIRONMENT,
+    NEXT,
+    NEXT_OTHERS,
+    OLD,
+    REQUIRE,
+    TOKEN_NEEDED,
+    UNKNOWN_KEY,
+    by_url,
+    known,
+)
+from suites.front.workloads import SHOWS_SECRET, WRONG_AUDIENCE
 
 STAGE = Stage(
     "front-keys-rotated",
@@ -20,6 +30,14 @@ STAGE = Stage(
 CASES = [
     Case("X-KEYS-04", OLD, UNKNOWN_KEY, before=SHOWS_SECRET, twin=NEXT),
     Case("X-KEYS-03", NEXT, SHOWS_SECRET, before=SHOWS_SECRET, variant="new key, after the rotation"),
+    Case(
+        "X-KEYS-02",
+        NEXT_OTHERS,
+        WRONG_AUDIENCE,
+        before=SHOWS_SECRET,
+        twin=NEXT,
+        variant="another audience, after a rotation",
+    ),
 ]
 
 

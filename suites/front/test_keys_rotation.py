@@ -15,6 +15,7 @@ from clients.model.stage import Settle, Stage, Step
 from suites.front.keys import (
     KEYS_ENVIRONMENT,
     NEXT,
+    NEXT_OTHERS,
     OLD,
     REQUIRE,
     TOKEN_NEEDED,
@@ -24,7 +25,7 @@ from suites.front.keys import (
     known,
     publishes,
 )
-from suites.front.workloads import HEALTHY, INSIDE, SHOWS_SECRET, call
+from suites.front.workloads import HEALTHY, INSIDE, SHOWS_SECRET, WRONG_AUDIENCE, call
 
 KEYS = "http://rotating.issuer.svc.cluster.local/keys"
 AT_ISSUER = INSIDE.get(KEYS)
@@ -82,6 +83,15 @@ BEFORE_DOWN = [
     Case("X-KEYS-09", OLD, SHOWS_SECRET, before=SHOWS_SECRET, step="both", variant="old key, with the next one"),
     Case("X-KEYS-10", OLD, UNKNOWN_KEY, before=SHOWS_SECRET, twin=NEXT, step="next", variant="old key, too late"),
     Case("X-KEYS-09", NEXT, SHOWS_SECRET, before=SHOWS_SECRET, step="next", variant="next key, alone"),
+    Case(
+        "X-KEYS-10",
+        NEXT_OTHERS,
+        WRONG_AUDIENCE,
+        before=SHOWS_SECRET,
+        twin=NEXT,
+        step="next",
+        variant="another audience",
+    ),
 ]
 WHILE_DOWN = [
     Case("X-KEYS-12", NEXT, SHOWS_SECRET, before=SHOWS_SECRET, step="down"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from clients.model.case import Case
 from clients.model.stage import Stage
-from suites.front.keys import NEXT, OLD, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, known
-from suites.front.workloads import ENVIRONMENT, HTTP, OUTSIDE, SHOWS_SECRET
+from suites.front.keys import NEXT, OLD, OTHERS, REQUIRE, TOKEN_NEEDED, UNKNOWN_KEY, known
+from suites.front.workloads import ENVIRONMENT, HTTP, OUTSIDE, SHOWS_SECRET, WRONG_AUDIENCE
 
 STAGE = Stage(
     "front-keys-two-issuers",
@@ -34,6 +34,15 @@ CASES = [
         before=SHOWS_SECRET,
         twin=OLD,
         variant="second issuer, key of the first",
+    ),
+    Case("X-KEYS-08", OTHERS, WRONG_AUDIENCE, before=SHOWS_SECRET, twin=OLD, variant="first issuer, another audience"),
+    Case(
+        "X-KEYS-08",
+        of_the_other("next-key-wrong-audience"),
+        WRONG_AUDIENCE,
+        before=SHOWS_SECRET,
+        twin=of_the_other("next-key"),
+        variant="second issuer, another audience",
     ),
 ]
 

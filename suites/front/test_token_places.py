@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.case import Case
 from clients.model.stage import Settle, Stage
 from suites.front.keys import REQUIRE
-from suites.front.workloads import ENVIRONMENT, NO_TOKEN, SHOWS_SECRET, bad_token, call
+from suites.front.workloads import ENVIRONMENT, NO_TOKEN, SHOWS_SECRET, WRONG_AUDIENCE, bad_token, call
 
 STAGE = Stage(
     "front-token-places",
@@ -48,8 +48,19 @@ CASES = [
         for variant, how in {
             "where tokens usually are": "Authorization: Bearer {}",
             "another parameter": "?other={}",
+            "the usual parameter": "?access_token={}",
+            "another header": "X-Other: {}",
             "another cookie": "Cookie: other={}",
         }.items()
+    ),
+    Case(
+        "X-DOOR-TOKEN-02",
+        call(token="wrong-audience", token_as=PLACES["header"]),
+        WRONG_AUDIENCE,
+        before=SHOWS_SECRET,
+        twin=IN_HEADER,
+        twin_expect=SHOWS_SECRET,
+        variant="for another audience",
     ),
 ]
 

@@ -47,6 +47,7 @@ HEALTHY = status(200, body_contains("ok"), FROM_BACKEND)
 NOT_FOUND = status(404, FROM_FRONTEND, body_lacks(SECRET))
 NO_SUCH_PAGE = status(404, FROM_BACKEND)
 NO_TOKEN = rbac_denied()
+WRONG_AUDIENCE = status(403, body_contains("Audiences in Jwt are not allowed"), FROM_GATEWAY)
 
 
 def call(

@@ -42,6 +42,10 @@ RELOADS = 30
 CASES = [
     Case("IAP-APP-02", RATINGS.get("http://productpage:9080/productpage"), status(200, TITLE)),
     Case("IAP-LB-04", OUTSIDE.get(f"{SITE}/"), status(404, FROM_GATEWAY), twin=READY),
+    *(
+        Case("IAP-LB-04", OUTSIDE.get(f"{SITE}{path}"), status(404, FROM_GATEWAY), twin=READY, variant=path)
+        for path in ("/productpage/x", "/login/x")
+    ),
 ]
 
 

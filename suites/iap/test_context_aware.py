@@ -7,7 +7,7 @@ from dataclasses import replace
 from clients.model.case import Case
 from clients.model.expect import echoes_header, status
 from clients.model.stage import Settle, Stage
-from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, PAGE, RCTOKEN, echo, page
+from suites.iap.workloads import ENVIRONMENT, NO_TOKEN, PAGE, RCTOKEN, SITE, echo, page
 
 NO_LEVEL = page("no-level")
 
@@ -21,15 +21,19 @@ STAGE = Stage(
 )
 
 VALID = page("valid")
+PRODUCTS = replace(VALID, url=f"{SITE}/api/v1/products")
 REFUSED = {
     "other-group": "staff, but no administrator",
     "no-group": "of no group",
     "longer-group": "a group whose name begins like the administrators'",
+    "prefixed-group": "a group whose name ends like the administrators'",
     "other-level": "an access level of others",
+    "prefixed-level": "an access level whose name ends like the right one",
     "no-level": "no access level",
     "level-at-top": "the access level is not IAP's claim",
     "other-device": "another device",
     "longer-device": "a device whose name begins like the trusted one's",
+    "prefixed-device": "a device whose name ends like the trusted one's",
 }
 
 ECHOED = status(200, echoes_header("X-User-Email", ".+"))
@@ -50,6 +54,27 @@ CASES = [
         twin=echo("other-group"),
         twin_expect=ECHOED,
         variant="of no group, another path",
+    ),
+    *(
+        Case(
+            "X-IAP-CLAIM-02",
+            echo(kind),
+            NO_TOKEN,
+            before=ANY_ECHO,
+            twin=echo("other-group"),
+            twin_expect=ECHOED,
+            variant=f"a group whose name {how} like the staff's",
+        )
+        for kind, how in {"longer-group": "begins", "prefixed-group": "ends"}.items()
+    ),
+    Case(
+        "X-IAP-CLAIM-02",
+        PRODUCTS,
+        NO_TOKEN,
+        before=status(200),
+        twin=VALID,
+        twin_expect=PAGE,
+        variant="a path of no rule",
     ),
     Case(
         "X-IAP-CLAIM-02",

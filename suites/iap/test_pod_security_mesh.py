@@ -20,7 +20,7 @@ from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, OUTSIDE, RATINGS, TITLE
 HOME = "bookinfo-restricted"
 LABEL = "app=productpage"
 INSIDE = f"http://productpage.{HOME}:9080/productpage"
-DETAILS = "http://details.bookinfo:9080/details/0"
+DETAILS, REVIEWS = "http://details.bookinfo:9080/details/0", "http://reviews.bookinfo:9080/reviews/0"
 PLAINTEXT = ELSEWHERE.get(INSIDE)
 
 STAGE = Stage(
@@ -53,6 +53,14 @@ CASES = [
         before=status(200),
         twin=RATINGS.get(DETAILS),
         variant="what the page fetches",
+    ),
+    Case(
+        "X-IAP-PSP-02",
+        ELSEWHERE.get(REVIEWS),
+        reset(),
+        before=status(200),
+        twin=RATINGS.get(REVIEWS),
+        variant="what else it fetches",
     ),
 ]
 

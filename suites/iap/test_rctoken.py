@@ -17,8 +17,10 @@ from clients.model.log_expectations import AccessLogExpectation
 from clients.model.stage import Settle, Stage
 from clients.model.token import BEARER
 from suites.iap.workloads import (
+    ELSEWHERE,
     ENVIRONMENT,
     FROM_GATEWAY,
+    INSIDE_SITE,
     NO_TOKEN,
     OUTSIDE,
     PAGE,
@@ -49,6 +51,18 @@ REFUSED_FOR = {
     "just-expired": "Jwt is expired",
     "soon-valid": "Jwt not yet valid",
 }
+FORGED_TOKENS = {
+    "unknown-key": "Jwks doesn't have key to match kid or alg from Jwt",
+    "unsigned": "Jwt is not in the form of Header.Payload.Signature",
+    "signature-of-none": "Jwt header [alg] is not supported",
+    "tampered": "Jwt verification fails",
+    "longer-issuer": "Jwt issuer is not configured",
+}
+ELSEWHERE_SENT = {
+    "by another scheme": "ingress-authorization: Bearer {}",
+    "in the query": "?access_token={}",
+    "in a cookie": "Cookie: token={}",
+}
 NO_SUCH_ROUTE = status(404, FROM_GATEWAY)
 
 SPOOFED = "admin@example.com"
@@ -76,12 +90,19 @@ OF_GATEWAY = rf'By={ECHOS};Hash=[0-9a-f]{{64}};Subject="[^"]*";URI={GATEWAYS}'
 """One element, about the connection from the gateway; a second one would be the client's."""
 
 EVERY = {
-    **{method: replace(page(), method=method) for method in ("HEAD", "POST", "PUT", "DELETE", "OPTIONS")},
+    **{
+        method: replace(page(), method=method)
+        for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
+    },
     "HTTP/2": replace(page(), http2=True),
     "another path": at("/api/v1/products"),
+    "static files": at("/static/style.css"),
+    "sign-in": at("/login"),
+    "from a pod": ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE),
     "exempt path at its end": at("/api/v1/products/healthz/ready"),
     "another host": at("/productpage", "http://other.example.net"),
     "host with its port": at("/productpage", f"{SITE}:80"),
+    "host with a full stop": at("/productpage", f"{SITE}."),
 }
 """Requests that differ from a user's in what the policy does not ask for."""
 
@@ -95,6 +116,13 @@ CASES = [
         refused(403, "Audiences in Jwt are not allowed"),
         logged=BY_JWT_FILTER,
     ),
+    denied(
+        "IAP-RCT-02",
+        page("longer-audience"),
+        refused(403, "Audiences in Jwt are not allowed"),
+        logged=BY_JWT_FILTER,
+        variant="longer",
+    ),
     denied("IAP-RCT-03", page(), NO_TOKEN),
     *(denied("X-IAP-EVERY", way, rbac_denied(way.method), before=None, variant=name) for name, way in EVERY.items()),
     Case("IAP-LB-02", READY, status(200), before=status(200)),
@@ -102,8 +130,12 @@ CASES = [
     denied("IAP-RCT-04", at("/healthz/ready/x"), NO_TOKEN, before=NO_SUCH_ROUTE, variant="exactly"),
     denied("IAP-RCT-05", page("valid", token_as=BEARER), NO_TOKEN),
     *(
+        denied("IAP-RCT-05", page("valid", token_as=how), NO_TOKEN, variant=variant)
+        for variant, how in ELSEWHERE_SENT.items()
+    ),
+    *(
         denied("IAP-RCT-06", page(kind), refused(401, text), variant=kind, logged=BY_JWT_FILTER)
-        for kind, text in REFUSED_FOR.items()
+        for kind, text in (REFUSED_FOR | FORGED_TOKENS).items()
     ),
     Case(
         "X-IAP-HEADER-01",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, reset, status
 from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage, Step
 from suites.lab.workloads import ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT
 
-ANOTHER = Workload("mtls-client-2", "sleep", "sleep")
-"""With a sidecar, in a namespace whose name begins with that of the allowed one."""
+ANOTHER = Workload("mtls-client-of-mtls-client", "sleep", "sleep")
+"""With a sidecar, in a namespace whose name begins and ends with that of the allowed one."""
 
 SERVICES = {
     "no name": "http://httpbin.detected-service:8000",
@@ -53,6 +55,14 @@ def _by_policy(port: str, service: str) -> list[Case]:
             rbac_denied(),
             twin=allowed,
             variant=f"{port}, method",
+        ),
+        *(
+            Case("X-PORT-02", way, rbac_denied(), twin=allowed, variant=f"{port}, {name}")
+            for name, way in {
+                "preflight": replace(allowed, method="OPTIONS"),
+                "longer path": MTLS_CLIENT.get(f"{service}/ipx"),
+                "method, by identity": MTLS_CLIENT.post(f"{service}/headers"),
+            }.items()
         ),
         Case("X-PORT-03", plain, status(200), before=open_before, variant=port),
         Case(

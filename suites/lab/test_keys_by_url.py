@@ -12,6 +12,11 @@ VALID = MTLS_CLIENT.get(URL, token="valid")
 FOREIGN = MTLS_CLIENT.get(URL, token="foreign-key")
 BY_ITS_SIGNATURE = status(401, body_contains("Jwt verification fails"))
 
+FORGED_FOR = {
+    "unknown-key": "Jwks doesn't have key to match kid or alg from Jwt",
+    "longer-issuer": "Jwt issuer is not configured",
+}
+
 STAGE = Stage(
     "keys-by-url",
     title="RequestAuthentication with a key set fetched from a URL",
@@ -24,6 +29,17 @@ STAGE = Stage(
 CASES = [
     Case("X-JWKS-01", VALID, status(200, KEPT_BACK), before=status(200, ARRIVES)),
     Case("X-JWKS-02", FOREIGN, BY_ITS_SIGNATURE, before=status(200), twin=VALID),
+    *(
+        Case(
+            "X-LAB-JWT-FORGED",
+            MTLS_CLIENT.get(URL, token=kind),
+            status(401, body_contains(message)),
+            before=status(200),
+            twin=VALID,
+            variant=f"{kind}, keys by URL",
+        )
+        for kind, message in FORGED_FOR.items()
+    ),
 ]
 
 

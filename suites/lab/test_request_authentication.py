@@ -34,6 +34,17 @@ REFUSED_FOR = {
     "soon-valid": "Jwt not yet valid",
 }
 
+FORGED_FOR = {
+    "unknown-key": "Jwks doesn't have key to match kid or alg from Jwt",
+    "unsigned": "Jwt is not in the form of Header.Payload.Signature",
+    "signature-of-none": "Jwt header [alg] is not supported",
+    "signed-with-public-key": "Jwks doesn't have key to match kid or alg from Jwt",
+    "tampered": "Jwt verification fails",
+    "other-signature": "Jwt verification fails",
+    "longer-issuer": "Jwt issuer is not configured",
+}
+"""Kinds of tokens that are made without the issuer's private key, or in the name of an issuer like it."""
+
 CASES = [
     Case("LAB-JWT-01", MALFORMED, NOT_A_TOKEN, before=status(200), twin=VALID),
     Case("LAB-JWT-02", MTLS_CLIENT.get(URL), status(200), before=status(200)),
@@ -50,6 +61,28 @@ CASES = [
         )
         for kind, message in REFUSED_FOR.items()
     ),
+]
+
+CASES += [
+    Case(
+        "X-LAB-JWT-FORGED",
+        MTLS_CLIENT.get(URL, token=kind),
+        status(401, body_contains(message)),
+        before=status(200),
+        twin=VALID,
+        variant=kind,
+    )
+    for kind, message in FORGED_FOR.items()
+]
+CASES += [
+    Case(
+        "X-LAB-JWT-FORGED",
+        MTLS_CLIENT.get(URL, token="foreign-key", token_as="?access_token={}"),
+        status(401, body_contains("Jwt verification fails")),
+        before=status(200),
+        twin=VALID,
+        variant="in the query",
+    )
 ]
 
 CLAIMS = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
+from clients.model.probe import Dial, Workload
 from clients.model.stage import Settle, Stage
 from suites.lab.workloads import BY_NO_RULE, ENVIRONMENT, LEGACY_CLIENT, MTLS_CLIENT, MTLS_SERVICE
 
@@ -14,8 +15,8 @@ NO_TOKEN = MTLS_CLIENT.get(URL)
 VALID = MTLS_CLIENT.get(URL, token="valid")
 MALFORMED = MTLS_CLIENT.get(URL, token="malformed")
 OTHER_SUBJECT = MTLS_CLIENT.get(URL, token="other-subject")
-LONGER_SUBJECT = MTLS_CLIENT.get(URL, token="longer-subject")
-"""Of a subject that begins with the right one."""
+NEIGHBOUR = Workload("strict-mtls-service", "httpbin", "httpbin")
+"""With a sidecar, and an identity of its own."""
 
 ANYTHING = MTLS_CLIENT.get(f"{MTLS_SERVICE}/anything")
 WAYS = {
@@ -24,10 +25,32 @@ WAYS = {
     "a path below": MTLS_CLIENT.get(f"{MTLS_SERVICE}/anything/below?x=1"),
     "the first path": MTLS_CLIENT.get(f"{MTLS_SERVICE}/"),
     "HTTP/2": replace(ANYTHING, http2=True),
+    "another client of the mesh": NEIGHBOUR.get(f"{MTLS_SERVICE}/anything"),
     "a client without sidecar": LEGACY_CLIENT.get(f"{MTLS_SERVICE}/anything"),
     "HTTP/2 without sidecar": LEGACY_CLIENT.get(f"{MTLS_SERVICE}/anything", http2=True),
 }
 """Requests that a policy without a condition on them refuses like any other."""
+
+PLACES = {
+    "another host": LEGACY_CLIENT.get(f"{MTLS_SERVICE}/anything", headers=(("Host", "other.example.net"),)),
+    "a pod's address": LEGACY_CLIENT.get("http://httpbin.mtls-service:8080/anything", dial=Dial.POD),
+    "a path of health checks": MTLS_CLIENT.get(f"{MTLS_SERVICE}/status/200"),
+    "a kubelet's user agent": LEGACY_CLIENT.get(
+        f"{MTLS_SERVICE}/anything", headers=(("User-Agent", "kube-probe/1.34"),)
+    ),
+    "from the pod itself, it says": LEGACY_CLIENT.get(
+        f"{MTLS_SERVICE}/anything", headers=(("X-Forwarded-For", "127.0.0.1"),)
+    ),
+}
+"""Requests to, and seemingly from, where policies often ask for no token."""
+SENT_AS = {
+    "another scheme": "Authorization: Basic {}",
+    "no scheme": "Authorization: {}",
+    "another header": "X-Token: {}",
+    "another parameter": "?token={}",
+    "a cookie": "Cookie: token={}",
+}
+"""Places of a request in which no token is expected."""
 
 STAGE = Stage(
     "require-jwt",
@@ -42,7 +65,17 @@ CASES = [
     Case("LAB-AUTHZ-02", NO_TOKEN, rbac_denied(), before=status(200), twin=VALID, logged=(BY_NO_RULE,)),
     Case("LAB-AUTHZ-03", MALFORMED, status(401), before=status(200), twin=VALID),
     Case("LAB-AUTHZ-04", OTHER_SUBJECT, rbac_denied(), before=status(200), twin=VALID),
-    Case("LAB-AUTHZ-04", LONGER_SUBJECT, rbac_denied(), before=status(200), twin=VALID, variant="longer-subject"),
+    *(
+        Case(
+            "LAB-AUTHZ-04",
+            MTLS_CLIENT.get(URL, token=kind),
+            rbac_denied(),
+            before=status(200),
+            twin=VALID,
+            variant=kind,
+        )
+        for kind in ("longer-subject", "prefixed-subject")
+    ),
     *(
         Case(
             "X-LAB-AUTHZ-EVERY",
@@ -53,6 +86,38 @@ CASES = [
             variant=name,
         )
         for name, way in WAYS.items()
+    ),
+    *(
+        Case(
+            "X-LAB-AUTHZ-PLACE",
+            place,
+            rbac_denied(),
+            before=status(200),
+            twin=replace(place, token="valid"),
+            logged=(BY_NO_RULE,),
+            variant=name,
+        )
+        for name, place in PLACES.items()
+    ),
+    *(
+        Case(
+            "X-LAB-AUTHZ-PLACE",
+            MTLS_CLIENT.get(URL, token="valid", token_as=how),
+            rbac_denied(),
+            before=status(200),
+            twin=VALID,
+            logged=(BY_NO_RULE,),
+            variant=f"a token by {name}",
+        )
+        for name, how in SENT_AS.items()
+    ),
+    Case(
+        "X-LAB-AUTHZ-EVERY",
+        replace(ANYTHING, method="PROPFIND"),
+        rbac_denied(),
+        twin=replace(ANYTHING, token="valid"),
+        logged=(BY_NO_RULE,),
+        variant="an unusual method",
     ),
 ]
 

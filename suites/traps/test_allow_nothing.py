@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.expect import no_reply, rbac_denied, status
 from clients.model.outcome import OutcomeKind
@@ -13,6 +15,7 @@ MUTUAL = MESH.get(f"{HTTPBIN}/ip")
 PLAIN = LEGACY.get(f"{HTTPBIN}/ip")
 AS_TCP = MESH.get(f"http://{LEDGER}/ip")
 UNDECLARED = LEGACY.get(f"{LEDGER_AUDIT}/ip", dial=Dial.POD)
+HEALTH = LEGACY.get(f"{HTTPBIN}/status/200")
 OTHER = TRADER.get(f"{HTTPBIN}/ip")
 NOTHING = no_reply(OutcomeKind.EMPTY_REPLY)
 
@@ -33,10 +36,12 @@ STAGE = Stage(
     ),
 )
 
-CASES = [  # the first four have no twin: no client reaches the server, which then answers its own pod
+CASES = [  # the first six have no twin: no client reaches the server, which then answers its own pod
     Case("X-TRAP-NOTHING-01", MUTUAL, rbac_denied(), before=status(200), variant="mutual TLS"),
     Case("X-TRAP-NOTHING-01", PLAIN, rbac_denied(), before=status(200), variant="plaintext"),
     Case("X-TRAP-NOTHING-01", AS_TCP, NOTHING, before=status(200), variant="plain TCP"),
+    Case("X-TRAP-NOTHING-01", replace(PLAIN, method="OPTIONS"), rbac_denied(), before=status(200), variant="preflight"),
+    Case("X-TRAP-NOTHING-01", HEALTH, rbac_denied(), before=status(200), variant="a path of health checks"),
     Case("X-TRAP-NOTHING-01", UNDECLARED, rbac_denied(), before=status(200), variant="undeclared port"),
     Case("X-TRAP-NOTHING-02", MUTUAL, status(200), step="one-client"),
     Case("X-TRAP-NOTHING-03", PLAIN, rbac_denied(), twin=MUTUAL, step="one-client"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.expect import body_contains, closed, no_reply, rbac_denied, received, status
 from clients.model.outcome import OutcomeKind
@@ -42,6 +44,8 @@ CASES = [
     Case("X-TRAP-TCP-02", ADMIN, rbac_denied(), twin=GET),
     Case("X-TRAP-TCP-02", MESH.get(f"{HTTPBIN}/admin/users"), rbac_denied(), twin=GET, variant="below the path"),
     Case("X-TRAP-TCP-02", MESH.get(f"{HTTPBIN}/admin?x=1"), rbac_denied(), twin=GET, variant="with a query"),
+    Case("X-TRAP-TCP-02", replace(ADMIN, method="POST"), rbac_denied(), twin=GET, variant="by another method"),
+    Case("X-TRAP-TCP-02", ADMIN, rbac_denied(), twin=GET, step="httpbin", variant="of HTTP alone"),
     Case("X-TRAP-TCP-03", TO_LEDGER, NOTHING, before=status(200), twin=OF_TRADER),
     Case("X-TRAP-TCP-04", TO_LEDGER, status(200), step="httpbin"),
     Case("X-TRAP-TCP-04", RAW, ANSWERED, step="httpbin", variant="bytes"),

@@ -11,6 +11,8 @@ from suites.traps.workloads import ENVIRONMENT, HTTPBIN, MESH, TRADER
 
 INSIDE, ELSEWHERE = "198.51.100.7", "100.64.7.9"
 """In no cluster: of a range for documentation (RFC 5737), as pods may have addresses of 100.64.0.0/10 (RFC 6598)."""
+BEGINS_ALIKE = "198.18.7.9"
+"""Of a range for benchmarks (RFC 2544), whose first number is that of the office's."""
 
 
 def saying(*addresses: str):
@@ -41,6 +43,7 @@ CASES = [
     Case("X-TRAP-REMOTE-02", LIAR, status(200)),
     Case("X-TRAP-REMOTE-03", saying(ELSEWHERE, INSIDE), status(200)),
     Case("X-TRAP-REMOTE-04", saying(INSIDE, ELSEWHERE), rbac_denied(), twin=LIAR),
+    Case("X-TRAP-REMOTE-04", saying(BEGINS_ALIKE), rbac_denied(), twin=LIAR, variant="an address that begins alike"),
     Case("X-TRAP-REMOTE-06", LIAR, rbac_denied(), twin=FROM_HOP, step="hop"),
     Case("X-TRAP-REMOTE-07", FROM_HOP, status(200), step="hop"),
     Case("X-TRAP-REMOTE-08", TRADER.get(f"{HTTPBIN}/ip"), rbac_denied(), twin=FROM_HOP, step="hop"),

@@ -31,6 +31,7 @@ PART_VERDICTS = {
     "LAB-AUTHZ-01": "pass",
     "LAB-AUTHZ-04": "fail",
     "LAB-AUTHZ-04[longer-subject]": "fail",
+    "LAB-AUTHZ-04[prefixed-subject]": "fail",
 }
 
 

@@ -30,7 +30,12 @@ NOT_SHOWN = ("no header", "another value", "dots in the path", *test_custom.OTHE
 OTHER_CALLS = ("over TLS", "in other metadata", "another method", "host with its port")
 CALLS = ("X-GRPC-02", *(f"X-GRPC-02[{how}]" for how in OTHER_CALLS))
 UPGRADES = ("X-WS-02", "X-WS-02[over TLS]", "X-WS-02[host with its port]")
-AFTER_OLD_KEY = ("X-KEYS-09[next key, alone]", "X-KEYS-10[old key, too late]", "X-KEYS-10[old key, issuer down]")
+AFTER_OLD_KEY = (
+    "X-KEYS-09[next key, alone]",
+    "X-KEYS-10[old key, too late]",
+    "X-KEYS-10[another audience]",
+    "X-KEYS-10[old key, issuer down]",
+)
 """Cases of the step that settles on the old key's refusal."""
 
 

@@ -14,7 +14,7 @@ COUNTED = Place(LAB, ("mtls-client", "legacy-client", "mtls-service"), BUDGET)
 MESH = Place(LAB, ("mtls-client", "legacy-client", "mtls-service", "legacy-service"), BUDGET)
 """Two clients and two servers, of each one with a sidecar."""
 STRICT = Place(LAB, ("mtls-client", "legacy-client", "mtls-service", "strict-mtls-service"), BUDGET)
-DETECTED = Place(LAB, ("mtls-client", "mtls-client-2", "legacy-client", "detected-service"), BUDGET)
+DETECTED = Place(LAB, ("mtls-client", "mtls-client-of-mtls-client", "legacy-client", "detected-service"), BUDGET)
 """A server whose ports do not name their protocol."""
 EGRESS = Place("suites/egress", (), ("--budget", "8"))
 FRONT = Place("suites/front", (), BUDGET)

@@ -6,6 +6,10 @@ from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (  # noqa: F401  those that register mutants when they are imported
     advisories,
     almost,
+    ajar,
+    ajar_elsewhere,
+    ajar_lab,
+    ajar_others,
     believed,
     boutique,
     certificates,
