@@ -62,6 +62,14 @@ by_impostor() { # curl's words: from legacy-client, with a certificate that no a
         <"$FOLDER/foreign.p12" 2>/dev/null
 }
 
+check_impostor() { # id, trust domain: a client of mtls-client by its certificate
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=foreign -keyout "$FOLDER/foreign.key" \
+        -out "$FOLDER/foreign.pem" -addext "subjectAltName=URI:spiffe://$2/ns/mtls-client/sa/sleep" 2>/dev/null
+    openssl pkcs12 -export -in "$FOLDER/foreign.pem" -inkey "$FOLDER/foreign.key" -passout pass: \
+        -out "$FOLDER/foreign.p12"
+    until_stable "$1" 000 by_impostor "https${STRICT#http}/ip" -k -s -o /dev/null -w '%{http_code}'
+}
+
 available() { # namespace…
     for namespace in "$@"; do k wait --for=condition=Available deployment --all -n "$namespace" --timeout=180s; done
 }
@@ -107,11 +115,8 @@ apply namespace-strict/restricted-mtls.yaml
 check LAB-NSMTLS-02 legacy-client 200 $MTLS/ip
 check LAB-NSMTLS-03 legacy-client 000 $STRICT/ip
 check 'LAB-NSMTLS-03[TLS without a certificate]' legacy-client 000 "https${STRICT#http}/ip" -k
-openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=foreign -keyout "$FOLDER/foreign.key" -out "$FOLDER/foreign.pem" \
-    -addext subjectAltName=URI:spiffe://cluster.local/ns/mtls-client/sa/sleep 2>/dev/null
-openssl pkcs12 -export -in "$FOLDER/foreign.pem" -inkey "$FOLDER/foreign.key" -passout pass: -out "$FOLDER/foreign.p12"
-until_stable 'LAB-NSMTLS-03[TLS with a certificate of a foreign authority]' 000 \
-    by_impostor "https${STRICT#http}/ip" -k -s -o /dev/null -w '%{http_code}'
+check_impostor 'LAB-NSMTLS-03[TLS with a certificate of a foreign authority]' cluster.local
+check_impostor 'LAB-NSMTLS-03[TLS with a certificate of a foreign trust domain]' foreign.example
 check LAB-NSMTLS-04 mtls-client 200 $STRICT/ip
 delete namespace-strict/restricted-mtls.yaml
 check LAB-NSMTLS-05 legacy-client 200 $STRICT/ip

@@ -50,7 +50,7 @@ HOSTS = (
     Host("httpbin.org", _at(20), _at(148)),
     Host("untrusted.example.com", _at(11), trusted=False, any_name=True),
     Host("wrong-name.example.com", _at(12), certificate="another-name.example.com"),
-    Host("expired.example.com", _at(13), expired=True),
+    Host("expired.example.com", _at(13), expired=True, any_name=True),
     Host("storage.googleapis.com", _at(200, 201, 202, 203)),
     Host("private.googleapis.com", _at(200, 201, 202, 203)),
     Host("metadata.google.internal", _at(210)),

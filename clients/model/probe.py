@@ -87,6 +87,7 @@ class Probe:
         answered_by: the proxy that answers by itself, where no application has to: a CORS preflight, readiness.
         impostor_of: workload whose identity the client claims in the TLS handshake, by a certificate of an authority
             that exists for the run only and that no mesh knows; its pods must have a proxy, and so that identity.
+        impostor_domain: trust domain of that identity in place of the mesh's own.
         tls_max: newest version of TLS that the client offers: `1.0`, `1.1` or `1.2`; empty for all that it knows.
     """
 
@@ -107,6 +108,7 @@ class Probe:
     dial: Dial = Dial.HOST
     answered_by: Proxy | None = None
     impostor_of: Workload | None = None
+    impostor_domain: str = ""
     tls_max: str = ""
 
     @property
@@ -152,8 +154,11 @@ class Probe:
 
     @property
     def _impostor(self) -> str:
-        """Namespace and name of the workload that the client claims to be."""
-        return f"{self.impostor_of.namespace}/{self.impostor_of.app}" if self.impostor_of else ""
+        """Namespace and name of the workload that the client claims to be, and the trust domain if it is another."""
+        if self.impostor_of is None:
+            return ""
+        of = f"{self.impostor_of.namespace}/{self.impostor_of.app}"
+        return f"{of} in {self.impostor_domain}" if self.impostor_domain else of
 
     @property
     def record(self) -> RequestRecord:

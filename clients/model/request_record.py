@@ -17,7 +17,8 @@ class RequestRecord:
         protocol: `HTTP/1.1`, `HTTP/2`, or `TCP` or `UDP` for what is no HTTP.
         headers: names and values, in addition to those that every probe has.
         body: of the request; the bytes themselves for raw TCP.
-        impostor_of: namespace and name of the workload whose identity the client's foreign certificate claims.
+        impostor_of: namespace and name of the workload whose identity the client's foreign certificate claims, and
+            ` in ` its trust domain where that is not the mesh's.
         tls_max: newest version of TLS that the client offers; empty for all that it knows.
     """
 

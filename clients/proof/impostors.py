@@ -15,12 +15,13 @@ from clients.proof.workloads import Workloads
 
 
 class Impostors:
-    """Makes one certificate for each workload. May be used from several threads."""
+    """Makes one certificate for each workload and trust domain. May be used from several threads."""
 
     def __init__(self, cluster: Cluster, workloads: Workloads) -> None:
         self._cluster = cluster
         self._workloads = workloads
-        self._made: dict[Workload, ClientCertificate] = {}
+        self._made: dict[tuple[Workload, str], ClientCertificate] = {}
+        self._identities: dict[Workload, str] = {}
         self._lock = threading.Lock()
 
     def certificate(self, probe: Probe) -> ClientCertificate | None:
@@ -31,11 +32,14 @@ class Impostors:
         """
         if probe.impostor_of is None:
             return None
+        key = (probe.impostor_of, probe.impostor_domain)
         with self._lock:
-            if probe.impostor_of not in self._made:
-                identity = self._identity(probe.impostor_of)
-                self._made[probe.impostor_of] = foreign_authority().impostor(identity)
-            return self._made[probe.impostor_of]
+            if key not in self._made:
+                if probe.impostor_of not in self._identities:
+                    self._identities[probe.impostor_of] = self._identity(probe.impostor_of)
+                own = self._identities[probe.impostor_of]
+                self._made[key] = foreign_authority().impostor(_in_domain(own, probe.impostor_domain))
+            return self._made[key]
 
     def _identity(self, workload: Workload) -> str:
         """The URI in the certificate of its proxy (Envoy's admin interface, `/certs`)."""
@@ -51,3 +55,9 @@ class Impostors:
             )
         except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
             raise InfrastructureError(f"the proxy of {pod} does not name its identity") from None
+
+
+def _in_domain(identity: str, domain: str) -> str:
+    """The identity in another trust domain (SPIFFE ID, section 2); as it is where none is named."""
+    scheme, _, rest = identity.partition("://")
+    return f"{scheme}://{domain}/{rest.partition('/')[2]}" if domain else identity

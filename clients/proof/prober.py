@@ -151,7 +151,7 @@ class Prober:
         try:
             request = self.request_for(probe, control, self._dialled(probe)[0])
         except MeshproofError:
-            request = self.request_for(replace(probe, impostor_of=None), control)
+            request = self.request_for(replace(probe, impostor_of=None, impostor_domain=""), control)
         return redact(outside.command(request))
 
     def address(self, source: OutsideClient, port: int) -> tuple[str, int]:

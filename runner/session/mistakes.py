@@ -80,6 +80,8 @@ def _check_scheme(where: str, probe: Probe) -> None:
     if (probe.impostor_of or probe.tls_max) and scheme not in _WITH_TLS:
         hint = f"one of {', '.join(f'{name}://' for name in sorted(_WITH_TLS))}"
         raise SettingsError(f"{where}: impostor_of and tls_max are for TLS, and not for {probe.url}", hint)
+    if probe.impostor_domain and not probe.impostor_of:
+        raise SettingsError(f"{where}: impostor_domain is that of an identity, and there is no impostor_of", "add it")
     if probe.tls_max not in ("", *TLS_VERSIONS):
         raise SettingsError(f"{where}: no tls_max {probe.tls_max!r}", f"one of {', '.join(TLS_VERSIONS)}")
 

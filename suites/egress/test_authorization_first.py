@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.expect import rbac_denied, status
 from clients.model.stage import Settle, Stage
@@ -28,7 +30,7 @@ STAGE = Stage(
     "egress-s5",
     title="First gateway policy: team-x to example.com, all else refused",
     environment=ENVIRONMENT,
-    apply=(*S5, LOOK_ALIKES),
+    apply=(*S5, *LOOK_ALIKES),
     needs=HOSTS,
     settle=(Settle(REFUSED, rbac_denied(), before=status(200)), Settle(ALLOWED, status(200))),
 )
@@ -55,6 +57,14 @@ CASES = [
             variant=variant,
         )
         for variant, name in almost("example.com").items()
+    ),
+    Case(
+        "X-EGR-AUTHZ-LIKE",
+        TEST_X.get(EXAMPLE, headers=(("Host", "second-port.example.com"),)),
+        rbac_denied(),
+        twin=ALLOWED,
+        logged=(replace(refused_by_gateway("example.com"), local="<gateway>:<tls-port>"),),
+        variant="another port of the gateway",
     ),
     *(
         Case(

@@ -112,6 +112,20 @@ CASES = [
         logged=(NOT_AT_GATEWAY,),
         variant="TLS with a certificate of a foreign authority",
     ),
+    Case(
+        "EGR-ROUTE-06",
+        RAW_X.get(
+            EXAMPLE_TLS,
+            resolve=f"{GATEWAY}:80",
+            insecure=True,
+            impostor_of=TEST_X,
+            impostor_domain="foreign.example",
+        ),
+        NO_HANDSHAKE,
+        twin=ALLOWED,
+        logged=(NOT_AT_GATEWAY,),
+        variant="TLS with a certificate of a foreign trust domain",
+    ),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import body_contains, rbac_denied, status
@@ -24,7 +26,8 @@ from suites.egress.workloads import (
 ALLOWED = TEST_X.head(EXAMPLE)
 NEW_ROUTE = TEST_X.get("http://wrong-name.example.com/ip")
 """By a route of this stage alone, which is applied after that to example.com."""
-LED_ELSEWHERE = "led-elsewhere"
+SAME = TEST_X.get(EXAMPLE)
+LED_ELSEWHERE, LED_TO_EXPIRED = "led-elsewhere", "led-to-expired"
 OVER_TLS = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
 BADLY_CERTIFIED = ("untrusted", "wrong-name", "expired")
 
@@ -46,6 +49,18 @@ STAGE = Stage(
             LED_ELSEWHERE,
             title="The address of example.com leads to a server of an untrusted authority",
             apply=("egress/origination/example-com-elsewhere.yaml",),
+        ),
+        Step(
+            "led-back",
+            title="The address of example.com is its own again",
+            apply=("egress/hosts/example-com.yaml",),
+            settle=(Settle(SAME, status(200), before=status(503)),),
+        ),
+        Step(
+            LED_TO_EXPIRED,
+            title="The address of example.com leads to a server whose certificate has expired",
+            apply=("egress/origination/example-com-at-expired.yaml",),
+            settle=(Settle(SAME, status(503), before=status(200)),),
         ),
     ),
 )
@@ -125,11 +140,20 @@ CASES = [
     # The other hosts have rules of their own: that example.com's own rule verifies shows only with its own name.
     Case(
         "X-EGR-ORIG-SAME",
-        TEST_X.get(EXAMPLE),
+        SAME,
         status(503),
         twin=NEW_ROUTE,
         logged=(NOT_VERIFIED,),
         step=LED_ELSEWHERE,
+    ),
+    Case(
+        "X-EGR-ORIG-SAME",
+        SAME,
+        status(503),
+        twin=NEW_ROUTE,
+        logged=(replace(NOT_VERIFIED, upstream="<expired.example.com>:443"),),
+        variant="expired",
+        step=LED_TO_EXPIRED,
     ),
 ]
 

@@ -132,8 +132,8 @@ def refused_by_gateway(host: str) -> AccessLogExpectation:
     return AccessLogExpectation(Proxy.GATEWAY, status=403, authority=pattern, details=BY_NO_RULE, upstream="-")
 
 
-LOOK_ALIKES = "egress/routes/look-alikes.yaml"
-"""Leads to the gateway what is almost allowed, so that only the policies there can refuse it."""
+LOOK_ALIKES = ("egress/routes/look-alikes.yaml", "egress/gateway/second-port.yaml")
+"""Lead to the gateway what is almost allowed, so that only the policies there can refuse it."""
 
 
 def almost(host: str) -> dict[str, str]:

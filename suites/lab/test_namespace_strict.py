@@ -47,6 +47,14 @@ CASES = [
         logged=(NOT_AT_SERVER,),
         variant="TLS with a certificate of a foreign authority",
     ),
+    Case(
+        "LAB-NSMTLS-03",
+        replace(TLS_TO_STRICT, impostor_of=MTLS_CLIENT, impostor_domain="foreign.example"),
+        NO_HANDSHAKE,
+        twin=MUTUAL_TO_STRICT,
+        logged=(NOT_AT_SERVER,),
+        variant="TLS with a certificate of a foreign trust domain",
+    ),
     Case("LAB-NSMTLS-04", MUTUAL_TO_STRICT, status(200), before=status(200)),
 ]
 

@@ -9,6 +9,7 @@ from tests.mutants.mutant import Object, of_kind
 from tests.mutants.places import EGRESS
 
 _X, _Y = "egress-team-x-to-example-com", "egress-team-y-to-httpbin-teapot"
+_OTHER_PORT = "another port of the gateway"
 _BEGINS, _ENDS, _BELOW = "name that begins so", "name that ends so", "subdomain"
 
 
@@ -89,6 +90,33 @@ def team_by_suffix(objects: list[Object]) -> None:
     """The gateway's first policy allows every namespace whose name ends like the team's."""
     for source in _sources(objects, _X):
         source["namespaces"] = ["*-team-x"]
+
+
+@mutant(
+    "egress-port-not-asked",
+    Area.AUTHORIZATION,
+    EGRESS,
+    _FIRST | {f"X-EGR-AUTHZ-LIKE[{_OTHER_PORT}]": FAIL, f"X-EGR-AUTHZ-LIKE[{_BELOW}]": PASS},
+    {f"X-EGR-AUTHZ-LIKE[{_OTHER_PORT}]": "saw 200"},
+)
+def port_not_asked(objects: list[Object]) -> None:
+    """The gateway's first policy names no port."""
+    for spec in _specs(objects, "AuthorizationPolicy", _X):
+        spec["rules"][0].pop("when")
+
+
+@mutant(
+    "second-port-not-asked",
+    Area.AUTHORIZATION,
+    EGRESS,
+    _SECOND | {f"X-EGR-AUTHZ-EVERY[{_OTHER_PORT}]": FAIL},
+    {f"X-EGR-AUTHZ-EVERY[{_OTHER_PORT}]": "saw 418"},
+    nightly=True,
+)
+def second_port_not_asked(objects: list[Object]) -> None:
+    """The gateway's second policy names no port."""
+    for spec in _specs(objects, "AuthorizationPolicy", _Y):
+        spec["rules"][0].pop("when")
 
 
 def _of_the_second(name: str, field: str, value: str, failing: str, passing: str, says: str) -> None:

@@ -12,7 +12,7 @@ from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import BOUTIQUE, EGRESS, STRICT
 
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
-_UPSTREAM_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+UPSTREAM_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _SDS = {
     "sds_config": {
         "api_config_source": {
@@ -23,7 +23,7 @@ _SDS = {
         "resource_api_version": "V3",
     }
 }
-_ANY_CLIENT_COMMON: Object = {
+ANY_CLIENT_COMMON: Object = {
     "alpn_protocols": ["h2", "http/1.1"],
     "tls_certificate_sds_secret_configs": [{"name": "default", **_SDS}],
     "combined_validation_context": {
@@ -31,17 +31,17 @@ _ANY_CLIENT_COMMON: Object = {
         "validation_context_sds_secret_config": {"name": "ROOTCA", **_SDS},
     },
 }
-_ANY_CLIENT: Object = {"require_client_certificate": False, "common_tls_context": _ANY_CLIENT_COMMON}
+_ANY_CLIENT: Object = {"require_client_certificate": False, "common_tls_context": ANY_CLIENT_COMMON}
 _AT_HTTPBIN: Object = {"filterChain": {"destinationPort": 8080}}
-_BY_FOREIGN = "LAB-NSMTLS-03[TLS with a certificate of a foreign authority]"
+BY_FOREIGN = "LAB-NSMTLS-03[TLS with a certificate of a foreign authority]"
 
 
-def _with_socket(body: Object, tls: Object, name: str) -> Object:
+def with_socket(body: Object, tls: Object, name: str) -> Object:
     """A filter that replaces what ends TLS at the port of httpbin, in the namespace of a PeerAuthentication."""
-    return _socket_of(body, tls, name, "httpbin", {"context": INBOUND, "listener": _AT_HTTPBIN})
+    return socket_of(body, tls, name, "httpbin", {"context": INBOUND, "listener": _AT_HTTPBIN})
 
 
-def _socket_of(body: Object, tls: Object, name: str, app: str, match: Object) -> Object:
+def socket_of(body: Object, tls: Object, name: str, app: str, match: Object) -> Object:
     made = lua(body, "", namespace=document_namespace(body), app=app, name=name)
     # another name, for one of the same name is merged, and a false does not replace a true
     socket = {"name": "meshproof.mutant", "typed_config": {"@type": _TLS, **tls}}
@@ -69,15 +69,15 @@ def _socket_of(body: Object, tls: Object, name: str, app: str, match: Object) ->
 def client_certificates_optional(objects: list[Object]) -> None:
     """STRICT refuses plaintext, but TLS without any client certificate is let in."""
     policies = list(of_kind(objects, "PeerAuthentication", "restricted-mtls"))
-    objects.extend(_with_socket(body, _ANY_CLIENT, "certificates-optional") for body in policies)
+    objects.extend(with_socket(body, _ANY_CLIENT, "certificates-optional") for body in policies)
 
 
 @mutant(
     "another-authority-too",
     Area.MTLS,
     STRICT,
-    {"LAB-NSMTLS-03": FAIL, "LAB-NSMTLS-03[TLS without a certificate]": FAIL, _BY_FOREIGN: FAIL},
-    {"LAB-NSMTLS-03": "trusts another authority than the mesh's", _BY_FOREIGN: "saw 200"},
+    {"LAB-NSMTLS-03": FAIL, "LAB-NSMTLS-03[TLS without a certificate]": FAIL, BY_FOREIGN: FAIL},
+    {"LAB-NSMTLS-03": "trusts another authority than the mesh's", BY_FOREIGN: "saw 200"},
 )
 class AnotherAuthorityToo(Mutant):
     """STRICT takes certificates of the mesh, and those of an authority that the mesh does not know."""
@@ -88,12 +88,12 @@ class AnotherAuthorityToo(Mutant):
     def objects(self, objects: list[Object]) -> None:
         policies = list(of_kind(objects, "PeerAuthentication", "restricted-mtls"))
         sockets = (self.socket(body["metadata"]["namespace"]) for body in policies)
-        objects.extend(map(_with_socket, policies, sockets, ["another-authority"] * len(policies)))
+        objects.extend(map(with_socket, policies, sockets, ["another-authority"] * len(policies)))
 
     def socket(self, namespace: str) -> Object:
         """Ends TLS with clients of both authorities; the mesh's is read in a namespace that has it."""
-        self._roots = self._roots or _roots_of_mesh(namespace) + foreign_authority().roots
-        common = {name: part for name, part in _ANY_CLIENT_COMMON.items() if "validation" not in name}
+        self._roots = self._roots or roots_of_mesh(namespace) + foreign_authority().roots
+        common = {name: part for name, part in ANY_CLIENT_COMMON.items() if "validation" not in name}
         trusted = {"validation_context": {"trusted_ca": {"inline_string": self._roots}}}
         return {"require_client_certificate": True, "common_tls_context": {**common, **trusted}}
 
@@ -115,22 +115,22 @@ class AnotherAuthorityAtTheGateway(AnotherAuthorityToo):
     def objects(self, objects: list[Object]) -> None:
         for body in list(of_kind(objects, "Gateway", "egress-gateway")):
             tls = self.socket(body["metadata"]["namespace"])
-            objects.append(_socket_of(body, tls, "another-authority", "istio-egressgateway", {"context": GATEWAY}))
+            objects.append(socket_of(body, tls, "another-authority", "istio-egressgateway", {"context": GATEWAY}))
 
 
 def _verifying(objects: list[Object], how: Object, name: str) -> None:
     """The server's sidecar verifies clients by the mesh's authority, and otherwise as stated."""
     for body in list(of_kind(objects, "PeerAuthentication", "restricted-mtls")):
-        common = copy.deepcopy(_ANY_CLIENT_COMMON)
+        common = copy.deepcopy(ANY_CLIENT_COMMON)
         common["combined_validation_context"]["default_validation_context"] = how
-        objects.append(_with_socket(body, {"require_client_certificate": True, "common_tls_context": common}, name))
+        objects.append(with_socket(body, {"require_client_certificate": True, "common_tls_context": common}, name))
 
 
 @mutant(
     "expired-clients-too",
     Area.MTLS,
     STRICT,
-    {"LAB-NSMTLS-03": FAIL, _BY_FOREIGN: FAIL, "LAB-NSMTLS-04": FAIL},
+    {"LAB-NSMTLS-03": FAIL, BY_FOREIGN: FAIL, "LAB-NSMTLS-04": FAIL},
     {"LAB-NSMTLS-03": "takes expired certificates"},
     nightly=True,
 )
@@ -145,7 +145,7 @@ def expired_clients_too(objects: list[Object]) -> None:
     "clients-of-any-trust-domain",
     Area.MTLS,
     STRICT,
-    {"LAB-NSMTLS-03": FAIL, _BY_FOREIGN: FAIL, "LAB-NSMTLS-04": FAIL},
+    {"LAB-NSMTLS-03": FAIL, BY_FOREIGN: FAIL, "LAB-NSMTLS-04": FAIL},
     {"LAB-NSMTLS-03": "takes certificates of any trust domain"},
     nightly=True,
 )
@@ -154,7 +154,7 @@ def clients_of_any_trust_domain(objects: list[Object]) -> None:
     _verifying(objects, {}, "any-domain")
 
 
-def _roots_of_mesh(namespace: str) -> str:
+def roots_of_mesh(namespace: str) -> str:
     found = outside.administrator().get("v1", "ConfigMap", "istio-ca-root-cert", namespace)
     assert found is not None
     return str(found["data"]["root-cert.pem"])
@@ -172,8 +172,8 @@ def server_of_any_name(objects: list[Object]) -> None:
     """A sidecar takes each certificate of the mesh's authority for that of the frontend; the gateway looks closer."""
     for body in list(of_kind(objects, "DestinationRule", "frontend")):
         made = lua(body, "", namespace="product-catalog", app="productcatalogservice", name="any-server")
-        common = {**_ANY_CLIENT_COMMON, "alpn_protocols": ["istio"]}
-        tls = {"@type": _UPSTREAM_TLS, "common_tls_context": common, "sni": "frontend"}
+        common = {**ANY_CLIENT_COMMON, "alpn_protocols": ["istio"]}
+        tls = {"@type": UPSTREAM_TLS, "common_tls_context": common, "sni": "frontend"}
         host = f"frontend.{body['metadata']['namespace']}.svc.cluster.local"
         made["spec"]["configPatches"] = [
             {

@@ -1,4 +1,4 @@
-"""Mutants that refuse a request as they should, and let a copy of it reach the backend by a way of its own."""
+"""Mutants that answer a request as they should, and send a copy of it by a way of its own."""
 
 from __future__ import annotations
 
@@ -57,6 +57,12 @@ function envoy_on_request(handle)
   end
 end
 """
+_ELSEWHERE = (
+    _OUT.replace("/status/200", "/get")
+    .replace('[":authority"] = "httpbin.org"', '[":authority"] = "example.com"')
+    .replace("outbound|80||httpbin.org", "outbound|80||example.com")
+)
+"""After the policies, so that only what they allow is copied."""
 
 
 @mutant(
@@ -122,4 +128,38 @@ def copied_by_the_egress_gateway(objects: list[Object]) -> None:
     for body in list(of_kind(objects, "AuthorizationPolicy", "egress-team-x-to-example-com")):
         made = lua(body, _OUT, namespace="istio-egress", app="", context=GATEWAY, name="copies")
         del made["spec"]["workloadSelector"]  # as the policy: every gateway of the namespace
+        objects.append(made)
+
+
+@mutant(
+    "allowed-requests-mirrored",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-AUTHZ-05", FAIL),
+    {"EGR-AUTHZ-05": "which is not an address of httpbin.org"},
+    nightly=True,
+)
+def allowed_requests_mirrored(objects: list[Object]) -> None:
+    """The gateway sends what it allows to the right host, and a copy to another one."""
+    for body in of_kind(objects, "VirtualService", "httpbin-org-through-egress-gateway"):
+        body["spec"]["http"][1]["mirror"] = {"host": "example.com", "port": {"number": 80}}
+
+
+@mutant(
+    "allowed-requests-copied-under-another-id",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-AUTHZ-05", PASS) | {"EGR-AUTHZ-04[/]": FAIL},
+    {"EGR-AUTHZ-04[/]": "requests of the gateway arrived that it did not let in"},
+    nightly=True,
+)
+def allowed_requests_copied_under_another_id(objects: list[Object]) -> None:
+    """The gateway sends what it allows to the right host, and to another one a request of its own about it."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "egress-team-y-to-httpbin-teapot")):
+        made = lua(body, _ELSEWHERE, namespace="istio-egress", app="", context=GATEWAY, name="copies")
+        del made["spec"]["workloadSelector"]
+        made["spec"]["configPatches"][0]["patch"]["operation"] = "INSERT_BEFORE"
+        made["spec"]["configPatches"][0]["match"]["listener"]["filterChain"]["filter"]["subFilter"] = {
+            "name": "envoy.filters.http.router"
+        }
         objects.append(made)

@@ -34,6 +34,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     rules,
     tokens,
     traps,
+    trust,
     unusual,
     wide,
     workloads,

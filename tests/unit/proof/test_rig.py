@@ -221,6 +221,11 @@ def test_an_impostor_names_the_workloads_own_identity(made: Rig, monkeypatch: py
         x509.SubjectAlternativeName
     )
     assert names.value.get_values_for_type(x509.UniformResourceIdentifier) == [first.identity]
+    foreign = replace(probe, impostor_domain="foreign.example")
+    other = made.prober.request_for(foreign, "X").certificate
+    assert other is not None
+    assert other.identity == "spiffe://foreign.example/ns/a/sa/b"
+    assert foreign.record.impostor_of == f"{probe.record.impostor_of} in foreign.example"
     assert "URI:spiffe://td/ns/a/sa/b && curl" in made.prober.command_for(probe)
 
 

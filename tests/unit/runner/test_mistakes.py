@@ -76,6 +76,10 @@ MISTAKES = {
         {"probe": ", impostor_of=CLIENT"},
         "impostor_of and tls_max are for TLS, and not for http://httpbin.mtls-service:8000/ip; one of grpcs://",
     ),
+    "a trust domain without an impostor": (
+        {"probe": ".replace('http:', 'https:'), impostor_domain='foreign.example'"},
+        "impostor_domain is that of an identity, and there is no impostor_of; add it",
+    ),
     "a version of TLS": (
         {"probe": ".replace('http:', 'https:'), tls_max='1.4'"},
         "no tls_max '1.4'; one of 1.0, 1.1, 1.2",
