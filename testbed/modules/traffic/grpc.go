@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -86,7 +87,12 @@ func (w *grpcWay) request(ctx context.Context, nonce string) (outcome string, co
 // open makes a stream, on the connection that is there.
 func (w *grpcWay) open(ctx context.Context) error {
 	if w.connection == nil {
-		options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+		options := []grpc.DialOption{
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+				return connect(ctx, "tcp", address)
+			}),
+		}
 		if w.flow.Host != "" {
 			options = append(options, grpc.WithAuthority(w.flow.Host))
 		}

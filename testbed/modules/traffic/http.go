@@ -28,7 +28,7 @@ func newHTTP(f flow) way {
 	protocols.SetHTTP1(f.Protocol == "http1")
 	protocols.SetUnencryptedHTTP2(f.Protocol == "http2")
 	return &httpWay{f, &http.Transport{
-		Protocols: protocols, DisableKeepAlives: !f.Kept && f.Protocol == "http1", MaxConnsPerHost: 1,
+		Protocols: protocols, DisableKeepAlives: !f.Kept && f.Protocol == "http1", MaxConnsPerHost: 1, DialContext: connect,
 	}}
 }
 

@@ -36,9 +36,11 @@ func send() {
 	book := openLedger(seen)
 	stop, written := make(chan struct{}), make(chan struct{})
 	var senders sync.WaitGroup
+	origin := time.Now()
+	origin = origin.Add(-time.Duration(origin.Nanosecond())) // a whole second, as in every client
 	for _, one := range flows() {
 		if one.By == os.Getenv("BY") {
-			senders.Go(func() { keepGoing(one, seen, stop) })
+			senders.Go(func() { keepGoing(one, seen, origin, stop) })
 		}
 	}
 	ended := make(chan struct{})
@@ -57,8 +59,9 @@ func send() {
 	<-written
 }
 
-// keepGoing sends the flow's requests one after the other, at its rate, until it is stopped.
-func keepGoing(f flow, seen *accounts, stop <-chan struct{}) {
+// keepGoing sends the flow's requests one after the other, at its rate, until it is stopped. All flows count from one
+// moment: requests that are due together wake each client, proxy and server once.
+func keepGoing(f flow, seen *accounts, origin time.Time, stop <-chan struct{}) {
 	make, known := ways[f.Protocol]
 	if !known {
 		must(fmt.Errorf("flow %s: %q is no protocol", f.Name, f.Protocol))
@@ -66,8 +69,8 @@ func keepGoing(f flow, seen *accounts, stop <-chan struct{}) {
 	one := make(f)
 	defer one.drop()
 	interval := time.Duration(float64(time.Second) / f.Rate)
-	time.Sleep(rand.N(interval)) // flows of the same rate do not send at the same moment
-	ticks := time.NewTicker(interval)
+	due := next(origin, interval, time.Now())
+	ticks := time.NewTimer(time.Until(due))
 	defer ticks.Stop()
 	for number := 0; ; number++ {
 		select {
@@ -84,7 +87,19 @@ func keepGoing(f flow, seen *accounts, stop <-chan struct{}) {
 			one.drop()
 		}
 		seen.note(f, outcome, sent, time.Now(), connected)
+		due = next(due, interval, time.Now())
+		ticks.Reset(time.Until(due))
 	}
+}
+
+// next is when the flow's next request is due. Those that a slow answer has kept from being sent are left out, but for
+// the last of them.
+func next(due time.Time, interval time.Duration, now time.Time) time.Time {
+	due = due.Add(interval)
+	if late := now.Sub(due); late > interval {
+		due = due.Add(late.Truncate(interval))
+	}
+	return due
 }
 
 // failure is the kind of an error on the way: what the connection did, not what a server said.

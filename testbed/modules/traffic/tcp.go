@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -18,20 +19,76 @@ type quiet struct {
 }
 
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	made, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	made, err := connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
 	return &quiet{made, bufio.NewReader(made)}, nil
 }
 
+// connect makes a connection to a full name, or to an address.
+func connect(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	found, err := names.address(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(found, port))
+}
+
+// A directory asks for each name once a second, however many connections need it.
+type directory struct {
+	lock  sync.Mutex
+	known map[string]entry
+}
+
+type entry struct {
+	address string
+	until   time.Time
+}
+
+var names = &directory{known: map[string]entry{}}
+
+func (d *directory) address(ctx context.Context, host string) (string, error) {
+	d.lock.Lock()
+	known := d.known[host]
+	d.lock.Unlock()
+	if time.Now().Before(known.until) {
+		return known.address, nil
+	}
+	// with the dot it is asked for as it is: without, first with every domain of the pod's search list
+	found, err := net.DefaultResolver.LookupHost(ctx, strings.TrimSuffix(host, ".")+".")
+	if err != nil {
+		return "", err
+	}
+	d.lock.Lock()
+	d.known[host] = entry{found[0], time.Now().Add(time.Second)}
+	d.lock.Unlock()
+	return found[0], nil
+}
+
 func (q *quiet) Read(into []byte) (int, error) { return q.reader.Read(into) }
 
+// ended looks into the kernel's buffer, without waiting: it is asked before every request.
 func (q *quiet) ended() bool {
-	_ = q.SetReadDeadline(time.Now().Add(time.Millisecond))
-	_, err := q.reader.Peek(1)
-	_ = q.SetReadDeadline(time.Time{})
-	return err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
+	if q.reader.Buffered() > 0 {
+		return false
+	}
+	raw, err := q.Conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	_ = q.SetReadDeadline(time.Time{}) // that of the request before may have passed
+	var count int
+	var failed error
+	err = raw.Read(func(socket uintptr) bool {
+		count, _, failed = syscall.Recvfrom(int(socket), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	})
+	return err != nil || (count < 1 && !errors.Is(failed, syscall.EAGAIN))
 }
 
 // tcpWay sends lines over TCP, and the name of the flow first.

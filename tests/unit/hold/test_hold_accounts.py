@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clients.hold.account import Hole, Page, Row, accounts, holes, merged
-from clients.hold.flows import FLOWS, SERVER, TLS_NAMES
+from clients.hold.flows import BEAT_S, FLOWS, SERVER, TLS_NAMES
 from clients.hold.seen import Seen, phase_at
 from reports import hold as shown
 from runner.commands.hold import code
@@ -179,6 +179,21 @@ def test_flows_have_names_of_their_own_and_each_denied_one_has_a_twin() -> None:
     by_name = ("http1", TLS_NAMES[2] + ":80")  # TLS that passes through is denied by its name: the twin has another
     assert denied - allowed == {by_name}
     assert {flow.name for flow in FLOWS if flow.address == by_name[1]} == {"passed-http1-denied"}
+
+
+def test_all_flows_send_together() -> None:
+    beats = [1 / (flow.rate * BEAT_S) for flow in FLOWS]
+    assert beats == pytest.approx([round(count) for count in beats])
+
+
+def test_a_policy_that_is_gone_for_a_third_of_a_second_is_seen() -> None:
+    """By each flow but those that need a new connection of the mesh or of TLS for each request."""
+    slow = {flow.name for flow in FLOWS if flow.denied and flow.rate < 3}
+    assert slow == {"mesh-http1-fresh-denied", "mesh-websocket-denied", "plain-tcp-denied", "passed-http1-denied"}
+    policies = {flow.name.partition("-")[0] for flow in FLOWS if flow.denied}
+    assert {flow.name.partition("-")[0] for flow in FLOWS if flow.denied and flow.name not in slow} == policies - {
+        "passed"
+    }
 
 
 def test_names_of_tls_are_those_of_the_manifest() -> None:
