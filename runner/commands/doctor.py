@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from clients.kube import lease
 from clients.kube.cluster import Cluster
+from clients.kube.lease import holder
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo, discover
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
@@ -22,11 +24,12 @@ from clients.model.exit_code import ExitCode
 from clients.proof.preflight.shown import Shown
 from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
-from runner.config import folders, settings
+from runner.config import folders, rights, settings
 from runner.config.right import Right
 from runner.target import browsers, identity, known, needs, preflight, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
+from runner.target.in_use import in_use_error
 from runner.target.target import Target, reach
 
 OPTIONS = ("revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide", "image_prefix", "skip_preflight")
@@ -129,15 +132,15 @@ def known_failures(target: Target) -> list[Diagnosis]:
 
 
 def cluster(target: Target) -> list[Diagnosis]:
-    """What a run needs of the cluster, where there is one."""
-    try:
-        there = target.look(print)
-        if there is None:
-            return [Diagnosis("cluster", True, "it is down, and started when a run needs it")]
-        connection = there.connect()
-    except MeshproofError as error:
-        return [Diagnosis("cluster", False, error.message, error.hint)]
-    with closing(connection):
+    """What a run needs of the cluster, where there is one.
+
+    Raises:
+        MeshproofError: it cannot be reached, or the settings name what it does not have; a run ends by the same.
+    """
+    there = target.look(print)
+    if there is None:
+        return [Diagnosis("cluster", True, "it is down, and started when a run needs it")]
+    with closing(there.connect()) as connection:
         return _of_connected(target, there, connection)
 
 
@@ -154,7 +157,21 @@ def _of_connected(target: Target, there: Access, found: Cluster) -> list[Diagnos
     shown = Shown()
     if diagnosis.ok and not (target.starts_itself or target.settings.skip_preflight):
         shown, tried = try_it(found, target, there, info)
-    return [reached, diagnosis, *tried, *capabilities(target, there, info, missing, shown), *rights]
+    busy = in_use(found, target)
+    return [reached, *busy, diagnosis, *tried, *capabilities(target, there, info, missing, shown), *rights]
+
+
+def in_use(found: Cluster, target: Target) -> list[Diagnosis]:
+    """The run that would keep another one out now, by its Lease."""
+    try:
+        busy = holder(found)
+    except MeshproofError:  # a right that is missing has a line of its own
+        return []
+    if not busy:
+        return []
+    root = target.settings.root_namespace or rights.ROOT_NAMESPACE
+    error = in_use_error(found, lease.in_use(busy), busy, root=root)
+    return [Diagnosis("lease", False, error.message, error.hint)]
 
 
 def try_it(found: Cluster, target: Target, there: Access, info: MeshInfo) -> tuple[Shown, list[Diagnosis]]:
@@ -171,12 +188,18 @@ def try_it(found: Cluster, target: Target, there: Access, info: MeshInfo) -> tup
 
 
 def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis]:
-    """Whether there is a mesh, and which revision a run would use."""
+    """Whether there is a mesh, and which revision a run would use.
+
+    Raises:
+        SettingsError: the settings name a revision that it does not have.
+    """
     info = MeshInfo()
     try:
         info = discover(found, wanted.revision, wanted.root_namespace)
         if not info.name:
             return info, Diagnosis("mesh", False, "none was found", "install Istio, or use --target embedded")
+    except SettingsError:
+        raise
     except MeshproofError as error:
         return info, Diagnosis("mesh", False, error.message, error.hint)
     by = f"label istio.io/rev={info.label}" if info.label else "label istio-injection=enabled"
