@@ -5,11 +5,11 @@ from __future__ import annotations
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants import (  # noqa: F401  those that register mutants when they are imported
     advisories,
-    almost,
     ajar,
     ajar_elsewhere,
     ajar_lab,
     ajar_others,
+    almost,
     believed,
     boutique,
     certificates,
