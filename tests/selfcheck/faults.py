@@ -24,6 +24,13 @@ def known() -> list[str]:
     return [line for line in ran.stdout.splitlines() if "::" in line]
 
 
+def exists(test: str) -> bool:
+    """Whether there is still a test of this id, whatever its parameters."""
+    file, _, name = test.partition("::")
+    path = ROOT / file
+    return path.is_file() and f"def {name.partition('[')[0]}(" in path.read_text(encoding="utf-8")
+
+
 def selected(only: Sequence[str]) -> list[str]:
     """Ids of the tests whose names contain one of these words; all where there is none.
 

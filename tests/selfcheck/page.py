@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,8 +10,9 @@ from pathlib import Path
 
 from benchmarks.stability_tables import KS
 from tests.mutants.entry import Area
+from tests.mutants.registry import HARNESS, MESH
 from tests.selfcheck import alarms, faults, flips, mutants
-from tests.selfcheck.store import ROOT, Record, Store, newest
+from tests.selfcheck.store import ROOT, MergedStore, Record, Store, merged, newest
 
 PAGE = ROOT / "docs" / "trust.md"
 WIDTH = 118
@@ -34,16 +36,46 @@ The exit code is 0 where all is well, 1 where something is not, 2 for bad input,
 
 
 def write() -> Path:
-    """Write the page from what is known; returns it."""
-    sections = [
-        HEAD,
-        mutants_section(newest("mutants")),
-        alarms_section(newest("alarms")),
-        faults_section(newest("faults")),
-        flips_section(newest("flips")),
+    """Write the page from what is known; returns it.
+
+    Mutants and faults are of all commits at which they were tried, each by its newest record; runs and changes belong
+    together, so that those of the newest commit count. A part of which this cache knows nothing, or fewer mutants,
+    keeps its section.
+    """
+    tried = merged("mutants", lambda name: name in MESH or name in HARNESS)
+    alarmed, flipped = newest("alarms", measured=True), newest("flips", measured=True)
+    broken = merged("faults", faults.exists)
+    made = [
+        (tried, mutants_section(tried)),
+        (alarmed, alarms_section(alarmed)),
+        (broken, faults_section(broken)),
+        (flipped, flips_section(flipped)),
     ]
-    PAGE.write_text("\n".join(sections).rstrip() + "\n", encoding="utf-8")
+    there = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    sections = [_kept(there, section) if _knows_less(there, store, section) else section for store, section in made]
+    PAGE.write_text("\n".join([HEAD, *sections]).rstrip() + "\n", encoding="utf-8")
     return PAGE
+
+
+_KILLED = re.compile(r"\*\*\d+ of (\d+) mutants are killed")
+
+
+def _knows_less(there: str, store: Store, section: str) -> bool:
+    """Whether the page that is there has more of a section than the store."""
+    old = _kept(there, section)
+    if not old or "Measured at" not in old:
+        return False
+    before, now = _KILLED.search(old), _KILLED.search(section)
+    return not store.records() or bool(before and now and int(before[1]) > int(now[1]))
+
+
+def _kept(there: str, section: str) -> str:
+    """The section of the same heading in the page that is there; empty where it has none."""
+    heading = section.partition("\n")[0]
+    for text in re.split(r"^(?=## )", there, flags=re.MULTILINE):
+        if text.partition("\n")[0] == heading:
+            return text.rstrip() + "\n"
+    return ""
 
 
 def of(store: Store) -> str:
@@ -70,6 +102,7 @@ def mutants_section(store: Store) -> str:
     rows = [(str(area), str(killed[area]), str(total[area])) for area in Area]
     lines += [*_table(("area", "killed", "mutants"), rows), ""]
     lines += _survivors(records)
+    lines += _tried_at(store)
     lines += _controls(records)
     return "\n".join(lines)
 
@@ -155,6 +188,21 @@ def _survivors(records: Sequence[Record]) -> list[str]:
     for record in alive:
         missed = "; ".join(f"{name}: {why}" for name, why in list(record["missed"].items())[:4])
         lines += _wrapped(f"- `{record['id']}`: {record['says']} {missed}")
+    return [*lines, ""]
+
+
+def _tried_at(store: Store) -> list[str]:
+    """Which mutants were tried at which commit, where there are several."""
+    begun = store.begun() if isinstance(store, MergedStore) else {}
+    at: dict[str, list[str]] = {}
+    for record in store.records():
+        at.setdefault(record["at"], []).append(record["id"])
+    if len(at) < 2:
+        return []
+    lines = ["### Tried at which commit", ""]
+    for commit, names in at.items():
+        when = f", begun {begun[commit]}" if begun.get(commit) else ""
+        lines += _wrapped(f"- {commit}{when}: {', '.join(f'`{name}`' for name in names)}")
     return [*lines, ""]
 
 

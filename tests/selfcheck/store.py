@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,48 @@ class Store:
             yield record
 
 
-def newest(part: str) -> Store:
-    """The store of a part that was written last, whatever its commit."""
-    found = sorted(folder().glob(f"*/{part}.ndjson"), key=lambda path: path.stat().st_mtime)
-    return Store(found[-1]) if found else Store.of(part)
+@dataclass(frozen=True)
+class MergedStore(Store):
+    """The records of one part at several commits.
+
+    Attributes:
+        path: the newest file.
+        earlier: the others, the oldest first.
+        exists: whether this id can still be measured; of all others, only the newest file's records count.
+    """
+
+    earlier: tuple[Store, ...] = ()
+    exists: Callable[[str], bool] = bool
+
+    def records(self) -> list[Record]:
+        """Those of each `id`, the newest only."""
+        before = [record for one in self.earlier for record in one.records() if self.exists(record["id"])]
+        return list({record["id"]: record for record in (*before, *super().records())}.values())
+
+    def begun(self) -> dict[str, str]:
+        """Each commit → when measuring began at it."""
+        return {one.path.parent.name: str(one.about().get("started", "")) for one in (*self.earlier, self)}
+
+
+def _found(part: str) -> list[Store]:
+    paths = sorted(folder().glob(f"*/{part}.ndjson"), key=lambda path: path.stat().st_mtime)
+    return [Store(path) for path in paths]
+
+
+def newest(part: str, *, measured: bool = False) -> Store:
+    """The store of a part that was written last, whatever its commit.
+
+    Args:
+        measured: only one that has a record.
+    """
+    found = [one for one in _found(part) if one.records() or not measured]
+    return found[-1] if found else Store.of(part)
+
+
+def merged(part: str, exists: Callable[[str], bool]) -> MergedStore:
+    """All stores of a part as one; `exists` says whether an id can still be measured."""
+    *earlier, last = _found(part) or [Store.of(part)]
+    return MergedStore(last.path, tuple(earlier), exists)
 
 
 def folder() -> Path:

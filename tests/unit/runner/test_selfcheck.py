@@ -137,6 +137,39 @@ def test_the_page_has_short_lines_and_says_what_survived(
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_the_page_keeps_what_was_measured_at_other_commits_and_on_other_machines(
+    kept: store.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that was written after one part of a new commit had dropped all that had taken hours before."""
+    first, second = list(MESH)[:2]
+    kept.start(resume=False)
+    for name, killed in ((first, False), (second, True), ("removed-since", True)):
+        kept.add(record(name, killed=killed))
+    later = store.Store.of("mutants", "def")
+    later.start(resume=False)
+    later.add(record(first))
+    os.utime(kept.path, (1, 1))
+    monkeypatch.setattr(page, "PAGE", tmp_path / "trust.md")
+    alarmed = "## False alarms\n\nMeasured at commit 123; begun long ago.\n\n**0 false alarms in 20 runs.**\n"
+    page.PAGE.write_text(f"# Head\n\n## Mutants\n\nNot measured yet.\n\n{alarmed}\n## Changes called stable\n\nNone.\n")
+    text = page.write().read_text()
+    assert "**2 of 2 mutants are killed.**" in text
+    assert f"- def, begun {later.about()['started']}: `{first}`" in text
+    assert f"- abc, begun {kept.about()['started']}: `{second}`" in text
+    assert alarmed in text
+    assert page.write().read_text() == text
+    later.start(resume=False)
+    kept.start(resume=False)
+    kept.add(record(second))
+    assert "**2 of 2 mutants are killed.**" in page.write().read_text(), "this cache knows less than the page"
+
+
+def test_a_fault_that_no_test_tries_any_more_is_not_kept() -> None:
+    assert faults.exists("tests/e2e/test_faults.py::test_a_worker_is_killed")
+    assert not faults.exists("tests/e2e/test_faults.py::test_a_mouse_runs_through_the_rack[+]")
+    assert not faults.exists("tests/e2e/test_no_more.py::test_x")
+
+
 def of_run(kind: str, **verdicts: str) -> store.Record:
     named = {name.replace("_", "-"): verdict for name, verdict in verdicts.items()}
     reasons = dict.fromkeys(named, "the API server does not answer")
