@@ -120,6 +120,14 @@ def outcome(script: str, folder: Path, code: int, shell: str = "bash") -> subpro
     return subprocess.run([*words, script], cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_digest_that_cannot_be_computed_ends_the_job(code: int, tmp_path: Path) -> None:
+    """In an argument of `echo` its exit code was lost: the job went on with a cache of no key."""
+    [computed] = [step["run"] for step in steps("embedded").values() if "testbed digest" in step.get("run", "")]
+    ended = outcome(computed.replace("$GITHUB_OUTPUT", str(tmp_path / "output")), tmp_path, code)
+    assert ended.returncode == code
+
+
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize("job", ["cluster", "embedded"])
 def test_github_fails_by_the_exit_code(job: str, code: int, tmp_path: Path) -> None:
