@@ -28,8 +28,8 @@ _FORBIDDEN, _CALL_FORBIDDEN, _CLOSED = "status 403", "grpc PermissionDenied", "c
 _NO_TLS = "status 503"
 """What a sidecar answers where the TLS that it begins is cut off."""
 BEAT_S = 0.05
-"""All flows count from the same moment, and send at multiples of this time only: what is due together wakes each client,
-proxy and server once, which halves the processor time of a request."""
+"""All flows count from the same moment, and send at multiples of this time only: what is due together wakes each
+client, proxy and server once, which halves the processor time of a request."""
 
 
 @dataclass(frozen=True)
