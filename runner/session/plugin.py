@@ -18,7 +18,7 @@ from clients.proof.table import Table
 from reports.model import EVIDENCE
 from runner.config import catalogue, known_failures, settings
 from runner.interrupts import interrupt_on_sigterm
-from runner.session import deadline, hooks, options, pictures, record, selection, whole_run
+from runner.session import bad_input, deadline, hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
 from runner.session.attach import MADE
 from runner.session.excuses import all_known
@@ -92,6 +92,12 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """End the run where an xdist worker ended by bad input."""
+    bad_input.end_with(node)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Assign whole modules to each process; a test that killed its process is not repeated."""
     if config.getoption("dist") != "loadfile":
@@ -130,7 +136,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             cases = (case for entry in context.plan.values() for case in entry.ids)
             known_failures.check_cases(context.excuses.entries, cases)
     except MeshproofError as error:
-        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
+        bad_input.end(config, str(error))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -166,7 +172,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         why = why_not(proves, context)
     except MeshproofError as error:
         # Without a target no case can be proven: end the whole run, instead of one error for each test.
-        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
+        bad_input.end(item.config, str(error))
     if why and context.settings.enforce:
         raise record.EnforcedError(why)
     if why:

@@ -86,11 +86,15 @@ def test_an_unknown_control_is_exit_2_in_one_line(inner: Inner, words: tuple[str
     assert not ran.trace
 
 
-def test_a_suite_with_an_unknown_control_is_exit_2(inner: Inner) -> None:
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
+def test_a_suite_with_an_unknown_control_is_exit_2(inner: Inner, words: tuple[str, ...]) -> None:
+    """By two processes, "node down: keyboard-interrupt" and crashed workers were all that one saw."""
     inner.write(one=suite("one", "case('LAB-NOPE-01', 'pass')"))
-    ran = inner.run()
-    assert ran.code == 2
-    assert "unknown control LAB-NOPE-01" in ran.output
+    ran = inner.end(inner.start(*words))
+    assert ran.code == 2, ran.output
+    assert ran.output.count("unknown control LAB-NOPE-01") == 1
+    assert "keyboard-interrupt" not in ran.output
+    assert "Traceback" not in ran.output
 
 
 def test_a_seed_gives_one_random_order_module_by_module(inner: Inner) -> None:
@@ -137,9 +141,10 @@ def test_a_whole_run_that_lost_a_control_is_not_green(inner: Inner, words: tuple
     assert part.code == 0, part.output
 
 
-def test_one_case_id_twice_is_exit_2(inner: Inner) -> None:
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
+def test_one_case_id_twice_is_exit_2(inner: Inner, words: tuple[str, ...]) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')"), two=suite("two", "case('LAB-PERM-01', 'pass')"))
-    ran = inner.run()
+    ran = inner.end(inner.start(*words))
     assert ran.code == 2
     assert "both prove LAB-PERM-01" in ran.output
 
