@@ -10,6 +10,7 @@ from testbed.progress import Say
 from testbed.versions import istio_release
 
 TOOLS = {
+    "act": "runs the jobs of a workflow for GitHub Actions on this machine",
     "helm": "renders, lints and installs the chart",
     "tekton": "validates Tekton's Tasks and Pipelines as its admission webhook does",
     "versitygw": "a server with the interface of S3, on a folder",

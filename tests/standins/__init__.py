@@ -1,1 +1,1 @@
-"""Stand-ins for the outside in tests: an issuer with its own key, a metadata server on loopback."""
+"""Stand-ins for the outside in tests: an issuer with its own key, a metadata server on loopback, a CI job's actions."""
