@@ -20,6 +20,7 @@ INPUTS = "CI_JOB_INPUTS"
 """Variable with an action's inputs, as JSON."""
 WAITS = "waits"
 """File of that folder: a command goes on, and only an end of the job ends it."""
+PATIENCE_S = 120.0
 PATTERNS = "patterns"
 """Variable with the arguments of `hashFiles`, as act hands them to node."""
 DIGEST = "22b4b9c6b13d"
@@ -70,10 +71,10 @@ def meshproof(words: list[str]) -> int:
 
 
 def _wait() -> int:
-    """Go on until the shell that started this program is killed, as a job's is that is cancelled."""
-    shell = os.getppid()
+    """Go on until the shell that started this program has ended, as a job's is killed that is cancelled."""
+    shell, end = os.getppid(), time.monotonic() + PATIENCE_S
     (state() / WAITS).touch()
-    while os.getppid() == shell:
+    while os.getppid() == shell and time.monotonic() < end:
         time.sleep(0.05)
     return 1
 

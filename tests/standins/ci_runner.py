@@ -29,7 +29,6 @@ MACHINES = ("ubuntu-24.04", "self-hosted")
 """First labels of the machines that the recipe asks for: this machine takes their place."""
 ALONE = ("unshare", "--net")
 """No network, not even loopback: no image and no action can be fetched. Needs root."""
-PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ class CiRunner:
             if cancel:
                 wait_for(self.folder / "state" / ci_job.WAITS, process)
                 process.send_signal(signal.SIGINT)
-            return process.wait(PATIENCE_S)
+            return process.wait(ci_job.PATIENCE_S)
         finally:
             process.kill()
             process.wait()
@@ -183,7 +182,7 @@ class CiRunner:
 
 def wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until the file exists, or the process has ended."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + ci_job.PATIENCE_S
     while not file.exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
 

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +101,29 @@ def test_the_runner_has_no_network() -> None:
     assert "Network is unreachable" in tried.stderr
 
 
+def goes_on(pid: str) -> bool:
+    """Whether the process has not ended; one whose parent has not waited for it has no command line any more."""
+    try:
+        return bool(Path("/proc", pid, "cmdline").read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_a_job_is_cancelled_once_a_command_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program in the place of act starts such a command, and is interrupted meanwhile."""
+    """The program in the place of act starts such a command, and is interrupted; the command ends with it."""
     program = tmp_path / "act"
-    command = ci_runner.started("meshproof run")
-    program.write_text(f"#!/bin/bash\ntrap 'echo interrupted; exit 1' INT\n(sh -c '{command}; :') & wait\n")
+    started = f"{ci_runner.started('meshproof run')} & echo $! >{tmp_path}/pid; wait"
+    program.write_text(f"#!/bin/bash\ntrap 'echo interrupted; exit 1' INT\n{started}\n")
     program.chmod(0o755)
     monkeypatch.setattr(ci_runner, "ALONE", ("env",))
     ended = CiRunner(program, tmp_path / "job").run(
         *(tmp_path / "recipe.yml", "cluster"), codes={"run": None}, caches={}, settings={}, secrets={}
     )
     assert (ended.code, ended.output, ended.order) == (1, "interrupted\n", ["meshproof run"])
+    pid, end = (tmp_path / "pid").read_text().strip(), time.monotonic() + 10
+    while goes_on(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not goes_on(pid)
 
 
 def test_what_the_runner_prints(tmp_path: Path) -> None:
