@@ -6,13 +6,14 @@ Plain values only, so that a record travels between test processes and files by 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
 from clients.model.attempt import Attempt, Sample
 from clients.model.known import Advisory, KnownFailure
 from clients.model.marker import MarkerRecord
+from clients.model.redact import redact
 from clients.model.request_record import RequestRecord
 
 
@@ -69,6 +70,10 @@ class Finding:
     name: str
     text: str
     verdict: FindingVerdict
+
+    def redacted(self) -> Finding:
+        """The finding without secrets: it may quote a log, with a token in the address of a request."""
+        return replace(self, text=redact(self.text))
 
 
 @dataclass(frozen=True)

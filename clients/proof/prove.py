@@ -152,6 +152,7 @@ def concluded(evidence: Evidence, found: list[Finding]) -> Evidence:
     """
     if evidence.verdict is Verdict.PASS:
         return _judged(evidence, found)
+    found = [one.redacted() for one in found]
     wrong = [one for one in found if one.verdict in (FindingVerdict.FAIL, FindingVerdict.INCONCLUSIVE)]
     more = [f"{one.name}: {one.text}" for one in wrong]
     failed = evidence.verdict is Verdict.INCONCLUSIVE and any(one.verdict is FindingVerdict.FAIL for one in found)
@@ -242,6 +243,6 @@ def _first_problem(rig: Rig, evidence: Evidence, earlier: Iterable[tuple[str, Ob
 
 def _judged(evidence: Evidence, found: list[Finding]) -> Evidence:
     """The evidence with its verdict, which the worst of all its findings decides."""
-    findings = evidence.findings + tuple(found)
+    findings = evidence.findings + tuple(one.redacted() for one in found)
     verdict, grade, reason = judge(findings)
     return replace(evidence, verdict=verdict, grade=grade, reason=reason, findings=findings)

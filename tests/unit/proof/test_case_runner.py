@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cluster_fakes import CLIENT, FakeRig, answered
 
+from clients.identity.tokens import TokenIssuer
 from clients.model.case import Case
 from clients.model.errors import AbandonedError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Subject, Verdict
@@ -209,6 +210,17 @@ def test_a_failure_keeps_its_reason_and_gets_another() -> None:
     assert evidence.verdict is Verdict.FAIL
     assert evidence.reason.startswith("expected 403, saw 200; objects in force: AuthorizationPolicy a/b does not exist")
     assert prove.concluded(failed, [replace(CHANGED, verdict=FindingVerdict.PASS)]).reason == "expected 403, saw 200"
+
+
+@pytest.mark.parametrize("before", list(Verdict))
+def test_no_finding_keeps_a_token_that_a_log_shows_in_an_address(before: Verdict) -> None:
+    token = TokenIssuer().mint("valid")
+    quoted = replace(CHANGED, text=f'an entry has another code: "GET /headers?token={token} HTTP/1.1" 200')
+    evidence = prove.concluded(Evidence.of(Subject(control="X-1", id="X-1"), before, "before"), [quoted])
+    kept = evidence.reason + evidence.findings[-1].text
+    assert token not in kept
+    assert token.split(".")[1] not in kept
+    assert '"GET /headers?token=[redacted' in evidence.findings[-1].text
 
 
 @pytest.mark.parametrize("found", [FindingVerdict.FAIL, FindingVerdict.INCONCLUSIVE])
