@@ -54,9 +54,16 @@ def up(istio: str | None = None, progress: Say = to_stderr, like: Path | None = 
     return replace(as_up(running), left=(*amendment.carried.left, *amendment.refused))
 
 
-def there() -> Up | None:
-    """The testbed as it is; None if it is not up. Changes nothing."""
-    running = Testbed().running()
+def there(istio: str | None = None) -> Up | None:
+    """The testbed as it is; None if it is not up. Changes nothing.
+
+    Args:
+        istio: as for `up`.
+
+    Raises:
+        SettingsError: unknown version. ClusterError: it runs another one.
+    """
+    running = Testbed().there(istio_release(istio), default=istio is None)
     return as_up(running) if running else None
 
 

@@ -83,7 +83,7 @@ class Testbed:
                 running then.
         """
         with held(self._lock, "up", say):
-            there = self._adoptable(release, default)
+            there = self.there(release, default=default)
             if there and not (changed := self.changed()):
                 return there
             if there:
@@ -102,6 +102,22 @@ class Testbed:
                 except BaseException:
                     self._end()
                     raise
+
+    def there(self, release: IstioRelease, *, default: bool = True) -> RunningTestbed | None:
+        """The testbed that is up, as `up` would take it; None if there is none. Starts and changes nothing.
+
+        Raises:
+            ClusterError: it runs another version than the requested one, or with the mesh of another file.
+        """
+        there = self.running()
+        hint = "run './meshproof down' first"
+        if there and self._identity not in ("", there.like):
+            raise ClusterError("the testbed runs already, and not with the mesh of this file", hint)
+        if there is None or there.istio == release.version:
+            return there
+        if default:
+            return there
+        raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", hint)
 
     def changed(self) -> tuple[str, ...]:
         """Names of what the running testbed was started from and this checkout has otherwise; empty if it is down."""
@@ -176,17 +192,6 @@ class Testbed:
         store = PartStore(self.root / "parts")
         with held(self._lock, "browser", say):
             return store.get(browser.part(say)) / browser.PROGRAM
-
-    def _adoptable(self, release: IstioRelease, default: bool) -> RunningTestbed | None:
-        there = self.running()
-        hint = "run './meshproof down' first"
-        if there and self._identity not in ("", there.like):
-            raise ClusterError("the testbed runs already, and not with the mesh of this file", hint)
-        if there is None or there.istio == release.version:
-            return there
-        if default:
-            return there
-        raise ClusterError(f"the testbed runs Istio {there.istio} already, not {release.version}", hint)
 
     def _note_running(self, parts: Parts, kubeconfig: Path) -> RunningTestbed:
         istioctl = parts.store.path(_mesh_programs(parts)) / "istioctl"

@@ -59,7 +59,7 @@ class Embedded(Target):
         """None where it is down: it is not started only to be looked at, nor started again where it has other parts."""
         from testbed import api
 
-        testbed = api.there()
+        testbed = api.there(self.settings.istio or None)
         return self._reached(testbed) if testbed else None
 
     def preflight(self) -> None:

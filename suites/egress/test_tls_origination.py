@@ -58,7 +58,7 @@ STAGE = Stage(
         ),
         Step(
             LED_TO_EXPIRED,
-            title="The address of example.com leads to a server whose certificate has expired",
+            title="The address of example.com leads to an expired certificate",
             apply=("egress/origination/example-com-at-expired.yaml",),
             settle=(Settle(SAME, status(503), before=status(200)),),
         ),

@@ -27,7 +27,11 @@ CONTROLS: dict[str, dict[str, Any]] = {
 STATED = [(module, case) for module in MODULES for case in getattr(module, "CASES", ()) if case.control in CONTROLS]
 ALL_PAIRS = "LAB-PERM-05"
 """Stated for every client and every server at once, without one status."""
-OVER_TLS = ("LAB-NSMTLS-03[TLS without a certificate]", "LAB-NSMTLS-03[TLS with a certificate of a foreign authority]")
+OVER_TLS = (
+    "LAB-NSMTLS-03[TLS without a certificate]",
+    "LAB-NSMTLS-03[TLS with a certificate of a foreign authority]",
+    "LAB-NSMTLS-03[TLS with a certificate of a foreign trust domain]",
+)
 """The document's client sends plaintext; what TLS alone is worth is our own question."""
 PINNED = [case for _, case in STATED if case.control != ALL_PAIRS and case.id not in OVER_TLS]
 BODIES = [case for _, case in STATED if case.refuses and "body" in CONTROLS[case.control]["then"]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.model.errors import ClusterError, ConflictError
+from clients.model.errors import ClusterError, ConflictError, SettingsError
 from testbed import api, lifecycle, origin, parts, reached, starting
 from testbed.form import SINGLE, Form
 from testbed.lifecycle import RunningTestbed, Testbed
@@ -161,6 +161,16 @@ def test_a_look_at_the_cluster_changes_nothing(machine: CountedStarts, monkeypat
     assert machine.ended == 0
     assert api.changed() == ("external",)
     assert "external" in api.status().detail["changed since its start"]
+
+
+def test_a_look_for_another_version_is_refused(machine: CountedStarts) -> None:
+    """A run went on to its first case, and ended there with pytest's lines."""
+    up()
+    with pytest.raises(ClusterError, match=r"the testbed runs Istio 1\.31\.1 already, not 1\.29\.1"):
+        api.there("1.29")
+    with pytest.raises(SettingsError, match=r"Istio '1\.28' is not a version of the testbed"):
+        api.there("1.28")
+    assert machine.ended == 0
 
 
 def test_a_program_of_a_pods_image_belongs_to_what_was_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
