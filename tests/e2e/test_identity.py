@@ -66,10 +66,12 @@ TAKES_THE_KEY = {
     "CRA-UI-02",
 }
 WOULD_BE_LOGGED = {
+    "X-FRONT-TOKEN-01[other parameter]",
     "X-FRONT-TOKEN-02[in the query]",
     "X-DOOR-TOKEN-01[query]",
     "X-DOOR-TOKEN-02[expired, query]",
     "X-DOOR-TOKEN-02[another parameter]",
+    "X-DOOR-TOKEN-02[the usual parameter]",
 }
 
 
