@@ -12,11 +12,10 @@ from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import BEFORE_CHANGE, Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.marker import MarkerState
-from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
-from clients.proof import replaced, steps, trace
+from clients.proof import replaced, steps, too_few, trace
 from clients.proof.proving import BY_REQUESTS, ProblemOf, ProvingCase, ProvingState, inconclusive
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
@@ -55,15 +54,27 @@ def prove_case(
     unchanged = confirmations is not None
     seen = _converge(running, case, max(needed, case.repeat), since, unchanged=unchanged, limit_s=budget_s)
     evidence = converged(running, case, evidence, seen, _policy(rig.certainty.policy, case.holds_s, budget_s).budget_s)
-    grown = partial(_grown, rig, case.probe, None if confirmations else needed)
+    grown = partial(too_few.grown, rig, case.probe, None if confirmations else needed)
     if not seen.converged:
-        verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
-        missing = [f"{MARKER} at {one.place}: {one.text}" for one in marked if one.state is MarkerState.MISSING]
-        reached = "" if seen.conclusive else _reached(rig, case.probe, seen)
-        reason = "; ".join(filter(None, (seen.problem, reached, *missing, grown())))
-        evidence = replace(evidence, verdict=verdict, reason=reason)
-        return replaced.excused(rig, [case.probe], seen.attempts, evidence)
+        return _not_converged(rig, case, evidence, seen, grown)
     proving = ProvingCase(running=running, case=case, seen=seen, since=since, twin_control=subject.twin_control)
+    return _proven(proving, evidence, grown)
+
+
+def _not_converged(rig: Rig, case: Case, evidence: Evidence, seen: Convergence, grown: Callable[[], str]) -> Evidence:
+    """The evidence of a case whose outcome did not come, or did not stay."""
+    verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
+    markers = evidence.markers
+    missing = [f"{MARKER} at {one.place}: {one.text}" for one in markers if one.state is MarkerState.MISSING]
+    reached = "" if seen.conclusive else too_few.reached(rig, case.probe, seen)
+    reason = "; ".join(filter(None, (seen.problem, reached, *missing, grown())))
+    evidence = replace(evidence, verdict=verdict, reason=reason)
+    return replaced.excused(rig, [case.probe], seen.attempts, evidence)
+
+
+def _proven(proving: ProvingCase, evidence: Evidence, grown: Callable[[], str]) -> Evidence:
+    """The evidence of a case that has converged, judged by the findings of every proof step."""
+    rig, case = proving.rig, proving.case
     found = steps.findings(proving)
     evidence = replace(
         evidence,
@@ -79,38 +90,6 @@ def prove_case(
     if {one.name for one in found if one.verdict is FindingVerdict.FAIL} <= BY_REQUESTS:
         judged = replaced.excused(rig, [case.probe, case.twin], proving.attempts, judged)
     return replace(judged, reason=f"{judged.reason}; {why}") if why and judged.verdict is Verdict.FAIL else judged
-
-
-def _reached(rig: Rig, probe: Probe, seen: Convergence) -> str:
-    """How certain too few confirmations are; empty where there are none, or where it is not known."""
-    if not seen.confirmations:
-        return ""
-    try:
-        left = rig.certainty.reached_error_rate(probe, seen.confirmations)
-    except MeshproofError:
-        return ""
-    wanted = rig.certainty.policy.error_rate
-    return f"a stale answer may be left with a probability of {left:.1g}, and {wanted:g} is wanted"
-
-
-def _grown(rig: Rig, probe: Probe, needed: int | None) -> str:
-    """Why the confirmations are too few: more replicas are ready than they were derived for; empty where not so.
-
-    Args:
-        needed: as they were derived; None where they were not.
-    """
-    if needed is None:
-        return ""
-    try:
-        now = rig.certainty.required_confirmations(probe)
-        if now <= needed:
-            return ""
-        ready = rig.workloads.replicas(probe)
-    except MeshproofError:
-        return ""
-    number = f"{ready} replica{'s are' if ready > 1 else ' is'}"
-    text = f"{number} behind {probe.destination} now; the {needed} confirmations were derived for fewer"
-    return f"{text}, and {now} are needed"
 
 
 def prove_state(

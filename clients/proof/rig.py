@@ -106,9 +106,8 @@ class Rig:
             manifests: the folder that manifest paths are relative to.
         """
         workloads = Workloads(cluster, overlay, options.external, options.gateway)
-        applier = Applier(
-            cluster, overlay, manifests, Limits(timeout_s=options.ready_s, load_balancers=options.load_balancers)
-        )
+        limits = Limits(timeout_s=options.ready_s, load_balancers=options.load_balancers)
+        applier = Applier(cluster, overlay, manifests, limits)
         open_mesh = opening(mesh, overlay)
         stage_objects = StageObjects(applier, open_mesh)
         prober = Prober(

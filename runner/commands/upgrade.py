@@ -82,13 +82,8 @@ def upgrade(
     earlier = UpgradeRecord.load(resume) if resume else None
     file = resolve(like) if like else None
     with sigterm_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
-        old, new = chosen.names or (from_revision, to_revision)
+        old, new = _revisions(earlier, chosen.names or (from_revision, to_revision))
         asks = prompt if prompt is not None else chosen.names is None and sys.stdin.isatty()
-        if earlier:
-            old, new = earlier.old.label or earlier.old.revision, earlier.new.label or earlier.new.revision
-        if not (old and new):
-            hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
-            raise SettingsError("an upgrade needs two versions or two revisions", hint)
         wanted = settings.load(chosen.options)
         target = targets.of(wanted)
         there = target.access(say)
@@ -116,6 +111,22 @@ def upgrade(
             return _conducted(one, folder)
         finally:
             cluster.close()
+
+
+def _revisions(earlier: UpgradeRecord | None, named: tuple[str, str]) -> tuple[str, str]:
+    """Both revisions: those of the upgrade that is resumed, or those that are named.
+
+    Raises:
+        SettingsError: one is not named.
+    """
+    if earlier:
+        old, new = earlier.old.label or earlier.old.revision, earlier.new.label or earlier.new.revision
+    else:
+        old, new = named
+    if not (old and new):
+        hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
+        raise SettingsError("an upgrade needs two versions or two revisions", hint)
+    return old, new
 
 
 def say(line: str) -> None:

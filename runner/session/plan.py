@@ -107,21 +107,10 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
         stage,
         is_independent(item),
     )
-    about = Subject(
-        control=control.id,
-        id=proves.planned.id,
-        title=control.title,
-        polarity=control.polarity,
-        suite=item.nodeid.split("::", 1)[0],
-        stage=stage.name if stage else "",
-        stage_title=stage.title if stage else "",
-        twin_control=control.twin,
-        advisory=control.advisory,
-    )
     needs = _needs(item, proves)
     planned = replace(
         proves.planned,
-        subjects=tuple(_subject(about, one) for one in proves.cases) or (_stated(about, refused),),
+        subjects=_subjects(proves),
         needs=tuple(sorted(needs)),
         alone=CapabilityName.MESH_WIDE in needs and not (stage and stage.safe_in_parallel),
         tokens=tokens_of(proves),
@@ -144,6 +133,23 @@ def proven_by(item: pytest.Item, control: Control) -> Proves:
     if refused:
         planned = replace(planned, sends=f"applies {refused.manifest}", expected=refused.expected)
     return replace(proves, planned=planned)
+
+
+def _subjects(proves: Proves) -> tuple[Subject, ...]:
+    """What each case of the test is about, or the test itself where it has none."""
+    control, stage, planned = proves.control, proves.stage, proves.planned
+    about = Subject(
+        control=control.id,
+        id=planned.id,
+        title=control.title,
+        polarity=control.polarity,
+        suite=planned.nodeid.split("::", 1)[0],
+        stage=stage.name if stage else "",
+        stage_title=stage.title if stage else "",
+        twin_control=control.twin,
+        advisory=control.advisory,
+    )
+    return tuple(_subject(about, one) for one in proves.cases) or (_stated(about, proves.refused),)
 
 
 def _stated(about: Subject, refused: RefusedManifest | None) -> Subject:

@@ -85,20 +85,8 @@ class HeldTarget:
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))
         tokens = private / "tokens"
         TokenIssuer().dump(tokens)
-        descriptor = TargetDescriptor(
-            target=_described(target, there, cluster, mesh),
-            mesh=mesh,
-            kubeconfig=there.kubeconfig,
-            context=there.context,
-            revision=mesh.label,
-            images=there.images,
-            capabilities=found.names,
-            lacks=found.lacks,
-            tokens=str(tokens),
-            outside=there.outside,
-            istioctl=there.istioctl,
-            browser=browser.program,
-        )
+        described = _described(target, there, cluster, mesh)
+        descriptor = _descriptor(described, there, mesh, found, tokens, browser.program)
         tries = not (target.starts_itself or settings.skip_preflight)
         canary = preflight.canary(cluster, settings, there, mesh, run, entered) if tries else None
         lease = RunLease(cluster, holder_here(), run=run, on_lost=on_lost)
@@ -191,6 +179,31 @@ def sweep_worker(descriptor: TargetDescriptor, run: str, worker: str) -> None:
         found = cluster.get(left.api_version, left.kind, left.name, left.namespace) or {}
         if found.get("metadata", {}).get("labels", {}).get(WORKER_LABEL) == worker:
             cluster.delete(left.api_version, left.kind, left.name, left.namespace)
+
+
+def _descriptor(
+    described: TargetInfo,
+    there: Access,
+    mesh: MeshInfo,
+    found: capabilities.Capabilities,
+    tokens: Path,
+    browser: str,
+) -> TargetDescriptor:
+    """What test processes get to know: how to reach the target, and what was found there."""
+    return TargetDescriptor(
+        target=described,
+        mesh=mesh,
+        kubeconfig=there.kubeconfig,
+        context=there.context,
+        revision=mesh.label,
+        images=there.images,
+        capabilities=found.names,
+        lacks=found.lacks,
+        tokens=str(tokens),
+        outside=there.outside,
+        istioctl=there.istioctl,
+        browser=browser,
+    )
 
 
 def _described(target: Target, there: Access, cluster: Cluster, mesh: MeshInfo) -> TargetInfo:

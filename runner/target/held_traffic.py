@@ -54,12 +54,8 @@ def applier(
     service = cluster.get("v1", "Service", "kubernetes", "default")
     if service is None:
         raise ClusterError("the Service default/kubernetes is missing", "the clients write what they see through it")
-    name, tokens = secrets.token_hex(2), TokenIssuer()
-    token = tokens.mint("valid")
-    remember(token)
+    name = secrets.token_hex(2)
     prefix = f"mp-{name}-"
-    names = (cluster_domain.in_domain(host, domain) for host in flows.TLS_NAMES)
-    secure = certificates.issue([host.replace(GATEWAYS, prefix + GATEWAYS) for host in names])
     overlay = Overlay(
         prefix=prefix,
         run=f"hold-{name}",
@@ -68,16 +64,28 @@ def applier(
         revision=label,
         domain=domain,
         values={
-            "flows": flows.as_json(),
-            "issuer": tokens.issuer,
-            "jwks": tokens.jwks_json(),
-            "token": token,
-            "scope": prefix,
-            "roots_base64": base64.b64encode(secure.roots.encode()).decode(),
-            **secure.values,
+            **_values(prefix, domain),
             "api_server": as_range(str(service["spec"]["clusterIP"])),
         },
         namespaces=frozenset(NAMESPACES),
         fitting=fitting(settings, cluster, prior, own=own),
     )
     return Applier(cluster, overlay, ROOT / "manifests", Limits(timeout_s=START_S))
+
+
+def _values(prefix: str, domain: str) -> dict[str, str]:
+    """Values of the manifests that are made for each hold: its token, keys and certificates."""
+    tokens = TokenIssuer()
+    token = tokens.mint("valid")
+    remember(token)
+    names = (cluster_domain.in_domain(host, domain) for host in flows.TLS_NAMES)
+    secure = certificates.issue([host.replace(GATEWAYS, prefix + GATEWAYS) for host in names])
+    return {
+        "flows": flows.as_json(),
+        "issuer": tokens.issuer,
+        "jwks": tokens.jwks_json(),
+        "token": token,
+        "scope": prefix,
+        "roots_base64": base64.b64encode(secure.roots.encode()).decode(),
+        **secure.values,
+    }

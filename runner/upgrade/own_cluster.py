@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clients.model.errors import ClusterError, SettingsError
+
+if TYPE_CHECKING:
+    from testbed.versions import IstioRelease
 
 PROFILE = "canary"
 _CONFIG = "MESHPROOF_CONFIG"
@@ -57,16 +60,8 @@ def given(
     from runner.upgrade import rehearsal  # all loaded only here: other clusters do not need it
     from testbed.like import load
     from testbed.profiles import canary, manager
-    from testbed.versions import istio_release
 
-    old, new = istio_release(start), istio_release(end)
-    if not (start and end) or old == new:
-        raise SettingsError("--from and --to must be two versions", "for instance --from 1.29 --to 1.31")
-    if old.minor > new.minor:
-        raise SettingsError(f"{new.version} is older than {old.version}", "the way back is a phase of every upgrade")
-    if canary.other(new) != old:
-        hint = f"with --to {new.minor} it is --from {canary.other(new).minor}"
-        raise SettingsError(f"the profile {PROFILE} does not have {old.version} next to {new.version}", hint)
+    old, new = _releases(start, end)
     carried = load(like) if like else None
     ran = manager.status(PROFILE).state == "up"
     if ran and carried:
@@ -84,3 +79,24 @@ def given(
         os.environ.pop(_CONFIG) if before is None else os.environ.update({_CONFIG: before})
         if not ran:
             manager.down(PROFILE, say)
+
+
+def _releases(start: str, end: str) -> tuple[IstioRelease, IstioRelease]:
+    """Both versions.
+
+    Raises:
+        SettingsError: one is missing or unknown, they are the same or in the wrong order, or the profile does not have
+            them next to each other.
+    """
+    from testbed.profiles import canary  # loaded only here: other clusters do not need it
+    from testbed.versions import istio_release
+
+    old, new = istio_release(start), istio_release(end)
+    if not (start and end) or old == new:
+        raise SettingsError("--from and --to must be two versions", "for instance --from 1.29 --to 1.31")
+    if old.minor > new.minor:
+        raise SettingsError(f"{new.version} is older than {old.version}", "the way back is a phase of every upgrade")
+    if canary.other(new) != old:
+        hint = f"with --to {new.minor} it is --from {canary.other(new).minor}"
+        raise SettingsError(f"the profile {PROFILE} does not have {old.version} next to {new.version}", hint)
+    return old, new

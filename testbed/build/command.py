@@ -41,21 +41,7 @@ def run(
     log.parent.mkdir(parents=True, exist_ok=True)
     words = [str(word) for word in command]
     tail: list[str] = []
-    try:
-        process = subprocess.Popen(
-            words,
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    except OSError as error:
-        raise BuildError(
-            f"{what}: {words[0]} cannot be started: {error.strerror}", "install it and try again"
-        ) from error
+    process = _started(words, what, cwd, env or {})
     with process, log.open("w") as file:
         _running.add(process)
         try:
@@ -76,6 +62,24 @@ def run(
         raise BuildError(
             f"{what} failed with exit code {process.returncode}; its last lines:\n    {shown}\n  whole log: {log}"
         )
+
+
+def _started(words: list[str], what: str, cwd: Path | None, env: Mapping[str, str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise BuildError(
+            f"{what}: {words[0]} cannot be started: {error.strerror}", "install it and try again"
+        ) from error
 
 
 def end_all() -> None:

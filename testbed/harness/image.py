@@ -68,13 +68,11 @@ class Built:
         reference: as a pod names it.
         archive: an OCI archive.
         bill: its bill of materials, CycloneDX JSON.
-        root_digest: names everything below the checkout: Debian's packages and Python's.
     """
 
     reference: str
     archive: Path
     bill: Path
-    root_digest: str
 
     @property
     def size_mib(self) -> float:
@@ -107,7 +105,7 @@ class HarnessImage:
         return self._found(self._store.path(self.image)) if self._store.has(self.image) else None
 
     def _found(self, folder: Path) -> Built:
-        return Built(self.reference, folder / ARCHIVE, folder / sbom.FILE, self.base.key)
+        return Built(self.reference, folder / ARCHIVE, folder / sbom.FILE)
 
     @property
     def version(self) -> str:

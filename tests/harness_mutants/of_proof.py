@@ -185,7 +185,7 @@ MUTANTS = (
         "if settle is None or before is None:",
         "if False:",
     ),
-    HarnessMutant("late-replicas-do-not-matter", PROVE, "if now <= needed:", "if True:"),
+    HarnessMutant("late-replicas-do-not-matter", "clients/proof/too_few.py", "if now <= needed:", "if True:"),
     HarnessMutant(
         "any-refusal-is-the-stated-one",
         "clients/proof/refused.py",
