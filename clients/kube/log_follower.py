@@ -65,12 +65,14 @@ class LogFollower:
         self._recent: deque[LogLine] = deque()
         self._known: Counter[LogLine] = Counter()
         self._stream: LogStream | None = None
+        self._refreshed = False
         self._followable_at = 0.0
         self._closed = threading.Event()
         threading.Thread(target=self._run, name=f"log {pod} ({container})", daemon=True).start()
 
     def refresh(self) -> None:
         """Open the connection again: it may be dead without having said so."""
+        self._refreshed = True
         if self._stream is not None:
             self._stream.close()
 
@@ -135,11 +137,13 @@ class LogFollower:
             raise
         except ClusterError as error:
             self._sink.trouble(error.message)  # until it is open again
+            return run, False
         finally:
             stream.close()
-        if run.ended:
+        done = run.ended and not self._refreshed
+        if done:
             self._sink.ended()
-        return run, run.ended
+        return run, done
 
     def _begin(self, run: Instance) -> bool:
         """Hand on the run before this one, where there was one; False where there is a gap before that."""
@@ -157,7 +161,7 @@ class LogFollower:
             stream = stream_of(since_s=self._since_s())
         else:
             stream = stream_of(since=max(line.at for line in self._recent) - OVERLAP_S)
-        self._stream = stream
+        self._stream, self._refreshed = stream, False
         if self._closed.is_set():  # between its creation and the assignment
             stream.close()
         self._known = Counter(self._recent)

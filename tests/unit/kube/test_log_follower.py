@@ -213,6 +213,12 @@ def test_the_log_of_a_pod_that_has_succeeded_is_read_to_its_end() -> None:
     assert (taken.lines, taken.gap) == (["a", "b"], "")
 
 
+def test_the_log_of_a_pod_that_has_succeeded_is_read_again_where_its_connection_broke() -> None:
+    server = LogServer([line(1, "a").encode(), ConnectionError("reset")], [(line(1, "a") + line(2, "b")).encode()])
+    server.runs = [run("first", phase="Succeeded")]
+    assert follow(server, lambda taken: taken.done.is_set()).lines == ["a", "b"]
+
+
 def test_a_container_that_is_restarted_meanwhile_breaks_its_log() -> None:
     server = LogServer([line(1, "a").encode()])
     server.runs = [run("first"), run("second", 1)]
