@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.mesh import injection, meshconfig, prior
+from clients.mesh import injection, meshconfig, prior, root_namespace
 from clients.mesh.flavour import Flavour, flavour
 from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
 from clients.mesh.injection import Injector, Revision
@@ -103,9 +103,8 @@ class Survey:
 
     @cached_property
     def root(self) -> str:
-        """The root namespace: stated by the user, or by the mesh's configuration, or else that of the control plane."""
-        stated = (str(one.get("rootNamespace") or "") for one in self.configurations)
-        return self._stated_root or next(filter(None, stated), self.control_namespace)
+        """The root namespace. SettingsError where the user states one that is not there, or not the mesh's."""
+        return root_namespace.chosen(self.cluster, self._stated_root, self.configurations, self.control_namespace)
 
     @cached_property
     def proxy(self) -> InjectedProxy | None:

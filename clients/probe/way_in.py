@@ -9,8 +9,10 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from clients.kube.cluster import Cluster
@@ -25,6 +27,9 @@ CONNECT_S = 2.0
 POLL_S = 0.5
 SHARED_S = 2.0
 """How long a node's address counts: a gateway's pod may be replaced by one on another node."""
+MOST_NODES = 16
+"""Addresses of nodes that are tried, side by side: every node takes what comes to a node port (Kubernetes, Service).
+One after another, all those of a large private cluster would take minutes."""
 STATUS_PORT = 15021
 """Of every gateway, open as soon as it is ready (Istio); its other ports open with the first `Gateway` object."""
 
@@ -140,10 +145,15 @@ class WaysIn:
             tried.append(f"nodes are not known ({error.message})")
             return None
         local = service["spec"].get("externalTrafficPolicy") == "Local"
-        for host in node_addresses(nodes, {pod.node for pod in self._pods(service)}, only=local):
-            if self.answers(host, asked):
-                return host, number
-            tried.append(f"node {host} does not answer at {asked}")
+        hosts = list(islice(node_addresses(nodes, {pod.node for pod in self._pods(service)}, only=local), MOST_NODES))
+        threads = ThreadPoolExecutor(MOST_NODES)
+        try:
+            for host, answered in zip(hosts, threads.map(lambda one: self.answers(one, asked), hosts), strict=True):
+                if answered:
+                    return host, number
+                tried.append(f"node {host} does not answer at {asked}")
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
         return None
 
     def _forward(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:

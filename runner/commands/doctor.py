@@ -26,7 +26,7 @@ from runner.commands import common, doctor_rights, policy_warnings
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, rights, settings
 from runner.config.right import Right
-from runner.target import browsers, identity, known, needs, preflight, targets
+from runner.target import browsers, identity, known, named, needs, preflight, targets
 from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.in_use import in_use_error
@@ -92,11 +92,17 @@ def on_cluster(target: Target, *, as_json: bool) -> int:
 
 
 def _root(connection: Cluster, wanted: settings.Settings) -> str:
-    """The root namespace; the usual one where this identity may not see what injects, or it is not clear which."""
+    """The root namespace; the usual one where this identity may not see what injects, or it is not clear which.
+
+    Raises:
+        SettingsError: the settings name one that does not exist.
+    """
     try:
-        return Survey(connection, wanted.revision, wanted.root_namespace).root
+        found = Survey(connection, wanted.revision, wanted.root_namespace)
+        _ = found.configurations
     except MeshproofError:
         return wanted.root_namespace or ROOT_NAMESPACE
+    return found.root
 
 
 def browser() -> Diagnosis:
@@ -149,6 +155,8 @@ def _of_connected(target: Target, there: Access, found: Cluster) -> list[Diagnos
     rights: list[Diagnosis] = []
     missing: tuple[Right, ...] = ()
     info, diagnosis = mesh(found, target.settings)
+    if diagnosis.ok:
+        named.require(found, target.settings)
     if not target.starts_itself:
         mesh_wide = target.settings.allow_mesh_wide
         rights, missing = doctor_rights.diagnoses(found, mesh_wide=mesh_wide, root=info.root)

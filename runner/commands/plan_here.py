@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from clients.mesh.discovery import discover
-from clients.model.errors import ClusterError
 from reports.headline import counted
 from reports.model import TargetInfo
 from runner.config.catalogue import Catalogue
 from runner.session.planned import PlannedTest
-from runner.target import browsers, capabilities, identity, needs
+from runner.target import browsers, capabilities, identity, named, needs
 from runner.target.descriptor import TargetDescriptor
 from runner.target.target import Target, reach
 
@@ -48,9 +47,8 @@ def outlook(entries: Sequence[PlannedTest], catalogue: Catalogue, target: Target
     there = reach(target, print)
     cluster = there.connect()
     try:
+        named.require(cluster, target.settings)
         mesh = discover(cluster, target.settings.revision, target.settings.root_namespace)
-        if not mesh.name:
-            raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
         has_browser, detail = browsers.describe()
         browser = browsers.Found(detail) if has_browser else browsers.Found(why_not=detail)
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))

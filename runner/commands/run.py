@@ -28,7 +28,7 @@ from runner.config.notify_settings import hidden
 from runner.config.option import options
 from runner.config.settings import Settings
 from runner.session import provenance
-from runner.target import identity, known, targets
+from runner.target import identity, known, named, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect
 from runner.target.in_use import in_use_error
@@ -103,6 +103,7 @@ def look_first(target: Target) -> None:
         if busy := holder(cluster):
             root = target.settings.root_namespace or rights.ROOT_NAMESPACE
             raise in_use_error(cluster, in_use(busy), busy, root=root)
+        named.require(cluster, target.settings)
 
 
 def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import pytest
 
 from clients.model.exit_code import ExitCode
+from runner.session import early_end
 
 _LINE = "meshproof_bad_input"
 """Field of what a worker returns to the controlling process."""
@@ -23,7 +24,7 @@ def end(config: pytest.Config, why: str) -> NoReturn:
     returned: dict[str, Any] | None = getattr(config, "workeroutput", None)
     if returned is not None:
         returned[_LINE] = why
-    pytest.exit(why, returncode=ExitCode.BAD_INPUT)
+    early_end.end(config, why, ExitCode.BAD_INPUT)
 
 
 def end_with(node: Any) -> None:
@@ -34,4 +35,4 @@ def end_with(node: Any) -> None:
     """
     why = getattr(node, "workeroutput", {}).get(_LINE)
     if why:
-        pytest.exit(why, returncode=ExitCode.BAD_INPUT)
+        early_end.end(node.config, why, ExitCode.BAD_INPUT)

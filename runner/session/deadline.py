@@ -12,6 +12,7 @@ import pytest
 
 from clients.model.exit_code import ExitCode
 from runner.config import duration
+from runner.session import early_end
 
 if TYPE_CHECKING:
     from runner.session.run_context import RunContext
@@ -102,7 +103,7 @@ def exit_before_any_case(context: RunContext, report: str) -> None:
     """
     if context.deadline:
         ended = f"the deadline of {context.deadline} was reached before any case{report}"
-        pytest.exit(ended, returncode=ExitCode.UNKNOWN)
+        early_end.end(context.config, ended, ExitCode.UNKNOWN, begun=False)
 
 
 def remaining_s(began: str, deadline: str, now: datetime | None = None) -> float:

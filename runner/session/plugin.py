@@ -18,7 +18,7 @@ from clients.proof.table import Table
 from reports.model import EVIDENCE
 from runner.config import catalogue, known_failures, settings
 from runner.interrupts import interrupt_on_sigterm
-from runner.session import bad_input, deadline, hooks, options, pictures, record, selection, whole_run
+from runner.session import bad_input, deadline, early_end, hooks, options, pictures, record, selection, whole_run
 from runner.session import plan as planning
 from runner.session.attach import MADE
 from runner.session.excuses import all_known
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         selection.controls(config, wanted, catalogue.load())  # raises for a tag that no control has
         context = config.stash[RUN_CONTEXT] = RunContext(config, wanted, selected)
     except MeshproofError as error:
-        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
+        early_end.end(config, str(error), ExitCode.BAD_INPUT, begun=False)
     if wanted.keep:
         config.option.maxfail = 1
     arguments = [str(argument) for argument in config.invocation_params.args]
@@ -158,7 +158,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         context.journal.run(context.run_info())
     except MeshproofError as error:
         context.unwritable = str(error)
-        pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
+        early_end.end(session.config, str(error), ExitCode.BAD_INPUT)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,7 @@ from reports import conformance, known, terminal, write
 from reports.journal import read
 from reports.model import EVIDENCE, Report, ReportError
 from runner.config.folders import JOURNAL
-from runner.session import record
+from runner.session import early_end, record
 from runner.session.fixtures import RUN_CONTEXT
 
 PLUGIN = "meshproof-recorder"
@@ -71,7 +71,7 @@ class Recorder:
         """End the run with exit code 2: its report cannot be written. Fixtures clean up as after Ctrl-C."""
         if not self.context.unwritable:
             self.context.unwritable = str(error)
-            pytest.exit(str(error), returncode=ExitCode.BAD_INPUT)
+            early_end.end(self.config, str(error), ExitCode.BAD_INPUT)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -12,7 +12,7 @@ import pytest
 from clients.model.errors import MeshproofError
 from clients.model.exit_code import ExitCode
 from reports.model import ReportError
-from runner.session import deadline
+from runner.session import deadline, early_end
 from runner.session.fixtures import RUN_CONTEXT
 from runner.session.handed import HANDED
 from runner.session.recorder import PLUGIN
@@ -33,21 +33,14 @@ def hand_over(node: Any) -> None:
         node.workerinput[HANDED] = context.hand_over(with_target=_wants_suites(config))
     except MeshproofError as error:
         context.unwritable = str(error) if isinstance(error, ReportError) else ""
-        _exit(config, str(error), ExitCode.BAD_INPUT)
+        early_end.end(config, str(error), ExitCode.BAD_INPUT, begun=False)
     except KeyboardInterrupt as interruption:
         by = str(interruption) or "SIGINT"
         recorder = config.pluginmanager.get_plugin(PLUGIN)
         report = recorder.end_before_any_case(by) if recorder else ""
         deadline.exit_before_any_case(context, report)
-        _exit(config, f"interrupted by {by} before any case{report}", ExitCode.INTERRUPTED)
-
-
-def _exit(config: pytest.Config, why: str, code: int) -> None:
-    """So early, pytest itself prints the message; its terminal reporter would print it once more."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter:
-        reporter._report_keyboardinterrupt = lambda: None
-    pytest.exit(why, returncode=code)
+        why = f"interrupted by {by} before any case{report}"
+        early_end.end(config, why, ExitCode.INTERRUPTED, begun=False)
 
 
 def _wants_suites(config: pytest.Config) -> bool:

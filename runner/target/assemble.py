@@ -133,7 +133,8 @@ def rig(
         ingress_roots=certificate.roots,
     )
     own = targets.of_kind(descriptor.target.kind).starts_itself
-    demanded = fitting(settings, cluster, descriptor.mesh.prior, own=own, service_type=descriptor.service_type)
+    prior, refused = descriptor.mesh.prior, descriptor.refused_annotations
+    demanded = fitting(settings, cluster, prior, own=own, service_type=descriptor.service_type, refused=refused)
     fitted = replace(demanded, open_network=bool(descriptor.guarding))
     names = overlay(descriptor, run, worker, touch, tokens, scope, fitted)
     return Rig.make(cluster, descriptor.mesh, names, tokens, MANIFESTS, options)

@@ -34,6 +34,7 @@ class TargetDescriptor:
         outside_address: this machine's, as gateways see it; empty where that was not looked at.
         guarding: network policies that the cluster puts into new namespaces, by name; a run opens its own.
         service_type: what the cluster accepts in the place of a load balancer; empty where it accepts those.
+        refused_annotations: of pods, those of a run that the cluster does not accept.
         istioctl: the program; empty where there is none.
         browser: the program; empty where there is none.
     """
@@ -51,6 +52,7 @@ class TargetDescriptor:
     outside_address: str = ""
     guarding: tuple[str, ...] = ()
     service_type: str = ""
+    refused_annotations: tuple[str, ...] = ()
     istioctl: str = ""
     browser: str = ""
 

@@ -25,25 +25,35 @@ KEPT = {
 node (their documentation). A server with one replica is away as long as that takes."""
 
 
-def fitting(settings: Settings, cluster: Cluster, prior: Prior, *, own: bool, service_type: str = "") -> Fitting:
+def fitting(
+    settings: Settings,
+    cluster: Cluster,
+    prior: Prior,
+    *,
+    own: bool,
+    service_type: str = "",
+    refused: tuple[str, ...] = (),
+) -> Fitting:
     """What the objects of a run need.
 
     Args:
         prior: what the mesh states by default.
         own: the cluster is the harness's, so nothing but the settings asks for resources.
         service_type: what the cluster accepts in the place of a load balancer; empty where it accepts those.
+        refused: those of `KEPT` that the cluster does not accept.
 
     Raises:
         SettingsError: the pull secret does not exist, or may not be read.
     """
     pods = settings.pods
+    kept = {} if own else {name: value for name, value in KEPT.items() if name not in refused}
     return Fitting(
         namespace_labels=settings.namespaces.labels,
         namespace_annotations=settings.namespaces.annotations,
         node_selector=pods.node_selector,
         tolerations=tuple(one.as_json for one in pods.tolerations),
-        pod_annotations={**({} if own else KEPT), **pods.annotations},
-        pull_secret=_pull_secret(pods.pull_secret, cluster) if pods.pull_secret else None,
+        pod_annotations={**kept, **pods.annotations},
+        pull_secret=pull_secret(pods.pull_secret, cluster) if pods.pull_secret else None,
         requests=_or_default(pods.requests, {} if own else REQUESTS),
         limits=_or_default(pods.limits, {} if own else LIMITS),
         least=_or_default(pods.requests, {}),
@@ -69,8 +79,12 @@ def _constraint(name: str, cluster: Cluster) -> str:
     return name if cluster.can_i("use", "securitycontextconstraints", group=OPENSHIFT, name=name) else ""
 
 
-def _pull_secret(name: str, cluster: Cluster) -> PullSecret:
-    """The user's Secret; its content is redacted from now on wherever it occurs."""
+def pull_secret(name: str, cluster: Cluster) -> PullSecret:
+    """The user's Secret; its content is redacted from now on wherever it occurs.
+
+    Raises:
+        SettingsError: it does not exist, or may not be read.
+    """
     namespace, _, secret = name.partition("/")
     try:
         found = cluster.get("v1", "Secret", secret, namespace)

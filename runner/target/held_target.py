@@ -17,12 +17,12 @@ from clients.kube.lease import RunLease
 from clients.mesh import identity_of
 from clients.mesh.discovery import MeshInfo, discover
 from clients.model import cluster_domain
-from clients.model.errors import ClusterError, ConflictError, MeshproofError
+from clients.model.errors import ConflictError, MeshproofError
 from clients.proof.preflight.canary import Canary
 from reports.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings
-from runner.target import browsers, capabilities, identity, preflight, targets
+from runner.target import browsers, capabilities, identity, named, preflight, targets
 from runner.target.access import Access, Say
 from runner.target.descriptor import TargetDescriptor
 from runner.target.in_use import in_use_error
@@ -78,9 +78,8 @@ class HeldTarget:
         target = targets.of(settings)
         there = target.access(say)
         cluster = there.connect()
+        named.require(cluster, settings)
         mesh = discover(cluster, settings.revision, settings.root_namespace)
-        if not mesh.name:
-            raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
         browser = browsers.find_or_install(browsed, say)
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))
         tokens = private / "tokens"
@@ -136,6 +135,7 @@ class HeldTarget:
             outside_address=shown.outside_address,
             guarding=shown.guarding,
             service_type=shown.service_type,
+            refused_annotations=shown.refused_annotations,
         )
         mesh, target = self.descriptor.mesh, self.descriptor.target
         before = (*mesh.prior.texts, *preflight.in_force(shown))

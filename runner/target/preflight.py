@@ -23,7 +23,7 @@ from runner.config.ingress_settings import WITHOUT_BALANCER
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access
 from runner.target.capabilities import Capabilities
-from runner.target.fitting import fitting
+from runner.target.fitting import KEPT, fitting
 
 WORKER = "canary"
 TRIED = "tried: "
@@ -68,13 +68,19 @@ def canary(
     )
     namespace = overlay.namespace(HOME)
     ways_in = WaysIn(cluster, {f"{namespace}/{DOOR}": Entrance(way=settings.ingress.way)})
-    applier = Applier(cluster, overlay, ROOT / "manifests", Limits(timeout_s=max(START_S, settings.ready_s)))
-    return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay), enters)
+    limits = Limits(timeout_s=max(START_S, settings.ready_s))
+
+    def without(names: tuple[str, ...]) -> Applier:
+        lighter = replace(overlay, fitting=_fitting(settings, cluster, mesh, names))
+        return Applier(cluster, lighter, ROOT / "manifests", limits)
+
+    applier = Applier(cluster, overlay, ROOT / "manifests", limits)
+    return Canary(cluster, applier, namespace, ways_in, opening(mesh, overlay), enters, tuple(KEPT), without)
 
 
-def _fitting(settings: Settings, cluster: Cluster, mesh: MeshInfo) -> Fitting:
+def _fitting(settings: Settings, cluster: Cluster, mesh: MeshInfo, refused: tuple[str, ...] = ()) -> Fitting:
     """As of a run; the canary's Service has the type that the way in for all gateways asks for."""
-    demanded = fitting(settings, cluster, mesh.prior, own=False)
+    demanded = fitting(settings, cluster, mesh.prior, own=False, refused=refused)
     instead = WITHOUT_BALANCER.get(settings.ingress.way)
     return replace(demanded, service_types={f"{HOME}/{DOOR}": instead} if instead else {})
 

@@ -23,6 +23,7 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.model.service_type import LOAD_BALANCER
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight import (
+    admission,
     cluster_checks,
     label_checks,
     mesh_checks,
@@ -38,7 +39,6 @@ PAIRS, DENY, IMAGES = "canary/1-pairs.yaml", "canary/deny/plain.yaml", "canary/i
 OPEN = "canary/open/all.yaml"
 START_S = 60.0
 """Limit for pods to start, where a run's have less."""
-ADMISSION_HINT = "see what admission policies demand; [namespaces] and [pods] set labels, resources and more"
 
 
 @dataclass
@@ -50,6 +50,7 @@ class Canary:
         namespace: real name of `HOME`.
         open_mesh: what a run sets against the mesh as it was found; the canary starts from the same.
         enters: whether the run has clients outside; without them no load balancer is waited for, nor a way in tried.
+        optional: annotations of pods that may be left out, and how an applier without some of them is made.
     """
 
     cluster: Cluster
@@ -58,6 +59,8 @@ class Canary:
     ways_in: WaysIn
     open_mesh: OpenMesh = NOTHING_NEEDED
     enters: Callable[[], bool] = lambda: True
+    optional: tuple[str, ...] = ()
+    without: Callable[[tuple[str, ...]], Applier] | None = None
     _shown: Shown = field(default_factory=Shown)
     _items: list[Item] = field(default_factory=list)
     _opened_at: float = 0.0
@@ -88,7 +91,7 @@ class Canary:
         yield cluster_checks.nodes(self.cluster)
         admitted = self._admit()
         yield admitted
-        if not admitted.ok:
+        if not admitted.lines[0].ok:
             return
         opening = Shown()
         for found in self._open_mesh():
@@ -135,17 +138,20 @@ class Canary:
         else:
             yield self._network_policy(pods)  # the last, as it shuts the way in
 
-    def _admit(self) -> Tried:
+    def _admit(self, left_out: tuple[str, ...] = ()) -> Shown:
+        """The namespaces and the workloads; once more without the optional annotations that a refusal names."""
         try:
             self._items = self.applier.load([PAIRS])
             others = [item for item in self._items if not _is_door(item)]
             self.applier.admit(others)
             self.applier.apply(others)
         except MeshproofError as error:
-            return Tried(
-                CheckName.ADMISSION, False, error.message, error.hint or ADMISSION_HINT, needed=True, blocks=True
-            )
-        return Tried(CheckName.ADMISSION, True, "a namespace with workloads is accepted")
+            named = admission.named_in(error, self.optional)
+            if left_out or not (named and self.without):
+                return admission.refused(error)
+            self.applier = self.without(named)
+            return self._admit(named)
+        return admission.accepted(left_out)
 
     def _open_mesh(self) -> Iterator[Tried | Shown]:
         """What a run sets against the mesh as it was found: each kind decides by itself what can be proven."""

@@ -63,6 +63,7 @@ class Shown:
         own_tokens, own_iap_tokens: only a run's own policies judge its tokens there.
         late: something has begun to give a load balancer an address, and has not in time.
         service_type: accepted in the place of a load balancer, where that was refused.
+        refused_annotations: of pods, optional ones that the cluster does not accept.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
     """
 
@@ -81,6 +82,7 @@ class Shown:
     own_iap_tokens: bool | None = None
     late: bool | None = None
     service_type: str = ""
+    refused_annotations: tuple[str, ...] = ()
     outside_address: str = ""
 
     def plus(self, more: Tried | Shown) -> Shown:

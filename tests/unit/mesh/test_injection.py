@@ -230,7 +230,36 @@ def refuse(*_: object, **__: object) -> dict[str, Any]:
 
 
 def test_the_user_may_state_the_root_namespace() -> None:
-    assert discover(managed(), root="mesh-root").root == "mesh-root"  # type: ignore[arg-type]
+    cluster = managed()
+    cluster.put({"kind": "Namespace", "metadata": {"name": "mesh-root"}})
+    assert discover(cluster, root="mesh-root").root == "mesh-root"  # type: ignore[arg-type]
+
+
+def test_a_root_namespace_that_does_not_exist_is_bad_input() -> None:
+    """Every case that changes the whole mesh was inconclusive, and `doctor` found nothing missing."""
+    with pytest.raises(SettingsError, match="root_namespace names mesh-root, a namespace that does not exist"):
+        discover(managed(), root="mesh-root")  # type: ignore[arg-type]
+
+
+def test_the_mesh_s_own_configuration_counts_more_than_the_user() -> None:
+    """A policy in another namespace would not apply to the mesh, and the mesh would be blamed for it."""
+    cluster = canary()
+    cluster.put({"kind": "Namespace", "metadata": {"name": "istio-system"}})
+    with pytest.raises(SettingsError, match="the mesh's configuration states another one") as caught:
+        discover(cluster, "1-31", root="istio-system")  # type: ignore[arg-type]
+    assert caught.value.hint == "leave it out: the mesh's own is istio-config"
+    assert discover(cluster, "1-29", root="istio-system").root == "istio-system"  # type: ignore[arg-type]
+
+
+def test_a_root_namespace_that_may_not_be_read_is_taken_as_stated() -> None:
+    cluster = managed()
+    seen = cluster.get
+
+    def get(version: str, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        return refuse() if kind == "Namespace" else seen(version, kind, name, namespace)
+
+    cluster.get = get  # type: ignore[method-assign]
+    assert discover(cluster, root="mesh-root").root == "mesh-root"  # type: ignore[arg-type]
 
 
 def test_a_namespace_that_may_not_be_read_does_not_end_the_run() -> None:

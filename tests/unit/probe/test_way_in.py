@@ -80,6 +80,26 @@ def test_a_node_with_a_pod_of_the_gateway_comes_first():
     assert ways(cluster(), (ELSEWHERE, 30021)).find("door", "front", 80) == (ELSEWHERE, 30080)
 
 
+def test_nodes_of_a_large_private_cluster_are_tried_side_by_side_and_not_all_of_them():
+    """One after another, 200 of them took minutes before a port was forwarded, for each gateway."""
+    made = cluster()
+    made.put(*(node(f"n{number}", f"10.0.0.{number}") for number in range(1, 201)))
+    asked: list[str] = []
+
+    def never(host: str, _: int) -> bool:
+        asked.append(host)
+        time.sleep(0.05)
+        return False
+
+    made.may_forward = False
+    began = time.monotonic()
+    with pytest.raises(InfrastructureError, match="does not answer at 30021"):
+        WaysIn(made, answers=never).find("door", "front", 80)  # type: ignore[arg-type]
+    assert len(asked) == way_in.MOST_NODES
+    assert HERE in asked, "a node with a pod of the gateway is among them"
+    assert time.monotonic() - began < 0.05 * way_in.MOST_NODES
+
+
 def test_a_node_of_two_families_is_tried_by_both_of_its_addresses():
     made = cluster()
     made.store["Node", "", "two"]["status"]["addresses"].append({"type": "InternalIP", "address": "fd00::2"})

@@ -47,6 +47,8 @@ def test_autoscalers_leave_pods_on_a_shared_cluster_alone_unless_settings_say_ot
     given = made(pods={"annotations": {"karpenter.sh/do-not-disrupt": "false", "team": "mesh"}})
     chosen = fitting(given, FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
     assert chosen.pod_annotations == {**KEPT, "karpenter.sh/do-not-disrupt": "false", "team": "mesh"}
+    lighter = fitting(given, FakeCluster(), Prior(), own=False, refused=tuple(KEPT))  # type: ignore[arg-type]
+    assert lighter.pod_annotations == {"karpenter.sh/do-not-disrupt": "false", "team": "mesh"}, "the user's own stay"
 
 
 def test_a_pull_secret_is_read_once_and_never_shown() -> None:

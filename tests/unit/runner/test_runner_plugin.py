@@ -81,7 +81,8 @@ def test_an_unknown_control_is_exit_2_in_one_line(inner: Inner, words: tuple[str
     inner.write(**MIXED)
     ran = inner.end(inner.start("--control", "LAB-PERM-99", *words))
     assert ran.code == 2
-    assert "unknown control LAB-PERM-99; did you mean LAB-PERM-0" in ran.output
+    assert "\nmeshproof: unknown control LAB-PERM-99; did you mean LAB-PERM-0" in f"\n{ran.output}"
+    assert "Exit" not in ran.output, "the name of pytest's exception"
     assert "Traceback" not in ran.output
     assert not ran.trace
 
@@ -93,6 +94,8 @@ def test_a_suite_with_an_unknown_control_is_exit_2(inner: Inner, words: tuple[st
     ran = inner.end(inner.start(*words))
     assert ran.code == 2, ran.output
     assert ran.output.count("unknown control LAB-NOPE-01") == 1
+    assert "\nmeshproof: " in ran.output
+    assert "Exit" not in ran.output, "the name of pytest's exception"
     assert "keyboard-interrupt" not in ran.output
     assert "Traceback" not in ran.output
 
