@@ -50,14 +50,15 @@ def nothing_left() -> None:
 @pytest.fixture
 def foreign(administrator: Cluster, profile: ProfileUp) -> Iterator[None]:
     """Others' workloads are as before when the test ends, and nothing of a run is left."""
-    image = tomllib.loads(Path(profile.settings).read_text(encoding="utf-8"))["images"]["sleep"]
-    text = FOREIGN.read_text(encoding="utf-8").replace("IMAGE", image)
+    given = tomllib.loads(Path(profile.settings).read_text(encoding="utf-8"))
+    text = FOREIGN.read_text(encoding="utf-8").replace("IMAGE", given["images"]["sleep"])
     objects = [body for body in yaml.safe_load_all(text) if body]
+    objects += _pull_secret(administrator, objects, given.get("pods", {}).get("pull_secret", ""))
     for body in objects:
         administrator.apply(body, manager="others")
     namespace = objects[0]["metadata"]["name"]
     started = partial(_started, administrator, namespace)
-    assert poll(started, time.monotonic() + 90), "their containers would else appear meanwhile"
+    assert poll(started, time.monotonic() + 180), "their containers would else appear meanwhile"
     before = _state(administrator)
     yield
     left = [str(one) for one in find(administrator)]
@@ -69,6 +70,19 @@ def foreign(administrator: Cluster, profile: ProfileUp) -> Iterator[None]:
     assert poll(gone, time.monotonic() + 90)
     assert not left
     assert after == before
+
+
+def _pull_secret(cluster: Cluster, objects: list[dict[str, Any]], named: str) -> list[dict[str, Any]]:
+    """A copy of the profile's for them, which their account then uses; no run has pulled their image yet."""
+    if not named:
+        return []
+    namespace, _, name = named.partition("/")
+    found = cluster.get("v1", "Secret", name, namespace)
+    assert found is not None, named
+    account = next(body for body in objects if body["kind"] == "ServiceAccount")
+    account["imagePullSecrets"] = [{"name": name}]
+    meta = {"name": name, "namespace": account["metadata"]["namespace"]}
+    return [{"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": found["type"], "data": found["data"]}]
 
 
 def _started(cluster: Cluster, namespace: str) -> bool:
