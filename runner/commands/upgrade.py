@@ -13,32 +13,30 @@ import typer
 from clients.hold import held as holding
 from clients.hold.held import Held
 from clients.kube.cluster import Cluster
-from clients.mesh.istioctl import Analyzer
 from clients.mesh.own_domain import own_domain
 from clients.mesh.survey import Survey
-from clients.mesh.upgrade.prechecks import prechecks
 from clients.model.errors import ConflictError, MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
 from reports import conformance, files
 from runner.commands import common, run
 from runner.commands.like import resolve
 from runner.config import folders, settings
+from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
 from runner.interrupts import sigterm_interrupts
 from runner.target import held_traffic, targets
 from runner.target.access import Access
 from runner.target.target import Target
 from runner.upgrade import asking, hooks, own_cluster, own_namespaces, regressions, showing
+from runner.upgrade.checking import Checking
 from runner.upgrade.conduct import Upgrade, check_sides, side
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
 
 OPTIONS = (
     *common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight",
-    "workers",
+    "workers", "tier",
 )  # fmt: skip
-NO_RIGHT = "IST0141"
-"""Code of istioctl where its identity may not install the mesh: others do that."""
 
 
 @common.takes(*OPTIONS)
@@ -90,8 +88,11 @@ def upgrade(
         cluster = there.connect()
         try:
             later = asks or bool({PhaseName.BEFORE, PhaseName.CANARY} & commands.keys())
-            record = earlier or _begin(cluster, wanted, there, old, new, tuple(paths or ()), later, namespace or ())
-            record = replace(record, left=chosen.left or record.left)
+            record = earlier or _begin(cluster, wanted, old, new, tuple(paths or ()), later, namespace or ())
+            checking = Checking(cluster, there, wanted.root_namespace)
+            record = checking.checked(replace(record, left=chosen.left or record.left))
+            for line in () if earlier else record.not_checked:
+                say(f"not checked: {line}")
             folder = _folder(resume, wanted, record)
             _refuse_held(cluster)
             one = Upgrade(
@@ -99,11 +100,12 @@ def upgrade(
                 folder,
                 record,
                 hold=lambda at: _hold(cluster, target, there, at),
-                suites=lambda at, below: _suites(target, at, record.suites, below),
+                suites=lambda at, below: _suites(target, at, record.suites, record.tier, below),
                 say=say,
                 hooks=commands,
                 hook_s=hook_timeout,
                 look_s=look,
+                checked=checking.checked,
                 root=wanted.root_namespace,
                 baseline=regressions.baseline(baseline, record.old) if baseline else None,
                 ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else None,
@@ -144,10 +146,9 @@ def _conducted(one: Upgrade, folder: Path) -> int:
     found = showing.write(one.record, folder)
     if one.record.stopped:
         _unfinished(one, folder)
-    print(showing.headline(one.record, found))
-    for line in showing.lines(found):
+    for line in showing.lines(one.record, found):
         print(line)
-    print(f"report: {folder / showing.MARKDOWN}")
+    print(f"report: {folder / showing.HTML}")
     return found.safety.exit_code
 
 
@@ -161,14 +162,13 @@ def _unfinished(one: Upgrade, folder: Path) -> None:
 def _begin(
     cluster: Cluster,
     wanted: Settings,
-    there: Access,
     old: str,
     new: str,
     suites: tuple[str, ...],
     later: bool,
     namespaces: Sequence[str],
 ) -> UpgradeRecord:
-    """A new record with the prechecks.
+    """A new record.
 
     Args:
         later: the new revision may come later, by a hook or by the user.
@@ -186,35 +186,8 @@ def _begin(
     check_sides(before, after)
     survey = Survey(cluster, before.label, wanted.root_namespace)
     own = own_namespaces.find(cluster, namespaces, before, survey.injectors, survey.root) if namespaces else ()
-    record = UpgradeRecord(f"upgrade-{folders.new_run_id()}", before, after, suites=suites, namespaces=own)
-    return replace(record, prechecks=_prechecks(cluster, wanted, there, before, after))
-
-
-def _prechecks(
-    cluster: Cluster, wanted: Settings, there: Access, old: UpgradeSide, new: UpgradeSide
-) -> tuple[tuple[str, str, str, tuple[str, ...]], ...]:
-    """What an upgrade would touch; none where the versions are not known, or not of two minors."""
-    if not (old.version and new.version):
-        return ()
-    kubeconfig = Path(there.kubeconfig) if there.kubeconfig else None
-    istioctl = Analyzer(Path(there.istioctl), kubeconfig, there.context, old.revision) if there.istioctl else None
-    try:
-        found = prechecks(
-            cluster,
-            old.version,
-            new.version,
-            revision=old.label,
-            target=new.revision,
-            root=wanted.root_namespace,
-            istioctl=istioctl,
-        )
-    except SettingsError as error:  # a step back, or of the same minor
-        say(f"no prechecks: {error.message}")
-        return ()
-    for line in found.not_checked:
-        say(f"not checked: {line}")
-    kept = [one for one in found.found if one.code != NO_RIGHT]
-    return tuple((one.level.value, one.code, one.text, one.objects) for one in kept)
+    name, tier = f"upgrade-{folders.new_run_id()}", wanted.tier.value
+    return UpgradeRecord(name, before, after, suites=suites, tier=tier, namespaces=own)
 
 
 def _folder(resume: Path | None, wanted: Settings, record: UpgradeRecord) -> Path:
@@ -239,9 +212,9 @@ def _hold(cluster: Cluster, target: Target, there: Access, at: UpgradeSide) -> H
     return holding.start(cluster, applier, lambda line: say(f"  {line}"))
 
 
-def _suites(target: Target, at: UpgradeSide, suites: tuple[str, ...], below: Path) -> Path:
+def _suites(target: Target, at: UpgradeSide, suites: tuple[str, ...], tier: str, below: Path) -> Path:
     """Run them on a revision; returns the folder of the run. KeyboardInterrupt where that was interrupted."""
-    changed = target.settings.model_copy(update={"revision": at.label or at.revision, "out": below})
+    changed = target.settings.model_copy(update={"revision": at.label or at.revision, "out": below, "tier": Tier(tier)})
     folder = folders.make_run_folder(below)
     words = ["-n", str(changed.workers), "--dist", "loadfile"] if changed.workers else []
     code = run.conduct([*words, *common.suites(list(suites))], folder, targets.of(changed))

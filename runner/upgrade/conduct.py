@@ -13,14 +13,12 @@ from clients.hold.held import Held
 from clients.kube.cluster import Cluster
 from clients.mesh import injection
 from clients.mesh.survey import Survey
-from clients.model.errors import ClusterError, MeshproofError, SettingsError
-from reports import conformance
-from reports.diff import compare
-from runner.upgrade import hooks, moving, own_namespaces, stalled
+from clients.model.errors import ClusterError, SettingsError
+from runner.upgrade import hooks, moving, own_namespaces, proving, stalled
 from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, MeshState, PhaseName, UpgradePhase
+from runner.upgrade.proving import Proven
 from runner.upgrade.proxies import Proxies
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
-from runner.upgrade.regressions import against
 from runner.upgrade.stalled import PhaseStoppedError
 from runner.upgrade.verdict import of_cells
 from runner.upgrade.watching import Watch, totals
@@ -59,6 +57,7 @@ class Upgrade:
         look_s: seconds for which every state is looked at.
         ask: waits for the user at the beginning of a phase without a hook; none does not wait.
         baseline: an earlier run in place of that of the phase `before`, by its absolute path.
+        checked: makes the prechecks where the new revision was not there before.
         away: namespaces of the user that are on the new revision now.
     """
 
@@ -74,6 +73,7 @@ class Upgrade:
     root: str = ""
     ask: Callable[[str, UpgradeSide, UpgradeSide], None] | None = None
     baseline: Path | None = None
+    checked: Callable[[UpgradeRecord], UpgradeRecord] = lambda record: record
     away: list[str] = field(default_factory=list)
 
     def run(self) -> UpgradeRecord:
@@ -146,13 +146,15 @@ class Upgrade:
         if phase.name == PhaseName.MOVED and (self.ask or PhaseName.MOVED in self.hooks):
             events += own_namespaces.forgotten(phase.name, self.cluster, self.record.namespaces, self.record.old)
         events += proxies.events(phase.name)
-        run = ""
+        proven = Proven()
         if phase.suites:
-            run, found = self._suites(phase)
-            events += found
+            proven = self._suites(phase)
+            events += proven.events
             cells += watch.cells(state, moving=False)
         events += [*of_cells(phase.name, cells), *watch.holes(phase.name, started)]
-        return PhaseRecord(phase.name, started, time.time(), tuple(cells), tuple(events), run)
+        return PhaseRecord(
+            phase.name, started, time.time(), tuple(cells), tuple(events), proven.run, cases=proven.cases
+        )
 
     def _sides(self, phase: UpgradePhase) -> list[Event]:
         """Whether both revisions are what they were; from the phase `canary` on the new one must be there.
@@ -171,7 +173,7 @@ class Upgrade:
                 raise ClusterError(f"phase {phase.name}: {error.message}", hint) from None
             if name == NEW and not one.revision:  # it was installed by the hook
                 check_sides(self.record.old, now)
-                self.record = replace(self.record, new=now)
+                self.record = self.checked(replace(self.record, new=now))
             elif now.revision != one.revision:
                 text = f"the tag leads to {now.revision} and should lead to {one.revision}"
                 events.append(Event(phase.name, "revision", one.label, text))
@@ -226,20 +228,14 @@ class Upgrade:
         sides = {OLD: self.record.old, NEW: self.record.new}
         return moving.strays(phase.name, self.cluster, namespaces, state, sides)
 
-    def _suites(self, phase: UpgradePhase) -> tuple[str, list[Event]]:
+    def _suites(self, phase: UpgradePhase) -> Proven:
+        first = next((one for one in self.record.phases if one.name == PhaseName.BEFORE), None)
         if phase.name == PhaseName.BEFORE and self.baseline:
-            return self.baseline.as_posix(), against(phase.name, conformance.load(self.baseline), None)
-        self.say(f"  running the suites on the {phase.suites} revision")
-        folder = self.folder / phase.name
-        run = self.suites(self._side(phase.suites), folder)
-        try:
-            now = conformance.load(run)
-            first = next((one for one in self.record.phases if one.name == PhaseName.BEFORE), None)
-            before = conformance.load(self.folder / first.run) if first else None
-        except MeshproofError as error:
-            raise ClusterError(f"phase {phase.name}: the suites have no report: {error.message}", error.hint) from None
-        events = against(phase.name, now, compare(before, now) if before else None)
-        return run.relative_to(self.folder).as_posix(), events
+            run = self.baseline
+        else:
+            self.say(f"  running the suites on the {phase.suites} revision")
+            run = self.suites(self._side(phase.suites), self.folder / phase.name)
+        return proving.judge(phase.name, run, self.folder / first.run if first else None, self.folder)
 
     def _side(self, name: str) -> UpgradeSide:
         return self.record.old if name == OLD else self.record.new

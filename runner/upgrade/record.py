@@ -82,6 +82,7 @@ class PhaseRecord:
     Attributes:
         started, ended: in seconds since 1970.
         run: folder of the run of the suites, below the upgrade's; empty where none ran.
+        cases: verdict → number of its cases; `not_run` for those without one.
     """
 
     name: str
@@ -90,6 +91,12 @@ class PhaseRecord:
     cells: tuple[Cell, ...] = ()
     events: tuple[Event, ...] = ()
     run: str = ""
+    cases: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def planned(self) -> int:
+        """How many cases the suites were to prove; what is `reduced` or `known` is among those that pass or fail."""
+        return sum(count for verdict, count in self.cases.items() if verdict not in ("reduced", "known"))
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,10 @@ class UpgradeRecord:
 
     Attributes:
         suites: paths; none for all.
+        tier: how much of them is proven (`runner.config.gate_settings.Tier`).
+        prechecked: the prechecks were made; they wait for the new revision where it comes later.
         prechecks: what was found before anything moved, in words: (level, code, text, objects).
+        not_checked: what the prechecks could not look at, in words.
         namespaces: of the user, that move too.
         left: what of another cluster's mesh a rehearsal does not have, each with the reason.
         stopped: why a phase could not be finished, where that speaks against the upgrade; going on forgets it.
@@ -109,7 +119,10 @@ class UpgradeRecord:
     new: UpgradeSide
     schema: int = SCHEMA
     suites: tuple[str, ...] = ()
+    tier: str = "full"
+    prechecked: bool = False
     prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()
+    not_checked: tuple[str, ...] = ()
     namespaces: tuple[OwnNamespace, ...] = ()
     left: tuple[str, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from clients.model.errors import SettingsError
@@ -25,8 +26,21 @@ def against(phase: str, now: Report, difference: Difference | None) -> list[Even
     for change in (*difference.regressed, *_failing(difference)):
         unclear = change.after is not None and change.after.verdict is Verdict.INCONCLUSIVE
         events.append(Event(phase, NOT_KNOWN_KIND if unclear else "regression", change.id, change.text))
-    unproven = (*difference.removed, *difference.newly_skipped, *difference.reduced)
+    events += [Event(phase, "regression", one.id, one.text) for one in difference.known if _passed(one)]
+    unproven = (*difference.removed, *difference.newly_skipped, *difference.reduced, *_unclear(difference))
     return [*events, *(_not_known(phase, change.id, change.text) for change in unproven)]
+
+
+def _passed(change: Change) -> bool:
+    """Whether it passed before: a list of known failures excuses a run, and not that a version brings the failure."""
+    return change.before is not None and change.before.verdict is Verdict.PASS
+
+
+def _unclear(difference: Difference) -> Iterator[Change]:
+    """Cases that did not pass before or now, one of them without an answer: whether they got worse is not known."""
+    for one in (*difference.still_failing, *difference.known):
+        if any(there and there.verdict is Verdict.INCONCLUSIVE for there in (one.before, one.after)):
+            yield one
 
 
 def _failing(difference: Difference) -> list[Change]:

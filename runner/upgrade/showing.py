@@ -1,50 +1,59 @@
-"""An upgrade for people: Markdown, JSON for programs, and lines for the terminal."""
+"""An upgrade for people: a page, Markdown, and lines for the terminal; JSON for programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from clients.model.errors import SettingsError
+from runner.upgrade import page
+from runner.upgrade.basis import answer, extent, grouped, leaves_out, next_steps, proven, rests_on
 from runner.upgrade.plan import PHASES
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord
 from runner.upgrade.verdict import UpgradeVerdict, table, verdict
 
-MARKDOWN, JSON = "upgrade.md", "verdict.json"
+HTML, MARKDOWN, JSON = "upgrade.html", "upgrade.md", "verdict.json"
 
 
 def write(record: UpgradeRecord, folder: Path) -> UpgradeVerdict:
-    """Write both files; returns the verdict.
+    """Write all files; returns the verdict.
 
     Raises:
         SettingsError: the folder cannot be written to.
     """
     found = verdict(record)
+    texts = {
+        HTML: page.render(record, found),
+        MARKDOWN: markdown(record, found),
+        JSON: json.dumps(as_json(record, found), indent=1) + "\n",
+    }
     try:
-        (folder / MARKDOWN).write_text(markdown(record, found), encoding="utf-8")
-        (folder / JSON).write_text(json.dumps(as_json(record, found), indent=1) + "\n", encoding="utf-8")
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{folder} cannot be written to: {error.strerror}", "choose another by --out") from None
     return found
 
 
-def headline(record: UpgradeRecord, found: UpgradeVerdict) -> str:
-    """The verdict in a sentence."""
-    cells = [cell for phase in record.phases for cell in phase.cells]
-    lost, leaked = sum(cell.lost for cell in cells), sum(cell.leaked for cell in cells)
-    sent = f"{record.requests} requests, {lost} lost, {leaked} leaked, longest gap {record.longest_gap_s:.2f} s"
-    return f"{found.safety.upper()}: from {_named(record, 'old')} to {_named(record, 'new')}; {sent}"
+def lines(record: UpgradeRecord, found: UpgradeVerdict) -> Iterator[str]:
+    """The answer, the reasons by phase and kind, what it rests on, and what to do next."""
+    yield answer(record, found)
+    for one in grouped([*found.against, *found.unknown]):
+        yield f"{_line(one.first)}{f'; {one.more}' if one.more else ''}"
+    for title, texts in _parts(record, found):
+        yield f"{title}:"
+        yield from (f"  {text}" for text in texts)
 
 
-def lines(found: UpgradeVerdict, at_most: int = 20) -> Iterator[str]:
-    """Each reason, with its phase."""
-    events = [*found.against, *found.unknown]
-    for event in events[:at_most]:
-        yield _line(event)
-    if len(events) > at_most:
-        yield f"and {len(events) - at_most} more: see {MARKDOWN}"
+def _parts(record: UpgradeRecord, found: UpgradeVerdict) -> list[tuple[str, list[str]]]:
+    parts = [
+        ("What it rests on", list(rests_on(record))),
+        ("What it leaves out", list(leaves_out(record))),
+        ("What to do next", list(next_steps(record, found))),
+    ]
+    return [(title, texts) for title, texts in parts if texts]
 
 
 def as_json(record: UpgradeRecord, found: UpgradeVerdict) -> dict[str, Any]:
@@ -56,6 +65,9 @@ def as_json(record: UpgradeRecord, found: UpgradeVerdict) -> dict[str, Any]:
         "exit": found.safety.exit_code,
         "from": vars(record.old),
         "to": vars(record.new),
+        "whole_catalogue": not extent(record),
+        "tier": record.tier,
+        "suites": list(record.suites),
         "wall_s": round(record.wall_s, 1),
         "requests": record.requests,
         "lost": sum(cell.lost for phase in record.phases for cell in phase.cells),
@@ -68,11 +80,14 @@ def as_json(record: UpgradeRecord, found: UpgradeVerdict) -> dict[str, Any]:
             {"level": level, "code": code, "text": text, "objects": list(objects)}
             for level, code, text, objects in record.prechecks
         ],
+        "not_checked": list(record.not_checked),
+        "leaves_out": list(leaves_out(record)),
+        "next": list(next_steps(record, found)),
         "namespaces": [one.name for one in record.namespaces],
         "not_carried_over": list(record.left),
         "phases": [
-            {"name": phase.name, "started": phase.started, "ended": phase.ended, "run": phase.run}
-            for phase in record.phases
+            {"name": one.name, "started": one.started, "ended": one.ended, "run": one.run, "cases": one.cases}
+            for one in record.phases
         ],
         "pairs": table([cell for phase in record.phases for cell in phase.cells]),
     }
@@ -80,15 +95,17 @@ def as_json(record: UpgradeRecord, found: UpgradeVerdict) -> dict[str, Any]:
 
 def markdown(record: UpgradeRecord, found: UpgradeVerdict) -> str:
     """The whole report."""
-    parts = [f"# Upgrade {record.id}", "", f"**{headline(record, found)}**", ""]
+    parts = [f"# Upgrade {record.id}", "", f"**{answer(record, found)}**", ""]
     for title, events in (("Against it", found.against), ("Not known", found.unknown)):
         if events:
             parts += [f"## {title}", "", *(f"- {_line(event)}" for event in events), ""]
+    for title, texts in _parts(record, found):
+        parts += [f"## {title}", "", *(f"- {text}" for text in texts), ""]
     parts += [
         "## Phases",
         "",
-        "| phase | | seconds | requests | lost | leaked | suites |",
-        "|---|---|---|---|---|---|---|",
+        "| phase | | seconds | requests | lost | cut | leaked | cases | suites |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     meanings = {phase.name.value: phase.meaning for phase in PHASES}
     parts += [_phase(phase, meanings[phase.name]) for phase in record.phases]
@@ -100,17 +117,12 @@ def markdown(record: UpgradeRecord, found: UpgradeVerdict) -> str:
             f"| {level} | {code} | {_cell(text)} | {_cell(', '.join(objects))} |"
             for level, code, text, objects in record.prechecks
         ]
-    if record.left:
-        parts += ["", "## Not carried over", "", *(f"- {line}" for line in record.left)]
     return "\n".join(parts) + "\n"
 
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[str]:
     """A table for each kind of way: flows, and the pairs of revisions that they passed."""
-    made = table(cells)
-    for way in dict.fromkeys(flow.partition("-")[0] for flow in made):
-        rows = {flow: row for flow, row in made.items() if flow.partition("-")[0] == way}
-        pairs = sorted({pair for row in rows.values() for pair in row})
+    for way, pairs, rows in page.tables(cells):
         yield f"| {way} | {' | '.join(pairs)} |"
         yield f"|---|{'---|' * len(pairs)}"
         for flow, row in rows.items():
@@ -120,18 +132,13 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[str]:
 
 def _phase(phase: PhaseRecord, meaning: str) -> str:
     sums = (sum(getattr(cell, name) for cell in phase.cells) for name in ("requests", "lost", "cut", "leaked"))
-    run = f"[report]({phase.run}/index.html)" if phase.run else ""
-    took = f"{phase.ended - phase.started:.0f}"
-    return f"| {phase.name} | {meaning} | {took} | {' | '.join(map(str, sums))} | {run} |"
+    links: Iterable[str] = (f"[{name}]({file})" for name, file in page.links(phase))
+    took, cases = f"{phase.ended - phase.started:.0f}", proven(phase) if phase.cases else ""
+    return f"| {phase.name} | {meaning} | {took} | {' | '.join(map(str, sums))} | {cases} | {', '.join(links)} |"
 
 
 def _line(event: Event) -> str:
     return f"{event.kind} in phase {event.phase}: {event.what}: {event.text}"
-
-
-def _named(record: UpgradeRecord, which: str) -> str:
-    one = record.old if which == "old" else record.new
-    return f"{one.revision or one.label} ({one.version or 'version not seen'})"
 
 
 def _cell(text: str) -> str:

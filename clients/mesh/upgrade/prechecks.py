@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.survey import Survey
-from clients.mesh.upgrade import proxies, revisions
+from clients.mesh.upgrade import filters, meshes, proxies, revisions
 from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
+from clients.mesh.upgrade.meshes import RevisionMesh
 from clients.mesh.upgrade.programs import UpgradePrograms
 from clients.mesh.upgrade.removed import REMOVED
 from clients.mesh.upgrade.table import CHANGES, NEWEST, OLDEST
@@ -64,10 +65,29 @@ def prechecks(
     check_versions(start, end)
     view = read(cluster, Survey(cluster, revision, root))
     found = [*changes(view, start, end), *revisions.checks(view, target), *proxies.checks(view, start, end)]
+    found += filters.checks(view, start, end)
     by_istioctl, refused = _by_program(istioctl, start)
+    if target:
+        between, unread = settings_between(cluster, revision, target, root)
+        found, refused = [*found, *between], [*refused, *unread]
     beyond = minor_of(end) > NEWEST or minor_of(start) < OLDEST - 1
     outside = (f"changes before 1.{OLDEST} and after 1.{NEWEST} are not in the table",) if beyond else ()
     return Prechecks(start, end, _sorted([*found, *by_istioctl]), (*view.unread, *refused, *outside))
+
+
+def settings_between(cluster: Cluster, revision: str, target: str, root: str = "") -> tuple[list[Touched], list[str]]:
+    """How the meshes of two revisions differ, and what of them cannot be read; nothing of one that is not there yet."""
+    try:
+        old, new = (RevisionMesh.of(Survey(cluster, name, root)) for name in (revision, target))
+    except SettingsError:
+        return [], [f"MeshConfig of the revision {target}: it is not there yet"]
+    unread = [
+        f"{what} of the revision {one.revision}: it cannot be read"
+        for one in (old, new)
+        for what, there in (("MeshConfig", one.config), ("the variables of istiod", one.variables))
+        if not there
+    ]
+    return ([] if unread else list(meshes.checks(old, new))), unread
 
 
 def check_versions(start: str, end: str) -> None:

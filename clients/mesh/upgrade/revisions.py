@@ -8,10 +8,13 @@ from clients.kube.labels import REVISION_LABEL
 from clients.mesh import injection
 from clients.mesh.injection import DEFAULT
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.mesh.upgrade.view import CONFIGURATION, MeshView, labels_of, named
+from clients.mesh.upgrade.view import CONFIGURATION, Json, MeshView, labels_of, named, spec
 
 CHECK = "revisions"
 _SECURITY = frozenset({"AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"})
+
+_PLACES = ("selector", "workloadSelector", "targetRef", "targetRefs", "host", "hosts")
+"""Fields of specifications that say what an object is for."""
 
 
 def checks(view: MeshView, target: str = "") -> Iterator[Touched]:
@@ -34,13 +37,44 @@ def _configuration(view: MeshView, names: Mapping[str, str], target: str) -> Ite
         if not bound:
             continue
         level = ChangeLevel.ERROR if body["kind"] in _SECURITY else ChangeLevel.WARNING
+        code, hint = "REVISION-BOUND", f"remove the label {REVISION_LABEL}"
+        leads = names.get(bound, bound)
+        others = [one for one in _of_its_place(view, body) if _leads(one, names) != leads]
+        twins = [one for one in others if _leads(one, names) == target]
+        if target and any(spec(one) == spec(body) for one in twins):
+            continue
         if bound not in names and bound != target:
             text = f"bound to the revision {bound}, which does not exist: no control plane reads it"
-        elif target and names.get(bound, bound) != target:
+        elif target and leads != target:
             text = f"bound to the revision {bound}: the revision {target} does not read it"
+            if twins:
+                code, hint = "REVISION-DIFFERS", "give both the same specification, or remove both labels"
+                text = f"{text}, and {named(twins[0])}, which it reads in its place, says something else"
+        elif target and not others:
+            code, level = "REVISION-BEGINS", ChangeLevel.WARNING
+            text = f"bound to the revision {bound}: what it says begins with the move"
         else:
             continue
-        yield Touched("REVISION-BOUND", level, CHECK, text, (named(body),), f"remove the label {REVISION_LABEL}")
+        yield Touched(code, level, CHECK, text, (named(body),), hint)
+
+
+def _of_its_place(view: MeshView, body: Json) -> list[Json]:
+    """Other objects of its kind with the label that are for the same workloads."""
+    return [
+        one
+        for one in view.of(*CONFIGURATION)
+        if one is not body and labels_of(one).get(REVISION_LABEL) and _place(one) == _place(body)
+    ]
+
+
+def _place(body: Json) -> tuple[str, ...]:
+    where = (spec(body).get(key) for key in _PLACES)
+    return (body["kind"], body["metadata"].get("namespace", ""), *map(str, where))
+
+
+def _leads(body: Json, names: Mapping[str, str]) -> str:
+    bound = labels_of(body).get(REVISION_LABEL, "")
+    return names.get(bound, bound)
 
 
 def _namespaces(view: MeshView, names: Mapping[str, str]) -> Iterator[Touched]:

@@ -144,7 +144,8 @@ def test_faults_are_named_with_their_phase(canary: ProfileUp, tmp_path: Path) ->
     strays = [one for one in found["against"] if one["phase"] == "moved" and one["kind"] == "revision"]
     assert any("hold-server/" in one["what"] for one in strays), "the wrong revision injected"
     later = {one["kind"] for one in found["against"] if one["phase"] == "rolled-back"}
-    assert later <= {"revision"}, "the server that was injected wrongly stays until it is moved back"
+    assert "revision" in later, "the server that was injected wrongly stays until it is moved back"
+    assert not later & {"leak", "regression", "rejected", "root"}, "a machine without time may lose requests"
     assert not [one for one in found["against"] if one["phase"] == "before"]
 
 

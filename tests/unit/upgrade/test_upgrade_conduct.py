@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 from clients.hold import held as holding
 from clients.hold.held import NAMESPACES, Held
 from clients.model.errors import ClusterError
-from runner.upgrade import conduct, hooks, moving, own_namespaces, stalled
+from runner.upgrade import conduct, hooks, moving, own_namespaces, proving, stalled
 from runner.upgrade.conduct import Upgrade
 from runner.upgrade.plan import PHASES
+from runner.upgrade.proving import Proven
 from runner.upgrade.record import Event, OwnNamespace, UpgradeRecord, UpgradeSide
 from runner.upgrade.verdict import Safety, verdict
 
@@ -57,9 +59,7 @@ def course(monkeypatch: pytest.MonkeyPatch) -> _Course:
     monkeypatch.setattr(conduct, "Proxies", lambda *_: SimpleNamespace(events=lambda _: []))
     monkeypatch.setattr(conduct, "totals", lambda _: (10, 0.5))
     monkeypatch.setattr(conduct, "side", lambda _, name, __: BEFORE if name == BEFORE.label else AFTER)
-    monkeypatch.setattr(conduct, "against", lambda *_: [])
-    monkeypatch.setattr(conduct, "compare", lambda *_: None)
-    monkeypatch.setattr(conduct.conformance, "load", lambda _: None)
+    monkeypatch.setattr(proving, "judge", lambda _, run, __, folder: Proven(str(run).removeprefix(f"{folder}/")))
     monkeypatch.setattr(moving, "move", made.move)
     monkeypatch.setattr(moving, "strays", lambda *_: [])
     monkeypatch.setattr(holding, "mark", lambda *_: 0.0)
@@ -161,7 +161,21 @@ def test_a_namespace_that_stops_half_way_is_named_as_moved(
 def test_with_an_earlier_run_the_first_is_not_done(course: _Course, tmp_path: Path) -> None:
     found = course.upgrade(tmp_path, baseline=tmp_path / "earlier").run()
     runs = [phase.run for phase in found.phases if phase.run]
-    assert runs == [str(tmp_path / "earlier"), "moved/run", "rolled-back/run"]
+    assert runs == ["earlier", "moved/run", "rolled-back/run"]
+
+
+def test_prechecks_are_made_as_soon_as_the_new_revision_is_there(course: _Course, tmp_path: Path) -> None:
+    """A hook installs it: until then neither its version nor its mesh is known."""
+    made = UpgradeRecord("upgrade-1", BEFORE, UpgradeSide("next", ""))
+    seen: list[str] = []
+
+    def checked(record: UpgradeRecord) -> UpgradeRecord:
+        seen.append(record.new.version)
+        return replace(record, prechecked=True, prechecks=(("error", "MESH-ROOT", "x", ()),))
+
+    found = course.upgrade(tmp_path, made, checked=checked).run()
+    assert seen == ["1.31.1"]
+    assert [one.what for one in verdict(found).against] == ["MESH-ROOT"]
 
 
 @pytest.mark.parametrize(("commands", "looked"), [({}, False), ({"moved": "true"}, True)])

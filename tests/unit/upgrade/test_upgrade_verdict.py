@@ -19,11 +19,12 @@ from clients.hold.flows import FLOWS
 from clients.hold.held import NAMESPACES, Held
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
+from clients.model.known import KnownFailure
 from reports import conformance
 from reports.diff import compare
 from reports.model import Report
 from runner.commands import cli
-from runner.upgrade import hooks, moving, own_cluster, showing, watching
+from runner.upgrade import basis, hooks, moving, own_cluster, proving, showing, watching
 from runner.upgrade.conduct import Upgrade, check_sides
 from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
@@ -191,6 +192,35 @@ def test_a_case_that_got_worse_is_named(before: Verdict | None, after: Verdict |
     assert [(event.kind, event.what) for event in found] == [(kind, case.id)]
 
 
+def known(case: Evidence) -> Evidence:
+    return replace(
+        case, verdict=Verdict.FAIL, known=KnownFailure(case.control, "owner", "https://x.test", "2099-01-01")
+    )
+
+
+def judged(was: Evidence, now: Evidence) -> list[str]:
+    return [event.kind for event in against("moved", run_of(now), compare(run_of(was), run_of(now)))]
+
+
+def test_a_known_failure_that_only_the_new_version_has_is_a_regression() -> None:
+    """The list excuses a run; that the version brings the failure is what an upgrader asks."""
+    case = a_case()
+    assert judged(case, known(case)) == ["regression"]
+    assert judged(known(case), known(case)) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (Verdict.INCONCLUSIVE, Verdict.FAIL),
+        (Verdict.FAIL, Verdict.INCONCLUSIVE),
+        (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_case_without_an_answer_on_one_side_is_not_known(was: Verdict, now: Verdict) -> None:
+    assert judged(*(replace(a_case(), verdict=one) for one in (was, now))) == ["not known"]
+
+
 @pytest.mark.parametrize("verdict_of_both", [Verdict.PASS, Verdict.FAIL])
 def test_what_was_so_before_does_not_speak_against_it(verdict_of_both: Verdict) -> None:
     same = run_of(replace(a_case(), verdict=verdict_of_both))
@@ -244,16 +274,64 @@ def test_a_finished_upgrade_is_not_done_again(tmp_path: Path) -> None:
     assert Upgrade(cluster, tmp_path, record(), hold=never, suites=never, say=never).run() == record()
 
 
-def test_both_files_say_the_same(tmp_path: Path) -> None:
+def test_all_files_say_the_same(tmp_path: Path) -> None:
     made = record(Event("moved", "leak", "mesh-http1-denied", "2 denied requests got through"))
     found = showing.write(made, tmp_path)
     read = json.loads((tmp_path / showing.JSON).read_text())
-    text = (tmp_path / showing.MARKDOWN).read_text()
+    texts = [(tmp_path / name).read_text() for name in (showing.MARKDOWN, showing.HTML)]
+    texts.append("\n".join(showing.lines(made, found)))
     assert (read["verdict"], read["exit"], found.safety.value) == ("not safe", 1, "not safe")
     assert read["against"][0] == dataclasses.asdict(found.against[0])
-    assert "**NOT SAFE: from 1-29-1 (1.29.1) to 1-31-1 (1.31.1);" in text
-    assert "leak in phase moved: mesh-http1-denied: 2 denied requests got through" in text
-    assert "| mesh-http1-kept | ok |" in text
+    for text in texts:
+        assert "NOT SAFE: from 1-29-1 (1.29.1) to 1-31-1 (1.31.1);" in text
+        assert "2 denied requests got through" in text
+        assert "do not move yet" in text
+        assert "find the policy that does not hold there" in text
+    assert "| mesh-http1-kept | ok |" in texts[0]
+    assert '<th scope="row">mesh-http1-kept</th><td>ok</td>' in texts[1]
+
+
+def test_a_part_of_the_catalogue_is_named_with_the_answer() -> None:
+    """`tier` is a setting too: without a word an upgrade with it looks like one with the whole catalogue."""
+    made = replace(record(), tier="core", suites=("suites/lab",))
+    first, *rest = showing.lines(made, verdict(made))
+    assert first.startswith("SAFE, as far as tier core of suites/lab shows: from ")
+    assert "  repeat it without --tier and SUITE: only the whole catalogue shows what this one left out" in rest
+    assert (showing.as_json(made, verdict(made))["whole_catalogue"], made.tier) == (False, "core")
+    assert next(iter(showing.lines(record(), verdict(record())))).startswith("SAFE: from ")
+
+
+def test_reasons_of_one_kind_in_one_phase_are_one_line() -> None:
+    names = [f"flow-{number}" for number in range(9)]
+    leaks = [Event("mixed", "leak", name, f"{name} leaked") for name in [*names, names[0]]]
+    made = [*leaks, Event("moved", "leak", "flow-0", "again")]
+    first, second = basis.grouped(made)
+    assert (first.first.text, first.more) == (
+        "flow-0 leaked",
+        "also flow-1, flow-2, flow-3, flow-4, flow-5, flow-6 and 2 more",
+    )
+    assert (second.first.text, second.more) == ("again", "")
+
+
+def test_the_cases_of_a_phase_are_counted_once() -> None:
+    cases = {"pass": 10, "reduced": 2, "fail": 3, "known": 3, "inconclusive": 0, "skip": 4, "not_run": 1}
+    phase = replace(record().phases[0], cases=cases)
+    assert phase.planned == 18
+    assert basis.proven(phase) == "10 of 18 cases pass (2 reduced), 3 known failures, 4 skipped, 1 not run"
+
+
+def test_the_page_of_what_differs_is_in_the_folder_of_the_phase(tmp_path: Path) -> None:
+    before, after = (tmp_path / name / "run" / "conformance.json" for name in ("before", "moved"))
+    for file, said in ((before, Verdict.PASS), (after, Verdict.FAIL)):
+        file.parent.mkdir(parents=True)
+        conformance.save(run_of(replace(a_case(), verdict=said)), file)
+    made = proving.judge("moved", after.parent, before.parent, tmp_path)
+    assert (made.run, made.cases["fail"], [event.kind for event in made.events]) == ("moved/run", 1, ["regression"])
+    assert a_case().control in (tmp_path / "moved" / proving.DIFF).read_text()
+    first = proving.judge("before", before.parent, None, tmp_path)
+    assert (first.run, first.cases["pass"], first.events) == ("before/run", 1, ())
+    with pytest.raises(ClusterError, match="phase moved: the suites have no report"):
+        proving.judge("moved", tmp_path, before.parent, tmp_path)
 
 
 # -- bad input

@@ -46,8 +46,6 @@ def codes(found: Any) -> list[tuple[str, ChangeLevel, tuple[str, ...]]]:
     [
         ("1-29", "1-31", "bound to the revision 1-29: the revision 1-31 does not read it"),
         ("prod", "1-31", "bound to the revision prod: the revision 1-31 does not read it"),
-        ("1-31", "1-31", ""),
-        ("1-32", "1-32", ""),
         ("1-29", "", ""),
         ("gone", "", "bound to the revision gone, which does not exist: no control plane reads it"),
     ],
@@ -56,6 +54,29 @@ def test_policies_that_are_bound_to_a_revision(label: str, target: str, text: st
     found = list(revisions.checks(view(*HOOKS, bound("AuthorizationPolicy", label)), target))
     assert [one.text for one in found] == ([text] if text else [])
     assert all(one.level is ChangeLevel.ERROR and one.objects == ("AuthorizationPolicy shop/one",) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("twin", "code"),
+    [
+        ({"action": "DENY"}, ""),
+        ({"action": "ALLOW"}, "REVISION-DIFFERS"),
+        ({"action": "DENY", "selector": {"matchLabels": {"app": "till"}}}, "REVISION-BOUND"),
+    ],
+)
+def test_a_policy_may_have_a_twin_for_the_new_revision(twin: dict[str, Any], code: str) -> None:
+    """One of other workloads takes no place of another."""
+    old = body("AuthorizationPolicy", {"action": "DENY"}, "old", labels={"istio.io/rev": "prod"})
+    new = body("AuthorizationPolicy", twin, "new", labels={"istio.io/rev": "1-31"})
+    found = [one for one in revisions.checks(view(*HOOKS, old, new), "1-31") if one.level is ChangeLevel.ERROR]
+    assert codes(found) == ([(code, ChangeLevel.ERROR, ("AuthorizationPolicy shop/old",))] if code else [])
+    assert not found or "AuthorizationPolicy shop/new" in found[0].text or code == "REVISION-BOUND"
+
+
+@pytest.mark.parametrize("label", ["1-31", "1-32"])
+def test_what_only_the_new_revision_reads_begins_with_the_move(label: str) -> None:
+    found = revisions.checks(view(*HOOKS, bound("AuthorizationPolicy", label)), label)
+    assert codes(found) == [("REVISION-BEGINS", ChangeLevel.WARNING, ("AuthorizationPolicy shop/one",))]
 
 
 def test_what_is_no_policy_is_a_warning_and_what_has_no_label_is_read_by_all() -> None:
