@@ -105,7 +105,7 @@ def upgrade(
                 hooks=commands,
                 hook_s=hook_timeout,
                 look_s=look,
-                checked=checking.checked,
+                checking=checking,
                 root=wanted.root_namespace,
                 baseline=regressions.baseline(baseline, record.old) if baseline else None,
                 ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else None,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
-from clients.mesh.upgrade.change import Touched
+from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.prechecks import prechecks, settings_between
 from clients.model.errors import SettingsError
 from runner.target.access import Access
-from runner.upgrade.record import UpgradeRecord, UpgradeSide
+from runner.upgrade.record import Event, UpgradeRecord, UpgradeSide
 
 NO_RIGHT = "IST0141"
 """Code of istioctl where its identity may not install the mesh: others do that."""
@@ -41,6 +41,18 @@ class Checking:
         kept = [one for one in found if one.code != NO_RIGHT]
         rows = tuple((one.level.value, one.code, one.text, one.objects) for one in kept)
         return replace(record, prechecked=True, prechecks=rows, not_checked=tuple(refused))
+
+    def since(self, record: UpgradeRecord, phase: str) -> list[Event]:
+        """What a step of the user has set otherwise since the prechecks: errors that they did not find."""
+        if not record.new.revision:
+            return []
+        found, _ = settings_between(self.cluster, _name(record.old), record.new.revision, self.root)
+        known = {code for _, code, _, _ in record.prechecks}
+        return [
+            Event(phase, "precheck", one.code, one.text + (f": {', '.join(one.objects)}" if one.objects else ""))
+            for one in found
+            if one.level is ChangeLevel.ERROR and one.code not in known
+        ]
 
     def _all(self, record: UpgradeRecord) -> tuple[list[Touched], list[str]]:
         old, new, there = record.old, record.new, self.there

@@ -15,6 +15,7 @@ from clients.mesh import injection
 from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, SettingsError
 from runner.upgrade import hooks, moving, own_namespaces, proving, stalled
+from runner.upgrade.checking import Checking
 from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, MeshState, PhaseName, UpgradePhase
 from runner.upgrade.proving import Proven
 from runner.upgrade.proxies import Proxies
@@ -57,7 +58,7 @@ class Upgrade:
         look_s: seconds for which every state is looked at.
         ask: waits for the user at the beginning of a phase without a hook; none does not wait.
         baseline: an earlier run in place of that of the phase `before`, by its absolute path.
-        checked: makes the prechecks where the new revision was not there before.
+        checking: makes the prechecks where the new revision was not there before, and looks for later changes.
         away: namespaces of the user that are on the new revision now.
     """
 
@@ -73,7 +74,7 @@ class Upgrade:
     root: str = ""
     ask: Callable[[str, UpgradeSide, UpgradeSide], None] | None = None
     baseline: Path | None = None
-    checked: Callable[[UpgradeRecord], UpgradeRecord] = lambda record: record
+    checking: Checking | None = None
     away: list[str] = field(default_factory=list)
 
     def run(self) -> UpgradeRecord:
@@ -134,10 +135,13 @@ class Upgrade:
         elif self.ask:
             self.ask(phase.name, self.record.old, self.record.new)
         events = self._sides(phase)
+        if self.checking and phase.name != PhaseName.BEFORE:
+            events += self.checking.since(self.record, phase.name)
         self._own_namespaces(held, phase)
         cells: list[Cell] = []
         for wanted in phase.states:
-            cells += self._state(held, watch, phase, state, wanted)
+            proves = bool(phase.suites) and wanted == phase.states[-1]  # the suites take longer than a look
+            cells += self._state(held, watch, phase, state, wanted, 0.0 if proves else self.look_s)
             events += self._strays(held, phase, wanted)
             state = wanted
         if phase.name in (PhaseName.MOVED, PhaseName.ROLLED_BACK):
@@ -148,8 +152,10 @@ class Upgrade:
         events += proxies.events(phase.name)
         proven = Proven()
         if phase.suites:
+            began = time.monotonic()
             proven = self._suites(phase)
             events += proven.events
+            time.sleep(max(0.0, self.look_s - (time.monotonic() - began)))
             cells += watch.cells(state, moving=False)
         events += [*of_cells(phase.name, cells), *watch.holes(phase.name, started)]
         return PhaseRecord(
@@ -173,16 +179,17 @@ class Upgrade:
                 raise ClusterError(f"phase {phase.name}: {error.message}", hint) from None
             if name == NEW and not one.revision:  # it was installed by the hook
                 check_sides(self.record.old, now)
-                self.record = self.checked(replace(self.record, new=now))
+                self.record = replace(self.record, new=now)
+                self.record = self.checking.checked(self.record) if self.checking else self.record
             elif now.revision != one.revision:
                 text = f"the tag leads to {now.revision} and should lead to {one.revision}"
                 events.append(Event(phase.name, "revision", one.label, text))
         return events
 
     def _state(
-        self, held: Held, watch: Watch, phase: UpgradePhase, was: MeshState, wanted: MeshState
+        self, held: Held, watch: Watch, phase: UpgradePhase, was: MeshState, wanted: MeshState, look_s: float
     ) -> tuple[Cell, ...]:
-        """Move what is to move, and look at the state for a while."""
+        """Move what is to move, and look at the state for so long; not at all for zero seconds."""
         cells: tuple[Cell, ...] = ()
         parts = [part for part in PARTS if was.of(part) != wanted.of(part)]
         for part in parts:
@@ -194,7 +201,9 @@ class Upgrade:
         if parts:
             cells = watch.cells(wanted, moving=True)
         holding.mark(self.cluster, held, f"{phase.name}: {wanted}")
-        time.sleep(self.look_s)
+        if not look_s:
+            return cells
+        time.sleep(look_s)
         return (*cells, *watch.cells(wanted, moving=False))
 
     def _own_namespaces(self, held: Held, phase: UpgradePhase) -> None:

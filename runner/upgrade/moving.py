@@ -13,8 +13,10 @@ from clients.hold.held import Held
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.labels import REVISION_LABEL
+from clients.mesh.upgrade.proxies import proxy_version
 from runner.upgrade.plan import PARTS, MeshState
 from runner.upgrade.record import Event, UpgradeSide
+from runner.upgrade.verdict import NOT_KNOWN_KIND
 
 ROLL_S = 300.0
 """Time limit for the pods of a namespace to be replaced."""
@@ -67,7 +69,7 @@ def strays(
     state: MeshState,
     sides: Mapping[str, UpgradeSide],
 ) -> list[Event]:
-    """Proxies that are of another revision than their part should be: an event each.
+    """Proxies that are of another revision than their part should be, or of the other version: an event each.
 
     Args:
         namespaces: part → its real namespaces.
@@ -79,9 +81,24 @@ def strays(
         for namespace in own:
             for pod in cluster.objects("v1", "Pod", namespace):
                 seen = revision_of(pod)
-                if seen != due.revision and "deletionTimestamp" not in pod["metadata"]:
+                if "deletionTimestamp" in pod["metadata"]:
+                    continue
+                if seen != due.revision:
                     found.append(stray(phase, namespace, pod, due))
+                elif _is_of_the_other(proxy_version(pod), due, sides.values()):
+                    found.append(_other_version(phase, namespace, pod, due))
     return found
+
+
+def _is_of_the_other(version: str, due: UpgradeSide, sides: Iterable[UpgradeSide]) -> bool:
+    """Whether a proxy has the version of the other side, by the tag of its image."""
+    return version != due.version and version in {one.version for one in sides if one.version}
+
+
+def _other_version(phase: str, namespace: str, pod: Mapping[str, Any], due: UpgradeSide) -> Event:
+    """The right control plane has injected another version: what its own proxies do is not shown."""
+    text = f"its proxy is of {proxy_version(pod)}, and {due.revision} of {due.version}: its own proxies are not shown"
+    return Event(phase, NOT_KNOWN_KIND, f"{namespace}/{pod['metadata']['name']}", text)
 
 
 def stray(phase: str, namespace: str, pod: Mapping[str, Any], due: UpgradeSide) -> Event:

@@ -5,6 +5,7 @@ python tests/e2e/upgrade_faults.py KUBECONFIG FAULT...
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ ADMISSION, HOOKS = "admissionregistration.k8s.io/v1", "MutatingWebhookConfigurat
 SECURITY = "security.istio.io/v1"
 TAG, OLD_TAG, NEW_TAG = "istio-revision-tag-{}", "stable", "next"
 AWAY_S, START_S = 0.3, 180.0
+KEPT = "meshproof.dev/tag-of-before"
 
 
 def policy_away(cluster: Cluster) -> None:
@@ -118,6 +120,30 @@ def keys_back(cluster: Cluster) -> None:
     issuers.state_keys(cluster, servers(cluster))
 
 
+def old_proxies(cluster: Cluster) -> None:
+    """The new control plane injects the image of the old proxies, as values that an upgrade has kept."""
+    old, new = revisions(cluster)
+    use_image(cluster, new, values_of(cluster, old)["global"]["tag"])
+
+
+def new_proxies(cluster: Cluster) -> None:
+    """Undo `old_proxies`."""
+    _, new = revisions(cluster)
+    body = cluster.get("v1", "ConfigMap", f"istio-sidecar-injector-{new}", "istio-system")
+    assert body is not None
+    use_image(cluster, new, body["metadata"]["annotations"][KEPT])
+
+
+def out_by_registry(cluster: Cluster) -> None:
+    """The old mesh lets only registered hosts through, and the new one all: its setting was lost."""
+    set_outbound(cluster, revisions(cluster)[0], "REGISTRY_ONLY")
+
+
+def out_to_all(cluster: Cluster) -> None:
+    """Undo `out_by_registry`."""
+    set_outbound(cluster, revisions(cluster)[0], "ALLOW_ANY")
+
+
 def gateway_back(cluster: Cluster) -> None:
     """The gateways are put back to the old revision, as a tool does that was not asked: they are left behind."""
     moving.roll(cluster, require(cluster).namespaces[GATEWAYS], {REVISION_LABEL: OLD_TAG})
@@ -155,6 +181,10 @@ FAULTS: dict[str, Callable[[Cluster], None]] = {
         keys_lost,
         keys_back,
         gateway_back,
+        old_proxies,
+        new_proxies,
+        out_by_registry,
+        out_to_all,
         other_root,
         same_root,
     )
@@ -197,6 +227,30 @@ def use_authority(cluster: Cluster, secret: str) -> None:
     (own,) = [one for one in volumes if one["name"] == "cacerts"]
     own["secret"]["secretName"] = secret
     restart(cluster, new, spec={"volumes": volumes})
+
+
+def values_of(cluster: Cluster, revision: str) -> dict[str, Any]:
+    """What the injection of a revision is given."""
+    body = cluster.get("v1", "ConfigMap", f"istio-sidecar-injector-{revision}", "istio-system")
+    assert body is not None
+    values: dict[str, Any] = json.loads(body["data"]["values"])
+    return values
+
+
+def use_image(cluster: Cluster, revision: str, tag: str) -> None:
+    """Let a control plane inject proxies of this tag; the tag of before is kept as an annotation."""
+    values = values_of(cluster, revision)
+    was, values["global"]["tag"] = values["global"]["tag"], tag
+    change = {"metadata": {"annotations": {KEPT: str(was)}}, "data": {"values": json.dumps(values)}}
+    cluster.patch("v1", "ConfigMap", f"istio-sidecar-injector-{revision}", "istio-system", change)
+    restart(cluster, revision)
+
+
+def set_outbound(cluster: Cluster, revision: str, mode: str) -> None:
+    body = cluster.get("v1", "ConfigMap", f"istio-{revision}", "istio-system")
+    assert body is not None
+    mesh = {**yaml.safe_load(body["data"]["mesh"]), "outboundTrafficPolicy": {"mode": mode}}
+    cluster.patch("v1", "ConfigMap", f"istio-{revision}", "istio-system", {"data": {"mesh": yaml.safe_dump(mesh)}})
 
 
 def set_mode(cluster: Cluster, mode: str) -> None:

@@ -180,6 +180,22 @@ def test_faults_of_configuration_keys_and_moves_are_named_with_their_phase(
     assert [(one["phase"], one["what"]) for one in found["not_known"]] == [("moved", SHOP)], "forgotten"
 
 
+def test_what_the_new_control_plane_is_set_to_do_otherwise_is_named(canary: ProfileUp, tmp_path: Path) -> None:
+    """A setting that was lost: the old mesh lets only registered hosts through, the new one all. Old proxies, too."""
+    try:
+        ran = upgrade(canary, tmp_path, *fault(canary, "canary", "out-by-registry", "old-proxies"))
+    finally:
+        undo = [sys.executable, str(FAULTS), canary.administrator, "out-to-all", "new-proxies"]
+        subprocess.run(undo, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=300)
+    found = verdict(tmp_path)
+    assert (ran.code, found["verdict"]) == (1, "not safe"), ran.output[-3000:]
+    first = next(one for one in found["against"] if one["kind"] == "precheck")
+    assert (first["phase"], first["what"]) == ("canary", "MESH-OUTBOUND")
+    assert "ALLOW_ANY in place of REGISTRY_ONLY" in first["text"]
+    old = [one for one in found["not_known"] if "its own proxies are not shown" in one["text"]]
+    assert {one["phase"] for one in old} == {"mixed", "moved", "rolled-back"}
+
+
 def test_another_root_certificate_stops_the_upgrade_where_proxies_do_not_start(
     canary: ProfileUp, tmp_path: Path
 ) -> None:

@@ -173,9 +173,18 @@ def test_prechecks_are_made_as_soon_as_the_new_revision_is_there(course: _Course
         seen.append(record.new.version)
         return replace(record, prechecked=True, prechecks=(("error", "MESH-ROOT", "x", ()),))
 
-    found = course.upgrade(tmp_path, made, checked=checked).run()
+    checking = SimpleNamespace(checked=checked, since=lambda *_: [])
+    found = course.upgrade(tmp_path, made, checking=checking).run()
     assert seen == ["1.31.1"]
     assert [one.what for one in verdict(found).against] == ["MESH-ROOT"]
+
+
+def test_what_a_step_of_the_user_sets_otherwise_speaks_against_it(course: _Course, tmp_path: Path) -> None:
+    def since(_: UpgradeRecord, phase: str) -> list[Event]:
+        return [Event(phase, "precheck", "MESH-OUTBOUND", "x")] if phase == "moved" else []
+
+    found = course.upgrade(tmp_path, checking=SimpleNamespace(since=since)).run()
+    assert [(one.phase, one.what) for one in verdict(found).against] == [("moved", "MESH-OUTBOUND")]
 
 
 @pytest.mark.parametrize(("commands", "looked"), [({}, False), ({"moved": "true"}, True)])

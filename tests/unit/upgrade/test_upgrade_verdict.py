@@ -435,6 +435,17 @@ def test_a_proxy_of_another_revision_is_named(seen: str, text: str) -> None:
     assert re.fullmatch(text, event.text)
 
 
+@pytest.mark.parametrize(("image", "known"), [("1.29.1", False), ("1.31.1", True), ("own-build", True)])
+def test_a_proxy_of_the_old_version_by_the_new_revision_shows_nothing_of_it(image: str, known: bool) -> None:
+    """The new control plane injects the old image: the right revision, and no proxy of the new version."""
+    body = pod("one", "1-31-1")
+    body["spec"] = {"containers": [{"name": "istio-proxy", "image": f"reg.test/proxyv2:{image}"}]}
+    cluster: Any = _Pods(a=[body])
+    found = moving.strays("moved", cluster, {"gateway": ["a"]}, MeshState(NEW, NEW, NEW), {OLD: BEFORE, NEW: AFTER})
+    assert [(event.kind, event.what) for event in found] == ([] if known else [("not known", "a/one")])
+    assert known or found[0].text == "its proxy is of 1.29.1, and 1-31-1 of 1.31.1: its own proxies are not shown"
+
+
 def test_the_parts_are_namespaces_of_the_held_traffic() -> None:
     assert set(PARTS.values()) < set(NAMESPACES)
     assert Held("h", {name: name for name in NAMESPACES}).home == PARTS["client"]
