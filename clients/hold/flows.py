@@ -73,7 +73,7 @@ def _mesh() -> list[Flow]:
         Flow("mesh-grpc-fresh", SENDER, "grpc", False, _CALLS, rate=2),
         Flow("mesh-tcp-kept", SENDER, "tcp", True, _LINES, rate=20),
         Flow("mesh-tcp-fresh", SENDER, "tcp", False, _LINES, rate=2),
-        Flow("mesh-websocket-kept", SENDER, "websocket", True, _WEB, rate=20),
+        Flow("mesh-websocket-kept", SENDER, "websocket", True, _WEB, rate=10),
         Flow("mesh-websocket-fresh", SENDER, "websocket", False, _WEB, rate=2),
         Flow("mesh-http1-identity", SENDER, "http1", True, _WEB, "/identity/sender", rate=2),
         Flow("mesh-http1-token", SENDER, "http1", True, _WEB, "/token", rate=2, token=True),
@@ -82,10 +82,10 @@ def _mesh() -> list[Flow]:
         Flow("mesh-http1-fresh-denied", STRANGER, "http1", False, _WEB, denied=_FORBIDDEN, rate=2),
         Flow("mesh-http2-denied", STRANGER, "http2", True, _WEB, denied=_FORBIDDEN, rate=5),
         Flow("mesh-grpc-denied", STRANGER, "grpc", True, _CALLS, denied=_CALL_FORBIDDEN, rate=5),
-        Flow("mesh-tcp-denied", STRANGER, "tcp", False, _LINES, denied=_CLOSED, rate=10 / 3),
+        Flow("mesh-tcp-denied", STRANGER, "tcp", False, _LINES, denied=_CLOSED, rate=5),
         Flow("mesh-websocket-denied", STRANGER, "websocket", False, _WEB, denied=_FORBIDDEN, rate=2),
         Flow("plain-http1-denied", OUTSIDER, "http1", False, _WEB, denied=_CLOSED, rate=5),
-        Flow("plain-tcp-denied", OUTSIDER, "tcp", False, _LINES, denied=_CLOSED, rate=2),
+        Flow("plain-tcp-denied", OUTSIDER, "tcp", False, _LINES, denied=_CLOSED, rate=5),
     ]
 
 
@@ -112,7 +112,7 @@ def _tls() -> list[Flow]:
         Flow("originated-websocket-kept", SENDER, "websocket", True, _SECURE, "/direct", rate=10),
         Flow("originated-http1-denied", SENDER, "http1", True, _SECURE, "/denied", denied=_FORBIDDEN, rate=5),
         Flow("passed-http1-fresh", SENDER, "http1", False, _PASSED, "/direct", rate=2),
-        Flow("passed-http1-denied", SENDER, "http1", False, _REFUSED, "/direct", denied=_NO_TLS, rate=2),
+        Flow("passed-http1-denied", SENDER, "http1", False, _REFUSED, "/direct", denied=_NO_TLS, rate=10 / 3),
     ]
 
 

@@ -19,9 +19,9 @@ OF_KIND = {
     "not denied": "a denial has another cause than it must have: the layer that should deny may be open",
     "regression": "a case got worse: its report has each request and answer, and diff.html what is different",
     "revision": "a proxy or a tag is of another revision than it should be: look at labels, tags and webhooks",
-    "rejected": "a proxy rejects its configuration, and keeps the one of before: mend the object that it names",
+    "rejected": "a proxy rejects its configuration, and keeps the one of before: correct the object that it names",
     "root": "both control planes need one root certificate: give the new one the authority of the old one",
-    "not ready": "new pods do not start: mend that, then go on by --resume",
+    "not ready": "new pods do not start: see what each says, then go on by --resume",
     "precheck": "the prechecks name objects that break: change these first, then rehearse again",
 }
 """Kind of an event → what it means for the upgrade."""
@@ -110,7 +110,7 @@ def next_steps(record: UpgradeRecord, found: UpgradeVerdict) -> Iterator[str]:
     elif found.safety is Safety.NOT_KNOWN:
         yield "do not move yet: nothing is against it, but not everything was seen"
         if PhaseName.ROLLED_BACK not in record.finished:
-            yield "go on by --resume after what stopped it is mended"
+            yield "go on by --resume once what stopped it is away"
         else:
             yield "repeat it on a calmer cluster, or look into each of them"
     else:

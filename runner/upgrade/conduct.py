@@ -21,7 +21,7 @@ from runner.upgrade.proving import Proven
 from runner.upgrade.proxies import Proxies
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.stalled import PhaseStoppedError
-from runner.upgrade.verdict import of_cells
+from runner.upgrade.verdict import lost_before, of_cells
 from runner.upgrade.watching import Watch, totals
 
 Say = Callable[[str], None]
@@ -157,7 +157,7 @@ class Upgrade:
             events += proven.events
             time.sleep(max(0.0, self.look_s - (time.monotonic() - began)))
             cells += watch.cells(state, moving=False)
-        events += [*of_cells(phase.name, cells), *watch.holes(phase.name, started)]
+        events += [*of_cells(phase.name, cells, lost_before(self.record)), *watch.holes(phase.name, started)]
         return PhaseRecord(
             phase.name, started, time.time(), tuple(cells), tuple(events), proven.run, cases=proven.cases
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from clients.hold.account import GOT_THROUGH
 from runner.upgrade.plan import PHASES, PhaseName
 from runner.upgrade.record import Cell, Event, UpgradeRecord
 
@@ -62,29 +63,40 @@ def _of_prechecks(record: UpgradeRecord) -> list[Event]:
     ]
 
 
-def of_cells(phase: str, cells: Iterable[Cell]) -> list[Event]:
+def lost_before(record: UpgradeRecord) -> frozenset[str]:
+    """Outcomes by which requests were lost, or denied otherwise, before anything had moved."""
+    cells = [cell for phase in record.phases if phase.name == PhaseName.BEFORE for cell in phase.cells]
+    return frozenset(kind for cell in cells for kind in cell.kinds) - GOT_THROUGH
+
+
+def of_cells(phase: str, cells: Iterable[Cell], before: frozenset[str] = frozenset()) -> list[Event]:
     """What the flows of a phase say against the upgrade.
 
-    What is lost before anything has moved is not the upgrade's doing; but then nothing can be said of later losses. The
-    same is true where all that were lost had no address.
+    What is lost before anything has moved is not the upgrade's doing; but then nothing can be said of later losses of
+    that kind. The same is true where all that were lost had no address. A leak is never excused.
+
+    Args:
+        before: outcomes of requests that were lost in the phase `before`.
     """
     baseline = phase == PhaseName.BEFORE
     found = []
     for cell in cells:
         where = f"with {cell.pair}" + (f", {_MOVING}" if cell.moving else "")
         when = f"; the first {cell.when}" if cell.when else ""
-        unsent = cell.kinds.get(NO_ADDRESS, 0)
+        as_before = sum(count for kind, count in cell.kinds.items() if kind in {NO_ADDRESS, *before} - GOT_THROUGH)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cell.kinds.items()))
         if cell.leaked:
             text = f"{cell.leaked} denied requests got through {where}{when}"
             found.append(Event(phase, "leak", cell.flow, text))
         if cell.lost:
             text = f"{cell.lost} of {cell.requests} requests were lost {where}: {kinds}{when}"
-            found.append(Event(phase, NOT_KNOWN_KIND if baseline or cell.lost <= unsent else "lost", cell.flow, text))
+            found.append(
+                Event(phase, NOT_KNOWN_KIND if baseline or cell.lost <= as_before else "lost", cell.flow, text)
+            )
         if cell.other:
             text = f"{cell.other} of {cell.requests} denials were of another kind {where}: {kinds}{when}"
             found.append(
-                Event(phase, NOT_KNOWN_KIND if baseline or cell.other <= unsent else "not denied", cell.flow, text)
+                Event(phase, NOT_KNOWN_KIND if baseline or cell.other <= as_before else "not denied", cell.flow, text)
             )
         if not cell.moving and not cell.requests:
             found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"no request was sent {where}"))

@@ -1,4 +1,4 @@
-"""How the meshes of two revisions differ: what the old control plane is told, and the new one is not, or otherwise.
+"""How the meshes of two revisions differ: what of its settings the new control plane has otherwise, or not at all.
 
 Sources: Istio's reference of MeshConfig, for the defaults and for what each setting does.
 """

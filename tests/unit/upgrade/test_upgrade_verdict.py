@@ -15,7 +15,7 @@ import pytest
 from report_samples import a_case, sample_run, sample_target
 
 from clients.hold.account import Account, Row
-from clients.hold.flows import FLOWS
+from clients.hold.flows import ARRIVED, FLOWS
 from clients.hold.held import NAMESPACES, Held
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
@@ -29,7 +29,7 @@ from runner.upgrade.conduct import Upgrade, check_sides
 from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.regressions import against, baseline
-from runner.upgrade.verdict import Safety, of_cells, table, verdict
+from runner.upgrade.verdict import Safety, lost_before, of_cells, table, verdict
 
 pytestmark = pytest.mark.unit
 
@@ -131,6 +131,25 @@ def test_what_is_lost_before_anything_moved_is_not_the_upgrades_doing(kind: str,
 def test_what_had_no_address_is_not_the_upgrades_doing(kinds: dict[str, int], kept: set[str]) -> None:
     events = of_cells("moved", [replace(GOOD, lost=2, kinds=kinds), replace(GOOD, other=2, kinds=kinds)])
     assert {event.kind for event in events} == kept
+
+
+@pytest.mark.parametrize(
+    ("kinds", "kept"),
+    [
+        ({"timeout": 2}, {"not known"}),
+        ({"timeout": 1, "dns": 1}, {"not known"}),
+        ({"timeout": 1, "status 503": 1}, {"lost", "not denied"}),
+    ],
+)
+def test_what_was_lost_before_in_the_same_way_is_not_the_upgrades_doing(kinds: dict[str, int], kept: set[str]) -> None:
+    """A machine without time loses requests in every phase; what leaks is a leak nevertheless."""
+    first = PhaseRecord("before", 1.0, 2.0, (replace(GOOD, lost=1, kinds={"timeout": 1, ARRIVED: 1}),))
+    before = lost_before(UpgradeRecord("upgrade-1", BEFORE, AFTER, phases=(first, replace(first, name="moved"))))
+    assert before == {"timeout"}
+    cells = [replace(GOOD, lost=2, kinds=kinds), replace(GOOD, other=2, kinds=kinds)]
+    assert {event.kind for event in of_cells("moved", cells, before)} == kept
+    (leak,) = of_cells("moved", [replace(GOOD, leaked=1, kinds={ARRIVED: 1})], before | {ARRIVED})
+    assert leak.kind == "leak"
 
 
 @pytest.mark.parametrize(
