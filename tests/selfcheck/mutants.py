@@ -17,6 +17,7 @@ from testbed import api
 from tests.harness_mutants import run as harness
 from tests.mutants.entry import FAIL, Area, Entry, judge
 from tests.mutants.registry import HARNESS, MESH
+from tests.selfcheck import same
 from tests.selfcheck.product import Environment, say, scratch, spoilt, sweep, testbed
 from tests.selfcheck.store import Record, Store
 
@@ -50,8 +51,16 @@ def run(store: Store, only: Sequence[str], *, keep: Path | None = None) -> None:
     if known:
         say(f"{known} of {total} mutants are known already")
     for number, record in enumerate(_records(mesh, own, done, keep), known + 1):
-        store.add(record)
+        store.add(record | {"of": same.of(record["id"])})
         say(f"[{number}/{total}] {line(record)}")
+
+
+def still_counts(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of the mutant, and of the cases that must notice it, as they are today.
+
+    A record that does not say of what it is counts for no mutant of today.
+    """
+    return bool(record.get("of", "") == same.of(record["id"]))
 
 
 def _records(mesh: Sequence[str], own: Sequence[str], done: Collection[str], keep: Path | None) -> Iterator[Record]:
@@ -160,6 +169,15 @@ def unproven(records: Sequence[Record]) -> dict[str, str]:
         for control in catalogue.load().controls
         if control not in proven
     }
+
+
+def short(record: Record) -> Record:
+    """What the page has of a record: of its cases, those that failed."""
+    failed = {name: verdict for name, verdict in record["cases"].items() if verdict == FAIL}
+    return {name: record[name] for name in _OF_THE_PAGE if name in record} | {"cases": failed}
+
+
+_OF_THE_PAGE = ("id", "kind", "area", "says", "killed", "missed", "harmed", "at", "of")
 
 
 def figures(store: Store) -> Record:

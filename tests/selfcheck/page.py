@@ -10,11 +10,12 @@ from pathlib import Path
 
 from benchmarks.stability_tables import KS
 from tests.mutants.entry import Area
-from tests.mutants.registry import HARNESS, MESH
-from tests.selfcheck import alarms, faults, flips, mutants
+from tests.selfcheck import alarms, faults, flips, mutants, same, store
 from tests.selfcheck.store import ROOT, MergedStore, Record, Store, merged, newest
 
 PAGE = ROOT / "docs" / "trust.md"
+MEASURED = Path(__file__).with_name("measured.ndjson")
+"""What the page has of mutants, for the next page: it is written where another cache knows nothing of these results."""
 WIDTH = 118
 HEAD = """\
 # How far a verdict can be trusted
@@ -39,12 +40,12 @@ def write() -> Path:
     """Write the page from what is known; returns it.
 
     Mutants and faults are of all commits at which they were tried, each by its newest record; runs and changes belong
-    together, so that those of the newest commit count. A part of which this cache knows nothing, or fewer mutants,
-    keeps its section.
+    together, so that those of the newest commit count. A part of which this cache knows nothing keeps its section.
+    A mutant that has changed since, or whose cases have, counts as not tried.
     """
-    tried = merged("mutants", lambda name: name in MESH or name in HARNESS)
+    tried = merged("mutants", mutants.still_counts, Store(MEASURED))
     alarmed, flipped = newest("alarms", measured=True), newest("flips", measured=True)
-    broken = merged("faults", faults.exists)
+    broken = merged("faults", lambda record: faults.exists(record["id"]))
     made = [
         (tried, mutants_section(tried)),
         (alarmed, alarms_section(alarmed)),
@@ -52,21 +53,15 @@ def write() -> Path:
         (flipped, flips_section(flipped)),
     ]
     there = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    sections = [_kept(there, section) if _knows_less(there, store, section) else section for store, section in made]
+    sections = [_kept(there, section) if _knows_nothing(there, store, section) else section for store, section in made]
     PAGE.write_text("\n".join([HEAD, *sections]).rstrip() + "\n", encoding="utf-8")
+    store.write(MEASURED, tried.about(), map(mutants.short, tried.known()))
     return PAGE
 
 
-_KILLED = re.compile(r"\*\*\d+ of (\d+) mutants are killed")
-
-
-def _knows_less(there: str, store: Store, section: str) -> bool:
-    """Whether the page that is there has more of a section than the store."""
-    old = _kept(there, section)
-    if not old or "Measured at" not in old:
-        return False
-    before, now = _KILLED.search(old), _KILLED.search(section)
-    return not store.records() or bool(before and now and int(before[1]) > int(now[1]))
+def _knows_nothing(there: str, store: Store, section: str) -> bool:
+    """Whether only the page that is there has a section's figures."""
+    return "Measured at" in _kept(there, section) and not store.records()
 
 
 def _kept(there: str, section: str) -> str:
@@ -96,8 +91,10 @@ def mutants_section(store: Store) -> str:
         "It is killed if every control that is about it fails (or is inconclusive, where that is what is due); a "
         "failure of another control does not count. Mutants of the harness are killed by its unit tests."
     )
-    rest = f" {known['not_tried']} of the registry are not tried yet." if known["not_tried"] else ""
-    lines += ["", f"**{known['killed']} of {known['mutants']} mutants are killed.**{rest}", ""]
+    rest = f" {known['not_tried']} of the registry are not tried as they are today." if known["not_tried"] else ""
+    if isinstance(store, MergedStore) and (changed := _changed_since(store)):
+        rest += f" {changed} of these were tried before they, or the cases that must notice them, changed."
+    lines += ["", *_wrapped(f"**{known['killed']} of {known['mutants']} mutants are killed.**{rest}"), ""]
     total, killed = (Counter(record["area"] for record in some) for some in (records, _killed(records)))
     rows = [(str(area), str(killed[area]), str(total[area])) for area in Area]
     lines += [*_table(("area", "killed", "mutants"), rows), ""]
@@ -174,6 +171,12 @@ def flips_section(store: Store) -> str:
     lines += _wrapped("How many changes a smaller K would have called stable too early (docs/convergence.md):")
     lines += ["", *_table(("K", *map(str, KS)), flips.model(store))]
     return "\n".join([*lines, ""])
+
+
+def _changed_since(store: MergedStore) -> int:
+    """How many mutants of today have only records of what they were before."""
+    counted = {record["id"] for record in store.records()}
+    return sum(same.of(record["id"]) != "" for record in store.known() if record["id"] not in counted)
 
 
 def _killed(records: Iterable[Record]) -> list[Record]:

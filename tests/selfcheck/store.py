@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,20 +96,34 @@ class MergedStore(Store):
     Attributes:
         path: the newest file.
         earlier: the others, the oldest first.
-        exists: whether this id can still be measured; of all others, only the newest file's records count.
+        counts: whether a record is of what would be measured today.
     """
 
     earlier: tuple[Store, ...] = ()
-    exists: Callable[[str], bool] = bool
+    counts: Callable[[Record], bool] = bool
+
+    def about(self) -> Record:
+        """Start and machine of the newest file that there is."""
+        return super().about() or next((found for one in reversed(self.earlier) if (found := one.about())), {})
 
     def records(self) -> list[Record]:
-        """Those of each `id`, the newest only."""
-        before = [record for one in self.earlier for record in one.records() if self.exists(record["id"])]
-        return list({record["id"]: record for record in (*before, *super().records())}.values())
+        """Those of each `id` that count, the newest only."""
+        return list({record["id"]: record for record in self.known() if self.counts(record)}.values())
+
+    def known(self) -> list[Record]:
+        """Those of each `id`, the newest only, whether they count or not."""
+        found = [record for one in self.earlier for record in one.records()]
+        return list({record["id"]: record for record in (*found, *super().records())}.values())
 
     def begun(self) -> dict[str, str]:
         """Each commit → when measuring began at it."""
         return {one.path.parent.name: str(one.about().get("started", "")) for one in (*self.earlier, self)}
+
+
+def write(path: Path, about: Record, records: Iterable[Record]) -> None:
+    """Write a file of records, by their ids; it is of no one commit."""
+    lines = [{**about, "commit": ""}, *sorted(records, key=lambda record: str(record["id"]))]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
 
 
 def _found(part: str) -> list[Store]:
@@ -127,10 +141,15 @@ def newest(part: str, *, measured: bool = False) -> Store:
     return found[-1] if found else Store.of(part)
 
 
-def merged(part: str, exists: Callable[[str], bool]) -> MergedStore:
-    """All stores of a part as one; `exists` says whether an id can still be measured."""
+def merged(part: str, counts: Callable[[Record], bool], *before: Store) -> MergedStore:
+    """All stores of a part as one.
+
+    Args:
+        counts: whether a record is of what would be measured today.
+        before: older ones than those of this cache.
+    """
     *earlier, last = _found(part) or [Store.of(part)]
-    return MergedStore(last.path, tuple(earlier), exists)
+    return MergedStore(last.path, (*before, *earlier), counts)
 
 
 def folder() -> Path:

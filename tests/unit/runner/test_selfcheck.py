@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from clients.model.exit_code import ExitCode
 from runner.commands import child, selfcheck
 from tests.mutants.registry import MESH
 from tests.selfcheck import __main__ as program
-from tests.selfcheck import alarms, faults, flips, mutants, page, product, slow_network, store
+from tests.selfcheck import alarms, faults, flips, mutants, page, product, same, slow_network, store
 
 pytestmark = pytest.mark.unit
 
@@ -39,8 +40,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Store:
-    """The store of the part `mutants`, in a cache of its own."""
+    """The store of the part `mutants`, in a cache of its own, and a page that is not there yet."""
     monkeypatch.setenv("MESHPROOF_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(page, "PAGE", tmp_path / "trust.md")
+    monkeypatch.setattr(page, "MEASURED", tmp_path / "measured.ndjson")
     return store.Store.of("mutants", "abc")
 
 
@@ -48,6 +51,7 @@ def record(name: str, *, killed: bool = True, **cases: str) -> store.Record:
     verdicts = {control.replace("_", "-"): verdict for control, verdict in cases.items()}
     missed = {} if killed else {"LAB-AUTHZ-02": "pass instead of fail"}
     made: store.Record = {"id": name, "kind": "mesh", "area": "JWT", "says": "It lies.", "killed": killed}
+    made["of"] = same.of(name)
     return made | {"missed": missed, "harmed": {}, "cases": verdicts, "took_s": 1.0, "left": []}
 
 
@@ -123,13 +127,10 @@ def test_figures_name_the_survivors_and_the_controls_that_notice_nothing(kept: s
     assert mutants.problems(kept) == ["the mutant b survived"]
 
 
-def test_the_page_has_short_lines_and_says_what_survived(
-    kept: store.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_page_has_short_lines_and_says_what_survived(kept: store.Store) -> None:
     kept.start(resume=False)
     kept.add(record("a", LAB_AUTHZ_02="fail"))
     kept.add(record("b", killed=False))
-    monkeypatch.setattr(page, "PAGE", tmp_path / "trust.md")
     text = page.write().read_text()
     assert "**1 of 2 mutants are killed.**" in text
     assert "- `b`: It lies. LAB-AUTHZ-02: pass instead of fail" in text
@@ -137,19 +138,17 @@ def test_the_page_has_short_lines_and_says_what_survived(
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_the_page_keeps_what_was_measured_at_other_commits_and_on_other_machines(
-    kept: store.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_page_keeps_what_was_measured_at_other_commits_and_on_other_machines(kept: store.Store) -> None:
     """A page that was written after one part of a new commit had dropped all that had taken hours before."""
     first, second = list(MESH)[:2]
     kept.start(resume=False)
-    for name, killed in ((first, False), (second, True), ("removed-since", True)):
+    for name, killed in ((first, False), (second, True)):
         kept.add(record(name, killed=killed))
+    kept.add(record("removed-since") | {"of": "what it was"})
     later = store.Store.of("mutants", "def")
     later.start(resume=False)
     later.add(record(first))
     os.utime(kept.path, (1, 1))
-    monkeypatch.setattr(page, "PAGE", tmp_path / "trust.md")
     alarmed = "## False alarms\n\nMeasured at commit 123; begun long ago.\n\n**0 false alarms in 20 runs.**\n"
     page.PAGE.write_text(f"# Head\n\n## Mutants\n\nNot measured yet.\n\n{alarmed}\n## Changes called stable\n\nNone.\n")
     text = page.write().read_text()
@@ -158,10 +157,37 @@ def test_the_page_keeps_what_was_measured_at_other_commits_and_on_other_machines
     assert f"- abc, begun {kept.about()['started']}: `{second}`" in text
     assert alarmed in text
     assert page.write().read_text() == text
-    later.start(resume=False)
-    kept.start(resume=False)
-    kept.add(record(second))
+    later.path.unlink()
+    kept.path.unlink()
     assert "**2 of 2 mutants are killed.**" in page.write().read_text(), "this cache knows less than the page"
+
+
+def test_a_result_of_what_a_mutant_or_its_cases_were_before_does_not_count(kept: store.Store) -> None:
+    """Hours of figures of earlier commits are kept only for what is still the same."""
+    first, second, third = list(MESH)[:3]
+    kept.start(resume=False)
+    kept.add(record(first))
+    kept.add(record(second) | {"of": "what it was"})
+    kept.add({name: value for name, value in record(third).items() if name != "of"})
+    text = " ".join(page.write().read_text().split())
+    assert "**1 of 1 mutants are killed.**" in text
+    assert "2 of these were tried before they, or the cases that must notice them, changed." in text
+    assert second in page.MEASURED.read_text(), "and is kept, should the mutant be as before again"
+
+
+def test_what_a_result_is_of_changes_with_the_mutant_and_with_its_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "narrowed-for-any-subject"
+    before = same.of.__wrapped__(name)
+    assert before == same.of.__wrapped__(name)
+    assert same.of("no-such-mutant") == ""
+    assert same.of("cors-over-tls") != same.of("cors-at-any-port"), "what a closure holds counts"
+    entry = MESH[name]
+    monkeypatch.setitem(MESH, name, replace(entry, verdicts={**entry.verdicts, "LAB-PATH-04": "pass"}))
+    assert same.of.__wrapped__(name) != before
+    monkeypatch.setitem(MESH, name, entry)
+    cases = [(module, [replace(case, repeat=9) for case in found]) for module, found in same._cases("suites/lab")]
+    monkeypatch.setattr(same, "_cases", lambda _: cases)
+    assert same.of.__wrapped__(name) != before
 
 
 def test_a_fault_that_no_test_tries_any_more_is_not_kept() -> None:
