@@ -33,6 +33,7 @@ class Injector:
         tag: by which namespaces ask for it; empty where that is the revision itself.
         namespace, service: of the Service that is called; empty where it is called by a URL.
         host: of that URL; empty where a Service is called.
+        fails_open: a pod is admitted as it is where the injector does not answer.
     """
 
     revision: str
@@ -40,6 +41,7 @@ class Injector:
     namespace: str = ""
     service: str = ""
     host: str = ""
+    fails_open: bool = False
 
     @property
     def name(self) -> str:
@@ -123,6 +125,7 @@ def _injector(body: Mapping[str, Any]) -> Injector | None:
         namespace=str(service.get("namespace") or ""),
         service=str(service.get("name") or ""),
         host=urlsplit(str(client.get("url") or "")).hostname or "",
+        fails_open=any(hook.get("failurePolicy") == "Ignore" for hook in active),
     )
 
 

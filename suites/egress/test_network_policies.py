@@ -5,6 +5,8 @@ A long-lived connection is opened before the policies; the workloads are restart
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clients.mesh import proxyconfig, sidecar
@@ -12,6 +14,7 @@ from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.expect import received, status
 from clients.model.log_expectations import ServerLogExpectation
+from clients.model.probe import Dial
 from clients.model.stage import Settle, Stage
 from suites.egress import rollout
 from suites.egress.state import selectors_without_pods
@@ -27,6 +30,7 @@ from suites.egress.workloads import (
     GATEWAY,
     HOSTS,
     METADATA,
+    NAME_SERVER_READY,
     NEXT_TO_GATEWAY,
     OPEN,
     OPEN_ADDRESS,
@@ -58,6 +62,7 @@ STAGE = Stage(
 )
 
 DIRECT = f"{OPEN_ADDRESS}:80"
+AT_NAME_SERVER = RAW_Y.get(NAME_SERVER_READY, dial=Dial.POD)
 OTHER_TEAM = RAW_Y.get(EXAMPLE, resolve=DIRECT)
 """The policies are team-x's: the other team's request shows that the address answers."""
 
@@ -179,6 +184,20 @@ def test_restarted_workload_becomes_ready(observe, stage):
         return None
 
     observe("EGR-NETPOL-02", "new pod ready, its proxy configured by the control plane", problem)
+
+
+@pytest.mark.control("X-EGR-SHUT-DNS", needs=STAND_INS)
+def test_other_ports_of_name_servers_are_shut(observe, stage):
+    """No case: a name server logs no such requests, so that its log proves nothing."""
+
+    def problem():
+        probes = (AT_NAME_SERVER, replace(AT_NAME_SERVER, source=RAW_X, timeout_s=SHUT_AFTER_S))
+        of_the_other, own = (stage.rig.prober.probe(probe, "X-EGR-SHUT-DNS")[0] for probe in probes)
+        if of_the_other.status != 200:
+            return f"the twin, the other team's request: {of_the_other.summary}"
+        return shut().problem(own)
+
+    observe("X-EGR-SHUT-DNS", "port 8181 of the name server's pod: open to team-y, shut to team-x", problem)
 
 
 @pytest.mark.control("EGR-NETPOL-14")

@@ -45,6 +45,9 @@ OWN_TEAM = "http://echo.team-x/ip"
 NEXT_TO_GATEWAY = "http://plain.istio-egress/ip"
 """In the namespace that the policies open for the gateway's pods, and for no others."""
 
+NAME_SERVER_READY = "http://kube-dns.kube-system:8181/ready"
+"""What kubelets ask the testbed's name server for, at its pod; policies open port 53 of it, and no other."""
+
 HOSTS = frozenset({"external-hosts"})
 """What a stage needs that settles on a request to an external host; without one its other controls prove nothing."""
 SHUT_ADDRESS = "example.com"

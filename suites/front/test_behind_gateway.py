@@ -9,7 +9,7 @@ from clients.model.case import Case
 from clients.model.expect import rbac_denied
 from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage
-from suites.front.workloads import BACKEND, ENVIRONMENT, HEALTHY, INSIDE, SHOWS_SECRET, call
+from suites.front.workloads import BACKEND, ENVIRONMENT, HEALTHY, INSIDE, NO_SUCH_PAGE, SHOWS_SECRET, call
 
 NEIGHBOUR = Workload("gke-system", "neighbour", "sleep")
 """In the gateway's namespace, by an account of its own."""
@@ -36,9 +36,9 @@ WAYS = {
     "with the gateway's headers": replace(PAST, headers=HEADERS),
     "with a token": replace(PAST, token="valid@front"),
     "by another method": replace(PAST, method="POST"),
+    **{f"by {method}": replace(PAST, method=method) for method in ("PUT", "DELETE", "OPTIONS")},
     "by HTTP/2": replace(PAST, http2=True),
 }
-HEALTH = "/api/healthz"
 
 CASES = [
     refused(PAST, twin=call(), twin_expect=SHOWS_SECRET),
@@ -56,14 +56,20 @@ CASES = [
         )
         for how, way in WAYS.items()
     ),
-    Case(
-        "X-FRONT-PAST-03",
-        INSIDE.get(f"http://{BACKEND}{HEALTH}"),
-        rbac_denied(),
-        before=HEALTHY,
-        twin=call(HEALTH),
-        twin_expect=HEALTHY,
-        variant="for the health path",
+    *(
+        Case(
+            "X-FRONT-PAST-03",
+            INSIDE.get(f"http://{BACKEND}{path}"),
+            rbac_denied(),
+            before=answered,
+            twin=call(path),
+            twin_expect=answered,
+            variant=variant,
+        )
+        for path, answered, variant in (
+            ("/api/healthz", HEALTHY, "for the health path"),
+            ("/api/v1/other", NO_SUCH_PAGE, "another path"),
+        )
     ),
 ]
 

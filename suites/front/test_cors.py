@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from clients.model.case import Case
 from clients.model.decision import Proxy
-from clients.model.expect import has_header, lacks_header, status
+from clients.model.expect import has_header, lacks_header, rbac_denied, status
 from clients.model.stage import Settle, Stage
 from suites.front.workloads import (
     ENVIRONMENT,
+    FROM_BACKEND,
     FROM_GATEWAY,
     NO_SUCH_PAGE,
     NO_TOKEN,
@@ -69,6 +70,8 @@ READABLE = status(
 
 WAYS = {
     "by another method": (replace(ANONYMOUS, method="POST"), SHOWS_SECRET),
+    **{f"by {method}": (replace(ANONYMOUS, method=method), SHOWS_SECRET) for method in ("PUT", "PATCH", "DELETE")},
+    "by HEAD": (replace(ANONYMOUS, method="HEAD"), status(200, FROM_BACKEND)),
     "another path": (call("/api/v1/other", base=SITE), NO_SUCH_PAGE),
     "over TLS": (call(base=SITE.replace("http:", "https:")), SHOWS_SECRET),
     "host with its port": (call(base=f"{SITE}:80"), SHOWS_SECRET),
@@ -91,7 +94,7 @@ CASES = [
         Case(
             "X-DOOR-CORS-02",
             way,
-            NO_TOKEN,
+            rbac_denied(way.method),
             before=answered,
             twin=replace(way, token=WITH_TOKEN.token),
             twin_expect=answered,

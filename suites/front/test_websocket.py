@@ -21,6 +21,8 @@ BY_JWT_FILTER = (AccessLogExpectation(Proxy.CLIENT, details="jwt_authn_access_de
 STAGE = stage("front-websocket", (Settle(echo(), NO_TOKEN),), title="WebSockets through the front door require a token")
 
 denied = partial(Case, before=ECHOED, twin=VALID, twin_expect=ECHOED)
+ELSEWHERE = {"a cookie": "Cookie: token={}", "another parameter": "?token={}", "another header": "X-Token: {}"}
+"""Where a page's script can put a token, as it cannot set the header of a WebSocket."""
 BAD_TOKENS = {"expired": "Jwt is expired", "foreign-key": "Jwt verification fails"}
 
 CASES = [
@@ -30,6 +32,10 @@ CASES = [
     denied("X-WS-02", echo(), NO_TOKEN, logged=BY_POLICY),
     denied("X-WS-02", echo(scheme="wss"), NO_TOKEN, variant="over TLS"),
     denied("X-WS-02", WITH_PORT, NO_TOKEN, twin=replace(WITH_PORT, token=VALID.token), variant="host with its port"),
+    *(
+        denied("X-WS-02", replace(VALID, token_as=how), NO_TOKEN, variant=f"token in {place}")
+        for place, how in ELSEWHERE.items()
+    ),
     *(
         denied("X-WS-03", echo(token=kind), upgrade_refused(401, text), variant=kind, logged=BY_JWT_FILTER)
         for kind, text in BAD_TOKENS.items()

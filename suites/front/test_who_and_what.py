@@ -73,7 +73,9 @@ CASES = [
         replace(call("/api/v1/secure.json"), method="POST"), "template of the path, by another method", NO_SUCH_PAGE
     ),
     refused(call("/api/v1/secure.json", base=ANOTHER_HOST), "template of the path, another host", NO_SUCH_PAGE),
+    refused(call("/api/v1/secure.json", base=HTTPS), "template of the path over TLS", NO_SUCH_PAGE),
     refused(FROM_A_POD, "address of the client"),
+    refused(replace(FROM_A_POD, headers=(("Host", "other.example.net"),)), "address of the client, another host"),
     refused(replace(FROM_A_POD, method="POST"), "address of the client, by another method"),
     *map(by_http2, ("DELETE", "delete")),
     Case("X-CVE-GHSA-W44G-06", BY_HTTP2, SHOWS_SECRET, before=SHOWS_SECRET),

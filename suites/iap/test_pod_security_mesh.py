@@ -14,7 +14,7 @@ from clients.model.errors import ClusterError
 from clients.model.expect import body_contains, body_lacks, has_header, reset, status
 from clients.model.polling import poll
 from clients.model.stage import Settle, Stage
-from suites.iap.admission import refusal
+from suites.iap.admission import POD_SECURITY, refusal
 from suites.iap.workloads import ELSEWHERE, ENVIRONMENT, OUTSIDE, RATINGS, TITLE
 
 HOME = "bookinfo-restricted"
@@ -87,7 +87,7 @@ def restarted(stage):
 @pytest.mark.control("X-IAP-PSP-01")
 def test_a_restarted_pod_has_its_sidecar_and_no_access_to_the_node(observe, stage, restarted):
     rig = stage.rig
-    [greedy, modest] = rig.applier.load(["iap/pods/in-restricted.yaml"])
+    [*greedy, modest] = rig.applier.load(["iap/pods/in-restricted.yaml"])
 
     def problem():
         body = rig.cluster.get("v1", "Pod", restarted.name, restarted.namespace)
@@ -96,11 +96,14 @@ def test_a_restarted_pod_has_its_sidecar_and_no_access_to_the_node(observe, stag
             return f"{restarted} is not 2/2: {', '.join(restarted.containers)}"
         if asking := [one["name"] for one in containers if one["securityContext"]["capabilities"].get("add")]:
             return f"containers with capabilities: {', '.join(asking)}"
-        if "violates PodSecurity" not in (why := refusal(rig, greedy)):
-            return f"{greedy}, which asks for NET_ADMIN: {why or 'admitted'}"
+        for item in greedy:
+            if POD_SECURITY not in (why := refusal(rig, item)):
+                return f"{item}, which asks for NET_ADMIN or to run as root: {why or 'admitted'}"
         return f"{modest}: {why}" if (why := refusal(rig, modest)) else None
 
-    expected = "2/2 without any capability, in a namespace that refuses a pod with NET_ADMIN and admits one without"
+    expected = (
+        "2/2 without any capability, in a namespace that refuses a pod with NET_ADMIN or as root and admits one without"
+    )
     observe("X-IAP-PSP-01", expected, problem)
 
 

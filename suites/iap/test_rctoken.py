@@ -64,6 +64,7 @@ ELSEWHERE_SENT = {
     "in a cookie": "Cookie: token={}",
 }
 NO_SUCH_ROUTE = status(404, FROM_GATEWAY)
+ANY_ECHO = status(200)
 
 SPOOFED = "admin@example.com"
 USER_HEADER = "X-User-Email"
@@ -98,6 +99,7 @@ EVERY = {
     "another path": at("/api/v1/products"),
     "static files": at("/static/style.css"),
     "sign-in": at("/login"),
+    "sign-out": at("/logout"),
     "from a pod": ELSEWHERE.get(f"{INSIDE_SITE}/productpage", behind=PRODUCTPAGE),
     "exempt path at its end": at("/api/v1/products/healthz/ready"),
     "another host": at("/productpage", "http://other.example.net"),
@@ -125,6 +127,15 @@ CASES = [
     ),
     denied("IAP-RCT-03", page(), NO_TOKEN),
     *(denied("X-IAP-EVERY", way, rbac_denied(way.method), before=None, variant=name) for name, way in EVERY.items()),
+    denied(
+        "X-IAP-EVERY",
+        echo(),
+        NO_TOKEN,
+        before=ANY_ECHO,
+        twin=echo("valid"),
+        twin_expect=ANY_ECHO,
+        variant="the other workload",
+    ),
     Case("IAP-LB-02", READY, status(200), before=status(200)),
     denied("IAP-RCT-04", at("/healthz/ready"), NO_SUCH_ROUTE, before=NO_SUCH_ROUTE, variant="exempt"),
     denied("IAP-RCT-04", at("/healthz/ready/x"), NO_TOKEN, before=NO_SUCH_ROUTE, variant="exactly"),

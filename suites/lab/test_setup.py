@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clients.mesh import injection
 from clients.model.stage import Stage
 from suites.lab.workloads import ENVIRONMENT
 
@@ -11,6 +12,7 @@ STAGE = Stage("setup", title="Security lab: control plane up, sidecars where the
 
 CONTROL_PLANE_PORTS = {15012, 443, 15014}
 """Without 15010, which serves configuration as plain text: hardened installations shut it (docs/deviations.md)."""
+WEBHOOKS = ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
 SERVICE_PORTS = {"sleep": 80, "httpbin": 8000}
 LEGACY = {"legacy-client": "sleep", "legacy-service": "httpbin"}
 INJECTED = {"mtls-client": "sleep", "mtls-service": "httpbin"}
@@ -46,6 +48,20 @@ def test_legacy_workloads_have_no_sidecar(observe, stage):
 def test_mtls_workloads_have_a_sidecar(observe, stage):
     expected = "services and Running pods in mtls-client and mtls-service, every one with a container istio-proxy"
     observe("LAB-SETUP-03", expected, lambda: first_problem(stage.rig, INJECTED, injected=True))
+
+
+@pytest.mark.control("X-LAB-INJECT-01")
+def test_no_pod_starts_without_its_sidecar_where_the_injector_does_not_answer(observe, stage):
+    mesh = stage.rig.mesh
+
+    def problem():
+        found = injection.injectors(stage.rig.cluster.objects(*WEBHOOKS))
+        used = injection.injector_of(injection.Revision(mesh.label, mesh.revision), found)
+        if used is None:
+            return f"nothing injects by {mesh.label or 'istio-injection: enabled'}"
+        return "a webhook of it has the failure policy Ignore" if used.fails_open else None
+
+    observe("X-LAB-INJECT-01", "each webhook of the injector in use has the failure policy Fail", problem)
 
 
 def running(pod):

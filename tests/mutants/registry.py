@@ -23,6 +23,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     gateways,
     identity,
     injection,
+    left_open,
     lies,
     look_alikes,
     manifests,

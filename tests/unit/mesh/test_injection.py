@@ -126,6 +126,15 @@ def test_an_injector_is_known_by_the_names_of_its_webhooks_too() -> None:
     assert injection.injectors([other]) == ()
 
 
+def test_one_webhook_that_is_ignored_when_it_does_not_answer_lets_pods_start_without_a_sidecar() -> None:
+    hook = webhook("1-29")
+    assert [one.fails_open for one in injection.injectors([hook])] == [False]
+    hook["webhooks"].append({**hook["webhooks"][0], "failurePolicy": "Fail"})
+    assert [one.fails_open for one in injection.injectors([hook])] == [False]
+    hook["webhooks"][-1]["failurePolicy"] = "Ignore"
+    assert [one.fails_open for one in injection.injectors([hook])] == [True]
+
+
 @pytest.mark.parametrize("namespace", ["aks-istio-system", "mesh-system"])
 def test_the_control_plane_may_be_in_another_namespace(namespace: str) -> None:
     cluster = Meshed()
