@@ -42,6 +42,8 @@ MOST_LOGS = 24
 """Cases of a stage for which logs are read; a stage of which more fail has one cause, and each log costs a request."""
 LOG_S = 2.5
 """Seconds to wait for an entry: Envoy writes its log every second."""
+_LOGGED = frozenset({Effect.CLOSED, Effect.BROKEN})
+"""Of a request that was served, or that came to no proxy, no log says why."""
 _POLL_S = 0.4
 _IDS = 20
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -136,7 +138,7 @@ class Explainer:
         """What the proxies logged about the refused requests; waits for an entry for a short while."""
         with self._lock:
             self._logs_left -= 1
-            if effect is Effect.OPEN or self._logs_left < 0 or not self._running.rig.writes_access_log:
+            if effect not in _LOGGED or self._logs_left < 0 or not self._running.rig.writes_access_log:
                 return {}
         ids = {attempt.request_id for attempt in wrong.attempts[-_IDS:]}
         return look_until(

@@ -10,13 +10,14 @@ from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import Expectation, status
-from clients.model.outcome import OutcomeKind
+from clients.model.outcome import TIMEOUTS, OutcomeKind
 from clients.model.probe import Probe
 from clients.proof.running_stage import RunningStage
 
 _REFUSED = frozenset({401, 403})
 _NO_RESPONSE = frozenset({OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY, OutcomeKind.SEND_ERROR})
 _BROKEN = frozenset({502, 503})
+_NO_CONNECTION = {OutcomeKind.CONNECT_TIMEOUT: Effect.DROPPED, OutcomeKind.DNS: Effect.UNRESOLVED}
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,18 @@ class WrongOutcome:
         if self.expect.grpc_status is not None or (self.expect.kinds == {kind} and self.expect.status == seen):
             return None  # the right outcome in a wrong form: a header, a body
         if kind is OutcomeKind.STATUS and seen is not None and seen < 400:
-            return Effect.OPEN if self.expect.refuses else None
+            return self._served
+        if kind in _NO_CONNECTION:
+            return _NO_CONNECTION[kind]
         if seen in _REFUSED or (seen is None and kind in _NO_RESPONSE):
             return Effect.CLOSED
         return Effect.BROKEN if seen in _BROKEN else None
+
+    @property
+    def _served(self) -> Effect | None:
+        if self.expect.kinds and self.expect.kinds <= TIMEOUTS:
+            return Effect.UNBLOCKED
+        return Effect.OPEN if self.expect.refuses else None
 
 
 def wrong_outcome(running: RunningStage, case: Case, evidence: Evidence) -> WrongOutcome | None:

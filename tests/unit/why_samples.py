@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clients.mesh.accesslog import parse
-from clients.mesh.why.objects import POLICY_KINDS
+from clients.mesh.why import reading
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.view import PolicyView, view_of
 
 Json = dict[str, Any]
-KNOWN = (*POLICY_KINDS, "Pod", "Service", "DestinationRule")
+KNOWN = tuple(reading.KINDS)
 TESTING = "testing@secure.istio.io"
 
 
@@ -65,6 +65,23 @@ def pod(app: str = "httpbin", namespace: str = "mtls-service", *, sidecar: bool 
         "spec": {"serviceAccountName": app, "containers": containers + [proxy] * sidecar},
         "status": {"phase": "Running", "podIP": "10.244.1.7"},
     }
+
+
+def network(name: str, spec: Json, namespace: str = "mtls-client") -> Json:
+    """A NetworkPolicy."""
+    return policy("NetworkPolicy", name, spec, namespace) | {"apiVersion": "networking.k8s.io/v1"}
+
+
+def destination(name: str, host: str, tls: Json, namespace: str = "mtls-client") -> Json:
+    """A DestinationRule with settings of TLS."""
+    body = policy("DestinationRule", name, {"host": host, "trafficPolicy": {"tls": tls}}, namespace)
+    return body | {"apiVersion": "networking.istio.io/v1"}
+
+
+def entry(name: str, hosts: list[str], port: Json, **spec: Any) -> Json:
+    """A ServiceEntry with one port."""
+    body = policy("ServiceEntry", name, {"hosts": hosts, "ports": [port], **spec}, "mtls-client")
+    return body | {"apiVersion": "networking.istio.io/v1"}
 
 
 def service(name: str = "httpbin", port_name: str = "http", number: int = 8000) -> Json:
@@ -185,6 +202,8 @@ _YOUNGER = policy(
 _OLDER = policy("PeerAuthentication", "legacy", {"mtls": {"mode": "PERMISSIVE"}})
 _BY_NAMESPACE = authorization("keep-out", "DENY", source(namespaces=["mtls-client", "legacy-client"]))
 
+_DNS = [{"ports": [{"port": 53, "protocol": "UDP"}]}]
+_HERE = {"matchLabels": {"kubernetes.io/metadata.name": "mtls-service"}}
 OBJECTS: dict[str, PolicySample] = {
     "other_revision": PolicySample(
         "AuthorizationPolicy mtls-service/require-jwt carries istio.io/rev=canary; the proxies of mtls-service/httpbin "
@@ -294,9 +313,131 @@ OBJECTS: dict[str, PolicySample] = {
         "mtls-service/httpbin requires one",
         (TOKENS,),
     ),
+    "selects_no_pod": PolicySample(
+        "NetworkPolicy mtls-client/only-dns selects no pod of mtls-client: app=slep",
+        (network("only-dns", {"podSelector": {"matchLabels": {"app": "slep"}}, "policyTypes": ["Egress"]}),),
+        effect=Effect.UNBLOCKED,
+    ),
+    "rules_without_type": PolicySample(
+        "NetworkPolicy mtls-client/only-dns has rules for egress that do nothing: its policyTypes leave Egress out",
+        (network("only-dns", {"podSelector": {}, "policyTypes": ["Ingress"], "egress": _DNS}),),
+        effect=Effect.UNBLOCKED,
+        app="sleep",
+    ),
+    "shuts_ingress_too": PolicySample(
+        "NetworkPolicy mtls-client/only-dns has no policyTypes, and so limits ingress as well: it lets nothing in",
+        (network("only-dns", {"podSelector": {}, "egress": _DNS}),),
+        effect=Effect.DROPPED,
+        app="sleep",
+    ),
+    "either_selector": PolicySample(
+        "NetworkPolicy mtls-client/to-httpbin names a namespace and then a pod in two entries: it means every pod of "
+        "such namespaces, and such pods of mtls-client",
+        (
+            network(
+                "to-httpbin",
+                {
+                    "podSelector": {},
+                    "policyTypes": ["Egress"],
+                    "egress": [
+                        {"to": [{"namespaceSelector": _HERE}, {"podSelector": {"matchLabels": {"app": "httpbin"}}}]}
+                    ],
+                },
+            ),
+        ),
+        effect=Effect.UNBLOCKED,
+        app="sleep",
+    ),
+    "network_port_of_the_service": PolicySample(
+        "NetworkPolicy mtls-client/to-httpbin names port 8000, which is the port of Service mtls-service/httpbin; the "
+        "pod's is 8080",
+        (
+            network(
+                "to-httpbin",
+                {
+                    "podSelector": {},
+                    "policyTypes": ["Egress"],
+                    "egress": [
+                        {
+                            "to": [{"namespaceSelector": _HERE, "podSelector": {"matchLabels": {"app": "httpbin"}}}],
+                            "ports": [{"port": 8000, "protocol": "TCP"}],
+                        }
+                    ],
+                },
+            ),
+        ),
+        effect=Effect.DROPPED,
+        app="sleep",
+    ),
+    "no_name_server": PolicySample(
+        "NetworkPolicy mtls-client/to-httpbin let nothing out of mtls-client/sleep to port 53: it resolves no names",
+        (
+            network(
+                "to-httpbin",
+                {
+                    "podSelector": {},
+                    "policyTypes": ["Egress"],
+                    "egress": [
+                        {
+                            "to": [{"namespaceSelector": _HERE}],
+                            "ports": [{"port": 8080, "protocol": "TCP"}, {"port": 15012}],
+                        }
+                    ],
+                },
+            ),
+        ),
+        effect=Effect.UNRESOLVED,
+        app="sleep",
+    ),
+    "no_control_plane": PolicySample(
+        "NetworkPolicy mtls-client/only-dns let nothing out of mtls-client/sleep to port 15012: its proxy gets neither "
+        "certificates nor configuration, and a new one does not start",
+        (network("only-dns", {"podSelector": {}, "policyTypes": ["Egress"], "egress": _DNS}),),
+        effect=Effect.BROKEN,
+        app="sleep",
+    ),
+    "server_not_verified": PolicySample(
+        "DestinationRule mtls-client/to-shop starts TLS to shop.example.com and accepts any certificate "
+        "(insecureSkipVerify)",
+        (destination("to-shop", "shop.example.com", {"mode": "SIMPLE", "insecureSkipVerify": True}),),
+    ),
+    "plain_text_to_strict": PolicySample(
+        "DestinationRule mtls-client/plain sends plain text to port 8000 of Service mtls-service/httpbin, and mutual "
+        "TLS at mtls-service/httpbin is STRICT by PeerAuthentication mtls-service/default: every call ends with 503",
+        (STRICT, destination("plain", "httpbin.mtls-service.svc.cluster.local", {"mode": "DISABLE"})),
+        effect=Effect.BROKEN,
+        expected=200,
+        observed=503,
+    ),
+    "mutual_tls_to_no_proxy": PolicySample(
+        "DestinationRule mtls-client/mutual demands mutual TLS to Service mtls-service/bare, and mtls-service/bare has "
+        "no sidecar: 503",
+        (
+            pod("bare", sidecar=False),
+            service("bare"),
+            destination("mutual", "bare.mtls-service.svc.cluster.local", {"mode": "ISTIO_MUTUAL"}),
+        ),
+        effect=Effect.BROKEN,
+        expected=200,
+        observed=503,
+        app="bare",
+    ),
+    "short_host": PolicySample(
+        "DestinationRule mtls-client/plain is for httpbin of mtls-client, where there is no such Service; "
+        "mtls-service/httpbin is another",
+        (destination("plain", "httpbin", {"mode": "DISABLE"}),),
+    ),
+    "entry_for_every_address": PolicySample(
+        "ServiceEntry mtls-client/shop has TCP port 443 and no address: every connection to that port, whatever its "
+        "name, is one to shop.example.com",
+        (entry("shop", ["shop.example.com"], {"number": 443, "name": "tcp", "protocol": "TCP"}, resolution="DNS"),),
+    ),
+    "dialled_address": PolicySample(
+        "ServiceEntry mtls-client/any lets *.example.com go to whatever address the client has dialled (resolution "
+        "NONE): the name says nothing about the server",
+        (entry("any", ["*.example.com"], {"number": 443, "name": "tls", "protocol": "TLS"}, resolution="NONE"),),
+    ),
 }
-"""By the detector's name."""
-
 REQUESTS: dict[str, PolicySample] = {
     "refused_by_rule": closed(
         "AuthorizationPolicy mtls-service/deny-all refused it at mtls-service/httpbin by its rule 0 (the proxy's log)",
@@ -366,6 +507,32 @@ REQUESTS: dict[str, PolicySample] = {
         "stage is not for it",
         (policy("AuthorizationPolicy", "require-jwt", {}, "mtls-client"),),
         stage=(policy("AuthorizationPolicy", "require-jwt", {}, "mtls-client"),),
+    ),
+    "not_let_out": PolicySample(
+        "what leaves mtls-client/sleep is limited by NetworkPolicy mtls-client/only-dns, and none of them may let this "
+        "out",
+        (network("only-dns", {"podSelector": {}, "policyTypes": ["Egress"], "egress": _DNS}),),
+        effect=Effect.DROPPED,
+        expected=200,
+        observed=None,
+        app="sleep",
+        outbound=True,
+    ),
+    "not_let_in": PolicySample(
+        "what reaches mtls-service/httpbin is limited by NetworkPolicy mtls-service/nothing, and none of them may let "
+        "this in",
+        (network("nothing", {"podSelector": {}, "policyTypes": ["Ingress"]}, "mtls-service"),),
+        effect=Effect.DROPPED,
+        expected=200,
+        observed=None,
+    ),
+    "not_isolated": PolicySample(
+        "no NetworkPolicy limits what leaves mtls-client/sleep",
+        effect=Effect.UNBLOCKED,
+        expected=None,
+        app="sleep",
+        stage=(network("only-dns", {"podSelector": {}, "policyTypes": ["Egress"], "egress": _DNS}, "team-x"),),
+        outbound=True,
     ),
 }
 """By the detector's name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from clients.mesh.why import decisions, logged, peers, rules, selection, tokens
+from clients.mesh.why import decisions, logged, network, outbound, peers, rules, selection, tokens
 from clients.mesh.why.objects import AUTHORIZATION, PEER, REQUEST
 from clients.mesh.why.reason import Effect, Reason
 from clients.mesh.why.request import CaseView
@@ -56,10 +56,28 @@ SHAPES: tuple[ObjectDetector, ...] = (
     tokens.token_not_required,
 )
 """Policies that say something else than they seem to."""
+ON_THE_WAY: tuple[ObjectDetector, ...] = (
+    network.selects_no_pod,
+    network.rules_without_type,
+    network.shuts_ingress_too,
+    network.either_selector,
+    network.network_port_of_the_service,
+    network.no_name_server,
+    network.no_control_plane,
+    outbound.server_not_verified,
+    outbound.plain_text_to_strict,
+    outbound.mutual_tls_to_no_proxy,
+    outbound.short_host,
+    outbound.entry_for_every_address,
+    outbound.dialled_address,
+)
+"""What lies between caller and server: the network, and the configuration of the caller's proxy."""
 LAST: tuple[RequestDetector, ...] = (decisions.no_policy,)
 """Where nothing else is known."""
-OBJECTS = (*IDLE, *SHAPES)
-REQUESTS = (*LOGGED, *OUTBOUND, *DECIDING, *LAST)
+NETWORK: tuple[RequestDetector, ...] = (network.not_let_out, network.not_let_in, network.not_isolated)
+"""Where nothing else is known of a request that the network dropped, or let through."""
+OBJECTS = (*IDLE, *SHAPES, *ON_THE_WAY)
+REQUESTS = (*LOGGED, *OUTBOUND, *DECIDING, *LAST, *NETWORK)
 MOST = 3
 """Reasons that are given for one case."""
 
@@ -73,10 +91,10 @@ def of_case(cases: Iterable[CaseView]) -> list[Reason]:
     listed = list(cases)
     at_server, at_caller = ([one for one in listed if one.outbound is outbound] for outbound in (False, True))
     found = [*_of_requests(LOGGED, at_server), *_of_requests(OUTBOUND, at_caller)]
-    found += [*_of_objects(IDLE, at_server), *_of_requests(DECIDING, at_server)]
+    found += [*_of_objects(IDLE, at_server), *_of_requests(DECIDING, at_server), *_of_objects(ON_THE_WAY, listed)]
     known = {reason.policy for reason in found} - {None}
     found += [one for one in _of_objects(SHAPES, at_server) if not found or one.policy in known]
-    return _distinct(found or _of_requests(LAST, at_server))[:MOST]
+    return _distinct(found or [*_of_requests(LAST, at_server), *_of_requests(NETWORK, listed)])[:MOST]
 
 
 def _of_requests(detectors: Iterable[RequestDetector], cases: Sequence[CaseView]) -> list[Reason]:
@@ -112,6 +130,8 @@ def _concerns(case: CaseView, reason: Reason) -> bool:
             return False
     if reason.workloads:
         return case.workload in reason.workloads
+    if reason.about is not None:
+        return reason.about in case.stage
     return own and policy is not None and policy.namespace in (case.workload.namespace, case.view.root)
 
 

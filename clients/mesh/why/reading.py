@@ -8,6 +8,7 @@ from contextlib import suppress
 from clients.kube.cluster import Cluster
 from clients.kube.labels import REVISION_LABEL
 from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.why.network_objects import NETWORK
 from clients.mesh.why.objects import POLICY_KINDS, Json
 from clients.mesh.why.view import PolicyView, view_of
 from clients.model.errors import AccessError, ClusterError
@@ -15,9 +16,13 @@ from clients.model.errors import AccessError, ClusterError
 KINDS = {
     **dict.fromkeys(POLICY_KINDS, "security.istio.io/v1"),
     "DestinationRule": "networking.istio.io/v1",
+    "ServiceEntry": "networking.istio.io/v1",
+    NETWORK: "networking.k8s.io/v1",
     "Service": "v1",
     "Pod": "v1",
 }
+_OF_THE_ROOT = frozenset({*POLICY_KINDS, "DestinationRule", "ServiceEntry"})
+"""Kinds of which those in the root namespace apply elsewhere."""
 _TAG_LABEL = "istio.io/tag"
 _WEBHOOK = ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
 
@@ -32,7 +37,7 @@ def read(cluster: Cluster, namespaces: Iterable[str], root: str = ROOT_NAMESPACE
     known = set()
     for kind, api_version in KINDS.items():
         try:
-            here = places if kind in POLICY_KINDS or kind == "DestinationRule" else [p for p in places if p != root]
+            here = places if kind in _OF_THE_ROOT else [place for place in places if place != root]
             objects += [_of(body, kind) for place in here for body in cluster.objects(api_version, kind, place)]
         except ClusterError:
             continue

@@ -17,6 +17,12 @@ class Effect(StrEnum):
     """It is refused."""
     BROKEN = "broken"
     """It gets an error that no policy has made: 503, a connection that ends."""
+    DROPPED = "dropped"
+    """No connection comes about, and no answer says why: the network drops it."""
+    UNRESOLVED = "unresolved"
+    """Its server's name is not resolved."""
+    UNBLOCKED = "unblocked"
+    """The network lets it through, where it should be dropped."""
 
 
 OPEN, CLOSED = frozenset({Effect.OPEN}), frozenset({Effect.CLOSED})
@@ -49,6 +55,8 @@ class Reason:
         policy: the policy that it is about; None where it is about none.
         workloads: whose requests it concerns; empty for a policy that reaches none.
         ports: ports of the container that it concerns; empty for all.
+        about: (kind, namespace, name) of an object that is no policy of the mesh, and reaches no workload; it is a
+            reason for the cases of a stage that applies it.
     """
 
     text: str
@@ -56,6 +64,7 @@ class Reason:
     policy: Policy | None = None
     workloads: frozenset[WorkloadView] = frozenset()
     ports: frozenset[int] = frozenset()
+    about: tuple[str, str, str] | None = None
 
     def __str__(self) -> str:
         return self.text

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.why.network_objects import NETWORK, Direction, NetworkPolicyView
 from clients.mesh.why.objects import MARKERS, PEER, POLICY_KINDS, Json, Policy, WorkloadView
 from clients.mesh.why.services import ServiceView
 
@@ -20,7 +21,7 @@ class PolicyView:
     """All that the detectors look at.
 
     Attributes:
-        destination_rules: of Istio, as they are.
+        destination_rules, service_entries: of Istio, as they are.
         known: kinds that could be read; of any other kind the absence says nothing.
         revisions: names by which the revisions of control planes are known, tags too: name → revision; None where
             they could not be read.
@@ -31,6 +32,8 @@ class PolicyView:
     workloads: tuple[WorkloadView, ...] = ()
     services: tuple[ServiceView, ...] = ()
     destination_rules: tuple[Json, ...] = field(default=(), hash=False)
+    service_entries: tuple[Json, ...] = field(default=(), hash=False)
+    network_policies: tuple[NetworkPolicyView, ...] = ()
     known: frozenset[str] = frozenset()
     revisions: Mapping[str, str] | None = field(default=None, hash=False)
     root: str = ROOT_NAMESPACE
@@ -77,6 +80,14 @@ class PolicyView:
         """The Services in front of the workload."""
         return [service for service in self.services if service.serves(workload)]
 
+    def isolated(self, policy: NetworkPolicyView) -> list[WorkloadView]:
+        """The workloads that a NetworkPolicy selects."""
+        return [one for one in self.workloads if policy.isolates(one)]
+
+    def limiting(self, workload: WorkloadView, way: Direction) -> list[NetworkPolicyView]:
+        """The NetworkPolicies that limit the workload's connections of a direction."""
+        return [one for one in self.network_policies if way in one.types and one.isolates(workload)]
+
     def __hash__(self) -> int:
         return id(self)
 
@@ -95,7 +106,7 @@ def view_of(
     revisions: Mapping[str, str] | None = None,
     root: str = ROOT_NAMESPACE,
 ) -> PolicyView:
-    """The view of API objects, or of manifests: policies, Pods, Deployments, Services, DestinationRules.
+    """The view of API objects, or of manifests: policies, Pods, Deployments, Services, and what is sent out.
 
     An object that occurs twice counts as its last form.
     """
@@ -112,6 +123,8 @@ def view_of(
         workloads=tuple(distinct.values()),
         services=tuple(ServiceView.from_json(body) for body in bodies if body["kind"] == "Service"),
         destination_rules=tuple(body for body in bodies if body["kind"] == "DestinationRule"),
+        service_entries=tuple(body for body in bodies if body["kind"] == "ServiceEntry"),
+        network_policies=tuple(NetworkPolicyView.from_json(body) for body in bodies if body["kind"] == NETWORK),
         known=frozenset(known),
         revisions=revisions,
         root=root,

@@ -19,6 +19,9 @@ from why_samples import (
     PolicySample,
     authorization,
     closed,
+    destination,
+    entry,
+    network,
     pod,
     policy,
     service,
@@ -29,7 +32,7 @@ from why_samples import (
     when,
 )
 
-from clients.mesh.why import decisions, detectors, matching, peers, rules, selection, tokens
+from clients.mesh.why import decisions, detectors, matching, network_objects, peers, rules, selection, tokens
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.services import ServiceView
 from clients.mesh.why.view import view_of
@@ -50,13 +53,24 @@ def test_detector_of_requests(detector: detectors.RequestDetector) -> None:
     assert [reason.text for reason in detector(sample.case)] == [sample.line]
 
 
+OF_THE_STAGE = {
+    "selects_nothing",
+    "selects_no_pod",
+    "server_not_verified",
+    "short_host",
+    "entry_for_every_address",
+    "dialled_address",
+}
+"""Reasons for the cases of a stage that applies the object, as it reaches no workload."""
+
+
 @pytest.mark.parametrize("name", [*OBJECTS, *REQUESTS])
 def test_a_failed_case_gets_the_line(name: str) -> None:
     sample = {**OBJECTS, **REQUESTS}[name]
     app = "metrics" if name == "excluded_port" else sample.app
     peer = {"port_of_the_service", "older_peer", "overridden", "root_with_selector"}
     expected = None if name in peer or name == "excluded_port" else sample.expected
-    stage = sample.objects if name in {"selects_nothing"} else sample.stage
+    stage = sample.objects if name in OF_THE_STAGE else sample.stage
     caller = LEGACY if name in peer | {"stranger_not_denied"} else sample.caller
     changed = replace(sample, app=app, expected=expected, stage=stage, caller=caller)
     if name == "other_namespace":
@@ -90,6 +104,12 @@ def test_what_cannot_be_read_is_not_known(name: str) -> None:
         "path_shape",
         "request_principal_form",
         "claim_with_dots",
+        "rules_without_type",
+        "shuts_ingress_too",
+        "either_selector",
+        "server_not_verified",
+        "entry_for_every_address",
+        "dialled_address",
     }
     found = [reason for detector in detectors.OBJECTS for reason in detector(bare)]
     assert bool(found) == (name in of_text)
@@ -100,6 +120,79 @@ def test_a_case_says_nothing_where_policies_are_not_known(name: str) -> None:
     sample = REQUESTS[name]
     seen = replace(sample.case, view=view_of(GROUND, known=()), entries=())
     assert detectors.of_case([seen]) == [] or name == "no_sidecar"
+
+
+def test_network_policies_that_add_up_are_not_blamed() -> None:
+    """One lets names be resolved, one the control plane, one the server: each alone would be too little."""
+    dns = {"to": [{"namespaceSelector": {}}], "ports": [{"port": 53, "protocol": "UDP"}]}
+    control = {"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"port": 15000, "endPort": 15100}]}
+    pods = {"to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "httpbin"}}}]}
+    number = {**pods, "ports": [{"port": 8000}, {"port": 8080}]}
+    spec = {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["sleep"]}]}}
+    rules = {"dns": dns, "control": control, "number": number}
+    right = view(*(network(name, {**spec, "policyTypes": ["Egress"], "egress": [one]}) for name, one in rules.items()))
+    assert detectors.of_objects(right) == {}
+    kept = [one for one in right.network_policies if one.name != "dns"]
+    assert list(detectors.of_objects(replace(right, network_policies=tuple(kept)))) == ["no_name_server"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "selected"),
+    [
+        ({"operator": "In", "values": ["sleep", "web"]}, True),
+        ({"operator": "NotIn", "values": ["sleep"]}, False),
+        ({"operator": "NotIn", "values": ["web"]}, True),
+        ({"operator": "Exists"}, True),
+        ({"operator": "DoesNotExist"}, False),
+        ({"key": "tier", "operator": "DoesNotExist"}, True),
+        ({"key": "tier", "operator": "NotIn", "values": ["web"]}, True),
+        ({"key": "tier", "operator": "In", "values": ["web"]}, False),
+    ],
+)
+def test_selectors_of_network_policies(expression: dict[str, object], selected: bool) -> None:
+    assert network_objects.matches({"matchExpressions": [{"key": "app", **expression}]}, {"app": "sleep"}) is selected
+
+
+def test_a_rule_for_pods_of_its_own_namespace_resolves_no_names() -> None:
+    own = {"to": [{"podSelector": {}}]}
+    seen = view(network("own", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [own]}))
+    assert {"no_name_server", "no_control_plane"} == set(detectors.of_objects(seen))
+
+
+@pytest.mark.parametrize(
+    ("selector", "blamed"),
+    [
+        ({"matchLabels": {"kubernetes.io/metadata.name": "istio-system"}}, True),
+        ({"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}, False),
+        ({"matchLabels": {"team": "platform"}}, False),
+        ({"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["web"]}]}, False),
+    ],
+)
+def test_a_rule_for_a_namespace_lets_names_be_resolved_where_it_may_be_theirs(
+    selector: dict[str, object], blamed: bool
+) -> None:
+    rule = {"to": [{"namespaceSelector": selector}]}
+    seen = view(network("one", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [rule]}))
+    assert list(detectors.of_objects(seen)) == ["no_name_server"] * blamed
+
+
+def test_a_destination_rule_that_fits_its_server_is_not_blamed() -> None:
+    plain = destination("plain", "httpbin.mtls-service.svc.cluster.local", {"mode": "DISABLE"})
+    assert detectors.of_objects(view(plain)) == {}, "the server takes plain text"
+    port = {"portLevelSettings": [{"port": {"number": 8000}, "tls": {"mode": "ISTIO_MUTUAL"}}]}
+    by_port = {**plain, "spec": {**plain["spec"], "trafficPolicy": {**plain["spec"]["trafficPolicy"], **port}}}
+    assert detectors.of_objects(view(STRICT, by_port)) == {}, "the port has a setting of its own"
+    free = pod("httpbin", **{"traffic.sidecar.istio.io__excludeInboundPorts": "8080"})
+    assert list(detectors.of_objects(view(STRICT, plain, free))) == ["excluded_port"], "no proxy is on the way"
+    short = destination("own", "httpbin", {"mode": "ISTIO_MUTUAL"}, "mtls-service")
+    assert detectors.of_objects(view(STRICT, short)) == {}, "a short name of its own namespace"
+
+
+def test_service_entries_that_name_their_servers_are_not_blamed() -> None:
+    tcp = {"number": 443, "name": "tcp", "protocol": "TCP"}
+    named = entry("db", ["db.example.com"], tcp, resolution="STATIC", addresses=["10.1.2.3"])
+    tls = entry("web", ["*.example.com"], {**tcp, "protocol": "TLS"}, resolution="DYNAMIC_DNS")
+    assert detectors.of_objects(view(named, tls)) == {}
 
 
 def test_right_policies_are_not_blamed() -> None:

@@ -1,0 +1,155 @@
+"""What callers' proxies know of servers: DestinationRules and ServiceEntries that do not do what they seem to.
+
+Source: istio.io, "Destination Rule" (a host without dots is of the rule's own namespace; `insecureSkipVerify`) and
+"Service Entry" (`resolution: NONE` goes where the client has dialled); the rest was seen on the embedded cluster
+(`suites/traps/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from clients.mesh.why.objects import Json, WorkloadView
+from clients.mesh.why.peers import mode_at
+from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, named
+from clients.mesh.why.services import ServiceView, target_of
+from clients.mesh.why.view import PolicyView
+from clients.model.cluster_domain import service_of
+
+_STARTS_TLS = frozenset({"SIMPLE", "MUTUAL"})
+_ANYWHERE = EITHER | {Effect.BROKEN}
+
+
+def server_not_verified(view: PolicyView) -> list[Reason]:
+    """A DestinationRule starts TLS and accepts any certificate of the server (`insecureSkipVerify`)."""
+    return [
+        _of(body, f"starts TLS to {_host(body)} and accepts any certificate (insecureSkipVerify)", OPEN)
+        for body in view.destination_rules
+        if any(tls.get("insecureSkipVerify") and tls.get("mode") in _STARTS_TLS for tls in _settings(body))
+    ]
+
+
+def plain_text_to_strict(view: PolicyView) -> list[Reason]:
+    """A DestinationRule disables mutual TLS to a workload that demands it: every call ends with 503."""
+    return [
+        Reason(
+            f"{_name(body)} sends plain text to port {port.number} of Service {service}, and mutual TLS at {workload} "
+            f"is {mode}: every call ends with 503",
+            frozenset({Effect.BROKEN}),
+            None,
+            frozenset({workload}),
+            frozenset({target}),
+        )
+        for body, service, workload in _served(view)
+        for port in service.ports
+        if _mode(body, port.number) == "DISABLE"
+        and (target := target_of(port, workload))
+        and (mode := mode_at(view, workload, target)) is not None
+        and mode.mode == "STRICT"
+        and workload.injected is not False
+        and target not in workload.excluded
+    ]
+
+
+def mutual_tls_to_no_proxy(view: PolicyView) -> list[Reason]:
+    """A DestinationRule demands mutual TLS to a workload without a proxy: every call ends with 503."""
+    found: dict[str, Reason] = {}
+    for body, service, workload in _served(view):
+        modes = {_mode(body, port.number) for port in service.ports}
+        if workload.injected is False and modes == {"ISTIO_MUTUAL"}:
+            text = f"{_name(body)} demands mutual TLS to Service {service}, and {workload} has no sidecar: 503"
+            found.setdefault(text, Reason(text, frozenset({Effect.BROKEN}), None, frozenset({workload})))
+    return list(found.values())
+
+
+def short_host(view: PolicyView) -> list[Reason]:
+    """A DestinationRule names a host without dots, which no Service of its own namespace has."""
+    if "Service" not in view.known:
+        return []
+    found = []
+    for body in view.destination_rules:
+        host = _host(body)
+        others = [one for one in view.services if one.name == host]
+        if "." not in host and others and not _service(view, body):
+            where = f"is for {host} of {_namespace(body)}, where there is no such Service; {named(others)} is another"
+            found.append(_of(body, where, _ANYWHERE))
+    return found
+
+
+def entry_for_every_address(view: PolicyView) -> list[Reason]:
+    """A ServiceEntry has a TCP port and no address: it takes every connection to that port, whatever its name."""
+    found = []
+    for body in view.service_entries:
+        hosts = named(_spec(body).get("hosts") or ())
+        for port in _spec(body).get("ports") or ():
+            if str(port.get("protocol")).upper() == "TCP" and not _spec(body).get("addresses"):
+                what = f"has TCP port {port.get('number')} and no address: every connection to that port"
+                found.append(_of(body, f"{what}, whatever its name, is one to {hosts}", OPEN | {Effect.BROKEN}))
+    return found
+
+
+def dialled_address(view: PolicyView) -> list[Reason]:
+    """A ServiceEntry for a wildcard goes to the address that the client dialled, whatever answers there."""
+    found = []
+    for body in view.service_entries:
+        wild = [host for host in _spec(body).get("hosts") or () if str(host).startswith("*")]
+        if wild and str(_spec(body).get("resolution") or "NONE") == "NONE":
+            what = f"lets {named(wild)} go to whatever address the client has dialled (resolution NONE)"
+            found.append(_of(body, f"{what}: the name says nothing about the server", OPEN))
+    return found
+
+
+def _served(view: PolicyView) -> Iterator[tuple[Json, ServiceView, WorkloadView]]:
+    """DestinationRules for Services, with each Service's workloads."""
+    for body in view.destination_rules:
+        service = None if _spec(body).get("workloadSelector") else _service(view, body)
+        if service is not None:
+            yield from ((body, service, one) for one in view.workloads if service.serves(one))
+
+
+def _service(view: PolicyView, body: Json) -> ServiceView | None:
+    """The Service that a DestinationRule is for, where it names it in full or by a name of its own namespace."""
+    host = _host(body)
+    wanted = service_of(host) if "." in host else f"{host}.{_namespace(body)}"
+    return next((one for one in view.services if f"{one.name}.{one.namespace}" == wanted), None)
+
+
+def _settings(body: Json) -> Iterator[Json]:
+    """Settings of TLS of a DestinationRule: its own, those of subsets, and those of ports."""
+    policies = [
+        _spec(body).get("trafficPolicy"),
+        *(one.get("trafficPolicy") for one in _spec(body).get("subsets") or ()),
+    ]
+    for policy in filter(None, policies):
+        yield policy.get("tls") or {}
+        for one in policy.get("portLevelSettings") or ():
+            yield one.get("tls") or {}
+
+
+def _mode(body: Json, port: int) -> str:
+    """Mode of TLS to a port of the Service: the port's own, or else the rule's; empty for the mesh's own choice."""
+    policy = _spec(body).get("trafficPolicy") or {}
+    own = [one for one in policy.get("portLevelSettings") or () if (one.get("port") or {}).get("number") == port]
+    return str(((own[0] if own else policy).get("tls") or {}).get("mode") or "")
+
+
+def _spec(body: Json) -> dict[str, Any]:
+    return dict(body.get("spec") or {})
+
+
+def _host(body: Json) -> str:
+    return str(_spec(body).get("host") or "")
+
+
+def _namespace(body: Json) -> str:
+    return str(body["metadata"].get("namespace") or "default")
+
+
+def _name(body: Json) -> str:
+    return f"{body['kind']} {_namespace(body)}/{body['metadata']['name']}"
+
+
+def _of(body: Json, text: str, effects: frozenset[Effect]) -> Reason:
+    about = (str(body["kind"]), _namespace(body), str(body["metadata"]["name"]))
+    return Reason(f"{_name(body)} {text}", effects, about=about)
