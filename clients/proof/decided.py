@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,8 +14,8 @@ from clients.model.attempt import Attempt
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
-from clients.proof import mechanism
-from clients.proof.log_entries import FLUSHED_S, LOG_BUDGET_S
+from clients.proof import complete_logs, mechanism, old_connections
+from clients.proof.log_entries import FLUSHED_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.route import ProxyLogs, Route, refused_requests, route, traceable
 
@@ -46,11 +45,12 @@ class _Question:
 
 @dataclass(frozen=True)
 class _Answer:
-    """Which requests have an entry as it must be; entries of others, and the requests without any."""
+    """Entries as they must be, those of other requests, how many lack the former, and how many old connections had."""
 
     decided: tuple[AccessLogEntry, ...]
     others: tuple[AccessLogEntry, ...]
     missing: int
+    old: int = 0
 
 
 @of_case
@@ -108,9 +108,10 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
     )
     if answer.missing and path.outside:
         answer = _by_number(found, question, answer)
-    complete = not answer.missing or _complete(proving, question)
+    complete = not answer.missing or complete_logs.go_beyond(proving, question.pods)
     if answer.missing and not path.outside:
         answer = _from_other_ports(found, question, _answer(found, question))
+    answer = _without_old(found, question, answer, proving.running.changed_at)
     found.check(question.pods)
     return _judged(question, answer, complete)
 
@@ -193,25 +194,14 @@ def _from_other_ports(found: ProxyLogs, question: _Question, answer: _Answer) ->
     return replace(answer, decided=(*answer.decided, *entries[-answer.missing :]), missing=0)
 
 
-def _complete(proving: ProvingCase, question: _Question) -> bool:
-    """Whether each proxy's log is known to go beyond the refused requests: it shows a later one of the twin.
-
-    Without a twin it is not known: the server's own pod passes its proxy by.
-    """
-    twin, control = proving.case.twin, proving.case.control
-    if twin is None:
-        return False
-    rig, found = proving.rig, ProxyLogs(proving.rig, proving.running.since)
-    known: set[str] = set()
-    deadline = time.monotonic() + LOG_BUDGET_S
-    while True:
-        seen = rig.logs.seen()
-        known |= {outcome.request_id for outcome in rig.prober.probe(twin, control, 1 + len(question.pods))}
-        if all(found.of(pod).mentions_any(known) for pod in question.pods):
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        rig.logs.wait(seen, logs.AGAIN_S)
+def _without_old(found: ProxyLogs, question: _Question, answer: _Answer, changed_at: float) -> _Answer:
+    """The answer without requests that old connections carried to the configuration of before the change."""
+    in_force = frozenset[str]().union(*question.names.values())
+    logs_of, old = [found.of(pod) for pod in question.pods], len(answer.others)
+    few = 0 < old <= len(question.requests) * old_connections.MOST
+    if few and in_force and all(old_connections.over_old(one, logs_of, in_force, changed_at) for one in answer.others):
+        return replace(answer, others=(), missing=answer.missing - old, old=old)
+    return answer
 
 
 def _judged(question: _Question, answer: _Answer, complete: bool) -> Finding:
@@ -221,6 +211,7 @@ def _judged(question: _Question, answer: _Answer, complete: bool) -> Finding:
         policies = {policy for entry in answer.decided if (policy := mechanism.matched_policy(entry))}
         last = mechanism.seen(answer.decided[-1]) if answer.decided else "no request"
         more = f" [{', '.join(sorted(policies))}]" if policies else ""
+        more += f" ({answer.old} over connections from before the change, by policies of then)" if answer.old else ""
         verdict = FindingVerdict.PASS if answer.decided else FindingVerdict.INCONCLUSIVE
         return Finding(DECISION, f"{count} requests refused by {by}{more} at {where}, the last: {last}", verdict)
     what = f"{answer.missing} of {count} refused requests were not refused by {by} at {where}"

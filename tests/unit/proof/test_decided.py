@@ -27,7 +27,7 @@ from clients.model.log_expectations import AccessLogExpectation
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Probe
 from clients.probe.outside import through
-from clients.proof import decided, mechanism
+from clients.proof import complete_logs, decided, mechanism
 from clients.proof.proving import ProvingCase
 
 pytestmark = pytest.mark.unit
@@ -46,7 +46,7 @@ Logged = Callable[[FakeRig, str], None]
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decided, "LOG_BUDGET_S", 0.1)
+    monkeypatch.setattr(complete_logs, "LOG_BUDGET_S", 0.1)
     monkeypatch.setattr(decided, "FLUSHED_S", 0.02)
     monkeypatch.setattr(logs, "AGAIN_S", 0.005)
 
@@ -83,6 +83,7 @@ def prove(
     external: bool = False,
     access_log: bool = True,
     count: int = 3,
+    changed_at: Callable[[], float] = lambda: 0.0,
 ) -> Finding | None:
     """The finding about refused requests, which `logged` writes to the logs as the mesh would have."""
     rig = FakeRig(lambda _, name: answered(200, name), in_force=set(policies))
@@ -97,7 +98,7 @@ def prove(
         Attempt(0.1, Phase.CONFIRM, True, "x", name, local=f"10.0.0.5:4{number}", kind=last.kind)
         for number, name in enumerate(names)
     )
-    running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
+    running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=changed_at())
     seen: Any = SimpleNamespace(attempts=attempts, last=last)
     made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic())
     made.twin = TwinProof("X-1", Verdict.PASS, "200", "200", "t")
@@ -333,6 +334,43 @@ def test_a_few_connections_may_come_from_another_port(
     found = prove(logged, TO_STRICT, outcome=lambda name: broken(56, name), client=PLAIN_POD, count=8)
     assert found is not None
     assert found.verdict is verdict, found.text
+
+
+GONE = BY_POLICY.replace("deny-admin", "keep-out")
+
+
+def over(connection: int, line: str) -> str:
+    """The line of a request over this connection of the client's sidecar."""
+    return line.replace("- - - - default", f"- 10.0.0.9:8080 10.0.0.5:7{connection} - default")
+
+
+@pytest.mark.parametrize(
+    ("stale", "before", "details", "verdict"),
+    [
+        (1, True, GONE, FindingVerdict.PASS),
+        (2, True, GONE, FindingVerdict.PASS),
+        (3, True, GONE, FindingVerdict.FAIL),  # more than a quarter: the proxy itself is old
+        (1, False, GONE, FindingVerdict.FAIL),  # a new connection
+        (1, True, "lua_response", FindingVerdict.FAIL),  # by no policy
+    ],
+)
+def test_an_old_connection_is_answered_by_the_policies_of_before(
+    stale: int, before: bool, details: str, verdict: FindingVerdict
+) -> None:
+    """The client's sidecar took a connection from its pool that the proxy still serves by its old filter chain."""
+
+    def logged(rig: FakeRig, name: str) -> None:
+        number = int(name.split("-")[2])
+        if number == 0:  # idle connections of the stage before
+            for one in range(stale if before else 0):
+                log(rig, over(one, entry("mp-run-before", "403", GONE, "-")))
+            rig.logs.of(logs.LogSource(SERVER_POD, SIDECAR), 0.0)
+        log(rig, over(number, entry(name, "403", details if number < stale else BY_POLICY, "-")))
+
+    found = prove(logged, policies=(DENY,), count=8, changed_at=time.monotonic)
+    assert found is not None
+    assert found.verdict is verdict, found.text
+    assert ("over connections from before the change" in found.text) is (verdict is FindingVerdict.PASS)
 
 
 @pytest.mark.parametrize("seen", [False, True])
