@@ -54,7 +54,7 @@ def as_asked(config: pytest.Config, wanted: Settings) -> list[PlannedTest]:
 def _why(lines: Sequence[str]) -> str:
     """Why there is no plan, in one line: a mistake that the plugin found, an error while collecting, or no test."""
     for line in lines:
-        if found := re.fullmatch(r"!+ _pytest\.outcomes\.Exit: (.*?) !*", line):
+        if found := re.fullmatch(r"meshproof: (.*)", line):
             return found[1]
     for first in ("E ", "ERROR"):
         if errors := [line for line in lines if line.startswith(first)]:

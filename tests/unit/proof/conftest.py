@@ -14,7 +14,7 @@ from clients.model.outcome import Outcome
 from clients.probe.confirmation_row import ProbeMany
 from clients.probe.converge import converge
 from clients.probe.convergence import Convergence
-from clients.proof import answered, client_reach, decided, denial, log_entries, observation, prove, trace
+from clients.proof import answered, client_reach, complete_logs, decided, denial, log_entries, observation, prove, trace
 
 PROBE_S = 0.0001
 
@@ -41,7 +41,7 @@ def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logs are waited for only as long as fakes need."""
-    for module in (answered, denial, trace, log_entries, decided):
+    for module in (answered, denial, trace, log_entries, complete_logs):
         monkeypatch.setattr(module, "LOG_BUDGET_S", 0.3)
     monkeypatch.setattr(decided, "FLUSHED_S", 0.05)
     monkeypatch.setattr(logs, "SILENT_S", 0.05)
