@@ -85,6 +85,19 @@ def test_keys_lead_from_failure_to_failure(page: Page, tmp_path: Path) -> None:
     page.wait_for_selector("button.copy:text('Copied')")
 
 
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_what_a_key_leads_to_is_not_under_the_bar(page: Page, tmp_path: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    show(page, sample_report(), tmp_path)
+    page.keyboard.press("n")
+    page.wait_for_selector(".case:target", state="attached")
+    page.wait_for_timeout(300)
+    bar, row = page.locator(".tools").bounding_box(), page.locator(".case:target > summary").bounding_box()
+    assert bar
+    assert row
+    assert max(0, bar["y"] + bar["height"]) <= row["y"] < 700
+
+
 def test_of_five_thousand_cases_only_the_asked_for_is_built(page: Page, tmp_path: Path) -> None:
     few = a_case().attempts[:4]
     cases = tuple(

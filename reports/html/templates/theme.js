@@ -24,6 +24,14 @@
     dark.addEventListener("change", label);
     label();
 
+    // What a link leads to must not be under the bar, whose height depends on the window.
+    const bar = document.querySelector(".tools");
+    const leaveRoom = () => {
+      const covers = getComputedStyle(bar).position === "sticky";
+      root.style.scrollPaddingTop = covers ? `${bar.offsetHeight + 8}px` : "";
+    };
+    if (bar) new ResizeObserver(leaveRoom).observe(bar);
+
     // Paper cannot be clicked: browsers that print closed parts as closed get them opened.
     let closed = [];
     addEventListener("beforeprint", () => {
