@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Verdict
+from clients.model.wrong_value import in_words
 from reports import files, objects, schema1, series
 from reports.about import ABOUT, About
 from reports.coverage import coverage
@@ -19,6 +20,7 @@ from reports.journal import Contents
 from reports.model import EVIDENCE, RUN, SCHEMA, SCHEMA_2, TARGET, Report, ReportError, RunInfo, TargetInfo
 
 FILE = "conformance.json"
+_FAMILY = SCHEMA.rpartition("v")[0]
 READABLE = (SCHEMA, SCHEMA_2, schema1.SCHEMA)
 """Schemas that `load` reads."""
 
@@ -142,7 +144,11 @@ def load(path: Path) -> Report:
         raise ReportError(f"{file} is not JSON: {error}", "name the conformance.json of a run") from None
     found = data.get("schema") if isinstance(data, dict) else None
     if found not in READABLE:
-        raise ReportError(f"{file} has schema {found!r}, not {SCHEMA!r}", "write it again with `meshproof report`")
+        newer = isinstance(found, str) and found.startswith(_FAMILY)
+        hint = (
+            "read it with the version that wrote it, or a newer one" if newer else "name the conformance.json of a run"
+        )
+        raise ReportError(f"{file} has schema {found!r}, not {SCHEMA!r}", hint)
     try:
         return from_json(data)
     except ReportError as error:
@@ -192,4 +198,4 @@ def _valid(adapter: TypeAdapter[T], value: Any, name: str) -> T:
         first = error.errors(include_url=False)[0]
         loc = ("timeline" if part == "attempts" else part for part in first["loc"])
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
-        raise ReportError(f"{name}{field}: {first['msg']}") from None
+        raise ReportError(f"{name}{field}: {in_words(first)}") from None

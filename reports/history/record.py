@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import KnownFailure
+from clients.model.wrong_value import in_words
 from reports import conformance, files, schema1
 from reports.conformance import READABLE
 from reports.kinds import policy_kinds
@@ -162,4 +163,4 @@ def _why(data: bytes, error: ValidationError) -> str:
         return f" has schema {schema!r}, not {SCHEMA!r}"
     first = error.errors(include_url=False)[0]
     field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    return f": {field}: {first['msg']}"
+    return f": {field}: {in_words(first)}"

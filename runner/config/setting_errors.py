@@ -10,6 +10,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 
 from clients.model.errors import SettingsError
+from clients.model.wrong_value import in_words
 
 _SENSITIVE = frozenset({"identity", "iap", "notify"})
 """Settings whose values no error quotes: a token may have been put there by mistake."""
@@ -50,7 +51,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> SettingsError:
         section, _, last = name.rpartition(".")
         return SettingsError(f"the setting {section or 'file'} lacks {last}")
     value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({first['input']!r})"
-    cause = re.sub(r"^Value error, ", "", first["msg"])
+    cause = in_words(first)
     return SettingsError(f"the setting {name}{value} cannot be used: {cause}" if name else cause)
 
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from clients.kube.cluster import Cluster
 from clients.mesh.discovery import MeshInfo
 from clients.model.errors import SettingsError
+from clients.model.wrong_value import in_words
 from reports.model import TargetInfo
 from runner.target.access import Access, ExternalHostsRecord
 
@@ -76,7 +77,7 @@ class TargetDescriptor:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise SettingsError(f"the record of the target is damaged: {where} {first['msg']}") from None
+            raise SettingsError(f"the record of the target is damaged: {where} {in_words(first)}") from None
         assert isinstance(made, cls)
         return made
 

@@ -10,6 +10,7 @@ from typing import Self
 from pydantic import TypeAdapter, ValidationError
 
 from clients.model.errors import SettingsError
+from clients.model.wrong_value import in_words
 
 FILE = "upgrade.json"
 SCHEMA = 1
@@ -168,7 +169,7 @@ class UpgradeRecord:
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}", "name the folder of an upgrade") from None
         except ValidationError as error:
-            raise SettingsError(f"{file} is not of an upgrade: {error.errors()[0]['msg']}") from None
+            raise SettingsError(f"{file} is not of an upgrade: {in_words(error.errors()[0])}") from None
         assert isinstance(made, cls)
         return made
 

@@ -1,0 +1,36 @@
+"""What a value of a file or an option must be, in words for its author: the library's words are of Python's types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_WORDS = {
+    "missing": "it is missing",
+    "string": "it must be text",
+    "bool": "it must be true or false",
+    "int": "it must be a whole number",
+    "float": "it must be a number",
+    "list": "it must be a list",
+    "tuple": "it must be a list",
+    "dict": "it must be a table of names and values",
+    "model": "it must be a table of names and values",
+    "dataclass": "it must be a table of names and values",
+    "path": "it must be a path",
+}
+"""By the beginning of an error's type: `int_type`, `int_parsing` and `int_from_float` are of one kind."""
+_WRONG_TYPE = re.compile(r"missing|([a-z]+)_(?:type|attributes_type|exact_type|parsing|from_float)")
+
+
+def in_words(error: Mapping[str, Any]) -> str:
+    """`it must be a number`.
+
+    Args:
+        error: one of pydantic's (`ErrorDetails`), with `type` and `msg`.
+    """
+    kind = _WRONG_TYPE.fullmatch(error["type"])
+    if kind and (words := _WORDS.get(kind[1] or "missing")):
+        return words
+    text = re.sub(r"^(Value|Assertion) error, ", "", error["msg"])
+    return re.sub(r"^Input should (be|have|match)\b", r"it must \1", text)

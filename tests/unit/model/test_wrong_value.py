@@ -1,0 +1,73 @@
+"""What is wrong with a value is said in words of the file, never in those of Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
+
+from clients.model.wrong_value import in_words
+
+pytestmark = pytest.mark.unit
+
+
+@dataclass(frozen=True)
+class LeftOnly:
+    left: int
+
+
+class NamedSection(BaseModel):
+    name: str = ""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        raise ValueError(f"there is no {value}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        (int, "x", "it must be a whole number"),
+        (int, 1.5, "it must be a whole number"),
+        (int, [], "it must be a whole number"),
+        (float, "x", "it must be a number"),
+        (bool, "maybe", "it must be true or false"),
+        (str, 5, "it must be text"),
+        (Path, 7, "it must be a path"),
+        (list[str], 5, "it must be a list"),
+        (tuple[str, ...], 5, "it must be a list"),
+        (dict[str, str], 5, "it must be a table of names and values"),
+        (NamedSection, 5, "it must be a table of names and values"),
+        (LeftOnly, 5, "it must be a table of names and values"),
+        (LeftOnly, {}, "it is missing"),
+        (NamedSection, {"name": "x"}, "there is no x"),
+        (Literal["a", "b"], "c", "it must be 'a' or 'b'"),
+        (Literal["a", "b"], 5, "it must be 'a' or 'b'"),
+    ],
+)
+def test_each_kind_of_mistake(kind: Any, value: Any, words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(kind).validate_python(value)
+    assert in_words(caught.value.errors()[0]) == words
+
+
+def test_limits_keep_their_numbers() -> None:
+    class BelowOne(BaseModel):
+        share: float = Field(gt=0, lt=1)
+
+    with pytest.raises(ValidationError) as caught:
+        BelowOne(share=2)
+    assert in_words(caught.value.errors()[0]) == "it must be less than 1"
+
+
+def test_a_file_read_as_json_speaks_the_same_words() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(list[LeftOnly]).validate_json('{"a": 1}')
+    assert in_words(caught.value.errors()[0]) == "it must be a list"
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(list[LeftOnly]).validate_json("[5]")
+    assert in_words(caught.value.errors()[0]) == "it must be a table of names and values"
