@@ -25,6 +25,7 @@ PATTERNS = "patterns"
 """Variable with the arguments of `hashFiles`, as act hands them to node."""
 DIGEST = "22b4b9c6b13d"
 RUN = "20261128-021700-3fa9"
+_OF_THE_CHECKOUT = (".git", ".gitlab-ci-local")
 SHOWN = ("KUBECONFIG", "XDG_CACHE_HOME", "MESHPROOF_CONTEXT")
 """Variables that are written down with each command."""
 
@@ -80,8 +81,10 @@ def _wait() -> int:
 
 
 def _files(folder: Path) -> Iterable[tuple[str, str]]:
-    """Mode and text of each file of the job's folder; `rw-------` is `0600`."""
+    """Mode and text of each file of the job's folder, without those of git and of a runner; `rw-------` is `0600`."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if path.parts[0] in _OF_THE_CHECKOUT:
+            continue
         yield str(path), f"{path.stat().st_mode & 0o777:04o} {path.read_text(encoding='utf-8')}"
 
 
