@@ -24,26 +24,40 @@ STEP_S = 0.3
 """Seconds between two namespaces: short enough that the next change overlaps stale answers of the previous one."""
 GAP_MS = 3000
 """Longest time without a good answer that is not an outage, in ms; a busy machine alone caused half of it."""
+SLOW = 15
+"""Requests in the `SPREAD_S` before any change, below which a gap may be the machine's: at leisure about 30 come."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What the load generator counted; a gap is the time between two good answers."""
+    """What the load generator counted; a gap is the time between two good answers.
+
+    Attributes:
+        before: requests in the `SPREAD_S` before any change.
+    """
 
     requests: int
     errors: int
     longest_gap_ms: int
     last_error: str
+    before: int = RATE
 
     def problem(self) -> str | None:
-        """Why the migration lost traffic or proves nothing; None when it lost none."""
+        """Why the migration lost traffic or proves nothing; None when it lost none.
+
+        Raises:
+            InfrastructureError: there was a gap, and it was slow before anything was changed.
+        """
         if self.requests < RATE:
             return f"only {self.requests} requests were sent: {self}"
         if self.errors:
             return f"{self.errors} of {self.requests} requests failed, the last: {self.last_error}"
-        if self.longest_gap_ms > GAP_MS:
-            return f"no good answer for {self.longest_gap_ms} ms"
-        return None
+        if self.longest_gap_ms <= GAP_MS:
+            return None
+        gap = f"no good answer for {self.longest_gap_ms} ms"
+        if self.before < SLOW:
+            raise InfrastructureError(f"{gap}, and only {self.before} in the {SPREAD_S:g} s before any change")
+        return gap
 
     def __str__(self) -> str:
         return f"{self.requests} requests, {self.errors} errors, longest gap {self.longest_gap_ms} ms"
@@ -54,11 +68,13 @@ class Load:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        self._before = 0
 
     def __enter__(self) -> Load:
-        """Raise the rate, and start counting."""
+        """Raise the rate, and see how fast it is before anything is changed."""
         self._ask("-X", "POST", f"{LOCAL}/rate?rate={RATE}")
         time.sleep(SPREAD_S)
+        self._before = self.tally().requests
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +84,7 @@ class Load:
     def tally(self) -> Tally:
         """Counts since the last call."""
         stats: dict[str, Any] = json.loads(self._ask(f"{LOCAL}/stats"))
-        return Tally(**stats)
+        return Tally(**stats, before=self._before)
 
     def change(self, manifests: Sequence[str]) -> Tally:
         """Apply all, wait, delete all, wait. Everything is deleted again even when a step fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from clients.model.errors import InfrastructureError
 from clients.model.expect import status
 from clients.model.images import SHOP
 from runner.config.image_settings import Images
@@ -148,6 +150,15 @@ def test_a_migration_without_errors_and_gap_has_no_problem(tally: Tally) -> None
 )
 def test_a_migration_with_errors_with_a_gap_or_without_load_has_a_problem(tally: Tally, problem: str) -> None:
     assert tally.problem() == problem
+
+
+def test_a_gap_of_a_load_that_was_slow_before_any_change_is_not_the_mesh() -> None:
+    """On a machine at a load of 100 there were 126 requests in half a minute, no error, and a gap of 3.6 s."""
+    slow = Tally(126, 0, 3564, "", before=4)
+    with pytest.raises(InfrastructureError, match=r"no good answer for 3564 ms, and only 4 in the 1\.5 s before"):
+        slow.problem()
+    assert replace(slow, longest_gap_ms=2000).problem() is None
+    assert replace(slow, errors=1, last_error="503").problem() == "1 of 126 requests failed, the last: 503"
 
 
 def test_an_inbound_listener_tells_how_a_port_is_open() -> None:
