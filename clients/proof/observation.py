@@ -20,6 +20,8 @@ from clients.proof.rig import Rig
 BASELINE_CONFIRMATIONS = 3
 """Matches in a row for a state in which nothing has changed; stale answers of a change concern only the cases."""
 BASELINE_BUDGET_S = 15.0
+"""Seconds for a state in which nothing has changed; half of the budget of a case where that is longer, as on a cluster
+whose changes take minutes to arrive, where the end of the stage before may still be on its way."""
 
 
 def observe_probe(
@@ -28,7 +30,7 @@ def observe_probe(
     expect: Expectation,
     control: str,
     needed: int,
-    budget_s: float = BASELINE_BUDGET_S,
+    budget_s: float | None = None,
     since: float | None = None,
     ended: threading.Event | None = None,
 ) -> Observation:
@@ -41,7 +43,9 @@ def observe_probe(
     """
     at = time.monotonic() if since is None else since
     at_once = since is None or expect.may_time_out
-    policy = replace(rig.certainty.policy, budget_s=min(budget_s, rig.certainty.policy.budget_s), window_s=0.0)
+    of_case_s = rig.certainty.policy.budget_s
+    limit_s = max(BASELINE_BUDGET_S, of_case_s / 2) if budget_s is None else budget_s
+    policy = replace(rig.certainty.policy, budget_s=min(limit_s, of_case_s), window_s=0.0)
     send = rig.prober.many(probe, control, parallel=expect.may_time_out)
     if ended:
         send = _until(ended, send)
