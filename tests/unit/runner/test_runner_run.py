@@ -120,7 +120,7 @@ def test_exit_codes(ended: child.Ended, judged: int, code: int) -> None:
         (["run", "--target", "embedded", "--context", "prod"], "embedded target has its own"),
         (["runn"], "No such command 'runn'"),
         (["run", "--budget", "-1"], "budget_s"),
-        (["run", "--tier", "smok"], "should be 'smoke', 'core' or 'full'"),
+        (["run", "--tier", "smok"], "must be 'smoke', 'core' or 'full'"),
         (["run", "--deadline", "soon"], "'soon' is no duration; write for instance 90s, 25m or 1h30m"),
         (["run", "--max-inconclusive", "few"], "'few' is neither a number of cases nor a share of them"),
         (["run", "--max-reduced", "-1"], "max_reduced"),
