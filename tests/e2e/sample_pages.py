@@ -23,6 +23,10 @@ from reports.fleet.write import update as update_fleet
 from reports.history.write import update
 from reports.html import diagnostics, render
 from reports.model import MeshRecord, Report, TargetInfo
+from runner.upgrade.page import render as render_upgrade
+from runner.upgrade.plan import PHASES
+from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
+from runner.upgrade.verdict import verdict as judged
 
 NEWER = TargetInfo("live", "1.34.4", MeshRecord("istio", "1.31.1", "default"), "prod", configuration={"CNI": "cilium"})
 KNOWN = KnownFailure(
@@ -146,11 +150,27 @@ def _fleet(folder: Path) -> Path:
     return update_fleet([folder], folder)[1]
 
 
+def _upgrade(folder: Path) -> Path:
+    """All phases, each with a flow that leaked, and with a reason against the upgrade."""
+    file = folder / "upgrade.html"
+    old, new = UpgradeSide("stable", "1-29-1", "1.29.1"), UpgradeSide("next", "1-31-1", "1.31.1")
+    cell = Cell("mesh-http1-denied", "client old, server new", False, 100, 0, 2, 0)
+    event = Event("mixed", "leak", "mesh-http1-denied", "2 requests got through")
+    phases = tuple(
+        PhaseRecord(one.name, 1.0, 2.0, (cell, replace(cell, flow="egress-http1-kept", leaked=0)), (event,), "run")
+        for one in PHASES
+    )
+    record = UpgradeRecord("upgrade-1", old, new, phases=phases)
+    files.write_text(file, render_upgrade(record, judged(record)))
+    return file
+
+
 PAGES: dict[str, Callable[[Path], Path]] = {
     "report": _report,
     "diagnostics": _diagnostics,
     "diff": _diff,
     "history": _history,
     "fleet": _fleet,
+    "upgrade": _upgrade,
 }
 """Template of a page → writes it into a folder; returns the file."""
