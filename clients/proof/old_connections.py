@@ -33,8 +33,8 @@ def over_old(entry: AccessLogEntry, logs: Sequence[LogLines], in_force: Collecti
 def is_older(log: LogLines, entry: AccessLogEntry, changed_at: float) -> bool:
     """Whether the log has an entry of the same connection that came before the change."""
     client = {entry.downstream_remote} - {""}
-    of_connection = [
-        one for one in log.of_clients(client, float("-inf")) if one.downstream_local == entry.downstream_local
-    ]
-    later = [one for one in log.of_clients(client, changed_at) if one.downstream_local == entry.downstream_local]
-    return len(of_connection) > len(later)
+
+    def entries(since: float) -> int:
+        return sum(one.downstream_local == entry.downstream_local for one in log.of_clients(client, since))
+
+    return entries(float("-inf")) > entries(changed_at)

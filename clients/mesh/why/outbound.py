@@ -8,7 +8,6 @@ Source: istio.io, "Destination Rule" (a host without dots is of the rule's own n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from clients.mesh.why.objects import Json, WorkloadView
 from clients.mesh.why.peers import mode_at
@@ -134,8 +133,8 @@ def _mode(body: Json, port: int) -> str:
     return str(((own[0] if own else policy).get("tls") or {}).get("mode") or "")
 
 
-def _spec(body: Json) -> dict[str, Any]:
-    return dict(body.get("spec") or {})
+def _spec(body: Json) -> Json:
+    return body.get("spec") or {}
 
 
 def _host(body: Json) -> str:
