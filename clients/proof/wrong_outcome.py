@@ -17,6 +17,8 @@ from clients.proof.running_stage import RunningStage
 _REFUSED = frozenset({401, 403})
 _NO_RESPONSE = frozenset({OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY, OutcomeKind.SEND_ERROR})
 _BROKEN = frozenset({502, 503})
+_BY_A_NETWORK = TIMEOUTS | {OutcomeKind.REFUSED}
+"""A network drops a connection or refuses it; a proxy resets it, or answers."""
 _NO_CONNECTION = {OutcomeKind.CONNECT_TIMEOUT: Effect.DROPPED, OutcomeKind.DNS: Effect.UNRESOLVED}
 
 
@@ -49,7 +51,7 @@ class WrongOutcome:
 
     @property
     def _served(self) -> Effect | None:
-        if self.expect.kinds and self.expect.kinds <= TIMEOUTS:
+        if self.expect.kinds and self.expect.kinds <= _BY_A_NETWORK:
             return Effect.UNBLOCKED
         return Effect.OPEN if self.expect.refuses else None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, FakeCluster
-from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, policy, source
+from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, network, policy, source
 
 from clients.apply import marker_objects
 from clients.identity.tokens import TokenIssuer
@@ -19,7 +19,7 @@ from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied, Evidence, Subject, TwinProof, Verdict
-from clients.model.expect import body_contains, rbac_denied, reset, status
+from clients.model.expect import body_contains, no_reply, rbac_denied, reset, status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Dial, Probe, Workload
 from clients.model.stage import Observation
@@ -220,6 +220,19 @@ def test_twin_that_was_refused() -> None:
 )
 def test_an_outcome_that_no_policy_makes_has_no_why(asked: Case, seen: Attempt) -> None:
     assert why(running(TOKENS, REQUIRE), asked, failed(seen)) == ""
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [(OutcomeKind.CONNECT_TIMEOUT,), (OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.REFUSED), (OutcomeKind.REFUSED,)],
+)
+def test_what_the_network_lets_through_is_not_a_matter_of_sidecars(kinds: tuple[OutcomeKind, ...]) -> None:
+    """A network may drop connections or refuse them; `refused` next to `timeout` made a missing sidecar the reason."""
+    idle = network("only-dns", {"podSelector": {}, "policyTypes": ["Ingress"], "egress": [{}]}, "legacy-client")
+    case = Case("X-1", PLAIN.get(URL), no_reply(*kinds), twin=IP)
+    assert why(running(idle, stage=(idle,)), case, failed(attempt(200))) == (
+        "NetworkPolicy legacy-client/only-dns has rules for egress that do nothing: its policyTypes leave Egress out"
+    )
 
 
 def test_a_pass_costs_nothing() -> None:
