@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.apply.item import Item
+from clients.kube.fields import spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.model import cluster_domain
 
@@ -93,10 +94,10 @@ class OpenMesh:
         rules for have none of these.
         """
         services = [item.name for item in stated if item.kind == "Service"]
-        entries = [_spec(item) for item in stated if item.kind == "ServiceEntry"]
+        entries = [spec_of(item.body) for item in stated if item.kind == "ServiceEntry"]
         hosts = {f"{name}.{namespace}.svc.{self.domain}": name for name in services}
         hosts |= {host: host.replace("*", "any") for entry in entries for host in entry.get("hosts") or ()}
-        ruled = {_spec(item).get("host") for item in stated if item.kind == "DestinationRule"}
+        ruled = {spec_of(item.body).get("host") for item in stated if item.kind == "DestinationRule"}
         return [
             self._item(_NETWORKING, "DestinationRule", f"{NAME}-{name}", namespace, {"host": host, "exportTo": ["*"]})
             for host, name in hosts.items()
@@ -119,10 +120,6 @@ NOTHING_NEEDED = OpenMesh()
 """For a mesh that is open as it was found, and writes access logs by itself."""
 
 
-def _spec(item: Item) -> Mapping[str, Any]:
-    return item.body.get("spec") or {}
-
-
 def _wide(items: Iterable[Item], kind: str) -> bool:
     """Whether one of them is of this kind and for the whole namespace."""
     return any(item.kind == kind and not _selector(item) for item in items)
@@ -130,7 +127,7 @@ def _wide(items: Iterable[Item], kind: str) -> bool:
 
 def _selector(item: Item) -> dict[str, str]:
     """Labels of the workloads that it is for; a gateway counts by the label that its pods have; empty for all."""
-    spec = _spec(item)
+    spec = spec_of(item.body)
     targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
     if targets:
         return {GATEWAY_NAME_LABEL: str(targets[0].get("name", ""))}
@@ -140,7 +137,7 @@ def _selector(item: Item) -> dict[str, str]:
 
 def _is_allow(item: Item) -> bool:
     """Whether it is a policy that refuses what it does not match; one in dry run refuses nothing."""
-    allows = item.kind == "AuthorizationPolicy" and (_spec(item).get("action") or "ALLOW") == "ALLOW"
+    allows = item.kind == "AuthorizationPolicy" and (spec_of(item.body).get("action") or "ALLOW") == "ALLOW"
     return allows and not runs_dry(item.body)
 
 
@@ -148,5 +145,6 @@ def _labels(item: Item) -> dict[str, str]:
     """Labels of the pods of a workload; none for another kind."""
     if item.kind not in _WORKLOADS:
         return {}
-    meta = item.body["metadata"] if item.kind == "Pod" else (_spec(item).get("template") or {}).get("metadata") or {}
+    pods = item.body if item.kind == "Pod" else spec_of(item.body).get("template") or {}
+    meta = pods.get("metadata") or {}
     return dict(meta.get("labels") or {})

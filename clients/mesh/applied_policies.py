@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from clients.kube.fields import kind_and_name, spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.mesh.enforced import ANY_OTHER, CLOCK_SKEW_S, Enforced, Provider, keys
@@ -34,7 +35,7 @@ def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     Args:
         root: namespace whose policies apply to the whole mesh.
     """
-    meta, spec = policy["metadata"], policy.get("spec") or {}
+    meta, spec = policy["metadata"], spec_of(policy)
     if meta.get("namespace") not in (pod.namespace, root) or REVISION_LABEL in meta.get("labels", {}):
         return False
     targets = spec.get("targetRefs") or ([spec["targetRef"]] if spec.get("targetRef") else [])
@@ -84,31 +85,26 @@ def names_issuer(policies: Iterable[Object], pod: Pod, issuer: str, root: str = 
 def _token_rules(policies: Iterable[Object], pod: Pod, root: str) -> Iterator[tuple[str, Object]]:
     for policy in policies:
         if policy["kind"] == "RequestAuthentication" and selects(policy, pod, root):
-            yield from ((rule.get("issuer", ""), rule) for rule in (policy.get("spec") or {}).get("jwtRules") or ())
-
-
-def _named(policy: Object) -> str:
-    meta = policy["metadata"]
-    return f"{policy['kind']} {meta.get('namespace')}/{meta['name']}"
+            yield from ((rule.get("issuer", ""), rule) for rule in spec_of(policy).get("jwtRules") or ())
 
 
 def _rule_difference(policy: Object, held: Enforced) -> str:
     """A rule without conditions has no form of its own, and one of AUDIT none that every mesh has."""
-    spec, meta = policy.get("spec") or {}, policy["metadata"]
+    spec, meta = spec_of(policy), policy["metadata"]
     rules = spec.get("rules") or []
     if spec.get("action") == "AUDIT" or not rules:
         return ""
     own = (meta["namespace"], meta["name"])
     numbers = {number for namespace, name, number in held.rules if (namespace, name) == own}
     if not numbers:
-        return f"{_named(policy)} is not there"
+        return f"{kind_and_name(policy)} is not there"
     if missing := sorted(set(range(len(rules))) - numbers):
-        return f"rule {missing[0]} of {_named(policy)} is not there"
+        return f"rule {missing[0]} of {kind_and_name(policy)} is not there"
     if more := sorted(numbers - set(range(len(rules)))):
-        return f"rule {more[0]} of {_named(policy)} is there, which the object does not have"
+        return f"rule {more[0]} of {kind_and_name(policy)} is there, which the object does not have"
     for number, rule in enumerate(rules):
         if found := _content(rule, held.rules[*own, number]):
-            return f"rule {number} of {_named(policy)} {found}"
+            return f"rule {number} of {kind_and_name(policy)} {found}"
     return ""
 
 
@@ -167,17 +163,17 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 
 def _token_difference(policy: Object, held: Enforced) -> str:
-    for rule in (policy.get("spec") or {}).get("jwtRules") or ():
+    for rule in spec_of(policy).get("jwtRules") or ():
         issuer = rule.get("issuer", "")
         providers = [one for one in held.providers if one.issuer == issuer]
         if not providers:
-            return f"{_named(policy)} is not there: no provider of issuer {issuer}"
+            return f"{kind_and_name(policy)} is not there: no provider of issuer {issuer}"
         # several policies may name the issuer, so one of its providers must be this rule's; no rule states a clock skew
         found = [_provider_difference(rule, one) for one in providers]
         skewed = [one.clock_skew_s for one in providers if one.clock_skew_s != CLOCK_SKEW_S]
         if all(found) or skewed:
             text = found[0] if all(found) else f"allows for clocks {skewed[0]} s off, not {CLOCK_SKEW_S} s"
-            return f"{_named(policy)}: the provider of issuer {issuer} {text}"
+            return f"{kind_and_name(policy)}: the provider of issuer {issuer} {text}"
     return ""
 
 
@@ -194,7 +190,7 @@ def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> 
     ranked = sorted(policies, key=lambda policy: _rank(policy, root))
     if not ranked or (len(ranked) > 1 and _rank(ranked[0], root) == _rank(ranked[1], root)):
         return []  # several of one level: the oldest counts, which manifests do not show
-    policy, spec = ranked[0], ranked[0].get("spec") or {}
+    name, spec = kind_and_name(ranked[0]), spec_of(ranked[0])
     mode = (spec.get("mtls") or {}).get("mode", "")
     by_port = {int(port): (one or {}).get("mode", "") for port, one in (spec.get("portLevelMtls") or {}).items()}
     found = []
@@ -203,19 +199,19 @@ def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> 
         which = "a port that no Service has" if port == ANY_OTHER else f"port {port}"
         if wanted in _MODES and seen != _MODES[wanted]:
             taken = " and ".join(name for name, takes in zip(("mutual TLS", "plaintext"), seen, strict=True) if takes)
-            found.append(f"{_named(policy)} is {wanted}, but {which} takes {taken or 'nothing'}")
+            found.append(f"{name} is {wanted}, but {which} takes {taken or 'nothing'}")
         elif wanted == "STRICT" and port in held.unverified:
-            found.append(f"{_named(policy)} is STRICT, but {which} takes TLS without a verified client certificate")
+            found.append(f"{name} is STRICT, but {which} takes TLS without a verified client certificate")
         elif wanted == "STRICT" and port in held.foreign:
-            found.append(f"{_named(policy)} is STRICT, but {which} trusts another authority than the mesh's")
+            found.append(f"{name} is STRICT, but {which} trusts another authority than the mesh's")
         elif wanted == "STRICT" and port in held.expired:
-            found.append(f"{_named(policy)} is STRICT, but {which} takes expired certificates")
+            found.append(f"{name} is STRICT, but {which} takes expired certificates")
         elif wanted == "STRICT" and port in held.unnamed:
-            found.append(f"{_named(policy)} is STRICT, but {which} takes certificates of any trust domain")
+            found.append(f"{name} is STRICT, but {which} takes certificates of any trust domain")
     return found[:1]
 
 
 def _rank(policy: Object, root: str) -> int:
-    if ((policy.get("spec") or {}).get("selector") or {}).get("matchLabels"):
+    if (spec_of(policy).get("selector") or {}).get("matchLabels"):
         return 0
     return 2 if policy["metadata"].get("namespace") == root else 1

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from clients.kube.fields import spec_of
+
 Json = Mapping[str, Any]
 
 USUAL = frozenset({"authorization", "x-token", "x-scope-token", "?token", "?access_token", "=session"})
@@ -28,7 +30,7 @@ def judging(policies: Iterable[Json], places: frozenset[str]) -> list[Json]:
 
 def reaches(policy: Json) -> bool:
     """Whether an object of the root namespace is for workloads of a run that take tokens, or for its gateways."""
-    spec = policy.get("spec") or {}
+    spec = spec_of(policy)
     targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
     if targets:  # a Gateway or a Service is one of the root namespace itself
         return any(one.get("kind") == "GatewayClass" for one in targets)
@@ -39,7 +41,7 @@ def reaches(policy: Json) -> bool:
 
 def places_of(policy: Json) -> Iterator[str]:
     """Where its rules look, written as in `USUAL`."""
-    for rule in (policy.get("spec") or {}).get("jwtRules") or ():
+    for rule in spec_of(policy).get("jwtRules") or ():
         headers = [str(one.get("name", "")).lower() for one in rule.get("fromHeaders") or ()]
         parameters = [f"?{name}" for name in rule.get("fromParams") or ()]
         cookies = [f"={name}" for name in rule.get("fromCookies") or ()]

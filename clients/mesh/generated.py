@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import spec_of
 from clients.mesh import foreign_tokens
 from clients.mesh.prior import KINDS, action, enforced, of_others
 
@@ -50,7 +51,7 @@ def look(cluster: Cluster, namespace: str) -> Generated:
         for kind, version in KINDS.items()
     }
     policies = [one for one in there["AuthorizationPolicy"] if enforced(one) and action(one) != "AUDIT"]
-    denying = [one for one in policies if action(one) == "ALLOW" and not (one.get("spec") or {}).get("rules")]
+    denying = [one for one in policies if action(one) == "ALLOW" and not spec_of(one).get("rules")]
     deciding = [one for one in policies if one not in denying]
     judges = there["RequestAuthentication"]
     usual = foreign_tokens.judging(judges, foreign_tokens.USUAL)

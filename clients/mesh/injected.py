@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import annotations_of, spec_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
 from clients.kube.pods import SIDECAR
 from clients.mesh import meshconfig
@@ -90,12 +91,12 @@ def _pod(revision: Revision) -> dict[str, Any]:
 
 
 def _is_of(body: dict[str, Any], revision: Revision) -> bool:
-    annotations = body["metadata"].get("annotations") or {}
+    annotations = annotations_of(body)
     return annotations.get(REVISION_LABEL) in (None, revision.name)
 
 
 def _proxy(body: dict[str, Any]) -> InjectedProxy | None:
-    spec = body.get("spec") or {}
+    spec = spec_of(body)
     containers = [*spec.get("containers", ()), *spec.get("initContainers", ())]
     found = next((one for one in containers if one["name"] == SIDECAR), None)
     if found is None:

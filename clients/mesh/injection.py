@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from clients.kube.fields import labels_of
 from clients.kube.labels import REVISION_LABEL
 from clients.model.errors import SettingsError
 
@@ -109,7 +110,7 @@ def injector_of(revision: Revision, found: Sequence[Injector]) -> Injector | Non
 
 
 def _injector(body: Mapping[str, Any]) -> Injector | None:
-    labels = body["metadata"].get("labels") or {}
+    labels = labels_of(body)
     hooks = body.get("webhooks") or []
     ours = [hook for hook in hooks if str(hook.get("name", "")).endswith(_NAMES)]
     if not ours and labels.get(_LABEL[0]) != _LABEL[1]:

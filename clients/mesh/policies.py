@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.kube.pods import Pod
 from clients.mesh.survey import ROOT_NAMESPACE
@@ -66,13 +67,13 @@ class Policies:
 
 
 def _policy(body: dict[str, Any]) -> EnforcedPolicy:
-    meta, spec = body["metadata"], body.get("spec") or {}
+    meta, spec = body["metadata"], spec_of(body)
     return EnforcedPolicy(f"{meta['namespace']}/{meta['name']}", str(spec.get("action") or "ALLOW"))
 
 
 def selects(policy: dict[str, Any], pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     """Whether a policy is enforced at a pod: by its selector, its targets or its namespace; not where it runs dry."""
-    meta, spec = policy["metadata"], policy.get("spec") or {}
+    meta, spec = policy["metadata"], spec_of(policy)
     if runs_dry(policy):
         return False
     if meta["namespace"] not in (pod.namespace, root):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, runs_dry
 from clients.mesh import foreign_tokens, meshconfig
 from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
@@ -97,7 +98,7 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         *([_REGISTRY_ONLY] if registry_only else []),
         *_about(judging, _STAYS, "in force; cases with tokens where it looks are skipped"),
         *_about(rules, _ASIDE, "set aside by DestinationRules of the run's namespaces"),
-        *(PriorNote(NoteKind(one["kind"]), _STAYS, _named(one), f"in force{_why_there(one)}") for one in left),
+        *(PriorNote(NoteKind(one["kind"]), _STAYS, kind_and_name(one), f"in force{_why_there(one)}") for one in left),
         *_defaults(configurations),
     ]
     wide = [one for one in there["PeerAuthentication"] if _is_wide(one)]
@@ -106,10 +107,10 @@ def look(cluster: Cluster, root: str, configurations: Sequence[Json]) -> Prior:
         allow=bool(allows),
         open=bool(scopes) or registry_only,
         notes=tuple(notes),
-        mesh_wide=f"{_named(wide[0])} is there already, and the older one counts" if wide else "",
+        mesh_wide=f"{kind_and_name(wide[0])} is there already, and the older one counts" if wide else "",
         tokens=_judged(judges),
         iap_tokens=_judged(judges_of_iap),
-        logs_otherwise=any(_spec(one).get("accessLogging") for one in there["Telemetry"] if _is_wide(one)),
+        logs_otherwise=any(spec_of(one).get("accessLogging") for one in there["Telemetry"] if _is_wide(one)),
         rules=bool(rules),
         narrow_exports=any(_narrows(one, name) for one in configurations for name in _EXPORTS),
     )
@@ -133,7 +134,7 @@ def _about(
     found: Iterable[Json], state: NoteState, detail: str, how: Callable[[Json], str] | None = None
 ) -> list[PriorNote]:
     """A note about each object; `how` gives what its name has behind it, in brackets."""
-    named = ((one, f"{_named(one)} ({how(one)})" if how else _named(one)) for one in found)
+    named = ((one, f"{kind_and_name(one)} ({how(one)})" if how else kind_and_name(one)) for one in found)
     return [PriorNote(NoteKind(one["kind"]), state, name, detail) for one, name in named]
 
 
@@ -164,8 +165,8 @@ def _is_wide_rule(body: Json, configurations: Iterable[Json]) -> bool:
     A rule of the root namespace counts for a Service whose own namespace has none (Istio, DestinationRule).
     """
     defaults = [one[_RULES_EXPORT] for one in configurations if _narrows(one, _RULES_EXPORT)]
-    exported = _spec(body).get("exportTo") or next(iter(defaults), ["*"])
-    return "*" in exported and str(_spec(body).get("host", "")).startswith("*") and _is_wide(body)
+    exported = spec_of(body).get("exportTo") or next(iter(defaults), ["*"])
+    return "*" in exported and str(spec_of(body).get("host", "")).startswith("*") and _is_wide(body)
 
 
 def of_others(cluster: Cluster, version: str, kind: str, namespace: str) -> list[dict[str, Any]]:
@@ -175,24 +176,16 @@ def of_others(cluster: Cluster, version: str, kind: str, namespace: str) -> list
     except ClusterError:
         return []
     own = {MANAGED_BY_LABEL: MANAGER}
-    return [{"kind": kind, **one} for one in found if not own.items() <= (one["metadata"].get("labels") or {}).items()]
-
-
-def _named(body: Json) -> str:
-    return f"{body['kind']} {body['metadata']['namespace']}/{body['metadata']['name']}"
+    return [{"kind": kind, **one} for one in found if not own.items() <= labels_of(one).items()]
 
 
 def _judged(judges: Sequence[Json]) -> str:
-    return f"{_named(judges[0])} judges tokens in every namespace" if judges else ""
-
-
-def _spec(body: Json) -> Json:
-    return body.get("spec") or {}
+    return f"{kind_and_name(judges[0])} judges tokens in every namespace" if judges else ""
 
 
 def _is_wide(body: Json) -> bool:
     """Whether it applies to every workload of its reach."""
-    spec = _spec(body)
+    spec = spec_of(body)
     selectors = (spec.get("selector") or {}, spec.get("workloadSelector") or {})
     return not (any(selectors) or spec.get("targetRefs") or spec.get("targetRef"))
 
@@ -208,12 +201,12 @@ def enforced(body: Json) -> bool:
 
 
 def _mode(body: Json) -> str:
-    return str((_spec(body).get("mtls") or {}).get("mode") or "").removeprefix("UNSET")
+    return str((spec_of(body).get("mtls") or {}).get("mode") or "").removeprefix("UNSET")
 
 
 def action(body: Json) -> str:
     """What an AuthorizationPolicy does with what it matches."""
-    return str(_spec(body).get("action") or "ALLOW")
+    return str(spec_of(body).get("action") or "ALLOW")
 
 
 def _outbound(configuration: Json) -> str:

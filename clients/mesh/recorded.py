@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from clients.kube.fields import annotations_of
 from clients.mesh.injection_values import proxy_image
 from clients.mesh.survey import Survey
 from clients.model.api_groups import GATEWAY_API
@@ -99,7 +100,7 @@ def _gateway_api(survey: Survey) -> str:
         for one in survey.cluster.objects(
             "apiextensions.k8s.io/v1", "CustomResourceDefinition", fields=f"metadata.name={_GATEWAYS}"
         ):
-            stated = one["metadata"].get("annotations") or {}
+            stated = annotations_of(one)
             return " ".join(filter(None, (stated.get(_RELEASE, ""), stated.get(_CHANNEL, ""))))
     return ""
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import labels_of, spec_of
 from clients.mesh import injection, meshconfig, prior, root_namespace
 from clients.mesh.flavour import Flavour, flavour
 from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
@@ -71,11 +72,11 @@ class Survey:
         """
         there = self._optional("apps/v1", "Deployment", self.control_namespace) or []
         service = self._service_object()
-        selector = ((service or {}).get("spec") or {}).get("selector") or {}
+        selector = spec_of(service or {}).get("selector") or {}
         behind = [one for one in there if selector and selector.items() <= _pod_labels(one).items()]
         if behind or (self.injector and self.injector.host):
             return behind
-        return [one for one in there if (one["metadata"].get("labels") or {}).get("app") == "istiod"]
+        return [one for one in there if labels_of(one).get("app") == "istiod"]
 
     @property
     def service(self) -> str:
@@ -85,7 +86,7 @@ class Survey:
     @property
     def service_address(self) -> str:
         """Address of that Service inside the cluster; empty where it may not be read."""
-        return str(((self._service_object() or {}).get("spec") or {}).get("clusterIP") or "")
+        return str(spec_of(self._service_object() or {}).get("clusterIP") or "")
 
     def _service_object(self) -> dict[str, Any] | None:
         """The Service that injects; None where there is none, or it may not be read."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from clients.apply.item import Item
 from clients.kube.cluster import Cluster
+from clients.kube.fields import spec_of
 from clients.kube.pods import SIDECAR, Pod
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient, port_of
@@ -119,7 +120,7 @@ class Servers:
         cluster = self._rig.cluster
         if namespace not in map(self._rig.overlay.namespace, self._rig.overlay.namespaces):
             return None  # not one of this run, so nothing may be added to it
-        spec = (cluster.get("v1", "Service", name, namespace) or {}).get("spec") or {}
+        spec = spec_of(cluster.get("v1", "Service", name, namespace) or {})
         selector = spec.get("selector") or {}
         if not selector:
             return None

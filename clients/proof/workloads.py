@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
+from clients.kube.fields import spec_of
 from clients.kube.pods import Pod, RunningImage
 from clients.kube.recent import Recent
 from clients.mesh import sidecar
@@ -83,7 +84,7 @@ class Workloads:
     def backends(self, probe: Probe) -> list[Pod]:
         """Ready pods behind the Service that the probe dials; empty when there is none or it is not a Service."""
         namespace, service = self._service(probe)
-        selector = ((service or {}).get("spec") or {}).get("selector") or {}
+        selector = spec_of(service or {}).get("selector") or {}
         if not selector:
             return []
         return self._ready(namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
@@ -153,12 +154,12 @@ class Workloads:
             ClusterError: the cluster does not answer.
         """
         namespace, service = self._service(probe)
-        found = [(namespace, dict(((service or {}).get("spec") or {}).get("selector") or {}))]
+        found = [(namespace, dict(spec_of(service or {}).get("selector") or {}))]
         gateways = [probe.source.gateway] if isinstance(probe.source, OutsideClient) else []
         found += [(self._overlay.namespace(one.namespace), {"app": one.app}) for one in gateways]
         if probe.behind and not gateways:
             door = self._service(replace(probe, behind=""))
-            found.append((door[0], dict(((door[1] or {}).get("spec") or {}).get("selector") or {})))
+            found.append((door[0], dict(spec_of(door[1] or {}).get("selector") or {})))
         if self._external is not None and self._external.knows(self.connect_host(probe)):
             label, _, value = self._gateway.label.partition("=")
             found.append((self._overlay.namespace(self._gateway.namespace), {label: value}))

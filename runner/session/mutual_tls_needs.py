@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from clients.apply.item import manifest_files
+from clients.kube.fields import spec_of
 from clients.mesh.capabilities import CapabilityName
 from clients.model.errors import ManifestError
 from clients.model.probe import Probe
@@ -64,6 +65,6 @@ def _judges(path: str) -> bool:
 
 def _looks_at_certificate(body: Mapping[str, Any]) -> bool:
     if body["kind"] == "AuthorizationPolicy":
-        words = json.dumps(body.get("spec") or {})
+        words = json.dumps(spec_of(body))
         return any(f'"{name}"' in words for name in _BY_CERTIFICATE)
     return bool(body["kind"] == "PeerAuthentication")

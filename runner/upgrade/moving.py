@@ -12,6 +12,7 @@ from clients.apply.overlay import INJECTION_LABEL
 from clients.hold.held import Held
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
+from clients.kube.fields import annotations_of
 from clients.kube.labels import REVISION_LABEL
 from clients.mesh.upgrade.proxies import proxy_version
 from runner.upgrade.plan import PARTS, MeshState
@@ -109,7 +110,7 @@ def stray(phase: str, namespace: str, pod: Mapping[str, Any], due: UpgradeSide) 
 
 def revision_of(pod: Mapping[str, Any]) -> str:
     """The revision that injected a pod's proxy; empty where it has none (annotation of Istio's injection)."""
-    text = (pod["metadata"].get("annotations") or {}).get(_STATUS, "")
+    text = annotations_of(pod).get(_STATUS, "")
     try:
         return str(json.loads(text).get("revision", "")) if text else ""
     except ValueError:

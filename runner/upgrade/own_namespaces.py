@@ -10,6 +10,7 @@ from clients.apply.overlay import INJECTION_LABEL
 from clients.hold.held import LABEL
 from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.fields import labels_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
 from clients.mesh.injection import DEFAULT, Injector
 from clients.model.errors import SettingsError
@@ -34,7 +35,7 @@ def find(
         body = cluster.get("v1", "Namespace", name)
         if body is None:
             raise SettingsError(f"there is no namespace {name}", "name an existing one by --namespace")
-        labels = body["metadata"].get("labels") or {}
+        labels = labels_of(body)
         if name == root or LABEL in labels or labels.get(MANAGED_BY_LABEL) == MANAGER:
             raise SettingsError(f"the namespace {name} cannot be moved", "it is the mesh's, or the harness's own")
         now = leads.get(asks_for(labels), "")

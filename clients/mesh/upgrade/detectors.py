@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from clients.kube.fields import annotations_of, kind_and_name, spec_of
 from clients.mesh.upgrade.change import Detector
-from clients.mesh.upgrade.view import CONFIGURATION, Json, MeshView, annotations_of, named, spec
+from clients.mesh.upgrade.view import CONFIGURATION, Json, MeshView
 
 
 def every(*keys: str, where: Callable[[Json], Any] = lambda _: True, unless: Iterable[str] = ()) -> Detector:
@@ -20,14 +21,14 @@ def every(*keys: str, where: Callable[[Json], Any] = lambda _: True, unless: Ite
 
     def touches(view: MeshView) -> Iterator[str]:
         if not is_kept(view, kept):
-            yield from (named(body) for body in view.of(*keys) if where(body))
+            yield from (kind_and_name(body) for body in view.of(*keys) if where(body))
 
     return touches
 
 
 def mentions(*words: str, keys: tuple[str, ...]) -> Detector:
     """All objects of these kinds whose specification contains one of the words."""
-    return every(*keys, where=lambda body: any(word in json.dumps(spec(body)).lower() for word in words))
+    return every(*keys, where=lambda body: any(word in json.dumps(spec_of(body)).lower() for word in words))
 
 
 def annotated(name: str) -> Detector:
@@ -41,7 +42,7 @@ def ambient(*keys: str, where: Callable[[Json], Any] = lambda _: True) -> Detect
     def touches(view: MeshView) -> Iterator[str]:
         bodies = view.of(*keys) if keys else view.ambient
         if view.ambient:
-            yield from (named(body) for body in bodies if where(body))
+            yield from (kind_and_name(body) for body in bodies if where(body))
 
     return touches
 

@@ -6,8 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from clients.kube.fields import kind_and_name, spec_of
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.mesh.upgrade.view import MeshView, named, spec
+from clients.mesh.upgrade.view import MeshView
 
 CHECK = "filters"
 
@@ -20,12 +21,12 @@ def checks(view: MeshView, start: str, end: str) -> Iterator[Touched]:
     lost: dict[tuple[str, str], list[str]] = defaultdict(list)
     begins: dict[tuple[str, str], list[str]] = defaultdict(list)
     for body in view.of("EnvoyFilter"):
-        for patch in spec(body).get("configPatches") or ():
+        for patch in spec_of(body).get("configPatches") or ():
             pattern = str(((patch.get("match") or {}).get("proxy") or {}).get("proxyVersion") or "")
             was, now = (_matches(pattern, version) for version in (start, end))
             if pattern and was != now:
                 place = (body["metadata"].get("namespace", ""), str(patch.get("applyTo")))
-                (lost if was else begins)[place].append(named(body))
+                (lost if was else begins)[place].append(kind_and_name(body))
     for mine, others, text in (
         (lost, begins, f"its patches are not for proxies of {end}: what they do ends with the move"),
         (begins, lost, f"its patches are for proxies of {end}, and not for those of {start}: they begin with the move"),

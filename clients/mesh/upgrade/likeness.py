@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh import injection
 from clients.mesh.recorded import variables
 from clients.mesh.survey import Survey
-from clients.mesh.upgrade.view import KINDS, named
+from clients.mesh.upgrade.view import KINDS
 from clients.model.errors import ClusterError
 from clients.model.redact import REDACTED, redact_mapping
 
@@ -88,7 +89,7 @@ def read(cluster: Cluster, survey: Survey) -> Likeness:
     hidden = {name for name, value in found.items() if value == REDACTED or value.startswith("from ")}
     missing += [f"istiod {name}: its value is not in the Deployment, or is secret" for name in sorted(hidden)]
     policies = list(_policies(cluster, survey.root, missing))
-    missing += [f"{named(one)}: a part is secret, and redacted" for one in policies if REDACTED in str(one)]
+    missing += [f"{kind_and_name(one)}: a part is secret, and redacted" for one in policies if REDACTED in str(one)]
     missing += ["MeshConfig: a part is secret, and redacted"] if REDACTED in str(mesh) else []
     chosen = survey.revision.name
     tags = injection.tags(survey.injectors)
@@ -114,7 +115,7 @@ def _policies(cluster: Cluster, root: str, missing: list[str]) -> Iterator[dict[
             missing.append(f"{kind} of {root}: {error.message}")
             continue
         for body in listed:
-            ours = own.items() <= (body["metadata"].get("labels") or {}).items()
+            ours = own.items() <= labels_of(body).items()
             if not ours and not body["metadata"]["name"].startswith(_OWN):
                 yield _plain(body, api_version, kind)
 
@@ -132,6 +133,6 @@ def _plain(body: Mapping[str, Any], api_version: str, kind: str) -> dict[str, An
     }
     metadata = {key: value for key, value in kept.items() if value}
     plain: dict[str, Any] = redact_mapping(
-        {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": body.get("spec") or {}}
+        {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec_of(body)}
     )
     return plain

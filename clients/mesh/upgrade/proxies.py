@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.pods import SIDECAR
 from clients.mesh.injected import version_of
 from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
-from clients.mesh.upgrade.view import Json, MeshView, labels_of, named, spec
+from clients.mesh.upgrade.view import Json, MeshView
 from clients.model.errors import SettingsError
 
 CHECK = "proxies"
@@ -26,7 +27,7 @@ def checks(view: MeshView, start: str, end: str) -> Iterator[Touched]:
     found: dict[str, list[str]] = defaultdict(list)
     for body in view.of("Pod"):
         if version := proxy_version(body):
-            found[version].append(named(body))
+            found[version].append(kind_and_name(body))
     for version, pods in sorted(found.items()):
         minor = _minor(version)
         if minor is None:
@@ -45,7 +46,7 @@ def checks(view: MeshView, start: str, end: str) -> Iterator[Touched]:
 
 def proxy_version(body: Json) -> str:
     """Version of the proxy of a pod, by its image; empty where it has none."""
-    containers = [*(spec(body).get("containers") or ()), *(spec(body).get("initContainers") or ())]
+    containers = [*(spec_of(body).get("containers") or ()), *(spec_of(body).get("initContainers") or ())]
     found = next((one for one in containers if one["name"] == SIDECAR), None)
     return (
         version_of(str(found.get("image") or ""), labels_of(body).get("app.kubernetes.io/version", "")) if found else ""

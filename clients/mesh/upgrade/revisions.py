@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.labels import REVISION_LABEL
 from clients.mesh import injection
 from clients.mesh.injection import DEFAULT
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.mesh.upgrade.view import CONFIGURATION, Json, MeshView, labels_of, named, spec
+from clients.mesh.upgrade.view import CONFIGURATION, Json, MeshView
 
 CHECK = "revisions"
 _SECURITY = frozenset({"AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"})
@@ -41,7 +42,7 @@ def _configuration(view: MeshView, names: Mapping[str, str], target: str) -> Ite
         leads = names.get(bound, bound)
         others = [one for one in _of_its_place(view, body) if _leads(one, names) != leads]
         twins = [one for one in others if _leads(one, names) == target]
-        if target and any(spec(one) == spec(body) for one in twins):
+        if target and any(spec_of(one) == spec_of(body) for one in twins):
             continue
         if bound not in names and bound != target:
             text = f"bound to the revision {bound}, which does not exist: no control plane reads it"
@@ -49,13 +50,13 @@ def _configuration(view: MeshView, names: Mapping[str, str], target: str) -> Ite
             text = f"bound to the revision {bound}: the revision {target} does not read it"
             if twins:
                 code, hint = "REVISION-DIFFERS", "give both the same specification, or remove both labels"
-                text = f"{text}, and {named(twins[0])}, which it reads in its place, says something else"
+                text = f"{text}, and {kind_and_name(twins[0])}, which it reads in its place, says something else"
         elif target and not others:
             code, level = "REVISION-BEGINS", ChangeLevel.WARNING
             text = f"bound to the revision {bound}: what it says begins with the move"
         else:
             continue
-        yield Touched(code, level, CHECK, text, (named(body),), hint)
+        yield Touched(code, level, CHECK, text, (kind_and_name(body),), hint)
 
 
 def _of_its_place(view: MeshView, body: Json) -> list[Json]:
@@ -68,7 +69,7 @@ def _of_its_place(view: MeshView, body: Json) -> list[Json]:
 
 
 def _place(body: Json) -> tuple[str, ...]:
-    where = (spec(body).get(key) for key in _PLACES)
+    where = (spec_of(body).get(key) for key in _PLACES)
     return (body["kind"], body["metadata"].get("namespace", ""), *map(str, where))
 
 
@@ -80,7 +81,7 @@ def _leads(body: Json, names: Mapping[str, str]) -> str:
 def _namespaces(view: MeshView, names: Mapping[str, str]) -> Iterator[Touched]:
     for body in view.of("Namespace"):
         wanted, injected = labels_of(body).get(REVISION_LABEL, ""), labels_of(body).get("istio-injection", "")
-        here = (named(body),)
+        here = (kind_and_name(body),)
         if wanted and injected == "enabled":
             text = f"the label istio-injection counts, and the revision {wanted} does not"
             hint = "remove the label istio-injection, or the namespace does not move"

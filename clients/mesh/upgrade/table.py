@@ -7,6 +7,7 @@ example in `tests/unit/mesh/upgrade/`.
 
 from __future__ import annotations
 
+from clients.kube.fields import spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.mesh.upgrade import touches
 from clients.mesh.upgrade.change import ChangeLevel, ReleaseChange
@@ -125,7 +126,7 @@ CHANGES: tuple[ReleaseChange, ...] = (
         "1.28-pass-through-entries", ChangeLevel.WARNING,
         "a ztunnel that is older than istiod rejects ServiceEntries with resolution NONE, and sends past the waypoint",
         "upgrade ztunnel at once after istiod",
-        ambient("ServiceEntry", where=lambda body: (body.get("spec") or {}).get("resolution", "NONE") == "NONE"),
+        ambient("ServiceEntry", where=lambda body: spec_of(body).get("resolution", "NONE") == "NONE"),
     ),
     ReleaseChange(
         "1.29-debug-endpoints", ChangeLevel.WARNING,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from clients.kube.fields import annotations_of, kind_and_name, labels_of, spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import SIDECAR
 from clients.mesh.upgrade.change import Detector
 from clients.mesh.upgrade.detectors import is_kept
-from clients.mesh.upgrade.view import KUBERNETES_GATEWAY, Json, MeshView, annotations_of, labels_of, named, spec
+from clients.mesh.upgrade.view import KUBERNETES_GATEWAY, Json, MeshView
 from clients.model.cluster_domain import service_of
 
 
@@ -27,7 +28,7 @@ def same_host(*, needs_sidecar: bool, across_namespaces: bool, unless: str) -> D
             return
         found: dict[str, list[Json]] = defaultdict(list)
         for body in view.of("ServiceEntry"):
-            for host in spec(body).get("hosts") or ():
+            for host in spec_of(body).get("hosts") or ():
                 found[str(host)].append(body)
         named_so = {service: host for host in found if (service := service_of(host))}
         for body in view.of("Service"):
@@ -37,7 +38,7 @@ def same_host(*, needs_sidecar: bool, across_namespaces: bool, unless: str) -> D
         for bodies in found.values():
             spread = {body["metadata"]["namespace"] for body in bodies}
             if len(bodies) > 1 and (len(spread) > 1 or not across_namespaces):
-                yield from map(named, bodies)
+                yield from map(kind_and_name, bodies)
 
     return touches
 
@@ -48,10 +49,10 @@ def different_exports(view: MeshView) -> Iterator[str]:
     if is_kept(view, ("ENABLE_ENHANCED_DESTINATIONRULE_MERGE",)):
         return
     for body in view.of("DestinationRule"):
-        found[str(spec(body).get("host"))].append(body)
+        found[str(spec_of(body).get("host"))].append(body)
     for bodies in found.values():
-        if len({tuple(sorted(spec(body).get("exportTo") or ["*"])) for body in bodies}) > 1:
-            yield from map(named, bodies)
+        if len({tuple(sorted(spec_of(body).get("exportTo") or ["*"])) for body in bodies}) > 1:
+            yield from map(kind_and_name, bodies)
 
 
 def certificates_of_external_hosts(view: MeshView) -> Iterator[str]:
@@ -61,13 +62,13 @@ def certificates_of_external_hosts(view: MeshView) -> Iterator[str]:
     outside = {
         str(host)
         for body in view.of("ServiceEntry")
-        if spec(body).get("location", "MESH_EXTERNAL") == "MESH_EXTERNAL"
-        for host in spec(body).get("hosts") or ()
+        if spec_of(body).get("location", "MESH_EXTERNAL") == "MESH_EXTERNAL"
+        for host in spec_of(body).get("hosts") or ()
     }
     for body in view.of("DestinationRule"):
-        tls = (spec(body).get("trafficPolicy") or {}).get("tls") or {}
-        if spec(body).get("host") in outside and (tls.get("caCertificates") or tls.get("clientCertificate")):
-            yield named(body)
+        tls = (spec_of(body).get("trafficPolicy") or {}).get("tls") or {}
+        if spec_of(body).get("host") in outside and (tls.get("caCertificates") or tls.get("clientCertificate")):
+            yield kind_and_name(body)
 
 
 def without_policy_of_retries(view: MeshView) -> Iterator[str]:
@@ -78,16 +79,16 @@ def without_policy_of_retries(view: MeshView) -> Iterator[str]:
 
 def selects_by_old_gateway_label(body: Json) -> bool:
     """Whether a selector names the label that Istio's gateways had before that of the Gateway API."""
-    selector = spec(body).get("selector") or {}
+    selector = spec_of(body).get("selector") or {}
     return "istio.io/gateway-name" in {**selector, **(selector.get("matchLabels") or {})}
 
 
 def gets_an_address(body: Json) -> bool:
     """Whether a ServiceEntry gets an address from Istio (its documentation, "DNS Proxying")."""
-    hosts = spec(body).get("hosts") or ()
-    enabled = labels_of(body).get("networking.istio.io/enable-autoallocate-ip", "").lower() != "false"
-    named_hosts = any(not str(host).startswith("*") for host in hosts)
-    return bool(enabled and named_hosts and not spec(body).get("addresses") and spec(body).get("resolution") != "NONE")
+    spec, labels = spec_of(body), labels_of(body)
+    enabled = labels.get("networking.istio.io/enable-autoallocate-ip", "").lower() != "false"
+    by_name = any(not str(host).startswith("*") for host in spec.get("hosts") or ())
+    return bool(enabled and by_name and not spec.get("addresses") and spec.get("resolution") != "NONE")
 
 
 def becomes_native(view: MeshView) -> Iterator[str]:
@@ -99,9 +100,9 @@ def becomes_native(view: MeshView) -> Iterator[str]:
     if "ENABLE_NATIVE_SIDECARS" in view.variables or int(minor.rstrip("+")) < 33:
         return
     for body in view.sidecars:
-        ordinary = any(one["name"] == SIDECAR for one in spec(body).get("containers") or ())
+        ordinary = any(one["name"] == SIDECAR for one in spec_of(body).get("containers") or ())
         if ordinary and "sidecar.istio.io/nativeSidecar" not in annotations_of(body):
-            yield named(body)
+            yield kind_and_name(body)
 
 
 def is_a_tool_elsewhere(view: MeshView) -> Iterator[str]:
@@ -112,7 +113,7 @@ def is_a_tool_elsewhere(view: MeshView) -> Iterator[str]:
     for body in view.of("Pod"):
         name = labels_of(body).get("app.kubernetes.io/name") or labels_of(body).get("app")
         if name == "kiali" and body["metadata"]["namespace"] not in (view.root, *allowed):
-            yield named(body)
+            yield kind_and_name(body)
 
 
 def gateway_merged_elsewhere(view: MeshView) -> Iterator[str]:
@@ -121,36 +122,36 @@ def gateway_merged_elsewhere(view: MeshView) -> Iterator[str]:
         return
     managed = [body for body in view.of("Pod") if GATEWAY_NAME_LABEL in labels_of(body)]
     for body in view.of("Gateway"):
-        wanted: Mapping[str, str] = spec(body).get("selector") or {}
+        wanted: Mapping[str, str] = spec_of(body).get("selector") or {}
         here = body["metadata"]["namespace"]
         if wanted and any(
             wanted.items() <= labels_of(pod).items() and pod["metadata"]["namespace"] != here for pod in managed
         ):
-            yield named(body)
+            yield kind_and_name(body)
 
 
 def default_registry(view: MeshView) -> Iterator[str]:
     """Pods whose images come from the registry that was the default of Istio's charts."""
     for body in view.of("Pod"):
-        images = [str(one.get("image")) for one in spec(body).get("containers") or ()]
+        images = [str(one.get("image")) for one in spec_of(body).get("containers") or ()]
         if any(image.removeprefix("docker.io/").startswith("istio/") for image in images):
-            yield named(body)
+            yield kind_and_name(body)
 
 
 def listens_for_tls(body: Json) -> bool:
     """Whether a Gateway of Kubernetes has a listener that passes TLS through."""
-    return any(one.get("protocol") == "TLS" for one in spec(body).get("listeners") or ())
+    return any(one.get("protocol") == "TLS" for one in spec_of(body).get("listeners") or ())
 
 
 def traces_at_gateways(view: MeshView) -> Iterator[str]:
     """Telemetry with tracing, where there are gateways."""
     if view.of("Gateway", KUBERNETES_GATEWAY) and not is_kept(view, ("PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY",)):
-        yield from (named(body) for body in view.of("Telemetry") if spec(body).get("tracing"))
+        yield from (kind_and_name(body) for body in view.of("Telemetry") if spec_of(body).get("tracing"))
 
 
 def outlier(body: Json) -> bool:
     """Whether a DestinationRule ejects hosts without stating how many must stay healthy."""
-    policy = spec(body).get("trafficPolicy") or {}
+    policy = spec_of(body).get("trafficPolicy") or {}
     found = (
         policy.get("outlierDetection"),
         *(one.get("outlierDetection") for one in policy.get("portLevelSettings") or ()),
@@ -160,23 +161,23 @@ def outlier(body: Json) -> bool:
 
 def limits_connections(body: Json) -> bool:
     """Whether a DestinationRule limits connections or requests."""
-    return bool((spec(body).get("trafficPolicy") or {}).get("connectionPool"))
+    return bool((spec_of(body).get("trafficPolicy") or {}).get("connectionPool"))
 
 
 def mirrors(body: Json) -> bool:
     """Whether a VirtualService mirrors requests."""
-    return any(route.get("mirror") or route.get("mirrors") for route in spec(body).get("http") or ())
+    return any(route.get("mirror") or route.get("mirrors") for route in spec_of(body).get("http") or ())
 
 
 def budget_without_share(body: Json) -> bool:
     """Whether a DestinationRule has a budget of retries that states no share."""
-    budget = (spec(body).get("trafficPolicy") or {}).get("retryBudget")
+    budget = (spec_of(body).get("trafficPolicy") or {}).get("retryBudget")
     return budget is not None and "percent" not in budget
 
 
 def keys_of_metadata_server(body: Json) -> bool:
     """Whether a RequestAuthentication fetches keys from a link-local address, or from the metadata server."""
-    uris = [str(rule.get("jwksUri") or "") for rule in spec(body).get("jwtRules") or ()]
+    uris = [str(rule.get("jwksUri") or "") for rule in spec_of(body).get("jwtRules") or ()]
     return any(part in uri for uri in uris for part in ("//169.254.", "//[fe80:", "//metadata.google.internal"))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import annotations_of, labels_of
 from clients.mesh.recorded import variables
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
 from clients.model.api_groups import GATEWAY_API
@@ -100,24 +101,3 @@ def read(cluster: Cluster, survey: Survey) -> MeshView:
     if not survey.configurations:
         unread.append("MeshConfig: no ConfigMap of the revision can be read")
     return MeshView(objects, tuple(survey.configurations), found, cluster.server_version, survey.root, tuple(unread))
-
-
-def named(body: Json) -> str:
-    """`AuthorizationPolicy shop/deny-all`, `Namespace shop`."""
-    meta = body["metadata"]
-    return f"{body['kind']} {'/'.join(filter(None, (meta.get('namespace'), meta['name'])))}"
-
-
-def spec(body: Json) -> Json:
-    """Its specification; empty where it has none."""
-    return body.get("spec") or {}
-
-
-def labels_of(body: Json) -> Mapping[str, str]:
-    """Its labels."""
-    return body["metadata"].get("labels") or {}
-
-
-def annotations_of(body: Json) -> Mapping[str, str]:
-    """Its annotations."""
-    return body["metadata"].get("annotations") or {}

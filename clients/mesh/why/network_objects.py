@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from clients.kube.fields import spec_of
 from clients.mesh.why.objects import Json, WorkloadView
 
 NETWORK = "NetworkPolicy"
@@ -92,7 +93,7 @@ class NetworkPolicyView:
     @classmethod
     def from_json(cls, body: Json) -> NetworkPolicyView:
         """The NetworkPolicy of an API object or of a manifest."""
-        meta, spec = body["metadata"], body.get("spec") or {}
+        meta, spec = body["metadata"], spec_of(body)
         ingress, egress = (_rules(spec.get(key), to) for key, to in (("ingress", "from"), ("egress", "to")))
         stated = [str(one) for one in spec.get("policyTypes") or ()]
         default = [Direction.INGRESS, *([Direction.EGRESS] if egress else [])]

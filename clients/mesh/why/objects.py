@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from clients.kube.fields import spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, REVISION_LABEL, runs_dry
 from clients.kube.pods import SIDECAR
 
@@ -88,7 +89,7 @@ class Policy:
             kind=body["kind"],
             namespace=str(meta.get("namespace") or "default"),
             name=str(meta["name"]),
-            spec=body.get("spec") or {},
+            spec=spec_of(body),
             labels=dict(meta.get("labels") or {}),
             created=str(meta.get("creationTimestamp") or ""),
             dry_run=runs_dry(body),
@@ -128,7 +129,7 @@ class WorkloadView:
     @classmethod
     def from_pod(cls, body: Json) -> WorkloadView:
         """The workload of a pod as the API returns it, after injection."""
-        spec, meta = body.get("spec") or {}, body["metadata"]
+        spec, meta = spec_of(body), body["metadata"]
         native = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
         proxies = [one for one in [*(spec.get("containers") or ()), *native] if one["name"] == SIDECAR]
         routers = any("router" in (one.get("args") or ()) for one in proxies)
@@ -140,7 +141,7 @@ class WorkloadView:
         """The workload of a Deployment in a manifest, before injection."""
         template = body["spec"]["template"]
         namespace = str(body["metadata"].get("namespace") or "default")
-        made = cls._of(namespace, template.get("metadata") or {}, template.get("spec") or {}, body["metadata"]["name"])
+        made = cls._of(namespace, template.get("metadata") or {}, spec_of(template), body["metadata"]["name"])
         inject = {**made.labels, **(template.get("metadata", {}).get("annotations") or {})}
         refused = str(inject.get("sidecar.istio.io/inject", "")).lower() == "false"
         return cls(**{**vars(made), "injected": False if refused else None})

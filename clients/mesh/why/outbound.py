@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clients.kube.fields import kind_and_name, spec_of
 from clients.mesh.why.objects import Json, WorkloadView
 from clients.mesh.why.peers import mode_at
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, named
@@ -33,8 +34,8 @@ def plain_text_to_strict(view: PolicyView) -> list[Reason]:
     """A DestinationRule disables mutual TLS to a workload that demands it: every call ends with 503."""
     return [
         Reason(
-            f"{_name(body)} sends plain text to port {port.number} of Service {service}, and mutual TLS at {workload} "
-            f"is {mode}: every call ends with 503",
+            f"{kind_and_name(body)} sends plain text to port {port.number} of Service {service}, and mutual TLS at "
+            f"{workload} is {mode}: every call ends with 503",
             frozenset({Effect.BROKEN}),
             None,
             frozenset({workload}),
@@ -57,7 +58,7 @@ def mutual_tls_to_no_proxy(view: PolicyView) -> list[Reason]:
     for body, service, workload in _served(view):
         modes = {_mode(body, port.number) for port in service.ports}
         if workload.injected is False and modes == {"ISTIO_MUTUAL"}:
-            text = f"{_name(body)} demands mutual TLS to Service {service}, and {workload} has no sidecar: 503"
+            text = f"{kind_and_name(body)} demands mutual TLS to Service {service}, and {workload} has no sidecar: 503"
             found.setdefault(text, Reason(text, frozenset({Effect.BROKEN}), None, frozenset({workload})))
     return list(found.values())
 
@@ -80,9 +81,9 @@ def entry_for_every_address(view: PolicyView) -> list[Reason]:
     """A ServiceEntry has a TCP port and no address: it takes every connection to that port, whatever its name."""
     found = []
     for body in view.service_entries:
-        hosts = named(_spec(body).get("hosts") or ())
-        for port in _spec(body).get("ports") or ():
-            if str(port.get("protocol")).upper() == "TCP" and not _spec(body).get("addresses"):
+        hosts = named(spec_of(body).get("hosts") or ())
+        for port in spec_of(body).get("ports") or ():
+            if str(port.get("protocol")).upper() == "TCP" and not spec_of(body).get("addresses"):
                 what = f"has TCP port {port.get('number')} and no address: every connection to that port"
                 found.append(_of(body, f"{what}, whatever its name, is one to {hosts}", OPEN | {Effect.BROKEN}))
     return found
@@ -92,8 +93,8 @@ def dialled_address(view: PolicyView) -> list[Reason]:
     """A ServiceEntry for a wildcard goes to the address that the client dialled, whatever answers there."""
     found = []
     for body in view.service_entries:
-        wild = [host for host in _spec(body).get("hosts") or () if str(host).startswith("*")]
-        if wild and str(_spec(body).get("resolution") or "NONE") == "NONE":
+        wild = [host for host in spec_of(body).get("hosts") or () if str(host).startswith("*")]
+        if wild and str(spec_of(body).get("resolution") or "NONE") == "NONE":
             what = f"lets {named(wild)} go to whatever address the client has dialled (resolution NONE)"
             found.append(_of(body, f"{what}: the name says nothing about the server", OPEN))
     return found
@@ -102,7 +103,7 @@ def dialled_address(view: PolicyView) -> list[Reason]:
 def _served(view: PolicyView) -> Iterator[tuple[Json, ServiceView, WorkloadView]]:
     """DestinationRules for Services, with each Service's workloads."""
     for body in view.destination_rules:
-        service = None if _spec(body).get("workloadSelector") else _service(view, body)
+        service = None if spec_of(body).get("workloadSelector") else _service(view, body)
         if service is not None:
             yield from ((body, service, one) for one in view.workloads if service.serves(one))
 
@@ -117,8 +118,8 @@ def _service(view: PolicyView, body: Json) -> ServiceView | None:
 def _settings(body: Json) -> Iterator[Json]:
     """Settings of TLS of a DestinationRule: its own, those of subsets, and those of ports."""
     policies = [
-        _spec(body).get("trafficPolicy"),
-        *(one.get("trafficPolicy") for one in _spec(body).get("subsets") or ()),
+        spec_of(body).get("trafficPolicy"),
+        *(one.get("trafficPolicy") for one in spec_of(body).get("subsets") or ()),
     ]
     for policy in filter(None, policies):
         yield policy.get("tls") or {}
@@ -128,27 +129,19 @@ def _settings(body: Json) -> Iterator[Json]:
 
 def _mode(body: Json, port: int) -> str:
     """Mode of TLS to a port of the Service: the port's own, or else the rule's; empty for the mesh's own choice."""
-    policy = _spec(body).get("trafficPolicy") or {}
+    policy = spec_of(body).get("trafficPolicy") or {}
     own = [one for one in policy.get("portLevelSettings") or () if (one.get("port") or {}).get("number") == port]
     return str(((own[0] if own else policy).get("tls") or {}).get("mode") or "")
 
 
-def _spec(body: Json) -> Json:
-    return body.get("spec") or {}
-
-
 def _host(body: Json) -> str:
-    return str(_spec(body).get("host") or "")
+    return str(spec_of(body).get("host") or "")
 
 
 def _namespace(body: Json) -> str:
     return str(body["metadata"].get("namespace") or "default")
 
 
-def _name(body: Json) -> str:
-    return f"{body['kind']} {_namespace(body)}/{body['metadata']['name']}"
-
-
 def _of(body: Json, text: str, effects: frozenset[Effect]) -> Reason:
     about = (str(body["kind"]), _namespace(body), str(body["metadata"]["name"]))
-    return Reason(f"{_name(body)} {text}", effects, about=about)
+    return Reason(f"{kind_and_name(body)} {text}", effects, about=about)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import labels_of
 from clients.kube.labels import REVISION_LABEL
 from clients.mesh.survey import ROOT_NAMESPACE
 from clients.mesh.why.network_objects import NETWORK
@@ -93,7 +94,7 @@ def _revisions(cluster: Cluster) -> dict[str, str] | None:
         return None
     found: dict[str, str] = {}
     for hook in hooks:
-        labels = hook["metadata"].get("labels") or {}
+        labels = labels_of(hook)
         if revision := labels.get(REVISION_LABEL):
             found |= {revision: revision} | ({tag: revision} if (tag := labels.get(_TAG_LABEL)) else {})
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from clients.kube.fields import spec_of
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect
@@ -109,7 +110,7 @@ class CaseView:
 def _disabled(case: CaseView) -> str:
     """The DestinationRule by which the caller's proxy sends plain text to the workload's Service."""
     for body in case.view.destination_rules:
-        meta, spec = body["metadata"], body.get("spec") or {}
+        meta, spec = body["metadata"], spec_of(body)
         mode = ((spec.get("trafficPolicy") or {}).get("tls") or {}).get("mode")
         services = {f"{one.name}.{one.namespace}" for one in case.view.services_of(case.workload)}
         near = meta.get("namespace") in (case.caller.namespace, case.workload.namespace)

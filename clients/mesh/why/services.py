@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from clients.kube.fields import spec_of
 from clients.mesh.why.objects import Json, WorkloadView
 
 _HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws"})
@@ -46,7 +47,7 @@ class ServiceView:
     @classmethod
     def from_json(cls, body: Json) -> ServiceView:
         """The Service of an API object or of a manifest."""
-        meta, spec = body["metadata"], body.get("spec") or {}
+        meta, spec = body["metadata"], spec_of(body)
         ports = [port for port in spec.get("ports") or () if str(port.get("protocol") or "TCP") == "TCP"]
         return cls(
             namespace=str(meta.get("namespace") or "default"),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from clients.apply.item import Item
 from clients.apply.overlay import INJECTION_LABEL
 from clients.kube.cluster import Cluster
+from clients.kube.fields import labels_of
 from clients.kube.labels import REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
@@ -85,7 +86,7 @@ def stored(cluster: Cluster, namespace: Item) -> dict[str, str]:
 
 
 def _labels(namespace: Item) -> Mapping[str, str]:
-    return namespace.body["metadata"].get("labels") or {}
+    return labels_of(namespace.body)
 
 
 def _inside(pod: Pod) -> str:

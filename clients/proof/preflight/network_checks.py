@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import labels_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.model.addresses import canonical, host_of, is_loopback, joined
 from clients.model.errors import ClusterError, InfrastructureError
@@ -110,9 +111,7 @@ def guarding(cluster: Cluster, namespace: str) -> tuple[str, ...]:
         found = cluster.objects("networking.k8s.io/v1", "NetworkPolicy", namespace)
     except ClusterError:
         return ()
-    others = (
-        one["metadata"] for one in found if (one["metadata"].get("labels") or {}).get(MANAGED_BY_LABEL) != MANAGER
-    )
+    others = (one["metadata"] for one in found if labels_of(one).get(MANAGED_BY_LABEL) != MANAGER)
     return tuple(sorted(str(one["name"]) for one in others))
 
 

@@ -1,0 +1,32 @@
+"""What objects of the API are called in messages, and those of their fields that many readers need.
+
+An object is a mapping as the API server returns it, or as a manifest states it: a field may be absent, or null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Body = Mapping[str, Any]
+
+
+def kind_and_name(body: Body) -> str:
+    """`AuthorizationPolicy shop/deny-all`, `Namespace shop`: how every message names an object."""
+    meta = body["metadata"]
+    return f"{body['kind']} {'/'.join(filter(None, (meta.get('namespace'), meta['name'])))}"
+
+
+def spec_of(body: Body) -> Body:
+    """Its specification; empty where it has none."""
+    return body.get("spec") or {}
+
+
+def labels_of(body: Body) -> Mapping[str, str]:
+    """Its labels; empty where it has none."""
+    return body["metadata"].get("labels") or {}
+
+
+def annotations_of(body: Body) -> Mapping[str, str]:
+    """Its annotations; empty where it has none."""
+    return body["metadata"].get("annotations") or {}
