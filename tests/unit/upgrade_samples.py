@@ -40,6 +40,17 @@ def rule(policy: Mapping[str, Any] | None = None, name: str = "one", **spec: Any
     return body("DestinationRule", {"host": "a.test", "trafficPolicy": policy or {}, **spec}, name)
 
 
+def anywhere(policy: Mapping[str, Any]) -> tuple[Json, ...]:
+    """DestinationRules with a setting in each place that may have it."""
+    by_port = {"portLevelSettings": [{"port": {"number": 443}, **policy}]}
+    subset = {"subsets": [{"name": "v1", "trafficPolicy": policy}, {"name": "v2"}]}
+    subset_port = {"subsets": [{"name": "v1", "trafficPolicy": by_port}]}
+    return rule(policy), rule(by_port, "two"), rule(None, "three", **subset), rule(None, "four", **subset_port)
+
+
+ANYWHERE = tuple(f"DestinationRule shop/{name}" for name in ("one", "two", "three", "four"))
+
+
 def pod(image: str = "reg/proxyv2:1.29.1", native: bool = False, **more: Any) -> Json:
     proxy = [{"name": "istio-proxy", "image": image}]
     annotations = {"sidecar.istio.io/status": "{}", **more.pop("annotations", {})}
@@ -87,7 +98,7 @@ EXAMPLES: dict[str, Example] = {
         [view(mesh={"defaultHttpRetryPolicy": {"attempts": 0}}), view()],
     ),
     "1.24-external-certificates": Example(
-        view(entry(), rule({"tls": {"mode": "SIMPLE", "caCertificates": "/x"}})), ("DestinationRule shop/one",),
+        view(entry(), *anywhere({"tls": {"mode": "SIMPLE", "caCertificates": "/x"}})), ANYWHERE,
         [view(entry(location="MESH_INTERNAL"), rule({"tls": {"caCertificates": "/x"}})),
          view(entry(), rule({"tls": {"mode": "SIMPLE"}})), view(rule({"tls": {"caCertificates": "/x"}}))],
     ),
@@ -159,7 +170,7 @@ EXAMPLES: dict[str, Example] = {
         view(pod(annotations={"sidecar.istio.io/statsCompression": "false"})), ("Pod shop/one",), [view(pod())]
     ),
     "1.29-circuit-breaker-metrics": Example(
-        view(rule({"connectionPool": {"tcp": {"maxConnections": 1}}})), ("DestinationRule shop/one",),
+        view(*anywhere({"connectionPool": {"tcp": {"maxConnections": 1}}})), ANYWHERE,
         [view(rule()), view(rule({"connectionPool": {"tcp": {}}}), DISABLE_TRACK_REMAINING_CB_METRICS="false")],
     ),
     "1.29-ambient-rules": Example(view(AMBIENT), ("Namespace quiet",), [view(pod())]),
@@ -180,7 +191,7 @@ EXAMPLES: dict[str, Example] = {
          view(entry("x"), entry("y", "store"), PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE="false")],
     ),
     "1.30-retry-budget": Example(
-        view(rule({"retryBudget": {"minRetryConcurrency": 3}})), ("DestinationRule shop/one",),
+        view(*anywhere({"retryBudget": {"minRetryConcurrency": 3}})[::2]), ANYWHERE[::2],  # a port has none
         [view(rule({"retryBudget": {"percent": {"value": 20}}})), view(rule())],
     ),
     "1.30-registry": Example(
@@ -192,9 +203,7 @@ EXAMPLES: dict[str, Example] = {
         [view(kubernetes_gateway({"listeners": [{"protocol": "HTTPS"}]})), view(body("Gateway", {"servers": []}))],
     ),
     "1.31-unhealthy-endpoints": Example(
-        view(rule({"outlierDetection": {"consecutive5xxErrors": 1}}),
-             rule({"portLevelSettings": [{"outlierDetection": {}}]}, "two")),
-        ("DestinationRule shop/one", "DestinationRule shop/two"),
+        view(*anywhere({"outlierDetection": {"consecutive5xxErrors": 1}})), ANYWHERE,
         [view(rule({"outlierDetection": {"minHealthPercent": 50}})), view(rule()),
          view(rule({"outlierDetection": {}}), PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS="false")],
     ),

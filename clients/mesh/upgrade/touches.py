@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from clients.kube.fields import annotations_of, kind_and_name, labels_of, spec_of
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import SIDECAR
+from clients.mesh.destination_rules import settings, tls_settings
 from clients.mesh.upgrade.change import Detector
 from clients.mesh.upgrade.detectors import is_kept
 from clients.mesh.upgrade.view import KUBERNETES_GATEWAY, Json, MeshView
@@ -66,8 +67,8 @@ def certificates_of_external_hosts(view: MeshView) -> Iterator[str]:
         for host in spec_of(body).get("hosts") or ()
     }
     for body in view.of("DestinationRule"):
-        tls = (spec_of(body).get("trafficPolicy") or {}).get("tls") or {}
-        if spec_of(body).get("host") in outside and (tls.get("caCertificates") or tls.get("clientCertificate")):
+        stated = any(tls.get("caCertificates") or tls.get("clientCertificate") for tls in tls_settings(body))
+        if stated and spec_of(body).get("host") in outside:
             yield kind_and_name(body)
 
 
@@ -151,17 +152,13 @@ def traces_at_gateways(view: MeshView) -> Iterator[str]:
 
 def outlier(body: Json) -> bool:
     """Whether a DestinationRule ejects hosts without stating how many must stay healthy."""
-    policy = spec_of(body).get("trafficPolicy") or {}
-    found = (
-        policy.get("outlierDetection"),
-        *(one.get("outlierDetection") for one in policy.get("portLevelSettings") or ()),
-    )
+    found = (one.get("outlierDetection") for one in settings(body))
     return any(one is not None and not one.get("minHealthPercent") for one in found)
 
 
 def limits_connections(body: Json) -> bool:
     """Whether a DestinationRule limits connections or requests."""
-    return bool((spec_of(body).get("trafficPolicy") or {}).get("connectionPool"))
+    return any(one.get("connectionPool") for one in settings(body))
 
 
 def mirrors(body: Json) -> bool:
@@ -171,8 +168,8 @@ def mirrors(body: Json) -> bool:
 
 def budget_without_share(body: Json) -> bool:
     """Whether a DestinationRule has a budget of retries that states no share."""
-    budget = (spec_of(body).get("trafficPolicy") or {}).get("retryBudget")
-    return budget is not None and "percent" not in budget
+    budgets = (one.get("retryBudget") for one in settings(body))
+    return any(one is not None and "percent" not in one for one in budgets)
 
 
 def keys_of_metadata_server(body: Json) -> bool:

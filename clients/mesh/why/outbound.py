@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clients.kube.fields import kind_and_name, spec_of
+from clients.mesh.destination_rules import tls_mode, tls_settings
 from clients.mesh.why.objects import Json, WorkloadView
 from clients.mesh.why.peers import mode_at
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, named
-from clients.mesh.why.services import ServiceView, target_of
+from clients.mesh.why.services import ServiceView, service_named, target_of
 from clients.mesh.why.view import PolicyView
-from clients.model.cluster_domain import service_of
 
 _STARTS_TLS = frozenset({"SIMPLE", "MUTUAL"})
 _ANYWHERE = EITHER | {Effect.BROKEN}
@@ -26,7 +26,7 @@ def server_not_verified(view: PolicyView) -> list[Reason]:
     return [
         _of(body, f"starts TLS to {_host(body)} and accepts any certificate (insecureSkipVerify)", OPEN)
         for body in view.destination_rules
-        if any(tls.get("insecureSkipVerify") and tls.get("mode") in _STARTS_TLS for tls in _settings(body))
+        if any(tls.get("insecureSkipVerify") and tls.get("mode") in _STARTS_TLS for tls in tls_settings(body))
     ]
 
 
@@ -43,7 +43,7 @@ def plain_text_to_strict(view: PolicyView) -> list[Reason]:
         )
         for body, service, workload in _served(view)
         for port in service.ports
-        if _mode(body, port.number) == "DISABLE"
+        if tls_mode(body, port.number) == "DISABLE"
         and (target := target_of(port, workload))
         and (mode := mode_at(view, workload, target)) is not None
         and mode.mode == "STRICT"
@@ -56,7 +56,7 @@ def mutual_tls_to_no_proxy(view: PolicyView) -> list[Reason]:
     """A DestinationRule demands mutual TLS to a workload without a proxy: every call ends with 503."""
     found: dict[str, Reason] = {}
     for body, service, workload in _served(view):
-        modes = {_mode(body, port.number) for port in service.ports}
+        modes = {tls_mode(body, port.number) for port in service.ports}
         if workload.injected is False and modes == {"ISTIO_MUTUAL"}:
             text = f"{kind_and_name(body)} demands mutual TLS to Service {service}, and {workload} has no sidecar: 503"
             found.setdefault(text, Reason(text, frozenset({Effect.BROKEN}), None, frozenset({workload})))
@@ -109,29 +109,7 @@ def _served(view: PolicyView) -> Iterator[tuple[Json, ServiceView, WorkloadView]
 
 
 def _service(view: PolicyView, body: Json) -> ServiceView | None:
-    """The Service that a DestinationRule is for, where it names it in full or by a name of its own namespace."""
-    host = _host(body)
-    wanted = service_of(host) if "." in host else f"{host}.{_namespace(body)}"
-    return next((one for one in view.services if f"{one.name}.{one.namespace}" == wanted), None)
-
-
-def _settings(body: Json) -> Iterator[Json]:
-    """Settings of TLS of a DestinationRule: its own, those of subsets, and those of ports."""
-    policies = [
-        spec_of(body).get("trafficPolicy"),
-        *(one.get("trafficPolicy") for one in spec_of(body).get("subsets") or ()),
-    ]
-    for policy in filter(None, policies):
-        yield policy.get("tls") or {}
-        for one in policy.get("portLevelSettings") or ():
-            yield one.get("tls") or {}
-
-
-def _mode(body: Json, port: int) -> str:
-    """Mode of TLS to a port of the Service: the port's own, or else the rule's; empty for the mesh's own choice."""
-    policy = spec_of(body).get("trafficPolicy") or {}
-    own = [one for one in policy.get("portLevelSettings") or () if (one.get("port") or {}).get("number") == port]
-    return str(((own[0] if own else policy).get("tls") or {}).get("mode") or "")
+    return service_named(_host(body), _namespace(body), view.services)
 
 
 def _host(body: Json) -> str:

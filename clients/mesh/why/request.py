@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.kube.fields import spec_of
+from clients.kube.fields import kind_and_name, spec_of
 from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.destination_rules import tls_mode
 from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect
-from clients.mesh.why.services import target_of
+from clients.mesh.why.services import ServiceView, service_named, target_of
 from clients.mesh.why.view import PolicyView
-from clients.model.cluster_domain import service_of
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,17 @@ class CaseView:
 def _disabled(case: CaseView) -> str:
     """The DestinationRule by which the caller's proxy sends plain text to the workload's Service."""
     for body in case.view.destination_rules:
-        meta, spec = body["metadata"], spec_of(body)
-        mode = ((spec.get("trafficPolicy") or {}).get("tls") or {}).get("mode")
-        services = {f"{one.name}.{one.namespace}" for one in case.view.services_of(case.workload)}
-        near = meta.get("namespace") in (case.caller.namespace, case.workload.namespace)
-        ours = service_of(str(spec.get("host"))) in services and not spec.get("workloadSelector")
-        if near and mode == "DISABLE" and ours:
-            return f"DestinationRule {meta.get('namespace')}/{meta['name']} disables mutual TLS"
+        spec, namespace = spec_of(body), str(body["metadata"].get("namespace") or "default")
+        service = service_named(str(spec.get("host") or ""), namespace, case.view.services)
+        near = namespace in (case.caller.namespace, case.workload.namespace) and not spec.get("workloadSelector")
+        if near and service is not None and service.serves(case.workload) and _is_plain(body, service, case):
+            return f"{kind_and_name(body)} disables mutual TLS"
     return ""
+
+
+def _is_plain(body: Mapping[str, Any], service: ServiceView, case: CaseView) -> bool:
+    """Whether a rule disables mutual TLS to each port of the Service that may be the request's."""
+    port = case.request.port
+    targets = {one.number: target_of(one, case.workload) for one in service.ports}
+    modes = {tls_mode(body, number) for number, target in targets.items() if port is None or target in (port, None)}
+    return modes == {"DISABLE"}

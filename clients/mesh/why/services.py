@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from clients.kube.fields import spec_of
 from clients.mesh.why.objects import Json, WorkloadView
+from clients.model.cluster_domain import service_of
 
 _HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws"})
 _TCP = frozenset({"tcp", "tls", "https", "mongo", "mysql", "redis"})
@@ -63,6 +64,16 @@ class ServiceView:
                 for port in ports
             ),
         )
+
+
+def service_named(host: str, namespace: str, services: Iterable[ServiceView]) -> ServiceView | None:
+    """The Service that a DestinationRule's host means: by its full name, or by a short one; None for none of these.
+
+    Args:
+        namespace: of the rule; a host without dots is a Service of that namespace (istio.io, "Destination Rule").
+    """
+    wanted = service_of(host) if "." in host else f"{host}.{namespace}"
+    return next((one for one in services if f"{one.name}.{one.namespace}" == wanted), None)
 
 
 def target_of(port: ServicePort, workload: WorkloadView) -> int | None:

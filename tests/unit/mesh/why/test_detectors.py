@@ -16,6 +16,7 @@ from why_samples import (
     STRICT,
     TESTING,
     TOKENS,
+    Json,
     PolicySample,
     authorization,
     closed,
@@ -322,6 +323,47 @@ def test_identity_is_not_known_where_a_destination_rule_may_change_it() -> None:
     assert PolicySample("", (elsewhere,)).case.no_identity == case.no_identity, "in a cluster of another domain"
     other = {**rule, "spec": {"host": "*.local", "trafficPolicy": {"tls": {"mode": "SIMPLE"}}}}
     assert PolicySample("", (other,)).case.principal is None
+
+
+PLAIN, MUTUAL = {"tls": {"mode": "DISABLE"}}, {"tls": {"mode": "ISTIO_MUTUAL"}}
+
+
+@pytest.mark.parametrize(
+    ("own", "at_port", "host", "disabled"),
+    [
+        (PLAIN, None, "httpbin.mtls-service.svc.cluster.local", True),
+        (PLAIN, (8000, MUTUAL), "httpbin.mtls-service.svc.cluster.local", False),
+        (PLAIN, (9000, MUTUAL), "httpbin.mtls-service.svc.cluster.local", True),
+        (MUTUAL, (8000, PLAIN), "httpbin.mtls-service.svc.cluster.local", True),
+        ({}, (8000, PLAIN), "httpbin.mtls-service.svc.cluster.local", True),
+        ({}, (9000, PLAIN), "httpbin.mtls-service.svc.cluster.local", False),
+        (PLAIN, (8000, {"loadBalancer": {"simple": "RANDOM"}}), "httpbin.mtls-service.svc.cluster.local", False),
+        (PLAIN, None, "httpbin", True),
+        (PLAIN, None, "ledger", False),
+    ],
+)
+def test_a_caller_shows_no_identity_where_a_rule_disables_tls_to_the_port(
+    own: Json, at_port: tuple[int, Json] | None, host: str, disabled: bool
+) -> None:
+    """A port's own settings count in place of the rule's, also where they state no TLS (Istio, DestinationRule)."""
+    ports = [{"port": {"number": at_port[0]}, **at_port[1]}] if at_port else []
+    body = destination("one", host, {}, "mtls-service")
+    body["spec"]["trafficPolicy"] = {**own, "portLevelSettings": ports}
+    expected = "DestinationRule mtls-service/one disables mutual TLS" if disabled else ""
+    assert PolicySample("", (body,)).case.no_identity == expected
+
+
+@pytest.mark.parametrize("port", [8000, 8001])
+def test_a_mode_of_one_port_says_nothing_of_a_request_whose_port_is_not_known(port: int) -> None:
+    """Only a mode that all ports of the Service have is the request's."""
+    two = service()
+    two["spec"]["ports"].append({"name": "http-2", "port": 8001, "targetPort": 8081, "protocol": "TCP"})
+    body = destination("one", "httpbin.mtls-service.svc.cluster.local", {}, "mtls-service")
+    body["spec"]["trafficPolicy"] = {"portLevelSettings": [{"port": {"number": port}, **PLAIN}]}
+    case = PolicySample("", (two, body), request=replace(GET, port=None)).case
+    assert case.no_identity == ""
+    body["spec"]["trafficPolicy"]["portLevelSettings"] = [{"port": {"number": n}, **PLAIN} for n in (8000, 8001)]
+    assert PolicySample("", (two, body), request=replace(GET, port=None)).case.no_identity
 
 
 def test_who_shows_no_identity_matches_what_is_negated() -> None:
