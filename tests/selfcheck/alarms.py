@@ -149,9 +149,10 @@ def run(store: Store, only: Sequence[str], runs: int, suites: Sequence[str] = ()
                 words = ("run", "--out", "{out}", *WORKERS, *own, *suites)
                 ran = start(folder, *MESHPROOF, *words).end(PATIENCE_S)
                 record = recorded(name, kind, ran, suites)
-            record["left"] = sweep(up)
+            wrong, unsure = differences(calm_run(store, suites) or record, record)
+            record |= {"wrong": wrong, "unsure": unsure, "left": sweep(up)}
             store.add(record)
-            say(f"[{plan.index(name) + 1}/{runs}] {described(store, record)}")
+            say(f"[{plan.index(name) + 1}/{runs}] {described(record)}")
 
 
 def recorded(name: str, kind: str, ran: EndedRun, suites: Sequence[str]) -> Record:
@@ -169,6 +170,7 @@ def recorded(name: str, kind: str, ran: EndedRun, suites: Sequence[str]) -> Reco
         "suites": list(suites),
         "exit": ran.code,
         "took_s": round(ran.took_s, 1),
+        "cases": len(cases),
         "verdicts": {case: "known" if found["known"] else found["verdict"] for case, found in cases.items()},
         "reasons": {case: found["reason"][:200] for case, found in cases.items() if found["verdict"] in _EXPLAINED},
         "flaps": {control: count for control, count in flaps.items() if count},
@@ -200,31 +202,33 @@ def calm_run(store: Store, suites: Sequence[str]) -> Record | None:
     return next((record for record in calm if record["suites"] == list(suites)), None)
 
 
-def described(store: Store, record: Record) -> str:
+def described(record: Record) -> str:
     """One run in a line or more."""
-    wrong, unsure = differences(calm_run(store, record["suites"]) or record, record)
     counts = Counter(record["verdicts"].values())
     text = f"{record['kind']}: {', '.join(f'{count} {name}' for name, count in counts.items())}, {record['took_s']:g} s"
-    lines = [f"{text}; {len(wrong)} false alarms, {len(unsure)} inconclusive"]
-    return "\n".join([*lines, *(f"  {case}: {why}" for case, why in {**wrong, **unsure}.items())])
+    lines = [f"{text}; {len(record['wrong'])} false alarms, {len(record['unsure'])} inconclusive"]
+    return "\n".join([*lines, *(f"  {case}: {why}" for case, why in {**record["wrong"], **record["unsure"]}.items())])
 
 
-def compared(store: Store) -> list[tuple[Record, dict[str, str], dict[str, str]]]:
-    """Every run with its differences from the calm one."""
-    return [(record, *differences(calm_run(store, record["suites"]) or record, record)) for record in store.records()]
+def short(record: Record) -> Record:
+    """What the page has of a run: how it differs from the calm one, and not the verdict of every case."""
+    return {name: record[name] for name in _OF_THE_PAGE if name in record}
+
+
+_OF_THE_PAGE = ("id", "kind", "suites", "exit", "took_s", "cases", "wrong", "unsure", "flaps", "left", "at")
 
 
 def figures(store: Store) -> Record:
     """What `--json` has of this part."""
-    runs = compared(store)
+    runs = store.records()
     flaps: Counter[str] = Counter()
-    for record, _, _ in runs:
+    for record in runs:
         flaps.update(record["flaps"])
     return {
         "runs": len(runs),
-        "runs_disturbed": sum(record["kind"] != CALM for record, _, _ in runs),
-        "false_alarms": sum(len(wrong) for _, wrong, _ in runs),
-        "inconclusive": sum(len(unsure) for _, _, unsure in runs),
+        "runs_disturbed": sum(record["kind"] != CALM for record in runs),
+        "false_alarms": sum(len(record["wrong"]) for record in runs),
+        "inconclusive": sum(len(record["unsure"]) for record in runs),
         "flaps": sum(flaps.values()),
         "flaps_per_control": dict(sorted(flaps.items())),
     }
@@ -233,8 +237,8 @@ def figures(store: Store) -> Record:
 def problems(store: Store) -> list[str]:
     """Why this part is not fine."""
     found = []
-    for record, wrong, _ in compared(store):
-        found += [f"run {record['id']}: {case}: {why}" for case, why in wrong.items()]
-        found += [f"run {record['id']} has no verdicts: {record['output']}"] if not record["verdicts"] else []
+    for record in store.records():
+        found += [f"run {record['id']}: {case}: {why}" for case, why in record["wrong"].items()]
+        found += [] if record["cases"] else [f"run {record['id']} has no verdicts: {record['output']}"]
         found += [f"run {record['id']} left {', '.join(record['left'])}"] if record["left"] else []
     return found

@@ -14,8 +14,8 @@ from tests.selfcheck import alarms, faults, flips, mutants, same, store
 from tests.selfcheck.store import ROOT, MergedStore, Record, Store, merged, newest
 
 PAGE = ROOT / "docs" / "trust.md"
-MEASURED = Path(__file__).with_name("measured.ndjson")
-"""What the page has of mutants, for the next page: it is written where another cache knows nothing of these results."""
+MEASURED = Path(__file__).with_name("measured")
+"""What the page has of mutants and runs, for the next page: it is written where another cache knows nothing of them."""
 WIDTH = 118
 HEAD = """\
 # How far a verdict can be trusted
@@ -39,12 +39,13 @@ The exit code is 0 where all is well, 1 where something is not, 2 for bad input,
 def write() -> Path:
     """Write the page from what is known; returns it.
 
-    Mutants and faults are of all commits at which they were tried, each by its newest record; runs and changes belong
+    Mutants, runs and faults are of all commits at which they were tried, each by its newest record; changes belong
     together, so that those of the newest commit count. A part of which this cache knows nothing keeps its section.
     A mutant that has changed since, or whose cases have, counts as not tried.
     """
-    tried = merged("mutants", mutants.still_counts, Store(MEASURED))
-    alarmed, flipped = newest("alarms", measured=True), newest("flips", measured=True)
+    tried = merged("mutants", mutants.still_counts, _kept_here("mutants"))
+    alarmed = merged("alarms", bool, _kept_here("alarms"))
+    flipped = newest("flips", measured=True)
     broken = merged("faults", lambda record: faults.exists(record["id"]))
     made = [
         (tried, mutants_section(tried)),
@@ -55,8 +56,14 @@ def write() -> Path:
     there = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
     sections = [_kept(there, section) if _knows_nothing(there, store, section) else section for store, section in made]
     PAGE.write_text("\n".join([HEAD, *sections]).rstrip() + "\n", encoding="utf-8")
-    store.write(MEASURED, tried.about(), map(mutants.short, tried.known()))
+    store.write(_kept_here("mutants").path, tried.about(), map(mutants.short, tried.known()))
+    store.write(_kept_here("alarms").path, alarmed.about(), map(alarms.short, alarmed.known()))
     return PAGE
+
+
+def _kept_here(part: str) -> Store:
+    """What the checkout has of a part."""
+    return Store(MEASURED / f"{part}.ndjson")
 
 
 def _knows_nothing(there: str, store: Store, section: str) -> bool:
@@ -106,11 +113,12 @@ def mutants_section(store: Store) -> str:
 
 def alarms_section(store: Store) -> str:
     """Part `alarms`: each run, its differences from the calm one, and the controls that flapped."""
-    known, runs = alarms.figures(store), alarms.compared(store)
+    known, runs = alarms.figures(store), store.records()
     lines = ["## False alarms", "", of(store), ""]
     lines += _wrapped(
         "Every run proves the whole catalogue on a mesh that is right, or the suites that its row names. No verdict "
-        "may differ from that of the first calm run, except that a disturbed case may be inconclusive, with its cause."
+        "may differ from that of the calm run at the same commit, except that a disturbed case may be inconclusive, "
+        "with its cause."
     )
     lines += ["", *(f"- {name}: {one.says}." for name, one in alarms.DISTURBANCES.items()), ""]
     lines += [f"**{known['false_alarms']} false alarms in {known['runs']} runs.**", ""]
@@ -118,17 +126,18 @@ def alarms_section(store: Store) -> str:
         (
             record["kind"],
             ", ".join(path.removeprefix("suites/") for path in record["suites"]) or "all",
-            str(len(record["verdicts"])),
-            str(len(wrong)),
-            str(len(unsure)),
+            record["at"],
+            str(record["cases"]),
+            str(len(record["wrong"])),
+            str(len(record["unsure"])),
             str(sum(record["flaps"].values())),
             f"{record['took_s']:.0f} s",
         )
-        for record, wrong, unsure in runs
+        for record in runs
     ]
-    lines += [*_table(("run", "suites", "cases", "false alarms", "inconclusive", "flaps", "took"), rows), ""]
-    for record, wrong, unsure in runs:
-        for case, why in {**wrong, **unsure}.items():
+    lines += [*_table(("run", "suites", "commit", "cases", "false alarms", "inconclusive", "flaps", "took"), rows), ""]
+    for record in runs:
+        for case, why in {**record["wrong"], **record["unsure"]}.items():
             lines += _wrapped(f"- {record['kind']}, {case}: {why}")
     lines += ["", "### Flaps by control", ""]
     flapped = [f"{control} {count}" for control, count in known["flaps_per_control"].items()]

@@ -121,9 +121,11 @@ class MergedStore(Store):
 
 
 def write(path: Path, about: Record, records: Iterable[Record]) -> None:
-    """Write a file of records, by their ids; it is of no one commit."""
+    """Write a file of records, by their ids, or none where there is no record; it is of no one commit."""
     lines = [{**about, "commit": ""}, *sorted(records, key=lambda record: str(record["id"]))]
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    if len(lines) > 1:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
 
 
 def _found(part: str) -> list[Store]:

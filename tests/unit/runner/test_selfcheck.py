@@ -43,7 +43,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store.Store:
     """The store of the part `mutants`, in a cache of its own, and a page that is not there yet."""
     monkeypatch.setenv("MESHPROOF_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(page, "PAGE", tmp_path / "trust.md")
-    monkeypatch.setattr(page, "MEASURED", tmp_path / "measured.ndjson")
+    monkeypatch.setattr(page, "MEASURED", tmp_path / "measured")
     return store.Store.of("mutants", "abc")
 
 
@@ -172,7 +172,7 @@ def test_a_result_of_what_a_mutant_or_its_cases_were_before_does_not_count(kept:
     text = " ".join(page.write().read_text().split())
     assert "**1 of 1 mutants are killed.**" in text
     assert "2 of these were tried before they, or the cases that must notice them, changed." in text
-    assert second in page.MEASURED.read_text(), "and is kept, should the mutant be as before again"
+    assert second in (page.MEASURED / "mutants.ndjson").read_text(), "and is kept, should the mutant be as before again"
 
 
 def test_what_a_result_is_of_changes_with_the_mutant_and_with_its_cases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +200,7 @@ def of_run(kind: str, **verdicts: str) -> store.Record:
     named = {name.replace("_", "-"): verdict for name, verdict in verdicts.items()}
     reasons = dict.fromkeys(named, "the API server does not answer")
     made: store.Record = {"id": f"1-{kind}", "kind": kind, "suites": [], "verdicts": named, "reasons": reasons}
+    made |= {"cases": len(named), "wrong": {}, "unsure": {}}
     return made | {"flaps": {"A-01": 2}, "left": [], "took_s": 1.0, "output": "", "exit": 0}
 
 
@@ -214,36 +215,75 @@ def test_a_disturbed_case_may_be_inconclusive_with_its_cause_and_nothing_else() 
     assert "A-01" in alarms.differences(calm, disturbed)[0], "without a cause it is a false alarm"
 
 
-def test_a_failure_of_the_calm_run_is_a_false_alarm_itself(kept: store.Store) -> None:
+class Conducted:
+    """Runs of the part `alarms` whose verdicts are given, one after the other, and the words that started them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *runs: dict[str, str]) -> None:
+        self.words: list[tuple[str, ...]] = []
+        self._runs = iter(runs)
+        monkeypatch.setattr(alarms, "start", self.start)
+        monkeypatch.setattr(alarms, "testbed", lambda: contextlib.nullcontext(None))
+        monkeypatch.setattr(alarms, "sweep", lambda _: [])
+
+    def start(self, _: Path, *words: str) -> Any:
+        self.words.append(words)
+        verdicts = next(self._runs, {})
+        same = {"known": None, "flaps": 0, "attempts": 1, "reason": "the API server does not answer"}
+        cases = {name: {"id": name, "verdict": verdict, **same} for name, verdict in verdicts.items()}
+        ran = SimpleNamespace(folder=Path(), code=0, took_s=1.0, output="no network", cases=cases)
+        return SimpleNamespace(end=lambda _: ran)
+
+
+def test_a_failure_of_the_calm_run_is_a_false_alarm_itself(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.start(resume=False)
-    kept.add(of_run("calm", A_01="fail", A_02="pass"))
+    Conducted(monkeypatch, {"A-01": "fail", "A-02": "pass"})
+    alarms.run(kept, [alarms.CALM], 1)
     assert alarms.figures(kept)["false_alarms"] == 1
     assert alarms.problems(kept) == ["run 1-calm: A-01: fail instead of fail: the API server does not answer"]
 
 
-def test_runs_are_compared_with_the_calm_one_of_the_same_suites(kept: store.Store) -> None:
+def test_runs_are_compared_with_the_calm_one_of_the_same_suites(
+    kept: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept.start(resume=False)
-    kept.add(of_run("calm", A_01="pass", A_02="pass"))
-    kept.add(of_run("calm", A_01="pass") | {"id": "2-calm", "suites": ["suites/lab"]})
-    kept.add(of_run("stress", A_01="pass") | {"suites": ["suites/lab"]})
-    assert alarms.figures(kept)["false_alarms"] == 0
-    assert alarms.figures(kept)["runs"] == 3
+    kept.add(of_run("calm", A_01="pass", A_02="pass") | {"id": "0-calm"})
+    Conducted(monkeypatch, {"A-01": "pass"}, {"A-01": "pass"}, {"A-01": "pass"})
+    alarms.run(kept, ["order"], 2, ["suites/lab"])
+    assert (alarms.figures(kept)["false_alarms"], alarms.figures(kept)["runs"]) == (0, 3)
+    alarms.run(kept, ["order"], 3)
+    assert alarms.problems(kept) == ["run 3-calm: A-02: not run instead of pass: "]
+
+
+def test_a_run_without_verdicts_is_a_problem(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.start(resume=False)
+    Conducted(monkeypatch, {})
+    alarms.run(kept, [alarms.CALM], 1)
+    assert alarms.problems(kept) == ["run 1-calm has no verdicts: no network"]
+
+
+def test_the_page_keeps_runs_of_other_commits_as_they_were_judged(
+    kept: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty runs take hours; what a cache that is gone knew of them counts, each compared at its own commit."""
+    Conducted(monkeypatch, {"A-01": "pass"}, {"A-01": "fail"}, {"A-02": "pass"})
+    for at, runs in (("abc", 2), ("def", 1)):
+        here = store.Store.of("alarms", at)
+        here.start(resume=False)
+        alarms.run(here, ["order"], runs)
+        page.write()
+        here.path.unlink()
+    text = page.write().read_text()
+    assert "**1 false alarms in 2 runs.**" in text
+    assert "| order | all | abc | 1 | 1 | 0 | 0 | 1 s |" in text
+    assert "| calm | all | def | 1 | 0 | 0 | 0 | 1 s |" in text
 
 
 def test_each_run_in_another_order_has_an_order_of_its_own(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, ...]] = []
-
-    def start(_: Path, *words: str) -> Any:
-        asked.append(words)
-        return SimpleNamespace(end=lambda _: SimpleNamespace(folder=None, code=2, took_s=1.0, output=""))
-
-    monkeypatch.setattr(alarms, "start", start)
-    monkeypatch.setattr(alarms, "testbed", lambda: contextlib.nullcontext(None))
-    monkeypatch.setattr(alarms, "sweep", lambda _: [])
+    conducted = Conducted(monkeypatch)
     kept.start(resume=False)
     alarms.run(kept, ["order"], 4)
-    shuffled = [words[words.index("--shuffle") + 1] for words in asked if "--shuffle" in words]
-    assert len(asked) == 4
+    shuffled = [words[words.index("--shuffle") + 1] for words in conducted.words if "--shuffle" in words]
+    assert len(conducted.words) == 4
     assert shuffled == ["2", "4"]
 
 
