@@ -173,9 +173,17 @@ class _Wait:
 
 
 def wait_for(
-    logs: Logs, look: Callable[[], T], enough: Callable[[T], bool], sources: Iterable[LogSource], budget_s: float
+    logs: Logs,
+    look: Callable[[], T],
+    enough: Callable[[T], bool],
+    sources: Iterable[LogSource],
+    budget_s: float,
+    pause_s: float | None = None,
 ) -> T:
     """What `look` returns as soon as that is enough, or when the time is over.
+
+    Args:
+        pause_s: it looks after so many seconds also where no log has changed; None for the whole budget.
 
     Raises:
         InfrastructureError: as `look` does.
@@ -184,7 +192,7 @@ def wait_for(
     while True:
         seen = logs.seen()
         found = look()
-        if enough(found) or not wait.more(seen, sources, budget_s):
+        if enough(found) or not wait.more(seen, sources, pause_s or budget_s):
             return found
 
 

@@ -65,11 +65,11 @@ class LogReader:
     def until(
         self, pods: list[Pod], probe: Probe, logged: AccessLogExpectation, requests: Sequence[Attempt], count: int
     ) -> list[AccessLogEntry]:
-        """What `read` finds, as soon as it is `count` entries or the time is over."""
+        """What `read` finds, as soon as it is of `count` requests (`of_each`) or the time is over."""
         return wait_for(
             self._rig.logs,
             lambda: self.read(pods, probe, logged, requests),
-            lambda found: len(found) >= count,
+            lambda found: len(of_each(found, logged, requests)) >= count,
             [LogSource(pod, SIDECAR) for pod in pods],
             LOG_BUDGET_S,
         )
@@ -107,6 +107,19 @@ class LogReader:
             found += find(lines)
             lines.check(self._since)
         return found
+
+
+def of_each(
+    entries: Sequence[AccessLogEntry], logged: AccessLogExpectation, requests: Sequence[Attempt]
+) -> list[AccessLogEntry]:
+    """One entry of each request: a request that a proxy sent again has several, with one id.
+
+    Entries of TCP name no request, so each counts.
+    """
+    if logged.tcp:
+        return list(entries)
+    ids = {request.request_id for request in requests}
+    return list({accesslog.belongs(one.request_id, one.user_agent, ids): one for one in entries}.values())
 
 
 def difference(rig: Rig, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT, FakeLogs, FakeRig
+from cluster_fakes import CLIENT, FakeLogs, FakeRig, answered
 
 from clients.kube.pods import SIDECAR, Pod
+from clients.mesh import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Attempt, Phase
@@ -20,7 +21,8 @@ from clients.model.decision import Proxy
 from clients.model.evidence import Finding, FindingVerdict
 from clients.model.expect import status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
-from clients.model.outcome import OutcomeKind
+from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.probe import Probe
 from clients.proof import log_entries, trace
 from clients.proof.proving import ProvingCase
 from clients.proof.route import last_row
@@ -47,6 +49,7 @@ HOSTS = {"example.com": "198.51.100.10"}
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "LOG_BUDGET_S", 0.05)
     monkeypatch.setattr(log_entries, "LOG_BUDGET_S", 0.05)
+    monkeypatch.setattr(logs, "AGAIN_S", 0.005)
 
 
 def rig() -> FakeRig:
@@ -229,6 +232,36 @@ def test_absence_needs_a_later_request_of_the_twin() -> None:
     log(made, http("t"))
     assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.PASS
     log(made, http("a"))
+    assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.FAIL
+
+
+def test_a_request_that_was_sent_again_counts_once() -> None:
+    """A sidecar repeats a request under the same id: its two entries stand for no other request."""
+    made = rig()
+    log(made, http("a"), http("b"), http("b"))
+    assert follow(made, sent("a", "b"), AS_SENT_ON).verdict is FindingVerdict.PASS
+    found = follow(made, sent("a", "b", "c"), AS_SENT_ON)
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+    assert "2 of 3 requests" in found.text
+
+
+def test_of_several_proxies_each_must_show_a_request_of_the_twin_before_its_silence_counts() -> None:
+    """The twin's request at one replica says nothing about what another one has still to write."""
+    absent = AccessLogExpectation(Proxy.GATEWAY, absent=True)
+    made = rig()
+    made.gateways = [GATEWAY_POD, replace(GATEWAY_POD, name="gateway-2", ip="10.0.9.8")]
+    log(made, http("t"))
+    made.answer = lambda _, name: answered(200, name)
+    found = follow(made, sent("a", marks=("t",)), absent)
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+    assert "istio-egress/gateway-2" in found.text
+    assert "gateway-1" not in found.text
+
+    def by_the_second(_: Probe, name: str) -> Outcome:
+        log(made, http("a"), http(name), pod="gateway-2")
+        return answered(200, name)
+
+    made.answer = by_the_second
     assert follow(made, sent("a", marks=("t",)), absent).verdict is FindingVerdict.FAIL
 
 
