@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import logs
@@ -107,10 +108,12 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
         FLUSHED_S,
     )
     if answer.missing and path.outside:
-        answer = _by_number(found, question, answer)
+        answer = _by_number(found, question, answer, _began(proving))
     complete = not answer.missing or complete_logs.go_beyond(proving, question.pods)
-    if answer.missing and not path.outside:
-        answer = _from_other_ports(found, question, _answer(found, question))
+    if answer.missing:  # entries may have come while the logs were seen to go beyond them
+        answer = _answer(found, question)
+        known = partial(_by_number, since=_began(proving)) if path.outside else _from_other_ports
+        answer = known(found, question, answer) if answer.missing else answer
     answer = _without_old(found, question, answer, proving.running.changed_at)
     found.check(question.pods)
     return _judged(question, answer, complete)
@@ -152,19 +155,28 @@ def _is(question: _Question, pod: Pod, entry: AccessLogEntry) -> bool:
     return mechanism.decided(question.decision, question.names.get(pod), question.servers, entry)
 
 
-def _of_connections(found: ProxyLogs, question: _Question) -> list[AccessLogEntry]:
-    """The entries of connections, which have no request's id, that were refused as they had to be."""
-    entries = [(pod, entry) for pod in question.pods for entry in found.of(pod).entries(found.since)]
+def _began(proving: ProvingCase) -> float:
+    """When the first of the case's requests was sent, in monotonic seconds."""
+    seen = proving.seen
+    return proving.since + seen.attempts[-1].at_s - seen.duration_s
+
+
+def _of_connections(found: ProxyLogs, question: _Question, since: float) -> list[AccessLogEntry]:
+    """The entries since a time of connections, which have no request's id, that were refused as they had to be."""
+    entries = [(pod, entry) for pod in question.pods for entry in found.of(pod).entries(since)]
     return [entry for pod, entry in entries if not entry.request_id and _is(question, pod, entry)]
 
 
-def _by_number(found: ProxyLogs, question: _Question, answer: _Answer) -> _Answer:
+def _by_number(found: ProxyLogs, question: _Question, answer: _Answer, since: float) -> _Answer:
     """The answer for connections from outside, whose addresses a load balancer may have translated.
 
     The proxy has as many entries, of connections from no pod that is known here, as there were requests at least.
+
+    Args:
+        since: when the first of them was sent: what was refused earlier, while the stage settled, is none of them.
     """
     known = addresses_of(question.pods)
-    entries = [one for one in _of_connections(found, question) if host_of(one.downstream_remote) not in known]
+    entries = [one for one in _of_connections(found, question, since) if host_of(one.downstream_remote) not in known]
     if answer.others or len(entries) < len(question.requests):
         return answer
     return replace(answer, decided=tuple(entries), missing=0)
@@ -184,7 +196,7 @@ def _from_other_ports(found: ProxyLogs, question: _Question, answer: _Answer) ->
     dialled = {entry.downstream_local for entry in answer.decided}
     entries = [
         entry
-        for entry in _of_connections(found, question)
+        for entry in _of_connections(found, question, found.since)
         if entry.downstream_remote not in sent
         and host_of(entry.downstream_remote) in clients
         and entry.downstream_local in dialled

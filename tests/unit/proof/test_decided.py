@@ -99,7 +99,7 @@ def prove(
         for number, name in enumerate(names)
     )
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=changed_at())
-    seen: Any = SimpleNamespace(attempts=attempts, last=last)
+    seen: Any = SimpleNamespace(attempts=attempts, last=last, duration_s=0.1)
     made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic())
     made.twin = TwinProof("X-1", Verdict.PASS, "200", "200", "t")
     found = decided.refused_by_policy(made)
@@ -308,6 +308,44 @@ def test_connections_from_outside_are_counted_where_their_addresses_are_translat
     found = prove(logged, case, outcome=lambda name: broken(56, name), client=SERVER_POD)
     assert found is not None
     assert found.verdict is verdict, found.text
+
+
+FROM_OUTSIDE = replace(TO_STRICT, probe=Probe(OUTSIDE, IP))
+
+
+def test_connections_that_were_refused_before_the_case_began_are_none_of_its_own() -> None:
+    """What the stage settled on was refused just so, and a firewall refuses the case's: the proxy saw none of them."""
+
+    def before(rig: FakeRig, _: str) -> None:
+        log(rig, tcp("172.16.0.1:51", "NR", "filter_chain_not_found"))
+        rig.logs.of(logs.LogSource(SERVER_POD, SIDECAR), 0.0)
+
+    found = prove(before, FROM_OUTSIDE, outcome=lambda name: broken(56, name), client=SERVER_POD)
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL, found.text
+
+
+@pytest.mark.parametrize("late", [DENIAL, FROM_OUTSIDE], ids=["inside", "outside"])
+def test_entries_that_come_as_late_as_the_twins_are_found(monkeypatch: pytest.MonkeyPatch, late: Case) -> None:
+    """On a busy machine a proxy's log is behind by more than is waited for at first."""
+    written: list[str] = []
+    arrive = FakeRig.arrive
+
+    def later(rig: FakeRig, request_id: str) -> None:
+        while written:
+            log(rig, written.pop())
+        arrive(rig, request_id)
+
+    def logged(_: FakeRig, name: str) -> None:
+        refused = tcp(f"10.0.0.5:4{name[7]}", "NR", "filter_chain_not_found")
+        written.append(entry(name, "403", BY_NONE, "-") if late is DENIAL else refused)
+
+    monkeypatch.setattr(FakeRig, "arrive", later)
+    outcome = partial(answered, 403, body=RBAC_DENIED) if late is DENIAL else partial(broken, 56)
+    client = CLIENT_POD if late is DENIAL else SERVER_POD
+    found = prove(logged, late, outcome=lambda name: outcome(request_id=name), policies=(ALLOW,), client=client)
+    assert found is not None
+    assert found.verdict is FindingVerdict.PASS, found.text
 
 
 @pytest.mark.parametrize(
