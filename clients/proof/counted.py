@@ -12,7 +12,7 @@ from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.proof import copies
-from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.route import Route, route
 
 COUNT = "backend count"
@@ -46,11 +46,14 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
 
 def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
     rig, since = proving.rig, proving.running.since
-    twins = {one.request_id for one in proving.attempts if one.phase is Phase.TWIN}
+    ports = _ports(proving, path)
+    if not ports:
+        return [
+            not_checked(COUNT, "no request of the twin came there, and the number of the backend's port is not known")
+        ]
     known, unknown = 0, []
     for pod in path.proxies(Proxy.SERVER):
         lines = rig.logs.of(LogSource(pod, SIDECAR), since)
-        ports = {entry.upstream_cluster for entry in lines.of_requests(twins) if accesslog.forwarded(entry)}
         entries = copies.after_the_first(lines.entries(since), rig.prober.sent_ids)
         arrived = [one for one in entries if one.upstream_cluster in ports and _is_clients(proving, path, one)]
         strange = [one for one in arrived if not accesslog.belongs(one.request_id, one.user_agent, rig.prober.sent_ids)]
@@ -64,6 +67,24 @@ def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
     if text := copies.unlogged(proving, path, since):
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
     return [Finding(COUNT, f"{known} requests from the client by this path, all of them let in", FindingVerdict.PASS)]
+
+
+def _ports(proving: ProvingCase, path: Route) -> set[str]:
+    """By the names of their clusters, the ports of the backend's containers that the case is about.
+
+    They are those by which the twin came in at any of the replicas; of several, one may have got no request of it.
+    Where none did, because the twin goes elsewhere or is the server's own pod, it is the one that the Service leads to.
+    """
+    rig, since = proving.rig, proving.running.since
+    twins = {one.request_id for one in proving.attempts if one.phase is Phase.TWIN}
+    ports = {
+        entry.upstream_cluster
+        for pod in path.proxies(Proxy.SERVER)
+        for entry in rig.logs.of(LogSource(pod, SIDECAR), since).of_requests(twins)
+        if accesslog.forwarded(entry)
+    }
+    target = 0 if ports else rig.workloads.target_port(proving.case.probe)
+    return ports or ({f"inbound|{target}||"} if target else set())
 
 
 def _is_clients(proving: ProvingCase, path: Route, entry: AccessLogEntry) -> bool:

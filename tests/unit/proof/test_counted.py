@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,19 +50,33 @@ def prove(
     gap: bool = False,
     app: Sequence[str] = (),
     by_gateway: dict[Workload, dict[str, float]] | None = None,
+    twin: str = TWIN,
+    second: Sequence[str] = (),
+    port: int = 8080,
 ) -> list[Finding]:
+    """What the step finds.
+
+    Args:
+        twin: the twin's request as the log of the first replica has it.
+        second: lines of another replica.
+        port: of the container that the Service leads to.
+    """
     sent = {TWIN, *OTHERS}
     rig = FakeRig(lambda _, name: answered(200, name), sent_ids=sent, by_gateway=by_gateway or {})
+    rig.target_port = lambda _: port  # type: ignore[method-assign]
+    if second:
+        rig.servers = [SERVER_POD, replace(SERVER_POD, name="httpbin-2")]
+        rig.cluster.logs_of[("httpbin-2", SIDECAR)] = list(second)
     rig.pods = lambda _: [CLIENTS]  # type: ignore[method-assign]
     rig.mesh = rig.mesh if access_log else MeshInfo("istio")
-    rig.cluster.logs_of[("httpbin-1", SIDECAR)] = [line(TWIN), *lines]
+    rig.cluster.logs_of[("httpbin-1", SIDECAR)] = [line(twin), *lines]
     rig.cluster.logs_of[("httpbin-1", APP)] = list(app)
     if gap:
         rig.logs.of(LogSource(rig.servers[0], SIDECAR), 0.0).broken("restarted")
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0, cases=(case,))
-    twin = Attempt(0.1, Phase.TWIN, True, "200", TWIN, kind=OutcomeKind.STATUS)
+    passed = Attempt(0.1, Phase.TWIN, True, "200", TWIN, kind=OutcomeKind.STATUS)
     seen: Any = SimpleNamespace(attempts=(), last=None)
-    made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic(), attempts=[twin])
+    made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic(), attempts=[passed])
     made.twin = TwinProof("X-1", Verdict.PASS, "200", "200", TWIN)
     return counted.every_arrival_is_known(made)
 
@@ -83,6 +98,19 @@ def test_a_request_of_ipv6_under_an_id_that_was_not_sent_fails() -> None:
     assert found.verdict is FindingVerdict.FAIL
     [found] = prove(line("0f8fad5b-d9cb-469f-a165-70867728950e", client="fd00::6"))
     assert found.verdict is FindingVerdict.PASS
+
+
+def test_a_replica_that_no_request_of_the_twin_came_to_is_counted_as_well() -> None:
+    [found] = prove(second=[line("0f8fad5b-d9cb-469f-a165-70867728950e")])
+    assert found.verdict is FindingVerdict.FAIL
+
+
+def test_where_the_twin_goes_elsewhere_the_services_port_is_counted() -> None:
+    """A twin of another backend, or the server's own pod, leaves no entry: nothing at all was counted."""
+    elsewhere, stranger = OTHERS[0], line("0f8fad5b-d9cb-469f-a165-70867728950e")
+    assert [one.verdict for one in prove(stranger, twin=elsewhere)] == [FindingVerdict.FAIL]
+    assert [one.verdict for one in prove(twin=elsewhere)] == [FindingVerdict.PASS]
+    assert [one.verdict for one in prove(stranger, twin=elsewhere, port=0)] == [FindingVerdict.NOT_CHECKED]
 
 
 def test_a_copy_past_the_log_of_the_servers_sidecar_fails() -> None:
