@@ -82,7 +82,16 @@ def discover(cluster: Cluster, revision: str = "", root: str = "") -> MeshInfo:
         AccessError: the identity may not read the webhooks.
         SettingsError: there is no such revision, or it is not clear which one to use.
     """
-    survey = Survey(cluster, revision, root)
+    return seen(Survey(cluster, revision, root))
+
+
+def seen(survey: Survey) -> MeshInfo:
+    """The same by a survey; what the survey has read already is not read again.
+
+    Raises:
+        AccessError: the identity may not read the webhooks.
+        SettingsError: there is no such revision, or it is not clear which one to use.
+    """
     lacks = {one.name.value: why for one in OF_MESH if (why := one.why_not(survey))}
     return MeshInfo(
         name="istio" if survey.injects or survey.istiods else "",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
-from clients.kube.cluster import Cluster
 from clients.mesh.injection import DEFAULT
 
 LOG_PROVIDER = "envoy"
@@ -18,17 +17,13 @@ EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 A mesh configures its providers once, while a run's namespaces are new every time."""
 
 
-def read(cluster: Cluster, namespace: str, revision: str = "") -> list[dict[str, Any]]:
-    """The configuration of a revision of the mesh; one that is not YAML is left out.
+def of_revision(maps: Iterable[Mapping[str, Any]], revision: str = "") -> list[dict[str, Any]]:
+    """The configuration of a revision of the mesh, in ConfigMaps of its namespace; one that is not YAML is left out.
 
     It is in the ConfigMap `istio-<revision>` (`istio` for the default one), of which a second one may hold what a user
     may change (`istio-shared-configmap-<revision>` of AKS). Where there is none of these names, every ConfigMap counts
     that has such a configuration.
-
-    Raises:
-        ClusterError: this identity may not read them.
     """
-    maps = cluster.objects("v1", "ConfigMap", namespace)
     texts = {one["metadata"]["name"]: text for one in maps if (text := (one.get("data") or {}).get("mesh"))}
     own = {name: text for name, text in texts.items() if name in _names(revision)}
     return [found for text in (own or texts).values() if (found := _parsed(text))]

@@ -10,7 +10,7 @@ from clients.kube.fields import annotations_of
 from clients.mesh.injection_values import proxy_image
 from clients.mesh.survey import Survey
 from clients.model.api_groups import GATEWAY_API
-from clients.model.errors import ClusterError, MeshproofError
+from clients.model.errors import MeshproofError
 from clients.model.redact import REDACTED, redact, redact_mapping
 
 _PLUGINS = {
@@ -85,10 +85,7 @@ def _value(name: str, variable: Mapping[str, Any]) -> str:
 
 def _image(survey: Survey) -> str:
     """Of the proxies that are injected; a pod is looked at only where no istiod is seen."""
-    maps: list[dict[str, Any]] = []
-    with suppress(ClusterError):
-        maps = survey.cluster.objects("v1", "ConfigMap", survey.control_namespace)
-    stated = proxy_image(maps, survey.revision.name)
+    stated = proxy_image(survey.config_maps, survey.revision.name)
     return stated or (survey.proxy.image if not survey.istiods and survey.proxy else "")
 
 

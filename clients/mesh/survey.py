@@ -144,12 +144,14 @@ class Survey:
         return self.revision.name in {one["metadata"]["name"] for one in found}
 
     @cached_property
+    def config_maps(self) -> list[dict[str, Any]]:
+        """ConfigMaps of the control plane's namespace; none where they may not be read."""
+        return self._optional("v1", "ConfigMap", self.control_namespace) or []
+
+    @cached_property
     def configurations(self) -> list[dict[str, Any]]:
         """The configuration of the chosen revision, in parts; none where it may not be read."""
-        try:
-            return meshconfig.read(self.cluster, self.control_namespace, self.revision.name)
-        except ClusterError:
-            return []
+        return meshconfig.of_revision(self.config_maps, self.revision.name)
 
     @cached_property
     def prior(self) -> Prior:
@@ -222,8 +224,7 @@ class Survey:
     @cached_property
     def unprivileged(self) -> str:
         """Injection template whose pods do not need NET_ADMIN: the testbed's, or Istio's own; empty for none."""
-        maps = self._optional("v1", "ConfigMap", self.control_namespace) or ()
-        return unprivileged_template(maps, self.revision.name)
+        return unprivileged_template(self.config_maps, self.revision.name)
 
     @cached_property
     def gateway_class(self) -> str:

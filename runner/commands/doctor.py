@@ -15,8 +15,9 @@ from rich.markup import escape
 from clients.kube import lease
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder
+from clients.mesh import discovery
 from clients.mesh.capabilities import CapabilityName
-from clients.mesh.discovery import MeshInfo, discover
+from clients.mesh.discovery import MeshInfo
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
 from clients.model.cluster_domain import DEFAULT
 from clients.model.errors import MeshproofError, SettingsError
@@ -98,7 +99,7 @@ def _root(connection: Cluster, wanted: settings.Settings) -> str:
         SettingsError: the settings name one that does not exist.
     """
     try:
-        found = Survey(connection, wanted.revision, wanted.root_namespace)
+        found = named.survey_of(connection, wanted)
         _ = found.configurations
     except MeshproofError:
         return wanted.root_namespace or ROOT_NAMESPACE
@@ -154,9 +155,10 @@ def _of_connected(target: Target, there: Access, found: Cluster) -> list[Diagnos
     name = target.name(there, found.server)
     rights: list[Diagnosis] = []
     missing: tuple[Right, ...] = ()
-    info, diagnosis = mesh(found, target.settings)
+    survey = named.survey_of(found, target.settings)
+    info, diagnosis = mesh(survey)
     if diagnosis.ok:
-        named.require(found, target.settings)
+        named.require(survey, target.settings)
     if not target.starts_itself:
         mesh_wide = target.settings.allow_mesh_wide
         rights, missing = doctor_rights.diagnoses(found, mesh_wide=mesh_wide, root=info.root)
@@ -195,7 +197,7 @@ def try_it(found: Cluster, target: Target, there: Access, info: MeshInfo) -> tup
     return shown, rows
 
 
-def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis]:
+def mesh(survey: Survey) -> tuple[MeshInfo, Diagnosis]:
     """Whether there is a mesh, and which revision a run would use.
 
     Raises:
@@ -203,7 +205,7 @@ def mesh(found: Cluster, wanted: settings.Settings) -> tuple[MeshInfo, Diagnosis
     """
     info = MeshInfo()
     try:
-        info = discover(found, wanted.revision, wanted.root_namespace)
+        info = discovery.seen(survey)
         if not info.name:
             return info, Diagnosis("mesh", False, "none was found", "install Istio, or use --target embedded")
     except SettingsError:

@@ -13,14 +13,14 @@ from rich.console import Console
 from clients.hold import held as holding
 from clients.hold.seen import Seen
 from clients.kube.cluster import Cluster
-from clients.mesh.discovery import discover
+from clients.mesh import discovery
 from clients.model.errors import ClusterError
 from clients.model.exit_code import ExitCode
 from reports import hold as shown
 from runner.commands import common
 from runner.config import settings
 from runner.config.settings import Settings
-from runner.target import held_traffic, targets
+from runner.target import held_traffic, named, targets
 from runner.target.target import reach
 
 WIDTH = 110
@@ -40,7 +40,7 @@ def start(*, given: common.Given) -> int:
     target = targets.of(wanted)
     there = target.access(say)
     with closing(there.connect()) as cluster:
-        mesh = discover(cluster, wanted.revision, wanted.root_namespace)
+        mesh = discovery.seen(named.survey_of(cluster, wanted))
         own, domain, prior = target.starts_itself, mesh.cluster_domain, mesh.prior
         applier = held_traffic.applier(cluster, wanted, there, mesh.label, own=own, domain=domain, prior=prior)
         held = holding.start(cluster, applier, say)

@@ -9,14 +9,13 @@ from typing import Annotated
 import typer
 import yaml
 
-from clients.mesh.survey import Survey
 from clients.mesh.upgrade.likeness import read
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from reports import files
 from runner.commands import common
 from runner.config import settings
-from runner.target import targets
+from runner.target import named, targets
 from runner.target.target import reach
 from testbed import like as carrying
 from testbed.store import cache_root
@@ -61,7 +60,7 @@ def of_cluster(wanted: settings.Settings) -> str:
     there = reach(target, lambda line: print(line, file=sys.stderr), hint="name the cluster to read by --context")
     cluster = there.connect()
     try:
-        found = read(cluster, Survey(cluster, wanted.revision, wanted.root_namespace))
+        found = read(cluster, named.survey_of(cluster, wanted))
     finally:
         cluster.close()
     return _HEAD + yaml.safe_dump(found.to_json(), sort_keys=False, width=120, allow_unicode=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.markup import escape
 
-from clients.mesh.discovery import discover
+from clients.mesh import discovery
 from reports.headline import counted
 from reports.model import TargetInfo
 from runner.config.catalogue import Catalogue
@@ -47,8 +47,9 @@ def outlook(entries: Sequence[PlannedTest], catalogue: Catalogue, target: Target
     there = reach(target, print)
     cluster = there.connect()
     try:
-        named.require(cluster, target.settings)
-        mesh = discover(cluster, target.settings.revision, target.settings.root_namespace)
+        survey = named.survey_of(cluster, target.settings)
+        named.require(survey, target.settings)
+        mesh = discovery.seen(survey)
         has_browser, detail = browsers.describe()
         browser = browsers.Found(detail) if has_browser else browsers.Found(why_not=detail)
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))

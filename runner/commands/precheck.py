@@ -14,7 +14,6 @@ from rich.markup import escape
 
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
-from clients.mesh.survey import Survey
 from clients.mesh.upgrade.change import ChangeLevel
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
 from clients.model.errors import ClusterError
@@ -22,7 +21,7 @@ from clients.model.exit_code import ExitCode
 from reports.headline import counted
 from runner.commands import common
 from runner.config import settings
-from runner.target import targets
+from runner.target import named, targets
 from runner.target.access import Access
 from runner.target.target import reach
 
@@ -87,7 +86,7 @@ def show(found: Prechecks, console: Console) -> None:
 
 
 def _version(cluster: Cluster, wanted: settings.Settings) -> str:
-    version = Survey(cluster, wanted.revision, wanted.root_namespace).version
+    version = named.survey_of(cluster, wanted).version
     if not version:
         raise ClusterError("the version of the mesh is not seen", "state it by --from")
     return version

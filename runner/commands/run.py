@@ -103,7 +103,7 @@ def look_first(target: Target) -> None:
         if busy := holder(cluster):
             root = target.settings.root_namespace or rights.ROOT_NAMESPACE
             raise in_use_error(cluster, in_use(busy), busy, root=root)
-        named.require(cluster, target.settings)
+        named.require(named.survey_of(cluster, target.settings), target.settings)
 
 
 def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:

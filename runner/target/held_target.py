@@ -14,8 +14,8 @@ from clients.kube.cluster import Cluster
 from clients.kube.holder import holder_here
 from clients.kube.labels import WORKER_LABEL
 from clients.kube.lease import RunLease
-from clients.mesh import identity_of
-from clients.mesh.discovery import MeshInfo, discover
+from clients.mesh import discovery, identity_of
+from clients.mesh.discovery import MeshInfo
 from clients.model import cluster_domain
 from clients.model.errors import ConflictError, MeshproofError
 from clients.proof.preflight.canary import Canary
@@ -78,8 +78,9 @@ class HeldTarget:
         target = targets.of(settings)
         there = target.access(say)
         cluster = there.connect()
-        named.require(cluster, settings)
-        mesh = discover(cluster, settings.revision, settings.root_namespace)
+        survey = named.survey_of(cluster, settings)
+        named.require(survey, settings)
+        mesh = discovery.seen(survey)
         browser = browsers.find_or_install(browsed, say)
         found = capabilities.found(mesh, capabilities.Surroundings(target, there, browser))
         tokens = private / "tokens"

@@ -12,14 +12,19 @@ from runner.config.settings import Settings
 from runner.target.fitting import pull_secret
 
 
-def require(cluster: Cluster, settings: Settings) -> None:
+def survey_of(cluster: Cluster, settings: Settings) -> Survey:
+    """The survey of the mesh that the settings name. It reads each part once, when that is first asked for."""
+    return Survey(cluster, settings.revision, settings.root_namespace)
+
+
+def require(survey: Survey, settings: Settings) -> None:
     """Look at each of them. What this identity may not read is left to the run.
 
     Raises:
         ClusterError: there is no mesh at all, or the cluster does not answer.
         SettingsError: one does not exist, or is not as the settings say; with what to do.
     """
-    survey = Survey(cluster, settings.revision, settings.root_namespace)
+    cluster = survey.cluster
     if not (survey.injects or survey.istiods):
         raise ClusterError("no service mesh was found on the cluster", "install Istio, or use --target embedded")
     _ = survey.revision, survey.root  # each raises where what is wanted is not there

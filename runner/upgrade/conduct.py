@@ -11,7 +11,6 @@ from pathlib import Path
 from clients.hold import held as holding
 from clients.hold.held import Held
 from clients.kube.cluster import Cluster
-from clients.mesh import injection
 from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, SettingsError
 from runner.upgrade import hooks, moving, own_namespaces, proving, stalled
@@ -33,8 +32,8 @@ def side(cluster: Cluster, wanted: str, root: str = "") -> UpgradeSide:
     Raises:
         SettingsError: there is no such one.
     """
-    found = injection.choose(wanted, Survey(cluster, wanted, root).injectors)
-    return UpgradeSide(found.label, found.name, Survey(cluster, wanted, root).version)
+    survey = Survey(cluster, wanted, root)
+    return UpgradeSide(survey.revision.label, survey.revision.name, survey.version)
 
 
 def check_sides(old: UpgradeSide, new: UpgradeSide) -> None:

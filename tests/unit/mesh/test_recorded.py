@@ -28,7 +28,7 @@ def survey(env: list[dict[str, Any]] = [], **values: Any) -> Any:  # noqa: B006 
     istiod = {"spec": {"template": {"spec": {"containers": [{"name": "discovery", "env": env}]}}}}
     there = {
         "proxy": None,
-        "control_namespace": "istio-system",
+        "config_maps": [],
         "revision": Revision("", "default"),
         "configurations": [],
         "istiods": [istiod],
@@ -72,10 +72,9 @@ def test_values_are_named_by_their_place() -> None:
 
 def test_all_parts_are_recorded() -> None:
     env = [{"name": "PILOT_X", "value": "true"}, {"name": "POD_NAME", "valueFrom": {"fieldRef": {}}}]
-    there = Known()
-    there.put(injector("istio-sidecar-injector", hub="reg", tag="1.31.1", proxy={"image": "proxyv2"}))
+    maps = [injector("istio-sidecar-injector", hub="reg", tag="1.31.1", proxy={"image": "proxyv2"})]
     found = recorded(
-        survey(env, cluster=there, configurations=[{"accessLogFile": "/dev/stdout"}],
+        survey(env, config_maps=maps, configurations=[{"accessLogFile": "/dev/stdout"}],
                system_agents=frozenset({"cilium", "istio-cni-node", "other"}))
     )  # fmt: skip
     assert found == {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cluster_fakes import FakeCluster
 
 from clients.kube.lease import RunLease
-from clients.mesh.discovery import MeshInfo
-from clients.model.errors import AccessError, ClusterError, SettingsError
+from clients.mesh.survey import Survey
+from clients.model.errors import AccessError, SettingsError
 from clients.model.exit_code import ExitCode
 from runner.commands import cli, doctor
 from runner.config.settings import Settings
@@ -48,22 +49,16 @@ def test_a_kubeconfig_that_cannot_be_used_ends_each_verb_alike(
     assert printed.out == ""
 
 
-def test_a_revision_that_the_mesh_has_not_is_bad_input_and_a_missing_mesh_is_a_finding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    found = FakeCluster()
-
-    def raises(error: Exception) -> None:
-        def discover(*_: object) -> MeshInfo:
-            raise error
-
-        monkeypatch.setattr(doctor, "discover", discover)
-
-    raises(SettingsError("the mesh has no revision or tag nope", "it has: default"))
+def test_a_revision_that_the_mesh_has_not_is_bad_input_and_a_missing_mesh_is_a_finding() -> None:
+    found: Any = FakeCluster()
+    injector = {"name": "istio-sidecar-injector", "labels": {"app": "sidecar-injector"}}
+    assert not doctor.mesh(Survey(found))[1].ok
+    found.put({"kind": "MutatingWebhookConfiguration", "metadata": injector, "webhooks": []})
+    assert doctor.mesh(Survey(found))[1].ok
     with pytest.raises(SettingsError, match="no revision or tag nope"):
-        doctor.mesh(found, Settings(revision="nope"))  # type: ignore[arg-type]
-    raises(ClusterError("istiod cannot be seen"))
-    assert not doctor.mesh(found, Settings())[1].ok  # type: ignore[arg-type]
+        doctor.mesh(Survey(found, "nope"))
+    found.forbidden.add(("list", "MutatingWebhookConfiguration", ""))
+    assert not doctor.mesh(Survey(found))[1].ok, "this identity may not look"
 
 
 def test_the_run_that_would_keep_another_out_is_named() -> None:

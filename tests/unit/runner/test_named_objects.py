@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
 from cluster_fakes import FakeCluster
 
+from clients.mesh import discovery
 from clients.model.errors import AccessError, ClusterError, SettingsError
 from runner.config.settings import Settings
 from runner.target import named
@@ -45,12 +47,16 @@ def settings(**given: Any) -> Settings:
     return Settings.model_validate(given)
 
 
+def require(cluster: Any, given: Settings) -> None:
+    named.require(named.survey_of(cluster, given), given)
+
+
 EGRESS = {"egress": {"namespace": "team-egress"}}
 
 
 def test_a_cluster_that_has_all_of_them_is_taken() -> None:
-    named.require(meshed(), settings())
-    named.require(meshed(WHOLE, POD), settings(**EGRESS))
+    require(meshed(), settings())
+    require(meshed(WHOLE, POD), settings(**EGRESS))
 
 
 @pytest.mark.parametrize(
@@ -72,14 +78,14 @@ def test_a_cluster_that_has_all_of_them_is_taken() -> None:
 def test_what_does_not_exist_is_bad_input(given: dict[str, Any], there: tuple[dict[str, Any], ...], message: str):
     """All cases of egress, or all of a run, ended inconclusive for it."""
     with pytest.raises(SettingsError) as caught:
-        named.require(meshed(*there), settings(**given))
+        require(meshed(*there), settings(**given))
     assert message in str(caught.value)
     assert caught.value.hint
 
 
 def test_a_cluster_without_a_mesh_is_no_matter_of_settings() -> None:
     with pytest.raises(ClusterError, match="no service mesh was found"):
-        named.require(FakeCluster(), settings(root_namespace="nope"))  # type: ignore[arg-type]
+        require(FakeCluster(), settings(root_namespace="nope"))
 
 
 def test_a_gateway_that_may_not_be_looked_at_is_left_to_the_run() -> None:
@@ -92,4 +98,37 @@ def test_a_gateway_that_may_not_be_looked_at_is_left_to_the_run() -> None:
         return seen(version, kind, name, namespace)
 
     cluster.get = get
-    named.require(cluster, settings(**EGRESS))
+    require(cluster, settings(**EGRESS))
+
+
+class CountedReads(FakeCluster):
+    """Counts what is read of the cluster."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: Counter[tuple[str, ...]] = Counter()
+
+    def get(self, version: str, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        self.reads[kind, namespace, name] += 1
+        return super().get(version, kind, name, namespace)
+
+    def objects(
+        self, version: str, kind: str, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> list[dict[str, Any]]:
+        self.reads[f"list of {kind}", namespace, labels, fields] += 1
+        return super().objects(version, kind, namespace, labels, fields)
+
+
+def test_what_the_settings_name_and_what_is_found_there_are_read_once() -> None:
+    """The command looks at what the settings name, then pytest at that and at all else; it read ConfigMaps 4 times."""
+    cluster, given = CountedReads(), settings(pods={"pull_secret": "ci/pull"})
+    istiod = {"service": {"name": "istiod", "namespace": "istio-system"}}
+    cluster.put(
+        {**INJECTING, "webhooks": [{"name": "rev.namespace.sidecar-injector.istio.io", "clientConfig": istiod}]},
+        {"kind": "Secret", "metadata": {"name": "pull", "namespace": "ci"}},
+        {"kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"}, "data": {"mesh": "{}"}},
+    )
+    survey = named.survey_of(cluster, given)  # type: ignore[arg-type]
+    named.require(survey, given)
+    assert discovery.seen(survey).name == "istio"
+    assert {what: count for what, count in cluster.reads.items() if count > 1} == {}

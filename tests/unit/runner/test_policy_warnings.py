@@ -122,6 +122,15 @@ def test_doctor_warns_and_ends_well(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "1 policies, 1 warnings" in text
 
 
+def test_doctor_warns_where_it_may_not_see_what_injects(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The root namespace is then the usual one, or that of the settings; the command ended instead."""
+    cluster = filled(FakeCluster(forbidden={("list", "MutatingWebhookConfiguration", "")}))
+    assert doctor.on_cluster(target(monkeypatch, cluster), as_json=False) == 0
+    assert f"warning  selects_nothing: {LINE}" in capsys.readouterr().out
+
+
 def test_doctor_in_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.on_cluster(target(monkeypatch, filled(FakeCluster())), as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
