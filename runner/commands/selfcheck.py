@@ -32,6 +32,9 @@ def selfcheck(
         list[str] | None, typer.Option(metavar="SUITE", help="Suites of the runs of `--alarms`; default: all.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this commit's last selfcheck ended.")] = False,
+    untried: Annotated[
+        bool, typer.Option("--untried", help="Only mutants that docs/trust.md does not have as they are today.")
+    ] = False,
     keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the reports of the runs there.")] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures there.")] = None,
     write_page: Annotated[bool, typer.Option("--write-page", help="Write docs/trust.md; alone, runs nothing.")] = False,
@@ -40,11 +43,13 @@ def selfcheck(
     chosen = [name for name, wanted in zip(PARTS, (mutants, alarms, faults, flips), strict=True) if wanted]
     if only and len(chosen) != 1:
         raise SettingsError("--only selects within one part", f"give one of {', '.join(f'--{name}' for name in PARTS)}")
+    if untried and chosen != ["mutants"]:
+        raise SettingsError("--untried selects among mutants", "give --mutants, and no other part")
     words = ["--page"] if write_page else []
     if chosen or not write_page:
         words += ["--parts", *(chosen or PARTS)]
     words += common.words({"only": only, "runs": runs, "changes": changes, "suite": suite})
-    words += ["--resume"] if resume else []
+    words += [f"--{name}" for name, wanted in (("resume", resume), ("untried", untried)) if wanted]
     words += common.words({name: path and files.real(path) for name, path in (("keep", keep), ("json", json))})
     ended = child.python("-m", MODULE, *words)
     return ExitCode.INTERRUPTED if ended.interrupted else ended.code

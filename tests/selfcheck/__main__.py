@@ -42,6 +42,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--changes", type=int, default=flips.CHANGES)
     parser.add_argument("--suite", action="append", default=[])
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--untried", action="store_true")
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--json", type=Path)
     return parser
@@ -78,7 +79,8 @@ def _selected(part: str, only: Sequence[str]) -> None:
 
 def _run(part: str, store: Store, given: argparse.Namespace) -> None:
     if part == "mutants":
-        mutants.run(store, given.only, keep=given.keep)
+        tried = [record["id"] for record in page.mutants_tried().records()] if given.untried else []
+        mutants.run(store, given.only, but=tried, keep=given.keep)
     elif part == "alarms":
         alarms.run(store, given.only, given.runs, given.suite)
     elif part == "faults":

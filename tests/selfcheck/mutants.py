@@ -43,9 +43,9 @@ def selected(only: Sequence[str]) -> tuple[list[str], list[str]]:
     return [name for name in MESH if name in wanted], [name for name in HARNESS if name in wanted]
 
 
-def run(store: Store, only: Sequence[str], *, keep: Path | None = None) -> None:
-    """Try the mutants that the store has no record of."""
-    mesh, own = selected(only)
+def run(store: Store, only: Sequence[str], *, but: Collection[str] = (), keep: Path | None = None) -> None:
+    """Try the mutants that the store has no record of, without those of `but`."""
+    mesh, own = ([name for name in names if name not in but] for names in selected(only))
     done = {record["id"] for record in store.records()}
     total, known = len(mesh) + len(own), len(done & {*mesh, *own})
     if known:

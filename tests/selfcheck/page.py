@@ -26,6 +26,7 @@ A nightly job runs one part a night, and keeps the figures of `--json`:
 
 ```sh
 ./meshproof selfcheck --mutants --resume --json mutants.json   # every mutant is noticed, by a control that is about it
+./meshproof selfcheck --mutants --untried                      # only those that this page does not have
 ./meshproof selfcheck --alarms --runs 20 --resume              # 20 whole runs, most of them disturbed
 ./meshproof selfcheck --faults --resume                        # what a run needs breaks
 ./meshproof selfcheck --flips --changes 1000 --resume          # 1,000 changes of policy
@@ -43,7 +44,7 @@ def write() -> Path:
     together, so that those of the newest commit count. A part of which this cache knows nothing keeps its section.
     A mutant that has changed since, or whose cases have, counts as not tried.
     """
-    tried = merged("mutants", mutants.still_counts, _kept_here("mutants"))
+    tried = mutants_tried()
     alarmed = merged("alarms", bool, _kept_here("alarms"))
     flipped = newest("flips", measured=True)
     broken = merged("faults", lambda record: faults.exists(record["id"]))
@@ -59,6 +60,11 @@ def write() -> Path:
     store.write(_kept_here("mutants").path, tried.about(), map(mutants.short, tried.known()))
     store.write(_kept_here("alarms").path, alarmed.about(), map(alarms.short, alarmed.known()))
     return PAGE
+
+
+def mutants_tried() -> MergedStore:
+    """What the checkout and this cache know of mutants that are today as they were when they were tried."""
+    return merged("mutants", mutants.still_counts, _kept_here("mutants"))
 
 
 def _kept_here(part: str) -> Store:

@@ -86,6 +86,29 @@ def test_a_selection_needs_one_part(asked: list[tuple[str, ...]]) -> None:
     assert asked == []
 
 
+def test_untried_is_about_mutants_alone(asked: list[tuple[str, ...]]) -> None:
+    selfcheck.selfcheck(mutants=True, untried=True)
+    assert asked == [("-m", "tests.selfcheck", "--parts", "mutants", "--untried")]
+    with pytest.raises(SettingsError, match="selects among mutants"):
+        selfcheck.selfcheck(untried=True)
+
+
+def test_untried_leaves_out_what_the_page_has_as_it_is_today(
+    kept: store.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new machine knows only what the checkout keeps, and `--resume` only what this cache has."""
+    first, second, *_ = names = list(MESH)
+    kept.start(resume=False)
+    kept.add(record(first))
+    kept.add(record(second) | {"of": "what it was"})
+    page.write()
+    kept.path.unlink()
+    tried: list[str] = []
+    monkeypatch.setattr(mutants, "_records", lambda mesh, *_: tried.extend(mesh) or iter(()))
+    assert program.main(["--parts", "mutants", "--untried"]) == ExitCode.OK
+    assert tried == names[1:]
+
+
 def test_a_misspelt_mutant_is_bad_input(kept: store.Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--parts", "mutants", "--only", "no-such"]) == ExitCode.BAD_INPUT
     assert "no mutant is named no-such" in capsys.readouterr().err
