@@ -120,6 +120,9 @@ class LogFollower:
             NoWatchError: the log can be read, and not followed.
         """
         run = log_stream.instance(self._cluster, self._pod, self._container)
+        if run is None and before is None:
+            self._sink.broken(f"{self._where}: its pod was gone before it was read")
+            return run, True
         if run is None:
             self._sink.ended()
             return run, True

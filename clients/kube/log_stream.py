@@ -54,13 +54,13 @@ class Instance:
 
 
 def instance(cluster: Cluster, pod: Pod, container: str) -> Instance | None:
-    """The current run of a container; None when its pod does not exist any more.
+    """The current run of a container; None when its pod does not exist any more, or only another one of its name.
 
     Raises:
         ClusterError: the pod cannot be read.
     """
     body = cluster.get("v1", "Pod", pod.name, pod.namespace)
-    if body is None:
+    if body is None or (pod.uid and pod.uid != body["metadata"].get("uid")):
         return None
     status = body.get("status", {})
     found = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]

@@ -19,13 +19,13 @@ class FollowedLogs:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._followed: dict[tuple[str, str], tuple[LogFollower, LogLines]] = {}
+        self._followed: dict[tuple[str, str, str], tuple[LogFollower, LogLines]] = {}
         self._changes = 0
         self._changed = threading.Condition()
 
     def of(self, source: LogSource, since: float) -> LogLines:
         """See `Logs.of`."""
-        key = (str(source.pod), source.container)
+        key = _key(source)
         with self._changed:
             follower, lines = self._followed.get(key, (None, None))
             if follower and lines and lines.complete_since(since):
@@ -50,7 +50,7 @@ class FollowedLogs:
     def refresh(self, source: LogSource) -> None:
         """See `Logs.refresh`."""
         with self._changed:
-            found = self._followed.get((str(source.pod), source.container))
+            found = self._followed.get(_key(source))
         if found:
             found[0].refresh()
 
@@ -65,3 +65,8 @@ class FollowedLogs:
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
+
+
+def _key(source: LogSource) -> tuple[str, str, str]:
+    """A later pod of the same name, as a StatefulSet makes it, has a log of its own."""
+    return str(source.pod), source.pod.uid, source.container

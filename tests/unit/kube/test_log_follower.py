@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,7 +78,7 @@ class LogServer:
 
     def get(self, *_: str) -> dict[str, Any] | None:
         status = self.runs.pop(0) if len(self.runs) > 1 else self.runs[0] if self.runs else run("first")
-        return None if status is None else {"metadata": {"uid": "u"}, "status": status}
+        return None if status is None else {"metadata": {"uid": status.get("uid", "u")}, "status": status}
 
 
 def run(name: str, restarts: int = 0, *, phase: str = "Running", before: str = "") -> dict[str, Any]:
@@ -115,9 +116,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_follower, "LOOK_S", 0.001)
 
 
-def follow(server: LogServer, until: Callable[[Taken], bool]) -> Taken:
+def follow(server: LogServer, until: Callable[[Taken], bool], pod: Pod = POD) -> Taken:
     taken = Taken()
-    follower = LogFollower(server, POD, "server", 60, taken)  # type: ignore[arg-type]
+    follower = LogFollower(server, pod, "server", 60, taken)  # type: ignore[arg-type]
     deadline = time.monotonic() + 5
     while not until(taken) and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -203,6 +204,23 @@ def test_a_pod_that_is_gone_ends_its_log() -> None:
     server = LogServer([line(1, "a").encode()])
     server.runs = [run("first"), None]
     taken = follow(server, lambda taken: taken.done.is_set())
+    assert (taken.lines, taken.gap) == (["a"], "")
+
+
+@pytest.mark.parametrize("there", [None, run("first")], ids=["none", "another of its name"])
+def test_a_pod_that_was_gone_before_its_log_was_read_breaks_it(there: dict[str, Any] | None) -> None:
+    """Nothing is known of what it wrote: an empty log that has ended would be taken for a silent one."""
+    server = LogServer([line(1, "of another").encode(), WAITS])
+    server.runs = [there]
+    taken = follow(server, lambda taken: taken.done.is_set(), replace(POD, uid="earlier"))
+    assert (taken.lines, taken.gap) == ([], "log of shop/cart-1 (server): its pod was gone before it was read")
+    assert not server.opened
+
+
+def test_a_pod_that_takes_the_name_of_one_that_is_followed_ends_its_log() -> None:
+    server = LogServer([line(1, "a").encode()], [line(2, "of another").encode(), WAITS])
+    server.runs = [run("first"), {**run("second"), "uid": "later"}]
+    taken = follow(server, lambda taken: taken.done.is_set(), replace(POD, uid="u"))
     assert (taken.lines, taken.gap) == (["a"], "")
 
 
