@@ -16,7 +16,7 @@ from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.model.probe import Probe
-from clients.proof import mechanism
+from clients.proof import changed_pods, mechanism
 from clients.proof.log_entries import LOG_BUDGET_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.route import ProxyLogs, Route, last_row, route, traceable
@@ -95,7 +95,8 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, path: Route, requests
     rig, since = proving.rig, proving.running.since
     if not path.servers:
         what = "no ready pod is behind the destination, and yet it was answered"
-        return Finding(name, what, FindingVerdict.FAIL) if rig.workloads.is_service(probe) else inconclusive(name, what)
+        of_service = rig.workloads.is_service(probe)
+        return changed_pods.absent(proving, probe, name, what) if of_service else inconclusive(name, what)
     sources = [LogSource(pod, one) for pod in path.servers for one in sidecar.containers_that_log(pod)]
     if not rig.writes_access_log:
         sources = [source for source in sources if source.container != SIDECAR]
@@ -104,16 +105,28 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, path: Route, requests
     for source in sources:
         rig.logs.of(source, since).check(since)
     count = len(requests)
-    if not seen.missing and (others := [pod for pod in path.servers if not _intended(probe, pod)]):
-        what = f"{probe.destination} leads to {', '.join(map(str, others))}, which is no pod of {_workload(probe)}"
+    if not seen.missing and (foreign := [pod for pod in path.servers if not _intended(probe, pod)]):
+        what = f"{probe.destination} leads to {', '.join(map(str, foreign))}, which is no pod of {_workload(probe)}"
         return Finding(name, what, FindingVerdict.FAIL)
     if not seen.missing:
         return Finding(name, f"{count} requests in {logs.in_words(seen.places)}", FindingVerdict.PASS)
     what = f"{len(seen.missing)} of {count} requests are not in the log of {', '.join(map(str, path.servers))}"
-    if seen.elsewhere:
-        return Finding(name, f"{what}: {mechanism.seen(seen.elsewhere[-1])}", FindingVerdict.FAIL)
-    if _any_has_others(proving, sources, seen.missing):
-        return Finding(name, f"{what}, which has others: something else answered", FindingVerdict.FAIL)
+    return _missing(proving, name, probe, sources, seen, what)
+
+
+def _missing(
+    proving: ProvingCase, name: str, probe: Probe, sources: Sequence[LogSource], seen: _Seen, what: str
+) -> Finding:
+    """Some requests are in no log of the application: what follows from that."""
+    rig, since = proving.rig, proving.running.since
+    gone = addresses_of(changed_pods.left(proving, probe)) if seen.elsewhere else ()
+    if others := [entry for entry in seen.elsewhere if host_of(entry.upstream_host) not in gone]:
+        return Finding(name, f"{what}: {mechanism.seen(others[-1])}", FindingVerdict.FAIL)
+    if troubles := [one.problem for one in (rig.logs.of(source, since) for source in sources) if one.problem]:
+        return inconclusive(name, f"{what}: {troubles[0]}")
+    if seen.elsewhere or _any_has_others(proving, sources, seen.missing):
+        what = f"{what}, which has others: something else answered"
+        return changed_pods.absent(proving, probe, name, what)
     if not rig.writes_access_log:
         return not_checked(name, "neither the application nor a sidecar logs requests")
     return inconclusive(name, f"{what}, nor is any other")

@@ -15,7 +15,7 @@ from clients.model.attempt import Attempt
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
-from clients.proof import complete_logs, mechanism, old_connections
+from clients.proof import changed_pods, complete_logs, mechanism, old_connections
 from clients.proof.log_entries import FLUSHED_S
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.route import ProxyLogs, Route, refused_requests, route, traceable
@@ -97,7 +97,8 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
     if decision.mechanism is Mechanism.NETWORK:
         return _unnoticed(found, question, path)
     if not question.pods:
-        return Finding(DECISION, f"no proxy on the way could refuse by {decision.text}", FindingVerdict.FAIL)
+        what = f"no proxy on the way could refuse by {decision.text}"
+        return changed_pods.absent(proving, proving.case.probe, DECISION, what)
     if not proving.rig.writes_access_log:
         return not_checked(DECISION, "the mesh writes no access log")
     answer = logs.wait_for(
@@ -108,15 +109,16 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
         FLUSHED_S,
     )
     if answer.missing and path.outside:
-        answer = _by_number(found, question, answer, _began(proving))
+        answer = _by_number(found, question, answer, proving.began)
     complete = not answer.missing or complete_logs.go_beyond(proving, question.pods)
     if answer.missing:  # entries may have come while the logs were seen to go beyond them
         answer = _answer(found, question)
-        known = partial(_by_number, since=_began(proving)) if path.outside else _from_other_ports
+        known = partial(_by_number, since=proving.began) if path.outside else _from_other_ports
         answer = known(found, question, answer) if answer.missing else answer
     answer = _without_old(found, question, answer, proving.running.changed_at)
     found.check(question.pods)
-    return _judged(question, answer, complete)
+    changed = changed_pods.why(proving, proving.case.probe) if answer.missing else ""
+    return _judged(question, answer, complete, changed)
 
 
 def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Question:
@@ -134,7 +136,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         traceable(refused_requests(proving), not (path.outside or path.door) and set(pods).isdisjoint(path.gateway)),
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
-        addresses_of(path.servers),
+        addresses_of((*path.servers, *changed_pods.left(proving, proving.case.probe))),
         {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in (pods if known else ())},
     )
 
@@ -153,12 +155,6 @@ def _answer(found: ProxyLogs, question: _Question) -> _Answer:
 def _is(question: _Question, pod: Pod, entry: AccessLogEntry) -> bool:
     """Whether an entry of this pod's proxy is of a refusal as it must be."""
     return mechanism.decided(question.decision, question.names.get(pod), question.servers, entry)
-
-
-def _began(proving: ProvingCase) -> float:
-    """When the first of the case's requests was sent, in monotonic seconds."""
-    seen = proving.seen
-    return proving.since + seen.attempts[-1].at_s - seen.duration_s
 
 
 def _of_connections(found: ProxyLogs, question: _Question, since: float) -> list[AccessLogEntry]:
@@ -216,7 +212,7 @@ def _without_old(found: ProxyLogs, question: _Question, answer: _Answer, changed
     return answer
 
 
-def _judged(question: _Question, answer: _Answer, complete: bool) -> Finding:
+def _judged(question: _Question, answer: _Answer, complete: bool, changed: str) -> Finding:
     count, by = len(question.requests), question.decision.text
     where = ", ".join(map(str, question.pods))
     if not answer.missing:
@@ -229,6 +225,8 @@ def _judged(question: _Question, answer: _Answer, complete: bool) -> Finding:
     what = f"{answer.missing} of {count} refused requests were not refused by {by} at {where}"
     if answer.others:
         return Finding(DECISION, f"{what}: {mechanism.seen(answer.others[-1])}", FindingVerdict.FAIL)
+    if changed:
+        return inconclusive(DECISION, f"{what}; {changed}")
     if complete:
         return Finding(DECISION, f"{what}, whose log does not have them", FindingVerdict.FAIL)
     return inconclusive(DECISION, f"{what}, and its log is not known to be complete")

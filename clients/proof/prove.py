@@ -15,7 +15,7 @@ from clients.model.marker import MarkerState
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
-from clients.proof import replaced, steps, too_few, trace
+from clients.proof import changed_pods, replaced, steps, too_few, trace
 from clients.proof.proving import BY_REQUESTS, ProblemOf, ProvingCase, ProvingState, inconclusive
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
@@ -86,6 +86,8 @@ def _proven(proving: ProvingCase, evidence: Evidence, grown: Callable[[], str]) 
     )
     if why := grown():
         found = [*found, inconclusive("replicas", why)]
+    if case.refuses and proving.twin_passed and (changed := changed_pods.why(proving, case.probe)):
+        found = [*found, inconclusive(replaced.PODS, changed)]
     judged = _judged(evidence, found)
     if {one.name for one in found if one.verdict is FindingVerdict.FAIL} <= BY_REQUESTS:
         judged = replaced.excused(rig, [case.probe, case.twin], proving.attempts, judged)

@@ -69,6 +69,11 @@ class ProvingCase(Proving):
         return self.running.rig
 
     @property
+    def began(self) -> float:
+        """When the first of the case's own requests was sent, in monotonic seconds."""
+        return self.since + self.seen.attempts[-1].at_s - self.seen.duration_s
+
+    @property
     def twin_passed(self) -> bool:
         """Whether the path is known to be open, so that a refusal on it means something."""
         return self.twin is not None and self.twin.verdict is Verdict.PASS

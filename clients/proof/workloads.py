@@ -21,6 +21,7 @@ from clients.model.addresses import host_of
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient
+from clients.proof.ready_pods import ReadyPods, key_of
 
 SERVICE_SHARED_S, PODS_SHARED_S = 1.0, 0.25
 """How long the cases of a stage, which ask at the same time, share an answer about a Service and about its pods. A
@@ -50,7 +51,7 @@ class Workloads:
         self._threads: dict[Pod, int] = {}
         self._services: Recent[dict[str, Any] | None] = Recent(SERVICE_SHARED_S)
         self._pods: Recent[list[Pod]] = Recent(PODS_SHARED_S)
-        self._ready_at: dict[tuple[str, str, str], tuple[Pod, float]] = {}
+        self._were_ready = ReadyPods()
         self.images: set[RunningImage] = set()
         self.forgotten_at = time.monotonic()
         self._lock = threading.RLock()  # guards what is looked up once
@@ -129,23 +130,47 @@ class Workloads:
 
     def _ready(self, namespace: str, labels: str) -> list[Pod]:
         found = self._pods.get((namespace, labels), lambda: self._cluster.pods(namespace, labels))
-        return self._seen([pod for pod in found if pod.ready])
+        ready = self._seen([pod for pod in found if pod.ready])
+        self._were_ready.only(namespace, dict(one.split("=", 1) for one in labels.split(",")), ready)
+        return ready
 
     def _seen(self, pods: list[Pod]) -> list[Pod]:
         self.images.update(image for pod in pods for image in pod.images)
-        now = time.monotonic()
-        self._ready_at.update({(pod.namespace, pod.name, pod.uid): (pod, now) for pod in pods if pod.ready})
+        self._were_ready.found(pod for pod in pods if pod.ready)
         return pods
+
+    def gone(self, probe: Probe, since: float) -> dict[Pod, float]:
+        """Pods that a probe passes or reaches, and that were ready until some time after monotonic `since`.
+
+        Each with the monotonic time at which it was last found ready.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
+        found: dict[Pod, float] = {}
+        for namespace, labels in self.selectors(probe):
+            self._ready(namespace, ",".join(f"{key}={value}" for key, value in labels.items()))
+            found |= self._were_ready.gone(namespace, labels, since)
+        return found
+
+    def new_doors(self, probe: Probe) -> list[Pod]:
+        """Ready pods of the gateway that a client outside the cluster enters by, and that were not known before.
+
+        Raises:
+            MeshproofError: they cannot be listed.
+        """
+        if not isinstance(probe.source, OutsideClient):
+            return []
+        gateway = probe.source.gateway
+        known = {key_of(pod) for pod in self.pods(gateway)}
+        ready = self._ready(self._overlay.namespace(gateway.namespace), f"app={gateway.app}")
+        if new := [pod for pod in ready if key_of(pod) not in known]:
+            self.forget_client(gateway)
+        return new
 
     def seen_ready(self, namespace: str, labels: Mapping[str, str], since: float) -> list[Pod]:
         """Pods with these labels that were found ready at some time after monotonic `since`; they may be gone."""
-        with self._lock:
-            found = list(self._ready_at.values())
-        return [
-            pod
-            for pod, at in found
-            if at > since and pod.namespace == namespace and labels.items() <= pod.labels.items()
-        ]
+        return self._were_ready.since(namespace, labels, since)
 
     def selectors(self, probe: Probe) -> list[tuple[str, dict[str, str]]]:
         """Namespace and labels of the pods that a probe passes or reaches, besides its own client's.
@@ -192,8 +217,7 @@ class Workloads:
     def forget(self) -> None:
         """Look everything up again: after a change to the workloads themselves."""
         self.forgotten_at = time.monotonic()
-        with self._lock:
-            self._ready_at.clear()
+        self._were_ready.forget()
         self._clients, self._threads = {}, {}
         self._services.forget()
         self._pods.forget()

@@ -258,6 +258,8 @@ class FakeRig:
     by_gateway: dict[Workload, dict[str, float]] = field(default_factory=dict)
     settled: float = 0.0
     once_ready: list[Pod] = field(default_factory=list)
+    left: dict[Pod, float] = field(default_factory=dict)
+    new: list[Pod] = field(default_factory=list)
     abandoned: threading.Event = field(default_factory=threading.Event)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -316,6 +318,12 @@ class FakeRig:
 
     def seen_ready(self, namespace: str, labels: Any, since: float) -> list[Pod]:
         return self.once_ready
+
+    def gone(self, probe: Probe, since: float) -> dict[Pod, float]:
+        return self.left
+
+    def new_doors(self, probe: Probe) -> list[Pod]:
+        return self.new
 
     def replicas(self, probe: Probe) -> int:
         return max(1, len(self.backends(probe)))

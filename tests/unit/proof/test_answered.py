@@ -70,7 +70,7 @@ def prove(
     for name in NAMES:
         logged(rig, name)
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0, settled=())
-    seen: Any = SimpleNamespace(attempts=own or attempts(NAMES), last=answered(200, NAMES[-1]))
+    seen: Any = SimpleNamespace(attempts=own or attempts(NAMES), last=answered(200, NAMES[-1]), duration_s=0.1)
     made = ProvingCase(running=running, case=case, seen=seen, since=time.monotonic(), attempts=list(twins))
     made.twin = TwinProof("X-1", Verdict.PASS, "200", "200", "t") if case.twin else None
     return steps.application_answered(made)
@@ -126,6 +126,58 @@ def test_an_applications_log_of_marked_requests_does_not_show_that_an_ordinary_o
 
     found = prove(marked, own=own)
     assert verdict(*found) is FindingVerdict.INCONCLUSIVE, found
+
+
+GONE = replace(SERVER_POD, name="httpbin-0", ip="10.0.0.8")
+
+
+@pytest.mark.parametrize(
+    ("left_at", "expected"), [(1.0, FindingVerdict.INCONCLUSIVE), (-1.0, FindingVerdict.FAIL)], ids=["others", "ours"]
+)
+def test_a_pod_that_has_gone_since_may_have_answered(left_at: float, expected: FindingVerdict) -> None:
+    """Its log is not looked at; where the run itself has taken it away before, it had none of the requests."""
+
+    def change(rig: FakeRig) -> None:
+        app(rig, TWINS[0].request_id)
+        rig.left = {GONE: left_at}
+
+    [found] = prove(lambda *_: None, change=change, twins=TWINS)
+    assert found.verdict is expected
+    assert ("mtls-service/httpbin-0 was ready" in found.text) is (expected is FindingVerdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"), [("10.0.0.8", FindingVerdict.INCONCLUSIVE), ("10.0.0.77", FindingVerdict.FAIL)]
+)
+def test_what_the_client_sent_to_a_pod_that_has_gone_since_was_not_sent_elsewhere(
+    to: str, expected: FindingVerdict
+) -> None:
+    def sent_on(rig: FakeRig, name: str) -> None:
+        line = entry(name, "200", "via_upstream", f"{to}:8080").replace("inbound|", "outbound|")
+        rig.cluster.logs_of.setdefault(("sleep-1", SIDECAR), []).append(line)
+
+    assert verdict(*prove(sent_on, change=lambda rig: rig.left.update({GONE: 1.0}))) is expected
+
+
+def test_without_any_ready_pod_a_pod_that_has_gone_since_may_have_answered() -> None:
+    def change(rig: FakeRig) -> None:
+        rig.servers, rig.left = [], {GONE: 1.0}
+
+    assert verdict(*prove(lambda *_: None, change=change)) is FindingVerdict.INCONCLUSIVE
+
+
+def test_a_log_that_cannot_be_read_at_the_moment_does_not_show_that_something_else_answered() -> None:
+    """Of two replicas one has all that is known, and the stream of the other one's log is cut."""
+
+    def change(rig: FakeRig) -> None:
+        app(rig, TWINS[0].request_id)
+        second = replace(SERVER_POD, name="httpbin-2")
+        rig.servers.append(second)
+        rig.logs.of(logs.LogSource(second, "httpbin"), 0.0).trouble("the API server is away")
+
+    [found] = prove(lambda *_: None, change=change, twins=TWINS)
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+    assert "the API server is away" in found.text
 
 
 def test_a_request_from_before_the_change_does_not_show_that_the_log_is_still_written() -> None:

@@ -84,9 +84,17 @@ def prove(
     access_log: bool = True,
     count: int = 3,
     changed_at: Callable[[], float] = lambda: 0.0,
+    left: tuple[Pod, ...] = (),
+    new: tuple[Pod, ...] = (),
 ) -> Finding | None:
-    """The finding about refused requests, which `logged` writes to the logs as the mesh would have."""
+    """The finding about refused requests, which `logged` writes to the logs as the mesh would have.
+
+    Args:
+        left: pods that were ready when the case began, and are not any more.
+        new: pods of the gateway that were not known before.
+    """
     rig = FakeRig(lambda _, name: answered(200, name), in_force=set(policies))
+    rig.left, rig.new = dict.fromkeys(left, 1.0), list(new)
     rig.pods = lambda _: [client]  # type: ignore[method-assign]
     rig.external = ExternalHosts({"example.com": "198.51.100.10"}) if external else None
     rig.mesh = rig.mesh if access_log else MeshInfo("istio")
@@ -148,6 +156,24 @@ def test_a_refusal_that_only_the_clients_sidecar_knows_of_fails() -> None:
     assert found is not None
     assert found.verdict is FindingVerdict.FAIL
     assert "whose log does not have them" in found.text
+
+
+@pytest.mark.parametrize("change", ["left", "new"])
+def test_the_entry_may_be_in_the_log_of_a_pod_that_is_not_looked_at(change: str) -> None:
+    pod = replace(SERVER_POD, name="httpbin-0")
+    found = prove(lambda *_: None, policies=(ALLOW,), **{change: (pod,)})  # type: ignore[arg-type]
+    assert found is not None
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+    assert "mtls-service/httpbin-0 was" in found.text
+
+
+def test_where_the_only_server_is_not_ready_any_more_no_proxy_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A readiness probe that failed for a moment, on a busy node."""
+    monkeypatch.setattr(FakeRig, "backends", lambda *_: [])
+    plain = replace(DENIAL, expect=reset())
+    found = prove(lambda *_: None, plain, outcome=lambda name: broken(56, name), client=PLAIN_POD, left=(SERVER_POD,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
 
 
 def test_one_request_without_an_entry_fails() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from clients.kube.pods import Pod
 from clients.mesh.egress_gateway import EgressGateway
 from clients.model.probe import Workload
 from clients.probe.outside import through
+from clients.proof import workloads as module
 from clients.proof.rig import Rig
 from clients.proof.workloads import Workloads
 
@@ -67,6 +69,42 @@ def test_pods_that_were_ready_are_remembered_until_the_run_itself_changes_them(
     workloads.forget()
     assert workloads.seen_ready("p-shop", {"app": "web"}, began) == []
     assert workloads.forgotten_at >= before
+
+
+def test_a_pod_that_is_ready_no_more_may_have_served_requests_until_it_was_missed(
+    workloads: Workloads, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PODS_SHARED_S", 0.0)
+    workloads = Workloads(cluster, OVERLAY, None, EgressGateway())  # type: ignore[arg-type]
+    probe = CLIENT.get("http://web.shop:80/")
+    one, other = (Pod("p-shop", name, ready=True, labels={"app": "web"}, uid=name) for name in ("web-1", "web-2"))
+    cluster.pods_of["p-shop"] = [one, other]
+    workloads.backends(probe)
+    began = time.monotonic()
+    assert workloads.gone(probe, began) == {}
+    cluster.pods_of["p-shop"] = [replace(one, ready=False), other]
+    [(pod, ready_at)] = workloads.gone(probe, began).items()
+    assert pod == one
+    assert ready_at <= time.monotonic()
+    assert workloads.gone(probe, time.monotonic()) == {}, "it was missed before a later case began"
+    cluster.pods_of["p-shop"] = [one, replace(other, uid="web-2-again")]
+    assert [pod.name for pod in workloads.gone(probe, began)] == ["web-2"], "another one of the same name"
+    workloads.forget()
+    assert workloads.gone(probe, began) == {}, "the run itself has changed them"
+
+
+def test_a_new_pod_of_the_gateway_is_noticed_once(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PODS_SHARED_S", 0.0)
+    workloads = Workloads(cluster, OVERLAY, None, EgressGateway())  # type: ignore[arg-type]
+    probe = through(Workload("edge", "door", "istio-proxy")).get("http://web.example.com/", behind="web.shop")
+    one, other = (Pod("p-edge", name, ready=True, labels={"app": "door"}, uid=name) for name in ("door-1", "door-2"))
+    cluster.pods_of["p-edge"] = [one]
+    assert workloads.new_doors(probe) == []
+    cluster.pods_of["p-edge"] = [one, other]
+    assert workloads.new_doors(probe) == [other]
+    assert workloads.new_doors(probe) == []
+    assert workloads.pods(probe.source) == [one, other]
+    assert workloads.new_doors(CLIENT.get("http://web.shop:80/")) == []
 
 
 def test_a_namespace_has_settled_once_the_pods_of_what_was_applied_are_ready(

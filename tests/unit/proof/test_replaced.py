@@ -204,3 +204,13 @@ def test_a_server_that_was_away_before_the_change_is_no_failure_either() -> None
 def test_what_is_excused_hides_no_other_failure() -> None:
     seen = proven(pod("b", NEW), baselines={OK.id: seen_before(503)}, settled=(seen_before(404),))
     assert (seen.verdict, seen.reason) == (Verdict.FAIL, "settled 1: got 404")
+
+
+def test_a_denial_whose_server_went_away_meanwhile_is_no_pass() -> None:
+    """It may have had the refused requests, and its log is not looked at any more."""
+    rig = make_rig()
+    assert prove(rig, DENIAL).verdict is Verdict.PASS
+    rig.left = {replace(SERVER_POD, name="httpbin-0"): 1.0}
+    seen = prove(rig, DENIAL)
+    assert seen.verdict is Verdict.INCONCLUSIVE
+    assert "mtls-service/httpbin-0 was ready while requests were sent, and is not any more" in seen.reason
