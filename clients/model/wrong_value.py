@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, time
 from typing import Any
 
 _WORDS = {
@@ -20,6 +21,8 @@ _WORDS = {
     "path": "it must be a path",
 }
 """By the beginning of an error's type: `int_type`, `int_parsing` and `int_from_float` are of one kind."""
+_LONGEST = 120
+"""Characters of a value that are quoted."""
 _WRONG_TYPE = re.compile(r"missing|([a-z]+)_(?:type|attributes_type|exact_type|parsing|from_float)")
 
 
@@ -29,8 +32,28 @@ def in_words(error: Mapping[str, Any]) -> str:
     Args:
         error: one of pydantic's (`ErrorDetails`), with `type` and `msg`.
     """
+    if error["type"].startswith("date_"):
+        return "it must be a date, for instance 2026-12-31"
     kind = _WRONG_TYPE.fullmatch(error["type"])
     if kind and (words := _WORDS.get(kind[1] or "missing")):
         return words
     text = re.sub(r"^(Value|Assertion) error, ", "", error["msg"])
-    return re.sub(r"^Input should (be|have|match)\b", r"it must \1", text)
+    return re.sub(r"^(Input|String) should (be|have|match)\b", r"it must \2", text)
+
+
+def quoted(value: Any) -> str:
+    """A value of a file as the file has it (TOML), in one line, without the end of a long one."""
+    text = _written(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_written(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    return repr(value)

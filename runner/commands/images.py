@@ -58,7 +58,7 @@ def images(
     """List the images that a run needs."""
     if toml and as_json:
         raise SettingsError("--toml and --json are two forms of one output", "give one of them")
-    wanted = settings.load({**given, "target": given["target"] or ("live" if not digests else None)})
+    wanted = settings.load(given)
     listed = of_settings(wanted)
     if digests:
         listed = with_digests(listed, _nodes(targets.of(wanted)))

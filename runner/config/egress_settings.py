@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from runner.config.numbers import Whole
 from runner.config.paths import AnyPath
 
 
@@ -37,8 +38,8 @@ class Egress(BaseModel):
     namespace: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
     service: str = "istio-egressgateway"
     label: str = Field(default="istio=egressgateway", pattern=r"^[^=]+=[^=]+$")
-    http_port: int = Field(default=8080, ge=1, le=65535)
-    tls_port: int = Field(default=8443, ge=1, le=65535)
+    http_port: Whole = Field(default=8080, ge=1, le=65535)
+    tls_port: Whole = Field(default=8443, ge=1, le=65535)
     blocked: bool = False
 
 

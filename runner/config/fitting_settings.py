@@ -71,7 +71,9 @@ class Pods(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     node_selector: dict[str, str] = {}
-    tolerations: Annotated[tuple[Toleration, ...], BeforeValidator(_tolerations)] = ()
+    tolerations: Annotated[
+        tuple[Toleration, ...], BeforeValidator(_tolerations, json_schema_input_type=tuple[Toleration | str, ...])
+    ] = ()
     annotations: dict[str, str] = {}
     pull_secret: str = Field(default="", pattern=r"^([a-z0-9-]+/[a-z0-9.-]+)?$")
     requests: Quantities | None = None

@@ -51,7 +51,7 @@ def _limit(text: str) -> str:
     return text
 
 
-_Limit = Annotated[str, BeforeValidator(_text), AfterValidator(_limit)]
+_Limit = Annotated[str, BeforeValidator(_text, json_schema_input_type=int | str), AfterValidator(_limit)]
 
 
 class GateSettings(BaseModel):

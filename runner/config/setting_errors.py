@@ -10,7 +10,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 
 from clients.model.errors import SettingsError
-from clients.model.wrong_value import in_words
+from clients.model.wrong_value import in_words, quoted
 
 _SENSITIVE = frozenset({"identity", "iap", "notify"})
 """Settings whose values no error quotes: a token may have been put there by mistake."""
@@ -50,17 +50,20 @@ def explain(error: ValidationError, model: type[BaseModel]) -> SettingsError:
     if first["type"] == "missing":
         section, _, last = name.rpartition(".")
         return SettingsError(f"the setting {section or 'file'} lacks {last}")
-    value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({first['input']!r})"
+    value = "" if name == "" or first["loc"][0] in _SENSITIVE else f" ({quoted(first['input'])})"
     cause = in_words(first)
     return SettingsError(f"the setting {name}{value} cannot be used: {cause}" if name else cause)
 
 
-def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> Mapping[str, object]:
-    """The names that may come at the end of `loc`: a section's, an entry's of a list, or those of the whole."""
-    field = model.model_fields.get(str(loc[0])) if len(loc) > 1 else None
-    annotation = field.annotation if field else None
-    sections = (one for one in (annotation, *get_args(annotation)) if isinstance(one, type))
-    return next((one.model_fields for one in sections if issubclass(one, BaseModel)), model.model_fields)
+def _fields(model: type[BaseModel], loc: Iterable[int | str]) -> Mapping[str, object]:
+    """The names that may come at the end of `loc`: those of the section, or of the list's entries, that it is in."""
+    *above, _ = loc
+    for name in above:
+        field = model.model_fields.get(str(name))  # none for an entry's number
+        annotation = field.annotation if field else None
+        sections = (one for one in (annotation, *get_args(annotation)) if isinstance(one, type))
+        model = next((one for one in sections if issubclass(one, BaseModel)), model)
+    return model.model_fields
 
 
 def _did_you_mean(name: str, known: set[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -27,10 +27,11 @@ from runner.config.image_settings import MIRROR, Images
 from runner.config.ingress_settings import ADDRESS, Ingress
 from runner.config.known_failures import KnownEntry
 from runner.config.notify_settings import Notify
+from runner.config.numbers import Number, Whole
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
 from runner.config.setting_errors import explain, refuse_unknown_variables, section_given_whole
-from runner.config.share import share
+from runner.config.share import Share
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
@@ -111,24 +112,23 @@ class Settings(GateSettings):
     allow_mesh_wide: Annotated[
         bool, Option("--allow-mesh-wide", "", "Also run controls that change the whole live mesh.", TARGET)
     ] = False
-    workers: Annotated[int, Option("-n/--workers", "N", "Test processes; 0: none.", pytest=False)] = Field(
+    workers: Annotated[Whole, Option("-n/--workers", "N", "Test processes; 0: none.", pytest=False)] = Field(
         default=0, ge=0, le=64
     )
-    budget_s: Annotated[float, Option("--budget", "S", "Seconds for a case to converge.")] = Field(
+    budget_s: Annotated[Number, Option("--budget", "S", "Seconds for a case to converge.")] = Field(
         default=ConvergencePolicy.budget_s, gt=0, le=_DAY_S
     )
-    poll_s: float = Field(default=ConvergencePolicy.poll_s, gt=0, le=_DAY_S)
-    window_s: float = Field(default=ConvergencePolicy.window_s, ge=0, le=_DAY_S)
-    error_rate: float = Field(default=ConvergencePolicy.error_rate, ge=1e-12, lt=1)
+    poll_s: Number = Field(default=ConvergencePolicy.poll_s, gt=0, le=_DAY_S)
+    window_s: Number = Field(default=ConvergencePolicy.window_s, ge=0, le=_DAY_S)
+    error_rate: Number = Field(default=ConvergencePolicy.error_rate, ge=1e-12, lt=1)
     confirmations: Annotated[
-        int | None, Option("--confirmations", "K", "Confirmations in a row, instead of the derived number.")
+        Whole | None, Option("--confirmations", "K", "Confirmations in a row, instead of the derived number.")
     ] = Field(default=None, ge=1, le=_MOST_PROBES)
     leak: Annotated[
-        float | None,
-        BeforeValidator(share),
+        Share | None,
         Option("--leak", "SHARE", "Probe each denial until a leak of this share (1%) would have shown."),
     ] = Field(default=None, ge=10 / _MOST_PROBES, lt=1)
-    shuffle: Annotated[int | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
+    shuffle: Annotated[Whole | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
     enforce: Annotated[bool, Option("--enforce", "", "A missing capability is a failure, not a skip.")] = False
     keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
     out: Annotated[AnyPath, Option("--out", "FOLDER", "Where folders of runs are created.")] = ROOT / "reports" / "out"
@@ -147,7 +147,7 @@ class Settings(GateSettings):
     skip_preflight: Annotated[
         bool, Option("--skip-preflight", "", "Do not try what the cluster does before the first case.", TARGET)
     ] = False
-    ready_s: Annotated[float, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
+    ready_s: Annotated[Number, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
         default=120.0, gt=0, le=_DAY_S
     )
     image_prefix: Annotated[

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
-from clients.model.wrong_value import in_words
+from clients.model.wrong_value import in_words, quoted
 
 pytestmark = pytest.mark.unit
 
@@ -47,12 +48,33 @@ class NamedSection(BaseModel):
         (NamedSection, {"name": "x"}, "there is no x"),
         (Literal["a", "b"], "c", "it must be 'a' or 'b'"),
         (Literal["a", "b"], 5, "it must be 'a' or 'b'"),
+        (date, "x", "it must be a date, for instance 2026-12-31"),
+        (date, 3, "it must be a date, for instance 2026-12-31"),
+        (Annotated[str, Field(min_length=1)], "", "it must have at least 1 character"),
+        (Annotated[str, Field(pattern="^a$")], "b", "it must match pattern '^a$'"),
     ],
 )
 def test_each_kind_of_mistake(kind: Any, value: Any, words: str) -> None:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(kind).validate_python(value)
     assert in_words(caught.value.errors()[0]) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (3, "3"),
+        ("a\nb", r"'a\nb'"),
+        (date(2026, 12, 31), "2026-12-31"),
+        (datetime(2026, 12, 31, 7, 32, tzinfo=UTC), "2026-12-31T07:32:00+00:00"),
+        (time(7, 32), "07:32:00"),
+        ({"a": [True, {"b": "c"}]}, "{a = [true, {b = 'c'}]}"),
+        ("x" * 500, "'" + "x" * 119 + "…"),
+    ],
+)
+def test_a_value_is_quoted_as_the_file_has_it(value: Any, text: str) -> None:
+    assert quoted(value) == text
 
 
 def test_limits_keep_their_numbers() -> None:

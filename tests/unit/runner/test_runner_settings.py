@@ -54,6 +54,19 @@ def test_a_misspelt_image_is_an_error(tmp_path: Path) -> None:
         settings.load()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[ingress.front]\nadress = 'x'\n", "no setting ingress.front.adress; did you mean address?"),
+        ("[[pods.tolerations]]\neffct = 'x'\n", "no setting pods.tolerations.0.effct; did you mean effect?"),
+    ],
+)
+def test_the_right_name_is_one_of_the_same_section(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "meshproof.toml").write_text(content)
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        settings.load()
+
+
 def test_a_file_that_is_no_toml_is_an_error_without_traceback(tmp_path: Path) -> None:
     (tmp_path / "meshproof.toml").write_text("budget_s = = 3\n")
     with pytest.raises(SettingsError, match="cannot be read"):
