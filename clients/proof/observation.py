@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from clients.model.probe import Probe
 from clients.model.stage import Observation
 from clients.probe.confirmation_row import ProbeMany
 from clients.probe.converge import converge
-from clients.probe.convergence import Convergence
+from clients.probe.convergence import Convergence, ConvergencePolicy
 from clients.proof.rig import Rig
 
 BASELINE_CONFIRMATIONS = 3
@@ -22,6 +23,16 @@ BASELINE_CONFIRMATIONS = 3
 BASELINE_BUDGET_S = 15.0
 """Seconds for a state in which nothing has changed; half of the budget of a case where that is longer, as on a cluster
 whose changes take minutes to arrive, where the end of the stage before may still be on its way."""
+
+
+def baseline_budget_s(policy: ConvergencePolicy, since: float) -> float:
+    """Seconds for a state before a change: what is left of a case's budget, but not less than for any baseline.
+
+    Args:
+        since: monotonic time of what made this state, as the end of the last stage or a new environment.
+    """
+    left_s = since + policy.budget_s - time.monotonic()
+    return min(policy.budget_s, max(BASELINE_BUDGET_S, policy.budget_s / 2, left_s))
 
 
 def observe_probe(
@@ -43,9 +54,9 @@ def observe_probe(
     """
     at = time.monotonic() if since is None else since
     at_once = since is None or expect.may_time_out
-    of_case_s = rig.certainty.policy.budget_s
-    limit_s = max(BASELINE_BUDGET_S, of_case_s / 2) if budget_s is None else budget_s
-    policy = replace(rig.certainty.policy, budget_s=min(limit_s, of_case_s), window_s=0.0)
+    of_cases = rig.certainty.policy
+    limit_s = baseline_budget_s(of_cases, -math.inf) if budget_s is None else min(budget_s, of_cases.budget_s)
+    policy = replace(of_cases, budget_s=limit_s, window_s=0.0)
     send = rig.prober.many(probe, control, parallel=expect.may_time_out)
     if ended:
         send = _until(ended, send)

@@ -20,7 +20,7 @@ from clients.model.stage import Observation, Settle, Stage, Step
 from clients.proof.change_arrival import ChangeArrival
 from clients.proof.changes import Changes
 from clients.proof.client_reach import ClientReach
-from clients.proof.observation import BASELINE_CONFIRMATIONS, observe_probe
+from clients.proof.observation import BASELINE_CONFIRMATIONS, baseline_budget_s, observe_probe
 from clients.proof.rig import Rig
 
 
@@ -155,13 +155,18 @@ class RunningStage:
         return int(time.monotonic() - self.since) + 3
 
     def _observe_baselines(self) -> None:
+        """Look at the state before; it may be seconds old, as the last stage's objects are deleted on entering."""
+        entered, policy = time.monotonic(), self.rig.certainty.policy
         seen: dict[tuple[Probe, Expectation], Observation] = {}
         for case in self.cases:
             if case.before is None:
                 continue
             key = (case.probe, case.before)
             if key not in seen:
-                seen[key] = observe_probe(self.rig, case.probe, case.before, case.control, BASELINE_CONFIRMATIONS)
+                budget_s = baseline_budget_s(policy, entered)
+                seen[key] = observe_probe(
+                    self.rig, case.probe, case.before, case.control, BASELINE_CONFIRMATIONS, budget_s
+                )
             self.baselines[case.id] = seen[key]
 
     def _change(self, items: list[Item]) -> None:

@@ -14,6 +14,8 @@ from clients.model.errors import ClusterError
 from clients.model.evidence import Applied
 from clients.model.expect import reset, status
 from clients.model.stage import Scale, Settle, Stage, Step
+from clients.probe.converge import converge
+from clients.proof import observation
 from clients.proof.running_stage import RunningStage
 
 pytestmark = pytest.mark.unit
@@ -92,6 +94,23 @@ def test_enter_observes_then_changes_and_exit_puts_back():
         assert {attempt.phase for attempt in before} == {Phase.BASELINE}
         assert all(attempt.at_s <= 0 for attempt in before)
     assert rig.applier.in_force == []
+
+
+def test_the_first_baseline_has_the_whole_budget_and_the_others_what_is_left(monkeypatch: pytest.MonkeyPatch):
+    """Entering a stage deletes what the last one left; on a busy machine that change had half the time of any other."""
+    given = []
+
+    def asked(send: Any, expect: Any, policy: Any, **more: Any) -> Any:
+        given.append(policy.budget_s)
+        return converge(send, expect, policy, **more)
+
+    monkeypatch.setattr(observation, "converge", asked)
+    rig = make_rig()
+    rig.policy = replace(rig.policy, budget_s=40.0)
+    other = replace(CASE, probe=replace(PROBE, url=f"{PROBE.url}?other"))
+    with RunningStage(rig, Stage("s"), [CASE, other]):
+        assert len(given) == 2
+        assert 40.0 > given[0] > given[1] > 35.0
 
 
 def test_a_baseline_that_does_not_hold_is_known():

@@ -14,7 +14,7 @@ from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Workload
 from clients.probe.converge import converge
 from clients.proof import observation
-from clients.proof.observation import observe_probe
+from clients.proof.observation import baseline_budget_s, observe_probe
 
 PROBE = Workload("mtls-client", "sleep", "sleep").get("http://httpbin.mtls-service:8000/ip")
 
@@ -53,3 +53,9 @@ def test_a_longer_budget_is_one_for_the_state_before_too(
     rig.policy = replace(QUICK, budget_s=budget_s)
     observe_probe(rig, PROBE, status(200), "X-1", 1)
     assert given == [waited_s]
+
+
+@pytest.mark.parametrize(("ago_s", "left_s"), [(0.0, 30.0), (10.0, 20.0), (20.0, 15.0)])
+def test_a_state_that_was_made_a_moment_ago_has_the_rest_of_a_change_s_budget(ago_s: float, left_s: float) -> None:
+    policy = replace(QUICK, budget_s=30.0)
+    assert baseline_budget_s(policy, time.monotonic() - ago_s) == pytest.approx(left_s, abs=0.5)
