@@ -13,7 +13,7 @@ from clients.model.redact import redact_mapping
 from clients.probe import ordinary
 from clients.probe.attempts import as_attempt
 from clients.probe.confirm import confirmations_after_flaps
-from clients.probe.convergence import ConvergencePolicy
+from clients.probe.convergence import SLOW_SHARE, ConvergencePolicy
 
 ProbeMany = Callable[[int], Sequence[Outcome]]
 """Sends n probes, each on a fresh connection and with its own request id, and returns their n outcomes in order."""
@@ -47,6 +47,8 @@ class ConfirmationRow:
         in_time: the row began within the budget.
         held: the last outcome that was not infrastructure matched.
         mismatch: what the last mismatch was.
+        contrary_at: the latest time at which the answer is known to have been contrary: a probe may have been answered
+            long before its outcome was here, where the machine or the way to the cluster stood still meanwhile.
         lost: the last infrastructure outcome since the last mismatch.
         probe_s: mean duration of a probe of the last batch.
     """
@@ -72,6 +74,7 @@ class ConfirmationRow:
     last: Outcome | None = None
     held: bool = False
     mismatch: str = ""
+    contrary_at: float = 0.0
     lost: str = ""
     probe_s: float = 0.0
 
@@ -110,8 +113,13 @@ class ConfirmationRow:
     @property
     def conclusive(self) -> bool:
         """Whether the mesh, and not the harness, is why it did not converge."""
-        only_slow = self.row > 0 and self.in_time
+        only_slow = (self.row > 0 and self.in_time) or self._unwatched
         return bool(self.mismatch) and not self.lost and not only_slow
+
+    @property
+    def _unwatched(self) -> bool:
+        """Whether the end of the budget was not looked at, so that the outcome may have come in time."""
+        return bool(self.mismatch) and self.contrary_at < self.deadline - (1 - SLOW_SHARE) * self.policy.budget_s
 
     @property
     def problem(self) -> str:
@@ -128,6 +136,9 @@ class ConfirmationRow:
             return self.redact(f"{late}, none contrary since the first of them")
         if self.lost:
             return self.redact(f"not judged {budget}: {self.lost}")
+        if self._unwatched:
+            seen_s = self.policy.budget_s - (self.deadline - self.contrary_at)
+            return self.redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
         if self.row:
             late = f"{self.row} of {self.demanded} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
             return self.redact(f"not stable {budget}: {late}")
@@ -165,6 +176,7 @@ class ConfirmationRow:
             self.flaps += self.held
             self.contrary += self.first_s is not None
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
+            self.contrary_at = min(now, sent + outcome.total_s)
         else:
             begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
             self.row_start = self.row_start if self.row else begins

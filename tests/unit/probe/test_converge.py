@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from convergence_fakes import LOST, NO, POLICY, YES, FakeTime, passing, run, then
@@ -85,6 +86,31 @@ def test_a_match_at_the_deadline_is_no_pass() -> None:
     time = FakeTime(0.0)
     result = run(lambda: YES if time.now >= 1010.0 else NO, time=time, needed=1)
     assert result.attempts[-1].matched
+    assert (result.converged, result.conclusive) == (False, True)
+
+
+@pytest.mark.parametrize(("still_s", "conclusive"), [(9.5, False), (2.0, True)])
+@pytest.mark.parametrize("answer", [NO, YES])
+def test_a_machine_that_stood_still_until_the_budget_was_over_blames_no_mesh(
+    still_s: float, conclusive: bool, answer: Outcome
+) -> None:
+    """The change may have come meanwhile: a contrary answer that was under way all the time is of the beginning."""
+    time = FakeTime(0.0)
+
+    def probe() -> Outcome:
+        if time.now < 1010.0 - still_s:
+            return NO
+        time.now = max(time.now, 1010.0)
+        return answer
+
+    result = run(probe, time=time, needed=1)
+    assert (result.converged, result.conclusive) == (False, conclusive)
+    assert ("nothing was seen after 0." in result.problem) is not conclusive
+
+
+def test_an_answer_that_the_mesh_itself_delays_counts_for_its_whole_duration() -> None:
+    time = FakeTime(9.9)
+    result = run(lambda: replace(NO, total_s=9.8), time=time, needed=1)
     assert (result.converged, result.conclusive) == (False, True)
 
 
