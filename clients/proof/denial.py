@@ -29,6 +29,7 @@ from clients.proof.proving import AFTER_TWIN, ProvingCase, inconclusive, not_che
 from clients.proof.rig import Rig
 from clients.proof.sent import sent
 from clients.proof.trace import EXTERNAL_LOG
+from clients.proof.unserved import unserved
 
 BACKEND_LOG = "backend log"
 TURNS = 3
@@ -84,7 +85,7 @@ def _from_own_pod(proving: ProvingCase) -> list[Finding]:
 
 @of_case
 def still_refused(proving: ProvingCase) -> list[Finding]:
-    """The case's own request, sent again after the twin, is still refused; no finding where it is."""
+    """The case's own request, sent again after the twin, is still refused; no finding where it is at once."""
     case = proving.case
     if not _is_refusal(proving):
         return []
@@ -95,8 +96,22 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
     wrong = next((attempt for attempt in after if not attempt.matched), None)
     if wrong is None:
         return []
+    if unserved(wrong) and (text := _refused_again(proving, wrong)):
+        return [Finding(AFTER_TWIN, text, FindingVerdict.PASS)]
     verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE
     return [Finding(AFTER_TWIN, wrong.problem, verdict)]
+
+
+def _refused_again(proving: ProvingCase, wrong: Attempt) -> str:
+    """How the request was refused by a whole row of probes, after one without an answer; empty where it was not."""
+    case, rig = proving.case, proving.rig
+    send = rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)
+    needed = max(_AFTER, proving.seen.confirmations)
+    seen = converge(send, case.expect, rig.certainty.policy, needed=needed, since=proving.since, unchanged=True)
+    proving.attempts += seen.attempts
+    if not seen.converged or any(one.ran and not one.matched and not unserved(one) for one in seen.attempts):
+        return ""
+    return f"{wrong.problem}; then refused {seen.confirmations} times in a row"
 
 
 @of_case

@@ -16,9 +16,12 @@ from clients.probe.outside import OutsideClient
 from clients.probe.same_connection import Exchanges
 from clients.proof.prober import Prober
 from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.unserved import unserved
 
 NAME = "same connection"
 """Name of the finding."""
+TRIES = 3
+"""Pairs of requests, where no server answers the second: a proxy may close its connection for new configuration."""
 
 
 @of_case
@@ -32,23 +35,34 @@ def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
     case = proving.case
     if not (case.refuses and proving.twin_passed and case.twin) or OutcomeKind.STATUS not in case.expect.kinds:
         return []
+    found: list[Finding] = []
+    for _ in range(TRIES):
+        found, again = _tried(proving, case.twin)
+        if not again:
+            break
+    return found
+
+
+def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
+    """The finding of one try, and whether no server answered the second request, so that another try is due."""
+    case = proving.case
     try:
-        pair = _sent(proving.rig.prober, case.twin, case.probe, case.control)
+        pair = _sent(proving.rig.prober, twin, case.probe, case.control)
     except MeshproofError as error:
-        return [inconclusive(NAME, error.message)]
+        return [inconclusive(NAME, error.message)], False
     if pair is None:
-        return []
+        return [], False
     shared = pair.reused and not (case.twin_expect or status(200)).problem(pair.first)
     if not shared and pair.second.status is None:
-        return []
+        return [], False
     at_s = time.monotonic() - proving.since
     attempt = attempt_of(replace(pair.second, ordinary=True), case.expect, at_s)
     proving.attempts.append(attempt)
     if not attempt.matched:
         verdict = FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE
-        return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)]
+        return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)], unserved(attempt)
     text = f"after the twin's request it still got {attempt.summary}"
-    return [Finding(NAME, text, FindingVerdict.PASS)] if shared else []
+    return ([Finding(NAME, text, FindingVerdict.PASS)] if shared else []), False
 
 
 def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Exchanges | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from clients.model.attempt import Phase
 from clients.model.evidence import Finding, FindingVerdict, LeakBound
@@ -10,6 +11,7 @@ from clients.probe.attempts import attempt_of
 from clients.probe.confirm import CERTAINTY, leak_share, probes_for_leak
 from clients.probe.confirmation_row import MAX_BATCH
 from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.unserved import unserved
 
 LEAK = "leak"
 
@@ -27,10 +29,11 @@ def leak_bounded(proving: ProvingCase) -> list[Finding]:
     after = [one for one in proving.attempts if one.phase is not Phase.TWIN and one.matched]
     refused = proving.seen.confirmations + len(after)
     wanted = probes_for_leak(policy.leak) if policy.leak else 0
-    if refused < wanted and (contrary := _send_more(proving, wanted - refused, policy.budget_s)):
+    more = _Row()
+    if refused < wanted and (contrary := _send_more(proving, wanted, refused, policy.budget_s, more)):
         text = f"{contrary} (after {refused + len(proving.refused_more)} refused probes in a row)"
         return [Finding(LEAK, text, FindingVerdict.FAIL)]
-    refused += len(proving.refused_more)
+    refused = more.refused if more.again else refused + more.refused
     proving.leak = LeakBound(refused, leak_share(refused))
     if refused < wanted:
         text = f"{refused} of {wanted} probes in {policy.budget_s:g} s, too few to show a leak of {policy.leak:.3g}"
@@ -38,22 +41,39 @@ def leak_bounded(proving: ProvingCase) -> list[Finding]:
     return [Finding(LEAK, _text(proving.leak), FindingVerdict.PASS)]
 
 
-def _send_more(proving: ProvingCase, missing: int, budget_s: float) -> str:
+@dataclass
+class _Row:
+    """Refused probes in a row, in addition to those of the case.
+
+    Attributes:
+        again: how often it began again, after an outcome without an answer; then those of the case do not count.
+    """
+
+    refused: int = 0
+    again: int = 0
+
+
+def _send_more(proving: ProvingCase, wanted: int, before: int, budget_s: float, row: _Row) -> str:
     """Send refused probes until none is missing or the time is over; returns why one was not refused, else empty.
 
-    A probe that did not run counts as neither.
+    A probe that did not run counts as neither. After one that no server answered the row begins again; where the last
+    one is such, that is why.
     """
     case, deadline = proving.case, time.monotonic() + budget_s
     send = proving.rig.prober.many(case.probe, case.control, parallel=case.expect.may_time_out)
-    while (left := missing - len(proving.refused_more)) > 0 and time.monotonic() < deadline:
+    problem = ""
+    while (left := wanted - row.refused - (0 if row.again else before)) > 0 and time.monotonic() < deadline:
         for outcome in send(min(left, MAX_BATCH)):
             attempt = attempt_of(outcome, case.expect, time.monotonic() - proving.since)
             if attempt.matched:
                 proving.refused_more.add(attempt.request_id)
+                row.refused, problem = row.refused + 1, ""
             elif attempt.ran:
                 proving.attempts.append(attempt)
-                return attempt.problem
-    return ""
+                if not unserved(attempt):
+                    return attempt.problem
+                row.refused, row.again, problem = 0, row.again + 1, attempt.problem
+    return problem
 
 
 def _text(bound: LeakBound) -> str:

@@ -22,23 +22,12 @@ from typing import Any
 from clients.model.attempt import Attempt
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
-from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe
 from clients.proof.rig import Rig
+from clients.proof.unserved import unserved
 
 PODS = "pods"
 HINT = "set annotations that keep them ([pods] annotations), use nodes that stay, or run again"
-_AWAY = frozenset({502, 503, 504})
-"""Statuses that a proxy gives for a server that does not answer."""
-_NO_ANSWER = frozenset(OutcomeKind) - {
-    OutcomeKind.STATUS,
-    OutcomeKind.RECEIVED,
-    OutcomeKind.CERTIFICATE,
-    OutcomeKind.NOT_HTTP,
-    OutcomeKind.OTHER,
-    OutcomeKind.INFRASTRUCTURE,
-    OutcomeKind.LOOK,
-}
 _SETTLING_S = 5.0
 """Seconds after a change by this run in which pods may still come and go for it; times of the API are whole seconds."""
 _TEMPLATE = "pod-template-hash"
@@ -81,7 +70,7 @@ def _none_there(attempts: Sequence[Attempt]) -> bool:
         if attempt.matched and last:
             break
         last += [] if attempt.matched else [attempt]
-    return bool(last) and all(one.status in _AWAY or (one.status is None and one.kind in _NO_ANSWER) for one in last)
+    return bool(last) and all(map(unserved, last))
 
 
 def _gone(rig: Rig, probe: Probe) -> list[str]:

@@ -69,6 +69,18 @@ def test_an_answer_that_is_no_refusal_counts_on_any_connection(
     assert proven(monkeypatch, pair).verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(("unanswered", "verdict"), [(1, Verdict.PASS), (9, Verdict.FAIL)])
+def test_an_answer_that_no_server_gave_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, unanswered: int, verdict: Verdict
+) -> None:
+    rig = make_rig()
+    refused = sent(answered(403, "second", RBAC_DENIED))
+    rig.refuse_in_log("second", "rbac_access_denied_matched_policy[none]")
+    pairs = [sent(answered(503, "first try"))] * unanswered + [refused]
+    monkeypatch.setattr(kept_connection, "_sent", lambda *_: pairs.pop(0))
+    assert prove(rig, DENIAL).verdict is verdict
+
+
 def test_a_lost_answer_is_not_the_meshs_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert proven(monkeypatch, sent(lost("second"))).verdict is Verdict.INCONCLUSIVE
 

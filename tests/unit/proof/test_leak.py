@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from cluster_fakes import QUICK, FakeRig, answered, lost
+from cluster_fakes import QUICK, FakeRig, answered, broken, lost
 from proving_fakes import DENIAL, make_rig, prove, require_jwt
 
 from clients.model.case import Case
 from clients.model.evidence import Evidence, Finding, Verdict
 from clients.model.expect import status
+from clients.model.outcome import Outcome
 from clients.model.probe import Probe
 from clients.probe.confirm import probes_for_leak
 
@@ -31,17 +33,21 @@ def found(evidence: Evidence) -> Finding:
     return finding
 
 
+def let_in(name: str) -> Outcome:
+    return answered(200, name)
+
+
 class LetsOneThrough:
     """A mesh that lets one request of so many without a token through, and no longer logs what it does."""
 
-    def __init__(self, at: int) -> None:
-        self.at, self.seen = at, 0
+    def __init__(self, at: int, outcome: Callable[[str], Outcome] = let_in) -> None:
+        self.at, self.seen, self.outcome = at, 0, outcome
 
     def __call__(self, rig: FakeRig, probe: Probe, name: str) -> Any:
         if not probe.token:
             self.seen += 1
             if self.seen == self.at:
-                return answered(200, name)
+                return self.outcome(name)
         return require_jwt(rig, probe, name)
 
 
@@ -105,3 +111,27 @@ def test_probes_that_did_not_run_do_not_count():
     rig = rig_for(0.05, answer)
     rig.policy = replace(rig.policy, budget_s=0.3)
     assert prove(rig, DENIAL).verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_outcome_without_an_answer_is_no_leak_and_begins_the_row_again():
+    """One of many probes is not answered in time on a busy machine: it was not let in."""
+    slow = LetsOneThrough(50, lambda name: broken(56, name))
+    rig = rig_for(0.05, slow)
+    evidence = prove(rig, DENIAL)
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert evidence.leak is not None
+    assert evidence.leak.probes == probes_for_leak(0.05)
+    assert sum(not probe.token for probe in rig.sent) == 50 + probes_for_leak(0.05)
+    assert [one.summary for one in evidence.attempts if not one.matched] == ["000 reset (56)"]
+
+
+def test_a_mesh_that_answers_no_more_fails():
+    def answer(rig: FakeRig, probe: Probe, name: str) -> Any:
+        return answered(503, name) if len(rig.sent) > 20 and not probe.token else require_jwt(rig, probe, name)
+
+    rig = rig_for(0.05, answer)
+    rig.policy = replace(rig.policy, budget_s=0.3)
+    evidence = prove(rig, DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "leak: expected 403" in evidence.reason
+    assert "saw 503" in evidence.reason

@@ -23,7 +23,7 @@ from clients.model.errors import InfrastructureError
 from clients.model.evidence import Evidence, FindingVerdict, Grade, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
 from clients.model.log_expectations import AccessLogExpectation
-from clients.model.outcome import OutcomeKind
+from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import through
 from clients.proof import denial
@@ -109,6 +109,41 @@ def test_a_refusal_that_ends_with_the_twin_fails():
         return answered(200, name) if probe.token or twin_came else answered(403, name, RBAC_DENIED)
 
     evidence = prove(make_rig(answer), DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "after the twin" in evidence.reason
+
+
+def after_the_twin(*outcomes: Outcome) -> Any:
+    """A mesh whose answers to refused requests are these, once the twin has come; then it refuses as before."""
+    left = list(outcomes)
+
+    def answer(rig: FakeRig, probe: Any, name: str) -> Any:
+        if left and not probe.token and any(sent.token for sent in rig.sent):
+            return replace(left.pop(0), request_id=name)
+        return require_jwt(rig, probe, name)
+
+    return answer
+
+
+def test_a_connection_that_a_proxy_closed_after_the_twin_is_followed_by_a_whole_row():
+    """A proxy that takes new configuration, or a busy node: it was not let in, and is refused as before."""
+    evidence = prove(make_rig(after_the_twin(answered(503, ""))), DENIAL)
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert "saw 503; then refused 3 times in a row" in texts(evidence)["after the twin"]
+    assert [one.status for one in evidence.attempts if not one.matched] == [503]
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        (answered(200, ""),),
+        (answered(503, ""), answered(403, "", RBAC_DENIED), answered(200, "")),
+        (answered(503, ""),) * 9999,
+    ],
+    ids=["let in", "let in later", "no answer any more"],
+)
+def test_what_is_let_in_after_the_twin_or_answered_no_more_fails(outcomes: tuple[Outcome, ...]):
+    evidence = prove(make_rig(after_the_twin(*outcomes)), DENIAL)
     assert evidence.verdict is Verdict.FAIL
     assert "after the twin" in evidence.reason
 

@@ -1,0 +1,27 @@
+"""Requests that ended as where no server is: they were not let in, and may be a machine's doing.
+
+A proxy that takes new configuration closes connections, and a busy node answers late. So a single outcome of this kind,
+among refusals, is judged as a flap is while a case converges (`clients.probe.converge`): the row begins again.
+"""
+
+from __future__ import annotations
+
+from clients.model.attempt import Attempt
+from clients.model.outcome import OutcomeKind
+
+_AWAY = frozenset({502, 503, 504})
+"""Statuses that a proxy gives for a server that does not answer."""
+_NO_ANSWER = frozenset(OutcomeKind) - {
+    OutcomeKind.STATUS,
+    OutcomeKind.RECEIVED,
+    OutcomeKind.CERTIFICATE,
+    OutcomeKind.NOT_HTTP,
+    OutcomeKind.OTHER,
+    OutcomeKind.INFRASTRUCTURE,
+    OutcomeKind.LOOK,
+}
+
+
+def unserved(attempt: Attempt) -> bool:
+    """Whether it failed as a request does whose server is missing."""
+    return attempt.status in _AWAY or (attempt.status is None and attempt.kind in _NO_ANSWER)
