@@ -42,6 +42,9 @@ class Sink(Protocol):
     def broken(self, why: str) -> None:
         """The log has a gap, or must not be read: nothing can be concluded from it."""
 
+    def lost(self, why: str) -> None:
+        """Lines of before may be missing, and no other connection shows them; those that follow are complete."""
+
     def ended(self) -> None:
         """The container, or its pod, has ended: no further line comes."""
 
@@ -49,9 +52,12 @@ class Sink(Protocol):
 class LogFollower:
     """Starts to follow when it is created.
 
-    A lost connection is opened again from a few seconds before the last line, and what came before is left out. A log
-    begins with the run before the current one where the container has been restarted; one that is restarted while it is
-    followed breaks the log, and must be followed again.
+    A lost connection is opened again from a few seconds before the last line, and what came before is left out. Where
+    that line is not shown again before a new one, the node has begun another file meanwhile: it shows the newest only,
+    and what was written to the one before is lost (Kubernetes, "Log rotation").
+
+    A log begins with the run before the current one where the container has been restarted; one that is restarted while
+    it is followed breaks the log, and must be followed again.
 
     Args:
         since_s: how far back the log matters, in seconds.
@@ -64,6 +70,8 @@ class LogFollower:
         self._sink = sink
         self._recent: deque[LogLine] = deque()
         self._known: Counter[LogLine] = Counter()
+        self._newest: LogLine | None = None
+        self._expected: LogLine | None = None
         self._stream: LogStream | None = None
         self._refreshed = False
         self._followable_at = 0.0
@@ -156,6 +164,7 @@ class LogFollower:
             self._sink.broken(f"{self._where}: it was restarted {run.restarts} times")
             return False
         self._take(log_stream.previous(self._cluster, self._pod, self._container, self._since_s()))
+        self._newest = None  # the current run has a file of its own
         return True
 
     def _open(self, *, follow: bool) -> LogStream:
@@ -167,7 +176,7 @@ class LogFollower:
         self._stream, self._refreshed = stream, False
         if self._closed.is_set():  # between its creation and the assignment
             stream.close()
-        self._known = Counter(self._recent)
+        self._known, self._expected = Counter(self._recent), self._newest
         return stream
 
     def _take(self, batch: Sequence[LogLine]) -> None:
@@ -176,13 +185,18 @@ class LogFollower:
         for line in batch:
             if self._known[line] > 0:
                 self._known[line] -= 1
-            else:
-                new.append(line)
+                self._expected = None if line == self._expected else self._expected
+                continue
+            if self._expected is not None:
+                self._expected = None
+                self._sink.lost(f"{self._where}: its node began another file while it was not read")
+            new.append(line)
         self._recent.extend(new)
         newest = max((line.at for line in new), default=0.0)
         while self._recent and self._recent[0].at < newest - 2 * OVERLAP_S:
             self._recent.popleft()
         if new:
+            self._newest = max(filter(None, (self._newest, *new)), key=lambda line: line.at)
             self._sink.add([line.text for line in new])
 
     def _since_s(self) -> int:

@@ -28,8 +28,8 @@ class FollowedLogs:
         key = _key(source)
         with self._changed:
             follower, lines = self._followed.get(key, (None, None))
-            if follower and lines and lines.complete_since(since):
-                return lines
+            if follower and lines and (lines.complete_since(since) or since < lines.lost_before):
+                return lines  # no other follower would find what is lost
             if follower:
                 follower.close()
             lines = LogLines(f"log of {source}", since, self._notify)

@@ -29,6 +29,7 @@ class LogLines:
 
     Attributes:
         has_ended: no further line comes.
+        lost_before: monotonic time before which lines are missing for good, in seconds; 0 where none are.
         problem: why it cannot be read at the moment; empty where it can.
     """
 
@@ -36,8 +37,10 @@ class LogLines:
         self.where = where
         self.since = since
         self.has_ended = False
+        self.lost_before = 0.0
         self.problem = ""
         self._gap = ""
+        self._older = f"{where}: its older lines are not known"
         self._changed = changed
         self._lines: list[str] = []
         self._came: list[float] = []
@@ -69,6 +72,12 @@ class LogLines:
         self._gap = self.problem = why
         self._changed()
 
+    def lost(self, why: str) -> None:
+        """Lines of before now may be missing, and no other reader of this log has them; those that follow are there."""
+        self.since = self.lost_before = time.monotonic()
+        self._older = why
+        self._changed()
+
     def ended(self) -> None:
         """No further line comes."""
         self.has_ended = True
@@ -89,7 +98,7 @@ class LogLines:
         if self._gap:
             raise InfrastructureError(self._gap)
         if since < self.since:
-            raise InfrastructureError(f"{self.where}: its older lines are not known")
+            raise InfrastructureError(self._older)
 
     def mentioning(self, request_id: str) -> list[str]:
         """Lines that hold this id whole, in order.

@@ -93,7 +93,7 @@ class Taken:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.troubles: list[str] = []
-        self.gap = ""
+        self.gap = self.missing = ""
         self.done = threading.Event()
 
     def add(self, lines: Sequence[str]) -> None:
@@ -105,6 +105,9 @@ class Taken:
     def broken(self, why: str) -> None:
         self.gap = why
         self.done.set()
+
+    def lost(self, why: str) -> None:
+        self.missing = why
 
     def ended(self) -> None:
         self.done.set()
@@ -145,6 +148,24 @@ def test_a_lost_connection_loses_no_line_and_doubles_none() -> None:
     server = LogServer(first, again)
     assert follow(server, lambda taken: len(taken.lines) >= 5).lines == ["a", "b", "b", "late", "b"]
     assert server.opened[1]["sinceTime"] == rfc3339(1_800_000_000 + 6)
+
+
+@pytest.mark.parametrize(
+    ("again", "missing"),
+    [
+        (line(9, "b") + line(10, "c"), False),
+        (line(10, "c"), True),
+        (line(8, "a") + line(10, "c"), True),
+    ],
+    ids=["the same file", "another file", "a part of it"],
+)
+def test_a_file_that_was_begun_while_the_log_was_not_read_is_noticed(again: str, missing: bool) -> None:
+    """The node shows its newest file only: what was written to the one before, since the last line, is lost."""
+    server = LogServer([(line(8, "a") + line(9, "b")).encode(), OSError("reset")], [again.encode(), WAITS])
+    taken = follow(server, lambda taken: "c" in taken.lines)
+    assert taken.lines == ["a", "b", "c"]
+    assert bool(taken.missing) is missing
+    assert taken.gap == ""
 
 
 def test_a_line_that_was_written_out_of_order_is_not_lost() -> None:
@@ -248,6 +269,15 @@ def test_the_run_before_a_restart_is_part_of_the_log() -> None:
     server.runs = [run("second", 1)]
     server.before = line(1, "a")
     assert follow(server, reads("a", "b")).lines == ["a", "b"]
+
+
+def test_the_run_before_a_restart_has_a_file_of_its_own() -> None:
+    """The first connection shows nothing yet; that the next one does not show the other file's lines loses nothing."""
+    server = LogServer([OSError("reset")], [line(2, "b").encode(), WAITS])
+    server.runs = [run("second", 1)]
+    server.before = line(1, "a")
+    taken = follow(server, reads("a", "b"))
+    assert (taken.lines, taken.missing) == (["a", "b"], "")
 
 
 @pytest.mark.parametrize("several", [True, False])

@@ -13,6 +13,7 @@ from clients.mesh import followed_logs
 from clients.mesh.followed_logs import FollowedLogs
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
+from clients.model.errors import InfrastructureError
 
 pytestmark = pytest.mark.unit
 
@@ -51,3 +52,16 @@ def test_a_log_with_a_gap_is_followed_again(logs: FollowedLogs) -> None:
     first = logs.of(LogSource(OLD, "server"), since)
     first.broken("it was restarted meanwhile")
     assert logs.of(LogSource(OLD, "server"), since) is not first
+
+
+def test_what_a_log_has_lost_for_good_is_not_looked_for_again(logs: FollowedLogs) -> None:
+    """Another follower would read the node's newest file alone, and take it for the whole log."""
+    since = time.monotonic()
+    first = logs.of(LogSource(OLD, "server"), since)
+    first.lost("its node began another file")
+    assert logs.of(LogSource(OLD, "server"), since) is first
+    with pytest.raises(InfrastructureError, match="began another file"):
+        first.check(since)
+    later = time.monotonic()
+    assert logs.of(LogSource(OLD, "server"), later) is first
+    first.check(later)
