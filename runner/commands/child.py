@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
+from runner.commands import signals
 from runner.config.settings import ROOT
 
 PATIENCE = 3
@@ -40,18 +40,23 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     It gets a process group of its own, so that a signal reaches it and its workers once, and from this process alone.
     """
     ended = Ended()
-    variables = {**os.environ, **{name: _from_here(os.environ[name]) for name in PATHS & os.environ.keys()}}
-    path = os.pathsep.join([str(ROOT), *filter(None, [variables.get("PYTHONPATH")])])
-    inherited = {**variables, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    paths = {name: _from_here(os.environ[name]) for name in PATHS & os.environ.keys()}
+    inherited = {**with_checkout({**os.environ, **paths}), **(environment or {})}
     forwarder = _Forwarder(ended)
     # The handlers come first: a background job ignores SIGINT, and the child would inherit that. A signal that has a
     # handler gets its default action in the new program.
-    with forwarder.installed():
+    with signals.handled(forwarder.receive):
         child = subprocess.Popen(command, cwd=ROOT, env=inherited, process_group=0, stdin=subprocess.DEVNULL)
         with child:
             forwarder.begin(child.pid)
             ended.code = child.wait()
     return ended
+
+
+def with_checkout(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables for a child that runs this checkout, from whatever folder, and whose output comes at once."""
+    path = os.pathsep.join([str(ROOT), *filter(None, [variables.get("PYTHONPATH")])])
+    return {**variables, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _from_here(paths: str) -> str:
@@ -67,28 +72,16 @@ class _Forwarder:
         self._group = 0
         self._count = 0
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Handle the signals. A hangup that is ignored stays ignored: a run under nohup outlives its terminal."""
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            numbers.append(signal.SIGHUP)
-        before = {number: signal.signal(number, self._receive) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def begin(self, group: int) -> None:
         """Send signals to this group from now on, beginning with any that came before it existed."""
         self._group = group
         if self._count:
             self._send()
 
-    def _receive(self, number: int, _: FrameType | None) -> None:
+    def receive(self, number: signal.Signals) -> None:
+        """Pass a signal on. The child is interrupted, whatever the signal is; at the third one it is killed."""
         self._count += 1
-        self._ended.interrupted = self._ended.interrupted or signal.Signals(number).name
+        self._ended.interrupted = self._ended.interrupted or number.name
         if self._group:
             self._send()
         if self._count < PATIENCE:

@@ -7,17 +7,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from reports.model import ReportError
+from runner.commands import child, signals
 from runner.config import settings
-from runner.config.settings import ROOT
 
 OPTION = "--context"
 LOG = "terminal.txt"
@@ -130,47 +129,35 @@ def _members(named: Sequence[str], out: Path) -> list[Member]:
 
 
 def _ended(members: Sequence[Member], words: Sequence[str]) -> list[int]:
-    """Start a process for each cluster, and wait for all; signals go to each of them."""
-    environment = {**child_environment(), "PYTHONUNBUFFERED": "1"}
+    """Start a process for each cluster, and wait for all. Signals go to each; it cleans up, and gives up at the third.
+
+    A process gets those that came before it was started, too.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    received: list[signal.Signals] = []
+
+    def receive(number: signal.Signals) -> None:
+        received.append(number)
+        for process in started:
+            process.send_signal(number)  # does nothing where it has ended
+
     with ExitStack() as stack:
-        started: list[subprocess.Popen[bytes]] = []
-        stack.enter_context(_forwarded(started))
+        stack.enter_context(signals.handled(receive))
         for member in members:
             log = stack.enter_context(member.log.open("wb"))
             own = [OPTION, member.context, f"--out={member.folder}"]
             command = [sys.executable, "-m", "runner", *words[:1], *own, *words[1:]]
             print(f"{member.context}: begun", flush=True)
-            started.append(
-                subprocess.Popen(
-                    command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
-                )
+            environment = child.with_checkout(os.environ)
+            process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
             )
+            started.append(process)
+            for number in received:
+                process.send_signal(number)
         return [_code(process.wait()) for process in started]
-
-
-def child_environment() -> Mapping[str, str]:
-    """The variables of this process, with the checkout on Python's path: it runs from the user's folder."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path}
 
 
 def _code(ended: int) -> int:
     """The exit code of a process; one that died did not prove all."""
     return ended if ended in CODES else ExitCode.UNKNOWN
-
-
-@contextmanager
-def _forwarded(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Pass signals on to each process; each cleans up by itself, and gives up at the third."""
-
-    def receive(number: int, _: FrameType | None) -> None:
-        for process in started:
-            if process.poll() is None:
-                process.send_signal(number)
-
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

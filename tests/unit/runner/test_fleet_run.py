@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from clients.model.errors import SettingsError
 from reports import conformance
 from runner.commands import cli, fleet
 from runner.commands.fleet import Member
+from runner.config.settings import ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -96,3 +102,40 @@ def test_a_context_that_is_not_there_starts_nothing(
 def test_only_a_run_takes_several_contexts(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([verb, "--context", "a", "--context", "b"]) == 2
     assert f"--context names 2 clusters: a, b; give `{verb}` one at a time" in capsys.readouterr().err
+
+
+WAITING = """#!/bin/sh
+trap 'exit 3' HUP INT TERM
+: > "{folder}/up-$$"
+for turn in $(seq 1200); do sleep 0.05; done
+"""
+"""In the place of Python: a member that cleans up at a signal."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("hangup_ignored", [False, True])
+def test_a_signal_reaches_every_member(number: signal.Signals, hangup_ignored: bool, tmp_path: Path) -> None:
+    """They have process groups of their own; where the terminal closed, they ran on by themselves."""
+    program = tmp_path / "program"
+    program.write_text(WAITING.format(folder=tmp_path))
+    program.chmod(0o755)
+    members = f"[fleet.Member(name, Path({str(tmp_path)!r})) for name in 'ab']"
+    code = "import sys; from pathlib import Path; from runner.commands import fleet; "
+    code += f"sys.executable = {str(program)!r}; print(fleet._ended({members}, ['run']))"
+    ignoring = "trap '' HUP; " * hangup_ignored
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = subprocess.Popen(
+        ["sh", "-c", f'{ignoring}exec "$@"', "sh", sys.executable, "-c", code],
+        env=environment, text=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("up-*"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    started.send_signal(number)
+    if hangup_ignored and number is signal.SIGHUP:
+        time.sleep(0.3)
+        assert started.poll() is None, "under nohup it goes on"
+        started.send_signal(signal.SIGTERM)
+    output, _ = started.communicate(timeout=60)
+    assert (started.returncode, output.splitlines()[-1]) == (0, "[3, 3]")
