@@ -55,6 +55,8 @@ _TEXT = re.compile(
 )
 """Istio's default text format (istio.io, "Envoy Access Logs"); before 1.8 there is a quoted Mixer status in the
 place of the details, before 1.6 nothing."""
+_BEGINS = re.compile(r'\[\d{4}-\d\d-\d\dT[\d:.]+Z\] "|\{"(?=.*"response_code|.*"start_time)')
+"""How an entry begins, in both formats."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UUID_LENGTH, _VERSION = 36, 14
 """Characters of a UUID, and the place of its version's digit."""
@@ -63,6 +65,14 @@ _UUID_LENGTH, _VERSION = 36, 14
 def parse(lines: Iterable[str]) -> list[AccessLogEntry]:
     """Entries of Istio's default text format and JSON format, in order; lines that are neither are left out."""
     return [entry for line in lines if (entry := _json_entry(line) or _text_entry(line)) is not None]
+
+
+def torn(line: str) -> bool:
+    """Whether a line begins as an entry and is none: another program's line came between its halves.
+
+    A sidecar's container has one output for Envoy and its agent, and a pipe that is full takes long lines in parts.
+    """
+    return _BEGINS.match(line.strip()) is not None and not parse([line])
 
 
 def forwarded(entry: AccessLogEntry) -> bool:

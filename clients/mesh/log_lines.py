@@ -48,6 +48,7 @@ class LogLines:
         self._entries: list[tuple[int, AccessLogEntry]] = []
         self._by_request: dict[str, list[int]] = {}
         self._by_client: dict[str, list[int]] = {}
+        self._torn: list[int] = []
         self._parsed = 0
         self._lock = threading.RLock()
 
@@ -137,6 +138,12 @@ class LogLines:
             start = bisect.bisect_left(self._entries, first, key=lambda one: one[0])
             return [entry for _, entry in self._entries[start:]]
 
+    def torn(self, since: float) -> list[str]:
+        """Lines of an access log that came since a monotonic time, of which only a part is there (`accesslog.torn`)."""
+        with self._lock:
+            self._parse()
+            return [self._lines[number] for number in self._torn if self._came[number] >= since]
+
     def lines(self, since: float) -> list[str]:
         """Every line that came since a monotonic time, in order."""
         with self._lock:
@@ -145,9 +152,12 @@ class LogLines:
     def _parse(self) -> None:
         """Read the lines that have come since the last call as an access log."""
         for number in range(self._parsed, len(self._lines)):
-            for entry in accesslog.parse([self._lines[number]]):
+            found = accesslog.parse([self._lines[number]])
+            for entry in found:
                 self._index(entry)
                 self._entries.append((number, entry))
+            if not found and accesslog.torn(self._lines[number]):
+                self._torn.append(number)
         self._parsed = len(self._lines)
 
     def _index(self, entry: AccessLogEntry) -> None:
@@ -161,7 +171,7 @@ class LogLines:
         kept, came = self._lines[len(self._lines) // 2 :], self._came[len(self._came) // 2 :]
         self.since = came[0] if came else self.since  # what was dropped had come by then
         self._lines, self._came, self._parsed = [], [], 0
-        self._entries, self._by_word, self._by_request, self._by_client = [], {}, {}, {}
+        self._entries, self._by_word, self._by_request, self._by_client, self._torn = [], {}, {}, {}, []
         for line, at in zip(kept, came, strict=True):
             self._keep(line, at)
 

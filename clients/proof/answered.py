@@ -122,8 +122,10 @@ def _missing(
     gone = addresses_of(changed_pods.left(proving, probe)) if seen.elsewhere else ()
     if others := [entry for entry in seen.elsewhere if host_of(entry.upstream_host) not in gone]:
         return Finding(name, f"{what}: {mechanism.seen(others[-1])}", FindingVerdict.FAIL)
-    if troubles := [one.problem for one in (rig.logs.of(source, since) for source in sources) if one.problem]:
-        return inconclusive(name, f"{what}: {troubles[0]}")
+    troubles = [one.problem for one in (rig.logs.of(source, since) for source in sources) if one.problem]
+    proxies = [source.pod for source in sources if source.container == SIDECAR]
+    if not_read := next(iter(troubles), "") or ProxyLogs(rig, since).torn(proxies):
+        return inconclusive(name, f"{what}: {not_read}")
     if seen.elsewhere or _any_has_others(proving, sources, seen.missing):
         what = f"{what}, which has others: something else answered"
         return changed_pods.absent(proving, probe, name, what)

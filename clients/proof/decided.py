@@ -117,8 +117,8 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
         answer = known(found, question, answer) if answer.missing else answer
     answer = _without_old(found, question, answer, proving.running.changed_at)
     found.check(question.pods)
-    changed = changed_pods.why(proving, proving.case.probe) if answer.missing else ""
-    return _judged(question, answer, complete, changed)
+    not_read = changed_pods.why(proving, proving.case.probe) or found.torn(question.pods) if answer.missing else ""
+    return _judged(question, answer, complete, not_read)
 
 
 def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Question:
@@ -212,7 +212,7 @@ def _without_old(found: ProxyLogs, question: _Question, answer: _Answer, changed
     return answer
 
 
-def _judged(question: _Question, answer: _Answer, complete: bool, changed: str) -> Finding:
+def _judged(question: _Question, answer: _Answer, complete: bool, not_read: str) -> Finding:
     count, by = len(question.requests), question.decision.text
     where = ", ".join(map(str, question.pods))
     if not answer.missing:
@@ -225,8 +225,8 @@ def _judged(question: _Question, answer: _Answer, complete: bool, changed: str) 
     what = f"{answer.missing} of {count} refused requests were not refused by {by} at {where}"
     if answer.others:
         return Finding(DECISION, f"{what}: {mechanism.seen(answer.others[-1])}", FindingVerdict.FAIL)
-    if changed:
-        return inconclusive(DECISION, f"{what}; {changed}")
+    if not_read:
+        return inconclusive(DECISION, f"{what}; {not_read}")
     if complete:
         return Finding(DECISION, f"{what}, whose log does not have them", FindingVerdict.FAIL)
     return inconclusive(DECISION, f"{what}, and its log is not known to be complete")

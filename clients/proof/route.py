@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from clients.kube.pods import SIDECAR, Pod
@@ -164,6 +164,13 @@ class ProxyLogs:
     def _of_connection(self, pods: tuple[Pod, ...], clients: set[str]) -> list[AccessLogEntry]:
         found = [entry for pod in pods for entry in self.of(pod).of_clients(clients, self.since)]
         return [entry for entry in found if not entry.request_id]
+
+    def torn(self, pods: Iterable[Pod]) -> str:
+        """Which log has lines of which only a part is there, so that a missing entry may be one of them; else empty."""
+        found = [(pod, line) for pod in pods for line in self.of(pod).torn(self.since)]
+        return (
+            f"{len(found)} lines of the log of {found[0][0]} are cut, the first: {found[0][1][:200]}" if found else ""
+        )
 
     def check(self, pods: tuple[Pod, ...]) -> None:
         """See that the logs have no gap.

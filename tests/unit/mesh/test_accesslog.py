@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clients.mesh.accesslog import belongs, canonical, forwarded, mentions, parse
+from clients.mesh.accesslog import belongs, canonical, forwarded, mentions, parse, torn
 
 pytestmark = pytest.mark.unit
 
@@ -179,3 +179,13 @@ def test_another_uuid_is_another_request() -> None:
     assert mentions([line], SENT) == []
     assert belongs(other, "", {SENT}) == ""
     assert canonical("mp-r1-0a") == "mp-r1-0a"
+
+
+def test_a_line_is_torn_that_begins_as_an_entry_and_is_none() -> None:
+    whole = json.dumps({"start_time": "2026-11-22T16:16:30.123Z", "response_code": 200, "request_id": "x"})
+    assert [torn(line) for line in (ALLOWED, DENIED, TCP, whole)] == [False] * 4
+    assert [torn(line[:70]) for line in (ALLOWED, DENIED, TCP)] == [True] * 3
+    assert [torn(line[70:]) for line in (ALLOWED, DENIED, TCP)] == [False] * 3
+    assert torn(whole[:-9])
+    assert not torn("[2026-11-22 16:16:30.123][1][info] the proxy's own log")
+    assert not torn('{"level":"info","time":"2026-11-22T16:16:30.123Z","msg":"of the agent"}')

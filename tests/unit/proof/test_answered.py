@@ -180,6 +180,17 @@ def test_a_log_that_cannot_be_read_at_the_moment_does_not_show_that_something_el
     assert "the API server is away" in found.text
 
 
+def test_a_line_of_which_only_a_part_is_there_does_not_show_that_something_else_answered() -> None:
+    def cut(rig: FakeRig, name: str) -> None:
+        line = entry(name, "200", "via_upstream", "10.0.0.9:8080")
+        parts = (line,) if name != NAMES[0] else (line[:90], "info\txdsproxy\tconnected", line[90:])
+        rig.cluster.logs_of.setdefault(("httpbin-1", SIDECAR), []).extend(parts)
+
+    [found] = prove(cut)
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+    assert "are cut" in found.text
+
+
 def test_a_request_from_before_the_change_does_not_show_that_the_log_is_still_written() -> None:
     earlier = attempts(["mp-run-earlier-0123456789"], Phase.BASELINE)
 

@@ -167,6 +167,20 @@ def test_the_entry_may_be_in_the_log_of_a_pod_that_is_not_looked_at(change: str)
     assert "mtls-service/httpbin-0 was" in found.text
 
 
+def test_a_line_of_which_only_a_part_is_there_may_be_the_entry() -> None:
+    """A line of the proxy's agent came between its halves: the mesh did refuse."""
+
+    def cut(rig: FakeRig, name: str) -> None:
+        line = entry(name, "403", BY_NONE, "-")
+        for part in (line,) if "-1-" not in name else (line[:90], "info\txdsproxy\tconnected", line[90:]):
+            log(rig, part)
+
+    found = prove(cut, policies=(ALLOW,))
+    assert found is not None
+    assert found.verdict is FindingVerdict.INCONCLUSIVE
+    assert "1 lines of the log of mtls-service/httpbin-1 are cut" in found.text
+
+
 def test_where_the_only_server_is_not_ready_any_more_no_proxy_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A readiness probe that failed for a moment, on a busy node."""
     monkeypatch.setattr(FakeRig, "backends", lambda *_: [])
