@@ -19,6 +19,7 @@ from clients.apply.yaml_text import dump
 from clients.kube import readiness
 from clients.kube.api import NOT_FOUND, RequestError
 from clients.kube.cluster import Cluster, is_gone
+from clients.kube.fields import labels_of
 from clients.kube.labels import MANAGER, RUN_LABEL
 from clients.kube.stuck import why_it_stays
 from clients.model.errors import AccessError, ClusterError, ConflictError, ManifestError
@@ -197,7 +198,7 @@ class Applier:
 
     def _refuse_foreign(self, item: Item) -> None:
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
-        if found is not None and found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
+        if found is not None and labels_of(found).get(RUN_LABEL) != self._overlay.run:
             hint = "remove or rename it, or run `meshproof cleanup` if a killed run left it"
             raise ConflictError(f"{item} exists already and is not this run's", hint)
 
@@ -236,7 +237,7 @@ class Applier:
     def _delete(self, item: Item) -> str:
         """Request the deletion of an object of this run; returns its uid, empty if there is nothing to wait for."""
         found = self._cluster.get(item.api_version, item.kind, item.name, item.namespace)
-        if found is None or found["metadata"].get("labels", {}).get(RUN_LABEL) != self._overlay.run:
+        if found is None or labels_of(found).get(RUN_LABEL) != self._overlay.run:
             return ""
         uid = str(found["metadata"]["uid"])
         answer = self._cluster.delete(item.api_version, item.kind, item.name, item.namespace, uid=uid)

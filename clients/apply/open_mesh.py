@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.apply.item import Item
-from clients.kube.fields import spec_of
+from clients.kube.fields import spec_of, targets_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.model import cluster_domain
 
@@ -128,8 +128,7 @@ def _wide(items: Iterable[Item], kind: str) -> bool:
 def _selector(item: Item) -> dict[str, str]:
     """Labels of the workloads that it is for; a gateway counts by the label that its pods have; empty for all."""
     spec = spec_of(item.body)
-    targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
-    if targets:
+    if targets := targets_of(item.body):
         return {GATEWAY_NAME_LABEL: str(targets[0].get("name", ""))}
     selector = spec.get("selector") or spec.get("workloadSelector") or {}
     return dict(selector.get("matchLabels") or selector.get("labels") or {})

@@ -16,6 +16,7 @@ from clients.hold.seen import Seen
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.exec import exec_once
+from clients.kube.fields import labels_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError, ConflictError, InfrastructureError, MeshproofError
@@ -146,7 +147,7 @@ def stop(cluster: Cluster, held: Held) -> None:
     asked: list[tuple[str, str]] = []
     for name in held.namespaces.values():
         found = cluster.get("v1", "Namespace", name)
-        if found is not None and found["metadata"].get("labels", {}).get(RUN_LABEL) == held.id:
+        if found is not None and labels_of(found).get(RUN_LABEL) == held.id:
             uid = str(found["metadata"]["uid"])
             cluster.delete("v1", "Namespace", name, uid=uid)
             asked.append((name, uid))

@@ -22,6 +22,12 @@ def spec_of(body: Body) -> Body:
     return body.get("spec") or {}
 
 
+def targets_of(body: Body) -> list[Body]:
+    """What a policy is attached to by reference (`targetRefs`, `targetRef`); none for one that selects by labels."""
+    spec = spec_of(body)
+    return [*(spec.get("targetRefs") or ()), *filter(None, [spec.get("targetRef")])]
+
+
 def labels_of(body: Body) -> Mapping[str, str]:
     """Its labels; empty where it has none."""
     return body["metadata"].get("labels") or {}
@@ -30,3 +36,8 @@ def labels_of(body: Body) -> Mapping[str, str]:
 def annotations_of(body: Body) -> Mapping[str, str]:
     """Its annotations; empty where it has none."""
     return body["metadata"].get("annotations") or {}
+
+
+def label_selector(labels: Body) -> str:
+    """`app=httpbin,tier=web`: labels as the API takes them to list by; empty, which lists all, where there are none."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from clients.kube.api import CONFLICT, NOT_FOUND, RequestError
 from clients.kube.cluster import Cluster
+from clients.kube.fields import annotations_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.model.errors import ClusterError, ConflictError
 
@@ -224,7 +225,7 @@ def remove(cluster: Cluster, run: str) -> bool:
         ClusterError: the API server does not answer, or this identity lacks a permission.
     """
     found = cluster.get(_API, "Lease", NAME, NAMESPACE)
-    if found is None or found["metadata"].get("annotations", {}).get(RUN_LABEL) != run:
+    if found is None or annotations_of(found).get(RUN_LABEL) != run:
         return False
     return cluster.delete(_API, "Lease", NAME, NAMESPACE, uid=found["metadata"]["uid"]) is not None
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from clients.kube import unready
+from clients.kube.fields import label_selector
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import Pod
 from clients.model.api_groups import GATEWAY_API
@@ -198,7 +199,7 @@ def _pods(cluster: Cluster, kind: str, body: dict[str, Any]) -> list[dict[str, A
         chosen = {_JOB_NAME: meta["name"]}
     elif kind != "Deployment":
         return []
-    labels = ",".join(f"{key}={value}" for key, value in chosen.items())
+    labels = label_selector(chosen)
     return cluster.objects("v1", "Pod", meta.get("namespace", ""), labels=labels) if labels else []
 
 

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from clients.kube.fields import kind_and_name, spec_of
-from clients.kube.labels import GATEWAY_NAME_LABEL, REVISION_LABEL
+from clients.kube.fields import kind_and_name, labels_of, spec_of
+from clients.kube.labels import REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.mesh.enforced import ANY_OTHER, CLOCK_SKEW_S, Enforced, Provider, keys
+from clients.mesh.policies import is_for
 from clients.mesh.survey import ROOT_NAMESPACE
 
 Object = Mapping[str, Any]
@@ -35,17 +36,12 @@ def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     Args:
         root: namespace whose policies apply to the whole mesh.
     """
-    meta, spec = policy["metadata"], spec_of(policy)
-    if meta.get("namespace") not in (pod.namespace, root) or REVISION_LABEL in meta.get("labels", {}):
+    namespace = policy["metadata"].get("namespace")
+    if namespace not in (pod.namespace, root) or REVISION_LABEL in labels_of(policy):
         return False
-    targets = spec.get("targetRefs") or ([spec["targetRef"]] if spec.get("targetRef") else [])
-    if targets:
-        gateway = pod.labels.get(GATEWAY_NAME_LABEL)
-        return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
-    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
-    if wanted and policy["kind"] == "PeerAuthentication" and meta["namespace"] != pod.namespace:
+    if policy["kind"] == "PeerAuthentication" and _has_labels(policy) and namespace != pod.namespace:
         return False  # of the root namespace, it is for that namespace alone where it has a selector
-    return bool(wanted.items() <= pod.labels.items())
+    return is_for(policy, pod)
 
 
 def differences(policies: Sequence[Object], pod: Pod, held: Enforced, root: str = ROOT_NAMESPACE) -> list[str]:
@@ -212,6 +208,11 @@ def _mode_differences(policies: Sequence[Object], held: Enforced, root: str) -> 
 
 
 def _rank(policy: Object, root: str) -> int:
-    if (spec_of(policy).get("selector") or {}).get("matchLabels"):
+    if _has_labels(policy):
         return 0
     return 2 if policy["metadata"].get("namespace") == root else 1
+
+
+def _has_labels(policy: Object) -> bool:
+    """Whether it is for some workloads of its namespace only."""
+    return bool((spec_of(policy).get("selector") or {}).get("matchLabels"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from clients.kube.fields import spec_of
+from clients.kube.fields import spec_of, targets_of
 
 Json = Mapping[str, Any]
 
@@ -31,8 +31,7 @@ def judging(policies: Iterable[Json], places: frozenset[str]) -> list[Json]:
 def reaches(policy: Json) -> bool:
     """Whether an object of the root namespace is for workloads of a run that take tokens, or for its gateways."""
     spec = spec_of(policy)
-    targets = [*(spec.get("targetRefs") or ()), *([spec["targetRef"]] if spec.get("targetRef") else ())]
-    if targets:  # a Gateway or a Service is one of the root namespace itself
+    if targets := targets_of(policy):  # a Gateway or a Service is one of the root namespace itself
         return any(one.get("kind") == "GatewayClass" for one in targets)
     workloads = spec.get("selector") or spec.get("workloadSelector") or {}
     labels = workloads.get("matchLabels") or workloads.get("labels") or {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.kube.fields import spec_of
+from clients.kube.fields import spec_of, targets_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.kube.pods import Pod
 from clients.mesh.survey import ROOT_NAMESPACE
@@ -73,14 +73,14 @@ def _policy(body: dict[str, Any]) -> EnforcedPolicy:
 
 def selects(policy: dict[str, Any], pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     """Whether a policy is enforced at a pod: by its selector, its targets or its namespace; not where it runs dry."""
-    meta, spec = policy["metadata"], spec_of(policy)
-    if runs_dry(policy):
-        return False
-    if meta["namespace"] not in (pod.namespace, root):
-        return False
-    targets = [*spec.get("targetRefs", ()), *([spec["targetRef"]] if spec.get("targetRef") else [])]
-    if targets:
+    near = policy["metadata"]["namespace"] in (pod.namespace, root)
+    return near and not runs_dry(policy) and is_for(policy, pod)
+
+
+def is_for(policy: Mapping[str, Any], pod: Pod) -> bool:
+    """Whether a policy of a namespace that reaches the pod is for it: attached to its gateway, or by its labels."""
+    if targets := targets_of(policy):
         gateway = pod.labels.get(GATEWAY_NAME_LABEL)
         return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
-    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
+    wanted = (spec_of(policy).get("selector") or {}).get("matchLabels") or {}
     return bool(wanted.items() <= pod.labels.items())

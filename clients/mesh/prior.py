@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.kube.fields import kind_and_name, labels_of, spec_of
+from clients.kube.fields import kind_and_name, labels_of, spec_of, targets_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, runs_dry
 from clients.mesh import foreign_tokens, meshconfig
 from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
@@ -187,7 +187,7 @@ def _is_wide(body: Json) -> bool:
     """Whether it applies to every workload of its reach."""
     spec = spec_of(body)
     selectors = (spec.get("selector") or {}, spec.get("workloadSelector") or {})
-    return not (any(selectors) or spec.get("targetRefs") or spec.get("targetRef"))
+    return not (any(selectors) or targets_of(body))
 
 
 def _counts(body: Json) -> bool:

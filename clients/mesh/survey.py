@@ -208,7 +208,7 @@ class Survey:
     def gateway_nodes(self) -> list[dict[str, Any]]:
         """The nodes of the pool `gateway`."""
         nodes = self.nodes or ()
-        return [node for node in nodes if node["metadata"].get("labels", {}).get(NODE_POOL_LABEL) == "gateway"]
+        return [node for node in nodes if labels_of(node).get(NODE_POOL_LABEL) == "gateway"]
 
     @cached_property
     def services(self) -> list[dict[str, Any]] | None:

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.fields import label_selector, spec_of
 from clients.kube.pods import Pod
 from clients.kube.port_forward import PortForward
 from clients.kube.recent import Recent
@@ -173,7 +174,7 @@ class WaysIn:
         return self._forwards[key].address
 
     def _pods(self, service: dict[str, Any]) -> list[Pod]:
-        labels = ",".join(f"{key}={value}" for key, value in (service["spec"].get("selector") or {}).items())
+        labels = label_selector(spec_of(service).get("selector") or {})
         found = self.cluster.pods(service["metadata"]["namespace"], labels) if labels else []
         return [pod for pod in found if pod.ready]
 

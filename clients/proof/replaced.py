@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from clients.kube.fields import label_selector, labels_of
 from clients.model.attempt import Attempt
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
@@ -90,7 +91,7 @@ def _gone_of(rig: Rig, namespace: str, labels: Mapping[str, str], ahead: float) 
         ahead: seconds by which the API server's clock is ahead of this process's monotonic one.
     """
     since = rig.settled_at(namespace) + _SETTLING_S
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    selector = label_selector(labels)
     there = rig.cluster.objects("v1", "Pod", namespace, selector)
     uids = {body["metadata"].get("uid", "") for body in there}
     texts = [
@@ -101,7 +102,7 @@ def _gone_of(rig: Rig, namespace: str, labels: Mapping[str, str], ahead: float) 
     new, left = [], 0
     for body in there:
         meta = body["metadata"]
-        rolled_out = _rolled_out(meta["name"], meta.get("labels", {}), there)
+        rolled_out = _rolled_out(meta["name"], labels_of(body), there)
         if _seconds(meta.get("creationTimestamp")) > since + ahead and not rolled_out:
             new.append(body)
         elif why := _taken(rig, body):
@@ -122,7 +123,7 @@ def _rolled_out(name: str, labels: Mapping[str, str], there: Iterable[Mapping[st
     """
     deployment, template = name.rsplit("-", 2)[0], labels.get(_TEMPLATE)
     return any(
-        template != body["metadata"].get("labels", {}).get(_TEMPLATE)
+        template != labels_of(body).get(_TEMPLATE)
         for body in there
         if template and body["metadata"]["name"].rsplit("-", 2)[0] == deployment
     )

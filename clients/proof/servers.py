@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from clients.apply.item import Item
 from clients.kube.cluster import Cluster
-from clients.kube.fields import spec_of
+from clients.kube.fields import label_selector, spec_of
 from clients.kube.pods import SIDECAR, Pod
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient, port_of
@@ -124,8 +124,8 @@ class Servers:
         selector = spec.get("selector") or {}
         if not selector:
             return None
-        labels = ",".join(f"{key}={value}" for key, value in selector.items())
-        pods = [pod for pod in cluster.pods(namespace, labels) if pod.ready and pod.injected]
+        found = cluster.pods(namespace, label_selector(selector))
+        pods = [pod for pod in found if pod.ready and pod.injected]
         if not pods:
             return None
         ports = spec.get("ports", ())

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
-from clients.kube.fields import spec_of
+from clients.kube.fields import label_selector, spec_of
 from clients.kube.pods import Pod, RunningImage
 from clients.kube.recent import Recent
 from clients.mesh import sidecar
@@ -88,7 +88,7 @@ class Workloads:
         selector = spec_of(service or {}).get("selector") or {}
         if not selector:
             return []
-        return self._ready(namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
+        return self._ready(namespace, label_selector(selector))
 
     def target_port(self, probe: Probe) -> int:
         """Port of the container that the probe reaches, by a Service or directly; 0 where its number is not known.
@@ -149,7 +149,7 @@ class Workloads:
         """
         found: dict[Pod, float] = {}
         for namespace, labels in self.selectors(probe):
-            self._ready(namespace, ",".join(f"{key}={value}" for key, value in labels.items()))
+            self._ready(namespace, label_selector(labels))
             found |= self._were_ready.gone(namespace, labels, since)
         return found
 

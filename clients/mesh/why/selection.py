@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
+from clients.kube.fields import label_selector
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.mesh.why.objects import DEFAULT_REVISION, PEER, Policy, WorkloadView
 from clients.mesh.why.reason import Reason, lost, named
@@ -99,4 +100,4 @@ def _close(selector: Mapping[str, str], labels: Mapping[str, str]) -> str:
 
 
 def _labels(selector: Mapping[str, str]) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+    return label_selector(dict(sorted(selector.items())))

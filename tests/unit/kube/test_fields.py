@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clients.kube.fields import Body, annotations_of, kind_and_name, labels_of, spec_of
+from clients.kube.fields import Body, annotations_of, kind_and_name, label_selector, labels_of, spec_of, targets_of
 
 pytestmark = pytest.mark.unit
 
@@ -26,3 +26,15 @@ def test_a_field_that_is_absent_or_null_is_empty(read: Callable[[Body], Body]) -
 def test_a_field_that_is_there_is_read() -> None:
     body = {"spec": {"a": 1}, "metadata": {"labels": {"b": "2"}, "annotations": {"c": "3"}}}
     assert [spec_of(body), labels_of(body), annotations_of(body)] == [{"a": 1}, {"b": "2"}, {"c": "3"}]
+
+
+def test_what_a_policy_is_attached_to_is_stated_in_two_ways() -> None:
+    one, two = {"kind": "Gateway", "name": "a"}, {"kind": "Service", "name": "b"}
+    assert targets_of({"spec": {"targetRefs": [one, two]}}) == [one, two]
+    assert targets_of({"spec": {"targetRef": one}}) == [one]
+    assert targets_of({"spec": {"targetRefs": None, "targetRef": None}}) == targets_of({}) == []
+
+
+def test_labels_are_written_as_the_api_takes_them() -> None:
+    assert label_selector({"app": "httpbin", "tier": "web"}) == "app=httpbin,tier=web"
+    assert label_selector({}) == ""
