@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import sys
 from contextlib import closing
 from typing import Annotated
 
@@ -18,12 +16,12 @@ from clients.kube.lease import holder
 from clients.mesh import discovery
 from clients.mesh.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.survey import ROOT_NAMESPACE, Survey
+from clients.mesh.survey import Survey
 from clients.model.cluster_domain import DEFAULT
 from clients.model.errors import MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
 from clients.proof.preflight.shown import Shown
-from runner.commands import common, doctor_rights, policy_warnings
+from runner.commands import common, doctor_policies, doctor_rights
 from runner.commands.diagnosis import Diagnosis
 from runner.config import folders, rights, settings
 from runner.config.right import Right
@@ -31,7 +29,7 @@ from runner.target import browsers, identity, known, named, needs, preflight, ta
 from runner.target import capabilities as table
 from runner.target.access import Access
 from runner.target.in_use import in_use_error
-from runner.target.target import Target, reach
+from runner.target.target import Target
 
 OPTIONS = ("revision", "root_namespace", "hosts", "istioctl", "allow_mesh_wide", "image_prefix", "skip_preflight")
 
@@ -54,7 +52,7 @@ def doctor(
     if as_json and not policies:
         raise SettingsError("--json goes with --policies", "there is no other output in JSON")
     if policies:
-        return on_cluster(target, as_json=as_json)
+        return doctor_policies.show(target, as_json=as_json)
     machine = [Diagnosis(check.name, check.ok, check.detail, check.hint) for check in target.machine()]
     findings = [*machine, *cluster(target), browser(), *tokens(wanted), *known_failures(target)]
     console = Console(soft_wrap=True)
@@ -64,46 +62,6 @@ def doctor(
     bad = sum(not (finding.ok or finding.optional) for finding in findings)
     console.print(f"{bad} missing" if bad else "nothing is missing")
     return ExitCode.FAILED if bad else ExitCode.OK
-
-
-def on_cluster(target: Target, *, as_json: bool) -> int:
-    """Print what the policies on the cluster may not do as they seem to; see docs/why.md.
-
-    Warnings, and what this identity may not read, do not change the exit code.
-
-    Raises:
-        ClusterError: there is no cluster, or it does not answer.
-    """
-    there = reach(target, lambda line: print(line, file=sys.stderr))
-    with closing(there.connect()) as connection:
-        found, refused, number = policy_warnings.of_cluster(connection, _root(connection, target.settings))
-    if as_json:
-        rows = [{"detector": name, "text": line} for name, lines in found.items() for line in lines]
-        print(json.dumps({"policies": number, "warnings": rows, "not_read": refused}, indent=1))
-        return ExitCode.OK
-    console = Console(soft_wrap=True)
-    for name, lines in found.items():
-        for line in lines:
-            console.print(f"[yellow]warning[/yellow]  {name}: {escape(line)}")
-    for line in refused:
-        console.print(f"[yellow]without[/yellow]  {escape(line)}")
-    warnings = sum(map(len, found.values()))
-    console.print(f"{number} policies, {warnings} warnings" if warnings else f"{number} policies, no warning")
-    return ExitCode.OK
-
-
-def _root(connection: Cluster, wanted: settings.Settings) -> str:
-    """The root namespace; the usual one where this identity may not see what injects, or it is not clear which.
-
-    Raises:
-        SettingsError: the settings name one that does not exist.
-    """
-    try:
-        found = named.survey_of(connection, wanted)
-        _ = found.configurations
-    except MeshproofError:
-        return wanted.root_namespace or ROOT_NAMESPACE
-    return found.root
 
 
 def browser() -> Diagnosis:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.commands import cleanup, doctor, hold, run
+from runner.commands import cleanup, doctor, doctor_policies, hold, run
 from runner.config.settings import Settings
 from runner.target import identity, targets
 
@@ -60,7 +60,7 @@ COMMANDS: dict[str, Callable[[], object]] = {
     "cleanup": lambda: cleanup.cleanup(run="", dry_run=False, force=False),
     "cleanup --dry-run": lambda: cleanup.cleanup(run="", dry_run=True, force=False),
     "doctor": lambda: doctor.cluster(targets.of(Settings())),
-    "doctor --policies": lambda: doctor.on_cluster(targets.of(Settings()), as_json=False),
+    "doctor --policies": lambda: doctor_policies.show(targets.of(Settings()), as_json=False),
     "run": lambda: run.look_first(targets.of(Settings())),
 }
 """What each command does with the cluster."""

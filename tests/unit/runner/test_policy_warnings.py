@@ -16,7 +16,7 @@ from rich.console import Console
 from why_samples import GROUND, authorization, policy
 
 from clients.model.errors import AccessError, ClusterError, SettingsError
-from runner.commands import doctor, plan, policy_warnings
+from runner.commands import doctor, doctor_policies, plan, policy_warnings
 from runner.config.settings import Settings
 from runner.session.planned import PlannedTest
 
@@ -116,10 +116,10 @@ def filled(cluster: FakeCluster) -> FakeCluster:
 
 
 def test_doctor_warns_and_ends_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.on_cluster(target(monkeypatch, filled(FakeCluster())), as_json=False) == 0
+    assert doctor_policies.show(target(monkeypatch, filled(FakeCluster())), as_json=False) == 0
     text = capsys.readouterr().out
     assert f"warning  selects_nothing: {LINE}" in text
-    assert "1 policies, 1 warnings" in text
+    assert "1 policy, 1 warning" in text
 
 
 def test_doctor_warns_where_it_may_not_see_what_injects(
@@ -127,12 +127,12 @@ def test_doctor_warns_where_it_may_not_see_what_injects(
 ) -> None:
     """The root namespace is then the usual one, or that of the settings; the command ended instead."""
     cluster = filled(FakeCluster(forbidden={("list", "MutatingWebhookConfiguration", "")}))
-    assert doctor.on_cluster(target(monkeypatch, cluster), as_json=False) == 0
+    assert doctor_policies.show(target(monkeypatch, cluster), as_json=False) == 0
     assert f"warning  selects_nothing: {LINE}" in capsys.readouterr().out
 
 
 def test_doctor_in_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert doctor.on_cluster(target(monkeypatch, filled(FakeCluster())), as_json=True) == 0
+    assert doctor_policies.show(target(monkeypatch, filled(FakeCluster())), as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == {"policies": 1, "warnings": [{"detector": "selects_nothing", "text": LINE}], "not_read": []}
 
@@ -142,7 +142,7 @@ def test_doctor_with_few_rights(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     odd = authorization("read-only", "DENY", {"to": [{"operation": {"methods": ["post"]}}]})
     cluster = filled(Limited())
     cluster.put(odd)
-    assert doctor.on_cluster(target(monkeypatch, cluster), as_json=True) == 0
+    assert doctor_policies.show(target(monkeypatch, cluster), as_json=True) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["detector"] for row in found["warnings"]] == ["method_spelling"], (
         "whether a selector matches is unknown"
@@ -152,7 +152,7 @@ def test_doctor_with_few_rights(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 def test_doctor_needs_a_cluster_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ClusterError, match="the live cluster is down"):
-        doctor.on_cluster(target(monkeypatch, None), as_json=False)
+        doctor_policies.show(target(monkeypatch, None), as_json=False)
 
 
 def test_json_is_for_policies_alone() -> None:
