@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import logs
@@ -18,6 +19,7 @@ from clients.model.log_expectations import AccessLogExpectation, ServerLogExpect
 from clients.model.probe import Probe
 from clients.probe.attempts import attempt_of
 from clients.probe.outside import OutsideClient
+from clients.proof import changed_pods
 from clients.proof.log_entries import LOG_BUDGET_S, LogReader, SentRequests, difference, filled, of_each
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
@@ -53,7 +55,8 @@ def server_saw(proving: ProvingCase) -> list[Finding]:
     if rig.external is None or rig.external.log is None:
         return [not_checked(EXTERNAL_LOG, "the external hosts' own log is not available on this target")]
     try:
-        finding = _arrived(rig, proving.case, arrival, _sent(proving, marked_only=True))
+        gone = changed_pods.left(proving, proving.case.probe)
+        finding = _arrived(rig, proving.case, arrival, _sent(proving, marked_only=True), gone)
     except MeshproofError as error:
         return [inconclusive(EXTERNAL_LOG, error.message)]
     if finding.verdict is FindingVerdict.PASS:
@@ -173,8 +176,10 @@ def _behind(
     return logs.wait_for(rig.logs, look, lambda left: not left, sources, LOG_BUDGET_S, pause_s=logs.AGAIN_S)
 
 
-def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: SentRequests) -> Finding:
-    """What the external server logged of the requests."""
+def _arrived(
+    rig: Rig, case: Case, arrival: ServerLogExpectation, sent: SentRequests, gone: Sequence[Pod] = ()
+) -> Finding:
+    """What the external server logged of the requests; those of the gateway may have come by pods that are gone."""
     assert rig.external is not None
     ids = {request.request_id for request in sent.requests}
     entries = rig.external.arrived(ids)
@@ -182,7 +187,9 @@ def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: SentRequ
     if missing or not ids:
         return Finding(EXTERNAL_LOG, f"{len(missing)} of {len(ids)} requests did not arrive", FindingVerdict.FAIL)
     for entry in entries:
-        if problem := _wrong_client(rig, arrival, entry) or _wrong_server(rig.external, case, entry, arrival.server):
+        if problem := _wrong_client(rig, arrival, entry, gone) or _wrong_server(
+            rig.external, case, entry, arrival.server
+        ):
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
         if problem := _otherwise(arrival, entry):
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
@@ -192,10 +199,11 @@ def _arrived(rig: Rig, case: Case, arrival: ServerLogExpectation, sent: SentRequ
     return Finding(EXTERNAL_LOG, text, FindingVerdict.PASS)
 
 
-def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry) -> str:
+def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry, gone: Sequence[Pod]) -> str:
     """Why the connection is not that of the stated pods; empty where it is."""
     gateway = arrival.peer is Proxy.GATEWAY
-    pods = rig.workloads.gateway_pods() if arrival.peer is Proxy.GATEWAY else rig.workloads.pods(arrival.peer)
+    pods = rig.workloads.pods(arrival.peer) if arrival.peer is not Proxy.GATEWAY else rig.workloads.gateway_pods()
+    pods = [*pods, *gone] if gateway else pods
     peers, address = addresses_of(pods), host_of(entry.peer)
     if address in peers:
         return ""

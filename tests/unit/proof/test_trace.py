@@ -108,7 +108,7 @@ def follow(
 def proving(made: FakeRig, case: Case, requests: Requests) -> ProvingCase:
     twins = [replace(mark, phase=Phase.TWIN) for mark in requests.marks]
     running: Any = SimpleNamespace(rig=made, since=0.0)
-    seen: Any = SimpleNamespace(attempts=requests.own)
+    seen: Any = SimpleNamespace(attempts=requests.own, duration_s=0.1)
     return ProvingCase(running=running, case=case, seen=seen, since=0.0, attempts=twins)
 
 
@@ -340,6 +340,16 @@ def test_a_foreign_server_must_be_stated(tmp_path: Path, local: str, at: str, ve
     made.external = ExternalHosts(hosts, log=tmp_path / "log")
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com", server=at)
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
+
+
+def test_a_pod_of_the_gateway_that_has_gone_since_is_the_gateway(tmp_path: Path) -> None:
+    made = rig()
+    (tmp_path / "log").write_text(arrived("a", "10.0.9.7:50000") + "\n")
+    made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
+    through = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
+    assert follow(made, sent("a"), arrival=through).verdict is FindingVerdict.FAIL
+    made.left = {replace(GATEWAY_POD, name="gateway-0", ip="10.0.9.7"): 1.0}
+    assert follow(made, sent("a"), arrival=through).verdict is FindingVerdict.PASS
 
 
 @pytest.mark.parametrize("external", [None, ExternalHosts(HOSTS)])
