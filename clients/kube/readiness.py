@@ -13,7 +13,7 @@ from clients.kube.fields import label_selector
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import Pod
 from clients.model.api_groups import GATEWAY_API
-from clients.model.errors import ClusterError
+from clients.model.errors import ClusterError, UnreadyError
 
 if TYPE_CHECKING:
     from clients.kube.cluster import Cluster
@@ -47,7 +47,8 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
         load_balancers: something gives Services of type LoadBalancer an address, so it is waited for.
 
     Raises:
-        ClusterError: not ready at the monotonic `deadline`, or a container of it cannot start.
+        UnreadyError: not ready at the monotonic `deadline`.
+        ClusterError: a container of it cannot start.
     """
     kind, meta = body["kind"], body["metadata"]
     problem_of = _problem_of(body, load_balancers=load_balancers)
@@ -65,7 +66,7 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
         return False
     warning = _warning(cluster, body)
     text = "; ".join(filter(None, (f"{kind} {meta['name']} is not ready in time: {why}", warning)))
-    raise ClusterError(text, _hint(why, warning))
+    raise UnreadyError(text, _hint(why, warning))
 
 
 def _hint(why: str, warning: str) -> str:

@@ -37,6 +37,18 @@ def unready(pods: Iterable[Json]) -> list[Json]:
     ]
 
 
+def where_unready(pods: Iterable[Json], container: str) -> list[Json]:
+    """Those of the pods that are not ready in which this container runs and is not ready."""
+    return [
+        body
+        for body in unready(pods)
+        if any(
+            state["name"] == container and "running" in (state.get("state") or {}) and not state.get("ready")
+            for state, _ in _states(body)
+        )
+    ]
+
+
 def hopeless(pods: Iterable[Json]) -> str:
     """The first container of these pods that never will start, and why; empty where there is none."""
     for pod in pods:

@@ -9,12 +9,16 @@ class MeshproofError(Exception):
     Args:
         message: the object and the cause, in one line.
         hint: what the user can do about it, in one line; empty where there is no advice.
+
+    Attributes:
+        why: which objects of the cluster cause it, in one line; empty where that is not known.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.why = ""
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
@@ -26,6 +30,10 @@ class SettingsError(MeshproofError):
 
 class ClusterError(MeshproofError):
     """The cluster cannot be reached, or refuses what the run needs."""
+
+
+class UnreadyError(ClusterError):
+    """What the run has applied is not ready in time."""
 
 
 class AccessError(ClusterError):

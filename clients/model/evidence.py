@@ -176,7 +176,8 @@ class Evidence(Subject):
     Attributes:
         grade: of a pass; None for any other verdict.
         command: the request as a curl command that a person could repeat, redacted.
-        why: which policy refused, or why none did, in one line; empty where that is not known, and for a pass.
+        why: which policy refused, or why none did, or what keeps pods from getting ready, in one line; empty where that
+            is not known, and for a pass.
         findings: in the order in which they were made.
         time_to_first_s: seconds from the change to the first expected outcome; None when it never came.
         time_to_stable_s: seconds from the change to the last confirmation, of the stage's where that settled by the

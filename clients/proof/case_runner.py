@@ -74,7 +74,7 @@ class CaseRunner:
         begun = self._work.get(job.case.id)
         if begun is None:
             if problem := self._reach(job.case.step):
-                return prove.not_tried(job.subject, problem, worker=self._running.worker)
+                return self._not_tried(job, problem)
             begun = self._work.get(job.case.id) or self._start(job)
         return self._concluded(job, begun.result())
 
@@ -86,7 +86,7 @@ class CaseRunner:
         """
         [step] = {job.case.step for job in jobs}
         if problem := self._reach(step):
-            return [prove.not_tried(job.subject, problem, worker=self._running.worker) for job in jobs]
+            return [self._not_tried(job, problem) for job in jobs]
         pool = ThreadPoolExecutor(threads)
         begun = [self._submit(pool, job) for job in jobs]
         try:
@@ -103,8 +103,11 @@ class CaseRunner:
         """Shut down; cancel cases whose result is no longer needed."""
         self._end(self._threads, self._work.values())
 
-    def _reach(self, step: str) -> str:
-        """Take the stage's steps up to this one; returns why it could not be reached, empty where it was.
+    def _not_tried(self, job: CaseJob, problem: MeshproofError) -> Evidence:
+        return prove.not_tried(job.subject, problem.message, worker=self._running.worker, why=problem.why)
+
+    def _reach(self, step: str) -> MeshproofError | None:
+        """Take the stage's steps up to this one; returns why it could not be reached, None where it was.
 
         All cases of earlier steps are proven first, because a step ends the state that they need.
         """
@@ -115,10 +118,10 @@ class CaseRunner:
             self._running.reach(step)
         except MeshproofError as error:
             self._waiting.pop(step, None)  # each of its cases gets its own evidence, one by one
-            return error.message
+            return error
         self._step = step
         self._begin(step)
-        return ""
+        return None
 
     def _begin(self, step: str) -> None:
         for job in self._waiting.pop(step, ()):

@@ -142,9 +142,14 @@ def concluded(evidence: Evidence, found: list[Finding]) -> Evidence:
     return replace(evidence, verdict=verdict, findings=(*evidence.findings, *found), reason=reason)
 
 
-def not_tried(subject: Subject, why: str, *, worker: str = "") -> Evidence:
-    """Evidence of a case that could not be tried, for instance because its stage failed: `inconclusive`."""
-    return Evidence.of(subject, Verdict.INCONCLUSIVE, why, observed="nothing: the case was not tried", worker=worker)
+def not_tried(subject: Subject, reason: str, *, worker: str = "", why: str = "") -> Evidence:
+    """Evidence of a case that could not be tried, for instance because its stage failed: `inconclusive`.
+
+    Args:
+        why: which objects are the cause, where that is known.
+    """
+    observed = "nothing: the case was not tried"
+    return Evidence.of(subject, Verdict.INCONCLUSIVE, reason, observed=observed, worker=worker, why=why)
 
 
 def _behind_its_proxies(rig: Rig, case: Case) -> Case:

@@ -22,6 +22,7 @@ from clients.proof.changes import Changes
 from clients.proof.client_reach import ClientReach
 from clients.proof.observation import BASELINE_CONFIRMATIONS, baseline_budget_s, observe_probe
 from clients.proof.rig import Rig
+from clients.proof.why_unready import explaining
 
 
 class RunningStage:
@@ -63,7 +64,8 @@ class RunningStage:
         Raises:
             MeshproofError: the environment could not be deployed, or the change not made; the change is put back.
         """
-        self.rig.deploy(self.stage.environment)
+        with explaining(self.rig):
+            self.rig.deploy(self.stage.environment)
         probes = [case.probe for case in self.cases] + [settle.probe for settle in self.stage.settle]
         self.rig.prober.wait_open((probe.source for probe in probes), self.rig.applier.timeout_s)
         applier, stage_objects = self.rig.applier, self.rig.stage_objects
@@ -71,14 +73,14 @@ class RunningStage:
         if self._sees_before:
             stage_objects.clear()
         stage_objects.check(items)
-        if self.stage.replaced:
-            applier.check(applier.load(self.stage.replaced))
+        applier.check(applier.load(self.stage.replaced))
         for step in max((self.stage.steps_to(case.step) for case in self.cases), key=len, default=()):
             self._check(step)
         self._observe_baselines()
         self._arrival.before("", items, more=bool(self.stage.scaled))
         try:
-            self._change(items)
+            with explaining(self.rig):
+                self._change(items)
         except BaseException:
             self._arrival.close()
             self._changes.put_back()
@@ -126,7 +128,8 @@ class RunningStage:
         if wanted < self._steps_taken:
             raise ClusterError(f"stage {self.stage.name} is past its step {name or 'zero'}", "keep the tests' order")
         while self._steps_taken < wanted and not any(seen.problem for seen in self.settled):
-            self._take_step(self.stage.steps[self._steps_taken])
+            with explaining(self.rig):
+                self._take_step(self.stage.steps[self._steps_taken])
             self._steps_taken += 1
 
     def _check(self, step: Step) -> None:

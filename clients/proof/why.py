@@ -35,6 +35,7 @@ from clients.model.probe import Probe
 from clients.model.redact import redact
 from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient
+from clients.proof import why_unready
 from clients.proof.running_stage import RunningStage
 from clients.proof.wrong_outcome import WrongOutcome, wrong_outcome
 
@@ -57,6 +58,7 @@ class Explainer:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._views: dict[float, PolicyView] = {}
+        self._not_ready: dict[float, str] = {}
         self._logs_left = MOST_LOGS
 
     def explained(self, case: Case, evidence: Evidence) -> Evidence:
@@ -76,11 +78,21 @@ class Explainer:
 
     def _why(self, case: Case, evidence: Evidence) -> str:
         wrong = wrong_outcome(self._running, case, evidence)
+        if wrong is None and not any(one.ran for one in evidence.attempts):
+            return self._unready()
         if wrong is None or wrong.effect is None:
             return ""
         found = detectors.of_case(self._cases(wrong, wrong.effect))
         text = "; ".join(reason.text for reason in found)
         return redact(self._running.rig.overlay.plain(text))
+
+    def _unready(self) -> str:
+        """What keeps pods from getting ready, for cases none of whose probes ran; looked up once for each state."""
+        rig, at = self._running.rig, self._running.changed_at
+        with self._lock:
+            if at not in self._not_ready:
+                self._not_ready[at] = why_unready.why(rig, rig.environments.namespaces)
+            return self._not_ready[at]
 
     def _view(self) -> PolicyView:
         """Of the state that is in force now; read once."""

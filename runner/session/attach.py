@@ -27,7 +27,7 @@ def plainly() -> Iterator[None]:
     try:
         yield
     except MeshproofError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from error
 
 
 def attach(request: pytest.FixtureRequest, run_context: RunContext, made: list[Evidence]) -> list[Evidence]:

@@ -38,13 +38,14 @@ def of_phase(
     A table that did not run has evidence for each of its cells. `excused` tells known failures from others; evidence
     that the test made has been through it.
     """
-    why = redact(_reason(report, error))
+    text = redact(_reason(report, error))
+    why = error.__cause__.why if error and isinstance(error.__cause__, MeshproofError) else ""
 
-    def of_each(verdict: Verdict, reason: str = why) -> list[Evidence]:
-        return [Evidence.of(subject, verdict, reason, worker=worker) for subject in planned.subjects]
+    def of_each(verdict: Verdict, reason: str = text) -> list[Evidence]:
+        return [Evidence.of(subject, verdict, reason, worker=worker, why=why) for subject in planned.subjects]
 
     if report.when == "teardown":
-        return [_clean_up(planned.subject, why, worker)] if report.failed else []
+        return [_clean_up(planned.subject, text, worker)] if report.failed else []
     if report.skipped:
         return of_each(Verdict.SKIP)
     if report.when == "setup":
@@ -56,7 +57,7 @@ def of_phase(
         return list(made)
     verdict = Verdict.FAIL if isinstance(error, AssertionError) else Verdict.INCONCLUSIVE
     if made:
-        return [excused(replace(made[0], verdict=verdict, grade=None, reason=why)), *made[1:]]
+        return [excused(replace(made[0], verdict=verdict, grade=None, reason=text)), *made[1:]]
     return [excused(one) for one in of_each(verdict)]
 
 

@@ -256,6 +256,7 @@ class FakeRig:
     )
     sent_ids: set[str] = field(default_factory=set)
     by_gateway: dict[Workload, dict[str, float]] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
     settled: float = 0.0
     once_ready: list[Pod] = field(default_factory=list)
     left: dict[Pod, float] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from clients.mesh.why import decisions, logged, network, outbound, peers, rules, selection, tokens
-from clients.mesh.why.objects import AUTHORIZATION, PEER, REQUEST
+from clients.mesh.why.objects import AUTHORIZATION, PEER, REQUEST, WorkloadView
 from clients.mesh.why.reason import Effect, Reason
 from clients.mesh.why.request import CaseView
 from clients.mesh.why.view import PolicyView
@@ -76,6 +76,8 @@ LAST: tuple[RequestDetector, ...] = (decisions.no_policy,)
 """Where nothing else is known."""
 NETWORK: tuple[RequestDetector, ...] = (network.not_let_out, network.not_let_in, network.not_isolated)
 """Where nothing else is known of a request that the network dropped, or let through."""
+UNREADY: tuple[ObjectDetector, ...] = (network.no_name_server, network.no_control_plane)
+"""What keeps a proxy from getting ready: it has to find its control plane, and to come to it."""
 OBJECTS = (*IDLE, *SHAPES, *ON_THE_WAY)
 REQUESTS = (*LOGGED, *OUTBOUND, *DECIDING, *LAST, *NETWORK)
 MOST = 3
@@ -111,6 +113,17 @@ def of_objects(view: PolicyView) -> dict[str, list[Reason]]:
     """What is odd about the objects, by the detector's name."""
     found = {detector.__name__: detector(view) for detector in OBJECTS}
     return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def of_unready(view: PolicyView, workloads: Iterable[WorkloadView]) -> list[Reason]:
+    """Which objects keep proxies from getting ready; empty where none is known to.
+
+    Args:
+        workloads: whose proxies run and are not ready.
+    """
+    unready = set(workloads)
+    found = (reason for detector in UNREADY for reason in detector(view))
+    return _distinct(reason for reason in found if reason.workloads & unready)[:MOST]
 
 
 def summary(detector: ObjectDetector | RequestDetector) -> str:

@@ -10,12 +10,12 @@ from cluster_fakes import CLIENT, FakeRig, answered, broken, lost
 
 from clients.model.attempt import Phase
 from clients.model.case import Case
-from clients.model.errors import ClusterError
+from clients.model.errors import ClusterError, UnreadyError
 from clients.model.evidence import Applied
 from clients.model.expect import reset, status
 from clients.model.stage import Scale, Settle, Stage, Step
 from clients.probe.converge import converge
-from clients.proof import observation
+from clients.proof import observation, why_unready
 from clients.proof.running_stage import RunningStage
 
 pytestmark = pytest.mark.unit
@@ -111,6 +111,32 @@ def test_the_first_baseline_has_the_whole_budget_and_the_others_what_is_left(mon
     with RunningStage(rig, Stage("s"), [CASE, other]):
         assert len(given) == 2
         assert 40.0 > given[0] > given[1] > 35.0
+
+
+@pytest.mark.parametrize(("at", "there"), [("environment", []), ("change", ["strict"]), ("step", ["strict", "more"])])
+def test_what_does_not_become_ready_is_explained_while_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, at: str, there: list[str]
+):
+    rig = make_rig()
+    monkeypatch.setattr(why_unready, "why", lambda *_: f"by {list(rig.applier.in_force)}")
+
+    def unready(*_: Any) -> Any:
+        raise UnreadyError("Deployment sleep is not ready in time")
+
+    if at == "environment":
+        monkeypatch.setattr(rig, "deploy", unready)
+    if at == "change":
+        monkeypatch.setattr(rig.applier, "wait_ready", unready)
+    stage = Stage("s", apply=("strict",), steps=(Step("one", ("more",)),))
+
+    def entered() -> None:
+        with RunningStage(rig, stage, [CASE]) as running:
+            monkeypatch.setattr(rig.applier, "wait_ready", unready)
+            running.reach("one")
+
+    with pytest.raises(UnreadyError) as caught:
+        entered()
+    assert caught.value.why == f"by {there}"
 
 
 def test_a_baseline_that_does_not_hold_is_known():

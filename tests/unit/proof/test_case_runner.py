@@ -14,7 +14,7 @@ from cluster_fakes import CLIENT, FakeRig, answered
 
 from clients.identity.tokens import TokenIssuer
 from clients.model.case import Case
-from clients.model.errors import AbandonedError
+from clients.model.errors import AbandonedError, UnreadyError
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Grade, Subject, Verdict
 from clients.model.expect import status
 from clients.proof import in_force, prove
@@ -86,6 +86,21 @@ def test_the_cases_of_a_step_start_together_when_one_is_requested_and_all_earlie
             "X-1[d]",
         ]
     assert events == ["first", "first", "step two", "two", "two"]
+
+
+def test_cases_of_a_step_that_did_not_become_ready_say_why() -> None:
+    error = UnreadyError("Deployment sleep is not ready in time")
+    error.why = "NetworkPolicy mtls-client/shut lets nothing out"
+
+    def reach(_: str) -> None:
+        raise error
+
+    there = running()
+    there.reach = reach
+    one = job(replace(case("a"), step="later"))
+    with CaseRunner(there, []) as runner:
+        seen = runner.evidence(one)
+    assert (seen.verdict, seen.reason, seen.why) == (Verdict.INCONCLUSIVE, error.message, error.why)
 
 
 def test_waiting_ends_when_all_are_proven(monkeypatch: pytest.MonkeyPatch) -> None:

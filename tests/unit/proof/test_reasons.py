@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, FakeCluster
-from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, network, policy, source
+from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, network, pod, policy, source
 
 from clients.apply import marker_objects
 from clients.identity.tokens import TokenIssuer
@@ -122,6 +123,21 @@ def test_request_that_was_let_in() -> None:
         "AuthorizationPolicy mtls-service/require-jwt carries istio.io/rev=canary; the proxies of "
         "mtls-service/httpbin run revision default and never see it"
     )
+
+
+def test_a_client_without_a_ready_pod_is_explained_by_what_keeps_it_from_getting_ready() -> None:
+    """None of the probes ran, so no outcome says anything; other inconclusive cases are not explained so."""
+    body = copy.deepcopy(pod("sleep", "mtls-client"))
+    states = [{"name": "istio-proxy", "state": {"running": {}}, "ready": False}]
+    body["status"] |= {"containerStatuses": states, "conditions": [{"type": "Ready", "status": "False"}]}
+    shut = network("shut", {"podSelector": {}, "policyTypes": ["Egress"], "egress": []})
+    stage = running(body, shut)
+    lost = attempt(None, kind=OutcomeKind.INFRASTRUCTURE)
+    for attempts in ((), (lost,)):
+        found = why(stage, deny(), failed(*attempts, verdict=Verdict.INCONCLUSIVE))
+        assert found.startswith("NetworkPolicy mtls-client/shut let nothing out of mtls-client/sleep to port 53")
+    ran = replace(attempt(403), matched=True, problem="")
+    assert why(stage, deny(), failed(ran, verdict=Verdict.INCONCLUSIVE, time_to_stable_s=1.0)) == ""
 
 
 def test_markers_are_no_policies() -> None:
