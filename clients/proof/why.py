@@ -37,6 +37,7 @@ from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient
 from clients.proof import why_unready
 from clients.proof.running_stage import RunningStage
+from clients.proof.unserved import unserved
 from clients.proof.wrong_outcome import WrongOutcome, wrong_outcome
 
 MOST_LOGS = 24
@@ -80,14 +81,16 @@ class Explainer:
         wrong = wrong_outcome(self._running, case, evidence)
         if wrong is None and not any(one.ran for one in evidence.attempts):
             return self._unready()
-        if wrong is None or wrong.effect is None:
+        if wrong is None:
             return ""
-        found = detectors.of_case(self._cases(wrong, wrong.effect))
+        found = detectors.of_case(self._cases(wrong, wrong.effect)) if wrong.effect else []
+        if not found and unserved(wrong.last):  # as where no server is: its pods may not get ready
+            return self._unready()
         text = "; ".join(reason.text for reason in found)
         return redact(self._running.rig.overlay.plain(text))
 
     def _unready(self) -> str:
-        """What keeps pods from getting ready, for cases none of whose probes ran; looked up once for each state."""
+        """What keeps pods from getting ready, for probes that did not run or found no server; once for each state."""
         rig, at = self._running.rig, self._running.changed_at
         with self._lock:
             if at not in self._not_ready:

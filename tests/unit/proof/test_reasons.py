@@ -136,6 +136,11 @@ def test_a_client_without_a_ready_pod_is_explained_by_what_keeps_it_from_getting
     for attempts in ((), (lost,)):
         found = why(stage, deny(), failed(*attempts, verdict=Verdict.INCONCLUSIVE))
         assert found.startswith("NetworkPolicy mtls-client/shut let nothing out of mtls-client/sleep to port 53")
+    refused = attempt(None, kind=OutcomeKind.REFUSED)
+    for answer in (attempt(503), refused):  # a server that has no ready pod
+        found = why(stage, Case("X-1", IP, status(200)), failed(answer))
+        assert found.startswith("NetworkPolicy mtls-client/shut let nothing out"), answer
+    assert why(stage, Case("X-1", IP, status(200, body_contains("x"))), failed(attempt(200))) == ""
     ran = replace(attempt(403), matched=True, problem="")
     assert why(stage, deny(), failed(ran, verdict=Verdict.INCONCLUSIVE, time_to_stable_s=1.0)) == ""
 
