@@ -67,6 +67,7 @@ class LogFollower:
         self._cluster, self._pod, self._container = cluster, pod, container
         self._where = f"log of {pod} ({container})"
         self._oldest = time.time() - since_s
+        self._matters_from = time.monotonic() - since_s  # not by the time of day, which may be set meanwhile
         self._sink = sink
         self._recent: deque[LogLine] = deque()
         self._known: Counter[LogLine] = Counter()
@@ -200,4 +201,4 @@ class LogFollower:
             self._sink.add([line.text for line in new])
 
     def _since_s(self) -> int:
-        return max(1, int(time.time() - self._oldest) + 1)
+        return max(1, int(time.monotonic() - self._matters_from) + 1)

@@ -280,6 +280,29 @@ def test_the_run_before_a_restart_has_a_file_of_its_own() -> None:
     assert (taken.lines, taken.missing) == (["a", "b"], "")
 
 
+@pytest.mark.parametrize(
+    ("began_before_s", "gap"),
+    [(100.0, True), (200.0, True), (3600.0, False)],
+    ids=["since", "clocks differ", "long ago"],
+)
+def test_earlier_runs_count_also_where_the_nodes_clock_is_behind(began_before_s: float, gap: bool) -> None:
+    """Of two restarts only the newest former log is kept; what came before matters if it may be of the last minute."""
+    server = LogServer([line(2, "b").encode(), WAITS])
+    server.runs = [run("third", 2, before=rfc3339(time.time() - began_before_s))]
+    server.before = line(1, "a")
+    taken = follow(server, lambda taken: taken.done.is_set() or len(taken.lines) == 2)
+    assert bool(taken.gap) is gap
+
+
+def test_a_clock_that_is_set_meanwhile_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of day may go back by minutes between the creation and the first connection."""
+    now = iter([1_800_000_000.0])
+    monkeypatch.setattr(log_follower.time, "time", lambda: next(now, 1_800_000_000.0 - 120.0))
+    server = LogServer([line(1, "a").encode(), WAITS])
+    follow(server, reads("a"))
+    assert int(server.opened[0]["sinceSeconds"]) >= 60
+
+
 @pytest.mark.parametrize("several", [True, False])
 def test_runs_whose_log_is_gone_break_it(several: bool) -> None:
     server = LogServer()
