@@ -18,7 +18,7 @@ import pytest
 from clients.kube.cleanup import Leftover
 from clients.kube.cluster import Cluster
 from clients.model.case import Case
-from clients.model.evidence import Evidence, Subject
+from clients.model.evidence import Evidence
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Stage
 from clients.proof import prove as proof
@@ -30,11 +30,12 @@ from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
 from runner.session import pictures, run_images
 from runner.session.attach import attach, plainly
-from runner.session.items import cases_of, module_of
+from runner.session.items import cases_of
 from runner.session.mesh_lock import MeshLock
-from runner.session.planned import PROVES, Proves
+from runner.session.planned import PROVES
+from runner.session.proven import budget_of, proven_here, proves_here, subjects_of, wanted_of, why_not
 from runner.session.run_context import RunContext
-from runner.target import assemble, identity, needs
+from runner.target import assemble
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import connect, left_by
 
@@ -207,44 +208,3 @@ def picture(request: pytest.FixtureRequest, run_context: RunContext) -> pictures
     if proves is None:
         pytest.fail("a picture is evidence of a control, and this test proves none", pytrace=False)
     return partial(pictures.keep, request.node, run_context.folder, proves.planned.id)
-
-
-def subjects_of(proves: Proves, run_context: RunContext) -> dict[str, Subject]:
-    """By case id, what the evidence of a test's cases is about, on this target."""
-    substitute = needs.variant(proves.control, run_context.descriptor())
-    return {subject.id: replace(subject, substitute=substitute) for subject in proves.planned.subjects}
-
-
-def budget_of(proves: Proves, run_context: RunContext) -> float | None:
-    """Seconds for the case to converge, where that is not the run's budget."""
-    return run_context.excuses.budget_s(proves.planned.id, run_context.descriptor().target.mesh.version)
-
-
-def proves_here(request: pytest.FixtureRequest, control: str) -> Proves:
-    """What the running test proves, which must be this control."""
-    proves: Proves | None = request.node.stash.get(PROVES, None)
-    if proves is None or proves.control.id != control:
-        pytest.fail(
-            f"this test is not marked as proving {control}: parametrize `case`, or mark it `control`", pytrace=False
-        )
-    return proves
-
-
-def proven_here(request: pytest.FixtureRequest) -> list[Proves]:
-    """What the tests of the running module prove, in their order."""
-    items = (item for item in request.session.items if module_of(item) is request.module)
-    return [item.stash[PROVES] for item in items if PROVES in item.stash]
-
-
-def wanted_of(request: pytest.FixtureRequest, environment: tuple[str, ...], run_context: RunContext) -> list[str]:
-    """Those manifests of an environment that a test of this run needs."""
-    planned = (item.stash[PROVES] for item in request.session.items if PROVES in item.stash)
-    wanted = {path for proves in planned if not why_not(proves, run_context) for path in proves.planned.environment}
-    return [path for path in environment if path in wanted]
-
-
-def why_not(proves: Proves, run_context: RunContext) -> str:
-    """Why the target cannot prove this test's control; empty when it can."""
-    planned = proves.planned
-    lacking = needs.reason_to_skip(proves.control, planned.needs, run_context.descriptor(), run_context.settings)
-    return lacking or identity.why_not(planned.tokens, run_context.real)

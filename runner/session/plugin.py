@@ -37,10 +37,10 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     rig,
     run_context,
     stage,
-    why_not,
 )
 from runner.session.handed import handed_settings
 from runner.session.planned import PLAN, PROVES
+from runner.session.proven import why_not
 from runner.session.run_context import RunContext
 from runner.target import targets
 
