@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings import SettingsError as SourceError
 
 from clients.model.errors import SettingsError
-from clients.probe.convergence import ConvergencePolicy
 from runner.config import notify_settings, toml_file
+from runner.config.convergence_settings import DAY_S, ConvergenceSettings
 from runner.config.egress_settings import Egress, External, Hosts
 from runner.config.fitting_settings import Namespaces, Pods
 from runner.config.gate_settings import GateSettings
@@ -31,7 +31,6 @@ from runner.config.numbers import Number, Whole
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
 from runner.config.setting_errors import explain, refuse_unknown_variables, section_given_whole
-from runner.config.share import Share
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
@@ -42,13 +41,10 @@ NOT_SETTINGS = frozenset({FILE_VARIABLE, SETTLED_VARIABLE, "MESHPROOF_CACHE_DIR"
 FILE_NAME = "meshproof.toml"
 TARGET = "Target"
 """Heading of the help."""
-_DAY_S = 86_400.0
-_MOST_PROBES = 100_000
-"""Of one case; more would take hours. A leak that so few probes may not show is not asked for."""
 
 
-class Settings(GateSettings):
-    """Everything that can be set, with the gates. Paths are absolute.
+class Settings(GateSettings, ConvergenceSettings):
+    """Everything that can be set, with the gates and what convergence takes. Paths are absolute.
 
     Attributes:
         target: kind of the cluster under test (`runner.target.targets`); empty: the one that `context` or `kubeconfig`
@@ -62,9 +58,6 @@ class Settings(GateSettings):
         enforce: a missing capability fails the control instead of skipping it.
         keep: leave a stage's objects in place after a failure, for inspection; `meshproof cleanup` removes them.
         shuffle: seed of a random order of modules and of cases in them; None keeps the order of the documents.
-        confirmations: overrides the derived number of consecutive matches.
-        leak: share of requests let through that the probes of each denial must be enough to show: `1%` or `0.01`; None
-            for whatever its confirmations show.
         hosts: external hosts: the testbed's own (embedded target, its default), or those of the internet (other
             targets, only where this is set); without either, controls that need them are skipped.
         image_prefix: a mirror for all of the target's own images: their registry is replaced by it.
@@ -115,19 +108,6 @@ class Settings(GateSettings):
     workers: Annotated[Whole, Option("-n/--workers", "N", "Test processes; 0: none.", pytest=False)] = Field(
         default=0, ge=0, le=64
     )
-    budget_s: Annotated[Number, Option("--budget", "S", "Seconds for a case to converge.")] = Field(
-        default=ConvergencePolicy.budget_s, gt=0, le=_DAY_S
-    )
-    poll_s: Number = Field(default=ConvergencePolicy.poll_s, gt=0, le=_DAY_S)
-    window_s: Number = Field(default=ConvergencePolicy.window_s, ge=0, le=_DAY_S)
-    error_rate: Number = Field(default=ConvergencePolicy.error_rate, ge=1e-12, lt=1)
-    confirmations: Annotated[
-        Whole | None, Option("--confirmations", "K", "Confirmations in a row, instead of the derived number.")
-    ] = Field(default=None, ge=1, le=_MOST_PROBES)
-    leak: Annotated[
-        Share | None,
-        Option("--leak", "SHARE", "Probe each denial until a leak of this share (1%) would have shown."),
-    ] = Field(default=None, ge=10 / _MOST_PROBES, lt=1)
     shuffle: Annotated[Whole | None, Option("--shuffle", "SEED", "Random order, the same for the same seed.")] = None
     enforce: Annotated[bool, Option("--enforce", "", "A missing capability is a failure, not a skip.")] = False
     keep: Annotated[bool, Option("--keep", "", "Stop at the first failure and leave its objects.")] = False
@@ -148,7 +128,7 @@ class Settings(GateSettings):
         bool, Option("--skip-preflight", "", "Do not try what the cluster does before the first case.", TARGET)
     ] = False
     ready_s: Annotated[Number, Option("--ready", "S", "Seconds for workloads, load balancers and deletions.")] = Field(
-        default=120.0, gt=0, le=_DAY_S
+        default=120.0, gt=0, le=DAY_S
     )
     image_prefix: Annotated[
         str, Option("--image-prefix", "PREFIX", "Mirror that has all images, instead of their registries.", TARGET)
@@ -165,13 +145,6 @@ class Settings(GateSettings):
     ] = None
     archives: tuple[AnyPath, ...] = ()
     known_failures: tuple[KnownEntry, ...] = ()
-
-    @property
-    def policy(self) -> ConvergencePolicy:
-        """How convergence is judged."""
-        return ConvergencePolicy(
-            self.budget_s, self.poll_s, self.window_s, self.error_rate, self.confirmations, self.leak
-        )
 
     @model_validator(mode="after")
     def _files_are_there(self) -> Self:
