@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from clients.probe.convergence import ConvergencePolicy
 from runner.config.numbers import Number, Whole
@@ -41,6 +41,14 @@ class ConvergenceSettings(BaseModel):
         Share | None,
         Option("--leak", "SHARE", "Probe each denial until a leak of this share (1%) would have shown."),
     ] = Field(default=None, ge=10 / _MOST_PROBES, lt=1)
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        """Checked here too: the policy is made by test processes, when the cluster is up already."""
+        if self.window_s >= self.budget_s:
+            what = f"window_s is {self.window_s:g}, and must be shorter than budget_s"
+            raise ValueError(f"{what}, which is {self.budget_s:g}")
+        return self
 
     @property
     def policy(self) -> ConvergencePolicy:

@@ -159,6 +159,8 @@ def test_values_that_cannot_be_used(given: dict[str, object]) -> None:
         ({"budget_s": float("inf")}, "budget_s"),
         ({"poll_s": float("nan")}, "poll_s"),
         ({"error_rate": 1e-300}, "error_rate"),
+        ({"window_s": 30}, "window_s is 30, and must be shorter than budget_s, which is 30"),
+        ({"budget_s": 0.2}, "window_s is 0.25, and must be shorter than budget_s, which is 0.2"),
     ],
 )
 def test_settings_of_external_hosts_and_gateway_that_are_refused(given: dict[str, object], message: str) -> None:
