@@ -60,7 +60,11 @@ class Cluster:
 
     @cached_property
     def server_version(self) -> str:
-        """Version of Kubernetes (`1.34.4`)."""
+        """Version of Kubernetes (`1.34.4`).
+
+        Raises:
+            ClusterError: nothing answers at its address, or what answers is no API server.
+        """
         try:
             answer = self.api.json("GET", "/version")
         except RequestError as error:

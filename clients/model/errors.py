@@ -21,7 +21,11 @@ class MeshproofError(Exception):
         self.why = ""
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        # the cause may be a library's sentence, with its full stop; three of them say that a text was cut
+        message = self.message if self.message.endswith("...") else self.message.removesuffix(".")
+        return f"{message}; {self.hint}"
 
 
 class SettingsError(MeshproofError):

@@ -31,7 +31,7 @@ def over_old(entry: AccessLogEntry, logs: Sequence[LogLines], in_force: Collecti
 
 
 def is_older(log: LogLines, entry: AccessLogEntry, changed_at: float) -> bool:
-    """Whether the log has an entry of the same connection that came before the change."""
+    """Whether the log has an entry of the same connection that came before the change, at monotonic `changed_at`."""
     client = {entry.downstream_remote} - {""}
 
     def entries(since: float) -> int:
