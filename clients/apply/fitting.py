@@ -13,7 +13,7 @@ from typing import Any
 from kubernetes.utils.quantity import parse_quantity
 
 from clients.apply.service_types import as_type
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, ISTIO_NETWORKING
 from clients.model.service_type import LOAD_BALANCER
 
 PULL_SECRET = "meshproof-pull"
@@ -170,7 +170,7 @@ def _head(version: str, kind: str, name: str, namespace: str, labels: Mapping[st
 def _exported(body: dict[str, Any]) -> dict[str, Any]:
     """A Service, a route or a rule that is for all namespaces, unless it states for which."""
     group, meta, spec = body["apiVersion"].partition("/")[0], body["metadata"], body.get("spec") or {}
-    if group == "networking.istio.io" and body["kind"] in _EXPORTING:
+    if group == ISTIO_NETWORKING and body["kind"] in _EXPORTING:
         return {**body, "spec": {"exportTo": ["*"], **spec}}
     if (body["apiVersion"], body["kind"]) == ("v1", "Service"):
         return {**body, "metadata": {**meta, "annotations": {EXPORT_TO: "*", **meta.get("annotations", {})}}}

@@ -13,7 +13,7 @@ from typing import Any
 from clients.apply.item import Item
 from clients.apply.overlay import Overlay
 from clients.kube.labels import GATEWAY_NAME_LABEL
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, NETWORKING_V1, SECURITY_V1
 
 HEADER = "x-meshproof-marker"
 """Header whose unguessable value the marker's policy refuses."""
@@ -55,7 +55,7 @@ def refusal(
     }
     return _item(
         overlay,
-        "security.istio.io/v1",
+        SECURITY_V1,
         "AuthorizationPolicy",
         namespace,
         name,
@@ -78,10 +78,9 @@ def answer(overlay: Overlay, namespace: str, word: str) -> tuple[Sequence[Item],
     }
     direct = {"directResponse": {"status": 200, "body": {"string": word}}}
     route = {"hosts": [host], "exportTo": ["."], "http": [direct]}
-    group = "networking.istio.io/v1"
     return (
-        _item(overlay, group, "ServiceEntry", namespace, name, entry),
-        _item(overlay, group, "VirtualService", namespace, name, route),
+        _item(overlay, NETWORKING_V1, "ServiceEntry", namespace, name, entry),
+        _item(overlay, NETWORKING_V1, "VirtualService", namespace, name, route),
     ), f"{host}:{_PORT}"
 
 

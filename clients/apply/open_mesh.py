@@ -13,12 +13,12 @@ from clients.apply.item import Item
 from clients.kube.fields import spec_of, targets_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.model import cluster_domain
+from clients.model.api_groups import NETWORKING_V1, SECURITY_V1, TELEMETRY_V1
 
 NAME = "meshproof-open-mesh"
 LOG_NAME = "meshproof-access-log"
 MANIFEST = "open mesh"
 """Stands in place of a manifest's path."""
-_SECURITY, _NETWORKING, _TELEMETRY = "security.istio.io/v1", "networking.istio.io/v1", "telemetry.istio.io/v1"
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job", "Pod"})
 
 
@@ -51,7 +51,7 @@ class OpenMesh:
             return list(items)
         spec = {"accessLogging": [{"providers": [{"name": self.provider}]}]}
         spaces = [item for item in items if item.kind == "Namespace"]
-        logs = [self._item(_TELEMETRY, "Telemetry", LOG_NAME, one.name, spec, one.manifest) for one in spaces]
+        logs = [self._item(TELEMETRY_V1, "Telemetry", LOG_NAME, one.name, spec, one.manifest) for one in spaces]
         return [*items, *logs]
 
     def additions(self, environment: Sequence[Item], stage: Sequence[Item]) -> list[Item]:
@@ -66,10 +66,10 @@ class OpenMesh:
             stated = [item for item in (*environment, *stage) if item.namespace == namespace]
             if self.permissive and not _wide(stated, "PeerAuthentication"):
                 mode = {"mtls": {"mode": "PERMISSIVE"}}
-                made.append(self._item(_SECURITY, "PeerAuthentication", NAME, namespace, mode))
+                made.append(self._item(SECURITY_V1, "PeerAuthentication", NAME, namespace, mode))
             if self.open and not _wide(stated, "Sidecar"):
                 scope = {"egress": [{"hosts": ["*/*"]}], "outboundTrafficPolicy": {"mode": "ALLOW_ANY"}}
-                made.append(self._item(_NETWORKING, "Sidecar", NAME, namespace, scope))
+                made.append(self._item(NETWORKING_V1, "Sidecar", NAME, namespace, scope))
             if self.allow:
                 made += self._allowing(namespace, stated)
             if self.rules:
@@ -99,7 +99,7 @@ class OpenMesh:
         hosts |= {host: host.replace("*", "any") for entry in entries for host in entry.get("hosts") or ()}
         ruled = {spec_of(item.body).get("host") for item in stated if item.kind == "DestinationRule"}
         return [
-            self._item(_NETWORKING, "DestinationRule", f"{NAME}-{name}", namespace, {"host": host, "exportTo": ["*"]})
+            self._item(NETWORKING_V1, "DestinationRule", f"{NAME}-{name}", namespace, {"host": host, "exportTo": ["*"]})
             for host, name in hosts.items()
             if host not in ruled
         ]
@@ -107,7 +107,7 @@ class OpenMesh:
     def _allow(self, namespace: str, name: str, labels: Mapping[str, str]) -> Item:
         which = {"selector": {"matchLabels": dict(labels)}} if labels else {}
         spec = {**which, "action": "ALLOW", "rules": [{}]}
-        return self._item(_SECURITY, "AuthorizationPolicy", name, namespace, spec)
+        return self._item(SECURITY_V1, "AuthorizationPolicy", name, namespace, spec)
 
     def _item(
         self, version: str, kind: str, name: str, namespace: str, spec: Mapping[str, Any], manifest: str = MANIFEST

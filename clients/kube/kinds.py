@@ -16,13 +16,13 @@ from kubernetes.dynamic.exceptions import ResourceNotFoundError
 
 from clients.kube.api import NOT_FOUND, Api, RequestError
 from clients.kube.labels import SCRATCH_PREFIX
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
 from clients.model.errors import ClusterError
 
 OLDER = {
-    "security.istio.io": ("v1beta1",),
-    "networking.istio.io": ("v1beta1",),
-    "telemetry.istio.io": ("v1alpha1",),
+    ISTIO_SECURITY: ("v1beta1",),
+    ISTIO_NETWORKING: ("v1beta1",),
+    ISTIO_TELEMETRY: ("v1alpha1",),
     GATEWAY_API: ("v1beta1",),
 }
 """Versions with the same fields as `v1`, for clusters whose definitions are older: Istio serves `v1` since 1.22."""

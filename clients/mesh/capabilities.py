@@ -12,7 +12,6 @@ from typing import Generic, TypeVar
 
 from clients.mesh import keys, meshconfig
 from clients.mesh.capability_detectors import (
-    SECURITY,
     access_log,
     auto_mtls,
     dns_not_proxied,
@@ -36,6 +35,7 @@ from clients.mesh.capability_detectors import (
 )
 from clients.mesh.capability_names import CapabilityName as CapabilityName
 from clients.mesh.survey import Survey
+from clients.model.api_groups import SECURITY_V1
 
 Seen = TypeVar("Seen")
 
@@ -123,7 +123,7 @@ OF_MESH: tuple[Capability[Survey], ...] = (
     ),
     Capability(
         N.JWT,
-        kind_known(SECURITY, "RequestAuthentication"),
+        kind_known(SECURITY_V1, "RequestAuthentication"),
         "needs a JWKS and a token issuer under the harness's control",
         "install Istio 1.22 or newer, with its definitions",
     ),

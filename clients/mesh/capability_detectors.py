@@ -9,11 +9,10 @@ from typing import Any
 from clients.mesh import meshconfig
 from clients.mesh.flavour import Flavour
 from clients.mesh.survey import Survey
+from clients.model.api_groups import NETWORKING_V1, SECURITY_V1
 
 NO_MESH = "no injection webhook of a mesh was found"
 _CLOUDS = ("gce://", "aws://", "azure://")
-SECURITY = "security.istio.io/v1"
-_NETWORKING = "networking.istio.io/v1"
 _ENFORCERS = frozenset({"calico-node", "cilium", "anetd", "canal", "antrea-agent"})
 """Agents of Calico, Cilium, GKE Dataplane V2, Canal, Antrea."""
 
@@ -50,7 +49,7 @@ def psp(seen: Survey) -> str:
 
 def gateway(seen: Survey) -> str:
     """Gateways can be deployed by injection, the mesh knows their kind, and they take connections as they come."""
-    return injects(seen) or kind_known(_NETWORKING, "Gateway")(seen) or plain_connections(seen)
+    return injects(seen) or kind_known(NETWORKING_V1, "Gateway")(seen) or plain_connections(seen)
 
 
 def plain_connections(seen: Survey) -> str:
@@ -161,7 +160,7 @@ def network_policy(seen: Survey) -> str:
 
 def mesh_wide(seen: Survey) -> str:
     """The run may change the whole mesh, by a kind that the cluster knows."""
-    return kind_known(SECURITY, "PeerAuthentication")(seen) or seen.prior.mesh_wide
+    return kind_known(SECURITY_V1, "PeerAuthentication")(seen) or seen.prior.mesh_wide
 
 
 def own_tokens(seen: Survey) -> str:

@@ -12,6 +12,7 @@ from clients.kube.labels import MANAGER
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
 from clients.mesh.discovery import ROOT_NAMESPACE
+from clients.model.api_groups import SECURITY_V1
 from clients.model.errors import ClusterError
 from clients.model.polling import poll
 
@@ -23,7 +24,7 @@ _DELETED_FIRST = "controller.kubernetes.io/pod-deletion-cost"
 """Annotation of Kubernetes: of several pods, those with the lowest value go first."""
 
 _TRIED = {
-    "apiVersion": "security.istio.io/v1",
+    "apiVersion": SECURITY_V1,
     "kind": "PeerAuthentication",
     "metadata": {"name": "meshproof-istiod-answers", "namespace": "default"},
     "spec": {"mtls": {"mode": "PERMISSIVE"}},

@@ -12,8 +12,7 @@ from clients.kube.fields import spec_of, targets_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.kube.pods import Pod
 from clients.mesh.survey import ROOT_NAMESPACE
-
-API = "security.istio.io/v1"
+from clients.model.api_groups import SECURITY_V1
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Policies:
             if state != self._state:
                 self._state, self._read = state, {}
             if namespace not in self._read:
-                self._read[namespace] = self._cluster.objects(API, "AuthorizationPolicy", namespace)
+                self._read[namespace] = self._cluster.objects(SECURITY_V1, "AuthorizationPolicy", namespace)
             return self._read[namespace]
 
 

@@ -15,20 +15,20 @@ from clients.kube.fields import kind_and_name, labels_of, spec_of, targets_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, runs_dry
 from clients.mesh import foreign_tokens, meshconfig
 from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
+from clients.model.api_groups import ENVOY_FILTER_VERSION, NETWORKING_V1, SECURITY_V1, TELEMETRY_V1, WASM_PLUGIN_VERSION
 from clients.model.errors import ClusterError
 
 Json = Mapping[str, Any]
 
-_SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 KINDS = {
-    "PeerAuthentication": _SECURITY,
-    "AuthorizationPolicy": _SECURITY,
-    "RequestAuthentication": _SECURITY,
-    "Sidecar": _NETWORKING,
-    "DestinationRule": _NETWORKING,
-    "EnvoyFilter": "networking.istio.io/v1alpha3",
-    "Telemetry": "telemetry.istio.io/v1",
-    "WasmPlugin": "extensions.istio.io/v1alpha1",
+    "PeerAuthentication": SECURITY_V1,
+    "AuthorizationPolicy": SECURITY_V1,
+    "RequestAuthentication": SECURITY_V1,
+    "Sidecar": NETWORKING_V1,
+    "DestinationRule": NETWORKING_V1,
+    "EnvoyFilter": ENVOY_FILTER_VERSION,
+    "Telemetry": TELEMETRY_V1,
+    "WasmPlugin": WASM_PLUGIN_VERSION,
 }
 _ASIDE, _STAYS = NoteState.SET_ASIDE, NoteState.IN_FORCE
 _REGISTRY_ONLY = PriorNote(

@@ -13,7 +13,7 @@ from clients.mesh.injected import InjectedProxy, injected_proxy, version_of
 from clients.mesh.injection import Injector, Revision
 from clients.mesh.injection_values import unprivileged_template
 from clients.mesh.prior import Prior
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, ISTIO_TELEMETRY, TELEMETRY_V1
 from clients.model.errors import ClusterError
 
 ROOT_NAMESPACE = "istio-system"
@@ -21,7 +21,6 @@ ROOT_NAMESPACE = "istio-system"
 NODE_POOL_LABEL = "cloud.google.com/gke-nodepool"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _GOOGLE_REVISIONS = "mesh.cloud.google.com/v1beta1"
-_TELEMETRY = "telemetry.istio.io/v1"
 _GATEWAY_API_V1 = f"{GATEWAY_API}/v1"
 _GATEWAY_CONTROLLER = "istio.io/gateway-controller"
 """Controller of the classes of which istiod deploys gateways (Istio, Kubernetes Gateway API)."""
@@ -172,9 +171,9 @@ class Survey:
             return ""
         if meshconfig.has_own_format(self.configurations):
             return ""  # the provider writes in the mesh's format, and a Telemetry cannot state another
-        if not self.cluster.has_kind(_TELEMETRY, "Telemetry"):
+        if not self.cluster.has_kind(TELEMETRY_V1, "Telemetry"):
             return ""
-        may = self.cluster.can_i("create", "telemetries", group="telemetry.istio.io")
+        may = self.cluster.can_i("create", "telemetries", group=ISTIO_TELEMETRY)
         return meshconfig.LOG_PROVIDER if may else ""
 
     @cached_property

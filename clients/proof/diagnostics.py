@@ -12,6 +12,7 @@ from clients.apply.yaml_text import dump
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
 from clients.mesh import sidecar
+from clients.model.api_groups import NETWORKING_V1, SECURITY_V1
 from clients.model.redact import redact, redact_mapping
 from clients.model.stage import Stage
 from clients.proof.rig import Rig
@@ -20,8 +21,8 @@ MAX_BYTES = 1024 * 1024
 """Size limit of one file; of longer text the end is kept."""
 _LOG_LINES = 500
 _POLICY_GROUPS = {
-    "security.istio.io/v1": ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
-    "networking.istio.io/v1": ("Sidecar", "ServiceEntry", "VirtualService", "DestinationRule", "Gateway"),
+    SECURITY_V1: ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"),
+    NETWORKING_V1: ("Sidecar", "ServiceEntry", "VirtualService", "DestinationRule", "Gateway"),
     "networking.k8s.io/v1": ("NetworkPolicy",),
 }
 NamedText = tuple[str, Callable[[], str]]

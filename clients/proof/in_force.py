@@ -18,6 +18,7 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import applied_policies, sidecar
 from clients.mesh.applied_policies import KINDS
 from clients.mesh.enforced import Enforced, enforced, names_otherwise, takes_in
+from clients.model.api_groups import SECURITY_V1
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
@@ -195,7 +196,7 @@ def _gone(rig: Rig, policies: Iterable[dict[str, object]], held: Enforced) -> li
     return [
         f"AuthorizationPolicy {namespace}/{name} is still there, which does not exist"
         for namespace, name in sorted(applied_policies.unknown_policies(policies, held))
-        if rig.cluster.get("security.istio.io/v1", "AuthorizationPolicy", name, namespace) is None
+        if rig.cluster.get(SECURITY_V1, "AuthorizationPolicy", name, namespace) is None
     ]
 
 
@@ -212,7 +213,7 @@ def _unstated(rig: Rig, policies: Sequence[dict[str, Any]], pod: Pod, held: Enfo
         others = [
             {"kind": "RequestAuthentication", **body}
             for namespace in dict.fromkeys((pod.namespace, root))
-            for body in rig.cluster.objects("security.istio.io/v1", "RequestAuthentication", namespace)
+            for body in rig.cluster.objects(SECURITY_V1, "RequestAuthentication", namespace)
             if (namespace, body["metadata"]["name"]) not in own
         ]
     except MeshproofError:

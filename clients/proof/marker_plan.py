@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from clients.apply import marker_objects
 from clients.apply.item import Item
 from clients.model.addresses import joined, split
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, ISTIO_EXTENSIONS, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
 from clients.model.case import Case
 from clients.model.expect import RBAC_DENIED, Expectation, body_contains, grpc, status
 from clients.model.marker import MarkerRecord, MarkerState
@@ -25,8 +25,8 @@ UNANSWERED_S = 2.0
 _PERMISSION_DENIED = 7
 """gRPC's status of a request that a policy refuses."""
 
-_ROUTING = ("networking.istio.io", GATEWAY_API)
-_POLICY = ("security.istio.io", "telemetry.istio.io", "extensions.istio.io")
+_ROUTING = (ISTIO_NETWORKING, GATEWAY_API)
+_POLICY = (ISTIO_SECURITY, ISTIO_TELEMETRY, ISTIO_EXTENSIONS)
 _INBOUND_KINDS = frozenset({"Sidecar", "EnvoyFilter"})
 """Kinds of the group of routes that change how a sidecar takes requests in."""
 

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clients.mesh.capabilities import CapabilityName
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, ISTIO_EXTENSIONS, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
 from runner.config.fitting_settings import CONSTRAINT
 from runner.config.right import Condition, Right
 
-ISTIO_NETWORKING, ISTIO_SECURITY = "networking.istio.io", "security.istio.io"
 RBAC = "rbac.authorization.k8s.io"
 OPENSHIFT = "security.openshift.io"
 ROOT_NAMESPACE = "istio-system"
@@ -41,8 +40,8 @@ ANALYZED = {
         "workloadgroups",
     ),
     ISTIO_SECURITY: ("authorizationpolicies", "peerauthentications", "requestauthentications"),
-    "telemetry.istio.io": ("telemetries",),
-    "extensions.istio.io": ("trafficextensions", "wasmplugins"),
+    ISTIO_TELEMETRY: ("telemetries",),
+    ISTIO_EXTENSIONS: ("trafficextensions", "wasmplugins"),
     GATEWAY_API: ("gateways", "grpcroutes", "httproutes"),
 }
 """What istioctl reads, by the API server's audit log (1.31): it waits for every list that is refused."""
@@ -107,7 +106,7 @@ RIGHTS = (
         Condition.MESH_WIDE,
     ),
     Right(
-        "telemetry.istio.io",
+        ISTIO_TELEMETRY,
         ("telemetries",),
         MAKES,
         "access logs of the run's own namespaces, where the mesh writes none",

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from clients.kube.cluster import Cluster
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import GATEWAY_API, SECURITY_V1
 from clients.model.errors import ClusterError
 from runner.config.right import Condition, Right
 from runner.config.rights import OPENSHIFT
@@ -17,7 +17,7 @@ AT_ONCE = 8
 _OF_SOME = {GATEWAY_API: "HTTPRoute", OPENSHIFT: "SecurityContextConstraints"}
 """API groups that not every cluster has, each with a kind of it."""
 TRIED = {
-    "apiVersion": "security.istio.io/v1",
+    "apiVersion": SECURITY_V1,
     "kind": "PeerAuthentication",
     "spec": {"mtls": {"mode": "PERMISSIVE"}},
 }

@@ -13,10 +13,10 @@ from clients.kube import lease
 from clients.kube.cleanup import Leftover
 from clients.kube.cluster import Cluster
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
+from clients.model.api_groups import SECURITY_V1
 from clients.model.errors import ClusterError, ConflictError
 from runner.config import folders, rights
 
-_API = f"{rights.ISTIO_SECURITY}/v1"
 _KINDS = ("PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy")
 _HOLDER = re.compile(r".*@(?P<host>.+) pid (?P<pid>\d+)")
 
@@ -45,14 +45,14 @@ def in_force(cluster: Cluster, root: str = rights.ROOT_NAMESPACE) -> list[Leftov
     found = []
     for kind in _KINDS:
         with suppress(ClusterError):
-            bodies = cluster.objects(_API, kind, root, f"{MANAGED_BY_LABEL}={MANAGER}")
+            bodies = cluster.objects(SECURITY_V1, kind, root, f"{MANAGED_BY_LABEL}={MANAGER}")
             found += [_leftover(kind, body["metadata"]) for body in bodies]
     return found
 
 
 def _leftover(kind: str, meta: dict[str, Any]) -> Leftover:
     run = meta.get("labels", {}).get(RUN_LABEL, "")
-    return Leftover(_API, kind, meta["namespace"], meta["name"], run, meta.get("uid", ""))
+    return Leftover(SECURITY_V1, kind, meta["namespace"], meta["name"], run, meta.get("uid", ""))
 
 
 def ended_here(holder: str) -> bool:

@@ -10,25 +10,32 @@ from clients.kube.cluster import Cluster
 from clients.kube.fields import annotations_of, labels_of
 from clients.mesh.recorded import variables
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
-from clients.model.api_groups import GATEWAY_API
+from clients.model.api_groups import (
+    ENVOY_FILTER_VERSION,
+    GATEWAY_API,
+    ISTIO_NETWORKING,
+    NETWORKING_V1,
+    SECURITY_V1,
+    TELEMETRY_V1,
+    WASM_PLUGIN_VERSION,
+)
 from clients.model.errors import ClusterError
 
 Json = Mapping[str, Any]
 
-_SECURITY, _NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 _WEBHOOKS = "admissionregistration.k8s.io/v1"
 KUBERNETES_GATEWAY = "Gateway of Kubernetes"
 """Key of the Gateways of Kubernetes' Gateway API; `Gateway` are those of Istio."""
 KINDS: Mapping[str, tuple[str, str]] = {
-    **{name: (_SECURITY, name) for name in ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication")},
+    **{name: (SECURITY_V1, name) for name in ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication")},
     **{
-        name: (_NETWORKING, name)
+        name: (NETWORKING_V1, name)
         for name in ("DestinationRule", "VirtualService", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry")
     },
-    "ProxyConfig": ("networking.istio.io/v1beta1", "ProxyConfig"),
-    "EnvoyFilter": ("networking.istio.io/v1alpha3", "EnvoyFilter"),
-    "Telemetry": ("telemetry.istio.io/v1", "Telemetry"),
-    "WasmPlugin": ("extensions.istio.io/v1alpha1", "WasmPlugin"),
+    "ProxyConfig": (f"{ISTIO_NETWORKING}/v1beta1", "ProxyConfig"),
+    "EnvoyFilter": (ENVOY_FILTER_VERSION, "EnvoyFilter"),
+    "Telemetry": (TELEMETRY_V1, "Telemetry"),
+    "WasmPlugin": (WASM_PLUGIN_VERSION, "WasmPlugin"),
     KUBERNETES_GATEWAY: (f"{GATEWAY_API}/v1", "Gateway"),
     "BackendTLSPolicy": (f"{GATEWAY_API}/v1alpha3", "BackendTLSPolicy"),
     "InferencePool": ("inference.networking.x-k8s.io/v1alpha2", "InferencePool"),

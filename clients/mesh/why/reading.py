@@ -12,12 +12,13 @@ from clients.mesh.survey import ROOT_NAMESPACE
 from clients.mesh.why.network_objects import NETWORK
 from clients.mesh.why.objects import POLICY_KINDS, Json
 from clients.mesh.why.view import PolicyView, view_of
+from clients.model.api_groups import NETWORKING_V1, SECURITY_V1
 from clients.model.errors import AccessError, ClusterError
 
 KINDS = {
-    **dict.fromkeys(POLICY_KINDS, "security.istio.io/v1"),
-    "DestinationRule": "networking.istio.io/v1",
-    "ServiceEntry": "networking.istio.io/v1",
+    **dict.fromkeys(POLICY_KINDS, SECURITY_V1),
+    "DestinationRule": NETWORKING_V1,
+    "ServiceEntry": NETWORKING_V1,
     NETWORK: "networking.k8s.io/v1",
     "Service": "v1",
     "Pod": "v1",

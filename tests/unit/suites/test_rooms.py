@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -42,3 +43,16 @@ def test_the_group_of_the_gateway_api_is_written_once() -> None:
         if " " not in str(node.value)
     }
     assert places == {"clients/model/api_groups.py": "gateway.networking.k8s.io"}
+
+
+def test_groups_of_istio_are_written_once() -> None:
+    """Suites write them in manifests of their own; labels and annotations have a name behind the group."""
+    name = re.compile(r"(security|networking|telemetry|extensions)\.istio\.io(/v\w+)?")
+    places = {
+        str(file.relative_to(ROOT))
+        for file in modules()
+        if not file.is_relative_to(ROOT / "suites")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and name.fullmatch(str(node.value))
+    }
+    assert places == {"clients/model/api_groups.py"}
