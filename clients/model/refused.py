@@ -16,6 +16,9 @@ class RefusedManifest:
         twin: manifest that differs in what is forbidden, and must be accepted by the same dry run.
         variant: distinguishes several of one control.
         needs: capabilities in addition to those of the control and of the stage.
+
+    Raises:
+        ValueError: `reason` is empty, so that an accepted manifest would match.
     """
 
     control: str
@@ -24,6 +27,10 @@ class RefusedManifest:
     twin: str
     variant: str = ""
     needs: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError(f"{self.control}: a refusal needs the words of its reason")
 
     @property
     def id(self) -> str:

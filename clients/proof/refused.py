@@ -24,16 +24,18 @@ class _DryRun:
     """The API's answer to a dry run.
 
     Attributes:
-        text: why it refused; empty where it accepted.
+        shown: why it refused, for people; empty where it accepted.
+        text: the part of it that the server wrote, without the object's own name, which says nothing.
         lost: why there is no answer.
     """
 
+    shown: str = ""
     text: str = ""
     lost: str = ""
 
     @property
     def words(self) -> str:
-        return self.lost or (f"refused: {self.text}" if self.text else "accepted")
+        return self.lost or (f"refused: {self.shown}" if self.shown else "accepted")
 
 
 def prove_refused(rig: Rig, refused: RefusedManifest, subject: Subject, *, budget_s: float, worker: str) -> Evidence:
@@ -67,13 +69,16 @@ def prove_refused(rig: Rig, refused: RefusedManifest, subject: Subject, *, budge
 
 
 def _dry_run(rig: Rig, manifest: str) -> _DryRun:
+    name = ""
     try:
         for item in rig.applier.load([manifest]):
+            name = item.name
             rig.cluster.apply(item.body, manager=MANAGER, dry_run=True)
     except (RequestError, AccessError) as error:  # an admission webhook may refuse with any status, 403 as well
         if isinstance(error, RequestError) and error.of_the_server:
             return _DryRun(lost=redact(error.message))
-        return _DryRun(text=redact(error.message))
+        detail = error.detail if isinstance(error, RequestError) else error.message
+        return _DryRun(redact(error.message), detail.replace(name, "") if name else detail)
     except MeshproofError as error:
         return _DryRun(lost=redact(error.message))
     return _DryRun()
@@ -85,7 +90,7 @@ def _judged(refused: RefusedManifest, answer: _DryRun, twin: _DryRun) -> tuple[F
         verdict = FindingVerdict.INCONCLUSIVE
     elif refused.reason not in answer.text:
         verdict = FindingVerdict.FAIL
-    twins = FindingVerdict.INCONCLUSIVE if twin.lost or twin.text else FindingVerdict.PASS
+    twins = FindingVerdict.INCONCLUSIVE if twin.lost or twin.shown else FindingVerdict.PASS
     return (
         Finding(ADMISSION, f"{refused.manifest}: {answer.words}", verdict),
         Finding(TWIN, f"{refused.twin}: {twin.words}", twins),

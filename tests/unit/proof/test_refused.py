@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.unit
 
 REFUSED = RefusedManifest("X-A", "a/bad.yaml", "requires a selector", "a/good.yaml", variant="v")
 BY_WEBHOOK = RequestError("apply", 400, 'admission webhook "x" denied the request: it requires a selector')
+NAME = f"one that {REFUSED.reason}"
+"""Of the object: it has the words of the reason, and is in the messages of other refusals."""
 SUBJECT = Subject(control="X-A", id=REFUSED.id, expected=REFUSED.expected)
 
 
@@ -40,7 +43,7 @@ def prove(
     budget_s: float = 0.02,
 ) -> Evidence:
     monkeypatch.setattr(refused_proof, "POLL_S", 0.001)
-    applier = SimpleNamespace(load=lambda paths: [SimpleNamespace(body={"path": path}) for path in paths])
+    applier = SimpleNamespace(load=lambda paths: [SimpleNamespace(body={"path": path}, name=NAME) for path in paths])
     rig = SimpleNamespace(applier=applier, cluster=DumpedCluster({"a/bad.yaml": bad, "a/good.yaml": good}))
     return prove_refused(rig, REFUSED, SUBJECT, budget_s=budget_s, worker="w0")  # type: ignore[arg-type]
 
@@ -66,6 +69,8 @@ def test_a_refusal_that_comes_late_passes(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (None, None, Verdict.FAIL, "accepted"),
         (RequestError("apply", 422, "spec.x: unknown"), None, Verdict.FAIL, "spec.x: unknown"),
+        (RequestError("PATCH /requires a selector", 422, "spec.x: unknown"), None, Verdict.FAIL, "spec.x: unknown"),
+        (RequestError("apply", 422, f'X "{NAME}" is invalid: spec.x'), None, Verdict.FAIL, "spec.x"),
         (AccessError("may not patch"), None, Verdict.FAIL, "may not patch"),
         (ClusterError("no route to the API"), None, Verdict.INCONCLUSIVE, "no route"),
         (RequestError("apply", 503, "starting"), None, Verdict.INCONCLUSIVE, "starting"),
@@ -83,3 +88,8 @@ def test_any_other_answer_does_not(
     assert (seen.verdict, seen.grade, seen.time_to_first_s) == (verdict, None, None)
     assert word in seen.reason
     assert all(finding.verdict is not FindingVerdict.NOT_CHECKED for finding in seen.findings)
+
+
+def test_a_refusal_without_words_would_match_an_accepted_manifest() -> None:
+    with pytest.raises(ValueError, match="needs the words of its reason"):
+        replace(REFUSED, reason=" ")
