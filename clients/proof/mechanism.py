@@ -12,6 +12,7 @@ from clients.apply.open_mesh import NAME as OPEN_MESH
 from clients.mesh import accesslog
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import EnforcedPolicy
+from clients.mesh.why.objects import MARKERS
 from clients.model.addresses import host_of
 from clients.model.case import Case
 from clients.model.decision import Decision, Mechanism, Proxy
@@ -110,11 +111,13 @@ def _text(outcome: Outcome) -> str:
 def expected_policies(decision: Decision, policies: Collection[EnforcedPolicy]) -> frozenset[str]:
     """Names of policies, or `none`, by which one proxy with these in force may refuse.
 
-    A proxy that the run has opened refuses nothing but by a denial: another's refusal is none of it.
+    A proxy that the run has opened refuses nothing but by a denial: another's refusal is none of it. A marker's policy
+    refuses nothing but the marker: no request of a case has its word.
     """
     if decision.policy:
         return frozenset({decision.policy})
-    denying = {policy.name for policy in policies if policy.action == "DENY"}
+    own = {policy.name for policy in policies if policy.name.rpartition("/")[2].startswith(MARKERS)}
+    denying = {policy.name for policy in policies if policy.action == "DENY"} - own
     allowing = [policy.name.rpartition("/")[2] for policy in policies if policy.action == "ALLOW"]
     opened = any(name.startswith(OPEN_MESH) for name in allowing)  # it allows every request to this workload
     return frozenset(denying | ({NO_POLICY} if allowing and not opened else set()))

@@ -38,6 +38,8 @@ DENIAL = Case("X-2", REFUSED, rbac_denied(), twin=ALLOWED)
 BY_POLICY = "rbac_access_denied_matched_policy[ns[mtls-service]-policy[deny-admin]-rule[0]]"
 BY_NONE = "rbac_access_denied_matched_policy[none]"
 DENY, ALLOW = EnforcedPolicy("mtls-service/deny-admin", "DENY"), EnforcedPolicy("mtls-service/require-jwt", "ALLOW")
+MARKER = "meshproof-marker-0a1b2c-httpbin"
+THE_MARKER = EnforcedPolicy(f"mtls-service/{MARKER}", "DENY")
 PLAIN_POD = Pod("legacy-client", "sleep-1", "10.0.0.5", containers=("sleep",), ready=True)
 OUTSIDE = through(CLIENT)
 
@@ -127,6 +129,7 @@ def by(details: str, status: str = "403", upstream: str = "-") -> Logged:
         (BY_NONE, (DENY,), FindingVerdict.FAIL),  # no policy allows anything, so `none` cannot be why
         (BY_POLICY, (ALLOW,), FindingVerdict.FAIL),
         (BY_POLICY.replace("deny-admin", "deny-all"), (DENY,), FindingVerdict.FAIL),
+        (BY_POLICY.replace("deny-admin", MARKER), (DENY, ALLOW, THE_MARKER), FindingVerdict.FAIL),
         ("jwt_authn_access_denied{Jwt_is_expired}", (ALLOW,), FindingVerdict.FAIL),
         ("lua_response", (ALLOW,), FindingVerdict.FAIL),
         ("fault_filter_abort", (ALLOW,), FindingVerdict.FAIL),
