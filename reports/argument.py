@@ -13,6 +13,7 @@ from clients.model.attempt import Attempt, Phase
 from clients.model.evidence import BEFORE_CHANGE, TWIN, Evidence, Finding, FindingVerdict, Verdict
 from clients.model.outcome import OutcomeKind
 from reports.attempts import of_case, one_line
+from reports.headline import counted
 from reports.marks import FINDING_GLYPHS, FINDING_WORDS
 
 
@@ -57,7 +58,7 @@ def _baseline(case: Evidence) -> Iterator[ChainLink]:
     good = sum(attempt.matched for attempt in before)
     verdict = FindingVerdict.PASS if before[-1].matched else _worst(before)  # it may have had to converge, too
     finding = _named(case, BEFORE_CHANGE)
-    text = f"{answers}; {good} of {len(before)} probes as expected"
+    text = f"{answers}; {good} of {counted(len(before), 'probe')} as expected"
     if finding and finding.verdict is not FindingVerdict.PASS:
         text = f"{finding.text}; {text}"
     yield ChainLink("Before the change", finding.verdict if finding else verdict, text)
@@ -76,14 +77,14 @@ def _change(case: Evidence) -> Iterator[ChainLink]:
         yield ChainLink("Pinned outcome", FindingVerdict.PASS, text)
     elif probes:
         answers = ", ".join(dict.fromkeys(one_line(attempt.summary) for attempt in probes))
-        text = f"{case.expected} never seen in {len(probes)} probes; seen: {answers}"
+        text = f"{case.expected} never seen in {counted(len(probes), 'probe')}; seen: {answers}"
         yield ChainLink("Pinned outcome", _worst(probes), text)
 
 
 def _stability(case: Evidence) -> Iterator[ChainLink]:
     if case.time_to_first_s is None or _looked(case):
         return
-    flaps = f"{case.flaps} flap{'' if case.flaps == 1 else 's'}"
+    flaps = counted(case.flaps, "flap")
     if case.time_to_stable_s is None:
         wanted = f"{case.confirmations} matches in a row" if case.confirmations else "enough matches in a row"
         text = f"{wanted} were not reached in {case.duration_s:.1f} s; {flaps}"

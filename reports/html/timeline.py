@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from clients.model.attempt import Attempt, Phase
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import of_case, one_line
+from reports.headline import counted
 
 LANE_HEIGHT = 36
 AXIS_HEIGHT = 26
@@ -121,7 +122,7 @@ def marked_s(case: Evidence) -> float | None:
 def describe(case: Evidence) -> str:
     """The course of a case in one sentence."""
     probes = of_case(case)
-    parts = [f"{len(probes)} probe{'' if len(probes) == 1 else 's'} after the change" if case.attempts else "no probe"]
+    parts = [f"{counted(len(probes), 'probe')} after the change" if case.attempts else "no probe"]
     if (marker_s := marked_s(case)) is not None:
         parts.append(f"marker in force after {marker_s:.2f} s")
     if case.time_to_first_s is None:
@@ -130,7 +131,7 @@ def describe(case: Evidence) -> str:
         parts.append(f"first expected answer after {case.time_to_first_s:.2f} s")
         stable = case.time_to_stable_s
         parts.append(f"stable after {stable:.2f} s" if stable is not None else "never stable")
-    parts.append(f"{case.flaps} flap{'' if case.flaps == 1 else 's'}")
+    parts.append(counted(case.flaps, "flap"))
     return ", ".join(parts)
 
 

@@ -15,6 +15,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.lease import holder, in_use
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
+from reports.headline import counted
 from runner.commands import common
 from runner.config import folders, rights, settings
 from runner.target import targets
@@ -50,7 +51,7 @@ def cleanup(
             found = remove(
                 cluster, run, made=rights.made(), on_removed=lambda leftover: print(f"removed {leftover}", flush=True)
             )
-    print(f"{len(found)} objects" if found else f"nothing to remove{f' of a run {run}' if run else ''}")
+    print(counted(len(found), "object") if found else f"nothing to remove{f' of a run {run}' if run else ''}")
     return ExitCode.OK
 
 

@@ -9,6 +9,7 @@ from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
 from reports import conformance, files
 from reports.diff import Change, Difference
+from reports.headline import counted
 from reports.model import Report
 from runner.upgrade.record import Event, UpgradeSide
 from runner.upgrade.verdict import NOT_KNOWN_KIND
@@ -20,7 +21,7 @@ def against(phase: str, now: Report, difference: Difference | None) -> list[Even
     Args:
         difference: to the run of the phase `before`; None where this is that run.
     """
-    events = [_not_known(phase, "suites", f"{len(now.not_run)} cases did not run")] if now.not_run else []
+    events = [_not_known(phase, "suites", f"{counted(len(now.not_run), 'case')} did not run")] if now.not_run else []
     if difference is None:
         return [*events, *([] if now.cases else [_not_known(phase, "suites", "no case ran")])]
     for change in (*difference.regressed, *_failing(difference)):

@@ -58,6 +58,16 @@ def test_the_time_of_the_confirmations_is_that_of_the_cases_own() -> None:
     assert text == f"29 in a row, each on a fresh connection, until {last:.2f} s (stable after 0.01 s); 0 flaps"
 
 
+@pytest.mark.parametrize(("number", "probes"), [(1, "1 probe"), (2, "2 probes")])
+def test_one_probe_is_one(number: int, probes: str) -> None:
+    case = _case("LAB-MTLS-03")
+    before = [one for one in case.attempts if one.phase is Phase.BASELINE][:number]
+    sent = [one for one in case.attempts if one.phase is Phase.CONFIRM][:number]
+    links = {link.name: link.text for link in chain(replace(case, attempts=(*before, *sent), time_to_first_s=None))}
+    assert links["Before the change"].endswith(f"{number} of {probes} as expected")
+    assert f" never seen in {probes}; seen: " in links["Pinned outcome"]
+
+
 def test_a_denial_shows_the_whole_chain_and_its_twin_once() -> None:
     links = {link.name: link for link in chain(_case("LAB-MTLS-03"))}
     names = ["Before the change", "Pinned outcome", "It stayed", "Twin", "Exec", "Backend log", "Access log"]
