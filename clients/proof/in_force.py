@@ -32,7 +32,8 @@ OBJECTS, PROXIES = "objects in force", "policies at the proxies"
 MAX_PROXIES = 4
 """Proxies that are looked at in one state of a stage: each look is a program that runs in the proxy's container."""
 PATIENCE_S = 3.0
-"""How long a proxy may lag behind in what no case's outcome depends on."""
+"""How long a proxy may lag behind in what no case's outcome depends on, also after the budget of a case is over; that
+counts from the change, which a slow control plane may send in parts."""
 _POLL_S = 0.5
 _THREADS = 4
 _SHUT = "no Gateway opens a port of it, so no policy is there that could be compared"
@@ -90,7 +91,8 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     try:
         backends = _backends(running.rig, cases) if policies else {}
         pods = _selected(policies, backends, running.rig.mesh.root)
-        wrong, unread = _wrong(running.rig, policies, pods, clock) if pods else ({}, {})
+        deadline = max(clock() + PATIENCE_S, running.changed_at + running.rig.certainty.policy.budget_s)
+        wrong, unread = _wrong(running.rig, policies, pods, deadline, clock) if pods else ({}, {})
     except MeshproofError as error:
         return InForce((*common, not_checked(PROXIES, error.message)))
     return InForce(tuple(common), wrong, frozenset(pods), unread, backends)
@@ -142,10 +144,10 @@ def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], ro
 
 
 def _wrong(
-    rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], clock: Callable[[], float]
+    rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], deadline: float, clock: Callable[[], float]
 ) -> tuple[dict[Pod, str], dict[Pod, str]]:
     """By pod, how its proxy differs (it is looked at again for a while); and why others cannot be compared."""
-    deadline, left, wrong, unread = clock() + PATIENCE_S, list(pods), dict[Pod, str](), dict[Pod, str]()
+    left, wrong, unread = list(pods), dict[Pod, str](), dict[Pod, str]()
     while left:
         with ThreadPoolExecutor(_THREADS) as threads:
             found = dict(zip(left, threads.map(lambda pod: _difference(rig, policies, pod), left), strict=True))

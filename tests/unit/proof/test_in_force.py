@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,7 +48,7 @@ class Looks:
         self.rig = FakeRig(lambda _, name: answered(200, name), cluster=self.cluster)
         uid = self.cluster.store["PeerAuthentication", "mtls-service", "strict"]["metadata"]["uid"]
         self.rig.applier = SimpleNamespace(accepted=lambda _: Accepted(uid, None))
-        self.running: Any = SimpleNamespace(rig=self.rig, in_force=(STRICT,), settled=())
+        self.running: Any = SimpleNamespace(rig=self.rig, in_force=(STRICT,), settled=(), changed_at=0.0)
         monkeypatch.setattr(sidecar, "admin", self.admin)
         monkeypatch.setattr(in_force, "_POLL_S", 0.0)
         monkeypatch.setattr(in_force, "PATIENCE_S", 0.2)
@@ -90,6 +91,16 @@ def test_a_proxy_that_only_lags_behind_is_waited_for(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(in_force, "PATIENCE_S", 30.0)  # a busy machine may take long between two looks
     assert looks.findings()[PROXIES][0] is FindingVerdict.PASS
     assert len(looks.asked) == 2
+
+
+def test_a_proxy_has_the_budget_of_a_case_from_the_change_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow control plane may send what no case's outcome depends on after what all of them wait for."""
+    answers = listener(plain=True), listener(plain=True), listener(plain=False)
+    for changed_at, verdict in ((0.0, FindingVerdict.FAIL), (time.monotonic() + 30.0, FindingVerdict.PASS)):
+        looks = Looks(monkeypatch, *answers)
+        monkeypatch.setattr(in_force, "PATIENCE_S", 0.0)
+        looks.running.changed_at = changed_at
+        assert looks.findings()[PROXIES][0] is verdict
 
 
 @pytest.mark.parametrize("answer", [InfrastructureError("the sidecar did not answer"), '{ torn "filter_chains"'])
