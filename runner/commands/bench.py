@@ -11,7 +11,7 @@ from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from reports import files
 from runner.commands import child
-from runner.config import settings
+from runner.config import folders, settings
 
 NO_BENCHMARKS = {"__init__", "common", "flips", "inotify", "policies", "scale_figures", "serial", "stability_tables"}
 
@@ -25,6 +25,6 @@ def bench(
     known = sorted(p.stem for p in (settings.ROOT / "benchmarks").glob("*.py") if p.stem not in NO_BENCHMARKS)
     if name not in known:
         raise SettingsError(f"there is no benchmark {name}", f"there are: {', '.join(known) or 'none'}")
-    words = ["--json", str(files.real(json))] if json else []
+    words = ["--json", str(folders.check_file(files.real(json), "choose another with --json"))] if json else []
     ended = child.python("-m", f"benchmarks.{name}", *words, *(arguments or ()))
     return ExitCode.INTERRUPTED if ended.interrupted else ended.code

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from clients.model.errors import ClusterError, SettingsError
+from clients.model.errors import ClusterError
 from clients.model.exit_code import ExitCode
 from runner.config import folders
 from testbed.profiles import table
@@ -66,9 +66,7 @@ def export(file: File) -> int:
     """Write the image as an OCI archive, and its bill of materials next to it; builds it if missing."""
     from testbed.harness.image import HarnessImage
 
-    if file.is_dir():
-        raise SettingsError(f"{file} is a folder", "name the file to write")
-    folders.check_writable(file.parent, "choose another folder")  # building takes minutes
+    folders.check_file(file, "choose another folder")  # building takes minutes
     built = HarnessImage(_print_progress).build()
     partial = file.with_name(f"{file.name}.partial")
     try:

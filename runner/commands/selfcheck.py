@@ -11,6 +11,7 @@ from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from reports import files
 from runner.commands import child, common
+from runner.config import folders
 
 MODULE = "tests.selfcheck"
 """The parts are tests of the harness, so they are a program of their own: this room knows no test."""
@@ -45,6 +46,10 @@ def selfcheck(
         raise SettingsError("--only selects within one part", f"give one of {', '.join(f'--{name}' for name in PARTS)}")
     if untried and chosen != ["mutants"]:
         raise SettingsError("--untried selects among mutants", "give --mutants, and no other part")
+    if json:
+        folders.check_file(files.real(json), "choose another with --json")
+    if keep:
+        folders.check_writable(files.real(keep), "choose another with --keep")
     words = ["--page"] if write_page else []
     if chosen or not write_page:
         words += ["--parts", *(chosen or PARTS)]

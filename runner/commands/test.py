@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -50,7 +50,7 @@ def own_tests(
 ) -> int:
     """Run the project's own tests: style, types, unit tests, then end to end on the embedded testbed."""
     istio = settings.load(given).istio or None
-    _check(unit=unit, nightly=nightly, istio=istio)
+    _check({"--unit": unit, "--nightly": nightly, "--harness-mutants": mutants, "--profiles": profiles}, istio)
     if mutants:
         return _run("mutants of the harness", ("-m", "tests.harness_mutants.run"))
     if profiles:
@@ -81,15 +81,16 @@ def _selection(keyword: str | None) -> list[str]:
     return ["-k", keyword] if keyword else []
 
 
-def _check(*, unit: bool, nightly: bool, istio: str | None) -> None:
+def _check(chosen: Mapping[str, bool], istio: str | None) -> None:
     """Validate the options before the first test, not after the last unit test.
 
     Raises:
         SettingsError: the testbed cannot run this version, or two options contradict each other.
     """
     istio_release(istio)
-    if unit and nightly:
-        raise SettingsError("--unit leaves the nightly tests out, and --nightly adds them", "give one of them")
+    first, *others = [*(name for name, given in chosen.items() if given), ""]
+    if any(others):
+        raise SettingsError(f"{first} and {others[0]} contradict each other", "give one of them")
 
 
 def _bring_up(istio: str | None) -> None:

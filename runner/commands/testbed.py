@@ -15,7 +15,7 @@ from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from reports import files
 from runner.commands import common
-from runner.config import settings
+from runner.config import folders, settings
 from testbed.profiles import manager, table
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
@@ -117,7 +117,7 @@ def export(file: File) -> int:
     """Put the built parts into a file, for a machine without network."""
     from testbed import api
 
-    api.export(files.real(file))
+    api.export(folders.check_file(files.real(file), "choose another folder"))
     return ExitCode.OK
 
 

@@ -77,6 +77,7 @@ def upgrade(
     if baseline:
         conformance.load(baseline)  # read again later: a mistake is reported before anything is reached
     common.check_suites(paths)
+    folders.check_writable(settings.load(given).out, "choose another with --out")  # before versions are built
     earlier = UpgradeRecord.load(resume) if resume else None
     file = resolve(like) if like else None
     with sigterm_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:

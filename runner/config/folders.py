@@ -68,6 +68,18 @@ def check_writable(folder: Path, hint: str) -> None:
         raise SettingsError(f"the folder {folder} cannot be written: {error.strerror}", hint) from None
 
 
+def check_file(file: Path, hint: str) -> Path:
+    """Check that a file can be written, before the work whose result it is to hold; returns it.
+
+    Raises:
+        SettingsError: it cannot, or is a folder.
+    """
+    if file.is_dir():
+        raise SettingsError(f"{file} is a folder", "name the file to write")
+    check_writable(file.parent, hint)
+    return file
+
+
 def make_private_folder() -> Path:
     """A folder that only this user can read (mode 0700), for keys and locks; its name holds this process's id."""
     sweep_private_folders()

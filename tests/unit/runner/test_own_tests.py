@@ -113,7 +113,12 @@ def pytest_in(folder: Path) -> tuple[int, list[str], list[str]]:
 
 @pytest.mark.parametrize(
     ("words", "why"),
-    [({"istio": "1.28"}, "Istio '1.28' is not a version of the testbed"), ({"unit": True, "nightly": True}, "--unit")],
+    [
+        ({"istio": "1.28"}, "Istio '1.28' is not a version of the testbed"),
+        ({"unit": True, "nightly": True}, "--unit and --nightly contradict each other"),
+        ({"profiles": True, "unit": True}, "--unit and --profiles"),
+        ({"mutants": True, "profiles": True}, "--harness-mutants and --profiles"),
+    ],
 )
 def test_bad_options_are_reported_before_anything_runs(
     words: dict[str, object], why: str, monkeypatch: pytest.MonkeyPatch
