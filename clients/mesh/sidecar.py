@@ -14,9 +14,11 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.model.errors import InfrastructureError, MeshproofError
 
 Stats = tuple[Sample, ...]
+_ANSWER_S = 20.0
+"""Seconds for an answer of the admin interface, with the start of the program that asks for it."""
 
 
-def admin(cluster: Cluster, pod: Pod, path: str, *, timeout_s: float = 20.0) -> str:
+def admin(cluster: Cluster, pod: Pod, path: str) -> str:
     """Answer of the sidecar's own admin interface, for instance to `config_dump`.
 
     Raises:
@@ -24,7 +26,7 @@ def admin(cluster: Cluster, pod: Pod, path: str, *, timeout_s: float = 20.0) -> 
     """
     if not pod.injected:
         raise InfrastructureError(f"{pod} has no sidecar")
-    result = exec_once(cluster, pod, SIDECAR, ["pilot-agent", "request", "GET", path], timeout_s=timeout_s)
+    result = exec_once(cluster, pod, SIDECAR, ["pilot-agent", "request", "GET", path], timeout_s=_ANSWER_S)
     if result.exit_code:
         raise InfrastructureError(f"sidecar of {pod} did not answer {path}: {result.stderr.strip()[:200]}")
     return result.stdout

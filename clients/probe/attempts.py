@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from clients.model.attempt import Attempt, Phase
 from clients.model.expect import Expectation
 from clients.model.outcome import Outcome, OutcomeKind
@@ -14,11 +12,11 @@ def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
     """An outcome that a proof step has seen, as an attempt of the case."""
     lost = outcome.kind is OutcomeKind.INFRASTRUCTURE
     problem = outcome.summary if lost else expect.problem(outcome) or ""
-    return as_attempt(outcome, problem, at_s, Phase.CONFIRM, redact)
+    return as_attempt(outcome, problem, at_s, Phase.CONFIRM)
 
 
-def as_attempt(outcome: Outcome, problem: str, at_s: float, phase: Phase, redacted: Callable[[str], str]) -> Attempt:
-    """An outcome that was judged.
+def as_attempt(outcome: Outcome, problem: str, at_s: float, phase: Phase) -> Attempt:
+    """An outcome that was judged, redacted.
 
     Args:
         problem: why it does not match, or why the probe did not run; empty where it matches.
@@ -28,9 +26,9 @@ def as_attempt(outcome: Outcome, problem: str, at_s: float, phase: Phase, redact
         at_s=at_s,
         phase=phase,
         matched=not problem,
-        summary=redacted(outcome.summary),
+        summary=redact(outcome.summary),
         request_id=outcome.request_id,
-        problem=redacted(problem),  # it may quote the body
+        problem=redact(problem),  # it may quote the body
         local=outcome.local_address,
         kind=outcome.kind,
         status=outcome.status,

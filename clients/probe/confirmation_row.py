@@ -9,7 +9,7 @@ from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
 from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
-from clients.model.redact import redact_mapping
+from clients.model.redact import redact, redact_mapping
 from clients.probe import ordinary
 from clients.probe.attempts import as_attempt
 from clients.probe.confirm import confirmations_after_flaps
@@ -61,7 +61,6 @@ class ConfirmationRow:
     deadline: float
     unchanged: bool
     clock: Callable[[], float]
-    redact: Callable[[str], str]
     attempts: list[Attempt] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     flaps: int = 0
@@ -133,16 +132,16 @@ class ConfirmationRow:
         if self.row and self.in_time:
             whole_s = (1 + GROWTH) * self.policy.budget_s
             late = f"probes were too slow for {self.demanded} confirmations in {whole_s:g} s: {self.row} in a row"
-            return self.redact(f"{late}, none contrary since the first of them")
+            return redact(f"{late}, none contrary since the first of them")
         if self.lost:
-            return self.redact(f"not judged {budget}: {self.lost}")
+            return redact(f"not judged {budget}: {self.lost}")
         if self._unwatched:
             seen_s = self.policy.budget_s - (self.deadline - self.contrary_at)
-            return self.redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
+            return redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
         if self.row:
             late = f"{self.row} of {self.demanded} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
-            return self.redact(f"not stable {budget}: {late}")
-        return self.redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
+            return redact(f"not stable {budget}: {late}")
+        return redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
 
     def _batch(self) -> int:
         """How many probes fit: one while waiting, then what is missing, as far as the time left allows.
@@ -183,7 +182,7 @@ class ConfirmationRow:
             self.in_time = self.in_time if self.row else now < self.deadline
             self.row, self.held, self.matched = self.row + 1, True, self.matched + 1
             self.first_s = now - self.since if self.first_s is None else self.first_s
-        attempt = as_attempt(outcome, problem, now - self.since, phase, self.redact)
+        attempt = as_attempt(outcome, problem, now - self.since, phase)
         self._keep(outcome, attempt)
         self.attempts.append(attempt)
         self.last = outcome
@@ -202,10 +201,10 @@ class ConfirmationRow:
                 remote_address=outcome.remote_address,
                 total_s=outcome.total_s,
                 headers={
-                    name: [self.redact(value) for value in values]
+                    name: [redact(value) for value in values]
                     for name, values in redact_mapping(outcome.headers).items()
                 },
-                body=self.redact(outcome.body),
-                error=self.redact(outcome.error),
+                body=redact(outcome.body),
+                error=redact(outcome.error),
             )
         )

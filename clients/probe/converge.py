@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from clients.model.expect import Expectation
-from clients.model.redact import redact as redact_text
 from clients.probe.confirmation_row import ConfirmationRow, ProbeMany
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
 
@@ -21,7 +20,6 @@ def converge(
     unchanged: bool = False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-    redact: Callable[[str], str] = redact_text,
 ) -> Convergence:
     """Poll until `expect` matches, then demand `needed` matches in a row that span at least the window.
 
@@ -48,7 +46,6 @@ def converge(
         unchanged: the outcome should be there already, so the first batch holds every confirmation.
         clock: seconds that never go back; not the time of day.
         sleep: waits so many seconds of `clock`.
-        redact: applied to every text that is kept.
 
     Raises:
         ValueError: `needed` is below 1.
@@ -56,7 +53,7 @@ def converge(
     if needed < 1:
         raise ValueError(f"needed must be at least 1, not {needed}")
     start = clock()
-    row = ConfirmationRow(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock, redact)
+    row = ConfirmationRow(probe, expect, policy, needed, since, start + policy.budget_s, unchanged, clock)
     while not (converged := row.step()) and clock() < row.limit:
         sleep(row.pause())
     duration = clock() - start

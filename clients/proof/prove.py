@@ -101,7 +101,6 @@ def prove_state(
     *,
     budget_s: float,
     worker: str = "",
-    clock: Callable[[], float] = time.monotonic,
 ) -> Evidence:
     """Look at a state of the cluster until nothing is wrong, for at most `budget_s` seconds.
 
@@ -110,7 +109,7 @@ def prove_state(
     evidence = Evidence.of(subject, Verdict.INCONCLUSIVE, worker=worker)
     if running and (spoilt := _first_problem(running.rig, evidence, _settled(running))):
         return spoilt
-    proving = ProvingState(problem_of=problem_of, budget_s=budget_s, clock=clock)
+    proving = ProvingState(problem_of=problem_of, budget_s=budget_s)
     judged = _judged(evidence, steps.findings(proving))
     passed = judged.verdict is Verdict.PASS
     return replace(

@@ -86,13 +86,11 @@ class ProvingState(Proving):
     Attributes:
         problem_of: the look.
         budget_s: seconds within which it must find nothing wrong.
-        clock: monotonic seconds.
         took_s: seconds that it took, set by `state_holds`.
     """
 
     problem_of: ProblemOf = field(kw_only=True)
     budget_s: float = field(kw_only=True)
-    clock: Callable[[], float] = field(kw_only=True)
     took_s: float = 0.0
 
 

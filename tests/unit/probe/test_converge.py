@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import jwt
 import pytest
 from convergence_fakes import LOST, NO, POLICY, YES, FakeTime, passing, run, then
 
 from clients.model.attempt import Phase
 from clients.model.errors import InfrastructureError, SettingsError
 from clients.model.expect import rbac_denied, reset, status
-from clients.model.outcome import Outcome, OutcomeKind
+from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.confirm import confirmations
 from clients.probe.confirmation_row import GROWTH
 from clients.probe.converge import converge
@@ -253,3 +254,18 @@ def test_status_expectation_of_200() -> None:
         sleep=time.sleep,
     )
     assert result.converged
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_nothing_that_is_kept_shows_a_token(lost: bool) -> None:
+    """Texts of an answer, its headers, and errors of a probe; the last outcome is for the proof, and is not kept."""
+    token = jwt.encode({"sub": "someone"}, "secret" * 8, algorithm="HS256")
+    shown = f"Authorization: Bearer {token}"
+    if lost:
+        answer = infrastructure("lost", f"exec lost: {shown}")
+    else:
+        answer = replace(NO, body=shown, error=shown, headers={"authorization": [f"Bearer {token}"]})
+    result = run(then(rest=answer))
+    kept = repr(replace(result, last=None))
+    assert "[redacted" in kept
+    assert token not in kept
