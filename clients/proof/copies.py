@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import TypeVar
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
@@ -20,8 +20,9 @@ from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.addresses import split
 from clients.model.decision import Proxy
+from clients.model.errors import InfrastructureError
 from clients.model.polling import look_until
-from clients.proof.log_entries import FLUSHED_S
+from clients.proof.log_entries import FLUSHED_S, LOG_BUDGET_S
 from clients.proof.proving import ProvingCase
 from clients.proof.route import Route, refused_requests
 
@@ -91,14 +92,35 @@ def _made_at_the_client(
         writes = all(_answered(log, since) for log in logs)
         return writes, [one for one in made if not any(_sent_on(log, one.request_id) for log in logs)]
 
-    writes, left = _flushed(look, most)
+    writes, left = _flushed(look, most, logs)
     return left if writes else []
 
 
-def _flushed(look: Callable[[], tuple[bool, list[E]]], most: int) -> tuple[bool, list[E]]:
-    """The newest look: as soon as the logs are written and fewer than `most` are left, else when all must be there."""
-    deadline = time.monotonic() + FLUSHED_S
-    return look_until(look, lambda seen: seen[0] and len(seen[1]) < most, deadline, pause_s=_POLL_S)
+def _flushed(look: Callable[[], tuple[bool, list[E]]], most: int, logs: Sequence[LogLines]) -> tuple[bool, list[E]]:
+    """The newest look: as soon as the logs are written and fewer than `most` are left, else when all must be there.
+
+    Logs that are written and lack so many may be late on a busy node, and are waited for as long as any entry is.
+
+    Raises:
+        InfrastructureError: so many are left, and a log cannot be read at the moment.
+    """
+
+    def enough(seen: tuple[bool, list[E]]) -> bool:
+        return seen[0] and len(seen[1]) < most
+
+    began = time.monotonic()
+    seen = look_until(look, enough, began + FLUSHED_S, pause_s=_POLL_S)
+    if seen[0] and not enough(seen):
+        seen = look_until(look, enough, began + LOG_BUDGET_S, pause_s=_POLL_S)
+    if seen[0] and not enough(seen):
+        _readable(logs)
+    return seen
+
+
+def _readable(logs: Iterable[LogLines]) -> None:
+    """Raises InfrastructureError where a log cannot be read at the moment, so that what it lacks says nothing."""
+    if problem := next((log.problem for log in logs if log.problem), ""):
+        raise InfrastructureError(problem)
 
 
 def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
@@ -123,7 +145,7 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
         known = [_answered(log, float("-inf")) for log in logs]
         return all(known), _not_sent_on(arrived, logs, known, rig.prober.sent_ids)
 
-    _, left = _flushed(look, most)
+    _, left = _flushed(look, most, logs)
     for log in logs:
         log.check(since)
     if len(left) < most:
@@ -189,8 +211,10 @@ def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: f
         return sum(not _marker(one, sent) for one in found[start:])
 
     printed = unmarked()  # those of now: requests that come meanwhile are in the sidecar's log later
-    deadline = time.monotonic() + FLUSHED_S
+    deadline = time.monotonic() + LOG_BUDGET_S
     logged = look_until(entries, lambda number: len(printed) - number < _FEWEST, deadline, pause_s=_POLL_S)
+    if len(printed) - logged >= _FEWEST:
+        _readable([lines])
     return printed[logged:]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,10 @@ from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, ent
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import accesslog, sidecar
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.logs import LogSource
 from clients.model import addresses
 from clients.model.case import Case
+from clients.model.errors import InfrastructureError
 from clients.model.expect import rbac_denied
 from clients.proof import copies
 from clients.proof.proving import ProvingCase
@@ -35,6 +38,7 @@ STRANGE = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "FLUSHED_S", 0.01)
+    monkeypatch.setattr(copies, "LOG_BUDGET_S", 0.05)
     monkeypatch.setattr(copies, "_POLL_S", 0.001)
 
 
@@ -66,12 +70,14 @@ def found(
     by_gateway: bool = False,
     outside: bool = False,
     clients: Pod = CLIENTS,
+    change: Callable[[Any], None] = lambda _: None,
 ) -> str:
     times = {CLIENT: {"/other": 0.0}} if by_gateway else {}
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), by_gateway=times)
     rig.cluster.logs_of[("httpbin-1", SIDECAR)] = server
     rig.cluster.logs_of[("httpbin-1", APP)] = list(app)
     rig.cluster.logs_of[("sleep-1", SIDECAR)] = list(client)
+    change(rig)
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
     seen: Any = SimpleNamespace(attempts=(), last=None)
     proving = ProvingCase(running=running, case=CASE, seen=seen, since=time.monotonic())
@@ -100,6 +106,34 @@ def test_requests_of_other_origin_are_none() -> None:
     assert found(made[:3]) == ""
     assert found(made, by_gateway=True) == ""
     assert found(made, ()) == "", "the client's sidecar writes no log"
+
+
+def test_a_log_that_cannot_be_read_at_the_moment_does_not_show_copies() -> None:
+    """The stream of one log is cut while the other one's goes on: what the first lacks says nothing."""
+    made = [line(name, "10.0.0.5:0", "/other") for name in STRANGE]
+
+    def cut(pod: str) -> Callable[[Any], None]:
+        return lambda rig: rig.logs.of(LogSource(Pod("", pod), SIDECAR), 0.0).trouble("the API server is away")
+
+    with pytest.raises(InfrastructureError, match="the API server is away"):
+        found(made, change=cut("sleep-1"))
+    own = [line(name, "10.0.0.5:41000") for name in MARKED]
+    lines = [*(printed(f"meshproof/X {name}") for name in MARKED), *[printed("-")] * 6]
+    with pytest.raises(InfrastructureError, match="the API server is away"):
+        found(own, app=lines, change=cut("httpbin-1"))
+
+
+def test_a_log_that_is_behind_by_more_than_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [line(name, "10.0.0.5:0", "/other") for name in STRANGE]
+
+    def late(rig: Any) -> None:
+        log = rig.logs.of(LogSource(CLIENTS, SIDECAR), 0.0)
+        own = [line(name, "127.0.0.1:5", "/other") for name in STRANGE]
+        threading.Timer(0.1, lambda: log.add(own)).start()
+
+    monkeypatch.setattr(copies, "LOG_BUDGET_S", 30.0)
+
+    assert found(made, change=late) == ""
 
 
 def test_what_the_gateway_refused_and_sent_on_all_the_same_is_a_copy() -> None:

@@ -23,7 +23,7 @@ from clients.model.expect import rbac_denied
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Workload
 from clients.probe.outside import through
-from clients.proof import counted
+from clients.proof import copies, counted
 from clients.proof.proving import ProvingCase
 
 pytestmark = pytest.mark.unit
@@ -33,6 +33,12 @@ CASE = Case("X-2", CLIENT.get(IP), rbac_denied(), twin=CLIENT.get(IP, token="val
 TWIN = "mp-run-twin-0123456789"
 OTHERS = ("mp-run-other-0123456789", "mp-run-third-0123456789")
 CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.containers, ready=True, more_ips=("fd00::5",))
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "FLUSHED_S", 0.01)
+    monkeypatch.setattr(copies, "LOG_BUDGET_S", 0.05)
 
 
 APP = next(name for name in sidecar.containers_that_log(SERVER_POD) if name != SIDECAR)
