@@ -237,6 +237,8 @@ def _unnoticed(found: ProxyLogs, question: _Question, path: Route) -> Finding:
     behind = (*path.proxies(Proxy.GATEWAY), *path.proxies(Proxy.SERVER))
     seen = [entry for request in question.requests for entry in found.entries(behind, request)]
     found.check(behind)
+    if not seen and (trouble := next((log.problem for log in map(found.of, behind) if log.problem), "")):
+        return inconclusive(DECISION, trouble)
     if seen:
         text = f"{len(seen)} connections came to a proxy behind the network: {mechanism.seen(seen[0])}"
         return Finding(DECISION, text, FindingVerdict.FAIL)

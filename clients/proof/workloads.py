@@ -131,7 +131,9 @@ class Workloads:
     def _ready(self, namespace: str, labels: str) -> list[Pod]:
         found = self._pods.get((namespace, labels), lambda: self._cluster.pods(namespace, labels))
         ready = self._seen([pod for pod in found if pod.ready])
-        self._were_ready.only(namespace, dict(one.split("=", 1) for one in labels.split(",")), ready)
+        wanted = [one.partition("=") for one in labels.split(",")]
+        if all(equals for _, equals, _ in wanted):  # a selector of another form is that of a user's own gateway
+            self._were_ready.only(namespace, {key: value for key, _, value in wanted}, ready)
         return ready
 
     def _seen(self, pods: list[Pod]) -> list[Pod]:

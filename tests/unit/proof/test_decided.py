@@ -466,6 +466,16 @@ def test_behind_a_network_policy_no_proxy_sees_the_connection(seen: bool) -> Non
     assert found.verdict is (FindingVerdict.FAIL if seen else FindingVerdict.PASS)
 
 
+def test_a_log_that_cannot_be_read_at_the_moment_does_not_show_that_no_proxy_saw_it() -> None:
+    def cut(rig: FakeRig, _: str) -> None:
+        rig.logs.of(logs.LogSource(SERVER_POD, SIDECAR), 0.0).trouble("the API server is away")
+
+    case = replace(DENIAL, expect=no_reply(OutcomeKind.CONNECT_TIMEOUT))
+    found = prove(cut, case, outcome=lambda name: broken(7, name), client=PLAIN_POD)
+    assert found is not None
+    assert (found.verdict, found.text) == (FindingVerdict.INCONCLUSIVE, "the API server is away")
+
+
 def test_what_cannot_be_derived_is_not_checked_unless_the_case_states_it() -> None:
     case = replace(DENIAL, expect=status(418))
     found = prove(lambda *_: None, case, outcome=lambda name: answered(418, name))

@@ -93,6 +93,13 @@ def test_a_pod_that_is_ready_no_more_may_have_served_requests_until_it_was_misse
     assert workloads.gone(probe, began) == {}, "the run itself has changed them"
 
 
+def test_a_selector_of_another_form_is_no_obstacle(cluster: FakeCluster) -> None:
+    cluster.pods = lambda *_: []  # type: ignore[method-assign]
+    gateway = EgressGateway(namespace="edge", label="istio in (egress, out)")
+    workloads = Workloads(cluster, OVERLAY, None, gateway)  # type: ignore[arg-type]
+    assert workloads.gateway_pods() == []
+
+
 def test_a_new_pod_of_the_gateway_is_noticed_once(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PODS_SHARED_S", 0.0)
     workloads = Workloads(cluster, OVERLAY, None, EgressGateway())  # type: ignore[arg-type]
