@@ -18,6 +18,7 @@ from clients.model.decision import Proxy
 from clients.model.log_expectations import AccessLogExpectation
 from clients.model.probe import Probe
 from clients.proof.rig import Rig
+from clients.proof.unserved import AWAY
 
 LOG_BUDGET_S = 15.0
 """Longest wait for a log entry. Envoy flushes its access log every second (Istio's default), the kubelet at once."""
@@ -107,6 +108,20 @@ class LogReader:
             found += find(lines)
             lines.check(self._since)
         return found
+
+
+def answered_tries(
+    entries: Sequence[AccessLogEntry], logged: AccessLogExpectation, requests: Sequence[Attempt]
+) -> list[AccessLogEntry]:
+    """The entries without tries for which no server was there, of requests that a proxy then sent again.
+
+    The connection that a proxy took from its pool may just have been closed. Such a request has an entry of its own for
+    each try, and the other one says what became of it.
+    """
+    ids = set() if logged.tcp else {request.request_id for request in requests}
+    of = [(one, accesslog.belongs(one.request_id, one.user_agent, ids)) for one in entries]
+    answered = {own for one, own in of if own and one.status not in AWAY}
+    return [one for one, own in of if one.status not in AWAY or own not in answered]
 
 
 def of_each(

@@ -20,7 +20,7 @@ from clients.model.probe import Probe
 from clients.probe.attempts import attempt_of
 from clients.probe.outside import OutsideClient
 from clients.proof import changed_pods
-from clients.proof.log_entries import LOG_BUDGET_S, LogReader, SentRequests, difference, filled, of_each
+from clients.proof.log_entries import LOG_BUDGET_S, LogReader, SentRequests, answered_tries, difference, filled, of_each
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig import Rig
 from clients.proof.route import last_row
@@ -121,7 +121,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
     entries = reader.until(pods, case.probe, logged, sent.requests, wanted)
     if not entries:
         return inconclusive(name, f"no entry of the requests within {LOG_BUDGET_S:g} s")
-    stated = filled(rig, logged)
+    stated, entries = filled(rig, logged), answered_tries(entries, logged, sent.requests)
     for entry in entries:
         if wrong := difference(rig, stated, entry):
             return Finding(name, f"an entry {wrong}: {entry.raw[:400]}", FindingVerdict.FAIL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from clients.model.attempt import Attempt
 from clients.model.outcome import OutcomeKind
 
-_AWAY = frozenset({502, 503, 504})
+AWAY = frozenset({502, 503, 504})
 """Statuses that a proxy gives for a server that does not answer."""
 _NO_ANSWER = frozenset(OutcomeKind) - {
     OutcomeKind.STATUS,
@@ -24,4 +24,4 @@ _NO_ANSWER = frozenset(OutcomeKind) - {
 
 def unserved(attempt: Attempt) -> bool:
     """Whether it failed as a request does whose server is missing."""
-    return attempt.status in _AWAY or (attempt.status is None and attempt.kind in _NO_ANSWER)
+    return attempt.status in AWAY or (attempt.status is None and attempt.kind in _NO_ANSWER)

@@ -245,6 +245,19 @@ def test_a_request_that_was_sent_again_counts_once() -> None:
     assert "2 of 3 requests" in found.text
 
 
+def test_a_try_for_which_no_server_was_there_is_not_the_request() -> None:
+    """A sidecar took a connection from its pool that had just been closed, and sent the request again."""
+    made = rig()
+    log(made, http("a", code=503), http("a"), http("b"))
+    assert follow(made, sent("a", "b"), AS_SENT_ON).verdict is FindingVerdict.PASS
+    log(made, http("c", code=503))
+    assert follow(made, sent("a", "b", "c"), AS_SENT_ON).verdict is FindingVerdict.FAIL
+    log(made, http("d", code=403), http("d"))
+    assert follow(made, sent("d"), AS_SENT_ON).verdict is FindingVerdict.FAIL
+    refused = replace(AS_SENT_ON, status=503)
+    assert follow(made, sent("c"), refused).verdict is FindingVerdict.PASS
+
+
 def test_of_several_proxies_each_must_show_a_request_of_the_twin_before_its_silence_counts() -> None:
     """The twin's request at one replica says nothing about what another one has still to write."""
     absent = AccessLogExpectation(Proxy.GATEWAY, absent=True)
