@@ -13,7 +13,7 @@ from clients.model.redact import redact, redact_mapping
 from clients.probe import ordinary
 from clients.probe.attempts import as_attempt
 from clients.probe.confirm import confirmations_after_flaps
-from clients.probe.convergence import SLOW_SHARE, ConvergencePolicy
+from clients.probe.convergence import ConvergencePolicy
 
 ProbeMany = Callable[[int], Sequence[Outcome]]
 """Sends n probes, each on a fresh connection and with its own request id, and returns their n outcomes in order."""
@@ -29,6 +29,10 @@ MAX_BATCH = 32
 GROWTH = 4
 """Budgets more that confirmations may take once they have begun within the first: how long they take is decided by the
 distance to the cluster and by the number of proxies' threads, and not by the mesh."""
+
+UNWATCHED_SHARE, UNWATCHED_S = 0.5, 10.0
+"""Share of the budget, and seconds at least, at its end: where no answer is known to be of that time, nothing says that
+the outcome did not come. Less is within what a probe may wait for its turn at a client that many cases share."""
 
 MAX_GROWTH = 20
 """Times the confirmations by which they may grow after flaps: a rare contrary answer would ask for thousands."""
@@ -118,7 +122,8 @@ class ConfirmationRow:
     @property
     def _unwatched(self) -> bool:
         """Whether the end of the budget was not looked at, so that the outcome may have come in time."""
-        return bool(self.mismatch) and self.contrary_at < self.deadline - (1 - SLOW_SHARE) * self.policy.budget_s
+        least_s = max(UNWATCHED_S, UNWATCHED_SHARE * self.policy.budget_s)
+        return bool(self.mismatch) and self.contrary_at < self.deadline - least_s
 
     @property
     def problem(self) -> str:

@@ -34,8 +34,8 @@ def converge(
     harness's own.
 
     A run is conclusive if it converged, or if no infrastructure outcome followed its last mismatch. A run whose last
-    row began in time and was only too slow to confirm enough is not, nor one in which nothing was seen in the last
-    quarter of the budget: the machine, or the way to the cluster, stood still, and the outcome may have come meanwhile.
+    row began in time and was only too slow to confirm enough is not. Nor is one in which nothing was seen in the second
+    half of the budget: the machine, or the way to the cluster, stood still, and the outcome may have come meanwhile.
 
     Args:
         probe: sends the probes.
