@@ -131,12 +131,14 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         stated = decision
     known = decision.mechanism is Mechanism.AUTHORIZATION and (decision.policy or at(path.receiving, state))
     through_sidecar = not path.outside and set(pods) != set(path.client)
+    elsewhere = decision.mechanism is Mechanism.NOT_ROUTED  # only there it matters which address is a server's
+    gone = changed_pods.left(proving, proving.case.probe) if elsewhere else []
     return _Question(
         decision,
         traceable(refused_requests(proving), not (path.outside or path.door) and set(pods).isdisjoint(path.gateway)),
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
-        addresses_of((*path.servers, *changed_pods.left(proving, proving.case.probe))),
+        addresses_of((*path.servers, *gone)),
         {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in (pods if known else ())},
     )
 
