@@ -6,6 +6,7 @@ It is the only place that takes the stage's steps. Probes of one client with a s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Self
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject
-from clients.proof import in_force, prove
+from clients.proof import in_force, prove, sent_elsewhere
 from clients.proof.in_force import InForce
 from clients.proof.running_stage import RunningStage
 from clients.proof.why import Explainer
@@ -61,6 +62,7 @@ class CaseRunner:
         self._step = ""
         self._unchecked: list[tuple[Case, Future[Evidence]]] = []
         self._in_force: dict[str, InForce] = {}
+        self._proven_at: dict[str, float] = {}
         self._begin("")
 
     def __enter__(self) -> Self:
@@ -132,7 +134,7 @@ class CaseRunner:
         return begun
 
     def _concluded(self, job: CaseJob, evidence: Evidence) -> Evidence:
-        """The evidence with what was in force, which is read back after the case was proven.
+        """The evidence with what was in force, and what proxies have logged, which is read after the case was proven.
 
         It is read once for all cases that are proven soon. A case that takes longer, or never ends, does not keep back
         the evidence of the others, which a crash would lose.
@@ -140,7 +142,9 @@ class CaseRunner:
         if job.case.id not in self._in_force:
             wait(self._work.values(), timeout=GATHER_S)
             self._look()
-        return prove.concluded(evidence, self._in_force[job.case.id].findings(job.case))
+        found = self._in_force[job.case.id].findings(job.case)
+        found += sent_elsewhere.findings(self._running, job.case, evidence, self._proven_at[job.case.id])
+        return prove.concluded(evidence, found)
 
     def _look(self) -> None:
         """Read back what is in force, for the cases that were proven since the last time, before a step changes it."""
@@ -148,6 +152,7 @@ class CaseRunner:
         if proven:
             names = {case.id for case in proven}
             self._unchecked = [(case, work) for case, work in self._unchecked if case.id not in names]
+            self._proven_at |= dict.fromkeys(names, time.monotonic())
             found = in_force.look(self._running, proven)
             self._in_force |= {case.id: found for case in proven}
 

@@ -104,6 +104,14 @@ class Workloads:
         found = next((one.get("targetPort", wanted) for one in ports), 0)
         return found if isinstance(found, int) else 0
 
+    def service_addresses(self, probe: Probe) -> frozenset[str]:
+        """Addresses of the Service itself that the probe dials; empty for one without, and where there is none.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
+        return frozenset(spec_of(self._service(probe)[1] or {}).get("clusterIPs") or ()) - {"None"}
+
     def is_service(self, probe: Probe) -> bool:
         """Whether the probe dials a Service, with or without pods."""
         return self._service(probe)[1] is not None

@@ -10,7 +10,7 @@ from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.filters import OUTBOUND, REFUSES, lua
 from tests.mutants.mesh_config import MeshConfig
-from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind
 from tests.mutants.places import FRONT, MESH, STRICT, TOKENS
 
 _POLICY = "AuthorizationPolicy"
@@ -85,6 +85,29 @@ def service_selects_more(objects: list[Object]) -> None:
     for body in of_kind(objects, "Service", "httpbin"):
         if document_namespace(body) == "mtls-service":
             body["spec"]["selector"] = {"tier": "server"}
+
+
+@mutant(
+    "answered-elsewhere-with-a-copy",
+    Area.BACKEND,
+    MESH,
+    cases("LAB-PERM-01", FAIL) | cases("LAB-PERM-02", PASS),
+    {"LAB-PERM-01": "sent to: "},
+)
+def answered_elsewhere_with_a_copy(objects: list[Object]) -> None:
+    """A route leads to another server of the same kind, and gives the right one a copy of each request."""
+    for body in list(of_kind(objects, "Deployment", "httpbin")):
+        if document_namespace(body) == "mtls-service":
+            _impostor(objects, body)
+    for body in list(of_kind(objects, "Service", "httpbin")):
+        if document_namespace(body) == "mtls-service":
+            other = copy.deepcopy(body)
+            other["metadata"]["name"] = other["spec"]["selector"]["app"] = "impostor"
+            own, port = f"httpbin.{body['metadata']['namespace']}.svc.cluster.local", {"number": 8000}
+            to = {"destination": {"host": own.replace("httpbin", "impostor", 1), "port": port}}
+            spec = {"hosts": [own], "http": [{"route": [to], "mirror": {"host": own, "port": port}}]}
+            meta = {**copy.deepcopy(body["metadata"]), "name": "elsewhere"}
+            objects += [other, networking("VirtualService", meta, spec)]
 
 
 def _impostor(objects: list[Object], server: Object) -> None:

@@ -208,6 +208,7 @@ class FakeLogs:
 CLIENT = Workload("mtls-client", "sleep", "sleep")
 HTTPBIN = {"app": "httpbin"}
 SERVER_POD = Pod("mtls-service", "httpbin-1", containers=("httpbin", "istio-proxy"), ready=True, labels=HTTPBIN)
+SERVICE_ADDRESS = "10.96.0.9"
 CLIENT_POD = Pod("mtls-client", "sleep-1", containers=("sleep", "istio-proxy"), ready=True)
 
 Answer = Callable[[Probe, str], Outcome]
@@ -331,6 +332,9 @@ class FakeRig:
 
     def target_port(self, probe: Probe) -> int:
         return 8080
+
+    def service_addresses(self, probe: Probe) -> frozenset[str]:
+        return frozenset({SERVICE_ADDRESS})
 
     def is_service(self, probe: Probe) -> bool:
         return "httpbin" in probe.url

@@ -1,0 +1,87 @@
+"""Proof of what is let in, made once more after it: the proxy in front sent each request to the application itself.
+
+That the application has a request in its log does not show that it answered: a route may send the request to another
+server, and the application a copy of it (`mirror` of a VirtualService, an HTTPRoute or a filter). The proxy that sent
+it logs where the answer came from. Its log comes up to a second later than that of the application, so it is read when
+the cases of a stage are proven, and not for each of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import takewhile
+
+from clients.kube.pods import SIDECAR, Pod, addresses_of
+from clients.mesh import logs
+from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.logs import LogSource
+from clients.model.addresses import host_of
+from clients.model.attempt import Attempt, Phase
+from clients.model.case import Case
+from clients.model.decision import Proxy
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Evidence, Finding, FindingVerdict
+from clients.proof import mechanism
+from clients.proof.answered import ANSWERED
+from clients.proof.route import route, traceable
+from clients.proof.running_stage import RunningStage
+
+SENT_TO = "sent to"
+LATE_S = 1.2
+"""Seconds after a case was proven until the proxies' logs have all of its requests: Envoy flushes every second."""
+
+
+def findings(running: RunningStage, case: Case, evidence: Evidence, proven_at: float) -> list[Finding]:
+    """What shows that something else answered a case that passed; empty where nothing does.
+
+    Args:
+        proven_at: monotonic time, in seconds, by which the case was proven.
+    """
+    by_application = any(one.name == ANSWERED and one.verdict is FindingVerdict.PASS for one in evidence.findings)
+    if not by_application or not running.rig.writes_access_log:
+        return []
+    try:
+        path = route(running.rig, case.probe)
+        senders = path.door or path.proxies(Proxy.CLIENT)
+        requests = traceable(_last_row(evidence.attempts), path.keeps_ids)
+        if path.external or not senders or not requests:
+            return []
+        known = addresses_of((*path.servers, *path.door, *running.rig.workloads.gone(case.probe, running.since)))
+        known |= running.rig.workloads.service_addresses(case.probe)
+        sent = _sent(running, senders, requests, proven_at)
+    except MeshproofError:
+        return []  # the proof at the application stays as it is
+    elsewhere = [one for one in sent if _is_elsewhere(one, known)]
+    if not elsewhere:
+        return []
+    what = f"{len(elsewhere)} of {len(requests)} requests were answered elsewhere, and the application had copies"
+    return [Finding(SENT_TO, f"{what}: {mechanism.seen(elsewhere[-1])}", FindingVerdict.FAIL)]
+
+
+def _last_row(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """The case's own attempts that saw the pinned outcome to the end; the twin's are none of them."""
+    own = (one for one in reversed(attempts) if one.phase not in (Phase.TWIN, Phase.BASELINE))
+    return tuple(takewhile(lambda one: one.matched, own))
+
+
+def _sent(
+    running: RunningStage, senders: Sequence[Pod], requests: Sequence[Attempt], proven_at: float
+) -> list[AccessLogEntry]:
+    """Entries of the requests at the proxies that sent them, when all are there or the time is over."""
+    ids = {one.request_id for one in requests}
+    sources = [LogSource(pod, SIDECAR) for pod in senders]
+    return logs.wait_for(
+        running.rig.logs,
+        lambda: [entry for source in sources for entry in running.rig.logs.of(source, running.since).of_requests(ids)],
+        lambda found: len(found) >= len(requests),
+        sources,
+        max(0.0, proven_at + LATE_S - time.monotonic()),
+    )
+
+
+def _is_elsewhere(entry: AccessLogEntry, known: frozenset[str] | set[str]) -> bool:
+    """Whether the answer came from an address that is none of the application's, by a route of the mesh."""
+    host = host_of(entry.upstream_host)
+    by_route = entry.upstream_cluster.startswith("outbound|") and entry.upstream_host != entry.downstream_local
+    return bool(host) and by_route and host not in known

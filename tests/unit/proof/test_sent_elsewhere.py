@@ -1,0 +1,106 @@
+"""What is let in was answered by the application, and not by another server while it had a copy."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cluster_fakes import CLIENT, SERVER_POD, SERVICE_ADDRESS, FakeRig, answered, entry
+
+from clients.kube.pods import SIDECAR
+from clients.mesh.discovery import MeshInfo
+from clients.model.attempt import Attempt, Phase
+from clients.model.case import Case
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict
+from clients.model.expect import status
+from clients.model.outcome import OutcomeKind
+from clients.proof import sent_elsewhere
+from clients.proof.answered import ANSWERED
+
+pytestmark = pytest.mark.unit
+
+CASE = Case("X-1", CLIENT.get("http://httpbin.mtls-service:8000/ip"), status(200))
+OWN, OTHER, GONE = "10.0.0.9", "10.0.0.77", "10.0.0.8"
+NAMES = ("mp-run-1-0123456789", "mp-run-2-0123456789")
+OUTBOUND = "outbound|8000||httpbin.mtls-service.svc.cluster.local"
+
+
+def attempt(name: str, phase: Phase = Phase.CONFIRM, *, matched: bool = True) -> Attempt:
+    return Attempt(0.1, phase, matched, "200", name, kind=OutcomeKind.STATUS, status=200)
+
+
+def evidence(*attempts: Attempt, verdict: FindingVerdict = FindingVerdict.PASS) -> Evidence:
+    subject = Subject(control="X-1", id="X-1", title="t", polarity="allow", twin_control="")
+    made = Evidence.of(subject, Verdict.PASS, attempts=attempts or tuple(map(attempt, NAMES)))
+    return replace(made, findings=(Finding(ANSWERED, "2 requests in its log", verdict),))
+
+
+def make_rig(*to: str, cluster: str = OUTBOUND, late: bool = False) -> FakeRig:
+    """A client's sidecar has logged to which address it sent each request."""
+    rig = FakeRig(lambda _, name: answered(200, name))
+    rig.servers = [replace(SERVER_POD, ip=OWN)]
+    rig.left = {replace(SERVER_POD, name="httpbin-0", ip=GONE): 1.0}
+    lines = [
+        entry(name, "200", "via_upstream", f"{address}:8080").replace("inbound|8080||", cluster)
+        for name, address in zip(NAMES, to, strict=False)
+    ]
+    rig.cluster.logs_of["sleep-1", SIDECAR] = [] if late else lines
+    return rig
+
+
+def look(rig: FakeRig, seen: Evidence | None = None, case: Case = CASE, *, ago_s: float = 60.0) -> list[Finding]:
+    running: Any = SimpleNamespace(rig=rig, since=0.0)
+    return sent_elsewhere.findings(running, case, seen or evidence(), time.monotonic() - ago_s)
+
+
+@pytest.mark.parametrize("to", [(OWN, OTHER), (OTHER, OTHER)], ids=["some", "all"])
+def test_a_request_that_the_clients_proxy_sent_to_another_server_was_answered_there(to: tuple[str, ...]) -> None:
+    """A route with `mirror` gives the application a copy of each request: its log has all of them."""
+    [found] = look(make_rig(*to))
+    assert (found.name, found.verdict) == ("sent to", FindingVerdict.FAIL)
+    assert f"sent to {OTHER}:8080" in found.text
+
+
+@pytest.mark.parametrize(
+    ("to", "cluster"),
+    [
+        ((OWN, OWN), OUTBOUND),
+        ((OWN, GONE), OUTBOUND),  # a pod that was ready when the stage began
+        ((SERVICE_ADDRESS, OWN), OUTBOUND),  # an entry that leads to the Service by its address
+        ((OTHER, OTHER), "PassthroughCluster"),  # to what the client dialled, by no route of the mesh
+        ((), OUTBOUND),
+    ],
+    ids=["to it", "to one that has gone", "to the Service", "past the mesh", "no log"],
+)
+def test_anything_else_says_nothing_more(to: tuple[str, ...], cluster: str) -> None:
+    assert look(make_rig(*to, cluster=cluster)) == []
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        evidence(verdict=FindingVerdict.NOT_CHECKED),
+        evidence(attempt(NAMES[0])),
+        evidence(attempt(NAMES[0]), attempt(NAMES[1], matched=False), attempt("mp-run-3-0123456789")),
+        evidence(attempt(NAMES[0]), attempt(NAMES[1], Phase.TWIN)),
+    ],
+    ids=["not proven at the application", "another request", "before the change had come", "the twin's"],
+)
+def test_only_the_requests_of_the_pinned_outcome_count(seen: Evidence) -> None:
+    assert look(make_rig(OWN, OTHER), seen) == []
+
+
+def test_without_access_logs_it_stays_as_it_is() -> None:
+    rig = make_rig(OTHER, OTHER)
+    rig.mesh = MeshInfo("istio", capabilities=frozenset())
+    assert look(rig) == []
+
+
+def test_entries_are_waited_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sent_elsewhere, "LATE_S", 0.3)
+    began = time.monotonic()
+    assert look(make_rig(OTHER, OTHER, late=True), ago_s=0.0) == []
+    assert time.monotonic() - began < 5
