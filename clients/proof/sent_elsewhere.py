@@ -1,15 +1,15 @@
-"""Proof of what is let in, made once more after it: the proxy in front sent each request to the application itself.
+"""Proof of what is let in, made once more after it: the proxy in front sent each request to the server itself.
 
-That the application has a request in its log does not show that it answered: a route may send the request to another
-server, and the application a copy of it (`mirror` of a VirtualService, an HTTPRoute or a filter). The proxy that sent
-it logs where the answer came from. Its log comes up to a second later than that of the application, so it is read when
-the cases of a stage are proven, and not for each of them.
+That an application or an external server has a request in its log does not show that it answered: a route may send the
+request to another server, and this one a copy of it (`mirror` of a VirtualService, an HTTPRoute or a filter). The proxy
+that sent it logs where the answer came from. Its log comes up to a second later than that of the server, so it is read
+when the cases of a stage are proven, and not for each of them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import takewhile
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
@@ -24,10 +24,14 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict
 from clients.proof import mechanism
 from clients.proof.answered import ANSWERED
-from clients.proof.route import route, traceable
+from clients.proof.rig import Rig
+from clients.proof.route import Route, route, traceable
 from clients.proof.running_stage import RunningStage
+from clients.proof.trace import EXTERNAL_LOG
 
 SENT_TO = "sent to"
+_AT_SERVER = frozenset({ANSWERED, EXTERNAL_LOG})
+"""Findings by which the server itself had the requests."""
 LATE_S = 1.2
 """Seconds after a case was proven until the proxies' logs have all of its requests: Envoy flushes every second."""
 
@@ -38,25 +42,39 @@ def findings(running: RunningStage, case: Case, evidence: Evidence, proven_at: f
     Args:
         proven_at: monotonic time, in seconds, by which the case was proven.
     """
-    by_application = any(one.name == ANSWERED and one.verdict is FindingVerdict.PASS for one in evidence.findings)
-    if not by_application or not running.rig.writes_access_log:
+    by_server = any(one.name in _AT_SERVER and one.verdict is FindingVerdict.PASS for one in evidence.findings)
+    if not by_server or not running.rig.writes_access_log:
         return []
     try:
         path = route(running.rig, case.probe)
-        senders = path.door or path.proxies(Proxy.CLIENT)
         requests = traceable(_last_row(evidence.attempts), path.keeps_ids)
-        if path.external or not senders or not requests:
+        senders, known = _outward(running.rig, case, path) if path.external else _inward(running, case, path)
+        if not (senders and known and requests):
             return []
-        known = addresses_of((*path.servers, *path.door, *running.rig.workloads.gone(case.probe, running.since)))
-        known |= running.rig.workloads.service_addresses(case.probe)
         sent = _sent(running, senders, requests, proven_at)
     except MeshproofError:
         return []  # the proof at the application stays as it is
     elsewhere = [one for one in sent if _is_elsewhere(one, known)]
     if not elsewhere:
         return []
-    what = f"{len(elsewhere)} of {len(requests)} requests were answered elsewhere, and the application had copies"
+    what = f"{len(elsewhere)} of {len(requests)} requests were answered elsewhere, and the server had copies"
     return [Finding(SENT_TO, f"{what}: {mechanism.seen(elsewhere[-1])}", FindingVerdict.FAIL)]
+
+
+def _inward(running: RunningStage, case: Case, path: Route) -> tuple[tuple[Pod, ...], Set[str]]:
+    """The proxies that send a request to a Service of the cluster, and the addresses that they may send it to."""
+    workloads = running.rig.workloads
+    known = addresses_of((*path.servers, *path.door, *workloads.gone(case.probe, running.since)))
+    return path.door or path.proxies(Proxy.CLIENT), known | workloads.service_addresses(case.probe)
+
+
+def _outward(rig: Rig, case: Case, path: Route) -> tuple[tuple[Pod, ...], Set[str]]:
+    """The same for an external host, all of whose addresses are known only where its own log is."""
+    assert rig.external is not None
+    if rig.external.log is None:
+        return (), frozenset()
+    server = (case.arrival.server if case.arrival else "") or case.probe.destination
+    return path.proxies(Proxy.GATEWAY), frozenset(rig.external.addresses(server))
 
 
 def _last_row(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
@@ -80,8 +98,8 @@ def _sent(
     )
 
 
-def _is_elsewhere(entry: AccessLogEntry, known: frozenset[str] | set[str]) -> bool:
-    """Whether the answer came from an address that is none of the application's, by a route of the mesh."""
+def _is_elsewhere(entry: AccessLogEntry, known: Set[str]) -> bool:
+    """Whether the answer came from an address that is none of the server's, by a route of the mesh."""
     host = host_of(entry.upstream_host)
     by_route = entry.upstream_cluster.startswith("outbound|") and entry.upstream_host != entry.downstream_local
     return bool(host) and by_route and host not in known

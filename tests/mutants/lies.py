@@ -11,7 +11,7 @@ from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.filters import OUTBOUND, REFUSES, lua
 from tests.mutants.mesh_config import MeshConfig
 from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind
-from tests.mutants.places import FRONT, MESH, STRICT, TOKENS
+from tests.mutants.places import EGRESS, FRONT, MESH, STRICT, TOKENS
 
 _POLICY = "AuthorizationPolicy"
 _ANSWERS_200 = """
@@ -108,6 +108,23 @@ def answered_elsewhere_with_a_copy(objects: list[Object]) -> None:
             spec = {"hosts": [own], "http": [{"route": [to], "mirror": {"host": own, "port": port}}]}
             meta = {**copy.deepcopy(body["metadata"]), "name": "elsewhere"}
             objects += [other, networking("VirtualService", meta, spec)]
+
+
+@mutant(
+    "external-answer-from-inside",
+    Area.EGRESS,
+    EGRESS,
+    cases("EGR-ROUTE-01 05", FAIL) | cases("EGR-ROUTE-02", PASS),
+    {"EGR-ROUTE-01": "sent to: ", "EGR-ROUTE-05": "sent to: "},
+    nightly=True,
+)
+def external_answer_from_inside(objects: list[Object]) -> None:
+    """The egress gateway has a server of the cluster answer, and gives the external one a copy of each request."""
+    for body in of_kind(objects, "VirtualService", "example-com-through-egress-gateway"):
+        inside = f"plain.{body['metadata']['namespace'].replace('istio-egress', 'team-x')}.svc.cluster.local"
+        out = body["spec"]["http"][1]
+        out["mirror"] = out["route"][0]["destination"]
+        out["route"] = [{"destination": {"host": inside, "port": {"number": 80}}}]
 
 
 def _impostor(objects: list[Object], server: Object) -> None:

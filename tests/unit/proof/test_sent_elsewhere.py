@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, SERVER_POD, SERVICE_ADDRESS, FakeRig, answered, entry
 
-from clients.kube.pods import SIDECAR
+from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
+from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
+from clients.model.decision import Proxy
 from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, Verdict
 from clients.model.expect import status
+from clients.model.log_expectations import ServerLogExpectation
 from clients.model.outcome import OutcomeKind
 from clients.proof import sent_elsewhere
 from clients.proof.answered import ANSWERED
+from clients.proof.trace import EXTERNAL_LOG
 
 pytestmark = pytest.mark.unit
 
+BY_ANOTHER = ServerLogExpectation(Proxy.GATEWAY, server="httpbin.org")
 CASE = Case("X-1", CLIENT.get("http://httpbin.mtls-service:8000/ip"), status(200))
 OWN, OTHER, GONE = "10.0.0.9", "10.0.0.77", "10.0.0.8"
 NAMES = ("mp-run-1-0123456789", "mp-run-2-0123456789")
@@ -91,6 +97,36 @@ def test_anything_else_says_nothing_more(to: tuple[str, ...], cluster: str) -> N
 )
 def test_only_the_requests_of_the_pinned_outcome_count(seen: Evidence) -> None:
     assert look(make_rig(OWN, OTHER), seen) == []
+
+
+HOST, INSIDE = "198.51.100.10", "10.0.0.66"
+GATEWAY_POD = Pod("istio-egress", "gateway-1", containers=(SIDECAR,), ready=True)
+OUTWARD = replace(CASE, probe=CLIENT.get("http://example.com/"))
+
+
+@pytest.mark.parametrize(
+    ("to", "made", "log", "wrong"),
+    [
+        (HOST, OUTWARD, Path("/log"), False),
+        (INSIDE, OUTWARD, Path("/log"), True),
+        (INSIDE, OUTWARD, None, False),  # the host may have more addresses than are known
+        ("198.51.100.20", OUTWARD, Path("/log"), True),
+        ("198.51.100.20", replace(OUTWARD, arrival=BY_ANOTHER), Path("/log"), False),
+    ],
+    ids=["the host", "inside", "the internet", "another host", "another host by design"],
+)
+def test_a_request_that_the_egress_gateway_sent_to_another_server_was_answered_there(
+    to: str, made: Case, log: Path | None, wrong: bool
+) -> None:
+    rig = make_rig()
+    rig.external = ExternalHosts({"example.com": HOST, "httpbin.org": "198.51.100.20"}, log=log)
+    rig.gateways = [GATEWAY_POD]
+    lines = [entry(name, "200", "via_upstream", f"{to}:80").replace("inbound|8080||", OUTBOUND) for name in NAMES]
+    rig.cluster.logs_of["gateway-1", SIDECAR] = lines
+    seen = evidence()
+    name = EXTERNAL_LOG if made.arrival else ANSWERED
+    found = look(rig, replace(seen, findings=(replace(seen.findings[0], name=name),)), made)
+    assert [one.verdict for one in found] == ([FindingVerdict.FAIL] if wrong else [])
 
 
 def test_without_access_logs_it_stays_as_it_is() -> None:
