@@ -143,6 +143,18 @@ MUTANTS = (
         "return bool(host)",
     ),
     HarnessMutant(
+        "who-has-a-copy-has-answered",
+        "clients/proof/sent_elsewhere.py",
+        "    return bool(host) and by_route and host not in known",
+        "    return False",
+    ),
+    HarnessMutant(
+        "an-external-host-is-wherever-the-gateway-sends-to",
+        "clients/proof/sent_elsewhere.py",
+        "    return path.proxies(Proxy.GATEWAY), frozenset(rig.external.addresses(server))",
+        "    return (), frozenset()",
+    ),
+    HarnessMutant(
         "the-twin-may-be-answered-by-anything",
         ANSWERED,
         "if case.twin is not None and proving.twin_passed:",
