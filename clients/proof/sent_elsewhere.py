@@ -43,7 +43,7 @@ def findings(running: RunningStage, case: Case, evidence: Evidence, proven_at: f
         proven_at: monotonic time, in seconds, by which the case was proven.
     """
     by_server = any(one.name in _AT_SERVER and one.verdict is FindingVerdict.PASS for one in evidence.findings)
-    if not by_server or not running.rig.writes_access_log:
+    if case.refuses or not by_server or not running.rig.writes_access_log:
         return []
     try:
         path = route(running.rig, case.probe)

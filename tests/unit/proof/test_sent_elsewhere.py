@@ -129,6 +129,14 @@ def test_a_request_that_the_egress_gateway_sent_to_another_server_was_answered_t
     assert [one.verdict for one in found] == ([FindingVerdict.FAIL] if wrong else [])
 
 
+def test_a_denial_that_shows_no_request_at_the_external_server_was_answered_by_none() -> None:
+    """What was not accepted may well have been sent to another address, as where a certificate is wrong."""
+    rig = make_rig(OTHER, OTHER)
+    seen = evidence()
+    refused = replace(seen, findings=(replace(seen.findings[0], name=EXTERNAL_LOG),))
+    assert look(rig, refused, replace(CASE, expect=status(503))) == []
+
+
 def test_without_access_logs_it_stays_as_it_is() -> None:
     rig = make_rig(OTHER, OTHER)
     rig.mesh = MeshInfo("istio", capabilities=frozenset())
