@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
@@ -11,7 +12,7 @@ from typing import Any
 import urllib3
 from kubernetes import client
 from kubernetes.stream import ws_client
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSLError
 
 from clients.kube import passing
 from clients.kube.passing import UNKNOWN
@@ -63,6 +64,7 @@ class Api:
     def __init__(self, configuration: Any) -> None:
         self.configuration = configuration
         self._has_answered = False
+        self.lost_at = 0.0  # monotonic seconds: when nothing listened there any more
 
     @property
     def server(self) -> str:
@@ -237,6 +239,7 @@ class Api:
         cause = getattr(error, "reason", None) if isinstance(error, MaxRetryError) else error
         if isinstance(cause, HTTPError):
             lost = self._has_answered and method in passing.REPEATABLE and not isinstance(cause, SSLError)
+            self.lost_at = time.monotonic() if lost and isinstance(cause, NewConnectionError) else self.lost_at
             return _AGAIN_S if lost else 0.0
         return passing.pause_s(method, error, _AGAIN_S)
 

@@ -24,6 +24,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.model.redact import redact
 from clients.probe.outside import OutsideClient
+from clients.proof import lost_api
 from clients.proof.proving import inconclusive, not_checked
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
@@ -91,7 +92,8 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     try:
         backends = _backends(running.rig, cases) if policies else {}
         pods = _selected(policies, backends, running.rig.mesh.root)
-        deadline = max(clock() + PATIENCE_S, running.changed_at + running.rig.certainty.policy.budget_s)
+        by = running.changed_at + running.rig.certainty.policy.budget_s
+        deadline = max(clock() + PATIENCE_S, by, lost_api.caught_up_at(running.rig))
         wrong, unread = _wrong(running.rig, policies, pods, deadline, clock) if pods else ({}, {})
     except MeshproofError as error:
         return InForce((*common, not_checked(PROXIES, error.message)))

@@ -15,7 +15,7 @@ from clients.model.marker import MarkerState
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
-from clients.proof import changed_pods, replaced, steps, too_few, trace
+from clients.proof import changed_pods, lost_api, replaced, steps, too_few, trace
 from clients.proof.proving import BY_REQUESTS, ProblemOf, ProvingCase, ProvingState, inconclusive
 from clients.proof.rig import Rig
 from clients.proof.running_stage import RunningStage
@@ -69,7 +69,8 @@ def _not_converged(rig: Rig, case: Case, evidence: Evidence, seen: Convergence, 
     reached = "" if seen.conclusive else too_few.reached(rig, case.probe, seen)
     reason = "; ".join(filter(None, (seen.problem, reached, *missing, grown())))
     evidence = replace(evidence, verdict=verdict, reason=reason)
-    return replaced.excused(rig, [case.probe], seen.attempts, evidence)
+    began = time.monotonic() - seen.duration_s
+    return lost_api.excused(rig, began, replaced.excused(rig, [case.probe], seen.attempts, evidence))
 
 
 def _proven(proving: ProvingCase, evidence: Evidence, grown: Callable[[], str]) -> Evidence:
@@ -219,7 +220,7 @@ def _first_problem(rig: Rig, evidence: Evidence, earlier: Iterable[tuple[str, Ob
             verdict = Verdict.FAIL if seen.conclusive else Verdict.INCONCLUSIVE
             last = seen.attempts[-1].summary if seen.attempts else "nothing"
             spoilt = replace(evidence, verdict=verdict, reason=f"{name}: {seen.problem}", observed=last)
-            found = replaced.excused(rig, [seen.probe], seen.attempts, spoilt)
+            found = lost_api.excused(rig, seen.at, replaced.excused(rig, [seen.probe], seen.attempts, spoilt))
             if found is spoilt:
                 return spoilt  # also after one that is excused, which must not hide it
             excused = excused or found

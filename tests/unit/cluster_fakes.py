@@ -64,6 +64,7 @@ class FakeCluster:
     logs_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     pods_of: dict[str, list[Pod]] = field(default_factory=dict)
     forbidden: set[tuple[str, str, str]] = field(default_factory=set)
+    api_lost_at: float = 0.0
     _versions: Any = field(default_factory=lambda: itertools.count(1))
 
     def can_i(self, verb: str, resource: str, namespace: str = "", **_: str) -> bool:
@@ -71,7 +72,7 @@ class FakeCluster:
 
     @property
     def api(self) -> Any:
-        return SimpleNamespace(time=lambda **_: self.now)
+        return SimpleNamespace(time=lambda **_: self.now, lost_at=self.api_lost_at)
 
     def has_kind(self, *_: str) -> bool:
         return True

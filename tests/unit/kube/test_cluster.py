@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from clients.kube import api
 from clients.kube import cluster as module
@@ -244,6 +245,18 @@ def test_a_server_that_limits_requests_is_asked_again(cluster: Cluster, monkeypa
     monkeypatch.setattr(ApiHandler, "first", [(429, "too many requests")] * 10_000)
     with pytest.raises(RequestError, match="too many requests"):
         cluster.get("v1", "Pod", "sleep-1", "shop")
+
+
+@pytest.mark.parametrize(
+    ("cause", "away"),
+    [(NewConnectionError(None, "refused"), True), (ProtocolError("closed while idle"), False)],  # type: ignore[arg-type]
+    ids=["nothing listens", "an idle connection was closed"],
+)
+def test_when_a_server_was_away_is_known(cluster: Cluster, cause: Exception, away: bool):
+    """What its clients have read is late then; a connection that a proxy closed says nothing of the kind."""
+    cluster.has_kind("v1", "Pod")
+    assert cluster.api._again_s("GET", MaxRetryError(None, "/", cause)) > 0.0
+    assert bool(cluster.api.lost_at) is away
 
 
 def test_a_caller_with_limits_of_its_own_is_told_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
