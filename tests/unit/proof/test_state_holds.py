@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cluster_fakes import CLIENT
+from cluster_fakes import CLIENT, FakeRig, answered
 
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
@@ -61,5 +61,6 @@ def test_a_problem_that_only_reads_like_a_lost_look_is_a_failure() -> None:
 
 def test_a_state_of_a_stage_that_has_not_settled_is_not_looked_at() -> None:
     never = Observation(CLIENT.get("http://h/"), status(403), time.monotonic(), problem="expected 403, saw 200")
-    seen = look(lambda: pytest.fail("it was looked at"), running=SimpleNamespace(settled=(never,), rig=None))
+    rig = FakeRig(lambda _, name: answered(200, name))
+    seen = look(lambda: pytest.fail("it was looked at"), running=SimpleNamespace(settled=(never,), rig=rig))
     assert (seen.verdict, seen.reason) == (Verdict.FAIL, "settled 1: expected 403, saw 200")
