@@ -61,8 +61,7 @@ class CaseRunner:
         self._work: dict[str, Future[Evidence]] = {}
         self._step = ""
         self._unchecked: list[tuple[Case, Future[Evidence]]] = []
-        self._in_force: dict[str, InForce] = {}
-        self._proven_at: dict[str, float] = {}
+        self._looked: dict[str, tuple[float, InForce]] = {}
         self._begin("")
 
     def __enter__(self) -> Self:
@@ -139,12 +138,12 @@ class CaseRunner:
         It is read once for all cases that are proven soon. A case that takes longer, or never ends, does not keep back
         the evidence of the others, which a crash would lose.
         """
-        if job.case.id not in self._in_force:
+        if job.case.id not in self._looked:
             wait(self._work.values(), timeout=GATHER_S)
             self._look()
-        found = self._in_force[job.case.id].findings(job.case)
-        found += sent_elsewhere.findings(self._running, job.case, evidence, self._proven_at[job.case.id])
-        return prove.concluded(evidence, found)
+        proven_at, found = self._looked[job.case.id]
+        elsewhere = sent_elsewhere.findings(self._running, job.case, evidence, proven_at)
+        return prove.concluded(evidence, [*found.findings(job.case), *elsewhere])
 
     def _look(self) -> None:
         """Read back what is in force, for the cases that were proven since the last time, before a step changes it."""
@@ -152,9 +151,8 @@ class CaseRunner:
         if proven:
             names = {case.id for case in proven}
             self._unchecked = [(case, work) for case, work in self._unchecked if case.id not in names]
-            self._proven_at |= dict.fromkeys(names, time.monotonic())
-            found = in_force.look(self._running, proven)
-            self._in_force |= {case.id: found for case in proven}
+            proven_at, found = time.monotonic(), in_force.look(self._running, proven)
+            self._looked |= dict.fromkeys(names, (proven_at, found))
 
     def _submit(self, pool: ThreadPoolExecutor, job: CaseJob) -> Future[Evidence]:
         work = pool.submit(self._prove, job)

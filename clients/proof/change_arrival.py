@@ -5,7 +5,6 @@ A case whose outcome the change itself changes needs neither: its own outcome sh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 
 from clients.apply.item import Item
@@ -17,7 +16,7 @@ from clients.model.settling import State, states
 from clients.model.stage import Settle, Stage
 from clients.proof.marker_plan import Allowed, by_proxies
 from clients.proof.markers import Markers
-from clients.proof.observation import BASELINE_CONFIRMATIONS, baseline_budget_s, observe_probe
+from clients.proof.observation import BASELINE_CONFIRMATIONS, observe_probe
 from clients.proof.rig import Rig
 
 
@@ -85,7 +84,7 @@ class ChangeArrival:
             return MarkerRecord(kinds, MarkerState.UNAVAILABLE, why)
         if own and self._rig.stage_objects.items and not self._answers(settle.probe, before):
             self._rig.stage_objects.clear()
-        budget_s = baseline_budget_s(self._rig.certainty.policy, time.monotonic())
+        budget_s = self._rig.certainty.policy.budget_s  # the last stage may have ended just now
         seen = observe_probe(self._rig, settle.probe, before, self._stage.name, BASELINE_CONFIRMATIONS, budget_s)
         sent = f"{settle.probe.method} {settle.probe.url}"
         if seen.problem:

@@ -7,9 +7,9 @@ half a minute (client-go, reflectors), and the proxies have a change only then.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
-from clients.model.evidence import Evidence, FindingVerdict, Verdict
+from clients.model.evidence import Evidence, Verdict
+from clients.proof import proving
 from clients.proof.rig import Rig
 
 CATCHES_UP_S = 60.0
@@ -32,8 +32,4 @@ def excused(rig: Rig, since: float, evidence: Evidence) -> Evidence:
         return evidence
     ago_s = time.monotonic() - rig.cluster.api.lost_at
     why = f"the API server did not answer until {ago_s:.0f} s ago, and the mesh may not have had the change: run again"
-    findings = tuple(
-        replace(one, verdict=FindingVerdict.INCONCLUSIVE) if one.verdict is FindingVerdict.FAIL else one
-        for one in evidence.findings
-    )
-    return replace(evidence, verdict=Verdict.INCONCLUSIVE, reason=f"{why}; {evidence.reason}", findings=findings)
+    return proving.excused(evidence, why)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clients.model.attempt import Attempt
 from clients.model.case import Case
-from clients.model.evidence import TWIN, Finding, FindingVerdict, LeakBound, LogPlace, TwinProof, Verdict
+from clients.model.evidence import TWIN, Evidence, Finding, FindingVerdict, LeakBound, LogPlace, TwinProof, Verdict
 from clients.model.probe import Probe
 from clients.probe.convergence import Convergence
 from clients.proof.rig import Rig
@@ -119,6 +119,21 @@ def of_state(step: Callable[[ProvingState], list[Finding]]) -> ProofStep:
 def inconclusive(name: str, text: str) -> Finding:
     """A finding that could not be made, with the reason."""
     return Finding(name, text, FindingVerdict.INCONCLUSIVE)
+
+
+def excused(evidence: Evidence, why: str, *more: Finding) -> Evidence:
+    """The evidence of a case that fails, as `inconclusive`: the mesh is not known to be the cause.
+
+    Args:
+        why: what may be, for the reason; the findings that failed are inconclusive too.
+        more: further findings.
+    """
+    findings = tuple(
+        replace(one, verdict=FindingVerdict.INCONCLUSIVE) if one.verdict is FindingVerdict.FAIL else one
+        for one in evidence.findings
+    )
+    reason = f"{why}; {evidence.reason}"
+    return replace(evidence, verdict=Verdict.INCONCLUSIVE, reason=reason, findings=(*findings, *more))
 
 
 def not_checked(name: str, why: str) -> Finding:

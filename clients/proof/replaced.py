@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from clients.kube.fields import label_selector, labels_of
 from clients.model.attempt import Attempt
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
+from clients.model.evidence import Evidence, Verdict
 from clients.model.probe import Probe
+from clients.proof import proving
 from clients.proof.rig import Rig
 from clients.proof.unserved import unserved
 
@@ -52,16 +52,7 @@ def excused(rig: Rig, probes: Iterable[Probe | None], attempts: Sequence[Attempt
     if not gone:
         return evidence
     why = f"{'; '.join(gone[:3])}, not by this run: {HINT}"
-    findings = tuple(
-        replace(one, verdict=FindingVerdict.INCONCLUSIVE) if one.verdict is FindingVerdict.FAIL else one
-        for one in evidence.findings
-    )
-    return replace(
-        evidence,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=f"{why}; {evidence.reason}",
-        findings=(*findings, Finding(PODS, why, FindingVerdict.INCONCLUSIVE)),
-    )
+    return proving.excused(evidence, why, proving.inconclusive(PODS, why))
 
 
 def _none_there(attempts: Sequence[Attempt]) -> bool:

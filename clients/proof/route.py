@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.accesslog import AccessLogEntry
@@ -97,12 +98,12 @@ def _door(rig: Rig, probe: Probe) -> tuple[Pod, ...]:
 
 def last_row(proving: ProvingCase) -> tuple[Attempt, ...]:
     """The attempts in a row that saw the pinned outcome to the end: all of the confirmations."""
-    row: list[Attempt] = []
-    for attempt in reversed(proving.seen.attempts):
-        if not attempt.matched:
-            break
-        row.append(attempt)
-    return tuple(reversed(row))
+    return row_at_end(proving.seen.attempts)
+
+
+def row_at_end(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """Those of the attempts that matched after the last one that did not, in order."""
+    return tuple(takewhile(lambda one: one.matched, reversed(attempts)))[::-1]
 
 
 def refused_requests(proving: ProvingCase) -> tuple[Attempt, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence, Set
-from itertools import takewhile
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import logs
@@ -25,7 +24,7 @@ from clients.model.evidence import Evidence, Finding, FindingVerdict
 from clients.proof import mechanism
 from clients.proof.answered import ANSWERED
 from clients.proof.rig import Rig
-from clients.proof.route import Route, route, traceable
+from clients.proof.route import Route, route, row_at_end, traceable
 from clients.proof.running_stage import RunningStage
 from clients.proof.trace import EXTERNAL_LOG
 
@@ -47,7 +46,8 @@ def findings(running: RunningStage, case: Case, evidence: Evidence, proven_at: f
         return []
     try:
         path = route(running.rig, case.probe)
-        requests = traceable(_last_row(evidence.attempts), path.keeps_ids)
+        own = [one for one in evidence.attempts if one.phase not in (Phase.TWIN, Phase.BASELINE)]
+        requests = traceable(row_at_end(own), path.keeps_ids)
         senders, known = _outward(running.rig, case, path) if path.external else _inward(running, case, path)
         if not (senders and known and requests):
             return []
@@ -75,12 +75,6 @@ def _outward(rig: Rig, case: Case, path: Route) -> tuple[tuple[Pod, ...], Set[st
         return (), frozenset()
     server = (case.arrival.server if case.arrival else "") or case.probe.destination
     return path.proxies(Proxy.GATEWAY), frozenset(rig.external.addresses(server))
-
-
-def _last_row(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
-    """The case's own attempts that saw the pinned outcome to the end; the twin's are none of them."""
-    own = (one for one in reversed(attempts) if one.phase not in (Phase.TWIN, Phase.BASELINE))
-    return tuple(takewhile(lambda one: one.matched, own))
 
 
 def _sent(

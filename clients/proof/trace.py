@@ -201,13 +201,13 @@ def _arrived(
 
 def _wrong_client(rig: Rig, arrival: ServerLogExpectation, entry: ArrivalEntry, gone: Sequence[Pod]) -> str:
     """Why the connection is not that of the stated pods; empty where it is."""
-    gateway = arrival.peer is Proxy.GATEWAY
-    pods = rig.workloads.pods(arrival.peer) if arrival.peer is not Proxy.GATEWAY else rig.workloads.gateway_pods()
-    pods = [*pods, *gone] if gateway else pods
+    if arrival.peer is Proxy.GATEWAY:
+        expected, pods = "the gateway", [*rig.workloads.gateway_pods(), *gone]
+    else:
+        expected, pods = "the client", rig.workloads.pods(arrival.peer)
     peers, address = addresses_of(pods), host_of(entry.peer)
     if address in peers:
         return ""
-    expected = "the gateway" if gateway else "the client"
     return f"a request came from {address}, which is not {expected} ({', '.join(sorted(peers))})"
 
 
