@@ -210,6 +210,11 @@ def described(record: Record) -> str:
     return "\n".join([*lines, *(f"  {case}: {why}" for case, why in {**record["wrong"], **record["unsure"]}.items())])
 
 
+def is_judged(record: Record) -> bool:
+    """Whether a record has its judgement; a cache may have older ones, which were judged whenever they were read."""
+    return "wrong" in record
+
+
 def short(record: Record) -> Record:
     """What the page has of a run: how it differs from the calm one, and not the verdict of every case."""
     return {name: record[name] for name in _OF_THE_PAGE if name in record}

@@ -45,7 +45,7 @@ def write() -> Path:
     A mutant that has changed since, or whose cases have, counts as not tried.
     """
     tried = mutants_tried()
-    alarmed = merged("alarms", bool, _kept_here("alarms"))
+    alarmed = merged("alarms", alarms.is_judged, _kept_here("alarms"))
     flipped = newest("flips", measured=True)
     broken = merged("faults", lambda record: faults.exists(record["id"]))
     made = [

@@ -301,6 +301,13 @@ def test_the_page_keeps_runs_of_other_commits_as_they_were_judged(
     assert "| calm | all | def | 1 | 0 | 0 | 0 | 1 s |" in text
 
 
+def test_a_run_that_an_older_cache_has_without_its_judgement_is_no_run_of_the_page(kept: store.Store) -> None:
+    before = store.Store.of("alarms", "abc")
+    before.start(resume=False)
+    before.add({name: value for name, value in of_run("calm", A_01="pass").items() if name not in ("wrong", "cases")})
+    assert "**0 false alarms in 0 runs.**" in page.write().read_text()
+
+
 def test_each_run_in_another_order_has_an_order_of_its_own(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     conducted = Conducted(monkeypatch)
     kept.start(resume=False)
