@@ -88,9 +88,9 @@ def _check(chosen: Mapping[str, bool], istio: str | None) -> None:
         SettingsError: the testbed cannot run this version, or two options contradict each other.
     """
     istio_release(istio)
-    first, *others = [*(name for name, given in chosen.items() if given), ""]
-    if any(others):
-        raise SettingsError(f"{first} and {others[0]} contradict each other", "give one of them")
+    names = [name for name, given in chosen.items() if given]
+    if len(names) > 1:
+        raise SettingsError(f"{names[0]} and {names[1]} contradict each other", "give one of them")
 
 
 def _bring_up(istio: str | None) -> None:
