@@ -67,24 +67,20 @@ def answered_by_sidecar(objects: list[Object]) -> None:
 @mutant("backend-swapped", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
 def backend_swapped(objects: list[Object]) -> None:
     """The Service leads to another server, of the same kind."""
-    for body in list(of_kind(objects, "Deployment", "httpbin")):
-        if document_namespace(body) == "mtls-service":
-            _impostor(objects, body)
-    for body in of_kind(objects, "Service", "httpbin"):
-        if document_namespace(body) == "mtls-service":
-            body["spec"]["selector"] = {"app": "impostor"}
+    for body in _of_the_server(objects, "Deployment"):
+        _impostor(objects, body)
+    for body in _of_the_server(objects, "Service"):
+        body["spec"]["selector"] = {"app": "impostor"}
 
 
 @mutant("service-selects-more", Area.BACKEND, MESH, cases("LAB-PERM-01", FAIL), nightly=True)
 def service_selects_more(objects: list[Object]) -> None:
     """The Service's selector is wider than it should be: half of the requests go to another server."""
-    for body in list(of_kind(objects, "Deployment", "httpbin")):
-        if document_namespace(body) == "mtls-service":
-            _impostor(objects, body)
-            body["spec"]["template"]["metadata"]["labels"]["tier"] = "server"
-    for body in of_kind(objects, "Service", "httpbin"):
-        if document_namespace(body) == "mtls-service":
-            body["spec"]["selector"] = {"tier": "server"}
+    for body in _of_the_server(objects, "Deployment"):
+        _impostor(objects, body)
+        body["spec"]["template"]["metadata"]["labels"]["tier"] = "server"
+    for body in _of_the_server(objects, "Service"):
+        body["spec"]["selector"] = {"tier": "server"}
 
 
 @mutant(
@@ -96,18 +92,16 @@ def service_selects_more(objects: list[Object]) -> None:
 )
 def answered_elsewhere_with_a_copy(objects: list[Object]) -> None:
     """A route leads to another server of the same kind, and gives the right one a copy of each request."""
-    for body in list(of_kind(objects, "Deployment", "httpbin")):
-        if document_namespace(body) == "mtls-service":
-            _impostor(objects, body)
-    for body in list(of_kind(objects, "Service", "httpbin")):
-        if document_namespace(body) == "mtls-service":
-            other = copy.deepcopy(body)
-            other["metadata"]["name"] = other["spec"]["selector"]["app"] = "impostor"
-            own, port = f"httpbin.{body['metadata']['namespace']}.svc.cluster.local", {"number": 8000}
-            to = {"destination": {"host": own.replace("httpbin", "impostor", 1), "port": port}}
-            spec = {"hosts": [own], "http": [{"route": [to], "mirror": {"host": own, "port": port}}]}
-            meta = {**copy.deepcopy(body["metadata"]), "name": "elsewhere"}
-            objects += [other, networking("VirtualService", meta, spec)]
+    for body in _of_the_server(objects, "Deployment"):
+        _impostor(objects, body)
+    for body in _of_the_server(objects, "Service"):
+        other = copy.deepcopy(body)
+        other["metadata"]["name"] = other["spec"]["selector"]["app"] = "impostor"
+        own, port = f"httpbin.{body['metadata']['namespace']}.svc.cluster.local", {"number": 8000}
+        to = {"destination": {"host": own.replace("httpbin", "impostor", 1), "port": port}}
+        spec = {"hosts": [own], "http": [{"route": [to], "mirror": {"host": own, "port": port}}]}
+        meta = {**copy.deepcopy(body["metadata"]), "name": "elsewhere"}
+        objects += [other, networking("VirtualService", meta, spec)]
 
 
 @mutant(
@@ -125,6 +119,11 @@ def external_answer_from_inside(objects: list[Object]) -> None:
         out = body["spec"]["http"][1]
         out["mirror"] = out["route"][0]["destination"]
         out["route"] = [{"destination": {"host": inside, "port": {"number": 80}}}]
+
+
+def _of_the_server(objects: list[Object], kind: str) -> list[Object]:
+    """The Deployment, or the Service, of the server that most cases of the lab are about."""
+    return [body for body in of_kind(objects, kind, "httpbin") if document_namespace(body) == "mtls-service"]
 
 
 def _impostor(objects: list[Object], server: Object) -> None:
