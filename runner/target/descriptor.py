@@ -13,6 +13,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh.discovery import MeshInfo
 from clients.model.errors import SettingsError
 from clients.model.wrong_value import in_words
+from reports import files
 from reports.model import TargetInfo
 from runner.target.access import Access, ExternalHostsRecord
 
@@ -82,13 +83,13 @@ class TargetDescriptor:
         return made
 
     def save(self, path: Path) -> None:
-        """Write it for the command line, which cleans up after a test process that died. Holds no secret.
+        """Write it whole, for the command line, which cleans up after a test process that died. Holds no secret.
 
         Raises:
             SettingsError: it cannot be written.
         """
         try:
-            path.write_text(self.to_json() + "\n", encoding="utf-8")
+            files.write_text(path, self.to_json() + "\n")
         except OSError as error:
             message = f"the run's folder cannot be written to: {path}: {error.strerror}"
             raise SettingsError(message, "free space, or choose another folder by --out") from None

@@ -52,8 +52,8 @@ class Reschedule:
             there = [one for one in cluster.pods(pod.namespace, "") if one.ready and one.name != pod.name]
             return len(there) >= before
 
+        # The rig does not forget its pods: it would take a pod that went away for one that the run itself replaced.
         poll(again, time.monotonic() + PATIENCE_S)
-        rig.forget()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -108,5 +108,17 @@ def test_the_error_names_the_folder_and_the_cause(number: int, tmp_path: Path, m
 
 def test_the_record_of_the_target(tmp_path: Path) -> None:
     descriptor = TargetDescriptor(TargetInfo("embedded", "1.34", MeshRecord("istio", "1.31", "")), MeshInfo("istio"))
+    (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="cannot be written to"):
-        descriptor.save(tmp_path / "no-such-folder" / "target.json")
+        descriptor.save(tmp_path / "file" / "target.json")
+
+
+def test_a_record_that_does_not_fit_is_not_left_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    descriptor = TargetDescriptor(TargetInfo("embedded", "1.34", MeshRecord("istio", "1.31", "")), MeshInfo("istio"))
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(SettingsError, match=FULL):
+        descriptor.save(tmp_path / "target.json")
+    assert list(tmp_path.iterdir()) == []
