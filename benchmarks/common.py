@@ -28,7 +28,7 @@ from clients.mesh.discovery import MeshInfo, discover
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.exit_code import ExitCode
 from clients.probe.convergence import ConvergencePolicy
-from clients.proof.rig import Rig, RigOptions
+from clients.proof.rig.rig import Rig, RigOptions
 from reports.model import TargetInfo
 from runner.interrupts import sigterm_interrupts
 from runner.target import assemble, browsers

@@ -18,7 +18,7 @@ from benchmarks import common, serial
 from benchmarks.serial import MANIFESTS, Topic
 from clients.model.case import Case
 from clients.model.stage import Stage
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 HEAD = r"""#!/bin/sh
 set -eu

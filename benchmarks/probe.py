@@ -15,7 +15,7 @@ from clients.kube.pods import Pod
 from clients.model.errors import InfrastructureError
 from clients.model.probe import Workload
 from clients.probe.confirmation_row import MAX_BATCH
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 CLIENT = Workload("bench-client", "sleep", "sleep")
 PROBE = CLIENT.get("http://httpbin.bench-server:8000/ip")

@@ -27,9 +27,9 @@ from clients.model.probe import Workload
 from clients.model.stage import Stage
 from clients.proof import table
 from clients.proof.case_runner import CaseRunner
-from clients.proof.observation import BASELINE_CONFIRMATIONS
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
+from clients.proof.stage.running_stage import RunningStage
 from clients.proof.table import Table
 from reports import html
 from reports.model import MeshRecord, Report, RunInfo, TargetInfo

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import common
-from clients.proof.observation import BASELINE_CONFIRMATIONS
+from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
 
 FLAT = 0.25
 """Accepted relative difference between the cost of a pair at 50 namespaces and at 11."""

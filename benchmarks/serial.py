@@ -27,8 +27,8 @@ from clients.kube.lease import RunLease
 from clients.model.case import Case
 from clients.model.errors import ClusterError, ConflictError
 from clients.model.stage import Stage
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.running_stage import RunningStage
 from runner.config import catalogue, settings
 from testbed.api import Up
 

@@ -27,7 +27,7 @@ from clients.model.errors import ClusterError
 from clients.model.expect import status
 from clients.probe.converge import converge
 from clients.probe.convergence import ConvergencePolicy
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 CONTROL = "BENCH"
 

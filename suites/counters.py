@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from clients.mesh import sidecar
 from clients.mesh.sidecar import Stats
 from clients.model.probe import Probe
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 REQUESTS = 5
 LAG_S = 1.0

@@ -1,7 +1,7 @@
 """Proves the cases of one stage in parallel: while one waits for a log or for time to pass, another sends its probes.
 
 It is the only place that takes the stage's steps. Probes of one client with a sidecar still follow one another (see
-`clients.proof.rig`), so that its sidecar keeps no more connections than the number of confirmations is derived for.
+`clients.proof.rig.rig`), so that its sidecar keeps no more connections than the number of confirmations is derived for.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Self
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject
-from clients.proof import in_force, prove, sent_elsewhere
+from clients.proof import in_force, prove
 from clients.proof.in_force import InForce
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage.running_stage import RunningStage
+from clients.proof.steps import sent_elsewhere
 from clients.proof.why import Explainer
 
 THREADS = 8

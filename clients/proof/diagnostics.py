@@ -15,7 +15,7 @@ from clients.mesh import sidecar
 from clients.model.api_groups import NETWORKING_V1, SECURITY_V1
 from clients.model.redact import redact, redact_mapping
 from clients.model.stage import Stage
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 MAX_BYTES = 1024 * 1024
 """Size limit of one file; of longer text the end is kept."""

@@ -26,8 +26,8 @@ from clients.model.redact import redact
 from clients.probe.outside import OutsideClient
 from clients.proof import lost_api
 from clients.proof.proving import inconclusive, not_checked
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.running_stage import RunningStage
 
 OBJECTS, PROXIES = "objects in force", "policies at the proxies"
 MAX_PROXIES = 4

@@ -10,7 +10,7 @@ import time
 
 from clients.model.evidence import Evidence, Verdict
 from clients.proof import proving
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 CATCHES_UP_S = 60.0
 """Seconds after an outage of the API server in which a control plane may not have read everything again."""

@@ -15,10 +15,12 @@ from clients.model.marker import MarkerState
 from clients.model.stage import Observation
 from clients.probe.converge import converge
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
-from clients.proof import changed_pods, lost_api, replaced, steps, too_few, trace
+from clients.proof import lost_api, replaced, too_few
+from clients.proof.logs import changed_pods
 from clients.proof.proving import BY_REQUESTS, ProblemOf, ProvingCase, ProvingState, inconclusive
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.running_stage import RunningStage
+from clients.proof.steps import proof_steps, trace
 from clients.proof.waited import MARKER, converged, of_marker
 
 
@@ -29,7 +31,7 @@ def prove_case(
     confirmations: int | None = None,
     budget_s: float | None = None,
 ) -> Evidence:
-    """Converge on the case's outcome, then run every proof step (`clients.proof.steps`).
+    """Converge on the case's outcome, then run every proof step (`clients.proof.steps.proof_steps`).
 
     The stage must have taken the case's step. `confirmations` replaces the derived number where no change could have
     left stale answers, `budget_s` limits that of the run.
@@ -76,7 +78,7 @@ def _not_converged(rig: Rig, case: Case, evidence: Evidence, seen: Convergence, 
 def _proven(proving: ProvingCase, evidence: Evidence, grown: Callable[[], str]) -> Evidence:
     """The evidence of a case that has converged, judged by the findings of every proof step."""
     rig, case = proving.rig, proving.case
-    found = steps.findings(proving)
+    found = proof_steps.findings(proving)
     evidence = replace(
         evidence,
         attempts=evidence.attempts + tuple(proving.attempts),
@@ -111,7 +113,7 @@ def prove_state(
     if running and (spoilt := _first_problem(running.rig, evidence, _settled(running))):
         return spoilt
     proving = ProvingState(problem_of=problem_of, budget_s=budget_s)
-    judged = _judged(evidence, steps.findings(proving))
+    judged = _judged(evidence, proof_steps.findings(proving))
     passed = judged.verdict is Verdict.PASS
     return replace(
         judged,

@@ -10,8 +10,8 @@ from clients.model.case import Case
 from clients.model.evidence import TWIN, Evidence, Finding, FindingVerdict, LeakBound, LogPlace, TwinProof, Verdict
 from clients.model.probe import Probe
 from clients.probe.convergence import Convergence
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.running_stage import RunningStage
 
 ProblemOf = Callable[[], str | None]
 """Looks, and returns what is wrong; None when all is as it must be."""

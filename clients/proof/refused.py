@@ -13,7 +13,7 @@ from clients.model.evidence import TWIN, Evidence, Finding, FindingVerdict, Subj
 from clients.model.outcome import OutcomeKind
 from clients.model.redact import redact
 from clients.model.refused import RefusedManifest
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 ADMISSION = "admission"
 POLL_S = 0.5

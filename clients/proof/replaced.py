@@ -24,7 +24,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.probe import Probe
 from clients.proof import proving
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from clients.proof.unserved import unserved
 
 PODS = "pods"

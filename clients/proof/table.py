@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clients.model.case import Case
 from clients.model.evidence import Evidence, Subject
 from clients.proof.case_runner import CaseJob, CaseRunner
-from clients.proof.observation import BASELINE_CONFIRMATIONS
+from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
 
 CLIENTS, THREADS = 4, 48
 """Sources, and cells, that are proven in parallel. The cells of one source share its shell, one batch after the other:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clients.model.errors import MeshproofError
 from clients.model.probe import Probe
 from clients.probe.convergence import Convergence
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 
 def reached(rig: Rig, probe: Probe, seen: Convergence) -> str:

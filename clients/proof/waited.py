@@ -9,7 +9,7 @@ from clients.model.evidence import Evidence, Finding, FindingVerdict
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.stage import Observation
 from clients.probe.convergence import SLOW_SHARE, Convergence
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage.running_stage import RunningStage
 
 
 def _seen_settling(running: RunningStage, case: Case) -> Observation | None:

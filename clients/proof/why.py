@@ -35,8 +35,8 @@ from clients.model.probe import Probe
 from clients.model.redact import redact
 from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient
-from clients.proof import why_unready
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage import why_unready
+from clients.proof.stage.running_stage import RunningStage
 from clients.proof.unserved import unserved
 from clients.proof.wrong_outcome import WrongOutcome, wrong_outcome
 

@@ -12,7 +12,7 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.outcome import TIMEOUTS, OutcomeKind
 from clients.model.probe import Probe
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage.running_stage import RunningStage
 
 _REFUSED = frozenset({401, 403})
 _NO_RESPONSE = frozenset({OutcomeKind.RESET, OutcomeKind.EMPTY_REPLY, OutcomeKind.SEND_ERROR})

@@ -26,8 +26,8 @@ from clients.proof import refused as refused_proof
 from clients.proof import table
 from clients.proof.case_runner import CaseJob, CaseRunner
 from clients.proof.proving import ProblemOf
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.running_stage import RunningStage
 from runner.session import pictures, run_images
 from runner.session.attach import attach, plainly
 from runner.session.items import cases_of
@@ -184,7 +184,7 @@ def prove_refused(request: pytest.FixtureRequest, stage: RunningStage, run_conte
 
 @pytest.fixture
 def observe(request: pytest.FixtureRequest, mesh_lock: MeshLock, run_context: RunContext) -> Observe:
-    """`observe(control, expected, problem_of, budget_s=…)` for state controls; see `clients.proof.state`."""
+    """`observe(control, expected, problem_of, budget_s=…)` for state controls; see `clients.proof.steps.state`."""
 
     def observing(control: str, expected: str, problem_of: ProblemOf, *, budget_s: float | None = None) -> Evidence:
         proves = proves_here(request, control)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clients.model.stage import Stage
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from runner.target.descriptor import TargetDescriptor
 
 

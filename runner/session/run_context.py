@@ -15,7 +15,7 @@ from clients.identity.external_issuer import ExternalIssuer
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Evidence
 from clients.proof.case_runner import CaseRunner
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage.running_stage import RunningStage
 from reports.gates import Gates
 from reports.journal import Journal
 from reports.model import RunInfo

@@ -22,7 +22,7 @@ from clients.mesh.istioctl import Analyzer
 from clients.model.errors import ClusterError
 from clients.probe import outside
 from clients.probe.way_in import node_addresses
-from clients.proof.rig import Rig, RigOptions
+from clients.proof.rig.rig import Rig, RigOptions
 from runner.config.settings import ROOT, Settings
 from runner.target import identity, targets
 from runner.target.descriptor import TargetDescriptor

@@ -18,7 +18,7 @@ from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight.canary import DOOR, HOME, PLAIN_HOME, START_S, Canary
 from clients.proof.preflight.shown import CheckName, Shown
-from clients.proof.rig import opening
+from clients.proof.rig.rig import opening
 from runner.config.ingress_settings import WITHOUT_BALANCER
 from runner.config.settings import ROOT, Settings
 from runner.target.access import Access

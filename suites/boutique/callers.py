@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from clients.mesh.sidecar import Stats
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from suites.counters import Growth, dry_run
 
 

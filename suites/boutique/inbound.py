@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clients.mesh import enforced, sidecar
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from suites.boutique.workloads import SERVICES, TABLE_PORT, client
 
 LISTENER = "virtualInbound"

@@ -12,7 +12,7 @@ from clients.apply.item import Item
 from clients.kube.exec import exec_once
 from clients.model.errors import InfrastructureError
 from clients.model.probe import Workload
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 LOAD = Workload("loadgenerator", "loadgenerator", "client")
 RATE = 20

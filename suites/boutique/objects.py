@@ -13,7 +13,7 @@ from clients.apply.overlay import MESH_NAMESPACE
 from clients.kube.labels import RUN_LABEL, WORKER_LABEL
 from clients.model.errors import InfrastructureError
 from clients.model.service_type import NO_ADDRESS
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from suites.boutique.workloads import GATEWAY, GATEWAY_NAMESPACE, NAMESPACES, SERVICES
 
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clients.apply.open_mesh import NAME as OPEN_MESH
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 FRONTEND_CLUSTER = "outbound|80||frontend.frontend.svc.cluster.local"
 Cluster = dict[str, Any]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from clients.kube import readiness
 from clients.kube.pods import SIDECAR, Pod
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 

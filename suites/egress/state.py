@@ -11,8 +11,8 @@ from clients.mesh import proxyconfig
 from clients.mesh.istioctl import Message
 from clients.mesh.proxyconfig import Dump
 from clients.model.errors import InfrastructureError
-from clients.proof.rig import Rig
-from clients.proof.running_stage import RunningStage
+from clients.proof.rig.rig import Rig
+from clients.proof.stage.running_stage import RunningStage
 
 _PREFIX = re.compile(r"\bmp-[0-9a-z]+-[0-9a-z]+-")
 """Prefix of all names of a worker of a run."""

@@ -8,7 +8,7 @@ import time
 from clients.kube.exec import ExecSession
 from clients.model.errors import InfrastructureError
 from clients.model.probe import Workload
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 RATE = 4
 """Requests per second, by curl's `--rate`."""

@@ -14,7 +14,7 @@ from clients.identity.signin import HOST, SignIn
 from clients.kube.pods import SIDECAR
 from clients.mesh import sidecar
 from clients.probe.visitor import Visitor
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from suites.iap.workloads import OUTSIDE
 
 OTHER = "stranger@example.com"

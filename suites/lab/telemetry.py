@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients.mesh.sidecar import Stats
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from suites.counters import dry_run, total
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.harness_mutants.mutant import HarnessMutant
 
-TRACE = "clients/proof/trace.py"
+TRACE = "clients/proof/steps/trace.py"
 PROVE = "clients/proof/prove.py"
-MARKERS = "clients/proof/markers.py"
+MARKERS = "clients/proof/stage/markers.py"
 
 MUTANTS = (
     HarnessMutant(
@@ -29,25 +29,25 @@ MUTANTS = (
     ),
     HarnessMutant(
         "every-probe-can-be-recognised",
-        "clients/proof/prober.py",
+        "clients/proof/rig/prober.py",
         "chosen = ordinary.chosen(count, sent)",
         "chosen = frozenset[int]()",
     ),
     HarnessMutant(
         "a-probe-that-no-mesh-could-miss-counts-as-ordinary",
-        "clients/proof/ordinary_requests.py",
+        "clients/proof/steps/ordinary_requests.py",
         "    if not any(attempt.ordinary for attempt in own):\n",
         "    if not own:\n",
     ),
     HarnessMutant(
         "a-users-request-carries-our-name",
-        "clients/proof/prober.py",
+        "clients/proof/rig/prober.py",
         "agent = self._users_agent(probe) if like_a_users else",
         "agent = self._users_agent(probe) if not control else",
     ),
     HarnessMutant(
         "a-door-that-remembers-is-not-noticed",
-        "clients/proof/kept_connection.py",
+        "clients/proof/steps/kept_connection.py",
         "    if not attempt.matched:\n",
         "    if not attempt.ran:\n",
     ),
@@ -124,19 +124,19 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-reused-port-is-ones-own",
-        "clients/proof/log_entries.py",
+        "clients/proof/logs/log_entries.py",
         "if (entry.downstream_remote, entry.downstream_local) in ends",
         "if entry.downstream_remote in clients",
     ),
     HarnessMutant(
         "a-look-that-was-lost-is-a-failure",
-        "clients/proof/state.py",
+        "clients/proof/steps/state.py",
         "FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE",
         "FindingVerdict.FAIL",
     ),
     HarnessMutant(
         "the-state-before-need-not-come-back",
-        "clients/proof/running_stage.py",
+        "clients/proof/stage/running_stage.py",
         "problems = self._not_restored()",
         "problems = []",
     ),
@@ -163,25 +163,25 @@ MUTANTS = (
     HarnessMutant("a-marker-is-seen-where-it-is-not", MARKERS, "            if seen.problem:", "            if False:"),
     HarnessMutant(
         "a-port-of-tcp-gets-a-marker",
-        "clients/proof/servers.py",
+        "clients/proof/stage/servers.py",
         "if protocol not in _HTTP and",
         "if False and",
     ),
     HarnessMutant(
         "a-scope-that-hides-the-marker-is-not-seen",
-        "clients/proof/marker_plan.py",
+        "clients/proof/stage/marker_plan.py",
         "and not _imports(scope, namespace):",
         "and False:",
     ),
     HarnessMutant(
         "a-sign-need-not-differ-from-the-state-before",
-        "clients/proof/change_arrival.py",
+        "clients/proof/stage/change_arrival.py",
         "if seen.problem:",
         "if False:",
     ),
     HarnessMutant(
         "a-change-without-marker-needs-no-sign",
-        "clients/proof/change_arrival.py",
+        "clients/proof/stage/change_arrival.py",
         "if settle is None or before is None:",
         "if False:",
     ),
@@ -194,7 +194,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "one-pod-stands-for-all",
-        "clients/proof/prober.py",
+        "clients/proof/rig/prober.py",
         "dialled[turn % len(dialled)]",
         "dialled[0]",
     ),

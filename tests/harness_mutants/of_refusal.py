@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.harness_mutants.mutant import PROOF, HarnessMutant
 
-DENIAL = "clients/proof/denial.py"
-DECIDED = "clients/proof/decided.py"
-ANSWERED = "clients/proof/answered.py"
+DENIAL = "clients/proof/steps/denial.py"
+DECIDED = "clients/proof/steps/decided.py"
+ANSWERED = "clients/proof/steps/answered.py"
 
 MUTANTS = (
     HarnessMutant(
@@ -58,32 +58,32 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-server-that-is-down-lets-no-request-in",
-        "clients/proof/own_pod.py",
+        "clients/proof/steps/own_pod.py",
         "return Verdict.PASS if wrong is None else Verdict.INCONCLUSIVE",
         "return Verdict.PASS",
     ),
     HarnessMutant(
         "a-way-that-was-never-open-is-refused",
-        "clients/proof/own_pod.py",
+        "clients/proof/steps/own_pod.py",
         "return baseline is not None and not baseline.problem and not baseline.expect.refuses",
         "return True",
     ),
     HarnessMutant(
         "a-leak-is-not-searched-for",
-        "clients/proof/leak.py",
+        "clients/proof/steps/leak.py",
         "wanted = probes_for_leak(policy.leak) if policy.leak else 0",
         "wanted = 0",
     ),
     HarnessMutant(
         "a-request-that-leaks-is-one-more-refused",
-        "clients/proof/leak.py",
+        "clients/proof/steps/leak.py",
         "            if attempt.matched:\n",
         "            if attempt.ran:\n",
     ),
-    HarnessMutant("unknown-arrivals-are-known", "clients/proof/counted.py", "        unknown += strange\n", ""),
+    HarnessMutant("unknown-arrivals-are-known", "clients/proof/steps/counted.py", "        unknown += strange\n", ""),
     HarnessMutant(
         "copies-are-not-looked-for",
-        "clients/proof/counted.py",
+        "clients/proof/steps/counted.py",
         "    if text := copies.unlogged(proving, path, since):",
         "    if text := path.keeps_ids and since < 0 and str(path):",
     ),
@@ -108,13 +108,13 @@ MUTANTS = (
     ),
     HarnessMutant(
         "any-policy-may-have-refused",
-        "clients/proof/mechanism.py",
+        "clients/proof/logs/mechanism.py",
         "and (names is None or policy in names)",
         "and (names is None or policy)",
     ),
     HarnessMutant(
         "what-was-sent-on-was-refused",
-        "clients/proof/mechanism.py",
+        "clients/proof/logs/mechanism.py",
         "return (not sent_to or not entry.protocol) and policy is not None",
         "return policy is not None",
     ),
@@ -126,7 +126,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "an-address-in-brackets-is-no-backends",
-        "clients/proof/mechanism.py",
+        "clients/proof/logs/mechanism.py",
         "sent_to = host_of(entry.upstream_host) if",
         'sent_to = entry.upstream_host.rpartition(":")[0] if',
     ),
@@ -144,13 +144,13 @@ MUTANTS = (
     ),
     HarnessMutant(
         "who-has-a-copy-has-answered",
-        "clients/proof/sent_elsewhere.py",
+        "clients/proof/steps/sent_elsewhere.py",
         "    return bool(host) and by_route and host not in known",
         "    return False",
     ),
     HarnessMutant(
         "an-external-host-is-wherever-the-gateway-sends-to",
-        "clients/proof/sent_elsewhere.py",
+        "clients/proof/steps/sent_elsewhere.py",
         "    return path.proxies(Proxy.GATEWAY), frozenset(rig.external.addresses(server))",
         "    return (), frozenset()",
     ),
@@ -168,7 +168,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-client-that-reaches-nothing-is-refused",
-        "clients/proof/source_twins.py",
+        "clients/proof/steps/source_twins.py",
         "    if proof.verdict is Verdict.PASS:\n",
         "    if proof:\n",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, Area, cases, mutant
 from tests.mutants.filters import REFUSES, lua

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from clients.kube.cluster import Cluster
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from testbed import api
 from tests.mutants import outside, places
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant

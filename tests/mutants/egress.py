@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from testbed import api, internet
 from testbed.pki import Authority
 from tests.mutants import outside

@@ -7,7 +7,7 @@ import re
 import yaml
 
 from clients.identity.tokens import TokenIssuer
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from suites.front import test_custom, test_keys_rotation
 from suites.front.custom import ALLOWED
 from suites.front.matrix import TO_THE_FRONT_END, TO_THE_SECRET

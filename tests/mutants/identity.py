@@ -15,7 +15,7 @@ import yaml
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError
 from clients.model.polling import poll
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from runner.config import rbac
 from runner.config.settings import ROOT
 from tests.mutants import outside

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from clients.apply.environments import Environments
 from clients.model.errors import ClusterError
 from clients.model.evidence import Applied
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage.running_stage import RunningStage
 from runner.target.held_target import HeldTarget
 from tests.mutants.mutant import Mutant, Object
 

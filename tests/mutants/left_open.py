@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from tests.mutants import outside
 from tests.mutants.ajar import Change, narrowed, open_way, token_rule
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant

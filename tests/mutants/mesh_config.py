@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from tests.mutants import outside
 from tests.mutants.mutant import Mutant
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 Object = dict[str, Any]
 

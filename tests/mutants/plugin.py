@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clients.model.stage import Stage
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from tests.mutants import secrets
 from tests.mutants.kept import Kept
 from tests.mutants.mutant import Changed, Mutant, document_namespace

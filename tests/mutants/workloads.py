@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, networking, of_kind

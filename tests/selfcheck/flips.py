@@ -17,7 +17,7 @@ from benchmarks.stability_tables import KS, REPLICAS, THREADS, model_too_early
 from clients.model.errors import SettingsError
 from clients.probe.confirm import stale_probability
 from clients.probe.convergence import ConvergencePolicy
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 from tests.mutants import outside
 from tests.selfcheck.product import say, testbed
 from tests.selfcheck.store import Record, Store

@@ -11,7 +11,7 @@ import pytest
 from clients.model.errors import MeshproofError
 from clients.model.polling import poll
 from clients.model.stage import Stage
-from clients.proof.rig import Rig
+from clients.proof.rig.rig import Rig
 
 EVERY = 6
 """After so many cases one pod of the run is deleted; its Deployment makes another."""

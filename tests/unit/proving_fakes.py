@@ -14,7 +14,7 @@ from clients.model.evidence import Evidence, Subject
 from clients.model.expect import RBAC_DENIED, rbac_denied, status
 from clients.model.stage import Observation, Stage
 from clients.proof import prove as proof
-from clients.proof.client_reach import ClientReach
+from clients.proof.stage.client_reach import ClientReach
 
 IP = "http://httpbin.mtls-service:8000/ip"
 ALLOWED = CLIENT.get(IP, token="valid")

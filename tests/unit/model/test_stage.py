@@ -15,8 +15,8 @@ from clients.model.evidence import Applied
 from clients.model.expect import reset, status
 from clients.model.stage import Scale, Settle, Stage, Step
 from clients.probe.converge import converge
-from clients.proof import observation, why_unready
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage import observation, why_unready
+from clients.proof.stage.running_stage import RunningStage
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,10 @@ from clients.model.outcome import Outcome
 from clients.probe.confirmation_row import ProbeMany
 from clients.probe.converge import converge
 from clients.probe.convergence import Convergence
-from clients.proof import answered, client_reach, complete_logs, decided, denial, log_entries, observation, prove, trace
+from clients.proof import prove
+from clients.proof.logs import complete_logs, log_entries
+from clients.proof.stage import client_reach, observation
+from clients.proof.steps import answered, decided, denial, trace
 
 PROBE_S = 0.0001
 

@@ -25,8 +25,8 @@ from clients.model.evidence import Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import rbac_denied, status
 from clients.model.log_expectations import ServerLogExpectation
 from clients.model.outcome import OutcomeKind
-from clients.proof import answered as steps
 from clients.proof.proving import ProvingCase
+from clients.proof.steps import answered as steps
 
 pytestmark = pytest.mark.unit
 

@@ -22,9 +22,9 @@ from clients.model import addresses
 from clients.model.case import Case
 from clients.model.errors import InfrastructureError
 from clients.model.expect import rbac_denied
-from clients.proof import copies
+from clients.proof.logs import copies
+from clients.proof.logs.route import Route
 from clients.proof.proving import ProvingCase
-from clients.proof.route import Route
 
 pytestmark = pytest.mark.unit
 

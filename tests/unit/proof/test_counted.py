@@ -23,8 +23,9 @@ from clients.model.expect import rbac_denied
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Workload
 from clients.probe.outside import through
-from clients.proof import copies, counted
+from clients.proof.logs import copies
 from clients.proof.proving import ProvingCase
+from clients.proof.steps import counted
 
 pytestmark = pytest.mark.unit
 

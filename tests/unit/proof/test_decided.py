@@ -27,8 +27,9 @@ from clients.model.log_expectations import AccessLogExpectation
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Probe
 from clients.probe.outside import through
-from clients.proof import complete_logs, decided, mechanism
+from clients.proof.logs import complete_logs, mechanism
 from clients.proof.proving import ProvingCase
+from clients.proof.steps import decided
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.same_connection import Exchanges
-from clients.proof import kept_connection
+from clients.proof.steps import kept_connection
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
 NAME = kept_connection.NAME

@@ -22,9 +22,9 @@ from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe, Workload
 from clients.model.stage import Settle, Stage, Step
 from clients.probe.outside import through
-from clients.proof.marker_plan import Allowed, MarkerPlan
-from clients.proof.running_stage import RunningStage
-from clients.proof.servers import Servers
+from clients.proof.stage.marker_plan import Allowed, MarkerPlan
+from clients.proof.stage.running_stage import RunningStage
+from clients.proof.stage.servers import Servers
 from clients.proof.waited import of_marker
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ import pytest
 
 from clients.mesh.policies import EnforcedPolicy
 from clients.model.decision import Decision, Mechanism
-from clients.proof.mechanism import expected_policies
+from clients.proof.logs.mechanism import expected_policies
 
 pytestmark = pytest.mark.unit
 

@@ -13,8 +13,8 @@ from clients.model.expect import no_reply, status
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Workload
 from clients.probe.converge import converge
-from clients.proof import observation
-from clients.proof.observation import baseline_budget_s, observe_probe
+from clients.proof.stage import observation
+from clients.proof.stage.observation import baseline_budget_s, observe_probe
 
 PROBE = Workload("mtls-client", "sleep", "sleep").get("http://httpbin.mtls-service:8000/ip")
 

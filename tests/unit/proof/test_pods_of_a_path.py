@@ -18,9 +18,9 @@ from clients.kube.pods import Pod
 from clients.mesh.egress_gateway import EgressGateway
 from clients.model.probe import Workload
 from clients.probe.outside import through
-from clients.proof import workloads as module
-from clients.proof.rig import Rig
-from clients.proof.workloads import Workloads
+from clients.proof.rig import workloads as module
+from clients.proof.rig.rig import Rig
+from clients.proof.rig.workloads import Workloads
 
 pytestmark = pytest.mark.unit
 

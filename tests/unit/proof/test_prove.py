@@ -26,7 +26,7 @@ from clients.model.log_expectations import AccessLogExpectation
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import through
-from clients.proof import denial
+from clients.proof.steps import denial
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
 

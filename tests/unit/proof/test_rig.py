@@ -30,9 +30,10 @@ from clients.model.token import Token
 from clients.probe import curl, ordinary
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.request import Request
-from clients.proof import client_sessions, diagnostics
-from clients.proof.rig import Rig, RigOptions
-from clients.proof.workloads import PODS_SHARED_S
+from clients.proof import diagnostics
+from clients.proof.rig import client_sessions
+from clients.proof.rig.rig import Rig, RigOptions
+from clients.proof.rig.workloads import PODS_SHARED_S
 
 pytestmark = pytest.mark.unit
 

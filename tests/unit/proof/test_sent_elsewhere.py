@@ -21,9 +21,9 @@ from clients.model.evidence import Evidence, Finding, FindingVerdict, Subject, V
 from clients.model.expect import status
 from clients.model.log_expectations import ServerLogExpectation
 from clients.model.outcome import OutcomeKind
-from clients.proof import sent_elsewhere
-from clients.proof.answered import ANSWERED
-from clients.proof.trace import EXTERNAL_LOG
+from clients.proof.steps import sent_elsewhere
+from clients.proof.steps.answered import ANSWERED
+from clients.proof.steps.trace import EXTERNAL_LOG
 
 pytestmark = pytest.mark.unit
 

@@ -18,9 +18,9 @@ from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, reset, status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe, Workload
-from clients.proof import client_reach
-from clients.proof.client_reach import MOST, ClientReach
-from clients.proof.source_twins import SOURCE_TWIN
+from clients.proof.stage import client_reach
+from clients.proof.stage.client_reach import MOST, ClientReach
+from clients.proof.steps.source_twins import SOURCE_TWIN
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
 

@@ -13,8 +13,8 @@ from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
 from clients.model.expect import status
 from clients.model.stage import Observation
-from clients.proof import state
 from clients.proof.prove import prove_state
+from clients.proof.steps import state
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,7 @@ from clients.model.expect import reset, status
 from clients.model.probe import Workload
 from clients.proof import prove, table
 from clients.proof.case_runner import CaseRunner
-from clients.proof.observation import BASELINE_CONFIRMATIONS
+from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
 from clients.proof.table import Table
 
 pytestmark = pytest.mark.unit

@@ -23,9 +23,10 @@ from clients.model.expect import status
 from clients.model.log_expectations import AccessLogExpectation, ServerLogExpectation
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Probe
-from clients.proof import log_entries, trace
+from clients.proof.logs import log_entries
+from clients.proof.logs.route import last_row
 from clients.proof.proving import ProvingCase
-from clients.proof.route import last_row
+from clients.proof.steps import trace
 
 pytestmark = pytest.mark.unit
 

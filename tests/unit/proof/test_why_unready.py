@@ -12,7 +12,7 @@ from why_samples import network, pod
 
 from clients.mesh.discovery import MeshInfo
 from clients.model.errors import ClusterError, UnreadyError
-from clients.proof import why_unready
+from clients.proof.stage import why_unready
 
 pytestmark = pytest.mark.unit
 

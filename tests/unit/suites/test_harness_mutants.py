@@ -34,6 +34,6 @@ def test_the_copy_in_which_the_tests_run_has_all_that_they_read() -> None:
 
 
 def test_the_tests_of_the_same_file_are_asked_first() -> None:
-    wrong = HarnessMutant("m", "clients/proof/decided.py", "a", "b", ("model", "proof"))
+    wrong = HarnessMutant("m", "clients/proof/steps/decided.py", "a", "b", ("model", "proof"))
     assert nearest(wrong, ROOT) == ["tests/unit/proof/test_decided.py"]
     assert nearest(replace(wrong, file="clients/proof/no_such.py"), ROOT) == []

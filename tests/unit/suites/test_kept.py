@@ -6,7 +6,7 @@ import pytest
 
 from clients.apply.environments import Environments
 from clients.model.errors import ClusterError
-from clients.proof.running_stage import RunningStage
+from clients.proof.stage.running_stage import RunningStage
 from runner.target.held_target import HeldTarget
 from tests.mutants.entry import Area
 from tests.mutants.kept import REFUSAL, Kept

@@ -1,0 +1,1 @@
+"""What logs of proxies and applications show of a case's requests."""

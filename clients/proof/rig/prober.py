@@ -1,0 +1,247 @@
+"""Sends probes: from client pods by running shells, and from outside the cluster through a gateway."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from clients.apply.overlay import Overlay
+from clients.identity.tokens import TokenIssuer
+from clients.kube.cluster import Cluster
+from clients.kube.pods import SIDECAR, Pod
+from clients.mesh.external_hosts import ExternalHosts
+from clients.model.addresses import joined, split, with_host
+from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
+from clients.model.outcome import Outcome, infrastructure
+from clients.model.probe import REQUEST_ID, Dial, Probe, Workload
+from clients.model.redact import redact
+from clients.probe import ordinary, outside
+from clients.probe.confirmation_row import ProbeMany
+from clients.probe.outside import OutsideClient
+from clients.probe.request import Request
+from clients.probe.way_in import WaysIn
+from clients.proof.rig.client_sessions import ClientSessions
+from clients.proof.rig.impostors import Impostors
+from clients.proof.rig.workloads import Workloads
+
+
+class Prober:
+    """One per process. Probes may be sent from several threads at once.
+
+    Probes from one client pod with a sidecar, or from outside through one gateway, follow one another whichever thread
+    sends them: in parallel, the proxy would keep more connections, and each may give one stale answer more than
+    `clients.probe.confirm` allows for. A client without a proxy keeps none, and has `SHELLS` shells.
+
+    Args:
+        probe_timeout_s: curl's `--max-time`, in seconds.
+        ways_in: finds where gateways are reached from outside.
+        ingress_roots: PEM of the authorities that clients outside trust.
+
+    Attributes:
+        abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
+        sent_ids: of all requests so far.
+        by_gateway: client → path → when it last sent a request of this path by a gateway in the cluster, in monotonic
+            seconds. Gateways give requests ids of their own, and ordinary ones have no other mark.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        overlay: Overlay,
+        tokens: TokenIssuer,
+        workloads: Workloads,
+        *,
+        external: ExternalHosts | None = None,
+        probe_timeout_s: float = 5.0,
+        ways_in: WaysIn | None = None,
+        ingress_roots: str = "",
+    ) -> None:
+        self.abandoned = threading.Event()
+        self.sent_ids: set[str] = set()
+        self.by_gateway: dict[Workload, dict[str, float]] = {}
+        self._overlay = overlay
+        self._tokens = tokens
+        self._workloads = workloads
+        self._external = external
+        self._probe_timeout_s = probe_timeout_s
+        self._ways_in = ways_in or WaysIn(cluster)
+        self.ingress_roots = ingress_roots
+        self._sessions = ClientSessions(cluster)
+        self._impostors = Impostors(cluster, workloads)
+        self._agents = ordinary.agents()
+        self._lock = threading.Lock()  # of the gateways' locks
+        self._gateway_locks: dict[Workload, threading.Lock] = {}
+
+    def request_for(self, probe: Probe, control: str, pod: Pod | None = None, *, like_a_users: bool = False) -> Request:
+        """The request that carries the probe, with a fresh request id; to a pod, where the probe dials one.
+
+        The id is not a 36-character UUID, one digit of which Envoy rewrites to keep its sampling decision, unless it
+        has to be like a user's (see `clients.probe.ordinary`).
+
+        Raises:
+            InfrastructureError: its client should show a certificate, and whose is not known.
+        """
+        request_id = ordinary.new_id() if like_a_users else f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
+        self.sent_ids.add(request_id)
+        headers, url = probe.headers, self._overlay.url(probe.url)
+        connect_to = self._connect_to(self._workloads.named(probe.resolve))
+        if pod and probe.dial is Dial.POD:
+            url = with_host(url, pod.ip)
+        elif pod:
+            connect_to = joined(pod.ip, outside.port_of(url))
+        for token in probe.all_tokens:
+            sent = token.place.format(self._tokens.token(token))
+            name, _, value = sent.partition(": ")
+            if token.in_url:
+                url += f"&{sent[1:]}" if "?" in url else sent
+            else:
+                headers = (*headers, (name, value))
+        agent = self._users_agent(probe) if like_a_users else f"meshproof/{control} {request_id}"
+        if like_a_users:
+            headers = (*headers, *ordinary.headers(agent, {name.lower() for name, _ in headers}))
+        return Request(
+            method=probe.method,
+            url=url,
+            headers=headers,
+            request_id=request_id,
+            user_agent=agent,
+            timeout_s=probe.timeout_s or self._probe_timeout_s,
+            connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
+            connect_to=connect_to,
+            insecure=probe.insecure,
+            http2=probe.http2,
+            body=probe.body.replace(REQUEST_ID, request_id),
+            ordinary=like_a_users,
+            tls_max=probe.tls_max,
+            certificate=self._impostors.certificate(probe),
+        )
+
+    def _users_agent(self, probe: Probe) -> str:
+        """The user agent of an ordinary probe; a browser makes no calls of gRPC."""
+        return next(self._agents) if probe.url.startswith("http") else ""
+
+    def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
+        """A function that sends n probes, each on a fresh connection, spread over the client's ready pods.
+
+        A share of them is ordinary (`clients.probe.ordinary`). It raises AbandonedError while `abandoned` is set.
+        """
+        sent = 0
+
+        def send(count: int) -> list[Outcome]:
+            nonlocal sent
+            chosen = ordinary.chosen(count, sent)
+            sent += count
+            return self._send(probe, control, parallel, count, chosen)
+
+        return send
+
+    def probe(self, probe: Probe, control: str, count: int = 1) -> list[Outcome]:
+        """Send the probe now, `count` times, easy to find in logs. Raises AbandonedError while `abandoned` is set."""
+        return self._send(probe, control, False, count, frozenset())
+
+    def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
+        """Send the probe from outside the cluster to a known address, even if the Service of that address is gone."""
+        return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
+
+    def command_for(self, probe: Probe, control: str = "") -> str:
+        """The request as a command that a person could repeat, redacted; by the name of what has no pod now."""
+        try:
+            request = self.request_for(probe, control, self._dialled(probe)[0])
+        except MeshproofError:
+            request = self.request_for(replace(probe, impostor_of=None, impostor_domain=""), control)
+        return redact(outside.command(request))
+
+    def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
+        """Address and port at which a client outside the cluster reaches its gateway.
+
+        Raises:
+            InfrastructureError: no way leads to the gateway's Service.
+        """
+        service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
+        return self._ways_in.find(service, namespace, port, direct=source.gateway.container != SIDECAR)
+
+    def wait_open(self, sources: Iterable[Workload], timeout_s: float) -> None:
+        """Wait until load balancers lead to the gateways of these clients outside the cluster, for at most so long."""
+        deadline = time.monotonic() + timeout_s
+        for source in {one for one in sources if isinstance(one, OutsideClient)}:
+            service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
+            self._ways_in.wait_open(service, namespace, deadline)
+
+    def forget(self) -> None:
+        """Close the sessions, and look addresses up again: after a change to the workloads themselves."""
+        self._sessions.close()
+        self._ways_in.forget()
+
+    def _dialled(self, probe: Probe) -> Sequence[Pod | None]:
+        """The pods that the probe dials in turn; None for one that dials the host of its URL.
+
+        Raises:
+            InfrastructureError: no pod is ready.
+            ClusterError: the cluster does not answer.
+        """
+        if not probe.dial:
+            return [None]
+        if pods := self._workloads.backends(probe):
+            return pods
+        raise InfrastructureError(f"no ready pod is behind {probe.destination}")
+
+    def _connect_to(self, address: str) -> str:
+        """`host:port` to dial: an external host by its address, without any name server; else by its name."""
+        host, port = split(address)
+        known = self._external.hosts.get(host, "") if self._external else ""
+        return joined(known, port) if known else self._overlay.host(address.removeprefix("open."))
+
+    def _send(
+        self, probe: Probe, control: str, parallel: bool, count: int, like_a_users: frozenset[int]
+    ) -> list[Outcome]:
+        if self.abandoned.is_set():
+            raise AbandonedError
+        try:
+            dialled = self._dialled(probe)
+            requests = [
+                self.request_for(probe, control, dialled[turn % len(dialled)], like_a_users=turn in like_a_users)
+                for turn in range(count)
+            ]
+        except MeshproofError as error:
+            return [infrastructure("", error.message)] * count
+        outcomes = self._outcomes(probe, requests, parallel)
+        self.sent_behind(probe)
+        return [replace(one, ordinary=index in like_a_users) for index, one in enumerate(outcomes)]
+
+    def _outcomes(self, probe: Probe, requests: list[Request], parallel: bool) -> list[Outcome]:
+        if isinstance(probe.source, OutsideClient):
+            with self.turn_at(probe.source):
+                return self._send_from_outside(probe.source, requests, parallel)
+        try:
+            pods = self._workloads.pods(probe.source)
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        by_id: dict[str, Outcome] = {}
+        for turn, pod in enumerate(pods):
+            batch = requests[turn :: len(pods)]
+            outcomes = self._sessions.of(pod, probe.source.container).run(batch, parallel=parallel)
+            by_id |= {outcome.request_id: outcome for outcome in outcomes}
+        if any(outcome.exit_code is None for outcome in by_id.values()):
+            self._workloads.forget_client(probe.source)
+        return [by_id[request.request_id] for request in requests]
+
+    def turn_at(self, source: OutsideClient) -> threading.Lock:
+        """To be held while something is sent to the client's gateway."""
+        with self._lock:
+            return self._gateway_locks.setdefault(source.gateway, threading.Lock())
+
+    def sent_behind(self, *probes: Probe) -> None:
+        """Note when requests by a gateway were sent, which their backend sees by other ids."""
+        for probe in probes:
+            if probe.behind:
+                self.by_gateway.setdefault(probe.source, {})[probe.record.path] = time.monotonic()
+
+    def _send_from_outside(self, source: OutsideClient, requests: list[Request], parallel: bool) -> list[Outcome]:
+        try:
+            to = self.address(source, outside.port_of(requests[0].url))
+        except InfrastructureError as error:
+            return [infrastructure(request.request_id, error.message) for request in requests]
+        return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)

@@ -1,0 +1,84 @@
+"""A proof step of a denial: who was let in is refused on the same connection, without what it was let in for."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from clients.model.errors import MeshproofError
+from clients.model.evidence import Finding, FindingVerdict
+from clients.model.expect import status
+from clients.model.outcome import OutcomeKind
+from clients.model.probe import Probe
+from clients.probe import outside, same_connection
+from clients.probe.attempts import attempt_of
+from clients.probe.outside import OutsideClient
+from clients.probe.same_connection import Exchanges
+from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.rig.prober import Prober
+from clients.proof.unserved import unserved
+
+NAME = "same connection"
+"""Name of the finding."""
+TRIES = 3
+"""Pairs of requests, where no server answers the second: a proxy may close its connection for new configuration."""
+
+
+@of_case
+def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
+    """From outside the cluster: the twin's request, then the case's own, on one connection; the second is refused.
+
+    All other probes have a connection each. A gateway that keeps what a connection's first request has shown would
+    refuse them all. There is no finding where the two share no connection: another host, HTTP/2, or a server or a load
+    balancer that closes it after each answer. An answer that is no refusal counts there as well.
+    """
+    case = proving.case
+    if not (case.refuses and proving.twin_passed and case.twin) or OutcomeKind.STATUS not in case.expect.kinds:
+        return []
+    found: list[Finding] = []
+    for _ in range(TRIES):
+        found, again = _tried(proving, case.twin)
+        if not again:
+            break
+    return found
+
+
+def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
+    """The finding of one try, and whether no server answered the second request, so that another try is due."""
+    case = proving.case
+    try:
+        pair = _sent(proving.rig.prober, twin, case.probe, case.control)
+    except MeshproofError as error:
+        return [inconclusive(NAME, error.message)], False
+    if pair is None:
+        return [], False
+    shared = pair.reused and not (case.twin_expect or status(200)).problem(pair.first)
+    if not shared and pair.second.status is None:
+        return [], False
+    at_s = time.monotonic() - proving.since
+    attempt = attempt_of(replace(pair.second, ordinary=True), case.expect, at_s)
+    proving.attempts.append(attempt)
+    if not attempt.matched:
+        verdict = FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE
+        return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)], unserved(attempt)
+    text = f"after the twin's request it still got {attempt.summary}"
+    return ([Finding(NAME, text, FindingVerdict.PASS)] if shared else []), False
+
+
+def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Exchanges | None:
+    """Both in turn; None where they cannot share a connection.
+
+    Raises:
+        InfrastructureError: no way leads to the gateway.
+    """
+    source = second.source
+    if not isinstance(source, OutsideClient) or first.source != source or first.dial or second.dial:
+        return None
+    one, other = (prober.request_for(probe, control, like_a_users=True) for probe in (first, second))
+    if not same_connection.possible(one, other):
+        return None
+    to = prober.address(source, outside.port_of(one.url))
+    with prober.turn_at(source):
+        pair = same_connection.send(one, other, to, prober.ingress_roots)
+    prober.sent_behind(first, second)
+    return pair
