@@ -14,7 +14,7 @@ from clients.mesh.discovery import MeshInfo
 from clients.model.errors import SettingsError
 from clients.model.wrong_value import in_words
 from reports import files
-from reports.model import TargetInfo
+from reports.model import ReportError, TargetInfo
 from runner.target.access import Access, ExternalHostsRecord
 
 
@@ -86,13 +86,13 @@ class TargetDescriptor:
         """Write it whole, for the command line, which cleans up after a test process that died. Holds no secret.
 
         Raises:
-            SettingsError: it cannot be written.
+            ReportError: it cannot be written.
         """
         try:
             files.write_text(path, self.to_json() + "\n")
         except OSError as error:
             message = f"the run's folder cannot be written to: {path}: {error.strerror}"
-            raise SettingsError(message, "free space, or choose another folder by --out") from None
+            raise ReportError(message, "free space, or choose another folder by --out") from None
 
 
 @cache

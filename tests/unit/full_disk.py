@@ -1,4 +1,7 @@
-"""A disk that gets full: imported in a process, the journal takes `FAKE_ROOM` more bytes there, and no report fits."""
+"""A disk that gets full: imported in a process, the journal takes `FAKE_ROOM` more bytes there, and no report fits.
+
+With `FAKE_RECORD`, the record of the target is written too, as on a cluster, where no stand-in takes its place.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from reports import files, journal
+from runner.config import folders
+from runner.session.run_context import RunContext
+from runner.target.descriptor import TargetDescriptor
 
 room = int(os.environ.get("FAKE_ROOM", "0"))
 whole_write = os.write
@@ -35,3 +41,16 @@ class _Os:
 journal.os = _Os()  # type: ignore[assignment]
 if os.environ.get("FAKE_REPORTS", "full") == "full":
     files.whole = whole  # type: ignore[assignment]
+
+
+def kept(self: RunContext) -> TargetDescriptor | None:
+    """The stand-in, once its record is written."""
+    made = stand_in(self)
+    if made:
+        made.save(self.folder / folders.TARGET)
+    return made
+
+
+stand_in = RunContext._stand_in
+if os.environ.get("FAKE_RECORD"):
+    RunContext._stand_in = kept  # type: ignore[method-assign]

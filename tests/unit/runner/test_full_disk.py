@@ -13,7 +13,6 @@ from inner_pytest import Inner, suite
 from test_runner_run import CONDUCT, report_of
 
 from clients.mesh.discovery import MeshInfo
-from clients.model.errors import SettingsError
 from reports import journal
 from reports.journal import Journal, read
 from reports.model import MeshRecord, ReportError, RunInfo, TargetInfo
@@ -26,10 +25,10 @@ CASES = {
 }
 
 
-def conduct(inner: Inner, *words: str, room: int, reports: str = "full") -> tuple[int, str]:
+def conduct(inner: Inner, *words: str, room: int, reports: str = "full", record: str = "") -> tuple[int, str]:
     path = os.pathsep.join(map(str, (Path(__file__).parents[3], Path(__file__).parents[1])))
     environment = {**os.environ, "PYTHONPATH": path, "FAKE_TRACE": str(inner.trace), "FAKE_ROOM": str(room)}
-    environment |= {"FAKE_REPORTS": reports}
+    environment |= {"FAKE_REPORTS": reports, "FAKE_RECORD": record}
     place = ["--rootdir", str(inner.root), "-c", str(inner.root / "pytest.ini"), str(inner.root / "suites")]
     code = (
         "import sys; from clients.model.errors import MeshproofError\n"
@@ -81,6 +80,17 @@ def test_reports_that_do_not_fit_at_the_end(inner: Inner) -> None:
     assert len(read(inner.folder / "journal.ndjson").cases) == 3
 
 
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "two workers"])
+def test_a_record_of_the_target_that_does_not_fit(inner: Inner, words: tuple[str, ...]) -> None:
+    inner.write(**CASES)
+    code, output = conduct(inner, *words, room=6000, record="written")
+    assert code == 2, output
+    lines = [line for line in output.splitlines() if FULL in line]
+    assert len(lines) == 1, output
+    assert "target.json" in lines[0], output
+    assert "damaged" not in output
+
+
 def test_bare_pytest_too(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -109,7 +119,7 @@ def test_the_error_names_the_folder_and_the_cause(number: int, tmp_path: Path, m
 def test_the_record_of_the_target(tmp_path: Path) -> None:
     descriptor = TargetDescriptor(TargetInfo("embedded", "1.34", MeshRecord("istio", "1.31", "")), MeshInfo("istio"))
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="cannot be written to"):
+    with pytest.raises(ReportError, match="cannot be written to"):
         descriptor.save(tmp_path / "file" / "target.json")
 
 
@@ -119,6 +129,6 @@ def test_a_record_that_does_not_fit_is_not_left_in_part(tmp_path: Path, monkeypa
 
     descriptor = TargetDescriptor(TargetInfo("embedded", "1.34", MeshRecord("istio", "1.31", "")), MeshInfo("istio"))
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(SettingsError, match=FULL):
+    with pytest.raises(ReportError, match=FULL):
         descriptor.save(tmp_path / "target.json")
     assert list(tmp_path.iterdir()) == []
