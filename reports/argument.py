@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clients.model.attempt import Attempt, Phase
+from clients.model.counted import counted
 from clients.model.evidence import BEFORE_CHANGE, TWIN, Evidence, Finding, FindingVerdict, Verdict
 from clients.model.outcome import OutcomeKind
 from reports.attempts import of_case, one_line
-from reports.headline import counted
 from reports.marks import FINDING_GLYPHS, FINDING_WORDS
 
 

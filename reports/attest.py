@@ -18,8 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from clients.model.counted import counted
 from reports import allure, files
-from reports.headline import counted
 from reports.marks import Mark, mark
 from reports.model import Report, ReportError
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
+from clients.model.counted import counted
 from clients.model.evidence import Evidence
 from clients.model.known import EMBEDDED
 from reports.gates import Gates
@@ -72,11 +73,6 @@ def span(seconds: float) -> str:
     """`42 s` or `3 min 12 s`."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """`1 case`, `2 cases`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 def _known(report: Report) -> str:

@@ -14,9 +14,10 @@ from rich.segment import ControlType
 from rich.table import Table
 from rich.text import Text
 
+from clients.model.counted import counted
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
-from reports.headline import counted, duration, headline, span, tone
+from reports.headline import duration, headline, span, tone
 from reports.known import KnownGroup, advice, by_entry
 from reports.lines import INDENT, STYLES, case_line, explain, print_line, stage_heading, verdict_cell
 from reports.marks import GLYPHS, Mark, mark

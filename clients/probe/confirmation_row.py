@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from clients.model.attempt import Attempt, Phase, Sample
+from clients.model.counted import counted
 from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
 from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
@@ -133,7 +134,7 @@ class ConfirmationRow:
 
     @property
     def _late(self) -> str:
-        budget = f"in {self.policy.budget_s:g} s"
+        budget, flaps = f"in {self.policy.budget_s:g} s", counted(self.flaps, "flap")
         if self.row and self.in_time:
             whole_s = (1 + GROWTH) * self.policy.budget_s
             late = f"probes were too slow for {self.demanded} confirmations in {whole_s:g} s: {self.row} in a row"
@@ -144,9 +145,9 @@ class ConfirmationRow:
             seen_s = self.policy.budget_s - (self.deadline - self.contrary_at)
             return redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
         if self.row:
-            late = f"{self.row} of {self.demanded} confirmations, {self.flaps} flap(s), last: {self.mismatch or 'none'}"
+            late = f"{self.row} of {self.demanded} confirmations, {flaps}, last: {self.mismatch or 'none'}"
             return redact(f"not stable {budget}: {late}")
-        return redact(f"{self.mismatch} (after {budget[3:]}, {self.flaps} flap(s))")
+        return redact(f"{self.mismatch} (after {budget[3:]}, {flaps})")
 
     def _batch(self) -> int:
         """How many probes fit: one while waiting, then what is missing, as far as the time left allows.

@@ -9,6 +9,7 @@ from functools import partial
 
 from clients.mesh import sidecar
 from clients.model.case import Case
+from clients.model.counted import counted
 from clients.model.errors import MeshproofError
 from clients.model.evidence import BEFORE_CHANGE, Evidence, Finding, FindingVerdict, Subject, Verdict, judge
 from clients.model.marker import MarkerState
@@ -211,7 +212,7 @@ def _finding(name: str, seen: Observation) -> Finding:
     verdict = FindingVerdict.PASS
     if seen.problem:
         verdict = FindingVerdict.FAIL if seen.conclusive else FindingVerdict.INCONCLUSIVE
-    return Finding(name, seen.problem or f"{seen.expect.text}, {len(seen.attempts)} probe(s)", verdict)
+    return Finding(name, seen.problem or f"{seen.expect.text}, {counted(len(seen.attempts), 'probe')}", verdict)
 
 
 def _first_problem(rig: Rig, evidence: Evidence, earlier: Iterable[tuple[str, Observation]]) -> Evidence | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from clients.model.counted import counted
 from reports.cells import cell
 from reports.diff.compare import Change, Difference
 from reports.diff.slower import Slower
-from reports.headline import counted
 from reports.marks import GLYPHS, WORDS, Mark
 
 SCHEMA = "meshproof/diff/v1"

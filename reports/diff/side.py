@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from clients.model.counted import counted
 from clients.model.evidence import Evidence, Verdict
-from reports.headline import counted
 from reports.marks import WORDS, WORST_FIRST, mark
 from reports.model import Report
 

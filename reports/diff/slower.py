@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clients.model.counted import counted
 from reports.diff.ranks import Longer, adjusted, least_chance, longer
 from reports.diff.side import Side
-from reports.headline import counted
 
 LEVEL = 0.01
 """Share of false claims that is accepted among claims (after Benjamini and Hochberg)."""

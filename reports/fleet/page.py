@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clients.model.counted import counted
 from clients.model.exit_code import ExitCode
 from reports.fleet.matrix import Fleet
-from reports.headline import counted
 from reports.html.frame import frame, templates
 from reports.lines import STYLES
 from reports.marks import GLYPHS, WORST_FIRST, Mark

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reports.headline import counted
+from clients.model.counted import counted
 from reports.history.history import ClusterHistory, History
 from reports.history.strips import Changes, Strip, runs_of
 from reports.history.times import KindTimes

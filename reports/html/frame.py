@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from reports.headline import counted
+from clients.model.counted import counted
 from reports.marks import GLYPHS, WORDS
 
 TEMPLATES = Path(__file__).parent / "templates"

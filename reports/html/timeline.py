@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from clients.model.attempt import Attempt, Phase
+from clients.model.counted import counted
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import of_case, one_line
-from reports.headline import counted
 
 LANE_HEIGHT = 36
 AXIS_HEIGHT = 26

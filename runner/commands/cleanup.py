@@ -13,9 +13,9 @@ from clients.kube.cleanup import cleanup as remove
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder, in_use
+from clients.model.counted import counted
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
-from reports.headline import counted
 from runner.commands import common
 from runner.config import folders, rights, settings
 from runner.target import targets

@@ -11,9 +11,9 @@ from rich.markup import escape
 
 from clients.kube.cluster import Cluster
 from clients.mesh.survey import ROOT_NAMESPACE
+from clients.model.counted import counted
 from clients.model.errors import MeshproofError
 from clients.model.exit_code import ExitCode
-from reports.headline import counted
 from runner.commands import policy_warnings
 from runner.config.settings import Settings
 from runner.target import named

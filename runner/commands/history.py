@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from clients.model.counted import counted
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
-from reports.headline import counted
 from reports.history import write
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of your runs; every conformance.json below it.")]

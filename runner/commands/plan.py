@@ -10,8 +10,8 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from clients.model.counted import counted
 from clients.model.exit_code import ExitCode
-from reports.headline import counted
 from runner.commands import common, plan_here, policy_warnings
 from runner.config import catalogue, folders, settings, tiers
 from runner.session.collect_plan import collect

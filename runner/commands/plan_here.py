@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from clients.mesh import discovery
-from reports.headline import counted
+from clients.model.counted import counted
 from reports.model import TargetInfo
 from runner.config.catalogue import Catalogue
 from runner.session.planned import PlannedTest

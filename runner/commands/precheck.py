@@ -16,9 +16,9 @@ from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade.change import ChangeLevel
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
+from clients.model.counted import counted
 from clients.model.errors import ClusterError
 from clients.model.exit_code import ExitCode
-from reports.headline import counted
 from runner.commands import common
 from runner.config import settings
 from runner.target import named, targets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reports.headline import counted
+from clients.model.counted import counted
 from runner.config.gate_settings import Tier
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import Event, PhaseRecord, UpgradeRecord, UpgradeSide

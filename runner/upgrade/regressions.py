@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from clients.model.counted import counted
 from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
 from reports import conformance, files
 from reports.diff import Change, Difference
-from reports.headline import counted
 from reports.model import Report
 from runner.upgrade.record import Event, UpgradeSide
 from runner.upgrade.verdict import NOT_KNOWN_KIND

@@ -236,7 +236,7 @@ def found(name: str, text: str, verdict: FindingVerdict = FindingVerdict.PASS) -
 
 
 def _findings(key: str, denial: bool, outcome: str, before: str, twin: TwinProof) -> tuple[Finding, ...]:
-    made = [found("before the change", f"{before}, 3 probe(s)")] if before else []
+    made = [found("before the change", f"{before}, 3 probes")] if before else []
     if not denial:
         return (*made, found("exec", "session alive before and after, 0 of 34 probes lost"))
     refused = "403 rbac_access_denied_matched_policy[none], no upstream host"

@@ -19,6 +19,7 @@ from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.addresses import split
+from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.model.errors import InfrastructureError
 from clients.model.polling import look_until
@@ -53,12 +54,12 @@ def unlogged(proving: ProvingCase, path: Route, since: float) -> str:
         made = _made_at_the_client(proving, path, lines, since, most)
         if len(made) >= most:
             origin = "the gateway did not get" if path.outside else "no program of the client sent"
-            return f"{len(made)} requests reached {pod} that {origin}, the first: {made[0].path}"
+            return f"{counted(len(made), 'request')} reached {pod} that {origin}, the first: {made[0].path}"
         for name in sidecar.containers_that_log(pod):
             own = proving.rig.logs.of(LogSource(pod, name), since)
             found = [] if name == SIDECAR else _past_the_log(proving, own, lines, since)
             if len(found) >= most:
-                return f"{len(found)} requests reached {pod} ({name}) that its sidecar's log does not have"
+                return f"{counted(len(found), 'request')} reached {pod} ({name}) that its sidecar's log does not have"
         lines.check(since)
     return ""
 
@@ -150,9 +151,8 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
         log.check(since)
     if len(left) < most:
         return ""
-    return (
-        f"{len(left)} requests of the gateway arrived that it did not let in, the first: {left[0].host}{left[0].path}"
-    )
+    found = counted(len(left), "request")
+    return f"{found} of the gateway arrived that it did not let in, the first: {left[0].host}{left[0].path}"
 
 
 def _not_sent_on(

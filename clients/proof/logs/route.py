@@ -11,6 +11,7 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
 from clients.model.attempt import Attempt, Phase
+from clients.model.counted import counted
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.probe import Probe
 from clients.probe.outside import OutsideClient
@@ -169,9 +170,10 @@ class ProxyLogs:
     def torn(self, pods: Iterable[Pod]) -> str:
         """Which log has lines of which only a part is there, so that a missing entry may be one of them; else empty."""
         found = [(pod, line) for pod in pods for line in self.of(pod).torn(self.since)]
-        return (
-            f"{len(found)} lines of the log of {found[0][0]} are cut, the first: {found[0][1][:200]}" if found else ""
-        )
+        if not found:
+            return ""
+        pod, first = found[0]
+        return f"the log of {pod} has {counted(len(found), 'torn line')}, the first: {first[:200]}"
 
     def check(self, pods: tuple[Pod, ...]) -> None:
         """See that the logs have no gap.

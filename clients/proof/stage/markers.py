@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from clients.apply.item import Item
 from clients.model.case import Case
+from clients.model.counted import counted
 from clients.model.errors import AbandonedError, MeshproofError
 from clients.model.expect import Expectation
 from clients.model.marker import MarkerRecord, MarkerState
@@ -122,7 +123,8 @@ class Markers:
             text = f"not distinguished from another refusal: the request without it: {other.problem}"
             return MarkerRecord(look.name, MarkerState.MISSING, text, None, None, len(seen.attempts))
         count = len(seen.attempts)
-        text = f"in force {seen.first_s:.2f} s after the change, confirmed at {seen.stable_s:.2f} s, {count} probe(s)"
+        probes = counted(count, "probe")
+        text = f"in force {seen.first_s:.2f} s after the change, confirmed at {seen.stable_s:.2f} s, {probes}"
         return MarkerRecord(look.name, MarkerState.SEEN, text, seen.first_s, seen.stable_s, count)
 
     def _observe(self, probe: Probe, expect: Expectation, needed: int, since: float) -> Observation:

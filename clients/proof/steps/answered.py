@@ -12,6 +12,7 @@ from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.logs import LogSource
 from clients.model.addresses import host_of, is_loopback
 from clients.model.attempt import Attempt, Phase
+from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
@@ -88,7 +89,9 @@ def _external(proving: ProvingCase, name: str, probe: Probe, requests: Sequence[
     if elsewhere:
         text = f"{elsewhere[-1].local}, which is not an address of {probe.destination} ({', '.join(own)})"
         return Finding(name, text, FindingVerdict.FAIL)
-    return Finding(name, f"{probe.destination} itself: {len(ids)} requests at {entries[-1].local}", FindingVerdict.PASS)
+    return Finding(
+        name, f"{probe.destination} itself: {counted(len(ids), 'request')} at {entries[-1].local}", FindingVerdict.PASS
+    )
 
 
 def _inside(proving: ProvingCase, name: str, probe: Probe, path: Route, requests: Sequence[Attempt]) -> Finding:
@@ -109,7 +112,7 @@ def _inside(proving: ProvingCase, name: str, probe: Probe, path: Route, requests
         what = f"{probe.destination} leads to {', '.join(map(str, foreign))}, which is no pod of {_workload(probe)}"
         return Finding(name, what, FindingVerdict.FAIL)
     if not seen.missing:
-        return Finding(name, f"{count} requests in {logs.in_words(seen.places)}", FindingVerdict.PASS)
+        return Finding(name, f"{counted(count, 'request')} in {logs.in_words(seen.places)}", FindingVerdict.PASS)
     what = f"{len(seen.missing)} of {count} requests are not in the log of {', '.join(map(str, path.servers))}"
     return _missing(proving, name, probe, sources, seen, what)
 

@@ -8,6 +8,7 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.logs import LogSource
 from clients.model.addresses import split
 from clients.model.attempt import Phase
+from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
@@ -62,11 +63,13 @@ def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
         lines.check(since)
     if unknown:
         first = f"id {unknown[0].request_id}, user agent {unknown[0].user_agent!r}"
-        text = f"{len(unknown)} requests from the client reached the backend that were not sent so, the first: {first}"
+        found = counted(len(unknown), "request")
+        text = f"{found} from the client reached the backend that the harness did not send so, the first: {first}"
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
     if text := copies.unlogged(proving, path, since):
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
-    return [Finding(COUNT, f"{known} requests from the client by this path, all of them let in", FindingVerdict.PASS)]
+    text = f"{counted(known, 'request')} from the client by this path, all let in"
+    return [Finding(COUNT, text, FindingVerdict.PASS)]
 
 
 def _ports(proving: ProvingCase, path: Route) -> set[str]:

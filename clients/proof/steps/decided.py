@@ -12,6 +12,7 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.policies import EnforcedPolicy
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt
+from clients.model.counted import counted
 from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
@@ -215,7 +216,7 @@ def _without_old(found: ProxyLogs, question: _Question, answer: _Answer, changed
 
 
 def _judged(question: _Question, answer: _Answer, complete: bool, not_read: str) -> Finding:
-    count, by = len(question.requests), question.decision.text
+    count, by = counted(len(question.requests), "request"), question.decision.text
     where = ", ".join(map(str, question.pods))
     if not answer.missing:
         policies = {policy for entry in answer.decided if (policy := mechanism.matched_policy(entry))}
@@ -223,8 +224,8 @@ def _judged(question: _Question, answer: _Answer, complete: bool, not_read: str)
         more = f" [{', '.join(sorted(policies))}]" if policies else ""
         more += f" ({answer.old} over connections from before the change, by policies of then)" if answer.old else ""
         verdict = FindingVerdict.PASS if answer.decided else FindingVerdict.INCONCLUSIVE
-        return Finding(DECISION, f"{count} requests refused by {by}{more} at {where}, the last: {last}", verdict)
-    what = f"{answer.missing} of {count} refused requests were not refused by {by} at {where}"
+        return Finding(DECISION, f"{count} refused by {by}{more} at {where}, the last: {last}", verdict)
+    what = f"{answer.missing} of {len(question.requests)} refused requests were not refused by {by} at {where}"
     if answer.others:
         return Finding(DECISION, f"{what}: {mechanism.seen(answer.others[-1])}", FindingVerdict.FAIL)
     if not_read:

@@ -14,6 +14,7 @@ from clients.kube.pods import Pod
 from clients.mesh import logs
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
+from clients.model.counted import counted
 from clients.model.errors import MeshproofError
 from clients.model.evidence import TWIN, Finding, FindingVerdict, TwinProof, Verdict
 from clients.model.expect import status
@@ -48,10 +49,12 @@ def exec_ran(proving: ProvingCase) -> list[Finding]:
     matched = sum(attempt.matched for attempt in seen.attempts)
     code = seen.last.exit_code if seen.last else None
     if isinstance(case.probe.source, OutsideClient):
-        text = f"{matched} requests from outside the cluster, last exit code {code}"
+        text = f"{counted(matched, 'request')} from outside the cluster, last exit code {code}"
         return [Finding("outside client", text, FindingVerdict.PASS)]
     where = f"{case.probe.source.namespace}/{case.probe.source.app}"
-    return [Finding("exec", f"curl ran {matched} times in {where}, last exit code {code}", FindingVerdict.PASS)]
+    return [
+        Finding("exec", f"curl ran {counted(matched, 'time')} in {where}, last exit code {code}", FindingVerdict.PASS)
+    ]
 
 
 @of_case
@@ -112,7 +115,7 @@ def _refused_again(proving: ProvingCase, wrong: Attempt) -> str:
     proving.attempts += seen.attempts
     if not seen.converged or any(one.ran and not one.matched and not unserved(one) for one in seen.attempts):
         return ""
-    return f"{wrong.problem}; then refused {seen.confirmations} times in a row"
+    return f"{wrong.problem}; then refused {counted(seen.confirmations, 'time')} in a row"
 
 
 @of_case

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from clients.model.attempt import Phase
+from clients.model.counted import counted
 from clients.model.evidence import Finding, FindingVerdict, LeakBound
 from clients.probe.attempts import attempt_of
 from clients.probe.confirm import CERTAINTY, leak_share, probes_for_leak
@@ -79,6 +80,6 @@ def _send_more(proving: ProvingCase, wanted: int, before: int, budget_s: float, 
 def _text(bound: LeakBound) -> str:
     percent = f"{100 * bound.share:.2g} %"
     return (
-        f"{bound.probes} probes refused in a row: if {percent} of the requests were let through, one of them would have"
-        f" been, with {100 * CERTAINTY:g} % certainty"
+        f"{counted(bound.probes, 'probe')} refused in a row: if {percent} of the requests were let through, one of them"
+        f" would have been, with {100 * CERTAINTY:g} % certainty"
     )

@@ -11,6 +11,7 @@ from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
+from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict, LogPlace
@@ -136,7 +137,7 @@ def _logged(rig: Rig, case: Case, name: str, logged: AccessLogExpectation, sent:
     entries = of_each(entries, logged, sent.requests)
     if len(entries) < wanted:
         return inconclusive(name, f"{len(entries)} of {wanted} requests have an entry")
-    text = f"{len(entries)} entries as stated, the last: {entries[-1].raw.strip()[:400]}"
+    text = f"{counted(len(entries), 'entry', 'entries')} as stated, the last: {entries[-1].raw.strip()[:400]}"
     return Finding(name, text, FindingVerdict.PASS)
 
 
@@ -156,9 +157,9 @@ def _absence(
         where = ", ".join(map(str, behind))
         return inconclusive(name, f"no request of the twin appeared at {where} within {LOG_BUDGET_S:g} s")
     if found := reader.read(pods, case.probe, logged, sent.requests):
-        text = f"{len(found)} entries of requests that must not be there: {found[0].raw[:400]}"
+        text = f"{counted(len(found), 'entry', 'entries')} of requests that must not be there: {found[0].raw[:400]}"
         return Finding(name, text, FindingVerdict.FAIL)
-    text = f"no entry of {len(sent.requests)} requests, a later one of the twin is there"
+    text = f"no entry of {counted(len(sent.requests), 'request')}, a later one of the twin is there"
     return Finding(name, text, FindingVerdict.PASS)
 
 
@@ -203,7 +204,7 @@ def _arrived(
             return Finding(EXTERNAL_LOG, problem, FindingVerdict.FAIL)
     last = entries[-1]
     how = f"over TLS for {last.sni}" if last.tls else "without TLS"
-    text = f"{len(entries)} requests arrived {how} from {last.peer} at {last.local}"
+    text = f"{counted(len(entries), 'request')} arrived {how} from {last.peer} at {last.local}"
     return Finding(EXTERNAL_LOG, text, FindingVerdict.PASS)
 
 

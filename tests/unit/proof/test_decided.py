@@ -182,7 +182,7 @@ def test_a_line_of_which_only_a_part_is_there_may_be_the_entry() -> None:
     found = prove(cut, policies=(ALLOW,))
     assert found is not None
     assert found.verdict is FindingVerdict.INCONCLUSIVE
-    assert "1 lines of the log of mtls-service/httpbin-1 are cut" in found.text
+    assert "the log of mtls-service/httpbin-1 has 1 torn line" in found.text
 
 
 def test_where_the_only_server_is_not_ready_any_more_no_proxy_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:

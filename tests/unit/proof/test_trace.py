@@ -148,7 +148,7 @@ def test_a_request_is_known_by_its_user_agent_where_the_gateway_gave_it_another_
     log(made, http("a").replace('"a"', '"978a35da-0a70"'), http("other").replace("X other", "X another"))
     finding = follow(made, sent("a"), AS_SENT_ON)
     assert finding.verdict is FindingVerdict.PASS
-    assert "1 entries" in finding.text
+    assert "1 entry " in finding.text
 
 
 def test_ports_of_the_gateway_are_those_of_its_settings() -> None:
