@@ -8,7 +8,7 @@ import signal
 from suites.boutique.workloads import SERVICES
 from tests.mutants import workloads
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, networking, of_kind
+from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind, policies
 from tests.mutants.places import BOUTIQUE
 
 POLICY = "namespace-policy"
@@ -140,8 +140,8 @@ class ServerCutOff(Mutant):
         self._stopped: list[int] = []
 
     def objects(self, objects: list[Object]) -> None:
-        for body in objects:
-            if body["kind"] in POLICIES and document_namespace(body) == "ad" and not self._stopped:
+        for body in policies(objects):
+            if document_namespace(body) == "ad" and not self._stopped:
                 self._stopped = workloads.stop_agent(body["metadata"]["namespace"], "app=adservice")
 
     def undo(self) -> None:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from clients.apply import open_mesh
 from clients.proof.rig.rig import Rig
 
 Object = dict[str, Any]
 
-POLICIES = frozenset({"PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"})
+POLICY_KINDS = frozenset({"PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"})
 
 
 class Mutant:
@@ -43,6 +44,12 @@ class Changed(Mutant):
 def of_kind(objects: list[Object], kind: str, name: str = "") -> Iterator[Object]:
     """Those of a kind, and of a name where one is given."""
     return (body for body in objects if body["kind"] == kind and name in ("", body["metadata"]["name"]))
+
+
+def policies(objects: list[Object]) -> list[Object]:
+    """Policies that are proven; not those by which a run opens its own namespaces on a hardened mesh."""
+    found = (body for body in objects if body["kind"] in POLICY_KINDS)
+    return [body for body in found if not body["metadata"]["name"].startswith(open_mesh.NAME)]
 
 
 def networking(kind: str, meta: Object, spec: Object) -> Object:

@@ -10,7 +10,7 @@ import time
 from clients.proof.rig.rig import Rig
 from tests.mutants import outside
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
-from tests.mutants.mutant import POLICIES, Mutant, Object, document_namespace, networking, of_kind
+from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind, policies
 from tests.mutants.places import MESH, STRICT
 
 ROOT_NAMESPACE = "istio-system"
@@ -58,7 +58,7 @@ class IstiodStopped(Mutant):
         self._stopped = False
 
     def objects(self, objects: list[Object]) -> None:
-        if self._stopped or not any(body["kind"] in POLICIES for body in objects):
+        if self._stopped or not policies(objects):
             return
         self._stopped = True
         cluster = outside.administrator()
@@ -122,10 +122,10 @@ class ReplicaCutOff(Mutant):
         for body in of_kind(objects, "Deployment", "httpbin"):
             if document_namespace(body) == "strict-mtls-service":
                 body["spec"]["replicas"] = 2
-        policies = [body for body in objects if body["kind"] in POLICIES]
-        if policies and not self._stopped:
+        applied = policies(objects)
+        if applied and not self._stopped:
             time.sleep(outside.SPREAD_S)  # kube-proxy leads to a new replica a second or more after it is ready
-            self._stopped = stop_agent(policies[0]["metadata"]["namespace"], "app=httpbin")
+            self._stopped = stop_agent(applied[0]["metadata"]["namespace"], "app=httpbin")
 
     def undo(self) -> None:
         for pid in self._stopped:

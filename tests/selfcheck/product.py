@@ -23,7 +23,7 @@ from tests.e2e.e2e_runs import PYTEST, EndedRun, conform, start
 from tests.mutants import identity
 from tests.mutants.entry import Entry
 from tests.mutants.kept import REFUSAL
-from tests.mutants.mutant import POLICIES
+from tests.mutants.mutant import POLICY_KINDS
 
 PATIENCE_S = 120.0
 
@@ -108,7 +108,7 @@ class Environment:
         return sorted(there)
 
 
-_OF_STAGES = POLICIES | {"EnvoyFilter", "NetworkPolicy", "Sidecar"}
+_OF_STAGES = POLICY_KINDS | {"EnvoyFilter", "NetworkPolicy", "Sidecar"}
 """Kinds that no environment has."""
 
 
