@@ -12,9 +12,10 @@ from typing import Any
 import urllib3
 from kubernetes import client
 from kubernetes.stream import ws_client
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, SSLError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 
-from clients.kube import passing
+from clients.kube import no_answer, passing
+from clients.kube.no_answer import one_line
 from clients.kube.passing import UNKNOWN
 from clients.model.errors import AccessError, ClusterError
 from clients.model.redact import redact
@@ -29,7 +30,6 @@ _AGAIN_S = 0.5
 """Pause before it is, where the server states none."""
 NOT_FOUND = 404
 CONFLICT = 409
-NOT_THERE = "see that it runs and that the kubeconfig is its own"
 _REFUSED = (UNKNOWN, 403)
 
 
@@ -182,7 +182,8 @@ class Api:
             return error
         if isinstance(status, int) and status:
             return self._refusal("GET", self.server, status, getattr(error, "body", b"") or b"")
-        return ClusterError(f"cluster {self.server} does not answer: {one_line(error)}", NOT_THERE)
+        cause, hint = no_answer.why(error)
+        return ClusterError(f"cluster {self.server} does not answer: {cause}", hint)
 
     def foreign(self, method: str, path: str, body: bytes) -> ClusterError:
         """The error for an answer that no API server gives."""
@@ -236,15 +237,9 @@ class Api:
 
     def _again_s(self, method: str, error: Exception) -> float:
         """Seconds until it is worth another try; 0 where it is not. A connection is, to a server that answered once."""
-        cause = getattr(error, "reason", None) if isinstance(error, MaxRetryError) else error
+        cause = no_answer.innermost(error)
         if isinstance(cause, HTTPError):
             lost = self._has_answered and method in passing.REPEATABLE and not isinstance(cause, SSLError)
             self.lost_at = time.monotonic() if lost and isinstance(cause, NewConnectionError) else self.lost_at
             return _AGAIN_S if lost else 0.0
         return passing.pause_s(method, error, _AGAIN_S)
-
-
-def one_line(error: object) -> str:
-    """The text of an error on one line, of at most 400 characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 400 else text[:397] + "..."

@@ -15,9 +15,10 @@ from typing import Any, Self
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from clients.kube import watch
-from clients.kube.api import NOT_FOUND, NOT_THERE, TIMEOUTS_S, Api, Json, RequestError, Timeouts
+from clients.kube.api import NOT_FOUND, TIMEOUTS_S, Api, Json, RequestError, Timeouts
 from clients.kube.kinds import Kinds
 from clients.kube.kubeconfig import configuration
+from clients.kube.no_answer import NOT_THERE
 from clients.kube.pods import Pod
 from clients.model.errors import ClusterError
 

@@ -11,7 +11,7 @@ import urllib3
 from kubernetes import client, config
 
 from clients.kube import login
-from clients.kube.api import one_line
+from clients.kube.no_answer import one_line
 from clients.model.errors import ClusterError
 from clients.model.redact import redact
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kubernetes.config import kube_config
 
-from clients.kube.api import one_line
+from clients.kube.no_answer import one_line
 from clients.model.errors import ClusterError
 from clients.model.redact import redact
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clients.kube.api import Json, one_line
+from clients.kube.api import Json
+from clients.kube.no_answer import one_line
 
 _CONDITIONS = (
     "NamespaceDeletionDiscoveryFailure",

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from clients.kube.api import Api, one_line
+from clients.kube.api import Api
 from clients.kube.cluster import Cluster
+from clients.kube.no_answer import one_line
 from clients.model.errors import AccessError, ClusterError, MeshproofError
 from runner.commands import cli
 from runner.config.settings import Settings
