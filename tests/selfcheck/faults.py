@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 
 from clients.model.errors import SettingsError
 from tests.selfcheck.product import say, sweep, testbed
@@ -14,10 +15,13 @@ from tests.selfcheck.store import ROOT, Record, Store
 FILES = ("tests/e2e/test_faults.py", "tests/e2e/test_ends.py")
 """Faults, and how runs end early: each test is one fault with its stated result."""
 LIMIT_S = 1800.0
+MOST_OUTPUT = 20_000
+"""Characters that are kept of what pytest printed for a fault that was not survived: one line does not say why."""
 _PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--no-header")
 _SKIPPED = "skipped"
 
 
+@cache
 def known() -> list[str]:
     """Ids of all tests, as pytest collects them."""
     ran = subprocess.run([*_PYTEST, "--collect-only", *FILES], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -62,6 +66,7 @@ def run(store: Store, only: Sequence[str]) -> None:
                 code, output = 1, f"it did not end within {LIMIT_S:g} s"
             why = next((line[4:] for line in output.splitlines() if line.startswith("E   ")), "") if code else ""
             record: Record = {"id": test, "survived": not code, "why": (why or output[-300:])[:300] if code else ""}
+            record |= {"output": output[-MOST_OUTPUT:]} if code else {}
             record |= {_SKIPPED: " skipped" in output and not code, "took_s": round(time.monotonic() - began, 1)}
             record["left"] = sweep(up)
             store.add(record)

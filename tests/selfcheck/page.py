@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.stability_tables import KS
+from clients.model.counted import counted
 from tests.mutants.entry import Area
 from tests.selfcheck import alarms, faults, flips, mutants, same, store
 from tests.selfcheck.store import ROOT, MergedStore, Record, Store, merged, newest
@@ -158,7 +159,9 @@ def faults_section(store: Store) -> str:
         "Each is a test that states the result (`tests/e2e/test_faults.py`, `tests/e2e/test_ends.py`): no case fails "
         "for it, the reports are written, and nothing is left on the cluster."
     )
-    lines += ["", f"**{known['faults_survived']} of {known['faults']} faults are survived.**", ""]
+    untried = len(set(faults.known()) - {record["id"] for record in store.records()})
+    more = f" {counted(untried, 'fault')} not tried." if untried else ""
+    lines += ["", f"**{known['faults_survived']} of {known['faults']} faults are survived.**{more}", ""]
     for record in store.records():
         outcome = "survived" if record["survived"] else f"not survived: {record['why']}"
         outcome = "not possible on this machine" if record["skipped"] else outcome

@@ -337,6 +337,15 @@ def test_a_fault_that_the_machine_cannot_have_is_no_survivor(kept: store.Store) 
     assert faults.problems(kept) == ["fault 2: it hangs"]
 
 
+def test_the_page_says_how_many_faults_were_not_tried(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.start(resume=False)
+    names = [f"tests/e2e/test_faults.py::test_fault_{number}" for number in range(4)]
+    monkeypatch.setattr(faults, "known", lambda: names)
+    for name in names[:2]:
+        kept.add({"id": name, "survived": True, "skipped": False, "why": "", "left": []})
+    assert "**2 of 2 faults are survived.** 2 faults not tried." in page.faults_section(kept)
+
+
 def of_flip(number: int, *, contrary: int = 0, declared_s: float | None = 0.5) -> store.Record:
     made: store.Record = {"id": str(number), "kind": "Sidecar", "way": "applied", "slow": False, "pooled": True}
     made |= {"needed": 37, "first_s": 0.1, "declared_s": declared_s, "stale": 1, "probes": 50, "contrary": contrary}
