@@ -1,7 +1,8 @@
 """The way in: where a client outside the cluster reaches a gateway, found by asking and not guessed.
 
 In this order: the address that the settings give; the load balancer's; a node that has a pod of the gateway, at the
-node port; a port that the API server forwards. The first that takes a connection is the way.
+node port; a port that the API server forwards. The first that takes a connection is the way. Where it leads to some of
+the gateway's pods only, requests take turns between all of its kind: a pod that none came to would be proven by none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, count, islice
 from typing import Any
 
 from clients.kube.cluster import Cluster
@@ -35,7 +36,9 @@ STATUS_PORT = 15021
 """Of every gateway, open as soon as it is ready (Istio); its other ports open with the first `Gateway` object."""
 
 
-Look = Callable[[dict[str, Any], int, list[str]], tuple[str, int] | None]
+Addresses = tuple[tuple[str, int], ...]
+"""Hosts and ports that lead to different pods of a gateway; only one, where it leads to all of them."""
+Look = Callable[[dict[str, Any], int, list[str]], Addresses]
 """Looks for one kind of way to a port of a Service; notes in the list what does not lead there."""
 Answers = Callable[[str, int], bool]
 """Whether something accepts a connection at an address."""
@@ -61,13 +64,14 @@ class WaysIn:
     answers: Answers = accepts
 
     def __post_init__(self) -> None:
-        self._recent: Recent[tuple[str, int]] = Recent(SHARED_S)
+        self._recent: Recent[Addresses] = Recent(SHARED_S)
+        self._turns: dict[tuple[str, str, int], Iterator[int]] = {}
         self._chosen: dict[tuple[str, str, int], Way] = {}
         self._forwards: dict[tuple[str, int], PortForward] = {}
         self._waited: set[tuple[str, str]] = set()
 
     def find(self, service: str, namespace: str, port: int, *, direct: bool = False) -> tuple[str, int]:
-        """Address and port of a Service from outside.
+        """Address and port of a Service from outside: of several, each call gives the next.
 
         Args:
             direct: the Service leads to pods with a sidecar, which a forwarded port would bypass.
@@ -80,9 +84,10 @@ class WaysIn:
         if stated.address:
             return stated.address, port
         try:
-            return self._recent.get(key, lambda: self._look(key, self._chosen.get(key, stated.way), direct=direct))
+            found = self._recent.get(key, lambda: self._look(key, self._chosen.get(key, stated.way), direct=direct))
         except ClusterError as error:
             raise InfrastructureError(error.message, error.hint) from None
+        return found[next(self._turns.setdefault(key, count())) % len(found)]
 
     def wait_open(self, service: str, namespace: str, deadline: float) -> None:
         """Wait until the address of a gateway's load balancer answers: names must resolve, targets become healthy.
@@ -110,7 +115,7 @@ class WaysIn:
             forward.close()
         self._forwards.clear()
 
-    def _look(self, key: tuple[str, str, int], way: Way, *, direct: bool) -> tuple[str, int]:
+    def _look(self, key: tuple[str, str, int], way: Way, *, direct: bool) -> Addresses:
         """The first way that is open. It stays the only one: the gateway may see another client by another way."""
         namespace, name, port = key
         service = self.cluster.get("v1", "Service", name, namespace)
@@ -126,52 +131,59 @@ class WaysIn:
         why = "; ".join(tried) or "it has no address outside the cluster"
         raise InfrastructureError(f"service {namespace}/{name} cannot be reached at port {port}: {why}", HINT)
 
-    def _balanced(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:
-        """The load balancer's address."""
+    def _balanced(self, service: dict[str, Any], port: int, tried: list[str]) -> Addresses:
+        """The load balancer's address, behind which are all pods."""
         for host in addresses(service):
             if self.answers(host, status_port(service) or port):
-                return host, port
+                return ((host, port),)
             tried.append(f"its address {host} does not answer")
-        return None
+        return ()
 
-    def _node(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:
-        """A node that answers at the node port; asked at that of the status port, where the Service has one."""
+    def _node(self, service: dict[str, Any], port: int, tried: list[str]) -> Addresses:
+        """A node that answers at the node port; asked at that of the status port, where the Service has one.
+
+        With `externalTrafficPolicy: Local` a node leads to its own pods: then it is each node that has one and answers.
+        """
         number = node_port(service, port)
         if not number:
-            return None
+            return ()
         asked = node_port(service, status_port(service)) or number
         try:
             nodes = self.cluster.objects("v1", "Node")
         except ClusterError as error:
             tried.append(f"nodes are not known ({error.message})")
-            return None
+            return ()
         local = service["spec"].get("externalTrafficPolicy") == "Local"
-        hosts = list(islice(node_addresses(nodes, {pod.node for pod in self._pods(service)}, only=local), MOST_NODES))
+        by_node = addresses_by_node(nodes, {pod.node for pod in self._pods(service)}, only=local)
+        hosts = list(islice(chain.from_iterable(by_node), MOST_NODES))
+        opened: list[str] = []
         threads = ThreadPoolExecutor(MOST_NODES)
         try:
             for host, answered in zip(hosts, threads.map(lambda one: self.answers(one, asked), hosts), strict=True):
-                if answered:
-                    return host, number
-                tried.append(f"node {host} does not answer at {asked}")
+                opened += [host] if answered else []
+                if opened and not local:
+                    break
+                tried += [] if answered else [f"node {host} does not answer at {asked}"]
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-        return None
+        first_of_each = (next((host for host in own if host in opened), "") for own in by_node)
+        return tuple((host, number) for host in first_of_each if host)
 
-    def _forward(self, service: dict[str, Any], port: int, tried: list[str]) -> tuple[str, int] | None:
-        """A port that the API server forwards to one of the gateway's pods."""
+    def _forward(self, service: dict[str, Any], port: int, tried: list[str]) -> Addresses:
+        """Ports that the API server forwards, one to each of the gateway's pods."""
         if not self.cluster.can_i("create", "pods", service["metadata"]["namespace"], subresource="portforward"):
             tried.append("this identity may not create pods/portforward")
-            return None
+            return ()
         stated: dict[str, Any] = next((one for one in service["spec"]["ports"] if one["port"] == port), {})
         target = stated.get("targetPort", port)
         pods = self._pods(service)
         if not pods or not isinstance(target, int):
             tried.append("no pod of it is ready" if not pods else f"the port of its pods is the name {target}")
-            return None
-        key = (str(pods[0]), target)
-        if key not in self._forwards:
-            self._forwards[key] = PortForward(self.cluster, pods[0], target)
-        return self._forwards[key].address
+            return ()
+        for pod in pods:
+            if (str(pod), target) not in self._forwards:
+                self._forwards[str(pod), target] = PortForward(self.cluster, pod, target)
+        return tuple(self._forwards[str(pod), target].address for pod in pods)
 
     def _pods(self, service: dict[str, Any]) -> list[Pod]:
         labels = label_selector(spec_of(service).get("selector") or {})
@@ -198,14 +210,18 @@ def node_port(service: dict[str, Any], port: int) -> int:
     return int(next((one.get("nodePort") or 0 for one in service["spec"]["ports"] if one["port"] == port), 0))
 
 
-def node_addresses(nodes: list[dict[str, Any]], with_pods: set[str], *, only: bool) -> Iterator[str]:
-    """Addresses of nodes, those of nodes with one of the pods first.
+def addresses_by_node(nodes: list[dict[str, Any]], with_pods: set[str], *, only: bool) -> list[tuple[str, ...]]:
+    """Addresses of each node, those of nodes with one of the pods first.
 
     Args:
         only: of no other nodes: with `externalTrafficPolicy: Local` the others drop what comes to them.
     """
     named = [(node["metadata"]["name"] in with_pods, node) for node in nodes]
-    for _, node in sorted((one for one in named if one[0] or not only), key=lambda one: not one[0]):
-        found = node.get("status", {}).get("addresses", ())
-        for kind in ("ExternalIP", "InternalIP"):  # one of each family
-            yield from (str(one["address"]) for one in found if one["type"] == kind)
+    chosen = sorted((one for one in named if one[0] or not only), key=lambda one: not one[0])
+    return [node_addresses(node) for _, node in chosen]
+
+
+def node_addresses(node: dict[str, Any]) -> tuple[str, ...]:
+    """Addresses of a node, those outside the cluster first; there may be one of each family."""
+    found = node.get("status", {}).get("addresses", ())
+    return tuple(str(one["address"]) for kind in ("ExternalIP", "InternalIP") for one in found if one["type"] == kind)

@@ -150,7 +150,7 @@ def own_address(cluster: Cluster) -> str:
     except ClusterError:
         nodes = []
     server = urlsplit(cluster.server).hostname or ""
-    return outside.own_address(*node_addresses(nodes, set(), only=False), server)
+    return outside.own_address(*(address for node in nodes for address in node_addresses(node)), server)
 
 
 def external(descriptor: TargetDescriptor) -> ExternalHosts | None:

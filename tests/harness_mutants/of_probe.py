@@ -39,6 +39,13 @@ MUTANTS = (
         "bool(self.mismatch) and not self.lost",
         PROBE,
     ),
+    HarnessMutant(
+        "one-node-of-several-is-dialled",
+        "clients/probe/way_in.py",
+        "return found[next(self._turns.setdefault(key, count())) % len(found)]",
+        "return found[0]",
+        PROBE,
+    ),
     HarnessMutant("any-node-is-dialled", "clients/probe/way_in.py", "if one[0] or not only", "if True", PROBE),
     HarnessMutant(
         "an-address-need-not-answer",

@@ -100,7 +100,7 @@ def way_in(cluster: Cluster, ways_in: WaysIn, namespace: str) -> Tried | Shown:
 def _inside(cluster: Cluster) -> set[str]:
     """Addresses of nodes: one of them in place of the client's means that it was translated."""
     try:
-        return set(map(canonical, node_addresses(cluster.objects("v1", "Node"), set(), only=False)))
+        return {canonical(address) for node in cluster.objects("v1", "Node") for address in node_addresses(node)}
     except ClusterError:
         return set()
 

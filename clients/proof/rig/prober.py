@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
@@ -155,7 +156,7 @@ class Prober:
         return redact(outside.command(request))
 
     def address(self, source: OutsideClient, port: int) -> tuple[str, int]:
-        """Address and port at which a client outside the cluster reaches its gateway.
+        """Address and port at which a client outside the cluster reaches its gateway; of several, the next.
 
         Raises:
             InfrastructureError: no way leads to the gateway's Service.
@@ -171,7 +172,7 @@ class Prober:
             self._ways_in.wait_open(service, namespace, deadline)
 
     def forget(self) -> None:
-        """Close the sessions, and look addresses up again: after a change to the workloads themselves."""
+        """Close the sessions, and look addresses up again: after a change to the workloads."""
         self._sessions.close()
         self._ways_in.forget()
 
@@ -212,10 +213,10 @@ class Prober:
         return [replace(one, ordinary=index in like_a_users) for index, one in enumerate(outcomes)]
 
     def _outcomes(self, probe: Probe, requests: list[Request], parallel: bool) -> list[Outcome]:
-        if isinstance(probe.source, OutsideClient):
-            with self.turn_at(probe.source):
-                return self._send_from_outside(probe.source, requests, parallel)
         try:
+            if isinstance(probe.source, OutsideClient):
+                with self.turn_at(probe.source):
+                    return self._send_from_outside(probe.source, requests, parallel)
             pods = self._workloads.pods(probe.source)
         except InfrastructureError as error:
             return [infrastructure(request.request_id, error.message) for request in requests]
@@ -240,8 +241,9 @@ class Prober:
                 self.by_gateway.setdefault(probe.source, {})[probe.record.path] = time.monotonic()
 
     def _send_from_outside(self, source: OutsideClient, requests: list[Request], parallel: bool) -> list[Outcome]:
-        try:
-            to = self.address(source, outside.port_of(requests[0].url))
-        except InfrastructureError as error:
-            return [infrastructure(request.request_id, error.message) for request in requests]
-        return outside.send(requests, to, roots=self.ingress_roots, parallel=parallel)
+        batches: dict[tuple[str, int], list[Request]] = {}
+        for request in requests:
+            batches.setdefault(self.address(source, outside.port_of(request.url)), []).append(request)
+        sent = (outside.send(batch, to, roots=self.ingress_roots, parallel=parallel) for to, batch in batches.items())
+        by_id = {outcome.request_id: outcome for outcome in chain.from_iterable(sent)}
+        return [by_id[request.request_id] for request in requests]

@@ -116,6 +116,50 @@ def test_only_nodes_with_a_pod_answer_where_the_policy_is_local():
     assert ELSEWHERE not in str(caught.value)
 
 
+def two_replicas(**spec: Any) -> IngressCluster:
+    """A gateway with a pod on each of the two nodes."""
+    made = cluster(**spec)
+    made.pods_of["front"].append(Pod("front", "door-2", ready=True, labels={"app": "door"}, node="one"))
+    return made
+
+
+def test_each_node_with_a_pod_gets_its_turn_where_the_policy_is_local():
+    """One node leads to its own pods alone: those on the others would be proven by no request."""
+    found = ways(two_replicas(externalTrafficPolicy="Local"), (ELSEWHERE, 30021), (HERE, 30021))
+    assert {found.find("door", "front", 80) for _ in range(2)} == {(ELSEWHERE, 30080), (HERE, 30080)}
+    assert {found.find("door", "front", 80) for _ in range(2)} == {(ELSEWHERE, 30080), (HERE, 30080)}
+    one_away = ways(two_replicas(externalTrafficPolicy="Local"), (ELSEWHERE, 30021))
+    assert {one_away.find("door", "front", 80) for _ in range(4)} == {(ELSEWHERE, 30080)}
+
+
+def test_turns_of_two_ports_do_not_depend_on_each_other():
+    """A request by HTTP and one by HTTPS in turn would else always go to the same two pods."""
+    ports = [*PORTS, {"port": 443, "nodePort": 30443}]
+    found = ways(two_replicas(externalTrafficPolicy="Local", ports=ports), (ELSEWHERE, 30021), (HERE, 30021))
+    seen = {found.find("door", "front", port) for _ in range(2) for port in (80, 443)}
+    assert seen == {(host, port) for host in (ELSEWHERE, HERE) for port in (30080, 30443)}
+
+
+def test_one_node_is_enough_where_each_leads_to_all_pods():
+    found = ways(two_replicas(), (ELSEWHERE, 30021), (HERE, 30021))
+    assert len({found.find("door", "front", 80) for _ in range(4)}) == 1
+
+
+def test_a_node_of_two_families_gets_one_turn():
+    made = two_replicas(externalTrafficPolicy="Local")
+    made.store["Node", "", "two"]["status"]["addresses"].append({"type": "InternalIP", "address": "fd00::2"})
+    found = ways(made, (ELSEWHERE, 30021), (HERE, 30021), ("fd00::2", 30021))
+    assert {found.find("door", "front", 80) for _ in range(4)} == {(ELSEWHERE, 30080), (HERE, 30080)}
+
+
+def test_a_port_is_forwarded_to_each_pod():
+    found = ways(two_replicas())
+    places = {found.find("door", "front", 80) for _ in range(4)}
+    assert len(places) == 2
+    assert all(accepts(*place) for place in places)
+    found.forget()
+
+
 def test_a_pod_that_moves_to_another_node_is_followed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(way_in, "SHARED_S", 0.01)
     made = cluster(externalTrafficPolicy="Local")
