@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 from suites.boutique.workloads import SERVICES
 from tests.mutants import workloads
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
@@ -145,6 +142,5 @@ class ServerCutOff(Mutant):
                 self._stopped = workloads.stop_agent(body["metadata"]["namespace"], "app=adservice")
 
     def undo(self) -> None:
-        for pid in self._stopped:
-            os.kill(pid, signal.SIGCONT)
+        workloads.resume(self._stopped)
         self._stopped = []

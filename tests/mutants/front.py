@@ -17,6 +17,7 @@ from tests.mutants import outside
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import FRONT, IAP
+from tests.mutants.workloads import resume, stop_agent
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()
 POLICY = "api-origin-auth"
@@ -44,6 +45,29 @@ def token_not_demanded(objects: list[Object]) -> None:
     """RequestAuthentication alone: what has no token passes."""
     for body in of_kind(objects, "AuthorizationPolicy", POLICY):
         body["spec"]["rules"][0]["to"][0]["operation"] = {"paths": ["/nowhere"]}
+
+
+@mutant(
+    "one-door-cut-off",
+    Area.CONTROL_PLANE,
+    FRONT,
+    cases("CRA-AUTH-01 03", FAIL),
+    {"CRA-AUTH-01": "settled 1"},
+    nightly=True,
+)
+class OneDoorCutOff(Mutant):
+    """The gateway has two replicas; the agent of one is stopped before the policy comes, so it asks for no token."""
+
+    def __init__(self) -> None:
+        self._stopped: list[int] = []
+
+    def objects(self, objects: list[Object]) -> None:
+        for body in of_kind(objects, "AuthorizationPolicy", POLICY):
+            self._stopped = self._stopped or stop_agent(body["metadata"]["namespace"], "app=istio-ingress")
+
+    def undo(self) -> None:
+        resume(self._stopped)
+        self._stopped = []
 
 
 @mutant(

@@ -88,18 +88,27 @@ def repair_istiod() -> None:
 
 
 def stop_agent(namespace: str, label: str) -> list[int]:
-    """Stop the agent of the sidecar in the first pod with this label; returns its process ids.
+    """Stop the agent of the proxy in one pod with this label; returns its process ids.
+
+    Of several pods it is one of the last node: a harness that asks the first node alone does not come to it.
 
     Raises:
         LookupError: no agent runs there.
     """
     pods = outside.administrator().objects("v1", "Pod", namespace, label)
-    stopped = outside.pids(pods[0]["metadata"]["uid"], "pilot-agent")
+    pod = max(pods, key=lambda one: str(one["spec"]["nodeName"]))["metadata"]
+    stopped = outside.pids(pod["uid"], "pilot-agent")
     if not stopped:
-        raise LookupError(f"no pilot-agent runs in {namespace}/{pods[0]['metadata']['name']}")
+        raise LookupError(f"no pilot-agent runs in {namespace}/{pod['name']}")
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     return stopped
+
+
+def resume(pids: list[int]) -> None:
+    """Let processes go on that `stop_agent` stopped."""
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
 
 
 @mutant(
@@ -128,8 +137,7 @@ class ReplicaCutOff(Mutant):
             self._stopped = stop_agent(applied[0]["metadata"]["namespace"], "app=httpbin")
 
     def undo(self) -> None:
-        for pid in self._stopped:
-            os.kill(pid, signal.SIGCONT)
+        resume(self._stopped)
         self._stopped = []
 
 

@@ -14,7 +14,7 @@ from tests.mutants.registry import MESH
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 
-EIGHT = (
+NINE = (
     "policy-lost",
     "opted-out-by-pod",
     "replica-cut-off",
@@ -23,11 +23,13 @@ EIGHT = (
     "issuer-misspelt",
     "two-policies",
     "every-path",
+    "one-door-cut-off",
 )
-"""A policy that is forgotten, an injection that is missing, a stale replica; and each kind of policy, wrong."""
+"""A policy that is forgotten, an injection that is missing, a stale replica of a server and of the gateway; and each
+kind of policy, wrong."""
 
 
-@pytest.mark.parametrize("name", EIGHT)
+@pytest.mark.parametrize("name", NINE)
 def test_mutant_is_killed(profile: ProfileUp, foreign: None, name: str, tmp_path: Path) -> None:
     entry = MESH[name]
     where = ("--context", profile.context, "--kubeconfig", profile.kubeconfig, "--out", "{out}")
