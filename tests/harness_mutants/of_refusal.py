@@ -10,6 +10,13 @@ ANSWERED = "clients/proof/steps/answered.py"
 
 MUTANTS = (
     HarnessMutant(
+        "a-datagram-passes-the-sidecar",
+        "clients/proof/stage/client_reach.py",
+        'return probe.source.container != SIDECAR and not probe.url.startswith(f"{DATAGRAM}://")',
+        "return probe.source.container != SIDECAR",
+        PROOF,
+    ),
+    HarnessMutant(
         "no-twin-is-needed",
         DENIAL,
         "        return _from_own_pod(proving) if case.refuses else []\n",

@@ -13,6 +13,7 @@ from clients.model.evidence import TwinProof, Verdict
 from clients.model.expect import Expectation, status
 from clients.model.probe import Probe
 from clients.model.redact import redact
+from clients.probe.answer import DATAGRAM
 from clients.probe.converge import converge
 from clients.probe.outside import OutsideClient
 from clients.proof.rig.rig import Rig
@@ -52,7 +53,7 @@ class _Allowed:
         """Whether the client sends it in this state, by its sidecar where that matters."""
         source = self.probe.source
         same = (source.namespace, source.app) == (client.namespace, client.app)
-        return same and self.step in (None, client.step) and not (client.by_sidecar and source.container == SIDECAR)
+        return same and self.step in (None, client.step) and (passes_sidecar(self.probe) or not client.by_sidecar)
 
 
 class ClientReach:
@@ -117,6 +118,14 @@ class ClientReach:
         observed = redact(seen.last.summary) if seen.last else "nothing"
         last_id = seen.attempts[-1].request_id if seen.attempts else ""
         return TwinProof(one.control, verdict, one.expect.text, observed, last_id, sent(one.probe))
+
+
+def passes_sidecar(probe: Probe) -> bool:
+    """Whether the sidecar of the client, if it has one, handles a request: not its own, and no datagram.
+
+    Source: Istio's documentation, "Protocol Selection": protocols other than TCP, such as UDP, are not proxied.
+    """
+    return probe.source.container != SIDECAR and not probe.url.startswith(f"{DATAGRAM}://")
 
 
 def _allowed(cases: Iterable[Case]) -> list[_Allowed]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from clients.kube.pods import SIDECAR
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.evidence import Finding, FindingVerdict, Verdict
@@ -20,6 +19,7 @@ from clients.probe.outside import OutsideClient
 from clients.proof.logs.mechanism import NETWORK_KINDS
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 from clients.proof.rig.sent import sent
+from clients.proof.stage.client_reach import passes_sidecar
 
 SOURCE_TWIN = "twin of the same client"
 _TOOK_CONNECTION = frozenset(
@@ -53,7 +53,7 @@ def source_reaches(proving: ProvingCase) -> list[Finding]:
 def _by_sidecar(case: Case) -> bool:
     """Whether the request passes the client's sidecar, if there is one, and that may be what refused it."""
     by_network = case.expect.status is None and case.expect.kinds <= NETWORK_KINDS
-    return not by_network and case.probe.source.container != SIDECAR
+    return not by_network and passes_sidecar(case.probe)
 
 
 def _came_further(proving: ProvingCase) -> bool:
@@ -97,4 +97,4 @@ def _is_address(probe: Probe) -> bool:
 def _same_way(one: Probe, refused: Probe, by_sidecar: bool) -> bool:
     """Whether a request comes from the same pod as the refused one, by its sidecar where that matters."""
     same_pod = (one.source.namespace, one.source.app) == (refused.source.namespace, refused.source.app)
-    return same_pod and not (by_sidecar and one.source.container == SIDECAR)
+    return same_pod and (passes_sidecar(one) or not by_sidecar)

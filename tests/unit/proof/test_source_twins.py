@@ -101,6 +101,13 @@ def test_another_container_of_the_pod_has_the_same_network_and_passes_the_sideca
     assert proven(make_rig(mesh(True)), DENIAL, past_sidecar).source_twin is None
 
 
+def test_a_datagram_passes_the_sidecar_by():
+    """A sidecar that refuses everything lets it out, so it does not show that the sidecar lets anything pass."""
+    datagram = replace(ELSEWHERE, probe=LEGACY.udp("other.legacy-service:53"))
+    assert proven(make_rig(mesh(True, 7)), replace(DENIAL, expect=CUT), datagram).source_twin is not None
+    assert proven(make_rig(mesh(True)), DENIAL, datagram).source_twin is None
+
+
 def test_what_the_stage_says_that_its_clients_may_send_counts_in_every_state():
     for reaches, due in ((True, Verdict.PASS), (False, Verdict.INCONCLUSIVE)):
         for denial in (DENIAL, replace(DENIAL, step="later")):
