@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,8 @@ from tests.selfcheck.product import say
 from tests.selfcheck.store import PARTS, Record, Store, newest
 
 MODULES: dict[str, ModuleType] = {"mutants": mutants, "alarms": alarms, "faults": faults, "flips": flips}
+BY_NAME = ("mutants", "faults")
+"""Parts whose records are of single names. Those of the others belong together: runs, and changes one after another."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -54,7 +57,7 @@ def _conduct(given: argparse.Namespace) -> int:
         _selected(part, given.only)
     for part in parts:
         store = Store.of(part)
-        store.start(resume=given.resume)
+        _begin(part, store, given)
         say(f"== {part}")
         _run(part, store, given)
     figures = combined(parts)
@@ -72,9 +75,20 @@ def _conduct(given: argparse.Namespace) -> int:
     return ExitCode.FAILED if found else ExitCode.OK
 
 
-def _selected(part: str, only: Sequence[str]) -> None:
+def _begin(part: str, store: Store, given: argparse.Namespace) -> None:
+    """Without `--resume` what is selected is tried again. Of mutants and faults, what is known of others stays."""
+    by_name = part in BY_NAME
+    store.start(resume=given.resume or by_name)
+    if by_name and not (given.resume or given.untried):
+        store.forget(_selected(part, given.only))
+
+
+def _selected(part: str, only: Sequence[str]) -> set[str]:
+    """Names of what is selected. Raises SettingsError where one of the words selects nothing."""
+    if part == "mutants":
+        return set(chain.from_iterable(mutants.selected(only)))
     select = flips.kinds if part == "flips" else MODULES[part].selected
-    select(only)
+    return set(map(str, select(only)))
 
 
 def _run(part: str, store: Store, given: argparse.Namespace) -> None:

@@ -7,11 +7,12 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reports import files
 from testbed.store import cache_root, digest
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,11 @@ class Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         about = {"commit": self.path.parent.name, "started": time.strftime("%Y-%m-%d %H:%M"), "machine": machine()}
         self.path.write_text(json.dumps(about) + "\n", encoding="utf-8")
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Drop the records of these ids, which are tried again; those of others stay."""
+        lines = [self.about(), *(record for record in self.records() if record["id"] not in ids)]
+        files.write_text(self.path, "".join(f"{json.dumps(line)}\n" for line in lines))
 
     def add(self, record: Record) -> None:
         """Append a record, with its commit (as the folder is called); it is on the disk when this returns."""

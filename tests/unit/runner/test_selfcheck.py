@@ -109,6 +109,19 @@ def test_untried_leaves_out_what_the_page_has_as_it_is_today(
     assert tried == names[1:]
 
 
+def test_what_is_not_selected_stays_known(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hours of mutants were lost to one that was tried again, at the same commit."""
+    first, second, *_ = list(MESH)
+    monkeypatch.setattr(store.Store, "of", lambda _: kept)
+    monkeypatch.setattr(mutants, "_records", lambda mesh, *_: iter([record(name) for name in mesh]))
+    kept.start(resume=False)
+    kept.add(record(first))
+    kept.add(record(second, killed=False))
+    assert program.main(["--parts", "mutants", "--only", second]) == ExitCode.OK
+    assert [(one["id"], one["killed"]) for one in kept.records()] == [(first, True), (second, True)]
+    assert kept.about()["commit"] == "abc", "what the records are of stays too"
+
+
 def test_a_misspelt_mutant_is_bad_input(kept: store.Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--parts", "mutants", "--only", "no-such"]) == ExitCode.BAD_INPUT
     assert "no mutant is named no-such" in capsys.readouterr().err
