@@ -100,16 +100,15 @@ def _lay_out(target: Path) -> None:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    reader = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE)
     # --keep-directory-symlink: a package that ships /lib/… must follow our link into /usr/lib
-    writer = subprocess.run(
-        ["tar", "-x", "-C", str(target), "--keep-directory-symlink"],
-        stdin=reader.stdout,
-        capture_output=True,
-        text=True,
-    )
-    if reader.wait() or writer.returncode:
-        raise BuildError(f"unpacking {archive.name} failed: {writer.stderr.strip()[-300:]}")
+    extract = ["tar", "-x", "-C", str(target), "--keep-directory-symlink"]
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as reader:
+        writer = subprocess.Popen(extract, stdin=reader.stdout, stderr=subprocess.PIPE, text=True)
+        if reader.stdout:
+            reader.stdout.close()  # else dpkg-deb would wait for ever where tar has ended, as on a full disk
+        _, errors = writer.communicate()
+    if reader.returncode or writer.returncode:
+        raise BuildError(f"unpacking {archive.name} failed: {errors.strip()[-300:]}")
 
 
 def _finish(target: Path) -> None:
