@@ -19,6 +19,7 @@ from clients.probe.confirm import stale_probability
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig.rig import Rig
 from tests.mutants import outside
+from tests.mutants.workloads import resume
 from tests.selfcheck.product import say, testbed
 from tests.selfcheck.store import Record, Store
 
@@ -114,18 +115,13 @@ def stopped(rig: Rig, policy: FlippedPolicy) -> Iterator[None]:
         raise LookupError(f"no {AGENT} runs in {pod}")
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
-    timer = threading.Timer(SLOW_S, _go_on, [pids])
+    timer = threading.Timer(SLOW_S, resume, [pids])
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-        _go_on(pids)
-
-
-def _go_on(pids: Sequence[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+        resume(pids)
 
 
 @contextmanager
