@@ -117,6 +117,23 @@ def check_plugins(names: Sequence[str]) -> None:
         raise SettingsError(f"-p names {name}, which is no module", "see that PYTHONPATH has its folder")
 
 
+def check_expressions(keyword: str | None, marks: str | None = None) -> None:
+    """Refuse what pytest cannot read as a selection; pytest would print its own heading first.
+
+    Raises:
+        SettingsError: the value of -k or -m is no expression.
+    """
+    from _pytest.mark.expression import Expression  # its only reader, without a public name
+
+    for option, value in (("-k", keyword), ("-m", marks)):
+        try:
+            Expression.compile(value or "")
+        except SyntaxError as error:
+            where = f"column {error.offset}: {error.msg}"
+            hint = "join names by `and`, `or`, `not` and parentheses"
+            raise SettingsError(f"{option} {value!r} is no expression: {where}", hint) from None
+
+
 def _is_module(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None

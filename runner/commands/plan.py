@@ -37,6 +37,7 @@ def plan(
     tiers.with_tags(tags or (), skipped_tags or (), catalogue.load())
     expired = known.expired(target, folders.now())
     common.check_suites(paths)
+    common.check_expressions(keyword)
     words = [
         *common.words({"control": control, "tag": tags, "skip-tag": skipped_tags, "k": keyword}),
         *common.suites(paths),

@@ -71,6 +71,7 @@ def run(
         return ExitCode.OK
     common.check_suites(paths)
     common.check_plugins(plugin or ())
+    common.check_expressions(keyword, marks)
     publishing.check(wanted)
     bucket = uploading.bucket(wanted)
     if not plugin:  # a plugin may replace the target

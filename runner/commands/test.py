@@ -51,6 +51,7 @@ def own_tests(
     """Run the project's own tests: style, types, unit tests, then end to end on the embedded testbed."""
     istio = settings.load(given).istio or None
     _check({"--unit": unit, "--nightly": nightly, "--harness-mutants": mutants, "--profiles": profiles}, istio)
+    common.check_expressions(keyword)
     if mutants:
         return _run("mutants of the harness", ("-m", "tests.harness_mutants.run"))
     if profiles:
