@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -83,37 +84,71 @@ def upgrade(
     with sigterm_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
         old, new = _revisions(earlier, chosen.names or (from_revision, to_revision))
         asks = prompt if prompt is not None else chosen.names is None and sys.stdin.isatty()
-        wanted = settings.load(chosen.options)
-        target = targets.of(wanted)
+        target = targets.of(settings.load(chosen.options))
+        asked = AskedUpgrade(tuple(paths or ()), namespace or (), commands, hook_timeout, look, baseline, asks=asks)
         there = target.access(say)
-        cluster = there.connect()
-        try:
-            later = asks or bool({PhaseName.BEFORE, PhaseName.CANARY} & commands.keys())
-            record = earlier or _begin(cluster, wanted, old, new, tuple(paths or ()), later, namespace or ())
-            checking = Checking(cluster, there, wanted.root_namespace)
+        with closing(there.connect()) as cluster:
+            record = earlier or _begin(cluster, target.settings, old, new, asked)
+            checking = Checking(cluster, there, target.settings.root_namespace)
             record = checking.checked(replace(record, left=chosen.left or record.left))
             for line in () if earlier else record.not_checked:
                 say(f"not checked: {line}")
-            folder = _folder(resume, wanted, record)
+            folder = _folder(resume, target.settings, record)
             _refuse_held(cluster)
-            one = Upgrade(
-                cluster,
-                folder,
-                record,
-                hold=lambda at: _hold(cluster, target, there, at),
-                suites=lambda at, below: _suites(target, at, record.suites, record.tier, below),
-                say=say,
-                hooks=commands,
-                hook_s=hook_timeout,
-                look_s=look,
-                checking=checking,
-                root=wanted.root_namespace,
-                baseline=regressions.baseline(baseline, record.old) if baseline else None,
-                ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asks else None,
-            )
-            return _conducted(one, folder)
-        finally:
-            cluster.close()
+            return _conducted(_upgrade(cluster, there, target, record, asked, folder, checking))
+
+
+@dataclass(frozen=True)
+class AskedUpgrade:
+    """What the command line asks of an upgrade, next to its revisions.
+
+    Attributes:
+        namespaces: those of the user that move too.
+        commands: phase → command.
+        hook_s: time limit of a command in seconds.
+        look_s: seconds for which every state is looked at.
+        baseline: an earlier run in place of that of the phase `before`.
+        asks: the run waits for the user where a phase has no command.
+    """
+
+    suites: tuple[str, ...]
+    namespaces: Sequence[str]
+    commands: Mapping[str, str]
+    hook_s: float
+    look_s: float
+    baseline: Path | None
+    asks: bool
+
+    @property
+    def later(self) -> bool:
+        """Whether the new revision may come later, by a command or by the user."""
+        return self.asks or bool({PhaseName.BEFORE, PhaseName.CANARY} & self.commands.keys())
+
+
+def _upgrade(
+    cluster: Cluster,
+    there: Access,
+    target: Target,
+    record: UpgradeRecord,
+    asked: AskedUpgrade,
+    folder: Path,
+    checking: Checking,
+) -> Upgrade:
+    return Upgrade(
+        cluster,
+        folder,
+        record,
+        hold=lambda at: _hold(cluster, target, there, at),
+        suites=lambda at, below: _suites(target, at, record.suites, record.tier, below),
+        say=say,
+        hooks=asked.commands,
+        hook_s=asked.hook_s,
+        look_s=asked.look_s,
+        checking=checking,
+        root=target.settings.root_namespace,
+        baseline=regressions.baseline(asked.baseline, record.old) if asked.baseline else None,
+        ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asked.asks else None,
+    )
 
 
 def _revisions(earlier: UpgradeRecord | None, named: tuple[str, str]) -> tuple[str, str]:
@@ -137,7 +172,8 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _conducted(one: Upgrade, folder: Path) -> int:
+def _conducted(one: Upgrade) -> int:
+    folder = one.folder
     try:
         one.run()
     except (MeshproofError, KeyboardInterrupt):
@@ -160,19 +196,8 @@ def _unfinished(one: Upgrade, folder: Path) -> None:
         say(f"the namespace {name} is on the new revision; --resume puts it back at the end")
 
 
-def _begin(
-    cluster: Cluster,
-    wanted: Settings,
-    old: str,
-    new: str,
-    suites: tuple[str, ...],
-    later: bool,
-    namespaces: Sequence[str],
-) -> UpgradeRecord:
+def _begin(cluster: Cluster, wanted: Settings, old: str, new: str, asked: AskedUpgrade) -> UpgradeRecord:
     """A new record.
-
-    Args:
-        later: the new revision may come later, by a hook or by the user.
 
     Raises:
         SettingsError: a revision is not there, both are the same, or a namespace cannot be moved.
@@ -181,14 +206,15 @@ def _begin(
     try:
         after = side(cluster, new, wanted.root_namespace)
     except SettingsError:
-        if not later:
+        if not asked.later:
             raise
         after = UpgradeSide(new, "")
     check_sides(before, after)
     survey = Survey(cluster, before.label, wanted.root_namespace)
-    own = own_namespaces.find(cluster, namespaces, before, survey.injectors, survey.root) if namespaces else ()
+    names = asked.namespaces
+    own = own_namespaces.find(cluster, names, before, survey.injectors, survey.root) if names else ()
     name, tier = f"upgrade-{folders.new_run_id()}", wanted.tier.value
-    return UpgradeRecord(name, before, after, suites=suites, tier=tier, namespaces=own)
+    return UpgradeRecord(name, before, after, suites=asked.suites, tier=tier, namespaces=own)
 
 
 def _folder(resume: Path | None, wanted: Settings, record: UpgradeRecord) -> Path:
