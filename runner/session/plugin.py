@@ -15,7 +15,7 @@ from clients.model.evidence import Evidence
 from clients.model.exit_code import ExitCode
 from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
-from reports.model import EVIDENCE, ReportError
+from reports.model import EVIDENCE
 from runner.config import catalogue, known_failures, settings
 from runner.interrupts import interrupt_on_sigterm
 from runner.session import bad_input, deadline, early_end, hooks, options, pictures, record, selection, whole_run
@@ -172,7 +172,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         why = why_not(proves, context)
     except MeshproofError as error:
         # Without a target no case can be proven: end the whole run, instead of one error for each test.
-        context.unwritable = str(error) if isinstance(error, ReportError) else ""
         bad_input.end(item.config, str(error))
     if why and context.settings.enforce:
         raise record.EnforcedError(why)

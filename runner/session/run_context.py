@@ -18,7 +18,7 @@ from clients.proof.case_runner import CaseRunner
 from clients.proof.stage.running_stage import RunningStage
 from reports.gates import Gates
 from reports.journal import Journal
-from reports.model import RunInfo
+from reports.model import ReportError, RunInfo
 from runner.config import catalogue, folders
 from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
@@ -57,9 +57,7 @@ class RunContext:
         self.plan: dict[str, PlannedTest] = {}
         self.running: RunningStage | None = None
         self.case_runner: CaseRunner | None = None
-        self.interrupted = ""
-        self.deadline = ""
-        self.unwritable = ""
+        self.interrupted = self.deadline = self.unwritable = ""
         self.lease_guard = LeaseGuard(self)
         self.gates = Gates() if hasattr(config, "workerinput") else run_facts.gates(settings)
         self.failed = 0
@@ -112,8 +110,12 @@ class RunContext:
         if self._descriptor is None:
             if self.is_worker:
                 raise ClusterError("this test process was given no target", "tests that need one belong under suites/")
-            self._descriptor = self._stand_in() or self._bring_up()
-            self.journal.target(self._descriptor.target)
+            try:
+                self._descriptor = self._stand_in() or self._bring_up()
+                self.journal.target(self._descriptor.target)
+            except ReportError as error:
+                self.unwritable = str(error)
+                raise
         return self._descriptor
 
     @cached_property
@@ -155,8 +157,7 @@ class RunContext:
     def hand_over(self, *, with_target: bool) -> str:
         """What a worker gets at its start."""
         descriptor = self.descriptor() if with_target else None
-        # Without a target nothing is proven, and no folder is made for it.
-        folder = self.folder if with_target else None
+        folder = self.folder if with_target else None  # without a target nothing is proven
         return Handed(folder, self.private, self.settings, self.began, descriptor).to_json()
 
     def write_plan(self) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from clients.model.errors import MeshproofError
 from clients.model.exit_code import ExitCode
-from reports.model import ReportError
 from runner.session import deadline, early_end
 from runner.session.fixtures import RUN_CONTEXT
 from runner.session.handed import HANDED
@@ -32,7 +31,6 @@ def hand_over(node: Any) -> None:
     try:
         node.workerinput[HANDED] = context.hand_over(with_target=_wants_suites(config))
     except MeshproofError as error:
-        context.unwritable = str(error) if isinstance(error, ReportError) else ""
         early_end.end(config, str(error), ExitCode.BAD_INPUT, begun=False)
     except KeyboardInterrupt as interruption:
         by = str(interruption) or "SIGINT"
