@@ -243,7 +243,8 @@ def _unnoticed(found: ProxyLogs, question: _Question, path: Route) -> Finding:
     if not seen and (trouble := next((log.problem for log in map(found.of, behind) if log.problem), "")):
         return inconclusive(DECISION, trouble)
     if seen:
-        text = f"{len(seen)} connections came to a proxy behind the network: {mechanism.seen(seen[0])}"
+        came = counted(len(seen), "connection")
+        text = f"{came} came to a proxy behind the network: {mechanism.seen(seen[0])}"
         return Finding(DECISION, text, FindingVerdict.FAIL)
     where = f"no entry at {', '.join(map(str, behind))}" if behind else "no proxy is behind it"
     return Finding(DECISION, f"refused by the network: {where}", FindingVerdict.PASS)
