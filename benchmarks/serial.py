@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks import common
 from clients.apply.yaml_text import dump
-from clients.identity.tokens import KINDS, TokenIssuer
+from clients.identity.tokens import MINTED, TokenIssuer
 from clients.kube.cleanup import cleanup
 from clients.kube.cluster import Cluster
 from clients.kube.lease import RunLease
@@ -180,7 +180,7 @@ def prepare(topic: Topic, up: Up, folder: Path, run: str, needed: dict[str, int]
         objects = names.objects(path.read_text(encoding="utf-8"), path.name)
         target.write_text(dump(objects), encoding="utf-8")
     (folder / "tokens").mkdir(mode=0o700)
-    for kind in KINDS:
+    for kind in MINTED:
         (folder / "tokens" / kind).write_text(tokens.mint(kind), encoding="utf-8")
     (folder / "confirmations").write_text("".join(f"{name}\t{k}\n" for name, k in needed.items()), encoding="utf-8")
     return common.bare_rig(up, names, tokens, MANIFESTS)

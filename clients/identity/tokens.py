@@ -29,8 +29,10 @@ from clients.identity.named import NamedIssuers
 from clients.model.errors import SettingsError
 from clients.model.token import Token
 
-KINDS = ("valid", "foreign-key", "wrong-issuer", "expired", "other-subject", "malformed", "valid-es256")
-"""Kinds of the security lab; `clients.identity.claims` has all kinds."""
+WITHOUT_CLAIMS = ("malformed", "valid-es256")
+"""Kinds that differ from `valid` by no claim."""
+MINTED = (*claims.KINDS, *WITHOUT_CLAIMS)
+"""Kinds that the security lab's issuer mints."""
 
 ALGORITHMS = ("RS256", "ES256")
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from clients.identity import claims
+from clients.identity import claims, tokens
 from clients.mesh.capabilities import CapabilityName
 from clients.model.case import Case
 from clients.model.errors import SettingsError
@@ -16,9 +16,6 @@ from clients.model.stage import Stage
 from clients.probe import curl
 from clients.probe.outside import SCHEMES as OUTSIDE_SCHEMES
 from clients.probe.outside import OutsideClient
-
-_OWN_KINDS = frozenset({"malformed", "valid-es256"})
-"""Kinds of token in addition to those of `clients.identity.claims`."""
 
 _WITH_TLS = frozenset({"https", "grpcs", "wss"})
 """Schemes of URLs by which a client can show a certificate."""
@@ -89,7 +86,7 @@ def _check_scheme(where: str, probe: Probe) -> None:
 def _check_kind(where: str, kind: str) -> None:
     name, _, profile = kind.partition("@")
     try:
-        if name not in _OWN_KINDS:
+        if name not in tokens.WITHOUT_CLAIMS:
             claims.profile(profile).of(name)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error.message}", error.hint) from None

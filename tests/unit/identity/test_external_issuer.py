@@ -16,10 +16,10 @@ from jwt.algorithms import ECAlgorithm
 from jwt.utils import base64url_encode
 
 from clients.apply.overlay import Overlay
-from clients.identity.claims import KINDS, PROFILES
+from clients.identity.claims import PROFILES
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import DISCOVERY, KeySet
-from clients.identity.tokens import TokenIssuer
+from clients.identity.tokens import MINTED, TokenIssuer
 from clients.mesh.egress_gateway import EgressGateway
 from clients.model import redact
 from clients.model.errors import InfrastructureError, SettingsError
@@ -123,7 +123,7 @@ def test_a_token_by_the_fetched_public_key_would_convince_a_confused_verifier(tm
 
 def test_what_takes_the_issuers_key_is_said_so(tmp_path: Path) -> None:
     issuer = real(tmp_path)
-    kinds = {*PROFILES["front"].kinds, *KINDS, "malformed", "valid-es256"}
+    kinds = {*PROFILES["front"].kinds, *MINTED}
     can = {kind for kind in kinds if not issuer.why_not(kind)}
     assert can == MAKES
     why = issuer.why_not("expired")
