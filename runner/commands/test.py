@@ -27,6 +27,8 @@ CHECKS = (
     ("types", ("-m", "mypy", "--no-error-summary")),
 )
 UNIT = Path("tests/unit")
+ALL_PROCESSORS = ("-n", "auto")
+"""For unit tests alone: tests on a cluster share it."""
 END_TO_END = Path("tests/e2e")
 PROFILES = END_TO_END / "profiles"
 """Tests on the proving clusters, which start these themselves."""
@@ -61,7 +63,7 @@ def own_tests(
         if code:
             return code
     selection = _selection(keyword)
-    code = _run("unit tests", ("-m", "pytest", str(UNIT), *selection))
+    code = _run("unit tests", ("-m", "pytest", str(UNIT), *ALL_PROCESSORS, *selection))
     if code or unit or not any((settings.ROOT / END_TO_END).glob("test_*.py")):
         if not code:
             _say("end-to-end tests: left out" + ("" if unit else ", there are none"), stream=sys.stderr)

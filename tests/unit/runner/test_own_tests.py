@@ -51,7 +51,9 @@ def test_the_option_adds_them(nightly: bool, marks: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(child, "python", python)
     monkeypatch.setattr(test, "_bring_up", lambda _: None)
     assert test.own_tests(nightly=nightly) == 0
+    assert asked[-2] == ("-m", "pytest", "tests/unit", "-n", "auto")
     assert asked[-1][:5] == ("-m", "pytest", "tests/e2e", "-m", marks)
+    assert "-n" not in asked[-1]
 
 
 A_TEST = """
