@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,10 @@ pod() { # namespace, label: the name of one
 probe() { # namespace, app, container, words for curl
     namespace=$1 app=$2 container=$3
     shift 3
-    k exec "$(pod "$namespace" "app=$app")" -c "$container" -n "$namespace" -- \
-        curl -s -o /dev/null -w '%{http_code}' "$@" 2>/dev/null
+    k exec $shown "$(pod "$namespace" "app=$app")" -c "$container" -n "$namespace" -- \
+        curl -s -o /dev/null -w '%{http_code}' "$@" <"$certificate" 2>/dev/null
 }
+shown='' certificate=/dev/null
 check() { # id, expected, then as for probe: until it has come K times in a row
     id=$1 expected=$2 row=0 tries=0
     shift 2
@@ -44,6 +46,17 @@ check() { # id, expected, then as for probe: until it has come K times in a row
         if [ "$tries" -gt 600 ]; then echo "$id: expected $expected, saw $seen" >&2; exit 1; fi
     done
     echo "$id $expected, $tries probes"
+}
+check_impostor() { # trust domain, namespace and app that the client claims to be, then as for check
+    account=$(k get pod -n "$2" -l "app=$3" -o 'jsonpath={.items[0].spec.serviceAccountName}')
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=foreign -keyout "$FOLDER/foreign.key" \
+        -out "$FOLDER/foreign.pem" -addext "subjectAltName=URI:spiffe://$1/ns/$2/sa/$account" 2>/dev/null
+    openssl pkcs12 -export -in "$FOLDER/foreign.pem" -inkey "$FOLDER/foreign.key" -passout pass: \
+        -out "$FOLDER/foreign.p12"
+    shift 3
+    shown=-i certificate=$FOLDER/foreign.p12
+    check "$@"
+    shown='' certificate=/dev/null
 }
 clusters() { # namespace, app
     $ISTIOCTL proxy-config cluster "$(pod "$1" "app=$2").$1" --direction outbound
@@ -94,7 +107,7 @@ def script(rig: Rig, folder: Path) -> Path:
         lines += [f"# {stage.name}", *_change(rig, applied, list(stage.apply))]
         applied = list(stage.apply)
         lines += RESTARTED.get(stage.name, ())
-        lines += [_check(rig, case) for case in cases if not case.probe.impostor_of]  # the tutorial's curl shows none
+        lines += [_check(rig, case) for case in cases]
         lines += ASKED.get(stage.name, ())
     lines += _change(rig, applied, [])
     lines += [f"k delete namespace {name} --wait=false" for name in namespaces.split()]
@@ -132,7 +145,8 @@ def _kind(body: dict[str, Any]) -> str:
 
 
 def _check(rig: Rig, case: Case) -> str:
-    request, source = rig.prober.request_for(case.probe, case.control), case.probe.source
+    probe, source = replace(case.probe, impostor_of=None), case.probe.source  # its certificate is made by the script
+    request = rig.prober.request_for(probe, case.control)
     words = [source.namespace, source.app, source.container, "--max-time", f"{request.timeout_s:g}"]
     words += ["--connect-timeout", f"{request.connect_timeout_s:g}"]
     words += {"GET": [], "HEAD": ["-I"]}.get(request.method, ["-X", request.method])
@@ -140,7 +154,11 @@ def _check(rig: Rig, case: Case) -> str:
     words += ["--connect-to", f"::{request.connect_to}"] if request.connect_to else []
     words += ["-k"] if request.insecure else []
     expected = "000" if case.expect.status is None else str(case.expect.status)
-    return shlex.join(["check", case.id, expected, *words, request.url])
+    if not (of := case.probe.impostor_of):
+        return shlex.join(["check", case.id, expected, *words, request.url])
+    words += ["--cert-type", "P12", "--cert", "/dev/stdin"]
+    claimed = [case.probe.impostor_domain or "cluster.local", of.namespace, of.app]
+    return shlex.join(["check_impostor", *claimed, case.id, expected, *words, request.url])
 
 
 EGRESS = Topic(
