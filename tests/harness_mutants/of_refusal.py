@@ -128,8 +128,8 @@ MUTANTS = (
     HarnessMutant(
         "a-proxy-behind-the-network-may-see-it",
         DECIDED,
-        "    if seen:\n        text",
-        "    if not seen and not behind:\n        text",
+        "    if seen:\n        came",
+        "    if not seen and not behind:\n        came",
     ),
     HarnessMutant(
         "an-address-in-brackets-is-no-backends",
