@@ -119,9 +119,7 @@ MUTANTS = (
         "if seen == (arrival.tls, arrival.sni, arrival.client_cert):",
         "if seen[1:] == (arrival.sni, arrival.client_cert):",
     ),
-    HarnessMutant(
-        "requests-that-did-not-arrive-did", TRACE, "    if missing or not ids:\n", "    if not ids and not missing:\n"
-    ),
+    HarnessMutant("requests-that-did-not-arrive-did", TRACE, "    if missing:\n", "    if missing and not ids:\n"),
     HarnessMutant(
         "a-reused-port-is-ones-own",
         "clients/proof/logs/log_entries.py",

@@ -17,6 +17,30 @@ MUTANTS = (
         PROOF,
     ),
     HarnessMutant(
+        "what-no-policy-states-may-refuse",
+        DECIDED,
+        "for pod in (pods if by_policy else ())}",
+        "for pod in (pods if by_policy and at(path.receiving, state) else ())}",
+    ),
+    HarnessMutant(
+        "a-mesh-without-log-has-seen-no-connection",
+        DECIDED,
+        "    if behind and not writes:\n",
+        "    if not (behind or writes):\n",
+    ),
+    HarnessMutant(
+        "a-stated-client-is-no-matter",
+        "clients/proof/logs/strangers.py",
+        'stated = port == "0" and',
+        'stated = port == "" and',
+    ),
+    HarnessMutant(
+        "one-connection-stands-for-all",
+        "clients/proof/logs/log_entries.py",
+        "return len(requests) - (int(len(requests) * MOST_FROM_OTHER_PORTS) if logged.tcp else 0)",
+        "return min(1, len(requests)) if logged.tcp else len(requests)",
+    ),
+    HarnessMutant(
         "no-twin-is-needed",
         DENIAL,
         "        return _from_own_pod(proving) if case.refuses else []\n",

@@ -27,6 +27,7 @@ from clients.model.evidence import Applied
 from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infrastructure
 from clients.model.probe import Probe, Workload
 from clients.probe.convergence import ConvergencePolicy
+from clients.probe.outside import OutsideClient
 
 Key = tuple[str, str, str]
 RUN = "run-1"
@@ -244,7 +245,7 @@ class FakeRig:
     mesh: MeshInfo = field(default_factory=lambda: MeshInfo("istio", capabilities=frozenset({"access-log"})))
     gateways: list[Pod] = field(default_factory=list)
     gateway: EgressGateway = field(default_factory=EgressGateway)
-    in_force: set[EnforcedPolicy] = field(default_factory=set)
+    in_force: set[EnforcedPolicy] = field(default_factory=lambda: {EnforcedPolicy("mtls-service/require-jwt", "ALLOW")})
     overlay: Any = field(
         default_factory=lambda: SimpleNamespace(
             namespace=lambda name: name,
@@ -312,6 +313,10 @@ class FakeRig:
 
     def backends(self, probe: Probe) -> list[Pod]:
         return self.servers if "httpbin" in probe.url else []
+
+    def door(self, probe: Probe) -> list[Pod]:
+        inside = probe.behind and not isinstance(probe.source, OutsideClient)
+        return self.backends(replace(probe, behind="")) if inside else []
 
     def settled_at(self, namespace: str) -> float:
         return self.settled

@@ -25,6 +25,8 @@ LOG_BUDGET_S = 15.0
 FLUSHED_S = 3.0
 """Seconds in which a sidecar's log comes up to what another log already shows. An entry that has not come by then may
 need a further request to be known as missing."""
+MOST_FROM_OTHER_PORTS = 0.25
+"""Largest share of the requests whose connections may have got another port on the way."""
 
 _FIELDS = {
     "cluster": "upstream_cluster",
@@ -92,6 +94,16 @@ class LogReader:
         found = self._from_clients(pods, {client for client, _ in ends}, ids)
         return [entry for entry in found if (entry.downstream_remote, entry.downstream_local) in ends]
 
+    def knows_connections(self, probe: Probe, logged: AccessLogExpectation, requests: Sequence[Attempt]) -> bool:
+        """Whether the client's sidecar, if it has one, has logged what connections it made for the requests.
+
+        It waits for them: only by these ends are they found at a proxy further on.
+        """
+        pods, wanted = self._rig.workloads.pods(probe.source), fewest(logged, requests)
+        if logged.proxy is Proxy.CLIENT or not all(pod.injected for pod in pods):
+            return True
+        return len(self.until(pods, probe, replace(logged, proxy=Proxy.CLIENT), requests, wanted)) >= wanted
+
     def _from_clients(self, pods: list[Pod], clients: set[str], ids: set[str]) -> list[AccessLogEntry]:
         """Entries of connections from these addresses, without those of earlier requests from the same port."""
         found = self._look(pods, lambda lines: lines.of_clients(clients, self._since))
@@ -135,6 +147,14 @@ def of_each(
         return list(entries)
     ids = {request.request_id for request in requests}
     return list({accesslog.belongs(one.request_id, one.user_agent, ids): one for one in entries}.values())
+
+
+def fewest(logged: AccessLogExpectation, requests: Sequence[Attempt]) -> int:
+    """How many of the requests must have an entry.
+
+    A redirected connection may get another port (netfilter, when its own is still tracked), so not all are known by it.
+    """
+    return len(requests) - (int(len(requests) * MOST_FROM_OTHER_PORTS) if logged.tcp else 0)
 
 
 def difference(rig: Rig, stated: AccessLogExpectation, entry: AccessLogEntry) -> str:

@@ -26,6 +26,8 @@ _MATCHED = re.compile(r"rbac_access_denied_matched_policy\[(?:ns\[(.+?)\]-policy
 _TOKEN = re.compile(r"jwt_authn_access_denied\{(.*)\}")
 _TOKEN_TEXTS = ("Jwt", "Jwks", "Audiences in Jwt")
 """How the reasons begin that Envoy's JWT filter answers with."""
+_NOT_ASKED = "ext_authz_error"
+"""Reason where the authorization server did not answer."""
 NETWORK_KINDS = TIMEOUTS | {OutcomeKind.REFUSED, OutcomeKind.DNS}
 """Outcomes that a network makes: no sidecar that a request passes does."""
 _ENDED_IN_ORDER = frozenset({OutcomeKind.CLOSED, OutcomeKind.EMPTY_REPLY})
@@ -67,7 +69,8 @@ def _by_status(
     """By the status alone, where the answer's text is not Envoy's own."""
     bare = method == "HEAD" and not text
     if expect.status == 403 and any(policy.action == "CUSTOM" for policy in policies):
-        return Decision(Mechanism.CUSTOM, reason="ext_authz_denied" if text else "ext_authz_error")
+        # an answer to HEAD never has a text, which would distinguish the two
+        return Decision(Mechanism.CUSTOM, reason="ext_authz_" if bare else "ext_authz_denied" if text else _NOT_ASKED)
     if expect.status == 403 and bare:
         return Decision(Mechanism.AUTHORIZATION)
     if expect.status == 401 and bare:

@@ -17,13 +17,11 @@ from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
 from clients.proof.logs import changed_pods, complete_logs, mechanism, old_connections
-from clients.proof.logs.log_entries import FLUSHED_S
+from clients.proof.logs.log_entries import FLUSHED_S, MOST_FROM_OTHER_PORTS
 from clients.proof.logs.route import ProxyLogs, Route, refused_requests, route, traceable
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 
 DECISION = "decision"
-MOST_FROM_OTHER_PORTS = 0.25
-"""Largest share of the requests whose connections may have got another port on the way."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class _Question:
         requests: the refused ones.
         pods: those whose proxies may have decided.
         hops: pods of the client's own proxy, where it opens the connections to these.
-        names: by pod, the policies that its proxy may refuse by, as the cluster names them; any where it is not there.
+        names: by pod, the policies that its proxy may refuse by, as the cluster names them; of that mechanism alone.
     """
 
     decision: Decision
@@ -96,7 +94,7 @@ def _finding(proving: ProvingCase, path: Route, decision: Decision) -> Finding:
     question = _question(proving, path, decision)
     found = ProxyLogs(proving.rig, proving.running.since)
     if decision.mechanism is Mechanism.NETWORK:
-        return _unnoticed(found, question, path)
+        return _unnoticed(found, question, path, writes=proving.rig.writes_access_log)
     if not question.pods:
         what = f"no proxy on the way could refuse by {decision.text}"
         return changed_pods.absent(proving, proving.case.probe, DECISION, what)
@@ -130,7 +128,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         stated = replace(decision, policy=f"{proving.rig.overlay.namespace(namespace)}/{name}")
     else:
         stated = decision
-    known = decision.mechanism is Mechanism.AUTHORIZATION and (decision.policy or at(path.receiving, state))
+    by_policy = decision.mechanism is Mechanism.AUTHORIZATION  # where none is in force, none can have refused
     through_sidecar = not path.outside and set(pods) != set(path.client)
     elsewhere = decision.mechanism is Mechanism.NOT_ROUTED  # only there it matters which address is a server's
     gone = changed_pods.left(proving, proving.case.probe) if elsewhere else []
@@ -140,7 +138,7 @@ def _question(proving: ProvingCase, path: Route, decision: Decision) -> _Questio
         pods,
         path.proxies(Proxy.CLIENT) if through_sidecar else (),
         addresses_of((*path.servers, *gone)),
-        {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in (pods if known else ())},
+        {pod: mechanism.expected_policies(stated, at([pod], state)) for pod in (pods if by_policy else ())},
     )
 
 
@@ -235,9 +233,11 @@ def _judged(question: _Question, answer: _Answer, complete: bool, not_read: str)
     return inconclusive(DECISION, f"{what}, and its log is not known to be complete")
 
 
-def _unnoticed(found: ProxyLogs, question: _Question, path: Route) -> Finding:
+def _unnoticed(found: ProxyLogs, question: _Question, path: Route, *, writes: bool) -> Finding:
     """No proxy behind the network saw the connections: only the network can have refused them."""
     behind = (*path.proxies(Proxy.GATEWAY), *path.proxies(Proxy.SERVER))
+    if behind and not writes:
+        return not_checked(DECISION, "the mesh writes no access log that would show a connection")
     seen = [entry for request in question.requests for entry in found.entries(behind, request)]
     found.check(behind)
     if not seen and (trouble := next((log.problem for log in map(found.of, behind) if log.problem), "")):

@@ -129,6 +129,8 @@ def by(details: str, status: str = "403", upstream: str = "-") -> Logged:
         (BY_POLICY, (DENY, ALLOW), FindingVerdict.PASS),
         (BY_NONE, (DENY,), FindingVerdict.FAIL),  # no policy allows anything, so `none` cannot be why
         (BY_POLICY, (ALLOW,), FindingVerdict.FAIL),
+        (BY_NONE, (), FindingVerdict.FAIL),  # a filter of somebody's does what no policy states
+        (BY_POLICY, (), FindingVerdict.FAIL),
         (BY_POLICY.replace("deny-admin", "deny-all"), (DENY,), FindingVerdict.FAIL),
         (BY_POLICY.replace("deny-admin", MARKER), (DENY, ALLOW, THE_MARKER), FindingVerdict.FAIL),
         ("jwt_authn_access_denied{Jwt_is_expired}", (ALLOW,), FindingVerdict.FAIL),
@@ -467,6 +469,18 @@ def test_behind_a_network_policy_no_proxy_sees_the_connection(seen: bool) -> Non
     assert found.verdict is (FindingVerdict.FAIL if seen else FindingVerdict.PASS)
 
 
+@pytest.mark.parametrize("server", [True, False], ids=["a proxy", "no proxy"])
+def test_without_an_access_log_nothing_shows_that_no_proxy_saw_the_connection(
+    monkeypatch: pytest.MonkeyPatch, server: bool
+) -> None:
+    """Its silence counted in full; where no proxy is behind the network, none can have seen it."""
+    monkeypatch.setattr(FakeRig, "backends", lambda *_: [SERVER_POD] if server else [])
+    case = replace(DENIAL, expect=no_reply(OutcomeKind.CONNECT_TIMEOUT))
+    found = prove(lambda *_: None, case, outcome=lambda name: broken(7, name), client=PLAIN_POD, access_log=False)
+    assert found is not None
+    assert found.verdict is (FindingVerdict.NOT_CHECKED if server else FindingVerdict.PASS)
+
+
 def test_a_log_that_cannot_be_read_at_the_moment_does_not_show_that_no_proxy_saw_it() -> None:
     def cut(rig: FakeRig, _: str) -> None:
         rig.logs.of(logs.LogSource(SERVER_POD, SIDECAR), 0.0).trouble("the API server is away")
@@ -614,3 +628,12 @@ def test_external_authorization_is_known_by_its_policy() -> None:
     assert not mechanism.decided(failed, None, (), parse([line])[0])
     with pytest.raises(LookupError, match="403"):
         mechanism.derived(status(403), answered(403, "a", "an application's own"), "GET", path, ())
+
+
+@pytest.mark.parametrize("details", ["ext_authz_denied", "ext_authz_error", "lua_response"])
+def test_external_authorization_refuses_head_without_a_text(details: str) -> None:
+    """An answer to HEAD has no body, so a denial was taken for a server that had not answered, and blamed the mesh."""
+    path = mechanism.Route((CLIENT_POD,), (SERVER_POD,), (), True, False)
+    found = mechanism.derived(status(403), answered(403, "a"), "HEAD", path, {EnforcedPolicy("a/b", "CUSTOM")})
+    line = entry("a", "403", details, "-").replace("403 -", "403 UAEX")
+    assert mechanism.decided(found, None, (), parse([line])[0]) is details.startswith("ext_authz")

@@ -418,3 +418,46 @@ def test_a_foreign_server_may_be_pinned(tmp_path: Path) -> None:
     assert follow(made, sent("a"), arrival=arrival).verdict is FindingVerdict.FAIL
     by_design = replace(arrival, server="httpbin.org")
     assert follow(made, sent("a"), arrival=by_design).verdict is FindingVerdict.PASS
+
+
+def test_a_row_of_ordinary_requests_alone_shows_nothing_of_where_they_arrived(tmp_path: Path) -> None:
+    """One confirmation may be one that only looks like a user's: "0 of 0 did not arrive" was a failure of the mesh."""
+    made = rig()
+    (tmp_path / "log").write_text("")
+    made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
+    ordinary = Requests((replace(attempt("a"), ordinary=True),))
+    assert follow(made, ordinary, arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.INCONCLUSIVE
+
+
+CONNECTIONS = AccessLogExpectation(Proxy.GATEWAY, tcp=True, status=0, upstream="<example.com>:443", sni="example.com")
+
+
+def test_some_connections_past_the_gateway_are_no_change_of_ports() -> None:
+    """One entry was enough for all of them: a route that leads half of them around the gateway passed."""
+
+    def found(count: int) -> Finding:
+        made = rig()
+        requests = Requests(tuple(attempt(str(one), f"10.0.0.5:4000{one}") for one in range(8)))
+        for one in range(8):
+            passed = one < count
+            log(made, hop(f"10.0.0.5:4000{one}", f"10.0.0.5:4100{one}"), pod="sleep-1")
+            log(made, *([tcp(f"10.0.0.5:4100{one}", f"10.0.9.9:5000{one}")] if passed else []))
+        return follow(made, requests, CONNECTIONS)
+
+    assert found(8).verdict is FindingVerdict.PASS
+    assert found(6).verdict is FindingVerdict.PASS, "the ports of a few may have changed"
+    lacking = found(5)
+    assert lacking.verdict is FindingVerdict.INCONCLUSIVE
+    assert "5 of 8 requests have an entry" in lacking.text
+
+
+def test_a_connection_is_absent_only_where_the_clients_log_has_it() -> None:
+    """The gateway's log may be ahead of the client's, by which alone a connection is found there."""
+    absent = AccessLogExpectation(Proxy.GATEWAY, tcp=True, absent=True)
+    made = rig()
+    log(made, hop("10.0.0.5:40001", "10.0.0.5:42000"), pod="sleep-1")
+    log(made, tcp("10.0.0.5:41000", "10.0.9.9:50000"), tcp("10.0.0.5:42000", "10.0.9.9:50001"))
+    twins = replace(sent("a"), marks=(attempt("t", "10.0.0.5:40001"),))
+    assert follow(made, twins, absent).verdict is FindingVerdict.INCONCLUSIVE
+    log(made, hop("10.0.0.5:40000", "10.0.0.5:41000"), pod="sleep-1")
+    assert follow(made, twins, absent).verdict is FindingVerdict.FAIL
