@@ -7,10 +7,7 @@ its pod sends, and that of the application.
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable, Iterable, Sequence, Set
-from typing import TypeVar
+from collections.abc import Sequence, Set
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh import accesslog, sidecar
@@ -21,25 +18,21 @@ from clients.mesh.logs import LogSource
 from clients.model.addresses import split
 from clients.model.counted import counted
 from clients.model.decision import Proxy
-from clients.model.errors import InfrastructureError
-from clients.model.polling import look_until
-from clients.proof.logs.log_entries import FLUSHED_S, LOG_BUDGET_S
+from clients.proof.logs import by_gateway
+from clients.proof.logs.application_copies import FEWEST, past_the_log
+from clients.proof.logs.late_entries import flushed
 from clients.proof.logs.route import Route, refused_requests
 from clients.proof.proving import ProvingCase
 
-E = TypeVar("E")
-"""An entry of a log."""
-_POLL_S = 0.2
-_FEWEST = 4
-"""Copies of fewer requests are not distinguished from entries that are about to come, or that came just before."""
 _SHARE = 4
 """A copy of one refused request in so many is noticed."""
-_CALIBRATES = 3
-"""Requests of the harness's own that must show how an application logs a request."""
 _FAILED = 400
 """Statuses of requests that failed or were refused: a mesh may log these only."""
-_PROBE = "kube-probe/"
-"""User agent of kubelet's probes, which do not pass the sidecar's log."""
+
+
+def fewest(proving: ProvingCase) -> int:
+    """How many copies are noticed."""
+    return max(FEWEST, len(refused_requests(proving)) // _SHARE)
 
 
 def unlogged(proving: ProvingCase, path: Route, since: float) -> str:
@@ -48,7 +41,7 @@ def unlogged(proving: ProvingCase, path: Route, since: float) -> str:
     Raises:
         MeshproofError: a log has a gap, or cannot be read.
     """
-    most = max(_FEWEST, len(refused_requests(proving)) // _SHARE)
+    most = fewest(proving)
     for pod in path.proxies(Proxy.SERVER):
         lines = proving.rig.logs.of(LogSource(pod, SIDECAR), since)
         made = _made_at_the_client(proving, path, lines, since, most)
@@ -57,7 +50,7 @@ def unlogged(proving: ProvingCase, path: Route, since: float) -> str:
             return f"{counted(len(made), 'request')} reached {pod} that {origin}, the first: {made[0].path}"
         for name in sidecar.containers_that_log(pod):
             own = proving.rig.logs.of(LogSource(pod, name), since)
-            found = [] if name == SIDECAR else _past_the_log(proving, own, lines, since)
+            found = [] if name == SIDECAR else past_the_log(proving, own, lines, since)
             if len(found) >= most:
                 return f"{counted(len(found), 'request')} reached {pod} ({name}) that its sidecar's log does not have"
         lines.check(since)
@@ -73,7 +66,7 @@ def _made_at_the_client(
     ones, nothing is known.
     """
     rig, clients = proving.rig, path.proxies(Proxy.CLIENT)
-    if not clients or (not path.outside and proving.case.probe.source in rig.prober.by_gateway):
+    if not clients or (not path.outside and by_gateway.of_any(proving)):
         return []
     own = {(address, "0") for address in addresses_of(clients)}
     made = [
@@ -91,37 +84,10 @@ def _made_at_the_client(
     def look() -> tuple[bool, list[AccessLogEntry]]:
         """Whether each log is written at all, and which requests none has as sent on."""
         writes = all(_answered(log, since) for log in logs)
-        return writes, [one for one in made if not any(_sent_on(log, one.request_id) for log in logs)]
+        return writes, [one for one in made if not any(sent_on(log, one.request_id) for log in logs)]
 
-    writes, left = _flushed(look, most, logs)
+    writes, left = flushed(look, most, logs)
     return left if writes else []
-
-
-def _flushed(look: Callable[[], tuple[bool, list[E]]], most: int, logs: Sequence[LogLines]) -> tuple[bool, list[E]]:
-    """The newest look: as soon as the logs are written and fewer than `most` are left, else when all must be there.
-
-    Logs that are written and lack so many may be late on a busy node, and are waited for as long as any entry is.
-
-    Raises:
-        InfrastructureError: so many are left, and a log cannot be read at the moment.
-    """
-
-    def enough(seen: tuple[bool, list[E]]) -> bool:
-        return seen[0] and len(seen[1]) < most
-
-    began = time.monotonic()
-    seen = look_until(look, enough, began + FLUSHED_S, pause_s=_POLL_S)
-    if seen[0] and not enough(seen):
-        seen = look_until(look, enough, began + LOG_BUDGET_S, pause_s=_POLL_S)
-    if seen[0] and not enough(seen):
-        _readable(logs)
-    return seen
-
-
-def _readable(logs: Iterable[LogLines]) -> None:
-    """Raises InfrastructureError where a log cannot be read at the moment, so that what it lacks says nothing."""
-    if problem := next((log.problem for log in logs if log.problem), ""):
-        raise InfrastructureError(problem)
 
 
 def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
@@ -135,7 +101,7 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     rig, since = proving.rig, proving.running.since
     if not (gateways and rig.external and rig.writes_access_log):
         return ""
-    most = max(_FEWEST, len(refused_requests(proving)) // _SHARE)
+    most = fewest(proving)
     logs = [rig.logs.of(LogSource(pod, SIDECAR), since) for pod in gateways]
     arrived = rig.external.of_peers(addresses_of(gateways))
     if len(arrived) < most:
@@ -146,7 +112,7 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
         known = [_answered(log, float("-inf")) for log in logs]
         return all(known), _not_sent_on(arrived, logs, known, rig.prober.sent_ids)
 
-    _, left = _flushed(look, most, logs)
+    _, left = flushed(look, most, logs)
     for log in logs:
         log.check(since)
     if len(left) < most:
@@ -170,7 +136,7 @@ def _not_sent_on(
     return [
         one
         for one in later
-        if not (one.request_id and (one.request_id in sent or any(_sent_on(log, one.request_id) for log in logs)))
+        if not (one.request_id and (one.request_id in sent or any(sent_on(log, one.request_id) for log in logs)))
     ]
 
 
@@ -180,55 +146,9 @@ def _answered(lines: LogLines, since: float) -> set[str]:
     return {one.request_id for one in entries if one.request_id and 0 < (one.status or 0) < _FAILED}
 
 
-def _sent_on(lines: LogLines, request_id: str) -> bool:
+def sent_on(lines: LogLines, request_id: str) -> bool:
+    """Whether the proxy of this log has sent a request on."""
     return any(accesslog.forwarded(one) for one in lines.of_requests({request_id}))
-
-
-def _past_the_log(proving: ProvingCase, own: LogLines, lines: LogLines, since: float) -> list[str]:
-    """Lines of the application, of requests by the case's path without a mark, beyond those that passed its sidecar.
-
-    Only of an application whose line for each of our marked requests has the path as well.
-    """
-    sent, target = proving.rig.prober.sent_ids, proving.case.probe.record.path
-    of_path = re.compile(rf"(?<![\w/.-]){re.escape(target)}(?![\w/.?-])")
-    passed = [one for one in lines.entries(since) if one.path == target and accesslog.forwarded(one)]
-    found = [(one, own.mentioning(one)) for one in (_marker(entry, sent) for entry in passed) if one]
-    marked = [(one, shown[0]) for one, shown in found if len(shown) == 1]
-    if len(marked) < _CALIBRATES or not all(of_path.search(shown) for _, shown in marked):
-        return []
-    first, _ = marked[0]
-
-    def unmarked() -> list[str]:
-        printed = own.lines(since)
-        start = next((number for number, line in enumerate(printed) if first in line), len(printed))
-        return [
-            line for line in printed[start:] if of_path.search(line) and _PROBE not in line and not _any(line, sent)
-        ]
-
-    def entries() -> int:
-        found = [one for one in lines.entries(since) if one.path == target and accesslog.forwarded(one)]
-        start = next((number for number, one in enumerate(found) if _marker(one, sent) == first), 0)
-        return sum(not _marker(one, sent) for one in found[start:])
-
-    printed = unmarked()  # those of now: requests that come meanwhile are in the sidecar's log later
-    deadline = time.monotonic() + LOG_BUDGET_S
-    logged = look_until(entries, lambda number: len(printed) - number < _FEWEST, deadline, pause_s=_POLL_S)
-    if len(printed) - logged >= _FEWEST:
-        _readable([lines])
-    return printed[logged:]
-
-
-def _marker(entry: AccessLogEntry, sent: set[str]) -> str:
-    """The id of ours in an entry's user agent, which an application's log shows; empty for none."""
-    word = entry.user_agent.rpartition(" ")[2]
-    return word if word in sent else ""
-
-
-_WORD = re.compile(r"mp-[\w-]{12,}")
-
-
-def _any(line: str, sent: set[str]) -> bool:
-    return any(word in sent for word in _WORD.findall(line))
 
 
 def after_the_first(entries: Sequence[AccessLogEntry], sent: set[str]) -> Sequence[AccessLogEntry]:

@@ -12,14 +12,11 @@ from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Finding, FindingVerdict
-from clients.proof.logs import copies
+from clients.proof.logs import by_gateway, copies, strangers
 from clients.proof.logs.route import Route, route
 from clients.proof.proving import ProvingCase, inconclusive, not_checked, of_case
 
 COUNT = "backend count"
-LATE_S = 60.0
-"""Seconds that an entry of an access log may need to come: proxies write it each second, and a log that is opened
-again begins some seconds earlier than asked; on a busy machine each takes longer."""
 
 
 @of_case
@@ -39,7 +36,9 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
             return []
         if path.keeps_ids:
             return _counted(proving, path)
-        text = copies.unlogged(proving, path, proving.running.since) if path.outside else ""
+        since = proving.running.since
+        text = copies.unlogged(proving, path, since) if path.outside else ""
+        text = text or ("" if path.external else strangers.reached(proving, path, since))
         return [Finding(COUNT, text, FindingVerdict.FAIL)] if text else []
     except MeshproofError as error:
         return [inconclusive(COUNT, error.message)]
@@ -68,6 +67,8 @@ def _counted(proving: ProvingCase, path: Route) -> list[Finding]:
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
     if text := copies.unlogged(proving, path, since):
         return [Finding(COUNT, text, FindingVerdict.FAIL)]
+    if text := strangers.reached(proving, path, since):
+        return [Finding(COUNT, text, FindingVerdict.FAIL)]
     text = f"{counted(known, 'request')} from the client by this path, all let in"
     return [Finding(COUNT, text, FindingVerdict.PASS)]
 
@@ -94,18 +95,7 @@ def _is_clients(proving: ProvingCase, path: Route, entry: AccessLogEntry) -> boo
     """Whether an entry is of a request that came from the case's client, by its path, and was sent on."""
     address, port = split(entry.downstream_remote)
     from_client = address in addresses_of(path.client)
-    if port == "0" and _went_by_gateway(proving):
+    if port == "0" and by_gateway.of_path(proving):
         return False
     sent_on = accesslog.forwarded(entry) and bool(entry.request_id)
     return from_client and sent_on and entry.path == proving.case.probe.record.path
-
-
-def _went_by_gateway(proving: ProvingCase) -> bool:
-    """Whether the client has sent requests of this path by a gateway, which gave them ids of its own.
-
-    They have the client's address without a port, from a header (Envoy, `x-forwarded-for`); so has what a filter in
-    the client's own sidecar sends. Requests of the stages before count: their entries may come late.
-    """
-    probe = proving.case.probe
-    at = proving.rig.prober.by_gateway.get(probe.source, {}).get(probe.record.path)
-    return at is not None and at > proving.running.since - LATE_S

@@ -22,7 +22,7 @@ from clients.model import addresses
 from clients.model.case import Case
 from clients.model.errors import InfrastructureError
 from clients.model.expect import rbac_denied
-from clients.proof.logs import copies
+from clients.proof.logs import application_copies, copies, late_entries
 from clients.proof.logs.route import Route
 from clients.proof.proving import ProvingCase
 
@@ -37,9 +37,10 @@ STRANGE = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "FLUSHED_S", 0.01)
-    monkeypatch.setattr(copies, "LOG_BUDGET_S", 0.05)
-    monkeypatch.setattr(copies, "_POLL_S", 0.001)
+    monkeypatch.setattr(late_entries, "FLUSHED_S", 0.01)
+    for module in (late_entries, application_copies):
+        monkeypatch.setattr(module, "LOG_BUDGET_S", 0.05)
+        monkeypatch.setattr(module, "POLL_S", 0.001)
 
 
 def line(name: str, client: str, path: str = "/ip", agent: str = "") -> str:
@@ -67,12 +68,12 @@ def found(
     client: Lines = OWN,
     app: Lines = (),
     *,
-    by_gateway: bool = False,
+    by_gateway: float | None = None,
     outside: bool = False,
     clients: Pod = CLIENTS,
     change: Callable[[Any], None] = lambda _: None,
 ) -> str:
-    times = {CLIENT: {"/other": 0.0}} if by_gateway else {}
+    times = {} if by_gateway is None else {CLIENT: {"/other": by_gateway}}
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), by_gateway=times)
     rig.cluster.logs_of[("httpbin-1", SIDECAR)] = server
     rig.cluster.logs_of[("httpbin-1", APP)] = list(app)
@@ -104,7 +105,8 @@ def test_requests_of_other_origin_are_none() -> None:
     assert found([one.replace("10.0.0.5:0", "10.0.0.5:41000") for one in made]) == ""
     assert found([one.replace("10.0.0.5:0", "10.0.0.77:0") for one in made]) == ""
     assert found(made[:3]) == ""
-    assert found(made, by_gateway=True) == ""
+    assert found(made, by_gateway=0.0) == ""
+    assert "10 requests" in found(made, by_gateway=-500.0), "in a stage of long before"
     assert found(made, ()) == "", "the client's sidecar writes no log"
 
 
@@ -131,7 +133,7 @@ def test_a_log_that_is_behind_by_more_than_a_moment_is_waited_for(monkeypatch: p
         own = [line(name, "127.0.0.1:5", "/other") for name in STRANGE]
         threading.Timer(0.1, lambda: log.add(own)).start()
 
-    monkeypatch.setattr(copies, "LOG_BUDGET_S", 30.0)
+    monkeypatch.setattr(late_entries, "LOG_BUDGET_S", 30.0)
 
     assert found(made, change=late) == ""
 
@@ -140,7 +142,7 @@ def test_what_the_gateway_refused_and_sent_on_all_the_same_is_a_copy() -> None:
     """Requests that it let in have the address of their client, or its own log shows that it sent them on."""
     made = [line(name, "10.0.0.5:0") for name in STRANGE]
     refused = [*OWN, *(entry(name, "403", "rbac_access_denied_matched_policy[none]", "-") for name in STRANGE)]
-    text = found(made, refused, outside=True, by_gateway=True)
+    text = found(made, refused, outside=True, by_gateway=0.0)
     assert "10 requests reached mtls-service/httpbin-1 that the gateway did not get" in text
     assert found(made, client=[line(name, "198.51.100.9:5") for name in STRANGE], outside=True) == ""
     assert found([line(name, "198.51.100.9:0") for name in STRANGE], refused, outside=True) == ""
@@ -177,6 +179,14 @@ def test_requests_without_a_mark_that_the_sidecar_has_logged_are_none() -> None:
     others = [line(name, "10.0.0.77:41000", agent="curl/8.5.0") for name in STRANGE]
     lines = [printed(f"meshproof/X {name}") for name in MARKED]
     assert found([*own, *others], app=[*lines, *[printed("curl/8.5.0")] * 10]) == ""
+
+
+def test_further_lines_of_the_same_requests_are_none() -> None:
+    """An application may print when a request begins as well: each such line was taken for a copy."""
+    own = [line(name, "10.0.0.5:41000") for name in MARKED]
+    both = [one for name in MARKED for one in ("Started GET /ip for 10.0.0.5", printed(f"meshproof/X {name}"))]
+    assert found(own, app=[*both, *["Started GET /ip for 10.0.0.5"] * 9]) == ""
+    assert found(own, app=[*both, *[printed("-")] * 6]).startswith("6 requests reached")
 
 
 def test_an_application_that_logs_otherwise_says_nothing() -> None:
@@ -258,6 +268,6 @@ def test_a_gateway_that_sent_nothing_is_not_waited_for(tmp_path: Path, monkeypat
     def waits(_: float) -> None:
         raise AssertionError("its log can change nothing")
 
-    monkeypatch.setattr(copies.time, "sleep", waits)
+    monkeypatch.setattr(late_entries.time, "sleep", waits)
     assert outward(tmp_path, [], []) == ""
     assert outward(tmp_path, [(STRANGE[0], GATEWAY.ip)], []) == ""

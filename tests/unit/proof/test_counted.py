@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from clients.model.expect import rbac_denied
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Workload
 from clients.probe.outside import through
-from clients.proof.logs import copies
+from clients.proof.logs import application_copies, late_entries
 from clients.proof.proving import ProvingCase
 from clients.proof.steps import counted
 
@@ -38,8 +39,9 @@ CLIENTS = Pod("mtls-client", "sleep-1", "10.0.0.5", containers=CLIENT_POD.contai
 
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "FLUSHED_S", 0.01)
-    monkeypatch.setattr(copies, "LOG_BUDGET_S", 0.05)
+    monkeypatch.setattr(late_entries, "FLUSHED_S", 0.01)
+    for module in (late_entries, application_copies):
+        monkeypatch.setattr(module, "LOG_BUDGET_S", 0.05)
 
 
 APP = next(name for name in sidecar.containers_that_log(SERVER_POD) if name != SIDECAR)
@@ -60,6 +62,7 @@ def prove(
     twin: str = TWIN,
     second: Sequence[str] = (),
     port: int = 8080,
+    gateway: Sequence[str] = (),
 ) -> list[Finding]:
     """What the step finds.
 
@@ -67,6 +70,7 @@ def prove(
         twin: the twin's request as the log of the first replica has it.
         second: lines of another replica.
         port: of the container that the Service leads to.
+        gateway: lines of a gateway of the run.
     """
     sent = {TWIN, *OTHERS}
     rig = FakeRig(lambda _, name: answered(200, name), sent_ids=sent, by_gateway=by_gateway or {})
@@ -78,6 +82,9 @@ def prove(
     rig.mesh = rig.mesh if access_log else MeshInfo("istio")
     rig.cluster.logs_of[("httpbin-1", SIDECAR)] = [line(twin), *lines]
     rig.cluster.logs_of[("httpbin-1", APP)] = list(app)
+    rig.namespaces = frozenset({"edge"})
+    rig.cluster.pods_of["edge"] = [Pod("edge", "door-1", containers=(SIDECAR,), ready=True)]
+    rig.cluster.logs_of[("door-1", SIDECAR)] = list(gateway)
     if gap:
         rig.logs.of(LogSource(rig.servers[0], SIDECAR), 0.0).broken("restarted")
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0, cases=(case,))
@@ -152,6 +159,63 @@ def test_the_clients_requests_through_a_gateway_are_not_counted() -> None:
     for at, verdict in ((1.0, FindingVerdict.PASS), (-20.0, FindingVerdict.PASS), (-500.0, FindingVerdict.FAIL)):
         assert [one.verdict for one in prove(copy, by_gateway={CLIENT: {"/ip": at}})] == [verdict], at
     assert [one.verdict for one in prove(copy, by_gateway={CLIENT: {"/get": 1.0}})] == [FindingVerdict.FAIL]
+
+
+STRANGE = [f"0f8fad5b-d9cb-469f-a165-7086772895{number:02}" for number in range(6)]
+
+
+def stating(name: str, path: str = "/ip") -> str:
+    """Of a request that states its client in `x-forwarded-for`."""
+    return line(name, client="203.0.113.9").replace(":41000", ":0").replace("/ip", path)
+
+
+@pytest.mark.parametrize("path", ["/ip", "/anything"])
+@pytest.mark.parametrize("outside", [False, True], ids=["inside", "outside"])
+def test_copies_that_state_another_client_fail(path: str, outside: bool) -> None:
+    """A filter of the client's sidecar, or of a gateway, sends them with an address of nobody's: none was counted."""
+    case = replace(CASE, probe=through(CLIENT).get(IP)) if outside else CASE
+    [found] = prove(*(stating(name, path) for name in STRANGE), case=case)
+    assert found.verdict is FindingVerdict.FAIL
+    assert f"6 requests reached mtls-service/httpbin-1 that no proxy sent on, the first: {path} from 203" in found.text
+
+
+@pytest.mark.parametrize(
+    ("server", "gateway"),
+    [
+        (STRANGE[:3], ()),
+        (STRANGE, STRANGE),
+        (STRANGE, STRANGE[:3]),
+        ((*OTHERS, TWIN, "mp-run-other-0123456789"), ()),
+    ],
+    ids=["few", "by a gateway", "few but those by a gateway", "probes"],
+)
+def test_requests_of_a_known_origin_are_no_copies(server: Sequence[str], gateway: Sequence[str]) -> None:
+    let_in = [line(name, upstream="10.0.0.9:8080") for name in gateway]
+    assert [one.verdict for one in prove(*map(stating, server), gateway=let_in)] == [FindingVerdict.PASS]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its log is known", "its log is not known"])
+def test_a_gateway_that_has_gone_may_have_sent_them_on(monkeypatch: pytest.MonkeyPatch, known: bool) -> None:
+    gone = Pod("edge", "door-0", containers=(SIDECAR,), ready=True)
+    monkeypatch.setattr(FakeRig, "seen_ready", lambda *_: [gone])
+    logs_of = FakeRig.logs.func  # type: ignore[attr-defined]
+
+    def logs(rig: FakeRig) -> Any:
+        rig.cluster.logs_of[("door-0", SIDECAR)] = [line(name) for name in STRANGE] if known else []
+        made = logs_of(rig)
+        if not known:
+            made.of(LogSource(gone, SIDECAR), 0.0).broken("its pod was gone before it was read")
+        return made
+
+    monkeypatch.setattr(FakeRig, "logs", cached_property(logs))
+    FakeRig.logs.__set_name__(FakeRig, "logs")
+    verdict = FindingVerdict.PASS if known else FindingVerdict.INCONCLUSIVE
+    assert [one.verdict for one in prove(*map(stating, STRANGE))] == [verdict]
+
+
+def test_what_a_gateway_refused_it_did_not_send_on() -> None:
+    refused = [line(name, upstream="-") for name in STRANGE]
+    assert [one.verdict for one in prove(*map(stating, STRANGE), gateway=refused)] == [FindingVerdict.FAIL]
 
 
 def test_a_log_with_a_gap_is_not_counted() -> None:
