@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clients.apply import read_back
@@ -37,6 +37,7 @@ PATIENCE_S = 3.0
 counts from the change, which a slow control plane may send in parts."""
 _POLL_S = 0.5
 _THREADS = 4
+_BY_OTHERS = "changed by another client, or by an admission webhook"
 _SHUT = "no Gateway opens a port of it, so no policy is there that could be compared"
 _OTHERWISE = "its listeners are named as by another control plane than istiod, so they cannot be compared"
 _INBOUND = "config_dump?resource=dynamic_listeners&name_regex=%5EvirtualInbound%24"
@@ -112,7 +113,7 @@ def _objects(rig: Rig, items: Sequence[Item]) -> Finding:
     except MeshproofError as error:
         return not_checked(OBJECTS, error.message)
     if found:
-        return inconclusive(OBJECTS, redact("; ".join(found)) + " (changed by another client while cases were proven)")
+        return inconclusive(OBJECTS, f"{redact('; '.join(found))} ({_BY_OTHERS})")
     return Finding(OBJECTS, f"{len(items)} as applied", FindingVerdict.PASS)
 
 
@@ -123,6 +124,7 @@ def _backends(rig: Rig, cases: Sequence[Case]) -> dict[str, tuple[Pod, ...]]:
         key = _place(rig, case)
         if key not in found:
             pods = [*rig.workloads.backends(case.probe), *rig.workloads.egress_pods_for(case.probe)]
+            pods += rig.workloads.door(case.probe)
             if isinstance(case.probe.source, OutsideClient):
                 pods += rig.workloads.pods(case.probe.source)  # of the gateway, which enforces policies too
             found[key] = tuple(pod for pod in dict.fromkeys(pods) if pod.injected)
@@ -130,8 +132,11 @@ def _backends(rig: Rig, cases: Sequence[Case]) -> dict[str, tuple[Pod, ...]]:
 
 
 def _place(rig: Rig, case: Case) -> tuple[str, str]:
-    host = rig.workloads.connect_host(case.probe)
-    return host, str(case.probe.source) if "." not in host or isinstance(case.probe.source, OutsideClient) else ""
+    host, source = rig.workloads.connect_host(case.probe), case.probe.source
+    if isinstance(source, OutsideClient):
+        return host, str(source)
+    door = replace(case.probe, behind="").destination if case.probe.behind else ""
+    return f"{door} {host}", "" if "." in host and (not door or "." in door) else str(source)
 
 
 def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], root: str) -> list[Pod]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 
 from clients.kube.pods import SIDECAR, Pod
@@ -16,6 +16,7 @@ from clients.model.decision import Decision, Mechanism, Proxy
 from clients.model.probe import Probe
 from clients.probe.outside import OutsideClient
 from clients.proof.proving import ProvingCase
+from clients.proof.rig.ready_pods import key_of
 from clients.proof.rig.rig import Rig
 
 
@@ -76,7 +77,7 @@ def route(rig: Rig, probe: Probe) -> Route:
     workloads = rig.workloads
     servers = workloads.backends(probe)
     gateway = workloads.gateway_pods() if rig.external is not None else []
-    by_gateway = bool(servers) and {pod.name for pod in servers} <= {pod.name for pod in gateway}
+    by_gateway = bool(servers) and set(map(key_of, servers)) <= set(map(key_of, gateway))
     external = rig.external is not None and (
         by_gateway or any(rig.external.knows(host) for host in (workloads.connect_host(probe), probe.destination))
     )
@@ -86,15 +87,8 @@ def route(rig: Rig, probe: Probe) -> Route:
         gateway=tuple(gateway) if external else (),
         outside=isinstance(probe.source, OutsideClient),
         external=external,
-        door=_door(rig, probe),
+        door=tuple(pod for pod in workloads.door(probe) if pod.injected),
     )
-
-
-def _door(rig: Rig, probe: Probe) -> tuple[Pod, ...]:
-    """Pods of the gateway that a probe from inside dials, which routes it to the Service behind."""
-    if not probe.behind or isinstance(probe.source, OutsideClient):
-        return ()
-    return tuple(pod for pod in rig.workloads.backends(replace(probe, behind="")) if pod.injected)
 
 
 def last_row(proving: ProvingCase) -> tuple[Attempt, ...]:

@@ -51,8 +51,9 @@ class Certainty:
         """Places that may hold a stale answer on the way from one client, and the clients that take turns."""
         clients = self.workloads.pods(probe.source)
         servers = self.workloads.egress_pods_for(probe) or self.workloads.backends(probe)
-        threads = max(self.workloads.worker_threads(pod) for pod in [*clients, *servers])
-        pools = threads * max(1, len(servers))
+        door = self.workloads.door(probe)
+        threads = max(self.workloads.worker_threads(pod) for pod in [*clients, *door, *servers])
+        pools = threads * max(1, len(servers)) * max(1, len(door))
         if isinstance(probe.source, OutsideClient):
             # any thread of any replica of the gateway may answer; probes do not take turns over the replicas
             return pools * len(clients), 1

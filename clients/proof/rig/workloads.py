@@ -90,6 +90,11 @@ class Workloads:
             return []
         return self._ready(namespace, label_selector(selector))
 
+    def door(self, probe: Probe) -> list[Pod]:
+        """Ready pods of the gateway that a client inside the cluster dials; empty where it dials the Service itself."""
+        inside = probe.behind and not isinstance(probe.source, OutsideClient)
+        return self.backends(replace(probe, behind="")) if inside else []
+
     def target_port(self, probe: Probe) -> int:
         """Port of the container that the probe reaches, by a Service or directly; 0 where its number is not known.
 

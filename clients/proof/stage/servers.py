@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -84,6 +84,9 @@ class Servers:
             found.append(self._egress(readable=False))
         elif host in self._routed:
             found += [self._egress(readable=parts.scheme in _PLAIN)] if self.by_sidecar(probe.source) else []
+        elif probe.behind and "." in (door := replace(probe, behind="").destination):  # a gateway, which a pod dials
+            found.append(self._service(*self._split(door, probe), port))
+            found.append(self._service(*self._split(probe.behind, probe), 80))
         elif "." in host:
             found.append(self._service(*self._split(host, probe), port))
         return tuple(server for server in found if server)

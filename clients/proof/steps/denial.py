@@ -26,6 +26,7 @@ from clients.probe.outside import OutsideClient
 from clients.proof.logs import copies
 from clients.proof.logs.log_entries import LOG_BUDGET_S
 from clients.proof.proving import AFTER_TWIN, ProvingCase, inconclusive, not_checked, of_case
+from clients.proof.rig.ready_pods import key_of
 from clients.proof.rig.rig import Rig
 from clients.proof.rig.sent import sent
 from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
@@ -236,10 +237,10 @@ def _absent(proving: ProvingCase, case: Case, denied: set[str]) -> Finding:
 
 def _reaches(rig: Rig, twin: Probe, backends: Sequence[Pod]) -> bool:
     """Whether the twin goes to the same pods."""
-    passed = {pod.name for pod in (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))}
-    return passed >= {pod.name for pod in backends}
+    passed = (*rig.workloads.backends(twin), *rig.workloads.egress_pods_for(twin))
+    return set(map(key_of, passed)) >= set(map(key_of, backends))
 
 
 def _are_gateway(rig: Rig, pods: list[Pod]) -> bool:
     """Whether these are pods of the gateway, which leads to the external hosts."""
-    return bool(pods) and {pod.name for pod in pods} <= {pod.name for pod in rig.workloads.gateway_pods()}
+    return bool(pods) and set(map(key_of, pods)) <= set(map(key_of, rig.workloads.gateway_pods()))

@@ -329,3 +329,16 @@ def test_rules_of_tokens_are_none_of_authorization(monkeypatch: pytest.MonkeyPat
     tokens = {"typed_config": {"@type": "x.JwtAuthentication", "rules": [{"match": {"prefix": "/"}}]}}
     held = inbound(tokens, rbac("ns[mtls-service]-policy[open]-rule[0]"))
     assert allowing(monkeypatch, held, SERVER_POD).findings()[PROXIES][0] is FindingVerdict.PASS
+
+
+def test_a_gateway_that_a_pod_dials_is_asked_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where another case asks the same Service without a gateway between."""
+    looks = Looks(monkeypatch, listener(plain=False))
+    monkeypatch.setattr(in_force.applied_policies, "selects", lambda *_: True)
+    monkeypatch.setattr(
+        FakeRig, "backends", lambda _, probe: [GATEWAY] if "door." in probe.destination else [SERVER_POD]
+    )
+    by_door = Case("X-2", CLIENT.get("http://door.edge/ip", behind="httpbin.mtls-service"), status(200))
+    found = look(looks.running, [CASE, by_door])
+    texts = [found.findings(case)[-1].text for case in (CASE, by_door)]
+    assert texts == ["as applied at mtls-service/httpbin-1", f"as applied at mtls-service/httpbin-1, {GATEWAY}"]

@@ -379,3 +379,16 @@ def test_a_server_behind_a_gateway_shows_its_marker_by_what_it_answers_itself():
     plan.places_of(case)
     assert [record.place for record in plan.without.values()] == ["mtls-service/httpbin"]
     assert [look.name for look in plan.looks.values()] == ["gke-system/gw"]
+
+
+def test_a_gateway_that_a_pod_dials_shows_its_marker_as_well():
+    """Only the server behind it did: "still refused" by the gateway was judged before the gateway had its policy."""
+    rig = make_rig()
+    rig.overlay.namespaces = frozenset({"mtls-service", "gke-system"})
+    rig.cluster.pods_of["gke-system"] = [GATEWAY_POD]
+    ports = [{"port": 80, "name": "http2", "targetPort": 8080}]
+    rig.cluster.put(labelled("Service", "gw", "gke-system", spec={"selector": {"app": "gw"}, "ports": ports}))
+    behind = replace(STILL.probe, url="http://gw.gke-system/ip", behind="httpbin.mtls-service")
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), [Allowed(behind, status(200))])
+    plan.places_of(replace(STILL, probe=behind))
+    assert [look.name for look in plan.looks.values()] == ["gke-system/gw", "mtls-service/httpbin"]
