@@ -6,6 +6,7 @@ import bisect
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence, Set
 
 from clients.mesh import accesslog
@@ -14,6 +15,9 @@ from clients.model.errors import InfrastructureError
 
 MAX_LINES = 200_000
 """Lines that are kept of one container; of more, the older half is dropped."""
+TWICE_WITHIN = 64
+"""Lines within which an equal one is the same entry, of a proxy that has two logs with one format: a time, an id and
+ports are in each. Where entries are counted, each would count twice."""
 _WORD = re.compile(r"(?<![\w-])[\w-]{16,}(?![\w-])")
 """What may be a request id in a line of any log. Shorter ids are looked for line by line."""
 _SHORTEST = 16
@@ -49,6 +53,7 @@ class LogLines:
         self._by_request: dict[str, list[int]] = {}
         self._by_client: dict[str, list[int]] = {}
         self._torn: list[int] = []
+        self._newest: deque[str] = deque(maxlen=TWICE_WITHIN)
         self._parsed = 0
         self._lock = threading.RLock()
 
@@ -152,11 +157,13 @@ class LogLines:
     def _parse(self) -> None:
         """Read the lines that have come since the last call as an access log."""
         for number in range(self._parsed, len(self._lines)):
-            found = accesslog.parse([self._lines[number]])
+            line = self._lines[number]
+            found = [] if line in self._newest else accesslog.parse([line])
             for entry in found:
                 self._index(entry)
                 self._entries.append((number, entry))
-            if not found and accesslog.torn(self._lines[number]):
+                self._newest.append(line)
+            if not found and accesslog.torn(line):
                 self._torn.append(number)
         self._parsed = len(self._lines)
 
@@ -172,6 +179,7 @@ class LogLines:
         self.since = came[0] if came else self.since  # what was dropped had come by then
         self._lines, self._came, self._parsed = [], [], 0
         self._entries, self._by_word, self._by_request, self._by_client, self._torn = [], {}, {}, {}, []
+        self._newest.clear()
         for line, at in zip(kept, came, strict=True):
             self._keep(line, at)
 

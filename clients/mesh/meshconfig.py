@@ -11,6 +11,8 @@ from clients.mesh.injection import DEFAULT
 
 LOG_PROVIDER = "envoy"
 """Provider of every mesh that writes Istio's default format to standard output (Istio, "Envoy Access Logs")."""
+STDOUT = "/dev/stdout"
+"""File of the log that `kubectl logs` shows."""
 EXT_AUTHZ_HOST = "ext-authz.meshproof.test"
 """Host that a provider of external authorization must name to be ours: a ServiceEntry of the suite gives it pods.
 
@@ -43,12 +45,23 @@ def logs_access(meshes: list[dict[str, Any]]) -> bool:
     providers = {name for mesh in meshes for name in (mesh.get("defaultProviders") or {}).get("accessLogging") or ()}
     if providers:
         return LOG_PROVIDER in providers
-    return any(mesh.get("accessLogFile") == "/dev/stdout" for mesh in meshes)
+    return any(mesh.get("accessLogFile") == STDOUT for mesh in meshes)
 
 
 def has_own_format(meshes: list[dict[str, Any]]) -> bool:
-    """Whether the access log has a format of the user's."""
-    return any(mesh.get("accessLogFormat") for mesh in meshes)
+    """Whether the access log has a format of the user's: the mesh's own, or that of a provider of the usual name."""
+    return any(mesh.get("accessLogFormat") or any(map(_is_otherwise, _providers(mesh))) for mesh in meshes)
+
+
+def _providers(mesh: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(mesh.get("extensionProviders") or ())
+
+
+def _is_otherwise(provider: Mapping[str, Any]) -> bool:
+    """Whether it is the provider of Istio's own log by its name alone: a mesh may define another one so."""
+    log = provider.get("envoyFileAccessLog") or {}
+    otherwise = log.get("logFormat") or log.get("path", STDOUT) != STDOUT
+    return provider.get("name") == LOG_PROVIDER and bool(otherwise)
 
 
 def auto_mtls_is_off(mesh: Mapping[str, Any]) -> bool:
@@ -89,7 +102,7 @@ def merges_slashes(meshes: list[dict[str, Any]]) -> str:
 def ext_authz_provider(meshes: list[dict[str, Any]]) -> str:
     """Name of the provider of external authorization by HTTP whose server is `EXT_AUTHZ_HOST`; empty for none."""
     for mesh in meshes:
-        for provider in mesh.get("extensionProviders") or ():
+        for provider in _providers(mesh):
             service = str((provider.get("envoyExtAuthzHttp") or {}).get("service", ""))
             if service.rpartition("/")[2] == EXT_AUTHZ_HOST:
                 return str(provider["name"])

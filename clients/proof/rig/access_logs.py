@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
-from clients.mesh import sidecar
+from clients.mesh import log_format, sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.model.errors import MeshproofError
 from clients.model.polling import poll
@@ -44,4 +44,4 @@ class AccessLogs:
             text = sidecar.admin(self._cluster, pod, _LISTENERS)
         except MeshproofError:
             return False
-        return any(mark in text for mark in _STDOUT)
+        return any(mark in text for mark in _STDOUT) and log_format.is_known(text)

@@ -85,3 +85,12 @@ def test_a_uuid_is_found_whatever_a_proxy_makes_of_its_version() -> None:
     lines = made(entry("0f3a5c1e-7b2d-4e6f-9a01-23456789abce", "403", "x", "-"), line)
     assert set(lines.mentioning(sent)) == {line}
     assert [one.raw for one in lines.of_requests({sent})] == [line]
+
+
+def test_an_entry_that_a_proxy_writes_twice_counts_once() -> None:
+    """Two logs of one format, as a Telemetry and a filter may make: where entries are counted, half were enough."""
+    lines = made(entry("mp-1", "200", "-", "-"), entry("mp-2", "200", "-", "-"), entry("mp-1", "200", "-", "-"))
+    assert [one.request_id for one in lines.entries(0.0)] == ["mp-1", "mp-2"]
+    lines.add([entry("mp-2", "200", "-", "-"), entry("mp-2", "503", "-", "-")])
+    assert [(one.request_id, one.status) for one in lines.of_requests({"mp-2"})] == [("mp-2", 200), ("mp-2", 503)]
+    assert lines.torn(0.0) == []

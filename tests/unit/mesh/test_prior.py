@@ -198,6 +198,20 @@ def test_a_format_of_the_mesh_s_own_is_one_without_logs() -> None:
     assert "format of its own" in found.lacks["access-log"]
 
 
+@pytest.mark.parametrize(
+    ("log", "own"),
+    [
+        ("{path: /dev/stdout}", False),
+        ("{path: /dev/stdout, logFormat: {text: '%PROTOCOL%'}}", True),
+        ("{path: /var/log/envoy.log}", True),
+    ],
+)
+def test_a_provider_of_the_usual_name_may_have_a_format_of_its_own(log: str, own: bool) -> None:
+    providers = f"extensionProviders: [{{name: envoy, envoyFileAccessLog: {log}}}]"
+    found = discover(meshed(f"defaultProviders: {{accessLogging: [envoy]}}\n{providers}"))  # type: ignore[arg-type]
+    assert (found.log_provider, found.writes_access_log) == ("", not own)
+
+
 def test_a_telemetry_of_the_root_namespace_may_write_them_otherwise() -> None:
     theirs = body("Telemetry", "mesh-default", {"accessLogging": [{"providers": [{"name": "otel"}]}]})
     assert discover(meshed("accessLogFile: /dev/stdout", theirs)).log_provider == "envoy"  # type: ignore[arg-type]
