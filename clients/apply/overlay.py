@@ -117,7 +117,8 @@ class Overlay:
     def plain(self, text: str) -> str:
         """The reverse of `host`, for any text from the mesh: the run's names become those of the documents."""
         for real, name in self._reals:
-            text = text.replace(real, name)
+            if real in text:
+                text = re.sub(rf"(?<![\w-]){re.escape(real)}(?![\w-])", name, text)
         return cluster_domain.as_written(text, self.domain)
 
     @property

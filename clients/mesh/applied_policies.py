@@ -23,6 +23,7 @@ KINDS = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication")
 _MODES = {"STRICT": (True, False), "PERMISSIVE": (True, True), "DISABLE": (False, True)}
 """Mode → whether connections with and without mutual TLS are taken."""
 _WORD = re.compile(r"[a-z0-9_]+")
+_SPIFFE, _OWN_DOMAIN = "spiffe://", "cluster.local/"
 _IDENTITY_WORDS = frozenset({"spiffe", "ns", "sa", "cluster", "local", "payload"})
 """Words that istiod adds to what a rule states."""
 _ADDRESSES = ("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks")
@@ -106,13 +107,21 @@ def _rule_difference(policy: Object, held: Enforced) -> str:
 
 def _content(rule: Object, forms: Sequence[Object]) -> str:
     """What a rule of a proxy lacks of what is stated in all its forms, or has in none of them without that."""
-    stated = _words(_stated(rule))
+    stated = _words(map(_without_domain, _stated(rule)))
     lacking = min((stated - _words(_texts(form)) for form in forms), key=len)
     if lacking:
         return f"lacks {', '.join(sorted(lacking))}"
     known = _words(_texts(rule)) | _IDENTITY_WORDS
-    extra = min((_words(_exact(form)) - known for form in forms), key=len)
+    extra = min((_words(map(_without_domain, _exact(form))) - known for form in forms), key=len)
     return f"has {', '.join(sorted(extra))}, which the object does not state" if extra else ""
+
+
+def _without_domain(text: str) -> str:
+    """An identity without its trust domain: a proxy has the mesh's own, and its aliases, in place of `cluster.local`.
+
+    Source: Istio, "Trust Domain Migration".
+    """
+    return text.removeprefix(_SPIFFE).partition("/")[2] if text.startswith((_SPIFFE, _OWN_DOMAIN)) else text
 
 
 def _stated(rule: Any) -> Iterator[str]:

@@ -88,8 +88,9 @@ def _judged(refused: RefusedManifest, answer: _DryRun, twin: _DryRun) -> tuple[F
     verdict = FindingVerdict.PASS
     if answer.lost:
         verdict = FindingVerdict.INCONCLUSIVE
-    elif refused.reason not in answer.text:
-        verdict = FindingVerdict.FAIL
+    elif refused.reason not in answer.text:  # where the twin is refused as well, it may be for what both are not
+        undecided = answer.shown and (twin.shown or twin.lost)
+        verdict = FindingVerdict.INCONCLUSIVE if undecided else FindingVerdict.FAIL
     twins = FindingVerdict.INCONCLUSIVE if twin.lost or twin.shown else FindingVerdict.PASS
     return (
         Finding(ADMISSION, f"{refused.manifest}: {answer.words}", verdict),

@@ -9,6 +9,13 @@ MARKER_OBJECTS = "clients/apply/marker_objects.py"
 
 MUTANTS = (
     HarnessMutant(
+        "what-was-admitted-is-what-was-applied",
+        "clients/apply/read_back.py",
+        'return item.api_version.partition("/")[0] in _ENFORCED',
+        "return item.api_version in _ENFORCED",
+        ("apply",),
+    ),
+    HarnessMutant(
         "known-lines-come-twice",
         "clients/kube/log_follower.py",
         "if self._known[line] > 0:",

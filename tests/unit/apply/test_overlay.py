@@ -426,3 +426,11 @@ def test_names_of_the_run_read_as_the_documents_have_them() -> None:
     assert real == "outbound|80||istio.w0-team-x.svc.cluster.local"
     assert OVERLAY.plain(real) == "outbound|80||istio.team-x.svc.cluster.local"
     assert OVERLAY.plain("example.com") == "example.com"
+
+
+def test_only_whole_names_read_as_the_documents_have_them() -> None:
+    """A user's own namespace may be called by a word that other names hold: logs were read as of another gateway."""
+    theirs = replace(OVERLAY, given={"team-x": "gateway"})
+    said = "outbound|80||egressgateway.gateway.svc.cluster.local gateway/gateway-1 spiffe://x/ns/gateway/sa/my-gateway"
+    read = "outbound|80||egressgateway.team-x.svc.cluster.local team-x/gateway-1 spiffe://x/ns/team-x/sa/my-gateway"
+    assert theirs.plain(said) == read

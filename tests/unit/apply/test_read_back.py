@@ -88,3 +88,30 @@ def test_an_object_without_a_generation_is_compared_by_its_fields() -> None:
 
 def test_what_the_server_answered_need_not_be_known() -> None:
     assert difference(POLICY, None, lambda *_: stored(POLICY, 9)) == ""
+
+
+def test_a_policy_that_an_admission_webhook_has_changed_is_not_as_it_was_applied() -> None:
+    """Its generation is that of the answer: what the webhook made of it was taken for what was applied."""
+    more = stored(POLICY, 1, rules=[*POLICY.body["spec"]["rules"], {}])
+    assert seen(POLICY, more).endswith(", as it was admitted")
+    assert seen(POLICY, stored(POLICY, 1, action="ALLOW")) == "", "a default"
+
+
+def test_a_network_policy_without_its_empty_lists_is_as_it_was_applied() -> None:
+    body = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "p", "namespace": "n"},
+        "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [], "ingress": [{"from": []}]},
+    }
+    found = stored(Item("m.yaml", body))
+    found["spec"] = {"podSelector": {}, "policyTypes": ["Egress"], "ingress": [{}]}
+    assert seen(Item("m.yaml", body), found) == ""
+    found["spec"]["egress"] = [{}]
+    assert seen(Item("m.yaml", body), found).startswith("spec.egress is [{}], not []")
+
+
+def test_a_workload_is_left_to_the_cluster() -> None:
+    """Its images and resources, for instance, which some clusters set."""
+    body = {**POLICY.body, "apiVersion": "apps/v1", "kind": "Deployment"}
+    assert seen(Item("m.yaml", body), stored(POLICY, 1, rules=[])) == ""

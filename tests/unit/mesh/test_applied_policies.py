@@ -373,3 +373,24 @@ def test_policies_that_no_manifest_has() -> None:
     assert unknown_policies([], enforced(dump())) == {("shop", "require-jwt")}
     assert unknown_policies([REQUIRE], enforced(dump())) == set()
     assert unknown_policies([], Enforced()) == set()
+
+
+BY_ACCOUNT = policy(
+    "AuthorizationPolicy",
+    "require-jwt",
+    {"rules": [{"from": [{"source": {"principals": ["cluster.local/ns/team/sa/web", "cluster.local/*"]}}]}]},
+)
+
+
+def of_accounts(*names: str) -> dict[str, Any]:
+    return {"principals": [{"authenticated": {"principal_name": {"exact": name}}} for name in names]}
+
+
+@pytest.mark.parametrize("domains", [("cluster.local",), ("acme.corp",), ("shop.svc.id.goog", "old.corp")])
+def test_a_proxy_has_the_meshs_own_trust_domain_and_its_aliases(domains: tuple[str, ...]) -> None:
+    """Istio takes `cluster.local` in a policy for the mesh's own; each rule with it was said to lack that."""
+    held = [f"spiffe://{domain}/{rest}" for domain in domains for rest in ("ns/team/sa/web", "")]
+    assert found(BY_ACCOUNT, rule=of_accounts(*held)) == []
+    assert "lacks web" in "; ".join(found(BY_ACCOUNT, rule=of_accounts(held[0].replace("web", "other"))))
+    [text] = found(BY_ACCOUNT, rule=of_accounts(*held, held[0].replace("web", "other")))
+    assert "has other, which the object does not state" in text
