@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv6Address
 
+_OF_LISTENER = "envoy://"
 _HOST_AND_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?")
 
 
@@ -30,8 +31,11 @@ def canonical(address: str) -> str:
 def split(address: str) -> tuple[str, str]:
     """Host and port of `ip:port`, `[ip]:port` or `name:port`, the host canonical; an empty port where none is written.
 
-    More than one colon without brackets is an address of IPv6 alone.
+    More than one colon without brackets is an address of IPv6 alone. Of Envoy's `envoy://listener/ip:port`, by which a
+    sidecar sends through a tunnel (HBONE), it is the address at its end.
     """
+    if address.startswith(_OF_LISTENER):
+        address = address.rpartition("/")[2]
     found = _HOST_AND_PORT.fullmatch(address)
     if found is None:
         return canonical(address), ""

@@ -118,7 +118,7 @@ class Outcome:
     def grpc_status(self) -> int | None:
         """Status of a gRPC call, from the trailers, or from the headers of an answer without a message; else None."""
         values = self.headers.get("grpc-status", ())
-        return int(values[-1]) if values and values[-1].isdigit() else None
+        return int(values[-1]) if values and values[-1].isdecimal() else None
 
     @property
     def summary(self) -> str:

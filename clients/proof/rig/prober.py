@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -72,8 +72,8 @@ class Prober:
         self.ingress_roots = ingress_roots
         self._sessions = ClientSessions(cluster)
         self._impostors = Impostors(cluster, workloads)
-        self._agents = ordinary.agents()
-        self._lock = threading.Lock()  # of the gateways' locks
+        self._agents: dict[Probe, Iterator[str]] = {}
+        self._lock = threading.Lock()  # of the gateways' locks, and of the user agents
         self._gateway_locks: dict[Workload, threading.Lock] = {}
 
     def request_for(self, probe: Probe, control: str, pod: Pod | None = None, *, like_a_users: bool = False) -> Request:
@@ -121,8 +121,9 @@ class Prober:
         )
 
     def _users_agent(self, probe: Probe) -> str:
-        """The user agent of an ordinary probe; a browser makes no calls of gRPC."""
-        return next(self._agents) if probe.url.startswith("http") else ""
+        """The user agent of an ordinary probe, all in turn for each request; a browser makes no calls of gRPC."""
+        with self._lock:
+            return next(self._agents.setdefault(probe, ordinary.agents())) if probe.url.startswith("http") else ""
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods.

@@ -31,6 +31,8 @@ from clients.proof.steps.trace import EXTERNAL_LOG
 SENT_TO = "sent to"
 _AT_SERVER = frozenset({ANSWERED, EXTERNAL_LOG})
 """Findings by which the server itself had the requests."""
+_NO_ROUTES = ("inbound|", "PassthroughCluster", "InboundPassthroughCluster")
+"""Begin the names of clusters for what a proxy takes in, and for what it hands on as it was dialled (Istio)."""
 LATE_S = 1.2
 """Seconds after a case was proven until the proxies' logs have all of its requests: Envoy flushes every second."""
 
@@ -95,5 +97,6 @@ def _sent(
 def _is_elsewhere(entry: AccessLogEntry, known: Set[str]) -> bool:
     """Whether the answer came from an address that is none of the server's, by a route of the mesh."""
     host = host_of(entry.upstream_host)
-    by_route = entry.upstream_cluster.startswith("outbound|") and entry.upstream_host != entry.downstream_local
+    # a route of a filter may lead to a cluster of any name
+    by_route = not entry.upstream_cluster.startswith(_NO_ROUTES) and entry.upstream_host != entry.downstream_local
     return bool(host) and by_route and host not in known

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.unit
         ("httpbin.mtls-service:8000", "httpbin.mtls-service", "8000"),
         ("<gateway>:443", "<gateway>", "443"),
         ("a:b:c", "a:b:c", ""),
+        ("envoy://connect_originate/10.0.0.7:8080", "10.0.0.7", "8080"),
+        ("envoy://connect_originate/[fd00::7]:8080", "fd00::7", "8080"),
+        ("envoy://internal_client_address/", "", ""),
         ("", "", ""),
     ],
 )

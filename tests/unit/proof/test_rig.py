@@ -528,3 +528,22 @@ def test_a_pods_own_address_is_dialled_at_the_port_of_the_container(made: Rig, c
     for port in (9090, 8000):
         probe = CLIENT.get(f"http://httpbin.mtls-service:{port}/ip", dial=dial)
         assert made.workloads.target_port(probe) == port
+
+
+def test_every_kind_of_user_has_its_turn_in_the_requests_of_each_case(made: Rig):
+    """Requests of other cases, which are sent meanwhile, took the turns of some kinds: a case never showed them."""
+    other = replace(PROBE, url="http://httpbin.mtls-service:8000/get")
+    agents = []
+    for _ in range(len(ordinary.AGENTS)):
+        agents.append(made.prober.request_for(PROBE, "X", like_a_users=True).user_agent)
+        made.prober.request_for(other, "X", like_a_users=True)
+    assert sorted(agents) == sorted(ordinary.AGENTS)
+
+
+def test_a_gateway_on_the_way_inside_the_cluster_may_hold_stale_answers_too(made: Rig, cluster: RigCluster):
+    behind = CLIENT.get("http://httpbin.mtls-service:8000/ip", behind="httpbin.mtls-service")
+    single = made.certainty.required_confirmations(PROBE)
+    assert made.certainty.required_confirmations(behind) == single, "one pod"
+    cluster.pods_of["p-mtls-service"] = [pod("p-mtls-service", f"httpbin-{n}") for n in range(2)]
+    made.forget()
+    assert made.certainty.required_confirmations(behind) > made.certainty.required_confirmations(PROBE)

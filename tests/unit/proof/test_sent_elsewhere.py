@@ -70,16 +70,23 @@ def test_a_request_that_the_clients_proxy_sent_to_another_server_was_answered_th
     assert f"sent to {OTHER}:8080" in found.text
 
 
+def test_a_filters_own_route_may_lead_to_a_cluster_of_any_name() -> None:
+    [found] = look(make_rig(OTHER, OTHER, cluster="impostor"))
+    assert found.verdict is FindingVerdict.FAIL
+
+
 @pytest.mark.parametrize(
     ("to", "cluster"),
     [
+        ((f"envoy://connect_originate/{OWN}", OWN), OUTBOUND),  # through a tunnel
+        ((OTHER, OTHER), "inbound|8080||"),  # of a client in the server's own pod
         ((OWN, OWN), OUTBOUND),
         ((OWN, GONE), OUTBOUND),  # a pod that was ready when the stage began
         ((SERVICE_ADDRESS, OWN), OUTBOUND),  # an entry that leads to the Service by its address
         ((OTHER, OTHER), "PassthroughCluster"),  # to what the client dialled, by no route of the mesh
         ((), OUTBOUND),
     ],
-    ids=["to it", "to one that has gone", "to the Service", "past the mesh", "no log"],
+    ids=["through a tunnel", "taken in", "to it", "to one that has gone", "to the Service", "past the mesh", "no log"],
 )
 def test_anything_else_says_nothing_more(to: tuple[str, ...], cluster: str) -> None:
     assert look(make_rig(*to, cluster=cluster)) == []
