@@ -17,6 +17,7 @@ from clients.model.addresses import split
 from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.proof.logs import copies
+from clients.proof.logs.late_entries import flushed
 from clients.proof.logs.route import Route
 from clients.proof.proving import ProvingCase
 from clients.proof.rig.ready_pods import Key, key_of
@@ -81,4 +82,4 @@ def _left(
     def look() -> tuple[bool, list[AccessLogEntry]]:
         return True, [one for one in strange if not any(copies.sent_on(log, one.request_id) for log in logs)]
 
-    return copies.flushed(look, most, logs)[1] if logs else strange
+    return flushed(look, most, logs)[1] if logs else strange
