@@ -8,6 +8,7 @@ from itertools import groupby
 
 from clients.model.attempt import Attempt, Phase
 from clients.model.evidence import Evidence
+from clients.model.printable import printable
 
 PHASES = {
     Phase.BASELINE: "before the change",
@@ -64,8 +65,8 @@ def of_case(case: Evidence) -> tuple[Attempt, ...]:
 
 
 def one_line(text: str) -> str:
-    """Runs of white space, line ends too, as one blank."""
-    return " ".join(text.split())
+    """Runs of white space, line ends too, as one blank; other control characters as escapes."""
+    return printable(text)
 
 
 def _story(attempt: Attempt) -> tuple[str, str, bool, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,12 +37,22 @@ def json_of(text: bytes | str) -> Any:
     """The values of a text in JSON, of a file that another program may have written or damaged.
 
     Raises:
-        ValueError: it is no JSON, or is nested more deeply than Python reads.
+        ValueError: it is no JSON, is nested more deeply than Python reads, or has a number that is none or too large.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _refuse(text: str) -> float:
+    """NaN and Infinity, which Python's reader takes and JSON does not have."""
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor
+from typing import Annotated
+
+from pydantic import Field
 
 from clients.model.exit_code import ExitCode
 from reports.marks import Mark
@@ -22,6 +25,8 @@ RANK: dict[str, int] = {
     Mark.FAIL: 4,
 }
 """Mark of a case → how bad it is. A known failure is excused, so that it is no worse than a pass."""
+_OR_NONE = rf"^$|{LIMIT}"
+_MARK = f"^({'|'.join(RANK)})$"
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Baseline:
     """
 
     run: str
-    marks: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, Annotated[str, Field(pattern=_MARK)]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class Gates:
         baseline: the run that it is compared with; only what is worse than there counts. None: everything counts.
     """
 
-    max_inconclusive: str = "0"
-    max_reduced: str = ""
+    max_inconclusive: Annotated[str, Field(pattern=LIMIT)] = "0"
+    max_reduced: Annotated[str, Field(pattern=_OR_NONE)] = ""
     baseline: Baseline | None = None
 
 

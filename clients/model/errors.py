@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clients.model.printable import printable
+
 
 class MeshproofError(Exception):
     """Bad input, or a cluster or machine that cannot be used; the command line prints one line and exits with code 2.
@@ -21,11 +23,12 @@ class MeshproofError(Exception):
         self.why = ""
 
     def __str__(self) -> str:
+        """One line, whatever the names and causes in it hold."""
         if not self.hint:
-            return self.message
+            return printable(self.message)
         # the cause may be a library's sentence, with its full stop; three of them say that a text was cut
         message = self.message if self.message.endswith("...") else self.message.removesuffix(".")
-        return f"{message}; {self.hint}"
+        return printable(f"{message}; {self.hint}")
 
 
 class SettingsError(MeshproofError):

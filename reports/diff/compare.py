@@ -143,7 +143,7 @@ class Difference:
             lines += ["", f"slower to converge ({len(slower)})", *(f"  {one.text}" for one in slower)]
         if not any(changes for _, changes in self.headings):
             lines += ["", "no case differs"]
-        return "\n".join(lines).strip() + "\n"
+        return "\n".join(_shown_line(line) for line in lines).strip() + "\n"
 
 
 def compare(before: Report | Sequence[Report], after: Report | Sequence[Report]) -> Difference:
@@ -173,6 +173,11 @@ def compare(before: Report | Sequence[Report], after: Report | Sequence[Report])
         notes=(*_mixed("before", was), *_mixed("after", now)),
         runs=(tuple(run.run.id for run in was.runs), tuple(run.run.id for run in now.runs)),
     )
+
+
+def _shown_line(line: str) -> str:
+    """In one line of a terminal, with its indent."""
+    return " " * (len(line) - len(line.lstrip(" "))) + one_line(line)
 
 
 def _mixed(when: str, one: Side) -> list[str]:

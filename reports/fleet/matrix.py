@@ -10,6 +10,7 @@ from typing import Any
 
 from clients.model.exit_code import ExitCode
 from reports import gates
+from reports.attempts import one_line
 from reports.history import record
 from reports.history.feed import reports_below, unreadable
 from reports.history.record import Record
@@ -105,7 +106,7 @@ def _rows(folder: Path, problems: list[str]) -> Iterator[tuple[tuple[str, str, s
             problems.append(str(error))
             continue
         place = _place(folder, file, found)
-        name = " ".join(filter(None, (place, cluster_of(found.target))))
+        name = one_line(" ".join(filter(None, (place, cluster_of(found.target)))))
         yield (place, cluster_of(found.target), found.target.server), _row(name, file, found)
 
 
@@ -123,7 +124,7 @@ def _row(name: str, file: Path, found: Record) -> ClusterRow:
     for row in found.rows:
         before = marks.get(row.control, row.mark)
         marks[row.control] = min(before, row.mark, key=WORST_FIRST.index)
-    judged = gates.judge({row.case: row.mark for row in found.rows}, found.run.gates)
+    judged = gates.judge({row.case: row.mark for row in found.rows}, found.run.gates, damaged=found.damaged)
     totals = Counter(row.mark for row in found.rows)
     return ClusterRow(
         name, found.target.title, found.run.id, found.started, judged.code, dict(totals), marks, file

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clients.model.counted import counted
 from clients.model.exit_code import ExitCode
+from reports.attempts import one_line
 from reports.fleet.matrix import Fleet
 from reports.html.frame import frame, templates
 from reports.lines import STYLES
@@ -74,14 +75,17 @@ def show(console: Console, fleet: Fleet) -> None:
         tone = TONES[one.code]
         cells = [Text(str(one.totals.get(mark, 0)), STYLES[mark] if one.totals.get(mark) else "dim") for mark in used]
         table.add_row(
-            Text(one.name), one.started[:16], Text(f"{GLYPHS[tone]} {WORDS_OF[one.code]}", STYLES[tone]), *cells
+            Text(one.name),
+            one.started[:16],
+            Text(f"{GLYPHS[tone]} {WORDS_OF[one.code]}", STYLES[tone]),
+            *cells,
         )
     console.print(table)
     for control in fleet.uneven[:MOST_CONTROLS]:
         at = [f"{GLYPHS[one.marks[control]]} {one.name}" for one in fleet.clusters
               if one.marks.get(control, Mark.PASS) not in (Mark.PASS, Mark.REDUCED, Mark.SKIP)]  # fmt: skip
         shown = ", ".join(at[:5]) + (f" and {len(at) - 5} more" if len(at) > 5 else "")
-        console.print(Text(f"{control:<24} {shown}"), soft_wrap=True)
+        console.print(Text(f"{one_line(control):<24} {shown}"), soft_wrap=True)
     if len(fleet.uneven) > MOST_CONTROLS:
         console.print(Text(f"and {len(fleet.uneven) - MOST_CONTROLS} more controls", "dim"))
     console.print(Text(headline(fleet), STYLES[TONES[fleet.code]]), soft_wrap=True)

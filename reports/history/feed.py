@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from reports.conformance import FILE
@@ -47,7 +47,7 @@ def feed(store: HistoryStore, folder: Path, keep_days: int | None = None) -> Fed
     for file in reports_below(folder, problems.append):
         try:
             data, digest = record.content(file)
-            if store.knows(digest, _oldest(store.newest(), keep_days)):
+            if store.knows(digest, _oldest(store, keep_days)):
                 there += 1
                 continue
             read = record.parse(file, data, digest)
@@ -60,7 +60,7 @@ def feed(store: HistoryStore, folder: Path, keep_days: int | None = None) -> Fed
             added += 1
         else:
             there += 1
-    oldest = _oldest(store.newest(), keep_days)
+    oldest = _oldest(store, keep_days)
     return Fed(added, there, store.remove(oldest) if oldest else 0, tuple(problems))
 
 
@@ -90,8 +90,15 @@ def reports_below(folder: Path, problem: Callable[[str], None]) -> Iterator[Path
             yield Path(here) / FILE
 
 
-def _oldest(newest: str, keep_days: int | None) -> str:
-    """The first night to keep; empty where all are."""
+def _oldest(store: HistoryStore, keep_days: int | None) -> str:
+    """The first night to keep; empty where all are.
+
+    A run that begins in the future was made by a machine whose clock was wrong: it must not remove all others.
+    """
+    newest = store.newest(datetime.now(UTC).date().isoformat())
     if not newest or keep_days is None:
         return ""
-    return (date.fromisoformat(newest) - timedelta(days=keep_days - 1)).isoformat()
+    last = date.fromisoformat(newest)
+    if keep_days > last.toordinal():
+        return ""
+    return (last - timedelta(days=keep_days - 1)).isoformat()

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import KnownFailure
@@ -21,6 +22,8 @@ from reports.marks import Mark, mark
 from reports.model import SCHEMA, ReportError, RunInfo, TargetInfo
 
 HINT = "write it again with `meshproof report`"
+MOST_S, MOST_FLAPS = 1e9, 10**9
+"""What a case may have: a time and a number beyond these are damage, and would not fit into a file or a picture."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Record:
         digest: SHA-256 of the file, in hex digits.
         started: in UTC, ISO 8601.
         night: the day of `started`.
+        damaged: records of its journal that could not be read.
     """
 
     digest: str
@@ -61,6 +65,7 @@ class Record:
     started: str
     night: str
     rows: tuple[HistoryRow, ...]
+    damaged: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,8 @@ class _Case:
     title: str = ""
     grade: Grade | None = None
     known: KnownFailure | None = None
-    flaps: int = 0
-    time_to_stable_s: float | None = None
+    flaps: Annotated[int, Field(ge=0, le=MOST_FLAPS)] = 0
+    time_to_stable_s: Annotated[float, Field(ge=-MOST_S, le=MOST_S, allow_inf_nan=False)] | None = None
     slow: bool = False
     applied: tuple[_Object | str, ...] = ()
 
@@ -91,6 +96,7 @@ class _RunFile:
     target: TargetInfo
     cases: tuple[_Case, ...]
     not_run: tuple[str, ...] = ()
+    damaged: int = 0
     objects: dict[str, _Object] = field(default_factory=dict)
 
 
@@ -117,29 +123,42 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     Raises:
         ReportError: not JSON, another schema, a field of the wrong kind, or a run without a time; it names the file.
     """
-    try:
-        found = _FILE.validate_json(data)
-    except ValidationError as error:
-        raise ReportError(f"{file}{_why(data, error)}", HINT) from None
+    found = _validated(file, data)
     if found.schema not in READABLE:
         raise ReportError(f"{file} has schema {found.schema!r}, not {SCHEMA!r}", HINT)
     cases: tuple[_Case | Evidence, ...] = found.cases
     if found.schema == schema1.SCHEMA:  # grades are in its prose, so it takes the long way
         try:
-            cases = conformance.from_json(json.loads(data)).cases
+            cases = conformance.from_json(files.json_of(data)).cases
         except ReportError as error:
             raise ReportError(f"{file}: {error.message}", HINT) from None
     try:
         started = datetime.fromisoformat(found.run.started).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ReportError(f"{file}: run.started is {found.run.started!r}, which is no time", HINT) from None
-    text = started.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = started.isoformat(timespec="seconds").replace("+00:00", "Z")
     rows = {row.case: row for row in _rows(cases, found.objects)}
     if len(rows) < len(cases):
         raise ReportError(f"{file}: a case is there twice", HINT)
     for name in found.not_run:
         rows.setdefault(name, HistoryRow(name, name.partition("[")[0], "", Mark.NOT_RUN))
-    return Record(digest, found.run, found.target, text, text[:10], tuple(rows.values()))
+    return Record(digest, found.run, found.target, text, text[:10], tuple(rows.values()), found.damaged)
+
+
+def _validated(file: Path, data: bytes) -> _RunFile:
+    """The file's fields. What only Python's reader takes (another encoding, half a character) is read by it, slowly."""
+    try:
+        try:
+            return _FILE.validate_json(data)
+        except ValidationError as error:
+            if error.errors(include_url=False)[0]["type"] != "json_invalid":
+                raise
+            text = json.dumps(files.json_of(data), ensure_ascii=False)
+            return _FILE.validate_json(text.encode(errors="replace"))
+    except ValidationError as error:
+        raise ReportError(f"{file}{_why(data, error)}", HINT) from None
+    except ValueError as damage:
+        raise ReportError(f"{file} is not JSON: {damage}", HINT) from None
 
 
 def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> Iterable[HistoryRow]:
@@ -155,8 +174,8 @@ def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> 
 def _why(data: bytes, error: ValidationError) -> str:
     """What is wrong with a file that is no report: its form, its schema or the first wrong field."""
     try:
-        whole = files.json_of(data)
-    except ValueError as damage:
+        whole = json.loads(data)
+    except (ValueError, RecursionError) as damage:
         return f" is not JSON: {damage}"
     schema = whole.get("schema") if isinstance(whole, dict) else None
     if schema not in READABLE:

@@ -153,10 +153,11 @@ class HistoryStore:
              for row in record.rows),
         )  # fmt: skip
 
-    def newest(self) -> str:
-        """The last night; empty where there is none."""
+    def newest(self, until: str) -> str:
+        """The last night up to this one; empty where there is none."""
         with self._errors():
-            return str(self._db.execute("SELECT coalesce(max(night), '') FROM run").fetchone()[0])
+            found = self._db.execute("SELECT coalesce(max(night), '') FROM run WHERE night <= ?", (until,))
+            return str(found.fetchone()[0])
 
     def remove(self, oldest: str) -> int:
         """Remove the runs before this night; returns how many."""

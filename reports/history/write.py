@@ -26,11 +26,14 @@ def update(folder: Path, file: Path | None = None, keep_days: int | None = None)
         what was imported, and the path of the page.
 
     Raises:
-        ReportError: the folder cannot be read, the file is no history, something cannot be written, or there is no run.
+        ReportError: the folder cannot be read, the file is no history or is that of the page, something cannot be
+            written, or there is no run.
     """
     if not folder.is_dir():
         raise ReportError(f"{folder} is no folder", "name the folder of your runs, for instance reports/out")
     file = file or folder / FILE
+    if file.name in (PAGE, JSON):
+        raise ReportError(f"{file} is where the page of the history goes", "name another file with --file")
     nothing = ReportError(f"{folder} holds no conformance.json", "name the folder of your runs")
     if not file.exists() and not any(reports_below(folder, lambda _problem: None)):
         raise nothing  # before an empty history is made

@@ -184,6 +184,29 @@ def test_what_is_too_old_goes_and_does_not_come_back(tmp_path: Path) -> None:
         assert feed(store, tmp_path).added == 3
 
 
+def test_a_run_of_a_wrong_clock_removes_no_other(tmp_path: Path) -> None:
+    """One that begins in the future would make all others too old, for ever."""
+    for number in range(3):
+        night(tmp_path, number)
+    file = night(tmp_path, 3)
+    file.write_text(file.read_text().replace("2026-01-04T", "2999-01-04T"))
+    with HistoryStore(tmp_path / "history.sqlite") as store:
+        fed = feed(store, tmp_path, keep_days=2)
+        assert (fed.added, fed.removed) == (4, 1)
+        assert [run.night for run in store.runs()] == ["2026-01-02", "2026-01-03", "2999-01-04"]
+
+
+@pytest.mark.parametrize("name", ["history.html", "history.json"])
+def test_a_history_is_not_kept_where_its_page_goes(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page would be written over it, and the next night would find no history."""
+    night(tmp_path, 0)
+    assert cli.main(["history", str(tmp_path), "--file", str(tmp_path / name)]) == 2
+    assert f"{name} is where the page of the history goes; name another" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+
+
 def test_an_import_that_breaks_off_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     night(tmp_path, 0)
     with HistoryStore(tmp_path / "history.sqlite") as store:
