@@ -66,7 +66,7 @@ analyze() { # namespace
 }
 logged() { # namespace, label, text: until the proxy has logged it
     tries=0
-    until k logs "$(pod "$1" "$2")" -c istio-proxy -n "$1" --since=15s | grep -F "$3"; do
+    until k logs "$(pod "$1" "$2")" -c istio-proxy -n "$1" --since=2m | grep -F "$3"; do
         tries=$((tries + 1))
         if [ "$tries" -gt 100 ]; then echo "$1: no $3 in the log" >&2; exit 1; fi
     done

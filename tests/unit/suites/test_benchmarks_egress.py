@@ -47,7 +47,7 @@ def test_a_check_asks_from_the_pod_until_enough_answers_came_in_a_row(tmp_path: 
 def test_a_log_is_read_until_it_shows_the_request(tmp_path: Path):
     ended = run(tmp_path, "logged team-x app=web example.com")
     assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "asked").read_text().splitlines() == ["logs web-1 -c istio-proxy -n team-x --since=15s"] * 3
+    assert (tmp_path / "asked").read_text().splitlines() == ["logs web-1 -c istio-proxy -n team-x --since=2m"] * 3
 
 
 def test_what_the_tutorial_asks_otherwise(tmp_path: Path):
