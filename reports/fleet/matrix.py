@@ -84,8 +84,9 @@ def merge(folders: Sequence[Path]) -> Fleet:
     """
     problems: list[str] = []
     newest: dict[tuple[str, str, str], ClusterRow] = {}
+    seen: set[str] = set()
     for folder in folders:
-        for key, row in _rows(folder, problems):
+        for key, row in _rows(folder, seen, problems):
             if key not in newest or newest[key].started < row.started:
                 newest[key] = row
     if not newest and problems:
@@ -98,10 +99,15 @@ def merge(folders: Sequence[Path]) -> Fleet:
     return Fleet(tuple(clusters), _controls(clusters), tuple(problems))
 
 
-def _rows(folder: Path, problems: list[str]) -> Iterator[tuple[tuple[str, str, str], ClusterRow]]:
+def _rows(folder: Path, seen: set[str], problems: list[str]) -> Iterator[tuple[tuple[str, str, str], ClusterRow]]:
+    """Of each report that is not among those `seen`: a copy of a run, elsewhere, is no other cluster."""
     for file in reports_below(folder, problems.append):
         try:
-            found = record.parse(file, *record.content(file))
+            data, digest = record.content(file)
+            if digest in seen:
+                continue
+            seen.add(digest)
+            found = record.parse(file, data, digest)
         except ReportError as error:
             problems.append(str(error))
             continue

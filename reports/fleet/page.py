@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from rich import box
 from rich.console import Console
@@ -49,7 +50,7 @@ def render(fleet: Fleet, folder: Path) -> str:
         tones=TONES,
         words_of=WORDS_OF,
         marks=_used(fleet),
-        link=lambda one: Path(os.path.relpath(one.file.with_name("index.html"), folder)).as_posix(),
+        link=lambda one: quote(os.path.relpath(os.fsencode(one.file.with_name("index.html")), os.fsencode(folder))),
     )
     page = frame(["style.css.j2", "fleet.css.j2"], ["theme.js", "history.js"])
     return environment.get_template("fleet.html.j2").render(

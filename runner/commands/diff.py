@@ -40,7 +40,9 @@ def diff(
     for file in output or ():
         if file.suffix not in FORMS:
             raise SettingsError(f"--output {file} has no known ending", f"name a file that ends in {', '.join(FORMS)}")
-    difference = compare(_side([before, *(more_before or ())]), _side([after, *(more_after or ())]))
+    sides = [before, *(more_before or ())], [after, *(more_after or ())]
+    _check_output(output or (), *sides)
+    difference = compare(*map(_side, sides))
     print(difference.text())
     for file in output or ():
         try:
@@ -48,6 +50,14 @@ def diff(
         except OSError as error:
             raise ReportError(f"cannot write {file}: {error.strerror}") from None
     return difference.exit_code
+
+
+def _check_output(output: Iterable[Path], *sides: Iterable[Path]) -> None:
+    """Raise SettingsError where a file to write is a record to compare: everything else of a run is made from it."""
+    compared = {files.real(file) for paths in sides for path in paths for file in _files(path)}
+    for file in output:
+        if files.real(file) in compared:
+            raise SettingsError(f"--output {file} is one of the runs that are compared", "name another file")
 
 
 def _side(paths: Iterable[Path]) -> list[Report]:

@@ -40,7 +40,7 @@ MEASURED = (1.0, 1.1, 0.9, 1.0, 1.2)
 def _report(folder: Path) -> Path:
     """A run with coverage, requirements, provenance, pictures, paths, known failures, and tables of both sizes."""
     file = folder / "index.html"
-    whole = [*sample_report().cases, *_dense(), *_paths(), _pictured(folder)]
+    whole = [*sample_report().cases, *_dense(), *_paths(), _pictured(folder), *_long()]
     cases = tuple(replace(one, known=KNOWN) if one.control == KNOWN.control else one for one in whole)
     controls = tuple(dict.fromkeys(one.control for one in cases))
     about = About(
@@ -57,6 +57,17 @@ def _report(folder: Path) -> Path:
     report = replace(sample_report(), cases=cases, about=about, target=target, damaged=1)
     files.write_text(file, render(report, folder))
     return file
+
+
+def _long() -> list[Evidence]:
+    """Ids of a whole sentence, and text with no place to break it, as errors of libraries are."""
+    url = "HTTPSConnectionPool(host='198.18.0.2',port=6443):/api/v1/namespaces/" + "a-long-name." * 20
+    return [
+        a_case(id=f"X-LONG-01[host {n} without a port, where the rule names both]", control="X-LONG-01",
+               verdict=Verdict.INCONCLUSIVE, grade=None, reason=f"{n}: {url}", observed=url, expected=url,
+               stage="long", stage_title="Long")
+        for n in range(5)
+    ]  # fmt: skip
 
 
 def _dense() -> list[Evidence]:

@@ -1,4 +1,7 @@
-"""axe-core finds nothing in any page, in both themes and on a phone, with everything opened. Needs no cluster."""
+"""axe-core finds nothing in any page, in both themes and on a phone, with everything opened, and each fits its window.
+
+Needs no cluster.
+"""
 
 from __future__ import annotations
 
@@ -59,6 +62,32 @@ def open_all(page: Page) -> None:
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         page.wait_for_timeout(200)
     raise AssertionError("something stays closed")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_is_wider_than_its_window(page: Page, written: dict[str, Path], name: str, size: str) -> None:
+    """However long an id or a reason is: what is wide scrolls within itself. Nor is a column of letters."""
+    page.set_viewport_size(SIZES[size])
+    page.goto(written[name].as_uri())
+    if name == "report":
+        page.wait_for_selector(BUILT, state="attached")
+    open_all(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+    narrow = """[...document.querySelectorAll('td, th')].filter((one) =>
+        one.textContent.trim().length > 30 && one.clientWidth > 0 && one.clientWidth < 90
+        && getComputedStyle(one).writingMode === 'horizontal-tb').map((one) => one.outerHTML.slice(0, 200))"""
+    assert page.evaluate(narrow) == []
+
+
+def test_a_search_counts_what_it_shows(page: Page, written: dict[str, Path]) -> None:
+    """Each cluster has a row in two tables."""
+    page.goto(written["fleet"].as_uri())
+    page.fill("#search", "live good")
+    assert page.inner_text("#count") == "1 of 3 clusters shown"
+    page.goto(written["history"].as_uri())
+    page.fill("#search", "a-1")
+    assert page.inner_text("#count") == "2 of 16 controls shown"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -140,3 +140,20 @@ def test_what_a_hostile_report_holds_moves_no_cursor(tmp_path: Path, capsys: pyt
     printed = capsys.readouterr()
     assert "a\\x1b[31m" in printed.out
     assert not {"\x1b", "\x07"} & {*printed.err, *printed.out}
+
+
+@pytest.mark.parametrize("way", ["itself", "by a link", "by a relative path", "of the other side"])
+def test_a_comparison_is_never_written_over_a_run(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run's record would be gone, and everything else is made from it."""
+    before, after = kept(tmp_path, "before"), kept(tmp_path, "after")
+    (tmp_path / "link.json").symlink_to(after)
+    monkeypatch.chdir(tmp_path)
+    named = {"itself": str(after), "by a link": "link.json", "by a relative path": "after/../after/conformance.json"}
+    was = after.read_bytes(), before.read_bytes()
+    assert cli.main(["diff", str(before), str(after.parent), "--output", named.get(way, str(before))]) == 2
+    printed = capsys.readouterr()
+    assert "is one of the runs that are compared; name another file" in printed.err
+    assert not printed.out
+    assert (after.read_bytes(), before.read_bytes()) == was

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
 from zlib import crc32
 
 import pytest
@@ -64,6 +68,25 @@ def test_clusters_without_a_context_are_distinguished_by_their_folders(tmp_path:
     fleet = matrix.merge([tmp_path])
     assert [(one.name, one.code) for one in fleet.clusters] == [("eu live", 0), ("us live", 0)]
     assert page.headline(fleet) == "All 2 clusters conform"
+
+
+@pytest.mark.parametrize("folders", [("", "eu"), ("eu", ""), ("", ""), ("", "copy")])
+def test_a_run_that_is_there_twice_is_one_cluster(folders: tuple[str, str], tmp_path: Path) -> None:
+    """Of a folder that is named with one inside it, and of a copy of the bucket next to the folder itself."""
+    kept(tmp_path / "all" / "eu", "prod", 1, A="p")
+    shutil.copytree(tmp_path / "all" / "eu", tmp_path / "all" / "copy" / "from" / "bucket")
+    fleet = matrix.merge([tmp_path / "all" / name for name in folders])
+    assert len(fleet.clusters) == 1
+
+
+@pytest.mark.parametrize("name", ["arn:aws:eks", "100%41 of #1?", "a b"])
+def test_a_link_leads_to_whatever_folder_a_run_is_in(name: str, tmp_path: Path) -> None:
+    """`arn:` would be a scheme, and a page ends at `#` and `?`."""
+    kept(tmp_path / name, "prod", 1, A="p")
+    _, index = write.update([tmp_path], tmp_path)
+    [link] = re.findall(r'<td><a href="([^"]*)">', index.read_text(encoding="utf-8"))
+    found = urlsplit(urljoin(index.as_uri(), html.unescape(link)))
+    assert Path(unquote(found.path)) == next((tmp_path / name).iterdir()) / "index.html"
 
 
 def test_page_json_and_terminal_say_the_same(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
