@@ -16,6 +16,7 @@ _VALIDATION = "istio-validation"
 injection)."""
 _REDIRECTED = "ambient.istio.io/redirection"
 """Annotation, `enabled` where a node's proxy takes a pod's connections (Istio's CNI plug-in, ambient mode)."""
+_ROUTER = "router"
 _EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 
 
@@ -50,6 +51,8 @@ class Pod:
         cut_off: Istio's CNI plug-in leads its connections to its sidecar, which has not started: each is refused there.
         in_ambient: the proxy of its node takes its connections (ambient mode), without a sidecar.
         uid: by which the API server tells it from a later one of the same name.
+        role: of its proxy, as its first arguments state it: `sidecar`, or `router` for a gateway's; empty where they
+            do not.
         injected: it has a sidecar proxy.
     """
 
@@ -68,6 +71,7 @@ class Pod:
     more_ips: tuple[str, ...] = ()
     in_ambient: bool = False
     uid: str = field(default="", compare=False)
+    role: str = field(default="", compare=False)
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -78,6 +82,11 @@ class Pod:
     def injected(self) -> bool:
         """Whether a sidecar proxy runs in it."""
         return SIDECAR in self.containers
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether its proxy is a gateway's: by its role, or as it is alone; others may add containers to any pod."""
+        return self.role == _ROUTER or (not self.role and self.containers == (SIDECAR,))
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -108,6 +117,7 @@ class Pod:
             more_ips=tuple(_ips(status)[1:]),
             in_ambient=meta.get("annotations", {}).get(_REDIRECTED) == "enabled",
             uid=meta.get("uid", ""),
+            role=_role(spec),
         )
 
 
@@ -128,6 +138,13 @@ def _images(spec: dict[str, Any], status: dict[str, Any]) -> Iterator[RunningIma
         for one in spec.get(f"{kind}s") or ():
             if found := pulled.get(one["name"]):
                 yield RunningImage(one["name"], one.get("image", ""), found)
+
+
+def _role(spec: dict[str, Any]) -> str:
+    """What the arguments of its proxy begin with: `proxy sidecar`, `proxy router` (Istio's injection templates)."""
+    containers = (*spec.get("containers", ()), *spec.get("initContainers", ()))
+    words = next((one.get("args") or () for one in containers if one["name"] == SIDECAR), ())
+    return str(words[1]) if len(words) > 1 and words[0] == "proxy" else ""
 
 
 def _ports(listed: str) -> frozenset[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ class ArrivalEntry:
         local: its own end.
         sni: server name in the TLS hello; empty without TLS.
         client_cert: the client showed a certificate.
+        at: when it came, by the server's clock in seconds since 1970; 0 where its log does not say.
     """
 
     request_id: str
@@ -34,6 +37,7 @@ class ArrivalEntry:
     host: str
     method: str
     path: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,4 +126,11 @@ def _entry(data: dict[str, Any]) -> ArrivalEntry:
         host=str(data.get("host", "")),
         method=str(data.get("method", "")),
         path=str(data.get("path", "")),
+        at=_seconds(str(data.get("time", ""))),
     )
+
+
+def _seconds(stated: str) -> float:
+    with suppress(ValueError):
+        return datetime.fromisoformat(stated).timestamp()
+    return 0.0

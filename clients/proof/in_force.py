@@ -14,7 +14,7 @@ from typing import Any
 
 from clients.apply import read_back
 from clients.apply.item import Item
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import Pod
 from clients.mesh import applied_policies, sidecar
 from clients.mesh.applied_policies import KINDS
 from clients.mesh.enforced import Enforced, enforced, names_otherwise, takes_in
@@ -172,13 +172,12 @@ def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> tuple[str, str]
     Modes of mutual TLS are read from the listeners themselves, so they count also where policies cannot be read.
     """
     bodies, (dump, inbound) = [item.body for item in policies], _dump(rig, pod)
-    gateway = pod.containers == (SIDECAR,)
-    if not (gateway or inbound) and names_otherwise(dump):
+    if not (pod.is_gateway or inbound) and names_otherwise(dump):
         return "", _OTHERWISE
     held = enforced(dump)
     found = [*applied_policies.differences(bodies, pod, held, rig.mesh.root), *_gone(rig, bodies, held)]
     found = found or _unstated(rig, bodies, pod, held)
-    if found and gateway and not takes_in(dump):
+    if found and pod.is_gateway and not takes_in(dump):
         return "", _SHUT
     if found and held.unread:
         modes = [body for body in bodies if body["kind"] == "PeerAuthentication"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import wraps
 
 from clients.model.attempt import Attempt
 from clients.model.case import Case
@@ -101,6 +102,7 @@ ProofStep = Callable[[Proving], list[Finding]]
 def of_case(step: Callable[[ProvingCase], list[Finding]]) -> ProofStep:
     """A step that applies to cases."""
 
+    @wraps(step)
     def applied(proving: Proving) -> list[Finding]:
         return step(proving) if isinstance(proving, ProvingCase) else []
 
@@ -110,6 +112,7 @@ def of_case(step: Callable[[ProvingCase], list[Finding]]) -> ProofStep:
 def of_state(step: Callable[[ProvingState], list[Finding]]) -> ProofStep:
     """A step that applies to states."""
 
+    @wraps(step)
     def applied(proving: Proving) -> list[Finding]:
         return step(proving) if isinstance(proving, ProvingState) else []
 

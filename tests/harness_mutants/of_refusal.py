@@ -41,6 +41,18 @@ MUTANTS = (
         "return min(1, len(requests)) if logged.tcp else len(requests)",
     ),
     HarnessMutant(
+        "what-no-server-answered-did-not-arrive",
+        DENIAL,
+        "for one in own if one.matched or unserved(one)}",
+        "for one in own if one.matched}",
+    ),
+    HarnessMutant(
+        "a-gateway-may-answer-users-itself",
+        "clients/proof/steps/sent_elsewhere.py",
+        "if len(entries) == 1 and host_of(entry.upstream_host) not in known]",
+        "if not entries and host_of(entry.upstream_host) not in known]",
+    ),
+    HarnessMutant(
         "no-twin-is-needed",
         DENIAL,
         "        return _from_own_pod(proving) if case.refuses else []\n",

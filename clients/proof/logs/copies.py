@@ -7,6 +7,7 @@ its pod sends, and that of the application.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence, Set
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
@@ -15,7 +16,7 @@ from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.external_hosts import ArrivalEntry
 from clients.mesh.log_lines import LogLines
 from clients.mesh.logs import LogSource
-from clients.model.addresses import split
+from clients.model.addresses import host_of, split
 from clients.model.counted import counted
 from clients.model.decision import Proxy
 from clients.proof.logs import by_gateway
@@ -90,6 +91,17 @@ def _made_at_the_client(
     return left if writes else []
 
 
+def at_the_host(proving: ProvingCase) -> str:
+    """Which copies an external server had, of the client's pods or of the egress gateway, in words; empty for none.
+
+    Raises:
+        MeshproofError: a log has a gap, or cannot be read; or pods cannot be listed.
+    """
+    workloads = proving.rig.workloads
+    gateways = [pod for pod in workloads.gateway_pods() if pod.injected]
+    return from_gateway(proving, gateways) or from_client(proving, workloads.pods(proving.case.probe.source))
+
+
 def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
     """Which requests of the egress gateway an external server had that the gateway's log does not have as sent on.
 
@@ -119,6 +131,30 @@ def from_gateway(proving: ProvingCase, gateways: Sequence[Pod]) -> str:
         return ""
     found = counted(len(left), "request")
     return f"{found} of the gateway arrived that it did not let in, the first: {left[0].host}{left[0].path}"
+
+
+def from_client(proving: ProvingCase, clients: Sequence[Pod]) -> str:
+    """Which requests of the client's own pods the refused host had that no probe is, in words; empty where none.
+
+    They count from the first of a probe on, as an earlier pod may have had the same address, and since the stage began.
+
+    Raises:
+        MeshproofError: the log cannot be read.
+    """
+    rig, host = proving.rig, proving.case.probe.destination
+    if rig.external is None:
+        return ""
+    sent, own = rig.prober.sent_ids, {*rig.external.addresses(host)}
+    began, left = time.time() - (time.monotonic() - proving.running.since), list[ArrivalEntry]()
+    for address in addresses_of(clients):
+        arrived = rig.external.of_peers({address})
+        first = next((number for number, one in enumerate(arrived) if one.request_id in sent), len(arrived))
+        of_host = (one for one in arrived[first:] if host_of(one.local) in own or host_of(one.host) == host)
+        left += [one for one in of_host if one.request_id not in sent and one.at >= began]
+    if len(left) < fewest(proving):
+        return ""
+    found = counted(len(left), "request")
+    return f"{found} of the client arrived that no program of it sent, the first: {left[0].host}{left[0].path}"
 
 
 def _not_sent_on(

@@ -58,7 +58,7 @@ def _of_no_proxy(
 ) -> Sequence[AccessLogEntry]:
     """Those that no proxy of the run's namespaces has sent on; gateways are looked at first, and mostly alone."""
     pods = _pods(proving, since)
-    gateways, left = [pod for pod in pods if pod.containers == (SIDECAR,)], strange
+    gateways, left = [pod for pod in pods if pod.is_gateway], strange
     for those in (gateways, [pod for pod in pods if pod not in gateways]):
         if len(left) >= most:
             left = _left(proving, left, those, since, most)

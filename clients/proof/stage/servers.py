@@ -138,9 +138,7 @@ class Servers:
             return None  # what comes to this port does not pass the sidecar
         shown = f"{self._rig.overlay.plain(f'{name}.{namespace}').partition('.')[2]}/{pods[0].labels.get('app', name)}"
         where = tuple(sorted(selector.items()))
-        return Server(
-            namespace, shown, where, tuple(sorted(pods[0].labels.items())), number, pods[0].containers == (SIDECAR,)
-        )
+        return Server(namespace, shown, where, tuple(sorted(pods[0].labels.items())), number, pods[0].is_gateway)
 
     def _target(self, port: dict[str, Any], pod: Pod) -> int:
         """Number of the pods' port; 0 where the Service does not say that it carries HTTP."""

@@ -147,7 +147,7 @@ def external_server_silent(proving: ProvingCase) -> list[Finding]:
         if arrived := external.arrived(denied):
             text = f"{len(arrived)} of {len(denied)} refused requests arrived, the first from {arrived[0].peer}"
             return [Finding(EXTERNAL_LOG, text, FindingVerdict.FAIL)]
-        if text := copies.from_gateway(proving, [pod for pod in proving.rig.workloads.gateway_pods() if pod.injected]):
+        if text := copies.at_the_host(proving):
             return [Finding(EXTERNAL_LOG, text, FindingVerdict.FAIL)]
     except MeshproofError as error:
         return [inconclusive(EXTERNAL_LOG, error.message)]
@@ -160,10 +160,13 @@ def _is_refusal(proving: ProvingCase) -> bool:
 
 
 def _denied(proving: ProvingCase) -> set[str]:
-    """Ids of the case's refused requests, before the twin and after it."""
-    own = [attempt for attempt in proving.attempts if attempt.phase is not Phase.TWIN]
-    ids = {attempt.request_id for attempt in (*proving.seen.attempts, *own) if attempt.matched}
-    return ids | proving.refused_more
+    """Ids of the case's refused requests, before the twin and after it.
+
+    Those that no server answered are among them, once the outcome had converged: they may have come to one.
+    """
+    own = [one for one in proving.attempts if one.phase is not Phase.TWIN]
+    ids = {one.request_id for one in proving.seen.attempts if one.matched}
+    return ids | {one.request_id for one in own if one.matched or unserved(one)} | proving.refused_more
 
 
 def _leads_outside(proving: ProvingCase) -> bool:

@@ -54,9 +54,11 @@ def findings(running: RunningStage, case: Case, evidence: Evidence, proven_at: f
         if not (senders and known and requests):
             return []
         sent = _sent(running, senders, requests, proven_at)
+        elsewhere = [one for one in sent if _is_elsewhere(one, known)]
+        if path.outside and (by_itself := _of_users(running, senders, row_at_end(own), known)):
+            return [Finding(SENT_TO, by_itself, FindingVerdict.FAIL)]
     except MeshproofError:
         return []  # the proof at the application stays as it is
-    elsewhere = [one for one in sent if _is_elsewhere(one, known)]
     if not elsewhere:
         return []
     what = f"{len(elsewhere)} of {len(requests)} requests were answered elsewhere, and the server had copies"
@@ -92,6 +94,24 @@ def _sent(
         sources,
         max(0.0, proven_at + LATE_S - time.monotonic()),
     )
+
+
+def _of_users(running: RunningStage, senders: Sequence[Pod], requests: Sequence[Attempt], known: Set[str]) -> str:
+    """Which requests like a user's the gateway did not send to the server, in words; empty where it did.
+
+    It gives them ids of its own, and they have no other mark than the client's end of their connection. Where that was
+    translated on the way, or another connection had it too, nothing is known.
+    """
+    rig, other = running.rig, list[AccessLogEntry]()
+    logs_of = [rig.logs.of(LogSource(pod, SIDECAR), running.since) for pod in senders]
+    ordinary = [one for one in requests if one.ordinary and one.local]
+    for one in ordinary:
+        entries = [entry for log in logs_of for entry in log.of_clients({one.local}, running.since)]
+        other += [entry for entry in entries if len(entries) == 1 and host_of(entry.upstream_host) not in known]
+    if not other:
+        return ""
+    what = f"{len(other)} of {len(ordinary)} requests like a user's were not sent to the server"
+    return f"{what}: {mechanism.seen(other[-1])}"
 
 
 def _is_elsewhere(entry: AccessLogEntry, known: Set[str]) -> bool:

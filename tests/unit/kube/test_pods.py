@@ -102,3 +102,29 @@ def test_a_pod_is_in_ambient_where_the_plug_in_says_so(value: str | None, inside
     pod = body()
     pod["metadata"]["annotations"] = {"ambient.istio.io/redirection": value} if value else {}
     assert Pod.from_json(pod).in_ambient is inside
+
+
+@pytest.mark.parametrize(
+    ("args", "more", "gateway"),
+    [
+        (["proxy", "router", "--domain", "x"], [], True),
+        (["proxy", "router"], [{"name": "agent"}], True),  # an admission webhook adds it to every pod
+        (["proxy", "sidecar"], [{"name": "main"}], False),
+        (["proxy", "sidecar"], [], False),
+        ([], [], True),
+        ([], [{"name": "main"}], False),
+        (["--config", "router"], [], True),
+    ],
+)
+def test_a_gateway_is_known_by_what_its_proxy_is_started_as(
+    args: list[str], more: list[dict[str, Any]], gateway: bool
+) -> None:
+    made = {**body(), "spec": {"containers": [{"name": "istio-proxy", "args": args}, *more]}}
+    assert Pod.from_json(made).is_gateway is gateway
+
+
+def test_a_sidecar_next_to_init_containers_is_no_gateway() -> None:
+    native = body(initContainerStatuses=RUNNING)
+    native["spec"]["initContainers"][0]["args"] = ["proxy", "sidecar"]
+    pod = Pod.from_json(native)
+    assert (pod.containers, pod.is_gateway) == (("istio-proxy",), False)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -271,3 +272,42 @@ def test_a_gateway_that_sent_nothing_is_not_waited_for(tmp_path: Path, monkeypat
     monkeypatch.setattr(late_entries.time, "sleep", waits)
     assert outward(tmp_path, [], []) == ""
     assert outward(tmp_path, [(STRANGE[0], GATEWAY.ip)], []) == ""
+
+
+def at_host(tmp_path: Path, *arrived: tuple[str, str, float], address: str = "198.51.100.10") -> str:
+    """What is found of requests that came to example.com: id, peer, and seconds since the stage began."""
+    began = time.time()
+    lines = [
+        {
+            "event": "request",
+            "request_id": name,
+            "peer": addresses.joined(peer, 40000),
+            "local": f"{address}:80",
+            "host": "another.example",
+            "path": "/",
+            "time": datetime.fromtimestamp(began + at, UTC).isoformat(),
+        }
+        for name, peer, at in arrived
+    ]
+    (tmp_path / "log").write_text("\n".join(map(json.dumps, lines)))
+    rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED))
+    rig.pods = lambda _: [CLIENTS]
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=tmp_path / "log")
+    running: Any = SimpleNamespace(rig=rig, since=time.monotonic() - 1.0, changed_at=0.0)
+    seen: Any = SimpleNamespace(attempts=(), last=None)
+    case = replace(CASE, probe=CLIENT.get("http://example.com/"))
+    return copies.at_the_host(ProvingCase(running=running, case=case, seen=seen, since=time.monotonic()))
+
+
+def test_copies_that_the_clients_pod_sends_to_an_external_host_are_found(tmp_path: Path) -> None:
+    own = (MARKED[0], CLIENTS.ip, 0.0)
+    strange = [(name, CLIENTS.ip, 0.1) for name in STRANGE]
+    assert at_host(tmp_path, own, *strange) == (
+        "10 requests of the client arrived that no program of it sent, the first: another.example/"
+    )
+    assert at_host(tmp_path, own, *strange[:3]) == ""
+    assert at_host(tmp_path, *strange, own) == "", "of an earlier pod with this address"
+    assert at_host(tmp_path, own, *((name, CLIENTS.ip, -60.0) for name in STRANGE)) == "", "of an earlier stage"
+    assert at_host(tmp_path, own, *((name, "10.0.0.77", 0.1) for name in STRANGE)) == ""
+    assert at_host(tmp_path, own, *strange, address="198.51.100.20") == "", "to another host"
+    assert at_host(tmp_path, *((name, CLIENTS.ip, 0.1) for name in MARKED * 3)) == ""

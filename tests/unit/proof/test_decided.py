@@ -129,7 +129,7 @@ def by(details: str, status: str = "403", upstream: str = "-") -> Logged:
         (BY_POLICY, (DENY, ALLOW), FindingVerdict.PASS),
         (BY_NONE, (DENY,), FindingVerdict.FAIL),  # no policy allows anything, so `none` cannot be why
         (BY_POLICY, (ALLOW,), FindingVerdict.FAIL),
-        (BY_NONE, (), FindingVerdict.FAIL),  # a filter of somebody's does what no policy states
+        (BY_NONE, (), FindingVerdict.FAIL),  # a filter that was added does what no policy states
         (BY_POLICY, (), FindingVerdict.FAIL),
         (BY_POLICY.replace("deny-admin", "deny-all"), (DENY,), FindingVerdict.FAIL),
         (BY_POLICY.replace("deny-admin", MARKER), (DENY, ALLOW, THE_MARKER), FindingVerdict.FAIL),

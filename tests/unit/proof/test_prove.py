@@ -159,6 +159,24 @@ def test_a_refused_request_that_reached_the_application_fails():
     assert "5 of 5 refused requests reached the backend" in evidence.reason
 
 
+def test_a_request_without_an_answer_that_reached_the_application_was_let_in():
+    """The server had it, and the connection was cut: its id was looked for only where it had been refused."""
+    cut = answered(503, "")
+
+    def once(rig: FakeRig, probe: Any, name: str) -> Any:
+        if not probe.token and ALLOWED in rig.sent and cut.status not in rig.seen:
+            rig.seen.append(cut.status)
+            rig.arrive(name)
+            return replace(cut, request_id=name)
+        return require_jwt(rig, probe, name)
+
+    rig = make_rig(once)
+    rig.seen = []  # type: ignore[attr-defined]
+    evidence = prove(rig, DENIAL)
+    assert evidence.verdict is Verdict.FAIL
+    assert "refused requests reached the backend" in evidence.reason
+
+
 def test_an_arrival_that_only_the_application_logged_fails():
     def answer(rig: FakeRig, probe: Any, name: str) -> Any:
         if not probe.token:
