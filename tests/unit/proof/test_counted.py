@@ -172,7 +172,7 @@ def stating(name: str, path: str = "/ip") -> str:
 @pytest.mark.parametrize("path", ["/ip", "/anything"])
 @pytest.mark.parametrize("outside", [False, True], ids=["inside", "outside"])
 def test_copies_that_state_another_client_fail(path: str, outside: bool) -> None:
-    """A filter of the client's sidecar, or of a gateway, sends them with an address that is none of the run's: none was counted."""
+    """A filter of the client's sidecar, or of a gateway, sends them with any address: none was counted."""
     case = replace(CASE, probe=through(CLIENT).get(IP)) if outside else CASE
     [found] = prove(*(stating(name, path) for name in STRANGE), case=case)
     assert found.verdict is FindingVerdict.FAIL
