@@ -143,8 +143,8 @@ def _images(spec: dict[str, Any], status: dict[str, Any]) -> Iterator[RunningIma
 def _role(spec: dict[str, Any]) -> str:
     """What the arguments of its proxy begin with: `proxy sidecar`, `proxy router` (Istio's injection templates)."""
     containers = (*spec.get("containers", ()), *spec.get("initContainers", ()))
-    words = next((one.get("args") or () for one in containers if one["name"] == SIDECAR), ())
-    return str(words[1]) if len(words) > 1 and words[0] == "proxy" else ""
+    words: list[str] = next((list(one.get("args") or ()) for one in containers if one["name"] == SIDECAR), [])
+    return words[1] if words[:1] == ["proxy"] and len(words) > 1 else ""
 
 
 def _ports(listed: str) -> frozenset[str]:
