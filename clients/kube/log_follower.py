@@ -12,7 +12,7 @@ from typing import Protocol
 from clients.kube import log_stream
 from clients.kube.cluster import Cluster
 from clients.kube.log_stream import Instance, LogLine, LogStream, NoWatchError
-from clients.kube.pods import Pod
+from clients.kube.pods import SIDECAR, Pod
 from clients.model.errors import AccessError, ClusterError
 
 OVERLAP_S = 3.0
@@ -26,6 +26,8 @@ LOOK_S = 0.5
 """Pause between two looks at a log that its node cannot follow."""
 UNWATCHED_S = 30.0
 """How long such a log is read again and again, before the node is asked once more to follow it."""
+STARTED_S = 60.0
+"""Within so many seconds a proxy has printed its first line."""
 _CLOCKS_S = 300.0
 """How far the clocks of a node and of this machine may differ."""
 
@@ -54,7 +56,8 @@ class LogFollower:
 
     A lost connection is opened again from a few seconds before the last line, and what came before is left out. Where
     that line is not shown again before a new one, the node has begun another file meanwhile: it shows the newest only,
-    and what was written to the one before is lost (Kubernetes, "Log rotation").
+    and what was written to the one before is lost (Kubernetes, "Log rotation"). The same where the newest file of a
+    proxy's log does not begin with the proxy's start, when it is first opened.
 
     A log begins with the run before the current one where the container has been restarted; one that is restarted while
     it is followed breaks the log, and must be followed again.
@@ -142,6 +145,8 @@ class LogFollower:
             return run, True
         stream = self._open(follow=follow)
         try:
+            if before is None and self._rotated(run):
+                self._sink.lost(f"{self._where}: its node began another file before it was read")
             self._sink.trouble("")
             for batch in stream.batches():
                 self._take(batch)
@@ -167,6 +172,19 @@ class LogFollower:
         self._take(log_stream.previous(self._cluster, self._pod, self._container, self._since_s()))
         self._newest = None  # the current run has a file of its own
         return True
+
+    def _rotated(self, run: Instance) -> bool:
+        """Whether the node has begun another file within the time that matters. Asked when the newest one is open.
+
+        Only a proxy is known to print something as soon as it starts. Other containers may be silent at first.
+        """
+        if self._container != SIDECAR or not run.began:
+            return False
+        first_at = partial(log_stream.first_at, self._cluster, self._pod, self._container)
+        first = first_at()
+        if first is None:
+            return time.time() > run.began + STARTED_S + _CLOCKS_S
+        return first > run.began + STARTED_S and first == first_at(self._since_s())
 
     def _open(self, *, follow: bool) -> LogStream:
         stream_of = partial(LogStream, self._cluster, self._pod, self._container, follow=follow)

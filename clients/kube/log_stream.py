@@ -18,6 +18,8 @@ from clients.model.errors import ClusterError
 TIMEOUTS_S: Timeouts = (5.0, 300.0)
 """Connect and read timeout of one stream: a container may well print nothing for minutes."""
 _CHUNK_BYTES = 64 * 1024
+_HEAD_BYTES = 256
+"""So much of a line has its time."""
 _SHOWN = 200
 """Characters that are shown of a line that is none of the log."""
 _NO_WATCH = b"failed to create fsnotify watcher"
@@ -42,12 +44,14 @@ class Instance:
 
     Attributes:
         id: of the container at the runtime; empty while it has not started.
+        began: when it began, by the node's clock in seconds since 1970; 0 where it does not run.
         restarts: how often it was restarted before.
         previous_began: when the run before this one began, in seconds since 1970; 0 where there was none.
         ended: it runs no more, and will not be started again.
     """
 
     id: str
+    began: float = 0.0
     restarts: int = 0
     previous_began: float = 0.0
     ended: bool = False
@@ -65,9 +69,11 @@ def instance(cluster: Cluster, pod: Pod, container: str) -> Instance | None:
     status = body.get("status", {})
     found = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]
     mine: dict[str, Any] = next((one for one in found if one.get("name") == container), {})
+    running = (mine.get("state") or {}).get("running") or {}
     before = (mine.get("lastState") or {}).get("terminated") or {}
     return Instance(
         id=f"{body['metadata'].get('uid', '')} {mine.get('containerID', '')}",
+        began=_seconds(str(running.get("startedAt") or "")),
         restarts=int(mine.get("restartCount") or 0),
         previous_began=_seconds(str(before.get("startedAt") or "")),
         ended=status.get("phase") in ("Succeeded", "Failed"),
@@ -139,6 +145,25 @@ class LogStream:
             self._response.shutdown()
         with suppress(Exception):
             self._response.close()
+
+
+def first_at(cluster: Cluster, pod: Pod, container: str, since_s: int | None = None) -> float | None:
+    """When the first line of the newest file of a log was written, by the node's clock in seconds since 1970.
+
+    Args:
+        since_s: the first line of the last so many seconds, by the node's clock.
+
+    Returns:
+        None where there is no such line.
+
+    Raises:
+        ClusterError: it cannot be read.
+        ValueError: a line without a time.
+    """
+    query = [("container", container), ("timestamps", "true"), ("limitBytes", str(_HEAD_BYTES))]
+    query += [("sinceSeconds", str(since_s))] if since_s is not None else []
+    first, *_ = cluster.api.text(_path(pod), query).splitlines() or [""]
+    return parsed(first).at if first else None
 
 
 def previous(cluster: Cluster, pod: Pod, container: str, since_s: int) -> list[LogLine]:

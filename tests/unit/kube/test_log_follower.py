@@ -60,6 +60,7 @@ class LogServer:
         self.opened: list[dict[str, str]] = []
         self.runs: list[dict[str, Any] | None] = []
         self.before: str | Exception = ""
+        self.newest_file = self.within = ""
         self.api = SimpleNamespace(stream=self.stream, text=self.text)
 
     def stream(self, _: str, query: list[tuple[str, str]], *, timeouts: Any, ride_out: bool) -> Response:
@@ -71,7 +72,8 @@ class LogServer:
         return Response(script)
 
     def text(self, _: str, query: list[tuple[str, str]]) -> str:
-        assert ("previous", "true") in query
+        if "limitBytes" in dict(query):
+            return self.within if "sinceSeconds" in dict(query) else self.newest_file
         if isinstance(self.before, Exception):
             raise self.before
         return self.before
@@ -81,9 +83,10 @@ class LogServer:
         return None if status is None else {"metadata": {"uid": status.get("uid", "u")}, "status": status}
 
 
-def run(name: str, restarts: int = 0, *, phase: str = "Running", before: str = "") -> dict[str, Any]:
+def run(name: str, restarts: int = 0, *, phase: str = "Running", before: str = "", began: str = "") -> dict[str, Any]:
     last = {"terminated": {"startedAt": before}} if before else {}
-    status = {"name": "server", "containerID": name, "restartCount": restarts, "state": {}, "lastState": last}
+    state = {"running": {"startedAt": began}} if began else {}
+    status = {"name": "server", "containerID": name, "restartCount": restarts, "state": state, "lastState": last}
     return {"phase": phase, "containerStatuses": [status]}
 
 
@@ -119,9 +122,9 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_follower, "LOOK_S", 0.001)
 
 
-def follow(server: LogServer, until: Callable[[Taken], bool], pod: Pod = POD) -> Taken:
+def follow(server: LogServer, until: Callable[[Taken], bool], pod: Pod = POD, container: str = "server") -> Taken:
     taken = Taken()
-    follower = LogFollower(server, pod, "server", 60, taken)  # type: ignore[arg-type]
+    follower = LogFollower(server, pod, container, 60, taken)  # type: ignore[arg-type]
     deadline = time.monotonic() + 5
     while not until(taken) and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -166,6 +169,41 @@ def test_a_file_that_was_begun_while_the_log_was_not_read_is_noticed(again: str,
     assert taken.lines == ["a", "b", "c"]
     assert bool(taken.missing) is missing
     assert taken.gap == ""
+
+
+STARTED = rfc3339(1_800_000_000)
+
+
+@pytest.mark.parametrize(
+    ("container", "newest_file", "within", "missing"),
+    [
+        ("istio-proxy", line(2, "start"), line(900, "x"), False),
+        ("istio-proxy", line(2, "start"), line(2, "start"), False),
+        ("istio-proxy", line(500, "x"), line(900, "y"), False),
+        ("istio-proxy", line(900, "x"), line(900, "x"), True),
+        ("server", line(900, "x"), line(900, "x"), False),
+    ],
+    ids=["the first file", "a young one", "begun long ago", "begun since", "silent at its start"],
+)
+def test_a_file_that_was_begun_before_a_proxys_log_is_first_read_is_noticed(
+    container: str, newest_file: str, within: str, missing: bool
+) -> None:
+    """What the file before it had of the time that matters is not shown, and would be taken for silence."""
+    server = LogServer([line(901, "a").encode(), WAITS])
+    server.runs = [run("first", began=STARTED)]
+    server.runs[0]["containerStatuses"][0]["name"] = container  # type: ignore[index]
+    server.newest_file, server.within = newest_file.rstrip("\n"), within
+    taken = follow(server, reads("a"), container=container)
+    assert taken.lines == ["a"]
+    assert bool(taken.missing) is missing
+
+
+@pytest.mark.parametrize(("began_before_s", "missing"), [(5.0, False), (1000.0, True)])
+def test_only_a_proxy_that_has_just_started_may_have_printed_nothing(began_before_s: float, missing: bool) -> None:
+    server = LogServer([line(1, "a").encode(), WAITS])
+    server.runs = [run("first", began=rfc3339(time.time() - began_before_s))]
+    server.runs[0]["containerStatuses"][0]["name"] = "istio-proxy"  # type: ignore[index]
+    assert bool(follow(server, reads("a"), container="istio-proxy").missing) is missing
 
 
 def test_a_line_that_was_written_out_of_order_is_not_lost() -> None:
