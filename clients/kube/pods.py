@@ -16,6 +16,8 @@ _VALIDATION = "istio-validation"
 injection)."""
 _REDIRECTED = "ambient.istio.io/redirection"
 """Annotation, `enabled` where a node's proxy takes a pod's connections (Istio's CNI plug-in, ambient mode)."""
+SIDECARS_USER = 1337
+"""Its traffic is not redirected (Istio, Application Requirements)."""
 _ROUTER = "router"
 _EXCLUDES_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 
@@ -53,6 +55,7 @@ class Pod:
         uid: by which the API server tells it from a later one of the same name.
         role: of its proxy, as its first arguments state it: `sidecar`, or `router` for a gateway's; empty where they
             do not.
+        not_past: containers that run as the user whose traffic Istio does not redirect, where its proxy has another.
         injected: it has a sidecar proxy.
     """
 
@@ -72,6 +75,7 @@ class Pod:
     in_ambient: bool = False
     uid: str = field(default="", compare=False)
     role: str = field(default="", compare=False)
+    not_past: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -118,6 +122,7 @@ class Pod:
             in_ambient=meta.get("annotations", {}).get(_REDIRECTED) == "enabled",
             uid=meta.get("uid", ""),
             role=_role(spec),
+            not_past=_not_past(spec),
         )
 
 
@@ -145,6 +150,17 @@ def _role(spec: dict[str, Any]) -> str:
     containers = (*spec.get("containers", ()), *spec.get("initContainers", ()))
     words: list[str] = next((list(one.get("args") or ()) for one in containers if one["name"] == SIDECAR), [])
     return words[1] if words[:1] == ["proxy"] and len(words) > 1 else ""
+
+
+def _not_past(spec: dict[str, Any]) -> frozenset[str]:
+    """On OpenShift the proxy's user is one of its namespace's own (Istio, "OpenShift"), and root with TPROXY."""
+    users = {
+        one["name"]: (one.get("securityContext") or {}).get("runAsUser")
+        for one in (*spec.get("containers", ()), *spec.get("initContainers", ()))
+    }
+    if users.get(SIDECAR) in (None, 0, SIDECARS_USER):
+        return frozenset()
+    return frozenset(name for name, user in users.items() if user == SIDECARS_USER)
 
 
 def _ports(listed: str) -> frozenset[str]:

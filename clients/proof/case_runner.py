@@ -18,7 +18,7 @@ from clients.model.evidence import Evidence, Subject
 from clients.proof import in_force, prove
 from clients.proof.in_force import InForce
 from clients.proof.stage.running_stage import RunningStage
-from clients.proof.steps import sent_elsewhere
+from clients.proof.steps import like_users, sent_elsewhere
 from clients.proof.why import Explainer
 
 THREADS = 8
@@ -144,7 +144,8 @@ class CaseRunner:
             self._look()
         proven_at, found = self._looked[job.case.id]
         elsewhere = sent_elsewhere.findings(self._running, job.case, evidence, proven_at)
-        return prove.concluded(evidence, [*found.findings(job.case), *elsewhere])
+        of_users = like_users.findings(self._running, job.case, evidence)
+        return prove.concluded(evidence, [*found.findings(job.case), *elsewhere, *of_users])
 
     def _look(self) -> None:
         """Read back what is in force, for the cases that were proven since the last time, before a step changes it."""

@@ -48,9 +48,9 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-gateway-may-answer-users-itself",
-        "clients/proof/steps/sent_elsewhere.py",
-        "if len(entries) == 1 and host_of(entry.upstream_host) not in known]",
-        "if not entries and host_of(entry.upstream_host) not in known]",
+        "clients/proof/steps/like_users.py",
+        "if len(entries) == 1 and is_wrong(entries[0])]",
+        "if len(entries) > 1 and is_wrong(entries[0])]",
     ),
     HarnessMutant(
         "no-twin-is-needed",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.kube.fields import label_selector, spec_of
-from clients.kube.pods import Pod, RunningImage
+from clients.kube.pods import SIDECARS_USER, Pod, RunningImage
 from clients.kube.recent import Recent
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
@@ -80,6 +80,9 @@ class Workloads:
             raise InfrastructureError(error.message, error.hint) from None
         if not found:
             raise InfrastructureError(f"no ready pod app={workload.app} in {namespace}")
+        if workload.container in found[0].not_past:
+            why = f"{workload.container} of {found[0]} runs as {SIDECARS_USER}, and its proxy as another user here"
+            raise InfrastructureError(f"{why}: its requests do not pass the proxy by")
         return self._seen(found)
 
     def backends(self, probe: Probe) -> list[Pod]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from clients.apply.item import Item
 from clients.kube.cluster import Cluster
 from clients.kube.fields import label_selector, spec_of
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import SIDECAR, SIDECARS_USER, Pod
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient, port_of
 from clients.proof.rig.rig import Rig
@@ -19,8 +19,6 @@ _HTTP = frozenset({"http", "http2", "grpc", "grpc-web"})
 """Protocols of a Service's port that Istio takes for HTTP, by its name or `appProtocol` (Protocol Selection)."""
 _GATEWAY = "<gateway>"
 """The egress gateway's Service (see `Workloads.named`)."""
-_SIDECARS_USER = 1337
-"""Its traffic is not redirected (Istio, Application Requirements)."""
 _EXCLUDES = "traffic.sidecar.istio.io/excludeOutbound"
 _PLAIN = frozenset({"http", "grpc", "ws"})
 """Schemes of URLs whose requests a proxy can read."""
@@ -176,7 +174,7 @@ def is_redirected(cluster: Cluster, pod: Pod, container: str) -> bool:
     found = [one for one in spec.get("containers", ()) if one["name"] == container]
     contexts = [one.get("securityContext") or {} for one in (*found, spec)]
     user = next((one["runAsUser"] for one in contexts if "runAsUser" in one), None)
-    return container != SIDECAR and user != _SIDECARS_USER
+    return container != SIDECAR and (user != SIDECARS_USER or container in pod.not_past)
 
 
 def past_sidecar(rig: Rig, probe: Probe, pods: Iterable[Pod]) -> bool:

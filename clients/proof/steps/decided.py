@@ -235,7 +235,7 @@ def _judged(question: _Question, answer: _Answer, complete: bool, not_read: str)
 
 def _unnoticed(found: ProxyLogs, question: _Question, path: Route, *, writes: bool) -> Finding:
     """No proxy behind the network saw the connections: only the network can have refused them."""
-    behind = (*path.proxies(Proxy.GATEWAY), *path.proxies(Proxy.SERVER))
+    behind = path.receiving
     if behind and not writes:
         return not_checked(DECISION, "the mesh writes no access log that would show a connection")
     seen = [entry for request in question.requests for entry in found.entries(behind, request)]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence, Set
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import logs
+from clients.mesh import accesslog, logs
 from clients.mesh.accesslog import AccessLogEntry
 from clients.mesh.logs import LogSource
 from clients.model.addresses import host_of
@@ -20,7 +20,7 @@ from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
-from clients.model.evidence import Evidence, Finding, FindingVerdict
+from clients.model.evidence import Evidence, Finding, FindingVerdict, Verdict
 from clients.proof.logs import mechanism
 from clients.proof.logs.route import Route, route, row_at_end, traceable
 from clients.proof.rig.rig import Rig
@@ -43,26 +43,57 @@ def findings(running: RunningStage, case: Case, evidence: Evidence, proven_at: f
     Args:
         proven_at: monotonic time, in seconds, by which the case was proven.
     """
-    by_server = any(one.name in _AT_SERVER and one.verdict is FindingVerdict.PASS for one in evidence.findings)
-    if case.refuses or not by_server or not running.rig.writes_access_log:
+    if case.refuses or not running.rig.writes_access_log or evidence.verdict is not Verdict.PASS:
+        return []
+    if case.probe.answered_by is not None:
+        return _by_proxy(running, case, evidence, proven_at)
+    if not by_server(evidence):
         return []
     try:
         path = route(running.rig, case.probe)
         own = [one for one in evidence.attempts if one.phase not in (Phase.TWIN, Phase.BASELINE)]
         requests = traceable(row_at_end(own), path.keeps_ids)
-        senders, known = _outward(running.rig, case, path) if path.external else _inward(running, case, path)
+        senders, known = senders_and_servers(running, case, path)
         if not (senders and known and requests):
             return []
         sent = _sent(running, senders, requests, proven_at)
         elsewhere = [one for one in sent if _is_elsewhere(one, known)]
-        if path.outside and (by_itself := _of_users(running, senders, row_at_end(own), known)):
-            return [Finding(SENT_TO, by_itself, FindingVerdict.FAIL)]
     except MeshproofError:
         return []  # the proof at the application stays as it is
     if not elsewhere:
         return []
     what = f"{len(elsewhere)} of {len(requests)} requests were answered elsewhere, and the server had copies"
     return [Finding(SENT_TO, f"{what}: {mechanism.seen(elsewhere[-1])}", FindingVerdict.FAIL)]
+
+
+def _by_proxy(running: RunningStage, case: Case, evidence: Evidence, proven_at: float) -> list[Finding]:
+    """What shows that a proxy sent on what it has to answer itself, as the suite states; empty where nothing does."""
+    assert case.probe.answered_by is not None
+    try:
+        path = route(running.rig, case.probe)
+        own = [one for one in evidence.attempts if one.phase not in (Phase.TWIN, Phase.BASELINE)]
+        requests = traceable(row_at_end(own), path.keeps_ids)
+        found = _sent(running, path.proxies(case.probe.answered_by), requests, proven_at)
+    except MeshproofError:
+        return []
+    if not (on := [one for one in found if accesslog.forwarded(one)]):
+        return []
+    what = f"{len(on)} of {len(requests)} requests were answered by a server, and not by the proxy itself"
+    return [Finding(SENT_TO, f"{what}: {mechanism.seen(on[-1])}", FindingVerdict.FAIL)]
+
+
+def by_server(evidence: Evidence) -> bool:
+    """Whether the server itself is known to have had the requests."""
+    return any(one.name in _AT_SERVER and one.verdict is FindingVerdict.PASS for one in evidence.findings)
+
+
+def senders_and_servers(running: RunningStage, case: Case, path: Route) -> tuple[tuple[Pod, ...], Set[str]]:
+    """The proxies that send a request to its server, and the addresses that they may send it to; empty if not known.
+
+    Raises:
+        MeshproofError: pods cannot be listed.
+    """
+    return _outward(running.rig, case, path) if path.external else _inward(running, case, path)
 
 
 def _inward(running: RunningStage, case: Case, path: Route) -> tuple[tuple[Pod, ...], Set[str]]:
@@ -94,24 +125,6 @@ def _sent(
         sources,
         max(0.0, proven_at + LATE_S - time.monotonic()),
     )
-
-
-def _of_users(running: RunningStage, senders: Sequence[Pod], requests: Sequence[Attempt], known: Set[str]) -> str:
-    """Which requests like a user's the gateway did not send to the server, in words; empty where it did.
-
-    It gives them ids of its own, and they have no other mark than the client's end of their connection. Where that was
-    translated on the way, or another connection had it too, nothing is known.
-    """
-    rig, other = running.rig, list[AccessLogEntry]()
-    logs_of = [rig.logs.of(LogSource(pod, SIDECAR), running.since) for pod in senders]
-    ordinary = [one for one in requests if one.ordinary and one.local]
-    for one in ordinary:
-        entries = [entry for log in logs_of for entry in log.of_clients({one.local}, running.since)]
-        other += [entry for entry in entries if len(entries) == 1 and host_of(entry.upstream_host) not in known]
-    if not other:
-        return ""
-    what = f"{len(other)} of {len(ordinary)} requests like a user's were not sent to the server"
-    return f"{what}: {mechanism.seen(other[-1])}"
 
 
 def _is_elsewhere(entry: AccessLogEntry, known: Set[str]) -> bool:

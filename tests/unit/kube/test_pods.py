@@ -128,3 +128,11 @@ def test_a_sidecar_next_to_init_containers_is_no_gateway() -> None:
     native["spec"]["initContainers"][0]["args"] = ["proxy", "sidecar"]
     pod = Pod.from_json(native)
     assert (pod.containers, pod.is_gateway) == (("istio-proxy",), False)
+
+
+@pytest.mark.parametrize(("proxy", "past"), [(None, True), (1337, True), (0, True), (1000700001, False)])
+def test_a_container_passes_the_proxy_by_only_as_the_user_that_the_proxy_has(proxy: int | None, past: bool) -> None:
+    """On OpenShift a namespace's proxies have a user of its own: what should be plaintext went through them."""
+    users = {"istio-proxy": proxy, "plain": 1337, "main": 65532}
+    containers = [{"name": name, "securityContext": {"runAsUser": user}} for name, user in users.items()]
+    assert Pod.from_json({**body(), "spec": {"containers": containers}}).not_past == (set() if past else {"plain"})

@@ -469,6 +469,21 @@ def test_behind_a_network_policy_no_proxy_sees_the_connection(seen: bool) -> Non
     assert found.verdict is (FindingVerdict.FAIL if seen else FindingVerdict.PASS)
 
 
+def test_a_gateway_that_saw_the_connection_was_not_shut_off_by_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a pod dials was not looked at, only what is behind it."""
+    door = Pod("ingress", "door-1", "10.0.0.8", containers=(SIDECAR,), ready=True)
+    monkeypatch.setattr(FakeRig, "backends", lambda rig, probe: [SERVER_POD] if probe.behind else [door])
+    probe = CLIENT.get("http://door.ingress/ip", behind="httpbin.mtls-service")
+    case = replace(DENIAL, probe=probe, expect=no_reply(OutcomeKind.CONNECT_TIMEOUT))
+
+    def seen(rig: FakeRig, name: str) -> None:
+        log(rig, entry(name, "403", BY_NONE, "-"), "door-1")
+
+    found = prove(seen, case, outcome=lambda name: broken(7, name), client=PLAIN_POD)
+    assert found is not None
+    assert found.verdict is FindingVerdict.FAIL
+
+
 @pytest.mark.parametrize("server", [True, False], ids=["a proxy", "no proxy"])
 def test_without_an_access_log_nothing_shows_that_no_proxy_saw_the_connection(
     monkeypatch: pytest.MonkeyPatch, server: bool

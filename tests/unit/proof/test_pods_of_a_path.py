@@ -16,6 +16,7 @@ from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.kube.pods import Pod
 from clients.mesh.egress_gateway import EgressGateway
+from clients.model.errors import InfrastructureError
 from clients.model.probe import Workload
 from clients.probe.outside import through
 from clients.proof.rig import workloads as module
@@ -132,3 +133,12 @@ def test_a_namespace_has_settled_once_the_pods_of_what_was_applied_are_ready(
     assert settled("p-shop") == workloads.forgotten_at
     applier.delete([Item("a.yaml", labelled("Deployment", "two", "p-shop"))])
     assert settled("p-shop") > workloads.forgotten_at, "what it owned goes in the background"
+
+
+def test_a_client_that_does_not_pass_its_proxy_by_sends_nothing(workloads: Workloads, cluster: FakeCluster) -> None:
+    """It would be answered as one of the mesh, and the mesh be blamed for it."""
+    catalog = Pod("p-shop", "web-1", ready=True, labels={"app": "web"}, not_past=frozenset({"plain"}))
+    cluster.pods_of["p-shop"] = [catalog]
+    assert workloads.pods(Workload("shop", "web", "main")) == [catalog]
+    with pytest.raises(InfrastructureError, match="do not pass the proxy by"):
+        workloads.pods(Workload("shop", "web", "plain"))
