@@ -22,6 +22,7 @@ import urllib3
 from minio import Minio
 from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
 from minio.error import MinioException, S3Error
+from minio.helpers import check_bucket_name
 
 from clients.model.errors import SettingsError
 from reports.model import ReportError
@@ -32,6 +33,9 @@ AMAZON = "https://s3.amazonaws.com"
 CONNECT_S, READ_S, TRIES = 5.0, 60.0, 3
 _FIRST = ("conformance.json", "index.html")
 """Files that matter most are copied first."""
+_REGION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_KEY = re.compile(r"[!-~]*")
 _HINTS = {
     "AccessDenied": "the identity needs s3:PutObject there",
     "InvalidAccessKeyId": "see AWS_ACCESS_KEY_ID",
@@ -62,21 +66,26 @@ class Bucket:
         """The bucket that `s3://BUCKET/PREFIX` names.
 
         Raises:
-            SettingsError: it is no such URL, or the service's address cannot be used. The message quotes neither, as
-                people write credentials into both.
+            SettingsError: it is no such URL, or the service's address, its region or a key cannot be used. The message
+                quotes no address and no key, as people write credentials into both.
         """
-        if not _URL.fullmatch(url):
-            raise SettingsError("the setting upload names no bucket", "give it as s3://BUCKET/PREFIX")
         name, _, prefix = url.removeprefix("s3://").partition("/")
+        if not (_URL.fullmatch(url) and _is_bucket(name)):
+            raise SettingsError("the setting upload names no bucket", "give it as s3://BUCKET/PREFIX")
         endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or AMAZON
-        parts = urlsplit(endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.username:
+        if not _is_service(endpoint):
             raise SettingsError(
                 "AWS_ENDPOINT_URL_S3 is not the address of a service", "give it as https://HOST:PORT, with no path"
             )
         region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or ""
-        roots = environment.get("AWS_CA_BUNDLE") or environment.get("SSL_CERT_FILE") or certifi.where()
-        return cls(name, prefix.strip("/"), endpoint.rstrip("/"), region, roots)
+        if region and not _REGION.fullmatch(region):
+            raise SettingsError(f"{region!r} is no region", "see AWS_REGION")
+        for variable in _KEYS:
+            if not _KEY.fullmatch(environment.get(variable, "")):
+                raise SettingsError(
+                    f"{variable} has a character that no key has", "such as the end of a line, which `echo` adds"
+                )
+        return cls(name, prefix.strip("/"), endpoint.rstrip("/"), region, _roots(environment))
 
     def __str__(self) -> str:
         return "/".join(filter(None, (f"s3://{self.name}", self.prefix)))
@@ -144,6 +153,38 @@ class Bucket:
         except ValueError:  # by all providers in turn; their own texts name only the last one
             hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod an identity"
             raise error(f"no credential for {self} was found", hint) from None
+
+
+def _is_bucket(name: str) -> bool:
+    """Whether a bucket may have this name: no address, and no dot next to another or to a hyphen."""
+    try:
+        check_bucket_name(name, strict=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_service(endpoint: str) -> bool:
+    """Whether it is `https://HOST:PORT`, and nothing more."""
+    if not _KEY.fullmatch(endpoint):
+        return False
+    try:
+        parts = urlsplit(endpoint)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
+    return parts.scheme in {"http", "https"} and bool(host) and not more
+
+
+def _roots(environment: Mapping[str, str]) -> str:
+    """PEM file of the authorities. SettingsError where it is not there: the service would seem out of reach."""
+    for variable in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if file := environment.get(variable):
+            if not Path(file).is_file():
+                raise SettingsError(f"{variable} names {file}, which is no file", "name a file in PEM")
+            return file
+    return certifi.where()
 
 
 def _files(folder: Path) -> list[Path]:

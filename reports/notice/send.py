@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+import urllib3
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from reports.model import ReportError
@@ -43,10 +44,12 @@ def send(url: str, body: Any, wait_s: float = 1.0) -> None:
 
 def _post(url: str, body: Any) -> None:
     try:
-        status = requests.post(url, json=body, timeout=TIMEOUT_S, allow_redirects=False).status_code
+        # streamed, so that an answer without an end is not read
+        with requests.post(url, json=body, timeout=TIMEOUT_S, allow_redirects=False, stream=True) as answer:
+            status = answer.status_code
     except requests.Timeout:
         raise _AgainError("the webhook does not answer in time") from None
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, OSError) as error:
         raise _AgainError(f"the webhook cannot be reached ({type(error).__name__})") from None
     if status == BUSY or status >= SERVER_ERROR:
         raise _AgainError(f"the webhook answers {status}")

@@ -115,18 +115,58 @@ def test_a_bucket_without_a_prefix(prefix: str, service: Service, folder: Path) 
     assert f"/proofs/{folder.name}/index.html" in service.objects
 
 
-@pytest.mark.parametrize("url", ["proofs", "s3://", "s3://a", "s3://key:secret@proofs", "https://proofs", "s3://p/a b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("proofs", "s3://", "s3://a", "s3://key:secret@proofs", "https://proofs", "s3://p/a b"),
+        *("s3://proofs..a", "s3://192.168.1.1", "s3://a.-b"),
+    ],
+)
 def test_what_is_no_bucket_is_refused_and_not_quoted(url: str) -> None:
     with pytest.raises(SettingsError, match="give it as s3://BUCKET/PREFIX") as refused:
         Bucket.of(url)
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["proofs:9000", "ftp://proofs", "https://key:secret@proofs", "https://proofs/path"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("proofs:9000", "ftp://proofs", "https://key:secret@proofs", "https://proofs/path"),
+        *(
+            "https://[proofs",
+            "https://proofs:port",
+            "https://proofs:99999",
+            "https://pro ofs",
+            "https://proofs?a=secret",
+        ),
+        "https://proofs/\nsecret",
+    ],
+)
 def test_what_is_no_service_is_refused_and_not_quoted(url: str) -> None:
     with pytest.raises(SettingsError, match="AWS_ENDPOINT_URL_S3 is not the address") as refused:
         Bucket.of("s3://proofs", {"AWS_ENDPOINT_URL_S3": url})
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("end", ["\n", " ", "ü"])
+def test_a_key_with_the_end_of_a_line_is_named_and_not_quoted(
+    name: str, end: str, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    """As a Secret has it that was made by `echo`. "No credential was found" it said, or that the secret is wrong."""
+    monkeypatch.setenv(name, f"geheim{end}")
+    with pytest.raises(SettingsError, match=f"{name} has a character that no key has") as refused:
+        Bucket.of("s3://proofs")
+    assert "geheim" not in str(refused.value)
+    assert not service.signed
+
+
+def test_a_region_or_authorities_that_cannot_be_used_are_named() -> None:
+    with pytest.raises(SettingsError, match="'e u' is no region; see AWS_REGION"):
+        Bucket.of("s3://proofs", {"AWS_REGION": "e u"})
+    for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        with pytest.raises(SettingsError, match=f"{name} names /nowhere, which is no file"):
+            Bucket.of("s3://proofs", {name: "/nowhere"})
 
 
 def test_without_an_address_it_is_amazons() -> None:
