@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from clients.apply.applier import Applier
-from clients.apply.item import Item
+from clients.apply.item import Item, containers_of
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.apply.stage_objects import StageObjects
 from clients.model.errors import MeshproofError
@@ -45,6 +45,10 @@ class Environments:
     def namespaces(self) -> frozenset[str]:
         """Real names of the namespaces that are deployed."""
         return frozenset(item.name for item in self._items if item.kind == "Namespace")
+
+    def containers(self, namespace: str, labels: Mapping[str, str]) -> frozenset[str]:
+        """Names of the containers that manifests state for a pod with these labels; empty where none states any."""
+        return containers_of((*self._items, *self._stage_objects.items), namespace, labels)
 
     def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clients.kube.fields import spec_of
 from clients.model.errors import ManifestError
 
 
@@ -59,6 +60,18 @@ class Accepted:
 
     uid: str
     generation: int | None
+
+
+def containers_of(items: Iterable[Item], namespace: str, labels: Mapping[str, str]) -> frozenset[str]:
+    """Names of the containers that the objects state for a pod with these labels; empty where none is such a pod's."""
+    found: set[str] = set()
+    for item in items:
+        body = item.body if item.kind == "Pod" else spec_of(item.body).get("template") or {}
+        own = (body.get("metadata") or {}).get("labels") or {}
+        if item.kind in _MAKES_PODS and item.namespace == namespace and own and own.items() <= labels.items():
+            spec = spec_of(body)
+            found |= {str(one["name"]) for kind in ("containers", "initContainers") for one in spec.get(kind) or ()}
+    return frozenset(found)
 
 
 def with_pods(items: Iterable[Item]) -> set[str]:

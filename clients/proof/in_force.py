@@ -172,6 +172,15 @@ def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> tuple[str, str]
     Modes of mutual TLS are read from the listeners themselves, so they count also where policies cannot be read.
     """
     bodies, (dump, inbound) = [item.body for item in policies], _dump(rig, pod)
+    try:
+        return _compared(rig, bodies, pod, dump, inbound=inbound)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise MeshproofError(f"the proxy of {pod} sent a configuration of a form that is not known") from None
+
+
+def _compared(
+    rig: Rig, bodies: Sequence[dict[str, Any]], pod: Pod, dump: dict[str, Any], *, inbound: bool
+) -> tuple[str, str]:
     if not (pod.is_gateway or inbound) and names_otherwise(dump):
         return "", _OTHERWISE
     held = enforced(dump)

@@ -110,6 +110,8 @@ class Rig:
         applier = Applier(cluster, overlay, manifests, limits)
         open_mesh = opening(mesh, overlay)
         stage_objects = StageObjects(applier, open_mesh)
+        environments = Environments(applier, stage_objects, open_mesh)
+        workloads.stated = environments.containers
         prober = Prober(
             cluster,
             overlay,
@@ -130,7 +132,7 @@ class Rig:
             Certainty(workloads, options.policy),
             applier,
             stage_objects,
-            Environments(applier, stage_objects, open_mesh),
+            environments,
             FollowedLogs(cluster),
             Policies(cluster, mesh.root),
             AccessLogs(cluster, mesh),

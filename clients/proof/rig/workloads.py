@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
 from clients.kube.fields import label_selector, spec_of
-from clients.kube.pods import SIDECARS_USER, Pod, RunningImage
+from clients.kube.pods import SIDECAR, SIDECARS_USER, Pod, RunningImage
 from clients.kube.recent import Recent
 from clients.mesh import sidecar
 from clients.mesh.egress_gateway import EgressGateway
@@ -37,6 +37,7 @@ class Workloads:
 
     Attributes:
         images: of all pods that were found ready so far.
+        stated: by namespace and labels, the containers that manifests state for a pod; a cluster may add others.
         forgotten_at: monotonic seconds of the last `forget`: the run itself may have replaced pods before.
     """
 
@@ -53,6 +54,7 @@ class Workloads:
         self._pods: Recent[list[Pod]] = Recent(PODS_SHARED_S)
         self._were_ready = ReadyPods()
         self.images: set[RunningImage] = set()
+        self.stated: Callable[[str, Mapping[str, str]], frozenset[str]] = lambda _, __: frozenset()
         self.forgotten_at = time.monotonic()
         self._lock = threading.RLock()  # guards what is looked up once
 
@@ -154,8 +156,14 @@ class Workloads:
 
     def _seen(self, pods: list[Pod]) -> list[Pod]:
         self.images.update(image for pod in pods for image in pod.images)
-        self._were_ready.found(pod for pod in pods if pod.ready)
-        return pods
+        own = [self._own(pod) for pod in pods]
+        self._were_ready.found(pod for pod in own if pod.ready)
+        return own
+
+    def _own(self, pod: Pod) -> Pod:
+        stated = {*self.stated(pod.namespace, pod.labels), SIDECAR}
+        kept = pod.containers if stated == {SIDECAR} else tuple(one for one in pod.containers if one in stated)
+        return replace(pod, containers=kept)
 
     def gone(self, probe: Probe, since: float) -> dict[Pod, float]:
         """Pods that a probe passes or reaches, and that were ready until some time after monotonic `since`.

@@ -126,7 +126,8 @@ class Servers:
         if not selector:
             return None
         found = cluster.pods(namespace, label_selector(selector))
-        pods = [pod for pod in found if pod.ready and pod.injected]
+        injected = [pod for pod in found if pod.injected]
+        pods = [pod for pod in injected if pod.ready] or injected  # one that is not ready for a moment decides as well
         if not pods:
             return None
         ports = spec.get("ports", ())

@@ -30,6 +30,8 @@ def every_arrival_is_known(proving: ProvingCase) -> list[Finding]:
     """
     if not (proving.case.refuses and proving.twin_passed and proving.rig.writes_access_log):
         return []
+    if not proving.case.probe.is_http:
+        return []  # an entry of a connection has neither id nor path, so that none would be counted
     try:
         path = route(proving.rig, proving.case.probe)
         if not path.proxies(Proxy.SERVER):

@@ -227,3 +227,9 @@ def test_where_ids_are_not_the_clients_own_nothing_is_counted() -> None:
     outside = Case("X-2", through(CLIENT).get(IP), rbac_denied(), twin=CASE.twin)
     assert prove(case=outside) == []
     assert prove(access_log=False) == []
+
+
+def test_connections_are_not_counted_as_they_have_no_ids() -> None:
+    """ "0 requests from the client, all let in" was a finding that nothing could have failed."""
+    raw = CLIENT.tcp("httpbin.mtls-service:8000", "{id}\r\n")
+    assert prove(line("x-1"), case=replace(CASE, probe=raw)) == []

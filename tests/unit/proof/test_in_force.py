@@ -103,7 +103,15 @@ def test_a_proxy_has_the_budget_of_a_case_from_the_change_on(monkeypatch: pytest
         assert looks.findings()[PROXIES][0] is verdict
 
 
-@pytest.mark.parametrize("answer", [InfrastructureError("the sidecar did not answer"), '{ torn "filter_chains"'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        InfrastructureError("the sidecar did not answer"),
+        '{ torn "filter_chains"',
+        '{"configs": "filter_chains"}',
+        listener(plain=True).replace("8080", '"a"'),
+    ],
+)
 def test_a_proxy_that_cannot_be_read_is_not_checked(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
     assert Looks(monkeypatch, answer).findings()[PROXIES][0] is FindingVerdict.NOT_CHECKED
 

@@ -392,3 +392,11 @@ def test_a_gateway_that_a_pod_dials_shows_its_marker_as_well():
     plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), [Allowed(behind, status(200))])
     plan.places_of(replace(STILL, probe=behind))
     assert [look.name for look in plan.looks.values()] == ["gke-system/gw", "mtls-service/httpbin"]
+
+
+def test_a_server_that_is_not_ready_for_a_moment_has_its_marker_all_the_same():
+    """Without one, "still refused" was judged at once, and no finding said so."""
+    rig = make_rig()
+    rig.cluster.pods_of["mtls-service"] = [replace(SERVER, ready=False)]
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), [Allowed(STILL.probe, status(200))])
+    assert len(plan.places_of(STILL)) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from cluster_fakes import CLIENT, FakeCluster, labelled
 
 from clients.apply.applier import Applier
-from clients.apply.item import Item
+from clients.apply.item import Item, containers_of
 from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.kube.pods import Pod
@@ -142,3 +143,26 @@ def test_a_client_that_does_not_pass_its_proxy_by_sends_nothing(workloads: Workl
     assert workloads.pods(Workload("shop", "web", "main")) == [catalog]
     with pytest.raises(InfrastructureError, match="do not pass the proxy by"):
         workloads.pods(Workload("shop", "web", "plain"))
+
+
+def test_containers_that_a_cluster_adds_to_a_pod_are_none_of_the_applications(
+    workloads: Workloads, cluster: FakeCluster
+) -> None:
+    """One that prints what the sidecar logs was taken for the application that had got a refused request."""
+    labels = {"app": "web"}
+    spec = {"containers": [{"name": "web"}], "initContainers": [{"name": "first"}]}
+    items = [
+        Item(
+            "m.yaml", labelled(kind, "web", "p-shop", spec={"template": {"metadata": {"labels": labels}, "spec": spec}})
+        )
+        for kind in ("Deployment", "Service")
+    ]
+    there = ("web", "log-shipper", "istio-proxy")
+    cluster.pods_of["p-shop"] = [Pod("p-shop", "web-1", ready=True, labels={**labels, "v": "1"}, containers=there)]
+    probe = CLIENT.get("http://web.shop:80/")
+    assert workloads.backends(probe)[0].containers == there, "nothing states them"
+    workloads.stated = partial(containers_of, items)
+    assert workloads.backends(probe)[0].containers == ("web", "istio-proxy")
+    assert workloads.pods(Workload("shop", "web", "web"))[0].containers == ("web", "istio-proxy")
+    assert containers_of(items, "p-shop", {"app": "other"}) == containers_of(items, "p-other", labels) == frozenset()
+    assert containers_of(items, "p-shop", labels) == {"web", "first"}
