@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from reports.notice.news import runs_before, since
 
 INDEX = "index.html"
 SUMMARY = "summary.md"
+QUIET_S = 600.0
+"""Seconds without a record after which a run that has no end was killed: nothing that a case waits for takes longer."""
 
 
 def write_all(
@@ -24,8 +27,8 @@ def write_all(
 ) -> Path:
     """Write every report of the journal into `out` (the run's folder), and point `latest` in the folder above to it.
 
-    A journal in that folder is compressed then. Without `run` or `target`, what the journal says of them is used. A
-    report that cannot be written keeps none of the others from being written.
+    A journal in that folder is compressed then, unless the run may still append to it. Without `run` or `target`, what
+    the journal says of them is used. A report that cannot be written keeps none of the others from being written.
 
     Args:
         key: that signs the files (`reports.attest`); None for one of this run.
@@ -37,7 +40,16 @@ def write_all(
         ReportError: the journal cannot be read, or reports could not be written; the message names them.
     """
     report = conformance.build(journal.read(journal_file), run, target)
-    return write_reports(report, out, key, journal_file if journal_file.parent == out else None)
+    finished = journal_file.parent == out and not (report.run.ended == "" and _goes_on(journal_file))
+    return write_reports(report, out, key, journal_file if finished else None)
+
+
+def _goes_on(journal_file: Path) -> bool:
+    """Whether a run without an end may still write: it was not killed, as far as its journal shows."""
+    try:
+        return time.time() - journal_file.stat().st_mtime < QUIET_S
+    except OSError:  # it is compressed already
+        return False
 
 
 def write_reports(report: Report, out: Path, key: Path | None = None, finished: Path | None = None) -> Path:

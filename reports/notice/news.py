@@ -18,7 +18,9 @@ from reports.model import Report, ReportError
 NOT_SENT = "not-notified"
 """File in the folder of a run whose news could not be sent: the next run tells it again."""
 MOST_RUNS = 20
-"""How many earlier runs are looked at, the newest first."""
+"""How many earlier runs of the same cluster are looked at, the newest first."""
+MOST_FOLDERS = 200
+"""Folders among which they are looked for: those of other clusters are there too."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,16 @@ def runs_before(report: Report, runs: Path) -> Iterator[tuple[Path, record.Recor
     """
     folders = (file.parent for file in runs.glob(f"*/{FILE}") if not file.parent.is_symlink())
     names = sorted((one for one in folders if one.name != report.run.id), key=lambda one: one.name, reverse=True)
-    for folder in names[:MOST_RUNS]:
+    found_runs = 0
+    for folder in names[:MOST_FOLDERS]:
+        if found_runs == MOST_RUNS:
+            return
         try:
             found = record.parse(folder / FILE, *record.content(folder / FILE))
         except ReportError:
             continue
-        same = cluster_of(found.target) == cluster_of(report.target) and found.run.started < report.run.started
-        if same and found.run.exit != ExitCode.INTERRUPTED:
+        if cluster_of(found.target) != cluster_of(report.target):
+            continue
+        found_runs += 1
+        if found.run.started < report.run.started and found.run.exit != ExitCode.INTERRUPTED:
             yield folder, found

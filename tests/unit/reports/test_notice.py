@@ -93,6 +93,16 @@ def test_a_run_of_a_part_another_cluster_or_an_interrupted_one_hides_no_change(t
     assert news.since(night(6, A="fail", B="pass"), tmp_path) == News("20261102-020000-abcd", still=("A",))
 
 
+def test_runs_of_other_clusters_in_the_same_folder_hide_no_change(tmp_path: Path) -> None:
+    """Each night would bring all that is bad as news, and nothing that is good again."""
+    kept(tmp_path, night(1, A="fail"))
+    for number in range(30):
+        report = night(2, context=f"other-{number}", A="pass")
+        run = replace(report.run, id=f"20261102-0200{number:02}-abcd")
+        kept(tmp_path, replace(report, run=run))
+    assert news.since(night(3, A="fail"), tmp_path) == News("20261101-020000-abcd", still=("A",))
+
+
 def test_what_was_not_run_is_news_until_it_is(tmp_path: Path) -> None:
     kept(tmp_path, night(1, A="pass", B="pass"))
     assert news.since(night(2, A="pass", not_run=("B",)), tmp_path).worse == ("B",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -255,6 +256,26 @@ def test_a_journal_is_compressed_when_all_is_written_and_reports_can_be_made_of_
     write_all(journal, out)
     assert (out / "journal.ndjson.gz").read_bytes() == first
     assert (out / "conformance.json").read_bytes() == report
+
+
+def test_the_journal_of_a_run_that_goes_on_stays_as_it_is(journal: Path) -> None:
+    """What a test process appends while it is compressed would be lost, and so would diagnostics that it gathers."""
+    gathered = journal.parent / "diagnostics" / "strict-gw0" / "events.txt"
+    gathered.parent.mkdir(parents=True)
+    gathered.write_text("a line\n")
+    run = read(journal).run
+    assert run is not None
+    Journal(journal).run(replace(run, ended="", exit=None))
+    before = journal.read_bytes()
+    write_all(journal, journal.parent)
+    assert journal.read_bytes() == before
+    assert gathered.read_text() == "a line\n"
+    assert "still goes on, or was killed" in (journal.parent / "index.html").read_text(encoding="utf-8")
+    killed = time.time() - 3600
+    os.utime(journal, (killed, killed))
+    write_all(journal, journal.parent)
+    assert not journal.exists()
+    assert not gathered.exists()
 
 
 def test_reports_in_another_folder_leave_the_journal_as_it_is(journal: Path) -> None:
