@@ -19,6 +19,8 @@ FOLDER = "history"
 CASES, TREND, DURATIONS = "history.json", "history-trend.json", "duration-trend.json"
 MOST_RUNS, MOST_RESULTS = 20, 3
 """Runs of a trend, as many as Allure keeps, and results of each case: 20 of each would take 4 MiB of a whole run."""
+_FIELDS = {"historyId": str, "uuid": str, "status": str, "start": int, "stop": int}
+"""What a result must have to count: another program may have written or damaged it."""
 _STATUSES = ("failed", "broken", "skipped", "passed", "unknown")
 
 
@@ -56,12 +58,17 @@ def build_number(folder: Path) -> int:
 
 def _with(known: Any, row: dict[str, Any]) -> dict[str, Any]:
     """A case of the history with one more result, the newest first."""
-    items = known.get("items", []) if isinstance(known, dict) else []
+    found = known.get("items") if isinstance(known, dict) else None
+    items = [one for one in found if _is_item(one)] if isinstance(found, list) else []
     times = {"start": row["start"], "stop": row["stop"], "duration": _took_ms(row)}
     item = {"uid": row["uuid"], "status": row["status"], "time": times}
-    kept = [item, *(one for one in items if isinstance(one, dict) and one.get("uid") != item["uid"])][:MOST_RESULTS]
+    kept = [item, *(one for one in items if one.get("uid") != item["uid"])][:MOST_RESULTS]
     counted = Counter(one.get("status") for one in kept)
     return {"statistic": {**{name: counted[name] for name in _STATUSES}, "total": len(kept)}, "items": kept}
+
+
+def _is_item(one: Any) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("status"), str)
 
 
 def _took_ms(row: dict[str, Any]) -> int:
@@ -71,7 +78,7 @@ def _took_ms(row: dict[str, Any]) -> int:
 def _results(folder: Path) -> Iterator[dict[str, Any]]:
     for file in sorted(folder.glob("*-result.json")):
         row = _read(file, dict)
-        if {"historyId", "uuid", "status", "start", "stop"} <= row.keys():
+        if all(isinstance(row.get(name), kind) for name, kind in _FIELDS.items()):
             yield row
 
 

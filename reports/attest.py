@@ -22,6 +22,7 @@ from clients.model.counted import counted
 from reports import allure, files
 from reports.marks import Mark, mark
 from reports.model import Report, ReportError
+from reports.signing_keys import key_id, private_key, public_key
 
 FILE, PUBLIC = "attestation.json", "attestation.pub"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -106,52 +107,20 @@ def read(folder: Path, key: Path | None = None) -> Signed:
             raise
         raise TamperedError(f"{folder}: {PUBLIC} is not the key that signed: {error.message}") from None
     statement = _read_statement(text, public, "the given key" if key else "its own key")
-    subjects = {str(one["name"]): str(one["digest"]["sha256"]) for one in statement["subject"]}
+    subjects = _subjects(statement)
     real = files.real(folder)
     for name, digest in subjects.items():
         path = files.real(folder / name)
         if not path.is_relative_to(real) or not path.is_file():
             raise TamperedError(f"{folder}: {name} is missing")
-        if _digest(path) != digest:
+        try:
+            same = _digest(path) == digest
+        except OSError as error:
+            raise ReportError(f"cannot read {path}: {error.strerror}", "verify it as a user who may") from None
+        if not same:
             raise TamperedError(f"{folder}: {name} is not the file that was signed")
-    about = statement.get("predicate", {}).get("configuration", [{}])[0].get("annotations", {})
     unsigned = tuple(name for name in _files(folder) if name not in subjects)
-    return Signed(subjects, key_id(public), about.get(_KEY) == _OWN, unsigned)
-
-
-def private_key(path: Path) -> Ed25519PrivateKey:
-    """The key of a file. Raises ReportError where it cannot be read, is none of Ed25519 as PEM, or is encrypted."""
-    try:
-        found = serialization.load_pem_private_key(_content(path, "private"), None)
-    except (ValueError, TypeError):
-        found = None
-    if not isinstance(found, Ed25519PrivateKey):
-        raise ReportError(f"{path} is no private key of Ed25519", "openssl genpkey -algorithm ed25519 makes one")
-    return found
-
-
-def public_key(path: Path) -> Ed25519PublicKey:
-    """The key of a file. Raises ReportError where it cannot be read, or is none of Ed25519 as PEM."""
-    try:
-        found = serialization.load_pem_public_key(_content(path, "public"))
-    except ValueError:
-        found = None
-    if not isinstance(found, Ed25519PublicKey):
-        raise ReportError(f"{path} is no public key of Ed25519", "openssl pkey -in KEY -pubout writes it")
-    return found
-
-
-def _content(path: Path, kind: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ReportError(f"cannot read the {kind} key {path}: {error.strerror}", "name a file in PEM") from None
-
-
-def key_id(key: Ed25519PublicKey) -> str:
-    """SHA-256 of the public key, in hex digits."""
-    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return hashlib.sha256(raw).hexdigest()
+    return Signed(subjects, key_id(public), _says_own_key(statement), unsigned)
 
 
 def _statement(report: Report, folder: Path, *, own_key: bool) -> dict[str, Any]:
@@ -191,15 +160,44 @@ def _read_statement(text: bytes, public: Ed25519PublicKey, whose: str) -> dict[s
         envelope = files.json_of(text)
         payload = base64.b64decode(envelope["payload"], validate=True)
         kind = str(envelope["payloadType"])
+        signed = _signed(kind, payload)
         signatures = [base64.b64decode(one["sig"], validate=True) for one in envelope["signatures"]]
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise TamperedError(f"{FILE} is damaged") from None
-    if not any(_holds(public, signature, _signed(kind, payload)) for signature in signatures):
+    if not any(_holds(public, signature, signed) for signature in signatures):
         raise TamperedError(f"{FILE} is not signed by {whose}")
-    statement: dict[str, Any] = json.loads(payload)
-    if kind != PAYLOAD or statement.get("_type") != STATEMENT or statement.get("predicateType") != PREDICATE:
-        raise TamperedError(f"{FILE} is no statement about a run")
-    return statement
+    try:
+        statement = files.json_of(payload)
+    except ValueError:
+        raise _no_statement() from None
+    types = (statement.get("_type"), statement.get("predicateType")) if isinstance(statement, dict) else ()
+    if kind != PAYLOAD or types != (STATEMENT, PREDICATE):
+        raise _no_statement()
+    found: dict[str, Any] = statement
+    return found
+
+
+def _subjects(statement: dict[str, Any]) -> dict[str, str]:
+    """Name of a file → SHA-256. TamperedError where the statement has none, so that no run wrote it."""
+    try:
+        found = {one["name"]: one["digest"]["sha256"] for one in statement["subject"]}
+    except (KeyError, TypeError):
+        raise _no_statement() from None
+    if not all(isinstance(text, str) and "\0" not in text for pair in found.items() for text in pair):
+        raise _no_statement()
+    return found
+
+
+def _says_own_key(statement: dict[str, Any]) -> bool:
+    """Whether it says that the run made its key; not so where it says nothing of that, as those of release 0.1."""
+    try:
+        return bool(statement["predicate"]["configuration"][0]["annotations"][_KEY] == _OWN)
+    except (KeyError, IndexError, TypeError):
+        return False
+
+
+def _no_statement() -> TamperedError:
+    return TamperedError(f"{FILE} is no statement about a run")
 
 
 def _holds(public: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:

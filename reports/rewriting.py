@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import attest, conformance, packed
+from reports import attest, conformance, packed, signing_keys
 from reports.journal import Contents
 from reports.model import ReportError
 
@@ -40,7 +40,7 @@ def check_signature(folder: Path, key: Path | None) -> None:
     """
     if not (folder / attest.FILE).exists():
         return
-    new = attest.key_id(attest.private_key(key).public_key()) if key else ""
+    new = signing_keys.key_id(signing_keys.private_key(key).public_key()) if key else ""
     try:
         signed = attest.read(folder)
     except attest.TamperedError as error:

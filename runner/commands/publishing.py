@@ -22,9 +22,9 @@ def check(settings: Settings) -> None:
         ReportError: the key does not sign.
     """
     if settings.signing_key:
-        from reports import attest
+        from reports import signing_keys
 
-        attest.private_key(settings.signing_key)
+        signing_keys.private_key(settings.signing_key)
     if settings.metrics:
         if settings.metrics.is_dir():
             raise SettingsError(f"the setting metrics names {settings.metrics}, which is a folder", "name a file in it")

@@ -98,6 +98,23 @@ def test_history_is_bounded(tmp_path: Path) -> None:
     assert len(known["items"]) == known["statistic"]["total"] == allure_history.MOST_RESULTS
 
 
+def test_results_and_a_history_of_other_kinds_cost_no_report(tmp_path: Path) -> None:
+    """They are those of the run before, which another program may have written or damaged."""
+    run(tmp_path, 1, PASSED)
+    folder = run(tmp_path, 2, PASSED)
+    [name] = content(folder, "history.json")
+    wrong = {"items": [{"status": ["passed"]}, {"status": "passed", "uid": {}}, 1]}
+    (folder / "history" / "history.json").write_text(json.dumps({name: wrong}))
+    result = next(folder.glob("*-result.json"))
+    row = json.loads(result.read_text())
+    for number, (field, value) in enumerate(
+        [("start", "soon"), ("stop", None), ("historyId", []), ("status", {}), ("uuid", 1)]
+    ):
+        (folder / f"{number}-result.json").write_text(json.dumps({**row, field: value}))
+    again = run(tmp_path, 3, FAILED)
+    assert content(again, "history.json")[name]["statistic"]["total"] == 2
+
+
 @pytest.mark.parametrize(
     "damage", ["", "{", "[]", "null", '{"x": 1}', '[{"buildOrder": "x"}, 1]', "\ud83d", "[" * 100_000]
 )

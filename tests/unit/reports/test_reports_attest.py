@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from report_samples import sample_report
 
-from reports import attest
+from reports import attest, signing_keys
 from reports.model import ReportError
 from reports.write import write_reports
 from runner.commands import cli
@@ -116,6 +118,58 @@ def test_a_statement_that_is_damaged(run: Path, text: str) -> None:
         attest.verify(run)
 
 
+ABOUT = {"_type": attest.STATEMENT, "predicateType": attest.PREDICATE}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *("[]", "null", "{", "{}", json.dumps(ABOUT)),
+        *(json.dumps({**ABOUT, "subject": one}) for one in (1, [1], [{"name": "a"}], [{"name": "a", "digest": 1}])),
+        json.dumps({**ABOUT, "subject": [{"name": "a\0b", "digest": {"sha256": "1"}}]}),
+        json.dumps({**ABOUT, "subject": [{"name": 1, "digest": {"sha256": "1"}}]}),
+    ],
+)
+def test_what_is_signed_well_and_is_no_statement_about_a_run(
+    payload: str, run: Path, keys: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key in the folder signs whatever is there."""
+    private, public = keys
+    signature = signing_keys.private_key(private).sign(attest._signed(attest.PAYLOAD, payload.encode()))
+    encoded = base64.b64encode(payload.encode()).decode()
+    signatures = [{"sig": base64.b64encode(signature).decode()}]
+    envelope = {"payloadType": attest.PAYLOAD, "payload": encoded, "signatures": signatures}
+    (run / attest.FILE).write_text(json.dumps(envelope))
+    assert cli.main(["verify", str(run), "--key", str(public)]) == 1
+    assert "attestation.json is no statement about a run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("predicate", [1, {}, {"configuration": []}, {"configuration": [1]}])
+def test_a_statement_that_says_nothing_of_its_key(predicate: object, run: Path, keys: tuple[Path, Path]) -> None:
+    private, public = keys
+    payload = json.dumps({**ABOUT, "subject": [], "predicate": predicate}).encode()
+    sig = base64.b64encode(signing_keys.private_key(private).sign(attest._signed(attest.PAYLOAD, payload))).decode()
+    body = {"payloadType": attest.PAYLOAD, "payload": base64.b64encode(payload).decode(), "signatures": [{"sig": sig}]}
+    (run / attest.FILE).write_text(json.dumps(body))
+    assert not attest.read(run, public).own_key
+
+
+def test_a_kind_of_payload_that_no_text_can_have_is_damage(run: Path) -> None:
+    envelope = json.loads((run / attest.FILE).read_text())
+    (run / attest.FILE).write_text(json.dumps({**envelope, "payloadType": "\ud800"}))
+    with pytest.raises(attest.TamperedError, match="is damaged"):
+        attest.verify(run)
+
+
+def test_a_file_that_cannot_be_read_is_one_line(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(_: Path) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(attest, "_digest", unreadable)
+    with pytest.raises(ReportError, match=r"cannot read .*: Permission denied"):
+        attest.verify(run)
+
+
 def test_a_key_of_ones_own_shows_who_signed(run: Path, keys: tuple[Path, Path]) -> None:
     private, public = keys
     with pytest.raises(attest.TamperedError, match="is not signed by the given key"):
@@ -136,7 +190,7 @@ def test_keys_that_cannot_be_used(run: Path, tmp_path: Path) -> None:
     other = tmp_path / "ec.pem"
     other.write_bytes(generate_private_key(SECP256R1()).private_bytes(PEM, PKCS8, PLAIN))
     with pytest.raises(ReportError, match="is no private key of Ed25519"):
-        attest.private_key(other)
+        signing_keys.private_key(other)
     with pytest.raises(ReportError, match="is no public key of Ed25519"):
         attest.verify(run, other)
     with pytest.raises(ReportError, match=r"cannot read the public key .*nope: No such file"):
