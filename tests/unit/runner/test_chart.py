@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from runner.config import rbac, roles
+from runner.config import duration, rbac, roles
 from runner.config.rights import wanted
 from runner.config.settings import ROOT
 from testbed.harness import tools
@@ -51,6 +51,32 @@ def test_the_schema_is_one_and_takes_the_default_values() -> None:
 )
 def test_an_unknown_or_bad_value_is_refused(changed: dict[str, Any], why: str) -> None:
     assert why in refused(**changed)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "100m", "1h30m", "90", "90s", "0", "0h0m", "1.5", "5d", "1m1h", "12345h", "1234567", "soon", " 5m"]
+)
+def test_a_deadline_is_refused_where_a_run_would_refuse_it(text: str) -> None:
+    """Each night would end with exit code 2."""
+    try:
+        taken = not text or (bool(duration.seconds(text)) and text == text.strip())
+    except ValueError:
+        taken = False
+    assert (refused(run=VALUES["run"] | {"deadline": text}) == "") is taken
+
+
+def test_the_pod_that_fetches_reports_is_pulled_and_scheduled_as_the_job_is() -> None:
+    """On a cluster with a pull secret, or with taints, it never started."""
+    notes, job = ((CHART / "templates" / name).read_text() for name in ("NOTES.txt", "cronjob.yaml"))
+    for field in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity", "securityContext"):
+        assert f"{field}: " in notes, field
+        assert f"{field}:" in job, field
+    assert "sidecar.istio.io/inject" in notes
+
+
+def test_commands_of_the_notes_can_be_copied_with_their_indent() -> None:
+    """The end of a here-document must begin its line: with the blanks of the notes, the shell waited for it."""
+    assert "<<" not in (CHART / "templates" / "NOTES.txt").read_text()
 
 
 def properties(schema: dict[str, Any], values: Any, place: str = "") -> Iterator[tuple[str, str]]:

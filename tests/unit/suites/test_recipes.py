@@ -157,6 +157,9 @@ def test_cloud_build_fails_by_the_exit_code(code: int, tmp_path: Path) -> None:
     script = build["verdict"]["args"][1].replace("/workspace/results", str(tmp_path))
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (0 if ended.returncode in build["verdict"]["allowExitCodes"] else ended.returncode) == FAILS[code]
+    (folder / "conformance.json").write_text(json.dumps({"run": {"exit": None}}))
+    died = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (died.returncode, died.stderr) == (1, "the run came to no end: see the step prove\n")
     shutil.rmtree(folder)
     assert "no run was begun" in subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stderr
 
