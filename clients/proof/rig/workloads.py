@@ -21,7 +21,7 @@ from clients.model.addresses import host_of
 from clients.model.errors import ClusterError, InfrastructureError
 from clients.model.probe import Probe, Workload
 from clients.probe.outside import OutsideClient
-from clients.proof.rig.ready_pods import ReadyPods, key_of
+from clients.proof.rig.ready_pods import Key, ReadyPods, key_of
 
 SERVICE_SHARED_S, PODS_SHARED_S = 1.0, 0.25
 """How long the cases of a stage, which ask at the same time, share an answer about a Service and about its pods. A
@@ -56,6 +56,7 @@ class Workloads:
         self.images: set[RunningImage] = set()
         self.stated: Callable[[str, Mapping[str, str]], frozenset[str]] = lambda _, __: frozenset()
         self.forgotten_at = time.monotonic()
+        self._stated: dict[Key, frozenset[str]] = {}
         self._lock = threading.RLock()  # guards what is looked up once
 
     def pods(self, workload: Workload) -> list[Pod]:
@@ -161,9 +162,9 @@ class Workloads:
         return own
 
     def _own(self, pod: Pod) -> Pod:
-        stated = {*self.stated(pod.namespace, pod.labels), SIDECAR}
-        kept = pod.containers if stated == {SIDECAR} else tuple(one for one in pod.containers if one in stated)
-        return replace(pod, containers=kept)
+        own = self._stated.get(key_of(pod)) or self.stated(pod.namespace, pod.labels)
+        self._stated[key_of(pod)] = own
+        return replace(pod, containers=tuple(one for one in pod.containers if not own or one in (*own, SIDECAR)))
 
     def gone(self, probe: Probe, since: float) -> dict[Pod, float]:
         """Pods that a probe passes or reaches, and that were ready until some time after monotonic `since`.
@@ -244,6 +245,6 @@ class Workloads:
         """Look everything up again: after a change to the workloads themselves."""
         self.forgotten_at = time.monotonic()
         self._were_ready.forget()
-        self._clients, self._threads = {}, {}
+        self._clients, self._threads, self._stated = {}, {}, {}
         self._services.forget()
         self._pods.forget()

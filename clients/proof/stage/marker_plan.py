@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from clients.apply import marker_objects
 from clients.apply.item import Item
+from clients.kube.pods import addresses_of
 from clients.model.addresses import joined, split
 from clients.model.api_groups import GATEWAY_API, ISTIO_EXTENSIONS, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
 from clients.model.case import Case
@@ -18,8 +19,9 @@ from clients.probe.outside import OutsideClient
 from clients.proof.rig.rig import Rig
 from clients.proof.stage.servers import Server, Servers
 
-NOWHERE = "198.51.100.254"
-"""Dialled for a host that the client's own sidecar answers; nothing else does (RFC 5737, TEST-NET-2)."""
+NOWHERE, NOWHERE_BY_6 = "198.51.100.254", "2001:db8::fe"
+"""Dialled for a host that the client's own sidecar answers; nothing else does (RFC 5737, TEST-NET-2; RFC 3849). A pod
+that has addresses of IPv6 alone has no route to the first, so that its connection never comes to the sidecar."""
 UNANSWERED_S = 2.0
 """Time limit of such a request: until the marker is in force the sidecar tries to connect there."""
 _PERMISSION_DENIED = 7
@@ -142,7 +144,8 @@ class MarkerPlan:
             self.items += items
             self._hosts[namespace] = (authority, word)
         authority, word = self._hosts[namespace]
-        dial = joined(NOWHERE, split(authority)[1])
+        own = addresses_of(self._rig.workloads.pods(source))
+        dial = joined(NOWHERE_BY_6 if own and all(":" in one for one in own) else NOWHERE, split(authority)[1])
         probe = Probe(source, f"http://{authority}/", resolve=dial, timeout_s=UNANSWERED_S)
         self.looks[place] = Look(name, probe, status(200, body_contains(word)), client=source)
         return place

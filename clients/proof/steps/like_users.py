@@ -20,6 +20,7 @@ from clients.model.case import Case
 from clients.model.decision import Proxy
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Finding, FindingVerdict
+from clients.probe.outside import OutsideClient
 from clients.proof.logs import mechanism
 from clients.proof.logs.log_entries import LOG_BUDGET_S
 from clients.proof.logs.route import Route, route, row_at_end, traceable
@@ -35,10 +36,10 @@ IsWrong = Callable[[AccessLogEntry], bool]
 
 def findings(running: RunningStage, case: Case, evidence: Evidence) -> list[Finding]:
     """What shows that a gateway treats users otherwise, of a case that passed; empty where nothing does."""
+    if not (isinstance(case.probe.source, OutsideClient) and running.rig.writes_access_log):
+        return []
     try:
         path = route(running.rig, case.probe)
-        if not (path.outside and running.rig.writes_access_log and path.proxies(Proxy.CLIENT)):
-            return []
         own = [one for one in evidence.attempts if one.phase not in (Phase.TWIN, Phase.BASELINE)]
         is_wrong = _sent_on(running, path, own) if case.refuses else _not_to_the_server(running, case, path, evidence)
         ordinary = [one for one in row_at_end(own) if one.ordinary and one.local]

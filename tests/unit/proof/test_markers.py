@@ -400,3 +400,22 @@ def test_a_server_that_is_not_ready_for_a_moment_has_its_marker_all_the_same():
     rig.cluster.pods_of["mtls-service"] = [replace(SERVER, ready=False)]
     plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), [Allowed(STILL.probe, status(200))])
     assert len(plan.places_of(STILL)) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "dialled"),
+    [
+        ({}, "198.51.100.254"),
+        ({"ip": "10.0.0.5", "more_ips": ("fd00::5",)}, "198.51.100.254"),
+        ({"ip": "fd00::5"}, "[2001:db8::fe]"),
+    ],
+)
+def test_a_pod_of_ipv6_alone_dials_an_address_that_it_has_a_route_to(own: dict[str, Any], dialled: str):
+    """Its connection failed before it came to the sidecar: no route was ever seen to have arrived."""
+    rig = make_rig(route=policy("VirtualService", "networking.istio.io/v1"))
+    rig.pods = lambda _: [replace(CLIENT_POD, **own)]
+    plan = MarkerPlan(rig, rig.applier.load(["route"]), (), [])
+    plan._servers.by_sidecar = lambda _: True
+    plan.places_of(STILL)
+    [look] = [one for one in plan.looks.values() if one.client]
+    assert look.probe.resolve.startswith(f"{dialled}:")
