@@ -36,6 +36,8 @@ AGENTS = (
 """User agents of ordinary probes; the empty one is that of the program that sends them. No libraries: firewalls of web
 applications refuse some of theirs."""
 _BROWSER = "Mozilla/"
+_PAGES = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+"""What a browser accepts that opens a page: a rule may let in what accepts HTML."""
 _LEAST = 2
 _RANDOM = secrets.SystemRandom()
 
@@ -60,7 +62,8 @@ def headers(agent: str, stated: Collection[str]) -> tuple[tuple[str, str], ...]:
     if not agent.startswith(_BROWSER):
         return ()
     number = f"{secrets.randbelow(10**9)}.{secrets.randbelow(10**9)}"
-    own = {"accept-language": "en-US,en;q=0.7", "referer": "https://search.example.net/", "cookie": f"_ga={number}"}
+    own = {"accept": _PAGES, "accept-language": "en-US,en;q=0.7", "referer": "https://search.example.net/"}
+    own["cookie"] = f"_ga={number}"
     return tuple((name, value) for name, value in own.items() if name not in stated)
 
 

@@ -61,7 +61,7 @@ def test_a_browser_sends_what_browsers_send_and_nothing_twice() -> None:
     browsers = [agent for agent in ordinary.AGENTS if agent.startswith("Mozilla/")]
     assert len(browsers) == 2
     for agent in browsers:
-        assert {name for name, _ in ordinary.headers(agent, ())} == {"accept-language", "referer", "cookie"}
+        assert {name for name, _ in ordinary.headers(agent, ())} == {"accept", "accept-language", "referer", "cookie"}
         assert "cookie" not in dict(ordinary.headers(agent, {"cookie"}))
     assert not [agent for agent in set(ordinary.AGENTS) - set(browsers) if ordinary.headers(agent, ())]
 
