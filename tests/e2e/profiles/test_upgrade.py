@@ -145,7 +145,8 @@ def test_faults_are_named_with_their_phase(canary: ProfileUp, tmp_path: Path) ->
     assert ("canary", "revision", "stable") in seen, "the tag moved too early"
     assert ("canary", "not denied", "plain-http1-denied") in seen, "PERMISSIVE: another layer denies it"
     assert ("mixed", "leak", "mesh-http1-denied") in seen, "the new revision ignores the policy"
-    assert ("moved", "leak", "mesh-http1-denied") in seen, "the policy was away for a third of a second"
+    leaks = {what for phase, kind, what in seen if (phase, kind) == ("moved", "leak")}
+    assert any(what.startswith("mesh-") for what in leaks), "the policy was away for a third of a second"
     strays = [one for one in found["against"] if one["phase"] == "moved" and one["kind"] == "revision"]
     assert any("hold-server/" in one["what"] for one in strays), "the wrong revision injected"
     later = {one["kind"] for one in by_the_mesh(found["against"]) if one["phase"] == "rolled-back"}
