@@ -48,6 +48,8 @@ function envoy_on_request(handle)
   end
 end
 """
+_STATES = 'copy["x-forwarded-for"] = "100.64.0.9"'
+"""An address that is none of the run's: a proxy takes it for the client's."""
 _OUT = """
 function envoy_on_request(handle)
   local authority = handle:headers():get(":authority") or ""
@@ -112,6 +114,41 @@ def copied_by_the_gateway(objects: list[Object]) -> None:
     """The gateway refuses the request, and sends the back end a copy of it."""
     for body in list(of_kind(objects, "AuthorizationPolicy", "api-origin-auth")):
         code = _AT_THE_GATEWAY.replace("<namespace>", body["metadata"]["namespace"].replace("gke-system", "api"))
+        objects.append(lua(body, code, namespace="gke-system", app="istio-ingress", context=GATEWAY, name="copies"))
+
+
+@mutant(
+    "copied-with-another-client",
+    Area.CLIENT,
+    TOKENS,
+    cases("LAB-AUTHZ-01", PASS) | cases("LAB-AUTHZ-02", FAIL),
+    {"LAB-AUTHZ-02": "that no proxy sent on"},
+    nightly=True,
+)
+def copied_with_another_client(objects: list[Object]) -> None:
+    """As `copied-under-another-path`, and each copy states another client."""
+    copied_under_another_path(objects)
+    for body in of_kind(objects, "EnvoyFilter", "copies"):
+        config = body["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]
+        code = config["default_source_code"]["inline_string"]
+        config["default_source_code"]["inline_string"] = code.replace(
+            'copy["x-mutant"] =', f'{_STATES}\n    copy["x-mutant"] ='
+        )
+
+
+@mutant(
+    "copied-by-the-gateway-with-another-client",
+    Area.GATEWAY,
+    FRONT,
+    cases("CRA-AUTH-01", FAIL),
+    {"CRA-AUTH-01": "that no proxy sent on"},
+    nightly=True,
+)
+def copied_by_the_gateway_with_another_client(objects: list[Object]) -> None:
+    """As `copied-by-the-gateway`, under another id, and each copy states another client."""
+    for body in list(of_kind(objects, "AuthorizationPolicy", "api-origin-auth")):
+        code = _AT_THE_GATEWAY.replace('copy["x-request-id"] = headers:get("x-request-id")', _STATES)
+        code = code.replace("<namespace>", body["metadata"]["namespace"].replace("gke-system", "api"))
         objects.append(lua(body, code, namespace="gke-system", app="istio-ingress", context=GATEWAY, name="copies"))
 
 

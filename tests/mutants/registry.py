@@ -22,6 +22,7 @@ from tests.mutants import (  # noqa: F401  those that register mutants when they
     further,
     gateways,
     identity,
+    imitated,
     injection,
     left_open,
     lies,
