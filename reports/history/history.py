@@ -52,6 +52,11 @@ class ClusterHistory:
         """Controls whose last mark is bad."""
         return tuple(strip for strip in self.strips if strip.bad_since is not None)
 
+    @property
+    def not_run(self) -> int:
+        """How many controls were planned on the last night and not run."""
+        return sum(strip.marks[-1] is Mark.NOT_RUN for strip in self.strips)
+
 
 @dataclass(frozen=True)
 class History:
@@ -63,6 +68,11 @@ class History:
     def bad(self) -> int:
         """How many controls are bad now, in all clusters."""
         return sum(len(cluster.bad) for cluster in self.clusters)
+
+    @property
+    def not_run(self) -> int:
+        """How many were planned on the last night of their cluster and not run, in all clusters."""
+        return sum(cluster.not_run for cluster in self.clusters)
 
 
 _HISTORY = TypeAdapter(History)

@@ -57,17 +57,23 @@ def render(history: History) -> str:
     )
     page = frame(["style.css.j2", "history.css.j2"], ["theme.js", "history.js"])
     return environment.get_template("history.html.j2").render(
-        history=history, headline=headline(history), tone="fail" if history.bad else "pass", page=page
+        history=history, headline=headline(history), tone=tone(history), page=page
     )
 
 
 def headline(history: History) -> str:
-    """`3 of 288 controls are bad in their last night`, with the nights that the page is about."""
+    """`3 of 288 controls failed or had no verdict on their last night`, with the nights that the page is about."""
     number = sum(len(cluster.strips) for cluster in history.clusters)
     nights = max((len(cluster.nights) for cluster in history.clusters), default=0)
     what = counted(number, "control") + (f" on {len(history.clusters)} clusters" if len(history.clusters) > 1 else "")
     last = f"{history.bad} of {what} failed or had no verdict" if history.bad else f"None of {what} failed"
-    return f"{last} on the last night; {counted(nights, 'night')} of history"
+    left = f", {history.not_run} {'was' if history.not_run == 1 else 'were'} not run on the last one"
+    return f"{last} on their last night{left if history.not_run else ''}; {counted(nights, 'night')} of history"
+
+
+def tone(history: History) -> str:
+    """The colour of the headline: `fail`, `inconclusive` or `pass`."""
+    return "fail" if history.bad else "inconclusive" if history.not_run else "pass"
 
 
 def bars(strip: Strip) -> list[tuple[str, str]]:

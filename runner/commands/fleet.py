@@ -19,6 +19,7 @@ from runner.commands import child, signals
 from runner.config import settings
 
 OPTION = "--context"
+METRICS = "--metrics"
 LOG = "terminal.txt"
 _JUDGED = (ExitCode.OK, ExitCode.FAILED, ExitCode.UNKNOWN)
 CODES = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.UNKNOWN, ExitCode.OK)
@@ -27,15 +28,22 @@ CODES = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.UNK
 
 @dataclass(frozen=True)
 class Member:
-    """One cluster: its context, the folder of its runs, and what its process printed."""
+    """One cluster: its context, the folder of its runs, its file of metrics, and what its process printed."""
 
     context: str
     folder: Path
+    metrics: Path | None = None
 
     @property
     def log(self) -> Path:
         """File with its terminal's lines."""
         return self.folder / LOG
+
+    @property
+    def words(self) -> list[str]:
+        """The options of its process alone."""
+        own = [OPTION, self.context, f"--out={self.folder}"]
+        return [*own, f"{METRICS}={self.metrics}"] if self.metrics else own
 
 
 def contexts(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -70,11 +78,12 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
         ClusterError: the kubeconfig has not one of the contexts.
     """
     given, rest = _taken(words, "--out")
+    metrics, rest = _taken(rest, METRICS)
     file, _ = _taken(words, "--kubeconfig")
-    wanted = settings.load({"out": _last(given), "kubeconfig": _last(file)})
+    wanted = settings.load({"out": _last(given), "kubeconfig": _last(file), "metrics": _last(metrics)})
     _check_contexts(named, wanted.kubeconfig)
     out = wanted.out
-    members = _members(named, out)
+    members = _members(named, out, wanted.metrics)
     codes = _ended(members, rest)
     for member, code in zip(members, codes, strict=True):
         why = f" ({last})" if code not in _JUDGED and (last := _last_line(member.log)) else ""
@@ -116,8 +125,13 @@ def _last_line(log: Path) -> str:
     return next((line.strip().removeprefix("meshproof: ") for line in reversed(lines) if line.strip()), "")
 
 
-def _members(named: Sequence[str], out: Path) -> list[Member]:
-    made = [Member(context, out / re.sub(r"[^A-Za-z0-9._-]+", "-", context).strip("-.")) for context in named]
+def _members(named: Sequence[str], out: Path, metrics: Path | None = None) -> list[Member]:
+    """Each with a folder of its own, and metrics of its own next to the named file: `mesh-prod-eu.prom`."""
+    names = {context: re.sub(r"[^A-Za-z0-9._-]+", "-", context).strip("-.") for context in named}
+    made = [
+        Member(context, out / names[context], metrics and metrics.with_stem(f"{metrics.stem}-{names[context]}"))
+        for context in named
+    ]
     if len({member.folder for member in made}) < len(made):
         raise SettingsError(f"{OPTION} names a cluster twice, or two whose folders would be one", "name each once")
     for member in made:
@@ -145,8 +159,7 @@ def _ended(members: Sequence[Member], words: Sequence[str]) -> list[int]:
         stack.enter_context(signals.handled(receive))
         for member in members:
             log = stack.enter_context(member.log.open("wb"))
-            own = [OPTION, member.context, f"--out={member.folder}"]
-            command = [sys.executable, "-m", "runner", *words[:1], *own, *words[1:]]
+            command = [sys.executable, "-m", "runner", *words[:1], *member.words, *words[1:]]
             print(f"{member.context}: begun", flush=True)
             environment = child.with_checkout(os.environ)
             process = subprocess.Popen(

@@ -143,9 +143,11 @@ RIGHTS = (
         "",
         ("nodes",),
         ("get", "list"),
-        "a node's address, where a gateway has no other; a node pool for gateways; whether there is a load balancer",
+        "a node's address, where a gateway has no other; a node pool for gateways; whether there is a load balancer; "
+        "what nodes run, for the record",
         condition=Condition.OPTIONAL,
-        without="gateways with a node port only are out of reach; controls of node pool and load balancer are skipped",
+        without="gateways with a node port only are out of reach; controls of node pool and load balancer are skipped; "
+        "a comparison of two nights does not know of another node image",
         reveals=(CapabilityName.LOAD_BALANCER, CapabilityName.NODE_POOL),
     ),
     Right(

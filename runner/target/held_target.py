@@ -29,6 +29,8 @@ from runner.target.in_use import in_use_error
 from runner.target.target import Target
 
 DEFAULT_REVISION = "default"
+NODE_IMAGE = "node image"
+"""Name of what nodes run, in the configuration of a target."""
 
 
 def connect(descriptor: TargetDescriptor) -> Cluster:
@@ -218,10 +220,15 @@ def _described(target: Target, there: Access, cluster: Cluster, mesh: MeshInfo) 
         in_force=mesh.prior.texts,
         name=target.name(there, cluster.server),
         server=cluster.server,
-        configuration=mesh.configuration,
+        configuration={**_nodes(cluster), **mesh.configuration},
         uid=identity_of.uid(cluster),
         images={**there.images, **identity_of.images(cluster, mesh.root)},
     )
+
+
+def _nodes(cluster: Cluster) -> dict[str, str]:
+    found = identity_of.nodes(cluster)
+    return {NODE_IMAGE: found} if found else {}
 
 
 def _details(mesh: MeshInfo) -> dict[str, str]:

@@ -137,7 +137,7 @@ def test_environment_of_the_last_runs_and_what_is_not_recorded() -> None:
         "istiod PILOT_X": ("0", "1"),
         "istiod PILOT_Y": ("1", ""),
     }
-    assert difference.missing == (("proxy image", "CNI", "MeshConfig"), ("proxy image",))
+    assert difference.missing == (("node image", "proxy image", "CNI", "MeshConfig"), ("node image", "proxy image"))
     assert difference.notes == ("the runs after are not alike in CNI",)
     assert difference.alike["mesh"] == "istio 1.31.1"
 
@@ -195,7 +195,7 @@ def test_page_shows_every_control_and_runs_no_foreign_script() -> None:
         assert f'<th scope="row">{key}<span' in page
     assert "<script>alert" not in page
     assert page.count("<circle") == 10
-    assert "Not recorded before: proxy image, CNI, MeshConfig, istiod." in page
+    assert "Not recorded before: node image, proxy image, CNI, MeshConfig, istiod." in page
     assert render(everything()) == page
     one = render(compare(run(1, case("A-1")), run(2, case("A-1"))))
     assert "No case differs." in one

@@ -184,6 +184,48 @@ def test_what_is_too_old_goes_and_does_not_come_back(tmp_path: Path) -> None:
         assert feed(store, tmp_path).added == 3
 
 
+def test_a_night_on_which_nothing_was_run_is_not_all_well(tmp_path: Path) -> None:
+    """The deadline came first, for instance. "None of 2 controls failed on the last night" it said, in green."""
+    two = (case(), case(control="LAB-B-01", id="LAB-B-01"))
+    night(tmp_path, 0, *two)
+    report = conformance.load(night(tmp_path, 1, *two))
+    kept = replace(report, cases=(), not_run=("LAB-A-01", "LAB-B-01"))
+    conformance.save(kept, tmp_path / "run-1" / conformance.FILE)
+    _, written = update(tmp_path)
+    text = written.read_text(encoding="utf-8")
+    assert "None of 2 controls failed on their last night, 2 were not run on the last one; 2 nights" in text
+    assert '<header class="head inconclusive">' in text
+
+
+def test_what_is_no_longer_selected_is_bad_on_its_own_last_night(tmp_path: Path) -> None:
+    night(tmp_path, 0, case(Verdict.FAIL), case(control="LAB-B-01", id="LAB-B-01"))
+    night(tmp_path, 1, case(control="LAB-B-01", id="LAB-B-01"))
+    text = update(tmp_path)[1].read_text(encoding="utf-8")
+    assert "1 of 2 controls failed or had no verdict on their last night; 2 nights" in text
+    assert "on the last night" not in text
+
+
+def test_clusters_without_a_context_do_not_mix(tmp_path: Path) -> None:
+    """In a pod there is none, and the API server has the same address in each cluster."""
+    for number, uid in enumerate(("0f6b1c2d-aaaa", "77e1a0b9-bbbb")):
+        report = conformance.load(night(tmp_path, number, case(Verdict.FAIL if number else Verdict.PASS)))
+        kept = replace(report, target=replace(report.target, context="", uid=uid))
+        conformance.save(kept, tmp_path / f"run-{number}" / conformance.FILE)
+    update(tmp_path)
+    data = json.loads((tmp_path / "history.json").read_text())
+    assert [one["name"] for one in data["clusters"]] == ["live 0f6b1c2d", "live 77e1a0b9"]
+    assert [len(one["nights"]) for one in data["clusters"]] == [1, 1]
+
+
+def test_what_nodes_run_is_among_what_changed_that_night(tmp_path: Path) -> None:
+    for number, (verdict, kernel) in enumerate(((Verdict.PASS, "6.1.1"), (Verdict.FAIL, "6.1.2"))):
+        report = conformance.load(night(tmp_path, number, case(verdict)))
+        target = replace(report.target, configuration={"node image": f"Debian 12, kernel {kernel}"})
+        conformance.save(replace(report, target=target), tmp_path / f"run-{number}" / conformance.FILE)
+    text = update(tmp_path)[1].read_text(encoding="utf-8")
+    assert "node image: Debian 12, kernel 6.1.1 → Debian 12, kernel 6.1.2" in text
+
+
 def test_a_run_of_a_wrong_clock_removes_no_other(tmp_path: Path) -> None:
     """One that begins in the future would make all others too old, for ever."""
     for number in range(3):

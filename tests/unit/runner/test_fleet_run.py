@@ -63,6 +63,22 @@ def test_the_worst_exit_code_is_that_of_all(
     assert f"prod/eu: exit code {codes[0]}" in capsys.readouterr().out
 
 
+def test_each_cluster_has_metrics_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All wrote one file: it had the metrics of the run that ended last."""
+    file = kubeconfig(tmp_path, "prod/eu", "prod-us")
+    seen: list[Path | None] = []
+    monkeypatch.setattr(fleet, "_ended", lambda members, _: seen.extend(one.metrics for one in members) or [2, 2])
+    words = ["run", "--kubeconfig", str(file), "--out", str(tmp_path / "out"), "--context=prod/eu", "--context=prod-us"]
+    mine = [tmp_path / "mesh-prod-eu.prom", tmp_path / "mesh-prod-us.prom"]
+    assert cli.main([*words, "--metrics", str(tmp_path / "mesh.prom")]) == 2
+    monkeypatch.setenv("MESHPROOF_METRICS", str(tmp_path / "mesh.prom"))
+    assert cli.main(words) == 2
+    assert seen == mine * 2
+    member = Member("a b", tmp_path, tmp_path / "m.prom")
+    assert member.words == ["--context", "a b", f"--out={tmp_path}", f"--metrics={tmp_path / 'm.prom'}"]
+    assert Member("a", tmp_path).words == ["--context", "a", f"--out={tmp_path}"]
+
+
 def test_a_context_that_is_there_twice_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="names a cluster twice"):
         fleet.run(["a", "a"], ["run", "--out", str(tmp_path), "--kubeconfig", str(kubeconfig(tmp_path, "a"))])
