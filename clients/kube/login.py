@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from kubernetes import config
 from kubernetes.config import kube_config
 
 from clients.kube.no_answer import one_line
@@ -38,6 +39,8 @@ class User:
         """The user of a context (default: the current one). Raises what the client library does for a wrong file."""
         merger: Any = kube_config.KubeConfigMerger
         merged = merger(file or kube_config.KUBE_CONFIG_DEFAULT_LOCATION).config
+        if merged is None:  # in the words in which it refuses to load what is not there
+            raise config.ConfigException("Invalid kube-config file. No configuration found.")
         context = str(context or merged["current-context"])
         name = merged["contexts"].get_with_name(context)["context"].safe_get("user") or ""
         found = merged["users"].get_with_name(name, safe=True)

@@ -126,10 +126,12 @@ class HistoryStore:
         """
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (record.digest, record.night))
+            cluster = cluster_of(record.target)
+            name = self._name(record.run.id, cluster)
             old = self._db.execute(
                 "SELECT run.id, (SELECT count(*) FROM result WHERE run = run.id AND mark != 'not-run') FROM run "
                 "WHERE name = ?",
-                (record.run.id,),
+                (name,),
             ).fetchone()
             if old and old[1] > sum(row.mark != Mark.NOT_RUN for row in record.rows):
                 return False
@@ -138,11 +140,19 @@ class HistoryStore:
             about = RunInfo(record.run.id, record.started, "", exit=record.run.exit, environment=record.run.environment)
             run = self._db.execute(
                 "INSERT INTO run (name, digest, started, night, cluster, about, target) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (record.run.id, record.digest, record.started, record.night, cluster_of(record.target),
+                (name, record.digest, record.started, record.night, cluster,
                  RUN.dump_json(about).decode(), TARGET.dump_json(record.target).decode()),
             ).lastrowid  # fmt: skip
             self._add_rows(run or 0, record)
         return True
+
+    def _name(self, run: str, cluster: str) -> str:
+        """What the run is kept by: its id, with the cluster where one of another cluster has it.
+
+        An id has a second and four digits, which two clusters of a fleet may share.
+        """
+        whose = self._db.execute("SELECT cluster FROM run WHERE name = ?", (run,)).fetchone()
+        return run if not whose or whose[0] == cluster else f"{run} {cluster}"
 
     def _add_rows(self, run: int, record: Record) -> None:
         self._db.executemany(

@@ -69,6 +69,14 @@ def test_search_covers_rows_and_cells_and_filters_are_in_the_address(page: Page,
     assert {row.removesuffix(".") for row in shown(page)} >= {case.id for case in flapped if "[" not in case.id}
 
 
+@pytest.mark.parametrize("place", ["#%", "#100%25%", "#no-such-case"])
+def test_a_place_that_is_none_costs_no_page(page: Page, tmp_path: Path, place: str) -> None:
+    show(page, sample_report(), tmp_path, place)
+    assert len(shown(page)) == 39
+    page.fill("#search", "strict-mtls-service")
+    assert len(shown(page)) == 3
+
+
 def test_keys_lead_from_failure_to_failure(page: Page, tmp_path: Path) -> None:
     show(page, sample_report(), tmp_path)
     bad = [case.id for case in sample_report().cases if case.verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)]

@@ -132,7 +132,8 @@
       return item;
     };
     const here = () => {
-      const name = decodeURIComponent(location.hash.slice(1));
+      let name = location.hash.slice(1);
+      try { name = decodeURIComponent(name); } catch { /* a percent sign alone is no escape */ }
       return places.get(controls[name] || name);
     };
     const follow = async () => {

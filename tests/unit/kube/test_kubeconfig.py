@@ -17,6 +17,7 @@ import pytest
 
 from clients.kube.api import Api
 from clients.kube.cluster import Cluster
+from clients.kube.kubeconfig import check_context
 from clients.kube.no_answer import one_line
 from clients.model.errors import AccessError, ClusterError, MeshproofError
 from runner.commands import cli
@@ -316,3 +317,11 @@ def test_a_server_without_a_clock_is_named(tmp_path: Path, address: str, monkeyp
         cluster.api.time()
     assert isinstance(cluster.api, Api)
     cluster.close()
+
+
+def test_a_kubeconfig_that_is_not_there_is_named_before_clusters_are_proven_side_by_side(tmp_path: Path) -> None:
+    """It said that "'NoneType' object is not subscriptable"."""
+    file = tmp_path / "nowhere"
+    with pytest.raises(ClusterError, match=f"{file} cannot be used: .*No configuration found") as refused:
+        check_context(file, "a")
+    assert "NoneType" not in str(refused.value)

@@ -217,6 +217,24 @@ def test_clusters_without_a_context_do_not_mix(tmp_path: Path) -> None:
     assert [len(one["nights"]) for one in data["clusters"]] == [1, 1]
 
 
+def test_two_clusters_may_have_runs_of_one_id(tmp_path: Path) -> None:
+    """It has a second and four digits: of a fleet that begins at one time, two are alike every few weeks."""
+    for context in ("a", "b", "a", "b"):
+        report = conformance.load(night(tmp_path / context, 0, case(), case(id="LAB-A-01[x]"), name="same"))
+        kept = replace(report, target=replace(report.target, context=context))
+        conformance.save(kept, tmp_path / context / "same" / conformance.FILE)
+        update(tmp_path)
+        if context == "a":  # written again, in another form: it replaces its own run alone
+            again = tmp_path / context / "same" / conformance.FILE
+            again.write_bytes(again.read_bytes() + b"\n")
+            update(tmp_path)
+    data = json.loads((tmp_path / "history.json").read_text())
+    assert [(one["name"], [night["runs"] for night in one["nights"]]) for one in data["clusters"]] == [
+        ("live a", [["same"]]),
+        ("live b", [["same"]]),
+    ]
+
+
 def test_what_nodes_run_is_among_what_changed_that_night(tmp_path: Path) -> None:
     for number, (verdict, kernel) in enumerate(((Verdict.PASS, "6.1.1"), (Verdict.FAIL, "6.1.2"))):
         report = conformance.load(night(tmp_path, number, case(verdict)))
