@@ -2,7 +2,8 @@
 
 Trend: Mann (1945) and Kendall (1975), with the correction for ties; its slope is that of Sen (1968), the median of all
 slopes between two nights. Change points: Pettitt (1979), "A non-parametric approach to the change-point problem",
-applied again to both sides of each point that it finds.
+applied again to both sides of each point that it finds. Where a series has a new level is not where his statistic is
+largest, which ranks on the longer side move: it is where the values differ least from the medians of both sides.
 """
 
 from __future__ import annotations
@@ -53,20 +54,25 @@ def change_points(values: Sequence[float], offset: int = 0) -> list[int]:
     if number < LEAST:
         return []
     ranks = _ranks(values)
-    best, place, below = 0.0, 0, 0.0
+    best, below = 0.0, 0.0
     for t in range(1, number):
         below += ranks[t - 1]
-        if abs(score := 2 * below - t * (number + 1)) > best:
-            best, place = abs(score), t
-    chance = 2 * math.exp(-6 * best**2 / (number**3 + number**2))
-    side = LEAST // 2
-    if chance > LEVEL or place < side or number - place < side:
+        best = max(best, abs(2 * below - t * (number + 1)))
+    if 2 * math.exp(-6 * best**2 / (number**3 + number**2)) > LEVEL:
         return []
+    side = LEAST // 2
+    place = min(range(side, number - side + 1), key=lambda t: _spread(values[:t]) + _spread(values[t:]))
     return [
         *change_points(values[:place], offset),
         offset + place,
         *change_points(values[place:], offset + place),
     ]
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Sum of the absolute deviations from the median."""
+    middle = statistics.median(values)
+    return sum(abs(value - middle) for value in values)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
