@@ -7,7 +7,8 @@ among refusals, is judged as a flap is while a case converges (`clients.probe.co
 from __future__ import annotations
 
 from clients.model.attempt import Attempt
-from clients.model.outcome import OutcomeKind
+from clients.model.expect import Expectation
+from clients.model.outcome import Outcome, OutcomeKind
 
 AWAY = frozenset({502, 503, 504})
 """Statuses that a proxy gives for a server that does not answer."""
@@ -25,3 +26,12 @@ _NO_ANSWER = frozenset(OutcomeKind) - {
 def unserved(attempt: Attempt) -> bool:
     """Whether it failed as a request does whose server is missing."""
     return attempt.status in AWAY or (attempt.status is None and attempt.kind in _NO_ANSWER)
+
+
+def undecided(outcome: Outcome, expect: Expectation) -> bool:
+    """Whether it is the pinned refusal without a body, where one is due.
+
+    Envoy refuses so where an authorization server does not answer in time (`status_on_error` of `ext_authz`, 403 in
+    Istio), with the status of that server's own refusals.
+    """
+    return expect.refuses and outcome.status is not None and outcome.status == expect.status and not outcome.body

@@ -73,8 +73,8 @@ MUTANTS = (
     HarnessMutant(
         "nothing-is-sent-after-the-twin",
         DENIAL,
-        "wrong = next((attempt for attempt in after if not attempt.matched), None)",
-        "wrong = None if after else after",
+        "missed = [pair for pair in zip(after, outcomes, strict=True) if not pair[0].matched]",
+        "missed = list(zip(after, outcomes, strict=True))[:0]",
     ),
     HarnessMutant(
         "the-backend-is-always-silent", DENIAL, "if arrived := sorted(read.reached(denied)):", "if arrived := []:"

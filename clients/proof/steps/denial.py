@@ -32,7 +32,7 @@ from clients.proof.rig.sent import sent
 from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
 from clients.proof.steps import own_pod
 from clients.proof.steps.trace import EXTERNAL_LOG
-from clients.proof.unserved import unserved
+from clients.proof.unserved import undecided, unserved
 
 BACKEND_LOG = "backend log"
 TURNS = 3
@@ -98,10 +98,11 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
     at_s = time.monotonic() - proving.since
     after = [attempt_of(outcome, case.expect, at_s) for outcome in outcomes]
     proving.attempts += after
-    wrong = next((attempt for attempt in after if not attempt.matched), None)
-    if wrong is None:
+    missed = [pair for pair in zip(after, outcomes, strict=True) if not pair[0].matched]
+    if not missed:
         return []
-    if unserved(wrong) and (text := _refused_again(proving, wrong)):
+    wrong, outcome = missed[0]
+    if (unserved(wrong) or undecided(outcome, case.expect)) and (text := _refused_again(proving, wrong)):
         return [Finding(AFTER_TWIN, text, FindingVerdict.PASS)]
     verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE
     return [Finding(AFTER_TWIN, wrong.problem, verdict)]

@@ -69,14 +69,15 @@ def test_an_answer_that_is_no_refusal_counts_on_any_connection(
     assert proven(monkeypatch, pair).verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize("status", [503, 403], ids=["no server", "no authorization server"])
 @pytest.mark.parametrize(("unanswered", "verdict"), [(1, Verdict.PASS), (9, Verdict.FAIL)])
 def test_an_answer_that_no_server_gave_is_asked_for_again(
-    monkeypatch: pytest.MonkeyPatch, unanswered: int, verdict: Verdict
+    monkeypatch: pytest.MonkeyPatch, unanswered: int, verdict: Verdict, status: int
 ) -> None:
     rig = make_rig()
     refused = sent(answered(403, "second", RBAC_DENIED))
     rig.refuse_in_log("second", "rbac_access_denied_matched_policy[none]")
-    pairs = [sent(answered(503, "first try"))] * unanswered + [refused]
+    pairs = [sent(answered(status, "first try"))] * unanswered + [refused]
     monkeypatch.setattr(kept_connection, "_sent", lambda *_: pairs.pop(0))
     assert prove(rig, DENIAL).verdict is verdict
 

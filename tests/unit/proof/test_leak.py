@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,16 +114,23 @@ def test_probes_that_did_not_run_do_not_count():
     assert prove(rig, DENIAL).verdict is Verdict.INCONCLUSIVE
 
 
-def test_an_outcome_without_an_answer_is_no_leak_and_begins_the_row_again():
+@pytest.mark.parametrize(
+    ("outcome", "summary"),
+    [(partial(broken, 56), "000 reset (56)"), (partial(answered, 403), "403")],
+    ids=["no answer", "an authorization server that does not answer"],
+)
+def test_an_outcome_without_an_answer_is_no_leak_and_begins_the_row_again(
+    outcome: Callable[[str], Outcome], summary: str
+):
     """One of many probes is not answered in time on a busy machine: it was not let in."""
-    slow = LetsOneThrough(50, lambda name: broken(56, name))
+    slow = LetsOneThrough(50, outcome)
     rig = rig_for(0.05, slow)
     evidence = prove(rig, DENIAL)
     assert evidence.verdict is Verdict.PASS, evidence.reason
     assert evidence.leak is not None
     assert evidence.leak.probes == probes_for_leak(0.05)
     assert sum(not probe.token for probe in rig.sent) == 50 + probes_for_leak(0.05)
-    assert [one.summary for one in evidence.attempts if not one.matched] == ["000 reset (56)"]
+    assert [one.summary for one in evidence.attempts if not one.matched] == [summary]
 
 
 def test_a_mesh_that_answers_no_more_fails():

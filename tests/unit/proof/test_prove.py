@@ -133,14 +133,23 @@ def test_a_connection_that_a_proxy_closed_after_the_twin_is_followed_by_a_whole_
     assert [one.status for one in evidence.attempts if not one.matched] == [503]
 
 
+def test_a_refusal_without_a_word_after_the_twin_is_followed_by_a_whole_row():
+    """An authorization server that does not answer in time on a busy machine: Envoy refuses by the same status."""
+    evidence = prove(make_rig(after_the_twin(answered(403, ""))), DENIAL)
+    assert evidence.verdict is Verdict.PASS, evidence.reason
+    assert "then refused 3 times in a row" in texts(evidence)["after the twin"]
+
+
 @pytest.mark.parametrize(
     "outcomes",
     [
         (answered(200, ""),),
+        (answered(403, "", "another word"),),
+        (answered(403, ""),) * 9999,
         (answered(503, ""), answered(403, "", RBAC_DENIED), answered(200, "")),
         (answered(503, ""),) * 9999,
     ],
-    ids=["let in", "let in later", "no answer any more"],
+    ids=["let in", "refused otherwise", "refused without a word from now on", "let in later", "no answer any more"],
 )
 def test_what_is_let_in_after_the_twin_or_answered_no_more_fails(outcomes: tuple[Outcome, ...]):
     evidence = prove(make_rig(after_the_twin(*outcomes)), DENIAL)
