@@ -51,6 +51,27 @@ MUTANTS = (
         ("reports/test_reports_known.py",),
     ),
     HarnessMutant(
+        "a-damaged-journal-conforms-in-a-fleet",
+        "reports/fleet/matrix.py",
+        "damaged=found.damaged)",
+        "damaged=0)",
+        ("reports/test_damaged_reports.py",),
+    ),
+    HarnessMutant(
+        "the-journal-of-a-run-that-goes-on-is-compressed",
+        "reports/write.py",
+        'not (report.run.ended == "" and _goes_on(journal_file))',
+        "report.run is not None",
+        ("reports/test_reports_formats.py",),
+    ),
+    HarnessMutant(
+        "a-number-that-is-none-is-read",
+        "reports/files.py",
+        "return number if math.isfinite(number) else _refuse(text)",
+        "return number",
+        ("reports/test_damaged_reports.py",),
+    ),
+    HarnessMutant(
         "a-marker-is-used-again", "clients/apply/marker_objects.py", "return secrets.token_hex(8)", 'return "a"'
     ),
     HarnessMutant(
