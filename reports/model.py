@@ -28,6 +28,8 @@ SCHEMA_2 = "meshproof/conformance/v2"
 
 _PACKAGES = ("kubernetes", "pytest", "pytest-xdist")
 
+_LIVE, _UID = "live", 8
+"""Kind of a target that is a cluster of the user's, and how many characters of its uid tell it from others."""
 IN_FORCE = "in force before the run"
 """Name of `TargetInfo.in_force` among other facts; release 0.1 had it in `TargetInfo.details`."""
 
@@ -133,7 +135,17 @@ class TargetInfo:
         """Which cluster it is, in words: `live cluster prod-eu (istio 1.29.1)`, `embedded cluster (istio 1.31.1)`."""
         mesh = f"{self.mesh.name} {self.mesh.version}".strip()
         cluster = self.name or " ".join(filter(None, (self.kind, "cluster", self.context)))
-        return f"{cluster} ({mesh})" if mesh else cluster
+        more = ", ".join(filter(None, (f"uid {self.mark_of_uid}" if self.mark_of_uid else "", mesh)))
+        return f"{cluster} ({more})" if more else cluster
+
+    @property
+    def mark_of_uid(self) -> str:
+        """The beginning of the uid of a cluster of the user's that has no context; empty for any other.
+
+        In a pod there is none, and the API server has the same address everywhere. Embedded clusters of one build share
+        their uid.
+        """
+        return self.uid[:_UID] if self.kind == _LIVE and not self.context else ""
 
 
 @dataclass(frozen=True)

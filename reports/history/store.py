@@ -17,8 +17,6 @@ FILE = "history.sqlite"
 APPLICATION = 0x6D736870
 """Mark of the file (`PRAGMA application_id`): no other program's file is ever written to."""
 VERSION = 1
-_LIVE, _UID = "live", 8
-"""Kind of a target that is a cluster of the user's, and how many characters of its uid tell it from others."""
 BUSY_S = 30.0
 """How long to wait for another process that writes the same file, in seconds."""
 TABLES = """
@@ -50,13 +48,8 @@ class KeptRun:
 
 
 def cluster_of(target: TargetInfo) -> str:
-    """Kind and context: what stays the same of a cluster from night to night.
-
-    In a pod there is no context, and the API server has the same address everywhere: there it is the beginning of the
-    cluster's uid. Embedded clusters of one build share theirs.
-    """
-    named = target.context or (target.uid[:_UID] if target.kind == _LIVE else "")
-    return f"{target.kind} {named}".strip()
+    """Kind and context, or the mark of its uid: what stays the same of a cluster from night to night."""
+    return f"{target.kind} {target.context or target.mark_of_uid}".strip()
 
 
 class HistoryStore:

@@ -176,6 +176,18 @@ def test_alertmanager_gets_what_is_bad_until_two_nights_later_and_what_is_good_a
     assert alerts["C"]["generatorURL"] == LINK
 
 
+def test_a_message_says_which_of_the_clusters_that_have_no_context_it_is_about() -> None:
+    """From pods: the API server has the same address in each of them."""
+    target = TargetInfo("live", name="live cluster at 10.96.0.1:443", uid="0f6b1c2d-7c1e", server="https://10.96.0.1")
+    report = replace(REPORT, target=target)
+    assert (
+        "on the live cluster at 10.96.0.1:443 (uid 0f6b1c2d)" in message.render(NoticeKind.SLACK, report, NEW)["text"]
+    )
+    assert message.render(NoticeKind.JSON, report, NEW)["cluster"] == "live 0f6b1c2d"
+    assert replace(target, context="prod").title == "live cluster at 10.96.0.1:443"
+    assert replace(target, kind="embedded").title == "live cluster at 10.96.0.1:443"
+
+
 def test_a_long_list_is_cut() -> None:
     marks = {f"A-{number:02}": "fail" for number in range(30)}
     text = message.render(NoticeKind.SLACK, night(1, **marks), News("", tuple(marks)))["text"]
