@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from clients.model.errors import MeshproofError
+from clients.model.printable import printable
 
 LAST_LINES = 15
 _running: set[subprocess.Popen[str]] = set()
@@ -16,6 +17,11 @@ _running: set[subprocess.Popen[str]] = set()
 
 class BuildError(MeshproofError):
     """A build command failed; the message holds the last lines of its output."""
+
+    def __str__(self) -> str:
+        """Several lines, unlike other errors: the cause is among the last ones of an output, seldom the very last."""
+        lines = [" " * (len(line) - len(line.lstrip())) + printable(line) for line in self.message.splitlines()]
+        return "\n".join(lines) + (f"; {self.hint}" if self.hint else "")
 
 
 def run(
