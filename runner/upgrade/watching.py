@@ -26,15 +26,21 @@ class Watch:
 
     def __init__(self, cluster: Cluster, held: Held) -> None:
         self._cluster, self._held = cluster, held
+        self._moved: tuple[Cell, ...] = ()
         self.seen = check(cluster, held)
 
     def cells(self, state: MeshState, *, moving: bool) -> tuple[Cell, ...]:
         """A cell for each flow, of the time since the last look."""
         before, self.seen = self.seen, check(self._cluster, self._held)
         was = {one.flow.name: one for one in before.accounts}
-        return tuple(
-            cell(was[one.flow.name], one, state, since=before.until, moving=moving) for one in self.seen.accounts
+        left = {one.flow: CUT_AT_MOST - one.cut for one in self._moved}
+        found = tuple(
+            cell(was[name], one, state, since=before.until, moving=moving, left=left.get(name, 0))
+            for one in self.seen.accounts
+            for name in (one.flow.name,)
         )
+        self._moved = found if moving else ()
+        return found
 
     def holes(self, phase: str, since: float) -> list[Event]:
         """Times since a moment that no process has observed."""
@@ -50,12 +56,18 @@ class Watch:
         ]
 
 
-def cell(was: Account, now: Account, state: MeshState, *, since: float, moving: bool) -> Cell:
-    """What became of a flow between two accounts of it."""
+def cell(was: Account, now: Account, state: MeshState, *, since: float, moving: bool, left: int = 0) -> Cell:
+    """What became of a flow between two accounts of it.
+
+    Args:
+        since: time of the earlier account, in seconds since 1970.
+        left: where pods were replaced until then, how many requests more may have been cut by that. A client writes
+            down how a request ended up to some seconds later.
+    """
     kinds = Counter(now.kinds)
     kinds.subtract(was.kinds)
     lost = now.lost - was.lost
-    cut = min(_cut(now, kinds), lost) if moving else 0
+    cut = min(_cut(now, kinds), lost) if moving else min(_cut(now, kinds), lost, left, _sent_before(now, since))
     return Cell(
         flow=now.flow.name,
         pair=pair(now.flow.name, state),
@@ -79,6 +91,11 @@ def _cut(now: Account, kinds: Mapping[str, int]) -> int:
     if not (now.flow.kept and now.flow.protocol in STREAMS):
         return 0
     return min(sum(max(kinds.get(kind, 0), 0) for kind in CUT), CUT_AT_MOST)
+
+
+def _sent_before(now: Account, moment: float) -> int:
+    """Requests that were sent before a moment, on a stream whose connection ended."""
+    return sum(row.count for row in now.rows if row.outcome in CUT and row.start <= moment)
 
 
 def _first(now: Account, since: float, kinds: Mapping[str, int]) -> str:

@@ -17,6 +17,7 @@ from report_samples import a_case, sample_run, sample_target
 from clients.hold.account import Account, Row
 from clients.hold.flows import ARRIVED, FLOWS
 from clients.hold.held import NAMESPACES, Held
+from clients.hold.seen import Seen
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
@@ -171,6 +172,35 @@ def test_a_request_on_a_stream_whose_pod_goes_is_cut(
     now = Account(BY_NAME[name], 20, 20 - sum(kinds.values()), rows)
     cell = watching.cell(was, now, MeshState(), since=0.0, moving=moving_it)
     assert (cell.requests, cell.lost, cell.cut) == (10, lost, cut)
+
+
+@pytest.mark.parametrize(
+    ("start", "left", "lost", "cut"),
+    [
+        (99.0, 2, 0, 2),  # sent before the pods were gone, and written down later
+        (101.0, 2, 2, 0),  # sent later
+        (99.0, 1, 1, 1),  # the other one was cut by the time of the last look
+        (99.0, 0, 2, 0),  # nothing was replaced before
+    ],
+)
+def test_a_request_that_was_cut_may_be_known_only_after_the_move(start: float, left: int, lost: int, cut: int) -> None:
+    """Seen on a machine under load 30: a client wrote it down after the old pods had gone."""
+    flow = BY_NAME["mesh-websocket-kept"]
+    was, now = Account(flow, 10, 10), Account(flow, 20, 18, (Row(start, start + 1, "closed", 2),))
+    cell = watching.cell(was, now, MeshState(), since=100.0, moving=False, left=left)
+    assert (cell.lost, cell.cut) == (lost, cut)
+
+
+def test_only_the_look_after_a_move_may_know_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = BY_NAME["mesh-websocket-kept"]
+    closed = [Row(at, at, "closed", 1) for at in (9.0, 19.0, 29.0)]
+    looks = iter(
+        Seen("h", 0.0, until, (Account(flow, 10 * n, 10 * n - n, tuple(closed[:n])),))
+        for n, until in enumerate((10.0, 20.0, 30.0, 40.0))
+    )
+    monkeypatch.setattr(watching, "check", lambda *_: next(looks))
+    watch = watching.Watch(None, None)  # type: ignore[arg-type]
+    assert [watch.cells(MeshState(), moving=moving)[0].cut for moving in (True, False, False)] == [1, 1, 0]
 
 
 def test_a_state_on_the_way_need_not_have_a_request() -> None:
