@@ -255,7 +255,7 @@ def test_the_shipped_rights_are_not_for_others_namespaces(canary: ProfileUp, sho
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("--from-revision", "stable", "--to-revision", "stable"), "are the same revision"),
+        (("--from-revision", "stable", "--to-revision", "stable"), "--to-revision are both stable"),
         (("--from-revision", "stable", "--to-revision", "none"), "the mesh has no revision or tag none"),
         (("--from-revision", "none", "--to-revision", "next"), "the mesh has no revision or tag none"),
         (("--hook", "before=echo no such program; exit 3"), "the hook of the phase before failed (exit 3): no such"),
