@@ -139,6 +139,7 @@ def rig(descriptor: TargetDescriptor, run_context: RunContext) -> object:
     """Stands in for the plugin's; the inner conftest takes it over."""
     return SimpleNamespace(
         cluster=SimpleNamespace(api=SimpleNamespace(lost_at=0.0)),
+        writes_access_log=False,  # so that no case is looked for elsewhere
         remove_other_environments=lambda environment: None,
         overlay=SimpleNamespace(worker=run_context.worker),
         environments=SimpleNamespace(prepare_in_background=lambda environment: None),
