@@ -75,13 +75,15 @@ class StageObjects:
         return self._adjust(items)
 
     def _adjust(self, own: Sequence[Item]) -> list[Applied]:
-        """Apply these and what opens the mesh besides; delete all others."""
-        items = [*own, *self._open_mesh.additions(self._environment, [*own, *self._over])]
+        """Apply these but for what a step has put over them, and what opens the mesh besides; delete all others."""
+        in_force = {item.key: item for item in (*own, *self._over)}
+        items = [*own, *self._open_mesh.additions(self._environment, list(in_force.values()))]
         wanted = {item.key for item in items}
         gone = [item for item in self._items if item.key not in wanted]
         self._own = list(own)
         self._items = [*gone, *items]  # before the first is applied: `clear` must know all of a half-made stage
-        applied = self._applier.apply(items)
+        over = {item.key for item in self._over}
+        applied = self._applier.apply([item for item in items if item.key not in over])
         self._delete(gone)
         return applied
 

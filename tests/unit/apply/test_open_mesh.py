@@ -139,6 +139,22 @@ def test_stages_replace_it_and_it_comes_back() -> None:
     assert recorder.done == [f"+{OPEN}"], "what a step stated has gone as well"
 
 
+def test_what_a_step_has_put_in_the_place_of_a_stages_object_stays() -> None:
+    """The next step of the stage applied the stage's own form again, which then decided in place of the step's."""
+    recorder = RecordingCluster()
+    objects = StageObjects(recorder, OpenMesh(LABELS, allow=True))  # type: ignore[arg-type]
+    objects.set_environment(DEPLOYED)
+    for_all = item("AuthorizationPolicy", "pay", "shop", spec={"rules": []})
+    for_one = item("AuthorizationPolicy", "pay", "shop", spec={"selector": {"matchLabels": {"app": "pay"}}})
+    objects.move_to([for_all])
+    recorder.done.clear()
+    objects.make_way([for_one])
+    assert recorder.done == ["+AuthorizationPolicy meshproof-open-mesh-0"], "web is of no policy now"
+    objects.make_way([for_one, STRICT])
+    assert "+AuthorizationPolicy pay" not in recorder.done
+    assert "pay" in {one.name for one in objects.items}
+
+
 def test_an_open_mesh_is_left_alone() -> None:
     recorder = RecordingCluster()
     objects = StageObjects(recorder)  # type: ignore[arg-type]
