@@ -106,8 +106,8 @@ def _rows(folder: Path, seen: set[str], problems: list[str]) -> Iterator[tuple[t
             data, digest = record.content(file)
             if digest in seen:
                 continue
-            seen.add(digest)
             found = record.parse(file, data, digest)
+            seen.add(digest)  # of a report that can be read: each other one is named
         except ReportError as error:
             problems.append(str(error))
             continue
