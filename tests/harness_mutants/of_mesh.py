@@ -31,4 +31,18 @@ MUTANTS = (
         "is not False]",
         ("mesh",),
     ),
+    HarnessMutant(
+        "a-step-takes-back-what-an-earlier-one-has-put",
+        "clients/apply/stage_objects.py",
+        "[item for item in items if item.key not in over]",
+        "items if over else items",
+        ("apply",),
+    ),
+    HarnessMutant(
+        "a-file-begun-before-the-first-look-is-whole",
+        "clients/kube/log_follower.py",
+        "if before is None and self._rotated(run):",
+        "if before is not None and self._rotated(run):",
+        ("kube",),
+    ),
 )

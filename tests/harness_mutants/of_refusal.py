@@ -92,6 +92,12 @@ MUTANTS = (
         "verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE",
         "verdict = FindingVerdict.FAIL",
     ),
+    HarnessMutant(
+        "a-late-authorization-server-blames-the-mesh",
+        DENIAL,
+        "if (unserved(wrong) or undecided(outcome, case.expect)) and",
+        "if unserved(wrong) and",
+    ),
     HarnessMutant("an-outside-log-is-not-read", DENIAL, "if arrived := external.arrived(denied):", "if arrived := []:"),
     HarnessMutant(
         "an-outside-log-that-is-not-there-is-silent",
