@@ -145,19 +145,19 @@ def _images(spec: dict[str, Any], status: dict[str, Any]) -> Iterator[RunningIma
                 yield RunningImage(one["name"], one.get("image", ""), found)
 
 
+def _containers(spec: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    return (*spec.get("containers", ()), *spec.get("initContainers", ()))
+
+
 def _role(spec: dict[str, Any]) -> str:
     """What the arguments of its proxy begin with: `proxy sidecar`, `proxy router` (Istio's injection templates)."""
-    containers = (*spec.get("containers", ()), *spec.get("initContainers", ()))
-    words: list[str] = next((list(one.get("args") or ()) for one in containers if one["name"] == SIDECAR), [])
+    words: list[str] = next((list(one.get("args") or ()) for one in _containers(spec) if one["name"] == SIDECAR), [])
     return words[1] if words[:1] == ["proxy"] and len(words) > 1 else ""
 
 
 def _not_past(spec: dict[str, Any]) -> frozenset[str]:
     """On OpenShift the proxy's user is one of its namespace's own (Istio, "OpenShift"), and root with TPROXY."""
-    users = {
-        one["name"]: (one.get("securityContext") or {}).get("runAsUser")
-        for one in (*spec.get("containers", ()), *spec.get("initContainers", ()))
-    }
+    users = {one["name"]: (one.get("securityContext") or {}).get("runAsUser") for one in _containers(spec)}
     if users.get(SIDECAR) in (None, 0, SIDECARS_USER):
         return frozenset()
     return frozenset(name for name, user in users.items() if user == SIDECARS_USER)

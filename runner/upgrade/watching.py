@@ -35,9 +35,8 @@ class Watch:
         was = {one.flow.name: one for one in before.accounts}
         left = {one.flow: CUT_AT_MOST - one.cut for one in self._moved}
         found = tuple(
-            cell(was[name], one, state, since=before.until, moving=moving, left=left.get(name, 0))
+            cell(was[one.flow.name], one, state, before.until, moving=moving, left=left.get(one.flow.name, 0))
             for one in self.seen.accounts
-            for name in (one.flow.name,)
         )
         self._moved = found if moving else ()
         return found
@@ -56,7 +55,7 @@ class Watch:
         ]
 
 
-def cell(was: Account, now: Account, state: MeshState, *, since: float, moving: bool, left: int = 0) -> Cell:
+def cell(was: Account, now: Account, state: MeshState, since: float, *, moving: bool, left: int = 0) -> Cell:
     """What became of a flow between two accounts of it.
 
     Args:
