@@ -28,7 +28,16 @@ def unserved(attempt: Attempt) -> bool:
     return attempt.status in AWAY or (attempt.status is None and attempt.kind in _NO_ANSWER)
 
 
-def undecided(outcome: Outcome, expect: Expectation) -> bool:
+def is_late(attempt: Attempt, outcome: Outcome, expect: Expectation) -> bool:
+    """Whether a server that has to answer, or to decide, did not in time: a single refusal of this kind is tried again.
+
+    Args:
+        outcome: that of the attempt.
+    """
+    return unserved(attempt) or _undecided(outcome, expect)
+
+
+def _undecided(outcome: Outcome, expect: Expectation) -> bool:
     """Whether it is the pinned refusal without a body, where one is due.
 
     Envoy refuses so where an authorization server does not answer in time (`status_on_error` of `ext_authz`, 403 in

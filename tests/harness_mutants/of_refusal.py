@@ -95,7 +95,7 @@ MUTANTS = (
     HarnessMutant(
         "a-late-authorization-server-blames-the-mesh",
         DENIAL,
-        "if (unserved(wrong) or undecided(outcome, case.expect)) and",
+        "if is_late(wrong, outcome, case.expect) and",
         "if unserved(wrong) and",
     ),
     HarnessMutant("an-outside-log-is-not-read", DENIAL, "if arrived := external.arrived(denied):", "if arrived := []:"),

@@ -32,7 +32,7 @@ from clients.proof.rig.sent import sent
 from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
 from clients.proof.steps import own_pod
 from clients.proof.steps.trace import EXTERNAL_LOG
-from clients.proof.unserved import undecided, unserved
+from clients.proof.unserved import is_late, unserved
 
 BACKEND_LOG = "backend log"
 TURNS = 3
@@ -102,7 +102,7 @@ def still_refused(proving: ProvingCase) -> list[Finding]:
     if not missed:
         return []
     wrong, outcome = missed[0]
-    if (unserved(wrong) or undecided(outcome, case.expect)) and (text := _refused_again(proving, wrong)):
+    if is_late(wrong, outcome, case.expect) and (text := _refused_again(proving, wrong)):
         return [Finding(AFTER_TWIN, text, FindingVerdict.PASS)]
     verdict = FindingVerdict.FAIL if wrong.ran else FindingVerdict.INCONCLUSIVE
     return [Finding(AFTER_TWIN, wrong.problem, verdict)]

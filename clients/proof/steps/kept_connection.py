@@ -16,7 +16,7 @@ from clients.probe.outside import OutsideClient
 from clients.probe.same_connection import Exchanges
 from clients.proof.proving import ProvingCase, inconclusive, of_case
 from clients.proof.rig.prober import Prober
-from clients.proof.unserved import undecided, unserved
+from clients.proof.unserved import is_late
 
 NAME = "same connection"
 """Name of the finding."""
@@ -60,7 +60,7 @@ def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
     proving.attempts.append(attempt)
     if not attempt.matched:
         verdict = FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE
-        again = unserved(attempt) or undecided(pair.second, case.expect)
+        again = is_late(attempt, pair.second, case.expect)
         return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)], again
     text = f"after the twin's request it still got {attempt.summary}"
     return ([Finding(NAME, text, FindingVerdict.PASS)] if shared else []), False

@@ -12,7 +12,7 @@ from clients.probe.attempts import attempt_of
 from clients.probe.confirm import CERTAINTY, leak_share, probes_for_leak
 from clients.probe.confirmation_row import MAX_BATCH
 from clients.proof.proving import ProvingCase, inconclusive, of_case
-from clients.proof.unserved import undecided, unserved
+from clients.proof.unserved import is_late
 
 LEAK = "leak"
 
@@ -71,7 +71,7 @@ def _send_more(proving: ProvingCase, wanted: int, before: int, budget_s: float, 
                 row.refused, problem = row.refused + 1, ""
             elif attempt.ran:
                 proving.attempts.append(attempt)
-                if not (unserved(attempt) or undecided(outcome, case.expect)):
+                if not is_late(attempt, outcome, case.expect):
                     return attempt.problem
                 row.refused, row.again, problem = 0, row.again + 1, attempt.problem
     return problem
