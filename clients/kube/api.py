@@ -6,15 +6,16 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from email.utils import parsedate_to_datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import urllib3
-from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import ws_client
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 
 from clients.kube import no_answer, passing
+from clients.kube.logged_in import LoggedInClient
 from clients.kube.no_answer import one_line
 from clients.kube.passing import UNKNOWN
 from clients.model.errors import AccessError, ClusterError
@@ -63,6 +64,7 @@ class Api:
 
     def __init__(self, configuration: Any) -> None:
         self.configuration = configuration
+        self._login = LoggedInClient(configuration)
         self._has_answered = False
         self.lost_at = 0.0  # monotonic seconds: when nothing listened there any more
 
@@ -71,7 +73,7 @@ class Api:
         """Its address."""
         return str(self.configuration.host)
 
-    @cached_property
+    @property
     def client(self) -> Any:
         """The library's own client of this server.
 
@@ -79,13 +81,9 @@ class Api:
             ClusterError: it cannot be made; what its proxy is, above all, is looked at here.
         """
         try:
-            return client.ApiClient(self.configuration)
+            return self._login.client
         except Exception as error:
-            if not self.configuration.proxy:
-                raise self.unreachable(error) from None
-            hint = "proxy-url in the kubeconfig, or the variable, has the form http://HOST:PORT; no SOCKS"
-            cause = redact(one_line(error))
-            raise ClusterError(f"cluster {self.server} cannot be reached through its proxy: {cause}", hint) from None
+            raise self.unreachable(error) from None
 
     def json(
         self,
@@ -141,21 +139,13 @@ class Api:
         Raises:
             ApiException: it could not be opened; `reason` has the cause.
         """
-        request = self.client.param_serialize("GET", path, query_params=list(query), auth_settings=["BearerToken"])
-        method, url, headers = request[:3]
-        call: Any = ws_client.websocket_call
-        return call(
-            self.configuration, method, url, headers=headers, _preload_content=False, capture_all=False, binary=True
-        )
+        options = {"_preload_content": False, "capture_all": False, "binary": True}
+        return self._login.opened(ws_client.websocket_call, path, query, **options)
 
     def port_forward(self, namespace: str, pod: str, port: int) -> Any:
         """A connection to a port of a pod, as the client library's `PortForward`; ApiException where it is refused."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
-        query = [("ports", str(port))]
-        request = self.client.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
-        method, url, headers = request[:3]
-        call: Any = ws_client.portforward_call
-        return call(self.configuration, method, url, headers=headers)
+        return self._login.opened(ws_client.portforward_call, path, [("ports", str(port))])
 
     def time(self, *, timeouts: Timeouts = TIMEOUTS_S, ride_out: bool = True) -> float:
         """The server's clock, in seconds since 1970 (its `Date` header, whole seconds). Raises as `json` does."""
@@ -169,7 +159,17 @@ class Api:
 
     def riding_out(self, read: Callable[[], passing.Read]) -> passing.Read:
         """What GET requests by the client library's own ways return, tried again as `json` is; its last error stays."""
-        return passing.ride_out(read, partial(self._again_s, "GET"), RIDE_OUT_S)
+        used = self._login.credentials
+
+        def once() -> passing.Read:
+            try:
+                return read()
+            except ApiException as error:
+                if error.status != UNKNOWN or not self._login.again(used):
+                    raise
+                return read()
+
+        return passing.ride_out(once, partial(self._again_s, "GET"), RIDE_OUT_S)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -202,16 +202,19 @@ class Api:
         ride_out: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json, */*", "Content-Type": content_type}
+        query = list(query)
         try:
-            request = self.client.param_serialize(
-                method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
-            )
-        except Exception as error:  # the credentials are renewed here
+            used = self._login.credentials
+            request = self._login.serialized(method, path, query, headers, body)
+        except Exception as error:
             raise self.unreachable(error) from None
 
         def once() -> urllib3.BaseHTTPResponse:
             response: urllib3.BaseHTTPResponse = self.client.call_api(*request, _request_timeout=timeouts).response
             self._has_answered = True
+            if response.status == UNKNOWN and self._login.again(used):
+                again = self._login.serialized(method, path, query, headers, body)
+                response = self.client.call_api(*again, _request_timeout=timeouts).response
             if 200 <= response.status <= 299:
                 return response
             raise self._refusal(method, path, response.status, response.data, response.headers.get("Retry-After", ""))
@@ -231,7 +234,7 @@ class Api:
         if b"<html" in (data.encode() if isinstance(data, str) else data).lower():
             other = self.foreign(method, path, detail.encode())
             return AccessError(other.message, other.hint)
-        renewal = getattr(self.configuration, "failed_login", "") if status == UNKNOWN else ""
+        renewal = self._login.why_not_renewed if status == UNKNOWN else ""
         why = f"{detail} (they were not renewed: {renewal})" if renewal else detail
         return AccessError(f"the cluster refuses {method} {path}: {why}", passing.hint(status, detail))
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import urllib3
 from kubernetes import client, config
+from kubernetes.config import kube_config
 
 from clients.kube import login
+from clients.kube.merged import merged
 from clients.kube.no_answer import one_line
+from clients.kube.renewal import Renewal, put
 from clients.model.errors import ClusterError
 from clients.model.redact import redact
 
@@ -30,22 +33,13 @@ class KubeconfigConfiguration(client.Configuration):
     is removed meanwhile. pytest removes its own after every test.
 
     Attributes:
-        failed_login: why the credentials could not be renewed the last time; empty where they were, or are still good.
+        renewal: of the credentials of a kubeconfig; None for those of a pod, which the library reads again.
     """
 
-    failed_login = ""
+    renewal: Renewal | None = None
 
     def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> Any:
-        """As the library has it, again where the environment was changed meanwhile.
-
-        A token is renewed some minutes before it expires. Where that fails, the old one is sent.
-        """
-        with login.failures() as failures:
-            key = self._key(identifier, alias)
-        self.failed_login = failures[-1] if failures else ""
-        return key
-
-    def _key(self, identifier: str, alias: str | None) -> Any:
+        """As the library has it, again where the environment was changed meanwhile."""
         for _ in range(ATTEMPTS - 1):
             with suppress(KeyError):
                 return super().get_api_key_with_prefix(identifier, alias)
@@ -91,17 +85,21 @@ def _load_own(made: KubeconfigConfiguration) -> None:
         raise ClusterError(f"the pod's service account cannot be used: {one_line(error)}", hint) from None
 
 
-def _load(made: KubeconfigConfiguration, file: str | None, context: str | None) -> None:
+def _load(made: Any, file: str | None, context: str | None) -> None:
     """Load a kubeconfig. The library lets through what a parser, an issuer or a plug-in raises."""
-    load: Any = config.load_kube_config
+    make: Any = kube_config.KubeConfigLoader
     where = file or "the kubeconfig"
     try:
+        loader = make(merged(file), active_context=context, config_base_path=None)
         with login.failures() as failures:
-            load(file, context, client_configuration=made, persist_config=False)
+            loader.load_and_set(made)
         user = login.User.of(file, context)
+        put(loader, made)
     except Exception as error:
         raise _unusable(error, where, file, context) from None
     if made.api_key or made.cert_file:
+        made.renewal = Renewal(loader, user)
+        made.refresh_api_key_hook = made.renewal.keep
         return
     if failed := user.failed(where, failures[-1] if failures else ""):
         raise failed

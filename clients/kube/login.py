@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from kubernetes import config
-from kubernetes.config import kube_config
-
+from clients.kube.merged import merged
 from clients.kube.no_answer import one_line
 from clients.model.errors import ClusterError
 from clients.model.redact import redact
@@ -37,19 +35,26 @@ class User:
     @classmethod
     def of(cls, file: str | None, context: str | None) -> User:
         """The user of a context (default: the current one). Raises what the client library does for a wrong file."""
-        merger: Any = kube_config.KubeConfigMerger
-        merged = merger(file or kube_config.KUBE_CONFIG_DEFAULT_LOCATION).config
-        if merged is None:  # in the words in which it refuses to load what is not there
-            raise config.ConfigException("Invalid kube-config file. No configuration found.")
-        context = str(context or merged["current-context"])
-        name = merged["contexts"].get_with_name(context)["context"].safe_get("user") or ""
-        found = merged["users"].get_with_name(name, safe=True)
+        whole = merged(file)
+        context = str(context or whole["current-context"])
+        name = whole["contexts"].get_with_name(context)["context"].safe_get("user") or ""
+        found = whole["users"].get_with_name(name, safe=True)
         return cls(str(name), {} if found is None else found.value.get("user") or {})
 
     @property
     def provider(self) -> str:
         """The name of the auth-provider; empty where there is none."""
         return str((self._part("auth-provider")).get("name") or "")
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether other credentials are found by reading them again; an exec plugin says when its own expire."""
+        return bool(self.provider) or "tokenFile" in self.entry
+
+    @property
+    def may_have_others(self) -> bool:
+        """Whether there may be other credentials than those that were used."""
+        return self.is_read_again or "exec" in self.entry
 
     def failed(self, where: str, why: str) -> ClusterError | None:
         """The error for a login that failed, or gave no credentials; None where there is nothing to log in by.

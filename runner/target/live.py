@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from typing import Any
 
 import certifi
-from kubernetes import config
 
+from clients.kube.merged import merged
 from clients.model.errors import SettingsError
 from clients.model.images import SHOP
 from runner.config.egress_settings import External, Hosts
@@ -64,9 +63,8 @@ class Live(Target):
     def context(self) -> str:
         """The context that is used: the one named, else the current one of the kubeconfig; empty if it has none."""
         file = str(self.settings.kubeconfig) if self.settings.kubeconfig else None
-        contexts: Any = config.list_kube_config_contexts
         try:
-            return self.settings.context or str(contexts(file)[1]["name"])
+            return self.settings.context or str(merged(file)["current-context"])
         except Exception:  # whatever its parser raises too
             return ""  # connecting reports what is wrong with it
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from clients.kube import renewal
 from clients.kube.api import Api
 from clients.kube.cluster import Cluster
 from clients.kube.kubeconfig import check_context
@@ -260,6 +261,7 @@ def test_a_login_that_is_not_renewed_explains_the_refusal(
     user = {"exec": {**EXEC, "command": str(plugin(tmp_path, GIVEN))}}
     cluster = Cluster.connect(kubeconfig(tmp_path, user=user, cluster={"server": address}))
     (tmp_path / "refused").touch()
+    monkeypatch.setattr(renewal, "PAUSE_S", 0.0)
     assert cluster.api.json("GET", "/version")
     monkeypatch.setattr(Anything, "status", 401)
     with pytest.raises(AccessError, match="no session") as caught:
