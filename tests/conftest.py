@@ -19,8 +19,14 @@ HOW = {
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
-def pytest_configure() -> None:
-    """Restore SIGINT, which a shell ignores for a background job, and so for the runs that the tests start."""
+WARNINGS = ("error", "default::DeprecationWarning:kubernetes", "default::ResourceWarning")
+"""A warning fails a test. It fails no case of a run: what a library warns of is no statement about a mesh."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Be strict with warnings, and restore SIGINT, which a shell ignores for a background job, and so for runs here."""
+    for one in WARNINGS:
+        config.addinivalue_line("filterwarnings", one)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

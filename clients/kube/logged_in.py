@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
+import urllib3
 from kubernetes import client
 from kubernetes.client import rest
 from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import InsecureRequestWarning
 
 from clients.kube import proxies
 from clients.kube.no_answer import one_line
@@ -40,6 +42,8 @@ class LoggedInClient:
         """
         try:
             proxies.log_in(self._configuration)
+            if not self._configuration.verify_ssl:  # as the user has stated: each request would warn of it
+                urllib3.disable_warnings(InsecureRequestWarning)
             self._certificate = self._configuration.cert_file
             return client.ApiClient(self._configuration)
         except Exception as error:

@@ -269,6 +269,19 @@ def test_a_plugins_certificate_is_renewed_for_requests_and_for_discovery(
     cluster.close()
 
 
+def test_a_server_that_is_not_verified_as_stated_warns_of_nothing(
+    tmp_path: Path, server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate(tmp_path, "first")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "first.pem", tmp_path / "first.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setattr(ApiServer, "accepted", "t")
+    address = f"https://127.0.0.1:{server.server_port}"
+    connected(tmp_path, address, {"token": "t"}, **{"insecure-skip-tls-verify": True}).close()
+    assert ApiServer.seen == ["t"]
+
+
 def certificate(folder: Path, name: str) -> dict[str, str]:
     """A certificate that signs itself, as the status of a plug-in."""
     words = f"req -x509 -newkey rsa:2048 -nodes -subj /CN={name} -days 2 -keyout {name}.key -out {name}.pem"
