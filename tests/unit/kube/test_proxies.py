@@ -18,7 +18,7 @@ from clients.kube.kubeconfig import configuration
 pytestmark = pytest.mark.unit
 
 
-class Listener:
+class RefusingListener:
     """Accepts connections, keeps the head of what each sends, and answers that this is not allowed."""
 
     def __init__(self) -> None:
@@ -43,20 +43,20 @@ class Listener:
 
 
 @pytest.fixture
-def proxy() -> Iterator[Listener]:
-    made = Listener()
+def proxy() -> Iterator[RefusingListener]:
+    made = RefusingListener()
     yield made
     made.close()
 
 
 @pytest.fixture
-def api_server() -> Iterator[Listener]:
-    made = Listener()
+def api_server() -> Iterator[RefusingListener]:
+    made = RefusingListener()
     yield made
     made.close()
 
 
-def heads(folder: Path, server: str, proxy: str, by: Listener) -> list[str]:
+def heads(folder: Path, server: str, proxy: str, by: RefusingListener) -> list[str]:
     """What a request and an exec send to a listener."""
     parts = {
         "current-context": "c",
@@ -76,7 +76,7 @@ def heads(folder: Path, server: str, proxy: str, by: Listener) -> list[str]:
 
 
 @pytest.mark.parametrize("secret", ["secret", "p@ss:word", "~~??>>~~ÿ"])
-def test_both_log_in_to_the_proxy_as_its_url_says(tmp_path: Path, proxy: Listener, secret: str) -> None:
+def test_both_log_in_to_the_proxy_as_its_url_says(tmp_path: Path, proxy: RefusingListener, secret: str) -> None:
     """Proxies of banks demand it; kubectl takes the credentials from the URL, and the client library took none."""
     url = f"http://me:{quote(secret, safe='')}@127.0.0.1:{proxy.port}"
     seen = heads(tmp_path, "https://api.example.com:6443", url, proxy)
@@ -87,7 +87,7 @@ def test_both_log_in_to_the_proxy_as_its_url_says(tmp_path: Path, proxy: Listene
         assert f"proxy-authorization: Basic {expected}\r\n".lower() in head.lower()
 
 
-def test_without_credentials_none_are_sent(tmp_path: Path, proxy: Listener) -> None:
+def test_without_credentials_none_are_sent(tmp_path: Path, proxy: RefusingListener) -> None:
     seen = heads(tmp_path, "https://api.example.com:6443", f"http://127.0.0.1:{proxy.port}", proxy)
     assert [head.partition(" HTTP/")[0] for head in seen] == ["CONNECT api.example.com:6443"] * 2
     assert not any("proxy-authorization" in head.lower() for head in seen)
@@ -99,7 +99,7 @@ def test_without_credentials_none_are_sent(tmp_path: Path, proxy: Listener) -> N
 )
 @pytest.mark.parametrize("stated", ["environment", "kubeconfig"])
 def test_both_go_past_it_where_the_server_needs_none(
-    tmp_path: Path, proxy: Listener, api_server: Listener, monkeypatch: pytest.MonkeyPatch, without: str, stated: str
+    tmp_path: Path, proxy: RefusingListener, api_server: RefusingListener, monkeypatch: pytest.MonkeyPatch, without: str, stated: str
 ) -> None:
     """Websockets understood other rules than requests: a run read pods, and could run no command in them."""
     url = f"http://127.0.0.1:{proxy.port}"
@@ -113,7 +113,7 @@ def test_both_go_past_it_where_the_server_needs_none(
     assert proxy.heads == []
 
 
-def test_rules_of_the_environment_count_once(tmp_path: Path, proxy: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_of_the_environment_count_once(tmp_path: Path, proxy: RefusingListener, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "ample.com")
     assert len(heads(tmp_path, "https://api.example.com:6443", f"http://127.0.0.1:{proxy.port}", proxy)) == 2
@@ -129,5 +129,5 @@ def test_a_proxy_without_a_port_has_that_of_its_scheme(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", refuse)
     monkeypatch.setattr("websocket._http._open_socket", lambda found, *_: refuse(found[0][4]))
-    heads(tmp_path, "https://api.example.com:6443", "http://127.0.0.1", Listener())
+    heads(tmp_path, "https://api.example.com:6443", "http://127.0.0.1", RefusingListener())
     assert dialled == [("127.0.0.1", 80)] * 2

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.unit
 NOW = 1_800_000_000.0
 
 
-class Clock:
+class MovedClock:
     """Both clocks, which tests move."""
 
     def __init__(self) -> None:
@@ -40,14 +40,14 @@ class Clock:
         return self.passed
 
 
-class Loader:
+class NumberedLogins:
     """The library's, whose credentials are numbered.
 
     Args:
         valid_s: seconds until those that it gives expire; none where it does not say.
     """
 
-    def __init__(self, clock: Clock, *valid_s: float | None) -> None:
+    def __init__(self, clock: MovedClock, *valid_s: float | None) -> None:
         self._clock, self._valid_s = clock, list(valid_s)
         self.logins = 0
         self.fails = False
@@ -63,7 +63,7 @@ class Loader:
             self.expiry = datetime_of(self._clock.wall() + valid_s)
 
 
-class Configured:
+class HeaderOnly:
     def __init__(self) -> None:
         self.api_key: dict[str, str] = {}
 
@@ -72,17 +72,17 @@ def datetime_of(seconds: float) -> Any:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def renewing(clock: Clock, *valid_s: float | None, user: dict[str, Any] | None = None) -> tuple[Loader, Renewal]:
-    loader = Loader(clock, *valid_s)
+def renewing(clock: MovedClock, *valid_s: float | None, user: dict[str, Any] | None = None) -> tuple[NumberedLogins, Renewal]:
+    loader = NumberedLogins(clock, *valid_s)
     return loader, Renewal(loader, User("u", user or {"exec": {}}), clock.wall, clock)
 
 
-def logins(clock: Clock, loader: Loader, renewed: Renewal, for_s: int) -> int:
+def logins(clock: MovedClock, loader: NumberedLogins, renewed: Renewal, for_s: int) -> int:
     """How often it logs in while a request is sent each second."""
     before = loader.logins
     for _ in range(for_s):
         clock.passed += 1
-        renewed.keep(Configured())
+        renewed.keep(HeaderOnly())
     return loader.logins - before
 
 
@@ -92,28 +92,28 @@ def logins(clock: Clock, loader: Loader, renewed: Renewal, for_s: int) -> int:
 )
 def test_a_plugin_is_asked_again_shortly_before_its_credentials_expire(valid_s: float, for_s: int, times: int) -> None:
     """For credentials of five minutes, as Keycloak's and Pinniped's, it was started by every single request."""
-    clock = Clock()
+    clock = MovedClock()
     loader, renewed = renewing(clock, valid_s)
     assert logins(clock, loader, renewed, for_s) == times
 
 
 def test_credentials_that_seem_to_have_expired_do_not_start_it_each_time() -> None:
     """This machine's clock may be fast."""
-    clock = Clock()
+    clock = MovedClock()
     loader, renewed = renewing(clock, -100.0)
     assert logins(clock, loader, renewed, 60) == 60 / PAUSE_S
 
 
 def test_credentials_that_state_no_end_are_kept() -> None:
-    clock = Clock()
+    clock = MovedClock()
     loader, renewed = renewing(clock, 60.0, None)
     assert logins(clock, loader, renewed, 10_000) == 1
 
 
 def test_a_file_is_read_again_as_kubectl_does() -> None:
-    clock = Clock()
+    clock = MovedClock()
     loader, renewed = renewing(clock, None, user={"tokenFile": "t"})
-    made = Configured()
+    made = HeaderOnly()
     clock.passed = REREAD_S - 1
     renewed.keep(made)
     assert loader.logins == 1
@@ -123,7 +123,7 @@ def test_a_file_is_read_again_as_kubectl_does() -> None:
 
 
 def test_where_it_fails_the_old_ones_are_kept_and_the_reason_is_known_until_it_does_not() -> None:
-    clock = Clock()
+    clock = MovedClock()
     loader, renewed = renewing(clock, 60.0)
     before = renewed.current
     loader.fails = True
@@ -137,23 +137,23 @@ def test_where_it_fails_the_old_ones_are_kept_and_the_reason_is_known_until_it_d
 
 @pytest.mark.parametrize("user", [{"exec": {}}, {"tokenFile": "t"}, {"auth-provider": {"name": "oidc"}}])
 def test_what_the_server_refuses_is_replaced_at_once(user: dict[str, Any]) -> None:
-    clock = Clock()
+    clock = MovedClock()
     loader, renewed = renewing(clock, None, user=user)
     refused = renewed.current
-    assert renewed.again(Configured(), refused)
-    assert renewed.again(Configured(), refused), "another thread has renewed them meanwhile"
+    assert renewed.again(HeaderOnly(), refused)
+    assert renewed.again(HeaderOnly(), refused), "another thread has renewed them meanwhile"
     assert loader.logins == 2
-    assert not renewed.again(Configured(), renewed.current), "so soon there are no others"
+    assert not renewed.again(HeaderOnly(), renewed.current), "so soon there are no others"
 
 
 @pytest.mark.parametrize("user", [{"token": "t"}, {"client-certificate": "crt"}, {"username": "u"}])
 def test_what_never_changes_is_not_tried_again(user: dict[str, Any]) -> None:
-    loader, renewed = renewing(Clock(), None, user=user)
-    assert not renewed.again(Configured(), renewed.current)
+    loader, renewed = renewing(MovedClock(), None, user=user)
+    assert not renewed.again(HeaderOnly(), renewed.current)
     assert loader.logins == 1
 
 
-class ApiServer(BaseHTTPRequestHandler):
+class Verifying(BaseHTTPRequestHandler):
     """Accepts the newest credentials only: a token that it was told of, or the certificate of a name."""
 
     protocol_version = "HTTP/1.1"
@@ -177,9 +177,9 @@ class ApiServer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
-    monkeypatch.setattr(ApiServer, "seen", [], raising=False)
+    monkeypatch.setattr(Verifying, "seen", [], raising=False)
     monkeypatch.setattr(renewal, "PAUSE_S", 0.0)
-    made = ThreadingHTTPServer(("127.0.0.1", 0), ApiServer)
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Verifying)
     made.daemon_threads = True
     threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield made
@@ -217,13 +217,13 @@ def test_a_token_in_a_file_that_ends_with_a_line_break_and_is_written_again(
     tmp_path: Path, server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "token").write_text("first\n")
-    monkeypatch.setattr(ApiServer, "accepted", "first")
+    monkeypatch.setattr(Verifying, "accepted", "first")
     cluster = connected(tmp_path, f"http://127.0.0.1:{server.server_port}", {"tokenFile": "token"})
     (tmp_path / "token").write_text("second\n")
-    monkeypatch.setattr(ApiServer, "accepted", "second")
+    monkeypatch.setattr(Verifying, "accepted", "second")
     assert cluster.api.json("GET", "/version")
     assert cluster.api.json("GET", "/version")
-    assert ApiServer.seen == ["first", "first", "second", "second"]
+    assert Verifying.seen == ["first", "first", "second", "second"]
     cluster.close()
 
 
@@ -233,12 +233,12 @@ def test_a_plugins_token_that_the_server_does_not_accept_any_more(
     """It may say nothing about its end, or this machine's clock may be slow."""
     user = plugin(tmp_path)
     (tmp_path / "status").write_text('{"token": "first"}')
-    monkeypatch.setattr(ApiServer, "accepted", "first")
+    monkeypatch.setattr(Verifying, "accepted", "first")
     cluster = connected(tmp_path, f"http://127.0.0.1:{server.server_port}", user)
     (tmp_path / "status").write_text('{"token": "second"}')
-    monkeypatch.setattr(ApiServer, "accepted", "second")
+    monkeypatch.setattr(Verifying, "accepted", "second")
     assert cluster.api.json("GET", "/version")
-    monkeypatch.setattr(ApiServer, "accepted", "third")
+    monkeypatch.setattr(Verifying, "accepted", "third")
     with pytest.raises(AccessError, match="Unauthorized"):
         cluster.api.json("GET", "/version")
     cluster.close()
@@ -257,15 +257,15 @@ def test_a_plugins_certificate_is_renewed_for_requests_and_for_discovery(
     server.socket = context.wrap_socket(server.socket, server_side=True)
     user = plugin(tmp_path)
     (tmp_path / "status").write_text(json.dumps(first))
-    monkeypatch.setattr(ApiServer, "accepted", "first")
+    monkeypatch.setattr(Verifying, "accepted", "first")
     address = f"https://127.0.0.1:{server.server_port}"
     cluster = connected(tmp_path, address, user, **{"certificate-authority": "first.pem"})
     (tmp_path / "status").write_text(json.dumps(second))
-    monkeypatch.setattr(ApiServer, "accepted", "second")
+    monkeypatch.setattr(Verifying, "accepted", "second")
     assert cluster.api.json("GET", "/version")
     answer = cluster.api.client.call_api(*cluster.api.client.param_serialize("GET", "/version"))
     assert answer.response.status == 200, "the library's own requests have the new one too"
-    assert ApiServer.seen == ["first", "first", "second", "second"]
+    assert Verifying.seen == ["first", "first", "second", "second"]
     cluster.close()
 
 
@@ -276,10 +276,10 @@ def test_a_server_that_is_not_verified_as_stated_warns_of_nothing(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "first.pem", tmp_path / "first.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    monkeypatch.setattr(ApiServer, "accepted", "t")
+    monkeypatch.setattr(Verifying, "accepted", "t")
     address = f"https://127.0.0.1:{server.server_port}"
     connected(tmp_path, address, {"token": "t"}, **{"insecure-skip-tls-verify": True}).close()
-    assert ApiServer.seen == ["t"]
+    assert Verifying.seen == ["t"]
 
 
 def certificate(folder: Path, name: str) -> dict[str, str]:
