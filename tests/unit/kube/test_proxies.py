@@ -99,7 +99,12 @@ def test_without_credentials_none_are_sent(tmp_path: Path, proxy: RefusingListen
 )
 @pytest.mark.parametrize("stated", ["environment", "kubeconfig"])
 def test_both_go_past_it_where_the_server_needs_none(
-    tmp_path: Path, proxy: RefusingListener, api_server: RefusingListener, monkeypatch: pytest.MonkeyPatch, without: str, stated: str
+    tmp_path: Path,
+    proxy: RefusingListener,
+    api_server: RefusingListener,
+    monkeypatch: pytest.MonkeyPatch,
+    without: str,
+    stated: str,
 ) -> None:
     """Websockets understood other rules than requests: a run read pods, and could run no command in them."""
     url = f"http://127.0.0.1:{proxy.port}"
@@ -113,7 +118,9 @@ def test_both_go_past_it_where_the_server_needs_none(
     assert proxy.heads == []
 
 
-def test_rules_of_the_environment_count_once(tmp_path: Path, proxy: RefusingListener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_of_the_environment_count_once(
+    tmp_path: Path, proxy: RefusingListener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "ample.com")
     assert len(heads(tmp_path, "https://api.example.com:6443", f"http://127.0.0.1:{proxy.port}", proxy)) == 2

@@ -72,7 +72,9 @@ def datetime_of(seconds: float) -> Any:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def renewing(clock: MovedClock, *valid_s: float | None, user: dict[str, Any] | None = None) -> tuple[NumberedLogins, Renewal]:
+def renewing(
+    clock: MovedClock, *valid_s: float | None, user: dict[str, Any] | None = None
+) -> tuple[NumberedLogins, Renewal]:
     loader = NumberedLogins(clock, *valid_s)
     return loader, Renewal(loader, User("u", user or {"exec": {}}), clock.wall, clock)
 
