@@ -8,7 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.no_answer import one_line
 from clients.kube.pods import Pod
+from clients.model.addresses import joined
+from clients.model.redact import redact
 
 HERE = "127.0.0.1"
 _BYTES = 64 * 1024
@@ -24,6 +27,7 @@ class PortForward:
 
     def __init__(self, cluster: Cluster, pod: Pod, port: int) -> None:
         self._cluster, self._pod, self._port = cluster, pod, port
+        self._failures: dict[str, str] = {}
         self._server = socket.create_server((HERE, 0), backlog=64)
         threading.Thread(target=self._serve, name=f"port-forward-{pod}", daemon=True).start()
 
@@ -32,6 +36,10 @@ class PortForward:
         """Where it listens."""
         host, port = self._server.getsockname()[:2]
         return str(host), int(port)
+
+    def failure(self, client: str) -> str:
+        """Why the newest connection of a client at this address (`ip:port`) did not reach the pod; empty if it did."""
+        return self._failures.get(client, "")
 
     def close(self) -> None:
         """Accept no further connection. Never raises."""
@@ -42,30 +50,50 @@ class PortForward:
     def _serve(self) -> None:
         while True:
             try:
-                client, _ = self._server.accept()
+                client, peer = self._server.accept()
             except OSError:
                 return  # closed
-            threading.Thread(target=self._connect, args=(client,), name="port-forward", daemon=True).start()
+            arguments = (client, joined(*peer[:2]))
+            threading.Thread(target=self._connect, args=arguments, name="port-forward", daemon=True).start()
 
-    def _connect(self, client: socket.socket) -> None:
-        """Carry one connection; where the API server refuses it, the client sees it end without an answer."""
+    def _connect(self, client: socket.socket, address: str) -> None:
+        """Carry one connection; where it does not reach the pod, the client sees it end without an answer."""
         with client, suppress(OSError):
+            self._failures.pop(address, None)
             try:
                 forward: Any = self._cluster.api.port_forward(self._pod.namespace, self._pod.name, self._port)
-            except Exception:
-                return  # the client library's own errors have no common class
+            except Exception as error:  # the client library's own errors have no common class
+                self._failed(address, getattr(error, "reason", "") or error)
+                return
             pod = forward.socket(self._port)
-            back = threading.Thread(target=_copy, args=(pod, client), name="port-forward-back", daemon=True)
+            arguments = (forward, pod, client, address)
+            back = threading.Thread(target=self._answer, args=arguments, name="port-forward-back", daemon=True)
             back.start()
             _copy(client, pod)
+            _end(pod)
             back.join()
             forward.close()
 
+    def _answer(self, forward: Any, pod: Any, client: socket.socket, address: str) -> None:
+        """Copy what the pod sends. Why the kubelet cannot reach it comes on another channel, and ends this one."""
+        _copy(pod, client)
+        if why := forward.error(self._port):
+            self._failed(address, why)
+        _end(client)
+
+    def _failed(self, address: str, why: object) -> None:
+        """Note it, before the client sees the end."""
+        self._failures[address] = f"port {self._port} of {self._pod} is not forwarded: {one_line(redact(str(why)))}"
+
 
 def _copy(source: Any, target: Any) -> None:
-    """Copy until the source ends, then end the target's input."""
+    """Copy until the source ends."""
     with suppress(OSError):
         while data := source.recv(_BYTES):
             target.sendall(data)
+
+
+def _end(target: Any) -> None:
+    """End the target's input."""
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)

@@ -59,5 +59,9 @@ class InfrastructureError(MeshproofError):
     """A probe or an observation did not run, so that the mesh is not judged. Never a denial, never a pass."""
 
 
+class LackingError(MeshproofError):
+    """The target cannot show what a stage is about, which only its environment has shown: its cases are skipped."""
+
+
 class AbandonedError(Exception):
     """Work whose result is no longer needed was ended. No user sees it."""

@@ -107,6 +107,10 @@ class WaysIn:
                     return
                 time.sleep(POLL_S)
 
+    def forward_to(self, place: tuple[str, int]) -> PortForward | None:
+        """What forwards the port that was found as the way in; None where it is another way."""
+        return next((one for one in list(self._forwards.values()) if one.address == place), None)
+
     def forget(self) -> None:
         """Look everything up again: after a change to the workloads themselves."""
         self._recent.forget()

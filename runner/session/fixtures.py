@@ -18,6 +18,7 @@ import pytest
 from clients.kube.cleanup import Leftover
 from clients.kube.cluster import Cluster
 from clients.model.case import Case
+from clients.model.errors import LackingError
 from clients.model.evidence import Evidence
 from clients.model.refused import RefusedManifest
 from clients.model.stage import Stage
@@ -34,6 +35,7 @@ from runner.session.items import cases_of
 from runner.session.mesh_lock import MeshLock
 from runner.session.planned import PROVES
 from runner.session.proven import budget_of, proven_here, proves_here, subjects_of, wanted_of, why_not
+from runner.session.record import skip
 from runner.session.run_context import RunContext
 from runner.target import assemble
 from runner.target.descriptor import TargetDescriptor
@@ -107,7 +109,10 @@ def stage(
     run_context.running = running = RunningStage(rig, definition, cases, cases_of(request.module))
     with plainly():
         rig.remove_other_environments(definition.environment)
-        running.__enter__()
+        try:
+            running.__enter__()
+        except LackingError as error:
+            skip(str(error), run_context.settings)
         if definition.prefetch:
             rig.environments.prepare_in_background(wanted_of(request, definition.prefetch, run_context))
     try:

@@ -173,10 +173,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     except MeshproofError as error:
         # Without a target no case can be proven: end the whole run, instead of one error for each test.
         bad_input.end(item.config, str(error))
-    if why and context.settings.enforce:
-        raise record.EnforcedError(why)
     if why:
-        pytest.skip(why)
+        record.skip(why, context.settings)
     if context.case_runner and not proves.cases and not proves.independent:
         context.case_runner.wait()  # this test's fixtures may change the state of cases that are still being proven
 

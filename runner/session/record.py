@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
@@ -11,6 +12,7 @@ from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.redact import redact
 from reports.coverage import CLEAN_UP
+from runner.config.settings import Settings
 from runner.session.planned import PlannedTest
 
 PROPERTY = "meshproof"
@@ -21,6 +23,13 @@ BAD = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE})
 
 class EnforcedError(AssertionError):
     """A capability is missing on a target that must have all of them (`--enforce`)."""
+
+
+def skip(why: str, settings: Settings) -> NoReturn:
+    """Skip a test whose case the target cannot prove; with `--enforce` it is a failure."""
+    if settings.enforce:
+        raise EnforcedError(why)
+    pytest.skip(why)
 
 
 def of_phase(

@@ -262,6 +262,7 @@ class FakeRig:
     namespaces: frozenset[str] = frozenset()
     settled: float = 0.0
     once_ready: list[Pod] = field(default_factory=list)
+    forwarded: bool = False
     left: dict[Pod, float] = field(default_factory=dict)
     new: list[Pod] = field(default_factory=list)
     abandoned: threading.Event = field(default_factory=threading.Event)
@@ -360,7 +361,14 @@ class FakeRig:
     def forget(self) -> None:
         self.cluster.log.append("forget")
 
+    @property
+    def entering(self) -> Any:
+        return self
+
     def wait_open(self, sources: Any, timeout_s: float) -> None: ...
+
+    def is_forwarded(self, probe: Probe) -> bool:
+        return self.forwarded
 
     def command_for(self, probe: Probe, control: str = "") -> str:
         return f"curl {probe.url}"

@@ -15,7 +15,7 @@ import pytest
 
 from clients.kube.pods import RunningImage
 from clients.model.case import Case
-from clients.model.errors import AbandonedError
+from clients.model.errors import AbandonedError, LackingError
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
 from clients.model.expect import status
 from clients.model.probe import Workload
@@ -71,6 +71,8 @@ class Running:
             from clients.model.errors import ClusterError
 
             raise ClusterError("the stage cannot be made", "repair it")
+        if self.stage.name == "unseen":
+            raise LackingError("the target lacks client-address (a forwarded port hides it)", "give an address")
         time.sleep(0.1)
         return self
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from clients.apply.overlay import Overlay
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
-from clients.kube.pods import SIDECAR, Pod
+from clients.kube.pods import Pod
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.addresses import joined, split, with_host
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
@@ -25,6 +24,7 @@ from clients.probe.outside import OutsideClient
 from clients.probe.request import Request
 from clients.probe.way_in import WaysIn
 from clients.proof.rig.client_sessions import ClientSessions
+from clients.proof.rig.entering import Entering
 from clients.proof.rig.impostors import Impostors
 from clients.proof.rig.workloads import Workloads
 
@@ -42,6 +42,7 @@ class Prober:
         ingress_roots: PEM of the authorities that clients outside trust.
 
     Attributes:
+        entering: how clients outside the cluster reach gateways.
         abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
         sent_ids: of all requests so far.
         by_gateway: client → path → when it last sent a request of this path by a gateway in the cluster, in monotonic
@@ -68,8 +69,7 @@ class Prober:
         self._workloads = workloads
         self._external = external
         self._probe_timeout_s = probe_timeout_s
-        self._ways_in = ways_in or WaysIn(cluster)
-        self.ingress_roots = ingress_roots
+        self.entering = Entering(overlay, ways_in or WaysIn(cluster), ingress_roots)
         self._sessions = ClientSessions(cluster)
         self._impostors = Impostors(cluster, workloads)
         self._agents: dict[Probe, Iterator[str]] = {}
@@ -162,20 +162,12 @@ class Prober:
         Raises:
             InfrastructureError: no way leads to the gateway's Service.
         """
-        service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
-        return self._ways_in.find(service, namespace, port, direct=source.gateway.container != SIDECAR)
-
-    def wait_open(self, sources: Iterable[Workload], timeout_s: float) -> None:
-        """Wait until load balancers lead to the gateways of these clients outside the cluster, for at most so long."""
-        deadline = time.monotonic() + timeout_s
-        for source in {one for one in sources if isinstance(one, OutsideClient)}:
-            service, namespace = source.service or source.gateway.app, self._overlay.namespace(source.gateway.namespace)
-            self._ways_in.wait_open(service, namespace, deadline)
+        return self.entering.address(source, port)
 
     def forget(self) -> None:
         """Close the sessions, and look addresses up again: after a change to the workloads."""
         self._sessions.close()
-        self._ways_in.forget()
+        self.entering.forget()
 
     def _dialled(self, probe: Probe) -> Sequence[Pod | None]:
         """The pods that the probe dials in turn; None for one that dials the host of its URL.
@@ -217,7 +209,7 @@ class Prober:
         try:
             if isinstance(probe.source, OutsideClient):
                 with self.turn_at(probe.source):
-                    return self._send_from_outside(probe.source, requests, parallel)
+                    return self.entering.send(probe.source, requests, parallel=parallel)
             pods = self._workloads.pods(probe.source)
         except InfrastructureError as error:
             return [infrastructure(request.request_id, error.message) for request in requests]
@@ -230,6 +222,11 @@ class Prober:
             self._workloads.forget_client(probe.source)
         return [by_id[request.request_id] for request in requests]
 
+    @property
+    def ingress_roots(self) -> str:
+        """PEM of the authorities that clients outside trust."""
+        return self.entering.roots
+
     def turn_at(self, source: OutsideClient) -> threading.Lock:
         """To be held while something is sent to the client's gateway."""
         with self._lock:
@@ -240,11 +237,3 @@ class Prober:
         for probe in probes:
             if probe.behind:
                 self.by_gateway.setdefault(probe.source, {})[probe.record.path] = time.monotonic()
-
-    def _send_from_outside(self, source: OutsideClient, requests: list[Request], parallel: bool) -> list[Outcome]:
-        batches: dict[tuple[str, int], list[Request]] = {}
-        for request in requests:
-            batches.setdefault(self.address(source, outside.port_of(request.url)), []).append(request)
-        sent = (outside.send(batch, to, roots=self.ingress_roots, parallel=parallel) for to, batch in batches.items())
-        by_id = {outcome.request_id: outcome for outcome in chain.from_iterable(sent)}
-        return [by_id[request.request_id] for request in requests]

@@ -21,6 +21,7 @@ from clients.proof.rig.rig import Rig
 from clients.proof.stage.change_arrival import ChangeArrival
 from clients.proof.stage.changes import Changes
 from clients.proof.stage.client_reach import ClientReach
+from clients.proof.stage.entrances import wait_open
 from clients.proof.stage.observation import BASELINE_CONFIRMATIONS, baseline_budget_s, observe_probe
 from clients.proof.stage.why_unready import explaining
 
@@ -62,12 +63,11 @@ class RunningStage:
         """Make the change.
 
         Raises:
-            MeshproofError: the environment could not be deployed, or the change not made; the change is put back.
+            MeshproofError: no environment, or no change (put back); LackingError: the target cannot show the cases.
         """
         with explaining(self.rig):
             self.rig.deploy(self.stage.environment)
-        probes = [case.probe for case in self.cases] + [settle.probe for settle in self.stage.settle]
-        self.rig.prober.wait_open((probe.source for probe in probes), self.rig.applier.timeout_s)
+        wait_open(self.rig, self.stage, self.cases)
         applier, stage_objects = self.rig.applier, self.rig.stage_objects
         items = applier.load(self.stage.apply)
         if self._sees_before:
@@ -122,7 +122,7 @@ class RunningStage:
         """Take the stage's steps up to the one of this name; none for an empty name, or after an unsettled one.
 
         Raises:
-            ClusterError: the stage is already past the step, or the step could not be taken.
+            ClusterError: the stage is past the step, or the step could not be taken.
         """
         wanted = len(self.stage.steps_to(name))
         if wanted < self._steps_taken:

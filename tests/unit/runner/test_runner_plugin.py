@@ -71,6 +71,21 @@ def test_enforce_turns_a_missing_capability_into_a_failure(inner: Inner) -> None
     assert ran.code == 1
 
 
+@pytest.mark.parametrize(("words", "verdict", "code"), [((), "skip", 0), (("--enforce",), "fail", 1)])
+def test_what_only_the_environment_shows_to_be_lacking_is_skipped(
+    inner: Inner, words: tuple[str, ...], verdict: str, code: int
+) -> None:
+    inner.write(
+        one=suite("unseen", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-03', 'pass')"),
+        two=suite("two", "case('LAB-PERM-02', 'pass')"),
+    )
+    ran = inner.run(*words)
+    assert ran.verdicts == {"LAB-PERM-01": verdict, "LAB-PERM-03": verdict, "LAB-PERM-02": "pass"}, ran.output
+    said = "the target lacks client-address (a forwarded port hides it); give an address"
+    assert {ran.cases[name].reason for name in ("LAB-PERM-01", "LAB-PERM-03")} == {said}
+    assert ran.code == code
+
+
 def test_inconclusive_alone_is_exit_3(inner: Inner) -> None:
     inner.write(one=suite("one", "case('LAB-PERM-01', 'inconclusive')", "case('LAB-PERM-02', 'pass')"))
     assert inner.run().code == 3
