@@ -76,7 +76,7 @@ def test_what_the_api_server_refuses_is_known_at_the_end(reason: str, says: str)
 
 
 def test_what_the_kubelet_could_not_reach_is_known_at_the_end() -> None:
-    said = "an error occurred forwarding 8080 -> 8080: network namespace is closed"
-    with forwarding(lambda: Forwarded(b"", said)) as forward:
+    stated = "an error occurred forwarding 8080 -> 8080: network namespace is closed"
+    with forwarding(lambda: Forwarded(b"", stated)) as forward:
         got, why = received(forward)
-    assert (got, why) == (b"", f"port 8080 of front/door-1 is not forwarded: {said}")
+    assert (got, why) == (b"", f"port 8080 of front/door-1 is not forwarded: {stated}")

@@ -81,8 +81,8 @@ def test_what_only_the_environment_shows_to_be_lacking_is_skipped(
     )
     ran = inner.run(*words)
     assert ran.verdicts == {"LAB-PERM-01": verdict, "LAB-PERM-03": verdict, "LAB-PERM-02": "pass"}, ran.output
-    said = "the target lacks client-address (a forwarded port hides it); give an address"
-    assert {ran.cases[name].reason for name in ("LAB-PERM-01", "LAB-PERM-03")} == {said}
+    reason = "the target lacks client-address (a forwarded port hides it); give an address"
+    assert {ran.cases[name].reason for name in ("LAB-PERM-01", "LAB-PERM-03")} == {reason}
     assert ran.code == code
 
 
