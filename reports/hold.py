@@ -57,11 +57,16 @@ def lines(seen: Seen) -> Iterator[str]:
         yield _line(seen, one, row)
     if len(events) > _ROWS:
         yield f"and {len(events) - _ROWS} more: see --json"
+    for one in seen.accounts:
+        for kind, count in sorted(one.unlisted.items()):
+            yield f"{one.flow.name}: {count} x {kind} more, of which no time was kept"
     for hole in seen.holes:
         lasted = f"{hole.end - hole.start:.1f} s from {clock(hole.start)}"
         yield f"not observed: the client {hole.by}, {lasted}, in phase {seen.phase_at(hole.start)}"
     for name in seen.silent:
         yield f"not observed: the flow {name} sent nothing"
+    for name in seen.unread:
+        yield f"not observed: the account {name} cannot be read"
     if seen.skipped >= _MANY_SKIPPED:
         yield (
             f"sent late: {seen.skipped:.0%} of the requests that the rates allow for were not sent, as clients had no "
@@ -93,6 +98,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
         "not_observed": [
             *({"by": hole.by, "from": hole.start, "to": hole.end} for hole in seen.holes),
             *({"flow": name} for name in seen.silent),
+            *({"account": name} for name in seen.unread),
         ],
     }
 
@@ -125,5 +131,5 @@ def _flow(seen: Seen, one: Account) -> dict[str, Any]:
         "reconnections": one.reconnections,
         "reconnected_at": list(one.reconnected_at),
         "rows": rows,
-        "unlisted": one.unlisted,
+        "unlisted": sum(one.unlisted.values()),
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from clients.hold.flows import ANSWERED, ARRIVED, FLOWS, SERVER, Flow
 
+_WRITTEN = frozenset({"requests", "outcomes", "first", "last_due", "gap", "connects", "connected", "runs", "more"})
+"""What the generator writes of each flow."""
 GOT_THROUGH = frozenset({ANSWERED, ARRIVED, "another answer"})
 """Outcomes that show that a request was not denied: an answer with status 200, or its arrival at the server."""
 TOGETHER_S = 1.0
@@ -53,10 +55,26 @@ class Page:
 
     @classmethod
     def parse(cls, text: str) -> Page:
-        """The content of one ConfigMap."""
-        read = json.loads(text)
-        began, written = read["began"] / 1000, read["written"] / 1000
-        return cls(read["by"], read["pod"], began, written, read["ended"], read["flows"])
+        """The content of one ConfigMap.
+
+        Raises:
+            ValueError: it is not what the generator writes.
+        """
+        try:
+            read = json.loads(text)
+            began, written = read["began"] / 1000, read["written"] / 1000
+            page = cls(str(read["by"]), str(read["pod"]), began, written, bool(read["ended"]), dict(read["flows"]))
+            whole = all(own.keys() >= _WRITTEN for own in page.flows.values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            whole = False
+        if not whole:
+            raise ValueError("it is no account of held traffic")
+        return page
+
+    @property
+    def process(self) -> tuple[str, float]:
+        """Which process wrote it: one that starts again in the same pod begins another account."""
+        return self.pod, self.began
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ class Account:
         requests: that were sent.
         due: those that came to what they must come to: an answer, or the denial.
         rows: all others, in the order of time.
-        unlisted: requests of further rows, of which only the number is known.
+        unlisted: outcome → requests of further rows, of which only the number is known.
         gap_s: longest time in seconds between two due outcomes on one connection; it began at `gap_at`.
         reconnections: of a kept connection, and when each was.
         skipped: requests that its rate allows for and that no client sent, as it had no time or waited for an answer.
@@ -77,7 +95,7 @@ class Account:
     requests: int = 0
     due: int = 0
     rows: tuple[Row, ...] = ()
-    unlisted: int = 0
+    unlisted: Mapping[str, int] = field(default_factory=dict)
     gap_s: float = 0.0
     gap_at: float = 0.0
     reconnections: int = 0
@@ -92,10 +110,10 @@ class Account:
     @property
     def leaked(self) -> int:
         """How many got through: by the answers that clients had, or by what arrived at the servers, if that is more."""
-        seen: Counter[bool] = Counter()
-        for row in self.leaks:
-            seen[row.outcome == ARRIVED] += row.count
-        return max(seen.values(), default=0)
+        if not self.flow.denied:
+            return 0
+        kinds = self.kinds
+        return max(_answered(kinds), kinds.get(ARRIVED, 0))
 
     @property
     def lost(self) -> int:
@@ -107,12 +125,12 @@ class Account:
         """Requests of a denied flow that failed, but not as the denial does: what denied them is not known."""
         if not self.flow.denied:
             return 0
-        return self.requests - self.due - sum(row.count for row in self.leaks if row.outcome != ARRIVED)
+        return self.requests - self.due - _answered(self.kinds)
 
     @property
     def kinds(self) -> dict[str, int]:
         """Outcome → number of the requests that did not come to what was due."""
-        found: Counter[str] = Counter()
+        found = Counter(self.unlisted)
         for row in self.rows:
             found[row.outcome] += row.count
         return dict(found)
@@ -132,21 +150,34 @@ def accounts(pages: Sequence[Page], flows: Sequence[Flow] = FLOWS) -> list[Accou
     return [_account(flow, pages) for flow in flows]
 
 
-def holes(pages: Iterable[Page], now: float) -> list[Hole]:
-    """Times that no process of a client has observed, from the first page on until now. Servers only confirm."""
+def holes(pages: Iterable[Page], since: float, now: float, alive: Collection[tuple[str, float]] = ()) -> list[Hole]:
+    """Times that no process of a client has observed, from a moment on until now. Servers only confirm.
+
+    A process that starts again in its pod writes over what the one before has written: all before it is unknown.
+
+    Args:
+        since: when the accounts began, in seconds since 1970, by the API server's clock; so is `now`.
+        alive: processes that have just written, whatever the clock of their node says.
+    """
     of: dict[str, list[Page]] = {}
     for page in pages:
         if page.by != SERVER:
             of.setdefault(page.by, []).append(page)
     found = []
     for by, own in of.items():
-        covered = sorted((page.began, page.written) for page in own)
-        until = covered[0][1]
-        for began, written in [*covered[1:], (now, now)]:
+        covered = sorted(_covered(page, now, alive) for page in own)
+        until = since
+        for began, written in [*covered, (now, now)]:
             if began - until > HOLE_S:
                 found.append(Hole(by, until, began))
             until = max(until, written)
     return found
+
+
+def _covered(page: Page, now: float, alive: Collection[tuple[str, float]]) -> tuple[float, float]:
+    """From when to when a process observed; what it wrote in the future shows by how much its node's clock is ahead."""
+    ahead = max(page.written - now, 0.0)
+    return page.began - ahead, now if page.process in alive else page.written - ahead
 
 
 def _account(flow: Flow, pages: Sequence[Page]) -> Account:
@@ -158,19 +189,35 @@ def _account(flow: Flow, pages: Sequence[Page]) -> Account:
     more = [at / 1000 for own in lasting for at in own["connected"][1:]]
     connects = sum(max(own["connects"] - 1, 0) for own in lasting)
     requests = sum(own["requests"] for _, own in sent)
+    unlisted = Counter[str]()
+    for own in (*(own for _, own in sent), *arrived):
+        unlisted.update(_unlisted(own, flow.due))
     at_rate = flow.rate * sum(page.written - page.began for page, _ in sent)
     return Account(
         flow=flow,
         requests=requests,
         due=sum(own["outcomes"].get(flow.due, 0) for _, own in sent),
         rows=merged(rows),
-        unlisted=sum(own["more"] for _, own in sent),
+        unlisted=dict(unlisted),
         gap_s=gap_s,
         gap_at=gap_at,
         reconnections=connects,
         reconnected_at=tuple(sorted(more)),
         skipped=max(int(at_rate) - requests, 0),
     )
+
+
+def _answered(kinds: Mapping[str, int]) -> int:
+    """Requests of a denied flow that got through, by the answers that clients had."""
+    return sum(count for kind, count in kinds.items() if kind in GOT_THROUGH and kind != ARRIVED)
+
+
+def _unlisted(own: Mapping[str, Any], due: str) -> Counter[str]:
+    """Requests by outcome that no row of a process has: of each flow it lists so many only."""
+    found = Counter({kind: count for kind, count in own["outcomes"].items() if kind != due})
+    for row in own["runs"]:
+        found[row["outcome"]] -= row["count"]
+    return +found
 
 
 def _rows(own: Mapping[str, Any]) -> list[Row]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
+from clients.hold import reading
 from clients.hold.account import Account, Page, accounts, holes
+from clients.hold.reading import POLL_S
 from clients.hold.seen import Seen
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
@@ -28,11 +30,9 @@ HOME, SERVERS, GATEWAYS, OUTSIDE = "hold-client", "hold-server", "hold-gateway",
 NAMESPACES = (SERVERS, HOME, GATEWAYS, OUTSIDE)
 STARTED = "started"
 """The first mark."""
-STEADY_S, PATIENCE_S, GONE_S, WRITTEN_S = 3.0, 90.0, 120.0, 15.0
-"""How long each flow must have had what is due before it counts; how long that is waited for; time limit of an end; and
-how long a process that is alive may take to write, on a machine that has no time for it."""
+STEADY_S, PATIENCE_S, GONE_S = 3.0, 90.0, 120.0
+"""How long each flow must have had what is due before it counts; how long that is waited for; time limit of an end."""
 CONTAINER, PROGRAM = "traffic", "traffic"
-_POLL_S = 0.5
 _MARKS = "hold-marks"
 
 
@@ -110,24 +110,24 @@ def start(cluster: Cluster, applier: Applier, say: Callable[[str], None]) -> Hel
     return held
 
 
-def check(cluster: Cluster, held: Held) -> Seen:
-    """What has been seen since the start; waits some seconds until every client has written.
+def check(cluster: Cluster, held: Held, earlier: Sequence[Page] = ()) -> Seen:
+    """What has been seen since the start; waits some seconds until every process that runs has written.
+
+    Args:
+        earlier: what an earlier look has read: a process that starts again in its pod writes over it.
 
     Raises:
         ClusterError: the cluster does not answer, or the traffic was never started to its end.
     """
-    asked = cluster.api.time()
-    deadline = time.monotonic() + WRITTEN_S
-    while True:
-        pages, now = _pages(cluster, held), cluster.api.time()
-        behind = {page.by for page in pages} - {page.by for page in pages if page.written >= asked or page.ended}
-        if not behind or time.monotonic() >= deadline:
-            break
-        time.sleep(_POLL_S)
     marks = _marks(cluster, held)
+    read = reading.fresh(cluster, held.namespaces.values(), running(cluster, held))
+    now, since = cluster.api.time(), marks[0][0]
+    known = {one.process: one for one in (*earlier, *read.pages) if one.written >= since}  # before, nothing counts
+    pages = tuple(known.values())
     found = accounts(pages)
     silent = tuple(one.flow.name for one in found if not one.requests)
-    return Seen(held.id, marks[0][0], now, tuple(found), marks, tuple(holes(pages, now)), silent)
+    missed = tuple(holes(pages, since, now, read.alive))
+    return Seen(held.id, since, now, tuple(found), marks, missed, silent, read.unread, pages)
 
 
 def mark(cluster: Cluster, held: Held, name: str) -> float:
@@ -167,19 +167,23 @@ def senders(cluster: Cluster, held: Held) -> list[Pod]:
     ]
 
 
-def _pages(cluster: Cluster, held: Held) -> list[Page]:
-    return [
-        Page.parse(one["data"]["account"])
-        for namespace in held.namespaces.values()
-        for one in cluster.objects("v1", "ConfigMap", namespace, f"{LABEL}=account")
-    ]
+def running(cluster: Cluster, held: Held) -> frozenset[str]:
+    """Names of the pods that write an account now."""
+    return frozenset(pod.name for pod in senders(cluster, held))
 
 
 def _marks(cluster: Cluster, held: Held) -> tuple[tuple[float, str], ...]:
     found: dict[str, Any] = cluster.get("v1", "ConfigMap", _MARKS, held.home) or {}
+    hint = "use `meshproof hold stop`"
     if not found:
-        raise ClusterError(f"the held traffic {held.id} was never started to its end", "use `meshproof hold stop`")
-    return tuple((float(at), str(name)) for at, name in json.loads(found["data"]["marks"]))
+        raise ClusterError(f"the held traffic {held.id} was never started to its end", hint)
+    try:
+        marks = tuple((float(at), str(name)) for at, name in json.loads(found["data"]["marks"]))
+    except (KeyError, TypeError, ValueError):
+        marks = ()
+    if not marks:
+        raise ClusterError(f"the marks of the held traffic {held.id} cannot be read", hint)
+    return marks
 
 
 def _settle(cluster: Cluster, held: Held) -> None:
@@ -189,7 +193,7 @@ def _settle(cluster: Cluster, held: Held) -> None:
         ClusterError: a flow does not get there in time.
     """
     deadline = time.monotonic() + PATIENCE_S
-    while unsteady := _unsteady(accounts(_pages(cluster, held)), cluster.api.time()):
+    while unsteady := _unsteady(_accounts(cluster, held), cluster.api.time()):
         if time.monotonic() >= deadline:
             one = unsteady[0]
             seen = one.rows[-1].outcome if one.rows else "nothing"
@@ -198,7 +202,11 @@ def _settle(cluster: Cluster, held: Held) -> None:
             )
             hint = "see which policies and NetworkPolicies reach every namespace: doctor --policies"
             raise ClusterError(f"{message}; and {len(unsteady) - 1} others" if unsteady[1:] else message, hint)
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
+
+
+def _accounts(cluster: Cluster, held: Held) -> list[Account]:
+    return accounts(reading.written(cluster, held.namespaces.values()).pages)
 
 
 def _unsteady(found: Sequence[Account], now: float) -> list[Account]:
@@ -216,4 +224,4 @@ def _begin(cluster: Cluster, held: Held, applier: Applier) -> None:
     meta = {"name": _MARKS, "namespace": held.home, "labels": labels}
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"marks": marks}}
     applier.apply([Item(MANIFESTS, body)])
-    time.sleep(2 * _POLL_S)
+    time.sleep(2 * POLL_S)

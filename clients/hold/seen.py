@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clients.hold.account import Account, Hole, Row
+from clients.hold.account import Account, Hole, Page, Row
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Seen:
         marks: (time, name): the start, and the phases that others have marked since.
         holes: times of which nothing is known.
         silent: flows that no process has sent.
+        unread: accounts of processes that are not what they write.
+        pages: what the processes have written.
     """
 
     id: str
@@ -26,6 +28,8 @@ class Seen:
     marks: tuple[tuple[float, str], ...] = ()
     holes: tuple[Hole, ...] = ()
     silent: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -67,7 +71,7 @@ class Seen:
     @property
     def certain(self) -> bool:
         """Whether everything was observed."""
-        return not (self.holes or self.silent)
+        return not (self.holes or self.silent or self.unread)
 
     def phase_at(self, moment: float) -> str:
         """The name of the last mark before a moment; empty before the first."""

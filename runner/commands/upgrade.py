@@ -30,9 +30,10 @@ from runner.target.access import Access
 from runner.target.target import Target
 from runner.upgrade import asking, hooks, own_cluster, own_namespaces, regressions, showing
 from runner.upgrade.checking import Checking
-from runner.upgrade.conduct import Upgrade, check_sides, side
+from runner.upgrade.conduct import Upgrade
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
+from runner.upgrade.sides import check_sides, side
 
 OPTIONS = (
     *common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight",

@@ -11,9 +11,8 @@ from pathlib import Path
 from clients.hold import held as holding
 from clients.hold.held import Held
 from clients.kube.cluster import Cluster
-from clients.mesh.survey import Survey
 from clients.model.errors import ClusterError, SettingsError
-from runner.upgrade import hooks, moving, own_namespaces, proving, stalled
+from runner.upgrade import hooks, moving, own_namespaces, proving, sides, stalled
 from runner.upgrade.checking import Checking
 from runner.upgrade.plan import NEW, OLD, PARTS, PHASES, MeshState, PhaseName, UpgradePhase
 from runner.upgrade.proving import Proven
@@ -24,25 +23,6 @@ from runner.upgrade.verdict import lost_before, of_cells
 from runner.upgrade.watching import Watch, totals
 
 Say = Callable[[str], None]
-
-
-def side(cluster: Cluster, wanted: str, root: str = "") -> UpgradeSide:
-    """A revision or tag of the mesh.
-
-    Raises:
-        SettingsError: there is no such one.
-    """
-    survey = Survey(cluster, wanted, root)
-    return UpgradeSide(survey.revision.label, survey.revision.name, survey.version)
-
-
-def check_sides(old: UpgradeSide, new: UpgradeSide) -> None:
-    """Raise SettingsError where both are the same revision."""
-    if old.revision == new.revision:
-        names = " and ".join(dict.fromkeys((old.label or old.revision, new.label or new.revision)))
-        raise SettingsError(
-            f"{names} are the same revision {old.revision}", "name two by --from-revision, --to-revision"
-        )
 
 
 @dataclass
@@ -94,9 +74,9 @@ class Upgrade:
         held = self.hold(self.record.old)
         try:
             watch, proxies = Watch(self.cluster, held), Proxies(self.cluster, held)
-            state = self._resumed(held, left[0])
+            state, cells = self._resumed(held, watch, left[0])
             for phase in left:
-                done = self._phase(held, watch, proxies, phase, state)
+                done, cells = self._phase(held, watch, proxies, phase, state, cells), ()
                 state = phase.states[-1]
                 requests, gap_s = totals(watch.seen)
                 self.record = replace(
@@ -115,29 +95,41 @@ class Upgrade:
             holding.stop(self.cluster, held)
         return self.record
 
-    def _resumed(self, held: Held, first: UpgradePhase) -> MeshState:
-        """Bring the held traffic to where the phase before has left it."""
+    def _resumed(self, held: Held, watch: Watch, first: UpgradePhase) -> tuple[MeshState, tuple[Cell, ...]]:
+        """Bring the held traffic to where the phase before has left it; returns what happened on the way."""
         at = PHASES.index(first)
-        state = PHASES[at - 1].states[-1] if at else MeshState()
+        due, state = PHASES[at - 1].states[-1] if at else MeshState(), MeshState()
+        cells: tuple[Cell, ...] = ()
         for part in PARTS:
-            if state.of(part) != OLD:
-                moving.move(self.cluster, held, part, self.record.new)
-        return state
+            if due.of(part) != OLD:
+                state = replace(state, **{part: NEW})
+                with self._moving(first, held.namespaces[PARTS[part]], self.record.new):
+                    moving.move(self.cluster, held, part, self.record.new)
+                cells += watch.cells(state, moving=True)
+        return state, cells
 
-    def _phase(self, held: Held, watch: Watch, proxies: Proxies, phase: UpgradePhase, state: MeshState) -> PhaseRecord:
+    def _phase(
+        self,
+        held: Held,
+        watch: Watch,
+        proxies: Proxies,
+        phase: UpgradePhase,
+        state: MeshState,
+        before: tuple[Cell, ...] = (),
+    ) -> PhaseRecord:
         started = time.time()
         self.say(f"phase {phase.name}: {phase.meaning}")
         holding.mark(self.cluster, held, phase.name)
         if command := self.hooks.get(phase.name):
-            sides = {"MESHPROOF_FROM": self.record.old.label, "MESHPROOF_TO": self.record.new.label}
-            hooks.run(phase.name, command, self.hook_s, sides)
+            names = {"MESHPROOF_FROM": self.record.old.label, "MESHPROOF_TO": self.record.new.label}
+            hooks.run(phase.name, command, self.hook_s, names)
         elif self.ask:
             self.ask(phase.name, self.record.old, self.record.new)
         events = self._sides(phase)
         if self.checking and phase.name != PhaseName.BEFORE:
             events += self.checking.since(self.record, phase.name)
         self._own_namespaces(held, phase)
-        cells: list[Cell] = []
+        cells = list(before)
         for wanted in phase.states:
             proves = bool(phase.suites) and wanted == phase.states[-1]  # the suites take longer than a look
             cells += self._state(held, watch, phase, state, wanted, 0.0 if proves else self.look_s)
@@ -156,7 +148,7 @@ class Upgrade:
             events += proven.events
             time.sleep(max(0.0, self.look_s - (time.monotonic() - began)))
             cells += watch.cells(state, moving=False)
-        events += [*of_cells(phase.name, cells, lost_before(self.record)), *watch.holes(phase.name, started)]
+        events += [*of_cells(phase.name, cells, lost_before(self.record)), *watch.holes(phase.name)]
         return PhaseRecord(
             phase.name, started, time.time(), tuple(cells), tuple(events), proven.run, cases=proven.cases
         )
@@ -172,12 +164,12 @@ class Upgrade:
             if name == NEW and phase.name == PhaseName.BEFORE:
                 continue
             try:
-                now = side(self.cluster, one.label or one.revision, self.root)
+                now = sides.side(self.cluster, one.label or one.revision, self.root)
             except SettingsError as error:
                 hint = "install it, for instance by --hook canary=COMMAND, and go on by --resume"
                 raise ClusterError(f"phase {phase.name}: {error.message}", hint) from None
             if name == NEW and not one.revision:  # it was installed by the hook
-                check_sides(self.record.old, now)
+                sides.check_sides(self.record.old, now)
                 self.record = replace(self.record, new=now)
                 self.record = self.checking.checked(self.record) if self.checking else self.record
             elif now.revision != one.revision:
@@ -233,8 +225,8 @@ class Upgrade:
 
     def _strays(self, held: Held, phase: UpgradePhase, state: MeshState) -> list[Event]:
         namespaces = {part: [held.namespaces[name]] for part, name in PARTS.items()}
-        sides = {OLD: self.record.old, NEW: self.record.new}
-        return moving.strays(phase.name, self.cluster, namespaces, state, sides)
+        due = {OLD: self.record.old, NEW: self.record.new}
+        return moving.strays(phase.name, self.cluster, namespaces, state, due)
 
     def _suites(self, phase: UpgradePhase) -> Proven:
         first = next((one for one in self.record.phases if one.name == PhaseName.BEFORE), None)

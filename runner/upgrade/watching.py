@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from clients.hold.account import Account
+from clients.hold.account import Account, Hole
 from clients.hold.held import Held, check
 from clients.hold.seen import Seen
 from clients.kube.cluster import Cluster
@@ -27,32 +27,38 @@ class Watch:
     def __init__(self, cluster: Cluster, held: Held) -> None:
         self._cluster, self._held = cluster, held
         self._moved: tuple[Cell, ...] = ()
-        self.seen = check(cluster, held)
+        self._holes: set[Hole] = set()
+        self.seen = Seen(held.id, 0.0, 0.0)  # from its start on: what came before the first look counts too
 
     def cells(self, state: MeshState, *, moving: bool) -> tuple[Cell, ...]:
         """A cell for each flow, of the time since the last look."""
-        before, self.seen = self.seen, check(self._cluster, self._held)
-        was = {one.flow.name: one for one in before.accounts}
+        before, self.seen = self.seen, check(self._cluster, self._held, self.seen.pages)
+        was = {one.flow: one for one in before.accounts}
         left = {one.flow: CUT_AT_MOST - one.cut for one in self._moved}
         found = tuple(
-            cell(was[one.flow.name], one, state, before.until, moving=moving, left=left.get(one.flow.name, 0))
+            cell(
+                was.get(one.flow) or Account(one.flow),
+                one,
+                state,
+                before.until,
+                moving=moving,
+                left=left.get(one.flow.name, 0),
+            )
             for one in self.seen.accounts
         )
         self._moved = found if moving else ()
         return found
 
-    def holes(self, phase: str, since: float) -> list[Event]:
-        """Times since a moment that no process has observed."""
-        return [
-            Event(
-                phase,
-                NOT_KNOWN_KIND,
-                hole.by,
-                f"its requests were not observed for {hole.end - hole.start:.1f} s from {clock(hole.start)}",
-            )
-            for hole in self.seen.holes
-            if hole.start >= since
+    def holes(self, phase: str) -> list[Event]:
+        """Times that no process has observed, but for those that were named before; and accounts that are damaged."""
+        new = [hole for hole in self.seen.holes if hole not in self._holes]
+        self._holes.update(new)
+        texts = [
+            (one.by, f"its requests were not observed for {one.end - one.start:.1f} s from {clock(one.start)}")
+            for one in new
         ]
+        texts += [(name, "this account of a process cannot be read") for name in self.seen.unread]
+        return [Event(phase, NOT_KNOWN_KIND, what, text) for what, text in texts]
 
 
 def cell(was: Account, now: Account, state: MeshState, since: float, *, moving: bool, left: int = 0) -> Cell:

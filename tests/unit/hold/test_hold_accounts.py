@@ -125,19 +125,56 @@ def test_reconnections_are_those_after_the_first_connection(flow: Any, by: str, 
 def test_a_time_without_any_process_is_not_observed() -> None:
     first = page(KEPT.name, "sender", written=AT + 10_000)
     second = page(KEPT.name, "sender", began=AT + 25_000, written=AT + 40_000)
-    (hole,) = holes([first, second], AT / 1000 + 41)
+    (hole,) = holes([first, second], AT / 1000, AT / 1000 + 41)
     assert hole == Hole("sender", AT / 1000 + 10, AT / 1000 + 25)
 
 
 def test_two_processes_that_overlap_leave_no_hole() -> None:
     first = page(KEPT.name, "sender", written=AT + 10_000, ended=True)
     second = page(KEPT.name, "sender", began=AT + 9_000, written=AT + 20_000)
-    assert not holes([first, second], AT / 1000 + 21)
+    assert not holes([first, second], AT / 1000, AT / 1000 + 21)
 
 
 def test_a_process_that_died_is_not_observed_until_now() -> None:
-    (hole,) = holes([page(KEPT.name, "sender", written=AT + 10_000)], AT / 1000 + 30)
+    (hole,) = holes([page(KEPT.name, "sender", written=AT + 10_000)], AT / 1000, AT / 1000 + 30)
     assert (hole.start, hole.end) == (AT / 1000 + 10, AT / 1000 + 30)
+
+
+def test_a_process_that_started_again_in_its_pod_has_written_over_what_was_before() -> None:
+    """A container that crashed: its page begins anew, and a leak of before is in no account any more."""
+    again = page(DENIED.name, "stranger", began=AT + 60_000, written=AT + 90_000, outcomes={"status 403": 1})
+    (hole,) = holes([again], AT / 1000, AT / 1000 + 91)
+    assert (hole.start, hole.end) == (AT / 1000, AT / 1000 + 60)
+
+
+@pytest.mark.parametrize("off_s", [-30, 30])
+def test_a_clock_that_is_off_is_no_hole(off_s: int) -> None:
+    """The times of a page are those of its node, the others those of the API server."""
+    off = off_s * 1000
+    alive = page(KEPT.name, "sender", began=AT + off, written=AT + 60_000 + off)
+    assert not holes([alive], AT / 1000, AT / 1000 + 61, {alive.process})
+
+
+def test_a_leak_counts_also_where_its_row_is_not_listed() -> None:
+    """The generator lists so many rows of a flow: after two hundred short troubles none is added."""
+    rows = [run("status 503", 1, start=n * 2000, end=n * 2000) for n in range(200)]
+    outcomes = {"status 403": 100, "status 503": 200, "answered": 4}
+    client = page(DENIED.name, "stranger", requests=304, outcomes=outcomes, runs=rows, more=4)
+    (one,) = accounts([client], [DENIED])
+    assert (one.leaked, one.other, one.kinds["answered"]) == (4, 200, 4)
+    assert any("4 x answered more" in line for line in shown.lines(seen(client)))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null", '{"by": "sender"}'])
+def test_a_damaged_account_is_no_page(text: str) -> None:
+    with pytest.raises(ValueError, match="no account"):
+        Page.parse(text)
+
+
+def test_an_account_that_misses_a_part_is_no_page() -> None:
+    text = {"by": "sender", "pod": "p", "began": AT, "written": AT, "ended": False, "flows": {KEPT.name: {}}}
+    with pytest.raises(ValueError, match="no account"):
+        Page.parse(json.dumps(text))
 
 
 def test_what_is_not_observed_makes_the_answer_not_known() -> None:
@@ -145,6 +182,7 @@ def test_what_is_not_observed_makes_the_answer_not_known() -> None:
     assert code(known) == 0
     assert code(Seen("hold-1", 0, 1, known.accounts, known.marks, (Hole("sender", 1, 9),))) == 3
     assert code(Seen("hold-1", 0, 1, known.accounts, known.marks, (), (KEPT.name,))) == 3
+    assert code(replace(known, unread=("hold-client/account-1",))) == 3
 
 
 def test_rows_of_one_event_are_one() -> None:

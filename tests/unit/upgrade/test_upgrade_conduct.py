@@ -13,11 +13,11 @@ import pytest
 from clients.hold import held as holding
 from clients.hold.held import NAMESPACES, Held
 from clients.model.errors import ClusterError
-from runner.upgrade import conduct, hooks, moving, own_namespaces, proving, stalled
+from runner.upgrade import conduct, hooks, moving, own_namespaces, proving, sides, stalled
 from runner.upgrade.conduct import Upgrade
-from runner.upgrade.plan import PHASES
+from runner.upgrade.plan import NEW, OLD, PHASES, MeshState
 from runner.upgrade.proving import Proven
-from runner.upgrade.record import Event, OwnNamespace, UpgradeRecord, UpgradeSide
+from runner.upgrade.record import Cell, Event, OwnNamespace, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.verdict import Safety, verdict
 
 pytestmark = pytest.mark.unit
@@ -54,11 +54,11 @@ class _Course:
 def course(monkeypatch: pytest.MonkeyPatch) -> _Course:
     """An upgrade in which nothing is wrong."""
     made = _Course()
-    watch = SimpleNamespace(seen=None, cells=lambda *_, **__: (), holes=lambda *_: [])
+    watch = SimpleNamespace(seen=None, cells=lambda *_, **__: (), holes=lambda _: [])
     monkeypatch.setattr(conduct, "Watch", lambda *_: watch)
     monkeypatch.setattr(conduct, "Proxies", lambda *_: SimpleNamespace(events=lambda _: []))
     monkeypatch.setattr(conduct, "totals", lambda _: (10, 0.5))
-    monkeypatch.setattr(conduct, "side", lambda _, name, __: BEFORE if name == BEFORE.label else AFTER)
+    monkeypatch.setattr(sides, "side", lambda _, name, __: BEFORE if name == BEFORE.label else AFTER)
     monkeypatch.setattr(proving, "judge", lambda _, run, __, folder: Proven(str(run).removeprefix(f"{folder}/")))
     monkeypatch.setattr(moving, "move", made.move)
     monkeypatch.setattr(moving, "strays", lambda *_: [])
@@ -96,6 +96,19 @@ def test_an_interrupted_one_goes_on_where_it_was(course: _Course, tmp_path: Path
                      *("gateway to stable", "client to stable", "server to stable")]  # fmt: skip
     assert [phase.name for phase in found.phases] == ALL
     assert found.requests == 20, "those of both"
+
+
+def test_what_leaks_while_it_is_brought_there_belongs_to_the_phase_that_goes_on(
+    course: _Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cells(state: MeshState, *, moving: bool) -> tuple[Cell, ...]:
+        return (Cell("mesh-http1-denied", str(state), moving, 10, 0, int(state == MeshState(NEW, OLD, NEW)), 0),)
+
+    watch = SimpleNamespace(seen=None, cells=cells, holes=lambda _: [])
+    monkeypatch.setattr(conduct, "Watch", lambda *_: watch)
+    done = tuple(PhaseRecord(name, 1.0, 2.0) for name in ALL[:3])
+    found = course.upgrade(tmp_path, UpgradeRecord("u", BEFORE, AFTER, phases=done)).run()
+    assert [(event.phase, event.kind) for event in verdict(found).against] == [("moved", "leak")]
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,11 @@ from reports.diff import compare
 from reports.model import Report
 from runner.commands import cli
 from runner.upgrade import basis, hooks, moving, own_cluster, proving, showing, watching
-from runner.upgrade.conduct import Upgrade, check_sides
+from runner.upgrade.conduct import Upgrade
 from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
 from runner.upgrade.regressions import against, baseline
+from runner.upgrade.sides import check_sides
 from runner.upgrade.verdict import Safety, lost_before, of_cells, table, verdict
 
 pytestmark = pytest.mark.unit
@@ -196,10 +197,10 @@ def test_only_the_look_after_a_move_may_know_more_of_it(monkeypatch: pytest.Monk
     closed = [Row(at, at, "closed", 1) for at in (9.0, 19.0, 29.0)]
     looks = iter(
         Seen("h", 0.0, until, (Account(flow, 10 * n, 10 * n - n, tuple(closed[:n])),))
-        for n, until in enumerate((10.0, 20.0, 30.0, 40.0))
+        for n, until in ((1, 20.0), (2, 30.0), (3, 40.0))
     )
     monkeypatch.setattr(watching, "check", lambda *_: next(looks))
-    watch = watching.Watch(None, None)  # type: ignore[arg-type]
+    watch = watching.Watch(None, Held("h", {}))  # type: ignore[arg-type]
     assert [watch.cells(MeshState(), moving=moving)[0].cut for moving in (True, False, False)] == [1, 1, 0]
 
 
