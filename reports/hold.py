@@ -15,7 +15,7 @@ from clients.hold.seen import Seen
 
 _ROWS = 12
 """Rows that are listed for people; JSON has all."""
-_MANY_SKIPPED = 0.1
+MANY_SKIPPED = 0.1
 """Share of skipped requests from which on a reader has to know: one in ten."""
 
 
@@ -67,7 +67,7 @@ def lines(seen: Seen) -> Iterator[str]:
         yield f"not observed: the flow {name} sent nothing"
     for name in seen.unread:
         yield f"not observed: the account {name} cannot be read"
-    if seen.skipped >= _MANY_SKIPPED:
+    if seen.skipped >= MANY_SKIPPED:
         yield (
             f"sent late: {seen.skipped:.0%} of the requests that the rates allow for were not sent, as clients had no "
             "time or waited for an answer; what lasted a few requests only may have been missed"

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from clients.model.counted import counted
+from reports.hold import MANY_SKIPPED
 from runner.config.gate_settings import Tier
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import Event, PhaseRecord, UpgradeRecord, UpgradeSide
-from runner.upgrade.verdict import Safety, UpgradeVerdict, table
+from runner.upgrade.verdict import BY_PROGRAM, Safety, UpgradeVerdict, table
 
 NAMED = 6
 """Flows, cases or objects that a group of reasons names."""
@@ -93,9 +94,11 @@ def leaves_out(record: UpgradeRecord) -> Iterator[str]:
     if part := extent(record):
         cases = max((phase.planned for phase in record.phases), default=0)
         yield f"the suites were {part}, {counted(cases, 'case')}, and not the whole catalogue"
-    if not record.prechecked:
-        yield "the prechecks were not made: the new revision was not there"
-    yield from (f"prechecks: {line}" for line in record.not_checked)
+    yield from (f"prechecks: {line}" for line in record.not_checked if line.startswith(BY_PROGRAM))
+    cells = [cell for phase in record.phases for cell in phase.cells]
+    sent, skipped = sum(cell.requests for cell in cells), sum(cell.skipped for cell in cells)
+    if skipped and (share := skipped / (sent + skipped)) >= MANY_SKIPPED:
+        yield f"{share:.0%} of the requests that the rates allow for were not sent in time"
     yield from (f"not carried over: {line}" for line in record.left)
     if not record.namespaces:
         yield "no namespace of yours has moved, only the workloads of the held traffic and of the suites"

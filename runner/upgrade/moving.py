@@ -110,8 +110,8 @@ def stray(phase: str, namespace: str, pod: Mapping[str, Any], due: UpgradeSide) 
 
 def revision_of(pod: Mapping[str, Any]) -> str:
     """The revision that injected a pod's proxy; empty where it has none (annotation of Istio's injection)."""
-    text = annotations_of(pod).get(_STATUS, "")
     try:
-        return str(json.loads(text).get("revision", "")) if text else ""
+        found = json.loads(annotations_of(pod).get(_STATUS, "") or "null")
     except ValueError:
         return ""
+    return str(found.get("revision") or "") if isinstance(found, dict) else ""

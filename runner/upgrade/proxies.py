@@ -50,7 +50,7 @@ class Proxies:
     def _rejections(self, phase: str, pod: Pod) -> Iterator[Event]:
         before = self._rejected.get(str(pod), 0)
         now = self._rejected[str(pod)] = rejected(sidecar.admin(self._cluster, pod, _REJECTED))
-        if now <= before:
+        if now == before or not now:  # fewer than before: it has started again, and counts from 0
             return
         why = reason(sidecar.admin(self._cluster, pod, _ERRORS)) or "see istiod's log"
         kind = NOT_KNOWN_KIND if phase == PhaseName.BEFORE else "rejected"
@@ -58,8 +58,14 @@ class Proxies:
 
 
 def rejected(stats: str) -> int:
-    """Updates of its configuration that a proxy has rejected since it started: `lds.update_rejected: 2`."""
-    counts = (line.rpartition(":")[2].strip() for line in stats.splitlines() if "update_rejected:" in line)
+    """Updates of its configuration that a proxy has rejected since it started: `lds.update_rejected: 2`.
+
+    Raises:
+        InfrastructureError: it does not say.
+    """
+    counts = [line.rpartition(":")[2].strip() for line in stats.splitlines() if "update_rejected:" in line]
+    if not counts:
+        raise InfrastructureError("its proxy does not say whether it rejects configuration")
     return sum(int(count) for count in counts if count.isdigit())
 
 
@@ -77,13 +83,16 @@ def roots_of(certs: str) -> frozenset[str]:
     """Serial numbers of the roots by which a proxy verifies others of the mesh.
 
     Other authorities, of TLS that it begins or ends, are not among them: those certificates have no SPIFFE identity.
+
+    Raises:
+        InfrastructureError: it does not list certificates.
     """
     try:
         found = json.loads(certs).get("certificates") or ()
-    except ValueError:
-        return frozenset()
-    own = [one for one in found if any(map(_of_mesh, one.get("cert_chain") or ()))]
-    return frozenset(str(root["serial_number"]) for one in own for root in one.get("ca_cert") or ())
+        own = [one for one in found if any(map(_of_mesh, one.get("cert_chain") or ()))]
+        return frozenset(str(root["serial_number"]) for one in own for root in one.get("ca_cert") or ())
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise InfrastructureError("its proxy does not list its certificates") from None
 
 
 def _of_mesh(certificate: Mapping[str, Any]) -> bool:
@@ -92,16 +101,16 @@ def _of_mesh(certificate: Mapping[str, Any]) -> bool:
 
 
 def apart(phase: str, roots: Mapping[str, frozenset[str]]) -> list[Event]:
-    """An event for each proxy that trusts none of the roots of the first one: they cannot verify each other."""
-    known = {name: own for name, own in roots.items() if own}
-    if not known:
-        return []
-    first = next(iter(known))
-    return [
-        Event(phase, "root", name, f"its root certificates ({_serials(own)}) are not those of {first}")
-        for name, own in known.items()
-        if not own & known[first]
-    ]
+    """An event for each proxy that trusts none of the roots of one before it: they cannot verify each other."""
+    found: list[Event] = []
+    known: dict[str, frozenset[str]] = {}
+    for name, own in roots.items():
+        if other := next((one for one, theirs in known.items() if own and not own & theirs), ""):
+            text = f"its root certificates ({_serials(own)}) are not those of {other}"
+            found.append(Event(phase, "root", name, text))
+        elif own:
+            known[name] = own
+    return found
 
 
 def _serials(roots: frozenset[str]) -> str:

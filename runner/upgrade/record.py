@@ -41,7 +41,7 @@ class Cell:
     Attributes:
         pair: the revisions that its requests passed (`client old, server new`).
         moving: on the way to the state, while pods were replaced.
-        leaked, lost, other: as in `clients.hold.account.Account`, without `cut`.
+        leaked, lost, other, skipped: as in `clients.hold.account.Account`, without `cut`.
         cut: requests that were on their way on a kept stream when its pod was replaced; see `runner.upgrade.watching`.
         kinds: outcome → number of those that were not due.
         when: the first of them, in words; empty without any.
@@ -57,6 +57,7 @@ class Cell:
     cut: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     when: str = ""
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ def against(phase: str, now: Report, difference: Difference | None) -> list[Even
     """
     events = [_not_known(phase, "suites", f"{counted(len(now.not_run), 'case')} did not run")] if now.not_run else []
     if difference is None:
-        return [*events, *([] if now.cases else [_not_known(phase, "suites", "no case ran")])]
+        if not any(case.verdict is Verdict.PASS for case in now.cases):
+            text = "no case passes, so that none can get worse" if now.cases else "no case ran"
+            events.append(_not_known(phase, "suites", text))
+        return events
     for change in (*difference.regressed, *_failing(difference)):
         unclear = change.after is not None and change.after.verdict is Verdict.INCONCLUSIVE
         events.append(Event(phase, NOT_KNOWN_KIND if unclear else "regression", change.id, change.text))
@@ -39,8 +42,9 @@ def _passed(change: Change) -> bool:
 
 def _unclear(difference: Difference) -> Iterator[Change]:
     """Cases that did not pass before or now, one of them without an answer: whether they got worse is not known."""
+    unclear = (Verdict.INCONCLUSIVE, Verdict.SKIP)
     for one in (*difference.still_failing, *difference.known):
-        if any(there and there.verdict is Verdict.INCONCLUSIVE for there in (one.before, one.after)):
+        if any(there and there.verdict in unclear for there in (one.before, one.after)):
             yield one
 
 

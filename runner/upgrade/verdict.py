@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +13,12 @@ from runner.upgrade.record import Cell, Event, UpgradeRecord
 NOT_KNOWN_KIND = "not known"
 NO_ADDRESS = "dns"
 """Outcome of a request whose name was not resolved: the cluster's name servers are why, before any proxy sees it."""
+CUT = frozenset({"closed", "grpc Unavailable", "grpc Internal"})
+"""Outcomes of a request on a stream whose connection ends."""
+FEW = 10
+"""Requests that a flow should have sent in a state; of fewer, it means nothing that half of them are missing."""
+BY_PROGRAM = ("precheck:", "analyze:", "proxy-status:", "precheck, analyze and proxy-status:")
+"""Begin what istioctl could not look at. It needs rights that a run does not, and repeats in part what the own checks do."""
 _MOVING = "while pods were replaced"
 
 
@@ -49,6 +55,7 @@ def verdict(record: UpgradeRecord) -> UpgradeVerdict:
     events += [*record.stopped, *_of_prechecks(record)]
     missing = [phase.name for phase in PHASES if phase.name not in record.finished]
     unknown = [event for event in events if event.kind == NOT_KNOWN_KIND]
+    unknown += _unchecked(record)
     unknown += [Event(name, NOT_KNOWN_KIND, name, f"the phase {name} has not run") for name in missing]
     against = [event for event in events if event.kind != NOT_KNOWN_KIND]
     safety = Safety.NOT_SAFE if against else Safety.NOT_KNOWN if unknown else Safety.SAFE
@@ -61,6 +68,14 @@ def _of_prechecks(record: UpgradeRecord) -> list[Event]:
         for level, code, text, objects in record.prechecks
         if level == "error"
     ]
+
+
+def _unchecked(record: UpgradeRecord) -> list[Event]:
+    """What the harness's own prechecks could not look at: an error that they would have found may be there."""
+    lines = [line for line in record.not_checked if not line.startswith(BY_PROGRAM)]
+    if not record.prechecked:
+        lines.append("the prechecks were not made: the new revision was not there")
+    return [Event("before", NOT_KNOWN_KIND, "prechecks", line) for line in lines]
 
 
 def lost_before(record: UpgradeRecord) -> frozenset[str]:
@@ -83,24 +98,30 @@ def of_cells(phase: str, cells: Iterable[Cell], before: frozenset[str] = frozens
     for cell in cells:
         where = f"with {cell.pair}" + (f", {_MOVING}" if cell.moving else "")
         when = f"; the first {cell.when}" if cell.when else ""
-        as_before = sum(count for kind, count in cell.kinds.items() if kind in {NO_ADDRESS, *before} - GOT_THROUGH)
+        new = _new(cell, {NO_ADDRESS, *before} - GOT_THROUGH)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(cell.kinds.items()))
         if cell.leaked:
             text = f"{cell.leaked} denied requests got through {where}{when}"
             found.append(Event(phase, "leak", cell.flow, text))
         if cell.lost:
             text = f"{cell.lost} of {cell.requests} requests were lost {where}: {kinds}{when}"
-            found.append(
-                Event(phase, NOT_KNOWN_KIND if baseline or cell.lost <= as_before else "lost", cell.flow, text)
-            )
+            found.append(Event(phase, NOT_KNOWN_KIND if baseline or new <= 0 else "lost", cell.flow, text))
         if cell.other:
             text = f"{cell.other} of {cell.requests} denials were of another kind {where}: {kinds}{when}"
-            found.append(
-                Event(phase, NOT_KNOWN_KIND if baseline or cell.other <= as_before else "not denied", cell.flow, text)
-            )
+            found.append(Event(phase, NOT_KNOWN_KIND if baseline or new <= 0 else "not denied", cell.flow, text))
         if not cell.moving and not cell.requests:
             found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"no request was sent {where}"))
+        elif cell.skipped > cell.requests and cell.skipped + cell.requests >= FEW:
+            text = f"{cell.skipped} of {cell.skipped + cell.requests} requests were not sent in time {where}"
+            found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"{text}: what lasted a moment only may be missed"))
     return found
+
+
+def _new(cell: Cell, excused: Collection[str]) -> int:
+    """Requests of a flow that were lost, or denied otherwise, in a way that is not excused, but for those cut off."""
+    others = {kind: count for kind, count in cell.kinds.items() if kind not in excused}
+    cut = min(cell.cut, sum(count for kind, count in others.items() if kind in CUT))
+    return cell.lost + cell.other + cell.cut - (sum(cell.kinds.values()) - sum(others.values())) - cut
 
 
 def table(cells: Sequence[Cell]) -> dict[str, dict[str, str]]:

@@ -12,10 +12,8 @@ from clients.kube.cluster import Cluster
 from reports.hold import clock
 from runner.upgrade.plan import MeshState, pair
 from runner.upgrade.record import Cell, Event
-from runner.upgrade.verdict import NOT_KNOWN_KIND
+from runner.upgrade.verdict import CUT, NOT_KNOWN_KIND
 
-CUT = frozenset({"closed", "grpc Unavailable", "grpc Internal"})
-"""Outcomes of a request on a stream whose connection ends."""
 CUT_AT_MOST = 2
 """Requests that one flow may lose by that in one move: one for each of the two replicas that are replaced."""
 STREAMS = frozenset({"grpc", "tcp", "websocket"})
@@ -82,6 +80,7 @@ def cell(was: Account, now: Account, state: MeshState, since: float, *, moving: 
         cut=cut,
         leaked=now.leaked - was.leaked,
         other=now.other - was.other,
+        skipped=max(now.skipped - was.skipped, 0),
         kinds={kind: count for kind, count in kinds.items() if count > 0},
         when=_first(now, since, kinds),
     )

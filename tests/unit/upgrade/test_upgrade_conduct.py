@@ -43,7 +43,7 @@ class _Course:
 
     def upgrade(self, folder: Path, record: UpgradeRecord | None = None, **more: Any) -> Upgrade:
         cluster: Any = None
-        made = record or UpgradeRecord("upgrade-1", BEFORE, AFTER)
+        made = record or UpgradeRecord("upgrade-1", BEFORE, AFTER, prechecked=True)
         return Upgrade(cluster, folder, made, self.hold, self.suites, self.done.append, look_s=0, **more)
 
     def suites(self, at: UpgradeSide, folder: Path) -> Path:

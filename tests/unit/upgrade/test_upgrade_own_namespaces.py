@@ -13,7 +13,7 @@ from clients.kube.api import RequestError
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.injection import Injector
 from clients.model.errors import SettingsError
-from runner.upgrade import asking, own_namespaces
+from runner.upgrade import asking, moving, own_namespaces
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import OwnNamespace, PhaseRecord, UpgradeRecord, UpgradeSide
 
@@ -179,3 +179,10 @@ def test_namespaces_that_are_still_on_the_old_revision_are_named() -> None:
 def test_where_pods_may_not_be_listed_it_is_not_known() -> None:
     text = "whether a namespace is still on the old revision cannot be seen: is forbidden"
     assert forgotten(_Whole(refused=True)) == [("not known", "namespaces", text)]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", '"1-29-1"', "{}", '{"revision": null}'])
+def test_a_pod_whose_status_is_no_revision_has_none(text: str) -> None:
+    """All pods of the cluster are looked at: the annotation is anybody's to write."""
+    assert moving.revision_of({"metadata": {"annotations": {"sidecar.istio.io/status": text}}}) == ""
+    assert moving.revision_of({"metadata": {"annotations": None}}) == ""

@@ -109,8 +109,36 @@ def test_proxies_without_a_common_root_are_named(
 
 def test_certificates_of_other_authorities_are_not_the_meshs() -> None:
     assert proxies.roots_of(certs("a", uri="https://elsewhere")) == frozenset()
-    assert proxies.roots_of("not JSON") == frozenset()
     assert proxies.apart("mixed", {"a": frozenset(), "b": frozenset("1"), "c": frozenset("1")}) == []
+
+
+def test_two_proxies_that_trust_different_roots_of_a_third_are_apart() -> None:
+    """In the course of a rotation one has both; the others cannot verify each other."""
+    events = proxies.apart("mixed", {"both": frozenset("12"), "old": frozenset("1"), "new": frozenset("2")})
+    assert [(event.what, event.text.endswith("are not those of old")) for event in events] == [("new", True)]
+
+
+@pytest.mark.parametrize(
+    "text", ["not JSON", "[]", "", '{"certificates": [1]}', '{"certificates": [{"cert_chain": 1}]}']
+)
+def test_a_proxy_that_lists_no_certificates_is_not_known(text: str, mesh: _MeshOfProxies) -> None:
+    mesh.certs["servers/one"] = text
+    assert [(event.kind, event.what) for event in looks(mesh).events("mixed")] == [("not known", "servers/one")]
+
+
+def test_a_proxy_that_does_not_say_what_it_rejects_is_not_known() -> None:
+    with pytest.raises(InfrastructureError, match="does not say whether"):
+        proxies.rejected("")
+
+
+def test_a_proxy_that_has_started_again_counts_from_the_beginning(mesh: _MeshOfProxies) -> None:
+    own = looks(mesh)
+    mesh.rejected["servers/one"] = 3
+    own.events("canary")
+    mesh.rejected["servers/one"] = 1
+    assert [event.kind for event in own.events("mixed")] == ["rejected"]
+    mesh.rejected["servers/one"] = 0
+    assert own.events("moved") == []
 
 
 # -- pods that do not start

@@ -42,7 +42,7 @@ GOOD = Cell("mesh-http1-kept", "client old, server new", False, 100, 0, 0, 0)
 
 def record(*events: Event, cells: tuple[Cell, ...] = (GOOD,), left_out: str = "") -> UpgradeRecord:
     phases = [PhaseRecord(phase.name, 1.0, 2.0, cells, events) for phase in PHASES if phase.name != left_out]
-    return UpgradeRecord("upgrade-1", BEFORE, AFTER, phases=tuple(phases))
+    return UpgradeRecord("upgrade-1", BEFORE, AFTER, prechecked=True, phases=tuple(phases))
 
 
 # -- phases and pairs
@@ -105,6 +105,33 @@ def test_an_error_of_the_prechecks_is_not_safe(level: str, safety: Safety) -> No
 
 
 @pytest.mark.parametrize(
+    ("line", "safety"),
+    [
+        ("AuthorizationPolicy: may not be listed", Safety.NOT_KNOWN),
+        ("changes between the versions: the version of stable is not seen", Safety.NOT_KNOWN),
+        ("MeshConfig of the revision 1-31-1: it cannot be read", Safety.NOT_KNOWN),
+        ("proxy-status: istioctl proxy-status failed: forbidden", Safety.SAFE),
+        ("precheck, analyze and proxy-status: there is no istioctl", Safety.SAFE),
+    ],
+)
+def test_an_upgrade_whose_own_prechecks_were_not_made_is_not_known(line: str, safety: Safety) -> None:
+    """What istioctl thinks is left out, and the answer says so; a table that was not read may have had an error."""
+    checked = replace(record(), not_checked=(line,))
+    found = verdict(checked)
+    assert (found.safety, bool(found.unknown)) == (safety, safety is Safety.NOT_KNOWN)
+    assert any(line in one for one in [*basis.leaves_out(checked), *(event.text for event in found.unknown)])
+    assert verdict(replace(record(), prechecked=False)).safety is Safety.NOT_KNOWN
+
+
+@pytest.mark.parametrize(("sent", "skipped", "kinds"), [(4, 16, ["not known"]), (16, 4, []), (1, 3, [])])
+def test_a_flow_that_was_hardly_sent_is_not_known(sent: int, skipped: int, kinds: list[str]) -> None:
+    """A client without time sends one request where ten are due: a leak of a second may have met none."""
+    assert [event.kind for event in of_cells("mixed", [replace(GOOD, requests=sent, skipped=skipped)])] == kinds
+    was, now = Account(BY_NAME[GOOD.flow], 10, 10, skipped=3), Account(BY_NAME[GOOD.flow], 14, 14, skipped=19)
+    assert watching.cell(was, now, MeshState(), since=0.0, moving=False).skipped == 16
+
+
+@pytest.mark.parametrize(
     ("changes", "kind", "part"),
     [
         ({"leaked": 3, "when": "at 12:00:00.100, for 0.30 s"}, "leak", "3 denied requests got through"),
@@ -152,6 +179,21 @@ def test_what_was_lost_before_in_the_same_way_is_not_the_upgrades_doing(kinds: d
     assert {event.kind for event in of_cells("moved", cells, before)} == kept
     (leak,) = of_cells("moved", [replace(GOOD, leaked=1, kinds={ARRIVED: 1})], before | {ARRIVED})
     assert leak.kind == "leak"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "kept"),
+    [
+        ({"closed": 2, "timeout": 1}, "lost"),  # two were cut, and the third was lost as none before
+        ({"closed": 3}, "not known"),  # one more than were cut, but some were lost so before
+        ({"closed": 2, "grpc Unavailable": 1}, "not known"),
+        ({"closed": 1, "grpc Unavailable": 2}, "not known"),
+        ({"grpc Unavailable": 3}, "lost"),
+    ],
+)
+def test_what_was_cut_does_not_excuse_what_was_lost(kinds: dict[str, int], kept: str) -> None:
+    cell = replace(GOOD, moving=True, lost=1, cut=2, kinds=kinds)
+    assert [event.kind for event in of_cells("mixed", [cell], frozenset({"closed"}))] == [kept]
 
 
 @pytest.mark.parametrize(
@@ -257,6 +299,7 @@ def test_a_known_failure_that_only_the_new_version_has_is_a_regression() -> None
     case = a_case()
     assert judged(case, known(case)) == ["regression"]
     assert judged(known(case), known(case)) == []
+    assert judged(replace(case, verdict=Verdict.SKIP), known(case)) == ["not known"]
 
 
 @pytest.mark.parametrize(
@@ -279,6 +322,14 @@ def test_what_was_so_before_does_not_speak_against_it(verdict_of_both: Verdict) 
 
 def test_a_run_without_cases_shows_nothing() -> None:
     assert [event.kind for event in against("before", run_of(), None)] == ["not known"]
+
+
+@pytest.mark.parametrize("verdict_of_all", [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.SKIP])
+def test_a_first_run_in_which_nothing_passes_shows_nothing(verdict_of_all: Verdict) -> None:
+    """What fails before and after is no regression: where that is all, the upgrade was never judged."""
+    run = run_of(replace(a_case(), verdict=verdict_of_all))
+    assert [event.kind for event in against("before", run, None)] == ["not known"]
+    assert against("before", run_of(a_case()), None) == []
 
 
 def test_an_earlier_run_takes_the_place_of_the_first(tmp_path: Path) -> None:
