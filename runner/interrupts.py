@@ -31,6 +31,21 @@ def sigterm_interrupts() -> Iterator[None]:
         undo()
 
 
+@contextmanager
+def hangup_interrupts() -> Iterator[None]:
+    """The end of the terminal raises KeyboardInterrupt as long as the block runs.
+
+    A hangup that is ignored stays ignored: what runs under nohup outlives its terminal.
+    """
+    before = signal.getsignal(signal.SIGHUP)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before if before is not None else signal.SIG_DFL)
+
+
 def _interrupted(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
 

@@ -105,9 +105,22 @@ def start(cluster: Cluster, applier: Applier, say: Callable[[str], None]) -> Hel
         _begin(cluster, held, applier)
     except BaseException:
         with suppress(MeshproofError):
-            applier.delete(items)
+            insist(lambda: applier.delete(items))
         raise
     return held
+
+
+def insist(remove: Callable[[], None]) -> None:
+    """Remove something, and begin that again where it is interrupted: traffic that is left goes on for ever.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; where that was once only, all is removed.
+    """
+    try:
+        remove()
+    except KeyboardInterrupt:
+        remove()
+        raise
 
 
 def check(cluster: Cluster, held: Held, earlier: Sequence[Page] = ()) -> Seen:

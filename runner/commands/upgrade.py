@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clients.hold import held as holding
-from clients.hold.held import Held
 from clients.kube.cluster import Cluster
-from clients.mesh.own_domain import own_domain
+from clients.mesh import identity_of
 from clients.mesh.survey import Survey
-from clients.model.errors import ConflictError, MeshproofError, SettingsError
-from clients.model.exit_code import ExitCode
+from clients.model.errors import ConflictError, SettingsError
 from reports import conformance, files
-from runner.commands import common, run
+from runner.commands import common, upgrading
 from runner.commands.like import resolve
+from runner.commands.upgrading import AskedUpgrade, say
 from runner.config import folders, settings
-from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
-from runner.interrupts import sigterm_interrupts
-from runner.target import held_traffic, targets
-from runner.target.access import Access
-from runner.target.target import Target
-from runner.upgrade import asking, hooks, own_cluster, own_namespaces, regressions, showing
+from runner.interrupts import hangup_interrupts, sigterm_interrupts
+from runner.target import targets
+from runner.upgrade import going_on, hooks, own_cluster, own_namespaces, regressions
 from runner.upgrade.checking import Checking
-from runner.upgrade.conduct import Upgrade
-from runner.upgrade.plan import PhaseName
+from runner.upgrade.going_on import AskedAgain
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
 from runner.upgrade.sides import check_sides, side
 
+DAY_S = 86_400.0
+"""The longest time that an option may state, in seconds."""
 OPTIONS = (
     *common.CLUSTER, "root_namespace", "istioctl", "image_prefix", "allow_mesh_wide", "out", "skip_preflight",
     "workers", "tier",
@@ -54,8 +50,12 @@ def upgrade(
     hook: Annotated[
         list[str] | None, typer.Option(metavar="PHASE=COMMAND", help="Run it when the phase begins; repeatable.")
     ] = None,
-    hook_timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Time limit of a hook.")] = 600.0,
-    look: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="How long each state is looked at.")] = 10.0,
+    hook_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=DAY_S, help="Time limit of a hook.")
+    ] = 600.0,
+    look: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, max=DAY_S, help="How long each state is looked at.")
+    ] = 10.0,
     namespace: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Move this namespace of yours too; repeatable.")
     ] = None,
@@ -74,127 +74,72 @@ def upgrade(
 ) -> int:
     """Move from one revision of the mesh to another and back, while requests go on; exit 0 safe, 1 not, 3 not known."""
     commands = hooks.parse(hook or ())
-    if from_revision and from_revision == to_revision:
-        raise SettingsError(f"--from-revision and --to-revision are both {from_revision}", "name two revisions")
+    names = _names(start, end, from_revision, to_revision)
+    if like and not (start or end):
+        raise SettingsError("--like is for a rehearsal on the embedded cluster", "name versions by --from and --to")
     if baseline:
         conformance.load(baseline)  # read again later: a mistake is reported before anything is reached
     common.check_suites(paths)
     folders.check_writable(settings.load(given).out, "choose another with --out")  # before versions are built
-    earlier = UpgradeRecord.load(resume) if resume else None
+    again = AskedAgain(*names, paths or (), namespace or (), str(given["tier"] or ""), bool(baseline))
+    earlier = _earlier(resume, again)
+    if not (all(names) or earlier):
+        hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
+        raise SettingsError("an upgrade needs two versions or two revisions", hint)
     file = resolve(like) if like else None
-    with sigterm_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
-        old, new = _revisions(earlier, chosen.names or (from_revision, to_revision))
-        asks = prompt if prompt is not None else chosen.names is None and sys.stdin.isatty()
+    rehearsed = own_cluster.identity(file) if file else ""
+    if earlier:
+        going_on.check_like(earlier, rehearsed)
+    with sigterm_interrupts(), hangup_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
+        asks = prompt if prompt is not None else chosen.names is None and bool(sys.stdin and sys.stdin.isatty())
         target = targets.of(settings.load(chosen.options))
         asked = AskedUpgrade(tuple(paths or ()), namespace or (), commands, hook_timeout, look, baseline, asks=asks)
         there = target.access(say)
         with closing(there.connect()) as cluster:
-            record = earlier or _begin(cluster, target.settings, old, new, asked)
+            place = going_on.EMBEDDED if chosen.names else identity_of.uid(cluster)
+            if earlier:
+                going_on.check_place(earlier, place)
+            record = earlier or _begin(cluster, target.settings, *names, asked)
+            record = replace(record, cluster=record.cluster or place, like=rehearsed, left=chosen.left or record.left)
+            _refuse_held(cluster)
             checking = Checking(cluster, there, target.settings.root_namespace)
-            record = checking.checked(replace(record, left=chosen.left or record.left))
+            record = checking.checked(record)
             for line in () if earlier else record.not_checked:
                 say(f"not checked: {line}")
+            first = regressions.baseline(baseline, record.old) if baseline else None
             folder = _folder(resume, target.settings, record)
-            _refuse_held(cluster)
-            return _conducted(_upgrade(cluster, there, target, record, asked, folder, checking))
+            asked = replace(asked, baseline=first)
+            return upgrading.conducted(upgrading.made(cluster, there, target, record, asked, folder, checking))
 
 
-@dataclass(frozen=True)
-class AskedUpgrade:
-    """What the command line asks of an upgrade, next to its revisions.
-
-    Attributes:
-        namespaces: those of the user that move too.
-        commands: phase → command.
-        hook_s: time limit of a command in seconds.
-        look_s: seconds for which every state is looked at.
-        baseline: an earlier run in place of that of the phase `before`.
-        asks: the run waits for the user where a phase has no command.
-    """
-
-    suites: tuple[str, ...]
-    namespaces: Sequence[str]
-    commands: Mapping[str, str]
-    hook_s: float
-    look_s: float
-    baseline: Path | None
-    asks: bool
-
-    @property
-    def later(self) -> bool:
-        """Whether the new revision may come later, by a command or by the user."""
-        return self.asks or bool({PhaseName.BEFORE, PhaseName.CANARY} & self.commands.keys())
-
-
-def _upgrade(
-    cluster: Cluster,
-    there: Access,
-    target: Target,
-    record: UpgradeRecord,
-    asked: AskedUpgrade,
-    folder: Path,
-    checking: Checking,
-) -> Upgrade:
-    return Upgrade(
-        cluster,
-        folder,
-        record,
-        hold=lambda at: _hold(cluster, target, there, at),
-        suites=lambda at, below: _suites(target, at, record.suites, record.tier, below),
-        say=say,
-        hooks=asked.commands,
-        hook_s=asked.hook_s,
-        look_s=asked.look_s,
-        checking=checking,
-        root=target.settings.root_namespace,
-        baseline=regressions.baseline(asked.baseline, record.old) if asked.baseline else None,
-        ask=(lambda phase, was, will: asking.ask(phase, was, will, say)) if asked.asks else None,
-    )
-
-
-def _revisions(earlier: UpgradeRecord | None, named: tuple[str, str]) -> tuple[str, str]:
-    """Both revisions: those of the upgrade that is resumed, or those that are named.
+def _names(start: str, end: str, old: str, new: str) -> tuple[str, str]:
+    """Both revisions, as far as the command line names them.
 
     Raises:
-        SettingsError: one is not named.
+        SettingsError: it names versions and revisions, versions that the testbed does not have, or one revision twice.
     """
-    if earlier:
-        old, new = earlier.old.label or earlier.old.revision, earlier.new.label or earlier.new.revision
-    else:
-        old, new = named
-    if not (old and new):
-        hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
-        raise SettingsError("an upgrade needs two versions or two revisions", hint)
-    return old, new
+    own = own_cluster.revisions(start, end)
+    if own and (old or new):
+        raise SettingsError(
+            "--from and --to are of the embedded cluster, which names its revisions itself",
+            "leave out --from-revision and --to-revision, or name them alone on any other cluster",
+        )
+    if old and old == new:
+        raise SettingsError(f"--from-revision and --to-revision are both {old}", "name two revisions")
+    return own or (old, new)
 
 
-def say(line: str) -> None:
-    """One line of progress."""
-    print(line, file=sys.stderr, flush=True)
+def _earlier(resume: Path | None, asked: AskedAgain) -> UpgradeRecord | None:
+    """The upgrade that is gone on with.
 
-
-def _conducted(one: Upgrade) -> int:
-    folder = one.folder
-    try:
-        one.run()
-    except (MeshproofError, KeyboardInterrupt):
-        showing.write(one.record, folder)
-        _unfinished(one, folder)
-        raise
-    found = showing.write(one.record, folder)
-    if one.record.stopped:
-        _unfinished(one, folder)
-    for line in showing.lines(one.record, found):
-        print(line)
-    print(f"report: {folder / showing.HTML}")
-    return found.safety.exit_code
-
-
-def _unfinished(one: Upgrade, folder: Path) -> None:
-    done = ", ".join(phase.name for phase in one.record.phases) or "no phase"
-    say(f"finished: {done}; go on by --resume {folder}")
-    for name in one.away:
-        say(f"the namespace {name} is on the new revision; --resume puts it back at the end")
+    Raises:
+        SettingsError: it cannot be read, or the command line asks for another one.
+    """
+    if resume is None:
+        return None
+    record = UpgradeRecord.load(resume)
+    going_on.check(record, asked, resume if resume.is_dir() else resume.parent)
+    return record
 
 
 def _begin(cluster: Cluster, wanted: Settings, old: str, new: str, asked: AskedUpgrade) -> UpgradeRecord:
@@ -230,22 +175,3 @@ def _refuse_held(cluster: Cluster) -> None:
     if there := holding.find(cluster):
         hint = "end it by `meshproof hold stop`"
         raise ConflictError(f"traffic is held on this cluster already ({there.id})", hint)
-
-
-def _hold(cluster: Cluster, target: Target, there: Access, at: UpgradeSide) -> Held:
-    wanted, own = target.settings, target.starts_itself
-    seen = Survey(cluster, at.label or at.revision, wanted.root_namespace)
-    domain, prior = own_domain(seen), seen.prior
-    applier = held_traffic.applier(cluster, wanted, there, at.label, own=own, domain=domain, prior=prior)
-    return holding.start(cluster, applier, lambda line: say(f"  {line}"))
-
-
-def _suites(target: Target, at: UpgradeSide, suites: tuple[str, ...], tier: str, below: Path) -> Path:
-    """Run them on a revision; returns the folder of the run. KeyboardInterrupt where that was interrupted."""
-    changed = target.settings.model_copy(update={"revision": at.label or at.revision, "out": below, "tier": Tier(tier)})
-    folder = folders.make_run_folder(below)
-    words = ["-n", str(changed.workers), "--dist", "loadfile"] if changed.workers else []
-    code = run.conduct([*words, *common.suites(list(suites))], folder, targets.of(changed))
-    if code == ExitCode.INTERRUPTED:
-        raise KeyboardInterrupt
-    return folder

@@ -32,6 +32,7 @@ def ask(
     if phase not in STEPS:
         return
     say(f"  now {STEPS[phase].format(old=old.label or old.revision, new=new.label or new.revision)}; then press Return")
-    if not (stream or sys.stdin).readline():
+    source = stream or sys.stdin  # none where the process was started without one
+    if not (source and source.readline()):
         hint = f"answer it, give a --hook {phase}=COMMAND, or use --no-prompt"
         raise SettingsError(f"the prompt of the phase {phase} has no answer: the input has ended", hint)

@@ -92,7 +92,7 @@ class Upgrade:
             self.record.save(self.folder)
         finally:
             self.say("removing the held traffic")
-            holding.stop(self.cluster, held)
+            holding.insist(lambda: holding.stop(self.cluster, held))
         return self.record
 
     def _resumed(self, held: Held, watch: Watch, first: UpgradePhase) -> tuple[MeshState, tuple[Cell, ...]]:

@@ -33,6 +33,31 @@ class GivenCluster:
     left: tuple[str, ...] = ()
 
 
+def revisions(start: str, end: str) -> tuple[str, str] | None:
+    """Names of the revisions of both versions on the embedded cluster; None where no version is named.
+
+    Raises:
+        SettingsError: as `given`.
+    """
+    if not (start or end):
+        return None
+    from testbed.profiles import canary  # loaded only here: other clusters do not need it
+
+    old, new = _releases(start, end)
+    return canary.revision(old, canary.STABLE), canary.revision(new, canary.NEXT)
+
+
+def identity(like: Path) -> str:
+    """Of the mesh in a file of `meshproof like`.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    from testbed.like import load  # loaded only here: other clusters do not need it
+
+    return load(like).identity
+
+
 @contextmanager
 def given(
     start: str, end: str, options: Mapping[str, Any], say: Callable[[str], None], like: Path | None = None
@@ -48,8 +73,6 @@ def given(
         ClusterError: the profile does not start, or is up with another mesh.
     """
     if not (start or end):
-        if like:
-            raise SettingsError("--like is for a rehearsal on the embedded cluster", "name versions by --from and --to")
         yield GivenCluster(dict(options))
         return
     if any(options.get(name) for name in ("target", "context", "kubeconfig")):

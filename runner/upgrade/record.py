@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from clients.model.errors import SettingsError
 from clients.model.wrong_value import in_words
+from runner.config.gate_settings import Tier
+from runner.upgrade.plan import PHASES
 
 FILE = "upgrade.json"
 SCHEMA = 1
@@ -112,6 +114,8 @@ class UpgradeRecord:
         prechecks: what was found before anything moved, in words: (level, code, text, objects).
         not_checked: what the prechecks could not look at, in words.
         namespaces: of the user, that move too.
+        cluster: its uid, or `embedded`; empty where it could not be read.
+        like: identity of the file with whose mesh it is rehearsed; empty for none.
         left: what of another cluster's mesh a rehearsal does not have, each with the reason.
         stopped: why a phase could not be finished, where that speaks against the upgrade; going on forgets it.
     """
@@ -126,6 +130,8 @@ class UpgradeRecord:
     prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()
     not_checked: tuple[str, ...] = ()
     namespaces: tuple[OwnNamespace, ...] = ()
+    cluster: str = ""
+    like: str = ""
     left: tuple[str, ...] = ()
     phases: tuple[PhaseRecord, ...] = ()
     stopped: tuple[Event, ...] = ()
@@ -172,7 +178,23 @@ class UpgradeRecord:
         except ValidationError as error:
             raise SettingsError(f"{file} is not of an upgrade: {in_words(error.errors()[0])}") from None
         assert isinstance(made, cls)
+        if wrong := _wrong(made):
+            raise SettingsError(f"{file} cannot be gone on with: {wrong}", "begin the upgrade again, without --resume")
         return made
+
+
+def _wrong(record: UpgradeRecord) -> str:
+    """What is wrong with a record of the right form, in words: it was changed by hand, or another release wrote it."""
+    names = [one.name for one in record.phases]
+    if record.schema != SCHEMA:
+        return f"its schema is {record.schema}, and this release has {SCHEMA}"
+    if names != [one.name.value for one in PHASES[: len(names)]]:
+        return f"its phases are {', '.join(names)}, and not the first ones in their order"
+    if not (record.old.label or record.old.revision) or not (record.new.label or record.new.revision):
+        return "a revision has no name"
+    if record.tier not in list(Tier):
+        return f"{record.tier!r} is no tier"
+    return ""
 
 
 @cache

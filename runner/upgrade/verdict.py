@@ -18,7 +18,7 @@ CUT = frozenset({"closed", "grpc Unavailable", "grpc Internal"})
 FEW = 10
 """Requests that a flow should have sent in a state; of fewer, it means nothing that half of them are missing."""
 BY_PROGRAM = ("precheck:", "analyze:", "proxy-status:", "precheck, analyze and proxy-status:")
-"""Begin what istioctl could not look at. It needs rights that a run does not, and repeats in part what the own checks do."""
+"""Begin what istioctl could not look at: it needs rights that a run does not, and repeats a part of the own checks."""
 _MOVING = "while pods were replaced"
 
 

@@ -34,7 +34,7 @@ def account(pod: str, written: float, *, began: float = 0.0, lost: int = 0, ende
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"account": json.dumps(text)}}
 
 
-class _Course:
+class _TimeOfLooks:
     """A cluster whose clock goes on while a look waits; `write` is what pods write when so many seconds have passed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,11 +57,11 @@ class _Course:
 
 
 @pytest.fixture
-def course(monkeypatch: pytest.MonkeyPatch) -> _Course:
-    return _Course(monkeypatch)
+def course(monkeypatch: pytest.MonkeyPatch) -> _TimeOfLooks:
+    return _TimeOfLooks(monkeypatch)
 
 
-def each_two_seconds(course: _Course, pod: str, *, ahead_s: float = 0.0) -> Callable[[float], None]:
+def each_two_seconds(course: _TimeOfLooks, pod: str, *, ahead_s: float = 0.0) -> Callable[[float], None]:
     def write(now: float) -> None:
         if now % 2 == 0:
             course.cluster.put(account(pod, now + ahead_s))
@@ -70,7 +70,7 @@ def each_two_seconds(course: _Course, pod: str, *, ahead_s: float = 0.0) -> Call
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 5.0, -30.0], ids=["same clock", "clock ahead", "clock behind"])
-def test_a_look_has_what_was_sent_until_it_began(ahead_s: float, course: _Course) -> None:
+def test_a_look_has_what_was_sent_until_it_began(ahead_s: float, course: _TimeOfLooks) -> None:
     """Also where the clock of the node is off: a page that was written before the look may have a later time."""
     course.cluster.put(account("one", 58 + ahead_s))
     course.write = each_two_seconds(course, "one", ahead_s=ahead_s)
@@ -80,7 +80,7 @@ def test_a_look_has_what_was_sent_until_it_began(ahead_s: float, course: _Course
     assert course.cluster.now - START < 66
 
 
-def test_a_look_waits_for_each_pod_also_where_another_of_the_same_client_has_ended(course: _Course) -> None:
+def test_a_look_waits_for_each_pod_also_where_another_of_the_same_client_has_ended(course: _TimeOfLooks) -> None:
     """After a move: the account of the pod before is closed, and says nothing of that which follows it."""
     course.cluster.put(account("one", 50, ended=True), account("two", 58, began=49))
     course.running = ("two",)
@@ -89,13 +89,13 @@ def test_a_look_waits_for_each_pod_also_where_another_of_the_same_client_has_end
     assert (found.requests, found.holes) == (50 + 13, ())
 
 
-def test_a_pod_that_does_not_write_is_not_observed(course: _Course) -> None:
+def test_a_pod_that_does_not_write_is_not_observed(course: _TimeOfLooks) -> None:
     course.cluster.put(account("one", 50))
     [hole] = course.look().holes
     assert (hole.by, hole.start) == ("sender", START + 50)
 
 
-def test_what_a_process_wrote_before_its_pod_started_again_is_kept(course: _Course) -> None:
+def test_what_a_process_wrote_before_its_pod_started_again_is_kept(course: _TimeOfLooks) -> None:
     course.cluster.put(account("one", 58, lost=3))
     course.write = lambda now: course.cluster.put(account("one", now, lost=3)) if now % 2 == 0 else None
     first = course.look()
@@ -108,7 +108,7 @@ def test_what_a_process_wrote_before_its_pod_started_again_is_kept(course: _Cour
 
 
 @pytest.mark.parametrize("data", [{"account": "{"}, {}, None])
-def test_a_damaged_account_is_named(data: Any, course: _Course) -> None:
+def test_a_damaged_account_is_named(data: Any, course: _TimeOfLooks) -> None:
     course.running = ()
     course.cluster.put(account("one", 60), {**account("two", 60), "data": data})
     found = course.look()
@@ -116,13 +116,13 @@ def test_a_damaged_account_is_named(data: Any, course: _Course) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '{"a": 1}', '[["x", "y"]]'])
-def test_damaged_marks_are_an_error(text: str, course: _Course) -> None:
+def test_damaged_marks_are_an_error(text: str, course: _TimeOfLooks) -> None:
     course.cluster.store[("ConfigMap", HOME, "hold-marks")]["data"] = {"marks": text}
     with pytest.raises(ClusterError, match="marks of the held traffic hold-1"):
         course.look()
 
 
-def test_what_was_written_before_the_start_does_not_count(course: _Course) -> None:
+def test_what_was_written_before_the_start_does_not_count(course: _TimeOfLooks) -> None:
     """A pod that was replaced while the traffic was deployed has seen its start."""
     course.running = ()
     course.cluster.put(account("none", -5, began=-20, lost=9), account("one", 60, ended=True))

@@ -10,7 +10,7 @@ import yaml
 
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
-from clients.model.errors import ClusterError, SettingsError
+from clients.model.errors import ClusterError
 from runner.upgrade import own_cluster, rehearsal
 from testbed.api import Status
 from testbed.like import SCHEMA, Carried
@@ -87,12 +87,6 @@ def test_what_is_refused_or_left_is_named(canary: _Canary) -> None:
 def test_a_control_plane_that_is_missing_is_one_line(canary: _Canary) -> None:
     with pytest.raises(ClusterError, match="the ConfigMap istio-other is missing in istio-system"):
         rehearsal.carry(Path("unused"), Carried(), ("other",))
-
-
-def test_a_rehearsal_is_for_the_embedded_cluster(tmp_path: Path) -> None:
-    given = own_cluster.given("", "", {}, print, tmp_path / "like.yaml")
-    with pytest.raises(SettingsError, match="--like is for a rehearsal on the embedded cluster"), given:
-        pass
 
 
 def test_a_cluster_that_is_up_is_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
