@@ -105,12 +105,17 @@ EXAMPLES: dict[str, Example] = {
     "1.24-destination-rules": Example(
         view(rule(), rule(name="two", exportTo=["."])), ("DestinationRule shop/one", "DestinationRule shop/two"),
         [view(rule(), rule(name="two")), view(rule(), rule(name="two", exportTo=["*"])),
-         view(rule(), rule(name="two", exportTo=["."]), ENABLE_ENHANCED_DESTINATIONRULE_MERGE="false")],
+         view(rule(), rule(name="two", exportTo=["."]), ENABLE_ENHANCED_DESTINATIONRULE_MERGE="false"),
+         view(rule(), body("DestinationRule", {"host": "a.test", "exportTo": ["."]}, namespace="store"))],
     ),
     "1.24-gateway-label": Example(
         view(body("AuthorizationPolicy", {"selector": {"matchLabels": {"istio.io/gateway-name": "x"}}}),
-             body("Service", {"selector": {"istio.io/gateway-name": "x"}})),
-        ("AuthorizationPolicy shop/one", "Service shop/one"),
+             body("Service", {"selector": {"istio.io/gateway-name": "x"}}),
+             body("Gateway", {"selector": {"istio.io/gateway-name": "x"}}),
+             body("EnvoyFilter", {"workloadSelector": {"labels": {"istio.io/gateway-name": "x"}}}),
+             body("WasmPlugin", {"selector": {"matchLabels": {"istio.io/gateway-name": "x"}}})),
+        ("AuthorizationPolicy shop/one", "Service shop/one", "Gateway shop/one", "EnvoyFilter shop/one",
+         "WasmPlugin shop/one"),
         [view(body("AuthorizationPolicy", {"selector": {"matchLabels": {GATEWAY_NAME: "x"}}}), body("Service"))],
     ),
     "1.24-core-dump": Example(
@@ -137,7 +142,8 @@ EXAMPLES: dict[str, Example] = {
     "1.27-native-sidecars": Example(
         view(pod()), ("Pod shop/one",),
         [view(pod(native=True)), view(pod(annotations={"sidecar.istio.io/nativeSidecar": "false"})),
-         view(pod(), kubernetes="1.32.9"), view(pod(), ENABLE_NATIVE_SIDECARS="false"), view(body("Pod"))],
+         view(pod(), kubernetes="1.32.9"), view(pod(), kubernetes="1.x"),
+         view(pod(), ENABLE_NATIVE_SIDECARS="false"), view(body("Pod"))],
     ),
     "1.27-lightstep": Example(
         view(mesh={"extensionProviders": [{"name": "ls", "lightstep": {}}]}), ("MeshConfig extensionProviders[ls]",),
@@ -162,7 +168,8 @@ EXAMPLES: dict[str, Example] = {
     "1.29-debug-endpoints": Example(
         view(body("Pod", namespace="tools", labels={"app.kubernetes.io/name": "kiali"})), ("Pod tools/one",),
         [view(body("Pod", namespace="istio-system", labels={"app.kubernetes.io/name": "kiali"})),
-         view(body("Pod", namespace="tools", labels={"app": "kiali"}), DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES="tools"),
+         view(body("Pod", namespace="tools", labels={"app": "kiali"}),
+              DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES="other, tools"),
          view(body("Pod", namespace="tools", labels={"app": "kiali"}), ENABLE_DEBUG_ENDPOINT_AUTH="false"),
          view(body("Pod", namespace="tools", labels={"app": "shop"}))],
     ),
@@ -181,9 +188,12 @@ EXAMPLES: dict[str, Example] = {
          view(AMBIENT, body("AuthorizationPolicy"))],
     ),
     "1.29-keys-of-metadata-server": Example(
-        view(body("RequestAuthentication", {"jwtRules": [{"jwksUri": "http://169.254.169.254/keys"}]})),
-        ("RequestAuthentication shop/one",),
-        [view(body("RequestAuthentication", {"jwtRules": [{"jwksUri": "https://a.test/169.254"}, {"jwks": "{}"}]}))],
+        view(body("RequestAuthentication", {"jwtRules": [{"jwksUri": "http://169.254.169.254/keys"}]}),
+             body("RequestAuthentication", {"jwtRules": [{"issuer": "http://metadata.google.internal"}]}, "two")),
+        ("RequestAuthentication shop/one", "RequestAuthentication shop/two"),
+        [view(body("RequestAuthentication", {"jwtRules": [{"jwksUri": "https://a.test/169.254"}, {"jwks": "{}"}]})),
+         view(body("RequestAuthentication", {"jwtRules": [{"issuer": "http://169.254.1.1", "jwks": "{}"}]})),
+         view(body("RequestAuthentication", {"jwtRules": [{"issuer": "http://169.254.1.1", "jwksUri": "https://b"}]}))],
     ),
     "1.30-same-host": Example(
         view(entry("x"), entry("y", "store")), ("ServiceEntry shop/x", "ServiceEntry store/y"),
@@ -195,7 +205,8 @@ EXAMPLES: dict[str, Example] = {
         [view(rule({"retryBudget": {"percent": {"value": 20}}})), view(rule())],
     ),
     "1.30-registry": Example(
-        view(pod("docker.io/istio/proxyv2:1.29.1")), ("Pod shop/one",),
+        view(pod("docker.io/istio/proxyv2:1.29.1"), pod("istio/proxyv2:1.29.1", native=True, name="two")),
+        ("Pod shop/one", "Pod shop/two"),
         [view(pod("reg.bank.test/istio/proxyv2:1.29.1")), view(pod("registry.istio.io/release/proxyv2:1.29.1"))],
     ),
     "1.30-tls-listeners": Example(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade import filters, meshes, proxies, revisions
-from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
+from clients.mesh.upgrade.change import ChangeLevel, ReleaseChange, Touched, minor_of
 from clients.mesh.upgrade.meshes import RevisionMesh
 from clients.mesh.upgrade.programs import UpgradePrograms
 from clients.mesh.upgrade.removed import REMOVED
@@ -63,16 +64,43 @@ def prechecks(
         AccessError: the identity may not read the webhooks.
     """
     check_versions(start, end)
+    return look(cluster, start, end, revision=revision, target=target, root=root, istioctl=istioctl)
+
+
+def look(
+    cluster: Cluster,
+    start: str,
+    end: str,
+    *,
+    revision: str = "",
+    target: str = "",
+    root: str = "",
+    istioctl: Analyzer | None = None,
+) -> Prechecks:
+    """The same for any two versions, also of one minor, in the wrong order, or not seen (empty).
+
+    Raises:
+        SettingsError: there is no such revision. AccessError: the identity may not read the webhooks.
+    """
     view = read(cluster, Survey(cluster, revision, root))
-    found = [*changes(view, start, end), *revisions.checks(view, target), *proxies.checks(view, start, end)]
-    found += filters.checks(view, start, end)
-    by_istioctl, refused = _by_program(istioctl, start)
+    unread = list(view.unread)
+    found = _tried("revisions", lambda: revisions.checks(view, target), unread)
+    first, last = _minor(start), _minor(end)
+    if first is None or last is None:
+        unread.append(f"changes between the versions: from {start or 'one not seen'} to {end or 'one not seen'}")
+    else:
+        found += changes(view, start, end, unread)
+        found += _tried("proxies", lambda: proxies.checks(view, start, end), unread)
+        found += _tried("filters", lambda: filters.checks(view, start, end), unread)
+    by_istioctl, refused = _by_program(istioctl, start if first is not None else "")
     if target:
-        between, unread = settings_between(cluster, revision, target, root)
-        found, refused = [*found, *between], [*refused, *unread]
-    beyond = minor_of(end) > NEWEST or minor_of(start) < OLDEST - 1
-    outside = (f"changes before 1.{OLDEST} and after 1.{NEWEST} are not in the table",) if beyond else ()
-    return Prechecks(start, end, _sorted([*found, *by_istioctl]), (*view.unread, *refused, *outside))
+        between, missing = settings_between(cluster, revision, target, root)
+        found, unread = [*found, *between], [*unread, *missing]
+    if first is not None and last is not None and first > last:
+        unread.append(f"changes from {start} back to {end} are not in the table")
+    elif first is not None and last is not None and first < last and (last > NEWEST or first < OLDEST - 1):
+        unread.append(f"changes before 1.{OLDEST} and after 1.{NEWEST} are not in the table")
+    return Prechecks(start, end, _sorted([*found, *by_istioctl]), (*unread, *refused))
 
 
 def settings_between(cluster: Cluster, revision: str, target: str, root: str = "") -> tuple[list[Touched], list[str]]:
@@ -87,7 +115,7 @@ def settings_between(cluster: Cluster, revision: str, target: str, root: str = "
         for what, there in (("MeshConfig", one.config), ("the variables of istiod", one.variables))
         if not there
     ]
-    return ([] if unread else list(meshes.checks(old, new))), unread
+    return ([] if unread else _tried("meshes", lambda: meshes.checks(old, new), unread)), unread
 
 
 def check_versions(start: str, end: str) -> None:
@@ -96,26 +124,60 @@ def check_versions(start: str, end: str) -> None:
         raise SettingsError(f"{end} is not of a newer minor than {start}", "state --from and --to, oldest first")
 
 
-def changes(view: MeshView, start: str, end: str) -> Iterator[Touched]:
-    """What the changes of all minors after `start`, up to `end`, touch."""
+def changes(view: MeshView, start: str, end: str, unread: list[str]) -> list[Touched]:
+    """What the changes of all minors after `start`, up to `end`, touch.
+
+    Args:
+        unread: gets those that could not be looked for, in words.
+    """
     minors = range(minor_of(start) + 1, minor_of(end) + 1)
+    found: list[Touched] = []
     for one in CHANGES:
-        if one.minor in minors and (objects := tuple(dict.fromkeys(one.touches(view)))):
-            yield Touched(one.code, one.level, "changes", one.text, objects, one.hint)
+        if one.minor in minors:
+            found += _tried(one.code, partial(_change, one, view), unread)
     for minor in minors:
         gone = [name for name in REMOVED.get(minor, ()) if name in view.variables]
         if gone:
             text = "istiod does not know these variables any more: what they set is lost"
             objects = tuple(f"istiod {name}={view.variables[name]}" for name in gone)
-            yield Touched(
-                f"1.{minor}-variables", ChangeLevel.ERROR, "changes", text, objects, "read the notes of the release"
+            found.append(
+                Touched(
+                    f"1.{minor}-variables", ChangeLevel.ERROR, "changes", text, objects, "read the notes of the release"
+                )
             )
+    return found
+
+
+def _change(one: ReleaseChange, view: MeshView) -> Iterator[Touched]:
+    if objects := tuple(dict.fromkeys(one.touches(view))):
+        yield Touched(one.code, one.level, "changes", one.text, objects, one.hint)
+
+
+def _tried(name: str, check: Callable[[], Iterable[Touched]], unread: list[str]) -> list[Touched]:
+    """What a check finds; objects of a form that it does not expect are not checked, and end nothing.
+
+    The definitions of an old release let more through than those of today, and a mesh's configuration is plain text.
+    """
+    try:
+        return list(check())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        unread.append(f"{name}: an object has an unexpected form ({type(error).__name__})")
+        return []
+
+
+def _minor(version: str) -> int | None:
+    try:
+        return minor_of(version)
+    except SettingsError:
+        return None
 
 
 def _by_program(istioctl: Analyzer | None, start: str) -> tuple[list[Touched], list[str]]:
     if istioctl is None:
         return [], ["precheck, analyze and proxy-status: there is no istioctl"]
     programs = UpgradePrograms(istioctl)
+    if not start:
+        return [], ["precheck, analyze and proxy-status: the version before is not seen"]
     found: list[Touched] = []
     refused: list[str] = []
     checks: dict[str, Callable[[], Sequence[Touched]]] = {

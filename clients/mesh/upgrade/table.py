@@ -53,8 +53,8 @@ CHANGES: tuple[ReleaseChange, ...] = (
         "1.24-gateway-label", ChangeLevel.ERROR,
         "gateways of the Gateway API have no label istio.io/gateway-name any more: the selector matches nothing",
         f"select by {GATEWAY_NAME_LABEL}",
-        every("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication", "Service",
-              where=touches.selects_by_old_gateway_label),
+        every("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication", "Service", "Gateway", "EnvoyFilter",
+              "Telemetry", "WasmPlugin", where=touches.selects_by_old_gateway_label),
     ),
     ReleaseChange(
         "1.24-core-dump", ChangeLevel.INFO,

@@ -45,12 +45,13 @@ def same_host(*, needs_sidecar: bool, across_namespaces: bool, unless: str) -> D
 
 
 def different_exports(view: MeshView) -> Iterator[str]:
-    """DestinationRules of one host that are exported to different namespaces."""
-    found: dict[str, list[Json]] = defaultdict(list)
+    """DestinationRules of one host and one namespace, which are merged, that are exported to different namespaces."""
+    found: dict[tuple[str, str], list[Json]] = defaultdict(list)
     if is_kept(view, ("ENABLE_ENHANCED_DESTINATIONRULE_MERGE",)):
         return
     for body in view.of("DestinationRule"):
-        found[str(spec_of(body).get("host"))].append(body)
+        host, namespace = str(spec_of(body).get("host")), body["metadata"]["namespace"]
+        found[namespace, service_of(host) or (host if "." in host else f"{host}.{namespace}")].append(body)
     for bodies in found.values():
         if len({tuple(sorted(spec_of(body).get("exportTo") or ["*"])) for body in bodies}) > 1:
             yield from map(kind_and_name, bodies)
@@ -80,8 +81,9 @@ def without_policy_of_retries(view: MeshView) -> Iterator[str]:
 
 def selects_by_old_gateway_label(body: Json) -> bool:
     """Whether a selector names the label that Istio's gateways had before that of the Gateway API."""
-    selector = spec_of(body).get("selector") or {}
-    return "istio.io/gateway-name" in {**selector, **(selector.get("matchLabels") or {})}
+    stated = (spec_of(body).get("selector"), spec_of(body).get("workloadSelector"))
+    selectors = [part for one in stated if one for part in (one, one.get("matchLabels"), one.get("labels"))]
+    return any("istio.io/gateway-name" in one for one in selectors if one)
 
 
 def gets_an_address(body: Json) -> bool:
@@ -97,8 +99,8 @@ def becomes_native(view: MeshView) -> Iterator[str]:
 
     The default depends on the nodes: from Kubernetes 1.33 on, where native sidecars are stable (DetectNativeSidecar).
     """
-    minor = view.kubernetes.split(".")[1] if view.kubernetes.count(".") else "0"
-    if "ENABLE_NATIVE_SIDECARS" in view.variables or int(minor.rstrip("+")) < 33:
+    minor = view.kubernetes.split(".")[1].rstrip("+") if view.kubernetes.count(".") else ""
+    if "ENABLE_NATIVE_SIDECARS" in view.variables or not minor.isdecimal() or int(minor) < 33:
         return
     for body in view.sidecars:
         ordinary = any(one["name"] == SIDECAR for one in spec_of(body).get("containers") or ())
@@ -110,7 +112,8 @@ def is_a_tool_elsewhere(view: MeshView) -> Iterator[str]:
     """Pods of Kiali, which asks istiod for its state, outside of the root namespace."""
     if is_kept(view, ("ENABLE_DEBUG_ENDPOINT_AUTH",)):
         return
-    allowed = view.variables.get("DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES", "").split(",")
+    stated = view.variables.get("DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES", "").split(",")
+    allowed = {one.strip() for one in stated}
     for body in view.of("Pod"):
         name = labels_of(body).get("app.kubernetes.io/name") or labels_of(body).get("app")
         if name == "kiali" and body["metadata"]["namespace"] not in (view.root, *allowed):
@@ -134,7 +137,8 @@ def gateway_merged_elsewhere(view: MeshView) -> Iterator[str]:
 def default_registry(view: MeshView) -> Iterator[str]:
     """Pods whose images come from the registry that was the default of Istio's charts."""
     for body in view.of("Pod"):
-        images = [str(one.get("image")) for one in spec_of(body).get("containers") or ()]
+        spec = spec_of(body)  # native sidecars are init containers
+        images = [str(one.get("image")) for part in ("containers", "initContainers") for one in spec.get(part) or ()]
         if any(image.removeprefix("docker.io/").startswith("istio/") for image in images):
             yield kind_and_name(body)
 
@@ -174,7 +178,9 @@ def budget_without_share(body: Json) -> bool:
 
 def keys_of_metadata_server(body: Json) -> bool:
     """Whether a RequestAuthentication fetches keys from a link-local address, or from the metadata server."""
-    uris = [str(rule.get("jwksUri") or "") for rule in spec_of(body).get("jwtRules") or ()]
+    rules = spec_of(body).get("jwtRules") or ()
+    stated = (rule.get("jwksUri") or ("" if rule.get("jwks") else rule.get("issuer")) for rule in rules)
+    uris = [str(one or "") for one in stated]  # without one, the issuer says where its keys are
     return any(part in uri for uri in uris for part in ("//169.254.", "//[fe80:", "//metadata.google.internal"))
 
 

@@ -45,6 +45,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "MutatingWebhookConfiguration": (_WEBHOOKS, "MutatingWebhookConfiguration"),
 }
 """Key → version and kind. The versions of the two that are not `v1` anywhere are those that Istio stopped to read."""
+_LATER = {"BackendTLSPolicy": f"{GATEWAY_API}/v1"}
+"""Version of a kind where the cluster does not serve that of `KINDS` any more."""
 CONFIGURATION = ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "DestinationRule",
                  "VirtualService", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "ProxyConfig", "EnvoyFilter",
                  "Telemetry", "WasmPlugin", KUBERNETES_GATEWAY)  # fmt: skip
@@ -93,9 +95,10 @@ def read(cluster: Cluster, survey: Survey) -> MeshView:
     unread: list[str] = []
     for key, (api_version, kind) in KINDS.items():
         try:
-            if not cluster.has_kind(api_version, kind):
+            served = [one for one in (api_version, _LATER.get(key, "")) if one and cluster.has_kind(one, kind)]
+            if not served:
                 continue
-            listed = cluster.objects(api_version, kind)
+            listed = cluster.objects(served[0], kind)
         except ClusterError as error:
             unread.append(f"{key}: {error.message}")
             continue

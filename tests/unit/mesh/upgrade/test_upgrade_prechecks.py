@@ -16,9 +16,9 @@ from upgrade_samples import body, pod, view
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade import proxies, revisions
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.mesh.upgrade.prechecks import Prechecks, prechecks
+from clients.mesh.upgrade.prechecks import Prechecks, look, prechecks
 from clients.mesh.upgrade.programs import UpgradePrograms, behind
-from clients.mesh.upgrade.view import KINDS, Json
+from clients.mesh.upgrade.view import KINDS, Json, read
 from clients.model.errors import AccessError, InfrastructureError, SettingsError
 from runner.commands import cli, precheck
 
@@ -222,6 +222,34 @@ def test_what_may_not_be_read_is_named_and_no_finding() -> None:
     assert "precheck, analyze and proxy-status: there is no istioctl" in found.not_checked
     assert "changes before 1.24 and after 1.31 are not in the table" in found.not_checked
     assert not [one for one in found.found if one.check == "proxies"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "line"),
+    [
+        ("1.29.1", "1.29.4", ""),
+        ("1.31.1", "1.29.1", "changes from 1.31.1 back to 1.29.1 are not in the table"),
+        ("1.29.1", "", "changes between the versions: from 1.29.1 to one not seen"),
+        ("main", "1.31.1", "changes between the versions: from main to 1.31.1"),
+    ],
+)
+def test_what_does_not_depend_on_versions_is_checked_whatever_they_are(start: str, end: str, line: str) -> None:
+    """A policy with the old revision's label is lost by a move within one minor, too."""
+    found = look(a_cluster(), start, end)  # type: ignore[arg-type]
+    assert "REVISION-BOUND" in {one.code for one in found.found}
+    own = [one for one in found.not_checked if "istioctl" not in one and "proxy-status" not in one]
+    assert own == ([line] if line else [])
+
+
+def test_a_kind_is_read_in_the_version_that_the_cluster_has() -> None:
+    class Later(VersionedCluster):
+        def has_kind(self, version: str, kind: str) -> bool:
+            return kind != "BackendTLSPolicy" or version.endswith("/v1")
+
+    cluster = Later()
+    cluster.put({**body("BackendTLSPolicy"), "apiVersion": "gateway.networking.k8s.io/v1"})
+    seen = SimpleNamespace(istiods=[], configurations=[], root="istio-system")
+    assert len(read(cluster, seen).of("BackendTLSPolicy")) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("start", "end"), [("1.31", "1.31.1"), ("1.31", "1.29"), ("1.29", "x")])
