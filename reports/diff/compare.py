@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from clients.model.evidence import Evidence, Verdict
 from reports.attempts import one_line
 from reports.diff.environment import Pairs, environment, missing, same
+from reports.diff.notes import notes
 from reports.diff.side import Side, side
 from reports.diff.slower import Pace, pace
 from reports.marks import WORDS, Mark, mark, not_checked
@@ -17,7 +18,7 @@ from reports.model import Report
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 _OWN_NAMESPACE = re.compile(r"\bmp-[0-9a-f]{4}-(w\d+-)?")
-_MEASURED = re.compile(r"\b\d+(\.\d+)? (ms|s|requests|errors)\b")
+_MEASURED = re.compile(r"\b\d+(\.\d+)? (ms|s|requests|errors|bytes)\b")
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def compare(before: Report | Sequence[Report], after: Report | Sequence[Report])
         environment=environment(last_was, last_now),
         alike=same(last_was, last_now),
         missing=(tuple(missing(last_was)), tuple(missing(last_now))),
-        notes=(*_mixed("before", was), *_mixed("after", now)),
+        notes=tuple(notes(was, now)),
         runs=(tuple(run.run.id for run in was.runs), tuple(run.run.id for run in now.runs)),
     )
 
@@ -178,13 +179,6 @@ def compare(before: Report | Sequence[Report], after: Report | Sequence[Report])
 def _shown_line(line: str) -> str:
     """In one line of a terminal, with its indent."""
     return " " * (len(line) - len(line.lstrip(" "))) + one_line(line)
-
-
-def _mixed(when: str, one: Side) -> list[str]:
-    """The names in which the runs of one side differ."""
-    last = one.runs[-1].target
-    names = dict.fromkeys(name for run in one.runs[:-1] for name in environment(run.target, last))
-    return [f"the runs {when} are not alike in {', '.join(names)}"] if names else []
 
 
 def _tallies(key: str, was: Side, now: Side) -> str:

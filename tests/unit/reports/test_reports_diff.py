@@ -106,3 +106,20 @@ def test_another_cluster_of_the_same_kind_is_named() -> None:
     before = _report(A="pass")
     live = [replace(before, target=replace(before.target, kind="live", context=name)) for name in ("blue", "green")]
     assert compare(*live).environment == {"target": ("live blue", "live green")}
+
+
+def test_what_no_run_shows_is_a_note() -> None:
+    """Two runs that ended at the same place differ in nothing: that is not what their reader wants to know."""
+    whole = _report(A="pass")
+    cut = replace(whole, not_run=("B", "C"))
+    assert compare(cut, cut).notes == ("2 cases did not run before", "2 cases did not run after")
+    assert compare(whole, cut).notes == ("2 cases did not run after",)
+    assert compare(_report(), whole).notes == ("no case ran before",)
+    assert compare(cut, replace(_report(B="pass"), not_run=("A",))).notes == ("2 cases did not run before",)
+
+
+@pytest.mark.parametrize("text", ["received {} bytes", "after {} ms", "{} requests"])
+def test_what_was_measured_is_no_other_outcome(text: str) -> None:
+    one = _report(A="pass")
+    sides = [replace(one, cases=(replace(one.cases[0], observed=text.format(count)),)) for count in (101, 102)]
+    assert _headings(compare(*sides)) == {}

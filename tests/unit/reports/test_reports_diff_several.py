@@ -59,6 +59,13 @@ def test_a_case_has_its_worst_verdict_and_says_in_how_many_runs() -> None:
     assert ids(compare(after, before)) == {"fixed": ["A-1"]}
 
 
+def test_a_run_on_both_sides_is_a_note() -> None:
+    """A folder of nights and its newest: of times that are compared, one is the same."""
+    nights = [run(1, case("A-1")), run(2, case("A-1"))]
+    assert compare(nights, nights[1]).notes == ("on both sides: run-2",)
+    assert compare(nights[0], nights[1]).notes == ()
+
+
 def test_a_case_that_one_run_did_not_select_is_not_removed() -> None:
     difference = compare([run(1, case("A-1"), case("B-1"))], [run(2, case("A-1")), run(3, case("B-1"))])
     assert ids(difference) == {}
