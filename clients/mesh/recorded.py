@@ -11,7 +11,8 @@ from clients.mesh.injection_values import proxy_image
 from clients.mesh.survey import Survey
 from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import MeshproofError
-from clients.model.redact import REDACTED, redact, redact_mapping
+from clients.model.redact import REDACTED
+from clients.model.redact_settings import is_secret, redact_settings, redact_value
 
 _PLUGINS = {
     "calico-node": "calico",
@@ -47,7 +48,7 @@ def recorded(survey: Survey) -> dict[str, str]:
     """
     found = {"proxy image": _image(survey), "CNI": _plugin(survey), "Gateway API": _gateway_api(survey)}
     for part in survey.configurations:
-        found |= {f"MeshConfig {name}": value for name, value in flattened(redact_mapping(part))}
+        found |= {f"MeshConfig {name}": value for name, value in flattened(redact_settings(part))}
     for istiod in survey.istiods:
         found |= {f"istiod {name}": value for name, value in variables(istiod).items()}
     return {name: value[:_LONGEST] for name, value in found.items() if value}
@@ -80,7 +81,8 @@ def _value(name: str, variable: Mapping[str, Any]) -> str:
     if source := variable.get("valueFrom"):
         return f"from {', '.join(source)}"
     value = str(variable.get("value") or "")
-    return REDACTED if value and any(word in name.upper() for word in _SECRET_NAMES) else redact(value)
+    hidden = is_secret(name) or any(word in name.upper() for word in _SECRET_NAMES)
+    return REDACTED if value and hidden else redact_value(value)
 
 
 def _image(survey: Survey) -> str:

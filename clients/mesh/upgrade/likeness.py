@@ -17,7 +17,8 @@ from clients.mesh.recorded import variables
 from clients.mesh.survey import Survey
 from clients.mesh.upgrade.view import KINDS
 from clients.model.errors import ClusterError
-from clients.model.redact import REDACTED, redact_mapping
+from clients.model.redact import REDACTED
+from clients.model.redact_settings import redact_settings
 
 SCHEMA = "meshproof/like/v1"
 POLICIES = ("PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication", "Sidecar", "DestinationRule",
@@ -79,7 +80,7 @@ def read(cluster: Cluster, survey: Survey) -> Likeness:
     missing: list[str] = []
     mesh: dict[str, Any] = {}
     for part in survey.configurations:
-        mesh |= redact_mapping(part)
+        mesh |= redact_settings(part)
     if not survey.configurations:
         missing.append("MeshConfig: no ConfigMap of the revision can be read")
     found = {name: value for istiod in survey.istiods for name, value in variables(istiod).items()}
@@ -121,7 +122,10 @@ def _policies(cluster: Cluster, root: str, missing: list[str]) -> Iterator[dict[
 
 
 def _plain(body: Mapping[str, Any], api_version: str, kind: str) -> dict[str, Any]:
-    """The object without what a server or a tool of deployment adds."""
+    """The object without what a server or a tool of deployment adds, and a filter without what it does.
+
+    A filter is never carried over, and its programs and their settings may hold secrets in any form.
+    """
     meta = body["metadata"]
     kept = {
         "name": meta["name"],
@@ -132,7 +136,7 @@ def _plain(body: Mapping[str, Any], api_version: str, kind: str) -> dict[str, An
         },
     }
     metadata = {key: value for key, value in kept.items() if value}
-    plain: dict[str, Any] = redact_mapping(
-        {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec_of(body)}
-    )
+    plain: dict[str, Any] = {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+    if kind != "EnvoyFilter":
+        plain["spec"] = redact_settings(spec_of(body))
     return plain

@@ -12,7 +12,7 @@ from typing import Any
 from clients.mesh.recorded import flattened, variables
 from clients.mesh.survey import ROOT_NAMESPACE, Survey
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.model.redact import redact_mapping
+from clients.model.redact_settings import redact_settings
 
 CHECK = "meshes"
 TRUST_DOMAIN = "cluster.local"
@@ -120,6 +120,6 @@ def _providers(old: RevisionMesh, new: RevisionMesh) -> Iterator[Touched]:
 
 def _settings(one: RevisionMesh) -> dict[str, str]:
     """Every setting, but for what only names the revision itself."""
-    found = {f"MeshConfig {name}": value for name, value in flattened(redact_mapping(one.config)) if name not in _OWN}
+    found = {f"MeshConfig {name}": value for name, value in flattened(redact_settings(one.config)) if name not in _OWN}
     found |= {f"istiod {name}": value for name, value in one.variables.items()}
     return {name: value.replace(one.revision or "default", "(revision)") for name, value in found.items()}

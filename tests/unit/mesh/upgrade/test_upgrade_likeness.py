@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -74,8 +75,31 @@ def test_all_of_it_is_read_without_secrets_and_without_what_servers_add() -> Non
     assert "hunter2" not in text
     assert "abcdefgh" not in text
     assert [line.partition(":")[0] for line in found.not_read] == [
-        "istiod API_TOKEN", "istiod B", "EnvoyFilter istio-system/auth",
+        "istiod API_TOKEN", "istiod B",
     ]  # fmt: skip
+
+
+def test_credentials_of_other_systems_are_not_in_the_file() -> None:
+    """The file is handed on: what a provider sends to its server is nobody else's."""
+    cluster = a_cluster()
+    headers = [{"name": "x-api-key", "value": "hunter2a"}, {"name": "tenant", "value": "hunter2b"}]
+    mesh = {
+        "extensionProviders": [
+            {"name": "otel", "opentelemetry": {"http": {"headers": headers}}},
+            {"name": "ls", "lightstep": {"accessToken": "hunter2c"}},
+            {"name": "ext", "envoyExtAuthzHttp": {"includeAdditionalHeadersInCheck": {"x-shared": "hunter2d"}}},
+        ],
+        "defaultConfig": {
+            "proxyMetadata": {"DD_API_KEY": "hunter2e", "ISTIO_META_DNS_CAPTURE": "true"},
+            "tracing": {"zipkin": {"address": "http://user:hunter2f@zipkin:9411"}},
+        },
+    }
+    cluster.put({**body("ConfigMap", None, "istio-1-29", "istio-system"), "data": {"mesh": json.dumps(mesh)}})
+    found = of(cluster)
+    text = str(found.to_json())
+    assert "hunter2" not in text
+    assert found.mesh["defaultConfig"]["proxyMetadata"]["ISTIO_META_DNS_CAPTURE"] == "true"
+    assert "MeshConfig: a part is secret, and redacted" in found.not_read
 
 
 def test_what_may_not_be_read_is_named() -> None:
