@@ -67,6 +67,8 @@ def lines(seen: Seen) -> Iterator[str]:
         yield f"not observed: the flow {name} sent nothing"
     for name in seen.unread:
         yield f"not observed: the account {name} cannot be read"
+    for one in seen.hardly:
+        yield f"not observed: of the flow {one.flow.name}, {one.skipped} of {one.skipped + one.requests} were not sent"
     if seen.skipped >= MANY_SKIPPED:
         yield (
             f"sent late: {seen.skipped:.0%} of the requests that the rates allow for were not sent, as clients had no "
@@ -99,6 +101,7 @@ def as_json(seen: Seen) -> dict[str, Any]:
             *({"by": hole.by, "from": hole.start, "to": hole.end} for hole in seen.holes),
             *({"flow": name} for name in seen.silent),
             *({"account": name} for name in seen.unread),
+            *({"flow": one.flow.name, "not_sent": one.skipped} for one in seen.hardly),
         ],
     }
 

@@ -63,9 +63,10 @@ def find(cluster: Cluster) -> Held | None:
     found = cluster.objects("v1", "Namespace", labels=f"{LABEL}=held,{MANAGED_BY_LABEL}={MANAGER}")
     if not found:
         return None
-    names = [str(one["metadata"]["name"]) for one in found]
+    run = labels_of(found[0]).get(RUN_LABEL, "")  # two that started at once are two: each is removed as a whole
+    names = [str(one["metadata"]["name"]) for one in found if labels_of(one).get(RUN_LABEL, "") == run]
     real = {name: one for name in NAMESPACES for one in names if one == name or one.endswith(f"-{name}")}
-    return Held(str(found[0]["metadata"]["labels"].get(RUN_LABEL, "")), real)
+    return Held(run, real)
 
 
 def require(cluster: Cluster) -> Held:

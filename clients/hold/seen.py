@@ -8,6 +8,9 @@ from itertools import pairwise
 
 from clients.hold.account import Account, Hole, Page, Row
 
+FEW = 10
+"""Requests that may be missing of any flow: in the first second it means nothing that half of them are."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -69,9 +72,14 @@ class Seen:
         return sorted(found, key=lambda pair: pair[1].start)
 
     @property
+    def hardly(self) -> tuple[Account, ...]:
+        """The flows of which less than half of the requests were sent: a moment may have met none."""
+        return tuple(one for one in self.accounts if one.requests and one.skipped > max(one.requests, FEW))
+
+    @property
     def certain(self) -> bool:
         """Whether everything was observed."""
-        return not (self.holes or self.silent or self.unread)
+        return not (self.holes or self.silent or self.unread or self.hardly)
 
     def phase_at(self, moment: float) -> str:
         """The name of the last mark before a moment; empty before the first."""

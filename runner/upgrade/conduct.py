@@ -175,6 +175,9 @@ class Upgrade:
             elif now.revision != one.revision:
                 text = f"the tag leads to {now.revision} and should lead to {one.revision}"
                 events.append(Event(phase.name, "revision", one.label, text))
+            elif now.version != one.version and now.version and one.version:
+                text = f"its control plane is of {now.version} now, and was of {one.version} at the start"
+                events.append(Event(phase.name, "revision", one.label or one.revision, text))
         return events
 
     def _state(
@@ -230,12 +233,14 @@ class Upgrade:
 
     def _suites(self, phase: UpgradePhase) -> Proven:
         first = next((one for one in self.record.phases if one.name == PhaseName.BEFORE), None)
+        due: UpgradeSide | None = None
         if phase.name == PhaseName.BEFORE and self.baseline:
             run = self.baseline
         else:
             self.say(f"  running the suites on the {phase.suites} revision")
-            run = self.suites(self._side(phase.suites), self.folder / phase.name)
-        return proving.judge(phase.name, run, self.folder / first.run if first else None, self.folder)
+            due = self._side(phase.suites)
+            run = self.suites(due, self.folder / phase.name)
+        return proving.judge(phase.name, run, self.folder / first.run if first else None, self.folder, due)
 
     def _side(self, name: str) -> UpgradeSide:
         return self.record.old if name == OLD else self.record.new

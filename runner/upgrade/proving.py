@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from clients.model.errors import ClusterError, MeshproofError, SettingsError
 from reports import conformance
 from reports.diff import compare
 from reports.diff.page import render
-from runner.upgrade.record import Event
+from reports.model import MeshRecord
+from runner.upgrade.record import Event, UpgradeSide
 from runner.upgrade.regressions import against
+from runner.upgrade.verdict import NOT_KNOWN_KIND
 
 DIFF = "diff.html"
 """In the folder of a phase: what its run shows otherwise than the one of the phase `before`."""
@@ -30,8 +33,11 @@ class Proven:
     cases: dict[str, int] = field(default_factory=dict)
 
 
-def judge(phase: str, run: Path, first: Path | None, folder: Path) -> Proven:
+def judge(phase: str, run: Path, first: Path | None, folder: Path, due: UpgradeSide | None = None) -> Proven:
     """Judge a run by the one of the phase `before`; None where it is that run. Writes the page of the difference.
+
+    Args:
+        due: the revision that it should be of; None for an earlier run.
 
     Raises:
         ClusterError: a report is missing.
@@ -49,4 +55,13 @@ def judge(phase: str, run: Path, first: Path | None, folder: Path) -> Proven:
         except OSError as error:
             raise SettingsError(f"{folder} cannot be written to: {error.strerror}", "choose another by --out") from None
     named = run.relative_to(folder) if run.is_relative_to(folder) else run
-    return Proven(named.as_posix(), tuple(against(phase, now, difference)), now.totals)
+    events = [*against(phase, now, difference), *(_elsewhere(phase, now.target.mesh, due) if due else ())]
+    return Proven(named.as_posix(), tuple(events), now.totals)
+
+
+def _elsewhere(phase: str, seen: MeshRecord, due: UpgradeSide) -> Iterator[Event]:
+    """The suites looked at another mesh than the phase is about, as where a tag was moved while they ran."""
+    for what, there, wanted in (("revision", seen.revision, due.revision), ("version", seen.version, due.version)):
+        if there and wanted and there != wanted:
+            text = f"they ran on the {what} {there}, and not on {wanted}: that one is not shown"
+            yield Event(phase, NOT_KNOWN_KIND, "suites", text)

@@ -241,11 +241,17 @@ def test_names_of_tls_are_those_of_the_manifest() -> None:
 def test_requests_that_clients_had_no_time_to_send_are_told() -> None:
     """A busy machine sends fewer: a short leak may then have met none of them."""
     at_rate = int(DENIED.rate * 10)
-    slow = page(DENIED.name, "stranger", written=AT + 10_000, requests=at_rate // 2)
+    half, third = at_rate // 2, at_rate // 3
+    slow = page(DENIED.name, "stranger", written=AT + 10_000, requests=half, outcomes={"status 403": half})
     one = accounts([slow], [DENIED])[0]
     assert one.skipped == at_rate - at_rate // 2
     found = Seen("hold-1", AT / 1000, AT / 1000 + 10, (one,))
     assert any(line.startswith("sent late: 50% of the requests") for line in shown.lines(found))
     assert shown.as_json(found)["skipped_share"] == 0.5
+    assert code(found) == 0
+    slower = page(DENIED.name, "stranger", written=AT + 10_000, requests=third, outcomes={"status 403": third})
+    few = replace(found, accounts=tuple(accounts([slower], [DENIED])))
+    assert code(few) == 3
+    assert any(line.startswith(f"not observed: of the flow {DENIED.name}") for line in shown.lines(few))
     whole = accounts([page(DENIED.name, "stranger", written=AT + 10_000, requests=at_rate)], [DENIED])[0]
     assert not [line for line in shown.lines(replace(found, accounts=(whole,))) if line.startswith("sent late")]

@@ -14,6 +14,7 @@ from clients.hold import reading
 from clients.hold.flows import FLOWS
 from clients.hold.held import HOME, NAMESPACES, Held
 from clients.hold.seen import Seen
+from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, RUN_LABEL
 from clients.model.errors import ClusterError
 
 pytestmark = pytest.mark.unit
@@ -127,3 +128,21 @@ def test_what_was_written_before_the_start_does_not_count(course: _TimeOfLooks) 
     course.running = ()
     course.cluster.put(account("none", -5, began=-20, lost=9), account("one", 60, ended=True))
     assert course.look().lost == 0
+
+
+def test_two_that_started_at_once_are_removed_one_after_the_other(course: _TimeOfLooks) -> None:
+    """Each `hold start` saw none: what `hold stop` found had the name of one and the namespaces of the other."""
+    for run in ("a", "b"):
+        for name in NAMESPACES:
+            labels = {"meshproof.dev/hold": "held", MANAGED_BY_LABEL: MANAGER, RUN_LABEL: f"hold-{run}"}
+            meta = {"name": f"mp-{run}-{name}", "labels": labels}
+            course.cluster.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+    for run in ("a", "b"):
+        found = holding.find(course.cluster)
+        assert found is not None
+        assert (found.id, set(found.namespaces.values())) == (
+            f"hold-{run}",
+            {f"mp-{run}-{name}" for name in NAMESPACES},
+        )
+        holding.stop(course.cluster, found)
+    assert holding.find(course.cluster) is None

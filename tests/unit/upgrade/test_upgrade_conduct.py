@@ -59,7 +59,7 @@ def course(monkeypatch: pytest.MonkeyPatch) -> _Course:
     monkeypatch.setattr(conduct, "Proxies", lambda *_: SimpleNamespace(events=lambda _: []))
     monkeypatch.setattr(conduct, "totals", lambda _: (10, 0.5))
     monkeypatch.setattr(sides, "side", lambda _, name, __: BEFORE if name == BEFORE.label else AFTER)
-    monkeypatch.setattr(proving, "judge", lambda _, run, __, folder: Proven(str(run).removeprefix(f"{folder}/")))
+    monkeypatch.setattr(proving, "judge", lambda _, run, __, folder, ___: Proven(str(run).removeprefix(f"{folder}/")))
     monkeypatch.setattr(moving, "move", made.move)
     monkeypatch.setattr(moving, "strays", lambda *_: [])
     monkeypatch.setattr(holding, "mark", lambda *_: 0.0)
@@ -96,6 +96,22 @@ def test_an_interrupted_one_goes_on_where_it_was(course: _Course, tmp_path: Path
                      *("gateway to stable", "client to stable", "server to stable")]  # fmt: skip
     assert [phase.name for phase in found.phases] == ALL
     assert found.requests == 20, "those of both"
+
+
+def test_a_control_plane_that_is_replaced_meanwhile_is_named(
+    course: _Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The revision keeps its name: what the first phases showed is of another version."""
+    later = replace(BEFORE, version="1.30.0")
+    monkeypatch.setattr(sides, "side", lambda _, name, __: later if name == BEFORE.label else AFTER)
+    found = verdict(course.upgrade(tmp_path).run()).against
+    assert {(event.kind, event.what) for event in found} == {("revision", "stable")}
+    assert found[0].text == "its control plane is of 1.30.0 now, and was of 1.29.1 at the start"
+    monkeypatch.setattr(
+        sides, "side", lambda _, name, __: replace(BEFORE if name == BEFORE.label else AFTER, version="")
+    )
+    (tmp_path / "not-seen").mkdir()
+    assert verdict(course.upgrade(tmp_path / "not-seen").run()).safety is Safety.SAFE
 
 
 def test_what_leaks_while_it_is_brought_there_belongs_to_the_phase_that_goes_on(

@@ -429,6 +429,15 @@ def test_the_page_of_what_differs_is_in_the_folder_of_the_phase(tmp_path: Path) 
     made = proving.judge("moved", after.parent, before.parent, tmp_path)
     assert (made.run, made.cases["fail"], [event.kind for event in made.events]) == ("moved/run", 1, ["regression"])
     assert a_case().control in (tmp_path / "moved" / proving.DIFF).read_text()
+    here = sample_target().mesh
+    for due, kinds in (
+        (UpgradeSide("next", here.revision, here.version), ["regression"]),
+        (UpgradeSide("next", "", ""), ["regression"]),
+        (UpgradeSide("next", "other", here.version), ["regression", "not known"]),
+        (UpgradeSide("next", here.revision, "1.99.0"), ["regression", "not known"]),
+    ):
+        made = proving.judge("moved", after.parent, before.parent, tmp_path, due)
+        assert [event.kind for event in made.events] == kinds
     first = proving.judge("before", before.parent, None, tmp_path)
     assert (first.run, first.cases["pass"], first.events) == ("before/run", 1, ())
     with pytest.raises(ClusterError, match="phase moved: the suites have no report"):
