@@ -29,7 +29,7 @@ from clients.model.errors import ClusterError, MeshproofError
 from clients.model.exit_code import ExitCode
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig.rig import Rig, RigOptions
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.interrupts import sigterm_interrupts
 from runner.target import assemble, browsers
 from runner.target.descriptor import TargetDescriptor

@@ -17,11 +17,11 @@ from typing import Any
 from benchmarks import common
 from clients.model.errors import ClusterError
 from clients.probe import browser
-from reports.conformance import FILE
 from reports.history import write
 from reports.history.feed import feed
 from reports.history.store import HistoryStore
-from reports.model import SCHEMA
+from reports.record.conformance import FILE
+from reports.record.model import SCHEMA
 
 KINDS = ("PeerAuthentication", "DestinationRule", "AuthorizationPolicy", "RequestAuthentication", "Sidecar")
 CASE_BYTES = 16_000

@@ -18,10 +18,11 @@ from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.evidence import Applied, Evidence, Finding, FindingVerdict, Grade, TwinProof, Verdict
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
-from reports import conformance, html
+from reports import html
 from reports.html import diagnostics
-from reports.journal import FILE, Journal, now
-from reports.model import MeshRecord, Report, RunInfo, TargetInfo
+from reports.record import conformance
+from reports.record.journal import FILE, Journal, now
+from reports.record.model import MeshRecord, Report, RunInfo, TargetInfo
 from reports.write import write_all
 
 KINDS = ("Namespace", "Service", "Deployment", "PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication")

@@ -32,7 +32,7 @@ from clients.proof.stage.observation import BASELINE_CONFIRMATIONS
 from clients.proof.stage.running_stage import RunningStage
 from clients.proof.table import Table
 from reports import html
-from reports.model import MeshRecord, Report, RunInfo, TargetInfo
+from reports.record.model import MeshRecord, Report, RunInfo, TargetInfo
 from testbed import api
 from testbed.api import Up
 

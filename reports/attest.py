@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from clients.model.counted import counted
-from reports import allure, files
+from reports import files
+from reports.formats import allure
 from reports.marks import Mark, mark
-from reports.model import Report, ReportError
+from reports.record.model import Report, ReportError
 from reports.signing_keys import key_id, private_key, public_key
 
 FILE, PUBLIC = "attestation.json", "attestation.pub"

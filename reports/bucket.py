@@ -25,7 +25,7 @@ from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
 
 from clients.model.errors import SettingsError
-from reports.model import ReportError
+from reports.record.model import ReportError
 
 _URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.()/-]*)?")
 """Names of buckets as Amazon S3 has them, and paths that need no escaping."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.conformance import FILE
 from reports.gates import Baseline
 from reports.history import record
 from reports.marks import Mark
+from reports.record.conformance import FILE
 
 AGAIN = frozenset({Mark.FAIL, Mark.INCONCLUSIVE, Mark.NOT_RUN})
 """Marks of cases that are worth another run; a known failure is not."""

@@ -12,8 +12,8 @@ from clients.model.known import EMBEDDED
 from reports.gates import Gates
 from reports.known import expired
 from reports.marks import not_checked
-from reports.model import Report
 from reports.reasons import short_ids
+from reports.record.model import Report
 
 _MOST_NAMES = 3
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
 from reports.attempts import one_line
-from reports.model import Report
 from reports.reasons import short_ids
+from reports.record.model import Report
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import attest, conformance, packed, signing_keys
-from reports.journal import Contents
-from reports.model import ReportError
+from reports import attest, signing_keys
+from reports.record import conformance, packed
+from reports.record.journal import Contents
+from reports.record.model import ReportError
 
 SIGN_AGAIN = "--sign-again"
 

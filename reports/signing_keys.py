@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from reports.model import ReportError
+from reports.record.model import ReportError
 
 
 def private_key(path: Path) -> Ed25519PrivateKey:

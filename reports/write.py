@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reports import allure, attest, conformance, files, gateway_api, html, journal, junit, markdown, metrics, packed
+from reports import attest, files, html
+from reports.formats import allure, gateway_api, junit, markdown, metrics
 from reports.html import diagnostics
-from reports.model import Report, ReportError, RunInfo, TargetInfo
 from reports.notice.news import runs_before, since
+from reports.record import conformance, journal, packed
+from reports.record.model import Report, ReportError, RunInfo, TargetInfo
 
 INDEX = "index.html"
 SUMMARY = "summary.md"

@@ -24,7 +24,7 @@ _WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job", "Pod"})
 
 @dataclass(frozen=True)
 class OpenMesh:
-    """What has to be set against the mesh (see `clients.mesh.prior.Prior`), and the provider of access logs.
+    """What has to be set against the mesh (see `clients.mesh.survey.prior.Prior`), and the provider of access logs.
 
     Attributes:
         labels: of every object that this process creates.

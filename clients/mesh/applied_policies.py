@@ -15,7 +15,7 @@ from clients.kube.labels import REVISION_LABEL
 from clients.kube.pods import Pod
 from clients.mesh.enforced import ANY_OTHER, CLOCK_SKEW_S, Enforced, Provider, keys
 from clients.mesh.policies import is_for
-from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.survey.survey import ROOT_NAMESPACE
 
 Object = Mapping[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from clients.kube.cluster import Cluster
-from clients.mesh import injection
-from clients.mesh.capabilities import OF_MESH, CapabilityName
-from clients.mesh.own_domain import own_domain
-from clients.mesh.prior import Prior
-from clients.mesh.recorded import recorded
-from clients.mesh.survey import ROOT_NAMESPACE as ROOT_NAMESPACE
-from clients.mesh.survey import Survey
+from clients.mesh.capabilities.capabilities import OF_MESH, CapabilityName
+from clients.mesh.survey import injection
+from clients.mesh.survey.own_domain import own_domain
+from clients.mesh.survey.prior import Prior
+from clients.mesh.survey.recorded import recorded
+from clients.mesh.survey.survey import ROOT_NAMESPACE as ROOT_NAMESPACE
+from clients.mesh.survey.survey import Survey
 from clients.model import cluster_domain
 
 
@@ -22,7 +22,7 @@ class MeshInfo:
     Attributes:
         name: `istio`; empty where none was found.
         version: of the chosen revision's istiod, or of its proxies where no istiod is seen.
-        flavour: whose mesh it is, in words (`clients.mesh.flavour.Flavour`).
+        flavour: whose mesh it is, in words (`clients.mesh.survey.flavour.Flavour`).
         revisions: of the control planes that inject, sorted (`asm-1157-23`, `default`).
         tags: further names by which namespaces ask for a revision, and that revision.
         revision: the one that was chosen, never a tag.
@@ -30,7 +30,7 @@ class MeshInfo:
         root: the namespace whose policies apply to the whole mesh.
         control_namespace: namespace of the control plane, or of what represents it in the cluster.
         service: name of the control plane's Service there.
-        capabilities: those of `clients.mesh.capabilities.OF_MESH` that the cluster has, by name.
+        capabilities: those of `clients.mesh.capabilities.capabilities.OF_MESH` that the cluster has, by name.
         gateway_nodes: there are nodes of the pool `gateway`.
         unprivileged: injection template whose pods do not need NET_ADMIN; empty where there is none.
         ext_authz: name of the provider of external authorization whose server the suites deploy; empty for none.
@@ -40,7 +40,7 @@ class MeshInfo:
         not_analyzed: why `istioctl analyze` cannot look at the mesh; empty where it can.
         lacks: the capabilities of `OF_MESH` that the cluster does not have, each with the reason.
         cluster_domain: in the full names of Services (`clients.model.cluster_domain`).
-        configuration: how the mesh is set, by name, redacted (`clients.mesh.recorded`).
+        configuration: how the mesh is set, by name, redacted (`clients.mesh.survey.recorded`).
     """
 
     name: str = ""

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from clients.mesh.accesslog import belongs, canonical, stem
+from clients.mesh.access_logs.accesslog import belongs, canonical, stem
 from clients.model.addresses import canonical as as_address
 from clients.model.addresses import host_of, joined
 from clients.model.errors import InfrastructureError

@@ -11,7 +11,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.fields import spec_of, targets_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, runs_dry
 from clients.kube.pods import Pod
-from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.survey.survey import ROOT_NAMESPACE
 from clients.model.api_groups import SECURITY_V1
 
 

@@ -1,6 +1,7 @@
 """The one typed record of a case. Everything that any report shows comes from here.
 
-Plain values only, so that a record travels between test processes and files by one adapter (`reports.model.EVIDENCE`).
+Plain values only, so that a record travels between test processes and files by one adapter
+(`reports.record.model.EVIDENCE`).
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 import jwt
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import accesslog, sidecar
-from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh import sidecar
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.why import detectors, reading
 from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect

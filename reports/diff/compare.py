@@ -14,7 +14,7 @@ from reports.diff.notes import notes
 from reports.diff.side import Side, side
 from reports.diff.slower import Pace, pace
 from reports.marks import WORDS, Mark, mark, not_checked
-from reports.model import Report
+from reports.record.model import Report
 
 _BAD = (Verdict.FAIL, Verdict.INCONCLUSIVE)
 _OWN_NAMESPACE = re.compile(r"\bmp-[0-9a-f]{4}-(w\d+-)?")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 
 WANTED = ("mesh", "kubernetes", "node image", "proxy image", "CNI", "MeshConfig", "istiod")
 """What a comparison of two meshes should know. The last two are the first words of several names in

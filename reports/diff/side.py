@@ -10,7 +10,7 @@ from functools import cached_property
 from clients.model.counted import counted
 from clients.model.evidence import Evidence, Verdict
 from reports.marks import WORDS, WORST_FIRST, mark
-from reports.model import Report
+from reports.record.model import Report
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from reports.history.feed import reports_below, unreadable
 from reports.history.record import Record
 from reports.history.store import cluster_of
 from reports.marks import WORST_FIRST, Mark
-from reports.model import ReportError
+from reports.record.model import ReportError
 
 SCHEMA = "meshproof/fleet/v1"
 BAD = (Mark.FAIL, Mark.INCONCLUSIVE, Mark.NOT_RUN)

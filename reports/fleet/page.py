@@ -15,8 +15,8 @@ from clients.model.counted import counted
 from clients.model.exit_code import ExitCode
 from reports.attempts import one_line
 from reports.fleet.matrix import Fleet
+from reports.formats.lines import STYLES
 from reports.html.frame import frame, templates
-from reports.lines import STYLES
 from reports.marks import GLYPHS, WORST_FIRST, Mark
 
 TONES: dict[int, Mark] = {ExitCode.OK: Mark.PASS, ExitCode.FAILED: Mark.FAIL, ExitCode.UNKNOWN: Mark.INCONCLUSIVE}

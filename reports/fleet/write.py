@@ -9,7 +9,7 @@ from pathlib import Path
 from reports.files import write_text
 from reports.fleet import page
 from reports.fleet.matrix import Fleet, merge, to_json
-from reports.model import ReportError
+from reports.record.model import ReportError
 
 PAGE, JSON = "fleet.html", "fleet.json"
 

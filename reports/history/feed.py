@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from reports.conformance import FILE
 from reports.history import record
 from reports.history.store import HistoryStore, StoreError
-from reports.model import ReportError
+from reports.record.conformance import FILE
+from reports.record.model import ReportError
 
 
 @dataclass(frozen=True)

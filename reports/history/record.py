@@ -15,11 +15,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import KnownFailure
 from clients.model.wrong_value import in_words
-from reports import conformance, files, schema1
-from reports.conformance import READABLE
+from reports import files
 from reports.kinds import policy_kinds
 from reports.marks import Mark, mark
-from reports.model import SCHEMA, ReportError, RunInfo, TargetInfo
+from reports.record import conformance, schema1
+from reports.record.conformance import READABLE
+from reports.record.model import SCHEMA, ReportError, RunInfo, TargetInfo
 
 HINT = "write it again with `meshproof report`"
 MOST_S, MOST_FLAPS = 1e9, 10**9

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reports.history.record import HistoryRow, Record
 from reports.marks import Mark
-from reports.model import RUN, TARGET, ReportError, RunInfo, TargetInfo
+from reports.record.model import RUN, TARGET, ReportError, RunInfo, TargetInfo
 
 FILE = "history.sqlite"
 APPLICATION = 0x6D736870

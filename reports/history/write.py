@@ -10,7 +10,7 @@ from reports.history import page
 from reports.history.feed import Fed, feed, reports_below, unreadable
 from reports.history.history import build, to_json
 from reports.history.store import FILE, HistoryStore
-from reports.model import ReportError
+from reports.record.model import ReportError
 
 PAGE, JSON = "history.html", "history.json"
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import files, packed
+from reports import files
 from reports.html.frame import frame, templates
 from reports.html.parts import part
+from reports.record import packed
 
 FOLDER, INDEX = "diagnostics", "index.html"
 _LINKED_ONLY = "config-"

@@ -19,7 +19,6 @@ from jinja2 import Environment
 from clients.model.evidence import Verdict
 from reports import attempts
 from reports.argument import chain
-from reports.coverage import coverage
 from reports.headline import duration, headline, tone
 from reports.html.diagnostics import link
 from reports.html.egress_diagram import picture
@@ -32,9 +31,10 @@ from reports.html.times import times
 from reports.known import advice, by_entry
 from reports.marks import mark
 from reports.matrix import Matrix, matrix, request_line, seen, short_host, stages
-from reports.model import Report
 from reports.pictures import embedded
 from reports.reasons import by_reason, by_unchecked
+from reports.record.coverage import coverage
+from reports.record.model import Report
 
 SMALL = 150
 """Cases up to which all tables and stages are open from the beginning."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from reports.about import StatedRequirement
-from reports.coverage import coverage
-from reports.model import Report
+from reports.record.about import StatedRequirement
+from reports.record.coverage import coverage
+from reports.record.model import Report
 
 _MOST_NAMES = 8
 

@@ -12,8 +12,8 @@ from reports.attempts import one_line
 from reports.headline import headline
 from reports.history.store import cluster_of
 from reports.marks import WORDS, Mark
-from reports.model import Report
 from reports.notice.news import News
+from reports.record.model import Report
 
 SCHEMA = "meshproof/notice/v1"
 MOST = 10

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from clients.model.exit_code import ExitCode
 from reports import earlier
-from reports.conformance import FILE
 from reports.gates import RANK
 from reports.history import record
 from reports.history.store import cluster_of
 from reports.marks import Mark
-from reports.model import Report, ReportError
+from reports.record.conformance import FILE
+from reports.record.model import Report, ReportError
 
 NOT_SENT = "not-notified"
 """File in the folder of a run whose news could not be sent: the next run tells it again."""

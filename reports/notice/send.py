@@ -8,7 +8,7 @@ import requests
 import urllib3
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from reports.model import ReportError
+from reports.record.model import ReportError
 
 TIMEOUT_S = (5.0, 10.0)
 """To connect, and for the answer."""

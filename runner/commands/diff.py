@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from clients.model.errors import SettingsError
-from reports import conformance, files
+from reports import files
 from reports.diff import Difference, compare
 from reports.diff.page import render
 from reports.diff.plain import to_json, to_markdown
 from reports.history.feed import reports_below
-from reports.model import Report, ReportError
+from reports.record import conformance
+from reports.record.model import Report, ReportError
 
 FORMS: dict[str, Callable[[Difference], str]] = {".html": render, ".md": to_markdown, ".json": to_json}
 """Ending of a file → what is written to it."""

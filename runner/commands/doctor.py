@@ -14,9 +14,9 @@ from clients.kube import lease
 from clients.kube.cluster import Cluster
 from clients.kube.lease import holder
 from clients.mesh import discovery
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.model.cluster_domain import DEFAULT
 from clients.model.errors import MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode

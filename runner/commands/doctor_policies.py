@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from clients.kube.cluster import Cluster
-from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.survey.survey import ROOT_NAMESPACE
 from clients.model.counted import counted
 from clients.model.errors import MeshproofError
 from clients.model.exit_code import ExitCode

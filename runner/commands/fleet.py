@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
-from reports.model import ReportError
+from reports.record.model import ReportError
 from runner.commands import child, signals
 from runner.config import settings
 
@@ -88,7 +88,7 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     for member, code in zip(members, codes, strict=True):
         why = f" ({last})" if code not in _JUDGED and (last := _last_line(member.log)) else ""
         print(f"{member.context}: exit code {code}{why}; its lines are in {member.log}")
-    from reports import conformance  # loaded only where several clusters are proven
+    from reports.record import conformance  # loaded only where several clusters are proven
 
     if not any(any(member.folder.glob(f"*/{conformance.FILE}")) for member in members):  # the lines above say why
         return next(code for code in CODES if code in codes)

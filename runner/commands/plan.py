@@ -14,8 +14,8 @@ from clients.model.counted import counted
 from clients.model.exit_code import ExitCode
 from runner.commands import common, plan_here, policy_warnings
 from runner.config import catalogue, folders, settings, tiers
-from runner.session.collect_plan import collect
 from runner.session.planned import PlannedTest
+from runner.session.planning.collect_plan import collect
 from runner.target import known, targets
 from runner.target.assemble import MANIFESTS
 

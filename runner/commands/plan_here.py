@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from clients.mesh import discovery
 from clients.model.counted import counted
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.config.catalogue import Catalogue
 from runner.session.planned import PlannedTest
 from runner.target import browsers, capabilities, identity, named, needs

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from clients.model.errors import MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
-from reports import conformance, files
-from reports.model import Report
+from reports import files
+from reports.record import conformance
+from reports.record.model import Report
 from runner.config import folders
 from runner.config.notify_settings import Notify
 from runner.config.settings import Settings
@@ -53,7 +54,7 @@ def after(folder: Path, settings: Settings) -> bool:
 
 
 def _write(report: Report, file: Path) -> bool:
-    from reports import metrics  # its library is loaded only where it is used
+    from reports.formats import metrics  # its library is loaded only where it is used
 
     try:
         files.write_text(file, metrics.render(report, metrics.last_conforming(file)))

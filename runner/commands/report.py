@@ -11,10 +11,11 @@ import typer
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.exit_code import ExitCode
 from clients.probe.browser import Browser
-from reports import attest, conformance, files, packed, rewriting, write
+from reports import attest, files, rewriting, write
 from reports.html.frame import time_text
-from reports.journal import read
-from reports.model import RunInfo
+from reports.record import conformance, packed
+from reports.record.journal import read
+from reports.record.model import RunInfo
 from runner.commands import rerun
 from runner.config import folders, settings
 from runner.target import browsers

@@ -19,9 +19,11 @@ from clients.kube.cleanup import cleanup
 from clients.kube.lease import holder, in_use
 from clients.model.errors import MeshproofError, SettingsError
 from clients.model.exit_code import ExitCode
-from reports import conformance, earlier, packed, terminal, write
-from reports.journal import Contents, Journal, read
-from reports.model import ReportError, RunInfo, TargetInfo
+from reports import earlier, write
+from reports.formats import terminal
+from reports.record import conformance, packed
+from reports.record.journal import Contents, Journal, read
+from reports.record.model import ReportError, RunInfo, TargetInfo
 from runner.commands import child, common, publishing, rerun, uploading
 from runner.config import catalogue, folders, rights, settings, tiers
 from runner.config.notify_settings import hidden

@@ -13,9 +13,10 @@ import typer
 from clients.hold import held as holding
 from clients.kube.cluster import Cluster
 from clients.mesh import identity_of
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.model.errors import ConflictError, SettingsError
-from reports import conformance, files
+from reports import files
+from reports.record import conformance
 from runner.commands import common, upgrading
 from runner.commands.like import resolve
 from runner.commands.upgrading import AskedUpgrade, say

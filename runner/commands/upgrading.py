@@ -11,8 +11,8 @@ from pathlib import Path
 from clients.hold import held as holding
 from clients.hold.held import Held
 from clients.kube.cluster import Cluster
-from clients.mesh.own_domain import own_domain
-from clients.mesh.survey import Survey
+from clients.mesh.survey.own_domain import own_domain
+from clients.mesh.survey.survey import Survey
 from clients.model.errors import MeshproofError
 from clients.model.exit_code import ExitCode
 from runner.commands import common, run

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.model.exit_code import ExitCode
-from reports.model import ReportError
+from reports.record.model import ReportError
 from runner.config.settings import Settings
 
 if TYPE_CHECKING:

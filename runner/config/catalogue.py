@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.errors import SettingsError
 from clients.model.known import Advisory
 from runner.config.settings import ROOT

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clients.kube.labels import SCRATCH_PREFIX
 from clients.model.errors import SettingsError
-from reports import journal
+from reports.record import journal
 
 JOURNAL = journal.FILE
 TARGET = "target.json"

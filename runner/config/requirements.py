@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from clients.model.errors import SettingsError
-from reports.about import StatedRequirement
+from reports.record.about import StatedRequirement
 from runner.config.settings import ROOT
 
 FILE = ROOT / "suites" / "requirements.yaml"

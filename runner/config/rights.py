@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.api_groups import GATEWAY_API, ISTIO_EXTENSIONS, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
 from runner.config.fitting_settings import CONSTRAINT
 from runner.config.right import Condition, Right

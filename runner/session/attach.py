@@ -11,10 +11,10 @@ import pytest
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, FindingVerdict, Grade, Verdict
 from clients.proof import diagnostics
-from reports.terminal import explain
+from reports.formats.terminal import explain
 from runner.config import folders
 from runner.session import record
-from runner.session.excuses import all_known
+from runner.session.needs.excuses import all_known
 from runner.session.run_context import RunContext
 
 MADE = pytest.StashKey[list[Evidence]]()

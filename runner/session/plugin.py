@@ -15,13 +15,11 @@ from clients.model.evidence import Evidence
 from clients.model.exit_code import ExitCode
 from clients.model.refused import RefusedManifest
 from clients.proof.table import Table
-from reports.model import EVIDENCE
+from reports.record.model import EVIDENCE
 from runner.config import catalogue, known_failures, settings
 from runner.interrupts import interrupt_on_sigterm
-from runner.session import bad_input, deadline, early_end, hooks, options, pictures, record, selection, whole_run
-from runner.session import plan as planning
+from runner.session import bad_input, deadline, early_end, hooks, options, pictures, record
 from runner.session.attach import MADE
-from runner.session.excuses import all_known
 from runner.session.fixtures import (  # noqa: F401 - fixtures are found by their names in a plugin
     RUN_CONTEXT,
     case_runner,
@@ -39,7 +37,10 @@ from runner.session.fixtures import (  # noqa: F401 - fixtures are found by thei
     stage,
 )
 from runner.session.handed import handed_settings
+from runner.session.needs.excuses import all_known
 from runner.session.planned import PLAN, PROVES
+from runner.session.planning import plan as planning
+from runner.session.planning import selection, whole_run
 from runner.session.proven import why_not
 from runner.session.run_context import RunContext
 from runner.target import targets
@@ -102,7 +103,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Assign whole modules to each process; a test that killed its process is not repeated."""
     if config.getoption("dist") != "loadfile":
         return None
-    from runner.session.schedule import StageScheduling
+    from runner.session.planning.schedule import StageScheduling
 
     return StageScheduling(config, log, config.stash[RUN_CONTEXT].read_plan)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.model.redact import redact, redact_mapping
-from reports.about import About, ControlRecord, Document, Provenance
+from reports.record.about import About, ControlRecord, Document, Provenance
 from runner.config import requirements, tiers
 from runner.config.catalogue import Catalogue
 from runner.config.gate_settings import Tier

@@ -11,7 +11,7 @@ import pytest
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.redact import redact
-from reports.coverage import CLEAN_UP
+from reports.record.coverage import CLEAN_UP
 from runner.config.settings import Settings
 from runner.session.planned import PlannedTest
 

@@ -10,9 +10,11 @@ from rich.console import Console
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence
 from clients.model.exit_code import ExitCode
-from reports import conformance, known, terminal, write
-from reports.journal import read
-from reports.model import EVIDENCE, Report, ReportError
+from reports import known, write
+from reports.formats import terminal
+from reports.record import conformance
+from reports.record.journal import read
+from reports.record.model import EVIDENCE, Report, ReportError
 from runner.config.folders import JOURNAL
 from runner.session import early_end, record
 from runner.session.fixtures import RUN_CONTEXT

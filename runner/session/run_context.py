@@ -17,18 +17,19 @@ from clients.model.evidence import Evidence
 from clients.proof.case_runner import CaseRunner
 from clients.proof.stage.running_stage import RunningStage
 from reports.gates import Gates
-from reports.journal import Journal
-from reports.model import ReportError, RunInfo
+from reports.record.journal import Journal
+from reports.record.model import ReportError, RunInfo
 from runner.config import catalogue, folders
 from runner.config.gate_settings import Tier
 from runner.config.settings import Settings
-from runner.session import collect_plan, planned, provenance, run_facts, run_images, whole_run
-from runner.session.demands import Demands
-from runner.session.excuses import Excuses
+from runner.session import planned, provenance, run_facts, run_images
 from runner.session.handed import Handed
 from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
+from runner.session.needs.demands import Demands
+from runner.session.needs.excuses import Excuses
 from runner.session.planned import PlannedTest
+from runner.session.planning import collect_plan, whole_run
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
 from runner.target.held_target import HeldTarget, sweep_worker

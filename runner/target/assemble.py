@@ -15,7 +15,7 @@ from clients.identity import certificates
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.istioctl import Analyzer

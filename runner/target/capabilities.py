@@ -1,7 +1,7 @@
 """Capabilities that the machine, the settings and the kind of target decide, and the table of all of them.
 
-Those that the cluster decides are in `clients.mesh.capabilities`. `python -m runner.target.capabilities` prints
-docs/capabilities.md, which is generated from the table.
+Those that the cluster decides are in `clients.mesh.capabilities.capabilities`. `python -m runner.target.capabilities`
+prints docs/capabilities.md, which is generated from the table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clients.mesh.capabilities import OF_MESH, Capability, CapabilityName
+from clients.mesh.capabilities.capabilities import OF_MESH, Capability, CapabilityName
 from clients.mesh.discovery import MeshInfo
 from clients.model.entrance import Way
 from runner.config.ingress_settings import BALANCED
@@ -76,8 +76,8 @@ _HEAD = (
     "What a target can do and a control may need. A control whose needs the target lacks is skipped with the reason;",
     "with `--enforce` it fails. `./meshproof doctor` shows which of them a cluster has, and why it lacks the others.",
     "",
-    "The list is generated from the table in `clients/mesh/capabilities.py` and `runner/target/capabilities.py`, by",
-    "`python -m runner.target.capabilities > docs/capabilities.md`.",
+    "The list is generated from the table in `clients/mesh/capabilities/capabilities.py` and",
+    "`runner/target/capabilities.py`, by `python -m runner.target.capabilities > docs/capabilities.md`.",
     "",
 )
 

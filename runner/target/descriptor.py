@@ -14,7 +14,7 @@ from clients.mesh.discovery import MeshInfo
 from clients.model.errors import SettingsError
 from clients.model.wrong_value import in_words
 from reports import files
-from reports.model import ReportError, TargetInfo
+from reports.record.model import ReportError, TargetInfo
 from runner.target.access import Access, ExternalHostsRecord
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.errors import SettingsError
 from clients.model.known import EMBEDDED
 from runner.config.egress_settings import Hosts

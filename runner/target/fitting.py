@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clients.apply.fitting import Fitting, PullSecret
 from clients.kube.cluster import Cluster
-from clients.mesh.prior import Prior
+from clients.mesh.survey.prior import Prior
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.redact import remember
 from runner.config.fitting_settings import Quantities

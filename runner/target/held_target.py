@@ -19,7 +19,7 @@ from clients.mesh.discovery import MeshInfo
 from clients.model import cluster_domain
 from clients.model.errors import ConflictError, MeshproofError
 from clients.proof.preflight.canary import Canary
-from reports.model import MeshRecord, TargetInfo
+from reports.record.model import MeshRecord, TargetInfo
 from runner.config import rights
 from runner.config.settings import Settings
 from runner.target import browsers, capabilities, identity, named, preflight, targets

@@ -13,7 +13,7 @@ from clients.hold.held import GATEWAYS, NAMESPACES
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
-from clients.mesh.prior import NOTHING_FOUND, Prior
+from clients.mesh.survey.prior import NOTHING_FOUND, Prior
 from clients.model import cluster_domain
 from clients.model.addresses import as_range
 from clients.model.errors import ClusterError, SettingsError

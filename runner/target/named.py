@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clients.kube.cluster import Cluster
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.model.errors import AccessError, ClusterError, SettingsError
 from runner.config.egress_settings import Egress
 from runner.config.settings import Settings

@@ -10,9 +10,9 @@ from clients.apply.fitting import Fitting
 from clients.apply.limits import Limits
 from clients.apply.overlay import Overlay
 from clients.kube.cluster import Cluster
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
+from clients.mesh.survey.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.entrance import Entrance
 from clients.model.errors import ClusterError
 from clients.probe.way_in import WaysIn
@@ -89,7 +89,7 @@ def end_where_blocked(shown: Shown, notes: Sequence[PriorNote]) -> None:
     """Raise where nothing can be proven.
 
     Args:
-        notes: what is in force in the mesh (see `clients.mesh.prior.Prior`).
+        notes: what is in force in the mesh (see `clients.mesh.survey.prior.Prior`).
 
     Raises:
         ClusterError: something without which no case can be proven is not there; with what it is, and what to do.

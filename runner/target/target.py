@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.errors import ClusterError
 from runner.config.settings import Settings
 from runner.target.access import Access, Say

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.model.errors import MeshproofError, SettingsError
-from reports import conformance
+from reports.record import conformance
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
 

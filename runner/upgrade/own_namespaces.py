@@ -12,7 +12,7 @@ from clients.kube.api import RequestError
 from clients.kube.cluster import Cluster
 from clients.kube.fields import labels_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
-from clients.mesh.injection import DEFAULT, Injector
+from clients.mesh.survey.injection import DEFAULT, Injector
 from clients.model.errors import SettingsError
 from runner.upgrade import moving
 from runner.upgrade.record import Event, OwnNamespace, UpgradeSide

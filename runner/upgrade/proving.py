@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.model.errors import ClusterError, MeshproofError, SettingsError
-from reports import conformance
 from reports.diff import compare
 from reports.diff.page import render
-from reports.model import MeshRecord
+from reports.record import conformance
+from reports.record.model import MeshRecord
 from runner.upgrade.record import Event, UpgradeSide
 from runner.upgrade.regressions import against
 from runner.upgrade.verdict import NOT_KNOWN_KIND

@@ -8,9 +8,10 @@ from pathlib import Path
 from clients.model.counted import counted
 from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
-from reports import conformance, files
+from reports import files
 from reports.diff import Change, Difference
-from reports.model import Report
+from reports.record import conformance
+from reports.record.model import Report
 from runner.upgrade.record import Event, UpgradeSide
 from runner.upgrade.verdict import NOT_KNOWN_KIND
 

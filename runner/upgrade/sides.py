@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients.kube.cluster import Cluster
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.model.errors import SettingsError
 from runner.upgrade.record import UpgradeSide
 

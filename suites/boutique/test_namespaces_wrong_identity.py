@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from clients.kube.pods import SIDECAR
-from clients.mesh import accesslog, sidecar
+from clients.mesh import sidecar
+from clients.mesh.access_logs import accesslog
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.stage import Settle

@@ -9,7 +9,7 @@ import pytest
 from clients.identity.claims import USER
 from clients.identity.iap import CLIENT_ID, REFUSAL
 from clients.identity.signin import HOST
-from clients.mesh.logs import SILENT_S
+from clients.mesh.access_logs.logs import SILENT_S
 from clients.model.polling import poll
 from clients.model.stage import Settle, Stage
 from suites.iap.visits import OTHER, page_problem

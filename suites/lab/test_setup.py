@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.mesh import injection
+from clients.mesh.survey import injection
 from clients.model.stage import Stage
 from suites.lab.workloads import ENVIRONMENT
 

@@ -15,14 +15,15 @@ from report_samples import APPLIED, a_case, sample_report
 
 from clients.model.evidence import Evidence, Grade, Picture, Verdict
 from clients.model.known import Advisory, KnownFailure
-from reports import conformance, files
-from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
+from reports import files
 from reports.diff import compare
 from reports.diff.page import render as render_diff
 from reports.fleet.write import update as update_fleet
 from reports.history.write import update
 from reports.html import diagnostics, render
-from reports.model import MeshRecord, Report, TargetInfo
+from reports.record import conformance
+from reports.record.about import About, ControlRecord, Document, Provenance, StatedRequirement
+from reports.record.model import MeshRecord, Report, TargetInfo
 from runner.upgrade.page import render as render_upgrade
 from runner.upgrade.plan import PHASES
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide

@@ -11,7 +11,7 @@ import s3
 
 from clients.model.errors import SettingsError
 from reports.bucket import Bucket
-from reports.model import ReportError
+from reports.record.model import ReportError
 from testbed.harness import tools
 from testbed.progress import to_stderr
 

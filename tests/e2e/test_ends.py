@@ -15,7 +15,7 @@ from e2e_runs import CACHE, MESHPROOF, PYTEST, StartedRun, conform, controls, st
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
 from clients.model.polling import poll
-from reports.journal import read
+from reports.record.journal import read
 
 pytestmark = pytest.mark.e2e
 

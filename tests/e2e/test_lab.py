@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from e2e_runs import EndedRun, conform, controls, found
 
-from reports import series
+from reports.record import series
 from runner.config import catalogue
 
 pytestmark = pytest.mark.e2e

@@ -21,8 +21,8 @@ import yaml
 from e2e_runs import ROOT
 
 from clients.model.evidence import Evidence, Grade, Subject, Verdict
-from reports import metrics
-from reports.model import MeshRecord, Report, RunInfo, TargetInfo
+from reports.formats import metrics
+from reports.record.model import MeshRecord, Report, RunInfo, TargetInfo
 
 pytestmark = pytest.mark.e2e
 

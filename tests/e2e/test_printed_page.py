@@ -13,7 +13,7 @@ from clients.model.evidence import Applied, Evidence, Grade, Verdict
 from clients.probe import browser
 from clients.probe.browser import Browser
 from reports.html import render
-from reports.model import Report
+from reports.record.model import Report
 from runner.commands.report import footer, print_page
 from testbed import api
 

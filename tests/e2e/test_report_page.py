@@ -13,7 +13,7 @@ from report_samples import a_case, sample_report
 from clients.model.evidence import Verdict
 from clients.probe.browser import Browser
 from reports.html import render
-from reports.model import Report
+from reports.record.model import Report
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.harness_mutants.mutant import HarnessMutant
 
-EXCUSES = "runner/session/excuses.py"
+EXCUSES = "runner/session/needs/excuses.py"
 MARKER_OBJECTS = "clients/apply/marker_objects.py"
 
 MUTANTS = (
@@ -38,7 +38,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "known-failures-are-failures",
-        "reports/model.py",
+        "reports/record/model.py",
         'return self.totals["fail"] - len(self.known)',
         'return self.totals["fail"]',
         ("reports/test_reports_known.py",),
@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-short-write-is-whole",
-        "reports/journal.py",
+        "reports/record/journal.py",
         "if os.write(descriptor, whole) < len(whole):",
         "if os.write(descriptor, whole) < 0:",
         ("reports",),
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "misspelt-capabilities-are-lacking",
-        "runner/session/mistakes.py",
+        "runner/session/planning/mistakes.py",
         "if name not in known:",
         "if False:",
         ("runner",),

@@ -9,7 +9,7 @@ WHY = "clients/mesh/why"
 MUTANTS = (
     HarnessMutant(
         "a-log-with-a-gap-is-complete",
-        "clients/mesh/log_lines.py",
+        "clients/mesh/access_logs/log_lines.py",
         "        if self._gap:\n            raise InfrastructureError(self._gap)\n",
         "",
         ("mesh", "proof"),

@@ -13,8 +13,8 @@ from typing import Self
 from clients.kube.cleanup import cleanup, find
 from clients.kube.cluster import Cluster
 from clients.model.errors import ClusterError, ConflictError
-from reports import packed
-from reports.journal import FILE, read
+from reports.record import packed
+from reports.record.journal import FILE, read
 from runner.commands.cleanup import refuse_while_in_use
 from runner.target.in_use import user_of
 from testbed import api

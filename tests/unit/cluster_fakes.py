@@ -16,11 +16,11 @@ from typing import Any, Self
 from clients.apply.stage_objects import StageObjects
 from clients.kube.api import CONFLICT, RequestError
 from clients.kube.pods import Pod
+from clients.mesh.access_logs.log_lines import LogLines
+from clients.mesh.access_logs.logs import LogSource
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
-from clients.mesh.log_lines import LogLines
-from clients.mesh.logs import LogSource
 from clients.mesh.policies import EnforcedPolicy
 from clients.model.errors import AccessError, InfrastructureError
 from clients.model.evidence import Applied

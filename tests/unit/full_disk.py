@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from reports import files, journal
+from reports import files
+from reports.record import journal
 from runner.config import folders
 from runner.session.run_context import RunContext
 from runner.target.descriptor import TargetDescriptor

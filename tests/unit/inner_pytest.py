@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clients.model.evidence import Evidence
-from reports.journal import Contents, read
+from reports.record.journal import Contents, read
 
 ROOT = Path(__file__).parents[2]
 HEAD = "from runner_fakes import case\nfrom clients.model.stage import Stage\n"

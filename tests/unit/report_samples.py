@@ -11,8 +11,8 @@ from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.evidence import Applied, Evidence, Finding, FindingVerdict, Grade, Subject, TwinProof, Verdict, judge
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
-from reports.journal import Contents
-from reports.model import MeshRecord, Report, RunInfo, TargetInfo
+from reports.record.journal import Contents
+from reports.record.model import MeshRecord, Report, RunInfo, TargetInfo
 
 OK, RESET, DENIED, UNAUTHENTICATED = "200", "000 reset (56)", "403", "401"
 EXPECTED = {DENIED: "403, body contains 'RBAC: access denied'"}
@@ -150,7 +150,7 @@ def sample_report() -> Report:
 
     One loses its exec, 3 are skipped, and 2 more are planned but not run.
     """
-    from reports.conformance import build
+    from reports.record.conformance import build
 
     return build(sample_contents())
 

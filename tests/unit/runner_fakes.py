@@ -22,8 +22,9 @@ from clients.model.probe import Workload
 from clients.model.stage import Observation, Stage
 from clients.proof import diagnostics, in_force
 from clients.proof import prove as proof
-from reports.model import MeshRecord, TargetInfo
-from runner.session import fixtures, mistakes
+from reports.record.model import MeshRecord, TargetInfo
+from runner.session import fixtures
+from runner.session.planning import mistakes
 from runner.session.run_context import RunContext
 from runner.target.descriptor import TargetDescriptor
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clients.mesh.accesslog import parse
+from clients.mesh.access_logs.accesslog import parse
 from clients.mesh.why import reading
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts

@@ -12,9 +12,9 @@ from typing import Any
 from clients.kube.cluster import Cluster
 from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh import injection
-from clients.mesh.recorded import variables
-from clients.mesh.survey import Survey
+from clients.mesh.survey import injection
+from clients.mesh.survey.recorded import variables
+from clients.mesh.survey.survey import Survey
 from clients.mesh.upgrade.view import KINDS
 from clients.model.errors import ClusterError
 from clients.model.redact import REDACTED

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.mesh.recorded import flattened, variables
-from clients.mesh.survey import ROOT_NAMESPACE, Survey
+from clients.mesh.survey.recorded import flattened, variables
+from clients.mesh.survey.survey import ROOT_NAMESPACE, Survey
 from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.model.redact_settings import redact_settings
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.mesh.upgrade import filters, meshes, proxies, revisions
 from clients.mesh.upgrade.change import ChangeLevel, ReleaseChange, Touched, minor_of
 from clients.mesh.upgrade.meshes import RevisionMesh

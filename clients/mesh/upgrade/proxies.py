@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.pods import SIDECAR
-from clients.mesh.injected import version_of
+from clients.mesh.survey.injected import version_of
 from clients.mesh.upgrade.change import ChangeLevel, Touched, minor_of
 from clients.mesh.upgrade.view import Json, MeshView
 from clients.model.errors import SettingsError

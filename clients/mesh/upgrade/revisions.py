@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from clients.kube.fields import kind_and_name, labels_of, spec_of
 from clients.kube.labels import REVISION_LABEL
-from clients.mesh import injection
-from clients.mesh.injection import DEFAULT
+from clients.mesh.survey import injection
+from clients.mesh.survey.injection import DEFAULT
 from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.view import CONFIGURATION, Json, MeshView
 

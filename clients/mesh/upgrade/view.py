@@ -8,8 +8,8 @@ from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.fields import annotations_of, labels_of
-from clients.mesh.recorded import variables
-from clients.mesh.survey import ROOT_NAMESPACE, Survey
+from clients.mesh.survey.recorded import variables
+from clients.mesh.survey.survey import ROOT_NAMESPACE, Survey
 from clients.model.api_groups import (
     ENVOY_FILTER_VERSION,
     GATEWAY_API,

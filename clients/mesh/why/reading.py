@@ -8,7 +8,7 @@ from contextlib import suppress
 from clients.kube.cluster import Cluster
 from clients.kube.fields import labels_of
 from clients.kube.labels import REVISION_LABEL
-from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.survey.survey import ROOT_NAMESPACE
 from clients.mesh.why.network_objects import NETWORK
 from clients.mesh.why.objects import POLICY_KINDS, Json
 from clients.mesh.why.view import PolicyView, view_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clients.kube.fields import kind_and_name, spec_of
-from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.destination_rules import tls_mode
 from clients.mesh.why.objects import WorkloadView
 from clients.mesh.why.reason import Effect

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh.survey import ROOT_NAMESPACE
+from clients.mesh.survey.survey import ROOT_NAMESPACE
 from clients.mesh.why.network_objects import NETWORK, Direction, NetworkPolicyView
 from clients.mesh.why.objects import MARKERS, PEER, POLICY_KINDS, Json, Policy, WorkloadView
 from clients.mesh.why.services import ServiceView

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 
-from clients.mesh import accesslog
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.log_lines import LogLines
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.log_lines import LogLines
 from clients.model.polling import look_until
 from clients.proof.logs.late_entries import POLL_S, readable
 from clients.proof.logs.log_entries import LOG_BUDGET_S

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from clients.kube.pods import Pod
-from clients.mesh import logs
+from clients.mesh.access_logs import logs
 from clients.proof.logs.log_entries import LOG_BUDGET_S
 from clients.proof.logs.route import ProxyLogs
 from clients.proof.proving import ProvingCase

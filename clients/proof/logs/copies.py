@@ -11,11 +11,12 @@ import time
 from collections.abc import Sequence, Set
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import accesslog, sidecar
-from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh import sidecar
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.log_lines import LogLines
+from clients.mesh.access_logs.logs import LogSource
 from clients.mesh.external_hosts import ArrivalEntry
-from clients.mesh.log_lines import LogLines
-from clients.mesh.logs import LogSource
 from clients.model.addresses import host_of, split
 from clients.model.counted import counted
 from clients.model.decision import Proxy

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from clients.mesh.log_lines import LogLines
+from clients.mesh.access_logs.log_lines import LogLines
 from clients.model.errors import InfrastructureError
 from clients.model.polling import look_until
 from clients.proof.logs.log_entries import FLUSHED_S, LOG_BUDGET_S

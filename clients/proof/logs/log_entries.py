@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import accesslog
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.log_lines import LogLines
-from clients.mesh.logs import LogSource, wait_for
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.log_lines import LogLines
+from clients.mesh.access_logs.logs import LogSource, wait_for
 from clients.model.addresses import canonical, in_url
 from clients.model.attempt import Attempt
 from clients.model.decision import Proxy

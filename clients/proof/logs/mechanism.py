@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Collection
 
 from clients.apply.open_mesh import NAME as OPEN_MESH
-from clients.mesh import accesslog
-from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.policies import EnforcedPolicy
 from clients.mesh.why.objects import MARKERS
 from clients.model.addresses import host_of

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.log_lines import LogLines
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.log_lines import LogLines
 from clients.proof.logs import mechanism
 
 MOST = 0.25

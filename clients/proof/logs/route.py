@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.log_lines import LogLines
-from clients.mesh.logs import LogSource
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.log_lines import LogLines
+from clients.mesh.access_logs.logs import LogSource
 from clients.model.attempt import Attempt, Phase
 from clients.model.counted import counted
 from clients.model.decision import Decision, Mechanism, Proxy

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import accesslog
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.logs import LogSource
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.logs import LogSource
 from clients.model.addresses import split
 from clients.model.counted import counted
 from clients.model.decision import Proxy

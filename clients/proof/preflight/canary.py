@@ -17,7 +17,7 @@ from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.kube import readiness
 from clients.kube.cluster import Cluster
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import generated
+from clients.mesh.survey import generated
 from clients.model.addresses import joined
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.service_type import LOAD_BALANCER

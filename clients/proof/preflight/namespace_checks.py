@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clients.mesh.generated import Generated
+from clients.mesh.survey.generated import Generated
 from clients.proof.preflight.shown import CheckName, Shown, Tried
 
 EXEMPT_HINT = "exempt namespaces with the label meshproof.dev/run from what puts them there"

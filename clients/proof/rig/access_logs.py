@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
-from clients.mesh import log_format, sidecar
+from clients.mesh import sidecar
+from clients.mesh.access_logs import log_format
 from clients.mesh.discovery import MeshInfo
 from clients.model.errors import MeshproofError
 from clients.model.polling import poll

@@ -15,12 +15,12 @@ from clients.apply.overlay import Overlay
 from clients.apply.stage_objects import StageObjects
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
+from clients.mesh.access_logs.followed_logs import FollowedLogs
+from clients.mesh.access_logs.logs import Logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
-from clients.mesh.followed_logs import FollowedLogs
 from clients.mesh.istioctl import Analyzer
-from clients.mesh.logs import Logs
 from clients.mesh.policies import Policies
 from clients.model.entrance import Entrance
 from clients.probe.convergence import ConvergencePolicy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.case import Case
 from clients.model.errors import InfrastructureError, LackingError
 from clients.model.stage import Stage

@@ -9,7 +9,7 @@ from typing import Self
 from clients.apply.item import Item
 from clients.apply.open_mesh import MANIFEST as OPEN_MESH
 from clients.mesh import istiod
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.case import Case
 from clients.model.errors import ClusterError, MeshproofError
 from clients.model.evidence import Applied

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import logs, sidecar
-from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh import sidecar
+from clients.mesh.access_logs import logs
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.logs import LogSource
 from clients.mesh.external_hosts import ArrivalEntry
-from clients.mesh.logs import LogSource
 from clients.model.addresses import host_of, is_loopback
 from clients.model.attempt import Attempt, Phase
 from clients.model.counted import counted

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from clients.kube.pods import SIDECAR, addresses_of
-from clients.mesh import accesslog
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.logs import LogSource
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.logs import LogSource
 from clients.model.addresses import split
 from clients.model.attempt import Phase
 from clients.model.counted import counted

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import logs
-from clients.mesh.accesslog import AccessLogEntry
+from clients.mesh.access_logs import logs
+from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.policies import EnforcedPolicy
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from clients.kube.pods import Pod
-from clients.mesh import logs
+from clients.mesh.access_logs import logs
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.counted import counted

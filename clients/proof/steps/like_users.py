@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from clients.kube.pods import SIDECAR
-from clients.mesh import accesslog, logs
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.logs import LogSource
+from clients.mesh.access_logs import accesslog, logs
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.logs import LogSource
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case

@@ -12,9 +12,9 @@ import time
 from collections.abc import Sequence, Set
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import accesslog, logs
-from clients.mesh.accesslog import AccessLogEntry
-from clients.mesh.logs import LogSource
+from clients.mesh.access_logs import accesslog, logs
+from clients.mesh.access_logs.accesslog import AccessLogEntry
+from clients.mesh.access_logs.logs import LogSource
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case

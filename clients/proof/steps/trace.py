@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import logs
+from clients.mesh.access_logs import logs
 from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt, Phase

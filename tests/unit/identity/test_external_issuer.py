@@ -23,7 +23,7 @@ from clients.identity.tokens import MINTED, TokenIssuer
 from clients.mesh.egress_gateway import EgressGateway
 from clients.model import redact
 from clients.model.errors import InfrastructureError, SettingsError
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.commands import doctor
 from runner.config.identity_settings import Identity
 from runner.config.settings import Settings

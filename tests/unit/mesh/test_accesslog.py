@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clients.mesh.accesslog import belongs, canonical, forwarded, mentions, parse, torn
+from clients.mesh.access_logs.accesslog import belongs, canonical, forwarded, mentions, parse, torn
 
 pytestmark = pytest.mark.unit
 

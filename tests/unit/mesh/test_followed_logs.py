@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from clients.kube.pods import Pod
-from clients.mesh import followed_logs
-from clients.mesh.followed_logs import FollowedLogs
-from clients.mesh.log_lines import LogLines
-from clients.mesh.logs import LogSource
+from clients.mesh.access_logs import followed_logs
+from clients.mesh.access_logs.followed_logs import FollowedLogs
+from clients.mesh.access_logs.log_lines import LogLines
+from clients.mesh.access_logs.logs import LogSource
 from clients.model.errors import InfrastructureError
 
 pytestmark = pytest.mark.unit

@@ -8,7 +8,7 @@ import pytest
 from test_prior import WithTelemetry, body
 
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh.generated import Generated, look
+from clients.mesh.survey.generated import Generated, look
 from clients.model.errors import AccessError
 
 pytestmark = pytest.mark.unit

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from test_discovery import Meshed, istiod, mesh_config, webhook
 
-from clients.mesh import injection
 from clients.mesh.discovery import discover
-from clients.mesh.flavour import Flavour
-from clients.mesh.injected import version_of
+from clients.mesh.survey import injection
+from clients.mesh.survey.flavour import Flavour
+from clients.mesh.survey.injected import version_of
 from clients.model.errors import AccessError, SettingsError
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clients.mesh import log_format
+from clients.mesh.access_logs import log_format
 
 pytestmark = pytest.mark.unit
 

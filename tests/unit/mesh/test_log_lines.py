@@ -7,8 +7,8 @@ import time
 import pytest
 from cluster_fakes import entry
 
-from clients.mesh import log_lines
-from clients.mesh.log_lines import LogLines
+from clients.mesh.access_logs import log_lines
+from clients.mesh.access_logs.log_lines import LogLines
 from clients.model.errors import InfrastructureError
 
 pytestmark = pytest.mark.unit

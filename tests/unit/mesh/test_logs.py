@@ -10,8 +10,8 @@ import pytest
 from cluster_fakes import FakeCluster, FakeLogs, entry
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import logs
-from clients.mesh.logs import LogSource, Reading
+from clients.mesh.access_logs import logs
+from clients.mesh.access_logs.logs import LogSource, Reading
 
 pytestmark = pytest.mark.unit
 

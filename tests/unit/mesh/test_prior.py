@@ -8,8 +8,8 @@ import pytest
 from test_discovery import Meshed, istiod, mesh_config, webhook
 
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh import prior
 from clients.mesh.discovery import discover
+from clients.mesh.survey import prior
 from clients.model.errors import AccessError
 
 pytestmark = pytest.mark.unit

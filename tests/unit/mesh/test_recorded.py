@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from cluster_fakes import FakeCluster
 
-from clients.mesh.injected import InjectedProxy
-from clients.mesh.injection import Revision
-from clients.mesh.injection_values import proxy_image
-from clients.mesh.recorded import flattened, recorded
+from clients.mesh.survey.injected import InjectedProxy
+from clients.mesh.survey.injection import Revision
+from clients.mesh.survey.injection_values import proxy_image
+from clients.mesh.survey.recorded import flattened, recorded
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from convergence_fakes import FakeTime
 
-from clients.mesh import logs
+from clients.mesh.access_logs import logs
 from clients.model.outcome import Outcome
 from clients.probe.confirmation_row import ProbeMany
 from clients.probe.converge import converge

@@ -15,7 +15,7 @@ import pytest
 from cluster_fakes import CLIENT, SERVER_POD, FakeRig, answered, entry
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import logs
+from clients.mesh.access_logs import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Attempt, Phase

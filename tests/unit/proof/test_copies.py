@@ -16,9 +16,10 @@ import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, entry
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import accesslog, sidecar
+from clients.mesh import sidecar
+from clients.mesh.access_logs import accesslog
+from clients.mesh.access_logs.logs import LogSource
 from clients.mesh.external_hosts import ExternalHosts
-from clients.mesh.logs import LogSource
 from clients.model import addresses
 from clients.model.case import Case
 from clients.model.errors import InfrastructureError

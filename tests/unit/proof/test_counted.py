@@ -14,8 +14,8 @@ from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, ent
 
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh import sidecar
+from clients.mesh.access_logs.logs import LogSource
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.logs import LogSource
 from clients.model import addresses
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case

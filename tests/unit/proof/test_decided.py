@@ -13,8 +13,8 @@ import pytest
 from cluster_fakes import CLIENT, CLIENT_POD, SERVER_POD, FakeRig, answered, broken, entry
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
-from clients.mesh import logs
-from clients.mesh.accesslog import parse
+from clients.mesh.access_logs import logs
+from clients.mesh.access_logs.accesslog import parse
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.mesh.policies import EnforcedPolicy

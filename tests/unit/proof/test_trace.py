@@ -12,7 +12,7 @@ import pytest
 from cluster_fakes import CLIENT, FakeLogs, FakeRig, answered
 
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh import logs
+from clients.mesh.access_logs import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.attempt import Attempt, Phase

@@ -11,7 +11,7 @@ import pytest
 from report_samples import a_case, sample_report
 
 from clients.model.evidence import Grade, Verdict
-from reports import allure, allure_history
+from reports.formats import allure, allure_history
 from reports.write import write_reports
 
 pytestmark = pytest.mark.unit

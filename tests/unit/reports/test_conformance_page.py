@@ -24,10 +24,10 @@ from clients.model.known import Advisory, KnownFailure
 from clients.model.marker import MarkerRecord, MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
-from reports import conformance, schema1, series
-from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
 from reports.gates import Baseline, Gates
-from reports.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
+from reports.record import conformance, schema1, series
+from reports.record.about import About, ControlRecord, Document, Provenance, StatedRequirement
+from reports.record.model import SCHEMA, MeshRecord, Report, RunInfo, TargetInfo
 from runner.config.settings import ROOT
 
 pytestmark = pytest.mark.unit

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from report_samples import a_case, sample_report
 
-from reports import conformance
 from reports.fleet import matrix
+from reports.record import conformance
 from runner.commands import cli
 
 pytestmark = pytest.mark.unit

@@ -15,9 +15,9 @@ import pytest
 from report_samples import a_case, sample_report
 
 from clients.model.evidence import Grade, Verdict
-from reports import conformance
 from reports.fleet import matrix, page, write
-from reports.model import ReportError, TargetInfo
+from reports.record import conformance
+from reports.record.model import ReportError, TargetInfo
 from runner.commands import cli
 
 pytestmark = pytest.mark.unit

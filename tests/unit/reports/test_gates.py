@@ -12,11 +12,12 @@ from report_samples import a_case, sample_report
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Grade, Verdict
 from clients.model.known import KnownFailure
-from reports import conformance, earlier, gates
+from reports import earlier, gates
 from reports.gates import Baseline, Gates, judge
 from reports.headline import headline, tone
 from reports.marks import Mark
-from reports.model import Report
+from reports.record import conformance
+from reports.record.model import Report
 
 pytestmark = pytest.mark.unit
 

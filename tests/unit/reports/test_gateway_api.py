@@ -11,9 +11,9 @@ import yaml
 from report_samples import a_case, sample_report
 
 from clients.model.evidence import Evidence, Grade, Verdict
-from reports import gateway_api
-from reports.about import About, ControlRecord
-from reports.model import MeshRecord, Report, TargetInfo
+from reports.formats import gateway_api
+from reports.record.about import About, ControlRecord
+from reports.record.model import MeshRecord, Report, TargetInfo
 from reports.write import write_reports
 
 pytestmark = pytest.mark.unit

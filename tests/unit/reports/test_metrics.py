@@ -11,8 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from report_samples import a_case, sample_report
 
 from clients.model.evidence import Verdict
-from reports import conformance, metrics
-from reports.model import Report, TargetInfo
+from reports.formats import metrics
+from reports.record import conformance
+from reports.record.model import Report, TargetInfo
 from runner.commands import publishing
 from runner.config.settings import ROOT, Settings
 

@@ -16,11 +16,11 @@ import pytest
 from report_samples import a_case, sample_report
 
 from clients.model.evidence import Grade, Verdict
-from reports import conformance
-from reports.model import Report, ReportError, TargetInfo
 from reports.notice import message, news, send
 from reports.notice.message import NoticeKind
 from reports.notice.news import News
+from reports.record import conformance
+from reports.record.model import Report, ReportError, TargetInfo
 from runner.commands import publishing
 from runner.config.settings import Settings
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from report_samples import sample_report
 
 from reports import attest, signing_keys
-from reports.model import ReportError
+from reports.record.model import ReportError
 from reports.write import write_reports
 from runner.commands import cli
 

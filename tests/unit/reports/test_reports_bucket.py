@@ -16,7 +16,7 @@ from minio.credentials.providers import AWSConfigProvider, IamAwsProvider
 
 from clients.model.errors import SettingsError
 from reports.bucket import Bucket
-from reports.model import ReportError
+from reports.record.model import ReportError
 from runner.commands import uploading
 from runner.config.settings import Settings
 

@@ -12,9 +12,9 @@ import pytest
 from report_samples import NOT_RUN, a_case, found, sample_report, sample_run
 
 from clients.model.evidence import Grade, Verdict
-from reports import conformance, series
-from reports.journal import Contents
-from reports.model import EVIDENCE, Report, ReportError
+from reports.record import conformance, series
+from reports.record.journal import Contents
+from reports.record.model import EVIDENCE, Report, ReportError
 
 pytestmark = pytest.mark.unit
 

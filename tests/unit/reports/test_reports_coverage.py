@@ -15,14 +15,14 @@ from report_samples import JWT, a_case, sample_report
 from clients.model.errors import SettingsError
 from clients.model.evidence import Grade, Verdict
 from clients.model.known import KnownFailure
-from reports import conformance
-from reports.about import About, ControlRecord, Document, Provenance, StatedRequirement
-from reports.coverage import Coverage, coverage
 from reports.html import render
 from reports.html.index import index
 from reports.html.times import times
 from reports.matrix import stages
-from reports.model import IN_FORCE, TARGET, Report
+from reports.record import conformance
+from reports.record.about import About, ControlRecord, Document, Provenance, StatedRequirement
+from reports.record.coverage import Coverage, coverage
+from reports.record.model import IN_FORCE, TARGET, Report
 from runner.config import catalogue, requirements
 from runner.config.notify_settings import Notify
 from runner.config.settings import Settings

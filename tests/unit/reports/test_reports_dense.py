@@ -11,7 +11,7 @@ import pytest
 from clients.model.evidence import Evidence, Grade, TwinProof, Verdict
 from reports import html
 from reports.matrix import matrix, seen, short_host, stages
-from reports.model import Report, RunInfo, TargetInfo
+from reports.record.model import Report, RunInfo, TargetInfo
 from tests.report_parts import unfolded
 
 pytestmark = pytest.mark.unit

@@ -11,7 +11,7 @@ from report_samples import a_case, sample_report
 
 from reports import files, html
 from reports.html import diagnostics
-from reports.model import ReportError
+from reports.record.model import ReportError
 from reports.write import write_reports
 from tests.report_parts import parts, unfolded
 

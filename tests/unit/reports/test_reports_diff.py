@@ -9,7 +9,7 @@ from report_samples import a_case, found, sample_report, sample_run, sample_targ
 
 from clients.model.evidence import Evidence, FindingVerdict, Grade, Verdict
 from reports.diff import Difference, compare
-from reports.model import MeshRecord, Report
+from reports.record.model import MeshRecord, Report
 
 pytestmark = pytest.mark.unit
 

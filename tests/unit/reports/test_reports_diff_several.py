@@ -12,11 +12,11 @@ import pytest
 from report_samples import a_case, sample_run, sample_target
 
 from clients.model.evidence import Evidence, Grade, Verdict
-from reports import conformance
 from reports.diff import Difference, compare
 from reports.diff.page import render
 from reports.diff.plain import to_json, to_markdown
-from reports.model import MeshRecord, Report, TargetInfo
+from reports.record import conformance
+from reports.record.model import MeshRecord, Report, TargetInfo
 from runner.commands import cli
 
 pytestmark = pytest.mark.unit

@@ -15,10 +15,12 @@ import pytest
 from report_samples import UNCHECKED, a_case, found, sample_contents, sample_report
 
 from clients.model.evidence import Grade, Verdict
-from reports import allure, conformance, html, junit, markdown, packed
-from reports.journal import Journal, read
-from reports.model import Report, ReportError
+from reports import html
+from reports.formats import allure, junit, markdown
 from reports.notice.news import News
+from reports.record import conformance, packed
+from reports.record.journal import Journal, read
+from reports.record.model import Report, ReportError
 from reports.write import write_all, write_reports
 
 pytestmark = pytest.mark.unit

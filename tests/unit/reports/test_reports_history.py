@@ -14,13 +14,13 @@ import pytest
 from report_samples import sample_report
 
 from clients.model.evidence import Applied, Evidence, Grade, Verdict
-from reports import conformance
 from reports.history import page, trends
 from reports.history.feed import feed
 from reports.history.history import build, to_json
 from reports.history.store import HistoryStore
 from reports.history.write import update
-from reports.model import MeshRecord, Report, ReportError, RunInfo, TargetInfo
+from reports.record import conformance
+from reports.record.model import MeshRecord, Report, ReportError, RunInfo, TargetInfo
 from runner.commands import cli
 
 pytestmark = pytest.mark.unit

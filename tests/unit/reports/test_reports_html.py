@@ -18,7 +18,7 @@ from clients.model.request_record import RequestRecord
 from reports.headline import duration, headline
 from reports.html import render
 from reports.html.frame import TEMPLATES
-from reports.model import MeshRecord, Report, TargetInfo
+from reports.record.model import MeshRecord, Report, TargetInfo
 from tests.report_parts import parts, unfolded
 
 pytestmark = pytest.mark.unit

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from report_samples import a_case, sample_run, sample_target
 
-from reports import packed
-from reports.journal import Contents, Journal, read
-from reports.model import ReportError
+from reports.record import packed
+from reports.record.journal import Contents, Journal, read
+from reports.record.model import ReportError
 
 pytestmark = pytest.mark.unit
 

@@ -10,8 +10,8 @@ from report_samples import a_case, sample_report
 from xmlschema import XMLSchema, XMLSchemaValidationError
 
 from clients.model.evidence import Verdict
-from reports import junit
-from reports.model import Report
+from reports.formats import junit
+from reports.record.model import Report
 
 pytestmark = pytest.mark.unit
 

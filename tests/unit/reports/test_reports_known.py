@@ -15,10 +15,12 @@ from rich.console import Console
 
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.known import EMBEDDED, Advisory, KnownFailure
-from reports import allure, conformance, html, junit, known, markdown, terminal
+from reports import html, known
 from reports.diff import compare
+from reports.formats import allure, junit, markdown, terminal
 from reports.headline import headline, tone
-from reports.model import Report
+from reports.record import conformance
+from reports.record.model import Report
 from tests.report_parts import unfolded
 
 pytestmark = pytest.mark.unit

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from report_samples import JWT, REQUIRE, a_case, sample_report
 
-from reports import conformance, journal
 from reports.history import record
-from reports.journal import Journal
-from reports.model import EVIDENCE, SCHEMA_2, ReportError
+from reports.record import conformance, journal
+from reports.record.journal import Journal
+from reports.record.model import EVIDENCE, SCHEMA_2, ReportError
 
 pytestmark = pytest.mark.unit
 

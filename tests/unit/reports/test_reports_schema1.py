@@ -11,10 +11,10 @@ import pytest
 from clients.model.evidence import Evidence, Grade, Verdict
 from clients.model.outcome import OutcomeKind
 from clients.model.request_record import RequestRecord
-from reports import conformance, journal, schema1
 from reports.diff import compare
 from reports.html import render
-from reports.model import SCHEMA
+from reports.record import conformance, journal, schema1
+from reports.record.model import SCHEMA
 from reports.write import write_all
 
 pytestmark = pytest.mark.unit

@@ -12,8 +12,8 @@ from report_samples import a_case, sample_report
 
 from clients.model.attempt import Attempt, Phase
 from clients.model.outcome import OutcomeKind
-from reports import conformance, series
-from reports.model import ReportError
+from reports.record import conformance, series
+from reports.record.model import ReportError
 
 pytestmark = pytest.mark.unit
 

@@ -13,9 +13,9 @@ from report_samples import UNCHECKED, a_case, sample_report
 from rich.console import Console
 
 from clients.model.evidence import Evidence, Verdict
-from reports import terminal
+from reports.formats import terminal
 from reports.marks import GLYPHS
-from reports.model import Report
+from reports.record.model import Report
 
 pytestmark = pytest.mark.unit
 

@@ -11,9 +11,9 @@ from report_samples import a_case, sample_report
 from rich.console import Console
 
 from clients.model.evidence import Verdict
-from reports import junit, markdown, terminal
-from reports.conformance import to_json
+from reports.formats import junit, markdown, terminal
 from reports.html.page import render
+from reports.record.conformance import to_json
 
 pytestmark = pytest.mark.unit
 

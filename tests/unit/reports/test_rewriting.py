@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from report_samples import sample_report
 
-from reports.journal import Journal
+from reports.record.journal import Journal
 from reports.write import write_all
 from runner.commands import cli
 

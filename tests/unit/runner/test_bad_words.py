@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from report_samples import sample_report
 
-from reports import conformance
+from reports.record import conformance
 from runner.commands import cli
 from testbed.harness import image
 

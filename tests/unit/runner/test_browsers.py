@@ -11,7 +11,7 @@ import pytest
 
 from clients.model.errors import ClusterError
 from clients.probe import browser
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.commands import doctor
 from runner.config.catalogue import Control
 from runner.config.settings import Settings

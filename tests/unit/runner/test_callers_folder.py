@@ -16,7 +16,7 @@ import pytest
 from runner.commands import child, cli
 from runner.config import folders, settings
 from runner.config.settings import Settings
-from runner.session import collect_plan
+from runner.session.planning import collect_plan
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
@@ -40,7 +40,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.session.fixtures import RUN_CONTEXT
 from runner.target.descriptor import TargetDescriptor
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clients.mesh.capabilities import OF_MESH, CapabilityName
+from clients.mesh.capabilities.capabilities import OF_MESH, CapabilityName
 from clients.mesh.discovery import MeshInfo
 from runner.config import catalogue
 from runner.config.egress_settings import Egress
@@ -26,7 +26,7 @@ from runner.target.live import PUBLIC_IMAGES
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
 DERIVED = {"own-tokens", "own-iap-tokens", "auto-mtls"}
-"""No suite asks for them: whatever sends tokens does (`runner.session.token_needs`)."""
+"""No suite asks for them: whatever sends tokens does (`runner.session.needs.token_needs`)."""
 REAL = Identity(issuer="https://accounts.example.com", audience="door", token="env:TOKEN")
 
 

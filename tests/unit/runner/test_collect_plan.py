@@ -8,7 +8,7 @@ import pytest
 
 from clients.model.errors import SettingsError
 from runner.config.settings import ROOT, Settings
-from runner.session.collect_plan import collect
+from runner.session.planning.collect_plan import collect
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import pytest
 from plan_fakes import planned_test
 
 from clients.model.evidence import Subject
-from runner.session.demands import Demands
+from runner.session.needs.demands import Demands
 from runner.session.planned import PlannedTest
 
 pytestmark = pytest.mark.unit

@@ -8,9 +8,9 @@ import pytest
 from plan_fakes import planned_test
 
 from clients.model.schedule import Placement
-from runner.session.dispatch import Answer, Dispatcher, choose
 from runner.session.planned import PlannedTest
-from runner.session.work import MODULE_S, TEST_S, Process, Work, scope_of, works
+from runner.session.planning.dispatch import Answer, Dispatcher, choose
+from runner.session.planning.work import MODULE_S, TEST_S, Process, Work, scope_of, works
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ import pytest
 from cluster_fakes import FakeCluster
 
 from clients.kube.lease import RunLease
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.model.errors import AccessError, SettingsError
 from clients.model.exit_code import ExitCode
 from runner.commands import cli, doctor

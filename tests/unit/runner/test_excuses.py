@@ -10,7 +10,7 @@ from clients.model.attempt import Attempt, Phase
 from clients.model.evidence import Evidence, Subject, Verdict
 from clients.model.known import Advisory, KnownFailure
 from clients.model.outcome import OutcomeKind
-from runner.session.excuses import KNOWN_BUDGET_S, Excuses, all_known
+from runner.session.needs.excuses import KNOWN_BUDGET_S, Excuses, all_known
 from runner.session.record import BAD
 
 pytestmark = pytest.mark.unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cluster_fakes import FakeCluster
 
-from clients.mesh.prior import Prior
+from clients.mesh.survey.prior import Prior
 from clients.model.errors import SettingsError
 from clients.model.redact import redact
 from runner.config import settings

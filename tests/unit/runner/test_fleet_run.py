@@ -15,7 +15,7 @@ import yaml
 from report_samples import sample_report
 
 from clients.model.errors import SettingsError
-from reports import conformance
+from reports.record import conformance
 from runner.commands import cli, fleet
 from runner.commands.fleet import Member
 from runner.config.settings import ROOT

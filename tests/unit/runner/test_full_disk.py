@@ -13,9 +13,9 @@ from inner_pytest import Inner, suite
 from test_runner_run import CONDUCT, report_of
 
 from clients.mesh.discovery import MeshInfo
-from reports import journal
-from reports.journal import Journal, read
-from reports.model import MeshRecord, ReportError, RunInfo, TargetInfo
+from reports.record import journal
+from reports.record.journal import Journal, read
+from reports.record.model import MeshRecord, ReportError, RunInfo, TargetInfo
 from runner.target.descriptor import TargetDescriptor
 
 pytestmark = pytest.mark.unit

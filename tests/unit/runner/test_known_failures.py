@@ -10,9 +10,9 @@ from inner_pytest import Inner, suite
 from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
 from clients.model.known import EMBEDDED, KnownFailure
-from reports import conformance
 from reports import known as lines
-from reports.journal import read
+from reports.record import conformance
+from reports.record.journal import read
 from runner.commands import cli
 from runner.config import known_failures, settings
 from runner.config.settings import ROOT, Settings

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from inner_pytest import Inner, suite
 
-from reports import conformance
+from reports.record import conformance
 from runner.session.lease_guard import LeaseGuard
 
 pytestmark = pytest.mark.unit

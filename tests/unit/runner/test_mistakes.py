@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.errors import SettingsError
 from runner.config import catalogue
 from runner.config.settings import ROOT, Settings
-from runner.session import mistakes
-from runner.session.collect_plan import collect
+from runner.session.planning import mistakes
+from runner.session.planning.collect_plan import collect
 
 pytestmark = pytest.mark.unit
 

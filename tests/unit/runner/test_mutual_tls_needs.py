@@ -15,9 +15,9 @@ from clients.model.probe import Probe, Workload
 from clients.model.stage import Settle, Stage, Step
 from clients.probe.outside import through
 from runner.config.catalogue import Control
-from runner.session.mutual_tls_needs import mutual_tls_needs
+from runner.session.needs.mutual_tls_needs import mutual_tls_needs
+from runner.session.needs.sidecars import bodies_of
 from runner.session.planned import Proves
-from runner.session.sidecars import bodies_of
 
 pytestmark = pytest.mark.unit
 INJECTED, PLAIN = Workload("mtls-client", "sleep", "sleep"), Workload("legacy-client", "sleep", "sleep")

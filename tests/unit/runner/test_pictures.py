@@ -17,10 +17,11 @@ from report_samples import a_case, sample_report
 from clients.model.errors import InfrastructureError
 from clients.model.evidence import Evidence, Picture
 from clients.probe.browser import Shot, Window, shot
-from reports import conformance, junit
+from reports.formats import junit
 from reports.html import render
-from reports.model import EVIDENCE, Report
 from reports.pictures import LIMIT_BYTES
+from reports.record import conformance
+from reports.record.model import EVIDENCE, Report
 from reports.write import write_reports
 from runner.session import pictures
 from tests.report_parts import unfolded

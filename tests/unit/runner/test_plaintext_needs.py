@@ -13,7 +13,7 @@ from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage, Step
 from clients.probe.outside import through
 from runner.config.catalogue import Control
-from runner.session.plaintext_needs import plaintext_needs
+from runner.session.needs.plaintext_needs import plaintext_needs
 from runner.session.planned import Proves
 
 pytestmark = pytest.mark.unit

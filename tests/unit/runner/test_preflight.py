@@ -16,7 +16,7 @@ from clients.apply.item import Item
 from clients.apply.open_mesh import NOTHING_NEEDED, OpenMesh
 from clients.kube.pods import Pod
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
+from clients.mesh.survey.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.errors import AccessError, ClusterError, InfrastructureError
 from clients.probe.way_in import WaysIn
 from clients.proof.preflight import mesh_checks, network_checks

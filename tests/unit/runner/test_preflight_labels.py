@@ -11,7 +11,7 @@ from test_preflight import tried
 
 from clients.apply.item import Item
 from clients.kube.pods import SIDECAR, Pod
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.model.errors import AccessError, ClusterError
 from clients.proof.preflight.label_checks import labels, outside
 from clients.proof.preflight.shown import Shown, Tried

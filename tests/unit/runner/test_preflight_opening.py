@@ -6,10 +6,10 @@ import pytest
 from test_preflight import tried
 
 from clients.apply.open_mesh import OpenMesh
-from clients.mesh.capabilities import CapabilityName
+from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.mesh.discovery import MeshInfo
-from clients.mesh.prior import Prior
-from clients.mesh.prior_note import NoteKind, NoteState, PriorNote
+from clients.mesh.survey.prior import Prior
+from clients.mesh.survey.prior_note import NoteKind, NoteState, PriorNote
 from clients.model.errors import ClusterError
 from runner.target.capabilities import Capabilities
 from runner.target.preflight import corrected, end_where_blocked, opened

@@ -8,7 +8,7 @@ import pytest
 
 from clients.model.errors import SettingsError
 from clients.model.known import Advisory
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.config import catalogue, settings
 from runner.target import needs
 from runner.target.descriptor import TargetDescriptor

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from inner_pytest import Inner, suite
 
-from runner.session import whole_run
+from runner.session.planning import whole_run
 
 pytestmark = pytest.mark.unit
 
@@ -148,7 +148,7 @@ def test_a_whole_run_that_lost_a_control_is_not_green(inner: Inner, words: tuple
     inner.write(one=suite("one", "case('LAB-PERM-01', 'pass')", "case('LAB-PERM-02', 'pass')"))
     inner.monkeypatch.setattr(whole_run, "SUITES", inner.root / "suites")
     conftest = inner.root / "conftest.py"  # the same in a process of its own
-    whole = "from pathlib import Path\nfrom runner.session import whole_run\n"
+    whole = "from pathlib import Path\nfrom runner.session.planning import whole_run\n"
     conftest.write_text(f"{conftest.read_text()}{whole}whole_run.SUITES = Path(__file__).parent / 'suites'\n")
     ran = inner.run(*words)
     part = inner.run(*words, "-k", "PERM", "--out", str(inner.folder.parent), own_reports=True)

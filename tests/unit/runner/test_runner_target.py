@@ -10,9 +10,9 @@ from typing import Any
 import certifi
 import pytest
 
-from clients.mesh import injection
+from clients.mesh.survey import injection
 from clients.model.errors import ClusterError, SettingsError
-from reports.model import MeshRecord, TargetInfo
+from reports.record.model import MeshRecord, TargetInfo
 from runner.config.settings import Settings, load
 from runner.target import kind, targets
 from runner.target.access import Access

@@ -12,7 +12,7 @@ from plan_fakes import planned_test
 from xdist.remote import Producer
 
 from clients.model.schedule import Placement
-from runner.session.schedule import StageScheduling
+from runner.session.planning.schedule import StageScheduling
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.session import selection
+from runner.session.planning import selection
 
 pytestmark = pytest.mark.unit
 

@@ -9,16 +9,16 @@ import pytest
 import yaml
 from plan_fakes import planned_test
 
-from clients.mesh import foreign_tokens
+from clients.mesh.survey import foreign_tokens
 from clients.model.case import Case
 from clients.model.expect import status
 from clients.model.probe import Workload
 from clients.model.stage import Settle, Stage, Step
 from clients.model.token import Token
 from runner.config.catalogue import Control
-from runner.session.plan import tokens_of
+from runner.session.needs.token_needs import token_needs
 from runner.session.planned import Proves
-from runner.session.token_needs import token_needs
+from runner.session.planning.plan import tokens_of
 
 pytestmark = pytest.mark.unit
 MANIFESTS = Path(__file__).parents[3] / "manifests"

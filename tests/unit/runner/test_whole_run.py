@@ -12,7 +12,7 @@ from plan_fakes import planned_test
 
 from runner.config import catalogue
 from runner.config.settings import ROOT
-from runner.session import whole_run
+from runner.session.planning import whole_run
 
 pytestmark = pytest.mark.unit
 

@@ -17,9 +17,9 @@ from clients.model.stage import Stage, Step
 from clients.proof.preflight import canary
 from runner.config import catalogue
 from runner.config.settings import Settings
-from runner.session import whole_run
-from runner.session.collect_plan import collect
 from runner.session.planned import PlannedTest
+from runner.session.planning import whole_run
+from runner.session.planning.collect_plan import collect
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,7 @@ from clients.model.refused import RefusedManifest
 from clients.model.stage import Settle, Stage, Step
 from clients.model.token import Token
 from runner.config.settings import ROOT, Settings
-from runner.session.collect_plan import collect
+from runner.session.planning.collect_plan import collect
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ import yaml
 
 from runner.config import catalogue
 from runner.config.settings import Settings
-from runner.session.collect_plan import collect
+from runner.session.planning.collect_plan import collect
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
 from tests.mutants.entry import ENTRIES, EVERY, FAIL, LOST, PASS, Area, Entry, Place, judge
 from tests.mutants.manifests import matches_nothing

@@ -12,7 +12,7 @@ from clients.apply.references import namespaces_in
 from clients.identity import certificates
 from clients.identity.tokens import TokenIssuer
 from clients.mesh.egress_gateway import EgressGateway
-from reports.model import TargetInfo
+from reports.record.model import TargetInfo
 from runner.target.descriptor import TargetDescriptor
 from runner.target.template_values import Scope, template_values
 

@@ -13,8 +13,8 @@ from report_samples import a_case, sample_run, sample_target
 
 from clients.hold import held as holding
 from clients.model.errors import SettingsError
-from reports import conformance
-from reports.model import Report
+from reports.record import conformance
+from reports.record.model import Report
 from runner.commands import cli, upgrading
 from runner.interrupts import hangup_interrupts
 from runner.upgrade import asking, going_on, own_cluster

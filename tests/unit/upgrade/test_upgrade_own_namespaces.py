@@ -11,7 +11,7 @@ import pytest
 from clients.kube import readiness
 from clients.kube.api import RequestError
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
-from clients.mesh.injection import Injector
+from clients.mesh.survey.injection import Injector
 from clients.model.errors import SettingsError
 from runner.upgrade import asking, moving, own_namespaces
 from runner.upgrade.plan import PhaseName

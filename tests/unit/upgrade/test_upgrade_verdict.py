@@ -21,9 +21,9 @@ from clients.hold.seen import Seen
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
-from reports import conformance
 from reports.diff import compare
-from reports.model import Report
+from reports.record import conformance
+from reports.record.model import Report
 from runner.commands import cli
 from runner.upgrade import basis, hooks, moving, own_cluster, proving, showing, watching
 from runner.upgrade.conduct import Upgrade

@@ -9,7 +9,7 @@ import pytest
 from cluster_fakes import FakeCluster
 from upgrade_samples import body
 
-from clients.mesh.survey import Survey
+from clients.mesh.survey.survey import Survey
 from clients.mesh.upgrade.likeness import Likeness, read
 from clients.model.errors import AccessError, ClusterError
 from testbed.like import SCHEMA, carried

@@ -1,0 +1,1 @@
+"""The access logs of proxies: format, lines, reading and following."""

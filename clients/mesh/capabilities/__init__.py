@@ -1,0 +1,1 @@
+"""What a mesh can do: names, detectors, and what was found."""

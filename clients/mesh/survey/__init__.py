@@ -1,0 +1,1 @@
+"""What is on the cluster before the run: mesh, injection, settings, objects of others."""

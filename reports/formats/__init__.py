@@ -1,0 +1,1 @@
+"""Evidence as other programs and terminals read it: a module for each format."""
