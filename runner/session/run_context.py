@@ -28,7 +28,6 @@ from runner.session.lease_guard import LeaseGuard
 from runner.session.mesh_lock import MeshLock
 from runner.session.needs.demands import Demands
 from runner.session.needs.excuses import Excuses
-from runner.session.planned import PlannedTest
 from runner.session.planning import collect_plan, whole_run
 from runner.target import identity, known, targets
 from runner.target.descriptor import TargetDescriptor
@@ -55,7 +54,7 @@ class RunContext:
         self.settings = settings
         self.selected = selected
         self.catalogue = catalogue.load()
-        self.plan: dict[str, PlannedTest] = {}
+        self.plan: dict[str, planned.PlannedTest] = {}
         self.running: RunningStage | None = None
         self.case_runner: CaseRunner | None = None
         self.interrupted = self.deadline = self.unwritable = ""
@@ -165,7 +164,7 @@ class RunContext:
         """In a worker, write the plan for the controlling process, which does not collect."""
         planned.save(self.plan, self.private, self.worker)
 
-    def read_plan(self) -> dict[str, PlannedTest]:
+    def read_plan(self) -> dict[str, planned.PlannedTest]:
         """The plan as far as it is known: read from what the workers wrote, once they have."""
         self.plan = self.plan or planned.load(self.private)
         return self.plan
@@ -243,7 +242,7 @@ class RunContext:
         self._held.descriptor.save(self.folder / folders.TARGET)
         return self._held.descriptor
 
-    def _selected(self) -> list[PlannedTest]:
+    def _selected(self) -> list[planned.PlannedTest]:
         return list(self.plan.values()) or collect_plan.as_asked(self.config, self.settings)
 
     def _sweep_worker(self, worker: str) -> None:
