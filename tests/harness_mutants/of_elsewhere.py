@@ -27,14 +27,14 @@ MUTANTS = (
         EXCUSES,
         "if evidence.verdict is not Verdict.FAIL:",
         "if evidence.verdict not in (Verdict.FAIL, Verdict.INCONCLUSIVE):",
-        ("runner/test_excuses.py",),
+        ("runner/session/test_excuses.py",),
     ),
     HarnessMutant(
         "one-known-failure-excuses-the-others",
         EXCUSES,
         "return bool(wrong) and all(one.known for one in wrong)",
         "return any(one.known for one in wrong)",
-        ("runner/test_excuses.py",),
+        ("runner/session/test_excuses.py",),
     ),
     HarnessMutant(
         "known-failures-are-failures",

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 pytestmark = pytest.mark.unit
-SCRIPT = Path(__file__).parents[3] / "meshproof"
+SCRIPT = Path(__file__).parents[4] / "meshproof"
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ CASES = {
 
 
 def conduct(inner: Inner, *words: str, room: int, reports: str = "full", record: str = "") -> tuple[int, str]:
-    path = os.pathsep.join(map(str, (Path(__file__).parents[3], Path(__file__).parents[1])))
+    path = os.pathsep.join(map(str, (Path(__file__).parents[4], Path(__file__).parents[2])))
     environment = {**os.environ, "PYTHONPATH": path, "FAKE_TRACE": str(inner.trace), "FAKE_ROOM": str(room)}
     environment |= {"FAKE_REPORTS": reports, "FAKE_RECORD": record}
     place = ["--rootdir", str(inner.root), "-c", str(inner.root / "pytest.ini"), str(inner.root / "suites")]

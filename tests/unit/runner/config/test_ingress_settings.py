@@ -14,7 +14,7 @@ from runner.config import settings
 from runner.config.ingress_settings import SERVICES, Ingress
 
 pytestmark = pytest.mark.unit
-MANIFESTS = Path(__file__).parents[3] / "manifests"
+MANIFESTS = Path(__file__).parents[4] / "manifests"
 
 
 def test_each_gateway_has_an_address_of_its_own_and_the_ingress_address_is_that_of_the_others() -> None:

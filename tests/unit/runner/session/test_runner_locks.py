@@ -14,7 +14,7 @@ import pytest
 from runner.session.mesh_lock import MeshLock
 
 pytestmark = pytest.mark.unit
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CHILD = """
 import os, sys, time
 from pathlib import Path

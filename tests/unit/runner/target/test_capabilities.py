@@ -24,7 +24,7 @@ from runner.target.capabilities import TABLE, Surroundings, found
 from runner.target.live import PUBLIC_IMAGES
 
 pytestmark = pytest.mark.unit
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 DERIVED = {"own-tokens", "own-iap-tokens", "auto-mtls"}
 """No suite asks for them: whatever sends tokens does (`runner.session.needs.token_needs`)."""
 REAL = Identity(issuer="https://accounts.example.com", audience="door", token="env:TOKEN")

@@ -16,7 +16,7 @@ from runner.commands import child, second_try, test
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 VERSIONS = "tests/e2e/test_mesh_versions.py"
 LEFT_OUT = "nightly tests (the whole catalogue by version and by role): ./meshproof test --nightly"
 

@@ -28,7 +28,7 @@ CONDUCT += "sys.exit(conduct(sys.argv[2:], Path(sys.argv[1]), targets.of(Setting
 
 
 def conduct(inner: Inner, *words: str) -> subprocess.Popen[str]:
-    path = os.pathsep.join(map(str, (Path(__file__).parents[3], Path(__file__).parents[1])))
+    path = os.pathsep.join(map(str, (Path(__file__).parents[4], Path(__file__).parents[2])))
     environment = {**os.environ, "PYTHONPATH": path, "FAKE_TRACE": str(inner.trace)}
     place = ["--rootdir", str(inner.root), "-c", str(inner.root / "pytest.ini"), str(inner.root / "suites")]
     command = [sys.executable, "-c", CONDUCT, str(inner.folder), *words, *place]
@@ -197,7 +197,7 @@ def wait_for(path: Path) -> None:
 def start_child(code: str, up: Path, *ignored: signal.Signals) -> subprocess.Popen[str]:
     """A process that runs `code` by `child.python` and exits with 7, started with some signals ignored, as by nohup."""
     script = f"import sys; from runner.commands import child; e = child.python('-c', {code!r}); print(e); sys.exit(7)"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     command = ["sh", "-c", "".join(f"trap '' {number:d}; " for number in ignored) + 'exec "$@"', "sh"]
     started = subprocess.Popen(
         [*command, sys.executable, "-c", script], env=environment, text=True, stdout=subprocess.PIPE

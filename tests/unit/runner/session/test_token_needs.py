@@ -21,7 +21,7 @@ from runner.session.planned import Proves
 from runner.session.planning.plan import tokens_of
 
 pytestmark = pytest.mark.unit
-MANIFESTS = Path(__file__).parents[3] / "manifests"
+MANIFESTS = Path(__file__).parents[4] / "manifests"
 CLIENT = Workload("lab", "sleep", "sleep")
 PLAIN, VALID = CLIENT.get("http://a.lab/ip"), CLIENT.get("http://a.lab/ip", token="valid")
 IAPS = CLIENT.get("http://a.lab/ip", token="valid", token_as="Ingress-Authorization: Istio {}")

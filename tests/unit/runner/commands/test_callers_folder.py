@@ -19,7 +19,7 @@ from runner.config.settings import Settings
 from runner.session.planning import collect_plan
 
 pytestmark = pytest.mark.unit
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 FILE = """
 target = "live"
 context = "prod"

@@ -207,7 +207,7 @@ def test_the_current_context_is_known_by_its_name(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_documentation_is_a_whole_target(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "adding-a-target.md").read_text()
+    text = (Path(__file__).parents[4] / "docs" / "adding-a-target.md").read_text()
     module, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, Any] = {"__name__": "runner.target.k3d"}
     exec(compile(module, "k3d.py", "exec"), names)
