@@ -14,7 +14,9 @@ from testbed.progress import to_stderr
 pytestmark = pytest.mark.nightly
 
 
-@pytest.mark.parametrize(("tool", "tests"), [("helm", "runner/config/test_chart.py"), ("tekton", "suites/test_recipes.py")])
+@pytest.mark.parametrize(
+    ("tool", "tests"), [("helm", "runner/config/test_chart.py"), ("tekton", "suites/test_recipes.py")]
+)
 def test_nothing_of_it_is_skipped(tool: str, tests: str) -> None:
     tools.program(tool, to_stderr)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", f"tests/unit/{tests}"]
