@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.unit
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 WARNS = """
 import threading
