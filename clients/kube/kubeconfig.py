@@ -22,28 +22,14 @@ TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 """Of a pod's service account (Kubernetes, Accessing the API from a Pod)."""
 
 
-ATTEMPTS = 5
-"""Each fails only if another variable goes in the microseconds that a copy of the environment takes."""
-
-
 class KubeconfigConfiguration(client.Configuration):
-    """The library's, which several threads may use while others change the environment.
-
-    With a token, the library reads all variables before every request (for proxies), and fails with KeyError when one
-    is removed meanwhile. pytest removes its own after every test.
+    """The library's, which several threads may use, with what renews its credentials.
 
     Attributes:
         renewal: of the credentials of a kubeconfig; None for those of a pod, which the library reads again.
     """
 
     renewal: Renewal | None = None
-
-    def get_api_key_with_prefix(self, identifier: str, alias: str | None = None) -> Any:
-        """As the library has it, again where the environment was changed meanwhile."""
-        for _ in range(ATTEMPTS - 1):
-            with suppress(KeyError):
-                return super().get_api_key_with_prefix(identifier, alias)
-        return super().get_api_key_with_prefix(identifier, alias)
 
 
 def configuration(kubeconfig: Path | None, context: str | None) -> Any:

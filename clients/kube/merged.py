@@ -31,7 +31,8 @@ def merged(file: str | None) -> Any:
     node: Any = kube_config.ConfigNode
     parts: dict[str, Any] = {name: [] for name in _ENTRY}
     stated = first = ""
-    for path in _files(file):
+    files = _files(file)
+    for path in files:
         found = _read(path)
         if found is None:
             continue
@@ -42,7 +43,8 @@ def merged(file: str | None) -> Any:
             entries = [_with_paths(name, kind, one, path.parent) for one in found.get(name) or ()]
             parts[name] += [node(f"{path}/{name}", one, str(path)) for one in entries if one.get("name") not in known]
     if not first:
-        raise config.ConfigException("Invalid kube-config file. No configuration found.")
+        why = "it is empty" if files else "Invalid kube-config file. No configuration found."
+        raise config.ConfigException(why)
     return node(first, {**parts, **({"current-context": stated} if stated else {})}, first)
 
 
