@@ -14,11 +14,11 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from clients.kube import proxies
 from clients.kube.no_answer import one_line
+from clients.kube.passing import UNKNOWN
 from clients.model.errors import ClusterError
 from clients.model.redact import redact
 
-UNAUTHORIZED = 401
-_REFUSED_WEBSOCKET = f"Handshake status {UNAUTHORIZED} "
+_REFUSED_WEBSOCKET = f"Handshake status {UNKNOWN} "
 """Begins the error of the library of websockets where the server does not accept the credentials."""
 
 

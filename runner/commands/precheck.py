@@ -51,9 +51,12 @@ def precheck(
     there = reach(target, lambda line: print(line, file=sys.stderr))
     cluster = there.connect()
     try:
+        if not start:
+            start = _version(cluster, wanted)
+            check_versions(start, end)
         found = prechecks(
             cluster,
-            start or _version(cluster, wanted),
+            start,
             end,
             revision=wanted.revision,
             target=target_revision,

@@ -8,7 +8,7 @@ from pathlib import Path
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.mesh.upgrade.prechecks import look, settings_between
+from clients.mesh.upgrade.prechecks import prechecks, settings_between
 from runner.target.access import Access
 from runner.upgrade.record import Event, UpgradeRecord, UpgradeSide
 from runner.upgrade.verdict import NOT_KNOWN_KIND
@@ -61,7 +61,7 @@ class Checking:
         old, new, there = record.old, record.new, self.there
         kubeconfig = Path(there.kubeconfig) if there.kubeconfig else None
         istioctl = Analyzer(Path(there.istioctl), kubeconfig, there.context, old.revision) if there.istioctl else None
-        made = look(
+        made = prechecks(
             self.cluster,
             old.version,
             new.version,

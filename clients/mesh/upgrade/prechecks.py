@@ -53,34 +53,18 @@ def prechecks(
 ) -> Prechecks:
     """Look at a cluster before its mesh moves from one version to another.
 
+    Any two do, also of one minor, or in the wrong order (see `check_versions`).
+
     Args:
+        start, end: the versions; empty for one that is not seen.
         revision: the revision or tag that moves; empty for the default one, or the only one.
         target: revision that it moves to; empty for an upgrade in place.
         root: the root namespace; empty for the one that the mesh states.
         istioctl: of the version to which the mesh moves; None where there is none.
 
     Raises:
-        SettingsError: a version is none, the second is not newer, or there is no such revision.
+        SettingsError: there is no such revision.
         AccessError: the identity may not read the webhooks.
-    """
-    check_versions(start, end)
-    return look(cluster, start, end, revision=revision, target=target, root=root, istioctl=istioctl)
-
-
-def look(
-    cluster: Cluster,
-    start: str,
-    end: str,
-    *,
-    revision: str = "",
-    target: str = "",
-    root: str = "",
-    istioctl: Analyzer | None = None,
-) -> Prechecks:
-    """The same for any two versions, also of one minor, in the wrong order, or not seen (empty).
-
-    Raises:
-        SettingsError: there is no such revision. AccessError: the identity may not read the webhooks.
     """
     view = read(cluster, Survey(cluster, revision, root))
     unread = list(view.unread)

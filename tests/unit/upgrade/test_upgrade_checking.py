@@ -32,7 +32,7 @@ def test_the_prechecks_are_made_whatever_the_versions_are(version: str, monkeypa
         found = Touched("REVISION-BOUND", ChangeLevel.ERROR, "revisions", "x", ("AuthorizationPolicy a/b",))
         return Prechecks(start, end, (found,), ("Pod: refused",))
 
-    monkeypatch.setattr(checking, "look", look)
+    monkeypatch.setattr(checking, "prechecks", look)
     made = checks().checked(replace(RECORD, new=replace(RECORD.new, version=version)))
     assert asked == [("1.29.1", version)]
     assert (made.prechecked, made.not_checked) == (True, ("Pod: refused",))

@@ -16,7 +16,7 @@ from upgrade_samples import body, pod, view
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade import proxies, revisions
 from clients.mesh.upgrade.change import ChangeLevel, Touched
-from clients.mesh.upgrade.prechecks import Prechecks, look, prechecks
+from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
 from clients.mesh.upgrade.programs import UpgradePrograms, behind
 from clients.mesh.upgrade.view import KINDS, Json, read
 from clients.model.errors import AccessError, InfrastructureError, SettingsError
@@ -235,7 +235,7 @@ def test_what_may_not_be_read_is_named_and_no_finding() -> None:
 )
 def test_what_does_not_depend_on_versions_is_checked_whatever_they_are(start: str, end: str, line: str) -> None:
     """A policy with the old revision's label is lost by a move within one minor, too."""
-    found = look(a_cluster(), start, end)  # type: ignore[arg-type]
+    found = prechecks(a_cluster(), start, end)  # type: ignore[arg-type]
     assert "REVISION-BOUND" in {one.code for one in found.found}
     own = [one for one in found.not_checked if "istioctl" not in one and "proxy-status" not in one]
     assert own == ([line] if line else [])
@@ -255,7 +255,7 @@ def test_a_kind_is_read_in_the_version_that_the_cluster_has() -> None:
 @pytest.mark.parametrize(("start", "end"), [("1.31", "1.31.1"), ("1.31", "1.29"), ("1.29", "x")])
 def test_versions_that_are_no_upgrade(start: str, end: str) -> None:
     with pytest.raises(SettingsError):
-        prechecks(a_cluster(), start, end)  # type: ignore[arg-type]
+        check_versions(start, end)
 
 
 def test_the_command_prints_what_is_touched_and_ends_by_the_worst(
