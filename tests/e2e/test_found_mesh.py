@@ -18,7 +18,7 @@ from e2e_runs import EndedRun, conform, controls
 
 from clients.kube.cluster import Cluster
 from testbed import api
-from tests.mutants import identity
+from tests.mutants.workloads import identity
 
 pytestmark = [pytest.mark.e2e, pytest.mark.nightly]
 

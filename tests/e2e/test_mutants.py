@@ -10,9 +10,9 @@ from kills import is_killed, of, spoilt
 
 from clients.kube.cluster import Cluster
 from testbed import api
-from tests.mutants import identity, workloads
 from tests.mutants.entry import Entry
 from tests.mutants.registry import of_suite
+from tests.mutants.workloads import identity, workloads
 
 pytestmark = pytest.mark.e2e
 

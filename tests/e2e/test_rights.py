@@ -24,7 +24,7 @@ from clients.model.polling import poll
 from runner.config.rights import wanted
 from runner.config.settings import ROOT
 from testbed import api
-from tests.mutants import identity
+from tests.mutants.workloads import identity
 from tests.rights.covers import covers
 from tests.rights.requests import Asked
 

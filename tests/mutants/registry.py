@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
-from tests.mutants import (  # noqa: F401  those that register mutants when they are imported
-    advisories,
-    ajar,
-    ajar_elsewhere,
-    ajar_lab,
-    ajar_others,
-    almost,
-    believed,
-    boutique,
-    certificates,
-    changed,
-    copies,
-    decisions,
-    detected,
-    egress,
-    front,
-    further,
-    gateways,
-    identity,
-    imitated,
-    injection,
-    left_open,
-    lies,
-    look_alikes,
-    manifests,
-    narrow,
-    nearly,
-    outbound,
-    peers,
-    pretended,
-    rules,
-    tokens,
-    traps,
-    trust,
-    unusual,
-    wide,
-    workloads,
-)
 from tests.mutants.entry import ENTRIES, Entry
+
+for _folder in sorted(path.parent for path in Path(__file__).parent.glob("*/__init__.py")):
+    # Mutants register themselves when their module is imported; all folders, so that no module is forgotten.
+    for _module in pkgutil.iter_modules([str(_folder)], f"tests.mutants.{_folder.name}."):
+        import_module(_module.name)
 
 MESH: dict[str, Entry] = {entry.id: entry for entry in ENTRIES}
 """Mutants of the mesh, and of what the harness sees of it, by id."""

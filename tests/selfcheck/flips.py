@@ -19,7 +19,7 @@ from clients.probe.confirm import stale_probability
 from clients.probe.convergence import ConvergencePolicy
 from clients.proof.rig.rig import Rig
 from tests.mutants import outside
-from tests.mutants.workloads import resume
+from tests.mutants.workloads.workloads import resume
 from tests.selfcheck.product import say, testbed
 from tests.selfcheck.store import Record, Store
 

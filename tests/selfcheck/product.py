@@ -20,10 +20,10 @@ from runner.target.in_use import user_of
 from testbed import api
 from testbed.store import digest
 from tests.e2e.e2e_runs import PYTEST, EndedRun, conform, start
-from tests.mutants import identity
 from tests.mutants.entry import Entry
 from tests.mutants.kept import REFUSAL
 from tests.mutants.mutant import POLICY_KINDS
+from tests.mutants.workloads import identity
 
 PATIENCE_S = 120.0
 

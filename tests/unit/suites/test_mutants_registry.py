@@ -12,8 +12,8 @@ from runner.config import catalogue
 from runner.config.settings import Settings
 from runner.session.planning.collect_plan import collect
 from tests.harness_mutants.mutants import MUTANTS as HARNESS_MUTANTS
+from tests.mutants.authorization.manifests import matches_nothing
 from tests.mutants.entry import ENTRIES, EVERY, FAIL, LOST, PASS, Area, Entry, Place, judge
-from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Changed
 from tests.mutants.registry import HARNESS, MESH
 from tests.selfcheck.mutants import REASONS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.mutants.ajar import Change, any_audience, narrowed, one_more_rule, open_way, token_rule
 from tests.mutants.entry import Area
 from tests.mutants.mutant import Object, of_kind
+from tests.mutants.open_ways.front_door import Change, any_audience, narrowed, one_more_rule, open_way, token_rule
 
 _POLICY, _ORIGIN, _TOKENS = "AuthorizationPolicy", "api-origin-auth", "api-origin-auth"
 

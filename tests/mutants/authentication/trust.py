@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clients.identity.certificates import foreign_authority
-from tests.mutants.certificates import (
+from tests.mutants.authentication.certificates import (
     ANY_CLIENT_COMMON,
     UPSTREAM_TLS,
     roots_of_mesh,

@@ -7,9 +7,9 @@ from typing import Any
 
 from clients.proof.rig.rig import Rig
 from tests.mutants import outside
-from tests.mutants.ajar import Change, narrowed, open_way, token_rule
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
+from tests.mutants.open_ways.front_door import Change, narrowed, open_way, token_rule
 from tests.mutants.places import EGRESS, IAP, MESH
 
 _POLICY, _NETPOL = "AuthorizationPolicy", "NetworkPolicy"

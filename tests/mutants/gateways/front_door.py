@@ -17,7 +17,7 @@ from tests.mutants import outside
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 from tests.mutants.places import FRONT, IAP
-from tests.mutants.workloads import resume, stop_agent
+from tests.mutants.workloads.workloads import resume, stop_agent
 
 _FOREIGN_JWKS = TokenIssuer().jwks_json()
 POLICY = "api-origin-auth"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from suites.boutique.workloads import SERVICES
-from tests.mutants import workloads
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, document_namespace, networking, of_kind, policies
 from tests.mutants.places import BOUTIQUE
+from tests.mutants.workloads import workloads
 
 POLICY = "namespace-policy"
 CALLS = "X-BTQ-TABLE-03"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 
+from tests.mutants.authorization.manifests import matches_nothing
 from tests.mutants.entry import FAIL, Area, cases, mutant
 from tests.mutants.filters import lua
-from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Object, networking, of_kind
 from tests.mutants.places import TOKENS
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
-from tests.mutants.detected import PORTS
+from tests.mutants.authorization.detected import PORTS
 from tests.mutants.entry import FAIL, PASS, Area, Place, mutant
 from tests.mutants.filters import lua
 from tests.mutants.mutant import Object, of_kind

@@ -8,9 +8,9 @@ from clients.kube.cluster import Cluster
 from clients.proof.rig.rig import Rig
 from testbed import api
 from tests.mutants import outside, places
+from tests.mutants.authorization.manifests import matches_nothing
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.filters import OUTBOUND, REFUSED_AFTERWARDS, REFUSES, lua
-from tests.mutants.manifests import matches_nothing
 from tests.mutants.mutant import Mutant, Object, document_namespace, of_kind
 
 _TABLE = "meshproof_mutant"

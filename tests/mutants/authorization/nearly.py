@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.mutants.detected import PORTS
+from tests.mutants.authorization.detected import PORTS
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.filters import OUTBOUND, lua
 from tests.mutants.mutant import Object, document_namespace, of_kind

@@ -14,7 +14,7 @@ from tests.mutants import outside
 from tests.mutants.entry import FAIL, LOST, PASS, Area, cases, mutant
 from tests.mutants.mutant import Mutant, Object, of_kind
 from tests.mutants.places import EGRESS
-from tests.mutants.workloads import resume
+from tests.mutants.workloads.workloads import resume
 
 GATEWAY = "istio-egressgateway"
 _POLICY = ("security.istio.io/v1", "AuthorizationPolicy", "egress-team-x-to-example-com")

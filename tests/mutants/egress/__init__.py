@@ -1,0 +1,1 @@
+"""Mutants of what leaves the mesh: gateway, scopes, routes, TLS to external hosts, network policies."""
