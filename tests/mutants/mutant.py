@@ -46,6 +46,17 @@ def of_kind(objects: list[Object], kind: str, name: str = "") -> Iterator[Object
     return (body for body in objects if body["kind"] == kind and name in ("", body["metadata"]["name"]))
 
 
+def policy_specs(objects: list[Object], name: str) -> list[Object]:
+    """The spec of each authorization policy of a name."""
+    return [body["spec"] for body in of_kind(objects, "AuthorizationPolicy", name)]
+
+
+def policy_operations(objects: list[Object], name: str) -> list[Object]:
+    """What the rules of such a policy say of requests, in their order."""
+    rules = (rule for spec in policy_specs(objects, name) for rule in spec["rules"])
+    return [to["operation"] for rule in rules for to in rule.get("to", ())]
+
+
 def policies(objects: list[Object]) -> list[Object]:
     """Policies that are proven; not those by which a run opens its own namespaces on a hardened mesh."""
     found = (body for body in objects if body["kind"] in POLICY_KINDS)

@@ -78,15 +78,23 @@ def _named(function: Callable[..., Any], seen: set[int]) -> Iterator[str]:
 
 @cache
 def _constants(module: str) -> dict[str, str]:
-    """Statements that give a name its value in a module of mutants, by name; as written, for some make new keys."""
+    """Statements that give a name its value in a module of mutants, by name; as written, for some make new keys.
+
+    Those of a module of mutants that it imports from are among them.
+    """
     if not module.startswith(_OWN):
         return {}
     text = inspect.getsource(import_module(module))
-    stated = (one for one in ast.parse(text).body if isinstance(one, ast.Assign | ast.AnnAssign))
-    found = ((target, one) for one in stated for target in ast.walk(one) if isinstance(target, ast.Name))
-    return {
-        target.id: ast.get_source_segment(text, one) or "" for target, one in found if isinstance(target.ctx, ast.Store)
-    }
+    found: dict[str, str] = {}
+    for one in ast.parse(text).body:
+        if isinstance(one, ast.ImportFrom):
+            theirs = _constants(one.module or "")
+            found |= {name.asname or name.name: theirs[name.name] for name in one.names if name.name in theirs}
+        elif isinstance(one, ast.Assign | ast.AnnAssign):
+            stored = (target for target in ast.walk(one) if isinstance(target, ast.Name))
+            source = ast.get_source_segment(text, one) or ""
+            found |= {target.id: source for target in stored if isinstance(target.ctx, ast.Store)}
+    return found
 
 
 def _names(code: CodeType) -> set[str]:

@@ -226,6 +226,11 @@ def test_what_a_result_is_of_changes_with_the_mutant_and_with_its_cases(monkeypa
     assert same.of.__wrapped__(name) != before
 
 
+def test_a_constant_that_a_mutant_imports_is_a_part_of_what_its_result_is_of() -> None:
+    changed = same._constants("tests.mutants.pretence.changed")
+    assert changed["REFUSES"] == same._constants("tests.mutants.filters")["REFUSES"] != ""
+
+
 def test_a_fault_that_no_test_tries_any_more_is_not_kept() -> None:
     assert faults.exists("tests/e2e/test_faults.py::test_a_worker_is_killed")
     assert not faults.exists("tests/e2e/test_faults.py::test_a_mouse_runs_through_the_rack[+]")
