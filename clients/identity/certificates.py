@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import datetime
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +20,8 @@ from clients.model.client_certificate import ClientCertificate
 
 _LIFETIME = datetime.timedelta(days=2)
 _CLOCK_SKEW = datetime.timedelta(hours=1)
+_ALWAYS = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC), datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+"""Validity of certificates that are to be refused for their authority alone, whatever a clock says."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,19 @@ class ServerCertificate:
         }
 
 
-def issue(names: Sequence[str]) -> ServerCertificate:
+def issue(names: Sequence[str], clock: Callable[[], float] = time.time) -> ServerCertificate:
     """Create an authority and a certificate for these DNS names (`*.example.com` too); keys are ECDSA P-256.
 
-    The authority's private key is not kept. The certificate is valid for two days.
+    The authority's private key is not kept. The certificate is valid for two days, from the time on this machine, whose
+    clients verify it, and from that on the cluster.
+
+    Args:
+        clock: the cluster's, in seconds since 1970.
     """
     authority = trustme.CA(organization_name="meshproof run")
-    now = datetime.datetime.now(datetime.UTC)
-    pair = authority.issue_cert(*names, common_name=names[0], not_before=now - _CLOCK_SKEW, not_after=now + _LIFETIME)
+    first, last = sorted(datetime.datetime.fromtimestamp(one, datetime.UTC) for one in (time.time(), clock()))
+    begins, ends = first - _CLOCK_SKEW, last + _LIFETIME
+    pair = authority.issue_cert(*names, common_name=names[0], not_before=begins, not_after=ends)
     return ServerCertificate(
         roots=authority.cert_pem.bytes().decode("ascii"),
         certificate=pair.cert_chain_pems[0].bytes().decode("ascii"),
@@ -80,10 +88,9 @@ class ForeignAuthority:
         return ClientCertificate(identity, (signed.public_bytes(Encoding.PEM) + private).decode("ascii"))
 
     def _unsigned(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key)
         made = made.serial_number(x509.random_serial_number())
-        return made.not_valid_before(now - _CLOCK_SKEW).not_valid_after(now + _LIFETIME)
+        return made.not_valid_before(_ALWAYS[0]).not_valid_after(_ALWAYS[1])
 
 
 @cache

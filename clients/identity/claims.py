@@ -5,7 +5,6 @@ A kind has a name like `expired`, or `expired@front` for an issuer other than th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,7 +32,7 @@ class FromNow:
 
 
 JUST_EXPIRED = FromNow(-300)
-"""Envoy allows for clocks that are 60 s off; a node's may differ from this machine's by as much as that again."""
+"""Envoy allows for clocks that are 60 s off; a node's may be behind the API server's by four times that."""
 SOON = FromNow(86_400)
 """Still to come when the longest run ends."""
 
@@ -67,8 +66,11 @@ class ClaimsProfile:
     algorithm: str = "RS256"
     kinds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def of(self, kind: str) -> dict[str, Any]:
+    def of(self, kind: str, now: float) -> dict[str, Any]:
         """The claims of a kind of token.
+
+        Args:
+            now: when it is made, in seconds since 1970, by the clock of those who verify it.
 
         Raises:
             SettingsError: the kind is unknown.
@@ -78,11 +80,11 @@ class ClaimsProfile:
             known = ", ".join(sorted({*self.kinds, *KINDS}))
             raise SettingsError(f"unknown kind of token {kind!r}", f"use one of {known}")
         claims = {"exp": EXPIRES, "iat": ISSUED_AT, **self.claims, **changes}
-        return {name: _at_minting(value) for name, value in claims.items() if value is not None}
+        return {name: _made_at(now, value) for name, value in claims.items() if value is not None}
 
 
-def _at_minting(value: Any) -> Any:
-    return int(time.time()) + value.seconds if isinstance(value, FromNow) else value
+def _made_at(now: float, value: Any) -> Any:
+    return int(now) + value.seconds if isinstance(value, FromNow) else value
 
 
 KINDS: Mapping[str, Mapping[str, Any]] = {

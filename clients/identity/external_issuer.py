@@ -6,7 +6,7 @@ takes the issuer's own signature (expired, another audience), a second source mu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,6 +57,11 @@ class ExternalIssuer:
         _ = self.keys.rule
         for source in (self.good, *self.others.values()):
             source.token()
+
+    def go_by(self, clock: Callable[[], float]) -> None:
+        """Check by this clock (seconds since 1970) which tokens have expired: that of the proxies that verify them."""
+        for source in (self.good, *self.others.values()):
+            source.go_by(clock)
 
     def why_not(self, kind: str, *, in_query: bool = False) -> str:
         """Why a token of this kind cannot be sent; empty where it can.

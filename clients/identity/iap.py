@@ -94,8 +94,8 @@ class Balancer:
 
     def rctoken(self, email: str) -> str:
         """The token that is added for a user."""
-        content = claims.PROFILES["iap"].of("valid") | {"aud": self.settings.audience, "email": email}
-        return self._tokens.sign(content, "ES256")
+        usual = claims.PROFILES["iap"].of("valid", self._tokens.clock())
+        return self._tokens.sign(usual | {"aud": self.settings.audience, "email": email}, "ES256")
 
     def start_session(self, code: str, redirect_uri: str) -> str:
         """The id of a new session for the user that the sign-in service names for this code; empty for none."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jwt
@@ -35,10 +36,12 @@ class NamedIssuers(Mapping[str, str]):
 
     Args:
         secret: of the run, in hex digits.
+        clock: seconds since 1970, for claims that are times.
     """
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, clock: Callable[[], float] = time.time) -> None:
         self._secret = bytes.fromhex(secret)
+        self._clock = clock
 
     def __getitem__(self, issuer: str) -> str:
         jwk = ECAlgorithm.to_jwk(self._key(issuer).public_key(), as_dict=True)
@@ -62,7 +65,8 @@ class NamedIssuers(Mapping[str, str]):
             return forgery.MALFORMED
         if token.kind in _OTHERS:
             raise SettingsError(f"a named issuer has no token of kind {token.kind!r}", "use a kind of another issuer")
-        content = {**ClaimsProfile({"iss": f"https://{token.issuer}.example.test"}).of(token.kind), **token.claims}
+        own = ClaimsProfile({"iss": f"https://{token.issuer}.example.test"})
+        content = {**own.of(token.kind, self._clock()), **token.claims}
         given = {name: value for name, value in content.items() if value is not None}
         if token.kind in forgery.WITHOUT_SIGNATURE:
             return forgery.WITHOUT_SIGNATURE[token.kind](given, _key_id(token.issuer))

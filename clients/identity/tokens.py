@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,10 +49,12 @@ class TokenIssuer:
     Attributes:
         real: name of a profile (`front`) → the real issuer that replaces the run's own.
         audiences: name of a profile → the audience of its tokens, which replaces the profile's own.
+        clock: seconds since 1970, for claims that are times: that of the cluster, whose proxies verify them.
     """
 
     issuer: str = ISSUER
     subject: str = ISSUER
+    clock: Callable[[], float] = staticmethod(time.time)
 
     def __init__(self) -> None:
         self._trusted = {algorithm: _new_key(algorithm) for algorithm in ALGORITHMS}
@@ -108,7 +111,7 @@ class TokenIssuer:
         algorithm = algorithm or issuer.algorithm
         if algorithm not in ALGORITHMS:
             raise SettingsError(f"unknown algorithm {algorithm!r}", f"use one of {', '.join(ALGORITHMS)}")
-        return self._signed(kind, algorithm, issuer.of(kind))
+        return self._signed(kind, algorithm, issuer.of(kind, self.clock()))
 
     def token(self, token: Token) -> str:
         """What a probe sends as this token.
@@ -130,7 +133,7 @@ class TokenIssuer:
     @property
     def named(self) -> NamedIssuers:
         """The issuers that cases name."""
-        return NamedIssuers(self._secret)
+        return NamedIssuers(self._secret, self.clock)
 
     def sign(self, content: Mapping[str, Any], algorithm: str = "RS256") -> str:
         """A token with these claims, signed with the trusted key."""

@@ -18,7 +18,7 @@ from clients.kube import no_answer, passing
 from clients.kube.logged_in import LoggedInClient
 from clients.kube.no_answer import one_line
 from clients.kube.passing import UNKNOWN
-from clients.model.errors import AccessError, ClusterError
+from clients.model.errors import AccessError, ClusterError, NoTimeError
 from clients.model.redact import redact
 
 Json = dict[str, Any]
@@ -153,9 +153,7 @@ class Api:
         try:
             return parsedate_to_datetime(answer.headers["Date"]).timestamp()
         except (KeyError, ValueError):
-            raise ClusterError(
-                f"cluster {self.server} states no time", "see what is between: it drops `Date`"
-            ) from None
+            raise NoTimeError(f"cluster {self.server} states no time", "see what is between: it drops `Date`") from None
 
     def riding_out(self, read: Callable[[], passing.Read]) -> passing.Read:
         """What GET requests by the client library's own ways return, tried again as `json` is; its last error stays."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from clients.kube import log_stream
 from clients.kube.cluster import Cluster
+from clients.kube.cluster_time import ClusterTime
 from clients.kube.log_stream import Instance, LogLine, LogStream, NoWatchError
 from clients.kube.pods import SIDECAR, Pod
 from clients.model.errors import AccessError, ClusterError
@@ -29,7 +30,7 @@ UNWATCHED_S = 30.0
 STARTED_S = 60.0
 """Within so many seconds a proxy has printed its first line."""
 _CLOCKS_S = 300.0
-"""How far the clocks of a node and of this machine may differ."""
+"""How far the clocks of a node and of the API server may differ."""
 
 
 class Sink(Protocol):
@@ -69,7 +70,6 @@ class LogFollower:
     def __init__(self, cluster: Cluster, pod: Pod, container: str, since_s: int, sink: Sink) -> None:
         self._cluster, self._pod, self._container = cluster, pod, container
         self._where = f"log of {pod} ({container})"
-        self._oldest = time.time() - since_s
         self._matters_from = time.monotonic() - since_s  # not by the time of day, which may be set meanwhile
         self._sink = sink
         self._recent: deque[LogLine] = deque()
@@ -166,7 +166,7 @@ class LogFollower:
         """Hand on the run before this one, where there was one; False where there is a gap before that."""
         if not run.restarts:
             return True
-        if run.restarts > 1 and run.previous_began > self._oldest - _CLOCKS_S:
+        if run.restarts > 1 and run.previous_began > self._now() - self._since_s() - _CLOCKS_S:
             self._sink.broken(f"{self._where}: it was restarted {run.restarts} times")
             return False
         self._take(log_stream.previous(self._cluster, self._pod, self._container, self._since_s()))
@@ -183,7 +183,7 @@ class LogFollower:
         first_at = partial(log_stream.first_at, self._cluster, self._pod, self._container)
         first = first_at()
         if first is None:
-            return time.time() > run.began + STARTED_S + _CLOCKS_S
+            return self._now() > run.began + STARTED_S + _CLOCKS_S
         return first > run.began + STARTED_S and first == first_at(self._since_s())
 
     def _open(self, *, follow: bool) -> LogStream:
@@ -217,6 +217,10 @@ class LogFollower:
         if new:
             self._newest = max(filter(None, (self._newest, *new)), key=lambda line: line.at)
             self._sink.add([line.text for line in new])
+
+    def _now(self) -> float:
+        """The API server's time, which nodes are closer to than this machine may be. Asked for in rare cases only."""
+        return ClusterTime.read(self._cluster).now()
 
     def _since_s(self) -> int:
         return max(1, int(time.monotonic() - self._matters_from) + 1)

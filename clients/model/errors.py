@@ -43,6 +43,10 @@ class UnreadyError(ClusterError):
     """What the run has applied is not ready in time."""
 
 
+class NoTimeError(ClusterError):
+    """The answers of the API server do not state its time."""
+
+
 class AccessError(ClusterError):
     """The identity of the kubeconfig lacks a permission (HTTP 401 or 403 from the API server)."""
 

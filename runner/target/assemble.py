@@ -15,6 +15,7 @@ from clients.identity import certificates
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
+from clients.kube.cluster_time import ClusterTime
 from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
@@ -114,10 +115,11 @@ def rig(
     Args:
         real: issuers that replace the run's own, by profile.
     """
-    tokens = identity.take_over(TokenIssuer.load(Path(descriptor.tokens)), real, settings)
+    clock = ClusterTime.read(cluster).now
+    tokens = identity.take_over(TokenIssuer.load(Path(descriptor.tokens)), real, settings, clock)
     prefix = prefix_of(run, worker)
     gateway = egress_gateway(settings, prefix)
-    certificate = certificates.issue(FRONT_HOSTS)
+    certificate = certificates.issue(FRONT_HOSTS, clock)
     scope = Scope(prefix, gateway, certificate, descriptor.outside_address or own_address(cluster))
     file = Path(descriptor.kubeconfig) if descriptor.kubeconfig else None
     revision = descriptor.mesh.revision if descriptor.revision else ""  # istioctl does not take a tag for it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from clients.identity.external_issuer import ExternalIssuer
 from clients.identity.jwks import KeySet
@@ -40,9 +40,17 @@ def check(settings: Settings) -> None:
         issuer.check()
 
 
-def take_over(tokens: TokenIssuer, real: Mapping[str, ExternalIssuer], settings: Settings) -> TokenIssuer:
-    """The run's issuer, which takes tokens of a real issuer's profile from that issuer."""
-    tokens.real, tokens.audiences = real, audiences(settings)
+def take_over(
+    tokens: TokenIssuer, real: Mapping[str, ExternalIssuer], settings: Settings, clock: Callable[[], float]
+) -> TokenIssuer:
+    """The run's issuer, which takes tokens of a real issuer's profile from that issuer.
+
+    Args:
+        clock: the cluster's, in seconds since 1970.
+    """
+    tokens.real, tokens.audiences, tokens.clock = real, audiences(settings), clock
+    for issuer in real.values():
+        issuer.go_by(clock)
     return tokens
 
 

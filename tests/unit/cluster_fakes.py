@@ -258,6 +258,7 @@ class FakeRig:
         )
     )
     sent_ids: set[str] = field(default_factory=set)
+    sent_at: dict[str, float] = field(default_factory=dict)
     by_gateway: dict[Workload, dict[str, float]] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()
     settled: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Set
 
 from clients.mesh.access_logs import accesslog
 from clients.mesh.access_logs.accesslog import AccessLogEntry
@@ -64,7 +65,7 @@ def _shape(line: str, of_path: re.Pattern[str]) -> str:
     return match.group() + _NO_NUMBER.match(line, match.end())[0] if match else ""  # type: ignore[index]
 
 
-def _marker(entry: AccessLogEntry, sent: set[str]) -> str:
+def _marker(entry: AccessLogEntry, sent: Set[str]) -> str:
     """The id of ours in an entry's user agent, which an application's log shows; empty for none."""
     word = entry.user_agent.rpartition(" ")[2]
     return word if word in sent else ""
@@ -73,5 +74,5 @@ def _marker(entry: AccessLogEntry, sent: set[str]) -> str:
 _WORD = re.compile(r"mp-[\w-]{12,}")
 
 
-def _any(line: str, sent: set[str]) -> bool:
+def _any(line: str, sent: Set[str]) -> bool:
     return any(word in sent for word in _WORD.findall(line))

@@ -7,7 +7,6 @@ its pod sends, and that of the application.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence, Set
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
@@ -138,6 +137,7 @@ def from_client(proving: ProvingCase, clients: Sequence[Pod]) -> str:
     """Which requests of the client's own pods the refused host had that no probe is, in words; empty where none.
 
     They count from the first of a probe on, as an earlier pod may have had the same address, and since the stage began.
+    When that was by the host's clock follows from the probes that it has: neither it nor this machine's need be right.
 
     Raises:
         MeshproofError: the log cannot be read.
@@ -145,12 +145,14 @@ def from_client(proving: ProvingCase, clients: Sequence[Pod]) -> str:
     rig, host = proving.rig, proving.case.probe.destination
     if rig.external is None:
         return ""
-    sent, own = rig.prober.sent_ids, {*rig.external.addresses(host)}
-    began, left = time.time() - (time.monotonic() - proving.running.since), list[ArrivalEntry]()
+    sent, own = rig.prober.sent_at, {*rig.external.addresses(host)}
+    left = list[ArrivalEntry]()
     for address in addresses_of(clients):
-        arrived = rig.external.of_peers({address})
+        arrived = [one for one in rig.external.of_peers({address}) if one.at]
         first = next((number for number, one in enumerate(arrived) if one.request_id in sent), len(arrived))
         of_host = (one for one in arrived[first:] if host_of(one.local) in own or host_of(one.host) == host)
+        ahead = min((one.at - sent[one.request_id] for one in arrived if one.request_id in sent), default=0.0)
+        began = proving.running.since + ahead
         left += [one for one in of_host if one.request_id not in sent and one.at >= began]
     if len(left) < fewest(proving):
         return ""
@@ -188,7 +190,7 @@ def sent_on(lines: LogLines, request_id: str) -> bool:
     return any(accesslog.forwarded(one) for one in lines.of_requests({request_id}))
 
 
-def after_the_first(entries: Sequence[AccessLogEntry], sent: set[str]) -> Sequence[AccessLogEntry]:
+def after_the_first(entries: Sequence[AccessLogEntry], sent: Set[str]) -> Sequence[AccessLogEntry]:
     """The entries from the first of ours on.
 
     A log that is opened again begins some seconds earlier than asked, and another process may have sent requests from

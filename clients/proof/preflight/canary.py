@@ -123,6 +123,7 @@ class Canary:
     def _mesh(self, pods: dict[str, Pod]) -> Iterator[Tried]:
         yield mesh_checks.injected(pods)
         yield mesh_checks.runs_curl(self.cluster, pods["client"])
+        yield from cluster_checks.node_clocks(self.cluster, pods)
         if SIDECAR in pods["client"].containers:
             yield mesh_checks.request_in_mesh(self.cluster, self.namespace, pods)
 

@@ -1,34 +1,63 @@
-"""Checks of the cluster itself: its clock, its nodes, its pod security, and whether it can pull images."""
+"""Checks of the cluster itself: its clocks, its nodes, its pod security, and whether it can pull images."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from clients.kube.cluster import Cluster
+from clients.kube.cluster_time import ClusterTime
+from clients.kube.exec import exec_once
 from clients.kube.labels import MANAGER
+from clients.kube.pods import Pod
 from clients.model.errors import ClusterError, MeshproofError
 from clients.proof.preflight.shown import CheckName, Shown, Tried
 
+_CLIENTS = {"client", "outsider"}
+"""Apps of the canary's pods that run a shell, and their containers."""
 IMAGES_S = 60.0
 """Limit for the pull of all images."""
 IMAGES_HINT = "image_prefix names a mirror, pods.pull_secret a Secret for it, images.<name> another image"
 _POLL_S = 0.5
 SKEW_S = 5.0
-"""Clocks that differ by more confuse times in tokens and in logs."""
+"""Clocks that differ by more are named."""
+NODES_SKEW_S = 240.0
+"""A token that expired 5 min ago is good for a proxy whose clock is behind by more: Envoy allows for 60 s."""
 
 
 def clock(cluster: Cluster) -> Tried:
-    """The API server's clock against this machine's."""
+    """The API server's clock against this machine's, on which no verdict depends."""
     before = time.time()
     try:
         skew = cluster.api.time() - (before + time.time()) / 2
     except MeshproofError as error:
         return Tried(CheckName.CLOCK, False, error.message)
-    hint = "set the clocks by NTP: tokens and certificates have times"
+    hint = (
+        "no verdict depends on it, as tokens and certificates are made by the API server's; times in reports and the "
+        "renewal of credentials go by this machine's: set it by NTP"
+    )
     return Tried(CheckName.CLOCK, abs(skew) <= SKEW_S, f"the API server's differs by {abs(skew):.0f} s", hint)
+
+
+def node_clocks(cluster: Cluster, pods: Mapping[str, Pod]) -> Iterator[Tried]:
+    """The clocks of the nodes of the clients among these pods; nothing where these differ little, or cannot be read."""
+    skews: list[float] = []
+    for name in _CLIENTS & pods.keys():
+        try:
+            printed = exec_once(cluster, pods[name], name, ["date", "+%s"], timeout_s=10.0).stdout
+            skews.append(float(printed) - ClusterTime.read(cluster).now())
+        except (MeshproofError, ValueError):
+            continue
+    worst = max(skews, key=abs, default=0.0)
+    if abs(worst) <= SKEW_S:
+        return
+    detail = f"that of a node is {abs(worst):.0f} s {'ahead of' if worst > 0 else 'behind'} the API server's"
+    hint = "set the nodes' clocks by NTP: proxies judge tokens and certificates by them"
+    if -worst > NODES_SKEW_S:
+        hint += "; cases of a token that has just expired fail, and not by the mesh"
+    yield Tried(CheckName.NODE_CLOCKS, False, detail, hint)
 
 
 def nodes(cluster: Cluster) -> Tried:

@@ -16,6 +16,7 @@ class CheckName(StrEnum):
     MORE_POLICIES = "more policies of new namespaces"
     LOAD_BALANCER = "load balancer"
     CLOCK = "clock"
+    NODE_CLOCKS = "clocks of nodes"
     NODES = "nodes"
     IMAGES = "images"
     POD_SECURITY = "pod security"

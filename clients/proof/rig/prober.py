@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from clients.apply.overlay import Overlay
@@ -44,7 +44,7 @@ class Prober:
     Attributes:
         entering: how clients outside the cluster reach gateways.
         abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
-        sent_ids: of all requests so far.
+        sent_at: id of every request so far → when it was made, in monotonic seconds.
         by_gateway: client → path → when it last sent a request of this path by a gateway in the cluster, in monotonic
             seconds. Gateways give requests ids of their own, and ordinary ones have no other mark.
     """
@@ -62,7 +62,7 @@ class Prober:
         ingress_roots: str = "",
     ) -> None:
         self.abandoned = threading.Event()
-        self.sent_ids: set[str] = set()
+        self.sent_at: dict[str, float] = {}
         self.by_gateway: dict[Workload, dict[str, float]] = {}
         self._overlay = overlay
         self._tokens = tokens
@@ -86,7 +86,7 @@ class Prober:
             InfrastructureError: its client should show a certificate, and whose is not known.
         """
         request_id = ordinary.new_id() if like_a_users else f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
-        self.sent_ids.add(request_id)
+        self.sent_at[request_id] = time.monotonic()
         headers, url = probe.headers, self._overlay.url(probe.url)
         connect_to = self._connect_to(self._workloads.named(probe.resolve))
         if pod and probe.dial is Dial.POD:
@@ -221,6 +221,11 @@ class Prober:
         if any(outcome.exit_code is None for outcome in by_id.values()):
             self._workloads.forget_client(probe.source)
         return [by_id[request.request_id] for request in requests]
+
+    @property
+    def sent_ids(self) -> Set[str]:
+        """Of all requests so far."""
+        return self.sent_at.keys()
 
     @property
     def ingress_roots(self) -> str:

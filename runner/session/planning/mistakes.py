@@ -87,7 +87,7 @@ def _check_kind(where: str, kind: str) -> None:
     name, _, profile = kind.partition("@")
     try:
         if name not in tokens.WITHOUT_CLAIMS:
-            claims.profile(profile).of(name)
+            claims.profile(profile).of(name, now=0.0)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error.message}", error.hint) from None
 

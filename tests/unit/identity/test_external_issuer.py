@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def real(folder: Path, issuer: Issuer = ISSUER, **more: Any) -> ExternalIssuer:
 def taken_over(given: Settings) -> TokenIssuer:
     tokens = TokenIssuer.__new__(TokenIssuer)
     tokens.__dict__.update(OWN.__dict__)
-    return identity.take_over(tokens, identity.real_issuers(given), given)
+    return identity.take_over(tokens, identity.real_issuers(given), given, time.time)
 
 
 def verified(token: str, issuer: Issuer = ISSUER, **how: Any) -> dict[str, Any]:
@@ -170,6 +171,18 @@ def test_a_source_that_fails_in_the_middle_says_nothing_of_the_mesh(tmp_path: Pa
     (tmp_path / "token").unlink()
     with pytest.raises(InfrastructureError, match="cannot be read"):
         issuer.mint("valid", OWN.forged)
+
+
+def test_a_token_is_used_as_long_as_the_clusters_clock_lets_it(tmp_path: Path) -> None:
+    """By a slow clock of this machine, one that had expired for the mesh was sent for a good one."""
+    given = settings(tmp_path)
+    real = identity.real_issuers(given)
+    tokens = TokenIssuer.__new__(TokenIssuer)
+    tokens.__dict__.update(OWN.__dict__)
+    assert verified(real["front"].mint("valid", OWN.forged))
+    ahead = identity.take_over(tokens, real, given, lambda: time.time() + 7200)
+    with pytest.raises(InfrastructureError, match=r"the token expired \d+ s ago"):
+        ahead.mint("valid@front")
 
 
 def test_check_asks_every_source_and_reads_the_keys(tmp_path: Path) -> None:

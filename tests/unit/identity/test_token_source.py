@@ -148,7 +148,7 @@ FAULTS = {
     "file:{folder}/empty": "the source gives nothing",
     "file:{folder}/words": "what the source gives is no JWT",
     "env:NO_SUCH_VARIABLE": "the environment has no variable NO_SUCH_VARIABLE; export it",
-    "file:{folder}/expired": "the token expired 60 s ago; let the source give a new one",
+    "file:{folder}/expired": "the token expired 60 s ago; let the source give a new one, or set this machine's clock",
     "file:{folder}/other-issuer": f"the token is of issuer https://other.example.com, not {NAME}",
     "file:{folder}/other-audience": f"the token is for another, not {AUDIENCE}",
     "file:{folder}/for-ever": "the token never expires: it has no claim exp",

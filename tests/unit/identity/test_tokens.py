@@ -4,6 +4,7 @@ import hmac
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import jwt
 import pytest
@@ -11,8 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.utils import base64url_encode
 
 from clients.identity.tokens import ALGORITHMS, ISSUER, MINTED, TokenIssuer
+from clients.kube.cluster_time import ClusterTime
 from clients.model.errors import SettingsError
 from clients.model.redact import redact
+from clients.model.token import Token
 
 pytestmark = pytest.mark.unit
 
@@ -173,12 +176,32 @@ def test_kinds_by_the_clock_are_wrong_by_more_than_a_proxy_allows_and_by_less_th
 ) -> None:
     """Also at the end of a run of two hours; a skew of a year would let both in."""
     made, allowed, run, year = 1_900_000_000, 60, 7200, 365 * 86_400
-    monkeypatch.setattr("time.time", lambda: made + 0.5)
+    monkeypatch.setattr(issuer, "clock", lambda: made + 0.5, raising=False)
     expired, young = claims_of(issuer.mint("just-expired"))["exp"], claims_of(issuer.mint("soon-valid@iap"))["nbf"]
     assert isinstance(expired, int)
     assert isinstance(young, int)
     assert made - year < expired < made - 2 * allowed
     assert made + run + 2 * allowed < young < made + year
+
+
+def seconds(token: str, claim: str) -> int:
+    stated = claims_of(token)[claim]
+    assert isinstance(stated, int)
+    return stated
+
+
+@pytest.mark.parametrize("fast_s", [-3600, 3600])
+def test_times_in_tokens_are_those_of_the_cluster_whatever_this_machines_clock_says(
+    issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch, fast_s: int
+) -> None:
+    """On a machine whose clock was 4 min fast, a token that had just expired was let in, and LAB-JWT-04 failed."""
+    made = 1_900_000_000
+    monkeypatch.setattr("time.time", lambda: made + fast_s)
+    api = SimpleNamespace(time=lambda: float(made))
+    monkeypatch.setattr(issuer, "clock", ClusterTime.read(SimpleNamespace(api=api)).now, raising=False)  # type: ignore[arg-type]
+    for kind in ("just-expired", "just-expired@front", "just-expired@iap"):
+        assert -60 < seconds(issuer.mint(kind), "exp") - (made - 300) < 60
+    assert -60 < seconds(issuer.token(Token("people", kind="soon-valid")), "nbf") - (made + 86_400) < 60
 
 
 def test_a_token_by_the_public_key_would_convince_a_confused_verifier(issuer: TokenIssuer) -> None:

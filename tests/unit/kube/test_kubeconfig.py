@@ -18,6 +18,7 @@ import pytest
 from clients.kube import renewal
 from clients.kube.api import Api
 from clients.kube.cluster import Cluster
+from clients.kube.cluster_time import ClusterTime
 from clients.kube.kubeconfig import check_context
 from clients.kube.no_answer import one_line
 from clients.model.errors import AccessError, ClusterError, MeshproofError
@@ -317,6 +318,8 @@ def test_a_server_without_a_clock_is_named(tmp_path: Path, address: str, monkeyp
     cluster = Cluster.connect(kubeconfig(tmp_path, cluster={"server": address}))
     with pytest.raises(ClusterError, match="states no time"):
         cluster.api.time()
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    assert 0 <= ClusterTime.read(cluster).now() - 2_000_000_000.0 < 5, "this machine's is the only one known"
     assert isinstance(cluster.api, Api)
     cluster.close()
 

@@ -50,6 +50,8 @@ class Response:
 
 
 WAITS = b"(open)"
+NOW = time.time
+"""The API server's clock, whatever a test makes of this machine's."""
 
 
 class LogServer:
@@ -61,7 +63,7 @@ class LogServer:
         self.runs: list[dict[str, Any] | None] = []
         self.before: str | Exception = ""
         self.newest_file = self.within = ""
-        self.api = SimpleNamespace(stream=self.stream, text=self.text)
+        self.api = SimpleNamespace(stream=self.stream, text=self.text, time=NOW)
 
     def stream(self, _: str, query: list[tuple[str, str]], *, timeouts: Any, ride_out: bool) -> Response:
         assert not ride_out, "what is missing in a log must not be concluded from while it cannot be opened"
@@ -328,6 +330,19 @@ def test_earlier_runs_count_also_where_the_nodes_clock_is_behind(began_before_s:
     server = LogServer([line(2, "b").encode(), WAITS])
     server.runs = [run("third", 2, before=rfc3339(time.time() - began_before_s))]
     server.before = line(1, "a")
+    taken = follow(server, lambda taken: taken.done.is_set() or len(taken.lines) == 2)
+    assert bool(taken.gap) is gap
+
+
+@pytest.mark.parametrize(("fast_s", "began_before_s", "gap"), [(3600.0, 100.0, True), (-7200.0, 3600.0, False)])
+def test_earlier_runs_count_by_the_clusters_clock_whatever_this_machines_says(
+    fast_s: float, began_before_s: float, gap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fast clock of this machine hid a gap, and a slow one made one."""
+    server = LogServer([line(2, "b").encode(), WAITS])
+    server.runs = [run("third", 2, before=rfc3339(NOW() - began_before_s))]
+    server.before = line(1, "a")
+    monkeypatch.setattr("time.time", lambda: NOW() + fast_s)
     taken = follow(server, lambda taken: taken.done.is_set() or len(taken.lines) == 2)
     assert bool(taken.gap) is gap
 

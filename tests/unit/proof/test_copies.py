@@ -275,9 +275,15 @@ def test_a_gateway_that_sent_nothing_is_not_waited_for(tmp_path: Path, monkeypat
     assert outward(tmp_path, [(STRANGE[0], GATEWAY.ip)], []) == ""
 
 
-def at_host(tmp_path: Path, *arrived: tuple[str, str, float], address: str = "198.51.100.10") -> str:
-    """What is found of requests that came to example.com: id, peer, and seconds since the stage began."""
-    began = time.time()
+def at_host(
+    tmp_path: Path, *arrived: tuple[str, str, float], address: str = "198.51.100.10", fast_s: float = 0.0
+) -> str:
+    """What is found of requests that came to example.com: id, peer, and seconds from now.
+
+    Args:
+        fast_s: by how much the host's clock is ahead of this machine's.
+    """
+    began = time.time() + fast_s
     lines = [
         {
             "event": "request",
@@ -292,12 +298,22 @@ def at_host(tmp_path: Path, *arrived: tuple[str, str, float], address: str = "19
     ]
     (tmp_path / "log").write_text("\n".join(map(json.dumps, lines)))
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED))
+    rig.sent_at = {name: time.monotonic() + at for name, _, at in arrived if name in MARKED}
     rig.pods = lambda _: [CLIENTS]
     rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=tmp_path / "log")
     running: Any = SimpleNamespace(rig=rig, since=time.monotonic() - 1.0, changed_at=0.0)
     seen: Any = SimpleNamespace(attempts=(), last=None)
     case = replace(CASE, probe=CLIENT.get("http://example.com/"))
     return copies.at_the_host(ProvingCase(running=running, case=case, seen=seen, since=time.monotonic()))
+
+
+@pytest.mark.parametrize("fast_s", [-3600.0, 3600.0])
+def test_copies_at_an_external_host_whose_clock_differs_are_found(tmp_path: Path, fast_s: float) -> None:
+    """A slow clock hid every copy; a fast one had those of an earlier stage count."""
+    own = (MARKED[0], CLIENTS.ip, 0.0)
+    now, before = ([(name, CLIENTS.ip, at) for name in STRANGE] for at in (0.1, -60.0))
+    assert at_host(tmp_path, own, *now, fast_s=fast_s).startswith("10 requests of the client")
+    assert at_host(tmp_path, (MARKED[0], CLIENTS.ip, -61.0), *before, fast_s=fast_s) == "", "of an earlier stage"
 
 
 def test_copies_that_the_clients_pod_sends_to_an_external_host_are_found(tmp_path: Path) -> None:
