@@ -18,6 +18,8 @@ TOGETHER_S = 1.0
 """Rows of the same outcome that are no further apart are one; as the generator has it."""
 HOLE_S = 3.0
 """Longest time in seconds between two writings of a process; what is longer was not observed."""
+FEW = 10
+"""Requests that a flow's rate should allow for: of fewer, it means nothing that half of them are missing."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,11 @@ class Hole:
     by: str
     start: float
     end: float
+
+
+def hardly_sent(sent: int, skipped: int) -> bool:
+    """Whether less than half of a flow's requests were sent: a moment may have met none of them."""
+    return skipped > sent and sent + skipped >= FEW
 
 
 def accounts(pages: Sequence[Page], flows: Sequence[Flow] = FLOWS) -> list[Account]:

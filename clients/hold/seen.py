@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clients.hold.account import Account, Hole, Page, Row
-
-FEW = 10
-"""Requests that may be missing of any flow: in the first second it means nothing that half of them are."""
+from clients.hold.account import Account, Hole, Page, Row, hardly_sent
 
 
 @dataclass(frozen=True)
@@ -73,8 +70,8 @@ class Seen:
 
     @property
     def hardly(self) -> tuple[Account, ...]:
-        """The flows of which less than half of the requests were sent: a moment may have met none."""
-        return tuple(one for one in self.accounts if one.requests and one.skipped > max(one.requests, FEW))
+        """The flows of which less than half of the requests were sent; those that sent none are `silent`."""
+        return tuple(one for one in self.accounts if one.requests and hardly_sent(one.requests, one.skipped))
 
     @property
     def certain(self) -> bool:

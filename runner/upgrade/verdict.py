@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from clients.hold.account import GOT_THROUGH
+from clients.hold.account import GOT_THROUGH, hardly_sent
 from runner.upgrade.plan import PHASES, PhaseName
 from runner.upgrade.record import Cell, Event, UpgradeRecord
 
@@ -15,8 +15,6 @@ NO_ADDRESS = "dns"
 """Outcome of a request whose name was not resolved: the cluster's name servers are why, before any proxy sees it."""
 CUT = frozenset({"closed", "grpc Unavailable", "grpc Internal"})
 """Outcomes of a request on a stream whose connection ends."""
-FEW = 10
-"""Requests that a flow should have sent in a state; of fewer, it means nothing that half of them are missing."""
 BY_PROGRAM = ("precheck:", "analyze:", "proxy-status:", "precheck, analyze and proxy-status:")
 """Begin what istioctl could not look at: it needs rights that a run does not, and repeats a part of the own checks."""
 _MOVING = "while pods were replaced"
@@ -111,7 +109,7 @@ def of_cells(phase: str, cells: Iterable[Cell], before: frozenset[str] = frozens
             found.append(Event(phase, NOT_KNOWN_KIND if baseline or new <= 0 else "not denied", cell.flow, text))
         if not cell.moving and not cell.requests:
             found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"no request was sent {where}"))
-        elif cell.skipped > cell.requests and cell.skipped + cell.requests >= FEW:
+        elif hardly_sent(cell.requests, cell.skipped):
             text = f"{cell.skipped} of {cell.skipped + cell.requests} requests were not sent in time {where}"
             found.append(Event(phase, NOT_KNOWN_KIND, cell.flow, f"{text}: what lasted a moment only may be missed"))
     return found

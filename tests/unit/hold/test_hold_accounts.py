@@ -178,7 +178,8 @@ def test_an_account_that_misses_a_part_is_no_page() -> None:
 
 
 def test_what_is_not_observed_makes_the_answer_not_known() -> None:
-    known = seen(page(KEPT.name, "sender"), page(DENIED.name, "stranger", outcomes={"status 403": 1}))
+    denied = page(DENIED.name, "stranger", requests=10, outcomes={"status 403": 10})
+    known = seen(page(KEPT.name, "sender", requests=10, outcomes={"answered": 10}), denied)
     assert code(known) == 0
     assert code(Seen("hold-1", 0, 1, known.accounts, known.marks, (Hole("sender", 1, 9),))) == 3
     assert code(Seen("hold-1", 0, 1, known.accounts, known.marks, (), (KEPT.name,))) == 3
@@ -200,8 +201,8 @@ def test_a_moment_belongs_to_the_last_mark_before_it(moment: float, name: str) -
 
 
 def test_json_has_every_row_and_what_was_not_observed() -> None:
-    leaked = page(DENIED.name, "stranger", outcomes={"answered": 1}, runs=[run("answered", 1, end=300)])
-    found = seen(leaked)
+    outcomes = {"status 403": 9, "answered": 1}
+    found = seen(page(DENIED.name, "stranger", requests=10, outcomes=outcomes, runs=[run("answered", 1, end=300)]))
     read = json.loads(json.dumps(shown.as_json(Seen("h", 0, 1, found.accounts, found.marks, (), (KEPT.name,)))))
     of = {one["name"]: one for one in read["flows"]}
     assert read["leaks"] == of[DENIED.name]["leaks"] == 1
