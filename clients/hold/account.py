@@ -75,7 +75,7 @@ class Page:
 
     @property
     def process(self) -> tuple[str, float]:
-        """Which process wrote it: one that starts again in the same pod begins another account."""
+        """Which process wrote it: a container that starts again in its pod begins another account."""
         return self.pod, self.began
 
 
@@ -160,7 +160,7 @@ def accounts(pages: Sequence[Page], flows: Sequence[Flow] = FLOWS) -> list[Accou
 def holes(pages: Iterable[Page], since: float, now: float, alive: Collection[tuple[str, float]] = ()) -> list[Hole]:
     """Times that no process of a client has observed, from a moment on until now. Servers only confirm.
 
-    A process that starts again in its pod writes over what the one before has written: all before it is unknown.
+    What a process has seen after its last writing is unknown, unless it was asked to end: then it writes once more.
 
     Args:
         since: when the accounts began, in seconds since 1970, by the API server's clock; so is `now`.
@@ -172,12 +172,15 @@ def holes(pages: Iterable[Page], since: float, now: float, alive: Collection[tup
             of.setdefault(page.by, []).append(page)
     found = []
     for by, own in of.items():
-        covered = sorted(_covered(page, now, alive) for page in own)
-        until = since
-        for began, written in [*covered, (now, now)]:
-            if began - until > HOLE_S:
+        covered = sorted((*_covered(page, now, alive), page.ended or page.process in alive) for page in own)
+        until, whole = since, True
+        for began, written, to_its_end in covered:
+            if began - until > (HOLE_S if whole else 0.0):
                 found.append(Hole(by, until, began))
-            until = max(until, written)
+            if written >= until:
+                until, whole = written, to_its_end
+        if now - until > HOLE_S:
+            found.append(Hole(by, until, now))
     return found
 
 

@@ -128,7 +128,7 @@ def check(cluster: Cluster, held: Held, earlier: Sequence[Page] = ()) -> Seen:
     """What has been seen since the start; waits some seconds until every process that runs has written.
 
     Args:
-        earlier: what an earlier look has read: a process that starts again in its pod writes over it.
+        earlier: what an earlier look has read; an image of the generator of before writes over it in the same pod.
 
     Raises:
         ClusterError: the cluster does not answer, or the traffic was never started to its end.

@@ -1,4 +1,4 @@
-"""Reads what the processes of held traffic have written: a ConfigMap each, which outlives its pod."""
+"""Reads what the processes of held traffic have written: a ConfigMap each, which outlives process and pod."""
 
 from __future__ import annotations
 
@@ -54,17 +54,26 @@ def fresh(cluster: Cluster, namespaces: Collection[str], running: Collection[str
     """
     asked, deadline = cluster.api.time(), time.monotonic() + WRITTEN_S
     found = written(cluster, namespaces)
-    last, changes = {page.pod: page.written for page in found.pages}, Counter[str]()
+    last, changes = {page.process: page.written for page in found.pages}, Counter[tuple[str, float]]()
     while True:
-        new = {
-            page.pod
-            for page in found.pages
-            if page.ended or changes[page.pod] > 1 or (changes[page.pod] and page.written >= asked)
-        }
-        if set(running) <= new or time.monotonic() >= deadline:
-            return replace(found, alive=frozenset(page.process for page in found.pages if changes[page.pod]))
+        if all(_is_new(pod, found.pages, changes, asked) for pod in running) or time.monotonic() >= deadline:
+            alive = frozenset(page.process for page in found.pages if changes[page.process] and not page.ended)
+            return replace(found, alive=alive)
         time.sleep(POLL_S)
         found = written(cluster, namespaces)
         for page in found.pages:
-            changes[page.pod] += last.get(page.pod) != page.written
-            last[page.pod] = page.written
+            changes[page.process] += last.get(page.process) != page.written
+            last[page.process] = page.written
+
+
+def _is_new(pod: str, pages: Iterable[Page], changes: Counter[tuple[str, float]], asked: float) -> bool:
+    """Whether what a pod wrote is new; it may have several pages, of which those of former processes do not change."""
+    own = [page for page in pages if page.pod == pod]
+    return bool(own) and (
+        all(page.ended for page in own)
+        or any(
+            changes[page.process] > 1 or (changes[page.process] and page.written >= asked)
+            for page in own
+            if not page.ended
+        )
+    )

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -18,7 +19,8 @@ const (
 	every    = 2 * time.Second
 )
 
-// A page is what is kept of one process: a ConfigMap in its own namespace, named like the pod.
+// A page is what is kept of one process: a ConfigMap in its own namespace, named by the pod and by when the process
+// began. A container that starts again in its pod does not write over what the one before has seen.
 type page struct {
 	By      string              `json:"by"`
 	Pod     string              `json:"pod"`
@@ -32,7 +34,7 @@ type page struct {
 type ledger struct {
 	accounts *accounts
 	client   *http.Client
-	began    int64
+	began    int64 // of the process, which an account that begins later does not change
 }
 
 func openLedger(a *accounts) *ledger {
@@ -76,12 +78,13 @@ func (l *ledger) write(ended bool) error {
 	if err != nil {
 		return err
 	}
-	name := os.Getenv("HOSTNAME")
-	body, err := l.body(name, ended)
+	pod := os.Getenv("HOSTNAME")
+	name := fmt.Sprintf("account-%s-%s", pod, strconv.FormatInt(l.began, 36))
+	body, err := l.body(name, pod, ended)
 	if err != nil {
 		return err
 	}
-	url := fmt.Sprintf("https://%s:%s/api/v1/namespaces/%s/configmaps/account-%s?fieldManager=meshproof&force=true",
+	url := fmt.Sprintf("https://%s:%s/api/v1/namespaces/%s/configmaps/%s?fieldManager=meshproof&force=true",
 		os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT"), namespace, name)
 	request, err := http.NewRequest(http.MethodPatch, url, bytes.NewReader(body))
 	if err != nil {
@@ -102,9 +105,9 @@ func (l *ledger) write(ended bool) error {
 	return nil
 }
 
-func (l *ledger) body(name string, ended bool) ([]byte, error) {
+func (l *ledger) body(name, pod string, ended bool) ([]byte, error) {
 	l.accounts.lock.Lock()
-	text, err := json.Marshal(page{os.Getenv("BY"), name, l.accounts.began, now(), ended, l.accounts.flows})
+	text, err := json.Marshal(page{os.Getenv("BY"), pod, l.accounts.began, now(), ended, l.accounts.flows})
 	l.accounts.lock.Unlock()
 	if err != nil {
 		return nil, err
@@ -115,7 +118,7 @@ func (l *ledger) body(name string, ended bool) ([]byte, error) {
 	}
 	return json.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap",
-		"metadata": map[string]any{"name": "account-" + name, "labels": labels},
+		"metadata": map[string]any{"name": name, "labels": labels},
 		"data":     map[string]string{"account": string(text)},
 	})
 }

@@ -140,8 +140,16 @@ def test_a_process_that_died_is_not_observed_until_now() -> None:
     assert (hole.start, hole.end) == (AT / 1000 + 10, AT / 1000 + 30)
 
 
-def test_a_process_that_started_again_in_its_pod_has_written_over_what_was_before() -> None:
-    """A container that crashed: its page begins anew, and a leak of before is in no account any more."""
+@pytest.mark.parametrize(("ended", "number"), [(True, 0), (False, 1)])
+def test_what_a_process_that_was_killed_saw_last_is_not_known(ended: bool, number: int) -> None:
+    """It writes every two seconds: what came after that is in no account, however soon the next one begins."""
+    first = page(KEPT.name, "sender", written=AT + 10_000, ended=ended)
+    second = page(KEPT.name, "sender", began=AT + 11_500, written=AT + 20_000)
+    assert len(holes([first, second], AT / 1000, AT / 1000 + 20, {second.process})) == number
+
+
+def test_an_account_that_was_written_over_is_not_known() -> None:
+    """A container of an image of before that crashed: a leak of then is in no account any more."""
     again = page(DENIED.name, "stranger", began=AT + 60_000, written=AT + 90_000, outcomes={"status 403": 1})
     (hole,) = holes([again], AT / 1000, AT / 1000 + 91)
     assert (hole.start, hole.end) == (AT / 1000, AT / 1000 + 60)

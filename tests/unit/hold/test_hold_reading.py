@@ -31,7 +31,7 @@ def account(pod: str, written: float, *, began: float = 0.0, lost: int = 0, ende
     own |= {"gap": [0, 0], "connects": 1, "connected": [], "runs": [], "more": lost}
     times = {"began": (START + began) * 1000, "written": (START + written) * 1000}
     text = {"by": "sender", "pod": pod, **times, "ended": ended, "flows": {KEPT.name: own}}
-    meta = {"name": f"account-{pod}", "namespace": HOME, "labels": {"meshproof.dev/hold": "account"}}
+    meta = {"name": f"account-{pod}-{began:g}", "namespace": HOME, "labels": {"meshproof.dev/hold": "account"}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"account": json.dumps(text)}}
 
 
@@ -96,10 +96,34 @@ def test_a_pod_that_does_not_write_is_not_observed(course: _TimeOfLooks) -> None
     assert (hole.by, hole.start) == ("sender", START + 50)
 
 
-def test_what_a_process_wrote_before_its_pod_started_again_is_kept(course: _TimeOfLooks) -> None:
+@pytest.mark.parametrize(("ended", "unknown"), [(False, [58, 59]), (True, [])], ids=["killed", "asked to end"])
+def test_what_a_process_wrote_before_its_container_started_again_counts(
+    ended: bool, unknown: list[int], course: _TimeOfLooks
+) -> None:
+    """What was killed may have seen more than it wrote."""
+    course.cluster.put(account("one", 58, lost=3, ended=ended), account("one", 60, began=59))
+    course.write = lambda now: course.cluster.put(account("one", now, began=59)) if now % 2 == 0 else None
+    found = course.look()
+    assert (found.lost, found.requests) == (3, 58 + 3)
+    assert [(hole.start - START, hole.end - START) for hole in found.holes] == [tuple(unknown)] * bool(unknown)
+
+
+def test_a_look_waits_for_the_process_that_runs_in_the_pod_now(course: _TimeOfLooks) -> None:
+    """Two accounts of a pod, one of which does not change any more, are no news of each other."""
+    course.cluster.put(account("one", 40), account("one", 58, began=41))
+    course.write = lambda now: course.cluster.put(account("one", now, began=41)) if now >= 68 and now % 2 == 0 else None
+    assert course.look().until - START >= 68
+    course.write = lambda _: None
+    found = course.look()
+    assert found.holes, "the process has not written for 15 s"
+
+
+def test_what_an_image_of_before_has_written_over_is_kept(course: _TimeOfLooks) -> None:
+    """Its accounts have the name of the pod: a container that starts again writes over that of the one before."""
     course.cluster.put(account("one", 58, lost=3))
     course.write = lambda now: course.cluster.put(account("one", now, lost=3)) if now % 2 == 0 else None
     first = course.look()
+    course.cluster.store.pop(("ConfigMap", HOME, "account-one-0"))
     course.write = lambda now: course.cluster.put(account("one", now, began=63)) if now % 2 == 0 else None
     second = course.look(first)
     assert (first.lost, second.lost) == (3, 3)
@@ -113,7 +137,7 @@ def test_a_damaged_account_is_named(data: Any, course: _TimeOfLooks) -> None:
     course.running = ()
     course.cluster.put(account("one", 60), {**account("two", 60), "data": data})
     found = course.look()
-    assert (found.unread, found.certain) == ((f"{HOME}/account-two",), False)
+    assert (found.unread, found.certain) == ((f"{HOME}/account-two-0",), False)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '{"a": 1}', '[["x", "y"]]'])
