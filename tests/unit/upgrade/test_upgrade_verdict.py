@@ -123,7 +123,9 @@ def test_an_upgrade_whose_own_prechecks_were_not_made_is_not_known(line: str, sa
     assert verdict(replace(record(), prechecked=False)).safety is Safety.NOT_KNOWN
 
 
-@pytest.mark.parametrize(("sent", "skipped", "kinds"), [(4, 16, ["not known"]), (16, 4, []), (1, 3, []), (1, 9, ["not known"])])
+@pytest.mark.parametrize(
+    ("sent", "skipped", "kinds"), [(4, 16, ["not known"]), (16, 4, []), (1, 3, []), (1, 9, ["not known"])]
+)
 def test_a_flow_that_was_hardly_sent_is_not_known(sent: int, skipped: int, kinds: list[str]) -> None:
     """A client without time sends one request where ten are due: a leak of a second may have met none."""
     assert [event.kind for event in of_cells("mixed", [replace(GOOD, requests=sent, skipped=skipped)])] == kinds
