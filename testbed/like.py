@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from clients.model.errors import SettingsError
+from testbed.like_form import misfit
 
 SCHEMA = "meshproof/like/v1"
 ROOT_NAMESPACE = "istio-system"
@@ -112,11 +113,8 @@ def load(file: Path) -> Carried:
         raise SettingsError(f"{file} is not YAML", hint) from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise SettingsError(f"{file} has not the schema {SCHEMA}", hint)
-    for name, kind in (("meshConfig", dict), ("istiod", dict), ("revision", dict), ("policies", list)):
-        if not isinstance(data.get(name) or kind(), kind):
-            raise SettingsError(f"{file}: {name} is not of the expected form", hint)
-    if not all(_is_object(body) for body in data.get("policies") or ()):
-        raise SettingsError(f"{file}: policies is not of the expected form", hint)
+    if wrong := misfit(data):
+        raise SettingsError(f"{file}: {wrong} is not of the expected form", hint)
     return carried(data, hashlib.sha256(content).hexdigest()[:16])
 
 
@@ -150,6 +148,8 @@ def merged(own: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 def _mesh(stated: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
     mesh: dict[str, Any] = {}
     for key, value in stated.items():
+        if value is None:  # as if it were not there
+            continue
         if key in _KEPT_MESH:
             if value != _ALIKE.get(key):
                 left.append(f"MeshConfig {key}: {_KEPT_MESH[key]}")
@@ -178,11 +178,6 @@ def _variables(stated: Mapping[str, Any], left: list[str]) -> dict[str, str]:
         else:
             found[str(name)] = str(value)
     return found
-
-
-def _is_object(body: Any) -> bool:
-    named = isinstance(body, dict) and isinstance(body.get("metadata"), dict) and body["metadata"].get("name")
-    return bool(named and body.get("apiVersion") and body.get("kind"))
 
 
 def _policies(stated: Any, left: list[str]) -> Iterator[Mapping[str, Any]]:

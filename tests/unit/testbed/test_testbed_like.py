@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ from testbed.form import Form
 from testbed.lifecycle import RunningTestbed, Testbed
 from testbed.like import SCHEMA, Carried, carried, load, merged
 from testbed.like_amendment import LikeAmendment, changed_objects
+from testbed.like_form import misfit
 from testbed.versions import istio_release
 
 pytestmark = pytest.mark.unit
@@ -150,7 +153,13 @@ def test_a_policy_that_the_version_refuses_is_named_and_the_others_are_in_force(
      (f"schema: {SCHEMA}\npolicies: 3", "policies is not of the expected form"),
      (f"schema: {SCHEMA}\nmeshConfig: [1]", "meshConfig is not of the expected form"),
      (f"schema: {SCHEMA}\npolicies: [1]", "policies is not of the expected form"),
-     (f"schema: {SCHEMA}\npolicies: [{{kind: X}}]", "policies is not of the expected form")],
+     (f"schema: {SCHEMA}\npolicies: [{{kind: X}}]", "policies is not of the expected form"),
+     (f"schema: {SCHEMA}\nmeshConfig: {{extensionProviders: x}}", "meshConfig.extensionProviders is not of the expec"),
+     (f"schema: {SCHEMA}\nmeshConfig: {{defaultConfig: [x]}}", "meshConfig.defaultConfig is not of the expected form"),
+     (f"schema: {SCHEMA}\nmeshConfig: {{1: x}}", "meshConfig is not of the expected form"),
+     (f"schema: {SCHEMA}\nistiod: {{A: [1]}}", "istiod.A is not of the expected form"),
+     (f"schema: {SCHEMA}\nrevision: {{tags: x}}", "revision.tags is not of the expected form"),
+     (f"schema: {SCHEMA}\nnotRead: 3", "notRead is not of the expected form")],
 )  # fmt: skip
 def test_files_that_cannot_be_used(content: str | None, message: str, tmp_path: Path) -> None:
     file = tmp_path / "like.yaml"
@@ -158,6 +167,57 @@ def test_files_that_cannot_be_used(content: str | None, message: str, tmp_path: 
         file.write_text(content)
     with pytest.raises(SettingsError, match=message):
         load(file)
+
+
+ODD = (None, 0, 1.5, True, "x", "", b"x", datetime.date(2026, 1, 1), [], [1], [[]], [None], {}, {"a": 1}, {1: "x"},
+       {"metadata": {"name": "x"}}, {None: None})  # fmt: skip
+
+
+def shapes(value: Any) -> Iterator[Any]:
+    """A value with each of its parts replaced by each odd one, and with odd keys."""
+    yield from ODD
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from ({**value, key: one} for one in shapes(item))
+        yield from ({**value, key: "x"} for key in (1, None, True, 2.5, b"x"))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from ([*value[:place], one, *value[place + 1 :]] for one in shapes(item))
+
+
+def test_a_file_of_any_form_is_carried_over_or_its_part_is_named() -> None:
+    """It is plain text, which people change by hand; so is the MeshConfig of the cluster that it was read from."""
+    taken, refused = 0, set()
+    more = {"outboundTrafficPolicy": {"mode": "X"}, "defaultProviders": {"tracing": ["x"]}, "localityLbSetting": {}}
+    whole = {**FILE, "meshConfig": {**FILE["meshConfig"], **more}}
+    own = {**more, "defaultConfig": {"image": {"a": 1}}, "extensionProviders": [{"name": "y"}]}
+    for shape in shapes(whole):
+        if not (isinstance(shape, dict) and shape.get("schema") == SCHEMA):
+            continue
+        if wrong := misfit(shape):
+            refused.add(wrong)
+            continue
+        taken += 1
+        found = carried(shape)
+        read = merged(own, found.mesh)
+        assert {key: type(read[key]) for key in more} == dict.fromkeys(more, dict)
+        assert all(isinstance(one, dict) for one in read["extensionProviders"])
+        there: Any = SimpleNamespace(api=SurveyedApi(), note=lambda _: None, parts=Tags())
+        LikeAmendment(found).finish(there)
+    assert taken > 100
+    assert refused > {"meshConfig.extensionProviders", "meshConfig.defaultConfig", "istiod.CLUSTER_ID", "policies"}
+
+
+class Tags:
+    """In place of istioctl, which makes a tag's webhook."""
+
+    release = SimpleNamespace(module="istio")
+
+    def program(self, _: str) -> None:
+        """None is needed."""
+
+    def get(self, _: None) -> Path:
+        raise ClusterError("no istioctl")
 
 
 def test_a_testbed_that_is_up_with_another_mesh_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
