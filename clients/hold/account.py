@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,6 @@ GOT_THROUGH = frozenset({ANSWERED, ARRIVED, "another answer"})
 """Outcomes that show that a request was not denied: an answer with status 200, or its arrival at the server."""
 TOGETHER_S = 1.0
 """Rows of the same outcome that are no further apart are one; as the generator has it."""
-HOLE_S = 3.0
-"""Longest time in seconds between two writings of a process; what is longer was not observed."""
 FEW = 10
 """Requests that a flow's rate should allow for: of fewer, it means nothing that half of them are missing."""
 
@@ -138,15 +136,6 @@ class Account:
         return dict(found)
 
 
-@dataclass(frozen=True)
-class Hole:
-    """A time in which nothing is known of a client's flows: its process had died, and no other had begun."""
-
-    by: str
-    start: float
-    end: float
-
-
 def hardly_sent(sent: int, skipped: int) -> bool:
     """Whether less than half of a flow's requests were sent: a moment may have met none of them."""
     return skipped > sent and sent + skipped >= FEW
@@ -155,39 +144,6 @@ def hardly_sent(sent: int, skipped: int) -> bool:
 def accounts(pages: Sequence[Page], flows: Sequence[Flow] = FLOWS) -> list[Account]:
     """The account of every flow; of one that no process has sent, an empty one."""
     return [_account(flow, pages) for flow in flows]
-
-
-def holes(pages: Iterable[Page], since: float, now: float, alive: Collection[tuple[str, float]] = ()) -> list[Hole]:
-    """Times that no process of a client has observed, from a moment on until now. Servers only confirm.
-
-    What a process has seen after its last writing is unknown, unless it was asked to end: then it writes once more.
-
-    Args:
-        since: when the accounts began, in seconds since 1970, by the API server's clock; so is `now`.
-        alive: processes that have just written, whatever the clock of their node says.
-    """
-    of: dict[str, list[Page]] = {}
-    for page in pages:
-        if page.by != SERVER:
-            of.setdefault(page.by, []).append(page)
-    found = []
-    for by, own in of.items():
-        covered = sorted((*_covered(page, now, alive), page.ended or page.process in alive) for page in own)
-        until, whole = since, True
-        for began, written, to_its_end in covered:
-            if began - until > (HOLE_S if whole else 0.0):
-                found.append(Hole(by, until, began))
-            if written >= until:
-                until, whole = written, to_its_end
-        if now - until > HOLE_S:
-            found.append(Hole(by, until, now))
-    return found
-
-
-def _covered(page: Page, now: float, alive: Collection[tuple[str, float]]) -> tuple[float, float]:
-    """From when to when a process observed; what it wrote in the future shows by how much its node's clock is ahead."""
-    ahead = max(page.written - now, 0.0)
-    return page.began - ahead, now if page.process in alive else page.written - ahead
 
 
 def _account(flow: Flow, pages: Sequence[Page]) -> Account:

@@ -12,7 +12,8 @@ from typing import Any
 from clients.apply.applier import Applier
 from clients.apply.item import Item
 from clients.hold import reading
-from clients.hold.account import Account, Page, accounts, holes
+from clients.hold.account import Account, Page, accounts
+from clients.hold.holes import holes
 from clients.hold.reading import POLL_S
 from clients.hold.seen import Seen
 from clients.kube import readiness

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clients.hold.account import Account, Hole, Page, Row, hardly_sent
+from clients.hold.account import Account, Page, Row, hardly_sent
+from clients.hold.holes import Hole
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from clients.hold.account import Account, Hole
+from clients.hold.account import Account
 from clients.hold.held import Held, check
+from clients.hold.holes import Hole
 from clients.hold.seen import Seen
 from clients.kube.cluster import Cluster
 from reports.hold import clock

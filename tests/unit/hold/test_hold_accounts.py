@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from clients.hold.account import Hole, Page, Row, accounts, holes, merged
+from clients.hold.account import Page, Row, accounts, merged
 from clients.hold.flows import BEAT_S, FLOWS, SERVER, TLS_NAMES
+from clients.hold.holes import Hole, holes
 from clients.hold.seen import Seen, phase_at
 from reports import hold as shown
 from runner.commands.hold import code

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from clients.hold.account import Account, Hole, Row
+from clients.hold.account import Account, Row
 from clients.hold.flows import FLOWS
 from clients.hold.held import Held
+from clients.hold.holes import Hole
 from clients.hold.seen import Seen
 from runner.upgrade import watching
 from runner.upgrade.plan import MeshState
