@@ -49,6 +49,7 @@ class Fitting:
     Attributes:
         namespace_labels, namespace_annotations: of namespaces.
         node_selector, tolerations: of pods.
+        pod_labels: of pods, of what makes them, and of the pods that the mesh makes for a Gateway.
         pod_annotations: of pods.
         pull_secret: copied into every namespace, and used by every pod.
         requests, limits: of containers, `cpu` and `memory`; each for containers that do not state it.
@@ -65,6 +66,7 @@ class Fitting:
     namespace_annotations: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, Any], ...] = ()
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
     pod_annotations: Mapping[str, str] = field(default_factory=dict)
     pull_secret: PullSecret | None = None
     requests: Mapping[str, str] = field(default_factory=dict)
@@ -89,11 +91,15 @@ class Fitting:
         if kind == "Pod":
             return self._pod_object(body)
         if kind in _TEMPLATED and "template" in spec:
+            body = {**body, "metadata": self._labelled(body["metadata"])}
             return {**body, "spec": {**spec, "template": self._pod_object(spec["template"])}}
         if instead := self.service_types.get(documented):
             body = as_type(body, instead)
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
             body = _annotated(body, annotations)
+        if self.pod_labels and _is_gateway(body):
+            own = (body["spec"].get("infrastructure") or {}).get("labels") or {}
+            body = _of_infrastructure(body, "labels", {**self.pod_labels, **own})
         return _exported(body) if self.exported else body
 
     def of_namespace(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -116,10 +122,16 @@ class Fitting:
     def _pod_object(self, body: dict[str, Any]) -> dict[str, Any]:
         """A pod, or the template of one."""
         made = {**body, "spec": self.pod(body.get("spec") or {})}
-        if self.pod_annotations:
-            meta = body.get("metadata") or {}
-            made["metadata"] = {**meta, "annotations": {**self.pod_annotations, **(meta.get("annotations") or {})}}
+        if self.pod_annotations or self.pod_labels:
+            meta = self._labelled(body.get("metadata") or {})
+            notes = {**self.pod_annotations, **(meta.get("annotations") or {})}
+            made["metadata"] = {**meta, "annotations": notes} if notes else meta
         return made
+
+    def _labelled(self, meta: dict[str, Any]) -> dict[str, Any]:
+        if not self.pod_labels:
+            return meta
+        return {**meta, "labels": {**self.pod_labels, **(meta.get("labels") or {})}}
 
     def _bound(self, namespace: str) -> dict[str, Any]:
         """Role and subjects; the role is OpenShift's own, which it has for each of its constraints."""
@@ -183,11 +195,20 @@ def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str
     if body["kind"] == "Service" and spec.get("type") == LOAD_BALANCER:
         meta = body["metadata"]
         return {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **annotations}}}
-    if body["kind"] == "Gateway" and body["apiVersion"].startswith(f"{GATEWAY_API}/"):
-        infrastructure = spec.get("infrastructure", {})
-        merged = {**infrastructure.get("annotations", {}), **annotations}
-        return {**body, "spec": {**spec, "infrastructure": {**infrastructure, "annotations": merged}}}
-    return body
+    return _of_infrastructure(body, "annotations", annotations) if _is_gateway(body) else body
+
+
+def _is_gateway(body: Mapping[str, Any]) -> bool:
+    """Whether the mesh deploys something for it."""
+    return body["kind"] == "Gateway" and str(body["apiVersion"]).startswith(f"{GATEWAY_API}/")
+
+
+def _of_infrastructure(body: dict[str, Any], what: str, more: Mapping[str, str]) -> dict[str, Any]:
+    """A Gateway whose Deployment, Service and pods have more labels, or annotations (Gateway API, GEP-1867)."""
+    spec = body.get("spec") or {}
+    infrastructure = spec.get("infrastructure", {})
+    merged = {**infrastructure.get(what, {}), **more}
+    return {**body, "spec": {**spec, "infrastructure": {**infrastructure, what: merged}}}
 
 
 def known_as(body: Mapping[str, Any]) -> str:

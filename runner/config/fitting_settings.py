@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from clients.apply.overlay import INJECTION_LABEL
+from clients.kube.labels import MANAGED_BY_LABEL, REVISION_LABEL
+from clients.model.api_groups import GATEWAY_API
+
+_PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_NAME = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_PART}")
+_VALUE = re.compile(rf"({_PART})?")
+"""Names and values of labels (Kubernetes, "Labels and Selectors")."""
+
+_OF_WORKLOADS = frozenset(
+    {"app", "version", "istio", "pod-template-hash", "controller-revision-hash", "controller-uid", "job-name"}
+)
+"""By these Services, policies and controllers select pods, and the harness finds them."""
+_OF_PODS = ("istio.io", "meshproof.dev", GATEWAY_API, "batch.kubernetes.io")
+"""Domains of labels that decide whether a pod gets a sidecar, of which revision, and whose it is."""
+_OF_NAMESPACES = frozenset({INJECTION_LABEL, REVISION_LABEL, "kubernetes.io/metadata.name"})
+
+
+def _of_namespaces(given: dict[str, str]) -> dict[str, str]:
+    """Refuse labels that decide about injection and its revision, or by which a run finds its own."""
+    return _labels(given, _OF_NAMESPACES, ("meshproof.dev",))
+
+
+def _of_pods(given: dict[str, str]) -> dict[str, str]:
+    """Refuse labels that a pod has for a purpose of the harness's, of the mesh's or of Kubernetes'."""
+    return _labels(given, _OF_WORKLOADS, _OF_PODS)
+
+
+def _labels(given: Mapping[str, str], names: Iterable[str], domains: Iterable[str]) -> dict[str, str]:
+    for name, value in given.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(f"{name} = {value!r} is no label of Kubernetes")
+        domain = name.rpartition("/")[0]
+        if name in {*names, MANAGED_BY_LABEL} or any(f".{domain}".endswith(f".{one}") for one in domains):
+            instead = "; --revision chooses a revision" if name == REVISION_LABEL else ""
+            raise ValueError(f"a run sets the label {name} itself, or it would change what the mesh does{instead}")
+    return dict(given)
 
 
 class Namespaces(BaseModel):
@@ -12,7 +52,7 @@ class Namespaces(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    labels: dict[str, str] = {}
+    labels: Annotated[dict[str, str], AfterValidator(_of_namespaces)] = {}
     annotations: dict[str, str] = {}
 
 
@@ -57,8 +97,9 @@ class Pods(BaseModel):
     """Of every pod that a run makes.
 
     Attributes:
-        node_selector: labels of the nodes to use.
+        node_selector: labels of the nodes to use, in addition to that of Linux.
         tolerations: of taints; `key=value:effect` for short.
+        labels: in addition to those by which the harness, the mesh and Kubernetes know them, which none may replace.
         annotations: in addition to those that keep autoscalers from evicting them (`runner.target.fitting.KEPT`), which
             they replace where they have the same name.
         pull_secret: `namespace/name` of a Secret for the images' registry, which is copied into a run's namespaces.
@@ -74,6 +115,7 @@ class Pods(BaseModel):
     tolerations: Annotated[
         tuple[Toleration, ...], BeforeValidator(_tolerations, json_schema_input_type=tuple[Toleration | str, ...])
     ] = ()
+    labels: Annotated[dict[str, str], AfterValidator(_of_pods)] = {}
     annotations: dict[str, str] = {}
     pull_secret: str = Field(default="", pattern=r"^([a-z0-9-]+/[a-z0-9.-]+)?$")
     requests: Quantities | None = None

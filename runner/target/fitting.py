@@ -24,6 +24,10 @@ KEPT = {
 """Annotations of pods on a cluster that others use: Karpenter and the Cluster Autoscaler do not move them to save a
 node (their documentation). A server with one replica is away as long as that takes."""
 
+LINUX = {"kubernetes.io/os": "linux"}
+"""Label of the nodes that pods of a run need: its images are for Linux, and not every Windows node has a taint
+(Kubernetes, "Windows containers"). The kubelet sets it."""
+
 
 def fitting(
     settings: Settings,
@@ -50,7 +54,8 @@ def fitting(
     return Fitting(
         namespace_labels=settings.namespaces.labels,
         namespace_annotations=settings.namespaces.annotations,
-        node_selector=pods.node_selector,
+        node_selector=_nodes(pods.node_selector, own=own),
+        pod_labels=pods.labels,
         tolerations=tuple(one.as_json for one in pods.tolerations),
         pod_annotations={**kept, **pods.annotations},
         pull_secret=pull_secret(pods.pull_secret, cluster) if pods.pull_secret else None,
@@ -63,6 +68,12 @@ def fitting(
         constraint=_constraint(pods.constraint, cluster),
         exported=prior.narrow_exports,
     )
+
+
+def _nodes(given: Mapping[str, str], *, own: bool) -> dict[str, str]:
+    """Labels of the nodes to use; an empty value for that of Linux takes nodes of any."""
+    wanted = {**({} if own else LINUX), **given}
+    return {name: value for name, value in wanted.items() if value or name not in LINUX}
 
 
 def _or_default(given: Quantities | None, default: Mapping[str, str]) -> dict[str, str]:

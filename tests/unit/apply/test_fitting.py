@@ -95,6 +95,37 @@ def test_pods_and_templates_of_pods_get_annotations_but_none_of_theirs_is_replac
     assert "annotations" not in made["Namespace w0-shop"]["metadata"]
 
 
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: door, namespace: shop}
+spec: {infrastructure: {labels: {a: own}, annotations: {b: own}}, listeners: []}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: rules, namespace: shop}
+spec: {servers: []}
+"""
+
+
+def test_pods_and_what_makes_them_get_labels_but_none_of_theirs_is_replaced() -> None:
+    """Also those that Istio makes for a Gateway: admission policies ask these for labels too."""
+    text = f"{TEXT}---{POD.replace('annotations: {a: own}', 'labels: {a: own}')}---{GATEWAY}"
+    made = fitted(Fitting(pod_labels={"a": "given", "cost": "mesh", "meshproof.dev/run": "forged"}), text)
+    pod = made["Pod alone"]["metadata"]["labels"]
+    assert pod.items() >= {"a": "own", "cost": "mesh", "meshproof.dev/run": "r1"}.items()
+    deployment = made["Deployment web"]
+    assert deployment["spec"]["template"]["metadata"]["labels"].items() >= {"a": "given", "cost": "mesh"}.items()
+    assert deployment["metadata"]["labels"].items() >= {"cost": "mesh", "meshproof.dev/run": "r1"}.items()
+    infrastructure = made["Gateway door"]["spec"]["infrastructure"]
+    assert infrastructure["labels"].items() >= {"a": "own", "cost": "mesh"}.items()
+    assert infrastructure["annotations"] == {"b": "own"}
+    assert made["Gateway rules"]["spec"] == {"servers": []}
+    for other in ("Namespace w0-shop", "Service web", "Service door"):
+        assert "cost" not in made[other]["metadata"]["labels"]
+    assert "selector" not in deployment["spec"], "nothing selects by them"
+
+
 def test_the_user_s_requests_replace_smaller_ones() -> None:
     """Where limits are set by requests, a JVM with the manifests' 16Mi was killed."""
     demanded = Fitting(requests={"memory": "64Mi"}, least={"cpu": "4m", "memory": "128Mi"})

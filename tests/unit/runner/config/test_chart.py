@@ -74,6 +74,11 @@ def test_the_pod_that_fetches_reports_is_pulled_and_scheduled_as_the_job_is() ->
     assert "sidecar.istio.io/inject" in notes
 
 
+def test_the_pod_goes_to_a_node_of_linux() -> None:
+    """A Windows node need not have a taint."""
+    assert VALUES["pod"]["nodeSelector"] == {"kubernetes.io/os": "linux"}
+
+
 def test_commands_of_the_notes_can_be_copied_with_their_indent() -> None:
     """The end of a here-document must begin its line: with the blanks of the notes, the shell waited for it."""
     assert "<<" not in (CHART / "templates" / "NOTES.txt").read_text()

@@ -11,7 +11,7 @@ from clients.model.redact import redact
 from runner.config import settings
 from runner.config.settings import Settings
 from runner.target import targets
-from runner.target.fitting import KEPT, LIMITS, REQUESTS, fitting, mirrored
+from runner.target.fitting import KEPT, LIMITS, LINUX, REQUESTS, fitting, mirrored
 from runner.target.live import PUBLIC_IMAGES
 
 pytestmark = pytest.mark.unit
@@ -49,6 +49,33 @@ def test_autoscalers_leave_pods_on_a_shared_cluster_alone_unless_settings_say_ot
     assert chosen.pod_annotations == {**KEPT, "karpenter.sh/do-not-disrupt": "false", "team": "mesh"}
     lighter = fitting(given, FakeCluster(), Prior(), own=False, refused=tuple(KEPT))  # type: ignore[arg-type]
     assert lighter.pod_annotations == {"karpenter.sh/do-not-disrupt": "false", "team": "mesh"}, "the user's own stay"
+
+
+@pytest.mark.parametrize(
+    ("given", "nodes"),
+    [
+        ({}, LINUX),
+        ({"disk": "fast"}, {**LINUX, "disk": "fast"}),
+        ({"kubernetes.io/os": "flatcar"}, {"kubernetes.io/os": "flatcar"}),
+        ({"kubernetes.io/os": "", "node-role.kubernetes.io/worker": ""}, {"node-role.kubernetes.io/worker": ""}),
+    ],
+)
+def test_pods_of_a_shared_cluster_go_to_nodes_of_linux_unless_settings_say_otherwise(
+    given: dict[str, str], nodes: dict[str, str]
+) -> None:
+    """A Windows node without a taint took some of them, and their images have no build for it."""
+    chosen = made(pods={"node_selector": given})
+    assert fitting(chosen, FakeCluster(), Prior(), own=False).node_selector == nodes  # type: ignore[arg-type]
+
+
+def test_on_a_cluster_of_the_harness_nodes_are_not_chosen() -> None:
+    assert fitting(made(), FakeCluster(), Prior(), own=True).node_selector == {}  # type: ignore[arg-type]
+
+
+def test_labels_of_pods_are_the_settings() -> None:
+    given = made(pods={"labels": {"team": "mesh", "app.kubernetes.io/name": "meshproof"}})
+    found = fitting(given, FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
+    assert found.pod_labels == {"team": "mesh", "app.kubernetes.io/name": "meshproof"}
 
 
 def test_a_pull_secret_is_read_once_and_never_shown() -> None:
