@@ -97,6 +97,7 @@ class Outcome:
         certificates: the server's certificates as curl shows them, PEM among other text; empty without TLS.
         protocol: of the answer (`HTTP/2`); empty where none came, or where it was no HTTP.
         total_s: seconds from start to end of the transfer, as curl measured them.
+        reused: it was sent on the connection of the request before it, as it was meant to be.
         ordinary: nothing in the request distinguished it from a user's (see `clients.probe.ordinary`).
     """
 
@@ -112,6 +113,7 @@ class Outcome:
     certificates: str = ""
     protocol: str = ""
     total_s: float = 0.0
+    reused: bool = False
     ordinary: bool = False
 
     @property

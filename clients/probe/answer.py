@@ -78,12 +78,19 @@ class Transfer:
 
 
 def outcome(
-    request_id: str, method: str, transfer: Transfer, *, http2: bool = False, with_body: bool = False
+    request_id: str,
+    method: str,
+    transfer: Transfer,
+    *,
+    http2: bool = False,
+    with_body: bool = False,
+    continues: bool = False,
 ) -> Outcome:
     """The outcome of one request.
 
-    A request that curl could not try, that used an old connection, or whose answer curl may have dropped, is an
-    infrastructure outcome. A transfer that broke after its status line keeps both: kind by the exit code, and status.
+    A request that curl could not try, that used an old connection and was not meant to, or whose answer curl may have
+    dropped, is an infrastructure outcome. A transfer that broke after its status line keeps both: kind by the exit
+    code, and status.
 
     Args:
         request_id: of the request.
@@ -91,11 +98,13 @@ def outcome(
         transfer: what curl reports.
         http2: the request had to be HTTP/2; an answer of another version is an error of HTTP/2.
         with_body: the request had a body.
+        continues: the request was meant to use the connection of the one before it.
     """
     if _not_run(transfer):
         why = f"curl could not try: {transfer.errormsg} (exit code {transfer.exitcode})"
         return infrastructure(request_id, why)
-    if _reused(transfer):
+    reused = _reused(transfer)
+    if reused and not continues:
         return infrastructure(request_id, "the probe was sent on an old connection")
     if http2 and with_body and _may_be_dropped(transfer):
         why = "curl 7 drops an answer by HTTP/2 that comes before the body is sent, and has none here"
@@ -117,6 +126,7 @@ def outcome(
         certificates=transfer.certs,
         protocol=f"HTTP/{transfer.http_version}" if answered and transfer.http_version else "",
         total_s=transfer.time_total,
+        reused=reused,
     )
 
 

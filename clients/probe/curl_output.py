@@ -69,7 +69,14 @@ def _outcome(request: Request, received: str, data: str) -> Outcome:
         curl_version=str(info.get("curl_version") or ""),
         **{name: float(info.get(name) or 0.0) for name in _TIMES},
     )
-    return answer.outcome(request.request_id, request.method, transfer, http2=request.http2, with_body=request.has_body)
+    return answer.outcome(
+        request.request_id,
+        request.method,
+        transfer,
+        http2=request.http2,
+        with_body=request.has_body,
+        continues=request.continues,
+    )
 
 
 _TIMES = ("time_namelookup", "time_connect", "time_appconnect", "time_total")

@@ -70,7 +70,8 @@ class Exchange:
         except pycurl.error as error:
             exit_code, message = error.args[:2]
         transfer = self.transfer(exit_code, message)
-        return answer.outcome(self.request.request_id, self.request.method, transfer, http2=self.request.http2)
+        sent = self.request
+        return answer.outcome(sent.request_id, sent.method, transfer, http2=sent.http2, continues=sent.continues)
 
     def options(self) -> Options:
         """Options of libcurl for this request: those of `curl.config`, and where to dial."""

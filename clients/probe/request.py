@@ -32,6 +32,8 @@ class Request:
         ordinary: it is sent as a user's curl would send it (see `clients.probe.ordinary`). Its connection is kept open,
             so that it needs a port of its own, or it would be sent on that of another one.
         certificate: of the client, over TLS; None for none.
+        continues: it is sent on the connection of the request before it in its batch, where the server has left that
+            open. Both are ordinary, and to the same host and port.
         tls_max: newest version of TLS that is offered: `1.0`, `1.1` or `1.2`; empty for all.
     """
 
@@ -50,6 +52,7 @@ class Request:
     ordinary: bool = False
     certificate: ClientCertificate | None = None
     tls_max: str = ""
+    continues: bool = False
 
     @property
     def raw(self) -> bool:

@@ -1,36 +1,36 @@
-"""Two requests of the client outside the cluster on one connection: who was let in once must not stay let in.
+"""Two requests of one client on one connection: who was let in once must not stay let in.
 
-Every other probe has a connection of its own, and so cannot see a gateway that remembers, for a connection, what the
+Every other probe has a connection of its own, and so cannot see a proxy that remembers, for a connection, what the
 first request on it has shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pycurl
 
 from clients.model.outcome import Outcome
 from clients.probe import outside
-from clients.probe.answer import Transfer
 from clients.probe.libcurl import Exchange, Options
 from clients.probe.request import Request
+from clients.probe.session import ProbeSession
 
 _SCHEMES = frozenset({"http", "https"})
 
 
 @dataclass(frozen=True)
 class Exchanges:
-    """The outcomes of two requests.
-
-    Attributes:
-        reused: the second one was sent on the connection of the first, which the server had left open.
-    """
+    """The outcomes of two requests."""
 
     first: Outcome
     second: Outcome
-    reused: bool
+
+    @property
+    def reused(self) -> bool:
+        """Whether the second one was sent on the connection of the first, which the server had left open."""
+        return self.second.reused
 
 
 def possible(first: Request, second: Request) -> bool:
@@ -41,26 +41,22 @@ def possible(first: Request, second: Request) -> bool:
     return plain and ways[0] == ways[1] and ways[0][0] in _SCHEMES
 
 
-def send(first: Request, second: Request, to: tuple[str, int], roots: str = "") -> Exchanges:
-    """Both in turn, to `to`. They must be ordinary: others ask the server to close the connection."""
+def from_pod(session: ProbeSession, first: Request, second: Request) -> Exchanges:
+    """Both in turn, from a client's pod. They must be ordinary: others ask the server to close the connection."""
+    return Exchanges(*session.run([first, replace(second, continues=True)]))
+
+
+def from_outside(first: Request, second: Request, to: tuple[str, int], roots: str = "") -> Exchanges:
+    """Both in turn, from outside the cluster to `to`. They must be ordinary, as those of a pod."""
     with pycurl.Curl() as handle:
         before = _Lasting(outside.with_port(first), to, roots, handle=handle).perform()
         handle.reset()  # its connections stay
-        exchange = _Lasting(outside.with_port(second), to, roots, handle=handle)
-        after = exchange.perform()
-    return Exchanges(before, after, exchange.reused)
+        after = _Lasting(outside.with_port(replace(second, continues=True)), to, roots, handle=handle).perform()
+    return Exchanges(before, after)
 
 
-@dataclass
 class _Lasting(Exchange):
     """An exchange that leaves its connection open, and uses an open one."""
 
-    reused: bool = field(default=False, init=False)
-
     def options(self) -> Options:
         return {**super().options(), pycurl.FRESH_CONNECT: 0, pycurl.FORBID_REUSE: 0, pycurl.LOCALPORT: 0}
-
-    def transfer(self, exit_code: int, message: str) -> Transfer:
-        found = super().transfer(exit_code, message)
-        self.reused = found.num_connects == 0 and found.http_code > 0
-        return replace(found, num_connects=1) if self.reused else found  # here an open connection is meant to be used

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Protocol
@@ -136,7 +136,7 @@ class ProbeSession:
 
     def _batch(self, requests: Sequence[Request], parallel: bool) -> list[Outcome]:
         sentinel = curl.new_sentinel()
-        requests = [replace(request, local_port=self._port(request)) for request in requests]
+        requests = self._with_ports(requests)
         if self._shell is None or not self._shell.is_open:
             self._drop()
             self._shell = self._open_shell()
@@ -146,8 +146,17 @@ class ProbeSession:
         output = self._shell.read_until(lambda text: curl_output.finished(text, sentinel), limit_s)
         return curl_output.parse(output, requests, sentinel)
 
-    def _port(self, request: Request) -> int:
-        return next(self._ordinary_ports if request.ordinary else self._ports)
+    def _with_ports(self, requests: Sequence[Request]) -> list[Request]:
+        """Each with a source port of its own; curl uses an open connection again only from the same one."""
+        given: list[Request] = []
+        for request in requests:
+            of_another = request.continues and given
+            port = given[-1].local_port if of_another else next(self._of_kind(request))
+            given.append(replace(request, local_port=port))
+        return given
+
+    def _of_kind(self, request: Request) -> Iterator[int]:
+        return self._ordinary_ports if request.ordinary else self._ports
 
     def _drop(self) -> None:
         if self._shell is not None:

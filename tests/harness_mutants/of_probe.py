@@ -14,6 +14,13 @@ MUTANTS = (
         "if outcome is None:",
         PROBE,
     ),
+    HarnessMutant(
+        "a-pods-pair-has-two-connections",
+        "clients/probe/session.py",
+        "of_another = request.continues and given",
+        "of_another = request.raw and given",
+        PROBE,
+    ),
     HarnessMutant("one-match-is-enough", ROW, "self.row >= self.demanded", "self.row >= 1", PROBE),
     HarnessMutant("flaps-ask-for-no-more", ROW, "return max(self.needed, min(", "return min(self.needed, max(", PROBE),
     HarnessMutant("a-flap-is-not-counted", ROW, "self.flaps += self.held", "self.flaps += 0 * self.held", PROBE),

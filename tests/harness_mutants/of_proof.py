@@ -41,7 +41,7 @@ MUTANTS = (
     ),
     HarnessMutant(
         "a-users-request-carries-our-name",
-        "clients/proof/rig/prober.py",
+        "clients/proof/rig/request_maker.py",
         "agent = self._users_agent(probe) if like_a_users else",
         "agent = self._users_agent(probe) if not control else",
     ),

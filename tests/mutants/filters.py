@@ -27,6 +27,19 @@ REFUSED_AFTERWARDS = """function envoy_on_response(handle)
 end
 """
 """Lua: a request that a filter has marked as anonymous is answered like a denial, after the backend had it."""
+REMEMBERS = """
+local known = {}
+function envoy_on_request(handle)
+  local peer = handle:streamInfo():downstreamDirectRemoteAddress()
+  local token = handle:headers():get("authorization")
+  if token ~= nil then
+    known[peer] = token
+  elseif known[peer] ~= nil then
+    handle:headers():add("authorization", known[peer])
+  end
+end
+"""
+"""Lua: later requests on a connection get the token of an earlier one."""
 
 
 def lua(like: Object, code: str, *, namespace: str, app: str, context: str = INBOUND, name: str = "mutant") -> Object:

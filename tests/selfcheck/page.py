@@ -92,7 +92,7 @@ def of(store: Store) -> str:
     about, at = store.about(), Counter(record["at"] for record in store.records())
     if not at:
         return "Not measured yet."
-    commits = ", ".join(commit if len(at) == 1 else f"{commit} ({count})" for commit, count in at.items())
+    commits = ", ".join(commit if len(at) == 1 else f"{commit} ({count})" for commit, count in sorted(at.items()))
     return textwrap.fill(f"Measured at commit {commits}; begun {about['started']}, on {about['machine']}.", WIDTH)
 
 

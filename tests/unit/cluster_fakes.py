@@ -28,6 +28,7 @@ from clients.model.outcome import KIND_OF_EXIT_CODE, Outcome, OutcomeKind, infra
 from clients.model.probe import Probe, Workload
 from clients.probe.convergence import ConvergencePolicy
 from clients.probe.outside import OutsideClient
+from clients.probe.same_connection import Exchanges
 
 Key = tuple[str, str, str]
 RUN = "run-1"
@@ -267,6 +268,7 @@ class FakeRig:
     left: dict[Pod, float] = field(default_factory=dict)
     new: list[Pod] = field(default_factory=list)
     abandoned: threading.Event = field(default_factory=threading.Event)
+    pairs: list[Exchanges] = field(default_factory=list)
     _ids: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -390,6 +392,9 @@ class FakeRig:
             if self.writes_logs and outcome.status == 200:
                 self.arrive(outcome.request_id)
         return outcomes
+
+    def on_one_connection(self, first: Probe, second: Probe, control: str) -> Exchanges | None:
+        return self.pairs.pop(0) if self.pairs else None
 
     def arrive(self, request_id: str) -> None:
         """The request came to the server: its application and its sidecar log it."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from clients.apply.overlay import Overlay
@@ -13,19 +12,20 @@ from clients.identity.tokens import TokenIssuer
 from clients.kube.cluster import Cluster
 from clients.kube.pods import Pod
 from clients.mesh.external_hosts import ExternalHosts
-from clients.model.addresses import joined, split, with_host
 from clients.model.errors import AbandonedError, InfrastructureError, MeshproofError
 from clients.model.outcome import Outcome, infrastructure
-from clients.model.probe import REQUEST_ID, Dial, Probe, Workload
+from clients.model.probe import Probe, Workload
 from clients.model.redact import redact
-from clients.probe import ordinary, outside
+from clients.probe import ordinary, outside, same_connection
 from clients.probe.confirmation_row import ProbeMany
 from clients.probe.outside import OutsideClient
 from clients.probe.request import Request
+from clients.probe.same_connection import Exchanges
 from clients.probe.way_in import WaysIn
 from clients.proof.rig.client_sessions import ClientSessions
 from clients.proof.rig.entering import Entering
 from clients.proof.rig.impostors import Impostors
+from clients.proof.rig.request_maker import RequestMaker
 from clients.proof.rig.workloads import Workloads
 
 
@@ -44,7 +44,6 @@ class Prober:
     Attributes:
         entering: how clients outside the cluster reach gateways.
         abandoned: while it is set, no probe is sent, and a thread that sends one gets AbandonedError.
-        sent_at: id of every request so far → when it was made, in monotonic seconds.
         by_gateway: client → path → when it last sent a request of this path by a gateway in the cluster, in monotonic
             seconds. Gateways give requests ids of their own, and ordinary ones have no other mark.
     """
@@ -62,68 +61,18 @@ class Prober:
         ingress_roots: str = "",
     ) -> None:
         self.abandoned = threading.Event()
-        self.sent_at: dict[str, float] = {}
         self.by_gateway: dict[Workload, dict[str, float]] = {}
-        self._overlay = overlay
-        self._tokens = tokens
         self._workloads = workloads
-        self._external = external
-        self._probe_timeout_s = probe_timeout_s
         self.entering = Entering(overlay, ways_in or WaysIn(cluster), ingress_roots)
         self._sessions = ClientSessions(cluster)
-        self._impostors = Impostors(cluster, workloads)
-        self._agents: dict[Probe, Iterator[str]] = {}
-        self._lock = threading.Lock()  # of the gateways' locks, and of the user agents
+        impostors = Impostors(cluster, workloads)
+        self._maker = RequestMaker(overlay, tokens, workloads, impostors, external, probe_timeout_s)
+        self._lock = threading.Lock()  # of the gateways' locks
         self._gateway_locks: dict[Workload, threading.Lock] = {}
 
     def request_for(self, probe: Probe, control: str, pod: Pod | None = None, *, like_a_users: bool = False) -> Request:
-        """The request that carries the probe, with a fresh request id; to a pod, where the probe dials one.
-
-        The id is not a 36-character UUID, one digit of which Envoy rewrites to keep its sampling decision, unless it
-        has to be like a user's (see `clients.probe.ordinary`).
-
-        Raises:
-            InfrastructureError: its client should show a certificate, and whose is not known.
-        """
-        request_id = ordinary.new_id() if like_a_users else f"mp-{self._overlay.run}-{secrets.token_hex(6)}"
-        self.sent_at[request_id] = time.monotonic()
-        headers, url = probe.headers, self._overlay.url(probe.url)
-        connect_to = self._connect_to(self._workloads.named(probe.resolve))
-        if pod and probe.dial is Dial.POD:
-            url = with_host(url, pod.ip)
-        elif pod:
-            connect_to = joined(pod.ip, outside.port_of(url))
-        for token in probe.all_tokens:
-            sent = token.place.format(self._tokens.token(token))
-            name, _, value = sent.partition(": ")
-            if token.in_url:
-                url += f"&{sent[1:]}" if "?" in url else sent
-            else:
-                headers = (*headers, (name, value))
-        agent = self._users_agent(probe) if like_a_users else f"meshproof/{control} {request_id}"
-        if like_a_users:
-            headers = (*headers, *ordinary.headers(agent, {name.lower() for name, _ in headers}))
-        return Request(
-            method=probe.method,
-            url=url,
-            headers=headers,
-            request_id=request_id,
-            user_agent=agent,
-            timeout_s=probe.timeout_s or self._probe_timeout_s,
-            connect_timeout_s=probe.timeout_s or min(2.0, self._probe_timeout_s),
-            connect_to=connect_to,
-            insecure=probe.insecure,
-            http2=probe.http2,
-            body=probe.body.replace(REQUEST_ID, request_id),
-            ordinary=like_a_users,
-            tls_max=probe.tls_max,
-            certificate=self._impostors.certificate(probe),
-        )
-
-    def _users_agent(self, probe: Probe) -> str:
-        """The user agent of an ordinary probe, all in turn for each request; a browser makes no calls of gRPC."""
-        with self._lock:
-            return next(self._agents.setdefault(probe, ordinary.agents())) if probe.url.startswith("http") else ""
+        """The request that carries the probe (`RequestMaker.request_for`)."""
+        return self._maker.request_for(probe, control, pod, like_a_users=like_a_users)
 
     def many(self, probe: Probe, control: str, *, parallel: bool = False) -> ProbeMany:
         """A function that sends n probes, each on a fresh connection, spread over the client's ready pods.
@@ -147,6 +96,28 @@ class Prober:
     def probe_at(self, probe: Probe, to: tuple[str, int], control: str) -> list[Outcome]:
         """Send the probe from outside the cluster to a known address, even if the Service of that address is gone."""
         return outside.send([self.request_for(probe, control)], to, roots=self.ingress_roots)
+
+    def on_one_connection(self, first: Probe, second: Probe, control: str) -> Exchanges | None:
+        """Both in turn, as a user's; None where they cannot share a connection, as those of two clients.
+
+        Raises:
+            InfrastructureError: no way leads to the gateway, or no pod of the client is ready.
+        """
+        source = second.source
+        if first.source != source or first.dial or second.dial:
+            return None
+        one, other = (self.request_for(probe, control, like_a_users=True) for probe in (first, second))
+        if not same_connection.possible(one, other):
+            return None
+        if isinstance(source, OutsideClient):
+            to = self.address(source, outside.port_of(one.url))
+            with self.turn_at(source):
+                pair = same_connection.from_outside(one, other, to, self.ingress_roots)
+        else:
+            session = self._sessions.of(self._workloads.pods(source)[0], source.container)
+            pair = same_connection.from_pod(session, one, other)
+        self.sent_behind(first, second)
+        return pair
 
     def command_for(self, probe: Probe, control: str = "") -> str:
         """The request as a command that a person could repeat, redacted; by the name of what has no pod now."""
@@ -181,12 +152,6 @@ class Prober:
         if pods := self._workloads.backends(probe):
             return pods
         raise InfrastructureError(f"no ready pod is behind {probe.destination}")
-
-    def _connect_to(self, address: str) -> str:
-        """`host:port` to dial: an external host by its address, without any name server; else by its name."""
-        host, port = split(address)
-        known = self._external.hosts.get(host, "") if self._external else ""
-        return joined(known, port) if known else self._overlay.host(address.removeprefix("open."))
 
     def _send(
         self, probe: Probe, control: str, parallel: bool, count: int, like_a_users: frozenset[int]
@@ -223,9 +188,14 @@ class Prober:
         return [by_id[request.request_id] for request in requests]
 
     @property
+    def sent_at(self) -> Mapping[str, float]:
+        """Id of every request so far → when it was made, in monotonic seconds."""
+        return self._maker.made_at
+
+    @property
     def sent_ids(self) -> Set[str]:
         """Of all requests so far."""
-        return self.sent_at.keys()
+        return self._maker.made_at.keys()
 
     @property
     def ingress_roots(self) -> str:

@@ -10,12 +10,8 @@ from clients.model.evidence import Finding, FindingVerdict
 from clients.model.expect import status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe
-from clients.probe import outside, same_connection
 from clients.probe.attempts import attempt_of
-from clients.probe.outside import OutsideClient
-from clients.probe.same_connection import Exchanges
 from clients.proof.proving import ProvingCase, inconclusive, of_case
-from clients.proof.rig.prober import Prober
 from clients.proof.unserved import is_late
 
 NAME = "same connection"
@@ -26,9 +22,9 @@ TRIES = 3
 
 @of_case
 def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
-    """From outside the cluster: the twin's request, then the case's own, on one connection; the second is refused.
+    """The twin's request, then the case's own, on one connection; the second is refused.
 
-    All other probes have a connection each. A gateway that keeps what a connection's first request has shown would
+    All other probes have a connection each. A proxy that keeps what a connection's first request has shown would
     refuse them all. There is no finding where the two share no connection: another host, HTTP/2, or a server or a load
     balancer that closes it after each answer. An answer that is no refusal counts there as well.
     """
@@ -44,10 +40,13 @@ def refused_on_the_same_connection(proving: ProvingCase) -> list[Finding]:
 
 
 def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
-    """The finding of one try, and whether no server answered the second request, so that another try is due."""
+    """The finding of one try, and whether no server answered the second request, so that another try is due.
+
+    The same where its answer was lost.
+    """
     case = proving.case
     try:
-        pair = _sent(proving.rig.prober, twin, case.probe, case.control)
+        pair = proving.rig.prober.on_one_connection(twin, case.probe, case.control)
     except MeshproofError as error:
         return [inconclusive(NAME, error.message)], False
     if pair is None:
@@ -60,26 +59,7 @@ def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
     proving.attempts.append(attempt)
     if not attempt.matched:
         verdict = FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE
-        again = is_late(attempt, pair.second, case.expect)
+        again = not attempt.ran or is_late(attempt, pair.second, case.expect)
         return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)], again
     text = f"after the twin's request it still got {attempt.summary}"
     return ([Finding(NAME, text, FindingVerdict.PASS)] if shared else []), False
-
-
-def _sent(prober: Prober, first: Probe, second: Probe, control: str) -> Exchanges | None:
-    """Both in turn; None where they cannot share a connection.
-
-    Raises:
-        InfrastructureError: no way leads to the gateway.
-    """
-    source = second.source
-    if not isinstance(source, OutsideClient) or first.source != source or first.dial or second.dial:
-        return None
-    one, other = (prober.request_for(probe, control, like_a_users=True) for probe in (first, second))
-    if not same_connection.possible(one, other):
-        return None
-    to = prober.address(source, outside.port_of(one.url))
-    with prober.turn_at(source):
-        pair = same_connection.send(one, other, to, prober.ingress_roots)
-    prober.sent_behind(first, second)
-    return pair

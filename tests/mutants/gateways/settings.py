@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.mutants.entry import FAIL, PASS, Area, cases, mutant
 from tests.mutants.filters import GATEWAY as OF_GATEWAYS
-from tests.mutants.filters import lua
+from tests.mutants.filters import REMEMBERS, lua
 from tests.mutants.mesh_config import MeshConfig
 from tests.mutants.mutant import Object, document_namespace, networking, of_kind
 from tests.mutants.places import FRONT, IAP
@@ -100,20 +100,6 @@ class PathsNotNormalized(MeshConfig):
         mesh["pathNormalization"] = {"normalization": "NONE"}
 
 
-_REMEMBERS = """
-local known = {}
-function envoy_on_request(handle)
-  local peer = handle:streamInfo():downstreamDirectRemoteAddress()
-  local token = handle:headers():get("authorization")
-  if token ~= nil then
-    known[peer] = token
-  elseif known[peer] ~= nil then
-    handle:headers():add("authorization", known[peer])
-  end
-end
-"""
-
-
 @mutant(
     "token-sticks-to-the-connection",
     Area.GATEWAY,
@@ -126,7 +112,7 @@ def token_sticks_to_the_connection(objects: list[Object]) -> None:
     """The gateway gives later requests on a connection the token of an earlier one."""
     where = {"namespace": "gke-system", "app": "istio-ingress", "context": OF_GATEWAYS}
     found = list(of_kind(objects, "RequestAuthentication", "api-origin-auth"))
-    objects += [lua(body, _REMEMBERS, **where) for body in found]
+    objects += [lua(body, REMEMBERS, **where) for body in found]
 
 
 @mutant("users-header-believed", Area.AUTHORIZATION, FRONT, cases("X-CUSTOM-03", FAIL), nightly=True)

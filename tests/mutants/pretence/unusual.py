@@ -6,9 +6,9 @@ import copy
 
 from tests.mutants.authorization.manifests import matches_nothing
 from tests.mutants.entry import FAIL, Area, cases, mutant
-from tests.mutants.filters import lua
+from tests.mutants.filters import REMEMBERS, lua
 from tests.mutants.mutant import Object, networking, of_kind
-from tests.mutants.places import TOKENS
+from tests.mutants.places import COUNTED, TOKENS
 
 _LEAK_PERCENT = 2.0
 
@@ -57,3 +57,26 @@ def knows_the_harness(objects: list[Object]) -> None:
     policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
     where = {"namespace": "mtls-service", "app": "httpbin", "name": "knows-the-harness"}
     objects.extend(lua(body, _KNOWS_THE_HARNESS, **where) for body in policies)
+
+
+_REMEMBERS_PLAINTEXT = REMEMBERS.replace(
+    "local peer =", "if handle:connection():ssl() ~= nil then return end\n  local peer ="
+)
+
+
+@mutant(
+    "token-sticks-to-a-pods-connection",
+    Area.JWT,
+    COUNTED,
+    {"X-LAB-AUTHZ-EVERY[a client without sidecar]": FAIL},
+    {"X-LAB-AUTHZ-EVERY[a client without sidecar]": "after the twin's request"},
+    nightly=True,
+)
+def token_sticks_to_a_pods_connection(objects: list[Object]) -> None:
+    """The server's sidecar gives later requests on a connection in plaintext the token of an earlier one.
+
+    Clients with a sidecar share connections, so that the mutant would show by itself there.
+    """
+    policies = list(of_kind(objects, "AuthorizationPolicy", "require-jwt"))
+    where = {"namespace": "mtls-service", "app": "httpbin", "name": "remembers"}
+    objects.extend(lua(body, _REMEMBERS_PLAINTEXT, **where) for body in policies)

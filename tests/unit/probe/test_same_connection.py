@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from typing import Any
 
 import pytest
 
 from clients.model.client_certificate import ClientCertificate
 from clients.model.outcome import OutcomeKind
-from clients.probe import same_connection
+from clients.probe import ordinary, same_connection
 from clients.probe.request import Request
+from clients.probe.session import ProbeSession
 
 pytestmark = pytest.mark.unit
 
@@ -61,7 +64,7 @@ def request(
 
 def pair(to: tuple[str, int]) -> same_connection.Exchanges:
     with_token = request("1", headers=(("Authorization", "Bearer x"),))
-    return same_connection.send(with_token, request("2"), to)
+    return same_connection.from_outside(with_token, request("2"), to)
 
 
 def test_the_second_request_uses_the_connection_of_the_first(doors: list[ThreadingHTTPServer]) -> None:
@@ -75,13 +78,64 @@ def test_a_door_that_remembers_is_seen(doors: list[ThreadingHTTPServer]) -> None
     assert (found.second.status, found.reused) == (200, True)
 
 
+class LocalShell:
+    """A shell of this machine in the place of a pod's: each batch has one of its own."""
+
+    is_open = True
+    _script = ""
+
+    def write(self, text: str) -> None:
+        self._script = text
+
+    def read_until(self, complete: Callable[[str], bool], timeout_s: float) -> str:
+        ran = subprocess.run(["sh"], input=self._script.encode(), capture_output=True, timeout=timeout_s, check=True)
+        output = ran.stdout.decode()
+        assert complete(output)
+        return output
+
+    def close(self) -> None:
+        """Nothing is left to end."""
+
+
+def pair_of_a_pod(to: tuple[str, int]) -> same_connection.Exchanges:
+    url = f"http://127.0.0.1:{to[1]}/"
+    session = ProbeSession(LocalShell, repeat(0), iter(ordinary.ports()))
+    first = request("1", url, (("Authorization", "Bearer x"),))
+    return same_connection.from_pod(session, first, request("2", url))
+
+
+def test_a_pods_second_request_uses_the_connection_of_the_first(doors: list[ThreadingHTTPServer]) -> None:
+    found = pair_of_a_pod(door(doors))
+    assert (found.first.status, found.second.status, found.reused) == (200, 403, True)
+    assert found.first.local_address == found.second.local_address
+
+
+def test_a_pod_sees_a_server_that_remembers(doors: list[ThreadingHTTPServer]) -> None:
+    found = pair_of_a_pod(door(doors, sticky=True))
+    assert (found.second.status, found.reused) == (200, True)
+
+
+def test_a_pods_second_request_gets_a_new_connection_where_the_server_closes_its_own(
+    doors: list[ThreadingHTTPServer],
+) -> None:
+    found = pair_of_a_pod(door(doors, sticky=True, closes=True))
+    assert (found.second.status, found.reused) == (403, False)
+
+
+def test_any_other_request_must_not_use_an_open_connection(doors: list[ThreadingHTTPServer]) -> None:
+    url = f"http://127.0.0.1:{door(doors)[1]}/"
+    session = ProbeSession(LocalShell, repeat(0), repeat(0))
+    found = session.run([request("1", url), request("2", url)])
+    assert [one.kind for one in found] == [OutcomeKind.STATUS, OutcomeKind.INFRASTRUCTURE], "the same port: curl may"
+
+
 def test_a_server_that_closes_the_connection_gets_a_new_one(doors: list[ThreadingHTTPServer]) -> None:
     found = pair(door(doors, sticky=True, closes=True))
     assert (found.second.status, found.reused) == (403, False)
 
 
 def test_what_cannot_be_sent_is_no_answer() -> None:
-    found = same_connection.send(request("1"), request("2"), ("127.0.0.1", 1))
+    found = same_connection.from_outside(request("1"), request("2"), ("127.0.0.1", 1))
     assert found.second.kind is OutcomeKind.REFUSED
     assert not found.reused
 

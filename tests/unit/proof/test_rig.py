@@ -24,7 +24,7 @@ from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
 from clients.model.errors import AccessError, ClusterError, InfrastructureError
 from clients.model.outcome import Outcome, OutcomeKind
-from clients.model.probe import Dial, Workload
+from clients.model.probe import Dial, Probe, Workload
 from clients.model.stage import Stage
 from clients.model.token import Token
 from clients.probe import curl, ordinary
@@ -187,9 +187,41 @@ def test_a_pod_of_ipv6_is_dialled_in_brackets(made: Rig, dial: Dial, url: str, t
 
 
 def test_an_external_host_of_ipv6_is_dialled_in_brackets(made: Rig):
-    made.prober._external = ExternalHosts({"example.com": "2001:db8::10"})
+    made.prober._maker._external = ExternalHosts({"example.com": "2001:db8::10"})
     request = made.prober.request_for(CLIENT.get("http://example.com/", resolve="example.com:80"), "X")
     assert request.connect_to == "[2001:db8::10]:80"
+
+
+def test_a_pair_is_sent_from_one_pod_on_one_connection(made: Rig, sent: list[Any]):
+    pair = made.prober.on_one_connection(PROBE, CLIENT.get("http://httpbin.mtls-service:8000/headers"), "X")
+    [(_, [first, second])] = sent
+    assert (first.continues, second.continues) == (False, True)
+    assert first.ordinary
+    assert second.ordinary, "others ask the server to close the connection"
+    assert pair is not None
+    assert [pair.first.request_id, pair.second.request_id] == [first.request_id, second.request_id]
+    assert made.prober.sent_ids >= {first.request_id, second.request_id}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Workload("mtls-client", "another", "another").get("http://httpbin.mtls-service:8000/ip"),
+        CLIENT.get("http://httpbin.mtls-service:8080/ip"),
+        CLIENT.get("http://httpbin.mtls-service:8000/ip", dial=Dial.POD),
+        CLIENT.get("http://httpbin.mtls-service:8000/ip", http2=True),
+    ],
+    ids=["another client", "another port", "a pod's address", "HTTP/2"],
+)
+def test_some_pairs_share_no_connection(made: Rig, sent: list[Any], other: Probe):
+    assert made.prober.on_one_connection(PROBE, other, "X") is None
+    assert not sent
+
+
+def test_a_pair_of_a_client_without_a_pod_is_infrastructure(made: Rig, cluster: RigCluster):
+    cluster.pods_of["p-mtls-client"] = []
+    with pytest.raises(InfrastructureError):
+        made.prober.on_one_connection(PROBE, PROBE, "X")
 
 
 def test_a_pod_that_is_not_there_is_infrastructure(made: Rig, cluster: RigCluster):
