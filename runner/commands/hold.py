@@ -14,7 +14,7 @@ from clients.hold import held as holding
 from clients.hold.seen import Seen
 from clients.kube.cluster import Cluster
 from clients.mesh import discovery
-from clients.model.errors import ClusterError
+from clients.model.errors import ClusterError, SettingsError
 from clients.model.exit_code import ExitCode
 from reports import hold as shown
 from runner.commands import common
@@ -25,6 +25,8 @@ from runner.target.target import reach
 
 WIDTH = 110
 """Columns that the table takes at least."""
+MARK_LENGTH = 100
+"""Characters of a mark's name: all marks are in one ConfigMap."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -64,6 +66,8 @@ def mark(
     given: common.Given,
 ) -> int:
     """Note what begins now, so that `hold check` names it next to what happens from now on."""
+    if not name.strip() or len(name) > MARK_LENGTH or not name.isprintable():
+        raise SettingsError(f"a mark needs a name of at most {MARK_LENGTH} printable characters", "for instance: drain")
     with closing(_connect(settings.load(given))) as cluster:
         at = holding.mark(cluster, holding.require(cluster), name)
     print(f"{name}: from {shown.clock(at)} on")

@@ -14,7 +14,7 @@ from clients.model.errors import SettingsError
 from clients.model.exit_code import ExitCode
 from reports import files
 from runner.commands import common
-from runner.config import settings
+from runner.config import folders, settings
 from runner.target import named, targets
 from runner.target.target import reach
 from testbed import like as carrying
@@ -35,6 +35,8 @@ def like(
     given: common.Given,
 ) -> int:
     """Write MeshConfig, istiod's variables, revisions and root policies of a cluster, for a rehearsal."""
+    if output is not None:
+        folders.check_file(output, "choose another with --output")
     text = of_cluster(settings.load(given))
     if output is None:
         print(text, end="")

@@ -14,13 +14,14 @@ from rich.markup import escape
 
 from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
-from clients.mesh.upgrade.change import ChangeLevel
+from clients.mesh.upgrade.change import ChangeLevel, minor_of
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
 from clients.model.counted import counted
 from clients.model.errors import ClusterError
 from clients.model.exit_code import ExitCode
 from runner.commands import common
 from runner.config import settings
+from runner.config.names import check_names
 from runner.target import named, targets
 from runner.target.access import Access
 from runner.target.target import reach
@@ -44,8 +45,10 @@ def precheck(
     given: common.Given,
 ) -> int:
     """Print which objects of a cluster an upgrade of the mesh touches; exit 1 when something would break."""
+    minor_of(end)  # a mistake is reported before anything is reached
     if start:
         check_versions(start, end)
+    check_names("--to-revision", "a revision", [target_revision])
     wanted = settings.load(given)
     target = targets.of(wanted)
     there = reach(target, lambda line: print(line, file=sys.stderr))

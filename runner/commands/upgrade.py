@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +18,20 @@ from clients.mesh import identity_of
 from clients.mesh.survey.survey import Survey
 from clients.model.errors import ConflictError, SettingsError
 from reports import files
-from reports.record import conformance
+from reports.record.model import Report
 from runner.commands import common, upgrading
 from runner.commands.like import resolve
 from runner.commands.upgrading import AskedUpgrade, say
 from runner.config import folders, settings
+from runner.config.gate_settings import Tier
+from runner.config.names import check_names
 from runner.config.settings import Settings
 from runner.interrupts import hangup_interrupts, sigterm_interrupts
+from runner.session.planning.collect_plan import collect
 from runner.target import targets
-from runner.upgrade import going_on, hooks, own_cluster, own_namespaces, regressions
+from runner.upgrade import baseline as earlier_run
+from runner.upgrade import going_on, hooks, own_cluster, own_namespaces
+from runner.upgrade.baseline import OldMesh
 from runner.upgrade.checking import Checking
 from runner.upgrade.going_on import AskedAgain
 from runner.upgrade.record import UpgradeRecord, UpgradeSide
@@ -78,10 +85,11 @@ def upgrade(
     names = _names(start, end, from_revision, to_revision)
     if like and not (start or end):
         raise SettingsError("--like is for a rehearsal on the embedded cluster", "name versions by --from and --to")
-    if baseline:
-        conformance.load(baseline)  # read again later: a mistake is reported before anything is reached
+    wanted = settings.load(given)
+    _check(namespace or (), from_revision, to_revision, look, hook_timeout)
     common.check_suites(paths)
-    folders.check_writable(settings.load(given).out, "choose another with --out")  # before versions are built
+    folders.check_writable(wanted.out, "choose another with --out")  # before versions are built
+    first = earlier_run.load(baseline) if baseline else None
     again = AskedAgain(*names, paths or (), namespace or (), str(given["tier"] or ""), bool(baseline))
     earlier = _earlier(resume, again)
     if not (all(names) or earlier):
@@ -91,10 +99,15 @@ def upgrade(
     rehearsed = own_cluster.identity(file) if file else ""
     if earlier:
         going_on.check_like(earlier, rehearsed)
+    if baseline and first:
+        _check_baseline(baseline, first, wanted, earlier, paths or ())
+        if start:
+            earlier_run.check_mesh(baseline, first, OldMesh(own_cluster.version(start), names[0]))
     with sigterm_interrupts(), hangup_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
+        at = files.real(baseline) if baseline else None
         asks = prompt if prompt is not None else chosen.names is None and bool(sys.stdin and sys.stdin.isatty())
         target = targets.of(settings.load(chosen.options))
-        asked = AskedUpgrade(tuple(paths or ()), namespace or (), commands, hook_timeout, look, baseline, asks=asks)
+        asked = AskedUpgrade(tuple(paths or ()), namespace or (), commands, hook_timeout, look, at, asks=asks)
         there = target.access(say)
         with closing(there.connect()) as cluster:
             place = going_on.EMBEDDED if chosen.names else identity_of.uid(cluster)
@@ -107,10 +120,43 @@ def upgrade(
             record = checking.checked(record)
             for line in () if earlier else record.not_checked:
                 say(f"not checked: {line}")
-            first = regressions.baseline(baseline, record.old) if baseline else None
+            if baseline and first and not chosen.names:
+                earlier_run.check_mesh(baseline, first, _left(cluster, target.settings, record))
             folder = _folder(resume, target.settings, record)
-            asked = replace(asked, baseline=first)
             return upgrading.conducted(upgrading.made(cluster, there, target, record, asked, folder, checking))
+
+
+def _check(namespaces: Sequence[str], old: str, new: str, *seconds: float) -> None:
+    """Refuse words that no cluster needs to be reached for.
+
+    Raises:
+        SettingsError: a name has characters that names do not have, or a time is no number.
+    """
+    check_names("--namespace", "a namespace", namespaces)
+    check_names("--from-revision", "a revision", [old])
+    check_names("--to-revision", "a revision", [new])
+    if any(map(math.isnan, seconds)):  # which is in any range
+        raise SettingsError("'--look' and '--hook-timeout' are in seconds", "for instance 10")
+
+
+def _check_baseline(
+    path: Path, run: Report, wanted: Settings, earlier: UpgradeRecord | None, suites: Sequence[str]
+) -> None:
+    """Compare the cases of an earlier run with those that the upgrade proves.
+
+    Raises:
+        SettingsError: they are others.
+    """
+    if earlier:
+        wanted, suites = wanted.model_copy(update={"tier": Tier(earlier.tier)}), earlier.suites
+    planned = collect(common.suites(list(suites)), wanted)
+    earlier_run.check_cases(path, run, {name for one in planned for name in one.ids})
+
+
+def _left(cluster: Cluster, wanted: Settings, record: UpgradeRecord) -> OldMesh:
+    """The mesh that is left, on a cluster of others."""
+    survey = Survey(cluster, record.old.label or record.old.revision, wanted.root_namespace)
+    return OldMesh(record.old.version, record.old.revision, survey.flavour.value, record.cluster)
 
 
 def _names(start: str, end: str, old: str, new: str) -> tuple[str, str]:

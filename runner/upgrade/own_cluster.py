@@ -47,6 +47,17 @@ def revisions(start: str, end: str) -> tuple[str, str] | None:
     return canary.revision(old, canary.STABLE), canary.revision(new, canary.NEXT)
 
 
+def version(stated: str) -> str:
+    """The whole version that the embedded cluster has for `1.29`.
+
+    Raises:
+        SettingsError: it has none.
+    """
+    from testbed.versions import istio_release  # loaded only here: other clusters do not need it
+
+    return istio_release(stated).version
+
+
 def identity(like: Path) -> str:
     """Of the mesh in a file of `meshproof like`.
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from clients.model.counted import counted
-from clients.model.errors import SettingsError
 from clients.model.evidence import Verdict
-from reports import files
 from reports.diff import Change, Difference
-from reports.record import conformance
 from reports.record.model import Report
-from runner.upgrade.record import Event, UpgradeSide
+from runner.upgrade.record import Event
 from runner.upgrade.verdict import NOT_KNOWN_KIND
 
 
@@ -57,19 +53,3 @@ def _failing(difference: Difference) -> list[Change]:
 
 def _not_known(phase: str, what: str, text: str) -> Event:
     return Event(phase, NOT_KNOWN_KIND, what, text)
-
-
-def baseline(path: Path, old: UpgradeSide) -> Path:
-    """An earlier run that takes the place of the one in the phase `before`; returns its absolute path.
-
-    Raises:
-        SettingsError: it is of another version than the one before the upgrade, or not all of its cases have run.
-        ReportError: it cannot be read.
-    """
-    report = conformance.load(path)
-    if report.target.mesh.version != old.version:
-        seen = report.target.mesh.version or "an unknown version"
-        raise SettingsError(f"the run {path} is of {seen}, and the upgrade is from {old.version}", "name one of that")
-    if report.not_run or not report.cases:
-        raise SettingsError(f"the run {path} is not whole", "name one whose cases have all run")
-    return files.real(path)

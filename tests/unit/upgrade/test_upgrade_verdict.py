@@ -29,7 +29,7 @@ from runner.upgrade import basis, hooks, moving, own_cluster, proving, showing, 
 from runner.upgrade.conduct import Upgrade
 from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
-from runner.upgrade.regressions import against, baseline
+from runner.upgrade.regressions import against
 from runner.upgrade.sides import check_sides
 from runner.upgrade.verdict import Safety, lost_before, of_cells, table, verdict
 
@@ -334,19 +334,6 @@ def test_a_first_run_in_which_nothing_passes_shows_nothing(verdict_of_all: Verdi
     run = run_of(replace(a_case(), verdict=verdict_of_all))
     assert [event.kind for event in against("before", run, None)] == ["not known"]
     assert against("before", run_of(a_case()), None) == []
-
-
-def test_an_earlier_run_takes_the_place_of_the_first(tmp_path: Path) -> None:
-    version = sample_target().mesh.version
-    old = UpgradeSide("stable", "old", version)
-    whole, empty = tmp_path / "whole.json", tmp_path / "empty.json"
-    conformance.save(run_of(a_case()), whole)
-    assert baseline(whole, old) == whole.resolve()
-    with pytest.raises(SettingsError, match=re.escape(f"is of {version}, and the upgrade is from 1.12.0")):
-        baseline(whole, replace(old, version="1.12.0"))
-    conformance.save(run_of(), empty)
-    with pytest.raises(SettingsError, match="is not whole"):
-        baseline(empty, old)
 
 
 # -- the record, and going on

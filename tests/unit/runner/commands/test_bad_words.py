@@ -11,9 +11,12 @@ from report_samples import sample_report
 
 from reports.record import conformance
 from runner.commands import cli
+from runner.target.access import Access
+from runner.target.embedded import Embedded
 from testbed.harness import image
 
 pytestmark = pytest.mark.unit
+UPGRADE = ["upgrade", "--from-revision", "a", "--to-revision", "b"]
 
 
 def kept(folder: Path) -> Path:
@@ -43,6 +46,17 @@ def kept(folder: Path) -> Path:
         (["upgrade", "--from-revision", "a", "--to-revision", "a"], "--from-revision and --to-revision are both a"),
         (["upgrade", "--from-revision", "a", "--to-revision", "b", "--baseline", "nope"], "cannot read nope"),
         (["image", "export", "/proc/x/y"], "the folder /proc/x cannot be written"),
+        (["precheck", "--to", "x"], "'x' is no version of Istio"),
+        (["precheck", "--to", "1.31", "--to-revision", "A B"], "--to-revision 'A B' is no name of a revision"),
+        ([*UPGRADE, "--look", "nan"], "'--look'"),
+        ([*UPGRADE, "--hook-timeout", "nan"], "'--hook-timeout'"),
+        ([*UPGRADE, "--namespace", "x/y"], "--namespace 'x/y' is no name of a namespace"),
+        ([*UPGRADE[:-1], "b_"], "--to-revision 'b_' is no name of a revision"),
+        (["upgrade", "--from-revision", "../a", *UPGRADE[3:]], "--from-revision '../a' is no name of a revision"),
+        (["hold", "mark", " "], "a mark needs a name of at most 100 printable characters"),
+        (["hold", "mark", "a\nb"], "a mark needs a name of at most 100 printable characters"),
+        (["hold", "mark", "x" * 101], "a mark needs a name of at most 100 printable characters"),
+        (["like", "--output", "/proc/x/y"], "the folder /proc/x cannot be written"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_object(
@@ -54,6 +68,8 @@ def test_a_mistake_is_one_line_with_its_object(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(image.HarnessImage, "build", lambda _: pytest.fail("nothing is built for it"))
+    for place, name in ((Embedded, "access"), (Embedded, "look"), (Access, "connect")):
+        monkeypatch.setattr(place, name, lambda *_: pytest.fail("no cluster is reached for it"))
     assert cli.main(words) == 2
     printed = capsys.readouterr()
     assert message in printed.err
