@@ -16,6 +16,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade.change import ChangeLevel, minor_of
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
+from clients.mesh.upgrade.unchecked import UncheckedReason
 from clients.model.counted import counted
 from clients.model.errors import ClusterError
 from clients.model.exit_code import ExitCode
@@ -72,7 +73,10 @@ def precheck(
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:
         show(found, Console(soft_wrap=True))
-    return ExitCode.FAILED if found.of(ChangeLevel.ERROR) else ExitCode.UNKNOWN if found.not_checked else ExitCode.OK
+    if found.of(ChangeLevel.ERROR):
+        return ExitCode.FAILED
+    seen = all(one.why is UncheckedReason.OUT_OF_SIGHT for one in found.not_checked)  # no user can see more
+    return ExitCode.OK if seen else ExitCode.UNKNOWN
 
 
 def show(found: Prechecks, console: Console) -> None:
@@ -85,8 +89,8 @@ def show(found: Prechecks, console: Console) -> None:
             console.print(f"           and {len(one.objects) - SHOWN} more")
         if one.hint:
             console.print(f"           [dim]hint: {escape(one.hint)}[/]")
-    for line in found.not_checked:
-        console.print(f"[yellow]not checked[/] {escape(line)}")
+    for text in (one.text for one in found.not_checked):
+        console.print(f"[yellow]not checked[/] {escape(text)}")
     numbers = ", ".join(counted(len(found.of(level)), level) for level in (ChangeLevel.ERROR, ChangeLevel.WARNING))
     console.print(f"from {found.start} to {found.end}: {numbers}")
 

@@ -118,8 +118,8 @@ def upgrade(
             _refuse_held(cluster)
             checking = Checking(cluster, there, target.settings.root_namespace)
             record = checking.checked(record)
-            for line in () if earlier else record.not_checked:
-                say(f"not checked: {line}")
+            for one in () if earlier else record.not_checked:
+                say(f"not checked: {one.text}")
             if baseline and first and not chosen.names:
                 earlier_run.check_mesh(baseline, first, _left(cluster, target.settings, record))
             folder = _folder(resume, target.settings, record)

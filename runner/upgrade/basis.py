@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from clients.mesh.upgrade.unchecked import UncheckedReason
 from clients.model.counted import counted
 from reports.hold import MANY_SKIPPED
 from runner.config.gate_settings import Tier
 from runner.upgrade.plan import PhaseName
 from runner.upgrade.record import Event, PhaseRecord, UpgradeRecord, UpgradeSide
-from runner.upgrade.verdict import BY_PROGRAM, Safety, UpgradeVerdict, table
+from runner.upgrade.verdict import Safety, UpgradeVerdict, table
 
 NAMED = 6
 """Flows, cases or objects that a group of reasons names."""
@@ -94,7 +95,9 @@ def leaves_out(record: UpgradeRecord) -> Iterator[str]:
     if part := extent(record):
         cases = max((phase.planned for phase in record.phases), default=0)
         yield f"the suites were {part}, {counted(cases, 'case')}, and not the whole catalogue"
-    yield from (f"prechecks: {line}" for line in record.not_checked if line.startswith(BY_PROGRAM))
+    for line in record.out_of_sight:
+        yield f"{line}: what it changes was seen by requests and cases only"
+    yield from (f"prechecks: {line}" for line in record.unchecked(UncheckedReason.BY_ISTIOCTL))
     cells = [cell for phase in record.phases for cell in phase.cells]
     sent, skipped = sum(cell.requests for cell in cells), sum(cell.skipped for cell in cells)
     if skipped and (share := skipped / (sent + skipped)) >= MANY_SKIPPED:
@@ -119,6 +122,8 @@ def next_steps(record: UpgradeRecord, found: UpgradeVerdict) -> Iterator[str]:
     else:
         if extent(record):
             yield "repeat it without --tier and SUITE: only the whole catalogue shows what this one left out"
+        if record.out_of_sight:
+            yield "ask the provider what the new control plane has otherwise: its settings could not be looked at"
         if any(level == "warning" for level, *_ in record.prechecks):
             yield "read the warnings of the prechecks: each names objects that may behave differently"
         yield "move one namespace at a time, its label first and then its pods, with `meshproof hold start` next to it"
@@ -132,6 +137,7 @@ def answer(record: UpgradeRecord, found: UpgradeVerdict) -> str:
     lost, leaked = sum(cell.lost for cell in cells), sum(cell.leaked for cell in cells)
     sent = f"{record.requests} requests, {lost} lost, {leaked} leaked, longest gap {record.longest_gap_s:.2f} s"
     limits = f", as far as {part} shows" if (part := extent(record)) else ""
+    limits += ", without a look at the control plane" if record.out_of_sight else ""
     return f"{found.safety.upper()}{limits}: from {_named(record.old)} to {_named(record.new)}; {sent}"
 
 

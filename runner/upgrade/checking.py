@@ -9,6 +9,7 @@ from clients.kube.cluster import Cluster
 from clients.mesh.istioctl import Analyzer
 from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.prechecks import prechecks, settings_between
+from clients.mesh.upgrade.unchecked import Unchecked
 from runner.target.access import Access
 from runner.upgrade.record import Event, UpgradeRecord, UpgradeSide
 from runner.upgrade.verdict import NOT_KNOWN_KIND
@@ -51,13 +52,13 @@ class Checking:
                 if one.level is ChangeLevel.ERROR and (one.code, one.objects) not in known
             ),
             *(
-                Event(phase, NOT_KNOWN_KIND, "prechecks", line)
-                for line in missing
-                if record.prechecked and line not in record.not_checked
+                Event(phase, NOT_KNOWN_KIND, "prechecks", one.text)
+                for one in missing
+                if record.prechecked and one not in record.not_checked
             ),
         ]
 
-    def _all(self, record: UpgradeRecord) -> tuple[list[Touched], list[str]]:
+    def _all(self, record: UpgradeRecord) -> tuple[list[Touched], list[Unchecked]]:
         old, new, there = record.old, record.new, self.there
         kubeconfig = Path(there.kubeconfig) if there.kubeconfig else None
         istioctl = Analyzer(Path(there.istioctl), kubeconfig, there.context, old.revision) if there.istioctl else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from clients.mesh.upgrade.unchecked import Unchecked, UncheckedReason
 from clients.model.errors import SettingsError
 from clients.model.wrong_value import in_words
 from runner.config.gate_settings import Tier
 from runner.upgrade.plan import PHASES
 
 FILE = "upgrade.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class UpgradeRecord:
         tier: how much of them is proven (`runner.config.gate_settings.Tier`).
         prechecked: the prechecks were made; they wait for the new revision where it comes later.
         prechecks: what was found before anything moved, in words: (level, code, text, objects).
-        not_checked: what the prechecks could not look at, in words.
+        not_checked: what the prechecks could not look at.
         namespaces: of the user, that move too.
         cluster: its uid, or `embedded`; empty where it could not be read.
         like: identity of the file with whose mesh it is rehearsed; empty for none.
@@ -128,7 +130,7 @@ class UpgradeRecord:
     tier: str = "full"
     prechecked: bool = False
     prechecks: tuple[tuple[str, str, str, tuple[str, ...]], ...] = ()
-    not_checked: tuple[str, ...] = ()
+    not_checked: tuple[Unchecked, ...] = ()
     namespaces: tuple[OwnNamespace, ...] = ()
     cluster: str = ""
     like: str = ""
@@ -143,6 +145,15 @@ class UpgradeRecord:
     def finished(self) -> frozenset[str]:
         """Names of the finished phases."""
         return frozenset(one.name for one in self.phases)
+
+    @property
+    def out_of_sight(self) -> tuple[str, ...]:
+        """What of the control planes no user of the cluster can look at, in words."""
+        return self.unchecked(UncheckedReason.OUT_OF_SIGHT)
+
+    def unchecked(self, why: UncheckedReason) -> tuple[str, ...]:
+        """What the prechecks could not look at for this reason, in words."""
+        return tuple(one.text for one in self.not_checked if one.why is why)
 
     @property
     def away(self) -> list[str]:
@@ -172,15 +183,31 @@ class UpgradeRecord:
         """
         file = folder / FILE if folder.is_dir() else folder
         try:
-            made = _adapter().validate_json(file.read_bytes())
+            content = file.read_bytes()
+            made = _adapter().validate_json(content)
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}", "name the folder of an upgrade") from None
         except ValidationError as error:
+            if (other := _schema(content)) not in (None, SCHEMA):
+                raise _not_gone_on(file, f"its schema is {other}, and this release has {SCHEMA}") from None
             raise SettingsError(f"{file} is not of an upgrade: {in_words(error.errors()[0])}") from None
         assert isinstance(made, cls)
         if wrong := _wrong(made):
-            raise SettingsError(f"{file} cannot be gone on with: {wrong}", "begin the upgrade again, without --resume")
+            raise _not_gone_on(file, wrong)
         return made
+
+
+def _not_gone_on(file: Path, why: str) -> SettingsError:
+    return SettingsError(f"{file} cannot be gone on with: {why}", "begin the upgrade again, without --resume")
+
+
+def _schema(content: bytes) -> int | None:
+    """The schema that a record states; None where it states none."""
+    try:
+        stated = json.loads(content).get("schema")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return stated if isinstance(stated, int) else None
 
 
 def _wrong(record: UpgradeRecord) -> str:

@@ -80,7 +80,8 @@ def as_json(record: UpgradeRecord, found: UpgradeVerdict) -> dict[str, Any]:
             {"level": level, "code": code, "text": text, "objects": list(objects)}
             for level, code, text, objects in record.prechecks
         ],
-        "not_checked": list(record.not_checked),
+        "not_checked": [{"text": one.text, "why": one.why.value} for one in record.not_checked],
+        "out_of_sight": list(record.out_of_sight),
         "leaves_out": list(leaves_out(record)),
         "next": list(next_steps(record, found)),
         "namespaces": [one.name for one in record.namespaces],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from clients.hold.account import GOT_THROUGH, hardly_sent
+from clients.mesh.upgrade.unchecked import UncheckedReason
 from runner.upgrade.plan import PHASES, PhaseName
 from runner.upgrade.record import Cell, Event, UpgradeRecord
 
@@ -15,8 +16,6 @@ NO_ADDRESS = "dns"
 """Outcome of a request whose name was not resolved: the cluster's name servers are why, before any proxy sees it."""
 CUT = frozenset({"closed", "grpc Unavailable", "grpc Internal"})
 """Outcomes of a request on a stream whose connection ends."""
-BY_PROGRAM = ("precheck:", "analyze:", "proxy-status:", "precheck, analyze and proxy-status:")
-"""Begin what istioctl could not look at: it needs rights that a run does not, and repeats a part of the own checks."""
 _MOVING = "while pods were replaced"
 
 
@@ -70,7 +69,7 @@ def _of_prechecks(record: UpgradeRecord) -> list[Event]:
 
 def _unchecked(record: UpgradeRecord) -> list[Event]:
     """What the harness's own prechecks could not look at: an error that they would have found may be there."""
-    lines = [line for line in record.not_checked if not line.startswith(BY_PROGRAM)]
+    lines = [*record.unchecked(UncheckedReason.NOT_SEEN)]
     if not record.prechecked:
         lines.append("the prechecks were not made: the new revision was not there")
     return [Event("before", NOT_KNOWN_KIND, "prechecks", line) for line in lines]

@@ -31,6 +31,11 @@ def of_revision(maps: Iterable[Mapping[str, Any]], revision: str = "") -> list[d
     return [found for text in (own or texts).values() if (found := _parsed(text))]
 
 
+def is_of(maps: Iterable[Mapping[str, Any]], revision: str) -> bool:
+    """Whether one of the ConfigMaps has the name of a revision's configuration."""
+    return any(one["metadata"]["name"] in _names(revision) for one in maps)
+
+
 def _names(revision: str) -> tuple[str, ...]:
     if revision in ("", DEFAULT):
         return ("istio", "istio-shared-configmap")

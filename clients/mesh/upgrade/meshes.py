@@ -6,12 +6,15 @@ Sources: Istio's reference of MeshConfig, for the defaults and for what each set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from clients.mesh.survey import meshconfig
 from clients.mesh.survey.recorded import flattened, variables
 from clients.mesh.survey.survey import ROOT_NAMESPACE, Survey
 from clients.mesh.upgrade.change import ChangeLevel, Touched
+from clients.mesh.upgrade.unchecked import Unchecked, UncheckedReason, out_of_sight
+from clients.mesh.upgrade.view import VARIABLES
 from clients.model.redact_settings import redact_settings
 
 CHECK = "meshes"
@@ -27,22 +30,28 @@ _GRAVE = frozenset(
 
 @dataclass(frozen=True)
 class RevisionMesh:
-    """How the mesh of one revision is set: MeshConfig, and the variables of its istiod."""
+    """How the mesh of one revision is set: MeshConfig, and the variables of its istiod.
+
+    Attributes:
+        unread: what of it could not be read.
+    """
 
     revision: str
     config: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[Unchecked, ...] = ()
 
     @classmethod
     def of(cls, survey: Survey) -> RevisionMesh:
         """That of a survey's revision; what may not be read is empty."""
         config: dict[str, Any] = {}
-        for part in survey.configurations:
+        own = not survey.runs_elsewhere or meshconfig.is_of(survey.config_maps, survey.revision.name)
+        for part in survey.configurations if own else ():  # not that of another revision, which is alike of course
             config |= part
         found: dict[str, str] = {}
         for istiod in survey.istiods:
             found |= variables(istiod)
-        return cls(survey.revision.name, config, found)
+        return cls(survey.revision.name, config, found, tuple(_unread(survey, config, found)))
 
     def of_mode(self, name: str, key: str, default: str) -> str:
         """A value of a nested setting: `outboundTrafficPolicy.mode`."""
@@ -62,6 +71,27 @@ class RevisionMesh:
     def providers(self) -> frozenset[str]:
         """Names of the extension providers."""
         return frozenset(str(one.get("name")) for one in self.config.get("extensionProviders") or ())
+
+
+def _unread(survey: Survey, config: Mapping[str, Any], found: Mapping[str, str]) -> Iterator[Unchecked]:
+    """What is missing of a mesh; of one whose control plane runs elsewhere, what no rights would show."""
+    elsewhere = survey.runs_elsewhere
+    parts = (("MeshConfig", config, elsewhere and survey.reads_config_maps), (VARIABLES, found, elsewhere))
+    for what, there, hidden in parts:
+        if not there and hidden:
+            yield out_of_sight(what, survey.revision.name)
+        elif not there:
+            yield Unchecked(f"{what} of the revision {survey.revision.name}: it cannot be read")
+
+
+def of_both(old: RevisionMesh, new: RevisionMesh) -> tuple[RevisionMesh, RevisionMesh] | None:
+    """Both, without the variables where those of one are out of sight; None where they cannot be compared at all."""
+    if not (old.config and new.config):
+        return None
+    missing = [one for mesh in (old, new) for one in mesh.unread]
+    if any(one.why is not UncheckedReason.OUT_OF_SIGHT for one in missing):
+        return None
+    return (replace(old, variables={}), replace(new, variables={})) if missing else (old, new)
 
 
 def checks(old: RevisionMesh, new: RevisionMesh) -> Iterator[Touched]:

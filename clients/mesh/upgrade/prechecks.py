@@ -15,6 +15,7 @@ from clients.mesh.upgrade.meshes import RevisionMesh
 from clients.mesh.upgrade.programs import UpgradePrograms
 from clients.mesh.upgrade.removed import REMOVED
 from clients.mesh.upgrade.table import CHANGES, NEWEST, OLDEST
+from clients.mesh.upgrade.unchecked import Unchecked, UncheckedReason
 from clients.mesh.upgrade.view import MeshView, read
 from clients.model.errors import ClusterError, InfrastructureError, SettingsError
 
@@ -28,13 +29,13 @@ class Prechecks:
     Attributes:
         start, end: versions (`1.29`, `1.31.1`).
         found: the worst first.
-        not_checked: what could not be looked at, in words.
+        not_checked: what could not be looked at.
     """
 
     start: str
     end: str
     found: tuple[Touched, ...] = ()
-    not_checked: tuple[str, ...] = ()
+    not_checked: tuple[Unchecked, ...] = ()
 
     def of(self, level: ChangeLevel) -> tuple[Touched, ...]:
         """Results of one level."""
@@ -71,35 +72,34 @@ def prechecks(
     found = _tried("revisions", lambda: revisions.checks(view, target), unread)
     first, last = _minor(start), _minor(end)
     if first is None or last is None:
-        unread.append(f"changes between the versions: from {start or 'one not seen'} to {end or 'one not seen'}")
+        between = f"from {start or 'one not seen'} to {end or 'one not seen'}"
+        unread.append(Unchecked(f"changes between the versions: {between}"))
     else:
         found += changes(view, start, end, unread)
         found += _tried("proxies", lambda: proxies.checks(view, start, end), unread)
         found += _tried("filters", lambda: filters.checks(view, start, end), unread)
     by_istioctl, refused = _by_program(istioctl, start if first is not None else "")
     if target:
-        between, missing = settings_between(cluster, revision, target, root)
-        found, unread = [*found, *between], [*unread, *missing]
+        differing, missing = settings_between(cluster, revision, target, root)
+        found, unread = [*found, *differing], [*unread, *missing]
     if first is not None and last is not None and first > last:
-        unread.append(f"changes from {start} back to {end} are not in the table")
+        unread.append(Unchecked(f"changes from {start} back to {end} are not in the table"))
     elif first is not None and last is not None and first < last and (last > NEWEST or first < OLDEST - 1):
-        unread.append(f"changes before 1.{OLDEST} and after 1.{NEWEST} are not in the table")
+        unread.append(Unchecked(f"changes before 1.{OLDEST} and after 1.{NEWEST} are not in the table"))
     return Prechecks(start, end, _sorted([*found, *by_istioctl]), (*unread, *refused))
 
 
-def settings_between(cluster: Cluster, revision: str, target: str, root: str = "") -> tuple[list[Touched], list[str]]:
+def settings_between(
+    cluster: Cluster, revision: str, target: str, root: str = ""
+) -> tuple[list[Touched], list[Unchecked]]:
     """How the meshes of two revisions differ, and what of them cannot be read; nothing of one that is not there yet."""
     try:
         old, new = (RevisionMesh.of(Survey(cluster, name, root)) for name in (revision, target))
     except SettingsError:
-        return [], [f"MeshConfig of the revision {target}: it is not there yet"]
-    unread = [
-        f"{what} of the revision {one.revision}: it cannot be read"
-        for one in (old, new)
-        for what, there in (("MeshConfig", one.config), ("the variables of istiod", one.variables))
-        if not there
-    ]
-    return ([] if unread else _tried("meshes", lambda: meshes.checks(old, new), unread)), unread
+        return [], [Unchecked(f"MeshConfig of the revision {target}: it is not there yet")]
+    unread = [*old.unread, *new.unread]
+    both = meshes.of_both(old, new)
+    return (_tried("meshes", lambda: meshes.checks(*both), unread) if both else []), unread
 
 
 def check_versions(start: str, end: str) -> None:
@@ -108,11 +108,11 @@ def check_versions(start: str, end: str) -> None:
         raise SettingsError(f"{end} is not of a newer minor than {start}", "state --from and --to, oldest first")
 
 
-def changes(view: MeshView, start: str, end: str, unread: list[str]) -> list[Touched]:
+def changes(view: MeshView, start: str, end: str, unread: list[Unchecked]) -> list[Touched]:
     """What the changes of all minors after `start`, up to `end`, touch.
 
     Args:
-        unread: gets those that could not be looked for, in words.
+        unread: gets those that could not be looked for.
     """
     minors = range(minor_of(start) + 1, minor_of(end) + 1)
     found: list[Touched] = []
@@ -137,7 +137,7 @@ def _change(one: ReleaseChange, view: MeshView) -> Iterator[Touched]:
         yield Touched(one.code, one.level, "changes", one.text, objects, one.hint)
 
 
-def _tried(name: str, check: Callable[[], Iterable[Touched]], unread: list[str]) -> list[Touched]:
+def _tried(name: str, check: Callable[[], Iterable[Touched]], unread: list[Unchecked]) -> list[Touched]:
     """What a check finds; objects of a form that it does not expect are not checked, and end nothing.
 
     The definitions of an old release let more through than those of today, and a mesh's configuration is plain text.
@@ -145,7 +145,7 @@ def _tried(name: str, check: Callable[[], Iterable[Touched]], unread: list[str])
     try:
         return list(check())
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        unread.append(f"{name}: an object has an unexpected form ({type(error).__name__})")
+        unread.append(Unchecked(f"{name}: an object has an unexpected form ({type(error).__name__})"))
         return []
 
 
@@ -156,14 +156,15 @@ def _minor(version: str) -> int | None:
         return None
 
 
-def _by_program(istioctl: Analyzer | None, start: str) -> tuple[list[Touched], list[str]]:
+def _by_program(istioctl: Analyzer | None, start: str) -> tuple[list[Touched], list[Unchecked]]:
+    by = UncheckedReason.BY_ISTIOCTL
     if istioctl is None:
-        return [], ["precheck, analyze and proxy-status: there is no istioctl"]
+        return [], [Unchecked("precheck, analyze and proxy-status: there is no istioctl", by)]
     programs = UpgradePrograms(istioctl)
     if not start:
-        return [], ["precheck, analyze and proxy-status: the version before is not seen"]
+        return [], [Unchecked("precheck, analyze and proxy-status: the version before is not seen", by)]
     found: list[Touched] = []
-    refused: list[str] = []
+    refused: list[Unchecked] = []
     checks: dict[str, Callable[[], Sequence[Touched]]] = {
         "precheck": lambda: programs.precheck(start),
         "analyze": programs.analyze,
@@ -173,7 +174,7 @@ def _by_program(istioctl: Analyzer | None, start: str) -> tuple[list[Touched], l
         try:
             found += check()
         except (InfrastructureError, ClusterError) as error:
-            refused.append(f"{name}: {error.message}")
+            refused.append(Unchecked(f"{name}: {error.message}", by))
     return found, refused
 
 

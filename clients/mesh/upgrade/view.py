@@ -10,6 +10,7 @@ from clients.kube.cluster import Cluster
 from clients.kube.fields import annotations_of, labels_of
 from clients.mesh.survey.recorded import variables
 from clients.mesh.survey.survey import ROOT_NAMESPACE, Survey
+from clients.mesh.upgrade.unchecked import Unchecked, out_of_sight
 from clients.model.api_groups import (
     ENVOY_FILTER_VERSION,
     GATEWAY_API,
@@ -24,6 +25,7 @@ from clients.model.errors import ClusterError
 Json = Mapping[str, Any]
 
 _WEBHOOKS = "admissionregistration.k8s.io/v1"
+VARIABLES = "the variables of istiod"
 KUBERNETES_GATEWAY = "Gateway of Kubernetes"
 """Key of the Gateways of Kubernetes' Gateway API; `Gateway` are those of Istio."""
 KINDS: Mapping[str, tuple[str, str]] = {
@@ -62,7 +64,7 @@ class MeshView:
         configurations: MeshConfig of the revision, in parts.
         variables: of its istiod; empty where that is not seen.
         root: the root namespace.
-        unread: what could not be read, in words.
+        unread: what could not be read.
     """
 
     objects: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class MeshView:
     variables: Mapping[str, str] = field(default_factory=dict)
     kubernetes: str = ""
     root: str = ROOT_NAMESPACE
-    unread: tuple[str, ...] = ()
+    unread: tuple[Unchecked, ...] = ()
 
     def of(self, *keys: str) -> list[Json]:
         """The objects of these kinds."""
@@ -92,7 +94,7 @@ class MeshView:
 def read(cluster: Cluster, survey: Survey) -> MeshView:
     """The view of a cluster, for the revision of a survey."""
     objects: dict[str, tuple[Json, ...]] = {}
-    unread: list[str] = []
+    unread: list[Unchecked] = []
     for key, (api_version, kind) in KINDS.items():
         try:
             served = [one for one in (api_version, _LATER.get(key, "")) if one and cluster.has_kind(one, kind)]
@@ -100,14 +102,17 @@ def read(cluster: Cluster, survey: Survey) -> MeshView:
                 continue
             listed = cluster.objects(served[0], kind)
         except ClusterError as error:
-            unread.append(f"{key}: {error.message}")
+            unread.append(Unchecked(f"{key}: {error.message}"))
             continue
         objects[key] = tuple({"kind": kind, **body} for body in listed)
     found: dict[str, str] = {}
     for istiod in survey.istiods:
         found |= variables(istiod)
     if not survey.istiods:
-        unread.append("istiod: its Deployment is not seen, so that its variables are not known")
+        seen = Unchecked("istiod: its Deployment is not seen, so that its variables are not known")
+        unread.append(out_of_sight(VARIABLES) if survey.runs_elsewhere else seen)
     if not survey.configurations:
-        unread.append("MeshConfig: no ConfigMap of the revision can be read")
+        seen = Unchecked("MeshConfig: no ConfigMap of the revision can be read")
+        elsewhere = survey.runs_elsewhere and survey.reads_config_maps
+        unread.append(out_of_sight("MeshConfig") if elsewhere else seen)
     return MeshView(objects, tuple(survey.configurations), found, cluster.server_version, survey.root, tuple(unread))

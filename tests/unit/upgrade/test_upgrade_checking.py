@@ -9,6 +9,7 @@ import pytest
 
 from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.prechecks import Prechecks
+from clients.mesh.upgrade.unchecked import Unchecked
 from runner.target.access import Access
 from runner.upgrade import checking
 from runner.upgrade.checking import Checking
@@ -30,17 +31,17 @@ def test_the_prechecks_are_made_whatever_the_versions_are(version: str, monkeypa
     def look(_: Any, start: str, end: str, **__: Any) -> Prechecks:
         asked.append((start, end))
         found = Touched("REVISION-BOUND", ChangeLevel.ERROR, "revisions", "x", ("AuthorizationPolicy a/b",))
-        return Prechecks(start, end, (found,), ("Pod: refused",))
+        return Prechecks(start, end, (found,), (Unchecked("Pod: refused"),))
 
     monkeypatch.setattr(checking, "prechecks", look)
     made = checks().checked(replace(RECORD, new=replace(RECORD.new, version=version)))
     assert asked == [("1.29.1", version)]
-    assert (made.prechecked, made.not_checked) == (True, ("Pod: refused",))
+    assert (made.prechecked, made.not_checked) == (True, (Unchecked("Pod: refused"),))
     assert [(level, code) for level, code, *_ in made.prechecks] == [("error", "REVISION-BOUND")]
 
 
 def since(
-    monkeypatch: pytest.MonkeyPatch, record: UpgradeRecord, *found: Touched, missing: tuple[str, ...] = ()
+    monkeypatch: pytest.MonkeyPatch, record: UpgradeRecord, *found: Touched, missing: tuple[Unchecked, ...] = ()
 ) -> Any:
     monkeypatch.setattr(checking, "settings_between", lambda *_: (list(found), list(missing)))
     return [(event.kind, event.what) for event in checks().since(replace(record, prechecked=True), "moved")]
@@ -62,6 +63,6 @@ def test_another_object_of_a_known_error_counts(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_cannot_be_read_any_more_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = "MeshConfig of the revision 1-29-4: it cannot be read"
+    line = Unchecked("MeshConfig of the revision 1-29-4: it cannot be read")
     assert since(monkeypatch, RECORD, missing=(line,)) == [("not known", "prechecks")]
     assert since(monkeypatch, replace(RECORD, not_checked=(line,)), missing=(line,)) == []

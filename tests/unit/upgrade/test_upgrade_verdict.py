@@ -18,6 +18,7 @@ from clients.hold.account import Account, Row
 from clients.hold.flows import ARRIVED, FLOWS
 from clients.hold.held import NAMESPACES, Held
 from clients.hold.seen import Seen
+from clients.mesh.upgrade.unchecked import Unchecked, UncheckedReason, out_of_sight
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.known import KnownFailure
@@ -25,7 +26,7 @@ from reports.diff import compare
 from reports.record import conformance
 from reports.record.model import Report
 from runner.commands import cli
-from runner.upgrade import basis, hooks, moving, own_cluster, proving, showing, watching
+from runner.upgrade import basis, hooks, moving, own_cluster, page, proving, showing, watching
 from runner.upgrade.conduct import Upgrade
 from runner.upgrade.plan import ENDS, NEW, OLD, PARTS, PHASES, MeshState, PhaseName, pair
 from runner.upgrade.record import Cell, Event, PhaseRecord, UpgradeRecord, UpgradeSide
@@ -110,13 +111,18 @@ def test_an_error_of_the_prechecks_is_not_safe(level: str, safety: Safety) -> No
         ("AuthorizationPolicy: may not be listed", Safety.NOT_KNOWN),
         ("changes between the versions: the version of stable is not seen", Safety.NOT_KNOWN),
         ("MeshConfig of the revision 1-31-1: it cannot be read", Safety.NOT_KNOWN),
-        ("proxy-status: istioctl proxy-status failed: forbidden", Safety.SAFE),
-        ("precheck, analyze and proxy-status: there is no istioctl", Safety.SAFE),
+        (
+            "precheck, analyze and proxy-status: there is no istioctl",
+            Safety.NOT_KNOWN,
+        ),  # why it is so is no matter of words
+        (Unchecked("proxy-status: istioctl proxy-status failed: forbidden", UncheckedReason.BY_ISTIOCTL), Safety.SAFE),
+        (out_of_sight("the variables of istiod", "asm-managed"), Safety.SAFE),
     ],
 )
-def test_an_upgrade_whose_own_prechecks_were_not_made_is_not_known(line: str, safety: Safety) -> None:
+def test_an_upgrade_whose_own_prechecks_were_not_made_is_not_known(line: str | Unchecked, safety: Safety) -> None:
     """What istioctl thinks is left out, and the answer says so; a table that was not read may have had an error."""
-    checked = replace(record(), not_checked=(line,))
+    one = line if isinstance(line, Unchecked) else Unchecked(line)
+    line, checked = one.text, replace(record(), not_checked=(one,))
     found = verdict(checked)
     assert (found.safety, bool(found.unknown)) == (safety, safety is Safety.NOT_KNOWN)
     assert any(line in one for one in [*basis.leaves_out(checked), *(event.text for event in found.unknown)])
@@ -391,6 +397,26 @@ def test_a_part_of_the_catalogue_is_named_with_the_answer() -> None:
     assert "  repeat it without --tier and SUITE: only the whole catalogue shows what this one left out" in rest
     assert (showing.as_json(made, verdict(made))["whole_catalogue"], made.tier) == (False, "core")
     assert next(iter(showing.lines(record(), verdict(record())))).startswith("SAFE: from ")
+
+
+def test_a_control_plane_that_no_user_can_see_is_named_with_the_answer() -> None:
+    """A managed mesh: all that can be seen was seen, and a reader of the first line has to know what was not."""
+    hidden = tuple(out_of_sight(what, "asm-managed") for what in ("MeshConfig", "the variables of istiod"))
+    made = replace(record(), not_checked=hidden)
+    found = verdict(made)
+    first, *rest = showing.lines(made, found)
+    assert found.safety is Safety.SAFE
+    assert first.startswith("SAFE, without a look at the control plane: from ")
+    assert (
+        sum("only its provider sees it: what it changes was seen by requests and cases only" in one for one in rest)
+        == 2
+    )
+    assert any("ask the provider what the new control plane has otherwise" in one for one in rest)
+    assert showing.as_json(made, found)["out_of_sight"] == [one.text for one in hidden]
+    text = page.render(made, found)
+    assert "SAFE, without a look at the control plane" in text
+    assert "only its provider sees it" in text
+    assert showing.as_json(record(), verdict(record()))["out_of_sight"] == []
 
 
 def test_reasons_of_one_kind_in_one_phase_are_one_line() -> None:

@@ -15,6 +15,7 @@ from clients.mesh.upgrade.change import ChangeLevel, minor_of
 from clients.mesh.upgrade.prechecks import changes
 from clients.mesh.upgrade.removed import REMOVED
 from clients.mesh.upgrade.table import CHANGES, NEWEST, OLDEST
+from clients.mesh.upgrade.unchecked import Unchecked
 from clients.model.errors import SettingsError
 from runner.config.settings import ROOT
 
@@ -56,7 +57,7 @@ def test_an_object_of_an_odd_form_is_not_checked_and_ends_nothing(code: str) -> 
     """Old definitions let more through, and MeshConfig is plain text: what is not read may not end in a traceback."""
     minor = BY_CODE[code].minor
     touched = EXAMPLES[code].touched
-    unread: list[str] = []
+    unread: list[Unchecked] = []
     for key, bodies in touched.objects.items():
         for place, one in enumerate(bodies):
             for spec in (*ODD, *spoiled(json.loads(json.dumps(one.get("spec"))))):
@@ -65,17 +66,17 @@ def test_an_object_of_an_odd_form_is_not_checked_and_ends_nothing(code: str) -> 
     for mesh in touched.configurations:
         for odd in spoiled(json.loads(json.dumps(mesh))):
             changes(replace(touched, configurations=(odd,)), f"1.{minor - 1}", code[:4], unread)
-    assert all("an object has an unexpected form" in line for line in unread)
+    assert all("an object has an unexpected form" in one.text for one in unread)
 
 
 def test_one_check_that_cannot_be_made_keeps_no_other_from_its_result() -> None:
-    unread: list[str] = []
+    unread: list[Unchecked] = []
     mesh = {"extensionProviders": 7}
     found = changes(
         view(pod(annotations={"sidecar.istio.io/statsCompression": "x"}), mesh=mesh), "1.24", "1.29", unread
     )
     assert "1.29-stats-compression" in {one.code for one in found}
-    assert [line.partition(":")[0] for line in unread] == ["1.25-opencensus", "1.27-lightstep"]
+    assert [one.text.partition(":")[0] for one in unread] == ["1.25-opencensus", "1.27-lightstep"]
 
 
 def test_every_change_has_a_sentence_and_a_hint() -> None:

@@ -18,6 +18,7 @@ from clients.mesh.upgrade import proxies, revisions
 from clients.mesh.upgrade.change import ChangeLevel, Touched
 from clients.mesh.upgrade.prechecks import Prechecks, check_versions, prechecks
 from clients.mesh.upgrade.programs import UpgradePrograms, behind
+from clients.mesh.upgrade.unchecked import Unchecked, UncheckedReason, out_of_sight
 from clients.mesh.upgrade.view import KINDS, Json, read
 from clients.model.errors import AccessError, InfrastructureError, SettingsError
 from runner.commands import cli, precheck
@@ -218,9 +219,10 @@ def test_what_may_not_be_read_is_named_and_no_finding() -> None:
     cluster = a_cluster()
     cluster.refuse["Pod"] = AccessError("may not list pods")
     found = prechecks(cluster, "1.22", "1.32")  # type: ignore[arg-type]
-    assert "Pod: may not list pods" in found.not_checked
-    assert "precheck, analyze and proxy-status: there is no istioctl" in found.not_checked
-    assert "changes before 1.24 and after 1.31 are not in the table" in found.not_checked
+    assert Unchecked("Pod: may not list pods") in found.not_checked
+    no_program = "precheck, analyze and proxy-status: there is no istioctl"
+    assert Unchecked(no_program, UncheckedReason.BY_ISTIOCTL) in found.not_checked
+    assert Unchecked("changes before 1.24 and after 1.31 are not in the table") in found.not_checked
     assert not [one for one in found.found if one.check == "proxies"]
 
 
@@ -237,8 +239,62 @@ def test_what_does_not_depend_on_versions_is_checked_whatever_they_are(start: st
     """A policy with the old revision's label is lost by a move within one minor, too."""
     found = prechecks(a_cluster(), start, end)  # type: ignore[arg-type]
     assert "REVISION-BOUND" in {one.code for one in found.found}
-    own = [one for one in found.not_checked if "istioctl" not in one and "proxy-status" not in one]
+    own = [one.text for one in found.not_checked if one.why is not UncheckedReason.BY_ISTIOCTL]
     assert own == ([line] if line else [])
+
+
+def managed(*revisions: str, **config: str) -> VersionedCluster:
+    """Control planes that run elsewhere: what injects is a URL, and a ConfigMap of each has its MeshConfig."""
+    cluster = VersionedCluster()
+    for name in revisions:
+        hook = {"name": "rev.istio.io", "clientConfig": {"url": f"https://{name}.mesh.test/inject"}}
+        cluster.put({**webhook(name), "webhooks": [hook]})
+        if mesh := config.get(name.replace("-", "_"), "accessLogFile: x"):
+            cluster.put({**body("ConfigMap", None, f"istio-{name}", "istio-system"), "data": {"mesh": mesh}})
+    return cluster
+
+
+VARIABLES = "the variables of istiod"
+
+
+@pytest.mark.parametrize(
+    ("config", "codes_found", "hidden"),
+    [
+        ({}, [], [VARIABLES] * 3),
+        (
+            {"rapid": "outboundTrafficPolicy: {mode: REGISTRY_ONLY}"},
+            ["MESH-OUTBOUND", "MESH-SETTINGS"],
+            [VARIABLES] * 3,
+        ),
+        ({"rapid": ""}, [], [VARIABLES, VARIABLES, "MeshConfig", VARIABLES]),
+    ],
+)
+def test_of_a_control_plane_elsewhere_all_is_compared_that_can_be_seen(
+    config: dict[str, str], codes_found: list[str], hidden: list[str]
+) -> None:
+    """A ConfigMap that is not there does not exist: the other revision's is not taken for it."""
+    cluster: Any = managed("stable", "rapid", **config)
+    found = prechecks(cluster, "1.29.1", "1.31.1", revision="stable", target="rapid")
+    missing = [one for one in found.not_checked if one.why is not UncheckedReason.BY_ISTIOCTL]
+    assert {one.why for one in missing} == {UncheckedReason.OUT_OF_SIGHT}
+    assert [next(what for what in (VARIABLES, "MeshConfig") if one.text.startswith(what)) for one in missing] == hidden
+    assert [one.code for one in found.found if one.check == "meshes"] == codes_found
+
+
+def test_what_rights_would_show_is_not_out_of_sight() -> None:
+    cluster: Any = managed("stable", "rapid")
+    cluster.refuse["ConfigMap"] = AccessError("may not list configmaps")
+    found = prechecks(cluster, "1.29.1", "1.31.1", revision="stable", target="rapid")
+    not_seen = [one.text for one in found.not_checked if one.why is UncheckedReason.NOT_SEEN]
+    assert [one.partition(" of ")[0] for one in not_seen] == ["MeshConfig: no ConfigMap", "MeshConfig", "MeshConfig"]
+
+
+def test_in_the_cluster_a_control_plane_that_is_not_seen_may_be_there() -> None:
+    cluster: Any = a_cluster()
+    cluster.refuse["Deployment"] = AccessError("may not list deployments")
+    found = prechecks(cluster, "1.29.1", "1.31.1")
+    text = "istiod: its Deployment is not seen, so that its variables are not known"
+    assert Unchecked(text) in found.not_checked
 
 
 def test_a_kind_is_read_in_the_version_that_the_cluster_has() -> None:
@@ -248,7 +304,7 @@ def test_a_kind_is_read_in_the_version_that_the_cluster_has() -> None:
 
     cluster = Later()
     cluster.put({**body("BackendTLSPolicy"), "apiVersion": "gateway.networking.k8s.io/v1"})
-    seen = SimpleNamespace(istiods=[], configurations=[], root="istio-system")
+    seen = SimpleNamespace(istiods=[], configurations=[], root="istio-system", runs_elsewhere=False)
     assert len(read(cluster, seen).of("BackendTLSPolicy")) == 1  # type: ignore[arg-type]
 
 
@@ -277,7 +333,13 @@ def test_the_command_prints_what_is_touched_and_ends_by_the_worst(
         monkeypatch.setattr(precheck, "prechecks", look)
         monkeypatch.setattr(precheck.targets, "of", lambda _: SimpleNamespace(look=lambda _: access, kind="live"))
 
-    for result, code in ((found, 0), (replace(found, not_checked=("Pod: refused",)), 3), (worse, 1)):
+    hidden = (out_of_sight("the variables of istiod"),)
+    for result, code in (
+        (found, 0),
+        (replace(found, not_checked=hidden), 0),
+        (replace(found, not_checked=(Unchecked("Pod: refused"),)), 3),
+        (worse, 1),
+    ):
         looked(result)
         assert cli.main(["precheck", "--from", "1.29", "--to", "1.31"]) == code
     printed = capsys.readouterr().out
