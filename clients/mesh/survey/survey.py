@@ -142,24 +142,10 @@ class Survey:
         found = self._optional(_GOOGLE_REVISIONS, "ControlPlaneRevision", self.control_namespace) or ()
         return self.revision.name in {one["metadata"]["name"] for one in found}
 
-    @property
-    def runs_elsewhere(self) -> bool:
-        """Whether the control plane is outside the cluster, as a managed or an external one: a URL injects."""
-        return bool(self.injector and self.injector.host)
-
-    @property
+    @cached_property
     def config_maps(self) -> list[dict[str, Any]]:
         """ConfigMaps of the control plane's namespace; none where they may not be read."""
-        return self._config_maps or []
-
-    @property
-    def reads_config_maps(self) -> bool:
-        """Whether they may be read: then one that is not there does not exist."""
-        return self._config_maps is not None
-
-    @cached_property
-    def _config_maps(self) -> list[dict[str, Any]] | None:
-        return self._optional("v1", "ConfigMap", self.control_namespace)
+        return self._optional("v1", "ConfigMap", self.control_namespace) or []
 
     @cached_property
     def configurations(self) -> list[dict[str, Any]]:

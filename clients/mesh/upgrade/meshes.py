@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clients.mesh.survey import meshconfig
+from clients.mesh.survey.elsewhere import has_own_configuration, may_read_configuration, runs_elsewhere
 from clients.mesh.survey.recorded import flattened, variables
 from clients.mesh.survey.survey import ROOT_NAMESPACE, Survey
 from clients.mesh.upgrade.change import ChangeLevel, Touched
@@ -45,7 +45,7 @@ class RevisionMesh:
     def of(cls, survey: Survey) -> RevisionMesh:
         """That of a survey's revision; what may not be read is empty."""
         config: dict[str, Any] = {}
-        own = not survey.runs_elsewhere or meshconfig.is_of(survey.config_maps, survey.revision.name)
+        own = not runs_elsewhere(survey) or has_own_configuration(survey)
         for part in survey.configurations if own else ():  # not that of another revision, which is alike of course
             config |= part
         found: dict[str, str] = {}
@@ -75,8 +75,8 @@ class RevisionMesh:
 
 def _unread(survey: Survey, config: Mapping[str, Any], found: Mapping[str, str]) -> Iterator[Unchecked]:
     """What is missing of a mesh; of one whose control plane runs elsewhere, what no rights would show."""
-    elsewhere = survey.runs_elsewhere
-    parts = (("MeshConfig", config, elsewhere and survey.reads_config_maps), (VARIABLES, found, elsewhere))
+    elsewhere = runs_elsewhere(survey)
+    parts = (("MeshConfig", config, elsewhere and may_read_configuration(survey)), (VARIABLES, found, elsewhere))
     for what, there, hidden in parts:
         if not there and hidden:
             yield out_of_sight(what, survey.revision.name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from clients.kube.cluster import Cluster
 from clients.kube.fields import annotations_of, labels_of
+from clients.mesh.survey.elsewhere import may_read_configuration, runs_elsewhere
 from clients.mesh.survey.recorded import variables
 from clients.mesh.survey.survey import ROOT_NAMESPACE, Survey
 from clients.mesh.upgrade.unchecked import Unchecked, out_of_sight
@@ -110,9 +111,9 @@ def read(cluster: Cluster, survey: Survey) -> MeshView:
         found |= variables(istiod)
     if not survey.istiods:
         seen = Unchecked("istiod: its Deployment is not seen, so that its variables are not known")
-        unread.append(out_of_sight(VARIABLES) if survey.runs_elsewhere else seen)
+        unread.append(out_of_sight(VARIABLES) if runs_elsewhere(survey) else seen)
     if not survey.configurations:
         seen = Unchecked("MeshConfig: no ConfigMap of the revision can be read")
-        elsewhere = survey.runs_elsewhere and survey.reads_config_maps
+        elsewhere = runs_elsewhere(survey) and may_read_configuration(survey)
         unread.append(out_of_sight("MeshConfig") if elsewhere else seen)
     return MeshView(objects, tuple(survey.configurations), found, cluster.server_version, survey.root, tuple(unread))

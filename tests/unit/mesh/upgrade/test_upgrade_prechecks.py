@@ -304,7 +304,7 @@ def test_a_kind_is_read_in_the_version_that_the_cluster_has() -> None:
 
     cluster = Later()
     cluster.put({**body("BackendTLSPolicy"), "apiVersion": "gateway.networking.k8s.io/v1"})
-    seen = SimpleNamespace(istiods=[], configurations=[], root="istio-system", runs_elsewhere=False)
+    seen = SimpleNamespace(istiods=[], configurations=[], root="istio-system", injector=None)
     assert len(read(cluster, seen).of("BackendTLSPolicy")) == 1  # type: ignore[arg-type]
 
 
