@@ -7,7 +7,6 @@ the gateway's pods only, requests take turns between all of its kind: a pod that
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +22,8 @@ from clients.kube.port_forward import PortForward
 from clients.kube.recent import Recent
 from clients.model.entrance import Entrance, Way
 from clients.model.errors import ClusterError, InfrastructureError
+from clients.probe.reachable import accepts, replies
 
-CONNECT_S = 2.0
-"""Time limit of a connection that only shows whether an address is reachable."""
 POLL_S = 0.5
 SHARED_S = 2.0
 """How long a node's address counts: a gateway's pod may be replaced by one on another node."""
@@ -35,7 +33,6 @@ One after another, all those of a large private cluster would take minutes."""
 STATUS_PORT = 15021
 """Of every gateway, open as soon as it is ready (Istio); its other ports open with the first `Gateway` object."""
 
-
 Addresses = tuple[tuple[str, int], ...]
 """Hosts and ports that lead to different pods of a gateway; only one, where it leads to all of them."""
 Look = Callable[[dict[str, Any], int, list[str]], Addresses]
@@ -44,24 +41,20 @@ Answers = Callable[[str, int], bool]
 """Whether something accepts a connection at an address."""
 
 
-def accepts(host: str, port: int) -> bool:
-    """Whether a connection is accepted within `CONNECT_S`."""
-    with suppress(OSError), socket.create_connection((host, port), CONNECT_S):
-        return True
-    return False
-
-
 @dataclass
 class WaysIn:
     """Finds the way in to each Service, once; nodes are asked for again, as pods move.
 
     Args:
         entrances: `namespace/service`, by its real name → what the settings say.
+        shut: ports at which nothing comes through a load balancer from here, as the preflight saw.
     """
 
     cluster: Cluster
     entrances: Mapping[str, Entrance] = field(default_factory=dict)
     answers: Answers = accepts
+    replies: Answers = replies
+    shut: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self._recent: Recent[Addresses] = Recent(SHARED_S)
@@ -101,9 +94,10 @@ class WaysIn:
         self._waited.add((namespace, service))
         with suppress(ClusterError):
             found = self.cluster.get("v1", "Service", service, namespace) or {"spec": {"ports": []}}
-            port = status_port(found)
-            while port and addresses(found) and time.monotonic() < deadline:
-                if any(self.answers(host, port) for host in addresses(found)):
+            status = status_port(found)
+            ports = [one["port"] for one in found["spec"]["ports"]] if status in self.shut else [status] * bool(status)
+            while ports and addresses(found) and time.monotonic() < deadline:
+                if any(self._leads(found, host, port) for host in addresses(found) for port in ports):
                     return
                 time.sleep(POLL_S)
 
@@ -138,10 +132,20 @@ class WaysIn:
     def _balanced(self, service: dict[str, Any], port: int, tried: list[str]) -> Addresses:
         """The load balancer's address, behind which are all pods."""
         for host in addresses(service):
-            if self.answers(host, status_port(service) or port):
+            if self._leads(service, host, port):
                 return ((host, port),)
-            tried.append(f"its address {host} does not answer")
+            tried.append(f"its address {host} does not answer" + (f" at port {port}" if port in self.shut else ""))
         return ()
+
+    def _leads(self, service: dict[str, Any], host: str, port: int) -> bool:
+        """Whether a load balancer's address leads to a port: its gateway is asked at the status port, where it can be.
+
+        Another port of a gateway is closed before its first `Gateway` object: then it refuses, and it is there.
+        """
+        status = status_port(service)
+        if port in self.shut:
+            return False
+        return self.replies(host, port) if status in self.shut else self.answers(host, status or port)
 
     def _node(self, service: dict[str, Any], port: int, tried: list[str]) -> Addresses:
         """A node that answers at the node port; asked at that of the status port, where the Service has one.

@@ -132,6 +132,7 @@ def rig(
         ready_s=settings.ready_s,
         entrances=settings.ingress.entrances(settings.ingress_address),
         load_balancers=CapabilityName.LOAD_BALANCER in descriptor.capabilities,
+        shut_ports=frozenset(descriptor.shut_ports),
         ingress_roots=certificate.roots,
     )
     own = targets.of_kind(descriptor.target.kind).starts_itself

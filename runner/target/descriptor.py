@@ -36,6 +36,7 @@ class TargetDescriptor:
         outside_address: this machine's, as gateways see it; empty where that was not looked at.
         guarding: network policies that the cluster puts into new namespaces, by name; a run opens its own.
         service_type: what the cluster accepts in the place of a load balancer; empty where it accepts those.
+        shut_ports: of load balancers, those that nothing comes through to from this machine.
         refused_annotations: of pods, those of a run that the cluster does not accept.
         istioctl: the program; empty where there is none.
         browser: the program; empty where there is none.
@@ -54,6 +55,7 @@ class TargetDescriptor:
     outside_address: str = ""
     guarding: tuple[str, ...] = ()
     service_type: str = ""
+    shut_ports: tuple[int, ...] = ()
     refused_annotations: tuple[str, ...] = ()
     istioctl: str = ""
     browser: str = ""

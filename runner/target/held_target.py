@@ -138,6 +138,7 @@ class HeldTarget:
             outside_address=shown.outside_address,
             guarding=shown.guarding,
             service_type=shown.service_type,
+            shut_ports=shown.shut_ports,
             refused_annotations=shown.refused_annotations,
         )
         mesh, target = self.descriptor.mesh, self.descriptor.target

@@ -57,7 +57,7 @@ MUTANTS = (
     HarnessMutant(
         "an-address-need-not-answer",
         "clients/probe/way_in.py",
-        "if self.answers(host, status_port(service) or port):",
+        "if self._leads(service, host, port):",
         "if host:",
         PROBE,
     ),

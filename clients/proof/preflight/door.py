@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from clients.apply.applier import Applier
 from clients.apply.item import Item
@@ -12,6 +13,20 @@ from clients.model.errors import MeshproofError
 from clients.model.service_type import LOAD_BALANCER
 from clients.proof.preflight.network_checks import BALANCER_HINT
 from clients.proof.preflight.shown import CheckName, Shown, Tried
+
+MORE_PORTS = (443, 15021)
+"""Ports of a run's gateways, in addition to 80: a firewall before load balancers may be open for some of them."""
+
+
+def with_all_ports(door: Sequence[Item]) -> list[Item]:
+    """The Service with every port that those of a run have; all of them lead to its server."""
+    return [replace(item, body=_with_all_ports(item.body)) for item in door]
+
+
+def _with_all_ports(body: dict[str, Any]) -> dict[str, Any]:
+    [first, *_] = ports = body["spec"]["ports"]
+    more = [{**first, "name": f"tcp-{port}", "port": port} for port in MORE_PORTS]
+    return {**body, "spec": {**body["spec"], "ports": [*ports, *more]}}
 
 
 def type_of(door: Sequence[Item]) -> str:
@@ -25,7 +40,7 @@ def open_door(applier: Applier, door: Sequence[Item]) -> tuple[str, Shown | None
     Where the cluster refuses a load balancer, it lacks them, and nothing else: a run's Services get the type that it
     accepts.
     """
-    asked = type_of(door)
+    door, asked = with_all_ports(door), type_of(door)
     why = ""
     for kind in (asked, *(LESSER if asked == LOAD_BALANCER else ())):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clients.kube.cluster import Cluster
@@ -23,6 +23,8 @@ ADDRESS_S, ENFORCED_S = 45.0, 10.0
 UNATTENDED_S = 10.0
 """Limit for a load balancer's address as long as nothing but the run has written to the Service. What gives addresses
 marks the Service when it begins, by a finalizer, an annotation or a condition (Kubernetes, service controller)."""
+PORTS_S = 5.0
+"""Limit for the other ports of an address that answers."""
 BALANCER_HINT = "gateways are reached by node ports or forwarded ports instead; [ingress] has addresses and annotations"
 SILENT = 2
 """Requests in a row without an answer that show a denial."""
@@ -65,7 +67,22 @@ def load_balancer(
     while not (answered := any(ways_in.answers(host, 80) for host in given)) and clock() < began + ADDRESS_S:
         sleep(POLL_S)
     detail = f"{given[0]} {'answers' if answered else 'does not answer'}"
-    return Shown((Tried(CheckName.LOAD_BALANCER, answered, detail, hint),), load_balancer=True)
+    if not answered:
+        return Shown((Tried(CheckName.LOAD_BALANCER, False, detail, hint),), load_balancer=True)
+    until = clock() + PORTS_S
+    while (shut := shut_ports(service, given, ways_in)) and clock() < until:
+        sleep(POLL_S)
+    if not shut:
+        return Shown((Tried(CheckName.LOAD_BALANCER, True, detail),), load_balancer=True)
+    detail = f"{detail} at port 80, and not at {', '.join(map(str, shut))}"
+    line = Tried(CheckName.LOAD_BALANCER, False, detail, f"open them in the firewall; until then {BALANCER_HINT}")
+    return Shown((line,), load_balancer=True, shut_ports=shut)
+
+
+def shut_ports(service: Mapping[str, Any], hosts: Sequence[str], ways_in: WaysIn) -> tuple[int, ...]:
+    """Those of the Service's ports that no connection comes through to."""
+    ports = [int(one["port"]) for one in (service.get("spec") or {}).get("ports") or ()]
+    return tuple(port for port in ports if not any(ways_in.answers(host, port) for host in hosts))
 
 
 def attended(service: Mapping[str, Any]) -> bool:

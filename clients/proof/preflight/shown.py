@@ -63,6 +63,7 @@ class Shown:
         plaintext_client: pods that opt out of the mesh are outside, and are let in where no stage refuses them.
         own_tokens, own_iap_tokens: only a run's own policies judge its tokens there.
         late: something has begun to give a load balancer an address, and has not in time.
+        shut_ports: of load balancers, those that nothing comes through to from here.
         service_type: accepted in the place of a load balancer, where that was refused.
         refused_annotations: of pods, optional ones that the cluster does not accept.
         outside_address: this machine's, as a pod behind a gateway's Service sees it.
@@ -82,6 +83,7 @@ class Shown:
     own_tokens: bool | None = None
     own_iap_tokens: bool | None = None
     late: bool | None = None
+    shut_ports: tuple[int, ...] = ()
     service_type: str = ""
     refused_annotations: tuple[str, ...] = ()
     outside_address: str = ""

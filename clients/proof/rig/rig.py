@@ -41,6 +41,7 @@ class RigOptions:
         ready_s: limit for an environment or a change to become ready, and to be deleted.
         entrances: `namespace/service` of a gateway, by the documents' names → what the settings say about its way in.
         load_balancers: Services of type LoadBalancer get an address, which is waited for.
+        shut_ports: of load balancers, those that nothing comes through to from this machine.
         ingress_roots: PEM of the authorities that clients outside trust.
     """
 
@@ -52,6 +53,7 @@ class RigOptions:
     analyzer: Analyzer | None = None
     entrances: Mapping[str, Entrance] = field(default_factory=dict)
     load_balancers: bool = False
+    shut_ports: frozenset[int] = frozenset()
     ingress_roots: str = ""
 
 
@@ -119,7 +121,7 @@ class Rig:
             workloads,
             external=options.external,
             probe_timeout_s=options.probe_timeout_s,
-            ways_in=WaysIn(cluster, _real_names(options.entrances, overlay)),
+            ways_in=WaysIn(cluster, _real_names(options.entrances, overlay), shut=options.shut_ports),
             ingress_roots=options.ingress_roots,
         )
         return cls(

@@ -13,7 +13,8 @@ from clients.kube.pods import Pod
 from clients.model.entrance import Entrance, Way
 from clients.model.errors import AccessError, InfrastructureError
 from clients.probe import way_in
-from clients.probe.way_in import WaysIn, accepts
+from clients.probe.reachable import accepts, replies
+from clients.probe.way_in import WaysIn
 
 pytestmark = pytest.mark.unit
 
@@ -239,9 +240,43 @@ def test_a_slow_load_balancer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch
     assert found.find("door", "front", 80) == (BALANCER, 80)
 
 
-def test_only_an_accepted_connection_is_an_answer():
+FRONT = [*PORTS, {"port": 443, "targetPort": 8443, "nodePort": 30443}]
+
+
+def test_what_no_load_balancer_lets_through_is_reached_by_another_way():
+    """A firewall was open for port 80 alone: 443 was dialled all the same, and its silence was the mesh's."""
+    made = ways(cluster(BALANCER, ports=FRONT), (BALANCER, 15021), (HERE, 30021))
+    made.shut = frozenset({443})
+    assert made.find("door", "front", 80) == (BALANCER, 80)
+    assert made.find("door", "front", 443) == (HERE, 30443)
+    made = ways(cluster(BALANCER, ports=FRONT), (BALANCER, 15021), stated=Entrance(way=Way.ADDRESS))
+    made.shut = frozenset({443})
+    with pytest.raises(InfrastructureError, match=rf"its address {BALANCER} does not answer at port 443"):
+        made.find("door", "front", 443)
+
+
+def test_a_gateway_whose_status_port_is_shut_is_asked_at_the_others(monkeypatch: pytest.MonkeyPatch):
+    """It was waited for as long as a load balancer may take, and then reached by another way."""
+    monkeypatch.setattr(way_in, "POLL_S", 0.01)
+    made = WaysIn(cluster(BALANCER, ports=FRONT), answers=lambda *_: False, shut=frozenset({15021}))  # type: ignore[arg-type]
+    asked: list[tuple[str, int]] = []
+
+    def refuses(host: str, port: int) -> bool:
+        asked.append((host, port))
+        return port == 443
+
+    made.replies = refuses
+    made.wait_open("door", "front", time.monotonic() + 5)
+    assert asked == [(BALANCER, 80), (BALANCER, 443)]
+    assert made.find("door", "front", 443) == (BALANCER, 443)
+
+
+def test_only_an_accepted_connection_is_an_answer_and_a_refused_one_is_a_reply():
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = server.getsockname()
         assert accepts(*place)
+        assert replies(*place)
     assert not accepts(*place)
+    assert replies(*place)
     assert not accepts("no-such-host.invalid", 80)
+    assert not replies("no-such-host.invalid", 80)

@@ -22,6 +22,7 @@ from clients.probe.way_in import WaysIn
 from clients.proof.preflight import mesh_checks, network_checks
 from clients.proof.preflight.canary import Canary
 from clients.proof.preflight.cluster_checks import pod_security
+from clients.proof.preflight.door import with_all_ports
 from clients.proof.preflight.network_checks import (
     enforced,
     guarding,
@@ -91,7 +92,13 @@ class SecondBySecond:
 
 def door(**more: Any) -> dict[str, Any]:
     meta = {"name": "door", "namespace": "mp-canary", "managedFields": [{"manager": "meshproof"}]}
-    return {"kind": "Service", "metadata": {**meta, **more.get("metadata", {})}, "status": more.get("status", {})}
+    spec = {"ports": [{"port": port} for port in (80, 443, 15021)]}
+    return {
+        "kind": "Service",
+        "metadata": {**meta, **more.get("metadata", {})},
+        "spec": spec,
+        "status": more.get("status", {}),
+    }
 
 
 ADDRESS = {"status": {"loadBalancer": {"ingress": [{"ip": "198.18.0.9"}]}}}
@@ -138,6 +145,33 @@ def test_a_load_balancer_that_no_selected_test_needs_is_not_waited_for() -> None
     assert isinstance(found, Shown)
     assert found.load_balancer
     assert clock.now == 0.0
+
+
+def test_ports_that_nothing_comes_through_to_are_named() -> None:
+    """Port 80 alone was asked, and the run's gateways have others too."""
+    cluster = FakeCluster()
+    cluster.put(door(**ADDRESS))
+    clock = SecondBySecond(cluster, {})
+    ways = WaysIn(cluster, answers=lambda _, port: port in (80, 15021))
+    found = load_balancer(cluster, ways, "mp-canary", 0.0, lambda: True, clock, clock.sleep)
+    assert isinstance(found, Shown)
+    assert (found.load_balancer, found.shut_ports, clock.now) == (True, (443,), network_checks.PORTS_S)
+    assert found.lines[0].detail == "198.18.0.9 answers at port 80, and not at 443"
+    assert "firewall" in found.lines[0].hint
+
+
+def test_the_canarys_door_has_every_port_of_a_runs_load_balancers() -> None:
+    ports = {
+        port["port"]
+        for file in (ROOT / "manifests").rglob("*.yaml")
+        for body in yaml.safe_load_all(re.sub(r"\{\{.*?\}\}", "x", file.read_text(encoding="utf-8")))
+        if body and body["kind"] == "Service" and body["spec"].get("type") == "LoadBalancer"
+        for port in body["spec"]["ports"]
+    }
+    [made] = with_all_ports([item for item in _Admission().load(["canary/1-pairs.yaml"]) if item.name == "door"])
+    assert {port["port"] for port in made.body["spec"]["ports"]} == ports
+    assert {port["targetPort"] for port in made.body["spec"]["ports"]} == {8080}, "something listens there"
+    assert len({port["name"] for port in made.body["spec"]["ports"]}) == len(ports)
 
 
 def test_policies_that_others_put_into_new_namespaces_are_seen_and_set_aside() -> None:
