@@ -157,9 +157,9 @@ class Api:
 
     def riding_out(self, read: Callable[[], passing.Read]) -> passing.Read:
         """What GET requests by the client library's own ways return, tried again as `json` is; its last error stays."""
-        used = self._login.credentials
 
         def once() -> passing.Read:
+            used = self._login.credentials
             try:
                 return read()
             except ApiException as error:

@@ -85,7 +85,7 @@ def _load(made: Any, file: str | None, context: str | None) -> None:
         raise _unusable(error, where, file, context) from None
     if made.api_key or made.cert_file:
         made.renewal = Renewal(loader, user)
-        made.refresh_api_key_hook = made.renewal.keep
+        made.refresh_api_key_hook = None  # the library's; `LoggedInClient` looks after them before each request
         return
     if failed := user.failed(where, failures[-1] if failures else ""):
         raise failed

@@ -229,6 +229,26 @@ def test_a_token_in_a_file_that_ends_with_a_line_break_and_is_written_again(
     cluster.close()
 
 
+def test_credentials_are_looked_after_once_for_a_request(
+    tmp_path: Path, server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library has a hook of its own for it, which each header asked a second time."""
+    (tmp_path / "token").write_text("first")
+    monkeypatch.setattr(Verifying, "accepted", "first")
+    looks: list[int] = []
+    keep = Renewal.keep
+    monkeypatch.setattr(Renewal, "keep", lambda self, made: (looks.append(1), keep(self, made))[-1])
+    cluster = connected(tmp_path, f"http://127.0.0.1:{server.server_port}", {"tokenFile": "token"})
+    for request in (
+        lambda: cluster.api.json("GET", "/version"),
+        lambda: cluster.api.riding_out(lambda: cluster.api.client.param_serialize("GET", "/version")),
+    ):
+        looks.clear()
+        request()
+        assert len(looks) == 1
+    cluster.close()
+
+
 def test_a_plugins_token_that_the_server_does_not_accept_any_more(
     tmp_path: Path, server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
