@@ -14,7 +14,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import ws_client
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 
-from clients.kube import no_answer, passing
+from clients.kube import forwarded, no_answer, passing
 from clients.kube.logged_in import LoggedInClient
 from clients.kube.no_answer import one_line
 from clients.kube.passing import UNKNOWN
@@ -143,9 +143,9 @@ class Api:
         return self._login.opened(ws_client.websocket_call, path, query, **options)
 
     def port_forward(self, namespace: str, pod: str, port: int) -> Any:
-        """A connection to a port of a pod, as the client library's `PortForward`; ApiException where it is refused."""
+        """An open WebSocket to a port of a pod, for `forwarded.carry`; ApiException where it is refused."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
-        return self._login.opened(ws_client.portforward_call, path, [("ports", str(port))])
+        return self._login.opened(forwarded.opened, path, [("ports", str(port))])
 
     def time(self, *, timeouts: Timeouts = TIMEOUTS_S, ride_out: bool = True) -> float:
         """The server's clock, in seconds since 1970 (its `Date` header, whole seconds). Raises as `json` does."""

@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from clients.kube import forwarded
 from clients.kube.cluster import Cluster
 from clients.kube.no_answer import one_line
 from clients.kube.pods import Pod
@@ -14,6 +15,8 @@ from clients.model.addresses import joined
 from clients.model.redact import redact
 
 HERE = "127.0.0.1"
+LINGER_S = 2.0
+"""How long a client may take to close its side, once it has all that comes."""
 _BYTES = 64 * 1024
 
 
@@ -57,43 +60,26 @@ class PortForward:
             threading.Thread(target=self._connect, args=arguments, name="port-forward", daemon=True).start()
 
     def _connect(self, client: socket.socket, address: str) -> None:
-        """Carry one connection; where it does not reach the pod, the client sees it end without an answer."""
+        """Carry one connection; where it does not reach the pod, or breaks, the client sees it end at once."""
         with client, suppress(OSError):
             self._failures.pop(address, None)
             try:
-                forward: Any = self._cluster.api.port_forward(self._pod.namespace, self._pod.name, self._port)
+                websocket: Any = self._cluster.api.port_forward(self._pod.namespace, self._pod.name, self._port)
             except Exception as error:  # the client library's own errors have no common class
                 self._failed(address, getattr(error, "reason", "") or error)
                 return
-            pod = forward.socket(self._port)
-            arguments = (forward, pod, client, address)
-            back = threading.Thread(target=self._answer, args=arguments, name="port-forward-back", daemon=True)
-            back.start()
-            _copy(client, pod)
-            _end(pod)
-            back.join()
-            forward.close()
-
-    def _answer(self, forward: Any, pod: Any, client: socket.socket, address: str) -> None:
-        """Copy what the pod sends. Why the kubelet cannot reach it comes on another channel, and ends this one."""
-        _copy(pod, client)
-        if why := forward.error(self._port):
-            self._failed(address, why)
-        _end(client)
+            if why := forwarded.carry(websocket, client):
+                self._failed(address, why)
+            _end(client)
 
     def _failed(self, address: str, why: object) -> None:
         """Note it, before the client sees the end."""
         self._failures[address] = f"port {self._port} of {self._pod} is not forwarded: {one_line(redact(str(why)))}"
 
 
-def _copy(source: Any, target: Any) -> None:
-    """Copy until the source ends."""
-    with suppress(OSError):
-        while data := source.recv(_BYTES):
-            target.sendall(data)
-
-
-def _end(target: Any) -> None:
-    """End the target's input."""
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+def _end(client: socket.socket) -> None:
+    """Let the client read to the end: a close while bytes of its own are unread would be a reset, and lose the rest."""
+    client.shutdown(socket.SHUT_WR)
+    client.settimeout(LINGER_S)
+    while client.recv(_BYTES):
+        pass

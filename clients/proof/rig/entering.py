@@ -81,6 +81,7 @@ class Entering:
 
 
 def carried(outcome: Outcome, forward: PortForward) -> Outcome:
-    """The outcome by a forwarded port: a gateway that a connection did not come to has answered nothing."""
+    """The outcome by a forwarded port: a gateway that a connection did not come to, or stay with, has not answered."""
     why = forward.failure(outcome.local_address)
-    return infrastructure(outcome.request_id, why) if why and outcome.status is None else outcome
+    whole = outcome.status is not None and outcome.exit_code == 0
+    return infrastructure(outcome.request_id, why) if why and not whole else outcome

@@ -14,13 +14,13 @@ from clients.model.case import Case
 from clients.model.entrance import Entrance, Way
 from clients.model.errors import LackingError
 from clients.model.expect import status
-from clients.model.outcome import OutcomeKind
+from clients.model.outcome import Outcome, OutcomeKind
 from clients.model.probe import Workload
 from clients.model.stage import Stage
 from clients.probe.outside import through
 from clients.probe.request import Request
 from clients.probe.way_in import WaysIn
-from clients.proof.rig.entering import Entering
+from clients.proof.rig.entering import Entering, carried
 from clients.proof.stage.entrances import wait_open
 
 pytestmark = pytest.mark.unit
@@ -68,6 +68,21 @@ def test_what_the_api_server_does_not_forward_is_no_answer_of_the_mesh() -> None
     made.forget()
     assert outcome.kind is OutcomeKind.INFRASTRUCTURE
     assert outcome.error == "port 8080 of front/door-1 is not forwarded: Handshake status 429 Too Many Requests"
+
+
+@pytest.mark.parametrize(
+    ("why", "outcome", "counts"),
+    [
+        ("it broke", Outcome(OutcomeKind.PARTIAL, "mp-1", 200, 18), False),
+        ("it broke", Outcome(OutcomeKind.EMPTY_REPLY, "mp-1", None, 52), False),
+        ("it broke", Outcome(OutcomeKind.STATUS, "mp-1", 200, 0), True),
+        ("", Outcome(OutcomeKind.RESET, "mp-1", None, 56), True),
+    ],
+    ids=["in the middle", "before the answer", "after the answer", "the gateway's own end"],
+)
+def test_what_a_broken_connection_cut_off_is_no_answer_of_the_mesh(why: str, outcome: Outcome, counts: bool) -> None:
+    forward: Any = SimpleNamespace(failure=lambda _: why)
+    assert (carried(outcome, forward) == outcome) is counts
 
 
 def rig(made: Entering) -> Any:
