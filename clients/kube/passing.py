@@ -10,7 +10,7 @@ OVERLOADED = "the API server, or what is before it, is too busy or restarts: see
 UNKNOWN = 401
 _ANONYMOUS = "system:anonymous"
 """Kubernetes' name of a user without credentials (Authenticating, Anonymous requests)."""
-_DEMANDED = "see what the cluster's policies for objects demand; [namespaces] and [pods] set labels, resources and more"
+DEMANDED = "see what the cluster's policies for objects demand; [namespaces] and [pods] set labels, resources and more"
 BUSY = frozenset({429, 503})
 """Statuses of a request that the server has not begun to process (API priority and fairness; a server that starts)."""
 _BETWEEN = frozenset({502, 504})
@@ -28,7 +28,15 @@ _DENIED = "denied the request"
 """In the answer of a webhook that refuses an object (Kubernetes, admission webhooks), which chooses the status."""
 _NOT_OF_ITS_TYPE = "failed to create typed patch object"
 """In the answer to a server-side apply of an unknown field or a wrong type (Kubernetes), whose status is 500."""
-_ADMISSION = (_DENIED, "ValidatingAdmissionPolicy", "violates PodSecurity", "exceeded quota")
+_ADMISSION = (
+    _DENIED,
+    "ValidatingAdmissionPolicy",
+    "violates PodSecurity",
+    "exceeded quota: ",
+    "failed quota: ",
+    " usage per ",
+    "limit to request ratio per ",
+)
 """Texts of a refusal by what the cluster demands of objects, not by missing rights; its status is often 403."""
 REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
 """Methods that may be sent twice, as the first may have been processed already. `PATCH` is server-side apply."""
@@ -88,4 +96,4 @@ def hint(status: int, text: str) -> str:
         return "log in again: the API server does not accept the credentials"
     if f'"{_ANONYMOUS}"' in text:
         return "log in: the kubeconfig gives no credentials"
-    return _DEMANDED if any(one in text for one in _ADMISSION) else "use an identity with this permission"
+    return DEMANDED if any(one in text for one in _ADMISSION) else "use an identity with this permission"

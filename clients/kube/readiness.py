@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from clients.kube import unready
+from clients.kube import refusals, unready
 from clients.kube.fields import label_selector
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.kube.pods import Pod
+from clients.kube.refusals import Refusal
 from clients.model.api_groups import GATEWAY_API
 from clients.model.errors import ClusterError, UnreadyError
 
@@ -24,14 +24,6 @@ ProblemOf = Callable[["Cluster", dict[str, Any]], str]
 _ROOT_CERTIFICATE = "istio-ca-root-cert"
 """ConfigMap that istiod puts into the namespaces that it discovers; pods with a sidecar mount it."""
 _SELECTED = "istiod puts it where its discoverySelectors match: set the labels of [namespaces] so that they do"
-_CONSTRAINED = "unable to validate against any security context constraint"
-"""OpenShift's refusal of pods whose account may use no constraint that allows their user ids."""
-_MAY_USE = (
-    "let this identity use the constraint of pods.constraint (deploy/rbac), so that a run binds its accounts to it; or "
-    "bind the group system:serviceaccounts to the ClusterRole system:openshift:scc:nonroot-v2"
-)
-REFUSED_S = 10.0
-"""How long such a refusal may last: a binding that was just made, or the ids of a new namespace, take a moment."""
 DIAGNOSTICS = "see the diagnostics of the run"
 _NO_ADDRESS = "AddressNotAssigned"
 _JOB_NAME = "job-name"
@@ -55,12 +47,13 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
     if problem_of is None:
         return True
     why, found = "", None
-    refused_at = math.inf
+    refused_at: dict[Refusal, float] = {}
     for found in cluster.states(body["apiVersion"], kind, meta["name"], meta.get("namespace", ""), deadline=deadline):
         if not (why := problem_of(cluster, found) if found else "it is missing"):
             return True
-        refused_at = min(refused_at, time.monotonic()) if _CONSTRAINED in why else math.inf
-        if time.monotonic() >= refused_at + REFUSED_S:
+        refusal, now = refusals.of(why), time.monotonic()
+        refused_at = {refusal: refused_at.get(refusal, now)} if refusal else {}
+        if refusal and now >= refused_at[refusal] + refusal.lasts_s:
             break
     if load_balancers and found and _lacks_only_address(cluster, found, _problem_of(body, load_balancers=False)):
         return False
@@ -70,8 +63,8 @@ def wait(cluster: Cluster, body: dict[str, Any], deadline: float, *, load_balanc
 
 
 def _hint(why: str, warning: str) -> str:
-    if _CONSTRAINED in why:
-        return _MAY_USE
+    if refusal := refusals.of(why):
+        return refusal.hint
     return _SELECTED if _ROOT_CERTIFICATE in warning else DIAGNOSTICS
 
 
@@ -135,7 +128,9 @@ def _job(cluster: Cluster, found: dict[str, Any]) -> str:
     ended = {one["type"] for one in status.get("conditions", ()) if one["status"] == "True"} & {"Complete", "Failed"}
     if ended or status.get("ready", 0) + status.get("succeeded", 0) >= wanted:
         return ""
-    return _with(f"{status.get('ready', 0)} of {wanted} pods ready", unready.why(_pods(cluster, "Job", found)))
+    pods = _pods(cluster, "Job", found)
+    why = unready.why(pods) or ("" if pods else unready.not_made(cluster, "Job", found["metadata"]))
+    return _with(f"{status.get('ready', 0)} of {wanted} pods ready", why)
 
 
 def _pod(_: Cluster, found: dict[str, Any]) -> str:
@@ -208,5 +203,5 @@ def _refused_pods(deployment: dict[str, Any]) -> str:
     """The controller's message when the API server refuses its pods (quota, pod security, a failing webhook)."""
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return str(condition.get("message", ""))[:300]
+            return str(condition.get("message", ""))[: unready.SHOWN]
     return ""

@@ -21,7 +21,7 @@ _NO_SUCH_IMAGE = ("not found", "manifest unknown", "does not exist")
 """What registries say about an image that they do not have, in small letters."""
 _CRASHES = 3
 """Restarts after which a container is taken for broken. Not an init container: some wait for a server by them."""
-_SHOWN = 360
+SHOWN = 360
 """Characters of one reason, or of one event."""
 
 Json = dict[str, Any]
@@ -76,7 +76,19 @@ def newest_warning(cluster: Cluster, pods: Iterable[Json]) -> str:
             return ""
     found = [event for event in found if event["involvedObject"].get("name") in waiting]
     newest = max(found, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", default=None)
-    return f"{newest.get('reason')}: {' '.join(str(newest.get('message')).split())}"[:_SHOWN] if newest else ""
+    return f"{newest.get('reason')}: {' '.join(str(newest.get('message')).split())}"[:SHOWN] if newest else ""
+
+
+def not_made(cluster: Cluster, kind: str, meta: Json) -> str:
+    """Why a controller could not make a pod of an object, by its newest event; empty where none may be read."""
+    fields = f"involvedObject.kind={kind},involvedObject.name={meta['name']},reason=FailedCreate"
+    try:
+        found = cluster.objects("v1", "Event", meta.get("namespace", ""), fields=fields)
+    except ClusterError:  # an optional right
+        return ""
+    own = [event for event in found if event["involvedObject"].get("uid") == meta.get("uid")]
+    newest = max(own, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", default={})
+    return " ".join(str(newest.get("message", "")).split())[:SHOWN]
 
 
 def _reasons(pod: Json) -> Iterator[tuple[int, str]]:
@@ -84,7 +96,7 @@ def _reasons(pod: Json) -> Iterator[tuple[int, str]]:
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     for condition in pod.get("status", {}).get("conditions") or ():
         if (condition["type"], condition["status"]) == ("PodScheduled", "False"):
-            yield 0, f"pod {where} is not scheduled: {condition.get('message') or condition.get('reason')}"[:_SHOWN]
+            yield 0, f"pod {where} is not scheduled: {condition.get('message') or condition.get('reason')}"[:SHOWN]
     for state, init in _states(pod):
         now = state.get("state") or {}
         if "waiting" in now:
@@ -110,7 +122,7 @@ def _in_words(pod: Json, state: Json) -> str:
     waiting = (state.get("state") or {}).get("waiting") or {}
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     text = f"container {state['name']} of {where} is in {waiting.get('reason')}"
-    return f"{text}: {waiting['message']}"[:_SHOWN] if waiting.get("message") else text
+    return f"{text}: {waiting['message']}"[:SHOWN] if waiting.get("message") else text
 
 
 def _is_hopeless(state: Json, *, init: bool) -> bool:

@@ -311,6 +311,8 @@ def test_discovery_rides_out_a_busy_server_too(cluster: Cluster, monkeypatch: py
         'admission webhook "validation.gatekeeper.sh" denied the request: [owner] label is missing',
         'pods "a" is forbidden: violates PodSecurity "restricted:latest"',
         'pods "a" is forbidden: exceeded quota: all, requested: cpu=1',
+        'pods "a" is forbidden: failed quota: all: must specify limits.memory for: istio-proxy',
+        'pods "a" is forbidden: [minimum memory usage per Container is 32Mi, but request is 16Mi]',
         "pods \"a\" is forbidden: ValidatingAdmissionPolicy 'owner' with binding 'all' denied request: no",
     ],
 )

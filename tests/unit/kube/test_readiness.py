@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cluster_fakes import FakeCluster
 
-from clients.kube import readiness
-from clients.model.errors import ClusterError
+from clients.kube import readiness, refusals
+from clients.model.errors import ClusterError, UnreadyError
 
 pytestmark = pytest.mark.unit
 
@@ -317,16 +318,84 @@ def refusing(message: str) -> dict[str, Any]:
     return deployment({"observedGeneration": 3, "conditions": [failure]})
 
 
-def test_pods_that_no_constraint_allows_end_the_wait_with_what_to_do(monkeypatch: pytest.MonkeyPatch):
-    """OpenShift: all of `ready_s` passed, and the hint was to look at events of pods, of which there are none."""
-    monkeypatch.setattr(readiness, "REFUSED_S", 0.0)
+QUOTA = 'pods "web-5d8-" is forbidden: exceeded quota: bank, requested: pods=1, used: pods=60, limited: pods=60'
+UNSTATED = 'pods "web-5d8-" is forbidden: failed quota: bank: must specify limits.cpu for: istio-proxy'
+TOO_LARGE = 'pods "web-5d8-" is forbidden: maximum cpu usage per Container is 1, but limit is 2'
+RATIO = 'pods "web-5d8-" is forbidden: cpu max limit to request ratio per Container is 10, but provided ratio is 100.0'
+SECURITY = 'pods "web-5d8-" is forbidden: violates PodSecurity "restricted:latest": seccompProfile'
+POLICY = 'admission webhook "validate.kyverno.svc-fail" denied the request: require-labels: label team is required'
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No refusal lasts."""
+    shorter = tuple(replace(one, lasts_s=0.0) for one in refusals.REFUSALS)
+    monkeypatch.setattr(refusals, "REFUSALS", shorter)
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("message", "words", "hint"),
+    [
+        (CONSTRAINED, "unable to validate against any security context", "system:openshift:scc:nonroot-v2"),
+        (QUOTA, "exceeded quota: bank, requested: pods=1, used: pods=60", "raise this quota"),
+        (UNSTATED, "failed quota: bank: must specify limits.cpu for: istio-proxy", "sidecar.istio.io/proxyCPU"),
+        (TOO_LARGE, "maximum cpu usage per Container is 1, but limit is 2", "[pods] requests and limits"),
+        (RATIO, "ratio per Container is 10", "[pods] requests and limits"),
+        (SECURITY, "violates PodSecurity", "[namespaces] labels"),
+        (POLICY, "label team is required", "[namespaces] and [pods]"),
+    ],
+)
+def test_pods_that_are_refused_end_the_wait_with_what_refuses_them_and_what_to_do(message: str, words: str, hint: str):
+    """All of `ready_s` passed, and the hint was to look at events of pods, of which there are none."""
     cluster = FakeCluster()
-    cluster.put(refusing(CONSTRAINED))
+    cluster.put(refusing(message))
     began = time.monotonic()
-    with pytest.raises(ClusterError, match="unable to validate against any security context constraint") as caught:
-        readiness.wait(cluster, refusing(CONSTRAINED), began + 60.0)
+    with pytest.raises(UnreadyError, match=re.escape(words)) as caught:
+        readiness.wait(cluster, refusing(message), began + 60.0)
     assert time.monotonic() < began + 30.0
-    assert "system:openshift:scc:nonroot-v2" in caught.value.hint
+    assert hint in caught.value.hint
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Internal error occurred: failed calling webhook "rev.sidecar-injector.istio.io": connection refused',
+        'pods "web-5d8-" is forbidden: error looking up service account shop/web: serviceaccount "web" not found',
+    ],
+)
+def test_what_passes_by_itself_is_no_refusal(message: str):
+    cluster = FakeCluster()
+    states = iter([refusing(message), refusing(message), deployment(full(2))])
+    cluster.states = lambda *_, **__: states  # type: ignore[method-assign]
+    assert readiness.wait(cluster, deployment({}), time.monotonic() + 60.0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_job_whose_pods_are_refused_ends_the_wait_too():
+    """It has no condition for that, but an event; one of an earlier Job of its name is not its own."""
+    made = job(active=0)
+    made["metadata"]["uid"] = "later"
+    cluster = FakeCluster()
+    cluster.put(made, of_job("a", "earlier", UNSTATED), of_job("b", "later", QUOTA))
+    with pytest.raises(UnreadyError, match=r"0 of 2 pods ready: .*exceeded quota: bank") as caught:
+        readiness.wait(cluster, made, time.monotonic() + 60.0)
+    assert "raise this quota" in caught.value.hint
+
+
+def of_job(name: str, uid: str, message: str) -> dict[str, Any]:
+    made = job()["metadata"]
+    about = {"kind": "Job", "name": made["name"], "uid": uid}
+    meta = {"name": name, "namespace": made["namespace"]}
+    return {"kind": "Event", "metadata": meta, "involvedObject": about, "reason": "FailedCreate", "message": message}
+
+
+def test_a_quota_that_is_used_up_may_be_free_in_a_moment():
+    """Pods that are being deleted count until they have gone; what a manifest lacks does not come by itself."""
+    lasting = {one.text: one.lasts_s for one in refusals.REFUSALS}
+    assert lasting["exceeded quota: "] > lasting["failed quota: "] > 0
+    assert max(lasting.values()) <= 30
 
 
 def test_such_a_refusal_may_pass(monkeypatch: pytest.MonkeyPatch):
